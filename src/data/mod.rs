@@ -1,0 +1,1 @@
+//! Text, tokens and batches. Knows nothing of the GPU.

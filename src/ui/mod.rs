@@ -1,0 +1,1 @@
+//! The page. Knows `config` and `protocol` alone.
