@@ -3,6 +3,9 @@
 
 pub mod config;
 pub mod data;
+pub mod gpu;
+pub mod model;
+pub mod ops;
 pub mod protocol;
 pub mod rng;
 pub mod ui;

@@ -1,0 +1,62 @@
+// Attention scores: how well each query fits each key, for every head.
+//
+// The same pairwise products are the backward pass of the weighted sum: with q = out_grad, k = v, scale = 1 and
+// masked_value = 0 they give the gradient of the attention weights.
+
+struct Params {
+    context_length: u32, // T
+    n_heads: u32, // H
+    d_head: u32, // D
+    scale: f32, // 1/√D in the forward pass
+    masked_value: f32, // what masked pairs get; WGSL may assume that there are no infinities, so −1e30 stands for −∞
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<f32>; // (B, T, H, D)
+@group(0) @binding(2) var<storage, read> k: array<f32>; // (B, T, H, D)
+@group(0) @binding(3) var<storage, read_write> scores: array<f32>; // (B, H, T, T)
+
+// scores[query, key] = scale · Σ_d q[query, d] · k[key, d], or masked_value
+@compute @workgroup_size(8, 8)
+fn attention_scores(@builtin(global_invocation_id) id: vec3<u32>) {
+    let n = params.context_length;
+    let first = id.yx * 4u; // query, key
+    if (first.x >= n || first.y >= n) { return; }
+    let width = params.n_heads * params.d_head;
+    let batch = id.z / params.n_heads;
+    let origin = batch * n * width + (id.z % params.n_heads) * params.d_head;
+    let query = tile_indices(first.x, n) * width + vec4<u32>(origin);
+    let key = tile_indices(first.y, n) * width + vec4<u32>(origin);
+    var s0 = vec4<f32>();
+    var s1 = vec4<f32>();
+    var s2 = vec4<f32>();
+    var s3 = vec4<f32>();
+    if (!is_masked(min(first.x + 3u, n - 1u), first.y)) { // else no pair of the tile is visible
+        for (var d = 0u; d < params.d_head; d++) {
+            let kd = vec4<f32>(k[key.x + d], k[key.y + d], k[key.z + d], k[key.w + d]);
+            s0 += q[query.x + d] * kd;
+            s1 += q[query.y + d] * kd;
+            s2 += q[query.z + d] * kd;
+            s3 += q[query.w + d] * kd;
+        }
+    }
+    let start = id.z * n * n;
+    store_row(start, first.x, first.y, s0);
+    store_row(start, first.x + 1u, first.y, s1);
+    store_row(start, first.x + 2u, first.y, s2);
+    store_row(start, first.x + 3u, first.y, s3);
+}
+
+fn store_row(start: u32, query: u32, key: u32, dots: vec4<f32>) {
+    if (query >= params.context_length) { return; }
+    store(start, query, key, dots.x);
+    store(start, query, key + 1u, dots.y);
+    store(start, query, key + 2u, dots.z);
+    store(start, query, key + 3u, dots.w);
+}
+
+fn store(start: u32, query: u32, key: u32, dot: f32) {
+    if (key >= params.context_length) { return; }
+    let score = select(params.scale * dot, params.masked_value, is_masked(query, key));
+    scores[start + query * params.context_length + key] = score;
+}

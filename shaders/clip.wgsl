@@ -1,0 +1,61 @@
+// Gradient clipping by the global norm: partial sums of squares, their root, then one scale for all gradients.
+
+struct Params {
+    len: u32, // squared_sums, clip: gradients; grad_norm: partial sums
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+
+// sums[w] = Σ grads² over the elements that workgroup w visits
+@group(0) @binding(1) var<storage, read> squared: array<f32>; // (P)
+@group(0) @binding(2) var<storage, read_write> sums_out: array<f32>; // one per workgroup
+
+@compute @workgroup_size(64)
+fn squared_sums(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    var sum = 0.0;
+    for (var i = workgroup.x * ROW_WORKGROUP + local; i < params.len; i += workgroups.x * ROW_WORKGROUP) {
+        sum += squared[i] * squared[i];
+    }
+    sum = workgroup_sum(sum, local);
+    if (local == 0u) {
+        sums_out[workgroup.x] = sum;
+    }
+}
+
+// norm = √Σ sums; kept for this step and in the ring. One workgroup.
+@group(0) @binding(1) var<storage, read> step: Step;
+@group(0) @binding(2) var<storage, read> sums: array<f32>;
+@group(0) @binding(3) var<storage, read_write> norm_out: array<f32>; // (1)
+@group(0) @binding(4) var<storage, read_write> ring: array<f32>;
+
+@compute @workgroup_size(64)
+fn grad_norm(@builtin(local_invocation_index) local: u32) {
+    var sum = 0.0;
+    for (var i = local; i < params.len; i += ROW_WORKGROUP) {
+        sum += sums[i];
+    }
+    let norm = sqrt(workgroup_sum(sum, local));
+    if (local == 0u) {
+        norm_out[0] = norm;
+        ring[step.slot] = norm;
+    }
+}
+
+// grads ← grads · min(1, max_grad_norm / (norm + 1e-6))
+@group(0) @binding(2) var<storage, read> norm: array<f32>; // (1)
+@group(0) @binding(3) var<storage, read_write> grads: array<f32>; // (P)
+
+@compute @workgroup_size(64)
+fn clip(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = flat_index(workgroup, workgroups, local);
+    if (i >= params.len) { return; }
+    grads[i] *= min(1.0, step.max_grad_norm / (norm[0] + 1e-6));
+}

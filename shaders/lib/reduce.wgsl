@@ -1,0 +1,34 @@
+// Sum and maximum over the 64 invocations of a workgroup, as a tree in workgroup memory.
+// Every invocation has to call them, and every one gets the result.
+
+const ROW_WORKGROUP: u32 = 64u;
+
+var<workgroup> partial: array<f32, ROW_WORKGROUP>;
+
+fn workgroup_sum(value: f32, local: u32) -> f32 {
+    partial[local] = value;
+    workgroupBarrier();
+    for (var half = ROW_WORKGROUP / 2u; half > 0u; half /= 2u) {
+        if (local < half) {
+            partial[local] += partial[local + half];
+        }
+        workgroupBarrier();
+    }
+    let total = partial[0];
+    workgroupBarrier(); // nobody writes `partial` again before everybody has read it
+    return total;
+}
+
+fn workgroup_max(value: f32, local: u32) -> f32 {
+    partial[local] = value;
+    workgroupBarrier();
+    for (var half = ROW_WORKGROUP / 2u; half > 0u; half /= 2u) {
+        if (local < half) {
+            partial[local] = max(partial[local], partial[local + half]);
+        }
+        workgroupBarrier();
+    }
+    let largest = partial[0];
+    workgroupBarrier();
+    return largest;
+}

@@ -1,0 +1,23 @@
+// The mean of the losses of all positions, into this step's slot of the ring. One workgroup.
+
+struct Params {
+    n_rows: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> step: Step;
+@group(0) @binding(2) var<storage, read> losses: array<f32>; // (N)
+@group(0) @binding(3) var<storage, read_write> ring: array<f32>;
+
+// ring[slot] = Σ losses / N
+@compute @workgroup_size(64)
+fn mean_loss(@builtin(local_invocation_index) local: u32) {
+    var sum = 0.0;
+    for (var row = local; row < params.n_rows; row += ROW_WORKGROUP) {
+        sum += losses[row];
+    }
+    sum = workgroup_sum(sum, local);
+    if (local == 0u) {
+        ring[step.slot] = sum / f32(params.n_rows);
+    }
+}

@@ -1,0 +1,93 @@
+// RMSNorm: every row is divided by its root mean square and scaled by a trainable gain.
+
+struct Params {
+    n_rows: u32,
+    d_model: u32,
+    eps: f32,
+    accumulate: u32, // rmsnorm_grad_x: 1 adds to what x_grad holds already
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+
+// inv_rms = 1 / √(mean(x²) + eps);   y[c] = gain[c] · x[c] · inv_rms
+@group(0) @binding(1) var<storage, read> x: array<f32>; // (N, C)
+@group(0) @binding(2) var<storage, read> gain: array<f32>; // (C)
+@group(0) @binding(3) var<storage, read_write> y: array<f32>; // (N, C)
+@group(0) @binding(4) var<storage, read_write> inv_rms_out: array<f32>; // (N)
+
+@compute @workgroup_size(64)
+fn rmsnorm(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = flat_workgroup(workgroup, workgroups);
+    if (row >= params.n_rows) { return; }
+    let start = row * params.d_model;
+    var squares = 0.0;
+    for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
+        squares += x[start + c] * x[start + c];
+    }
+    let mean = workgroup_sum(squares, local) / f32(params.d_model);
+    let inv_rms = 1.0 / sqrt(mean + params.eps);
+    for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
+        y[start + c] = gain[c] * x[start + c] * inv_rms;
+    }
+    if (local == 0u) {
+        inv_rms_out[row] = inv_rms;
+    }
+}
+
+// y[c] = gain[c] · x[c] · inv_rms, and inv_rms depends on every x of the row:
+// x_grad[c] = inv_rms · (gain[c]·y_grad[c] − x[c] · inv_rms² · mean(gain·y_grad·x))
+@group(0) @binding(3) var<storage, read> y_grad: array<f32>; // (N, C)
+@group(0) @binding(4) var<storage, read> inv_rms_in: array<f32>; // (N)
+@group(0) @binding(5) var<storage, read_write> x_grad: array<f32>; // (N, C)
+
+@compute @workgroup_size(64)
+fn rmsnorm_grad_x(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = flat_workgroup(workgroup, workgroups);
+    if (row >= params.n_rows) { return; }
+    let start = row * params.d_model;
+    let inv_rms = inv_rms_in[row];
+    var dot = 0.0;
+    for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
+        dot += gain[c] * y_grad[start + c] * x[start + c];
+    }
+    let mean = workgroup_sum(dot, local) / f32(params.d_model);
+    let pull = inv_rms * inv_rms * mean;
+    for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
+        let i = start + c;
+        let value = inv_rms * (gain[c] * y_grad[i] - x[i] * pull);
+        x_grad[i] = select(value, x_grad[i] + value, params.accumulate == 1u);
+    }
+}
+
+// y[n, c] = gain[c] · x[n, c] · inv_rms[n], so gain_grad[c] = Σ_n y_grad[n, c] · x[n, c] · inv_rms[n].
+// One workgroup per channel.
+@group(0) @binding(2) var<storage, read> y_grad_of_gain: array<f32>; // (N, C)
+@group(0) @binding(3) var<storage, read> inv_rms_of_gain: array<f32>; // (N)
+@group(0) @binding(4) var<storage, read_write> gain_grad: array<f32>; // (C)
+
+@compute @workgroup_size(64)
+fn rmsnorm_grad_gain(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let c = flat_workgroup(workgroup, workgroups);
+    if (c >= params.d_model) { return; }
+    var sum = 0.0;
+    for (var row = local; row < params.n_rows; row += ROW_WORKGROUP) {
+        let i = row * params.d_model + c;
+        sum += y_grad_of_gain[i] * x[i] * inv_rms_of_gain[row];
+    }
+    let total = workgroup_sum(sum, local);
+    if (local == 0u) {
+        gain_grad[c] = total;
+    }
+}

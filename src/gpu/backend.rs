@@ -1,0 +1,134 @@
+//! One interface to the GPU and the CPU backend.
+
+use thiserror::Error;
+
+use super::context::Context;
+use super::execute::{GpuBackend, GpuRead};
+use super::interpret::CpuBackend;
+use super::recording::{Buffers, Recording, Slice};
+
+/// Executes recordings over one table of buffers.
+pub enum Backend {
+    /// Through wgpu.
+    Gpu(Box<GpuBackend>),
+    /// With the kernels' CPU functions, and the recordings that were prepared.
+    Cpu(CpuBackend, Vec<Recording>),
+}
+
+/// A recording that a backend has prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program(usize);
+
+/// A read that is under way.
+pub enum PendingRead {
+    /// The GPU copies into a staging buffer.
+    Gpu(GpuRead),
+    /// The CPU has it already.
+    Cpu(Vec<u32>),
+}
+
+/// What can go wrong on a device while it works.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ExecuteError {
+    /// There was no memory for the buffers.
+    #[error("the device has no room for {mib} MiB of buffers; choose a smaller model, batch or context ({detail})")]
+    OutOfMemory {
+        /// What was asked for in all.
+        mib: u64,
+        /// The device's own words.
+        detail: String,
+    },
+    /// The device went away.
+    #[error("the GPU was lost ({0}); start a new run, or choose the CPU backend")]
+    DeviceLost(String),
+    /// The device refused a command: a mistake of this program.
+    #[error("the GPU refused a command: {0}")]
+    Refused(String),
+}
+
+impl Backend {
+    /// Allocates the buffers on the GPU of this context.
+    ///
+    /// # Errors
+    /// When there is no room for them.
+    pub async fn gpu(context: &Context, buffers: &Buffers) -> Result<Self, ExecuteError> {
+        Ok(Self::Gpu(Box::new(GpuBackend::new(context, buffers).await?)))
+    }
+
+    /// Allocates the buffers in main memory.
+    pub fn cpu(buffers: &Buffers) -> Self {
+        Self::Cpu(CpuBackend::new(buffers), Vec::new())
+    }
+
+    /// Makes a recording ready to be replayed.
+    pub fn prepare(&mut self, recording: Recording) -> Program {
+        match self {
+            Self::Gpu(gpu) => Program(gpu.prepare(&recording)),
+            Self::Cpu(_, recordings) => {
+                recordings.push(recording);
+                Program(recordings.len() - 1)
+            }
+        }
+    }
+
+    /// Replays a prepared recording. The GPU works on after this returns.
+    pub fn run(&mut self, program: Program) {
+        match self {
+            Self::Gpu(gpu) => gpu.run(program.0),
+            Self::Cpu(cpu, recordings) => {
+                let recording = &recordings[program.0];
+                (0..recording.dispatches.len()).for_each(|index| cpu.run_dispatch(recording, index));
+            }
+        }
+    }
+
+    /// Overwrites the beginning of a slice, in order with the runs.
+    pub fn write(&self, slice: Slice, words: &[u32]) {
+        match self {
+            Self::Gpu(gpu) => gpu.write(slice, words),
+            Self::Cpu(cpu, _) => cpu.write(slice, words),
+        }
+    }
+
+    /// Overwrites the beginning of a slice with numbers.
+    pub fn write_f32(&self, slice: Slice, numbers: &[f32]) {
+        self.write(slice, bytemuck::cast_slice(numbers));
+    }
+
+    /// Begins to read slices as they are after the runs so far; more runs can follow before it ends.
+    pub fn start_read(&mut self, slices: &[Slice]) -> PendingRead {
+        match self {
+            Self::Gpu(gpu) => PendingRead::Gpu(gpu.start_read(slices)),
+            Self::Cpu(cpu, _) => PendingRead::Cpu(slices.iter().flat_map(|&slice| cpu.read(slice)).collect()),
+        }
+    }
+
+    /// Waits for a read and returns the slices one after the other.
+    ///
+    /// # Errors
+    /// When the device was lost or had refused a command.
+    pub async fn finish_read(&mut self, read: PendingRead) -> Result<Vec<u32>, ExecuteError> {
+        match (self, read) {
+            (Self::Gpu(gpu), PendingRead::Gpu(read)) => gpu.finish_read(read).await,
+            (_, PendingRead::Cpu(words)) => Ok(words),
+            (Self::Cpu(..), PendingRead::Gpu(_)) => Err(ExecuteError::Refused("a read of another device".into())),
+        }
+    }
+
+    /// Reads one slice and waits for it.
+    ///
+    /// # Errors
+    /// As [`Backend::finish_read`].
+    pub async fn read(&mut self, slice: Slice) -> Result<Vec<u32>, ExecuteError> {
+        let read = self.start_read(&[slice]);
+        self.finish_read(read).await
+    }
+
+    /// Reads one slice of numbers and waits for it.
+    ///
+    /// # Errors
+    /// As [`Backend::finish_read`].
+    pub async fn read_f32(&mut self, slice: Slice) -> Result<Vec<f32>, ExecuteError> {
+        Ok(self.read(slice).await?.into_iter().map(f32::from_bits).collect())
+    }
+}

@@ -1,0 +1,111 @@
+//! Runs one recording on both backends side by side and finds the first dispatch whose results differ.
+
+use std::fmt;
+
+use super::backend::ExecuteError;
+use super::context::Context;
+use super::execute::GpuBackend;
+use super::interpret::CpuBackend;
+use super::kernel::Access;
+use super::recording::{Buffers, Recording, Slice};
+
+/// The same buffers on the GPU and on the CPU.
+pub struct SideBySide {
+    gpu: GpuBackend,
+    cpu: CpuBackend,
+}
+
+/// Where the backends disagree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// The position of the dispatch in the recording.
+    pub dispatch: usize,
+    /// Its kernel.
+    pub kernel: &'static str,
+    /// The storage binding, from 1.
+    pub binding: usize,
+    /// The element of the bound slice.
+    pub element: usize,
+    /// What the GPU has there.
+    pub gpu: f32,
+    /// What the CPU has there.
+    pub cpu: f32,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { dispatch, kernel, binding, element, gpu, cpu } = self;
+        write!(f, "dispatch {dispatch} ({kernel}), binding {binding}, element {element}: GPU {gpu}, CPU {cpu}")
+    }
+}
+
+impl SideBySide {
+    /// Allocates the buffers on both.
+    ///
+    /// # Errors
+    /// When the GPU has no room for them.
+    pub async fn new(context: &Context, buffers: &Buffers) -> Result<Self, ExecuteError> {
+        Ok(Self { gpu: GpuBackend::new(context, buffers).await?, cpu: CpuBackend::new(buffers) })
+    }
+
+    /// Overwrites the beginning of a slice on both.
+    pub fn write(&self, slice: Slice, words: &[u32]) {
+        self.gpu.write(slice, words);
+        self.cpu.write(slice, words);
+    }
+
+    /// What the CPU has in a slice.
+    pub fn read_cpu(&self, slice: Slice) -> Vec<u32> {
+        self.cpu.read(slice)
+    }
+
+    /// What the GPU has in a slice.
+    ///
+    /// # Errors
+    /// When the device was lost or refused a command.
+    pub async fn read_gpu(&mut self, slice: Slice) -> Result<Vec<u32>, ExecuteError> {
+        let read = self.gpu.start_read(&[slice]);
+        self.gpu.finish_read(read).await
+    }
+
+    /// Runs the recording dispatch by dispatch on both and returns the first difference: two elements that are not
+    /// the same bits and differ by more than `tolerance` × (1 + |CPU|). Each dispatch starts from what its own
+    /// backend computed before, so the tolerance has to allow for what rounding adds up to.
+    ///
+    /// # Errors
+    /// When the device was lost or refused a command.
+    pub async fn first_difference(
+        &mut self,
+        recording: &Recording,
+        tolerance: f32,
+    ) -> Result<Option<Difference>, ExecuteError> {
+        let program = self.gpu.prepare(recording);
+        for (index, dispatch) in recording.dispatches.iter().enumerate() {
+            self.gpu.run_dispatches(program, index..index + 1);
+            self.cpu.run_dispatch(recording, index);
+            let written =
+                dispatch.bindings.iter().enumerate().filter(|(i, _)| dispatch.kernel.access[*i] == Access::ReadWrite);
+            for (i, &slice) in written {
+                let (gpu, cpu) = (self.read_gpu(slice).await?, self.cpu.read(slice));
+                let differs =
+                    |(&a, &b): (&u32, &u32)| a != b && !close(f32::from_bits(a), f32::from_bits(b), tolerance);
+                if let Some(element) = gpu.iter().zip(&cpu).position(differs) {
+                    return Ok(Some(Difference {
+                        dispatch: index,
+                        kernel: dispatch.kernel.name,
+                        binding: i + 1,
+                        element,
+                        gpu: f32::from_bits(gpu[element]),
+                        cpu: f32::from_bits(cpu[element]),
+                    }));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether two results agree; a NaN agrees with nothing.
+fn close(gpu: f32, cpu: f32, tolerance: f32) -> bool {
+    (gpu - cpu).abs() <= tolerance * (1.0 + cpu.abs())
+}

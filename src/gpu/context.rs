@@ -1,0 +1,148 @@
+//! The adapter and the device.
+
+use thiserror::Error;
+
+/// A device to compute on, and what is known about it.
+pub struct Context {
+    /// The device.
+    pub device: wgpu::Device,
+    /// Its queue.
+    pub queue: wgpu::Queue,
+    /// The adapter's facts.
+    pub adapter: AdapterFacts,
+}
+
+/// What the rest of the program wants to know about an adapter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdapterFacts {
+    /// Its name.
+    pub name: String,
+    /// `WebGPU`, `Vulkan`, `Metal` or `Dx12`.
+    pub backend: String,
+    /// Driver, as far as it is told.
+    pub driver: String,
+    /// Whether it is emulated on the CPU.
+    pub software: bool,
+    /// The limits that hold on the device.
+    pub limits: DeviceLimits,
+}
+
+/// The limits that decide whether a model fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceLimits {
+    /// The largest buffer, in bytes.
+    pub buffer_bytes: u64,
+    /// The largest part of a buffer that a kernel can see, in bytes.
+    pub binding_bytes: u64,
+}
+
+impl DeviceLimits {
+    /// What the CPU backend can hold: wasm addresses 4 GiB in all, of which one buffer may take half.
+    pub const CPU: Self = Self { buffer_bytes: 1 << 31, binding_bytes: 1 << 31 };
+}
+
+/// Why there is no device.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ContextError {
+    /// The browser has no WebGPU.
+    #[error(
+        "this browser has no WebGPU; a current Chrome, Edge, Safari or Firefox has it (on Linux it may have to be \
+         switched on)"
+    )]
+    Missing,
+    /// WebGPU exists only on secure origins.
+    #[error("WebGPU is only there on secure origins; open this page through https or from localhost")]
+    InsecureOrigin,
+    /// There is an API but no adapter.
+    #[error("no graphics adapter answered ({0}); {hint}", hint = NO_ADAPTER_HINT)]
+    NoAdapter(String),
+    /// The adapter did not give a device.
+    #[error("the graphics adapter {name} refused a device: {detail}")]
+    Refused {
+        /// The adapter.
+        name: String,
+        /// Its own words.
+        detail: String,
+    },
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+const NO_ADAPTER_HINT: &str = "install a Vulkan driver; on Debian, `apt-get install mesa-vulkan-drivers libvulkan1` \
+                               brings one that needs no graphics card";
+#[cfg(target_arch = "wasm32")]
+const NO_ADAPTER_HINT: &str = "hardware acceleration may be switched off in the browser's settings, or the driver is \
+                               on the browser's block list";
+
+impl Context {
+    /// Asks for the fastest adapter and a device with its memory limits.
+    ///
+    /// # Errors
+    /// When there is none, with what to change.
+    pub async fn new() -> Result<Self, ContextError> {
+        check_environment()?;
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let adapter =
+            instance.request_adapter(&options).await.map_err(|error| ContextError::NoAdapter(error.to_string()))?;
+        let (info, offered) = (adapter.get_info(), adapter.limits());
+        let name = readable_name(&info);
+        // Everything else stays at WebGPU's defaults, so that what runs here runs on every device.
+        let required_limits = wgpu::Limits {
+            max_buffer_size: offered.max_buffer_size,
+            max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+            ..wgpu::Limits::default()
+        };
+        let limits = DeviceLimits {
+            buffer_bytes: required_limits.max_buffer_size,
+            binding_bytes: required_limits.max_storage_buffer_binding_size,
+        };
+        let descriptor =
+            wgpu::DeviceDescriptor { label: Some("glasshead"), required_limits, ..wgpu::DeviceDescriptor::default() };
+        let (device, queue) = adapter
+            .request_device(&descriptor)
+            .await
+            .map_err(|error| ContextError::Refused { name: name.clone(), detail: error.to_string() })?;
+        let software = info.device_type == wgpu::DeviceType::Cpu || name.to_lowercase().contains("swiftshader");
+        let backend = match info.backend {
+            wgpu::Backend::BrowserWebGpu => "WebGPU".to_string(),
+            other => format!("{other:?}"),
+        };
+        let driver = format!("{} {}", info.driver, info.driver_info).trim().to_string();
+        Ok(Self { device, queue, adapter: AdapterFacts { name, backend, driver, software, limits } })
+    }
+}
+
+/// Browsers tell as little as they like about an adapter, sometimes nothing.
+fn readable_name(info: &wgpu::AdapterInfo) -> String {
+    let name = info.name.trim();
+    let driver = info.driver.trim();
+    match (name.is_empty(), driver.is_empty()) {
+        (false, _) => name.to_string(),
+        (true, false) => driver.to_string(),
+        (true, true) => "a GPU that does not tell its name".to_string(),
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn check_environment() -> Result<(), ContextError> {
+    Ok(())
+}
+
+/// Tells the three ways apart in which a browser can be without WebGPU: insecure origin and missing API here, a
+/// refused adapter later.
+#[cfg(target_arch = "wasm32")]
+fn check_environment() -> Result<(), ContextError> {
+    use wasm_bindgen::JsValue;
+    let global = js_sys::global();
+    let get = |object: &JsValue, key: &str| js_sys::Reflect::get(object, &JsValue::from_str(key)).ok();
+    let navigator = get(&global, "navigator").unwrap_or(JsValue::UNDEFINED);
+    let has_api = get(&navigator, "gpu").is_some_and(|gpu| !gpu.is_undefined() && !gpu.is_null());
+    if has_api {
+        return Ok(());
+    }
+    let secure = get(&global, "isSecureContext").is_some_and(|value| value.is_truthy());
+    Err(if secure { ContextError::Missing } else { ContextError::InsecureOrigin })
+}

@@ -1,0 +1,266 @@
+//! The GPU backend: pipelines and bind groups are made once per recording, then replayed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_channel::oneshot;
+
+use super::backend::ExecuteError;
+use super::context::Context;
+use super::kernel::{Access, Kernel};
+use super::recording::{Buffers, Recording, Slice};
+
+/// The buffers of a run on the GPU, and the recordings prepared for it.
+pub struct GpuBackend {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    buffers: Vec<wgpu::Buffer>,
+    /// By entry point.
+    pipelines: HashMap<&'static str, wgpu::ComputePipeline>,
+    programs: Vec<GpuProgram>,
+    /// Staging buffers that no read uses now.
+    idle_staging: Vec<wgpu::Buffer>,
+    fault: Fault,
+}
+
+/// The first thing that went wrong, told by the device's callbacks and handed on by the next read.
+type Fault = Arc<Mutex<Option<ExecuteError>>>;
+
+struct GpuProgram {
+    name: &'static str,
+    dispatches: Vec<GpuDispatch>,
+}
+
+struct GpuDispatch {
+    pipeline: wgpu::ComputePipeline,
+    bind_group: wgpu::BindGroup,
+    workgroups: [u32; 3],
+}
+
+/// A copy into a staging buffer that is under way.
+pub struct GpuRead {
+    staging: wgpu::Buffer,
+    size_bytes: u64,
+    submission: wgpu::SubmissionIndex,
+    mapped: oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>,
+}
+
+impl GpuBackend {
+    /// Allocates every buffer of the table, filled with zeros.
+    ///
+    /// # Errors
+    /// When the device has no room for them.
+    pub async fn new(context: &Context, table: &Buffers) -> Result<Self, ExecuteError> {
+        let (device, queue) = (context.device.clone(), context.queue.clone());
+        let fault = watch(&device);
+        let scope = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let buffers = table
+            .specs
+            .iter()
+            .map(|spec| {
+                device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some(&spec.name),
+                    size: spec.size_bytes(),
+                    usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
+                    mapped_at_creation: false,
+                })
+            })
+            .collect();
+        if let Some(error) = scope.pop().await {
+            let mib = table.total_bytes() >> 20;
+            return Err(ExecuteError::OutOfMemory { mib, detail: error.to_string() });
+        }
+        let (pipelines, programs) = (HashMap::new(), Vec::new());
+        Ok(Self { device, queue, buffers, pipelines, programs, idle_staging: Vec::new(), fault })
+    }
+
+    /// Makes pipelines and bind groups for a recording and returns its number.
+    pub fn prepare(&mut self, recording: &Recording) -> usize {
+        let uniforms = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(recording.name),
+            size: recording.uniforms.len() as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        self.queue.write_buffer(&uniforms, 0, &recording.uniforms);
+        let mut dispatches = Vec::with_capacity(recording.dispatches.len());
+        for dispatch in &recording.dispatches {
+            let pipeline = self.pipeline(dispatch.kernel);
+            let params = wgpu::BufferBinding {
+                buffer: &uniforms,
+                offset: dispatch.params_start as u64,
+                size: wgpu::BufferSize::new(dispatch.kernel.params_bytes as u64),
+            };
+            let storage = dispatch.bindings.iter().map(|slice| wgpu::BufferBinding {
+                buffer: &self.buffers[slice.buffer.0],
+                offset: slice.start as u64 * 4,
+                size: wgpu::BufferSize::new(slice.len as u64 * 4),
+            });
+            let entries: Vec<_> = std::iter::once(params)
+                .chain(storage)
+                .zip(0..)
+                .map(|(buffer, binding)| wgpu::BindGroupEntry {
+                    binding,
+                    resource: wgpu::BindingResource::Buffer(buffer),
+                })
+                .collect();
+            let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(dispatch.kernel.name),
+                layout: &pipeline.get_bind_group_layout(0),
+                entries: &entries,
+            });
+            dispatches.push(GpuDispatch { pipeline, bind_group, workgroups: dispatch.workgroups });
+        }
+        self.programs.push(GpuProgram { name: recording.name, dispatches });
+        self.programs.len() - 1
+    }
+
+    /// Submits all dispatches of a prepared recording.
+    pub fn run(&self, program: usize) {
+        self.run_dispatches(program, 0..self.programs[program].dispatches.len());
+    }
+
+    /// Submits some dispatches of a prepared recording.
+    pub fn run_dispatches(&self, program: usize, range: std::ops::Range<usize>) {
+        let program = &self.programs[program];
+        let mut encoder =
+            self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(program.name) });
+        {
+            let mut pass = encoder
+                .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(program.name), timestamp_writes: None });
+            for dispatch in &program.dispatches[range] {
+                let [x, y, z] = dispatch.workgroups;
+                pass.set_pipeline(&dispatch.pipeline);
+                pass.set_bind_group(0, &dispatch.bind_group, &[]);
+                pass.dispatch_workgroups(x, y, z);
+            }
+        }
+        self.queue.submit([encoder.finish()]);
+    }
+
+    /// Overwrites the beginning of a slice before the next run.
+    pub fn write(&self, slice: Slice, words: &[u32]) {
+        let bytes = bytemuck::cast_slice(&words[..words.len().min(slice.len)]);
+        self.queue.write_buffer(&self.buffers[slice.buffer.0], slice.start as u64 * 4, bytes);
+    }
+
+    /// Copies slices, one after the other, into a staging buffer behind all runs so far.
+    pub fn start_read(&mut self, slices: &[Slice]) -> GpuRead {
+        let size_bytes = slices.iter().map(|slice| slice.len as u64 * 4).sum();
+        let staging = self.staging(size_bytes);
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("read") });
+        let mut end = 0;
+        for slice in slices {
+            let (start, len) = (slice.start as u64 * 4, slice.len as u64 * 4);
+            encoder.copy_buffer_to_buffer(&self.buffers[slice.buffer.0], start, &staging, end, len);
+            end += len;
+        }
+        let submission = self.queue.submit([encoder.finish()]);
+        let (sender, mapped) = oneshot::channel();
+        // A reader that is gone makes the send fail, and then nobody is waiting for it.
+        staging.map_async(wgpu::MapMode::Read, 0..size_bytes, move |result| drop(sender.send(result)));
+        GpuRead { staging, size_bytes, submission, mapped }
+    }
+
+    /// Waits for a read.
+    ///
+    /// # Errors
+    /// When the device was lost or had refused a command.
+    pub async fn finish_read(&mut self, read: GpuRead) -> Result<Vec<u32>, ExecuteError> {
+        // Natively this drives the callbacks; in a browser it does nothing and the await below waits.
+        let wait = wgpu::PollType::Wait { submission_index: Some(read.submission), timeout: None };
+        let polled = self.device.poll(wait).map_err(|error| ExecuteError::DeviceLost(error.to_string()));
+        self.check()?;
+        polled?;
+        let mapped = read.mapped.await.map_err(|_| ExecuteError::DeviceLost("a read was dropped".into()))?;
+        self.check()?;
+        mapped.map_err(|error| ExecuteError::DeviceLost(error.to_string()))?;
+        let words = {
+            let view = read
+                .staging
+                .get_mapped_range(0..read.size_bytes)
+                .map_err(|error| ExecuteError::Refused(error.to_string()))?;
+            bytemuck::pod_collect_to_vec(&view)
+        };
+        read.staging.unmap();
+        self.idle_staging.push(read.staging);
+        Ok(words)
+    }
+
+    fn check(&self) -> Result<(), ExecuteError> {
+        match &*self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(fault) => Err(fault.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// An idle staging buffer of exactly this size, or a new one. Reads repeat in a few sizes, so the pool stays
+    /// small.
+    fn staging(&mut self, size_bytes: u64) -> wgpu::Buffer {
+        if let Some(index) = self.idle_staging.iter().position(|buffer| buffer.size() == size_bytes) {
+            return self.idle_staging.swap_remove(index);
+        }
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("staging"),
+            size: size_bytes,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
+    }
+
+    fn pipeline(&mut self, kernel: &'static Kernel) -> wgpu::ComputePipeline {
+        if let Some(pipeline) = self.pipelines.get(kernel.name) {
+            return pipeline.clone();
+        }
+        let label = Some(kernel.name);
+        let uniform = wgpu::BufferBindingType::Uniform;
+        let storage =
+            kernel.access.iter().map(|access| wgpu::BufferBindingType::Storage { read_only: *access == Access::Read });
+        let entries: Vec<_> = std::iter::once(uniform)
+            .chain(storage)
+            .zip(0..)
+            .map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+                count: None,
+            })
+            .collect();
+        let layout =
+            self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+        let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label,
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let source = wgpu::ShaderSource::Wgsl(kernel.source().into());
+        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor { label, source });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label,
+            layout: Some(&layout),
+            module: &module,
+            entry_point: label,
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            cache: None,
+        });
+        self.pipelines.insert(kernel.name, pipeline.clone());
+        pipeline
+    }
+}
+
+/// Keeps the first fault that the device reports.
+fn watch(device: &wgpu::Device) -> Fault {
+    let fault = Fault::default();
+    let keep = |fault: &Fault, error| {
+        fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    };
+    let of_errors = fault.clone();
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+        keep(&of_errors, ExecuteError::Refused(error.to_string()));
+    }));
+    let of_loss = fault.clone();
+    device.set_device_lost_callback(move |reason, message| {
+        keep(&of_loss, ExecuteError::DeviceLost(format!("{reason:?}: {message}")));
+    });
+    fault
+}

@@ -1,0 +1,79 @@
+//! A kernel: one WGSL entry point and its twin on the CPU, with the bindings that both share.
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::ops::Range;
+
+use bytemuck::Pod;
+
+/// How a kernel uses a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// `var<storage, read>`
+    Read,
+    /// `var<storage, read_write>`
+    ReadWrite,
+}
+
+/// One WGSL entry point and the function that computes the same on the CPU.
+///
+/// In group 0, binding 0 is the uniform `Params`, bindings 1, 2, … are storage buffers in the order of `access`.
+pub struct Kernel {
+    /// The entry point; also the label of the pipeline and of the profiler's row.
+    pub name: &'static str,
+    /// The WGSL source: pieces of `shaders/lib/`, then the operation's file.
+    pub wgsl: &'static [&'static str],
+    /// How storage bindings 1, 2, … are used.
+    pub access: &'static [Access],
+    /// `size_of` the operation's `Params`.
+    pub params_bytes: usize,
+    /// The same computation on the CPU.
+    pub cpu: fn(&CpuCall<'_>),
+}
+
+impl Kernel {
+    /// The whole WGSL module that holds this entry point.
+    pub fn source(&self) -> String {
+        self.wgsl.join("\n")
+    }
+}
+
+/// Memory of the CPU backend: 4-byte elements, as on the GPU. The cell finds a kernel that reads and writes one
+/// buffer at once, which WebGPU forbids too.
+pub type CpuBuffer = RefCell<Vec<u32>>;
+
+/// What a kernel's CPU function gets: its parameters and its bindings, numbered as in WGSL.
+pub struct CpuCall<'a> {
+    /// The bytes of `Params`.
+    pub params: &'a [u8],
+    /// Buffer and range of elements for bindings 1, 2, …
+    pub bindings: Vec<(&'a CpuBuffer, Range<usize>)>,
+}
+
+impl CpuCall<'_> {
+    /// The parameters of this dispatch.
+    pub fn params<P: Pod>(&self) -> P {
+        bytemuck::pod_read_unaligned(self.params)
+    }
+
+    /// Binding `number` (from 1, as in WGSL) as numbers to read.
+    pub fn f32(&self, number: usize) -> Ref<'_, [f32]> {
+        Ref::map(self.u32(number), |words| bytemuck::cast_slice(words))
+    }
+
+    /// Binding `number` (from 1, as in WGSL) as integers to read.
+    pub fn u32(&self, number: usize) -> Ref<'_, [u32]> {
+        let (buffer, range) = &self.bindings[number - 1];
+        Ref::map(buffer.borrow(), |words| &words[range.clone()])
+    }
+
+    /// Binding `number` (from 1, as in WGSL) as numbers to write.
+    pub fn f32_mut(&self, number: usize) -> RefMut<'_, [f32]> {
+        RefMut::map(self.u32_mut(number), |words| bytemuck::cast_slice_mut(words))
+    }
+
+    /// Binding `number` (from 1, as in WGSL) as integers to write.
+    pub fn u32_mut(&self, number: usize) -> RefMut<'_, [u32]> {
+        let (buffer, range) = &self.bindings[number - 1];
+        RefMut::map(buffer.borrow_mut(), |words| &mut words[range.clone()])
+    }
+}

@@ -1,0 +1,13 @@
+//! The machine: kernels, recordings of dispatches, and the two backends that execute them.
+//!
+//! A [`Recording`](recording::Recording) is pure data over a table of [`Buffers`](recording::Buffers).
+//! [`Backend`](backend::Backend) replays it on the GPU ([`execute`]) or on the CPU ([`interpret`]), with the same
+//! results within rounding; [`compare`] finds the first dispatch where they would differ.
+
+pub mod backend;
+pub mod compare;
+pub mod context;
+pub mod execute;
+pub mod interpret;
+pub mod kernel;
+pub mod recording;

@@ -1,0 +1,57 @@
+//! AdamW with decoupled weight decay (Loshchilov & Hutter 2019), as PyTorch computes it.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::step::{Step, read_step};
+use super::{FLAT, Real, STEP};
+use crate::gpu::kernel::Access::{Read, ReadWrite};
+use crate::gpu::kernel::Kernel;
+use crate::gpu::recording::{Recording, Slice, flat_workgroups};
+
+/// The uniform.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// Parameters.
+    pub len: u32,
+    /// 1 for parameters that decay, 0 for those that do not.
+    pub decay: f32,
+}
+
+/// step, norm (1), grad → param, m, v in place. Does nothing when the norm of all gradients is not finite: a poisoned
+/// gradient must not reach the weights.
+pub static ADAMW: Kernel = Kernel {
+    name: "adamw",
+    wgsl: &[STEP, FLAT, include_str!("../../shaders/adamw.wgsl")],
+    access: &[Read, Read, Read, ReadWrite, ReadWrite, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    cpu: |call| {
+        let params: Params = call.params();
+        if !call.f32(2)[0].is_finite() {
+            return;
+        }
+        let step = read_step(&call.u32(1));
+        let state = [&mut *call.f32_mut(4), &mut *call.f32_mut(5), &mut *call.f32_mut(6)];
+        reference(&step, params.decay, &call.f32(3)[..params.len as usize], state);
+    },
+};
+
+/// Appends the update of one group of parameters; the slices are equally long.
+pub fn adamw(recording: &mut Recording, step: Slice, norm: Slice, [grad, param, m, v]: [Slice; 4], decay: bool) {
+    let params = Params { len: grad.len as u32, decay: if decay { 1.0 } else { 0.0 } };
+    recording.dispatch(&ADAMW, params, &[step, norm, grad, param, m, v], flat_workgroups(grad.len));
+}
+
+/// m ← β₁·m + (1 − β₁)·g;   v ← β₂·v + (1 − β₂)·g²;
+/// p ← p − lr·λ·decay·p − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
+pub fn reference<T: Real>(step: &Step, decay: f32, grad: &[T], [param, m, v]: [&mut [T]; 3]) {
+    let of = |x: f32| T::of(f64::from(x));
+    let (beta1, beta2, one) = (of(step.beta1), of(step.beta2), T::one());
+    let keep = one - of(step.lr) * of(step.weight_decay) * of(decay);
+    for (i, &g) in grad.iter().enumerate() {
+        m[i] = beta1 * m[i] + (one - beta1) * g;
+        v[i] = beta2 * v[i] + (one - beta2) * g * g;
+        let update = (m[i] / of(step.correction1)) / ((v[i] / of(step.correction2)).sqrt() + of(step.eps));
+        param[i] = param[i] * keep - of(step.lr) * update;
+    }
+}

@@ -1,0 +1,70 @@
+//! Attention scores with scale and causal mask: scores[query, key] = scale · q[query]·k[key], or `masked_value`.
+//!
+//! q, k are (B, T, H, D), scores (B, H, T, T). The same kernel is the backward pass of the weighted sum: with
+//! q = out_grad, k = v, scale 1 and masked_value 0 it gives the gradient of the weights.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{CAUSAL_MASK, Real, TILE, tile_workgroups};
+use crate::gpu::kernel::Access::{Read, ReadWrite};
+use crate::gpu::kernel::Kernel;
+use crate::gpu::recording::{Recording, Slice};
+
+/// What a masked score gets in the forward pass. WGSL may assume that there are no infinities, so this stands for −∞:
+/// its exponential is exactly 0.
+pub const MASKED: f32 = -1e30;
+
+/// The uniform.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// T
+    pub context_length: u32,
+    /// H
+    pub n_heads: u32,
+    /// D
+    pub d_head: u32,
+    /// 1/√D in the forward pass.
+    pub scale: f32,
+    /// [`MASKED`] in the forward pass.
+    pub masked_value: f32,
+}
+
+/// q, k (B, T, H, D) → scores (B, H, T, T)
+pub static ATTENTION_SCORES: Kernel = Kernel {
+    name: "attention_scores",
+    wgsl: &[TILE, CAUSAL_MASK, include_str!("../../shaders/attention_scores.wgsl")],
+    access: &[Read, Read, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    cpu: |call| {
+        let params: Params = call.params();
+        reference(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &params);
+    },
+};
+
+/// Appends the scores of `batch_size` sequences.
+pub fn attention_scores(recording: &mut Recording, [q, k, scores]: [Slice; 3], batch_size: usize, params: Params) {
+    let n = params.context_length as usize;
+    let workgroups = tile_workgroups(n, n, batch_size * params.n_heads as usize);
+    recording.dispatch(&ATTENTION_SCORES, params, &[q, k, scores], workgroups);
+}
+
+/// scores[query, key] = scale · Σ_d q[query, d] · k[key, d], or `masked_value` where key > query
+pub fn reference<T: Real>(q: &[T], k: &[T], scores: &mut [T], params: &Params) {
+    let (n, n_heads, d_head) = (params.context_length as usize, params.n_heads as usize, params.d_head as usize);
+    let at = |batch: usize, position: usize, head: usize| ((batch * n + position) * n_heads + head) * d_head;
+    for (batch_head, scores) in scores.chunks_exact_mut(n * n).enumerate() {
+        let (batch, head) = (batch_head / n_heads, batch_head % n_heads);
+        for query in 0..n {
+            let q = &q[at(batch, query, head)..][..d_head];
+            for key in 0..n {
+                let k = &k[at(batch, key, head)..][..d_head];
+                scores[query * n + key] = if key > query {
+                    T::of(f64::from(params.masked_value))
+                } else {
+                    T::of(f64::from(params.scale)) * q.iter().zip(k).map(|(&q, &k)| q * k).sum::<T>()
+                };
+            }
+        }
+    }
+}

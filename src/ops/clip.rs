@@ -1,0 +1,83 @@
+//! Gradient clipping by the global L2 norm (Pascanu et al. 2013): all gradients times
+//! min(1, max_grad_norm / (norm + 1e-6)).
+
+use bytemuck::{Pod, Zeroable};
+
+use super::step::read_step;
+use super::{FLAT, REDUCE, Real, STEP};
+use crate::gpu::kernel::Access::{Read, ReadWrite};
+use crate::gpu::kernel::Kernel;
+use crate::gpu::recording::{Recording, Slice, flat_workgroups};
+
+/// How many partial sums the norm is computed from.
+pub const PARTIAL_SUMS: usize = 256;
+
+/// The uniform of all three kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// Gradients, or partial sums for `grad_norm`.
+    pub len: u32,
+}
+
+const WGSL: &[&str] = &[STEP, FLAT, REDUCE, include_str!("../../shaders/clip.wgsl")];
+
+/// grads (P) → sums of squares ([`PARTIAL_SUMS`])
+pub static SQUARED_SUMS: Kernel = Kernel {
+    name: "squared_sums",
+    wgsl: WGSL,
+    access: &[Read, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    cpu: |call| {
+        let params: Params = call.params();
+        let grads = call.f32(1);
+        let sums = &mut call.f32_mut(2)[..PARTIAL_SUMS];
+        sums.fill(0.0);
+        // The GPU's workgroup w visits every PARTIAL_SUMS-th run of 64 elements.
+        for (run, grads) in grads[..params.len as usize].chunks(64).enumerate() {
+            sums[run % PARTIAL_SUMS] += grads.iter().map(|g| g * g).sum::<f32>();
+        }
+    },
+};
+
+/// step, sums of squares → norm (1), ring[slot]
+pub static GRAD_NORM: Kernel = Kernel {
+    name: "grad_norm",
+    wgsl: WGSL,
+    access: &[Read, Read, ReadWrite, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    cpu: |call| {
+        let norm = call.f32(2)[..PARTIAL_SUMS].iter().sum::<f32>().sqrt();
+        call.f32_mut(3)[0] = norm;
+        call.f32_mut(4)[read_step(&call.u32(1)).slot as usize] = norm;
+    },
+};
+
+/// step, norm (1), grads (P) in place
+pub static CLIP: Kernel = Kernel {
+    name: "clip",
+    wgsl: WGSL,
+    access: &[Read, Read, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    cpu: |call| {
+        let params: Params = call.params();
+        let grads = &mut call.f32_mut(3)[..params.len as usize];
+        reference(grads, call.f32(2)[0], read_step(&call.u32(1)).max_grad_norm);
+    },
+};
+
+/// Appends norm and clipping. `sums` has [`PARTIAL_SUMS`] elements, `norm` one; the norm before clipping also goes
+/// into the step's slot of `ring`.
+pub fn clip(recording: &mut Recording, step: Slice, grads: Slice, [sums, norm, ring]: [Slice; 3]) {
+    let len = Params { len: grads.len as u32 };
+    recording.dispatch(&SQUARED_SUMS, len, &[grads, sums], [PARTIAL_SUMS as u32, 1, 1]);
+    let n_sums = Params { len: PARTIAL_SUMS as u32 };
+    recording.dispatch(&GRAD_NORM, n_sums, &[step, sums, norm, ring], [1, 1, 1]);
+    recording.dispatch(&CLIP, len, &[step, norm, grads], flat_workgroups(grads.len));
+}
+
+/// grads ← grads · min(1, max_grad_norm / (norm + 1e-6))
+pub fn reference<T: Real>(grads: &mut [T], norm: T, max_grad_norm: T) {
+    let scale = T::one().min(max_grad_norm / (norm + T::of(1e-6)));
+    grads.iter_mut().for_each(|grad| *grad = *grad * scale);
+}

@@ -1,0 +1,77 @@
+//! Cross-entropy per position, losses[n] = ln Σ exp(logits[n]) − logits[n, targets[n]], in nats; the loss is their
+//! mean.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{FLAT, REDUCE, Real};
+use crate::gpu::kernel::Access::{Read, ReadWrite};
+use crate::gpu::kernel::Kernel;
+use crate::gpu::recording::{Recording, Slice, row_workgroups};
+
+/// The uniform of both kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// N
+    pub n_rows: u32,
+    /// V
+    pub vocab_size: u32,
+}
+
+const WGSL: &[&str] = &[FLAT, REDUCE, include_str!("../../shaders/cross_entropy.wgsl")];
+
+/// logits (N, V), targets (N) → losses (N)
+pub static CROSS_ENTROPY: Kernel = Kernel {
+    name: "cross_entropy",
+    wgsl: WGSL,
+    access: &[Read, Read, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    cpu: |call| {
+        let params: Params = call.params();
+        reference(&call.f32(1), &call.u32(2), &mut call.f32_mut(3), &params);
+    },
+};
+
+/// logits (N, V) become the gradient of the mean loss; targets (N) → losses (N)
+pub static CROSS_ENTROPY_GRAD: Kernel = Kernel {
+    name: "cross_entropy_grad",
+    wgsl: WGSL,
+    access: &[ReadWrite, Read, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    cpu: |call| {
+        let params: Params = call.params();
+        let logits = &mut call.f32_mut(1);
+        reference(logits, &call.u32(2), &mut call.f32_mut(3), &params);
+        reference_grad(logits, &call.u32(2), &params);
+    },
+};
+
+/// Appends the losses alone.
+pub fn cross_entropy(recording: &mut Recording, bindings: [Slice; 3], params: Params) {
+    recording.dispatch(&CROSS_ENTROPY, params, &bindings, row_workgroups(params.n_rows as usize));
+}
+
+/// Appends the losses and the gradient, which replaces the logits.
+pub fn cross_entropy_grad(recording: &mut Recording, bindings: [Slice; 3], params: Params) {
+    recording.dispatch(&CROSS_ENTROPY_GRAD, params, &bindings, row_workgroups(params.n_rows as usize));
+}
+
+/// losses[n] = ln Σ exp(logits[n]) − logits[n, targets[n]]
+pub fn reference<T: Real>(logits: &[T], targets: &[u32], losses: &mut [T], params: &Params) {
+    for (n, row) in logits.chunks_exact(params.vocab_size as usize).enumerate().take(params.n_rows as usize) {
+        let largest = row.iter().copied().fold(T::neg_infinity(), T::max);
+        let sum: T = row.iter().map(|&logit| (logit - largest).exp()).sum();
+        losses[n] = sum.ln() + largest - row[targets[n] as usize];
+    }
+}
+
+/// logits[n, v] ← (softmax(logits[n])[v] − [v = targets[n]]) / N
+pub fn reference_grad<T: Real>(logits: &mut [T], targets: &[u32], params: &Params) {
+    let (n_rows, n_cols) = (params.n_rows, params.vocab_size);
+    super::softmax::reference(logits, &super::softmax::Params { n_rows, n_cols });
+    let count = T::of(f64::from(n_rows));
+    for (row, &target) in logits.chunks_exact_mut(n_cols as usize).zip(&targets[..n_rows as usize]) {
+        row[target as usize] = row[target as usize] - T::one();
+        row.iter_mut().for_each(|grad| *grad = *grad / count);
+    }
+}

@@ -1,0 +1,77 @@
+//! Token embedding: out[n] = table[ids[n]], (N, C) from (V, C).
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{FLAT, Real};
+use crate::gpu::kernel::Access::{Read, ReadWrite};
+use crate::gpu::kernel::Kernel;
+use crate::gpu::recording::{Recording, Slice, flat_workgroups};
+
+/// The uniform of both kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// N
+    pub n_tokens: u32,
+    /// V
+    pub vocab_size: u32,
+    /// C
+    pub d_model: u32,
+}
+
+const WGSL: &[&str] = &[FLAT, include_str!("../../shaders/embedding.wgsl")];
+
+/// table (V, C), ids (N) → out (N, C)
+pub static EMBEDDING: Kernel = Kernel {
+    name: "embedding",
+    wgsl: WGSL,
+    access: &[Read, Read, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    cpu: |call| {
+        let params: Params = call.params();
+        reference(&call.f32(1), &call.u32(2), &mut call.f32_mut(3), &params);
+    },
+};
+
+/// out_grad (N, C), ids (N) → table_grad (V, C)
+pub static EMBEDDING_GRAD: Kernel = Kernel {
+    name: "embedding_grad",
+    wgsl: WGSL,
+    access: &[Read, Read, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    cpu: |call| {
+        let params: Params = call.params();
+        reference_grad(&call.f32(1), &call.u32(2), &mut call.f32_mut(3), &params);
+    },
+};
+
+/// Appends the forward pass.
+pub fn embedding(recording: &mut Recording, [table, ids, out]: [Slice; 3], params: Params) {
+    let elements = params.n_tokens as usize * params.d_model as usize;
+    recording.dispatch(&EMBEDDING, params, &[table, ids, out], flat_workgroups(elements));
+}
+
+/// Appends the backward pass; it overwrites `table_grad`.
+pub fn embedding_grad(recording: &mut Recording, [out_grad, ids, table_grad]: [Slice; 3], params: Params) {
+    let elements = params.vocab_size as usize * params.d_model as usize;
+    recording.dispatch(&EMBEDDING_GRAD, params, &[out_grad, ids, table_grad], flat_workgroups(elements));
+}
+
+/// out[n, c] = table[ids[n], c]
+pub fn reference<T: Real>(table: &[T], ids: &[u32], out: &mut [T], params: &Params) {
+    let width = params.d_model as usize;
+    for (row, &id) in out.chunks_exact_mut(width).zip(&ids[..params.n_tokens as usize]) {
+        row.copy_from_slice(&table[id as usize * width..][..width]);
+    }
+}
+
+/// table_grad[v, c] = Σ out_grad[n, c] over the n with ids[n] = v
+pub fn reference_grad<T: Real>(out_grad: &[T], ids: &[u32], table_grad: &mut [T], params: &Params) {
+    let width = params.d_model as usize;
+    table_grad[..params.vocab_size as usize * width].fill(T::zero());
+    for (row, &id) in out_grad.chunks_exact(width).zip(&ids[..params.n_tokens as usize]) {
+        for (sum, &grad) in table_grad[id as usize * width..][..width].iter_mut().zip(row) {
+            *sum += grad;
+        }
+    }
+}

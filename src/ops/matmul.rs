@@ -1,0 +1,153 @@
+//! Matrix multiplication in three row-major layouts; the result is (m, n), sums run over k.
+//!
+//! | kernel | computes | a | b | in training |
+//! |---|---|---|---|---|
+//! | `matmul_nt` | a·bᵀ | (m, k) | (n, k) | y = x·Wᵀ |
+//! | `matmul_nn` | a·b | (m, k) | (k, n) | x_grad = y_grad·W |
+//! | `matmul_tn` | aᵀ·b | (k, m) | (k, n) | W_grad = y_gradᵀ·x |
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{Real, TILE, tile_workgroups};
+use crate::gpu::kernel::Access::{Read, ReadWrite};
+use crate::gpu::kernel::{CpuCall, Kernel};
+use crate::gpu::recording::{Recording, Slice};
+
+/// The uniform of all three kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// Rows of the result.
+    pub m: u32,
+    /// Columns of the result.
+    pub n: u32,
+    /// Length of the sums.
+    pub k: u32,
+    /// 1 adds to what the result holds already.
+    pub accumulate: u32,
+}
+
+const WGSL: &[&str] = &[TILE, include_str!("../../shaders/matmul.wgsl")];
+
+const fn kernel(name: &'static str, cpu: fn(&CpuCall<'_>)) -> Kernel {
+    Kernel { name, wgsl: WGSL, access: &[Read, Read, ReadWrite], params_bytes: size_of::<Params>(), cpu }
+}
+
+/// y = a·bᵀ
+pub static MATMUL_NT: Kernel = kernel("matmul_nt", |call| run(call, fast_nt));
+/// y = a·b
+pub static MATMUL_NN: Kernel = kernel("matmul_nn", |call| run(call, fast_nn));
+/// y = aᵀ·b
+pub static MATMUL_TN: Kernel = kernel("matmul_tn", |call| run(call, fast_tn));
+
+/// Sizes of one multiplication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Rows of the result.
+    pub m: usize,
+    /// Columns of the result.
+    pub n: usize,
+    /// Length of the sums.
+    pub k: usize,
+}
+
+/// Appends one multiplication; `accumulate` adds to what `y` (m, n) holds already.
+pub fn matmul(
+    recording: &mut Recording,
+    kernel: &'static Kernel,
+    [a, b, y]: [Slice; 3],
+    Shape { m, n, k }: Shape,
+    accumulate: bool,
+) {
+    let params = Params { m: m as u32, n: n as u32, k: k as u32, accumulate: u32::from(accumulate) };
+    recording.dispatch(kernel, params, &[a, b, y], tile_workgroups(m, n, 1));
+}
+
+/// y (m, n) = a (m, k) · b (n, k)ᵀ
+pub fn reference_nt<T: Real>(a: &[T], b: &[T], y: &mut [T], Shape { m, n, k }: Shape) {
+    for i in 0..m {
+        for j in 0..n {
+            y[i * n + j] = (0..k).map(|l| a[i * k + l] * b[j * k + l]).sum();
+        }
+    }
+}
+
+/// y (m, n) = a (m, k) · b (k, n)
+pub fn reference_nn<T: Real>(a: &[T], b: &[T], y: &mut [T], Shape { m, n, k }: Shape) {
+    for i in 0..m {
+        for j in 0..n {
+            y[i * n + j] = (0..k).map(|l| a[i * k + l] * b[l * n + j]).sum();
+        }
+    }
+}
+
+/// y (m, n) = a (k, m)ᵀ · b (k, n)
+pub fn reference_tn<T: Real>(a: &[T], b: &[T], y: &mut [T], Shape { m, n, k }: Shape) {
+    for i in 0..m {
+        for j in 0..n {
+            y[i * n + j] = (0..k).map(|l| a[l * m + i] * b[l * n + j]).sum();
+        }
+    }
+}
+
+type Fast = fn(&[f32], &[f32], &mut [f32], Shape);
+
+fn run(call: &CpuCall<'_>, fast: Fast) {
+    let params: Params = call.params();
+    let shape = Shape { m: params.m as usize, n: params.n as usize, k: params.k as usize };
+    let y = &mut call.f32_mut(3)[..shape.m * shape.n];
+    if params.accumulate == 0 {
+        y.fill(0.0);
+    }
+    fast(&call.f32(1), &call.f32(2), y, shape);
+}
+
+// The CPU backend runs these: the same sums in an order that the compiler turns into vector instructions. They add
+// to y. Tests hold them against the references above.
+
+/// Sums kept apart, so that additions need not wait for each other.
+const LANES: usize = 16;
+
+fn fast_nt(a: &[f32], b: &[f32], y: &mut [f32], Shape { m, n, k }: Shape) {
+    for i in 0..m {
+        let row = &a[i * k..(i + 1) * k];
+        for j in 0..n {
+            y[i * n + j] += dot(row, &b[j * k..(j + 1) * k]);
+        }
+    }
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in a_chunks.zip(b_chunks) {
+        for lane in 0..LANES {
+            lanes[lane] += x[lane] * y[lane];
+        }
+    }
+    lanes.iter().sum::<f32>() + rest
+}
+
+fn fast_nn(a: &[f32], b: &[f32], y: &mut [f32], Shape { m, n, k }: Shape) {
+    for i in 0..m {
+        let row = &mut y[i * n..(i + 1) * n];
+        for l in 0..k {
+            add_scaled(row, a[i * k + l], &b[l * n..(l + 1) * n]);
+        }
+    }
+}
+
+fn fast_tn(a: &[f32], b: &[f32], y: &mut [f32], Shape { m, n, k }: Shape) {
+    for l in 0..k {
+        for i in 0..m {
+            add_scaled(&mut y[i * n..(i + 1) * n], a[l * m + i], &b[l * n..(l + 1) * n]);
+        }
+    }
+}
+
+fn add_scaled(y: &mut [f32], scale: f32, x: &[f32]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y += scale * x;
+    }
+}

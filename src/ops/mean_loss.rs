@@ -1,0 +1,36 @@
+//! The mean of the losses of all positions, into the step's slot of a ring.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::step::read_step;
+use super::{REDUCE, STEP};
+use crate::gpu::kernel::Access::{Read, ReadWrite};
+use crate::gpu::kernel::Kernel;
+use crate::gpu::recording::{Recording, Slice};
+
+/// The uniform.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// N
+    pub n_rows: u32,
+}
+
+/// step, losses (N) → ring[slot]
+pub static MEAN_LOSS: Kernel = Kernel {
+    name: "mean_loss",
+    wgsl: &[STEP, REDUCE, include_str!("../../shaders/mean_loss.wgsl")],
+    access: &[Read, Read, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    cpu: |call| {
+        let params: Params = call.params();
+        let slot = read_step(&call.u32(1)).slot as usize;
+        let sum: f32 = call.f32(2)[..params.n_rows as usize].iter().sum();
+        call.f32_mut(3)[slot] = sum / params.n_rows as f32;
+    },
+};
+
+/// Appends the mean of `losses`.
+pub fn mean_loss(recording: &mut Recording, [step, losses, ring]: [Slice; 3]) {
+    recording.dispatch(&MEAN_LOSS, Params { n_rows: losses.len as u32 }, &[step, losses, ring], [1, 1, 1]);
+}

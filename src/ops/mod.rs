@@ -1,0 +1,84 @@
+//! The operations: one file each, beside the WGSL file of the same name.
+//!
+//! A file holds, in order: `Params` (the uniform), the [`Kernel`]s, launchers that append dispatches to a
+//! [`Recording`](crate::gpu::recording::Recording), and the reference: naive loops over any [`Real`], so that f64
+//! checks the gradients and f32 is the oracle of the GPU. To add an operation: its WGSL file, its Rust file, its row
+//! in [`KERNELS`], its row in the table of tests.
+
+use crate::gpu::kernel::Kernel;
+
+pub mod adamw;
+pub mod attention_scores;
+pub mod clip;
+pub mod cross_entropy;
+pub mod embedding;
+pub mod gather_batch;
+pub mod matmul;
+pub mod mean_loss;
+pub mod quantize;
+pub mod residual;
+pub mod rmsnorm;
+pub mod rope;
+pub mod softmax;
+pub mod step;
+pub mod swiglu;
+pub mod weighted_sum;
+
+/// f32 or f64.
+pub trait Real: num_traits::Float + std::iter::Sum + std::ops::AddAssign {
+    /// The nearest number of this type.
+    fn of(x: f64) -> Self;
+}
+
+impl Real for f32 {
+    fn of(x: f64) -> Self {
+        x as f32
+    }
+}
+
+impl Real for f64 {
+    fn of(x: f64) -> Self {
+        x
+    }
+}
+
+/// Every kernel there is.
+pub static KERNELS: [&Kernel; 26] = [
+    &gather_batch::GATHER_BATCH,
+    &embedding::EMBEDDING,
+    &embedding::EMBEDDING_GRAD,
+    &matmul::MATMUL_NT,
+    &matmul::MATMUL_NN,
+    &matmul::MATMUL_TN,
+    &rmsnorm::RMSNORM,
+    &rmsnorm::RMSNORM_GRAD_X,
+    &rmsnorm::RMSNORM_GRAD_GAIN,
+    &rope::ROPE,
+    &attention_scores::ATTENTION_SCORES,
+    &softmax::SOFTMAX,
+    &softmax::SOFTMAX_GRAD,
+    &weighted_sum::WEIGHTED_SUM,
+    &weighted_sum::WEIGHTED_SUM_TRANSPOSED,
+    &swiglu::SWIGLU,
+    &swiglu::SWIGLU_GRAD,
+    &residual::RESIDUAL,
+    &cross_entropy::CROSS_ENTROPY,
+    &cross_entropy::CROSS_ENTROPY_GRAD,
+    &mean_loss::MEAN_LOSS,
+    &clip::SQUARED_SUMS,
+    &clip::GRAD_NORM,
+    &clip::CLIP,
+    &adamw::ADAMW,
+    &quantize::QUANTIZE,
+];
+
+pub(crate) const FLAT: &str = include_str!("../../shaders/lib/flat.wgsl");
+pub(crate) const REDUCE: &str = include_str!("../../shaders/lib/reduce.wgsl");
+pub(crate) const TILE: &str = include_str!("../../shaders/lib/tile.wgsl");
+pub(crate) const STEP: &str = include_str!("../../shaders/lib/step.wgsl");
+pub(crate) const CAUSAL_MASK: &str = include_str!("../../shaders/lib/causal_mask.wgsl");
+
+/// Workgroups of 8 × 8 invocations that compute 4 × 4 results each, for a (rows, cols) result.
+pub(crate) fn tile_workgroups(rows: usize, cols: usize, layers: usize) -> [u32; 3] {
+    [cols.div_ceil(32) as u32, rows.div_ceil(32) as u32, layers as u32]
+}

@@ -1,0 +1,118 @@
+//! RMSNorm (Zhang & Sennrich 2019): y = gain ⊙ x / √(mean(x²) + ε), over rows of (N, C).
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{FLAT, REDUCE, Real};
+use crate::gpu::kernel::Access::{Read, ReadWrite};
+use crate::gpu::kernel::Kernel;
+use crate::gpu::recording::{Recording, Slice, row_workgroups};
+
+/// ε of CS336's RMSNorm.
+pub const EPS: f32 = 1e-5;
+
+/// The uniform of all three kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// N
+    pub n_rows: u32,
+    /// C
+    pub d_model: u32,
+    /// ε
+    pub eps: f32,
+    /// Whether `rmsnorm_grad_x` adds to what `x_grad` holds already.
+    pub accumulate: u32,
+}
+
+const WGSL: &[&str] = &[FLAT, REDUCE, include_str!("../../shaders/rmsnorm.wgsl")];
+
+/// x (N, C), gain (C) → y (N, C), inv_rms (N)
+pub static RMSNORM: Kernel = Kernel {
+    name: "rmsnorm",
+    wgsl: WGSL,
+    access: &[Read, Read, ReadWrite, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    cpu: |call| {
+        let params: Params = call.params();
+        reference(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &mut call.f32_mut(4), &params);
+    },
+};
+
+/// x (N, C), gain (C), y_grad (N, C), inv_rms (N) → x_grad (N, C)
+pub static RMSNORM_GRAD_X: Kernel = Kernel {
+    name: "rmsnorm_grad_x",
+    wgsl: WGSL,
+    access: &[Read, Read, Read, Read, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    cpu: |call| {
+        let params: Params = call.params();
+        let (x, gain, y_grad, inv_rms) = (&call.f32(1), &call.f32(2), &call.f32(3), &call.f32(4));
+        reference_grad_x(x, gain, y_grad, inv_rms, &mut call.f32_mut(5), &params);
+    },
+};
+
+/// x (N, C), y_grad (N, C), inv_rms (N) → gain_grad (C)
+pub static RMSNORM_GRAD_GAIN: Kernel = Kernel {
+    name: "rmsnorm_grad_gain",
+    wgsl: WGSL,
+    access: &[Read, Read, Read, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    cpu: |call| {
+        let params: Params = call.params();
+        reference_grad_gain(&call.f32(1), &call.f32(2), &call.f32(3), &mut call.f32_mut(4), &params);
+    },
+};
+
+/// Appends the forward pass.
+pub fn rmsnorm(recording: &mut Recording, [x, gain, y, inv_rms]: [Slice; 4], params: Params) {
+    recording.dispatch(&RMSNORM, params, &[x, gain, y, inv_rms], row_workgroups(params.n_rows as usize));
+}
+
+/// Appends the gradient of the input.
+pub fn rmsnorm_grad_x(recording: &mut Recording, bindings: [Slice; 5], params: Params) {
+    recording.dispatch(&RMSNORM_GRAD_X, params, &bindings, row_workgroups(params.n_rows as usize));
+}
+
+/// Appends the gradient of the gain; it overwrites `gain_grad`.
+pub fn rmsnorm_grad_gain(recording: &mut Recording, bindings: [Slice; 4], params: Params) {
+    recording.dispatch(&RMSNORM_GRAD_GAIN, params, &bindings, row_workgroups(params.d_model as usize));
+}
+
+/// inv_rms = 1 / √(mean(x²) + ε);   y[c] = gain[c] · x[c] · inv_rms
+pub fn reference<T: Real>(x: &[T], gain: &[T], y: &mut [T], inv_rms: &mut [T], params: &Params) {
+    let width = params.d_model as usize;
+    for row in 0..params.n_rows as usize {
+        let x = &x[row * width..][..width];
+        let mean = x.iter().map(|&x| x * x).sum::<T>() / T::of(width as f64);
+        inv_rms[row] = (mean + T::of(f64::from(params.eps))).sqrt().recip();
+        for c in 0..width {
+            y[row * width + c] = gain[c] * x[c] * inv_rms[row];
+        }
+    }
+}
+
+/// x_grad[c] = inv_rms · (gain[c]·y_grad[c] − x[c] · inv_rms² · mean(gain·y_grad·x)), added when `accumulate` is 1
+pub fn reference_grad_x<T: Real>(x: &[T], gain: &[T], y_grad: &[T], inv_rms: &[T], x_grad: &mut [T], params: &Params) {
+    let width = params.d_model as usize;
+    for row in 0..params.n_rows as usize {
+        let range = row * width..(row + 1) * width;
+        let (x, y_grad, x_grad) = (&x[range.clone()], &y_grad[range.clone()], &mut x_grad[range]);
+        let mean = (0..width).map(|c| gain[c] * y_grad[c] * x[c]).sum::<T>() / T::of(width as f64);
+        let pull = inv_rms[row] * inv_rms[row] * mean;
+        for c in 0..width {
+            let value = inv_rms[row] * (gain[c] * y_grad[c] - x[c] * pull);
+            x_grad[c] = if params.accumulate == 1 { x_grad[c] + value } else { value };
+        }
+    }
+}
+
+/// gain_grad[c] = Σ_n y_grad[n, c] · x[n, c] · inv_rms[n]
+pub fn reference_grad_gain<T: Real>(x: &[T], y_grad: &[T], inv_rms: &[T], gain_grad: &mut [T], params: &Params) {
+    let width = params.d_model as usize;
+    gain_grad[..width].fill(T::zero());
+    for row in 0..params.n_rows as usize {
+        for c in 0..width {
+            gain_grad[c] += y_grad[row * width + c] * x[row * width + c] * inv_rms[row];
+        }
+    }
+}

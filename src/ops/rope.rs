@@ -1,0 +1,72 @@
+//! Rotary position embedding (Su et al. 2021): the pair (x[2i], x[2i+1]) of every head turns by
+//! position · Θ^(−2i/D). In place on (B, T, H, D).
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{FLAT, Real};
+use crate::gpu::kernel::Access::{Read, ReadWrite};
+use crate::gpu::kernel::Kernel;
+use crate::gpu::recording::{Recording, Slice, flat_workgroups};
+
+/// The uniform.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// B·T
+    pub n_rows: u32,
+    /// T; the position of a row is row mod T.
+    pub context_length: u32,
+    /// C = H·D
+    pub d_model: u32,
+    /// D, even.
+    pub d_head: u32,
+    /// +1 turns forward, −1 back: the gradient of a rotation is its inverse.
+    pub direction: f32,
+}
+
+/// cos_sin (T, D/2, 2), x (B, T, H, D) in place
+pub static ROPE: Kernel = Kernel {
+    name: "rope",
+    wgsl: &[FLAT, include_str!("../../shaders/rope.wgsl")],
+    access: &[Read, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    cpu: |call| {
+        let params: Params = call.params();
+        reference(&call.f32(1), &mut call.f32_mut(2), &params);
+    },
+};
+
+/// Appends the rotation of `x`.
+pub fn rope(recording: &mut Recording, [cos_sin, x]: [Slice; 2], params: Params) {
+    let pairs = params.n_rows as usize * params.d_model as usize / 2;
+    recording.dispatch(&ROPE, params, &[cos_sin, x], flat_workgroups(pairs));
+}
+
+/// The table (T, D/2, 2): cosine and sine of position · Θ^(−2i/D). Computed here in f64, because WGSL leaves the
+/// precision of its own sin and cos open.
+pub fn cos_sin_table(context_length: usize, d_head: usize, theta: f64) -> Vec<f32> {
+    let mut table = Vec::with_capacity(context_length * d_head);
+    for position in 0..context_length {
+        for i in 0..d_head / 2 {
+            let angle = position as f64 * theta.powf(-2.0 * i as f64 / d_head as f64);
+            table.extend([angle.cos() as f32, angle.sin() as f32]);
+        }
+    }
+    table
+}
+
+/// (x₀, x₁) ← (x₀·cos − x₁·sin, x₀·sin + x₁·cos)
+pub fn reference<T: Real>(cos_sin: &[T], x: &mut [T], params: &Params) {
+    let (width, half) = (params.d_model as usize, params.d_head as usize / 2);
+    for row in 0..params.n_rows as usize {
+        let position = row % params.context_length as usize;
+        for pair in 0..width / 2 {
+            let entry = (position * half + pair % half) * 2;
+            let (cosine, sine) = (cos_sin[entry], T::of(f64::from(params.direction)) * cos_sin[entry + 1]);
+            let at = row * width + 2 * pair;
+            let (x0, x1) = (x[at], x[at + 1]);
+            x[at] = x0 * cosine - x1 * sine;
+            x[at + 1] = x0 * sine + x1 * cosine;
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What changes from step to step, as one small write: learning rate, Adam's corrections, the slot in the rings.
+
+use bytemuck::{Pod, Zeroable};
+
+/// Twin of `Step` in `shaders/lib/step.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+pub struct Step {
+    /// Learning rate.
+    pub lr: f32,
+    /// β₁
+    pub beta1: f32,
+    /// β₂
+    pub beta2: f32,
+    /// ε
+    pub eps: f32,
+    /// Decoupled weight decay.
+    pub weight_decay: f32,
+    /// 1 − β₁ᵗ
+    pub correction1: f32,
+    /// 1 − β₂ᵗ
+    pub correction2: f32,
+    /// Gradients are scaled down to this global norm.
+    pub max_grad_norm: f32,
+    /// Where this step's loss and gradient norm go in their rings.
+    pub slot: u32,
+}
+
+/// Elements of 4 bytes that a [`Step`] takes.
+pub const STEP_LEN: usize = size_of::<Step>() / 4;
+
+/// The `Step` at the beginning of a bound slice.
+pub(crate) fn read_step(words: &[u32]) -> Step {
+    *bytemuck::from_bytes(bytemuck::cast_slice(&words[..STEP_LEN]))
+}
