@@ -1,0 +1,324 @@
+//! Every kernel on the GPU against its reference on the CPU, at sizes that straddle tiles and workgroups.
+
+use std::collections::HashSet;
+
+use glasshead::gpu::compare::SideBySide;
+use glasshead::gpu::recording::{ALIGNMENT, Buffers, Recording, Slice};
+use glasshead::ops::attention_scores::{self, MASKED};
+use glasshead::ops::matmul::{MATMUL_NN, MATMUL_NT, MATMUL_TN, Shape, matmul};
+use glasshead::ops::step::Step;
+use glasshead::ops::weighted_sum::{self, WEIGHTED_SUM, WEIGHTED_SUM_TRANSPOSED};
+use glasshead::ops::*;
+use pollster::block_on;
+
+use crate::common::{context, ids, numbers};
+
+const SIZES: [usize; 8] = [1, 2, 31, 32, 33, 64, 65, 257];
+
+/// Outputs hold this before they are written, so that what a kernel leaves out shows.
+const SENTINEL: f32 = -12345.5;
+
+/// Behind every slice, to be left alone.
+const GUARD: [u32; ALIGNMENT] = [0xdead_beef; ALIGNMENT];
+
+/// Rounding grows with the root of the number of terms.
+fn tolerance(reduction_length: usize) -> f32 {
+    2e-6 * (1.0 + (reduction_length as f32).sqrt())
+}
+
+/// A recording with the contents of its buffers.
+struct Case {
+    buffers: Buffers,
+    recording: Recording,
+    contents: Vec<(Slice, Vec<u32>)>,
+    guards: Vec<Slice>,
+    seed: u64,
+    reduction_length: usize,
+}
+
+impl Case {
+    fn new(seed: usize, reduction_length: usize) -> Self {
+        let recording = Recording::new("test");
+        let (buffers, contents, guards) = Default::default();
+        Self { buffers, recording, contents, guards, seed: 1000 * seed as u64, reduction_length }
+    }
+
+    fn words(&mut self, words: Vec<u32>) -> Slice {
+        let guard_start = words.len().next_multiple_of(ALIGNMENT);
+        let whole = self.buffers.add("test", guard_start + ALIGNMENT);
+        let slice = whole.part(0, words.len());
+        self.contents.push((slice, words));
+        self.guards.push(whole.part(guard_start, ALIGNMENT));
+        slice
+    }
+
+    fn given(&mut self, numbers: Vec<f32>) -> Slice {
+        self.words(numbers.into_iter().map(f32::to_bits).collect())
+    }
+
+    fn input(&mut self, len: usize) -> Slice {
+        self.seed += 1;
+        self.given(numbers(self.seed, len))
+    }
+
+    fn output(&mut self, len: usize) -> Slice {
+        self.given(vec![SENTINEL; len])
+    }
+
+    fn ids(&mut self, len: usize, bound: usize) -> Slice {
+        self.seed += 1;
+        self.words(ids(self.seed, len, bound))
+    }
+
+    fn step(&mut self, slot: u32) -> Slice {
+        let (beta1, beta2) = (0.9, 0.95);
+        let step = Step {
+            lr: 0.01,
+            beta1,
+            beta2,
+            eps: 1e-8,
+            weight_decay: 0.1,
+            correction1: 1.0 - beta1 * beta1,
+            correction2: 1.0 - beta2 * beta2,
+            max_grad_norm: 0.5,
+            slot,
+        };
+        self.words(bytemuck::cast_slice(&[step]).to_vec())
+    }
+
+    async fn check(self, sides: &mut SideBySide, label: &str) {
+        for (slice, words) in &self.contents {
+            sides.write(*slice, words);
+        }
+        for &guard in &self.guards {
+            sides.write(guard, &GUARD);
+        }
+        let difference = sides.first_difference(&self.recording, tolerance(self.reduction_length)).await.unwrap();
+        assert!(difference.is_none(), "{label}: {}", difference.unwrap());
+        for &guard in &self.guards {
+            assert_eq!(sides.read_gpu(guard).await.unwrap(), GUARD, "{label}: written behind a buffer (GPU)");
+            assert_eq!(sides.read_cpu(guard), GUARD, "{label}: written behind a buffer (CPU)");
+        }
+    }
+}
+
+/// One row per operation: from a size and its place in `SIZES` to a case.
+type Row = (&'static str, fn(usize, usize) -> Case);
+
+const ROWS: [Row; 16] = [
+    ("gather_batch", gather),
+    ("embedding", embed),
+    ("matmul_nt", |size, i| multiply(&MATMUL_NT, size, i)),
+    ("matmul_nn", |size, i| multiply(&MATMUL_NN, size, i)),
+    ("matmul_tn", |size, i| multiply(&MATMUL_TN, size, i)),
+    ("rmsnorm", norm),
+    ("rope", rotate),
+    ("attention_scores", scores),
+    ("softmax", soften),
+    ("weighted_sum", |size, i| sum(&WEIGHTED_SUM, size, i)),
+    ("weighted_sum_transposed", |size, i| sum(&WEIGHTED_SUM_TRANSPOSED, size, i)),
+    ("swiglu", gate),
+    ("residual", add),
+    ("cross_entropy", loss),
+    ("clip and adamw", update),
+    ("quantize", bytes),
+];
+
+#[test]
+fn every_kernel_agrees_with_its_reference() {
+    let context = context();
+    let mut seen = HashSet::new();
+    for (label, make) in ROWS {
+        for (i, size) in SIZES.into_iter().enumerate() {
+            let case = make(size, i);
+            seen.extend(case.recording.dispatches.iter().map(|dispatch| dispatch.kernel.name));
+            let label = format!("{label} at size {size}");
+            block_on(async {
+                let mut sides = SideBySide::new(&context, &case.buffers).await.unwrap();
+                case.check(&mut sides, &label).await;
+            });
+        }
+    }
+    let missing: Vec<_> = KERNELS.iter().filter(|kernel| !seen.contains(kernel.name)).map(|k| k.name).collect();
+    assert!(missing.is_empty(), "no row tests {missing:?}");
+}
+
+/// Another awkward size for a second dimension.
+fn other(i: usize) -> usize {
+    SIZES[(i * 3 + 2) % SIZES.len()]
+}
+
+fn gather(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 1);
+    let (batch_size, n_tokens) = (3, size + 40);
+    let tokens = case.ids(n_tokens, 500);
+    let starts = case.ids(batch_size, n_tokens - size);
+    let [inputs, targets] = [(); 2].map(|()| case.output(batch_size * size));
+    let params = gather_batch::Params { batch_size: batch_size as u32, context_length: size as u32 };
+    gather_batch::gather_batch(&mut case.recording, [tokens, starts, inputs, targets], params);
+    case
+}
+
+fn embed(size: usize, i: usize) -> Case {
+    let (n_tokens, vocab_size, width) = (size, 37, other(i));
+    let mut case = Case::new(i, n_tokens);
+    let params = embedding::Params { n_tokens: n_tokens as u32, vocab_size: vocab_size as u32, d_model: width as u32 };
+    let ids = case.ids(n_tokens, vocab_size);
+    let [table, out] = [case.input(vocab_size * width), case.output(n_tokens * width)];
+    embedding::embedding(&mut case.recording, [table, ids, out], params);
+    let [out_grad, table_grad] = [case.input(n_tokens * width), case.output(vocab_size * width)];
+    embedding::embedding_grad(&mut case.recording, [out_grad, ids, table_grad], params);
+    case
+}
+
+fn multiply(kernel: &'static glasshead::gpu::kernel::Kernel, size: usize, i: usize) -> Case {
+    let shape = Shape { m: size, n: other(i), k: SIZES[(i + 5) % SIZES.len()] };
+    let mut case = Case::new(i, shape.k);
+    let [a, b, y] = [case.input(shape.m * shape.k), case.input(shape.n * shape.k), case.output(shape.m * shape.n)];
+    matmul(&mut case.recording, kernel, [a, b, y], shape, false);
+    matmul(&mut case.recording, kernel, [a, b, y], shape, true);
+    case
+}
+
+fn norm(size: usize, i: usize) -> Case {
+    let (rows, width) = (other(i), size);
+    let mut case = Case::new(i, rows.max(width));
+    let mut params = rmsnorm::Params { n_rows: rows as u32, d_model: width as u32, eps: rmsnorm::EPS, accumulate: 0 };
+    let [x, gain, y_grad] = [case.input(rows * width), case.input(width), case.input(rows * width)];
+    let [y, inv_rms] = [case.output(rows * width), case.output(rows)];
+    let [x_grad, gain_grad] = [case.output(rows * width), case.output(width)];
+    rmsnorm::rmsnorm(&mut case.recording, [x, gain, y, inv_rms], params);
+    rmsnorm::rmsnorm_grad_gain(&mut case.recording, [x, y_grad, inv_rms, gain_grad], params);
+    for accumulate in 0..2 {
+        params.accumulate = accumulate;
+        rmsnorm::rmsnorm_grad_x(&mut case.recording, [x, gain, y_grad, inv_rms, x_grad], params);
+    }
+    case
+}
+
+fn rotate(size: usize, i: usize) -> Case {
+    let (n_heads, d_head, batch_size) = (3, 2 * (1 + i), 2);
+    let mut case = Case::new(i, 1);
+    let table = case.given(rope::cos_sin_table(size, d_head, 10_000.0));
+    let x = case.input(batch_size * size * n_heads * d_head);
+    for direction in [1.0, -1.0] {
+        let params = rope::Params {
+            n_rows: (batch_size * size) as u32,
+            context_length: size as u32,
+            d_model: (n_heads * d_head) as u32,
+            d_head: d_head as u32,
+            direction,
+        };
+        rope::rope(&mut case.recording, [table, x], params);
+    }
+    case
+}
+
+/// Batch, heads and head size of the attention rows.
+const ATTENTION: (usize, usize) = (2, 3);
+fn d_head(i: usize) -> usize {
+    [1, 2, 7, 8, 12, 16, 33, 5][i]
+}
+
+fn scores(size: usize, i: usize) -> Case {
+    let (batch_size, n_heads) = ATTENTION;
+    let mut case = Case::new(i, d_head(i));
+    let len = batch_size * size * n_heads * d_head(i);
+    let [q, k] = [case.input(len), case.input(len)];
+    for (scale, masked_value) in [(0.3, MASKED), (1.0, 0.0)] {
+        let scores = case.output(batch_size * n_heads * size * size);
+        let params = attention_scores::Params {
+            context_length: size as u32,
+            n_heads: n_heads as u32,
+            d_head: d_head(i) as u32,
+            scale,
+            masked_value,
+        };
+        attention_scores::attention_scores(&mut case.recording, [q, k, scores], batch_size, params);
+    }
+    case
+}
+
+fn sum(kernel: &'static glasshead::gpu::kernel::Kernel, size: usize, i: usize) -> Case {
+    let (batch_size, n_heads) = ATTENTION;
+    let mut case = Case::new(i, size);
+    let len = batch_size * size * n_heads * d_head(i);
+    // The weights of masked pairs are 0, as softmax leaves them.
+    let mut weights = numbers(7 + i as u64, batch_size * n_heads * size * size);
+    weights.iter_mut().enumerate().filter(|(at, _)| at % size > at / size % size).for_each(|(_, w)| *w = 0.0);
+    let [weights, v, out] = [case.given(weights), case.input(len), case.output(len)];
+    let params = weighted_sum::Params {
+        context_length: size as u32,
+        n_heads: n_heads as u32,
+        d_head: d_head(i) as u32,
+        scale: 0.7,
+    };
+    weighted_sum::weighted_sum(&mut case.recording, kernel, [weights, v, out], batch_size, params);
+    case
+}
+
+fn soften(size: usize, i: usize) -> Case {
+    let rows = other(i);
+    let mut case = Case::new(i, size);
+    // Large scores and masked ones: the maximum has to be subtracted.
+    let spread: Vec<f32> = numbers(i as u64, rows * size).iter().map(|x| 200.0 * x).collect();
+    let masked = spread.iter().enumerate().map(|(at, &x)| if at % size > 3 && at % 5 == 0 { MASKED } else { x });
+    let x = case.given(masked.collect());
+    let grad = case.input(rows * size);
+    let params = softmax::Params { n_rows: rows as u32, n_cols: size as u32 };
+    softmax::softmax(&mut case.recording, x, params);
+    softmax::softmax_grad(&mut case.recording, [x, grad], params);
+    case
+}
+
+fn gate(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 1);
+    let [gate, up, hidden_grad] = [(); 3].map(|()| case.input(size));
+    let [hidden, gate_grad, up_grad] = [(); 3].map(|()| case.output(size));
+    swiglu::swiglu(&mut case.recording, [gate, up, hidden]);
+    swiglu::swiglu_grad(&mut case.recording, [gate, up, hidden_grad, gate_grad, up_grad]);
+    case
+}
+
+fn add(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 1);
+    let [x, branch, out] = [case.input(size), case.input(size), case.output(size)];
+    residual::residual(&mut case.recording, [x, branch, out]);
+    case
+}
+
+fn loss(size: usize, i: usize) -> Case {
+    let (rows, vocab_size) = (other(i), size);
+    let mut case = Case::new(i, rows.max(vocab_size));
+    let params = cross_entropy::Params { n_rows: rows as u32, vocab_size: vocab_size as u32 };
+    let logits = numbers(i as u64, rows * vocab_size).iter().map(|x| 20.0 * x).collect();
+    let [logits, targets] = [case.given(logits), case.ids(rows, vocab_size)];
+    let [losses, again, ring] = [case.output(rows), case.output(rows), case.output(8)];
+    let step = case.step(5);
+    cross_entropy::cross_entropy(&mut case.recording, [logits, targets, losses], params);
+    cross_entropy::cross_entropy_grad(&mut case.recording, [logits, targets, again], params);
+    mean_loss::mean_loss(&mut case.recording, [step, losses, ring]);
+    case
+}
+
+fn update(size: usize, i: usize) -> Case {
+    let len = size * 70; // more than all partial sums take in one round, for the largest
+    let mut case = Case::new(i, len);
+    let [grads, params, m] = [(); 3].map(|()| case.input(len));
+    let v = case.given(numbers(3, len).iter().map(|x| x * x).collect());
+    let [sums, norm, ring] = [case.output(clip::PARTIAL_SUMS), case.output(1), case.output(8)];
+    let step = case.step(2);
+    clip::clip(&mut case.recording, step, grads, [sums, norm, ring]);
+    for decay in [true, false] {
+        adamw::adamw(&mut case.recording, step, norm, [grads, params, m, v], decay);
+    }
+    case
+}
+
+fn bytes(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 1);
+    let weights = case.given(numbers(i as u64, size).iter().map(|x| x.abs()).collect());
+    let words = case.output(size.div_ceil(4) + 3);
+    quantize::quantize(&mut case.recording, [weights, words], 3);
+    case
+}
