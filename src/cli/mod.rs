@@ -1,0 +1,143 @@
+//! The native command line.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Preset;
+use crate::gpu::context::Context;
+use crate::protocol::Sampling;
+
+mod generate;
+mod train;
+
+/// Train a Transformer language model and look into every attention head.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show the adapter, its limits and its backend.
+    Info,
+    /// Train a model and save it into a folder.
+    Train(TrainArgs),
+    /// Write on from a prompt with a saved model.
+    Generate(GenerateArgs),
+}
+
+/// Who computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum BackendArg {
+    /// The GPU, through Vulkan, Metal or Direct3D 12.
+    Gpu,
+    /// The CPU references.
+    Cpu,
+}
+
+#[derive(Args)]
+struct TrainArgs {
+    /// nano, tiny, small or cs336.
+    #[arg(long, default_value = "nano", value_parser = preset)]
+    preset: Preset,
+    /// A text file to train on instead of the built-in stories.
+    #[arg(long)]
+    text: Option<PathBuf>,
+    /// How many steps; as many as the schedule has unless told.
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Seeds initialisation, batches and samples.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Who computes.
+    #[arg(long, value_enum, default_value = "gpu")]
+    backend: BackendArg,
+    /// The folder for the model: model.safetensors, config.json, tokenizer.json.
+    #[arg(long)]
+    out: PathBuf,
+    /// Held-out loss every so many steps.
+    #[arg(long, default_value_t = 100)]
+    eval_every: u64,
+    /// One JSON object a line instead of a progress bar.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct GenerateArgs {
+    /// The folder of a saved model.
+    #[arg(long)]
+    model: PathBuf,
+    /// Where to begin; empty begins a new text.
+    #[arg(long, default_value = "")]
+    prompt: String,
+    /// Logits are divided by this; 0 always takes the likeliest token.
+    #[arg(long, default_value_t = Sampling::default().temperature)]
+    temperature: f32,
+    /// Only so many of the likeliest tokens; 0 keeps all.
+    #[arg(long, default_value_t = 0)]
+    top_k: usize,
+    /// Only the likeliest tokens whose probabilities reach this sum.
+    #[arg(long, default_value_t = Sampling::default().top_p)]
+    top_p: f32,
+    /// How many tokens at most.
+    #[arg(long, default_value_t = 200)]
+    max_tokens: usize,
+    /// The same seed writes the same text.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Who computes.
+    #[arg(long, value_enum, default_value = "gpu")]
+    backend: BackendArg,
+}
+
+fn preset(name: &str) -> Result<Preset, String> {
+    Preset::from_name(name).ok_or_else(|| "there are nano, tiny, small and cs336".to_string())
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Info => pollster::block_on(info()),
+        Command::Train(args) => pollster::block_on(train::train(args)),
+        Command::Generate(args) => pollster::block_on(generate::generate(args)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("glasshead: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Errors end as a sentence on standard error.
+fn sentence(error: impl Display) -> String {
+    error.to_string()
+}
+
+/// The device to compute on; none stands for the CPU.
+async fn open(backend: BackendArg) -> Result<Option<Context>, String> {
+    match backend {
+        BackendArg::Cpu => Ok(None),
+        BackendArg::Gpu => Context::new()
+            .await
+            .map(Some)
+            .map_err(|error| format!("{error}; or train on the CPU with --backend cpu")),
+    }
+}
+
+async fn info() -> Result<(), String> {
+    let adapter = Context::new().await.map_err(sentence)?.adapter;
+    println!("adapter         {}{}", adapter.name, if adapter.software { " (emulated on the CPU)" } else { "" });
+    println!("backend         {}", adapter.backend);
+    println!("driver          {}", adapter.driver);
+    println!("largest buffer  {} MiB", adapter.limits.buffer_bytes >> 20);
+    println!("largest binding {} MiB", adapter.limits.binding_bytes >> 20);
+    Ok(())
+}

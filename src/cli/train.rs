@@ -1,0 +1,189 @@
+//! `glasshead train`
+
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::{TrainArgs, open, sentence};
+use crate::data::{decode_text, stories};
+use crate::protocol::{Baselines, Sampling, StepPoint};
+use crate::train::checkpoint;
+use crate::train::generate::Writer;
+use crate::train::prepare::{PreparedData, built_in_bytes, encode, train_tokenizer};
+use crate::train::trainer::Trainer;
+
+/// Steps per submission.
+const CHUNK: u64 = 10;
+
+/// Held-out batches per evaluation.
+const EVALUATION_BATCHES: usize = 16;
+
+/// Evaluations between two saves and two samples.
+const EVALUATIONS_PER_SAVE: u64 = 5;
+
+pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
+    let mut config = args.preset.config();
+    config.train.seed = args.seed.unwrap_or(config.train.seed);
+    config.train.cosine_steps = args.steps.unwrap_or(config.train.cosine_steps);
+    config.train.warmup_steps = config.train.warmup_steps.min(config.train.cosine_steps / 10);
+    let n_steps = config.train.cosine_steps;
+    if args.eval_every == 0 {
+        return Err("--eval-every is 0; it has to be at least 1".into());
+    }
+    let context = open(args.backend).await?;
+    let device = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.name.clone());
+    let text = match &args.text {
+        Some(path) => {
+            let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            decode_text(bytes).map_err(|error| format!("{}: {error}", path.display()))?
+        }
+        None => stories(config.train.seed, built_in_bytes(&config)),
+    };
+    let tokenizer = train_tokenizer(&text, &mut config).map_err(sentence)?;
+    let data = encode(&text, tokenizer, &config).map_err(sentence)?;
+    let (train, val) = (&data.dataset.train, &data.dataset.val);
+    let trainer = Trainer::new(config, context.as_ref(), train, val).await.map_err(sentence)?;
+    let report = Report::new(&args, n_steps);
+    report.begin(&trainer, &data, &device, text.len());
+    run(trainer, data, report, &args, n_steps).await
+}
+
+async fn run(
+    mut trainer: Trainer,
+    data: PreparedData,
+    mut report: Report,
+    args: &TrainArgs,
+    n_steps: u64,
+) -> Result<(), String> {
+    let mut val_loss = trainer.evaluate(EVALUATION_BATCHES).await.map_err(sentence)?;
+    report.validation(0, val_loss, None);
+    let mut clock = Instant::now();
+    let mut collected = 0;
+    while collected < n_steps {
+        let due = (collected / args.eval_every + 1) * args.eval_every;
+        let end = due.min(n_steps);
+        while trainer.step() < end || trainer.in_flight() > 0 {
+            let left = end - trainer.step();
+            if left > 0 {
+                trainer.submit(left.min(CHUNK) as usize);
+            }
+            if trainer.in_flight() > 1 || left == 0 {
+                let points = trainer.collect().await.map_err(sentence)?;
+                let seconds = clock.elapsed().as_secs_f64().max(1e-9);
+                clock = Instant::now();
+                let tokens = points.len() * trainer.config().tokens_per_step();
+                collected += points.len() as u64;
+                report.steps(&points, tokens as f64 / seconds);
+            }
+        }
+        val_loss = trainer.evaluate(EVALUATION_BATCHES).await.map_err(sentence)?;
+        let last = collected >= n_steps;
+        report.validation(collected, val_loss, last.then_some(data.baselines));
+        if last || (collected / args.eval_every).is_multiple_of(EVALUATIONS_PER_SAVE) {
+            if !args.json {
+                let sample = sample(&mut trainer, &data).await?;
+                report.line(&format!("step {collected}: {sample}\n"));
+            }
+            let values = trainer.params().await.map_err(sentence)?;
+            checkpoint::save(&args.out, trainer.config(), &data.tokenizer, trainer.table(), &values)
+                .map_err(sentence)?;
+        }
+        clock = Instant::now(); // looking is not training
+    }
+    report.end(val_loss, data.baselines, args);
+    Ok(())
+}
+
+async fn sample(trainer: &mut Trainer, data: &PreparedData) -> Result<String, String> {
+    let sampling = Sampling { max_tokens: 80, seed: trainer.step(), ..Sampling::default() };
+    let mut writer = Writer::new(&data.tokenizer, "", sampling);
+    while !writer.done() {
+        writer.write(trainer, &data.tokenizer).await.map_err(sentence)?;
+    }
+    Ok(writer.text(&data.tokenizer))
+}
+
+/// What is told while it trains: lines of JSON, or a progress bar.
+struct Report {
+    bar: Option<ProgressBar>,
+    latest: Option<StepPoint>,
+    tokens_per_s: f64,
+    val_loss: f32,
+}
+
+impl Report {
+    fn new(args: &TrainArgs, n_steps: u64) -> Self {
+        let bar = (!args.json).then(|| {
+            let template = "{bar:30} {pos}/{len} steps · {msg} · {eta} left";
+            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(n_steps).with_style(style)
+        });
+        Self { bar, latest: None, tokens_per_s: 0.0, val_loss: f32::NAN }
+    }
+
+    fn line(&self, text: &str) {
+        if let Some(bar) = &self.bar {
+            // Without a terminal the bar prints nothing, and its lines would be lost.
+            if bar.is_hidden() { println!("{text}") } else { bar.println(text) }
+        }
+    }
+
+    fn begin(&self, trainer: &Trainer, data: &PreparedData, device: &str, text_bytes: usize) {
+        let model = &trainer.config().model;
+        let Baselines { uniform, unigram, bigram } = data.baselines;
+        self.line(&format!(
+            "{} parameters, {} MiB of buffers, {} dispatches a step, on {device}",
+            model.n_params(),
+            trainer.memory_bytes() >> 20,
+            trainer.dispatches_per_step(),
+        ));
+        self.line(&format!(
+            "{text_bytes} bytes of text, {} tokens to train on, {} held out, vocabulary {}",
+            data.dataset.train.len(),
+            data.dataset.val.len(),
+            model.vocab_size,
+        ));
+        self.line(&format!("to beat: uniform {uniform:.3}, unigram {unigram:.3}, bigram {bigram:.3} nats per token"));
+    }
+
+    fn steps(&mut self, points: &[StepPoint], tokens_per_s: f64) {
+        self.tokens_per_s = tokens_per_s;
+        self.latest = points.last().copied();
+        match (&self.bar, self.latest) {
+            (Some(bar), Some(point)) => {
+                bar.set_position(point.step);
+                let (loss, val_loss) = (point.loss, self.val_loss);
+                bar.set_message(format!("loss {loss:.3} (val {val_loss:.3}) · {tokens_per_s:.0} tokens/s"));
+            }
+            _ => points.iter().for_each(|point| {
+                let StepPoint { step, loss, .. } = point;
+                println!("{}", json!({ "step": step, "loss": loss, "val_loss": null, "tokens_per_s": tokens_per_s }));
+            }),
+        }
+    }
+
+    /// `baselines` come with the last line.
+    fn validation(&mut self, step: u64, val_loss: f32, baselines: Option<Baselines>) {
+        self.val_loss = val_loss;
+        if self.bar.is_some() {
+            let loss = self.latest.map_or(String::new(), |point| format!("loss {:.4}, ", point.loss));
+            let speed = self.tokens_per_s;
+            return self.line(&format!("step {step}: {loss}held-out loss {val_loss:.4}, {speed:.0} tokens/s"));
+        }
+        let loss = self.latest.map(|point| point.loss);
+        let mut line = json!({ "step": step, "loss": loss, "val_loss": val_loss, "tokens_per_s": self.tokens_per_s });
+        if let Some(Baselines { uniform, unigram, bigram }) = baselines {
+            line["baselines"] = json!({ "uniform": uniform, "unigram": unigram, "bigram": bigram });
+        }
+        println!("{line}");
+    }
+
+    fn end(&self, val_loss: f32, baselines: Baselines, args: &TrainArgs) {
+        let Some(bar) = &self.bar else { return };
+        let verdict = if f64::from(val_loss) < baselines.bigram { "beats" } else { "does not beat" };
+        self.line(&format!("held-out loss {val_loss:.4} {verdict} the bigram's {:.4}", baselines.bigram));
+        self.line(&format!("saved in {}", args.out.display()));
+        bar.finish();
+    }
+}

@@ -1,0 +1,44 @@
+//! What can be wrong with text and vocabularies.
+
+use thiserror::Error;
+
+/// What is wrong with the data, and what to change.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum DataError {
+    /// There is no text.
+    #[error("the text is empty; choose a file with some text in it")]
+    Empty,
+    /// The bytes are no text in an encoding that is understood.
+    #[error("byte {at} is not UTF-8; save the file as UTF-8 and choose it again")]
+    Encoding {
+        /// Position of the first byte that does not fit.
+        at: usize,
+    },
+    /// A part of the text is too short for one window.
+    #[error(
+        "the {part} text has {tokens} tokens, and a context of {context_length} needs {needed}; choose a longer text \
+         or a shorter context_length",
+        needed = context_length + 1
+    )]
+    TooShort {
+        /// `training` or `held-out`.
+        part: &'static str,
+        /// What there is.
+        tokens: usize,
+        /// T
+        context_length: usize,
+    },
+    /// The vocabulary has no room for the bytes.
+    #[error("vocab_size {vocab_size} is too small; {specials} special tokens and 256 bytes need {least}")]
+    VocabularyTooSmall {
+        /// What was asked for.
+        vocab_size: usize,
+        /// How many special tokens there are.
+        specials: usize,
+        /// The smallest size that works.
+        least: usize,
+    },
+    /// The library refused the vocabulary, or a tokenizer file cannot be read.
+    #[error("the tokenizer cannot be used: {0}")]
+    Tokenizer(String),
+}

@@ -1,0 +1,323 @@
+//! The training loop: steps are submitted ahead, their losses come back later, and nothing in between waits.
+
+use std::collections::VecDeque;
+
+use thiserror::Error;
+
+use super::schedule::learning_rate;
+use crate::config::{ConfigError, RunConfig, TrainConfig};
+use crate::data::{batch_starts, evaluation_starts};
+use crate::gpu::backend::{Backend, ExecuteError, PendingRead, Program};
+use crate::gpu::context::{Context, DeviceLimits};
+use crate::model::memory::{MemoryError, MemoryPlan, RING, heatmap_words};
+use crate::model::params::ParamTable;
+use crate::model::transformer::Transformer;
+use crate::ops::rope::cos_sin_table;
+use crate::ops::step::Step;
+use crate::protocol::StepPoint;
+use crate::rng::Rng;
+
+/// How many steps may be submitted at once: reads of the rings that are under way never overlap.
+pub const MOST_STEPS_AT_ONCE: usize = RING / 4;
+
+/// The stream of the seed that draws batches; those below belong to the parameters.
+const BATCH_STREAM: u64 = 1 << 32;
+
+/// Why a model cannot be trained.
+#[derive(Debug, Error, PartialEq)]
+pub enum TrainError {
+    /// The configuration is not valid.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The device cannot hold the model.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// The device failed.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// The numbers ran away.
+    #[error(
+        "at step {step} the loss is {loss} and the gradient norm {grad_norm}; the weights from before are kept; \
+         lower max_lr, warm up longer, or clip harder, and reset"
+    )]
+    Diverged {
+        /// The first step that was not applied.
+        step: u64,
+        /// Its loss.
+        loss: f32,
+        /// Its gradient norm.
+        grad_norm: f32,
+    },
+}
+
+/// A model under training on one backend.
+pub struct Trainer {
+    config: RunConfig,
+    table: ParamTable,
+    plan: MemoryPlan,
+    backend: Backend,
+    training_step: Program,
+    evaluation: Program,
+    probe: Program,
+    batches: Rng,
+    steps_submitted: u64,
+    in_flight: VecDeque<Chunk>,
+}
+
+/// Steps whose losses are on their way.
+struct Chunk {
+    first_step: u64,
+    lrs: Vec<f32>,
+    rings: PendingRead,
+}
+
+impl Trainer {
+    /// Builds a model with fresh weights: on the GPU of `context`, or on the CPU without one.
+    ///
+    /// # Errors
+    /// When the configuration is wrong or the device cannot hold it. Both are found before anything is allocated.
+    pub async fn new(
+        config: RunConfig,
+        context: Option<&Context>,
+        train_tokens: &[u32],
+        val_tokens: &[u32],
+    ) -> Result<Self, TrainError> {
+        config.validate()?;
+        let table = ParamTable::new(&config.model);
+        let plan = MemoryPlan::new(&config, &table, train_tokens.len(), val_tokens.len());
+        plan.check(context.map_or(DeviceLimits::CPU, |context| context.adapter.limits))?;
+        let mut backend = match context {
+            Some(context) => Backend::gpu(context, &plan.buffers).await?,
+            None => Backend::cpu(&plan.buffers),
+        };
+        let transformer = Transformer { config: &config.model, table: &table, plan: &plan };
+        let training_step = backend.prepare(transformer.training_step());
+        let evaluation = backend.prepare(transformer.evaluation());
+        let probe = backend.prepare(transformer.probe());
+        backend.write_f32(plan.params, &table.initial_values(config.train.seed));
+        let model = &config.model;
+        let rope_table = cos_sin_table(model.context_length, model.d_head(), model.rope_theta);
+        backend.write_f32(plan.cos_sin, &rope_table);
+        backend.write(plan.train_tokens, train_tokens);
+        backend.write(plan.val_tokens, val_tokens);
+        let batches = Rng::with_stream(config.train.seed, BATCH_STREAM);
+        let (steps_submitted, in_flight) = (0, VecDeque::new());
+        Ok(Self {
+            config,
+            table,
+            plan,
+            backend,
+            training_step,
+            evaluation,
+            probe,
+            batches,
+            steps_submitted,
+            in_flight,
+        })
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// The table of parameters.
+    pub fn table(&self) -> &ParamTable {
+        &self.table
+    }
+
+    /// What all buffers take, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        self.plan.buffers.total_bytes()
+    }
+
+    /// Dispatches of one training step.
+    pub fn dispatches_per_step(&self) -> usize {
+        Transformer { config: &self.config.model, table: &self.table, plan: &self.plan }
+            .training_step()
+            .dispatches
+            .len()
+    }
+
+    /// Steps submitted so far; all of them are done once nothing is in flight.
+    pub fn step(&self) -> u64 {
+        self.steps_submitted
+    }
+
+    /// Submissions whose losses were not collected yet.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Takes over what can change while training; `batch_size` and `seed` stay.
+    ///
+    /// # Errors
+    /// When the numbers are not valid; then nothing changes.
+    pub fn tune(&mut self, train: &TrainConfig) -> Result<(), ConfigError> {
+        train.validate()?;
+        let TrainConfig { batch_size, seed, .. } = self.config.train;
+        self.config.train = TrainConfig { batch_size, seed, ..train.clone() };
+        Ok(())
+    }
+
+    /// Submits `n_steps` training steps (at most [`MOST_STEPS_AT_ONCE`]) and begins to read their losses.
+    pub fn submit(&mut self, n_steps: usize) {
+        let n_steps = n_steps.min(MOST_STEPS_AT_ONCE);
+        let first_step = self.steps_submitted + 1;
+        let mut lrs = Vec::with_capacity(n_steps);
+        for _ in 0..n_steps {
+            let starts = batch_starts(
+                &mut self.batches,
+                self.plan.train_tokens.len,
+                self.config.model.context_length,
+                self.config.train.batch_size,
+            );
+            lrs.push(self.submit_batch(&starts));
+        }
+        let rings = self.backend.start_read(&[self.plan.loss_ring, self.plan.norm_ring]);
+        self.in_flight.push_back(Chunk { first_step, lrs, rings });
+    }
+
+    /// Submits one step on the batch that begins at `starts` (B) in the training tokens; returns its learning rate.
+    fn submit_batch(&mut self, starts: &[u32]) -> f32 {
+        self.steps_submitted += 1;
+        let step = self.step_values(self.steps_submitted);
+        self.backend.write(self.plan.step, bytemuck::cast_slice(&[step]));
+        self.backend.write(self.plan.starts, starts);
+        self.backend.run(self.training_step);
+        step.lr
+    }
+
+    fn step_values(&self, step: u64) -> Step {
+        let train = &self.config.train;
+        let correction = |beta: f64| (1.0 - beta.powf(step as f64)) as f32;
+        Step {
+            lr: learning_rate(step, train) as f32,
+            beta1: train.beta1 as f32,
+            beta2: train.beta2 as f32,
+            eps: train.adam_eps as f32,
+            weight_decay: train.weight_decay as f32,
+            correction1: correction(train.beta1),
+            correction2: correction(train.beta2),
+            max_grad_norm: train.max_grad_norm as f32,
+            slot: (step % RING as u64) as u32,
+        }
+    }
+
+    /// Waits for the oldest submission and returns its steps; none when nothing is in flight.
+    ///
+    /// # Errors
+    /// When the device failed, or when a loss or gradient is not finite. In the latter case no such step was applied
+    /// and everything that is still in flight is dropped.
+    pub async fn collect(&mut self) -> Result<Vec<StepPoint>, TrainError> {
+        let Some(chunk) = self.in_flight.pop_front() else { return Ok(Vec::new()) };
+        let words = self.backend.finish_read(chunk.rings).await?;
+        let mut points = Vec::with_capacity(chunk.lrs.len());
+        for (step, lr) in (chunk.first_step..).zip(chunk.lrs) {
+            let slot = (step % RING as u64) as usize;
+            let (loss, grad_norm) = (f32::from_bits(words[slot]), f32::from_bits(words[RING + slot]));
+            if !loss.is_finite() || !grad_norm.is_finite() {
+                self.in_flight.clear();
+                return Err(TrainError::Diverged { step, loss, grad_norm });
+            }
+            points.push(StepPoint { step, loss, lr, grad_norm });
+        }
+        Ok(points)
+    }
+
+    /// The mean loss over `n_batches` batches spread evenly over the held-out tokens.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn evaluate(&mut self, n_batches: usize) -> Result<f32, TrainError> {
+        let model = &self.config.model;
+        let batch_size = self.config.train.batch_size;
+        let all = evaluation_starts(self.plan.val_tokens.len, model.context_length, batch_size, n_batches.min(RING));
+        for (slot, starts) in (0u64..).zip(&all) {
+            let step = Step { slot: slot as u32, ..self.step_values(1) };
+            self.backend.write(self.plan.step, bytemuck::cast_slice(&[step]));
+            self.backend.write(self.plan.starts, starts);
+            self.backend.run(self.evaluation);
+        }
+        let losses = self.backend.read_f32(self.plan.loss_ring).await?;
+        Ok(losses[..all.len()].iter().sum::<f32>() / all.len() as f32)
+    }
+
+    /// The softmax weights of all heads for `ids`, as bytes (L, H, n, n) with n = `ids.len()`: weight = byte / 255.
+    /// Only the first T ids are looked at.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn attention(&mut self, ids: &[u32]) -> Result<Vec<u8>, TrainError> {
+        let model = &self.config.model;
+        let (t, n) = (model.context_length, ids.len().min(model.context_length));
+        let (n_layers, n_heads, words) = (model.n_layers, model.n_heads, heatmap_words(model));
+        self.run_probe(&ids[..n]);
+        let heatmaps = self.backend.read(self.plan.heatmaps).await?;
+        let mut bytes = Vec::with_capacity(n_layers * n_heads * n * n);
+        for layer in 0..n_layers {
+            let weights: &[u8] = bytemuck::cast_slice(&heatmaps[layer * words..(layer + 1) * words]);
+            for row in (0..n_heads).flat_map(|head| (0..n).map(move |query| (head * t + query) * t)) {
+                bytes.extend_from_slice(&weights[row..row + n]);
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// The logits (V) for the token after `ids`, of which the model sees the last T.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn next_logits(&mut self, ids: &[u32]) -> Result<Vec<f32>, TrainError> {
+        let (t, v) = (self.config.model.context_length, self.config.model.vocab_size);
+        let window = &ids[ids.len().saturating_sub(t)..];
+        self.run_probe(window);
+        let last = window.len().saturating_sub(1);
+        Ok(self.backend.read_f32(self.plan.probe.logits.part(last * v, v)).await?)
+    }
+
+    /// Runs the probe on `ids`, followed by padding: no position looks at later ones, so it changes nothing.
+    fn run_probe(&mut self, ids: &[u32]) {
+        let mut padded = ids.to_vec();
+        padded.resize(self.config.model.context_length, 0);
+        self.backend.write(self.plan.probe.inputs, &padded);
+        self.backend.run(self.probe);
+    }
+
+    /// All parameters, laid out by the table.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn params(&mut self) -> Result<Vec<f32>, TrainError> {
+        Ok(self.backend.read_f32(self.plan.params).await?)
+    }
+
+    /// All gradients of the latest step after clipping, laid out by the table.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn grads(&mut self) -> Result<Vec<f32>, TrainError> {
+        Ok(self.backend.read_f32(self.plan.grads).await?)
+    }
+
+    /// Replaces all parameters; `values` are laid out by the table.
+    pub fn set_params(&mut self, values: &[f32]) {
+        self.backend.write_f32(self.plan.params, values);
+    }
+
+    /// Trains one step on a given batch, for comparisons with other implementations.
+    ///
+    /// # Errors
+    /// As [`Trainer::collect`].
+    pub async fn step_on(&mut self, starts: &[u32]) -> Result<StepPoint, TrainError> {
+        let first_step = self.steps_submitted + 1;
+        let lrs = vec![self.submit_batch(starts)];
+        let rings = self.backend.start_read(&[self.plan.loss_ring, self.plan.norm_ring]);
+        self.in_flight.push_back(Chunk { first_step, lrs, rings });
+        loop {
+            if let Some(point) = self.collect().await?.into_iter().find(|point| point.step == first_step) {
+                return Ok(point);
+            }
+        }
+    }
+}
