@@ -44,7 +44,7 @@ fn receiver(inbox: Rc<RefCell<Inbox>>, scope: DedicatedWorkerGlobalScope) -> Clo
                 inbox.messages.push_back((command, bytes));
                 if let Some(waker) = inbox.waker.take() {
                     // The loop may have ended with an error that it reported already.
-                    drop(waker.send(()));
+                    waker.send(()).ok();
                 }
             }
             Err(error) => {

@@ -1,1 +1,109 @@
-fn main() {}
+//! The project's own commands: `cargo xtask build`, `cargo xtask serve`, `cargo xtask test`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+mod bundle;
+mod install;
+mod serve;
+mod test;
+
+const USAGE: &str = "usage:
+  cargo xtask build [--out DIR] [--dev]     build the page into DIR (dist), for any static host
+  cargo xtask serve [--port N] [--release]  build the page and serve it on localhost
+  cargo xtask serve --dist DIR [--port N]   serve a page that is built already
+  cargo xtask test [--native] [--browser]   install what is missing and run all tests, or one part";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<(), String> {
+    let (command, rest) = args.split_first().ok_or(USAGE)?;
+    let mut flags = Flags(rest.to_vec());
+    match command.as_str() {
+        "build" => {
+            let profile = if flags.take("--dev") { bundle::Profile::Web } else { bundle::Profile::Release };
+            let out = flags.value("--out")?.unwrap_or("dist".into());
+            flags.finish()?;
+            bundle::build(&root().join(&out), profile)?;
+            println!("the page is in {out}/");
+            Ok(())
+        }
+        "serve" => {
+            let profile = if flags.take("--release") { bundle::Profile::Release } else { bundle::Profile::Web };
+            let dist = flags.value("--dist")?;
+            let port = flags.value("--port")?.unwrap_or("8080".into());
+            let port = port.parse().map_err(|_| format!("--port {port} is not a number from 0 to 65535"))?;
+            flags.finish()?;
+            let folder = root().join(dist.as_deref().unwrap_or("target/dist-serve"));
+            if dist.is_none() {
+                bundle::build(&folder, profile)?;
+            }
+            serve::serve(&folder, port)
+        }
+        "test" => {
+            let (native, browser) = (flags.take("--native"), flags.take("--browser"));
+            flags.finish()?;
+            test::test(native || !browser, browser || !native)
+        }
+        _ => Err(USAGE.into()),
+    }
+}
+
+/// What is left of the command line.
+struct Flags(Vec<String>);
+
+impl Flags {
+    fn take(&mut self, name: &str) -> bool {
+        let before = self.0.len();
+        self.0.retain(|flag| flag != name);
+        self.0.len() < before
+    }
+
+    fn value(&mut self, name: &str) -> Result<Option<String>, String> {
+        let Some(at) = self.0.iter().position(|flag| flag == name) else { return Ok(None) };
+        if at + 1 == self.0.len() {
+            return Err(format!("{name} needs a value\n{USAGE}"));
+        }
+        self.0.remove(at);
+        Ok(Some(self.0.remove(at)))
+    }
+
+    fn finish(self) -> Result<(), String> {
+        match self.0.first() {
+            None => Ok(()),
+            Some(flag) => Err(format!("{flag} is not known\n{USAGE}")),
+        }
+    }
+}
+
+/// The project's root.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// Where cargo builds.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Runs a program in `folder` and fails unless it succeeds.
+fn execute(folder: &Path, program: &str, args: &[&str], envs: &[(&str, &str)]) -> Result<(), String> {
+    let line = format!("{program} {}", args.join(" "));
+    let status = Command::new(program)
+        .args(args)
+        .envs(envs.iter().copied())
+        .current_dir(folder)
+        .status()
+        .map_err(|error| format!("`{line}` cannot be started: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{line}` failed")) }
+}

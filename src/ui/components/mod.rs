@@ -1,0 +1,52 @@
+//! The parts of the page; each gets the whole state and shows its part.
+
+pub mod attention;
+pub mod detail;
+pub mod header;
+pub mod heatmap;
+pub mod loss;
+pub mod setup;
+pub mod status;
+pub mod writing;
+
+use wasm_bindgen::JsCast as _;
+use web_sys::{Event, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
+
+/// The text of the field that an event is from.
+pub fn value_of(event: &Event) -> String {
+    let Some(target) = event.target() else { return String::new() };
+    if let Some(input) = target.dyn_ref::<HtmlInputElement>() {
+        return input.value();
+    }
+    if let Some(area) = target.dyn_ref::<HtmlTextAreaElement>() {
+        return area.value();
+    }
+    target.dyn_ref::<HtmlSelectElement>().map(HtmlSelectElement::value).unwrap_or_default()
+}
+
+/// A token for people: white space visible, nothing empty.
+pub fn visible(text: &str) -> String {
+    let shown: String = text
+        .chars()
+        .map(|character| match character {
+            ' ' => '·',
+            '\n' => '↵',
+            '\t' => '→',
+            other => other,
+        })
+        .collect();
+    if shown.is_empty() { "∅".into() } else { shown }
+}
+
+/// A count with thin spaces between thousands.
+pub fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + 4);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push('\u{2009}');
+        }
+        out.push(digit);
+    }
+    out
+}

@@ -1,0 +1,87 @@
+//! What state the run is in, said in sentences; and the help.
+
+use yew::prelude::*;
+
+use crate::protocol::Phase;
+use crate::ui::app::Cx;
+use crate::ui::keys;
+use crate::ui::state::{Action, RunState};
+
+#[component]
+pub fn Banners(cx: &Cx) -> Html {
+    let state = &cx.state;
+    let notices = state.notices.iter().map(|notice| html! { <p class="banner" data-testid="banner">{notice}</p> });
+    html! {
+        <div class="banners" role="status">
+            {for notices}
+            {match &state.run_state {
+                RunState::Loading(phase) => phases(*phase),
+                RunState::Ready => ready(cx),
+                RunState::Diverged(message) => problem(cx, "The training diverged", message),
+                RunState::Failed(message) => problem(cx, "This run cannot go on", message),
+                RunState::Training | RunState::Paused => html! {},
+            }}
+        </div>
+    }
+}
+
+fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Device => "asking for the GPU",
+        Phase::Corpus => "writing stories",
+        Phase::Tokenizer => "learning a vocabulary",
+        Phase::Encoding => "encoding the text",
+        Phase::Model => "building the model",
+    }
+}
+
+fn phases(now: Option<Phase>) -> Html {
+    let item = |phase: Phase| {
+        let (mark, class) = match now {
+            Some(now) if phase < now => ("✓", "done"),
+            Some(now) if phase == now => ("…", "now"),
+            _ => ("·", "later"),
+        };
+        html! { <li {class}>{format!("{mark} {}", phase_name(phase))}</li> }
+    };
+    html! { <ol class="phases" data-testid="phase-list">{for Phase::ALL.into_iter().map(item)}</ol> }
+}
+
+fn ready(cx: &Cx) -> Html {
+    let uniform = cx.state.summary.as_ref().map_or(0.0, |summary| summary.baselines.uniform);
+    html! {
+        <p class="banner" data-testid="banner">
+            {format!("Ready, with random weights: every token is about equally likely, so expect a loss near ln V = \
+                      {uniform:.2}. Press ▶ train and watch the heads change.")}
+        </p>
+    }
+}
+
+fn problem(cx: &Cx, title: &'static str, message: &str) -> Html {
+    let retry = {
+        let cx = cx.clone();
+        Callback::from(move |_: MouseEvent| cx.restart())
+    };
+    html! {
+        <div class="banner problem" data-testid="banner" role="alert">
+            <p><strong>{title}{": "}</strong>{message}</p>
+            <button onclick={retry} disabled={cx.state.problem().is_some()}>{"start a new run"}</button>
+        </div>
+    }
+}
+
+#[component]
+pub fn Help(cx: &Cx) -> Html {
+    let close = {
+        let cx = cx.clone();
+        Callback::from(move |_: MouseEvent| cx.act(Action::ToggleHelp))
+    };
+    let rows = keys::HELP.iter().map(|(key, what)| html! { <><dt><kbd>{*key}</kbd></dt><dd>{*what}</dd></> });
+    html! {
+        <section class="help" role="dialog" aria-label="Keys">
+            <h2>{"Keys"}</h2>
+            <dl>{for rows}</dl>
+            <button onclick={close}>{"close"}</button>
+        </section>
+    }
+}

@@ -1,0 +1,66 @@
+//! The keyboard, anywhere on the page but in fields.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use wasm_bindgen::JsCast as _;
+use web_sys::{Element, KeyboardEvent};
+
+use super::app::{Cx, on_window};
+use super::state::Action;
+
+/// Every key and what it does, for the help.
+pub const HELP: [(&str, &str); 9] = [
+    ("Space", "train or pause"),
+    (".", "one step"),
+    ("[ ]", "previous and next head"),
+    ("{ }", "previous and next layer"),
+    ("m", "show or hide the mask's hatching"),
+    ("t", "show the weights as a table"),
+    ("Arrows, Home, End", "walk the cells of the large heatmap while it has the focus; Enter pins the row"),
+    ("Esc", "unpin the row, close this help"),
+    ("?", "this help"),
+];
+
+/// Listens to keys and to the window's size until the page goes away.
+pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {
+    let of_size = latest.clone();
+    let stop_size = on_window("resize", move |_| of_size.borrow().act(Action::Resized));
+    let stop_keys = on_window("keydown", move |event| {
+        if let Ok(event) = event.dyn_into::<KeyboardEvent>() {
+            let cx = latest.borrow().clone();
+            press(&cx, &event);
+        }
+    });
+    move || {
+        stop_size();
+        stop_keys();
+    }
+}
+
+fn press(cx: &Cx, event: &KeyboardEvent) {
+    let tag = event.target().and_then(|target| target.dyn_into::<Element>().ok()).map(|element| element.tag_name());
+    let in_field = matches!(tag.as_deref(), Some("INPUT" | "TEXTAREA" | "SELECT"));
+    if event.key() == "Escape" {
+        return cx.act(Action::Escape);
+    }
+    if in_field || event.ctrl_key() || event.meta_key() || event.alt_key() {
+        return;
+    }
+    match event.key().as_str() {
+        // On a button the space bar presses that button.
+        " " if !matches!(tag.as_deref(), Some("BUTTON" | "SUMMARY")) => {
+            event.prevent_default();
+            cx.toggle_training();
+        }
+        "." => cx.step(),
+        "[" => cx.act(Action::Walk { layers: 0, heads: -1 }),
+        "]" => cx.act(Action::Walk { layers: 0, heads: 1 }),
+        "{" => cx.act(Action::Walk { layers: -1, heads: 0 }),
+        "}" => cx.act(Action::Walk { layers: 1, heads: 0 }),
+        "m" => cx.act(Action::ToggleMask),
+        "t" => cx.act(Action::ToggleTable),
+        "?" => cx.act(Action::ToggleHelp),
+        _ => (),
+    }
+}

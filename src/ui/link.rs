@@ -1,0 +1,94 @@
+//! The page's end of the line to the worker.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::prelude::*;
+use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
+
+use crate::protocol::{Command, Event};
+
+/// Events that came since the last hand-over, with the bytes that rode along.
+pub type Batch = Vec<(Event, Option<Rc<[u8]>>)>;
+
+/// Events are handed over together after this time, so that the page renders at most about ten times a second.
+const BATCH_MS: i32 = 80;
+
+/// The worker, and the closures that its messages call.
+pub struct Link {
+    worker: Worker,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(web_sys::Event)>,
+}
+
+impl Link {
+    /// Starts the worker; `receive` gets its events.
+    ///
+    /// # Errors
+    /// A sentence when the browser refuses the worker.
+    pub fn start(receive: Rc<dyn Fn(Batch)>) -> Result<Self, String> {
+        let refused = "the browser did not start the worker; reload the page";
+        let document = web_sys::window().and_then(|window| window.document()).ok_or(refused)?;
+        let boot = document.get_element_by_id("boot").and_then(|script| script.get_attribute("src")).ok_or(refused)?;
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let worker = Worker::new_with_options(&boot, &options).map_err(|_| refused)?;
+        let inbox: Rc<RefCell<Batch>> = Rc::default();
+        let on_message = receiver(inbox, receive.clone());
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        let on_error: Closure<dyn FnMut(web_sys::Event)> = Closure::new(move |_| {
+            let message = "The worker stopped unexpectedly; reset to start it again, or reload the page.".into();
+            receive(vec![(Event::Failed { run: 0, message }, None)]);
+        });
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        Ok(Self { worker, _on_message: on_message, _on_error: on_error })
+    }
+
+    /// Sends a command.
+    pub fn send(&self, command: &Command) {
+        self.post(command, None);
+    }
+
+    /// Sends a command with bytes, which are transferred.
+    pub fn send_with(&self, command: &Command, bytes: &Uint8Array) {
+        self.post(command, Some(bytes));
+    }
+
+    fn post(&self, command: &Command, bytes: Option<&Uint8Array>) {
+        let Ok(json) = serde_json::to_string(command) else { return };
+        let (message, transfer) = (Array::of1(&json.into()), Array::new());
+        if let Some(bytes) = bytes {
+            transfer.push(&bytes.buffer());
+            message.push(bytes);
+        }
+        // Fails only for things that cannot be cloned, and text and bytes can.
+        drop(self.worker.post_message_with_transfer(&message, &transfer));
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.worker.terminate();
+    }
+}
+
+/// Collects events and hands them over after [`BATCH_MS`].
+fn receiver(inbox: Rc<RefCell<Batch>>, receive: Rc<dyn Fn(Batch)>) -> Closure<dyn FnMut(MessageEvent)> {
+    let flush: Rc<Closure<dyn FnMut()>> = {
+        let inbox = inbox.clone();
+        Rc::new(Closure::new(move || receive(std::mem::take(&mut *inbox.borrow_mut()))))
+    };
+    Closure::new(move |message: MessageEvent| {
+        let parts: Array = message.data().unchecked_into();
+        let Ok(event) = serde_json::from_str(&parts.get(0).as_string().unwrap_or_default()) else { return };
+        let bytes = parts.get(1).dyn_into::<Uint8Array>().ok().map(|bytes| Rc::from(bytes.to_vec()));
+        let first = inbox.borrow().is_empty();
+        inbox.borrow_mut().push((event, bytes));
+        if first && let Some(window) = web_sys::window() {
+            let callback = flush.as_ref().as_ref().unchecked_ref();
+            // Fails only where there are no timers.
+            drop(window.set_timeout_with_callback_and_timeout_and_arguments_0(callback, BATCH_MS));
+        }
+    })
+}

@@ -1,0 +1,117 @@
+//! Builds the page: wasm, its JavaScript glue, and the files of `www/`, with content hashes in the names.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash as _, Hasher as _};
+use std::path::Path;
+
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::{execute, install, root, target};
+
+const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// The version of `wasm-bindgen-cli-support` in `xtask/Cargo.toml`; glue and wasm have to be of one version.
+const BINDGEN_VERSION: &str = "0.2.130";
+
+/// How the wasm is compiled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Fast code, built soon.
+    Web,
+    /// Small and fast code, built slowly.
+    Release,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// Builds the page into `out`, which is emptied first.
+pub fn build(out: &Path, profile: Profile) -> Result<(), String> {
+    check_bindgen_version()?;
+    install::wasm_target()?;
+    let args = ["build", "--lib", "--target", WASM_TARGET, "--profile", profile.name()];
+    execute(&root(), "cargo", &args, &[])?;
+    let wasm = target().join(WASM_TARGET).join(profile.name()).join("glasshead.wasm");
+    let staging = target().join("bindgen");
+    clear(&staging)?;
+    Bindgen::new()
+        .input_path(&wasm)
+        .web(true)
+        .and_then(|bindgen| bindgen.typescript(false).generate(&staging))
+        .map_err(|error| format!("wasm-bindgen failed: {error:#}"))?;
+    let wasm = staging.join("glasshead_bg.wasm");
+    if profile == Profile::Release {
+        optimize(&wasm)?;
+    }
+    clear(out)?;
+    let wasm_name = copy_hashed(&wasm, out, "glasshead", "wasm")?;
+    let glue_name = copy_hashed(&staging.join("glasshead.js"), out, "glasshead", "js")?;
+    let www = root().join("www");
+    let boot = read(&www.join("boot.js"))?.replace("GLUE", &glue_name).replace("WASM", &wasm_name);
+    let boot_name = write_hashed(boot.as_bytes(), out, "boot", "js")?;
+    let style_name = copy_hashed(&www.join("style.css"), out, "style", "css")?;
+    let icon_name = copy_hashed(&www.join("icon.svg"), out, "icon", "svg")?;
+    let page = read(&root().join("index.html"))?
+        .replace("boot.js", &boot_name)
+        .replace("style.css", &style_name)
+        .replace("icon.svg", &icon_name);
+    write(&out.join("index.html"), page.as_bytes())
+}
+
+fn check_bindgen_version() -> Result<(), String> {
+    let lock = read(&root().join("Cargo.lock"))?;
+    let expected = format!("name = \"wasm-bindgen\"\nversion = \"{BINDGEN_VERSION}\"");
+    if lock.contains(&expected) {
+        return Ok(());
+    }
+    Err(format!(
+        "Cargo.lock has another wasm-bindgen than {BINDGEN_VERSION}; set the same version in Cargo.toml, in \
+         xtask/Cargo.toml (wasm-bindgen-cli-support) and in xtask/src/bundle.rs"
+    ))
+}
+
+/// Shrinks the wasm with Binaryen where that is installed.
+fn optimize(wasm: &Path) -> Result<(), String> {
+    if !install::is_there("wasm-opt") {
+        println!("wasm-opt is not installed, so the wasm stays a little larger than it could be");
+        return Ok(());
+    }
+    let path = wasm.display().to_string();
+    execute(&root(), "wasm-opt", &["-O3", "--all-features", &path, "-o", &path], &[])
+}
+
+fn clear(folder: &Path) -> Result<(), String> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(|error| format!("{} cannot be emptied: {error}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).map_err(|error| format!("{} cannot be made: {error}", folder.display()))
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    fs::write(path, bytes).map_err(|error| format!("{} cannot be written: {error}", path.display()))
+}
+
+fn copy_hashed(from: &Path, folder: &Path, stem: &str, extension: &str) -> Result<String, String> {
+    let bytes = fs::read(from).map_err(|error| format!("{} cannot be read: {error}", from.display()))?;
+    write_hashed(&bytes, folder, stem, extension)
+}
+
+/// Writes a file under a name that changes with its content, and returns the name.
+fn write_hashed(bytes: &[u8], folder: &Path, stem: &str, extension: &str) -> Result<String, String> {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    let name = format!("{stem}-{:016x}.{extension}", hasher.finish());
+    write(&folder.join(&name), bytes)?;
+    Ok(name)
+}

@@ -1,0 +1,76 @@
+//! A static file server for localhost.
+
+use std::fs::File;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use tiny_http::{Header, Request, Response, Server};
+
+/// Requests that are answered at the same time.
+const THREADS: usize = 4;
+
+/// Serves `folder` on localhost until it is stopped; port 0 takes any free one.
+pub fn serve(folder: &Path, port: u16) -> Result<(), String> {
+    let server = Server::http(("127.0.0.1", port))
+        .map_err(|error| format!("port {port} cannot be used ({error}); choose another with --port N"))?;
+    let address = server.server_addr().to_ip().ok_or("the server has no address")?;
+    println!("http://localhost:{}/", address.port());
+    let server = Arc::new(server);
+    let workers: Vec<_> = (0..THREADS)
+        .map(|_| {
+            let (server, folder) = (server.clone(), folder.to_path_buf());
+            thread::spawn(move || server.incoming_requests().for_each(|request| answer(request, &folder)))
+        })
+        .collect();
+    workers.into_iter().try_for_each(|worker| worker.join()).map_err(|_| "a request could not be served".into())
+}
+
+fn answer(request: Request, folder: &Path) {
+    let file = file_of(request.url()).and_then(|path| {
+        let path = folder.join(path);
+        Some((File::open(&path).ok().filter(|_| path.is_file())?, mime(&path)))
+    });
+    // A browser that has gone away needs no answer.
+    drop(match file {
+        Some((file, mime)) => {
+            let headers = [("Content-Type", mime), ("Cache-Control", "no-cache")];
+            let headers = headers.into_iter().filter_map(|(name, value)| Header::from_bytes(name, value).ok());
+            request.respond(headers.fold(Response::from_file(file), Response::with_header))
+        }
+        None => request.respond(Response::from_string("not found").with_status_code(404)),
+    });
+}
+
+/// The file that a request's path names, relative to the folder; none when it would leave it.
+fn file_of(url: &str) -> Option<PathBuf> {
+    let path = url.split(['?', '#']).next()?.trim_start_matches('/');
+    let path = PathBuf::from(if path.is_empty() { "index.html" } else { path });
+    path.components().all(|part| matches!(part, Component::Normal(_))).then_some(path)
+}
+
+fn mime(path: &Path) -> &'static str {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("wasm") => "application/wasm",
+        Some("svg") => "image/svg+xml",
+        Some("json") => "application/json",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_stay_inside_the_folder() {
+        assert_eq!(file_of("/"), Some("index.html".into()));
+        assert_eq!(file_of("/a.js?v=1"), Some("a.js".into()));
+        assert_eq!(file_of("/../Cargo.toml"), None);
+        assert_eq!(file_of("/a/../../b"), None);
+        assert_eq!(mime(Path::new("a.wasm")), "application/wasm");
+    }
+}

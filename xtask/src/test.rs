@@ -1,0 +1,69 @@
+//! Installs what is missing and runs all tests.
+
+use std::path::Path;
+use std::time::Instant;
+
+use crate::{bundle, execute, install, root, target};
+
+/// A command of cargo with the environment that it needs.
+type Check = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
+
+const NATIVE: [Check; 6] = [
+    ("formatting", &["fmt", "--all", "--check"], &[]),
+    ("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]),
+    (
+        "clippy for wasm32",
+        &["clippy", "--lib", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"],
+        &[],
+    ),
+    ("documentation", &["doc", "--no-deps", "--lib"], &[("RUSTDOCFLAGS", "-D warnings")]),
+    ("doc tests", &["test", "--doc"], &[]),
+    ("headless tests", &["test", "--workspace", "--lib", "--bins", "--tests"], &[]),
+];
+
+/// Runs the chosen parts.
+pub fn test(native: bool, browser: bool) -> Result<(), String> {
+    if native {
+        phase("installing for the native tests", "--native", || {
+            install::rust_components()?;
+            install::wasm_target()?;
+            install::vulkan()
+        })?;
+        for (name, args, envs) in NATIVE {
+            phase(name, "--native", || execute(&root(), "cargo", args, envs))?;
+        }
+    }
+    if browser {
+        let mut chromium = None;
+        phase("installing for the browser tests", "--browser", || {
+            chromium = Some(install::browser()?);
+            Ok(())
+        })?;
+        let dist = target().join("dist-test");
+        phase("building the page", "--browser", || bundle::build(&dist, bundle::Profile::Web))?;
+        let chromium = chromium.ok_or("Chromium is missing")?;
+        phase("browser tests", "--browser", || run_in_browser(&dist, &chromium))?;
+    }
+    println!("all tests passed");
+    Ok(())
+}
+
+fn run_in_browser(dist: &Path, chromium: &Path) -> Result<(), String> {
+    let (dist, chromium) = (dist.display().to_string(), chromium.display().to_string());
+    let server = std::env::current_exe().map_err(|error| error.to_string())?.display().to_string();
+    let envs = [
+        ("GLASSHEAD_DIST", dist.as_str()),
+        ("GLASSHEAD_CHROMIUM", chromium.as_str()),
+        ("GLASSHEAD_XTASK", server.as_str()),
+    ];
+    execute(&root().join("tests/browser"), "npm", &["test"], &envs)
+}
+
+/// Runs one phase, prints its name and duration, and tells how to repeat it.
+fn phase(name: &str, part: &str, run: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    println!("== {name}");
+    let began = Instant::now();
+    run().map_err(|error| format!("{name}: {error}; repeat this part with `cargo xtask test {part}`"))?;
+    println!("== {name}: {:.0} s", began.elapsed().as_secs_f64());
+    Ok(())
+}
