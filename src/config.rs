@@ -148,7 +148,7 @@ impl Preset {
             Preset::Cs336 => (10_000, 256, 512, 4, 16, 1344),
         };
         let (batch_size, max_lr, steps) = match self {
-            Preset::Nano => (16, 1e-2, 2_000),
+            Preset::Nano => (8, 1e-2, 3_000),
             Preset::Tiny => (16, 3e-3, 5_000),
             Preset::Small => (16, 1e-3, 10_000),
             Preset::Cs336 => (32, 1e-3, 20_000),
@@ -159,7 +159,7 @@ impl Preset {
                 batch_size,
                 max_lr,
                 min_lr: max_lr / 10.0,
-                warmup_steps: steps / 40,
+                warmup_steps: steps / 100,
                 cosine_steps: steps,
                 beta1: 0.9,
                 beta2: 0.95,

@@ -1,6 +1,11 @@
 //! All headless tests in one binary, because each binary links wgpu again.
 
 mod common;
+mod data;
 mod gradients;
 mod kernels;
+mod layers;
+mod page;
 mod shaders;
+mod step;
+mod training;

@@ -125,10 +125,9 @@ fn sentence(error: impl Display) -> String {
 async fn open(backend: BackendArg) -> Result<Option<Context>, String> {
     match backend {
         BackendArg::Cpu => Ok(None),
-        BackendArg::Gpu => Context::new()
-            .await
-            .map(Some)
-            .map_err(|error| format!("{error}; or train on the CPU with --backend cpu")),
+        BackendArg::Gpu => {
+            Context::new().await.map(Some).map_err(|error| format!("{error}; or train on the CPU with --backend cpu"))
+        }
     }
 }
 

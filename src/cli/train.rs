@@ -59,7 +59,7 @@ async fn run(
     let mut val_loss = trainer.evaluate(EVALUATION_BATCHES).await.map_err(sentence)?;
     report.validation(0, val_loss, None);
     let mut clock = Instant::now();
-    let mut collected = 0;
+    let (mut collected, mut timed) = (0, 0);
     while collected < n_steps {
         let due = (collected / args.eval_every + 1) * args.eval_every;
         let end = due.min(n_steps);
@@ -71,8 +71,8 @@ async fn run(
             if trainer.in_flight() > 1 || left == 0 {
                 let points = trainer.collect().await.map_err(sentence)?;
                 let seconds = clock.elapsed().as_secs_f64().max(1e-9);
-                clock = Instant::now();
-                let tokens = points.len() * trainer.config().tokens_per_step();
+                timed += points.len();
+                let tokens = timed * trainer.config().tokens_per_step();
                 collected += points.len() as u64;
                 report.steps(&points, tokens as f64 / seconds);
             }
@@ -89,7 +89,7 @@ async fn run(
             checkpoint::save(&args.out, trainer.config(), &data.tokenizer, trainer.table(), &values)
                 .map_err(sentence)?;
         }
-        clock = Instant::now(); // looking is not training
+        (clock, timed) = (Instant::now(), 0); // looking is not training
     }
     report.end(val_loss, data.baselines, args);
     Ok(())

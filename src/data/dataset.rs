@@ -74,12 +74,7 @@ pub fn batch_starts(rng: &mut Rng, n_tokens: usize, context_length: usize, batch
 }
 
 /// `n_batches` batches of starts, spread evenly over the tokens and always the same.
-pub fn evaluation_starts(
-    n_tokens: usize,
-    context_length: usize,
-    batch_size: usize,
-    n_batches: usize,
-) -> Vec<Vec<u32>> {
+pub fn evaluation_starts(n_tokens: usize, context_length: usize, batch_size: usize, n_batches: usize) -> Vec<Vec<u32>> {
     let (last, n) = ((n_tokens - context_length - 1) as u64, (n_batches * batch_size) as u64);
     let start = |i: u64| (last * i / (n - 1).max(1)) as u32;
     let starts: Vec<u32> = (0..n).map(start).collect();

@@ -1,7 +1,7 @@
 //! Text, tokens and batches. Knows nothing of the GPU.
 //!
-//! Stories ([`corpus`]) or the user's own text → pieces ([`pretokenize`]) → a vocabulary ([`bpe`]) → ids
-//! ([`tokenizer`]) → training and held-out tokens ([`dataset`]) → what a model has to beat ([`baselines`]).
+//! Stories (`corpus`) or the user's own text → pieces (`pretokenize`) → a vocabulary (`bpe`) → ids
+//! (`tokenizer`) → training and held-out tokens (`dataset`) → what a model has to beat (`baselines`).
 
 mod baselines;
 mod bpe;

@@ -37,16 +37,12 @@ impl Tokenizer {
         };
         let ids: AHashMap<String, u32> = (0..vocabulary.tokens.len()).map(|id| (text(id), id as u32)).collect();
         let merges = vocabulary.merges.iter().map(|&(a, b)| (text(a as usize), text(b as usize)));
-        let model = BPE::builder()
-            .vocab_and_merges(ids, merges.collect())
-            .build()
-            .map_err(library)?;
+        let model = BPE::builder().vocab_and_merges(ids, merges.collect()).build().map_err(library)?;
         let mut inner = tokenizers::Tokenizer::new(ModelWrapper::BPE(model));
         let byte_level = ByteLevel::new(false, false, true);
         inner.with_pre_tokenizer(Some(PreTokenizerWrapper::ByteLevel(byte_level)));
         inner.with_decoder(Some(DecoderWrapper::ByteLevel(byte_level)));
-        let specials: Vec<_> =
-            (0..n_specials).map(|id| AddedToken::from(text(id), true).normalized(false)).collect();
+        let specials: Vec<_> = (0..n_specials).map(|id| AddedToken::from(text(id), true).normalized(false)).collect();
         inner.add_special_tokens(specials).map_err(library)?;
         Self::wrap(inner)
     }

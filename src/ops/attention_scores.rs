@@ -1,4 +1,4 @@
-//! Attention scores with scale and causal mask: scores[query, key] = scale · q[query]·k[key], or `masked_value`.
+//! Attention scores with scale and causal mask: `scores[query, key] = scale · q[query]·k[key]`, or `masked_value`.
 //!
 //! q, k are (B, T, H, D), scores (B, H, T, T). The same kernel is the backward pass of the weighted sum: with
 //! q = out_grad, k = v, scale 1 and masked_value 0 it gives the gradient of the weights.

@@ -40,7 +40,7 @@ pub static SQUARED_SUMS: Kernel = Kernel {
     },
 };
 
-/// step, sums of squares → norm (1), ring[slot]
+/// step, sums of squares → norm (1), `ring[slot]`
 pub static GRAD_NORM: Kernel = Kernel {
     name: "grad_norm",
     wgsl: WGSL,

@@ -1,4 +1,4 @@
-//! Cross-entropy per position, losses[n] = ln Σ exp(logits[n]) − logits[n, targets[n]], in nats; the loss is their
+//! Cross-entropy per position, `losses[n] = ln Σ exp(logits[n]) − logits[n, targets[n]]`, in nats; the loss is their
 //! mean.
 
 use bytemuck::{Pod, Zeroable};
@@ -56,7 +56,7 @@ pub fn cross_entropy_grad(recording: &mut Recording, bindings: [Slice; 3], param
     recording.dispatch(&CROSS_ENTROPY_GRAD, params, &bindings, row_workgroups(params.n_rows as usize));
 }
 
-/// losses[n] = ln Σ exp(logits[n]) − logits[n, targets[n]]
+/// `losses[n] = ln Σ exp(logits[n]) − logits[n, targets[n]]`
 pub fn reference<T: Real>(logits: &[T], targets: &[u32], losses: &mut [T], params: &Params) {
     for (n, row) in logits.chunks_exact(params.vocab_size as usize).enumerate().take(params.n_rows as usize) {
         let largest = row.iter().copied().fold(T::neg_infinity(), T::max);
@@ -65,7 +65,7 @@ pub fn reference<T: Real>(logits: &[T], targets: &[u32], losses: &mut [T], param
     }
 }
 
-/// logits[n, v] ← (softmax(logits[n])[v] − [v = targets[n]]) / N
+/// `logits[n, v] ← (softmax(logits[n])[v] − [v = targets[n]]) / N`
 pub fn reference_grad<T: Real>(logits: &mut [T], targets: &[u32], params: &Params) {
     let (n_rows, n_cols) = (params.n_rows, params.vocab_size);
     super::softmax::reference(logits, &super::softmax::Params { n_rows, n_cols });

@@ -1,4 +1,4 @@
-//! Token embedding: out[n] = table[ids[n]], (N, C) from (V, C).
+//! Token embedding: `out[n] = table[ids[n]]`, (N, C) from (V, C).
 
 use bytemuck::{Pod, Zeroable};
 
@@ -57,7 +57,7 @@ pub fn embedding_grad(recording: &mut Recording, [out_grad, ids, table_grad]: [S
     recording.dispatch(&EMBEDDING_GRAD, params, &[out_grad, ids, table_grad], flat_workgroups(elements));
 }
 
-/// out[n, c] = table[ids[n], c]
+/// `out[n, c] = table[ids[n], c]`
 pub fn reference<T: Real>(table: &[T], ids: &[u32], out: &mut [T], params: &Params) {
     let width = params.d_model as usize;
     for (row, &id) in out.chunks_exact_mut(width).zip(&ids[..params.n_tokens as usize]) {
@@ -65,7 +65,7 @@ pub fn reference<T: Real>(table: &[T], ids: &[u32], out: &mut [T], params: &Para
     }
 }
 
-/// table_grad[v, c] = Σ out_grad[n, c] over the n with ids[n] = v
+/// `table_grad[v, c] = Σ out_grad[n, c]` over the n with `ids[n] = v`
 pub fn reference_grad<T: Real>(out_grad: &[T], ids: &[u32], table_grad: &mut [T], params: &Params) {
     let width = params.d_model as usize;
     table_grad[..params.vocab_size as usize * width].fill(T::zero());

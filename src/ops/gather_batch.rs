@@ -35,7 +35,7 @@ pub fn gather_batch(recording: &mut Recording, [tokens, starts, inputs, targets]
     recording.dispatch(&GATHER_BATCH, params, &[tokens, starts, inputs, targets], flat_workgroups(elements));
 }
 
-/// inputs[b, t] = tokens[starts[b] + t], targets[b, t] = tokens[starts[b] + t + 1]
+/// `inputs[b, t] = tokens[starts[b] + t]`, `targets[b, t] = tokens[starts[b] + t + 1]`
 pub fn reference(tokens: &[u32], starts: &[u32], inputs: &mut [u32], targets: &mut [u32], params: &Params) {
     let length = params.context_length as usize;
     for (b, &start) in starts[..params.batch_size as usize].iter().enumerate() {

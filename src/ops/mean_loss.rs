@@ -16,7 +16,7 @@ pub struct Params {
     pub n_rows: u32,
 }
 
-/// step, losses (N) → ring[slot]
+/// step, losses (N) → `ring[slot]`
 pub static MEAN_LOSS: Kernel = Kernel {
     name: "mean_loss",
     wgsl: &[STEP, REDUCE, include_str!("../../shaders/mean_loss.wgsl")],

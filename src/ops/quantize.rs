@@ -36,7 +36,7 @@ pub fn quantize(recording: &mut Recording, [weights, words]: [Slice; 2], start: 
     recording.dispatch(&QUANTIZE, params, &[weights, words], flat_workgroups(weights.len.div_ceil(4)));
 }
 
-/// word[i] holds weights 4i … 4i+3, the first in the lowest byte
+/// `words[i]` holds weights 4i … 4i+3, the first in the lowest byte
 pub fn reference(weights: &[f32], words: &mut [u32]) {
     for (word, weights) in words.iter_mut().zip(weights.chunks(4)) {
         let byte = |weight: &f32| (weight.clamp(0.0, 1.0) * 255.0 + 0.5) as u32;

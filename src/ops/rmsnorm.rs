@@ -78,7 +78,7 @@ pub fn rmsnorm_grad_gain(recording: &mut Recording, bindings: [Slice; 4], params
     recording.dispatch(&RMSNORM_GRAD_GAIN, params, &bindings, row_workgroups(params.d_model as usize));
 }
 
-/// inv_rms = 1 / √(mean(x²) + ε);   y[c] = gain[c] · x[c] · inv_rms
+/// `inv_rms = 1 / √(mean(x²) + ε);   y[c] = gain[c] · x[c] · inv_rms`
 pub fn reference<T: Real>(x: &[T], gain: &[T], y: &mut [T], inv_rms: &mut [T], params: &Params) {
     let width = params.d_model as usize;
     for row in 0..params.n_rows as usize {
@@ -91,7 +91,7 @@ pub fn reference<T: Real>(x: &[T], gain: &[T], y: &mut [T], inv_rms: &mut [T], p
     }
 }
 
-/// x_grad[c] = inv_rms · (gain[c]·y_grad[c] − x[c] · inv_rms² · mean(gain·y_grad·x)), added when `accumulate` is 1
+/// `x_grad[c] = inv_rms · (gain[c]·y_grad[c] − x[c] · inv_rms² · mean(gain·y_grad·x))`, added when `accumulate` is 1
 pub fn reference_grad_x<T: Real>(x: &[T], gain: &[T], y_grad: &[T], inv_rms: &[T], x_grad: &mut [T], params: &Params) {
     let width = params.d_model as usize;
     for row in 0..params.n_rows as usize {
@@ -106,7 +106,7 @@ pub fn reference_grad_x<T: Real>(x: &[T], gain: &[T], y_grad: &[T], inv_rms: &[T
     }
 }
 
-/// gain_grad[c] = Σ_n y_grad[n, c] · x[n, c] · inv_rms[n]
+/// `gain_grad[c] = Σ_n y_grad[n, c] · x[n, c] · inv_rms[n]`
 pub fn reference_grad_gain<T: Real>(x: &[T], y_grad: &[T], inv_rms: &[T], gain_grad: &mut [T], params: &Params) {
     let width = params.d_model as usize;
     gain_grad[..width].fill(T::zero());

@@ -1,4 +1,4 @@
-//! Rotary position embedding (Su et al. 2021): the pair (x[2i], x[2i+1]) of every head turns by
+//! Rotary position embedding (Su et al. 2021): the pair `(x[2i], x[2i+1])` of every head turns by
 //! position · Θ^(−2i/D). In place on (B, T, H, D).
 
 use bytemuck::{Pod, Zeroable};

@@ -53,7 +53,7 @@ pub fn softmax_grad(recording: &mut Recording, [y, grad]: [Slice; 2], params: Pa
     recording.dispatch(&SOFTMAX_GRAD, params, &[y, grad], row_workgroups(params.n_rows as usize));
 }
 
-/// x[c] ← exp(x[c] − max) / Σ exp(x − max)
+/// `x[c] ← exp(x[c] − max) / Σ exp(x − max)`
 pub fn reference<T: Real>(x: &mut [T], params: &Params) {
     for row in x.chunks_exact_mut(params.n_cols as usize).take(params.n_rows as usize) {
         let largest = row.iter().copied().fold(T::neg_infinity(), T::max);
@@ -63,7 +63,7 @@ pub fn reference<T: Real>(x: &mut [T], params: &Params) {
     }
 }
 
-/// grad[c] ← y[c] · (grad[c] − Σ y · grad)
+/// `grad[c] ← y[c] · (grad[c] − Σ y · grad)`
 pub fn reference_grad<T: Real>(y: &[T], grad: &mut [T], params: &Params) {
     let cols = params.n_cols as usize;
     for (y, grad) in y.chunks_exact(cols).zip(grad.chunks_exact_mut(cols)).take(params.n_rows as usize) {

@@ -2,8 +2,8 @@
 //!
 //! | kernel | computes | in training |
 //! |---|---|---|
-//! | `weighted_sum` | out[query] = scale · Σ_key weights[query, key] · v[key] | out; q_grad from score_grads and k |
-//! | `weighted_sum_transposed` | out[key] = scale · Σ_query weights[query, key] · v[query] | v_grad from weights and out_grad; k_grad from score_grads and q |
+//! | `weighted_sum` | `out[query] = scale · Σ_key weights[query, key] · v[key]` | out; q_grad from score_grads and k |
+//! | `weighted_sum_transposed` | `out[key] = scale · Σ_query weights[query, key] · v[query]` | v_grad from weights and out_grad; k_grad from score_grads and q |
 
 use bytemuck::{Pod, Zeroable};
 

@@ -121,8 +121,7 @@ pub fn load(folder: &Path) -> Result<(RunConfig, Tokenizer, Vec<f32>), Checkpoin
         Ok::<_, CheckpointError>((path, bytes))
     };
     let (path, bytes) = read("config.json")?;
-    let config: RunConfig =
-        serde_json::from_slice(&bytes).map_err(|source| CheckpointError::Json { path, source })?;
+    let config: RunConfig = serde_json::from_slice(&bytes).map_err(|source| CheckpointError::Json { path, source })?;
     config.validate()?;
     let (_, bytes) = read("tokenizer.json")?;
     let tokenizer = Tokenizer::from_json(&String::from_utf8_lossy(&bytes))?;

@@ -33,30 +33,23 @@ impl Recurring {
     }
 }
 
-/// Tokens per second over the steps of the last second or so.
+/// Tokens per second over the steps of the last second or so. Only the time between a submission and its collection
+/// counts: looking and writing are not training.
 #[derive(Default)]
 struct Meter {
     per_second: f64,
     seconds_per_step: f64,
-    last: Option<f64>,
 }
 
 impl Meter {
-    /// `n_steps` were finished by `now`, `tokens` in all.
-    fn add(&mut self, n_steps: usize, tokens: usize, now: f64) {
-        if let Some(last) = self.last.replace(now) {
-            let seconds = (now - last).max(1e-6);
-            // The longer a chunk took, the more it says: half weight at a second.
-            let weight = seconds / (seconds + 1.0);
-            let mix = |old: f64, new: f64| if old == 0.0 { new } else { old + weight.max(0.1) * (new - old) };
-            self.per_second = mix(self.per_second, tokens as f64 / seconds);
-            self.seconds_per_step = mix(self.seconds_per_step, seconds / n_steps as f64);
-        }
-    }
-
-    /// Time passes that is not training's.
-    fn interrupt(&mut self) {
-        self.last = None;
+    /// `n_steps` with `tokens` in all took `seconds`.
+    fn add(&mut self, n_steps: usize, tokens: usize, seconds: f64) {
+        let seconds = seconds.max(1e-6);
+        // The longer a chunk took, the more it says: half weight at a second.
+        let weight = (seconds / (seconds + 1.0)).max(0.1);
+        let mix = |old: f64, new: f64| if old == 0.0 { new } else { old + weight * (new - old) };
+        self.per_second = mix(self.per_second, tokens as f64 / seconds);
+        self.seconds_per_step = mix(self.seconds_per_step, seconds / n_steps.max(1) as f64);
     }
 }
 
@@ -101,9 +94,9 @@ impl Run {
             points: Vec::new(),
             meter: Meter::default(),
             progress: Recurring::new(0.1, 0.0),
-            attention: Recurring::new(0.2, 8.0),
-            evaluation: Recurring::new(3.0, 12.0),
-            sample: Recurring::new(8.0, 8.0),
+            attention: Recurring::new(0.5, 12.0),
+            evaluation: Recurring::new(5.0, 12.0),
+            sample: Recurring::new(10.0, 12.0),
             sample_writer: None,
             request: None,
         }
@@ -138,7 +131,6 @@ impl Run {
     pub fn pause(&mut self) {
         if self.mode == Mode::Training {
             self.mode = Mode::Paused;
-            self.meter.interrupt();
         }
     }
 
@@ -155,13 +147,7 @@ impl Run {
     /// Stops writing; returns the last answer to the request.
     pub fn stop_generating(&mut self) -> Option<Event> {
         let (request, writer) = self.request.take()?;
-        Some(Event::Generated {
-            run: self.id,
-            request,
-            text: writer.text(&self.tokenizer),
-            done: true,
-            problem: None,
-        })
+        Some(Event::Generated { run: self.id, request, text: writer.text(&self.tokenizer), done: true, problem: None })
     }
 
     /// Evaluates and shows the model as it is.
@@ -190,11 +176,7 @@ impl Run {
         result
     }
 
-    async fn work_or_fail(
-        &mut self,
-        clock: &dyn Fn() -> f64,
-        messages: &mut Vec<Message>,
-    ) -> Result<bool, TrainError> {
+    async fn work_or_fail(&mut self, clock: &dyn Fn() -> f64, messages: &mut Vec<Message>) -> Result<bool, TrainError> {
         if self.request.is_some() {
             self.write_requested(clock, messages).await?;
         }
@@ -228,20 +210,20 @@ impl Run {
     async fn train_chunk(&mut self, clock: &dyn Fn() -> f64) -> Result<(), TrainError> {
         let seconds = self.meter.seconds_per_step;
         let n_steps = if seconds > 0.0 { (CHUNK_SECONDS / seconds) as usize } else { 1 };
+        let began = clock();
+        let was_idle = self.trainer.in_flight() == 0;
         self.trainer.submit(n_steps.clamp(1, MOST_STEPS_AT_ONCE));
-        if self.trainer.in_flight() > 1 {
-            let points = self.trainer.collect().await?;
-            self.meter.add(points.len(), points.len() * self.trainer.config().tokens_per_step(), clock());
-            self.points.extend(points);
+        if was_idle {
+            // The device had nothing to do: this one is waited for, and timed, alone.
+            self.trainer.submit(1);
         }
+        let points = self.trainer.collect().await?;
+        self.meter.add(points.len(), points.len() * self.trainer.config().tokens_per_step(), clock() - began);
+        self.points.extend(points);
         Ok(())
     }
 
-    async fn show_regularly(
-        &mut self,
-        clock: &dyn Fn() -> f64,
-        messages: &mut Vec<Message>,
-    ) -> Result<(), TrainError> {
+    async fn show_regularly(&mut self, clock: &dyn Fn() -> f64, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         if clock() >= self.progress.not_before && !self.points.is_empty() {
             messages.push((self.progress(Vec::new()), None));
             self.progress.done(clock(), clock());
@@ -265,18 +247,14 @@ impl Run {
             let sampling = Sampling { max_tokens: 60, seed, ..Sampling::default() };
             self.sample_writer = Some((self.trainer.step(), Writer::new(&self.tokenizer, "", sampling)));
         }
-        if self.sample_writer.is_some() {
+        if self.sample_writer.is_some() && clock() >= self.sample.not_before {
             self.write_sample(clock, messages).await?;
         }
         Ok(())
     }
 
     /// A few tokens of the sample; the rest comes between later chunks.
-    async fn write_sample(
-        &mut self,
-        clock: &dyn Fn() -> f64,
-        messages: &mut Vec<Message>,
-    ) -> Result<(), TrainError> {
+    async fn write_sample(&mut self, clock: &dyn Fn() -> f64, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         self.settle().await?;
         let Some((step, mut writer)) = self.sample_writer.take() else { return Ok(()) };
         let began = clock();
@@ -287,6 +265,8 @@ impl Run {
             messages.push((Event::Sample { run: self.id, step, text: writer.text(&self.tokenizer) }, None));
             self.sample.done(began, clock());
         } else {
+            // A few tokens at a time, three times as long of training in between.
+            self.sample.not_before = clock() + 3.0 * (clock() - began);
             self.sample_writer = Some((step, writer));
         }
         Ok(())
@@ -317,7 +297,6 @@ impl Run {
             let points = self.trainer.collect().await?;
             self.points.extend(points);
         }
-        self.meter.interrupt();
         Ok(())
     }
 

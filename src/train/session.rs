@@ -133,8 +133,7 @@ impl Session {
         let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Model });
         let (train, val) = (&data.dataset.train, &data.dataset.val);
-        let trainer =
-            Trainer::new(config, context.as_ref(), train, val).await.map_err(|error| error.to_string())?;
+        let trainer = Trainer::new(config, context.as_ref(), train, val).await.map_err(|error| error.to_string())?;
         let summary = RunSummary {
             config: trainer.config().clone(),
             n_params: trainer.config().model.n_params(),
@@ -171,11 +170,9 @@ impl Session {
             },
         };
         let device = match &context {
-            Some(Context { adapter, .. }) => DeviceInfo {
-                name: adapter.name.clone(),
-                backend: adapter.backend.clone(),
-                software: adapter.software,
-            },
+            Some(Context { adapter, .. }) => {
+                DeviceInfo { name: adapter.name.clone(), backend: adapter.backend.clone(), software: adapter.software }
+            }
             None => DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false },
         };
         self.tell(Event::Device { run, device });

@@ -102,18 +102,7 @@ impl Trainer {
         backend.write(plan.val_tokens, val_tokens);
         let batches = Rng::with_stream(config.train.seed, BATCH_STREAM);
         let (steps_submitted, in_flight) = (0, VecDeque::new());
-        Ok(Self {
-            config,
-            table,
-            plan,
-            backend,
-            training_step,
-            evaluation,
-            probe,
-            batches,
-            steps_submitted,
-            in_flight,
-        })
+        Ok(Self { config, table, plan, backend, training_step, evaluation, probe, batches, steps_submitted, in_flight })
     }
 
     /// The configuration in force.

@@ -49,12 +49,14 @@ type Line = Rc<RefCell<Option<Link>>>;
 pub struct Cx {
     /// The state, and its dispatcher.
     pub state: UseReducerHandle<State>,
+    /// Of the state at the time of rendering; the handle itself always shows the latest one.
+    version: u64,
     line: Line,
 }
 
 impl PartialEq for Cx {
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(&raw const *self.state, &raw const *other.state)
+        self.version == other.version
     }
 }
 
@@ -141,7 +143,7 @@ fn connect(line: &Line, dispatcher: &UseReducerDispatcher<State>, first: Option<
 fn App() -> Html {
     let state = use_reducer(State::default);
     let line: Line = (*use_memo((), |()| Line::default())).clone();
-    let cx = Cx { state: state.clone(), line: line.clone() };
+    let cx = Cx { state: state.clone(), version: state.version, line: line.clone() };
     // Listeners outlive a rendering, so they look the latest one up here.
     let latest: Rc<RefCell<Cx>> = (*use_memo((), |()| Rc::new(RefCell::new(cx.clone())))).clone();
     latest.replace(cx.clone());

@@ -11,8 +11,7 @@ use crate::protocol::{
 use super::draw::colors::ColorMap;
 
 /// The sentence whose attention is shown at first.
-pub const DEFAULT_PROBE: &str =
-    "Lily had a red ball. \"Can I play?\" asked Tom. Lily smiled and gave the ball to him.";
+pub const DEFAULT_PROBE: &str = "Lily had a red ball. \"Can I play?\" asked Tom. Lily smiled and gave the ball to him.";
 
 /// How many of the model's own texts are kept.
 const SAMPLES: usize = 6;
@@ -210,6 +209,8 @@ pub struct State {
     pub help_open: bool,
     /// Counts the changes of the window's size.
     pub resizes: u32,
+    /// Counts the actions, so that two states are told apart at once.
+    pub version: u64,
 }
 
 /// What can happen.
@@ -299,6 +300,7 @@ impl Default for State {
             theme: Theme::Auto,
             help_open: false,
             resizes: 0,
+            version: 0,
         }
     }
 }
@@ -348,6 +350,7 @@ impl State {
 
     /// Carries out one action.
     pub fn apply(&mut self, action: Action) {
+        self.version += 1;
         match action {
             Action::Events(events) => events.into_iter().for_each(|(event, bytes)| self.hear(event, bytes)),
             Action::Started => self.begin(),

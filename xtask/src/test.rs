@@ -11,11 +11,7 @@ type Check = (&'static str, &'static [&'static str], &'static [(&'static str, &'
 const NATIVE: [Check; 6] = [
     ("formatting", &["fmt", "--all", "--check"], &[]),
     ("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]),
-    (
-        "clippy for wasm32",
-        &["clippy", "--lib", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"],
-        &[],
-    ),
+    ("clippy for wasm32", &["clippy", "--lib", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"], &[]),
     ("documentation", &["doc", "--no-deps", "--lib"], &[("RUSTDOCFLAGS", "-D warnings")]),
     ("doc tests", &["test", "--doc"], &[]),
     ("headless tests", &["test", "--workspace", "--lib", "--bins", "--tests"], &[]),

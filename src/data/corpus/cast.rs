@@ -53,7 +53,8 @@ fn people(rng: &mut Rng, slots: &mut Vec<(&'static str, String)>) {
 fn things(rng: &mut Rng, slots: &mut Vec<(&'static str, String)>) {
     let noun = *rng.choose(TOYS);
     let color = *rng.choose(COLORS);
-    let toy = if rng.below(3) == 0 { format!("{} {color} {noun}", rng.choose(SIZES)) } else { format!("{color} {noun}") };
+    let toy =
+        if rng.below(3) == 0 { format!("{} {color} {noun}", rng.choose(SIZES)) } else { format!("{color} {noun}") };
     let (animal, food) = (*rng.choose(ANIMALS), *rng.choose(FOODS));
     let size = *rng.choose(SIZES);
     slots.extend([

@@ -14,16 +14,24 @@ pub const GROWN_MEN: &[&str] = &["Dad", "Grandpa", "Uncle Joe", "the baker"];
 pub const COLORS: &[&str] = &["red", "blue", "green", "yellow", "orange", "purple", "white", "black", "pink", "brown"];
 pub const SIZES: &[&str] = &["big", "small", "little", "tiny", "old", "new", "shiny", "soft"];
 pub const TOYS: &[&str] = &[
-    "ball", "kite", "car", "boat", "doll", "train", "drum", "hat", "book", "robot", "balloon", "puzzle", "bike", "bear",
-    "umbrella", "airplane",
+    "ball", "kite", "car", "boat", "doll", "train", "drum", "hat", "book", "robot", "balloon", "puzzle", "bike",
+    "bear", "umbrella", "airplane",
 ];
 
 /// Where people go: "to the …", and there "in the …".
 pub const PLACES: &[&str] = &["park", "garden", "forest", "yard", "village", "zoo", "field", "school"];
 /// Where things are lost and people hide.
 pub const SPOTS: &[&str] = &[
-    "under the bench", "behind the tree", "in the tall grass", "under the bed", "behind the door", "in the big box",
-    "near the pond", "under the table", "behind the old wall", "in the bush",
+    "under the bench",
+    "behind the tree",
+    "in the tall grass",
+    "under the bed",
+    "behind the door",
+    "in the big box",
+    "near the pond",
+    "under the table",
+    "behind the old wall",
+    "in the bush",
 ];
 pub const ANIMALS: &[&str] = &["bird", "cat", "dog", "rabbit", "duck", "frog", "owl", "mouse", "fox", "squirrel"];
 pub const FOODS: &[&str] = &["cake", "soup", "bread", "pie", "apple pie", "orange juice", "ice cream", "jam"];

@@ -44,7 +44,7 @@ pub fn Transport(cx: &Cx) -> Html {
     let train = callback(cx, Cx::toggle_training);
     let step = callback(cx, Cx::step);
     let training = state.run_state == RunState::Training;
-    let label = if training { "⏸ pause" } else { "▶ train" };
+    let label = if training { "pause" } else { "▶ train" };
     let blocked = state.problem().is_some();
     html! {
         <section class="transport" aria-label="Training">

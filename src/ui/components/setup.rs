@@ -1,7 +1,7 @@
 //! The setup: preset, data, numbers, backend.
 
-use web_sys::HtmlInputElement;
 use wasm_bindgen::JsCast as _;
+use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::{grouped, value_of};
@@ -146,11 +146,8 @@ fn number(cx: &Cx, field: &'static Field) -> Html {
 }
 
 fn backend(cx: &Cx) -> Html {
-    const CHOICES: [(&str, BackendChoice); 3] = [
-        ("GPU, else CPU", BackendChoice::Auto),
-        ("GPU only", BackendChoice::Gpu),
-        ("CPU only", BackendChoice::Cpu),
-    ];
+    const CHOICES: [(&str, BackendChoice); 3] =
+        [("GPU, else CPU", BackendChoice::Auto), ("GPU only", BackendChoice::Gpu), ("CPU only", BackendChoice::Cpu)];
     let change = {
         let cx = cx.clone();
         Callback::from(move |event: Event| {

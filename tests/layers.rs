@@ -1,0 +1,35 @@
+//! The layers point one way: what each may not name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const FORBIDDEN: [(&str, &[&str]); 6] = [
+    ("gpu", &["ops", "model", "train", "data", "ui", "worker", "cli", "protocol"]),
+    ("ops", &["model", "train", "data", "ui", "worker", "cli", "protocol"]),
+    ("model", &["train", "data", "ui", "worker", "cli", "protocol"]),
+    ("data", &["gpu", "ops", "model", "train", "ui", "worker", "cli"]),
+    ("ui", &["gpu", "ops", "model", "train", "data", "worker", "cli"]),
+    ("protocol.rs", &["gpu", "ops", "model", "train", "data", "ui", "worker", "cli"]),
+];
+
+fn files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.into()];
+    }
+    let entries = fs::read_dir(path).unwrap();
+    entries.flat_map(|entry| files(&entry.unwrap().path())).collect()
+}
+
+#[test]
+fn no_layer_names_one_above_it() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (layer, others) in FORBIDDEN {
+        for file in files(&src.join(layer)) {
+            let text = fs::read_to_string(&file).unwrap();
+            for other in others {
+                let named = text.contains(&format!("crate::{other}::")) || text.contains(&format!("crate::{{{other}"));
+                assert!(!named, "{} names {other}", file.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What the page knows and how it changes, without a page.
+
+use std::rc::Rc;
+
+use glasshead::config::Preset;
+use glasshead::protocol::{Event, StepPoint, Token};
+use glasshead::ui::draw::chart::{Scale, columns, nearest, smoothed};
+use glasshead::ui::draw::colors::{ColorMap, pixels};
+use glasshead::ui::fields::FIELDS;
+use glasshead::ui::state::{Action, RunState, State};
+
+fn point(step: u64, loss: f32) -> StepPoint {
+    StepPoint { step, loss, lr: 0.1, grad_norm: 1.0 }
+}
+
+fn attention(run: u32, n: u32) -> (Event, Option<Rc<[u8]>>) {
+    let tokens = (0..n).map(|id| Token { id, text: "x".into() }).collect();
+    let bytes: Vec<u8> = (0..2 * 3 * n * n).map(|i| i as u8).collect();
+    (Event::Attention { run, step: 4, tokens, n_layers: 2, n_heads: 3, tokens_cut: 0 }, Some(bytes.into()))
+}
+
+#[test]
+fn events_of_an_older_run_are_dropped() {
+    let mut state = State::default();
+    state.apply(Action::Started);
+    state.apply(Action::Started);
+    state.apply(Action::Events(vec![(Event::Training { run: 1, on: true }, None)]));
+    assert_eq!(state.run_state, RunState::Loading(None));
+    state.apply(Action::Events(vec![(Event::Training { run: 2, on: true }, None)]));
+    assert_eq!(state.run_state, RunState::Training);
+}
+
+#[test]
+fn weights_are_found_and_pins_stay_inside_the_sentence() {
+    let mut state = State::default();
+    state.apply(Action::Started);
+    state.apply(Action::Events(vec![attention(1, 3)]));
+    let maps = state.maps.clone().unwrap();
+    assert!((maps.weight((1, 2), 2, 1) * 255.0 - (5.0 * 9.0 + 7.0)).abs() < 1e-9);
+    state.apply(Action::Pin(2));
+    assert_eq!(state.query(), Some(2));
+    state.apply(Action::Events(vec![attention(1, 2)]));
+    assert_eq!(state.query(), None, "the row does not exist any more");
+    state.apply(Action::Walk { layers: -1, heads: 4 });
+    assert_eq!(state.selected, (1, 1));
+}
+
+#[test]
+fn only_what_needs_it_asks_for_a_reset() {
+    let mut state = State::default();
+    state.apply(Action::Started);
+    let mut config = state.draft.config.clone();
+    config.train.max_lr = 0.02;
+    state.apply(Action::Config(config));
+    assert!(!state.needs_restart());
+    state.apply(Action::Preset(Preset::Tiny));
+    assert!(state.needs_restart());
+    state.apply(Action::Started);
+    assert!(!state.needs_restart());
+}
+
+#[test]
+fn every_field_reads_what_it_wrote_and_refuses_words() {
+    for field in &FIELDS {
+        let mut config = Preset::Nano.config();
+        assert!((field.set)(&mut config, " 12 "), "{}", field.name);
+        assert_eq!((field.get)(&config), "12", "{}", field.name);
+        assert!(!(field.set)(&mut config, "many"), "{}", field.name);
+    }
+}
+
+#[test]
+fn charts_show_every_extreme() {
+    let points: Vec<_> = (1..=10_000).map(|step| point(step, if step == 5_000 { 9.0 } else { 1.0 })).collect();
+    let x = Scale { low: 0.0, high: 10_000.0, from: 0.0, to: 100.0 };
+    let columns = columns(&points, &x);
+    assert!(columns.len() <= 101);
+    assert!(columns.iter().any(|&(_, _, high)| high == 9.0));
+    assert!((smoothed(&points, &x, 10.0)[0].1 - 1.0).abs() < 1e-9);
+    assert_eq!(nearest(&points, 4_999.6), Some(4_999));
+    assert_eq!(x.ticks(4), [0.0, 5_000.0, 10_000.0]);
+}
+
+#[test]
+fn masked_cells_are_transparent_and_others_have_the_maps_colors() {
+    let shown = pixels(&[255, 9, 0, 255], 2, ColorMap::Grey);
+    assert_eq!(shown, [255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255]);
+    for map in ColorMap::ALL {
+        assert_eq!(ColorMap::from_name(map.name()), map);
+    }
+}

@@ -1,0 +1,102 @@
+//! A whole training step on the GPU against the same recording on the CPU.
+
+use glasshead::config::{ModelConfig, Preset, RunConfig};
+use glasshead::gpu::compare::SideBySide;
+use glasshead::gpu::recording::Recording;
+use glasshead::model::memory::MemoryPlan;
+use glasshead::model::params::ParamTable;
+use glasshead::model::transformer::Transformer;
+use glasshead::ops::rope::cos_sin_table;
+use glasshead::ops::step::Step;
+use pollster::block_on;
+
+use crate::common::{context, ids};
+
+/// Rounding adds up over the dispatches of a step.
+const TOLERANCE: f32 = 2e-5;
+
+/// Sizes that no tile divides.
+pub fn awkward() -> RunConfig {
+    let mut config = Preset::Nano.config();
+    config.model = ModelConfig {
+        vocab_size: 300,
+        context_length: 11,
+        d_model: 18,
+        n_layers: 2,
+        n_heads: 3,
+        d_ff: 20,
+        rope_theta: 10_000.0,
+    };
+    config.train.batch_size = 3;
+    config
+}
+
+fn differ(recording_of: fn(&Transformer<'_>) -> Recording) -> Option<String> {
+    let (config, context) = (awkward(), context());
+    let table = ParamTable::new(&config.model);
+    let plan = MemoryPlan::new(&config, &table, 100, 100);
+    let recording = recording_of(&Transformer { config: &config.model, table: &table, plan: &plan });
+    block_on(async {
+        let mut sides = SideBySide::new(&context, &plan.buffers).await.unwrap();
+        sides.write(plan.params, bytemuck::cast_slice(&table.initial_values(1)));
+        let rope = cos_sin_table(config.model.context_length, config.model.d_head(), config.model.rope_theta);
+        sides.write(plan.cos_sin, bytemuck::cast_slice(&rope));
+        for (seed, tokens) in [plan.train_tokens, plan.val_tokens].into_iter().enumerate() {
+            sides.write(tokens, &ids(seed as u64, 100, config.model.vocab_size));
+        }
+        sides.write(plan.probe.inputs, &ids(9, config.model.context_length, config.model.vocab_size));
+        sides.write(plan.starts, &[0, 40, 88]);
+        let step = Step {
+            lr: 1e-3,
+            beta1: 0.9,
+            beta2: 0.95,
+            // Adam divides by the root of the second moment; a larger ε keeps the rounding of tiny gradients tiny.
+            eps: 1e-3,
+            weight_decay: 0.1,
+            correction1: 0.1,
+            correction2: 0.05,
+            max_grad_norm: 1.0,
+            slot: 1,
+        };
+        sides.write(plan.step, bytemuck::cast_slice(&[step]));
+        sides.first_difference(&recording, TOLERANCE).await.unwrap().map(|difference| difference.to_string())
+    })
+}
+
+#[test]
+fn a_training_step_is_the_same_on_gpu_and_cpu() {
+    assert_eq!(differ(|model| model.training_step()), None);
+}
+
+#[test]
+fn an_evaluation_is_the_same_on_gpu_and_cpu() {
+    assert_eq!(differ(|model| model.evaluation()), None);
+}
+
+/// The comparison has to find a dispatch that does something else on one side: here a residual whose CPU function is
+/// wrong.
+#[test]
+fn a_difference_is_found_and_named() {
+    use glasshead::gpu::kernel::Kernel;
+    use glasshead::gpu::recording::Buffers;
+    use glasshead::ops::residual::{Params, RESIDUAL};
+    static WRONG: Kernel = Kernel {
+        name: "residual",
+        wgsl: RESIDUAL.wgsl,
+        access: RESIDUAL.access,
+        params_bytes: RESIDUAL.params_bytes,
+        cpu: |call| call.f32_mut(3).fill(7.0),
+    };
+    let mut buffers = Buffers::default();
+    let slices = [(); 3].map(|()| buffers.add("test", 4));
+    let mut recording = Recording::new("test");
+    for kernel in [&RESIDUAL, &WRONG] {
+        recording.dispatch(kernel, Params { len: 4 }, &slices, [1, 1, 1]);
+    }
+    let found = block_on(async {
+        let mut sides = SideBySide::new(&context(), &buffers).await.unwrap();
+        sides.first_difference(&recording, TOLERANCE).await.unwrap()
+    });
+    let found = found.expect("the second dispatch differs");
+    assert_eq!((found.dispatch, found.kernel, found.binding, found.cpu), (1, "residual", 3, 7.0));
+}
