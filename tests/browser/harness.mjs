@@ -1,0 +1,90 @@
+// Serves the built page and opens it in Chromium. Every test asserts that nothing went wrong in the console.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdir } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+const NO_GPU = ["--disable-features=WebGPU,WebGPUService", "--disable-gpu", "--disable-software-rasterizer"];
+const QUIET = [
+  "--no-sandbox",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+function required(name) {
+  const value = process.env[name];
+  assert.ok(value, `${name} is not set; run these tests with \`cargo xtask test --browser\``);
+  return value;
+}
+
+// Starts the file server and resolves to its address and a function that stops it.
+async function serve() {
+  const args = ["serve", "--dist", required("GLASSHEAD_DIST"), "--port", "0"];
+  const server = spawn(required("GLASSHEAD_XTASK"), args, { stdio: ["ignore", "pipe", "inherit"] });
+  for await (const line of createInterface({ input: server.stdout })) {
+    if (line.startsWith("http")) return { address: line, stop: () => server.kill() };
+  }
+  throw new Error("the server did not start");
+}
+
+// Opens the page, hands it to `use`, and checks that the console stayed clean.
+export async function withPage({ gpu = true, viewport = { width: 1400, height: 1000 }, colorScheme = "light" }, use) {
+  const server = await serve();
+  const browser = await chromium.launch({
+    executablePath: required("GLASSHEAD_CHROMIUM"),
+    args: [...QUIET, ...(gpu ? SOFTWARE_GPU : NO_GPU)],
+  });
+  const complaints = [];
+  const requests = [];
+  try {
+    const page = await browser.newPage({ viewport, colorScheme });
+    page.on("console", (message) => {
+      if (message.type() === "error") complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("request", (request) => requests.push(request.url()));
+    await page.goto(server.address);
+    await use(page, { address: server.address, requests });
+    // Chromium itself warns once when WebGPU runs on an emulated adapter or on none.
+    const ours = complaints.filter((text) => !/WebGPU|adapter/i.test(text));
+    assert.deepEqual(ours, []);
+  } finally {
+    await browser.close();
+    server.stop();
+  }
+}
+
+export const byTestId = (page, id) => page.locator(`[data-testid="${id}"]`);
+
+export async function waitForState(page, states, timeout = 120_000) {
+  const list = [states].flat().map((state) => `[data-run-state="${state}"]`);
+  await page.locator(list.join(",")).waitFor({ timeout });
+}
+
+// A number that the page shows; NaN while it shows none.
+export async function number(page, id) {
+  const text = await byTestId(page, id).textContent();
+  return Number.parseFloat(text.replaceAll("\u2009", ""));
+}
+
+export async function until(what, check, timeout = 120_000) {
+  const end = Date.now() + timeout;
+  while (Date.now() < end) {
+    if (await check()) return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  assert.fail(`timed out waiting until ${what}`);
+}
+
+// Saves a screenshot where SCREENSHOTS names a folder.
+export async function screenshot(page, name) {
+  if (!process.env.SCREENSHOTS) return;
+  await mkdir(process.env.SCREENSHOTS, { recursive: true });
+  await page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}.png`, fullPage: true });
+}

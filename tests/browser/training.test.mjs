@@ -1,0 +1,72 @@
+// The main job on the real page: it loads, trains, shows what it attends to, writes, and goes on answering.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createRequire } from "node:module";
+import { byTestId, number, screenshot, until, waitForState, withPage } from "./harness.mjs";
+
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+async function accessible(page) {
+  await page.addScriptTag({ path: axe });
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), []);
+}
+
+// The colours of the large heatmap.
+const pixels = (page) =>
+  page.evaluate(() => {
+    const canvas = document.querySelector('[data-testid="large-map"] canvas');
+    return [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data].join();
+  });
+
+test("trains on the emulated GPU and answers meanwhile", { timeout: 400_000 }, async () => {
+  await withPage({}, async (page, { address, requests }) => {
+    await waitForState(page, "ready");
+    assert.match(await byTestId(page, "adapter").textContent(), /software/);
+    assert.ok((await byTestId(page, "head-map").count()) === 8);
+    const uniform = Math.log(512);
+    const before = await pixels(page);
+    await byTestId(page, "train").click();
+    await until("a step is done", async () => (await number(page, "step-count")) >= 1);
+    assert.ok(Math.abs((await number(page, "loss")) - uniform) < 0.05 * uniform, "the first loss is near ln V");
+    // The page answers: head after head is chosen while the device is busy.
+    const waits = [];
+    for (let i = 0; i < 40; i++) {
+      const began = Date.now();
+      await page.locator(`[data-testid="head-map"]`).nth(i % 8).evaluate((button) => button.click());
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(done)));
+      waits.push(Date.now() - began);
+    }
+    waits.sort((a, b) => a - b);
+    assert.ok(waits[37] < 500, `the slowest of 95 % of the clicks took ${waits[37]} ms`);
+    await page.locator(`[data-testid="head-map"]`).first().evaluate((button) => button.click());
+    await until("it has learned something", async () => (await number(page, "loss")) < uniform - 0.5, 240_000);
+    assert.notEqual(await pixels(page), before, "the attention has changed");
+    await screenshot(page, "training");
+    await byTestId(page, "train").click();
+    await waitForState(page, "paused");
+    assert.ok((await number(page, "val-loss")) < uniform, "held-out loss");
+    await byTestId(page, "large-map").focus();
+    await page.keyboard.press("ArrowDown");
+    assert.match(await byTestId(page, "readout").textContent(), /looks at .*: \d\.\d{3}/);
+    await byTestId(page, "prompt").fill("Lily had");
+    await byTestId(page, "generate").click();
+    await until("it writes", async () => (await byTestId(page, "generated").textContent()).length > 10);
+    await accessible(page);
+    assert.ok(requests.every((url) => url.startsWith(address)), "nothing is fetched from elsewhere");
+  });
+});
+
+test("trains on the CPU where there is no WebGPU, and says so", { timeout: 200_000 }, async () => {
+  await withPage({ gpu: false, viewport: { width: 400, height: 900 }, colorScheme: "dark" }, async (page) => {
+    await waitForState(page, "ready");
+    assert.match(await byTestId(page, "banner").first().textContent(), /Training on the CPU/);
+    await page.keyboard.press("Space");
+    await until("steps are done", async () => (await number(page, "step-count")) >= 5);
+    await screenshot(page, "narrow");
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.ok(overflow <= 0, `the page is ${overflow} px too wide`);
+    await accessible(page);
+  });
+});
