@@ -2,6 +2,7 @@
 
 mod common;
 mod data;
+mod golden;
 mod gradients;
 mod kernels;
 mod layers;

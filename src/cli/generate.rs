@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use super::{GenerateArgs, open, sentence};
 use crate::protocol::Sampling;
-use crate::train::checkpoint;
+use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::generate::Writer;
 use crate::train::trainer::Trainer;
 
@@ -16,12 +16,12 @@ pub(super) async fn generate(args: GenerateArgs) -> Result<(), String> {
         return Err(format!("--top-p is {}; it has to be greater than 0 and at most 1", args.top_p));
     }
     let context = open(args.backend).await?;
-    let (mut config, tokenizer, values) = checkpoint::load(&args.model).map_err(sentence)?;
+    let Checkpoint { mut config, tokenizer, state } = checkpoint::load(&args.model).map_err(sentence)?;
     // Nothing is trained here, so the smallest batch and no text will do.
     config.train.batch_size = 1;
     let tokens = vec![0; config.model.context_length + 1];
     let mut trainer = Trainer::new(config, context.as_ref(), &tokens, &tokens).await.map_err(sentence)?;
-    trainer.set_params(&values);
+    trainer.set_params(&state.params);
     let sampling = Sampling {
         temperature: args.temperature,
         top_k: args.top_k,

@@ -48,7 +48,7 @@ struct TrainArgs {
     /// A text file to train on instead of the built-in stories.
     #[arg(long)]
     text: Option<PathBuf>,
-    /// How many steps; as many as the schedule has unless told.
+    /// How many steps in all; as many as the schedule has unless told.
     #[arg(long)]
     steps: Option<u64>,
     /// Seeds initialisation, batches and samples.
@@ -57,9 +57,12 @@ struct TrainArgs {
     /// Who computes.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
-    /// The folder for the model: model.safetensors, config.json, tokenizer.json.
+    /// The folder for the model: checkpoint.safetensors.
     #[arg(long)]
     out: PathBuf,
+    /// Go on with the model in this folder, on the same text.
+    #[arg(long, conflicts_with_all = ["preset", "seed"])]
+    resume: Option<PathBuf>,
     /// Held-out loss every so many steps.
     #[arg(long, default_value_t = 100)]
     eval_every: u64,

@@ -6,9 +6,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::{TrainArgs, open, sentence};
+use crate::config::RunConfig;
 use crate::data::{decode_text, stories};
 use crate::protocol::{Baselines, Sampling, StepPoint};
-use crate::train::checkpoint;
+use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::generate::Writer;
 use crate::train::prepare::{PreparedData, built_in_bytes, encode, train_tokenizer};
 use crate::train::trainer::Trainer;
@@ -23,14 +24,12 @@ const EVALUATION_BATCHES: usize = 16;
 const EVALUATIONS_PER_SAVE: u64 = 5;
 
 pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
-    let mut config = args.preset.config();
-    config.train.seed = args.seed.unwrap_or(config.train.seed);
-    config.train.cosine_steps = args.steps.unwrap_or(config.train.cosine_steps);
-    config.train.warmup_steps = config.train.warmup_steps.min(config.train.cosine_steps / 10);
-    let n_steps = config.train.cosine_steps;
     if args.eval_every == 0 {
         return Err("--eval-every is 0; it has to be at least 1".into());
     }
+    let resumed = args.resume.as_deref().map(checkpoint::load).transpose().map_err(sentence)?;
+    let mut config = resumed.as_ref().map_or_else(|| fresh_config(&args), |checkpoint| checkpoint.config.clone());
+    let n_steps = args.steps.unwrap_or(config.train.cosine_steps);
     let context = open(args.backend).await?;
     let device = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.name.clone());
     let text = match &args.text {
@@ -40,13 +39,26 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
         }
         None => stories(config.train.seed, built_in_bytes(&config)),
     };
-    let tokenizer = train_tokenizer(&text, &mut config).map_err(sentence)?;
+    let (tokenizer, state) = match resumed {
+        Some(Checkpoint { tokenizer, state, .. }) => (tokenizer, Some(state)),
+        None => (train_tokenizer(&text, &mut config).map_err(sentence)?, None),
+    };
     let data = encode(&text, tokenizer, &config).map_err(sentence)?;
     let (train, val) = (&data.dataset.train, &data.dataset.val);
-    let trainer = Trainer::new(config, context.as_ref(), train, val).await.map_err(sentence)?;
+    let mut trainer = Trainer::new(config, context.as_ref(), train, val).await.map_err(sentence)?;
+    state.iter().for_each(|state| trainer.restore(state));
     let report = Report::new(&args, n_steps);
     report.begin(&trainer, &data, &device, text.len());
     run(trainer, data, report, &args, n_steps).await
+}
+
+/// The preset with what the command line changes of it; the schedule ends with the last step.
+fn fresh_config(args: &TrainArgs) -> RunConfig {
+    let mut config = args.preset.config();
+    config.train.seed = args.seed.unwrap_or(config.train.seed);
+    config.train.cosine_steps = args.steps.unwrap_or(config.train.cosine_steps);
+    config.train.warmup_steps = config.train.warmup_steps.min(config.train.cosine_steps / 10);
+    config
 }
 
 async fn run(
@@ -57,9 +69,9 @@ async fn run(
     n_steps: u64,
 ) -> Result<(), String> {
     let mut val_loss = trainer.evaluate(EVALUATION_BATCHES).await.map_err(sentence)?;
-    report.validation(0, val_loss, None);
+    let (mut collected, mut timed) = (trainer.step(), 0);
+    report.validation(collected, val_loss, (collected >= n_steps).then_some(data.baselines));
     let mut clock = Instant::now();
-    let (mut collected, mut timed) = (0, 0);
     while collected < n_steps {
         let due = (collected / args.eval_every + 1) * args.eval_every;
         let end = due.min(n_steps);
@@ -85,9 +97,8 @@ async fn run(
                 let sample = sample(&mut trainer, &data).await?;
                 report.line(&format!("step {collected}: {sample}\n"));
             }
-            let values = trainer.params().await.map_err(sentence)?;
-            checkpoint::save(&args.out, trainer.config(), &data.tokenizer, trainer.table(), &values)
-                .map_err(sentence)?;
+            let state = trainer.state().await.map_err(sentence)?;
+            checkpoint::save(&args.out, trainer.config(), &data.tokenizer, &state).map_err(sentence)?;
         }
         (clock, timed) = (Instant::now(), 0); // looking is not training
     }

@@ -1,4 +1,5 @@
-//! A model in a folder: `model.safetensors`, `config.json`, `tokenizer.json`.
+//! A run in one safetensors file: parameters by name, AdamW's moments as `adam_m.NAME` and `adam_v.NAME`, and in the
+//! header's metadata the step, the random state, the configuration and the tokenizer, all as JSON.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -7,11 +8,18 @@ use std::{fs, io};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use thiserror::Error;
 
+use super::trainer::TrainingState;
 use crate::config::{ConfigError, RunConfig};
 use crate::data::{DataError, Tokenizer};
 use crate::model::params::ParamTable;
 
-/// Why a model cannot be saved or loaded.
+/// The name of the file in a model's folder.
+pub const FILE_NAME: &str = "checkpoint.safetensors";
+
+/// Before the names of parameters, first moments and second moments.
+const PREFIXES: [&str; 3] = ["", "adam_m.", "adam_v."];
+
+/// Why a run cannot be saved or loaded.
 #[derive(Debug, Error)]
 pub enum CheckpointError {
     /// A file cannot be read or written.
@@ -22,115 +30,180 @@ pub enum CheckpointError {
         /// What the system says.
         source: io::Error,
     },
-    /// `config.json` is not what it should be.
-    #[error("{path} is not a configuration of this program: {source}")]
-    Json {
-        /// Which file.
-        path: PathBuf,
+    /// The bytes are not in the safetensors format.
+    #[error("this is not a safetensors file, or it was cut: {0}")]
+    Format(#[from] safetensors::SafeTensorError),
+    /// The header's metadata is not what it should be.
+    #[error("the checkpoint's {field} is missing or unreadable ({detail}); it may come from another program")]
+    Metadata {
+        /// Which entry.
+        field: &'static str,
         /// What is wrong.
-        source: serde_json::Error,
+        detail: String,
     },
     /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// `tokenizer.json` is not what it should be.
+    /// The tokenizer is not what it should be.
     #[error(transparent)]
     Tokenizer(#[from] DataError),
-    /// The tensors are not in order.
-    #[error("{path} is not a model of this configuration: {detail}")]
-    Tensors {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong.
-        detail: String,
+    /// The tokenizer belongs to another model.
+    #[error("the checkpoint's tokenizer has {tokens} tokens, its model {vocab_size}")]
+    VocabSize {
+        /// Of the tokenizer.
+        tokens: usize,
+        /// Of the model.
+        vocab_size: usize,
+    },
+    /// A tensor is missing.
+    #[error("the checkpoint has no tensor {name}")]
+    Missing {
+        /// Which one.
+        name: String,
+    },
+    /// A tensor has another type or shape than the configuration says.
+    #[error("{name} is {dtype:?} {shape:?} in the checkpoint; its configuration asks for F32 {expected:?}")]
+    Shape {
+        /// Which tensor.
+        name: String,
+        /// Its type in the file.
+        dtype: Dtype,
+        /// Its shape in the file.
+        shape: Vec<usize>,
+        /// The shape that the model has.
+        expected: Vec<usize>,
     },
 }
 
-/// The parameters of a model as one safetensors blob; `values` are laid out by the table.
-///
-/// # Errors
-/// When the tensors cannot be serialised, which a table and its values never cause.
-pub fn to_safetensors(table: &ParamTable, values: &[f32]) -> Result<Vec<u8>, safetensors::SafeTensorError> {
-    let mut views = Vec::new();
-    for param in table.iter() {
-        let bytes = bytemuck::cast_slice(&values[param.start..param.start + param.len()]);
-        views.push((param.name.clone(), TensorView::new(Dtype::F32, param.shape.clone(), bytes)?));
-    }
-    safetensors::serialize(views, Some(HashMap::from([("format".to_string(), "pt".to_string())])))
+/// A run that can go on as if it had never stopped.
+pub struct Checkpoint {
+    /// The configuration.
+    pub config: RunConfig,
+    /// The tokenizer that made the tokens.
+    pub tokenizer: Tokenizer,
+    /// Where training stands.
+    pub state: TrainingState,
 }
 
-/// The inverse of [`to_safetensors`].
-///
-/// # Errors
-/// A sentence that says which tensor is missing or has another shape or type.
-pub fn from_safetensors(table: &ParamTable, bytes: &[u8]) -> Result<Vec<f32>, String> {
-    let tensors = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
-    let mut values = vec![0.0; table.buffer_len()];
-    for param in table.iter() {
-        let view = tensors.tensor(&param.name).map_err(|_| format!("it has no tensor {}", param.name))?;
-        if view.shape() != param.shape || view.dtype() != Dtype::F32 {
-            let (shape, dtype) = (view.shape(), view.dtype());
-            return Err(format!("{} is {dtype:?} {shape:?}, not F32 {:?}", param.name, param.shape));
+impl Checkpoint {
+    /// The file's bytes.
+    ///
+    /// # Errors
+    /// When a library refuses to serialise, which a state of this configuration never causes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+        to_bytes(&self.config, &self.tokenizer, &self.state)
+    }
+
+    /// Reads what [`Checkpoint::to_bytes`] has written.
+    ///
+    /// # Errors
+    /// A sentence that names what is missing or wrong.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let (_, header) = SafeTensors::read_metadata(bytes)?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let config: RunConfig = read_json(&metadata, "config")?;
+        config.validate()?;
+        let tokenizer = Tokenizer::from_json(entry(&metadata, "tokenizer")?)?;
+        let (tokens, vocab_size) = (tokenizer.vocab_size(), config.model.vocab_size);
+        if tokens != vocab_size {
+            return Err(CheckpointError::VocabSize { tokens, vocab_size });
         }
-        for (value, bytes) in values[param.start..].iter_mut().zip(view.data().chunks_exact(4)) {
+        let tensors = SafeTensors::deserialize(bytes)?;
+        let [params, adam_m, adam_v] = PREFIXES.map(|prefix| read_tensors(&tensors, prefix, &config));
+        let state = TrainingState {
+            step: read_json(&metadata, "step")?,
+            batches: read_json(&metadata, "batches")?,
+            params: params?,
+            adam_m: adam_m?,
+            adam_v: adam_v?,
+        };
+        Ok(Self { config, tokenizer, state })
+    }
+}
+
+fn to_bytes(config: &RunConfig, tokenizer: &Tokenizer, state: &TrainingState) -> Result<Vec<u8>, CheckpointError> {
+    let mut views = Vec::new();
+    for (prefix, values) in PREFIXES.into_iter().zip([&state.params, &state.adam_m, &state.adam_v]) {
+        for param in ParamTable::new(&config.model).iter() {
+            let bytes = bytemuck::cast_slice(&values[param.start..param.start + param.len()]);
+            let view = TensorView::new(Dtype::F32, param.shape.clone(), bytes)?;
+            views.push((format!("{prefix}{}", param.name), view));
+        }
+    }
+    let metadata = HashMap::from([
+        ("format".into(), "pt".into()),
+        ("config".into(), json("config", config)?),
+        ("tokenizer".into(), tokenizer.to_json()?),
+        ("step".into(), json("step", &state.step)?),
+        ("batches".into(), json("batches", &state.batches)?),
+    ]);
+    Ok(safetensors::serialize(views, Some(metadata))?)
+}
+
+fn json(field: &'static str, value: &impl serde::Serialize) -> Result<String, CheckpointError> {
+    serde_json::to_string(value).map_err(|error| CheckpointError::Metadata { field, detail: error.to_string() })
+}
+
+fn entry<'a>(metadata: &'a HashMap<String, String>, field: &'static str) -> Result<&'a str, CheckpointError> {
+    let missing = || CheckpointError::Metadata { field, detail: "no such entry".into() };
+    metadata.get(field).map(String::as_str).ok_or_else(missing)
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(
+    metadata: &HashMap<String, String>,
+    field: &'static str,
+) -> Result<T, CheckpointError> {
+    serde_json::from_str(entry(metadata, field)?)
+        .map_err(|error| CheckpointError::Metadata { field, detail: error.to_string() })
+}
+
+/// One number per parameter, laid out by the table of `config`. The file's own sizes are checked before anything is
+/// allocated by those of the configuration.
+fn read_tensors(tensors: &SafeTensors<'_>, prefix: &str, config: &RunConfig) -> Result<Vec<f32>, CheckpointError> {
+    let table = ParamTable::new(&config.model);
+    let mut views = Vec::new();
+    for param in table.iter() {
+        let name = format!("{prefix}{}", param.name);
+        let view = tensors.tensor(&name).map_err(|_| CheckpointError::Missing { name: name.clone() })?;
+        if view.shape() != param.shape || view.dtype() != Dtype::F32 {
+            let (dtype, shape, expected) = (view.dtype(), view.shape().to_vec(), param.shape.clone());
+            return Err(CheckpointError::Shape { name, dtype, shape, expected });
+        }
+        views.push((param.start, view));
+    }
+    let mut values = vec![0.0; table.buffer_len()];
+    for (start, view) in views {
+        for (value, bytes) in values[start..].iter_mut().zip(view.data().chunks_exact(4)) {
             *value = bytemuck::pod_read_unaligned(bytes);
         }
     }
     Ok(values)
 }
 
-/// Writes a model into `folder`, which is made if it is missing. Each file appears whole or not at all.
+/// Writes a run into `folder`, which is made if it is missing. The file appears whole or not at all.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// When it cannot be written.
 pub fn save(
     folder: &Path,
     config: &RunConfig,
     tokenizer: &Tokenizer,
-    table: &ParamTable,
-    values: &[f32],
+    state: &TrainingState,
 ) -> Result<(), CheckpointError> {
-    fs::create_dir_all(folder).map_err(|source| CheckpointError::File { path: folder.into(), source })?;
-    let path = folder.join("config.json");
-    let json =
-        serde_json::to_vec_pretty(config).map_err(|source| CheckpointError::Json { path: path.clone(), source })?;
-    write(&path, &json)?;
-    write(&folder.join("tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
-    let path = folder.join("model.safetensors");
-    let tensors = to_safetensors(table, values)
-        .map_err(|error| CheckpointError::Tensors { path: path.clone(), detail: error.to_string() })?;
-    write(&path, &tensors)
+    let bytes = to_bytes(config, tokenizer, state)?;
+    let (path, half_done) = (folder.join(FILE_NAME), folder.join("checkpoint.part"));
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&half_done, bytes))
+        .and_then(|()| fs::rename(&half_done, &path))
+        .map_err(|source| CheckpointError::File { path, source })
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let half_done = path.with_extension("part");
-    fs::write(&half_done, bytes)
-        .and_then(|()| fs::rename(&half_done, path))
-        .map_err(|source| CheckpointError::File { path: path.into(), source })
-}
-
-/// Reads a model from `folder`: its configuration, its tokenizer, and its parameters laid out by the table of that
-/// configuration.
+/// Reads the run in `folder`.
 ///
 /// # Errors
-/// When a file is missing or is not what it should be.
-pub fn load(folder: &Path) -> Result<(RunConfig, Tokenizer, Vec<f32>), CheckpointError> {
-    let read = |name: &str| {
-        let path = folder.join(name);
-        let bytes = fs::read(&path).map_err(|source| CheckpointError::File { path: path.clone(), source })?;
-        Ok::<_, CheckpointError>((path, bytes))
-    };
-    let (path, bytes) = read("config.json")?;
-    let config: RunConfig = serde_json::from_slice(&bytes).map_err(|source| CheckpointError::Json { path, source })?;
-    config.validate()?;
-    let (_, bytes) = read("tokenizer.json")?;
-    let tokenizer = Tokenizer::from_json(&String::from_utf8_lossy(&bytes))?;
-    let (path, bytes) = read("model.safetensors")?;
-    let values = from_safetensors(&ParamTable::new(&config.model), &bytes)
-        .map_err(|detail| CheckpointError::Tensors { path: path.clone(), detail })?;
-    if tokenizer.vocab_size() != config.model.vocab_size {
-        let detail = format!("its tokenizer has {} tokens", tokenizer.vocab_size());
-        return Err(CheckpointError::Tensors { path, detail });
-    }
-    Ok((config, tokenizer, values))
+/// When the file is missing or is not what it should be.
+pub fn load(folder: &Path) -> Result<Checkpoint, CheckpointError> {
+    let path = folder.join(FILE_NAME);
+    let bytes = fs::read(&path).map_err(|source| CheckpointError::File { path, source })?;
+    Checkpoint::from_bytes(&bytes)
 }

@@ -64,6 +64,21 @@ pub struct Trainer {
     in_flight: VecDeque<Chunk>,
 }
 
+/// Everything that the next steps depend on, besides configuration and data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainingState {
+    /// Steps done.
+    pub step: u64,
+    /// Draws where the next batches begin.
+    pub batches: Rng,
+    /// Parameters, laid out by the table.
+    pub params: Vec<f32>,
+    /// AdamW's first moments, laid out by the table.
+    pub adam_m: Vec<f32>,
+    /// AdamW's second moments, laid out by the table.
+    pub adam_v: Vec<f32>,
+}
+
 /// Steps whose losses are on their way.
 struct Chunk {
     first_step: u64,
@@ -271,6 +286,27 @@ impl Trainer {
         padded.resize(self.config.model.context_length, 0);
         self.backend.write(self.plan.probe.inputs, &padded);
         self.backend.run(self.probe);
+    }
+
+    /// The state after all steps submitted so far.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn state(&mut self) -> Result<TrainingState, TrainError> {
+        let params = self.params().await?;
+        let adam_m = self.backend.read_f32(self.plan.adam_m).await?;
+        let adam_v = self.backend.read_f32(self.plan.adam_v).await?;
+        Ok(TrainingState { step: self.steps_submitted, batches: self.batches.clone(), params, adam_m, adam_v })
+    }
+
+    /// Goes on from `state`, which a trainer of the same model has given. What is in flight is dropped.
+    pub fn restore(&mut self, state: &TrainingState) {
+        self.backend.write_f32(self.plan.params, &state.params);
+        self.backend.write_f32(self.plan.adam_m, &state.adam_m);
+        self.backend.write_f32(self.plan.adam_v, &state.adam_v);
+        self.batches = state.batches.clone();
+        self.steps_submitted = state.step;
+        self.in_flight.clear();
     }
 
     /// All parameters, laid out by the table.
