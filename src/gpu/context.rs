@@ -54,8 +54,8 @@ pub enum ContextError {
     #[error("WebGPU is only there on secure origins; open this page through https or from localhost")]
     InsecureOrigin,
     /// There is an API but no adapter.
-    #[error("no graphics adapter answered ({0}); {hint}", hint = NO_ADAPTER_HINT)]
-    NoAdapter(String),
+    #[error("no graphics adapter answered; {hint}", hint = NO_ADAPTER_HINT)]
+    NoAdapter,
     /// The adapter did not give a device.
     #[error("the graphics adapter {name} refused a device: {detail}")]
     Refused {
@@ -85,10 +85,9 @@ impl Context {
             power_preference: wgpu::PowerPreference::HighPerformance,
             ..Default::default()
         };
-        let adapter =
-            instance.request_adapter(&options).await.map_err(|error| ContextError::NoAdapter(error.to_string()))?;
+        let adapter = instance.request_adapter(&options).await.map_err(|_| ContextError::NoAdapter)?;
         let (info, offered) = (adapter.get_info(), adapter.limits());
-        let name = readable_name(&info);
+        let name = readable_name(&info).await;
         // Everything else stays at WebGPU's defaults, so that what runs here runs on every device.
         let required_limits = wgpu::Limits {
             max_buffer_size: offered.max_buffer_size,
@@ -116,14 +115,39 @@ impl Context {
 }
 
 /// Browsers tell as little as they like about an adapter, sometimes nothing.
-fn readable_name(info: &wgpu::AdapterInfo) -> String {
-    let name = info.name.trim();
-    let driver = info.driver.trim();
-    match (name.is_empty(), driver.is_empty()) {
-        (false, _) => name.to_string(),
-        (true, false) => driver.to_string(),
-        (true, true) => "a GPU that does not tell its name".to_string(),
-    }
+async fn readable_name(info: &wgpu::AdapterInfo) -> String {
+    let told = [info.name.trim().to_string(), info.driver.trim().to_string(), family().await];
+    told.into_iter().find(|name| !name.is_empty()).unwrap_or("a GPU that does not tell its name".into())
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+async fn family() -> String {
+    String::new()
+}
+
+/// Vendor and architecture, for example `nvidia ampere`. Browsers leave the description empty, which is all that wgpu
+/// passes on, so this asks for the same adapter once more.
+#[cfg(target_arch = "wasm32")]
+async fn family() -> String {
+    use js_sys::{Function, Object, Promise};
+    use wasm_bindgen::JsCast as _;
+    let gpu = get(&get(&js_sys::global(), "navigator"), "gpu");
+    let options = Object::new();
+    // A plain object takes any property.
+    drop(js_sys::Reflect::set(&options, &"powerPreference".into(), &"high-performance".into()));
+    let request: Option<Function> = get(&gpu, "requestAdapter").dyn_into().ok();
+    let promise = request.and_then(|request| request.call1(&gpu, &options).ok());
+    let Some(promise) = promise.and_then(|promise| promise.dyn_into::<Promise>().ok()) else { return String::new() };
+    let adapter = wasm_bindgen_futures::JsFuture::from(promise).await.unwrap_or_default();
+    let info = get(&adapter, "info");
+    let words = ["vendor", "architecture"].map(|key| get(&info, key).as_string().unwrap_or_default());
+    words.join(" ").trim().to_string()
+}
+
+/// A property; undefined where there is none.
+#[cfg(target_arch = "wasm32")]
+fn get(object: &wasm_bindgen::JsValue, key: &str) -> wasm_bindgen::JsValue {
+    js_sys::Reflect::get(object, &key.into()).unwrap_or_default()
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -135,14 +159,11 @@ fn check_environment() -> Result<(), ContextError> {
 /// refused adapter later.
 #[cfg(target_arch = "wasm32")]
 fn check_environment() -> Result<(), ContextError> {
-    use wasm_bindgen::JsValue;
     let global = js_sys::global();
-    let get = |object: &JsValue, key: &str| js_sys::Reflect::get(object, &JsValue::from_str(key)).ok();
-    let navigator = get(&global, "navigator").unwrap_or(JsValue::UNDEFINED);
-    let has_api = get(&navigator, "gpu").is_some_and(|gpu| !gpu.is_undefined() && !gpu.is_null());
-    if has_api {
+    let gpu = get(&get(&global, "navigator"), "gpu");
+    if !gpu.is_undefined() && !gpu.is_null() {
         return Ok(());
     }
-    let secure = get(&global, "isSecureContext").is_some_and(|value| value.is_truthy());
+    let secure = get(&global, "isSecureContext").is_truthy();
     Err(if secure { ContextError::Missing } else { ContextError::InsecureOrigin })
 }
