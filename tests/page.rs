@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use glasshead::config::Preset;
 use glasshead::protocol::{Event, StepPoint, Token};
-use glasshead::ui::draw::chart::{Scale, columns, nearest, smoothed};
+use glasshead::ui::draw::chart::{Scale, apart, columns, nearest, smoothed};
 use glasshead::ui::draw::colors::{ColorMap, pixels};
 use glasshead::ui::fields::FIELDS;
 use glasshead::ui::state::{Action, RunState, State};
@@ -79,6 +79,13 @@ fn charts_show_every_extreme() {
     assert!((smoothed(&points, &x, 10.0)[0].1 - 1.0).abs() < 1e-9);
     assert_eq!(nearest(&points, 4_999.6), Some(4_999));
     assert_eq!(x.ticks(4), [0.0, 5_000.0, 10_000.0]);
+}
+
+#[test]
+fn labels_of_a_chart_never_overlap() {
+    assert_eq!(apart(&[5.0, 50.0], 10.0, 100.0), [5.0, 50.0]);
+    assert_eq!(apart(&[5.0, 6.0, 7.0], 10.0, 100.0), [5.0, 15.0, 25.0]);
+    assert_eq!(apart(&[88.0, 99.0, 100.0], 10.0, 100.0), [80.0, 90.0, 100.0]);
 }
 
 #[test]

@@ -79,3 +79,18 @@ pub fn nearest(points: &[StepPoint], step: f64) -> Option<usize> {
         .flatten()
         .min_by(|a, b| distance(a).total_cmp(&distance(b)))
 }
+
+/// Where labels go that want to be at `wanted` (ascending pixels): each at least `gap` below the one before, and none
+/// below `bottom` as long as they all fit above it.
+pub fn apart(wanted: &[f64], gap: f64, bottom: f64) -> Vec<f64> {
+    let mut places: Vec<f64> = Vec::with_capacity(wanted.len());
+    for &place in wanted {
+        places.push(places.last().map_or(place, |last| place.max(last + gap)));
+    }
+    let mut limit = bottom;
+    for place in places.iter_mut().rev() {
+        *place = place.min(limit);
+        limit = *place - gap;
+    }
+    places
+}

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use wasm_bindgen::JsCast as _;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
-use super::chart::{Scale, columns, smoothed};
+use super::chart::{Scale, apart, columns, smoothed};
 use crate::protocol::Baselines;
 use crate::ui::state::{History, Theme};
 
@@ -30,7 +30,9 @@ impl PartialEq for Picture {
 }
 
 const LEFT: f64 = 40.0;
-const RIGHT: f64 = 76.0;
+const RIGHT: f64 = 92.0;
+/// Between the baselines of two labels at the right.
+const LABEL_HEIGHT: f64 = 13.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = 22.0;
 
@@ -89,6 +91,7 @@ pub fn paint(canvas: &HtmlCanvasElement, picture: &Picture) {
         baseline_lines(&context, &ink, &x, &y, baselines);
     }
     losses(&context, &ink, &x, &y, &picture.history);
+    labels(&context, &ink, x.to, &y, picture);
     if let Some(step) = picture.pointed {
         context.set_stroke_style_str(&ink.text);
         line(&context, [(x.pixel(step), TOP), (x.pixel(step), y.from)].into_iter());
@@ -125,13 +128,10 @@ fn axes(context: &CanvasRenderingContext2d, ink: &Ink, x: &Scale, y: &Scale) {
 fn baseline_lines(context: &CanvasRenderingContext2d, ink: &Ink, x: &Scale, y: &Scale, baselines: Baselines) {
     let Baselines { uniform, unigram, bigram } = baselines;
     context.set_stroke_style_str(&ink.text);
-    context.set_fill_style_str(&ink.text);
-    context.set_text_align("left");
     let dashes = js_sys::Array::of2(&4.0.into(), &3.0.into());
     drop(context.set_line_dash(&dashes)); // fails only for what is no list of numbers
-    for (name, value) in [("uniform", uniform), ("unigram", unigram), ("bigram", bigram)] {
+    for value in [uniform, unigram, bigram] {
         line(context, [(x.from, y.pixel(value)), (x.to, y.pixel(value))].into_iter());
-        text(context, &format!("{name} {value:.2}"), x.to + 4.0, y.pixel(value) + 4.0);
     }
     drop(context.set_line_dash(&js_sys::Array::new()));
 }
@@ -152,12 +152,24 @@ fn losses(context: &CanvasRenderingContext2d, ink: &Ink, x: &Scale, y: &Scale, h
     for (at, loss) in validation {
         context.fill_rect(at - 2.5, loss - 2.5, 5.0, 5.0);
     }
-    if let (Some(point), Some(val)) = (history.points.last(), history.validation.last()) {
-        context.set_text_align("left");
-        let near = (y.pixel(f64::from(val.loss)) - y.pixel(f64::from(point.loss))).abs() < 12.0;
-        let val_y = y.pixel(f64::from(val.loss)) + if near { -8.0 } else { 4.0 };
-        text(context, "held-out", x.to + 4.0, val_y);
-        context.set_fill_style_str(&ink.train);
-        text(context, "train", x.to + 4.0, y.pixel(f64::from(point.loss)) + 6.0);
+}
+
+/// Names every line at its right end, moved apart where they would overlap.
+fn labels(context: &CanvasRenderingContext2d, ink: &Ink, at: f64, y: &Scale, picture: &Picture) {
+    let mut labels = Vec::new();
+    if let Some(Baselines { uniform, unigram, bigram }) = picture.baselines {
+        for (name, value) in [("uniform", uniform), ("unigram", unigram), ("bigram", bigram)] {
+            labels.push((name, value, &ink.text));
+        }
+    }
+    let History { points, validation } = &*picture.history;
+    labels.extend(validation.last().map(|val| ("held-out", f64::from(val.loss), &ink.val)));
+    labels.extend(points.last().map(|point| ("train", f64::from(point.loss), &ink.train)));
+    labels.sort_by(|(_, a, _), (_, b, _)| b.total_cmp(a));
+    let wanted: Vec<f64> = labels.iter().map(|&(_, value, _)| y.pixel(value)).collect();
+    context.set_text_align("left");
+    for ((name, value, color), place) in labels.into_iter().zip(apart(&wanted, LABEL_HEIGHT, y.from)) {
+        context.set_fill_style_str(color);
+        text(context, &format!("{name} {value:.2}"), at + 4.0, place + 4.0);
     }
 }
