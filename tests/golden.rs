@@ -1,6 +1,6 @@
 //! PyTorch's numbers for a tiny model, in `golden/tiny.safetensors`; `golden/generate.py` has made them.
 
-use glasshead::config::{ModelConfig, RunConfig, TrainConfig};
+use glasshead::config::{ModelConfig, Optimizer, RunConfig, Schedule, TrainConfig};
 use glasshead::model::params::ParamTable;
 use glasshead::protocol::StepPoint;
 use glasshead::train::trainer::Trainer;
@@ -11,24 +11,20 @@ use crate::common::context;
 
 /// As in the generator.
 fn config() -> RunConfig {
-    let model = ModelConfig {
-        vocab_size: 37,
-        context_length: 11,
-        d_model: 24,
-        n_layers: 2,
-        n_heads: 3,
-        d_ff: 20,
-        rope_theta: 10_000.0,
-    };
+    let model = ModelConfig::cs336([37, 11], [24, 2, 3, 20]);
     let train = TrainConfig {
         batch_size: 3,
+        accumulation_steps: 1,
+        optimizer: Optimizer::Adamw,
+        schedule: Schedule::Cosine,
         max_lr: 1e-2,
         min_lr: 1e-3,
         warmup_steps: 3,
-        cosine_steps: 8,
+        schedule_steps: 8,
         beta1: 0.9,
         beta2: 0.95,
         adam_eps: 1e-8,
+        momentum: 0.9,
         weight_decay: 0.1,
         max_grad_norm: 1.0,
         seed: 0,
