@@ -12,7 +12,9 @@ pub mod attention_scores;
 pub mod clip;
 pub mod cross_entropy;
 pub mod embedding;
+pub mod flash_attention;
 pub mod gather_batch;
+pub mod mask;
 pub mod matmul;
 pub mod mean_loss;
 pub mod quantize;
@@ -43,7 +45,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 26] = [
+pub static KERNELS: [&Kernel; 31] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -59,6 +61,11 @@ pub static KERNELS: [&Kernel; 26] = [
     &softmax::SOFTMAX_GRAD,
     &weighted_sum::WEIGHTED_SUM,
     &weighted_sum::WEIGHTED_SUM_TRANSPOSED,
+    &flash_attention::FLASH_ATTENTION,
+    &flash_attention::FLASH_ATTENTION_DELTA,
+    &flash_attention::FLASH_ATTENTION_GRAD_Q,
+    &flash_attention::FLASH_ATTENTION_GRAD_KV,
+    &mask::MASK,
     &swiglu::SWIGLU,
     &swiglu::SWIGLU_GRAD,
     &residual::RESIDUAL,
@@ -76,6 +83,7 @@ pub(crate) const FLAT: &str = include_str!("../../shaders/lib/flat.wgsl");
 pub(crate) const REDUCE: &str = include_str!("../../shaders/lib/reduce.wgsl");
 pub(crate) const TILE: &str = include_str!("../../shaders/lib/tile.wgsl");
 pub(crate) const STEP: &str = include_str!("../../shaders/lib/step.wgsl");
+pub(crate) const FLASH_TILE: &str = include_str!("../../shaders/lib/flash_tile.wgsl");
 pub(crate) const CAUSAL_MASK: &str = include_str!("../../shaders/lib/causal_mask.wgsl");
 
 /// Workgroups of 8 × 8 invocations that compute 4 × 4 results each, for a (rows, cols) result.
