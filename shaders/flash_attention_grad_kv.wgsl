@@ -22,10 +22,10 @@ fn flash_attention_grad_kv(
     let n = params.context_length;
     let first_key = workgroup.x * (TILE_PAIRS / params.cols);
     let batch = workgroup.y / params.n_kv_heads;
-    let kv_head = workgroup.y % params.n_kv_heads;
+    let shared_head = workgroup.y % params.n_kv_heads;
     let group = params.n_heads / params.n_kv_heads;
     let q_width = params.n_heads * params.d_head;
-    let kv_origin = origin(batch, kv_head, params.n_kv_heads);
+    let kv_origin = origin(batch, shared_head, params.n_kv_heads);
     let at = place(local);
     let key = tile_indices(first_key + at.x, n) * (params.n_kv_heads * params.d_head) + vec4<u32>(kv_origin);
     let row = (at.x + vec4<u32>(0u, 1u, 2u, 3u)) * params.cols;
@@ -38,7 +38,7 @@ fn flash_attention_grad_kv(
     var v2 = vec4<f32>();
     var v3 = vec4<f32>();
     let start = select(0u, first_key, params.causal == 1u);
-    for (var head = kv_head * group; head < (kv_head + 1u) * group; head++) {
+    for (var head = shared_head * group; head < (shared_head + 1u) * group; head++) {
         let q_origin = origin(batch, head, params.n_heads);
         let d = tile_indices(at.y, params.d_head) + vec4<u32>(q_origin);
         for (var first_query = start; first_query < n; first_query += params.cols) {

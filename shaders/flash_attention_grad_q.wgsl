@@ -27,7 +27,7 @@ fn flash_attention_grad_q(
     let q_width = params.n_heads * params.d_head;
     let q_origin = origin(batch, head, params.n_heads);
     let kv_width = params.n_kv_heads * params.d_head;
-    let kv_origin = origin(batch, head / (params.n_heads / params.n_kv_heads), params.n_kv_heads);
+    let kv_origin = origin(batch, kv_head(head, params.n_heads, params.n_kv_heads), params.n_kv_heads);
     let at = place(local);
     let d = tile_indices(at.y, params.d_head) + vec4<u32>(kv_origin);
     var g0 = vec4<f32>();

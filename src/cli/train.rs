@@ -29,7 +29,7 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
     }
     let resumed = args.resume.as_deref().map(checkpoint::load).transpose().map_err(sentence)?;
     let mut config = resumed.as_ref().map_or_else(|| fresh_config(&args), |checkpoint| checkpoint.config.clone());
-    let n_steps = args.steps.unwrap_or(config.train.cosine_steps);
+    let n_steps = args.steps.unwrap_or(config.train.schedule_steps);
     let context = open(args.backend).await?;
     let device = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.name.clone());
     let text = match &args.text {
@@ -56,8 +56,8 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
 fn fresh_config(args: &TrainArgs) -> RunConfig {
     let mut config = args.preset.config();
     config.train.seed = args.seed.unwrap_or(config.train.seed);
-    config.train.cosine_steps = args.steps.unwrap_or(config.train.cosine_steps);
-    config.train.warmup_steps = config.train.warmup_steps.min(config.train.cosine_steps / 10);
+    config.train.schedule_steps = args.steps.unwrap_or(config.train.schedule_steps);
+    config.train.warmup_steps = config.train.warmup_steps.min(config.train.schedule_steps / 10);
     config
 }
 

@@ -5,7 +5,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{CAUSAL_MASK, FLASH_TILE, Real, TILE};
+use super::{CAUSAL_MASK, FLASH_TILE, KV_HEAD, Real, TILE};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice};
@@ -98,7 +98,7 @@ const BACKWARD: &[crate::gpu::kernel::Access] = &[Read, Read, Read, Read, Read, 
 /// q, k, v → out, lse
 pub static FLASH_ATTENTION: Kernel = Kernel {
     name: "flash_attention",
-    wgsl: &[TILE, CAUSAL_MASK, FLASH_TILE, include_str!("../../shaders/flash_attention.wgsl")],
+    wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, FLASH_TILE, include_str!("../../shaders/flash_attention.wgsl")],
     access: &[Read, Read, Read, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
     cpu: |call| {
@@ -111,7 +111,7 @@ pub static FLASH_ATTENTION: Kernel = Kernel {
 /// out, out_grad → delta
 pub static FLASH_ATTENTION_DELTA: Kernel = Kernel {
     name: "flash_attention_delta",
-    wgsl: &[TILE, CAUSAL_MASK, FLASH_TILE, include_str!("../../shaders/flash_attention_grad_q.wgsl")],
+    wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, FLASH_TILE, include_str!("../../shaders/flash_attention_grad_q.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     cpu: |call| {
@@ -123,7 +123,7 @@ pub static FLASH_ATTENTION_DELTA: Kernel = Kernel {
 /// q, k, v, out_grad, lse, delta → q_grad
 pub static FLASH_ATTENTION_GRAD_Q: Kernel = Kernel {
     name: "flash_attention_grad_q",
-    wgsl: &[TILE, CAUSAL_MASK, FLASH_TILE, include_str!("../../shaders/flash_attention_grad_q.wgsl")],
+    wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, FLASH_TILE, include_str!("../../shaders/flash_attention_grad_q.wgsl")],
     access: BACKWARD,
     params_bytes: size_of::<Params>(),
     cpu: |call| {
@@ -136,7 +136,7 @@ pub static FLASH_ATTENTION_GRAD_Q: Kernel = Kernel {
 /// q, k, v, out_grad, lse, delta → k_grad, v_grad
 pub static FLASH_ATTENTION_GRAD_KV: Kernel = Kernel {
     name: "flash_attention_grad_kv",
-    wgsl: &[TILE, CAUSAL_MASK, FLASH_TILE, include_str!("../../shaders/flash_attention_grad_kv.wgsl")],
+    wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, FLASH_TILE, include_str!("../../shaders/flash_attention_grad_kv.wgsl")],
     access: &[Read, Read, Read, Read, Read, Read, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
     cpu: |call| {

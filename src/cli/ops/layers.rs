@@ -5,6 +5,7 @@ use super::answer::Answer;
 use super::job::Job;
 use super::request::{OpError, Request, broadcast, elements, wrong};
 use crate::gpu::recording::Slice;
+use crate::ops::activation::{Activation, activation};
 use crate::ops::attention_scores::MASKED;
 use crate::ops::matmul::{MATMUL_NT, Shape, matmul};
 use crate::ops::{embedding as embed, rmsnorm as norm, rope as rotary, softmax as soft, swiglu as gate};
@@ -40,7 +41,12 @@ pub(super) fn embedding(server: &mut Server<'_>, request: &Request<'_>) -> Resul
     let [vocab_size, d_model] = w.dims("[V, C]")?;
     let words = ids.below(vocab_size)?;
     let shape = [&ids.shape[..], &[d_model]].concat();
-    let params = embed::Params { n_tokens: words.len() as u32, vocab_size: vocab_size as u32, d_model: d_model as u32 };
+    let params = embed::Params {
+        n_tokens: words.len() as u32,
+        vocab_size: vocab_size as u32,
+        d_model: d_model as u32,
+        accumulate: 0,
+    };
     let mut job = Job::new();
     let (table, ids) = (job.input(&w.values), job.words(words));
     let out = job.output(elements("out", &shape)?);
@@ -49,13 +55,13 @@ pub(super) fn embedding(server: &mut Server<'_>, request: &Request<'_>) -> Resul
     Ok(Answer::floats("out", &shape, &results[0]))
 }
 
-/// out = x · sigmoid(x): SwiGLU's gate with 1 as the other factor.
+/// out = x · sigmoid(x)
 pub(super) fn silu(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let x = request.floats("x")?;
     let mut job = Job::new();
-    let slices = [job.input(&x.values), job.input(&vec![1.0; x.values.len()]), job.output(x.values.len())];
-    gate::swiglu(&mut job.recording, slices);
-    let results = job.run(server, &slices[2..])?;
+    let slices = [job.input(&x.values), job.output(x.values.len())];
+    activation(&mut job.recording, Activation::Silu, slices);
+    let results = job.run(server, &slices[1..])?;
     Ok(Answer::floats("out", &x.shape, &results[0]))
 }
 

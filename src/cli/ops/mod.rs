@@ -29,6 +29,7 @@ mod attention;
 mod files;
 mod job;
 mod layers;
+mod model;
 mod request;
 mod training;
 
@@ -48,7 +49,7 @@ struct Server<'a> {
 type Op = fn(&mut Server<'_>, &Request<'_>) -> Result<Answer, OpError>;
 
 /// Every operation there is.
-const OPS: [(&str, Op); 18] = [
+const OPS: [(&str, Op); 21] = [
     ("linear", layers::linear),
     ("embedding", layers::embedding),
     ("silu", layers::silu),
@@ -60,9 +61,9 @@ const OPS: [(&str, Op); 18] = [
     ("mha", attention::mha),
     ("flash_fwd", attention::flash_fwd),
     ("flash_bwd", attention::flash_bwd),
-    //X("block"
-    //X("lm"
-    //X("lm_grad"
+    ("block", model::block),
+    ("lm", model::lm),
+    ("lm_grad", model::lm_grad),
     ("cross_entropy", training::cross_entropy),
     ("clip", training::clip),
     ("adamw", training::adamw),

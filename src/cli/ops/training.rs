@@ -7,7 +7,7 @@ use super::Server;
 use super::answer::Answer;
 use super::job::Job;
 use super::request::{Floats, OpError, Request, elements, wrong};
-use crate::config::{Preset, TrainConfig};
+use crate::config::{Preset, Schedule, TrainConfig};
 use crate::data::batch_starts;
 use crate::gpu::recording::Slice;
 use crate::ops::step::Step;
@@ -32,6 +32,9 @@ const STEP: Step = Step {
     correction2: 1.0,
     max_grad_norm: 1.0,
     slot: 0,
+    momentum: 0.0,
+    weight: 1.0,
+    first: 1,
 };
 
 fn step_slice(job: &mut Job, step: Step) -> Slice {
@@ -122,7 +125,8 @@ pub(super) fn lr(_: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, Op
         max_lr: request.number("max", "a number", |_| true)?,
         min_lr: request.number("min", "a number", |_| true)?,
         warmup_steps: request.count("warm")?,
-        cosine_steps: request.count("cyc")?,
+        schedule_steps: request.count("cyc")?,
+        schedule: Schedule::Cosine,
         ..Preset::Nano.config().train
     };
     Ok(Answer::result(learning_rate(request.count("it")?, &schedule)))
