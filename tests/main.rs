@@ -6,6 +6,7 @@ mod golden;
 mod gradients;
 mod kernels;
 mod layers;
+mod ops;
 mod page;
 mod shaders;
 mod step;
