@@ -6,7 +6,7 @@ use glasshead::gpu::compare::SideBySide;
 use glasshead::gpu::recording::{ALIGNMENT, Buffers, Recording, Slice};
 use glasshead::ops::activation::{self, Activation};
 use glasshead::ops::attention_scores::{self, MASKED};
-use glasshead::ops::matmul::{MATMUL_NN, MATMUL_NT, MATMUL_TN, Shape, matmul};
+use glasshead::ops::matmul::{Layout, Shape, matmul};
 use glasshead::ops::step::Step;
 use glasshead::ops::weighted_sum::{self, WEIGHTED_SUM, WEIGHTED_SUM_TRANSPOSED};
 use glasshead::ops::*;
@@ -109,12 +109,15 @@ impl Case {
 /// One row per operation: from a size and its place in `SIZES` to a case.
 type Row = (&'static str, fn(usize, usize) -> Case);
 
-const ROWS: [Row; 23] = [
+const ROWS: [Row; 26] = [
     ("gather_batch", gather),
     ("embedding", embed),
-    ("matmul_nt", |size, i| multiply(&MATMUL_NT, size, i)),
-    ("matmul_nn", |size, i| multiply(&MATMUL_NN, size, i)),
-    ("matmul_tn", |size, i| multiply(&MATMUL_TN, size, i)),
+    ("matmul_nt", |size, i| multiply(Layout::Nt, 1, size, i)),
+    ("matmul_nn", |size, i| multiply(Layout::Nn, 1, size, i)),
+    ("matmul_tn", |size, i| multiply(Layout::Tn, 1, size, i)),
+    ("matmul_nt_vec4", |size, i| multiply(Layout::Nt, 4, size, i)),
+    ("matmul_nn_vec4", |size, i| multiply(Layout::Nn, 4, size, i)),
+    ("matmul_tn_vec4", |size, i| multiply(Layout::Tn, 4, size, i)),
     ("rmsnorm", norm),
     ("layernorm", layer_norm),
     ("bias", add_bias),
@@ -186,12 +189,14 @@ fn embed(size: usize, i: usize) -> Case {
     case
 }
 
-fn multiply(kernel: &'static glasshead::gpu::kernel::Kernel, size: usize, i: usize) -> Case {
-    let shape = Shape { m: size, n: other(i), k: SIZES[(i + 5) % SIZES.len()] };
+/// Sizes that are rounded up to a multiple of `unit`.
+fn multiply(layout: Layout, unit: usize, size: usize, i: usize) -> Case {
+    let [m, n, k] = [size, other(i), SIZES[(i + 5) % SIZES.len()]].map(|size| size.next_multiple_of(unit));
+    let shape = Shape { m, n, k };
     let mut case = Case::new(i, shape.k);
     let [a, b, y] = [case.input(shape.m * shape.k), case.input(shape.n * shape.k), case.output(shape.m * shape.n)];
-    matmul(&mut case.recording, kernel, [a, b, y], shape, false);
-    matmul(&mut case.recording, kernel, [a, b, y], shape, true);
+    matmul(&mut case.recording, layout, [a, b, y], shape, false);
+    matmul(&mut case.recording, layout, [a, b, y], shape, true);
     case
 }
 

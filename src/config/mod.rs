@@ -95,6 +95,24 @@ pub enum ConfigError {
         /// The next smaller number that works.
         below: usize,
     },
+    /// There is no such field.
+    #[error("there is no {field} to set; there are {known}")]
+    Unknown {
+        /// What was asked for.
+        field: String,
+        /// All names, in a row.
+        known: String,
+    },
+    /// A value is none of its field's kind.
+    #[error("{field} cannot be {value}: {detail}")]
+    Value {
+        /// The name of the field.
+        field: String,
+        /// What was asked for.
+        value: String,
+        /// What is wrong, and often what would be right.
+        detail: String,
+    },
     /// A number lies outside its domain.
     #[error("{field} is {value}; it has to be {domain}")]
     Domain {
@@ -176,10 +194,40 @@ impl RunConfig {
         self.train.validate()
     }
 
+    /// Changes one field by its name, for example `norm` to `layernorm` or `d_model` to `96`, wherever it stands. A
+    /// change of `n_heads` takes `n_kv_heads` along where both were the same.
+    ///
+    /// # Errors
+    /// When there is no such field, or the value is none of its kind. Then nothing changes. Whether the numbers fit each
+    /// other is for [`RunConfig::validate`].
+    pub fn set(&mut self, field: &str, value: &str) -> Result<(), ConfigError> {
+        let refuse = |detail: String| ConfigError::Value { field: field.into(), value: value.into(), detail };
+        let mut tree = serde_json::to_value(&*self).map_err(|error| refuse(error.to_string()))?;
+        let halves = ["model", "train"].map(|half| tree[half].as_object().map(|half| half.contains_key(field)));
+        let half = match halves {
+            [Some(true), _] => "model",
+            [_, Some(true)] => "train",
+            _ => return Err(ConfigError::Unknown { field: field.into(), known: known_fields(&tree) }),
+        };
+        // Numbers and true or false read as such; anything else is a name.
+        tree[half][field] = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        let multi_head = self.model.n_kv_heads == self.model.n_heads;
+        *self = serde_json::from_value(tree).map_err(|error| refuse(error.to_string()))?;
+        if field == "n_heads" && multi_head {
+            self.model.n_kv_heads = self.model.n_heads;
+        }
+        Ok(())
+    }
+
     /// Tokens that one step trains on: B·T for each accumulated batch.
     pub fn tokens_per_step(&self) -> usize {
         self.train.batch_size * self.train.accumulation_steps * self.model.context_length
     }
+}
+
+fn known_fields(tree: &serde_json::Value) -> String {
+    let halves = ["model", "train"].iter().filter_map(|half| tree[half].as_object());
+    halves.flat_map(|half| half.keys().cloned()).collect::<Vec<_>>().join(", ")
 }
 
 fn check_sizes(sizes: &[(&'static str, usize)]) -> Result<(), ConfigError> {

@@ -52,13 +52,16 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 44] = [
+pub static KERNELS: [&Kernel; 47] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
     &matmul::MATMUL_NT,
     &matmul::MATMUL_NN,
     &matmul::MATMUL_TN,
+    &matmul::MATMUL_NT_VEC4,
+    &matmul::MATMUL_NN_VEC4,
+    &matmul::MATMUL_TN_VEC4,
     &rmsnorm::RMSNORM,
     &rmsnorm::RMSNORM_GRAD_X,
     &rmsnorm::RMSNORM_GRAD_GAIN,

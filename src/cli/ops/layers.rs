@@ -7,13 +7,13 @@ use super::request::{OpError, Request, broadcast, elements, wrong};
 use crate::gpu::recording::Slice;
 use crate::ops::activation::{Activation, activation};
 use crate::ops::attention_scores::MASKED;
-use crate::ops::matmul::{MATMUL_NT, Shape, matmul};
+use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::ops::{embedding as embed, rmsnorm as norm, rope as rotary, softmax as soft, swiglu as gate};
 
 /// Appends x (rows, in) · w (out, in)ᵀ and returns the result (rows, out).
 pub(super) fn project(job: &mut Job, [x, w]: [Slice; 2], [rows, d_in, d_out]: [usize; 3]) -> Result<Slice, OpError> {
     let y = job.output(elements("a projection", &[rows, d_out])?);
-    matmul(&mut job.recording, &MATMUL_NT, [x, w, y], Shape { m: rows, n: d_out, k: d_in }, false);
+    matmul(&mut job.recording, Layout::Nt, [x, w, y], Shape { m: rows, n: d_out, k: d_in }, false);
     Ok(y)
 }
 

@@ -5,7 +5,7 @@ use crate::config::Norm;
 use crate::gpu::recording::{Recording, Slice};
 use crate::model::memory::{NormActivations, Pass};
 use crate::model::params::{LinearSlices, NormSlices};
-use crate::ops::matmul::{MATMUL_NN, MATMUL_NT, MATMUL_TN, Shape, matmul};
+use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::ops::{attention_scores, bias, embedding, layernorm, residual, rmsnorm, rope, softmax, weighted_sum};
 
 impl Transformer<'_> {
@@ -28,21 +28,21 @@ impl Transformer<'_> {
     /// y (N, out) = x (N, in) · Wᵀ; the widths follow from the sizes.
     pub(super) fn matrix(&self, recording: &mut Recording, n_rows: usize, [x, w, y]: [Slice; 3]) {
         let (d_in, d_out) = (x.len / n_rows, y.len / n_rows);
-        matmul(recording, &MATMUL_NT, [x, w, y], Shape { m: n_rows, n: d_out, k: d_in }, false);
+        matmul(recording, Layout::Nt, [x, w, y], Shape { m: n_rows, n: d_out, k: d_in }, false);
     }
 
     /// W_grad (out, in) = y_gradᵀ · x
     pub(super) fn matrix_grad(&self, recording: &mut Recording, [x, w_grad, y_grad]: [Slice; 3]) {
         let n_rows = self.plan.batch.n_rows();
         let (d_in, d_out) = (x.len / n_rows, y_grad.len / n_rows);
-        matmul(recording, &MATMUL_TN, [y_grad, x, w_grad], Shape { m: d_out, n: d_in, k: n_rows }, false);
+        matmul(recording, Layout::Tn, [y_grad, x, w_grad], Shape { m: d_out, n: d_in, k: n_rows }, false);
     }
 
     /// x_grad (N, in) = y_grad · W, added to what is there when `accumulate`
     pub(super) fn matrix_grad_x(&self, recording: &mut Recording, [y_grad, w, x_grad]: [Slice; 3], accumulate: bool) {
         let n_rows = self.plan.batch.n_rows();
         let (d_in, d_out) = (x_grad.len / n_rows, y_grad.len / n_rows);
-        matmul(recording, &MATMUL_NN, [y_grad, w, x_grad], Shape { m: n_rows, n: d_in, k: d_out }, accumulate);
+        matmul(recording, Layout::Nn, [y_grad, w, x_grad], Shape { m: n_rows, n: d_in, k: d_out }, accumulate);
     }
 
     /// y = norm(x), all (N, C); `stats` keeps what the backward pass needs.
