@@ -9,4 +9,5 @@ mod layers;
 mod page;
 mod shaders;
 mod step;
+mod tokenizer;
 mod training;
