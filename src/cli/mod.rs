@@ -54,6 +54,9 @@ struct TrainArgs {
     /// Seeds initialisation, batches and samples.
     #[arg(long)]
     seed: Option<u64>,
+    /// Changes a field of the preset, for example --set norm=layernorm --set d_model=96.
+    #[arg(long, value_name = "FIELD=VALUE")]
+    set: Vec<String>,
     /// Who computes.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
@@ -61,7 +64,7 @@ struct TrainArgs {
     #[arg(long)]
     out: PathBuf,
     /// Go on with the model in this folder, on the same text.
-    #[arg(long, conflicts_with_all = ["preset", "seed"])]
+    #[arg(long, conflicts_with_all = ["preset", "seed", "set"])]
     resume: Option<PathBuf>,
     /// Held-out loss every so many steps.
     #[arg(long, default_value_t = 100)]

@@ -6,5 +6,6 @@ pub mod generate;
 pub mod prepare;
 pub mod run;
 pub mod schedule;
+pub mod score;
 pub mod session;
 pub mod trainer;
