@@ -10,4 +10,5 @@ mod ops;
 mod page;
 mod shaders;
 mod step;
+mod tokenizer;
 mod training;
