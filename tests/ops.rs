@@ -465,3 +465,62 @@ fn checkpoints_come_back_whole() {
     fs::write(&path, b"cut").unwrap();
     assert!(ask("ckpt_load", json!({"path": path}), &[], None).unwrap_err().contains("safetensors"));
 }
+
+#[test]
+fn a_vocabulary_is_trained_and_used_through_handles() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text.txt");
+    fs::write(&path, "low low low lower<|end|>lowest newest newest").unwrap();
+    let args = json!({"path": path, "n": 262, "special": ["<|end|>"]});
+    let trained = ask("train_bpe", args, &[], None).unwrap().0;
+    let (vocab, merges) = (trained["vocab"].as_array().unwrap(), trained["merges"].as_array().unwrap());
+    assert_eq!((vocab.len(), merges.len()), (262, 5));
+    assert_eq!(vocab[0], json!("PHxlbmR8Pg=="), "the special token comes first");
+    assert_eq!(merges[0], json!(["bw==", "dw=="]), "o w comes before l o, which is as frequent, because it is greater");
+    let by_id: serde_json::Map<_, _> =
+        (0..).zip(vocab).map(|(id, token): (usize, _)| (id.to_string(), token.clone())).collect();
+    let new = frame(&blob("tok_new", json!({"vocab": by_id, "merges": merges, "special": ["<|end|>"]}), &[]));
+    let encode = |h: u32, text: &str| frame(&blob("tok_encode", json!({"h": h, "text": text}), &[]));
+    let decode = |ids: &[i64]| frame(&blob("tok_decode", json!({"h": 0}), &[("ids", Tensor::ints(&[ids.len()], ids))]));
+    let stream = [
+        new.clone(),
+        new,
+        encode(1, "low<|end|>é"),
+        encode(0, ""),
+        encode(2, ""),
+        decode(&[1 + 0xf0, 1 + i64::from(b'!')]),
+        decode(&[]),
+        decode(&[262]),
+    ];
+    let (answers, end) = answers(&stream.concat(), None);
+    end.unwrap();
+    let result = |at: usize| &answers[at].as_ref().unwrap().0;
+    let ids = |at: usize| answers[at].as_ref().unwrap().1["ids"].i64s();
+    assert_eq!((result(0), result(1)), (&json!(0), &json!(1)));
+    let low = vocab.iter().position(|token| *token == json!("bG93")).unwrap() as i64;
+    assert_eq!(ids(2), [low, 0, 1 + 0xc3, 1 + 0xa9]);
+    assert_eq!(ids(3), [0i64; 0]);
+    assert!(answers[4].as_ref().is_err_and(|sentence| sentence.contains("handle")));
+    assert_eq!((result(5), result(6)), (&json!("\u{fffd}!"), &json!("")));
+    assert!(answers[7].as_ref().is_err_and(|sentence| sentence.contains("from 0 to 261")));
+}
+
+#[test]
+fn parts_that_make_no_tokenizer_are_refused() {
+    let table = [
+        (json!({"vocab": {"a": "YQ=="}, "merges": []}), "vocab"),
+        (json!({"vocab": {"0": "?"}, "merges": []}), "vocab[0]"),
+        (json!({"vocab": {"0": "YQ=="}, "merges": [["YQ=="]]}), "merges[0]"),
+        (json!({"vocab": {"0": "YQ=="}, "merges": [["YQ==", "Yg=="]]}), "tokenizer"),
+        (json!({"vocab": {"0": "YQ=="}, "merges": [], "special": [1]}), "special"),
+        (json!({"vocab": {"4000000000": "YQ=="}, "merges": []}), "4000000000"),
+    ];
+    for (args, words) in table {
+        let sentence = ask("tok_new", args, &[], None).unwrap_err();
+        assert!(sentence.contains(words), "{sentence}");
+    }
+    let sentence = ask("train_bpe", json!({"path": "/no/such", "n": 300}), &[], None).unwrap_err();
+    assert!(sentence.contains("/no/such"), "{sentence}");
+    let small = json!({"path": file!(), "n": 10});
+    assert!(ask("train_bpe", small, &[], None).unwrap_err().contains("too small"));
+}
