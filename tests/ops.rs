@@ -151,7 +151,7 @@ fn a_message_that_is_cut_off_or_too_long_is_a_bad_end() {
 fn a_bad_request_names_its_field_and_the_server_goes_on() {
     let f = |shape: &[usize]| Tensor::random(1, shape);
     let i = |values: &[i64]| Tensor::ints(&[values.len()], values);
-    let model = json!({"h": 2, "theta": 1e4, "layers": 1 << 40});
+    let model = json!({"h": 2, "theta": 1e4, "layers": 1u64 << 40});
     let table: &[(&str, Value, Tensors<'_>, &str)] = &[
         ("what", json!({}), &[], "op"),
         ("linear", json!({}), &[], "tensor x"),
