@@ -14,6 +14,18 @@ pub enum DataError {
         /// Position of the first byte that does not fit.
         at: usize,
     },
+    /// A file cannot be read.
+    #[error("the text cannot be read: {problem}")]
+    Read {
+        /// What the system says.
+        problem: String,
+    },
+    /// A special token without text.
+    #[error("a special token is empty; give it some text, or leave it out")]
+    EmptySpecial,
+    /// More different pre-tokens than a vocabulary can be trained on.
+    #[error("the text has more than 4 GiB of different words; train the tokenizer on a part of it")]
+    TooManyWords,
     /// A part of the text is too short for one window.
     #[error(
         "the {part} text has {tokens} tokens, and a context of {context_length} needs {needed}; choose a longer text \
@@ -37,6 +49,21 @@ pub enum DataError {
         specials: usize,
         /// The smallest size that works.
         least: usize,
+    },
+    /// A tokenizer file asks for something else than byte-level BPE with GPT-2's pre-tokenisation.
+    #[error(
+        "the tokenizer has {what}, and only byte-level BPE as GPT-2 has it can be used; choose the tokenizer.json of a \
+         model of GPT-2's kind, or train one"
+    )]
+    OtherTokenizer {
+        /// What does not fit.
+        what: String,
+    },
+    /// A line of a `.tiktoken` file is not a token in Base64, a space and its rank.
+    #[error("line {line} is not a token in Base64, a space and a rank; choose a .tiktoken file")]
+    Ranks {
+        /// Counted from 1.
+        line: usize,
     },
     /// The library refused the vocabulary, or a tokenizer file cannot be read.
     #[error("the tokenizer cannot be used: {0}")]

@@ -60,7 +60,8 @@ impl Writer {
     pub fn new(tokenizer: &Tokenizer, prompt: &str, sampling: Sampling) -> Self {
         let mut ids = tokenizer.encode(prompt);
         if ids.is_empty() {
-            ids.push(tokenizer.end_of_text());
+            // Without an end-of-text token, any token is as good to begin with.
+            ids.push(tokenizer.end_of_text().unwrap_or(0));
         }
         let rng = Rng::with_stream(sampling.seed, SAMPLING_STREAM);
         Self { prompt_len: ids.len(), ids, done: sampling.max_tokens == 0, sampling, rng }
@@ -76,7 +77,7 @@ impl Writer {
         }
         let logits = trainer.next_logits(&self.ids).await?;
         match choose(&candidates(&logits, &self.sampling), &mut self.rng) {
-            Some(id) if id != tokenizer.end_of_text() => self.ids.push(id),
+            Some(id) if Some(id) != tokenizer.end_of_text() => self.ids.push(id),
             _ => self.done = true,
         }
         self.done |= self.ids.len() - self.prompt_len >= self.sampling.max_tokens;
