@@ -10,6 +10,7 @@ use crate::config::Preset;
 use crate::gpu::context::Context;
 use crate::protocol::Sampling;
 
+mod bench_step;
 mod generate;
 pub mod ops;
 mod train;
@@ -28,6 +29,8 @@ enum Command {
     Info,
     /// Train a model and save it into a folder.
     Train(TrainArgs),
+    /// Measure training steps and, with --profile, every kernel.
+    BenchStep(bench_step::BenchStepArgs),
     /// Write on from a prompt with a saved model.
     Generate(GenerateArgs),
     /// Answer requests for single operations on standard input, to compare them with other programs.
@@ -118,6 +121,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Info => pollster::block_on(info()),
         Command::Train(args) => pollster::block_on(train::train(args)),
+        Command::BenchStep(args) => pollster::block_on(bench_step::bench_step(args)),
         Command::Generate(args) => pollster::block_on(generate::generate(args)),
         Command::Ops { backend } => pollster::block_on(ops::ops(backend)),
     };
