@@ -2,7 +2,9 @@
 
 use glasshead::ops::activation::{self, Activation};
 use glasshead::ops::attention_scores::{self, MASKED};
-use glasshead::ops::{bias, cross_entropy, embedding, layernorm, matmul, rmsnorm, rope, softmax, swiglu, weighted_sum};
+use glasshead::ops::{
+    bias, cross_entropy, embedding, flash_attention, layernorm, matmul, rmsnorm, rope, softmax, swiglu, weighted_sum,
+};
 
 use crate::common::{ids, numbers};
 
@@ -114,6 +116,53 @@ fn attention_gradients() {
     check("q", &q, &q_grad, |q| forward(q, &k, &v).0);
     check("k", &k, &k_grad, |k| forward(&q, k, &v).0);
     check("v", &v, &v_grad, |v| forward(&q, &k, v).0);
+}
+
+/// FlashAttention's backward pass, with the log-sum-exp and delta that its forward pass gives, and grouped heads.
+#[test]
+fn flash_attention_gradients() {
+    for causal in [false, true] {
+        let (b, t, h, kv, d) = (2, 5, 4, 2, 3);
+        let params = flash_attention::Params::new(t, h, kv, d, causal);
+        let [q, out_grad] = [1, 4].map(|seed| doubles(seed, b * t * h * d));
+        let [k, v] = [2, 3].map(|seed| doubles(seed, b * t * kv * d));
+        let forward = |q: &[f64], k: &[f64], v: &[f64]| {
+            let (mut out, mut lse) = (vec![0.0; q.len()], vec![0.0; b * h * t]);
+            flash_attention::reference([q, k, v], &mut out, &mut lse, &params);
+            (dot(&out, &out_grad), out, lse)
+        };
+        let (_, out, lse) = forward(&q, &k, &v);
+        let mut delta = vec![0.0; b * h * t];
+        flash_attention::reference_delta(&out, &out_grad, &mut delta, &params);
+        let inputs = [&q[..], &k, &v, &out_grad, &lse, &delta];
+        let mut q_grad = vec![f64::NAN; q.len()];
+        flash_attention::reference_grad_q(inputs, &mut q_grad, &params);
+        let (mut k_grad, mut v_grad) = (vec![f64::NAN; k.len()], vec![f64::NAN; v.len()]);
+        flash_attention::reference_grad_kv(inputs, [&mut k_grad, &mut v_grad], &params);
+        check("q", &q, &q_grad, |q| forward(q, &k, &v).0);
+        check("k", &k, &k_grad, |k| forward(&q, k, &v).0);
+        check("v", &v, &v_grad, |v| forward(&q, &k, v).0);
+    }
+}
+
+/// Without groups and with the causal mask, FlashAttention is the model's attention.
+#[test]
+fn flash_attention_is_attention() {
+    let (b, t, h, d) = (2usize, 7usize, 3usize, 4usize);
+    let [q, k, v] = [1, 2, 3].map(|seed| doubles(seed, b * t * h * d));
+    let (mut out, mut lse) = (vec![0.0; q.len()], vec![0.0; b * h * t]);
+    let params = flash_attention::Params::new(t, h, h, d, true);
+    flash_attention::reference([&q, &k, &v], &mut out, &mut lse, &params);
+    for (batch, head, query) in (0..b * h * t).map(|row| (row / t / h, row / t % h, row % t)) {
+        let at = |position: usize| ((batch * t + position) * h + head) * d;
+        let score = |key: usize| (0.5 * dot(&q[at(query)..][..d], &k[at(key)..][..d])).exp();
+        let sum: f64 = (0..=query).map(score).sum();
+        assert!((lse[(batch * h + head) * t + query] - sum.ln()).abs() < 1e-12);
+        for i in 0..d {
+            let expected = (0..=query).map(|key| score(key) / sum * v[at(key) + i]).sum::<f64>();
+            assert!((out[at(query) + i] - expected).abs() < 1e-12);
+        }
+    }
 }
 
 #[test]

@@ -109,7 +109,7 @@ impl Case {
 /// One row per operation: from a size and its place in `SIZES` to a case.
 type Row = (&'static str, fn(usize, usize) -> Case);
 
-const ROWS: [Row; 24] = [
+const ROWS: [Row; 26] = [
     ("gather_batch", gather),
     ("embedding", embed),
     ("matmul_nt", |size, i| multiply(Layout::Nt, 1, size, i)),
@@ -126,6 +126,8 @@ const ROWS: [Row; 24] = [
     ("softmax", soften),
     ("weighted_sum", |size, i| sum(&WEIGHTED_SUM, size, i)),
     ("weighted_sum_transposed", |size, i| sum(&WEIGHTED_SUM_TRANSPOSED, size, i)),
+    ("flash_attention", flash),
+    ("mask", hide),
     ("write_rows and cached_attention", cached),
     ("swiglu", gate),
     ("activation", activate),
@@ -352,6 +354,40 @@ fn sum(kernel: &'static glasshead::gpu::kernel::Kernel, size: usize, i: usize) -
         scale: 0.7,
     };
     weighted_sum::weighted_sum(&mut case.recording, kernel, [weights, v, out], batch_size, params);
+    case
+}
+
+/// With and without the causal mask, with a head of keys and values each and shared ones.
+fn flash(size: usize, i: usize) -> Case {
+    let (batch_size, n_heads, d_head) = (2, 4, [1, 2, 7, 40, 12, 128, 33, 5][i]);
+    let mut case = Case::new(i, size.max(d_head));
+    let len = |n_heads: usize| batch_size * size * n_heads * d_head;
+    for (causal, n_kv_heads) in [(true, n_heads), (false, n_heads / 2)] {
+        let params = flash_attention::Params::new(size, n_heads, n_kv_heads, d_head, causal);
+        let [q, out_grad] = [(); 2].map(|()| case.input(len(n_heads)));
+        let [k, v] = [(); 2].map(|()| case.input(len(n_kv_heads)));
+        let [lse, delta] = [(); 2].map(|()| case.output(batch_size * n_heads * size));
+        let [out, q_grad] = [(); 2].map(|()| case.output(len(n_heads)));
+        let [k_grad, v_grad] = [(); 2].map(|()| case.output(len(n_kv_heads)));
+        let forward = [q, k, v, out, lse];
+        flash_attention::flash_attention(&mut case.recording, forward, batch_size, params);
+        let grads = [q_grad, k_grad, v_grad];
+        flash_attention::flash_attention_grad(
+            &mut case.recording,
+            forward,
+            [out_grad, delta],
+            grads,
+            batch_size,
+            params,
+        );
+    }
+    case
+}
+
+fn hide(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 1);
+    let (visible, x) = (case.ids(size, 3), case.input(size));
+    mask::mask(&mut case.recording, [visible, x], 0.3, MASKED);
     case
 }
 

@@ -11,6 +11,7 @@ use crate::gpu::context::Context;
 use crate::protocol::Sampling;
 
 mod generate;
+pub mod ops;
 mod train;
 
 /// Train a Transformer language model and look into every attention head.
@@ -29,6 +30,12 @@ enum Command {
     Train(TrainArgs),
     /// Write on from a prompt with a saved model.
     Generate(GenerateArgs),
+    /// Answer requests for single operations on standard input, to compare them with other programs.
+    Ops {
+        /// Who computes.
+        #[arg(long, value_enum, default_value = "gpu")]
+        backend: BackendArg,
+    },
 }
 
 /// Who computes.
@@ -112,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Info => pollster::block_on(info()),
         Command::Train(args) => pollster::block_on(train::train(args)),
         Command::Generate(args) => pollster::block_on(generate::generate(args)),
+        Command::Ops { backend } => pollster::block_on(ops::ops(backend)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,8 +16,10 @@ pub mod cached_attention;
 pub mod clip;
 pub mod cross_entropy;
 pub mod embedding;
+pub mod flash_attention;
 pub mod gather_batch;
 pub mod layernorm;
+pub mod mask;
 pub mod matmul;
 pub mod mean_loss;
 pub mod quantize;
@@ -50,7 +52,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 42] = [
+pub static KERNELS: [&Kernel; 47] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -74,6 +76,11 @@ pub static KERNELS: [&Kernel; 42] = [
     &softmax::SOFTMAX_GRAD,
     &weighted_sum::WEIGHTED_SUM,
     &weighted_sum::WEIGHTED_SUM_TRANSPOSED,
+    &flash_attention::FLASH_ATTENTION,
+    &flash_attention::FLASH_ATTENTION_DELTA,
+    &flash_attention::FLASH_ATTENTION_GRAD_Q,
+    &flash_attention::FLASH_ATTENTION_GRAD_KV,
+    &mask::MASK,
     &write_rows::WRITE_ROWS,
     &cached_attention::CACHED_ATTENTION,
     &swiglu::SWIGLU,
@@ -99,6 +106,7 @@ pub(crate) const FLAT: &str = include_str!("../../shaders/lib/flat.wgsl");
 pub(crate) const REDUCE: &str = include_str!("../../shaders/lib/reduce.wgsl");
 pub(crate) const TILE: &str = include_str!("../../shaders/lib/tile.wgsl");
 pub(crate) const STEP: &str = include_str!("../../shaders/lib/step.wgsl");
+pub(crate) const FLASH_TILE: &str = include_str!("../../shaders/lib/flash_tile.wgsl");
 pub(crate) const FINITE: &str = include_str!("../../shaders/lib/finite.wgsl");
 pub(crate) const KV_HEAD: &str = include_str!("../../shaders/lib/kv_head.wgsl");
 pub(crate) const CAUSAL_MASK: &str = include_str!("../../shaders/lib/causal_mask.wgsl");

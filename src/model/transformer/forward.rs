@@ -19,27 +19,30 @@ impl Transformer<'_> {
         after_block: impl Fn(&mut Recording, usize, &BlockActivations),
     ) {
         let params = self.plan.params;
-        let mut x = acts.blocks[0].x;
-        self.embed(recording, acts, x);
+        self.embed(recording, acts, acts.blocks[0].x);
         for (layer, block) in acts.blocks.iter().enumerate() {
-            let weights = self.table.block(layer, params);
-            self.attention(recording, acts, layer, &weights, x);
-            // The next block's stream is this block's output. Where blocks share their buffers, `branch` is added to
-            // `x_mid` into the very `x` that this block no longer needs.
-            let out = acts.blocks.get(layer + 1).map_or(acts.x_final, |next| next.x);
-            self.feed_forward(recording, acts, block, &weights, out);
+            self.block(recording, acts, layer);
             after_block(recording, layer, block);
-            x = out;
         }
         // logits = norm(x) · W_headᵀ
         let head_in = match self.table.ln_final(params).zip(acts.norm_final) {
             Some((norm, buffers)) => {
-                self.norm(recording, acts.n_rows(), &norm, [x, buffers.values, buffers.stats]);
+                self.norm(recording, acts.n_rows(), &norm, [acts.x_final, buffers.values, buffers.stats]);
                 buffers.values
             }
-            None => x,
+            None => acts.x_final,
         };
         self.matrix(recording, acts.n_rows(), [head_in, self.table.lm_head(params), acts.logits]);
+    }
+
+    /// One block: attention, then the feed-forward network.
+    pub(super) fn block(&self, recording: &mut Recording, acts: &Activations, layer: usize) {
+        let (block, weights) = (&acts.blocks[layer], self.table.block(layer, self.plan.params));
+        self.attention(recording, acts, layer, &weights, block.x);
+        // The next block's stream is this block's output. Where blocks share their buffers, `branch` is added to
+        // `x_mid` into the very `x` that this block no longer needs.
+        let out = acts.blocks.get(layer + 1).map_or(acts.x_final, |next| next.x);
+        self.feed_forward(recording, acts, block, &weights, out);
     }
 
     /// x = E[ids] (+ P[positions])

@@ -65,6 +65,14 @@ impl Transformer<'_> {
         recording
     }
 
+    /// The output of the first block alone, for the batch's stream that is there already. It goes where the second block
+    /// begins, or into the final stream when there is none.
+    pub fn first_block(&self) -> Recording {
+        let mut recording = Recording::new("first block");
+        self.block(&mut recording, &self.plan.batch, 0);
+        recording
+    }
+
     /// The loss on the held-out batch that `starts` points to.
     pub fn evaluation(&self) -> Recording {
         let mut recording = Recording::new("evaluation");
