@@ -2,6 +2,7 @@
 
 mod common;
 mod data;
+mod files;
 mod golden;
 mod gradients;
 mod kernels;
@@ -9,5 +10,6 @@ mod layers;
 mod page;
 mod shaders;
 mod step;
+mod tasks;
 mod tokenizer;
 mod training;

@@ -102,7 +102,7 @@ impl Task {
             Self::Addition => ("a:27+58=", "580"),
             Self::ModularAddition => ("m:17+25=", "11"),
             Self::Parity => ("p:0110100110=", "0100111011"),
-            Self::Brackets => ("b:([]([[(=", ")]])"),
+            Self::Brackets => ("b:([]([]([=", "])))"),
             Self::Induction => ("i:kqzfbwmak", "qzfbwma"),
             Self::Recall => ("k:a3 f9 q1 d5 ?f=", "9"),
         };
