@@ -2,6 +2,7 @@
 
 mod common;
 mod data;
+mod files;
 mod golden;
 mod gradients;
 mod kernels;
@@ -10,5 +11,6 @@ mod ops;
 mod page;
 mod shaders;
 mod step;
+mod tasks;
 mod tokenizer;
 mod training;

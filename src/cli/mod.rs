@@ -10,9 +10,10 @@ use crate::config::Preset;
 use crate::gpu::context::Context;
 use crate::protocol::Sampling;
 
-mod bench_step;
+mod bench;
 mod generate;
 pub mod ops;
+mod tokenizer;
 mod train;
 
 /// Train a Transformer language model and look into every attention head.
@@ -29,10 +30,14 @@ enum Command {
     Info,
     /// Train a model and save it into a folder.
     Train(TrainArgs),
-    /// Measure training steps and, with --profile, every kernel.
-    BenchStep(bench_step::BenchStepArgs),
     /// Write on from a prompt with a saved model.
     Generate(GenerateArgs),
+    /// Train a tokenizer, encode and decode.
+    #[command(subcommand)]
+    Tokenizer(tokenizer::TokenizerCommand),
+    /// Measure how fast this machine is.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Answer requests for single operations on standard input, to compare them with other programs.
     Ops {
         /// Who computes.
@@ -121,8 +126,9 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Info => pollster::block_on(info()),
         Command::Train(args) => pollster::block_on(train::train(args)),
-        Command::BenchStep(args) => pollster::block_on(bench_step::bench_step(args)),
         Command::Generate(args) => pollster::block_on(generate::generate(args)),
+        Command::Tokenizer(command) => tokenizer::tokenizer(command),
+        Command::Bench(command) => bench::bench(command),
         Command::Ops { backend } => pollster::block_on(ops::ops(backend)),
     };
     match result {

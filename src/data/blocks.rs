@@ -28,7 +28,7 @@ impl<'s, R: Read> Blocks<'s, R> {
         // Twice as much each time that there was no border, so that looking for one stays linear.
         let wanted = BLOCK_BYTES.max(self.buffer.len());
         let read = (&mut self.reader).take(wanted as u64).read_to_end(&mut self.buffer);
-        let read = read.map_err(|error| DataError::Read { problem: error.to_string() })?;
+        let read = read.map_err(DataError::from_read)?;
         self.ended = read < wanted;
         if self.before == 0 && self.buffer.starts_with(&[0xef, 0xbb, 0xbf]) {
             self.buffer.drain(..3);

@@ -53,11 +53,15 @@ pub fn train(text: &str, vocab_size: usize, specials: &[&str]) -> Result<Vocabul
 /// # Errors
 /// As [`train`], and when the file cannot be read or is not UTF-8.
 pub fn train_file(path: &Path, vocab_size: usize, specials: &[&str]) -> Result<Vocabulary, DataError> {
-    let file = File::open(path).map_err(|error| DataError::Read { problem: error.to_string() })?;
+    let file = File::open(path).map_err(DataError::from_read)?;
     train_reader(file, vocab_size, specials)
 }
 
-fn train_reader(reader: impl Read + Send, vocab_size: usize, specials: &[&str]) -> Result<Vocabulary, DataError> {
+/// As [`train_file`], on all that `reader` reads.
+///
+/// # Errors
+/// As [`train_file`].
+pub fn train_reader(reader: impl Read + Send, vocab_size: usize, specials: &[&str]) -> Result<Vocabulary, DataError> {
     let specials = Specials::new(specials)?;
     check_size(vocab_size, &specials)?; // before a long file is read
     let counts = PretokenCounts::of_reader(reader, &specials)?;

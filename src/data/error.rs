@@ -1,5 +1,8 @@
 //! What can be wrong with text and vocabularies.
 
+use std::io;
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 /// What is wrong with the data, and what to change.
@@ -19,6 +22,57 @@ pub enum DataError {
     Read {
         /// What the system says.
         problem: String,
+    },
+    /// A file cannot be used.
+    #[error("{path}: {problem}", path = path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// What is wrong with one of several files.
+    #[error("{name}: {problem}")]
+    InFile {
+        /// Which file.
+        name: String,
+        /// What is wrong with it.
+        problem: Box<DataError>,
+    },
+    /// More text than fits.
+    #[error(
+        "the text has {} MB, and {} MB fit here; choose a part of it, or train with the command line (glasshead train)",
+        bytes / 1_000_000, most / 1_000_000
+    )]
+    TooLarge {
+        /// What there is.
+        bytes: usize,
+        /// What there may be.
+        most: usize,
+    },
+    /// A file of another kind than text.
+    #[error("this {advice}")]
+    OtherKind {
+        /// What it is and what to do.
+        advice: &'static str,
+    },
+    /// A line of a `.jsonl` file cannot be read.
+    #[error("line {line} is not what a .jsonl file has on a line ({problem}); correct or delete it")]
+    JsonLine {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A line of a `.jsonl` file lacks the field with the text.
+    #[error("line {line} has no field {field:?}; choose one of its fields: {there}")]
+    NoField {
+        /// Counted from 1.
+        line: usize,
+        /// The field that was asked for.
+        field: String,
+        /// The fields that there are.
+        there: String,
     },
     /// A special token without text.
     #[error("a special token is empty; give it some text, or leave it out")]
@@ -68,4 +122,12 @@ pub enum DataError {
     /// The library refused the vocabulary, or a tokenizer file cannot be read.
     #[error("the tokenizer cannot be used: {0}")]
     Tokenizer(String),
+}
+
+impl DataError {
+    /// What went wrong while text was read; a reader of ours says it as one of these.
+    pub(super) fn from_read(error: io::Error) -> Self {
+        let problem = error.to_string();
+        error.downcast::<Self>().unwrap_or(Self::Read { problem })
+    }
 }

@@ -1,5 +1,7 @@
 //! Tokenizers in files: Hugging Face's `tokenizer.json`, and the ranks of a `.tiktoken` file.
 
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rustc_hash::FxHashMap;
@@ -9,7 +11,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, DecoderWrapper, Model as _, ModelWrapper, PreTokenizerWrapper};
 
 use super::error::DataError;
-use super::tokenizer::{Tokenizer, byte_characters, library, missing_merge};
+use super::tokenizer::{END_OF_TEXT, Tokenizer, byte_characters, library, missing_merge};
 
 /// What has to be looked at before the library reads a `tokenizer.json`, and what it does not tell afterwards.
 #[derive(Deserialize)]
@@ -121,6 +123,18 @@ impl Tokenizer {
         let specials = self.specials().map(|(special, _)| AddedToken::from(special, true).normalized(false));
         inner.add_special_tokens(specials.collect::<Vec<_>>()).map_err(library)?;
         inner.to_string(true).map_err(library)
+    }
+
+    /// Reads a file in one of these formats: `.tiktoken` (with [`END_OF_TEXT`]), or `tokenizer.json`.
+    ///
+    /// # Errors
+    /// When it cannot be read or is something else.
+    pub fn from_file(path: &Path) -> Result<Self, DataError> {
+        let file_error = |problem: String| DataError::File { path: path.into(), problem };
+        let text = std::fs::read_to_string(path).map_err(|error| file_error(error.to_string()))?;
+        let is_tiktoken = path.extension().is_some_and(|extension| extension == "tiktoken");
+        let read = if is_tiktoken { Self::from_tiktoken(&text, &[END_OF_TEXT]) } else { Self::from_json(&text) };
+        read.map_err(|error| file_error(error.to_string()))
     }
 
     /// Reads a `.tiktoken` file: a token in Base64 and its rank on every line. The special tokens that are not among

@@ -7,6 +7,7 @@ mod bundle;
 mod install;
 mod serve;
 mod test;
+mod vocabulary;
 
 const USAGE: &str = "usage:
   cargo xtask build [--out DIR] [--dev]     build the page into DIR (dist), for any static host

@@ -6,14 +6,14 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
-use super::{BackendArg, open, preset, sentence};
+use crate::cli::{BackendArg, open, preset, sentence};
 use crate::config::{ModelConfig, Preset, RunConfig};
 use crate::rng::Rng;
 use crate::train::trainer::Trainer;
 
 /// What to measure.
 #[derive(Args)]
-pub(super) struct BenchStepArgs {
+pub(in crate::cli) struct StepArgs {
     /// nano, tiny, small or cs336; the reference workload unless told: 4 layers, d_model 128, 4 heads, context 128,
     /// batch 8, vocabulary 512, d_ff 344.
     #[arg(long, value_parser = preset)]
@@ -46,7 +46,7 @@ fn reference_workload() -> RunConfig {
     config
 }
 
-pub(super) async fn bench_step(args: BenchStepArgs) -> Result<(), String> {
+pub(in crate::cli) async fn step(args: StepArgs) -> Result<(), String> {
     if args.runs == 0 || args.steps == 0 {
         return Err("--runs and --steps have to be at least 1".into());
     }
