@@ -59,11 +59,26 @@ struct PairEntry {
     words: FxHashSet<u32>,
 }
 
-struct Trainer {
+/// A vocabulary under training, merge by merge.
+pub struct BpeTrainer {
+    specials: Vec<String>,
+    vocab_size: usize,
+    merges: Vec<Pair>,
     words: Vec<Word>,
     pairs: FxHashMap<Pair, PairEntry>,
     heap: BinaryHeap<Candidate>,
     tokens: Vec<Rc<[u8]>>,
+}
+
+/// One merge, as it happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Merge {
+    /// The ids that were merged.
+    pub pair: Pair,
+    /// How often they stood side by side.
+    pub count: u64,
+    /// The new token.
+    pub id: u32,
 }
 
 /// Trains a vocabulary of at most `vocab_size` tokens on `text`; it stays smaller when no pair is left.
@@ -71,23 +86,21 @@ struct Trainer {
 /// # Errors
 /// When `vocab_size` has no room for the special tokens and the bytes.
 pub fn train(text: &str, vocab_size: usize, specials: &[&str]) -> Result<Vocabulary, DataError> {
-    let least = specials.len() + 256;
-    if vocab_size < least {
-        return Err(DataError::VocabularyTooSmall { vocab_size, specials: specials.len(), least });
-    }
-    let mut trainer = Trainer::new(text, specials);
-    let mut merges = Vec::new();
-    while trainer.tokens.len() < vocab_size {
-        let Some(pair) = trainer.most_frequent() else { break };
-        trainer.merge(pair);
-        merges.push(pair);
-    }
-    let specials = specials.iter().map(ToString::to_string).collect();
-    Ok(Vocabulary { specials, merges, tokens: trainer.tokens.iter().map(|bytes| bytes.to_vec()).collect() })
+    let mut trainer = BpeTrainer::new(text, vocab_size, specials)?;
+    while trainer.step().is_some() {}
+    Ok(trainer.finish())
 }
 
-impl Trainer {
-    fn new(text: &str, specials: &[&str]) -> Self {
+impl BpeTrainer {
+    /// Counts the pre-tokens of `text`, for a vocabulary of at most `vocab_size` tokens.
+    ///
+    /// # Errors
+    /// When `vocab_size` has no room for the special tokens and the bytes.
+    pub fn new(text: &str, vocab_size: usize, specials: &[&str]) -> Result<Self, DataError> {
+        let least = specials.len() + 256;
+        if vocab_size < least {
+            return Err(DataError::VocabularyTooSmall { vocab_size, specials: specials.len(), least });
+        }
         let mut counts: FxHashMap<&str, u64> = FxHashMap::default();
         for piece in pieces(text, specials) {
             if let Piece::Text(text) = piece {
@@ -101,7 +114,9 @@ impl Trainer {
             .collect();
         let bytes = (0..=255u8).map(|byte| Rc::from([byte]));
         let tokens = specials.iter().map(|special| Rc::from(special.as_bytes())).chain(bytes).collect();
-        let mut trainer = Self { words, pairs: FxHashMap::default(), heap: BinaryHeap::new(), tokens };
+        let (pairs, heap, merges) = (FxHashMap::default(), BinaryHeap::new(), Vec::new());
+        let specials = specials.iter().map(ToString::to_string).collect();
+        let mut trainer = Self { specials, vocab_size, merges, words, pairs, heap, tokens };
         for (index, word) in trainer.words.iter().enumerate() {
             for pair in word.ids.windows(2) {
                 let entry = trainer.pairs.entry((pair[0], pair[1])).or_default();
@@ -111,7 +126,34 @@ impl Trainer {
         }
         let pairs: Vec<Pair> = trainer.pairs.keys().copied().collect();
         pairs.into_iter().for_each(|pair| trainer.push(pair));
-        trainer
+        Ok(trainer)
+    }
+
+    /// How many merges there are to come at most.
+    pub fn n_merges_left(&self) -> usize {
+        self.vocab_size - self.tokens.len()
+    }
+
+    /// Merges the most frequent pair; none when the vocabulary is full or no pair is left.
+    pub fn step(&mut self) -> Option<Merge> {
+        if self.n_merges_left() == 0 {
+            return None;
+        }
+        let (pair, count) = self.most_frequent()?;
+        self.merge(pair);
+        self.merges.push(pair);
+        Some(Merge { pair, count, id: self.tokens.len() as u32 - 1 })
+    }
+
+    /// The bytes of both tokens of a pair.
+    pub fn pair_bytes(&self, pair: Pair) -> (&[u8], &[u8]) {
+        (&self.tokens[pair.0 as usize], &self.tokens[pair.1 as usize])
+    }
+
+    /// The vocabulary as far as it was trained.
+    pub fn finish(self) -> Vocabulary {
+        let tokens = self.tokens.iter().map(|bytes| bytes.to_vec()).collect();
+        Vocabulary { specials: self.specials, merges: self.merges, tokens }
     }
 
     /// Puts a pair with its present count on the heap.
@@ -123,11 +165,11 @@ impl Trainer {
         }
     }
 
-    fn most_frequent(&mut self) -> Option<Pair> {
+    fn most_frequent(&mut self) -> Option<(Pair, u64)> {
         loop {
             let Candidate { count, pair, .. } = self.heap.pop()?;
             if self.pairs.get(&pair).is_some_and(|entry| entry.count == count) {
-                return Some(pair);
+                return Some((pair, count));
             }
         }
     }

@@ -12,7 +12,7 @@ mod pretokenize;
 mod tokenizer;
 
 pub use baselines::{Bigram, baselines};
-pub use bpe::{Vocabulary, train};
+pub use bpe::{BpeTrainer, Merge, Vocabulary, train};
 pub use corpus::{PROBE, StoryGenerator, stories};
 pub use dataset::{Dataset, batch_starts, decode_text, evaluation_starts, split};
 pub use error::DataError;

@@ -7,6 +7,9 @@ pub mod heatmap;
 pub mod loss;
 pub mod setup;
 pub mod status;
+pub mod token_list;
+pub mod tokenizer;
+pub mod vocabulary_training;
 pub mod writing;
 
 use wasm_bindgen::JsCast as _;

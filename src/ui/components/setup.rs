@@ -9,6 +9,7 @@ use crate::config::Preset;
 use crate::protocol::{BackendChoice, Command, CorpusChoice};
 use crate::ui::app::Cx;
 use crate::ui::fields::{FIELDS, Field};
+use crate::ui::files;
 use crate::ui::state::Action;
 
 #[component]
@@ -78,9 +79,7 @@ fn data(cx: &Cx) -> Html {
         let cx = cx.clone();
         Callback::from(move |event: Event| {
             let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
-            if let Some(file) = input.and_then(|input| input.files()).and_then(|files| files.get(0)) {
-                cx.open_file(file);
-            }
+            cx.open_files(files::listed(input.and_then(|input| input.files())));
         })
     };
     let choose = {
@@ -95,7 +94,7 @@ fn data(cx: &Cx) -> Html {
         <>
             <label class="wide">
                 {"text"}
-                <select onchange={choose}>
+                <select data-testid="corpus-choice" onchange={choose}>
                     <option value="built-in" selected={!file_chosen}>{"built-in stories"}</option>
                     if let Some(name) = &state.draft.file_name {
                         <option value="file" selected={file_chosen}>{name}</option>
@@ -104,7 +103,7 @@ fn data(cx: &Cx) -> Html {
             </label>
             <label class="wide">
                 {"your own text: pick a file, or drop it anywhere"}
-                <input type="file" data-testid="file-input" accept=".txt,.md,text/*" onchange={pick} />
+                <input type="file" data-testid="file-input" multiple=true accept=".txt,.md,text/*" onchange={pick} />
             </label>
             if let Some(summary) = &state.summary {
                 <p class="count" data-testid="corpus">
