@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{RunConfig, TrainConfig};
 
+pub mod data;
 pub mod tokenizer;
 
 /// Counts the resets of the page: a new number for every [`Command::Start`].
@@ -72,6 +73,8 @@ pub enum Command {
     StopGenerating,
     /// About vocabularies.
     Tokenizer(tokenizer::TokenizerCommand),
+    /// About the data to train on.
+    Data(data::DataCommand),
 }
 
 /// What to train on.
@@ -240,6 +243,8 @@ pub enum Event {
     },
     /// About vocabularies.
     Tokenizer(tokenizer::TokenizerEvent),
+    /// About the data to train on.
+    Data(data::DataEvent),
     /// The run cannot be prepared or cannot go on.
     Failed {
         /// The run.

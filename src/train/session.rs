@@ -8,6 +8,7 @@ use super::vocabularies::Vocabularies;
 use crate::config::RunConfig;
 use crate::data::{Tokenizer, decode_text, stories};
 use crate::gpu::context::Context;
+use crate::protocol::data::DataCommand;
 use crate::protocol::tokenizer::{TokenizerCommand, TokenizerEvent};
 use crate::protocol::{
     BackendChoice, Command, CorpusChoice, DeviceInfo, Event, FileInfo, Phase, RunId, RunSummary, VocabularyChoice,
@@ -28,6 +29,8 @@ pub struct Session {
     /// Seconds, from any beginning.
     clock: Box<dyn Fn() -> f64>,
     files: Vec<File>,
+    /// The field of their records that holds the text.
+    field: Option<String>,
     /// A `tokenizer.json` for the next run.
     vocabulary: Option<Vec<u8>>,
     vocabularies: Vocabularies,
@@ -40,7 +43,8 @@ impl Session {
     /// A session without a run. `clock` tells seconds.
     pub fn new(sink: Sink, clock: Box<dyn Fn() -> f64>) -> Self {
         let vocabularies = Vocabularies::default();
-        let mut session = Self { sink, clock, files: Vec::new(), vocabulary: None, vocabularies, run: None, run_id: 0 };
+        let mut session =
+            Self { sink, clock, files: Vec::new(), field: None, vocabulary: None, vocabularies, run: None, run_id: 0 };
         session.tell(Event::Listening);
         session
     }
@@ -58,6 +62,7 @@ impl Session {
         match command {
             Command::LoadFiles { files } => self.files = split_files(files, bytes.unwrap_or_default()),
             Command::LoadVocabulary => self.vocabulary = bytes,
+            Command::Data(DataCommand::ChooseField { field }) => self.field = Some(field),
             Command::Tokenizer(command) => self.handle_tokenizer(command, bytes),
             Command::Start { run, config, corpus, vocabulary, backend, probe } => {
                 (self.run, self.run_id) = (None, run);
@@ -117,7 +122,8 @@ impl Session {
                 None
             }
             Command::StopGenerating => run.stop_generating(),
-            Command::LoadFiles { .. } | Command::LoadVocabulary | Command::Start { .. } | Command::Tokenizer(_) => None,
+            Command::LoadFiles { .. } | Command::LoadVocabulary | Command::Start { .. } => None,
+            Command::Tokenizer(_) | Command::Data(_) => None,
         };
         if let Some(event) = answer {
             self.tell(event);

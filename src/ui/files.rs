@@ -3,7 +3,7 @@
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Blob, BlobPropertyBag, File, FileList, HtmlAnchorElement, Url};
+use web_sys::{AbortController, Blob, BlobPropertyBag, File, FileList, HtmlAnchorElement, Url};
 
 use super::app::Cx;
 use super::link::Outgoing;
@@ -17,6 +17,8 @@ pub struct Kept {
     pub files: Vec<File>,
     /// The vocabulary of the next run, as `tokenizer.json`.
     pub vocabulary: Option<Vec<u8>>,
+    /// Stops what is being fetched.
+    pub fetch: Option<AbortController>,
 }
 
 /// The files of a list.

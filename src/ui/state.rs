@@ -9,8 +9,10 @@ use crate::protocol::{
 };
 
 use super::draw::colors::ColorMap;
+use data::{DataAction, DataState};
 use tokenizer::{TokenizerAction, TokenizerState};
 
+pub mod data;
 pub mod tokenizer;
 
 /// The sentence whose attention is shown at first.
@@ -218,6 +220,8 @@ pub struct State {
     pub view: View,
     /// The tokenizer's page.
     pub tokenizer: TokenizerState,
+    /// The data to train on.
+    pub data: DataState,
     /// The latest run.
     pub run: RunId,
     /// What it is doing.
@@ -281,6 +285,8 @@ pub enum Action {
     View(View),
     /// On the tokenizer's page.
     Tokenizer(TokenizerAction),
+    /// About the data to train on.
+    Data(DataAction),
     /// The next run takes over a vocabulary: its name and size.
     TakeVocabulary(String, usize),
     /// The next run trains a vocabulary on its text.
@@ -346,6 +352,7 @@ impl Default for State {
         Self {
             view: View::Train,
             tokenizer: TokenizerState::default(),
+            data: DataState::default(),
             run: 0,
             run_state: RunState::Loading(None),
             started: None,
@@ -441,6 +448,7 @@ impl State {
                 self.resizes += 1; // what was hidden had no size
             }
             Action::Tokenizer(action) => self.tokenizer.apply(action),
+            Action::Data(action) => self.data.apply(action),
             Action::TakeVocabulary(name, vocab_size) => {
                 self.draft.vocabulary = Vocabulary::Chosen { name, vocab_size, choice: self.version };
                 self.draft.config.model.vocab_size = vocab_size;
@@ -518,6 +526,7 @@ impl State {
         match event {
             Event::Listening => (),
             Event::Tokenizer(event) => self.tokenizer.hear(event),
+            Event::Data(event) => self.data.hear(event),
             Event::Device { device, .. } => self.device = Some(device),
             Event::Loading { phase, .. } => self.run_state = RunState::Loading(Some(phase)),
             Event::Ready { summary, .. } => {
@@ -558,7 +567,7 @@ impl State {
 
 fn run_of(event: &Event) -> Option<RunId> {
     match event {
-        Event::Listening | Event::Tokenizer(_) => None,
+        Event::Listening | Event::Tokenizer(_) | Event::Data(_) => None,
         Event::Device { run, .. }
         | Event::Loading { run, .. }
         | Event::Ready { run, .. }

@@ -164,3 +164,73 @@ test("trains a vocabulary, plays its merges, and a model uses it", { timeout: 30
     await accessible(page);
   });
 });
+
+// Stands in for the hub: answers what `answer` says, and counts the requests.
+async function hub(page, answer) {
+  const asked = [];
+  await page.route("https://huggingface.co/**", async (route) => {
+    asked.push(route.request().url());
+    await answer(route);
+  });
+  return asked;
+}
+
+const STORY = "Once upon a time, Tim had a kite. The kite flew over the hill. Tim was happy.\n<|endoftext|>\n";
+const cors = { "access-control-allow-origin": "*", "content-type": "text/plain" };
+
+test("fetches TinyStories when asked, keeps it, and says what went wrong", { timeout: 300_000 }, async () => {
+  await withPage({ gpu: false, expected: /ERR_INTERNET_DISCONNECTED|503/ }, async (page, { requests }) => {
+    const body = STORY.repeat(2000);
+    let answer = (route) => route.abort("internetdisconnected");
+    const asked = await hub(page, (route) => answer(route));
+    await waitForState(page, "ready");
+    assert.ok(requests.every((url) => url.startsWith("http://")), "nothing is requested before the click");
+
+    // No network: one sentence, and the built-in stories stay.
+    await byTestId(page, "hub-fetch").click();
+    assert.match(await byTestId(page, "hub-problem").textContent(), /does not answer/);
+    assert.equal(await byTestId(page, "corpus-choice").inputValue(), "built-in");
+    assert.ok(asked[0].startsWith("https://huggingface.co/datasets/roneneldan/TinyStories/"), asked[0]);
+
+    answer = (route) => route.fulfill({ status: 503, headers: cors, body: "" });
+    await byTestId(page, "hub-fetch").click();
+    await until("the answer is told", async () => /503/.test(await byTestId(page, "hub-problem").textContent()));
+
+    // Cut in the middle.
+    const headers = { ...cors, "content-length": String(10 * body.length) };
+    answer = (route) => route.fulfill({ headers, body });
+    await byTestId(page, "hub-fetch").click();
+    await until("the cut is told", async () => /connection broke/.test(await byTestId(page, "hub-problem").textContent()));
+    assert.equal(await byTestId(page, "hub-kept").count(), 0);
+
+    // Cancelled while nothing comes.
+    answer = (route) => new Promise((done) => setTimeout(done, 1500)).then(() => route.fulfill({ headers: cors, body })).catch(() => {});
+    await byTestId(page, "hub-fetch").click();
+    await byTestId(page, "hub-cancel").click();
+    await byTestId(page, "hub-fetch").waitFor();
+    assert.equal(await byTestId(page, "hub-problem").count(), 0);
+
+    answer = (route) => route.fulfill({ headers: { ...cors, "content-length": String(body.length) }, body });
+    await byTestId(page, "hub-fetch").click();
+    await byTestId(page, "hub-kept").waitFor();
+    assert.match(await byTestId(page, "hub-kept").textContent(), new RegExp(`kept, ${(body.length / 1e6).toFixed(1)} MB`));
+    await until("it is the corpus", async () => (await byTestId(page, "corpus-choice").inputValue()) === "file");
+    await byTestId(page, "reset").click();
+    await waitForState(page, "ready");
+    await until("the run has it", async () => /TinyStories/.test(await byTestId(page, "corpus").textContent()));
+    await screenshot(page, "data");
+    await accessible(page);
+
+    // It is there at the next visit without a request, until it is deleted.
+    const n = asked.length;
+    await page.reload();
+    await byTestId(page, "hub-kept").waitFor();
+    await byTestId(page, "hub-use").click();
+    await until("it is the corpus again", async () => (await byTestId(page, "corpus-choice").inputValue()) === "file");
+    assert.equal(asked.length, n);
+    await byTestId(page, "hub-delete").click();
+    await byTestId(page, "hub-fetch").waitFor();
+    await page.reload();
+    await byTestId(page, "hub-fetch").waitFor();
+  });
+});

@@ -168,13 +168,13 @@ fn player(cx: &Cx, training: &MergeTraining) -> Html {
         <>
             <h3>{"Merge by merge"}</h3>
             <div class="player">
-                <button onclick={to(0)} disabled={k == 0} aria-label="only bytes">{"⏮"}</button>
-                <button onclick={to(k.saturating_sub(1))} disabled={k == 0} aria-label="one merge back">{"◀"}</button>
+                <button onclick={to(0)} disabled={k == 0} aria-label="only bytes">{"|‹"}</button>
+                <button onclick={to(k.saturating_sub(1))} disabled={k == 0} aria-label="one merge back">{"‹"}</button>
                 <button data-testid="play-merges" class="primary" onclick={play}>
                     {if replay.playing { "pause" } else { "▶ play" }}
                 </button>
-                <button data-testid="next-merge" onclick={to(k + 1)} disabled={k == n} aria-label="one merge on">{"▶"}</button>
-                <button onclick={to(n)} disabled={k == n} aria-label="all merges">{"⏭"}</button>
+                <button data-testid="next-merge" onclick={to(k + 1)} disabled={k == n} aria-label="one merge on">{"›"}</button>
+                <button onclick={to(n)} disabled={k == n} aria-label="all merges">{"›|"}</button>
                 <label class="scrub">
                     {format!("after {} of {} merges", grouped(k), grouped(n))}
                     <input type="range" data-testid="merge-scrubber" min="0" max={n.to_string()} value={k.to_string()}
