@@ -9,3 +9,4 @@ pub mod schedule;
 pub mod score;
 pub mod session;
 pub mod trainer;
+pub mod vocabularies;

@@ -4,6 +4,7 @@ use super::generate::Writer;
 use super::prepare::PreparedData;
 use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer};
 use crate::data::Tokenizer;
+use crate::protocol::tokenizer::TokenizerEvent;
 use crate::protocol::{Event, RunId, Sampling, StepPoint, Token, ValidationPoint};
 
 /// An event and the bytes that ride along.
@@ -105,6 +106,17 @@ impl Run {
     /// Its number.
     pub fn id(&self) -> RunId {
         self.id
+    }
+
+    /// Tells the vocabulary, as `tokenizer.json`.
+    ///
+    /// # Errors
+    /// A sentence when it cannot be written.
+    pub fn vocabulary(&self, messages: &mut Vec<Message>) -> Result<(), String> {
+        let json = self.tokenizer.to_json().map_err(|error| error.to_string())?;
+        let event = Event::Tokenizer(TokenizerEvent::RunVocabulary { run: self.id });
+        messages.push((event, Some(json.into_bytes())));
+        Ok(())
     }
 
     /// The model.
