@@ -85,6 +85,8 @@ pub enum CorpusChoice {
     BuiltIn,
     /// The files of the last [`Command::LoadFiles`].
     File,
+    /// Examples of a synthetic task: its number in [`data::DataEvent::Tasks`].
+    Task(usize),
 }
 
 /// A file of the user's.

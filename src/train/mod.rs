@@ -7,6 +7,7 @@ pub mod prepare;
 pub mod run;
 pub mod schedule;
 pub mod score;
+pub mod scoring;
 pub mod session;
 pub mod trainer;
 pub mod vocabularies;

@@ -3,16 +3,20 @@
 
 use super::prepare::{built_in_bytes, encode, tokenizer_text, train_tokenizer};
 use super::run::{Message, Run};
+use super::scoring::Scoring;
 use super::trainer::{TrainError, Trainer};
 use super::vocabularies::Vocabularies;
 use crate::config::RunConfig;
-use crate::data::{Tokenizer, is_jsonl, jsonl_fields, read_files, stories};
+use crate::data::{Task, Tokenizer, is_jsonl, jsonl_fields, read_files, stories};
 use crate::gpu::context::Context;
-use crate::protocol::data::{DataCommand, DataEvent};
+use crate::protocol::data::{DataCommand, DataEvent, TaskInfo};
 use crate::protocol::tokenizer::{TokenizerCommand, TokenizerEvent};
 use crate::protocol::{
     BackendChoice, Command, CorpusChoice, DeviceInfo, Event, FileInfo, Phase, RunId, RunSummary, VocabularyChoice,
 };
+
+/// How much text of a task a run trains on.
+const TASK_BYTES: usize = 1 << 20;
 
 /// Takes events, and the bytes that ride along, to whoever listens.
 pub type Sink = Box<dyn FnMut(Event, Option<Vec<u8>>)>;
@@ -46,6 +50,12 @@ impl Session {
         let mut session =
             Self { sink, clock, files: Vec::new(), field: None, vocabulary: None, vocabularies, run: None, run_id: 0 };
         session.tell(Event::Listening);
+        let info = |task: Task| TaskInfo {
+            name: task.name().into(),
+            description: task.describe().into(),
+            probe: task.probe().trim_end().into(),
+        };
+        session.tell(Event::Data(DataEvent::Tasks { tasks: Task::ALL.map(info).into() }));
         session
     }
 
@@ -178,6 +188,10 @@ impl Session {
         self.tell(Event::Loading { run, phase: Phase::Device });
         let context = self.open_device(backend).await?;
         self.tell(Event::Loading { run, phase: Phase::Corpus });
+        let scoring = match corpus {
+            CorpusChoice::Task(number) => Some(Scoring::new(task(number)?, config.train.seed)),
+            CorpusChoice::BuiltIn | CorpusChoice::File => None,
+        };
         let (corpus, text) = self.read_corpus(corpus, &config)?;
         self.tell(Event::Loading { run, phase: Phase::Tokenizer });
         let tokenizer = match vocabulary {
@@ -200,6 +214,7 @@ impl Session {
             baselines: data.baselines,
         };
         let mut new_run = Run::new(run, trainer, data);
+        new_run.set_scoring(scoring);
         new_run.set_probe(probe);
         let mut messages = Vec::new();
         new_run.show(&mut messages).await.map_err(|error| error.to_string())?;
@@ -251,6 +266,10 @@ impl Session {
                 let text = stories(config.train.seed, built_in_bytes(config));
                 Ok(("built-in stories".into(), text))
             }
+            CorpusChoice::Task(number) => {
+                let task = task(number)?;
+                Ok((format!("examples of {}", task.name()), task.text(config.train.seed, TASK_BYTES)))
+            }
             CorpusChoice::File => {
                 let name = match &self.files[..] {
                     [] => return Err("No file was chosen; pick one, or use the built-in stories.".into()),
@@ -263,6 +282,11 @@ impl Session {
             }
         }
     }
+}
+
+/// The task with this number.
+fn task(number: usize) -> Result<Task, String> {
+    Task::ALL.get(number).copied().ok_or_else(|| format!("There is no task number {number}; choose another text."))
 }
 
 /// Cuts the bytes that came for several files.

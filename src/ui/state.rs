@@ -455,7 +455,7 @@ impl State {
             }
             Action::DropVocabulary => {
                 self.draft.vocabulary = Vocabulary::OfTheText;
-                self.draft.config.model.vocab_size = Preset::Nano.config().model.vocab_size;
+                self.draft.config.model.vocab_size = self.text_vocab_size();
             }
             Action::Events(events) => events.into_iter().for_each(|(event, bytes)| self.hear(event, bytes)),
             Action::Started => self.begin(),
@@ -463,17 +463,19 @@ impl State {
                 let seed = self.draft.config.train.seed;
                 self.draft.config = preset.config();
                 self.draft.config.train.seed = seed;
-                if let Vocabulary::Chosen { vocab_size, .. } = self.draft.vocabulary {
-                    self.draft.config.model.vocab_size = vocab_size;
+                match (&self.draft.vocabulary, self.draft.corpus) {
+                    (Vocabulary::Chosen { vocab_size, .. }, _) => self.draft.config.model.vocab_size = *vocab_size,
+                    (_, CorpusChoice::Task(_)) => self.draft.config.model.vocab_size = self.text_vocab_size(),
+                    _ => (),
                 }
                 self.entry_problem = None;
             }
             Action::Config(config) => (self.draft.config, self.entry_problem) = (config, None),
             Action::EntryProblem(problem) => self.entry_problem = Some(problem),
             Action::Backend(backend) => self.draft.backend = backend,
-            Action::Corpus(corpus) => self.draft.corpus = corpus,
+            Action::Corpus(corpus) => self.choose_corpus(corpus),
             Action::File(name) => {
-                self.draft.corpus = CorpusChoice::File;
+                self.choose_corpus(CorpusChoice::File);
                 self.draft.file_name = Some(name);
                 self.draft.file_count += 1;
             }
@@ -499,7 +501,29 @@ impl State {
         }
     }
 
+    /// A task brings its own sentence and is learned byte by byte; a text after a task goes back to words.
+    fn choose_corpus(&mut self, corpus: CorpusChoice) {
+        let was_task = matches!(self.draft.corpus, CorpusChoice::Task(_));
+        self.draft.corpus = corpus;
+        let probe = match corpus {
+            CorpusChoice::Task(number) => self.data.tasks.get(number).map(|task| task.probe.clone()),
+            _ => was_task.then(|| DEFAULT_PROBE.to_string()),
+        };
+        if let Some(probe) = probe {
+            self.draft.vocabulary = Vocabulary::OfTheText;
+            self.draft.config.model.vocab_size = self.text_vocab_size();
+            (self.probe, self.pinned, self.hovered) = (probe, None, None);
+        }
+    }
+
+    /// V of a vocabulary that a run trains on the draft's text: for a task the bytes and the end of a text.
+    fn text_vocab_size(&self) -> usize {
+        let task = matches!(self.draft.corpus, CorpusChoice::Task(_));
+        if task { 257 } else { Preset::Nano.config().model.vocab_size }
+    }
+
     fn begin(&mut self) {
+        self.data.begin();
         self.run += 1;
         self.run_state = RunState::Loading(None);
         self.started = Some(self.draft.clone());
@@ -526,7 +550,7 @@ impl State {
         match event {
             Event::Listening => (),
             Event::Tokenizer(event) => self.tokenizer.hear(event),
-            Event::Data(event) => self.data.hear(event),
+            Event::Data(event) => self.data.hear(self.run, event),
             Event::Device { device, .. } => self.device = Some(device),
             Event::Loading { phase, .. } => self.run_state = RunState::Loading(Some(phase)),
             Event::Ready { summary, .. } => {

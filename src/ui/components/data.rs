@@ -5,7 +5,7 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::{grouped, value_of};
-use crate::protocol::data::DataCommand;
+use crate::protocol::data::{DataCommand, TaskInfo};
 use crate::protocol::{Command, CorpusChoice};
 use crate::ui::app::Cx;
 use crate::ui::state::data::{DataAction, Fetching, HubText};
@@ -34,21 +34,38 @@ fn corpus(cx: &Cx) -> Html {
     let choose = {
         let cx = cx.clone();
         Callback::from(move |event: Event| {
-            let file = value_of(&event) == "file";
-            cx.act(Action::Corpus(if file { CorpusChoice::File } else { CorpusChoice::BuiltIn }));
+            let value = value_of(&event);
+            let task = cx.state.data.tasks.iter().position(|task| task.name == value);
+            cx.act(Action::Corpus(match task {
+                Some(number) => CorpusChoice::Task(number),
+                None if value == "file" => CorpusChoice::File,
+                None => CorpusChoice::BuiltIn,
+            }));
         })
     };
-    let file_chosen = state.draft.corpus == CorpusChoice::File;
+    let chosen = |corpus: CorpusChoice| state.draft.corpus == corpus;
+    let task = |(number, task): (usize, &TaskInfo)| {
+        let selected = chosen(CorpusChoice::Task(number));
+        html! { <option value={task.name.clone()} {selected}>{&task.name}</option> }
+    };
+    let description = match state.draft.corpus {
+        CorpusChoice::Task(number) => state.data.tasks.get(number).map(|task| task.description.clone()),
+        _ => None,
+    };
     html! {
-        <label class="wide">
-            {"text"}
-            <select data-testid="corpus-choice" onchange={choose}>
-                <option value="built-in" selected={!file_chosen}>{"built-in stories"}</option>
-                if let Some(name) = &state.draft.file_name {
-                    <option value="file" selected={file_chosen}>{name}</option>
-                }
-            </select>
-        </label>
+        <>
+            <label class="wide">
+                {"text"}
+                <select data-testid="corpus-choice" onchange={choose}>
+                    <option value="built-in" selected={chosen(CorpusChoice::BuiltIn)}>{"built-in stories"}</option>
+                    if let Some(name) = &state.draft.file_name {
+                        <option value="file" selected={chosen(CorpusChoice::File)}>{name}</option>
+                    }
+                    <optgroup label="tasks with right answers">{for state.data.tasks.iter().enumerate().map(task)}</optgroup>
+                </select>
+            </label>
+            if let Some(description) = description { <p class="count" data-testid="task-description">{description}</p> }
+        </>
     }
 }
 

@@ -8,6 +8,7 @@ pub mod heatmap;
 pub mod loss;
 pub mod setup;
 pub mod status;
+pub mod task_score;
 pub mod token_list;
 pub mod tokenizer;
 pub mod vocabulary_training;

@@ -36,6 +36,7 @@ pub fn VocabularyTraining(cx: &Cx) -> Html {
     let draft = &cx.state.draft;
     let corpus = match (draft.corpus, &draft.file_name) {
         (CorpusChoice::File, Some(name)) => name.clone(),
+        (CorpusChoice::Task(number), _) => cx.state.data.tasks.get(number).map_or("a task".into(), |t| t.name.clone()),
         _ => "built-in stories".into(),
     };
     let size = state.size();

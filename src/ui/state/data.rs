@@ -1,6 +1,7 @@
 //! What the page knows about the data to train on, and how it changes. Pure, as all of [`super`].
 
-use crate::protocol::data::DataEvent;
+use crate::protocol::RunId;
+use crate::protocol::data::{DataEvent, TaskAnswer, TaskInfo};
 
 /// A text of the TinyStories data set (Eldan & Li 2023) on the public hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,17 @@ pub struct Fetching {
     pub total: Option<u64>,
 }
 
+/// One score of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScorePoint {
+    /// Steps done.
+    pub step: u64,
+    /// Examples that were answered to the letter.
+    pub right: usize,
+    /// All examples.
+    pub of: usize,
+}
+
 /// Everything about data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataState {
@@ -68,6 +80,12 @@ pub struct DataState {
     pub fields: Vec<String>,
     /// Which of them is taken.
     pub field: usize,
+    /// The synthetic tasks there are.
+    pub tasks: Vec<TaskInfo>,
+    /// The scores of the run's task, in order.
+    pub scores: Vec<ScorePoint>,
+    /// The latest answers to it.
+    pub answers: Vec<TaskAnswer>,
     /// Which text of the hub is chosen.
     pub hub_text: HubText,
     /// The sizes of the texts that are kept, in bytes.
@@ -96,7 +114,8 @@ pub enum DataAction {
 impl Default for DataState {
     fn default() -> Self {
         let (fields, hub_text) = (Vec::new(), HubText::Validation);
-        Self { fields, field: 0, hub_text, kept: [None; 2], fetching: None, problem: None }
+        let (tasks, scores, answers) = (Vec::new(), Vec::new(), Vec::new());
+        Self { fields, field: 0, tasks, scores, answers, hub_text, kept: [None; 2], fetching: None, problem: None }
     }
 }
 
@@ -120,9 +139,21 @@ impl DataState {
         }
     }
 
-    /// Takes over what the worker said.
-    pub fn hear(&mut self, event: DataEvent) {
+    /// Forgets what belongs to the run before.
+    pub fn begin(&mut self) {
+        self.scores.clear();
+        self.answers.clear();
+    }
+
+    /// Takes over what the worker said; `run` is the current one.
+    pub fn hear(&mut self, run: RunId, event: DataEvent) {
         match event {
+            DataEvent::Tasks { tasks } => self.tasks = tasks,
+            DataEvent::Score { run: of_run, .. } if of_run != run => (),
+            DataEvent::Score { step, right, of, shown, .. } => {
+                self.scores.push(ScorePoint { step, right, of });
+                self.answers = shown;
+            }
             DataEvent::Fields { fields } => (self.fields, self.field) = (fields, 0),
         }
     }
