@@ -13,4 +13,5 @@ mod shaders;
 mod step;
 mod tasks;
 mod tokenizer;
+mod tokenizer_page;
 mod training;

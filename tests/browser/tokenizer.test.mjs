@@ -234,3 +234,58 @@ test("fetches TinyStories when asked, keeps it, and says what went wrong", { tim
     await byTestId(page, "hub-fetch").waitFor();
   });
 });
+
+test("compares with GPT-2's vocabulary and takes several files with fields", { timeout: 300_000 }, async () => {
+  await withPage({ gpu: false }, async (page, { requests }) => {
+    await waitForState(page, "ready");
+    // Records with fields: the field is offered from the file.
+    const records = Array.from({ length: 400 }, (_, i) => JSON.stringify({ id: `n${i}`, story: STORY.repeat(4) })).join("\n");
+    await byTestId(page, "file-input").setInputFiles([
+      { name: "a.jsonl", mimeType: "application/json", buffer: Buffer.from(records) },
+      { name: "b.txt", mimeType: "text/plain", buffer: Buffer.from(STORY.repeat(500)) },
+    ]);
+    await byTestId(page, "field-choice").waitFor();
+    await byTestId(page, "field-choice").selectOption("story");
+    await byTestId(page, "reset").click();
+    await until("the run has both", async () => /a\.jsonl and 1 more, 0\.2 MB/.test(await byTestId(page, "corpus").textContent()));
+    await waitForState(page, "ready");
+
+    assert.ok(!requests.some((url) => url.endsWith(".tiktoken")), "GPT-2's vocabulary is not fetched before it is chosen");
+    await byTestId(page, "view-tokenizer").click();
+    await tokens(page).first().waitFor();
+    await byTestId(page, "vocabulary-1").selectOption("gpt2");
+    await tokens(page, 1).first().waitFor();
+    await byTestId(page, "tokenizer-text").fill("Hello world");
+    await until("GPT-2's ids are shown", async () =>
+      (await byTestId(page, "side-1").locator(".id").allTextContents()).join() === "15496,995");
+    await screenshot(page, "compared");
+    await accessible(page);
+    await byTestId(page, "use-gpt2").click();
+    await until("the run has it", async () => /vocabulary 50.257/.test(await byTestId(page, "corpus").textContent()));
+  });
+});
+
+test("trains on a task and scores its answers", { timeout: 300_000 }, async () => {
+  await withPage({ gpu: false }, async (page) => {
+    await waitForState(page, "ready");
+    await byTestId(page, "corpus-choice").selectOption("copy");
+    assert.match(await byTestId(page, "task-description").textContent(), /six letters/);
+    assert.equal(await page.locator('[name="vocab_size"]').inputValue(), "257");
+    assert.equal(await byTestId(page, "probe-input").inputValue(), "c:kqzfba=kqzfba");
+    await byTestId(page, "reset").click();
+    await until("the run has it", async () => /examples of copy.*vocabulary 257/.test(await byTestId(page, "corpus").textContent()));
+    await waitForState(page, "ready");
+    await byTestId(page, "train").click();
+    await byTestId(page, "task-score").waitFor({ timeout: 120_000 });
+    assert.match(await byTestId(page, "task-score").textContent(), /^\d+ of 32 held-out examples/);
+    assert.equal(await byTestId(page, "task-answer").count(), 6);
+    for (const answer of await byTestId(page, "task-answer").allTextContents()) {
+      // A mark is right exactly where what was written is what was expected, which is not said twice.
+      assert.equal(/✓ right/.test(answer), !/expected/.test(answer), answer);
+    }
+    await screenshot(page, "task");
+    await accessible(page);
+    await byTestId(page, "corpus-choice").selectOption("built-in");
+    assert.equal(await page.locator('[name="vocab_size"]').inputValue(), "512");
+  });
+});
