@@ -2,6 +2,7 @@
 //! session that the page talks to ([`session`]).
 
 pub mod checkpoint;
+pub mod file_data;
 pub mod generate;
 pub mod prepare;
 pub mod run;

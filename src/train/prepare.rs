@@ -15,7 +15,7 @@ pub struct PreparedData {
 }
 
 /// The tokenizer learns from at most this much text; more changes its merges hardly at all.
-const TOKENIZER_BYTES: usize = 8 << 20;
+pub(super) const TOKENIZER_BYTES: usize = 8 << 20;
 
 /// How much of the built-in corpus a run of this size deserves, in bytes: more parameters take longer to learn it by
 /// heart.
