@@ -12,6 +12,7 @@ use crate::protocol::{Baselines, Sampling, StepPoint};
 use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::generate::Writer;
 use crate::train::prepare::{PreparedData, built_in_bytes, encode, train_tokenizer};
+use crate::train::score::{Score, exact_match};
 use crate::train::trainer::Trainer;
 
 /// Steps per submission.
@@ -19,6 +20,12 @@ const CHUNK: u64 = 10;
 
 /// Held-out batches per evaluation.
 const EVALUATION_BATCHES: usize = 16;
+
+/// The 256 bytes and the end-of-text token: what a synthetic task needs.
+const BYTE_VOCABULARY: usize = 257;
+
+/// Examples of a task that are answered at every evaluation, and at the end.
+const EXAMPLES: [usize; 2] = [50, 500];
 
 /// Evaluations between two saves and two samples.
 const EVALUATIONS_PER_SAVE: u64 = 5;
@@ -35,12 +42,13 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
     let n_steps = args.steps.unwrap_or(config.train.schedule_steps);
     let context = open(args.backend).await?;
     let device = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.name.clone());
-    let text = match &args.text {
-        Some(path) => {
+    let text = match (&args.text, args.task) {
+        (Some(path), _) => {
             let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
             decode_text(bytes).map_err(|error| format!("{}: {error}", path.display()))?
         }
-        None => stories(config.train.seed, built_in_bytes(&config)),
+        (None, Some(task)) => task.text(config.train.seed, built_in_bytes(&config)),
+        (None, None) => stories(config.train.seed, built_in_bytes(&config)),
     };
     let (tokenizer, state) = match resumed {
         Some(Checkpoint { tokenizer, state, .. }) => (tokenizer, Some(state)),
@@ -58,6 +66,9 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
 /// The preset with what the command line changes of it; the schedule ends with the last step.
 fn fresh_config(args: &TrainArgs) -> Result<RunConfig, String> {
     let mut config = args.preset.config();
+    if args.task.is_some() {
+        config.model.vocab_size = BYTE_VOCABULARY;
+    }
     config.train.seed = args.seed.unwrap_or(config.train.seed);
     config.train.schedule_steps = args.steps.unwrap_or(config.train.schedule_steps);
     config.train.warmup_steps = config.train.warmup_steps.min(config.train.schedule_steps / 10);
@@ -99,6 +110,11 @@ async fn run(
         }
         val_loss = trainer.evaluate(EVALUATION_BATCHES).await.map_err(sentence)?;
         let last = collected >= n_steps;
+        if let Some(task) = args.task {
+            let examples = task.examples(trainer.config().train.seed, EXAMPLES[usize::from(last)]);
+            let score = exact_match(&mut trainer, &data.tokenizer, &examples).await.map_err(sentence)?;
+            report.score(collected, &score);
+        }
         report.validation(collected, val_loss, last.then_some(data.baselines));
         if last || (collected / args.eval_every).is_multiple_of(EVALUATIONS_PER_SAVE) {
             if !args.json {
@@ -180,6 +196,19 @@ impl Report {
                 println!("{}", json!({ "step": step, "loss": loss, "val_loss": null, "tokens_per_s": tokens_per_s }));
             }),
         }
+    }
+
+    /// A line of its own, before the evaluation's.
+    fn score(&self, step: u64, score: &Score) {
+        let (right, of) = (score.right, score.answers.len());
+        if self.bar.is_none() {
+            return println!("{}", json!({ "step": step, "exact_match": score.share(), "examples": of }));
+        }
+        let wrong = score.answers.iter().find(|answer| answer.written != answer.expected);
+        let example = wrong.map_or(String::new(), |answer| {
+            format!("; wrong: {}{}, not {}", answer.prompt, answer.written, answer.expected)
+        });
+        self.line(&format!("step {step}: {right} of {of} held-out examples right{example}"));
     }
 
     /// `baselines` come with the last line.
