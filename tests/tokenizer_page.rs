@@ -1,7 +1,7 @@
 //! The tokenizer's page, the choice of data and the vocabularies behind them, without a page.
 
 use glasshead::data::{END_OF_TEXT, Tokenizer, train};
-use glasshead::protocol::data::{DataEvent, TaskInfo};
+use glasshead::protocol::data::{DataCommand, DataEvent, TaskInfo};
 use glasshead::protocol::tokenizer::{
     ExportPurpose, MergeStep, TokenBytes, TokenizerCommand, TokenizerEvent, VocabularyFormat, VocabularySource,
 };
@@ -101,6 +101,22 @@ fn the_hash_names_the_view_and_tasks_bring_their_sentence() {
     assert_eq!(state.data.scores.len(), 1, "the score of another run is dropped");
     state.apply(Action::Started);
     assert!(state.data.scores.is_empty());
+}
+
+#[test]
+fn another_field_is_another_text_and_other_files_begin_with_their_first() {
+    let mut state = State::default();
+    state.apply(Action::File("a.jsonl".into()));
+    let fields = || DataEvent::Fields { fields: vec!["id".into(), "text".into()] };
+    state.apply(Action::Events(vec![(Event::Data(fields()), None)]));
+    state.apply(Action::Started);
+    state.apply(Action::Data(DataAction::Field(1)));
+    assert!(state.needs_restart());
+    state.apply(Action::Events(vec![(Event::Data(fields()), None)]));
+    let chosen = |field: &str| Some(Command::Data(DataCommand::ChooseField { field: field.into() }));
+    assert_eq!(state.data.field_command(), chosen("text"), "a new worker that was given the same files again");
+    state.apply(Action::File("b.jsonl".into()));
+    assert_eq!(state.data.field_command(), chosen("id"));
 }
 
 #[test]

@@ -96,6 +96,7 @@ impl Cx {
         if !files.is_empty() {
             // A file that is gone meanwhile is missed when a run on it starts.
             out.extend(load_command(&files).await.ok());
+            out.extend(self.clone().state.data.field_command().map(|command| (command, None)));
         }
         if let Some(json) = vocabulary {
             out.push((Command::LoadVocabulary, Some(Uint8Array::from(json.as_slice()))));

@@ -448,7 +448,11 @@ impl State {
                 self.resizes += 1; // what was hidden had no size
             }
             Action::Tokenizer(action) => self.tokenizer.apply(action),
-            Action::Data(action) => self.data.apply(action),
+            Action::Data(action) => {
+                // Another field makes another text of the same files.
+                self.draft.file_count += u32::from(matches!(action, DataAction::Field(_)));
+                self.data.apply(action);
+            }
             Action::TakeVocabulary(name, vocab_size) => {
                 self.draft.vocabulary = Vocabulary::Chosen { name, vocab_size, choice: self.version };
                 self.draft.config.model.vocab_size = vocab_size;
@@ -476,6 +480,7 @@ impl State {
             Action::Corpus(corpus) => self.choose_corpus(corpus),
             Action::File(name) => {
                 self.choose_corpus(CorpusChoice::File);
+                self.data.apply(DataAction::Field(0));
                 self.draft.file_name = Some(name);
                 self.draft.file_count += 1;
             }

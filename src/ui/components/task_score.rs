@@ -2,10 +2,10 @@
 
 use yew::prelude::*;
 
-use super::visible;
 use crate::protocol::data::TaskAnswer;
 use crate::ui::app::Cx;
 use crate::ui::state::data::ScorePoint;
+use crate::ui::tokens::visible;
 
 /// Width and height of the history's picture, in its own units.
 const SIZE: (f64, f64) = (300.0, 40.0);

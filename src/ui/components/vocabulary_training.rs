@@ -76,7 +76,10 @@ fn train(cx: &Cx) {
     spawn_local(async move {
         if corpus == CorpusChoice::File {
             match files::load_command(&own).await {
-                Ok((command, bytes)) => cx.ask_with(command, bytes),
+                Ok((command, bytes)) => {
+                    cx.ask_with(command, bytes);
+                    cx.state.data.field_command().into_iter().for_each(|command| cx.ask_with(command, None));
+                }
                 Err(message) => return act(&cx, TokenizerAction::Problem(message)),
             }
         }

@@ -1,7 +1,7 @@
 //! What the page knows about the data to train on, and how it changes. Pure, as all of [`super`].
 
-use crate::protocol::RunId;
-use crate::protocol::data::{DataEvent, TaskAnswer, TaskInfo};
+use crate::protocol::data::{DataCommand, DataEvent, TaskAnswer, TaskInfo};
+use crate::protocol::{Command, RunId};
 
 /// A text of the TinyStories data set (Eldan & Li 2023) on the public hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +125,12 @@ impl DataState {
         self.kept[text.index()]
     }
 
+    /// The command that tells a worker, which takes the first field by itself, about another one.
+    pub fn field_command(&self) -> Option<Command> {
+        let field = self.fields.get(self.field)?.clone();
+        Some(Command::Data(DataCommand::ChooseField { field }))
+    }
+
     /// Carries out one action.
     pub fn apply(&mut self, action: DataAction) {
         match action {
@@ -154,7 +160,10 @@ impl DataState {
                 self.scores.push(ScorePoint { step, right, of });
                 self.answers = shown;
             }
-            DataEvent::Fields { fields } => (self.fields, self.field) = (fields, 0),
+            DataEvent::Fields { fields } => {
+                self.field = self.field.min(fields.len().saturating_sub(1));
+                self.fields = fields;
+            }
         }
     }
 }
