@@ -8,6 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{RunConfig, TrainConfig};
 
+pub mod log;
+pub mod runs;
+pub mod writing;
+
+pub use log::History;
+use runs::{RunsCommand, RunsEvent};
+use writing::WrittenToken;
+
 /// Counts the resets of the page: a new number for every [`Command::Start`].
 pub type RunId = u32;
 
@@ -63,6 +71,11 @@ pub enum Command {
     },
     /// Stop writing.
     StopGenerating,
+    /// About runs as a whole: keeping, going on, stopping.
+    Runs {
+        /// What of it.
+        command: RunsCommand,
+    },
 }
 
 /// What to train on.
@@ -188,6 +201,8 @@ pub enum Event {
         request: u32,
         /// What was written so far, without the prompt. Whole characters only.
         text: String,
+        /// The tokens since the last event of this request, each with what else could have been chosen.
+        tokens: Vec<WrittenToken>,
         /// Whether this is the end.
         done: bool,
         /// If the request could not be served: why, and what to change.
@@ -216,6 +231,13 @@ pub enum Event {
         run: RunId,
         /// What happened and what to change.
         message: String,
+    },
+    /// About runs as a whole: keeping, going on, stopping.
+    Runs {
+        /// The run; with [`RunsEvent::Resumed`] and its like the number that the command gave.
+        run: RunId,
+        /// What of it.
+        event: RunsEvent,
     },
 }
 
@@ -294,6 +316,9 @@ pub struct StepPoint {
     pub lr: f32,
     /// Global gradient norm before clipping.
     pub grad_norm: f32,
+    /// Seconds of training up to and with this step; looking and writing do not count. 0 where nobody measures.
+    #[serde(default)]
+    pub seconds: f64,
 }
 
 /// One evaluation on held-out tokens.

@@ -7,6 +7,7 @@ mod gradients;
 mod kernels;
 mod layers;
 mod page;
+mod runs;
 mod shaders;
 mod step;
 mod training;

@@ -10,7 +10,7 @@ use glasshead::ui::fields::FIELDS;
 use glasshead::ui::state::{Action, RunState, State};
 
 fn point(step: u64, loss: f32) -> StepPoint {
-    StepPoint { step, loss, lr: 0.1, grad_norm: 1.0 }
+    StepPoint { step, loss, lr: 0.1, grad_norm: 1.0, seconds: step as f64 / 2.0 }
 }
 
 fn attention(run: u32, n: u32) -> (Event, Option<Rc<[u8]>>) {

@@ -2,8 +2,11 @@
 //! session that the page talks to ([`session`]).
 
 pub mod checkpoint;
+pub mod explain;
 pub mod generate;
+pub mod lr_find;
 pub mod prepare;
+pub mod record;
 pub mod run;
 pub mod schedule;
 pub mod session;

@@ -1,13 +1,22 @@
 //! The session: takes the page's commands, keeps one run, and answers with events. It knows nothing of browsers, so
 //! that native tests drive the very loop that the worker drives.
 
-use super::prepare::{built_in_bytes, encode, train_tokenizer};
-use super::run::{Message, Run};
+use std::rc::Rc;
+
+use super::prepare::{PreparedData, built_in_bytes, encode, train_tokenizer};
+use super::record::fingerprint;
+use super::run::{Clock, Message, Run};
 use super::trainer::{TrainError, Trainer};
 use crate::config::RunConfig;
+use crate::config::rules::Rules;
 use crate::data::{decode_text, stories};
 use crate::gpu::context::Context;
+use crate::protocol::runs::{CorpusRecord, RunsCommand};
 use crate::protocol::{BackendChoice, Command, CorpusChoice, DeviceInfo, Event, Phase, RunId, RunSummary};
+
+mod resume;
+
+use resume::Waiting;
 
 /// Takes events, and the bytes that ride along, to whoever listens.
 pub type Sink = Box<dyn FnMut(Event, Option<Vec<u8>>)>;
@@ -21,18 +30,21 @@ struct File {
 /// The worker's side of the protocol.
 pub struct Session {
     sink: Sink,
-    /// Seconds, from any beginning.
-    clock: Box<dyn Fn() -> f64>,
+    clock: Clock,
     file: Option<File>,
     run: Option<Run>,
     /// Of the latest start, also when it failed.
     run_id: RunId,
+    rules: Rules,
+    /// A saved run that waits for the file it was trained on.
+    waiting: Option<Waiting>,
 }
 
 impl Session {
     /// A session without a run. `clock` tells seconds.
     pub fn new(sink: Sink, clock: Box<dyn Fn() -> f64>) -> Self {
-        let mut session = Self { sink, clock, file: None, run: None, run_id: 0 };
+        let (clock, rules) = (Rc::from(clock), Rules::default());
+        let mut session = Self { sink, clock, file: None, run: None, run_id: 0, rules, waiting: None };
         session.tell(Event::Listening);
         session
     }
@@ -48,15 +60,47 @@ impl Session {
     /// Carries out one command; `bytes` rode along with it.
     pub async fn handle(&mut self, command: Command, bytes: Option<Vec<u8>>) {
         match command {
-            Command::LoadFile { name } => self.file = Some(File { name, bytes: bytes.unwrap_or_default() }),
+            Command::LoadFile { name } => {
+                self.file = Some(File { name, bytes: bytes.unwrap_or_default() });
+                self.resume_waiting().await;
+            }
             Command::Start { run, config, corpus, backend, probe } => {
-                (self.run, self.run_id) = (None, run);
+                (self.run, self.run_id, self.waiting) = (None, run, None);
                 if let Err(message) = self.start(config, corpus, backend, &probe).await {
                     self.run = None;
                     self.tell(Event::Failed { run, message });
                 }
             }
+            Command::Runs { command } => self.handle_runs(command, bytes).await,
             other => self.handle_in_run(other),
+        }
+    }
+
+    async fn handle_runs(&mut self, command: RunsCommand, bytes: Option<Vec<u8>>) {
+        match command {
+            RunsCommand::Resume { run, backend, probe } => {
+                self.resume(Waiting { run, backend, probe, bytes: bytes.unwrap_or_default() }, false).await;
+            }
+            RunsCommand::ForgetResume => self.waiting = None,
+            RunsCommand::Rules(rules) => {
+                self.rules = rules;
+                self.run.iter_mut().for_each(|run| run.set_rules(rules));
+            }
+            RunsCommand::Save { name } => {
+                let Some(run) = &mut self.run else { return };
+                let mut messages = Vec::new();
+                let result = run.save(&name, &mut messages).await;
+                self.tell_all(messages);
+                self.report(result.map(|()| true));
+            }
+            RunsCommand::FindLr => self.run.iter_mut().for_each(Run::find_lr),
+            RunsCommand::StopFinding => {
+                let Some(run) = &mut self.run else { return };
+                match run.stop_finding() {
+                    Ok(event) => event.into_iter().for_each(|event| self.tell(event)),
+                    Err(error) => drop(self.report(Err(error))),
+                }
+            }
         }
     }
 
@@ -74,7 +118,7 @@ impl Session {
                 None
             }
             Command::Tune { train } => {
-                let problem = run.trainer().tune(&train).err();
+                let problem = run.tune(&train).err();
                 problem.map(|problem| Event::Notice { run: run.id(), message: problem.to_string() })
             }
             Command::Probe { text } => {
@@ -86,7 +130,7 @@ impl Session {
                 None
             }
             Command::StopGenerating => run.stop_generating(),
-            Command::LoadFile { .. } | Command::Start { .. } => None,
+            Command::LoadFile { .. } | Command::Start { .. } | Command::Runs { .. } => None,
         };
         if let Some(event) = answer {
             self.tell(event);
@@ -97,21 +141,25 @@ impl Session {
     pub async fn work(&mut self) -> bool {
         let Some(run) = &mut self.run else { return false };
         let mut messages = Vec::new();
-        let result = run.work(&*self.clock, &mut messages).await;
-        let run = run.id();
+        let result = run.work(&mut messages).await;
         self.tell_all(messages);
+        self.report(result)
+    }
+
+    /// Tells what went wrong, if anything; whether there is more to do.
+    fn report(&mut self, result: Result<bool, TrainError>) -> bool {
+        let run = self.run.as_ref().map_or(self.run_id, Run::id);
         match result {
-            Ok(more) => more,
+            Ok(more) => return more,
             Err(error @ TrainError::Diverged { step, .. }) => {
                 self.tell(Event::Diverged { run, step, message: error.to_string() });
-                false
             }
             Err(error) => {
                 self.run = None;
                 self.tell(Event::Failed { run, message: error.to_string() });
-                false
             }
         }
+        false
     }
 
     async fn start(
@@ -124,27 +172,18 @@ impl Session {
         let run = self.run_id;
         config.validate().map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Device });
-        let context = self.open_device(backend).await?;
+        let device = open_device(backend).await?;
+        self.tell_device(run, &device);
         self.tell(Event::Loading { run, phase: Phase::Corpus });
-        let (corpus, text) = self.read_corpus(corpus, &config)?;
+        let asked = config.clone();
+        let (name, text) = self.read_corpus(corpus, &config)?;
         self.tell(Event::Loading { run, phase: Phase::Tokenizer });
         let tokenizer = train_tokenizer(&text, &mut config).map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Encoding });
         let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Model });
-        let (train, val) = (&data.dataset.train, &data.dataset.val);
-        let trainer = Trainer::new(config, context.as_ref(), train, val).await.map_err(|error| error.to_string())?;
-        let summary = RunSummary {
-            config: trainer.config().clone(),
-            n_params: trainer.config().model.n_params(),
-            memory_bytes: trainer.memory_bytes(),
-            corpus,
-            corpus_bytes: text.len(),
-            train_tokens: train.len(),
-            val_tokens: val.len(),
-            baselines: data.baselines,
-        };
-        let mut new_run = Run::new(run, trainer, data);
+        let corpus = CorpusRecord { choice: corpus, name, fingerprint: fingerprint(&text), asked };
+        let (mut new_run, summary) = self.build(run, config, &device, data, corpus, text.len()).await?;
         new_run.set_probe(probe);
         let mut messages = Vec::new();
         new_run.show(&mut messages).await.map_err(|error| error.to_string())?;
@@ -154,29 +193,40 @@ impl Session {
         Ok(())
     }
 
-    /// The device to compute on; none stands for the CPU.
-    async fn open_device(&mut self, choice: BackendChoice) -> Result<Option<Context>, String> {
-        let run = self.run_id;
-        let context = match choice {
-            BackendChoice::Cpu => None,
-            BackendChoice::Gpu => Some(Context::new().await.map_err(|error| error.to_string())?),
-            BackendChoice::Auto => match Context::new().await {
-                Ok(context) => Some(context),
-                Err(error) => {
-                    let message = format!("Training on the CPU, which is slower: {error}.");
-                    self.tell(Event::Notice { run, message });
-                    None
-                }
-            },
+    /// A run with fresh weights, and what the page is told of it.
+    async fn build(
+        &self,
+        id: RunId,
+        config: RunConfig,
+        device: &Device,
+        data: PreparedData,
+        corpus: CorpusRecord,
+        corpus_bytes: usize,
+    ) -> Result<(Run, RunSummary), String> {
+        let (train, val) = (&data.dataset.train, &data.dataset.val);
+        let trainer = Trainer::new(config, device.context.as_ref(), train, val).await;
+        let trainer = trainer.map_err(|error| error.to_string())?;
+        let summary = RunSummary {
+            config: trainer.config().clone(),
+            n_params: trainer.config().model.n_params(),
+            memory_bytes: trainer.memory_bytes(),
+            corpus: corpus.name.clone(),
+            corpus_bytes,
+            train_tokens: train.len(),
+            val_tokens: val.len(),
+            baselines: data.baselines,
         };
-        let device = match &context {
-            Some(Context { adapter, .. }) => {
-                DeviceInfo { name: adapter.name.clone(), backend: adapter.backend.clone(), software: adapter.software }
-            }
-            None => DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false },
-        };
-        self.tell(Event::Device { run, device });
-        Ok(context)
+        let mut run = Run::new(id, trainer, data, self.clock.clone());
+        run.set_corpus(corpus);
+        run.set_rules(self.rules);
+        Ok((run, summary))
+    }
+
+    fn tell_device(&mut self, run: RunId, device: &Device) {
+        if let Some(message) = device.notice.clone() {
+            self.tell(Event::Notice { run, message });
+        }
+        self.tell(Event::Device { run, device: device.info.clone() });
     }
 
     /// The text to train on, and where it is from.
@@ -193,4 +243,34 @@ impl Session {
             (CorpusChoice::File, None) => Err("No file was chosen; pick one, or use the built-in stories.".into()),
         }
     }
+}
+
+/// What computes; without a context it is the CPU.
+struct Device {
+    context: Option<Context>,
+    info: DeviceInfo,
+    /// Why it is not what one would wish for.
+    notice: Option<String>,
+}
+
+async fn open_device(choice: BackendChoice) -> Result<Device, String> {
+    let mut notice = None;
+    let context = match choice {
+        BackendChoice::Cpu => None,
+        BackendChoice::Gpu => Some(Context::new().await.map_err(|error| error.to_string())?),
+        BackendChoice::Auto => match Context::new().await {
+            Ok(context) => Some(context),
+            Err(error) => {
+                notice = Some(format!("Training on the CPU, which is slower: {error}."));
+                None
+            }
+        },
+    };
+    let info = match &context {
+        Some(Context { adapter, .. }) => {
+            DeviceInfo { name: adapter.name.clone(), backend: adapter.backend.clone(), software: adapter.software }
+        }
+        None => DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false },
+    };
+    Ok(Device { context, info, notice })
 }

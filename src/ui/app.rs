@@ -9,7 +9,9 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DragEvent, File};
 use yew::prelude::*;
 
+use super::checkpoints;
 use super::components::attention::Attention;
+use super::components::checkpoints::Checkpoints;
 use super::components::detail::Detail;
 use super::components::header::{Header, Transport};
 use super::components::loss::Loss;
@@ -20,6 +22,8 @@ use super::draw::colors::ColorMap;
 use super::link::{Batch, Link};
 use super::state::{Action, State, Theme};
 use super::{keys, preferences};
+use crate::config::rules::Rules;
+use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, Event};
 
 /// Mounts the page.
@@ -73,15 +77,21 @@ impl Cx {
         }
     }
 
-    /// Starts the draft as a new run. After a failure the worker itself is started anew.
+    /// Starts the draft as a new run.
     pub fn restart(&self) {
-        let dead = self.line.borrow().is_none() || matches!(self.state.run_state, super::state::RunState::Failed(_));
-        if dead {
-            connect(&self.line, &self.state.dispatcher(), Some(self.state.start_command()));
-        } else {
-            self.send(&self.state.start_command());
-        }
+        self.send_or_connect(self.state.start_command(), None);
         self.act(Action::Started);
+    }
+
+    /// Tells the worker something that makes a run. After a failure the worker itself is started anew.
+    pub fn send_or_connect(&self, command: Command, bytes: Option<Uint8Array>) {
+        let failed = matches!(self.state.run_state, super::state::RunState::Failed(_));
+        match (&*self.line.borrow(), &bytes) {
+            (Some(link), Some(bytes)) if !failed => return link.send_with(&command, bytes),
+            (Some(link), None) if !failed => return link.send(&command),
+            _ => (),
+        }
+        connect(&self.line, &self.state.dispatcher(), Some((command, bytes)), self.state.runs.rules);
     }
 
     /// Starts or stops training.
@@ -100,11 +110,14 @@ impl Cx {
         }
     }
 
-    /// Reads a file of the user's and starts a run on it.
+    /// Reads a file of the user's: goes on with the run that it holds, or takes it as a text to train on.
     pub fn open_file(&self, file: File) {
         let cx = self.clone();
         spawn_local(async move {
             let name = file.name();
+            if checkpoints::is_checkpoint(&name) {
+                return checkpoints::resume_blob(&cx, &file, &name).await;
+            }
             match JsFuture::from(file.array_buffer()).await {
                 Ok(buffer) => {
                     if let Some(link) = &*cx.line.borrow() {
@@ -119,17 +132,27 @@ impl Cx {
     }
 }
 
-/// Starts the worker; when it listens, it gets `first`, or the draft of the first visit.
-fn connect(line: &Line, dispatcher: &UseReducerDispatcher<State>, first: Option<Command>) {
+/// Starts the worker; when it listens, it gets the rules and `first`, or the draft of the first visit.
+fn connect(
+    line: &Line,
+    dispatcher: &UseReducerDispatcher<State>,
+    first: Option<(Command, Option<Uint8Array>)>,
+    rules: Rules,
+) {
     let receive = {
         let (line, dispatcher) = (line.clone(), dispatcher.clone());
-        let first = first.unwrap_or_else(|| State::default().start_command());
+        let (first, bytes) = first.unwrap_or_else(|| (State::default().start_command(), None));
         Rc::new(move |batch: Batch| {
             if batch.iter().any(|(event, _)| matches!(event, Event::Listening))
                 && let Some(link) = &*line.borrow()
             {
-                link.send(&first);
+                link.send(&Command::Runs { command: RunsCommand::Rules(rules) });
+                match &bytes {
+                    Some(bytes) => link.send_with(&first, bytes),
+                    None => link.send(&first),
+                }
             }
+            checkpoints::receive(&batch, &dispatcher);
             dispatcher.dispatch(Action::Events(batch));
         })
     };
@@ -153,7 +176,7 @@ fn App() -> Html {
             let load = |key: &str| preferences::load(key).unwrap_or_default();
             dispatcher.dispatch(Action::Theme(Theme::from_name(&load("theme"))));
             dispatcher.dispatch(Action::ColorMap(ColorMap::from_name(&load("colors"))));
-            connect(&line, &dispatcher, None);
+            connect(&line, &dispatcher, None, Rules::default());
             dispatcher.dispatch(Action::Started);
             keys::listen(latest)
         });
@@ -182,7 +205,10 @@ fn App() -> Html {
             <main>
                 <Banners ..cx.clone() />
                 <div class="columns">
-                    <SetupPanel ..cx.clone() />
+                    <div class="stack">
+                        <SetupPanel ..cx.clone() />
+                        <Checkpoints ..cx.clone() />
+                    </div>
                     <Attention ..cx.clone() />
                     <Detail ..cx.clone() />
                 </div>

@@ -4,11 +4,17 @@ use std::rc::Rc;
 
 use crate::config::{Preset, RunConfig};
 use crate::protocol::{
-    BackendChoice, Command, CorpusChoice, DeviceInfo, Event, Phase, RunId, RunSummary, Sampling, StepPoint, Token,
-    ValidationPoint,
+    BackendChoice, Command, CorpusChoice, DeviceInfo, Event, Phase, RunId, RunSummary, Sampling, Token,
 };
 
 use super::draw::colors::ColorMap;
+pub use crate::protocol::History;
+use crate::protocol::writing::WrittenToken;
+
+pub mod compare;
+pub mod runs;
+
+use runs::{Runs, RunsAction};
 
 /// The sentence whose attention is shown at first.
 pub const DEFAULT_PROBE: &str = "Lily had a red ball. \"Can I play?\" asked Tom. Lily smiled and gave the ball to him.";
@@ -62,15 +68,6 @@ pub struct Setup {
     pub file_count: u32,
 }
 
-/// All losses of the run.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct History {
-    /// Every step, in order.
-    pub points: Vec<StepPoint>,
-    /// Every evaluation, in order.
-    pub validation: Vec<ValidationPoint>,
-}
-
 /// The softmax weights of the probe sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Maps {
@@ -104,7 +101,7 @@ impl Maps {
 }
 
 /// What the model wrote when asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Generated {
     /// Counts the requests.
     pub request: u32,
@@ -112,6 +109,8 @@ pub struct Generated {
     pub prompt: String,
     /// What came so far.
     pub text: String,
+    /// Its tokens, each with what else could have been chosen.
+    pub tokens: Rc<Vec<WrittenToken>>,
     /// Whether more is to come.
     pub running: bool,
     /// Why it could not be served.
@@ -207,6 +206,8 @@ pub struct State {
     pub theme: Theme,
     /// Whether the help is open.
     pub help_open: bool,
+    /// Runs as a whole: over, kept, compared.
+    pub runs: Runs,
     /// Counts the changes of the window's size.
     pub resizes: u32,
     /// Counts the actions, so that two states are told apart at once.
@@ -267,6 +268,8 @@ pub enum Action {
     Theme(Theme),
     /// The window has another size.
     Resized,
+    /// About runs as a whole.
+    Runs(RunsAction),
 }
 
 impl Default for State {
@@ -299,6 +302,7 @@ impl Default for State {
             color_map: ColorMap::Cividis,
             theme: Theme::Auto,
             help_open: false,
+            runs: Runs::default(),
             resizes: 0,
             version: 0,
         }
@@ -309,7 +313,7 @@ impl State {
     /// The command that starts the draft as the next run; [`Action::Started`] has to follow.
     pub fn start_command(&self) -> Command {
         Command::Start {
-            run: self.run + 1,
+            run: self.next_run(),
             config: self.draft.config.clone(),
             corpus: self.draft.corpus,
             backend: self.draft.backend,
@@ -353,7 +357,10 @@ impl State {
         self.version += 1;
         match action {
             Action::Events(events) => events.into_iter().for_each(|(event, bytes)| self.hear(event, bytes)),
-            Action::Started => self.begin(),
+            Action::Started => {
+                self.keep_run();
+                self.begin(self.next_run());
+            }
             Action::Preset(preset) => {
                 let seed = self.draft.config.train.seed;
                 self.draft.config = preset.config();
@@ -388,11 +395,13 @@ impl State {
             Action::ColorMap(color_map) => self.color_map = color_map,
             Action::Theme(theme) => self.theme = theme,
             Action::Resized => self.resizes += 1,
+            Action::Runs(action) => self.apply_runs(action),
         }
     }
 
-    fn begin(&mut self) {
-        self.run += 1;
+    fn begin(&mut self, run: RunId) {
+        self.run = run;
+        self.begin_runs();
         self.run_state = RunState::Loading(None);
         self.started = Some(self.draft.clone());
         (self.step, self.tokens_per_s, self.history) = (0, 0.0, Rc::default());
@@ -412,6 +421,9 @@ impl State {
     }
 
     fn hear(&mut self, event: Event, bytes: Option<Rc<[u8]>>) {
+        if let Event::Runs { run, event } = event {
+            return self.hear_runs(run, event);
+        }
         if run_of(&event).is_some_and(|run| run != self.run && run != 0) {
             return; // of a run that is over
         }
@@ -423,7 +435,9 @@ impl State {
                 self.summary = Some(Rc::new(*summary));
                 self.run_state = RunState::Ready;
             }
-            Event::Training { on: true, .. } => self.run_state = RunState::Training,
+            Event::Training { on: true, .. } => {
+                (self.run_state, self.runs.stopped) = (RunState::Training, None);
+            }
             Event::Training { on: false, .. } => self.run_state = RunState::Paused,
             Event::Progress { step, points, validation, tokens_per_s, .. } => {
                 (self.step, self.tokens_per_s) = (step, tokens_per_s);
@@ -442,8 +456,9 @@ impl State {
                 self.samples.insert(0, (step, text));
                 self.samples.truncate(SAMPLES);
             }
-            Event::Generated { request, text, done, problem, .. } => {
+            Event::Generated { request, text, tokens, done, problem, .. } => {
                 if request == self.generated.request {
+                    Rc::make_mut(&mut self.generated.tokens).extend(tokens);
                     (self.generated.text, self.generated.running) = (text, !done);
                     self.generated.problem = problem;
                 }
@@ -451,6 +466,7 @@ impl State {
             Event::Diverged { message, .. } => self.run_state = RunState::Diverged(message),
             Event::Notice { message, .. } => self.notices.push(message),
             Event::Failed { message, .. } => self.run_state = RunState::Failed(message),
+            Event::Runs { .. } => (), // heard above
         }
     }
 }
@@ -468,6 +484,7 @@ fn run_of(event: &Event) -> Option<RunId> {
         | Event::Generated { run, .. }
         | Event::Diverged { run, .. }
         | Event::Notice { run, .. }
-        | Event::Failed { run, .. } => Some(*run),
+        | Event::Failed { run, .. }
+        | Event::Runs { run, .. } => Some(*run),
     }
 }

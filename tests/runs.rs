@@ -1,0 +1,298 @@
+//! Runs as a whole: saved and gone on with, stopped by rules, logged, compared, and lent to the search for a learning
+//! rate.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use glasshead::config::RunConfig;
+use glasshead::config::rules::{Rules, Standing};
+use glasshead::protocol::runs::{RunsCommand, RunsEvent};
+use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, History, Sampling, StepPoint, ValidationPoint};
+use glasshead::train::checkpoint::Checkpoint;
+use glasshead::train::run::Message;
+use glasshead::train::session::Session;
+use pollster::block_on;
+
+use crate::step::awkward;
+
+const TEXT: &str = "the cat sat on the mat and the dog sat on the log. ";
+
+/// A session on the CPU whose clock ticks a hundredth of a second with every look.
+struct Desk {
+    session: Session,
+    heard: Rc<RefCell<Vec<Message>>>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let heard: Rc<RefCell<Vec<Message>>> = Rc::default();
+        let (sink, time) = (heard.clone(), Cell::new(0.0));
+        let clock = move || {
+            time.set(time.get() + 0.01);
+            time.get()
+        };
+        let sink = Box::new(move |event, bytes| sink.borrow_mut().push((event, bytes)));
+        Self { session: Session::new(sink, Box::new(clock)), heard }
+    }
+
+    fn tell(&mut self, command: Command, bytes: Option<Vec<u8>>) {
+        block_on(self.session.handle(command, bytes));
+    }
+
+    fn tell_runs(&mut self, command: RunsCommand, bytes: Option<Vec<u8>>) {
+        self.tell(Command::Runs { command }, bytes);
+    }
+
+    fn start(&mut self, corpus: CorpusChoice) {
+        let (backend, probe) = (BackendChoice::Cpu, "a cat".to_string());
+        self.tell(Command::Start { run: 1, config: config(), corpus, backend, probe }, None);
+    }
+
+    fn steps(&mut self, n: usize) {
+        for _ in 0..n {
+            self.tell(Command::Step, None);
+            self.work();
+        }
+    }
+
+    fn work(&mut self) {
+        while block_on(self.session.work()) {}
+    }
+
+    fn save(&mut self) -> Vec<u8> {
+        self.tell_runs(RunsCommand::Save { name: "first".into() }, None);
+        let (event, bytes) = self.heard.borrow_mut().pop().expect("an answer");
+        assert!(matches!(event, Event::Runs { event: RunsEvent::Saved { .. }, .. }), "{event:?}");
+        bytes.expect("the file rides along")
+    }
+
+    fn resume(&mut self, bytes: &[u8]) {
+        let (backend, probe) = (BackendChoice::Cpu, "a cat".to_string());
+        self.tell_runs(RunsCommand::Resume { run: 7, backend, probe }, Some(bytes.to_vec()));
+    }
+
+    fn runs_events(&self) -> Vec<RunsEvent> {
+        let events = self.heard.borrow();
+        let event = |(event, _): &Message| match event {
+            Event::Runs { event, .. } => Some(event.clone()),
+            _ => None,
+        };
+        events.iter().filter_map(event).collect()
+    }
+}
+
+fn config() -> RunConfig {
+    let mut config = awkward();
+    (config.train.warmup_steps, config.train.max_lr) = (5, 1e-2);
+    config
+}
+
+fn user_file() -> (Command, Option<Vec<u8>>) {
+    (Command::LoadFile { name: "mine.txt".into() }, Some(TEXT.repeat(400).into_bytes()))
+}
+
+#[test]
+fn a_saved_session_goes_on_elsewhere_as_if_it_had_never_stopped() {
+    let mut whole = Desk::new();
+    whole.start(CorpusChoice::BuiltIn);
+    whole.steps(6);
+    let mut first = Desk::new();
+    first.start(CorpusChoice::BuiltIn);
+    first.steps(2);
+    let bytes = first.save();
+    let mut second = Desk::new();
+    second.resume(&bytes);
+    let history = second.runs_events().into_iter().find_map(|event| match event {
+        RunsEvent::Resumed { record, .. } => Some(record.history),
+        _ => None,
+    });
+    assert_eq!(history.expect("it has resumed").points.len(), 2, "the losses come back");
+    second.steps(4);
+    let [a, b] = [whole, second].map(|mut desk| Checkpoint::from_bytes(&desk.save()).expect("a checkpoint"));
+    assert_eq!(a.state.step, 6);
+    assert!(a.state == b.state && a.config == b.config, "resuming has changed the run");
+}
+
+#[test]
+fn a_run_on_a_users_file_asks_for_it_and_takes_no_other() {
+    let mut first = Desk::new();
+    let (load, bytes) = user_file();
+    first.tell(load, bytes);
+    first.start(CorpusChoice::File);
+    first.steps(1);
+    let saved = first.save();
+    let mut second = Desk::new();
+    second.start(CorpusChoice::BuiltIn);
+    second.resume(&saved);
+    let asked = |problem: bool| move |event: &RunsEvent| matches!(event, RunsEvent::NeedsFile { name, problem: p } if name == "mine.txt" && p.is_some() == problem);
+    assert!(second.runs_events().last().is_some_and(asked(false)));
+    second.tell(Command::LoadFile { name: "other.txt".into() }, Some(TEXT.repeat(300).into_bytes()));
+    assert!(second.runs_events().last().is_some_and(asked(true)), "another text is refused");
+    second.steps(1); // the present run goes on meanwhile
+    let (load, bytes) = user_file();
+    second.tell(load, bytes);
+    assert!(matches!(second.runs_events().last(), Some(RunsEvent::Resumed { .. })));
+    second.steps(1);
+    let state = Checkpoint::from_bytes(&second.save()).expect("a checkpoint").state;
+    assert_eq!(state.step, 2);
+}
+
+#[test]
+fn a_file_that_is_no_run_leaves_the_present_one_alone() {
+    let mut desk = Desk::new();
+    desk.start(CorpusChoice::BuiltIn);
+    desk.steps(2);
+    let good = desk.save();
+    for bytes in [&good[..good.len() / 2], b"no".as_slice(), &[]] {
+        desk.resume(bytes);
+        assert!(matches!(desk.runs_events().last(), Some(RunsEvent::ResumeFailed { .. })));
+    }
+    desk.steps(1);
+    assert_eq!(Checkpoint::from_bytes(&desk.save()).expect("a checkpoint").state.step, 3);
+}
+
+#[test]
+fn rules_stop_on_the_step_and_say_why() {
+    let now = Standing { step: 50, tokens_per_step: 20, seconds: 9.0, val_loss: Some(2.0) };
+    let none = Rules::default();
+    assert_eq!(none.reached(&now), None);
+    let cases = [
+        (Rules { stop_steps: Some(50), ..none }, Rules { stop_steps: Some(51), ..none }, "50 steps"),
+        (Rules { stop_tokens: Some(1_000), ..none }, Rules { stop_tokens: Some(1_001), ..none }, "1000 tokens"),
+        (Rules { stop_loss: Some(2.0), ..none }, Rules { stop_loss: Some(1.99), ..none }, "held-out loss is 2.000"),
+        (Rules { stop_seconds: Some(9.0), ..none }, Rules { stop_seconds: Some(9.1), ..none }, "9.0 s"),
+    ];
+    for (stops, goes_on, reason) in cases {
+        assert!(stops.reached(&now).is_some_and(|text| text.contains(reason)), "{reason}");
+        assert_eq!(goes_on.reached(&now), None, "{reason}");
+    }
+    let rules = Rules { stop_steps: Some(50), stop_tokens: Some(901), evaluate_every: Some(8), ..none };
+    assert_eq!(rules.steps_ahead(32, 20, 100), 8);
+    assert_eq!(rules.steps_ahead(45, 20, 100), 1, "46 steps have 920 tokens");
+    assert_eq!(rules.steps_ahead(60, 20, 100), 0);
+    assert_eq!((rules.evaluation_due(16), rules.evaluation_due(0), rules.evaluation_due(9)), (true, false, false));
+    assert!(Rules { stop_loss: Some(f64::NAN), ..none }.validate().is_err());
+    assert!(Rules { evaluate_every: Some(0), ..none }.validate().is_err());
+}
+
+#[test]
+fn a_session_obeys_its_rules() {
+    let mut desk = Desk::new();
+    desk.start(CorpusChoice::BuiltIn);
+    let rules = Rules { stop_steps: Some(23), evaluate_every: Some(5), ..Rules::default() };
+    desk.tell_runs(RunsCommand::Rules(rules), None);
+    desk.tell(Command::Train, None);
+    desk.work();
+    let progress: Vec<(u64, Vec<ValidationPoint>)> = desk
+        .heard
+        .borrow()
+        .iter()
+        .filter_map(|(event, _)| match event {
+            Event::Progress { step, validation, .. } => Some((*step, validation.clone())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(progress.last().map(|&(step, _)| step), Some(23));
+    let evaluated: Vec<u64> = progress.iter().flat_map(|(_, list)| list.iter().map(|val| val.step)).collect();
+    assert_eq!(evaluated, [0, 5, 10, 15, 20, 23]);
+    assert!(matches!(desk.runs_events().last(), Some(RunsEvent::Stopped { message }) if message.contains("23 steps")));
+    assert!(matches!(
+        desk.heard.borrow().last(),
+        Some((Event::Attention { .. } | Event::Training { on: false, .. }, _))
+    ));
+    desk.tell(Command::Train, None);
+    desk.work();
+    assert_eq!(Checkpoint::from_bytes(&desk.save()).expect("a checkpoint").state.step, 23, "it stays stopped");
+}
+
+#[test]
+fn the_search_for_a_learning_rate_leaves_the_run_as_it_was() {
+    let mut desk = Desk::new();
+    desk.start(CorpusChoice::BuiltIn);
+    desk.steps(3);
+    let before = Checkpoint::from_bytes(&desk.save()).expect("a checkpoint");
+    desk.tell_runs(RunsCommand::FindLr, None);
+    for _ in 0..3 {
+        assert!(block_on(desk.session.work()));
+    }
+    let meanwhile = Checkpoint::from_bytes(&desk.save()).expect("a checkpoint");
+    assert!(meanwhile.state == before.state && meanwhile.config == before.config, "what is saved is the run");
+    desk.work();
+    let after = Checkpoint::from_bytes(&desk.save()).expect("a checkpoint");
+    assert!(after.state == before.state && after.config == before.config, "the run has changed");
+    let points: Vec<_> = desk
+        .runs_events()
+        .into_iter()
+        .filter_map(|event| match event {
+            RunsEvent::LrPoints { points, .. } => Some(points),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    assert!(points.len() > 30 && points.is_sorted_by(|a, b| a.lr < b.lr), "{} points", points.len());
+    let suggestion = desk.runs_events().into_iter().rev().find_map(|event| match event {
+        RunsEvent::LrFound { suggestion } => suggestion,
+        _ => None,
+    });
+    assert!(suggestion.is_some_and(|lr| (1e-5..0.5).contains(&lr)), "{suggestion:?}");
+}
+
+#[test]
+fn every_written_token_comes_with_its_alternatives() {
+    let mut desk = Desk::new();
+    desk.start(CorpusChoice::BuiltIn);
+    let sampling = Sampling { max_tokens: 12, top_k: 5, top_p: 0.9, temperature: 0.7, seed: 3 };
+    desk.tell(Command::Generate { request: 1, prompt: "The".into(), sampling }, None);
+    desk.work();
+    let (mut tokens, mut whole) = (Vec::new(), String::new());
+    for (event, _) in desk.heard.borrow().iter() {
+        if let Event::Generated { tokens: new, text, .. } = event {
+            tokens.extend(new.clone());
+            whole.clone_from(text);
+        }
+    }
+    assert_eq!(tokens.iter().map(|token| token.text.as_str()).collect::<String>(), whole);
+    assert!((1..=12).contains(&tokens.len()));
+    for token in &tokens {
+        assert_eq!(token.kept_by_k, 5);
+        assert!((1..=5).contains(&token.kept_by_p));
+        let chosen = token.choices.iter().find(|choice| choice.id == token.id).expect("the chosen one is told");
+        assert!(chosen.rank < token.kept_by_p, "what was cut is never chosen");
+        assert!(token.choices.is_sorted_by(|a, b| a.rank < b.rank && a.tempered >= b.tempered));
+        assert!(token.choices[0].tempered > token.choices[0].plain, "a low temperature favours the likeliest");
+    }
+}
+
+fn history() -> History {
+    let point = |step: u64| StepPoint { step, loss: 5.0, lr: 0.01, grad_norm: 1.0, seconds: step as f64 / 4.0 };
+    let val = |step, loss| ValidationPoint { step, loss };
+    History { points: (1..=5).map(point).collect(), validation: vec![val(0, 6.0), val(2, 5.5), val(5, 4.5)] }
+}
+
+#[test]
+fn a_log_has_one_line_per_step_and_loses_nothing() {
+    let csv = history().to_csv(10);
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines[0], "step,tokens,seconds,loss,lr,grad_norm,val_loss");
+    assert_eq!(lines[1], "0,0,,,,,6");
+    assert_eq!(lines[2], "1,10,0.250,5,0.01,1,");
+    assert_eq!((lines[3], lines[6]), ("2,20,0.500,5,0.01,1,5.5", "5,50,1.250,5,0.01,1,4.5"));
+    assert_eq!(lines.len(), 7);
+    let json: serde_json::Value = serde_json::from_str(&history().to_json("a", "b", &config())).expect("JSON");
+    assert_eq!(json["points"].as_array().map(Vec::len), Some(6));
+    assert_eq!(json["points"][5]["val_loss"], 4.5);
+    assert_eq!(json["config"]["train"]["seed"], config().train.seed);
+}
+
+#[test]
+fn a_thinned_log_keeps_its_ends() {
+    let long = History {
+        points: (1..=1001).map(|step| StepPoint { step, ..history().points[0] }).collect(),
+        validation: Vec::new(),
+    };
+    let thin = long.thinned(100);
+    assert!((90..=101).contains(&thin.points.len()), "{}", thin.points.len());
+    assert_eq!((thin.points[0].step, thin.points.last().map(|point| point.step)), (1, Some(1001)));
+    assert_eq!(history().thinned(100), history());
+    assert_eq!(History::default().thinned(5), History::default());
+}
