@@ -13,12 +13,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> m: array<f32>; // first moment
 @group(0) @binding(6) var<storage, read_write> v: array<f32>; // second moment
 
-// NaN and the infinities have all exponent bits set. Looking at the bits is the one test that a compiler which
-// assumes finite numbers cannot remove.
-fn is_finite(x: f32) -> bool {
-    return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
-
 // m ← β₁·m + (1 − β₁)·g;   v ← β₂·v + (1 − β₂)·g²
 // p ← p − lr·decay·p − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
 @compute @workgroup_size(64)

@@ -6,6 +6,7 @@
 struct Params {
     context_length: u32, // T
     n_heads: u32, // H
+    n_kv_heads: u32, // Hkv; H / Hkv heads of queries share a head of keys
     d_head: u32, // D
     scale: f32, // 1/√D in the forward pass
     masked_value: f32, // what masked pairs get; WGSL may assume that there are no infinities, so −1e30 stands for −∞
@@ -13,7 +14,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<f32>; // (B, T, H, D)
-@group(0) @binding(2) var<storage, read> k: array<f32>; // (B, T, H, D)
+@group(0) @binding(2) var<storage, read> k: array<f32>; // (B, T, Hkv, D)
 @group(0) @binding(3) var<storage, read_write> scores: array<f32>; // (B, H, T, T)
 
 // scores[query, key] = scale · Σ_d q[query, d] · k[key, d], or masked_value
@@ -22,11 +23,10 @@ fn attention_scores(@builtin(global_invocation_id) id: vec3<u32>) {
     let n = params.context_length;
     let first = id.yx * 4u; // query, key
     if (first.x >= n || first.y >= n) { return; }
-    let width = params.n_heads * params.d_head;
     let batch = id.z / params.n_heads;
-    let origin = batch * n * width + (id.z % params.n_heads) * params.d_head;
-    let query = tile_indices(first.x, n) * width + vec4<u32>(origin);
-    let key = tile_indices(first.y, n) * width + vec4<u32>(origin);
+    let head = id.z % params.n_heads;
+    let query = tile_rows(first.x, batch, head, params.n_heads);
+    let key = tile_rows(first.y, batch, kv_head(head, params.n_heads, params.n_kv_heads), params.n_kv_heads);
     var s0 = vec4<f32>();
     var s1 = vec4<f32>();
     var s2 = vec4<f32>();
@@ -45,6 +45,13 @@ fn attention_scores(@builtin(global_invocation_id) id: vec3<u32>) {
     store_row(start, first.x + 1u, first.y, s1);
     store_row(start, first.x + 2u, first.y, s2);
     store_row(start, first.x + 3u, first.y, s3);
+}
+
+// Where four positions of a head begin in a (B, T, n_heads, D) tensor.
+fn tile_rows(first: u32, batch: u32, head: u32, n_heads: u32) -> vec4<u32> {
+    let n = params.context_length;
+    let origin = (batch * n * n_heads + head) * params.d_head;
+    return tile_indices(first, n) * (n_heads * params.d_head) + vec4<u32>(origin);
 }
 
 fn store_row(start: u32, query: u32, key: u32, dots: vec4<f32>) {

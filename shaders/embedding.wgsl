@@ -4,6 +4,7 @@ struct Params {
     n_tokens: u32,
     vocab_size: u32,
     d_model: u32,
+    accumulate: u32, // embedding_grad: 1 adds to what table_grad holds already
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -48,5 +49,5 @@ fn embedding_grad(
             sum += out_grad[n * params.d_model + c];
         }
     }
-    table_grad[i] = sum;
+    table_grad[i] = select(sum, table_grad[i] + sum, params.accumulate == 1u);
 }

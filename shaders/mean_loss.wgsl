@@ -1,4 +1,5 @@
-// The mean of the losses of all positions, into this step's slot of the ring. One workgroup.
+// The mean of the losses of all positions, into this step's slot of the ring; batches that are accumulated for one
+// step add up to their mean. One workgroup.
 
 struct Params {
     n_rows: u32,
@@ -9,7 +10,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> losses: array<f32>; // (N)
 @group(0) @binding(3) var<storage, read_write> ring: array<f32>;
 
-// ring[slot] = Σ losses / N
+// ring[slot] ← (0 for the first batch, else ring[slot]) + weight · Σ losses / N
 @compute @workgroup_size(64)
 fn mean_loss(@builtin(local_invocation_index) local: u32) {
     var sum = 0.0;
@@ -18,6 +19,7 @@ fn mean_loss(@builtin(local_invocation_index) local: u32) {
     }
     sum = workgroup_sum(sum, local);
     if (local == 0u) {
-        ring[step.slot] = sum / f32(params.n_rows);
+        let mean = step.weight * sum / f32(params.n_rows);
+        ring[step.slot] = select(ring[step.slot] + mean, mean, step.first == 1u);
     }
 }

@@ -18,15 +18,7 @@ const TOLERANCE: f32 = 2e-5;
 /// Sizes that no tile divides.
 pub fn awkward() -> RunConfig {
     let mut config = Preset::Nano.config();
-    config.model = ModelConfig {
-        vocab_size: 300,
-        context_length: 11,
-        d_model: 18,
-        n_layers: 2,
-        n_heads: 3,
-        d_ff: 20,
-        rope_theta: 10_000.0,
-    };
+    config.model = ModelConfig::cs336([300, 11], [18, 2, 3, 20]);
     config.train.batch_size = 3;
     config
 }
@@ -35,7 +27,7 @@ fn differ(recording_of: fn(&Transformer<'_>) -> Recording) -> Option<String> {
     let (config, context) = (awkward(), context());
     let table = ParamTable::new(&config.model);
     let plan = MemoryPlan::new(&config, &table, 100, 100);
-    let recording = recording_of(&Transformer { config: &config.model, table: &table, plan: &plan });
+    let recording = recording_of(&Transformer { config: &config, table: &table, plan: &plan });
     block_on(async {
         let mut sides = SideBySide::new(&context, &plan.buffers).await.unwrap();
         sides.write(plan.params, bytemuck::cast_slice(&table.initial_values(1)));
@@ -57,6 +49,9 @@ fn differ(recording_of: fn(&Transformer<'_>) -> Recording) -> Option<String> {
             correction2: 0.05,
             max_grad_norm: 1.0,
             slot: 1,
+            momentum: 0.9,
+            weight: 0.5,
+            first: 1,
         };
         sides.write(plan.step, bytemuck::cast_slice(&[step]));
         sides.first_difference(&recording, TOLERANCE).await.unwrap().map(|difference| difference.to_string())

@@ -9,4 +9,7 @@ struct Step {
     correction2: f32, // 1 − β₂ᵗ
     max_grad_norm: f32,
     slot: u32, // where this step's loss and gradient norm go in their rings
+    momentum: f32, // of SGD
+    weight: f32, // of this batch among those that are accumulated for one step
+    first: u32, // 1 for the first of them, which replaces what an older step has left
 }

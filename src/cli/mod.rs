@@ -11,6 +11,7 @@ use crate::gpu::context::Context;
 use crate::protocol::Sampling;
 
 mod generate;
+pub mod ops;
 mod train;
 
 /// Train a Transformer language model and look into every attention head.
@@ -29,6 +30,12 @@ enum Command {
     Train(TrainArgs),
     /// Write on from a prompt with a saved model.
     Generate(GenerateArgs),
+    /// Answer requests for single operations on standard input, to compare them with other programs.
+    Ops {
+        /// Who computes.
+        #[arg(long, value_enum, default_value = "gpu")]
+        backend: BackendArg,
+    },
 }
 
 /// Who computes.
@@ -54,6 +61,9 @@ struct TrainArgs {
     /// Seeds initialisation, batches and samples.
     #[arg(long)]
     seed: Option<u64>,
+    /// Changes a field of the preset, for example --set norm=layernorm --set d_model=96.
+    #[arg(long, value_name = "FIELD=VALUE")]
+    set: Vec<String>,
     /// Who computes.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
@@ -61,7 +71,7 @@ struct TrainArgs {
     #[arg(long)]
     out: PathBuf,
     /// Go on with the model in this folder, on the same text.
-    #[arg(long, conflicts_with_all = ["preset", "seed"])]
+    #[arg(long, conflicts_with_all = ["preset", "seed", "set"])]
     resume: Option<PathBuf>,
     /// Held-out loss every so many steps.
     #[arg(long, default_value_t = 100)]
@@ -109,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Info => pollster::block_on(info()),
         Command::Train(args) => pollster::block_on(train::train(args)),
         Command::Generate(args) => pollster::block_on(generate::generate(args)),
+        Command::Ops { backend } => pollster::block_on(ops::ops(backend)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -28,8 +28,11 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
         return Err("--eval-every is 0; it has to be at least 1".into());
     }
     let resumed = args.resume.as_deref().map(checkpoint::load).transpose().map_err(sentence)?;
-    let mut config = resumed.as_ref().map_or_else(|| fresh_config(&args), |checkpoint| checkpoint.config.clone());
-    let n_steps = args.steps.unwrap_or(config.train.cosine_steps);
+    let mut config = match &resumed {
+        Some(checkpoint) => checkpoint.config.clone(),
+        None => fresh_config(&args)?,
+    };
+    let n_steps = args.steps.unwrap_or(config.train.schedule_steps);
     let context = open(args.backend).await?;
     let device = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.name.clone());
     let text = match &args.text {
@@ -53,12 +56,17 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
 }
 
 /// The preset with what the command line changes of it; the schedule ends with the last step.
-fn fresh_config(args: &TrainArgs) -> RunConfig {
+fn fresh_config(args: &TrainArgs) -> Result<RunConfig, String> {
     let mut config = args.preset.config();
     config.train.seed = args.seed.unwrap_or(config.train.seed);
-    config.train.cosine_steps = args.steps.unwrap_or(config.train.cosine_steps);
-    config.train.warmup_steps = config.train.warmup_steps.min(config.train.cosine_steps / 10);
-    config
+    config.train.schedule_steps = args.steps.unwrap_or(config.train.schedule_steps);
+    config.train.warmup_steps = config.train.warmup_steps.min(config.train.schedule_steps / 10);
+    for change in &args.set {
+        let (field, value) = change.split_once('=').ok_or(format!("--set {change} is not FIELD=VALUE"))?;
+        config.set(field.trim(), value.trim()).map_err(sentence)?;
+    }
+    config.validate().map_err(sentence)?;
+    Ok(config)
 }
 
 async fn run(

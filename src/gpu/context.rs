@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::execute::Pipelines;
+
 /// A device to compute on, and what is known about it.
 pub struct Context {
     /// The device.
@@ -10,6 +12,8 @@ pub struct Context {
     pub queue: wgpu::Queue,
     /// The adapter's facts.
     pub adapter: AdapterFacts,
+    /// What has been compiled for the device so far.
+    pub(super) pipelines: Pipelines,
 }
 
 /// What the rest of the program wants to know about an adapter.
@@ -110,7 +114,8 @@ impl Context {
             other => format!("{other:?}"),
         };
         let driver = format!("{} {}", info.driver, info.driver_info).trim().to_string();
-        Ok(Self { device, queue, adapter: AdapterFacts { name, backend, driver, software, limits } })
+        let adapter = AdapterFacts { name, backend, driver, software, limits };
+        Ok(Self { device, queue, adapter, pipelines: Pipelines::default() })
     }
 }
 

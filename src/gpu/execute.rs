@@ -1,6 +1,8 @@
 //! The GPU backend: pipelines and bind groups are made once per recording, then replayed.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_channel::oneshot;
@@ -15,13 +17,16 @@ pub struct GpuBackend {
     device: wgpu::Device,
     queue: wgpu::Queue,
     buffers: Vec<wgpu::Buffer>,
-    /// By entry point.
-    pipelines: HashMap<&'static str, wgpu::ComputePipeline>,
+    pipelines: Pipelines,
     programs: Vec<GpuProgram>,
     /// Staging buffers that no read uses now.
     idle_staging: Vec<wgpu::Buffer>,
     fault: Fault,
 }
+
+/// The pipelines of a device by entry point. Compiling one takes longer than most runs of it, so that all backends of
+/// a [`Context`] share them.
+pub(super) type Pipelines = Rc<RefCell<HashMap<&'static str, wgpu::ComputePipeline>>>;
 
 /// The first thing that went wrong, told by the device's callbacks and handed on by the next read.
 type Fault = Arc<Mutex<Option<ExecuteError>>>;
@@ -70,7 +75,7 @@ impl GpuBackend {
             let mib = table.total_bytes() >> 20;
             return Err(ExecuteError::OutOfMemory { mib, detail: error.to_string() });
         }
-        let (pipelines, programs) = (HashMap::new(), Vec::new());
+        let (pipelines, programs) = (context.pipelines.clone(), Vec::new());
         Ok(Self { device, queue, buffers, pipelines, programs, idle_staging: Vec::new(), fault })
     }
 
@@ -208,8 +213,8 @@ impl GpuBackend {
         })
     }
 
-    fn pipeline(&mut self, kernel: &'static Kernel) -> wgpu::ComputePipeline {
-        if let Some(pipeline) = self.pipelines.get(kernel.name) {
+    fn pipeline(&self, kernel: &'static Kernel) -> wgpu::ComputePipeline {
+        if let Some(pipeline) = self.pipelines.borrow().get(kernel.name) {
             return pipeline.clone();
         }
         let label = Some(kernel.name);
@@ -243,7 +248,7 @@ impl GpuBackend {
             compilation_options: wgpu::PipelineCompilationOptions::default(),
             cache: None,
         });
-        self.pipelines.insert(kernel.name, pipeline.clone());
+        self.pipelines.borrow_mut().insert(kernel.name, pipeline.clone());
         pipeline
     }
 }

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::params::ParamTable;
-use crate::config::{ModelConfig, RunConfig};
+use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions, RunConfig};
 use crate::gpu::context::DeviceLimits;
 use crate::gpu::recording::{Buffers, Slice};
 use crate::ops::clip::PARTIAL_SUMS;
@@ -27,20 +27,27 @@ pub struct MemoryError {
     pub most_mib: u64,
 }
 
-/// What one block leaves behind in its forward pass. N = B·T rows.
+/// What a norm leaves behind in its forward pass.
+#[derive(Clone, Copy, Debug)]
+pub struct NormActivations {
+    /// (N, C): the norm's output where norms stand before the branches, its input where they stand after the sums.
+    pub values: Slice,
+    /// RMSNorm: 1/RMS of its input (N). LayerNorm: mean and 1/standard deviation (N, 2).
+    pub stats: Slice,
+}
+
+/// What one block leaves behind in its forward pass. N rows.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockActivations {
     /// The stream that enters the block (N, C).
     pub x: Slice,
-    /// After the first norm (N, C).
-    pub norm1: Slice,
-    /// 1/RMS of `x` (N).
-    pub inv_rms1: Slice,
+    /// The first norm's, where there are norms.
+    pub norm1: Option<NormActivations>,
     /// Queries, rotated (B, T, H, D).
     pub q: Slice,
-    /// Keys, rotated (B, T, H, D).
+    /// Keys, rotated (B, T, Hkv, D).
     pub k: Slice,
-    /// Values (B, T, H, D).
+    /// Values (B, T, Hkv, D).
     pub v: Slice,
     /// Softmax weights (B, H, T, T).
     pub weights: Slice,
@@ -48,23 +55,34 @@ pub struct BlockActivations {
     pub heads: Slice,
     /// The stream after attention (N, C).
     pub x_mid: Slice,
-    /// After the second norm (N, C).
-    pub norm2: Slice,
-    /// 1/RMS of `x_mid` (N).
-    pub inv_rms2: Slice,
-    /// W1·norm2 (N, F).
+    /// The second norm's, where there are norms.
+    pub norm2: Option<NormActivations>,
+    /// W1·input (N, F).
     pub gate: Slice,
-    /// W3·norm2 (N, F).
-    pub up: Slice,
-    /// SiLU(gate) ⊙ up (N, F).
+    /// W3·input (N, F), for SwiGLU.
+    pub up: Option<Slice>,
+    /// SiLU(gate) ⊙ up, or the activation of gate (N, F).
     pub hidden: Slice,
 }
 
-/// What a forward pass over (B, T) tokens writes.
+/// What a forward pass runs over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// Whole windows of T tokens.
+    Window,
+    /// One token, behind those whose keys and values are in the cache.
+    NextToken,
+}
+
+/// What a forward pass over (B, window) tokens writes.
 #[derive(Clone, Debug)]
 pub struct Activations {
+    /// What it runs over.
+    pub pass: Pass,
     /// B
     pub batch_size: usize,
+    /// Positions of a sequence: T, or 1.
+    pub window: usize,
     /// Token ids (B, T).
     pub inputs: Slice,
     /// One entry per block.
@@ -73,10 +91,8 @@ pub struct Activations {
     pub branch: Slice,
     /// The stream after the last block (N, C).
     pub x_final: Slice,
-    /// After the last norm (N, C).
-    pub norm_final: Slice,
-    /// 1/RMS of `x_final` (N).
-    pub inv_rms_final: Slice,
+    /// The last norm's, where there is one.
+    pub norm_final: Option<NormActivations>,
     /// (N, V); training replaces it by its gradient.
     pub logits: Slice,
 }
@@ -86,13 +102,13 @@ pub struct Activations {
 pub struct Gradients {
     /// The stream's (N, C).
     pub stream: Slice,
-    /// A norm's output (N, C).
-    pub norm: Slice,
+    /// A branch's input, or the stream's again (N, C).
+    pub branch: Slice,
     /// (B, T, H, D)
     pub q: Slice,
-    /// (B, T, H, D)
+    /// (B, T, Hkv, D)
     pub k: Slice,
-    /// (B, T, H, D)
+    /// (B, T, Hkv, D)
     pub v: Slice,
     /// (B, T, H, D)
     pub heads: Slice,
@@ -100,10 +116,25 @@ pub struct Gradients {
     pub scores: Slice,
     /// (N, F)
     pub gate: Slice,
-    /// (N, F)
-    pub up: Slice,
+    /// (N, F), for SwiGLU.
+    pub up: Option<Slice>,
     /// (N, F)
     pub hidden: Slice,
+}
+
+/// Keys and values of a text that grows token by token.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    /// The forward pass of the next token.
+    pub acts: Activations,
+    /// Where the next token stands (1).
+    pub position: Slice,
+    /// RoPE's table for that position (1, D/2, 2).
+    pub cos_sin: Slice,
+    /// Rotated keys by layer (T, Hkv, D).
+    pub k: Vec<Slice>,
+    /// Values by layer (T, Hkv, D).
+    pub v: Vec<Slice>,
 }
 
 /// All buffers of a run, by role.
@@ -113,8 +144,10 @@ pub struct MemoryPlan {
     pub buffers: Buffers,
     /// Parameters, laid out by the table.
     pub params: Slice,
-    /// Their gradients.
+    /// Their gradients, of one batch.
     pub grads: Slice,
+    /// The gradients of a step: `grads`, or the mean over several batches.
+    pub step_grads: Slice,
     /// First moments.
     pub adam_m: Slice,
     /// Second moments.
@@ -141,6 +174,8 @@ pub struct MemoryPlan {
     pub grad_norm: Slice,
     /// RoPE's table (T, D/2, 2).
     pub cos_sin: Slice,
+    /// 0 … T − 1 for every sequence (B, T), for learned positions.
+    pub position_ids: Slice,
     /// The forward pass of a training batch.
     pub batch: Activations,
     /// Its backward pass.
@@ -149,6 +184,8 @@ pub struct MemoryPlan {
     pub probe: Activations,
     /// The probe's softmax weights as bytes, (L, ⌈H·T·T/4⌉) words.
     pub heatmaps: Slice,
+    /// For writing token by token.
+    pub cache: Cache,
 }
 
 impl MemoryPlan {
@@ -159,6 +196,8 @@ impl MemoryPlan {
         let mut buffers = Buffers::default();
         let mut add = |name: &str, len: usize| buffers.add(name, len);
         let [params, grads] = ["parameters", "gradients"].map(|name| add(name, table.buffer_len()));
+        let several = config.train.accumulation_steps > 1;
+        let step_grads = if several { add("gradients of the step", table.buffer_len()) } else { grads };
         let [adam_m, adam_v] = ["first moments", "second moments"].map(|name| add(name, table.buffer_len()));
         let [step, starts] = [("step", STEP_LEN), ("starts", batch_size)].map(|(name, len)| add(name, len));
         let train_tokens = add("training tokens", n_train);
@@ -168,15 +207,19 @@ impl MemoryPlan {
         let [loss_ring, norm_ring] = ["loss ring", "norm ring"].map(|name| add(name, RING));
         let squared_sums = add("squared sums", PARTIAL_SUMS);
         let grad_norm = add("gradient norm", 1);
-        let cos_sin = add("rope table", model.context_length * model.d_head());
+        let cos_sin = add("rope table", model.context_length * rope_width(model));
+        let learned = model.positions == Positions::Learned;
+        let position_ids = add("positions", if learned { n_rows } else { 1 });
         let heatmaps = add("heatmaps", model.n_layers * heatmap_words(model));
-        let batch = Activations::plan(&mut buffers, model, batch_size, true);
+        let batch = Activations::plan(&mut buffers, model, batch_size, Kind::Batch);
         let gradients = Gradients::plan(&mut buffers, model, batch_size);
-        let probe = Activations::plan(&mut buffers, model, 1, false);
+        let probe = Activations::plan(&mut buffers, model, 1, Kind::Probe);
+        let cache = Cache::plan(&mut buffers, model);
         Self {
             buffers,
             params,
             grads,
+            step_grads,
             adam_m,
             adam_v,
             step,
@@ -190,10 +233,12 @@ impl MemoryPlan {
             squared_sums,
             grad_norm,
             cos_sin,
+            position_ids,
             batch,
             gradients,
             probe,
             heatmaps,
+            cache,
         }
     }
 
@@ -219,55 +264,93 @@ pub fn heatmap_words(model: &ModelConfig) -> usize {
     (model.n_heads * model.context_length * model.context_length).div_ceil(4)
 }
 
-impl Activations {
-    /// `keep` gives every block its own buffers, which the backward pass needs; else all blocks share one set.
-    fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize, keep: bool) -> Self {
-        let n_rows = batch_size * model.context_length;
-        let pass = if keep { "batch" } else { "probe" };
-        let inputs = buffers.add(format!("{pass} inputs"), n_rows);
-        let mut blocks: Vec<BlockActivations> = Vec::new();
-        for layer in 0..model.n_layers {
-            let block = match blocks.first() {
-                Some(&first) if !keep => first,
-                _ => BlockActivations::plan(buffers, model, batch_size, &format!("{pass} block {layer}")),
-            };
-            blocks.push(block);
-        }
-        let mut add = |name: &str, len: usize| buffers.add(format!("{pass} {name}"), len);
-        let wide = n_rows * model.d_model;
-        Self {
-            batch_size,
-            inputs,
-            blocks,
-            branch: add("branch", wide),
-            x_final: add("final stream", wide),
-            norm_final: add("final norm", wide),
-            inv_rms_final: add("final inverse RMS", n_rows),
-            logits: add("logits", n_rows * model.vocab_size),
+/// Numbers per position in RoPE's table; a head of odd size, which only other positions allow, still gets a table.
+fn rope_width(model: &ModelConfig) -> usize {
+    model.d_head().next_multiple_of(2)
+}
+
+/// Whose activations are planned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Every block keeps its own, for the backward pass.
+    Batch,
+    /// All blocks share one set.
+    Probe,
+    /// The same, for one token.
+    NextToken,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Probe => "probe",
+            Self::NextToken => "next token",
         }
     }
 }
 
+impl Activations {
+    /// N: rows of the pass.
+    pub fn n_rows(&self) -> usize {
+        self.batch_size * self.window
+    }
+
+    fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize, kind: Kind) -> Self {
+        let one = kind == Kind::NextToken;
+        let (pass, window) = if one { (Pass::NextToken, 1) } else { (Pass::Window, model.context_length) };
+        let (n_rows, name) = (batch_size * window, kind.name());
+        let inputs = buffers.add(format!("{name} inputs"), n_rows);
+        let mut blocks: Vec<BlockActivations> = Vec::new();
+        for layer in 0..model.n_layers {
+            let block = match blocks.first() {
+                Some(&first) if kind != Kind::Batch => first,
+                _ => BlockActivations::plan(buffers, model, n_rows, &format!("{name} block {layer}")),
+            };
+            blocks.push(block);
+        }
+        let wide = n_rows * model.d_model;
+        let branch = buffers.add(format!("{name} branch"), wide);
+        let x_final = buffers.add(format!("{name} final stream"), wide);
+        let pre = model.norm_placement == NormPlacement::Pre;
+        let norm_final =
+            if pre { NormActivations::plan(buffers, model, n_rows, &format!("{name} final norm")) } else { None };
+        let logits = buffers.add(format!("{name} logits"), n_rows * model.vocab_size);
+        Self { pass, batch_size, window, inputs, blocks, branch, x_final, norm_final, logits }
+    }
+}
+
+impl NormActivations {
+    fn plan(buffers: &mut Buffers, model: &ModelConfig, n_rows: usize, name: &str) -> Option<Self> {
+        let stats = match model.norm {
+            Norm::Rmsnorm => n_rows,
+            Norm::Layernorm => 2 * n_rows,
+            Norm::None => return None,
+        };
+        let values = buffers.add(name, n_rows * model.d_model);
+        Some(Self { values, stats: buffers.add(format!("{name} statistics"), stats) })
+    }
+}
+
 impl BlockActivations {
-    fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize, owner: &str) -> Self {
-        let n_rows = batch_size * model.context_length;
-        let (wide, inner) = (n_rows * model.d_model, n_rows * model.d_ff);
-        let pairs = batch_size * model.n_heads * model.context_length * model.context_length;
+    fn plan(buffers: &mut Buffers, model: &ModelConfig, n_rows: usize, owner: &str) -> Self {
+        let (wide, inner, kv) = (n_rows * model.d_model, n_rows * model.d_ff, n_rows * model.d_kv());
+        let pairs = n_rows * model.n_heads * model.context_length;
+        let norm1 = NormActivations::plan(buffers, model, n_rows, &format!("{owner} first norm"));
+        let norm2 = NormActivations::plan(buffers, model, n_rows, &format!("{owner} second norm"));
         let mut add = |name: &str, len: usize| buffers.add(format!("{owner} {name}"), len);
         Self {
             x: add("stream", wide),
-            norm1: add("first norm", wide),
-            inv_rms1: add("first inverse RMS", n_rows),
+            norm1,
             q: add("queries", wide),
-            k: add("keys", wide),
-            v: add("values", wide),
+            k: add("keys", kv),
+            v: add("values", kv),
             weights: add("attention weights", pairs),
             heads: add("heads", wide),
             x_mid: add("middle stream", wide),
-            norm2: add("second norm", wide),
-            inv_rms2: add("second inverse RMS", n_rows),
+            norm2,
             gate: add("gate", inner),
-            up: add("up", inner),
+            up: (model.feed_forward == FeedForward::Swiglu).then(|| add("up", inner)),
             hidden: add("hidden", inner),
         }
     }
@@ -276,20 +359,34 @@ impl BlockActivations {
 impl Gradients {
     fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize) -> Self {
         let n_rows = batch_size * model.context_length;
-        let (wide, inner) = (n_rows * model.d_model, n_rows * model.d_ff);
-        let pairs = batch_size * model.n_heads * model.context_length * model.context_length;
+        let (wide, inner, kv) = (n_rows * model.d_model, n_rows * model.d_ff, n_rows * model.d_kv());
+        let pairs = n_rows * model.n_heads * model.context_length;
         let mut add = |name: &str, len: usize| buffers.add(format!("gradient of {name}"), len);
         Self {
             stream: add("the stream", wide),
-            norm: add("a norm", wide),
+            branch: add("a branch's input", wide),
             q: add("queries", wide),
-            k: add("keys", wide),
-            v: add("values", wide),
+            k: add("keys", kv),
+            v: add("values", kv),
             heads: add("heads", wide),
             scores: add("attention scores", pairs),
             gate: add("gate", inner),
-            up: add("up", inner),
+            up: (model.feed_forward == FeedForward::Swiglu).then(|| add("up", inner)),
             hidden: add("hidden", inner),
         }
+    }
+}
+
+impl Cache {
+    fn plan(buffers: &mut Buffers, model: &ModelConfig) -> Self {
+        let acts = Activations::plan(buffers, model, 1, Kind::NextToken);
+        let position = buffers.add("next position", 1);
+        let cos_sin = buffers.add("rope table of the next position", rope_width(model));
+        let len = model.context_length * model.d_kv();
+        let mut of_layers = |name: &str| -> Vec<Slice> {
+            (0..model.n_layers).map(|layer| buffers.add(format!("{name} cache {layer}"), len)).collect()
+        };
+        let (k, v) = (of_layers("key"), of_layers("value"));
+        Self { acts, position, cos_sin, k, v }
     }
 }

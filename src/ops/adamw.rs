@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::step::{Step, read_step};
-use super::{FLAT, Real, STEP};
+use super::{FINITE, FLAT, Real, STEP};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -22,7 +22,7 @@ pub struct Params {
 /// gradient must not reach the weights.
 pub static ADAMW: Kernel = Kernel {
     name: "adamw",
-    wgsl: &[STEP, FLAT, include_str!("../../shaders/adamw.wgsl")],
+    wgsl: &[STEP, FLAT, FINITE, include_str!("../../shaders/adamw.wgsl")],
     access: &[Read, Read, Read, ReadWrite, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
     cpu: |call| {

@@ -1,11 +1,12 @@
 //! Attention scores with scale and causal mask: `scores[query, key] = scale · q[query]·k[key]`, or `masked_value`.
 //!
-//! q, k are (B, T, H, D), scores (B, H, T, T). The same kernel is the backward pass of the weighted sum: with
-//! q = out_grad, k = v, scale 1 and masked_value 0 it gives the gradient of the weights.
+//! q is (B, T, H, D), k (B, T, Hkv, D), scores (B, H, T, T); H / Hkv heads of queries share a head of keys. The same
+//! kernel is the backward pass of the weighted sum: with q = out_grad, k = v, scale 1 and masked_value 0 it gives the
+//! gradient of the weights.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{CAUSAL_MASK, Real, TILE, tile_workgroups};
+use super::{CAUSAL_MASK, KV_HEAD, Real, TILE, tile_workgroups};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice};
@@ -22,6 +23,8 @@ pub struct Params {
     pub context_length: u32,
     /// H
     pub n_heads: u32,
+    /// Hkv, a divisor of H.
+    pub n_kv_heads: u32,
     /// D
     pub d_head: u32,
     /// 1/√D in the forward pass.
@@ -30,10 +33,10 @@ pub struct Params {
     pub masked_value: f32,
 }
 
-/// q, k (B, T, H, D) → scores (B, H, T, T)
+/// q (B, T, H, D), k (B, T, Hkv, D) → scores (B, H, T, T)
 pub static ATTENTION_SCORES: Kernel = Kernel {
     name: "attention_scores",
-    wgsl: &[TILE, CAUSAL_MASK, include_str!("../../shaders/attention_scores.wgsl")],
+    wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, include_str!("../../shaders/attention_scores.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     cpu: |call| {
@@ -52,13 +55,16 @@ pub fn attention_scores(recording: &mut Recording, [q, k, scores]: [Slice; 3], b
 /// scores[query, key] = scale · Σ_d q[query, d] · k[key, d], or `masked_value` where key > query
 pub fn reference<T: Real>(q: &[T], k: &[T], scores: &mut [T], params: &Params) {
     let (n, n_heads, d_head) = (params.context_length as usize, params.n_heads as usize, params.d_head as usize);
-    let at = |batch: usize, position: usize, head: usize| ((batch * n + position) * n_heads + head) * d_head;
+    let n_kv_heads = params.n_kv_heads as usize;
+    let q_at = |batch: usize, position: usize, head: usize| ((batch * n + position) * n_heads + head) * d_head;
+    let k_at = |batch: usize, position: usize, head: usize| ((batch * n + position) * n_kv_heads + head) * d_head;
     for (batch_head, scores) in scores.chunks_exact_mut(n * n).enumerate() {
         let (batch, head) = (batch_head / n_heads, batch_head % n_heads);
+        let kv_head = head / (n_heads / n_kv_heads);
         for query in 0..n {
-            let q = &q[at(batch, query, head)..][..d_head];
+            let q = &q[q_at(batch, query, head)..][..d_head];
             for key in 0..n {
-                let k = &k[at(batch, key, head)..][..d_head];
+                let k = &k[k_at(batch, key, kv_head)..][..d_head];
                 scores[query * n + key] = if key > query {
                     T::of(f64::from(params.masked_value))
                 } else {

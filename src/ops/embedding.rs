@@ -17,6 +17,8 @@ pub struct Params {
     pub vocab_size: u32,
     /// C
     pub d_model: u32,
+    /// 1: the gradient is added to what `table_grad` holds already.
+    pub accumulate: u32,
 }
 
 const WGSL: &[&str] = &[FLAT, include_str!("../../shaders/embedding.wgsl")];
@@ -51,7 +53,7 @@ pub fn embedding(recording: &mut Recording, [table, ids, out]: [Slice; 3], param
     recording.dispatch(&EMBEDDING, params, &[table, ids, out], flat_workgroups(elements));
 }
 
-/// Appends the backward pass; it overwrites `table_grad`.
+/// Appends the backward pass; it overwrites `table_grad`, or adds to it when told to accumulate.
 pub fn embedding_grad(recording: &mut Recording, [out_grad, ids, table_grad]: [Slice; 3], params: Params) {
     let elements = params.vocab_size as usize * params.d_model as usize;
     recording.dispatch(&EMBEDDING_GRAD, params, &[out_grad, ids, table_grad], flat_workgroups(elements));
@@ -65,10 +67,12 @@ pub fn reference<T: Real>(table: &[T], ids: &[u32], out: &mut [T], params: &Para
     }
 }
 
-/// `table_grad[v, c] = Σ out_grad[n, c]` over the n with `ids[n] = v`
+/// `table_grad[v, c] = Σ out_grad[n, c]` over the n with `ids[n] = v`, added when `accumulate` is 1
 pub fn reference_grad<T: Real>(out_grad: &[T], ids: &[u32], table_grad: &mut [T], params: &Params) {
     let width = params.d_model as usize;
-    table_grad[..params.vocab_size as usize * width].fill(T::zero());
+    if params.accumulate == 0 {
+        table_grad[..params.vocab_size as usize * width].fill(T::zero());
+    }
     for (row, &id) in out_grad.chunks_exact(width).zip(&ids[..params.n_tokens as usize]) {
         for (sum, &grad) in table_grad[id as usize * width..][..width].iter_mut().zip(row) {
             *sum += grad;

@@ -5,6 +5,8 @@
 //! | `matmul_nt` | a·bᵀ | (m, k) | (n, k) | y = x·Wᵀ |
 //! | `matmul_nn` | a·b | (m, k) | (k, n) | x_grad = y_grad·W |
 //! | `matmul_tn` | aᵀ·b | (k, m) | (k, n) | W_grad = y_gradᵀ·x |
+//!
+//! Each has a variant that reads four numbers at a time and is used where the sizes are multiples of four.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -28,17 +30,50 @@ pub struct Params {
 }
 
 const WGSL: &[&str] = &[TILE, include_str!("../../shaders/matmul.wgsl")];
+const VEC4: &[&str] = &[TILE, include_str!("../../shaders/matmul_vec4.wgsl")];
 
-const fn kernel(name: &'static str, cpu: fn(&CpuCall<'_>)) -> Kernel {
-    Kernel { name, wgsl: WGSL, access: &[Read, Read, ReadWrite], params_bytes: size_of::<Params>(), cpu }
+const fn kernel(name: &'static str, wgsl: &'static [&'static str], cpu: fn(&CpuCall<'_>)) -> Kernel {
+    Kernel { name, wgsl, access: &[Read, Read, ReadWrite], params_bytes: size_of::<Params>(), cpu }
 }
 
 /// y = a·bᵀ
-pub static MATMUL_NT: Kernel = kernel("matmul_nt", |call| run(call, fast_nt));
+pub static MATMUL_NT: Kernel = kernel("matmul_nt", WGSL, |call| run(call, fast_nt));
 /// y = a·b
-pub static MATMUL_NN: Kernel = kernel("matmul_nn", |call| run(call, fast_nn));
+pub static MATMUL_NN: Kernel = kernel("matmul_nn", WGSL, |call| run(call, fast_nn));
 /// y = aᵀ·b
-pub static MATMUL_TN: Kernel = kernel("matmul_tn", |call| run(call, fast_tn));
+pub static MATMUL_TN: Kernel = kernel("matmul_tn", WGSL, |call| run(call, fast_tn));
+/// y = a·bᵀ, k and n multiples of 4
+pub static MATMUL_NT_VEC4: Kernel = kernel("matmul_nt_vec4", VEC4, |call| run(call, fast_nt));
+/// y = a·b, k and n multiples of 4
+pub static MATMUL_NN_VEC4: Kernel = kernel("matmul_nn_vec4", VEC4, |call| run(call, fast_nn));
+/// y = aᵀ·b, m and n multiples of 4
+pub static MATMUL_TN_VEC4: Kernel = kernel("matmul_tn_vec4", VEC4, |call| run(call, fast_tn));
+
+/// Which of a and b is transposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// a·bᵀ
+    Nt,
+    /// a·b
+    Nn,
+    /// aᵀ·b
+    Tn,
+}
+
+impl Layout {
+    /// The kernel for these sizes, and how many rows of the result one of its invocations computes.
+    fn kernel(self, Shape { m, n, k }: Shape) -> (&'static Kernel, usize) {
+        let fours = |sizes: [usize; 2]| sizes.iter().all(|size| size.is_multiple_of(4));
+        match self {
+            Self::Nt if fours([k, n]) => (&MATMUL_NT_VEC4, 8),
+            Self::Nn if fours([k, n]) => (&MATMUL_NN_VEC4, 8),
+            Self::Tn if fours([m, n]) => (&MATMUL_TN_VEC4, 8),
+            Self::Nt => (&MATMUL_NT, 4),
+            Self::Nn => (&MATMUL_NN, 4),
+            Self::Tn => (&MATMUL_TN, 4),
+        }
+    }
+}
 
 /// Sizes of one multiplication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,15 +87,11 @@ pub struct Shape {
 }
 
 /// Appends one multiplication; `accumulate` adds to what `y` (m, n) holds already.
-pub fn matmul(
-    recording: &mut Recording,
-    kernel: &'static Kernel,
-    [a, b, y]: [Slice; 3],
-    Shape { m, n, k }: Shape,
-    accumulate: bool,
-) {
+pub fn matmul(recording: &mut Recording, layout: Layout, [a, b, y]: [Slice; 3], shape: Shape, accumulate: bool) {
+    let Shape { m, n, k } = shape;
     let params = Params { m: m as u32, n: n as u32, k: k as u32, accumulate: u32::from(accumulate) };
-    recording.dispatch(kernel, params, &[a, b, y], tile_workgroups(m, n, 1));
+    let (kernel, rows) = layout.kernel(shape);
+    recording.dispatch(kernel, params, &[a, b, y], tile_workgroups(m.div_ceil(rows / 4), n, 1));
 }
 
 /// y (m, n) = a (m, k) · b (n, k)ᵀ

@@ -1,4 +1,5 @@
-//! The mean of the losses of all positions, into the step's slot of a ring.
+//! The mean of the losses of all positions, into the step's slot of a ring: `ring[slot] ← (0 for the first batch, else
+//! ring[slot]) + weight · mean`, so that batches accumulated for one step add up to their mean.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -24,9 +25,11 @@ pub static MEAN_LOSS: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        let slot = read_step(&call.u32(1)).slot as usize;
+        let step = read_step(&call.u32(1));
         let sum: f32 = call.f32(2)[..params.n_rows as usize].iter().sum();
-        call.f32_mut(3)[slot] = sum / params.n_rows as f32;
+        let slot = &mut call.f32_mut(3)[step.slot as usize];
+        let before = if step.first == 1 { 0.0 } else { *slot };
+        *slot = before + step.weight * sum / params.n_rows as f32;
     },
 };
 

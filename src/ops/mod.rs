@@ -7,22 +7,31 @@
 
 use crate::gpu::kernel::Kernel;
 
+pub mod accumulate;
+pub mod activation;
 pub mod adamw;
 pub mod attention_scores;
+pub mod bias;
+pub mod cached_attention;
 pub mod clip;
 pub mod cross_entropy;
 pub mod embedding;
+pub mod flash_attention;
 pub mod gather_batch;
+pub mod layernorm;
+pub mod mask;
 pub mod matmul;
 pub mod mean_loss;
 pub mod quantize;
 pub mod residual;
 pub mod rmsnorm;
 pub mod rope;
+pub mod sgd;
 pub mod softmax;
 pub mod step;
 pub mod swiglu;
 pub mod weighted_sum;
+pub mod write_rows;
 
 /// f32 or f64.
 pub trait Real: num_traits::Float + std::iter::Sum + std::ops::AddAssign {
@@ -43,32 +52,53 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 26] = [
+pub static KERNELS: [&Kernel; 47] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
     &matmul::MATMUL_NT,
     &matmul::MATMUL_NN,
     &matmul::MATMUL_TN,
+    &matmul::MATMUL_NT_VEC4,
+    &matmul::MATMUL_NN_VEC4,
+    &matmul::MATMUL_TN_VEC4,
     &rmsnorm::RMSNORM,
     &rmsnorm::RMSNORM_GRAD_X,
     &rmsnorm::RMSNORM_GRAD_GAIN,
+    &layernorm::LAYERNORM,
+    &layernorm::LAYERNORM_GRAD_X,
+    &layernorm::LAYERNORM_GRAD_GAIN,
+    &bias::BIAS,
+    &bias::BIAS_GRAD,
     &rope::ROPE,
     &attention_scores::ATTENTION_SCORES,
     &softmax::SOFTMAX,
     &softmax::SOFTMAX_GRAD,
     &weighted_sum::WEIGHTED_SUM,
     &weighted_sum::WEIGHTED_SUM_TRANSPOSED,
+    &flash_attention::FLASH_ATTENTION,
+    &flash_attention::FLASH_ATTENTION_DELTA,
+    &flash_attention::FLASH_ATTENTION_GRAD_Q,
+    &flash_attention::FLASH_ATTENTION_GRAD_KV,
+    &mask::MASK,
+    &write_rows::WRITE_ROWS,
+    &cached_attention::CACHED_ATTENTION,
     &swiglu::SWIGLU,
     &swiglu::SWIGLU_GRAD,
+    &activation::SILU,
+    &activation::GELU,
+    &activation::SILU_GRAD,
+    &activation::GELU_GRAD,
     &residual::RESIDUAL,
     &cross_entropy::CROSS_ENTROPY,
     &cross_entropy::CROSS_ENTROPY_GRAD,
     &mean_loss::MEAN_LOSS,
+    &accumulate::ACCUMULATE,
     &clip::SQUARED_SUMS,
     &clip::GRAD_NORM,
     &clip::CLIP,
     &adamw::ADAMW,
+    &sgd::SGD,
     &quantize::QUANTIZE,
 ];
 
@@ -76,6 +106,9 @@ pub(crate) const FLAT: &str = include_str!("../../shaders/lib/flat.wgsl");
 pub(crate) const REDUCE: &str = include_str!("../../shaders/lib/reduce.wgsl");
 pub(crate) const TILE: &str = include_str!("../../shaders/lib/tile.wgsl");
 pub(crate) const STEP: &str = include_str!("../../shaders/lib/step.wgsl");
+pub(crate) const FLASH_TILE: &str = include_str!("../../shaders/lib/flash_tile.wgsl");
+pub(crate) const FINITE: &str = include_str!("../../shaders/lib/finite.wgsl");
+pub(crate) const KV_HEAD: &str = include_str!("../../shaders/lib/kv_head.wgsl");
 pub(crate) const CAUSAL_MASK: &str = include_str!("../../shaders/lib/causal_mask.wgsl");
 
 /// Workgroups of 8 × 8 invocations that compute 4 × 4 results each, for a (rows, cols) result.

@@ -42,17 +42,19 @@ pub fn rope(recording: &mut Recording, [cos_sin, x]: [Slice; 2], params: Params)
     recording.dispatch(&ROPE, params, &[cos_sin, x], flat_workgroups(pairs));
 }
 
-/// The table (T, D/2, 2): cosine and sine of position · Θ^(−2i/D). Computed here in f64, because WGSL leaves the
-/// precision of its own sin and cos open.
+/// The table (T, D/2, 2) for the positions 0 .. T.
 pub fn cos_sin_table(context_length: usize, d_head: usize, theta: f64) -> Vec<f32> {
-    let mut table = Vec::with_capacity(context_length * d_head);
-    for position in 0..context_length {
-        for i in 0..d_head / 2 {
-            let angle = position as f64 * theta.powf(-2.0 * i as f64 / d_head as f64);
-            table.extend([angle.cos() as f32, angle.sin() as f32]);
-        }
-    }
-    table
+    cos_sin_at((0..context_length).map(|position| position as f64), d_head, theta)
+}
+
+/// The table (T, D/2, 2) for T given positions: cosine and sine of position · Θ^(−2i/D). Computed here in f64, because
+/// WGSL leaves the precision of its own sin and cos open.
+pub fn cos_sin_at(positions: impl Iterator<Item = f64>, d_head: usize, theta: f64) -> Vec<f32> {
+    let entry = |position: f64, i: usize| {
+        let angle = position * theta.powf(-2.0 * i as f64 / d_head as f64);
+        [angle.cos() as f32, angle.sin() as f32]
+    };
+    positions.flat_map(|position| (0..d_head / 2).flat_map(move |i| entry(position, i))).collect()
 }
 
 /// (x₀, x₁) ← (x₀·cos − x₁·sin, x₀·sin + x₁·cos)

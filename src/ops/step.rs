@@ -24,6 +24,12 @@ pub struct Step {
     pub max_grad_norm: f32,
     /// Where this step's loss and gradient norm go in their rings.
     pub slot: u32,
+    /// Momentum of SGD.
+    pub momentum: f32,
+    /// Of this batch among those that are accumulated for one step: 1 / their number.
+    pub weight: f32,
+    /// 1 for the first of them, which replaces what an older step has left; else 0.
+    pub first: u32,
 }
 
 /// Elements of 4 bytes that a [`Step`] takes.

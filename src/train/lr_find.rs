@@ -2,7 +2,7 @@
 //! a short run from fresh weights in which the learning rate grows exponentially, until the loss explodes.
 
 use super::trainer::{TrainError, Trainer, TrainingState};
-use crate::config::TrainConfig;
+use crate::config::{Schedule, TrainConfig};
 use crate::protocol::runs::LrPoint;
 
 /// Steps of a whole search.
@@ -123,12 +123,12 @@ impl Search {
 
     /// Takes over new numbers of the run that was put aside.
     pub fn tune(&mut self, train: &TrainConfig) {
-        let TrainConfig { batch_size, seed, .. } = self.train;
-        self.train = TrainConfig { batch_size, seed, ..train.clone() };
+        let TrainConfig { batch_size, accumulation_steps, optimizer, seed, .. } = self.train;
+        self.train = TrainConfig { batch_size, accumulation_steps, optimizer, seed, ..train.clone() };
     }
 }
 
 /// The training with a learning rate that does not change.
 fn constant(train: &TrainConfig, lr: f64) -> TrainConfig {
-    TrainConfig { max_lr: lr, min_lr: lr, warmup_steps: 0, cosine_steps: 0, ..train.clone() }
+    TrainConfig { max_lr: lr, min_lr: lr, warmup_steps: 0, schedule: Schedule::Constant, ..train.clone() }
 }

@@ -9,5 +9,6 @@ pub mod prepare;
 pub mod record;
 pub mod run;
 pub mod schedule;
+pub mod score;
 pub mod session;
 pub mod trainer;

@@ -1,17 +1,20 @@
 //! The learning rate over the steps.
 
-use crate::config::TrainConfig;
+use crate::config::{Schedule, TrainConfig};
 
-/// Cosine schedule with linear warm-up, as CS336 defines it: `step · max/warmup` up to `warmup_steps`, then a half
-/// cosine from `max_lr` down to `min_lr` at `cosine_steps`, then `min_lr`.
+/// Linear warm-up, `step · max/warmup` up to `warmup_steps`; then the schedule, from `max_lr` down to `min_lr` at
+/// `schedule_steps`; then `min_lr`. With [`Schedule::Cosine`] this is CS336's schedule. A constant one stays at
+/// `max_lr`.
 pub fn learning_rate(step: u64, train: &TrainConfig) -> f64 {
-    let TrainConfig { max_lr, min_lr, warmup_steps, cosine_steps, .. } = *train;
+    let TrainConfig { max_lr, min_lr, warmup_steps, schedule_steps, .. } = *train;
     if step < warmup_steps {
         return max_lr * step as f64 / warmup_steps as f64;
     }
-    if step >= cosine_steps {
-        return min_lr;
+    let progress =
+        if step < schedule_steps { (step - warmup_steps) as f64 / (schedule_steps - warmup_steps) as f64 } else { 1.0 };
+    match train.schedule {
+        Schedule::Constant => max_lr,
+        Schedule::Cosine => min_lr + 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()) * (max_lr - min_lr),
+        Schedule::Linear => max_lr - progress * (max_lr - min_lr),
     }
-    let progress = (step - warmup_steps) as f64 / (cosine_steps - warmup_steps) as f64;
-    min_lr + 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()) * (max_lr - min_lr)
 }

@@ -56,12 +56,26 @@ pub struct Trainer {
     table: ParamTable,
     plan: MemoryPlan,
     backend: Backend,
-    training_step: Program,
+    step_programs: StepPrograms,
     evaluation: Program,
     probe: Program,
+    fill_cache: Program,
+    next_token: Program,
+    rope_table: Vec<f32>,
+    /// The text whose keys and values are in the cache; none once a weight has changed.
+    cached: Vec<u32>,
     batches: Rng,
     steps_submitted: u64,
     in_flight: VecDeque<Chunk>,
+}
+
+/// What a training step replays.
+#[derive(Clone, Copy)]
+enum StepPrograms {
+    /// One batch and its update.
+    Whole(Program),
+    /// Several batches, then the update.
+    Accumulated { batch: Program, update: Program },
 }
 
 /// Everything that the next steps depend on, besides configuration and data.
@@ -105,19 +119,41 @@ impl Trainer {
             Some(context) => Backend::gpu(context, &plan.buffers).await?,
             None => Backend::cpu(&plan.buffers),
         };
-        let transformer = Transformer { config: &config.model, table: &table, plan: &plan };
-        let training_step = backend.prepare(transformer.training_step());
-        let evaluation = backend.prepare(transformer.evaluation());
-        let probe = backend.prepare(transformer.probe());
+        let transformer = Transformer { config: &config, table: &table, plan: &plan };
+        let step_programs = if config.train.accumulation_steps == 1 {
+            StepPrograms::Whole(backend.prepare(transformer.training_step()))
+        } else {
+            let batch = backend.prepare(transformer.accumulated_batch());
+            StepPrograms::Accumulated { batch, update: backend.prepare(transformer.update()) }
+        };
+        let [evaluation, probe, fill_cache, next_token] =
+            [transformer.evaluation(), transformer.probe(), transformer.fill_cache(), transformer.next_token()]
+                .map(|recording| backend.prepare(recording));
         backend.write_f32(plan.params, &table.initial_values(config.train.seed));
         let model = &config.model;
         let rope_table = cos_sin_table(model.context_length, model.d_head(), model.rope_theta);
         backend.write_f32(plan.cos_sin, &rope_table);
+        let positions: Vec<u32> = (0..plan.position_ids.len).map(|row| (row % model.context_length) as u32).collect();
+        backend.write(plan.position_ids, &positions);
         backend.write(plan.train_tokens, train_tokens);
         backend.write(plan.val_tokens, val_tokens);
         let batches = Rng::with_stream(config.train.seed, BATCH_STREAM);
-        let (steps_submitted, in_flight) = (0, VecDeque::new());
-        Ok(Self { config, table, plan, backend, training_step, evaluation, probe, batches, steps_submitted, in_flight })
+        Ok(Self {
+            config,
+            table,
+            plan,
+            backend,
+            step_programs,
+            evaluation,
+            probe,
+            fill_cache,
+            next_token,
+            rope_table,
+            cached: Vec::new(),
+            batches,
+            steps_submitted: 0,
+            in_flight: VecDeque::new(),
+        })
     }
 
     /// The configuration in force.
@@ -137,10 +173,11 @@ impl Trainer {
 
     /// Dispatches of one training step.
     pub fn dispatches_per_step(&self) -> usize {
-        Transformer { config: &self.config.model, table: &self.table, plan: &self.plan }
-            .training_step()
-            .dispatches
-            .len()
+        let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
+        match self.config.train.accumulation_steps {
+            1 => transformer.training_step().dispatches.len(),
+            n => n * transformer.accumulated_batch().dispatches.len() + transformer.update().dispatches.len(),
+        }
     }
 
     /// Steps submitted so far; all of them are done once nothing is in flight.
@@ -153,14 +190,14 @@ impl Trainer {
         self.in_flight.len()
     }
 
-    /// Takes over what can change while training; `batch_size` and `seed` stay.
+    /// Takes over what can change while training; `batch_size`, `accumulation_steps`, `optimizer` and `seed` stay.
     ///
     /// # Errors
     /// When the numbers are not valid; then nothing changes.
     pub fn tune(&mut self, train: &TrainConfig) -> Result<(), ConfigError> {
         train.validate()?;
-        let TrainConfig { batch_size, seed, .. } = self.config.train;
-        self.config.train = TrainConfig { batch_size, seed, ..train.clone() };
+        let TrainConfig { batch_size, accumulation_steps, optimizer, seed, .. } = self.config.train;
+        self.config.train = TrainConfig { batch_size, accumulation_steps, optimizer, seed, ..train.clone() };
         Ok(())
     }
 
@@ -170,25 +207,35 @@ impl Trainer {
         let first_step = self.steps_submitted + 1;
         let mut lrs = Vec::with_capacity(n_steps);
         for _ in 0..n_steps {
-            let starts = batch_starts(
-                &mut self.batches,
-                self.plan.train_tokens.len,
-                self.config.model.context_length,
-                self.config.train.batch_size,
-            );
-            lrs.push(self.submit_batch(&starts));
+            let (n_tokens, context_length) = (self.plan.train_tokens.len, self.config.model.context_length);
+            let sequences = self.config.train.batch_size * self.config.train.accumulation_steps;
+            let starts = batch_starts(&mut self.batches, n_tokens, context_length, sequences);
+            lrs.push(self.submit_step(&starts));
         }
         let rings = self.backend.start_read(&[self.plan.loss_ring, self.plan.norm_ring]);
         self.in_flight.push_back(Chunk { first_step, lrs, rings });
     }
 
-    /// Submits one step on the batch that begins at `starts` (B) in the training tokens; returns its learning rate.
-    fn submit_batch(&mut self, starts: &[u32]) -> f32 {
+    /// Submits one step on the sequences that begin at `starts` in the training tokens, B for each accumulated batch;
+    /// returns its learning rate.
+    fn submit_step(&mut self, starts: &[u32]) -> f32 {
         self.steps_submitted += 1;
+        self.cached.clear();
         let step = self.step_values(self.steps_submitted);
-        self.backend.write(self.plan.step, bytemuck::cast_slice(&[step]));
-        self.backend.write(self.plan.starts, starts);
-        self.backend.run(self.training_step);
+        let weight = 1.0 / self.config.train.accumulation_steps as f32;
+        for (batch, starts) in starts.chunks(self.config.train.batch_size).enumerate() {
+            let step = Step { weight, first: u32::from(batch == 0), ..step };
+            self.backend.write(self.plan.step, bytemuck::cast_slice(&[step]));
+            self.backend.write(self.plan.starts, starts);
+            match self.step_programs {
+                StepPrograms::Whole(program) | StepPrograms::Accumulated { batch: program, .. } => {
+                    self.backend.run(program);
+                }
+            }
+        }
+        if let StepPrograms::Accumulated { update, .. } = self.step_programs {
+            self.backend.run(update);
+        }
         step.lr
     }
 
@@ -205,6 +252,9 @@ impl Trainer {
             correction2: correction(train.beta2),
             max_grad_norm: train.max_grad_norm as f32,
             slot: (step % RING as u64) as u32,
+            momentum: train.momentum as f32,
+            weight: 1.0,
+            first: 1,
         }
     }
 
@@ -256,7 +306,7 @@ impl Trainer {
         let model = &self.config.model;
         let (t, n) = (model.context_length, ids.len().min(model.context_length));
         let (n_layers, n_heads, words) = (model.n_layers, model.n_heads, heatmap_words(model));
-        self.run_probe(&ids[..n]);
+        self.run_probe(self.probe, &ids[..n]);
         let heatmaps = self.backend.read(self.plan.heatmaps).await?;
         let mut bytes = Vec::with_capacity(n_layers * n_heads * n * n);
         for layer in 0..n_layers {
@@ -270,22 +320,43 @@ impl Trainer {
 
     /// The logits (V) for the token after `ids`, of which the model sees the last T.
     ///
+    /// As long as `ids` grows by one token from call to call, keys and values of the earlier ones come from a cache and
+    /// only the last token is computed. Once the text is longer than the context every call computes the whole window:
+    /// all its positions have changed.
+    ///
     /// # Errors
     /// When the device failed.
     pub async fn next_logits(&mut self, ids: &[u32]) -> Result<Vec<f32>, TrainError> {
         let (t, v) = (self.config.model.context_length, self.config.model.vocab_size);
         let window = &ids[ids.len().saturating_sub(t)..];
-        self.run_probe(window);
         let last = window.len().saturating_sub(1);
-        Ok(self.backend.read_f32(self.plan.probe.logits.part(last * v, v)).await?)
+        let logits = if last > 0 && self.cached == window[..last] {
+            self.run_next_token(window[last], last);
+            self.plan.cache.acts.logits
+        } else {
+            self.backend.write(self.plan.cache.position, &[0]);
+            self.run_probe(self.fill_cache, window);
+            self.plan.probe.logits.part(last * v, v)
+        };
+        self.cached = window.to_vec();
+        Ok(self.backend.read_f32(logits).await?)
     }
 
-    /// Runs the probe on `ids`, followed by padding: no position looks at later ones, so it changes nothing.
-    fn run_probe(&mut self, ids: &[u32]) {
+    fn run_next_token(&mut self, id: u32, position: usize) {
+        let cache = &self.plan.cache;
+        let width = self.rope_table.len() / self.config.model.context_length;
+        self.backend.write(cache.acts.inputs, &[id]);
+        self.backend.write(cache.position, &[position as u32]);
+        self.backend.write_f32(cache.cos_sin, &self.rope_table[position * width..(position + 1) * width]);
+        self.backend.run(self.next_token);
+    }
+
+    /// Runs `program` on `ids`, followed by padding: no position looks at later ones, so it changes nothing.
+    fn run_probe(&mut self, program: Program, ids: &[u32]) {
         let mut padded = ids.to_vec();
         padded.resize(self.config.model.context_length, 0);
         self.backend.write(self.plan.probe.inputs, &padded);
-        self.backend.run(self.probe);
+        self.backend.run(program);
     }
 
     /// The state after all steps submitted so far.
@@ -318,6 +389,7 @@ impl Trainer {
         self.backend.write_f32(self.plan.adam_v, &state.adam_v);
         self.batches = state.batches.clone();
         self.steps_submitted = state.step;
+        self.cached.clear();
         self.in_flight.clear();
     }
 
@@ -334,21 +406,22 @@ impl Trainer {
     /// # Errors
     /// When the device failed.
     pub async fn grads(&mut self) -> Result<Vec<f32>, TrainError> {
-        Ok(self.backend.read_f32(self.plan.grads).await?)
+        Ok(self.backend.read_f32(self.plan.step_grads).await?)
     }
 
     /// Replaces all parameters; `values` are laid out by the table.
     pub fn set_params(&mut self, values: &[f32]) {
+        self.cached.clear();
         self.backend.write_f32(self.plan.params, values);
     }
 
-    /// Trains one step on a given batch, for comparisons with other implementations.
+    /// Trains one step on given sequences, B for each accumulated batch, for comparisons with other implementations.
     ///
     /// # Errors
     /// As [`Trainer::collect`].
     pub async fn step_on(&mut self, starts: &[u32]) -> Result<StepPoint, TrainError> {
         let first_step = self.steps_submitted + 1;
-        let lrs = vec![self.submit_batch(starts)];
+        let lrs = vec![self.submit_step(starts)];
         let rings = self.backend.start_read(&[self.plan.loss_ring, self.plan.norm_ring]);
         self.in_flight.push_back(Chunk { first_step, lrs, rings });
         loop {

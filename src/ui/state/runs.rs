@@ -178,9 +178,10 @@ impl State {
         let started = self.started.as_ref()?;
         // Live changes count; what needs a reset is as it was built.
         let mut config = self.summary.as_ref().map_or(&started.config, |summary| &summary.config).clone();
-        let (batch_size, seed) = (config.train.batch_size, config.train.seed);
-        config.train = self.runs.train.clone().unwrap_or(config.train);
-        (config.train.batch_size, config.train.seed) = (batch_size, seed);
+        if let Some(train) = self.runs.train.clone() {
+            let TrainConfig { batch_size, accumulation_steps, optimizer, seed, .. } = config.train;
+            config.train = TrainConfig { batch_size, accumulation_steps, optimizer, seed, ..train };
+        }
         Some(ShownRun {
             id: 0,
             name: self.runs.name.clone(),

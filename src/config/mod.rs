@@ -6,54 +6,28 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+mod model;
 pub mod rules;
+mod train;
 
-/// The shape of the Transformer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelConfig {
-    /// V: how many different tokens there are.
-    pub vocab_size: usize,
-    /// The longest window of tokens that the model sees at once.
-    pub context_length: usize,
-    /// C: the width of the residual stream.
-    pub d_model: usize,
-    /// L: how many blocks.
-    pub n_layers: usize,
-    /// H: how many attention heads a block has; d_head = d_model / n_heads.
-    pub n_heads: usize,
-    /// F: the inner width of the SwiGLU feed-forward network.
-    pub d_ff: usize,
-    /// Θ of rotary position embedding.
-    pub rope_theta: f64,
-}
+pub use model::{FeedForward, ModelConfig, Norm, NormPlacement, Positions};
+pub use train::{Optimizer, Schedule, TrainConfig};
 
-/// How the model is trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainConfig {
-    /// B: sequences a step.
-    pub batch_size: usize,
-    /// Learning rate after warm-up.
-    pub max_lr: f64,
-    /// Learning rate at the end of the cosine and after it.
-    pub min_lr: f64,
-    /// Steps of linear warm-up from 0 to `max_lr`.
-    pub warmup_steps: u64,
-    /// The step at which the cosine reaches `min_lr`.
-    pub cosine_steps: u64,
-    /// β₁ of AdamW.
-    pub beta1: f64,
-    /// β₂ of AdamW.
-    pub beta2: f64,
-    /// ε of AdamW.
-    pub adam_eps: f64,
-    /// Decoupled weight decay; applies to matrices, not to the gains of RMSNorm.
-    pub weight_decay: f64,
-    /// Gradients are scaled down to this global L2 norm when theirs is larger.
-    pub max_grad_norm: f64,
-    /// Seeds initialisation, batches and sampling.
-    pub seed: u64,
+/// A switch with a few named positions.
+pub trait Choice: Copy + PartialEq + 'static {
+    /// Every position with the name that the command line, the page and files use.
+    const ALL: &'static [(&'static str, Self)];
+
+    /// The name of this position.
+    fn name(self) -> &'static str {
+        // The table is complete, which a test checks; a position without a name would show as nothing.
+        Self::ALL.iter().find(|(_, choice)| *choice == self).map_or("", |(name, _)| name)
+    }
+
+    /// The position with this name.
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|&(_, choice)| choice)
+    }
 }
 
 /// The model and the training together: everything but the data.
@@ -99,16 +73,46 @@ pub enum ConfigError {
         most: usize,
     },
     /// Heads do not divide the width, or leave an odd head size, which RoPE cannot rotate in pairs.
-    #[error("d_model {d_model} does not give {n_heads} heads an even size each; try d_model {below} or {above}")]
+    #[error("d_model {d_model} does not give {n_heads} heads {size} each; try d_model {below} or {above}")]
     Heads {
         /// C.
         d_model: usize,
         /// H.
         n_heads: usize,
+        /// What each has to get, in words.
+        size: &'static str,
         /// The next smaller width that works (or the smallest).
         below: usize,
         /// The next larger width that works.
         above: usize,
+    },
+    /// Heads of keys and values cannot be shared out evenly.
+    #[error("{n_heads} heads cannot share {n_kv_heads} key-value heads evenly; try n_kv_heads {below} or {n_heads}")]
+    KvHeads {
+        /// H.
+        n_heads: usize,
+        /// How many heads of keys and values were asked for.
+        n_kv_heads: usize,
+        /// The next smaller number that works.
+        below: usize,
+    },
+    /// There is no such field.
+    #[error("there is no {field} to set; there are {known}")]
+    Unknown {
+        /// What was asked for.
+        field: String,
+        /// All names, in a row.
+        known: String,
+    },
+    /// A value is none of its field's kind.
+    #[error("{field} cannot be {value}: {detail}")]
+    Value {
+        /// The name of the field.
+        field: String,
+        /// What was asked for.
+        value: String,
+        /// What is wrong, and often what would be right.
+        detail: String,
     },
     /// A number lies outside its domain.
     #[error("{field} is {value}; it has to be {domain}")]
@@ -156,16 +160,20 @@ impl Preset {
             Preset::Cs336 => (32, 1e-3, 20_000),
         };
         RunConfig {
-            model: ModelConfig { vocab_size, context_length, d_model, n_layers, n_heads, d_ff, rope_theta: 10_000.0 },
+            model: ModelConfig::cs336([vocab_size, context_length], [d_model, n_layers, n_heads, d_ff]),
             train: TrainConfig {
                 batch_size,
+                accumulation_steps: 1,
+                optimizer: Optimizer::Adamw,
+                schedule: Schedule::Cosine,
                 max_lr,
                 min_lr: max_lr / 10.0,
                 warmup_steps: steps / 100,
-                cosine_steps: steps,
+                schedule_steps: steps,
                 beta1: 0.9,
                 beta2: 0.95,
                 adam_eps: 1e-8,
+                momentum: 0.9,
                 weight_decay: 0.1,
                 max_grad_norm: 1.0,
                 seed: 336,
@@ -177,61 +185,6 @@ impl Preset {
 /// No single size may exceed this, so that products of three of them still fit 64 bits with room to spare.
 const MOST: usize = 1 << 20;
 
-impl ModelConfig {
-    /// D: the size of one head.
-    pub fn d_head(&self) -> usize {
-        self.d_model / self.n_heads
-    }
-
-    /// The number of trainable parameters: embedding, L blocks (4 attention matrices, 3 of SwiGLU, 2 gains),
-    /// final gain, head.
-    pub fn n_params(&self) -> usize {
-        let block = 4 * self.d_model * self.d_model + 3 * self.d_model * self.d_ff + 2 * self.d_model;
-        2 * self.vocab_size * self.d_model + self.n_layers * block + self.d_model
-    }
-
-    /// Whether a model can be built from these sizes.
-    ///
-    /// # Errors
-    /// The first field that is wrong, with what to change.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        let sizes = [
-            ("vocab_size", self.vocab_size),
-            ("context_length", self.context_length),
-            ("d_model", self.d_model),
-            ("n_layers", self.n_layers),
-            ("n_heads", self.n_heads),
-            ("d_ff", self.d_ff),
-        ];
-        check_sizes(&sizes)?;
-        let unit = 2 * self.n_heads;
-        if !self.d_model.is_multiple_of(unit) {
-            let below = (self.d_model / unit).max(1) * unit;
-            let above = self.d_model.next_multiple_of(unit).max(2 * unit);
-            return Err(ConfigError::Heads { d_model: self.d_model, n_heads: self.n_heads, below, above });
-        }
-        check_domain("rope_theta", self.rope_theta, self.rope_theta > 1.0, "greater than 1")
-    }
-}
-
-impl TrainConfig {
-    /// Whether training can run with these numbers.
-    ///
-    /// # Errors
-    /// The first field that is wrong, with what to change.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        check_sizes(&[("batch_size", self.batch_size)])?;
-        check_domain("max_lr", self.max_lr, self.max_lr > 0.0, "greater than 0")?;
-        let min_ok = (0.0..=self.max_lr).contains(&self.min_lr);
-        check_domain("min_lr", self.min_lr, min_ok, "between 0 and max_lr")?;
-        check_domain("beta1", self.beta1, (0.0..1.0).contains(&self.beta1), "at least 0 and less than 1")?;
-        check_domain("beta2", self.beta2, (0.0..1.0).contains(&self.beta2), "at least 0 and less than 1")?;
-        check_domain("adam_eps", self.adam_eps, self.adam_eps > 0.0, "greater than 0")?;
-        check_domain("weight_decay", self.weight_decay, self.weight_decay >= 0.0, "at least 0")?;
-        check_domain("max_grad_norm", self.max_grad_norm, self.max_grad_norm > 0.0, "greater than 0")
-    }
-}
-
 impl RunConfig {
     /// Whether both halves are valid.
     ///
@@ -242,10 +195,40 @@ impl RunConfig {
         self.train.validate()
     }
 
-    /// Tokens that one step trains on: B·T.
-    pub fn tokens_per_step(&self) -> usize {
-        self.train.batch_size * self.model.context_length
+    /// Changes one field by its name, for example `norm` to `layernorm` or `d_model` to `96`, wherever it stands. A
+    /// change of `n_heads` takes `n_kv_heads` along where both were the same.
+    ///
+    /// # Errors
+    /// When there is no such field, or the value is none of its kind. Then nothing changes. Whether the numbers fit each
+    /// other is for [`RunConfig::validate`].
+    pub fn set(&mut self, field: &str, value: &str) -> Result<(), ConfigError> {
+        let refuse = |detail: String| ConfigError::Value { field: field.into(), value: value.into(), detail };
+        let mut tree = serde_json::to_value(&*self).map_err(|error| refuse(error.to_string()))?;
+        let halves = ["model", "train"].map(|half| tree[half].as_object().map(|half| half.contains_key(field)));
+        let half = match halves {
+            [Some(true), _] => "model",
+            [_, Some(true)] => "train",
+            _ => return Err(ConfigError::Unknown { field: field.into(), known: known_fields(&tree) }),
+        };
+        // Numbers and true or false read as such; anything else is a name.
+        tree[half][field] = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        let multi_head = self.model.n_kv_heads == self.model.n_heads;
+        *self = serde_json::from_value(tree).map_err(|error| refuse(error.to_string()))?;
+        if field == "n_heads" && multi_head {
+            self.model.n_kv_heads = self.model.n_heads;
+        }
+        Ok(())
     }
+
+    /// Tokens that one step trains on: B·T for each accumulated batch.
+    pub fn tokens_per_step(&self) -> usize {
+        self.train.batch_size * self.train.accumulation_steps * self.model.context_length
+    }
+}
+
+fn known_fields(tree: &serde_json::Value) -> String {
+    let halves = ["model", "train"].iter().filter_map(|half| tree[half].as_object());
+    halves.flat_map(|half| half.keys().cloned()).collect::<Vec<_>>().join(", ")
 }
 
 fn check_sizes(sizes: &[(&'static str, usize)]) -> Result<(), ConfigError> {

@@ -1,0 +1,28 @@
+// Stochastic gradient descent with momentum as PyTorch computes it, and decoupled weight decay as AdamW has it.
+
+struct Params {
+    len: u32,
+    decay: f32, // 1 for parameters that decay, 0 for those that do not
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> step: Step;
+@group(0) @binding(2) var<storage, read> norm: array<f32>; // (1), of all gradients
+@group(0) @binding(3) var<storage, read> grad: array<f32>;
+@group(0) @binding(4) var<storage, read_write> param: array<f32>;
+@group(0) @binding(5) var<storage, read_write> m: array<f32>; // momentum's running sum
+
+// m ← momentum·m + g;   p ← p − lr·weight_decay·decay·p − lr·m
+@compute @workgroup_size(64)
+fn sgd(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = flat_index(workgroup, workgroups, local);
+    if (i >= params.len) { return; }
+    if (!is_finite(norm[0])) { return; } // a poisoned gradient must not reach the weights
+    let m_new = step.momentum * m[i] + grad[i];
+    m[i] = m_new;
+    param[i] = param[i] * (1.0 - step.lr * step.weight_decay * params.decay) - step.lr * m_new;
+}

@@ -1,0 +1,49 @@
+//! Checkpoints: `ckpt_save`, `ckpt_load`. A safetensors file with the `meta` as JSON in its header.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+use super::answer::Answer;
+use super::request::{OpError, Request, wrong};
+use super::{MOST_FRAME_BYTES, Server};
+
+fn path(request: &Request<'_>) -> Result<PathBuf, OpError> {
+    request.text("path").map(PathBuf::from)
+}
+
+/// Writes the tensors and the meta. The file appears whole or not at all.
+pub(super) fn ckpt_save(_: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
+    let path = path(request)?;
+    let metadata = HashMap::from([("meta".into(), request.arg("meta").to_string())]);
+    let bytes = safetensors::serialize(request.tensors.iter(), Some(metadata))?;
+    let mut half_done = path.clone().into_os_string();
+    half_done.push(".part");
+    fs::write(&half_done, bytes)
+        .and_then(|()| fs::rename(&half_done, &path))
+        .map_err(|source| OpError::File { path, source })?;
+    Ok(Answer::default())
+}
+
+/// Reads them back. The meta of a file that some other program wrote is null.
+pub(super) fn ckpt_load(_: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
+    let path = path(request)?;
+    let bytes = fs::metadata(&path).and_then(|facts| {
+        let small = facts.len() <= MOST_FRAME_BYTES;
+        if small { fs::read(&path).map(Some) } else { Ok(None) }
+    });
+    let Some(bytes) = bytes.map_err(|source| OpError::File { path: path.clone(), source })? else {
+        return wrong(path.display().to_string(), "larger", format!("at most {MOST_FRAME_BYTES} bytes long"));
+    };
+    let (_, header) = SafeTensors::read_metadata(&bytes)?;
+    let meta = header.metadata().as_ref().and_then(|metadata| metadata.get("meta"));
+    let meta = meta.and_then(|json| serde_json::from_str(json).ok()).unwrap_or(Value::Null);
+    let tensors = SafeTensors::deserialize(&bytes)?;
+    let add = |answer: Answer, (name, view): (&str, safetensors::tensor::TensorView<'_>)| {
+        answer.and_bytes(name, view.dtype(), view.shape(), view.data().to_vec())
+    };
+    Ok(tensors.iter().fold(Answer::result(meta), add))
+}

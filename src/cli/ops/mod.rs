@@ -1,0 +1,154 @@
+//! `glasshead ops`: any operation, from any language. Requests come in on standard input, answers go out on standard
+//! output, so that the shipped kernels can be held against PyTorch, NumPy or one's own homework.
+//!
+//! A message is a little-endian `u64`, the length of what follows, and a safetensors blob. The values of the blob's
+//! `__metadata__` are JSON. A request has `op` (a string), `args` (an object) and tensors; an answer has `ok` (true or
+//! false), `result` (any JSON) and tensors, or `error` (a sentence). A request that cannot be met is answered with its
+//! error. A message that is cut off or longer than [`MOST_FRAME_BYTES`] ends the server, because nobody knows where the
+//! next one would begin.
+//!
+//! Where PyTorch gives NaN or leaves the result open:
+//!
+//! - `softmax`: a row that is −∞ everywhere gets equal weights.
+//! - `sdpa`: a query whose keys are all masked gets zeros.
+//! - No tensor may have a dimension of size 0, except those of `tok_decode`, `ckpt_save` and `ckpt_load`.
+
+use std::io::{self, Read, Write};
+
+use thiserror::Error;
+
+use self::answer::Answer;
+use self::request::{OpError, Request};
+use super::{BackendArg, open, sentence};
+use crate::data::Tokenizer;
+use crate::gpu::context::Context;
+use crate::rng::Rng;
+
+mod answer;
+mod attention;
+mod files;
+mod job;
+mod layers;
+mod model;
+mod request;
+mod training;
+
+/// The longest message that is read: 4 GiB.
+pub const MOST_FRAME_BYTES: u64 = 1 << 32;
+
+/// What the operations share.
+struct Server<'a> {
+    /// None stands for the CPU.
+    context: Option<&'a Context>,
+    /// Draws the batches of `get_batch`.
+    rng: Rng,
+    /// By handle.
+    tokenizers: Vec<Tokenizer>,
+}
+
+type Op = fn(&mut Server<'_>, &Request<'_>) -> Result<Answer, OpError>;
+
+/// Every operation there is.
+const OPS: [(&str, Op); 21] = [
+    ("linear", layers::linear),
+    ("embedding", layers::embedding),
+    ("silu", layers::silu),
+    ("swiglu", layers::swiglu),
+    ("rmsnorm", layers::rmsnorm),
+    ("softmax", layers::softmax),
+    ("rope", layers::rope),
+    ("sdpa", attention::sdpa),
+    ("mha", attention::mha),
+    ("flash_fwd", attention::flash_fwd),
+    ("flash_bwd", attention::flash_bwd),
+    ("block", model::block),
+    ("lm", model::lm),
+    ("lm_grad", model::lm_grad),
+    ("cross_entropy", training::cross_entropy),
+    ("clip", training::clip),
+    ("adamw", training::adamw),
+    ("lr", training::lr),
+    ("get_batch", training::get_batch),
+    //X("train_bpe"
+    //X("tok_new"
+    //X("tok_encode"
+    //X("tok_decode"
+    ("ckpt_save", files::ckpt_save),
+    ("ckpt_load", files::ckpt_load),
+];
+
+/// Why the server ends before its input does.
+#[derive(Debug, Error)]
+pub enum FrameError {
+    /// The input ends within a message.
+    #[error("the input ended after {found} of {expected} bytes of a message's {part}")]
+    Truncated {
+        /// Length or blob.
+        part: &'static str,
+        /// What came.
+        found: u64,
+        /// What was announced.
+        expected: u64,
+    },
+    /// A message is too long.
+    #[error("a message of {0} bytes was announced; the most is {MOST_FRAME_BYTES}")]
+    Oversized(u64),
+    /// Reading or writing failed.
+    #[error("standard input or output failed: {0}")]
+    Stream(#[from] io::Error),
+}
+
+pub(super) async fn ops(backend: BackendArg) -> Result<(), String> {
+    let context = open(backend).await?;
+    serve(io::stdin().lock(), io::stdout().lock(), context.as_ref()).map_err(sentence)
+}
+
+/// Answers requests until `reader` ends; without a context the CPU computes.
+///
+/// # Errors
+/// When a message is cut off or too long, or a stream fails.
+pub fn serve(mut reader: impl Read, mut writer: impl Write, context: Option<&Context>) -> Result<(), FrameError> {
+    let mut server = Server { context, rng: training::entropy(), tokenizers: Vec::new() };
+    while let Some(frame) = read_frame(&mut reader)? {
+        let blob = server.answer(&frame);
+        writer.write_all(&(blob.len() as u64).to_le_bytes())?;
+        writer.write_all(&blob)?;
+        writer.flush()?;
+    }
+    Ok(())
+}
+
+/// The next message; none at the end of the input. Memory grows with what has arrived, not with what was announced.
+fn read_frame(reader: &mut impl Read) -> Result<Option<Vec<u8>>, FrameError> {
+    let length = read_up_to(reader, 8)?;
+    let expected = match <[u8; 8]>::try_from(length.as_slice()) {
+        Ok(bytes) => u64::from_le_bytes(bytes),
+        Err(_) if length.is_empty() => return Ok(None),
+        Err(_) => return Err(FrameError::Truncated { part: "length", found: length.len() as u64, expected: 8 }),
+    };
+    if expected > MOST_FRAME_BYTES {
+        return Err(FrameError::Oversized(expected));
+    }
+    let blob = read_up_to(reader, expected)?;
+    let found = blob.len() as u64;
+    if found < expected { Err(FrameError::Truncated { part: "blob", found, expected }) } else { Ok(Some(blob)) }
+}
+
+fn read_up_to(reader: &mut impl Read, n_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.by_ref().take(n_bytes).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+impl Server<'_> {
+    /// The blob that answers a blob.
+    fn answer(&mut self, frame: &[u8]) -> Vec<u8> {
+        let answer = Request::parse(frame).and_then(|request| {
+            let op = OPS.iter().find(|(name, _)| *name == request.op);
+            let unknown = || OpError::Unknown { op: request.op.clone(), known: OPS.map(|(name, _)| name).join(", ") };
+            let (_, run) = op.ok_or_else(unknown)?;
+            run(self, &request)
+        });
+        answer.and_then(|answer| answer.to_blob()).unwrap_or_else(|error| answer::error_blob(&error))
+    }
+}

@@ -1,0 +1,313 @@
+//! A request taken apart, with a sentence for everything that can be wrong with it, before anything is computed.
+
+use std::path::PathBuf;
+
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use crate::config::ConfigError;
+use crate::data::DataError;
+use crate::gpu::backend::ExecuteError;
+
+/// Why a request cannot be met.
+#[derive(Debug, Error)]
+pub enum OpError {
+    /// The bytes are not in the safetensors format.
+    #[error("the message is no safetensors blob: {0}")]
+    Format(#[from] SafeTensorError),
+    /// There is no such operation.
+    #[error("op is {op:?}; it has to be one of {known}")]
+    Unknown {
+        /// What was asked for.
+        op: String,
+        /// All there are.
+        known: String,
+    },
+    /// A tensor or an argument is missing, or is not what it has to be.
+    #[error("{field} is {found}; it has to be {expected}")]
+    Field {
+        /// Which one.
+        field: String,
+        /// What was sent.
+        found: String,
+        /// What was expected.
+        expected: String,
+    },
+    /// A result is too large.
+    #[error("{what} would take {needed}; the most is {most}; send smaller tensors")]
+    TooLarge {
+        /// Which buffer or dispatch.
+        what: String,
+        /// Its size.
+        needed: String,
+        /// The limit.
+        most: String,
+    },
+    /// The sizes make no model.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The device failed.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// A text or a vocabulary is wrong.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A file cannot be read or written.
+    #[error("path {path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// The sentence about a tensor or an argument.
+pub(super) fn wrong<T>(
+    field: impl Into<String>,
+    found: impl Into<String>,
+    expected: impl Into<String>,
+) -> Result<T, OpError> {
+    Err(OpError::Field { field: field.into(), found: found.into(), expected: expected.into() })
+}
+
+/// How many elements a tensor of this shape has.
+pub(super) fn elements(what: &str, shape: &[usize]) -> Result<usize, OpError> {
+    const MOST: usize = 1 << 30; // 4 GiB of f32
+    let len = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+    len.filter(|&len| len <= MOST).ok_or_else(|| OpError::TooLarge {
+        what: what.into(),
+        needed: format!("a tensor of shape {shape:?}"),
+        most: format!("{MOST} elements"),
+    })
+}
+
+/// A tensor of numbers.
+#[derive(Clone, Debug)]
+pub(super) struct Floats {
+    pub(super) name: String,
+    pub(super) shape: Vec<usize>,
+    pub(super) values: Vec<f32>,
+}
+
+/// A tensor of whole numbers.
+#[derive(Clone, Debug)]
+pub(super) struct Ints {
+    pub(super) name: String,
+    pub(super) shape: Vec<usize>,
+    pub(super) values: Vec<i64>,
+}
+
+impl Floats {
+    /// The last dimensions, and the product of those before them.
+    pub(super) fn last<const N: usize>(&self, letters: &str) -> Result<(usize, [usize; N]), OpError> {
+        let split = self.shape.len().checked_sub(N).map(|at| self.shape.split_at(at));
+        match split.map(|(leading, last)| (leading, <[usize; N]>::try_from(last))) {
+            Some((leading, Ok(last))) => Ok((leading.iter().product(), last)),
+            _ => wrong(&self.name, format!("of shape {:?}", self.shape), format!("of shape {letters}")),
+        }
+    }
+
+    /// All dimensions.
+    pub(super) fn dims<const N: usize>(&self, letters: &str) -> Result<[usize; N], OpError> {
+        self.last(letters).and_then(|(_, dims)| self.expect(&dims).map(|()| dims))
+    }
+
+    /// Refuses any other shape.
+    pub(super) fn expect(&self, shape: &[usize]) -> Result<(), OpError> {
+        if self.shape == shape {
+            return Ok(());
+        }
+        wrong(&self.name, format!("of shape {:?}", self.shape), format!("of shape {shape:?}"))
+    }
+}
+
+impl Ints {
+    /// The ids, all below `bound`.
+    pub(super) fn below(&self, bound: usize) -> Result<Vec<u32>, OpError> {
+        let id = |(at, &id): (usize, &i64)| match u32::try_from(id) {
+            Ok(id) if (id as usize) < bound => Ok(id),
+            _ => wrong(format!("element {at} of {}", self.name), id.to_string(), format!("from 0 to {}", bound - 1)),
+        };
+        self.values.iter().enumerate().map(id).collect()
+    }
+
+    /// Refuses any other shape.
+    pub(super) fn expect(&self, shape: &[usize]) -> Result<(), OpError> {
+        if self.shape == shape {
+            return Ok(());
+        }
+        wrong(&self.name, format!("of shape {:?}", self.shape), format!("of shape {shape:?}"))
+    }
+}
+
+/// Repeats `values` of shape `from` to fill the shape `to`, as NumPy broadcasts.
+pub(super) fn broadcast<T: Copy>(name: &str, values: &[T], from: &[usize], to: &[usize]) -> Result<Vec<T>, OpError> {
+    let skipped = to.len().checked_sub(from.len());
+    let fits = |skipped: usize| from.iter().zip(&to[skipped..]).all(|(&from, &to)| from == to || from == 1);
+    let Some(skipped) = skipped.filter(|&skipped| fits(skipped)) else {
+        return wrong(name, format!("of shape {from:?}"), format!("of shape {to:?} or one that broadcasts to it"));
+    };
+    let len = elements(name, to)?;
+    let source = |index: usize| {
+        let (mut rest, mut at, mut stride) = (index, 0, 1);
+        for (axis, &size) in to.iter().enumerate().rev() {
+            if axis >= skipped {
+                let own = from[axis - skipped];
+                at += if own == 1 { 0 } else { rest % size * stride };
+                stride *= own;
+            }
+            rest /= size;
+        }
+        at
+    };
+    Ok((0..len).map(|index| values[source(index)]).collect())
+}
+
+/// One message, taken apart.
+pub(super) struct Request<'a> {
+    pub(super) op: String,
+    args: Map<String, Value>,
+    pub(super) tensors: SafeTensors<'a>,
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn parse(frame: &'a [u8]) -> Result<Self, OpError> {
+        let (_, header) = SafeTensors::read_metadata(frame)?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let Some(op) = metadata.get("op") else { return wrong("op", "missing", "the name of an operation") };
+        // JSON, or the bare name, which is shorter to write by hand.
+        let op = serde_json::from_str(op).unwrap_or_else(|_| op.clone());
+        let args = match metadata.get("args") {
+            None => Map::new(),
+            Some(json) => match serde_json::from_str(json) {
+                Ok(Value::Object(args)) => args,
+                Ok(_) => return wrong("args", "not an object", "a JSON object"),
+                Err(error) => return wrong("args", format!("not JSON ({error})"), "a JSON object"),
+            },
+        };
+        Ok(Self { op, args, tensors: SafeTensors::deserialize(frame)? })
+    }
+
+    fn view(&self, name: &str, expected: &str) -> Result<TensorView<'a>, OpError> {
+        self.tensors.tensor(name).or_else(|_| wrong(format!("tensor {name}"), "missing", expected))
+    }
+
+    /// Whether an optional tensor was sent.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.tensors.tensor(name).is_ok()
+    }
+
+    /// The bytes and the shape of a tensor of one type, without empty dimensions.
+    fn typed(&self, name: &str, dtype: Dtype) -> Result<(&'a [u8], Vec<usize>), OpError> {
+        let expected = format!("a tensor of type {dtype:?}");
+        let view = self.view(name, &expected)?;
+        if view.dtype() != dtype {
+            return wrong(name, format!("of type {:?}", view.dtype()), format!("of type {dtype:?}"));
+        }
+        if view.shape().contains(&0) {
+            return wrong(name, format!("of shape {:?}", view.shape()), "at least 1 long in every dimension");
+        }
+        Ok((view.data(), view.shape().to_vec()))
+    }
+
+    /// An F32 tensor.
+    pub(super) fn floats(&self, name: &str) -> Result<Floats, OpError> {
+        let (bytes, shape) = self.typed(name, Dtype::F32)?;
+        Ok(Floats { name: name.into(), shape, values: bytemuck::pod_collect_to_vec(bytes) })
+    }
+
+    /// An I64 tensor.
+    pub(super) fn ints(&self, name: &str) -> Result<Ints, OpError> {
+        let (bytes, shape) = self.typed(name, Dtype::I64)?;
+        Ok(Ints { name: name.into(), shape, values: bytemuck::pod_collect_to_vec(bytes) })
+    }
+
+    /// A BOOL tensor as 0 and 1, and its shape.
+    pub(super) fn flags(&self, name: &str) -> Result<(Vec<u32>, Vec<usize>), OpError> {
+        let (bytes, shape) = self.typed(name, Dtype::BOOL)?;
+        Ok((bytes.iter().map(|&byte| u32::from(byte != 0)).collect(), shape))
+    }
+
+    /// A tensor of any type of whole numbers.
+    pub(super) fn any_ints(&self, name: &str) -> Result<Ints, OpError> {
+        let view = self.view(name, "a tensor of whole numbers")?;
+        let bytes = view.data();
+        let values: Vec<i64> = match view.dtype() {
+            Dtype::U8 => bytes.iter().map(|&byte| byte.into()).collect(),
+            Dtype::I8 => bytes.iter().map(|&byte| (byte as i8).into()).collect(),
+            Dtype::U16 => widened::<u16>(bytes),
+            Dtype::I16 => widened::<i16>(bytes),
+            Dtype::U32 => widened::<u32>(bytes),
+            Dtype::I32 => widened::<i32>(bytes),
+            Dtype::I64 => widened::<i64>(bytes),
+            Dtype::U64 => {
+                let words: Vec<u64> = bytemuck::pod_collect_to_vec(bytes);
+                let word = |&word: &u64| {
+                    i64::try_from(word).or_else(|_| wrong(name, format!("{word} somewhere"), "less than 2^63"))
+                };
+                words.iter().map(word).collect::<Result<_, _>>()?
+            }
+            other => return wrong(name, format!("of type {other:?}"), "of a type of whole numbers"),
+        };
+        Ok(Ints { name: name.into(), shape: view.shape().to_vec(), values })
+    }
+
+    /// Any argument; null when it was not sent.
+    pub(super) fn arg(&self, name: &str) -> &Value {
+        self.args.get(name).unwrap_or(&Value::Null)
+    }
+
+    fn parsed<T>(&self, name: &str, expected: &str, parse: impl Fn(&'_ Value) -> Option<T>) -> Result<T, OpError> {
+        let value = self.arg(name);
+        let found = if value.is_null() { "missing".into() } else { value.to_string() };
+        parse(value).map_or_else(|| wrong(format!("argument {name}"), found, expected), Ok)
+    }
+
+    /// A finite number that `ok` accepts.
+    pub(super) fn number(&self, name: &str, expected: &str, ok: impl Fn(f64) -> bool) -> Result<f64, OpError> {
+        self.parsed(name, expected, |value| value.as_f64().filter(|&x| x.is_finite() && ok(x)))
+    }
+
+    /// A whole number from 0 on.
+    pub(super) fn count(&self, name: &str) -> Result<u64, OpError> {
+        self.parsed(name, "a whole number from 0 on", Value::as_u64)
+    }
+
+    /// A whole number from 1 on.
+    pub(super) fn size(&self, name: &str) -> Result<usize, OpError> {
+        let size = |value: &Value| value.as_u64().filter(|&n| n > 0).and_then(|n| usize::try_from(n).ok());
+        self.parsed(name, "a whole number from 1 on", size)
+    }
+
+    /// Any whole number.
+    pub(super) fn int(&self, name: &str) -> Result<i64, OpError> {
+        self.parsed(name, "a whole number", Value::as_i64)
+    }
+
+    /// True or false.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, OpError> {
+        self.parsed(name, "true or false", Value::as_bool)
+    }
+
+    /// A string.
+    pub(super) fn text(&self, name: &str) -> Result<String, OpError> {
+        self.parsed(name, "a string", |value| value.as_str().map(str::to_string))
+    }
+
+    /// A list.
+    pub(super) fn list(&self, name: &str, expected: &str) -> Result<Vec<Value>, OpError> {
+        self.parsed(name, expected, |value| value.as_array().cloned())
+    }
+
+    /// An object.
+    pub(super) fn object(&self, name: &str, expected: &str) -> Result<Map<String, Value>, OpError> {
+        self.parsed(name, expected, |value| value.as_object().cloned())
+    }
+}
+
+fn widened<T: bytemuck::Pod + Into<i64>>(bytes: &[u8]) -> Vec<i64> {
+    bytemuck::pod_collect_to_vec::<u8, T>(bytes).into_iter().map(Into::into).collect()
+}

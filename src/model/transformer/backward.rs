@@ -1,0 +1,179 @@
+//! The gradient of the logits → the gradients of all parameters, block by block from the end.
+//!
+//! The gradient of the residual stream lives in `gradients.stream`. A branch's output is added to the stream, so the
+//! stream's gradient is the branch's gradient too; what comes back out of the branch is added to it.
+//!
+//! - Norms before the branches: it comes back into `gradients.branch`, goes through the norm, and is added to
+//!   `gradients.stream`.
+//! - No norms: it is added to `gradients.stream` directly.
+//! - Norms after the sums: the stream's gradient first goes through the norm, from one of the two buffers into the
+//!   other; the two norms of a block bring it back to `gradients.stream`.
+
+use super::{BlockActivations, Transformer};
+use crate::config::Positions;
+use crate::gpu::recording::{Recording, Slice};
+use crate::model::memory::NormActivations;
+use crate::model::params::{BlockSlices, NormSlices};
+use crate::ops::activation::activation_grad;
+use crate::ops::attention_scores::attention_scores;
+use crate::ops::weighted_sum::{WEIGHTED_SUM, WEIGHTED_SUM_TRANSPOSED, weighted_sum};
+use crate::ops::{rope, softmax, swiglu};
+
+/// A norm with its gradients and what its forward pass left behind.
+#[derive(Clone, Copy)]
+struct NormParts {
+    weights: NormSlices,
+    grads: NormSlices,
+    acts: NormActivations,
+}
+
+impl NormParts {
+    fn new(weights: Option<NormSlices>, grads: Option<NormSlices>, acts: Option<NormActivations>) -> Option<Self> {
+        Some(Self { weights: weights?, grads: grads?, acts: acts? })
+    }
+}
+
+/// Where a branch finds the gradient of its output, and where that of its input goes.
+#[derive(Clone, Copy)]
+struct Branch {
+    out_grad: Slice,
+    in_grad: Slice,
+    /// Whether the first contribution to `in_grad` is added to what is there, as all later ones are.
+    accumulate: bool,
+}
+
+impl Transformer<'_> {
+    pub(super) fn backward(&self, recording: &mut Recording) {
+        let (plan, acts, grad) = (self.plan, &self.plan.batch, &self.plan.gradients);
+        let (params, grads) = (plan.params, plan.grads);
+        let norm = NormParts::new(self.table.ln_final(params), self.table.ln_final(grads), acts.norm_final);
+        // logits = head_in · W_headᵀ
+        let (head_in, head_in_grad) = match norm {
+            Some(norm) => (norm.acts.values, grad.branch),
+            None => (acts.x_final, grad.stream),
+        };
+        self.matrix_grad(recording, [head_in, self.table.lm_head(grads), acts.logits]);
+        self.matrix_grad_x(recording, [acts.logits, self.table.lm_head(params), head_in_grad], false);
+        // head_in = norm(x_final)
+        if let Some(norm) = norm {
+            self.norm_parts_grad(recording, norm, [acts.x_final, grad.branch, grad.stream], false);
+        }
+        for (layer, block) in acts.blocks.iter().enumerate().rev() {
+            let weights = [self.table.block(layer, params), self.table.block(layer, grads)];
+            self.feed_forward_grad(recording, block, &weights);
+            self.attention_grad(recording, block, &weights);
+        }
+        // x = E[ids] + P[positions]. A tied embedding's gradient holds the head's part already.
+        let tied = self.model().tied_embeddings;
+        self.lookup_grad(recording, [grad.stream, acts.inputs, self.table.token_embeddings(grads)], tied);
+        if let Some(table_grad) = self.table.position_embeddings(grads) {
+            self.lookup_grad(recording, [grad.stream, self.position_ids(acts), table_grad], false);
+        }
+    }
+
+    /// out = x_mid + ffn(norm(x_mid)), or norm(x_mid + ffn(x_mid))
+    fn feed_forward_grad(
+        &self,
+        recording: &mut Recording,
+        block: &BlockActivations,
+        [weights, grads]: &[BlockSlices; 2],
+    ) {
+        let grad = &self.plan.gradients;
+        let norm = NormParts::new(weights.ln2, grads.ln2, block.norm2);
+        let branch = self.enter_branch(recording, norm, [grad.stream, grad.branch]);
+        let input = self.branch_input(block.norm2, block.x_mid);
+        // branch = hidden · W2ᵀ
+        self.linear_grad(recording, &grads.w2, [block.hidden, branch.out_grad]);
+        self.matrix_grad_x(recording, [branch.out_grad, weights.w2.weight, grad.hidden], false);
+        // hidden = SiLU(gate) ⊙ up, or activation(gate); gate = input · W1ᵀ, up = input · W3ᵀ
+        match (block.up.zip(grad.up), weights.w3.zip(grads.w3)) {
+            (Some((up, up_grad)), Some((w3, w3_grad))) => {
+                swiglu::swiglu_grad(recording, [block.gate, up, grad.hidden, grad.gate, up_grad]);
+                self.linear_grad(recording, &grads.w1, [input, grad.gate]);
+                self.linear_grad(recording, &w3_grad, [input, up_grad]);
+                self.matrix_grad_x(recording, [grad.gate, weights.w1.weight, branch.in_grad], branch.accumulate);
+                self.matrix_grad_x(recording, [up_grad, w3.weight, branch.in_grad], true);
+            }
+            _ => {
+                activation_grad(recording, self.activation(), [block.gate, grad.hidden, grad.gate]);
+                self.linear_grad(recording, &grads.w1, [input, grad.gate]);
+                self.matrix_grad_x(recording, [grad.gate, weights.w1.weight, branch.in_grad], branch.accumulate);
+            }
+        }
+        self.leave_branch(recording, norm, block.x_mid);
+    }
+
+    /// x_mid = x + W_o · heads(norm(x)), or norm(x + W_o · heads(x))
+    fn attention_grad(&self, recording: &mut Recording, block: &BlockActivations, [weights, grads]: &[BlockSlices; 2]) {
+        let grad = &self.plan.gradients;
+        let norm = NormParts::new(weights.ln1, grads.ln1, block.norm1);
+        // A norm after the feed-forward network's sum has left the stream's gradient in the other buffer.
+        let swapped = self.post_norm() && norm.is_some();
+        let streams = if swapped { [grad.branch, grad.stream] } else { [grad.stream, grad.branch] };
+        let branch = self.enter_branch(recording, norm, streams);
+        let input = self.branch_input(block.norm1, block.x);
+        // branch = heads · W_oᵀ
+        self.linear_grad(recording, &grads.output, [block.heads, branch.out_grad]);
+        self.matrix_grad_x(recording, [branch.out_grad, weights.output.weight, grad.heads], false);
+        self.attend_grad(recording, block);
+        // q, k, v = input · Wᵀ
+        self.linear_grad(recording, &grads.q, [input, grad.q]);
+        self.linear_grad(recording, &grads.k, [input, grad.k]);
+        self.linear_grad(recording, &grads.v, [input, grad.v]);
+        self.matrix_grad_x(recording, [grad.q, weights.q.weight, branch.in_grad], branch.accumulate);
+        self.matrix_grad_x(recording, [grad.k, weights.k.weight, branch.in_grad], true);
+        self.matrix_grad_x(recording, [grad.v, weights.v.weight, branch.in_grad], true);
+        self.leave_branch(recording, norm, block.x);
+    }
+
+    /// heads = softmax(mask(q·kᵀ / √D)) · v: from the gradient of the heads to those of q, k and v before rotation.
+    fn attend_grad(&self, recording: &mut Recording, block: &BlockActivations) {
+        let (acts, grad) = (&self.plan.batch, &self.plan.gradients);
+        let batch_size = acts.batch_size;
+        // heads = weights · v
+        attention_scores(recording, [grad.heads, block.v, grad.scores], batch_size, self.scores(1.0, 0.0));
+        let v_grad = [block.weights, grad.heads, grad.v];
+        weighted_sum(recording, &WEIGHTED_SUM_TRANSPOSED, v_grad, batch_size, self.sums(1.0));
+        // weights = softmax(scores)
+        softmax::softmax_grad(recording, [block.weights, grad.scores], self.score_rows(acts));
+        // scores = q·kᵀ / √D
+        let q_grad = [grad.scores, block.k, grad.q];
+        weighted_sum(recording, &WEIGHTED_SUM, q_grad, batch_size, self.sums(self.scale()));
+        let k_grad = [grad.scores, block.q, grad.k];
+        weighted_sum(recording, &WEIGHTED_SUM_TRANSPOSED, k_grad, batch_size, self.sums(self.scale()));
+        if self.model().positions == Positions::Rope {
+            rope::rope(recording, [self.cos_sin(acts), grad.q], self.rotation(acts, self.model().d_model, -1.0));
+            rope::rope(recording, [self.cos_sin(acts), grad.k], self.rotation(acts, self.model().d_kv(), -1.0));
+        }
+    }
+
+    /// The stream's gradient is in the first buffer, the second is free.
+    fn enter_branch(&self, recording: &mut Recording, norm: Option<NormParts>, [stream, other]: [Slice; 2]) -> Branch {
+        match norm {
+            Some(norm) if self.post_norm() => {
+                self.norm_parts_grad(recording, norm, [norm.acts.values, stream, other], false);
+                Branch { out_grad: other, in_grad: other, accumulate: true }
+            }
+            Some(_) => Branch { out_grad: stream, in_grad: other, accumulate: false },
+            None => Branch { out_grad: stream, in_grad: stream, accumulate: true },
+        }
+    }
+
+    /// Back through a norm that stands before the branch and read `x`.
+    fn leave_branch(&self, recording: &mut Recording, norm: Option<NormParts>, x: Slice) {
+        let grad = &self.plan.gradients;
+        if let Some(norm) = norm.filter(|_| !self.post_norm()) {
+            self.norm_parts_grad(recording, norm, [x, grad.branch, grad.stream], true);
+        }
+    }
+
+    fn norm_parts_grad(
+        &self,
+        recording: &mut Recording,
+        NormParts { weights, grads, acts }: NormParts,
+        [x, y_grad, x_grad]: [Slice; 3],
+        accumulate: bool,
+    ) {
+        self.norm_grad(recording, [&weights, &grads], [x, acts.stats, y_grad, x_grad], accumulate);
+    }
+}

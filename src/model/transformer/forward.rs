@@ -1,0 +1,134 @@
+//! Token ids → logits.
+
+use super::{Activations, BlockActivations, Transformer};
+use crate::config::{FeedForward, Positions};
+use crate::gpu::recording::{Recording, Slice};
+use crate::model::memory::Pass;
+use crate::model::params::BlockSlices;
+use crate::ops::activation::{Activation, activation};
+use crate::ops::attention_scores::{MASKED, attention_scores};
+use crate::ops::weighted_sum::{WEIGHTED_SUM, weighted_sum};
+use crate::ops::{cached_attention, residual, rope, softmax, swiglu};
+
+impl Transformer<'_> {
+    /// Token ids → logits. `after_block` may append what looks at a block's activations.
+    pub(super) fn forward(
+        &self,
+        recording: &mut Recording,
+        acts: &Activations,
+        after_block: impl Fn(&mut Recording, usize, &BlockActivations),
+    ) {
+        let params = self.plan.params;
+        self.embed(recording, acts, acts.blocks[0].x);
+        for (layer, block) in acts.blocks.iter().enumerate() {
+            self.block(recording, acts, layer);
+            after_block(recording, layer, block);
+        }
+        // logits = norm(x) · W_headᵀ
+        let head_in = match self.table.ln_final(params).zip(acts.norm_final) {
+            Some((norm, buffers)) => {
+                self.norm(recording, acts.n_rows(), &norm, [acts.x_final, buffers.values, buffers.stats]);
+                buffers.values
+            }
+            None => acts.x_final,
+        };
+        self.matrix(recording, acts.n_rows(), [head_in, self.table.lm_head(params), acts.logits]);
+    }
+
+    /// One block: attention, then the feed-forward network.
+    pub(super) fn block(&self, recording: &mut Recording, acts: &Activations, layer: usize) {
+        let (block, weights) = (&acts.blocks[layer], self.table.block(layer, self.plan.params));
+        self.attention(recording, acts, layer, &weights, block.x);
+        // The next block's stream is this block's output. Where blocks share their buffers, `branch` is added to
+        // `x_mid` into the very `x` that this block no longer needs.
+        let out = acts.blocks.get(layer + 1).map_or(acts.x_final, |next| next.x);
+        self.feed_forward(recording, acts, block, &weights, out);
+    }
+
+    /// x = E[ids] (+ P[positions])
+    fn embed(&self, recording: &mut Recording, acts: &Activations, x: Slice) {
+        let table = self.table.token_embeddings(self.plan.params);
+        let Some(position_table) = self.table.position_embeddings(self.plan.params) else {
+            return self.lookup(recording, acts.n_rows(), [table, acts.inputs, x]);
+        };
+        // The two buffers are free until the first block needs them; a valid model has one.
+        let (tokens, positions) = (acts.branch, acts.blocks[0].x_mid);
+        self.lookup(recording, acts.n_rows(), [table, acts.inputs, tokens]);
+        self.lookup(recording, acts.n_rows(), [position_table, self.position_ids(acts), positions]);
+        residual::residual(recording, [tokens, positions, x]);
+    }
+
+    /// x_mid = x + W_o · heads(norm(x)), or norm(x + W_o · heads(x))
+    fn attention(&self, recording: &mut Recording, acts: &Activations, layer: usize, weights: &BlockSlices, x: Slice) {
+        let (block, n_rows) = (&acts.blocks[layer], acts.n_rows());
+        let input = self.norm_before(recording, n_rows, weights.ln1, block.norm1, x);
+        self.linear(recording, n_rows, &weights.q, [input, block.q]);
+        self.linear(recording, n_rows, &weights.k, [input, block.k]);
+        self.linear(recording, n_rows, &weights.v, [input, block.v]);
+        if self.model().positions == Positions::Rope {
+            rope::rope(recording, [self.cos_sin(acts), block.q], self.rotation(acts, self.model().d_model, 1.0));
+            rope::rope(recording, [self.cos_sin(acts), block.k], self.rotation(acts, self.model().d_kv(), 1.0));
+        }
+        match acts.pass {
+            Pass::Window => self.attend(recording, acts, block),
+            Pass::NextToken => self.attend_to_cache(recording, layer, block),
+        }
+        self.linear(recording, n_rows, &weights.output, [block.heads, acts.branch]);
+        self.add(recording, n_rows, weights.ln1, block.norm1, [x, acts.branch, block.x_mid]);
+    }
+
+    /// heads = softmax(mask(q·kᵀ / √D)) · v
+    fn attend(&self, recording: &mut Recording, acts: &Activations, block: &BlockActivations) {
+        let scores = self.scores(self.scale(), MASKED);
+        attention_scores(recording, [block.q, block.k, block.weights], acts.batch_size, scores);
+        softmax::softmax(recording, block.weights, self.score_rows(acts));
+        let sum = [block.weights, block.v, block.heads];
+        weighted_sum(recording, &WEIGHTED_SUM, sum, acts.batch_size, self.sums(1.0));
+    }
+
+    /// The same for one new position, over the keys and values of the earlier ones.
+    fn attend_to_cache(&self, recording: &mut Recording, layer: usize, block: &BlockActivations) {
+        self.cache(recording, layer, block, 1);
+        let (cache, model) = (&self.plan.cache, self.model());
+        let params = cached_attention::Params {
+            context_length: model.context_length as u32,
+            n_heads: model.n_heads as u32,
+            n_kv_heads: model.n_kv_heads as u32,
+            d_head: model.d_head() as u32,
+            scale: self.scale(),
+        };
+        let bindings = [cache.position, block.q, cache.k[layer], cache.v[layer], block.weights, block.heads];
+        cached_attention::cached_attention(recording, bindings, params);
+    }
+
+    /// out = x_mid + ffn(norm(x_mid)), or norm(x_mid + ffn(x_mid))
+    fn feed_forward(
+        &self,
+        recording: &mut Recording,
+        acts: &Activations,
+        block: &BlockActivations,
+        weights: &BlockSlices,
+        out: Slice,
+    ) {
+        let n_rows = acts.n_rows();
+        let input = self.norm_before(recording, n_rows, weights.ln2, block.norm2, block.x_mid);
+        self.linear(recording, n_rows, &weights.w1, [input, block.gate]);
+        if let (Some(w3), Some(up)) = (&weights.w3, block.up) {
+            // hidden = SiLU(W1·x) ⊙ W3·x
+            self.linear(recording, n_rows, w3, [input, up]);
+            swiglu::swiglu(recording, [block.gate, up, block.hidden]);
+        } else {
+            activation(recording, self.activation(), [block.gate, block.hidden]);
+        }
+        self.linear(recording, n_rows, &weights.w2, [block.hidden, acts.branch]);
+        self.add(recording, n_rows, weights.ln2, block.norm2, [block.x_mid, acts.branch, out]);
+    }
+
+    /// The activation of a feed-forward network without a gate.
+    pub(super) fn activation(&self) -> Activation {
+        match self.model().feed_forward {
+            FeedForward::Gelu => Activation::Gelu,
+            FeedForward::Silu | FeedForward::Swiglu => Activation::Silu,
+        }
+    }
+}

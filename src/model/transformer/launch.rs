@@ -1,0 +1,208 @@
+//! Layers as dispatches: the steps of forward and backward, with the parameters of their kernels filled in.
+
+use super::{Activations, Transformer};
+use crate::config::Norm;
+use crate::gpu::recording::{Recording, Slice};
+use crate::model::memory::{NormActivations, Pass};
+use crate::model::params::{LinearSlices, NormSlices};
+use crate::ops::matmul::{Layout, Shape, matmul};
+use crate::ops::{attention_scores, bias, embedding, layernorm, residual, rmsnorm, rope, softmax, weighted_sum};
+
+impl Transformer<'_> {
+    /// y (N, out) = x (N, in) · Wᵀ + b
+    pub(super) fn linear(&self, recording: &mut Recording, n_rows: usize, layer: &LinearSlices, [x, y]: [Slice; 2]) {
+        self.matrix(recording, n_rows, [x, layer.weight, y]);
+        if let Some(b) = layer.bias {
+            bias::bias(recording, [b, y], n_rows);
+        }
+    }
+
+    /// The gradients of W and b: W_grad = y_gradᵀ · x, b_grad = Σ_n y_grad[n]
+    pub(super) fn linear_grad(&self, recording: &mut Recording, grads: &LinearSlices, [x, y_grad]: [Slice; 2]) {
+        self.matrix_grad(recording, [x, grads.weight, y_grad]);
+        if let Some(b_grad) = grads.bias {
+            bias::bias_grad(recording, [y_grad, b_grad], self.plan.batch.n_rows());
+        }
+    }
+
+    /// y (N, out) = x (N, in) · Wᵀ; the widths follow from the sizes.
+    pub(super) fn matrix(&self, recording: &mut Recording, n_rows: usize, [x, w, y]: [Slice; 3]) {
+        let (d_in, d_out) = (x.len / n_rows, y.len / n_rows);
+        matmul(recording, Layout::Nt, [x, w, y], Shape { m: n_rows, n: d_out, k: d_in }, false);
+    }
+
+    /// W_grad (out, in) = y_gradᵀ · x
+    pub(super) fn matrix_grad(&self, recording: &mut Recording, [x, w_grad, y_grad]: [Slice; 3]) {
+        let n_rows = self.plan.batch.n_rows();
+        let (d_in, d_out) = (x.len / n_rows, y_grad.len / n_rows);
+        matmul(recording, Layout::Tn, [y_grad, x, w_grad], Shape { m: d_out, n: d_in, k: n_rows }, false);
+    }
+
+    /// x_grad (N, in) = y_grad · W, added to what is there when `accumulate`
+    pub(super) fn matrix_grad_x(&self, recording: &mut Recording, [y_grad, w, x_grad]: [Slice; 3], accumulate: bool) {
+        let n_rows = self.plan.batch.n_rows();
+        let (d_in, d_out) = (x_grad.len / n_rows, y_grad.len / n_rows);
+        matmul(recording, Layout::Nn, [y_grad, w, x_grad], Shape { m: n_rows, n: d_in, k: d_out }, accumulate);
+    }
+
+    /// y = norm(x), all (N, C); `stats` keeps what the backward pass needs.
+    pub(super) fn norm(&self, recording: &mut Recording, n_rows: usize, norm: &NormSlices, [x, y, stats]: [Slice; 3]) {
+        let params = self.norm_params(n_rows, false);
+        match self.model().norm {
+            Norm::Layernorm => layernorm::layernorm(recording, [x, norm.gain, y, stats], params),
+            Norm::Rmsnorm | Norm::None => rmsnorm::rmsnorm(recording, [x, norm.gain, y, stats], params),
+        }
+        if let Some(b) = norm.bias {
+            bias::bias(recording, [b, y], n_rows);
+        }
+    }
+
+    /// From the gradient of a norm's output to those of its gain, its bias and its input.
+    pub(super) fn norm_grad(
+        &self,
+        recording: &mut Recording,
+        [norm, grads]: [&NormSlices; 2],
+        [x, stats, y_grad, x_grad]: [Slice; 4],
+        accumulate: bool,
+    ) {
+        let params = self.norm_params(self.plan.batch.n_rows(), accumulate);
+        let (of_gain, of_x) = ([x, y_grad, stats, grads.gain], [x, norm.gain, y_grad, stats, x_grad]);
+        match self.model().norm {
+            Norm::Layernorm => {
+                layernorm::layernorm_grad_gain(recording, of_gain, params);
+                layernorm::layernorm_grad_x(recording, of_x, params);
+            }
+            Norm::Rmsnorm | Norm::None => {
+                rmsnorm::rmsnorm_grad_gain(recording, of_gain, params);
+                rmsnorm::rmsnorm_grad_x(recording, of_x, params);
+            }
+        }
+        if let Some(b_grad) = grads.bias {
+            bias::bias_grad(recording, [y_grad, b_grad], self.plan.batch.n_rows());
+        }
+    }
+
+    /// What a branch reads: the norm of `x` where norms stand before branches, else `x` itself.
+    pub(super) fn norm_before(
+        &self,
+        recording: &mut Recording,
+        n_rows: usize,
+        norm: Option<NormSlices>,
+        buffers: Option<NormActivations>,
+        x: Slice,
+    ) -> Slice {
+        if let Some((norm, buffers)) = norm.zip(buffers).filter(|_| !self.post_norm()) {
+            self.norm(recording, n_rows, &norm, [x, buffers.values, buffers.stats]);
+        }
+        self.branch_input(buffers, x)
+    }
+
+    /// Where [`Transformer::norm_before`] has put what the branch reads.
+    pub(super) fn branch_input(&self, buffers: Option<NormActivations>, x: Slice) -> Slice {
+        buffers.filter(|_| !self.post_norm()).map_or(x, |buffers| buffers.values)
+    }
+
+    /// out = x + branch, through the norm where norms stand after the sums.
+    pub(super) fn add(
+        &self,
+        recording: &mut Recording,
+        n_rows: usize,
+        norm: Option<NormSlices>,
+        buffers: Option<NormActivations>,
+        [x, branch, out]: [Slice; 3],
+    ) {
+        match norm.zip(buffers).filter(|_| self.post_norm()) {
+            Some((norm, buffers)) => {
+                residual::residual(recording, [x, branch, buffers.values]);
+                self.norm(recording, n_rows, &norm, [buffers.values, out, buffers.stats]);
+            }
+            None => residual::residual(recording, [x, branch, out]),
+        }
+    }
+
+    /// out (N, C) = table[ids]
+    pub(super) fn lookup(&self, recording: &mut Recording, n_rows: usize, [table, ids, out]: [Slice; 3]) {
+        embedding::embedding(recording, [table, ids, out], self.lookup_params(n_rows, table, false));
+    }
+
+    /// The gradient of a table, added to what is there when `accumulate`.
+    pub(super) fn lookup_grad(
+        &self,
+        recording: &mut Recording,
+        [out_grad, ids, table_grad]: [Slice; 3],
+        accumulate: bool,
+    ) {
+        let params = self.lookup_params(self.plan.batch.n_rows(), table_grad, accumulate);
+        embedding::embedding_grad(recording, [out_grad, ids, table_grad], params);
+    }
+
+    fn lookup_params(&self, n_rows: usize, table: Slice, accumulate: bool) -> embedding::Params {
+        let d_model = self.model().d_model;
+        embedding::Params {
+            n_tokens: n_rows as u32,
+            vocab_size: (table.len / d_model) as u32,
+            d_model: d_model as u32,
+            accumulate: u32::from(accumulate),
+        }
+    }
+
+    /// 0 … T − 1 for every sequence, or the one new position.
+    pub(super) fn position_ids(&self, acts: &Activations) -> Slice {
+        match acts.pass {
+            Pass::Window => self.plan.position_ids.part(0, acts.n_rows()),
+            Pass::NextToken => self.plan.cache.position,
+        }
+    }
+
+    /// RoPE's table for the positions of this pass.
+    pub(super) fn cos_sin(&self, acts: &Activations) -> Slice {
+        match acts.pass {
+            Pass::Window => self.plan.cos_sin,
+            Pass::NextToken => self.plan.cache.cos_sin,
+        }
+    }
+
+    fn norm_params(&self, n_rows: usize, accumulate: bool) -> rmsnorm::Params {
+        let d_model = self.model().d_model as u32;
+        rmsnorm::Params { n_rows: n_rows as u32, d_model, eps: rmsnorm::EPS, accumulate: u32::from(accumulate) }
+    }
+
+    /// Of queries (`width` = C) or of keys (`width` = Hkv·D).
+    pub(super) fn rotation(&self, acts: &Activations, width: usize, direction: f32) -> rope::Params {
+        rope::Params {
+            n_rows: acts.n_rows() as u32,
+            context_length: acts.window as u32,
+            d_model: width as u32,
+            d_head: self.model().d_head() as u32,
+            direction,
+        }
+    }
+
+    pub(super) fn scores(&self, scale: f32, masked_value: f32) -> attention_scores::Params {
+        let model = self.model();
+        attention_scores::Params {
+            context_length: model.context_length as u32,
+            n_heads: model.n_heads as u32,
+            n_kv_heads: model.n_kv_heads as u32,
+            d_head: model.d_head() as u32,
+            scale,
+            masked_value,
+        }
+    }
+
+    pub(super) fn score_rows(&self, acts: &Activations) -> softmax::Params {
+        let n = self.model().context_length;
+        softmax::Params { n_rows: (acts.batch_size * self.model().n_heads * n) as u32, n_cols: n as u32 }
+    }
+
+    pub(super) fn sums(&self, scale: f32) -> weighted_sum::Params {
+        let model = self.model();
+        weighted_sum::Params {
+            context_length: model.context_length as u32,
+            n_heads: model.n_heads as u32,
+            n_kv_heads: model.n_kv_heads as u32,
+            d_head: model.d_head() as u32,
+            scale,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! One training step, top to bottom: forward (`forward.rs`), loss, backward (`backward.rs`), update. Each function
+//! appends its dispatches to a recording in the order of execution; there is no autograd.
+//!
+//! Shapes: B batch, T positions, N = B·T rows, C = d_model, H heads, Hkv heads of keys and values, D = d_head, F = d_ff,
+//! V vocabulary.
+
+mod backward;
+mod forward;
+mod launch;
+
+use super::memory::{Activations, BlockActivations, MemoryPlan, heatmap_words};
+use super::params::ParamTable;
+use crate::config::{ModelConfig, NormPlacement, Optimizer, RunConfig};
+use crate::gpu::recording::{Recording, Slice};
+use crate::ops::{accumulate, adamw, clip, cross_entropy, gather_batch, mean_loss, quantize, sgd, write_rows};
+
+/// A run's configuration, its table of parameters and its buffers: all that the recordings are made from.
+pub struct Transformer<'a> {
+    /// Model and training.
+    pub config: &'a RunConfig,
+    /// The parameters.
+    pub table: &'a ParamTable,
+    /// The buffers.
+    pub plan: &'a MemoryPlan,
+}
+
+impl Transformer<'_> {
+    /// One training step on the batch that `starts` points to.
+    pub fn training_step(&self) -> Recording {
+        let mut recording = Recording::new("training step");
+        self.gather(&mut recording, self.plan.train_tokens);
+        self.gradients_into(&mut recording);
+        self.update_into(&mut recording);
+        recording
+    }
+
+    /// One of several batches of a step: its gradients are added to the step's, and nothing is updated yet.
+    pub fn accumulated_batch(&self) -> Recording {
+        let mut recording = Recording::new("accumulated batch");
+        let plan = self.plan;
+        self.gather(&mut recording, plan.train_tokens);
+        self.gradients_into(&mut recording);
+        accumulate::accumulate(&mut recording, [plan.step, plan.grads, plan.step_grads]);
+        recording
+    }
+
+    /// The end of a step of several batches.
+    pub fn update(&self) -> Recording {
+        let mut recording = Recording::new("update");
+        self.update_into(&mut recording);
+        recording
+    }
+
+    /// Loss and gradients of the batch whose `inputs` and `targets` are there already.
+    pub fn gradients(&self) -> Recording {
+        let mut recording = Recording::new("gradients");
+        self.gradients_into(&mut recording);
+        recording
+    }
+
+    /// The logits of the batch whose `inputs` are there already.
+    pub fn logits(&self) -> Recording {
+        let mut recording = Recording::new("logits");
+        self.forward(&mut recording, &self.plan.batch, |_, _, _| ());
+        recording
+    }
+
+    /// The output of the first block alone, for the batch's stream that is there already. It goes where the second block
+    /// begins, or into the final stream when there is none.
+    pub fn first_block(&self) -> Recording {
+        let mut recording = Recording::new("first block");
+        self.block(&mut recording, &self.plan.batch, 0);
+        recording
+    }
+
+    /// The loss on the held-out batch that `starts` points to.
+    pub fn evaluation(&self) -> Recording {
+        let mut recording = Recording::new("evaluation");
+        let plan = self.plan;
+        self.gather(&mut recording, plan.val_tokens);
+        self.forward(&mut recording, &plan.batch, |_, _, _| ());
+        let bindings = [plan.batch.logits, plan.targets, plan.losses];
+        cross_entropy::cross_entropy(&mut recording, bindings, self.loss_params());
+        mean_loss::mean_loss(&mut recording, [plan.step, plan.losses, plan.loss_ring]);
+        recording
+    }
+
+    /// One sequence: logits at every position, and all softmax weights as bytes.
+    pub fn probe(&self) -> Recording {
+        let mut recording = Recording::new("probe");
+        let words = heatmap_words(self.model());
+        self.forward(&mut recording, &self.plan.probe, |recording, layer, block| {
+            quantize::quantize(recording, [block.weights, self.plan.heatmaps], layer * words);
+        });
+        recording
+    }
+
+    /// One sequence: logits at every position, and all keys and values into the cache, for [`Transformer::next_token`].
+    pub fn fill_cache(&self) -> Recording {
+        let mut recording = Recording::new("fill cache");
+        self.forward(&mut recording, &self.plan.probe, |recording, layer, block| {
+            self.cache(recording, layer, block, self.model().context_length);
+        });
+        recording
+    }
+
+    /// One token behind those in the cache: its logits, and its keys and values into the cache.
+    pub fn next_token(&self) -> Recording {
+        let mut recording = Recording::new("next token");
+        self.forward(&mut recording, &self.plan.cache.acts, |_, _, _| ());
+        recording
+    }
+
+    /// Copies the keys and values of `n_rows` positions into the cache, from the cache's position on.
+    fn cache(&self, recording: &mut Recording, layer: usize, block: &BlockActivations, n_rows: usize) {
+        let (cache, width) = (&self.plan.cache, self.model().d_kv());
+        let params = write_rows::Params { n_rows: n_rows as u32, width: width as u32 };
+        write_rows::write_rows(recording, [cache.position, block.k, cache.k[layer]], params);
+        write_rows::write_rows(recording, [cache.position, block.v, cache.v[layer]], params);
+    }
+
+    fn gather(&self, recording: &mut Recording, tokens: Slice) {
+        let plan = self.plan;
+        let (batch_size, context_length) = (plan.batch.batch_size as u32, self.model().context_length as u32);
+        let params = gather_batch::Params { batch_size, context_length };
+        gather_batch::gather_batch(recording, [tokens, plan.starts, plan.batch.inputs, plan.targets], params);
+    }
+
+    /// Forward, loss, backward.
+    fn gradients_into(&self, recording: &mut Recording) {
+        let plan = self.plan;
+        self.forward(recording, &plan.batch, |_, _, _| ());
+        let bindings = [plan.batch.logits, plan.targets, plan.losses];
+        cross_entropy::cross_entropy_grad(recording, bindings, self.loss_params());
+        mean_loss::mean_loss(recording, [plan.step, plan.losses, plan.loss_ring]);
+        self.backward(recording);
+    }
+
+    /// Clips all gradients by their global norm and takes one step of the optimizer per decay group.
+    fn update_into(&self, recording: &mut Recording) {
+        let plan = self.plan;
+        clip::clip(recording, plan.step, plan.step_grads, [plan.squared_sums, plan.grad_norm, plan.norm_ring]);
+        let groups = |buffer| self.table.decay_groups(buffer);
+        for (group, (grad, decay)) in groups(plan.step_grads).into_iter().enumerate() {
+            let [param, m, v] = [plan.params, plan.adam_m, plan.adam_v].map(|buffer| groups(buffer)[group].0);
+            match self.config.train.optimizer {
+                Optimizer::Adamw => adamw::adamw(recording, plan.step, plan.grad_norm, [grad, param, m, v], decay),
+                Optimizer::Sgd => sgd::sgd(recording, plan.step, plan.grad_norm, [grad, param, m], decay),
+            }
+        }
+    }
+
+    fn loss_params(&self) -> cross_entropy::Params {
+        let (n_rows, vocab_size) = (self.plan.batch.n_rows() as u32, self.model().vocab_size as u32);
+        cross_entropy::Params { n_rows, vocab_size }
+    }
+
+    fn model(&self) -> &ModelConfig {
+        &self.config.model
+    }
+
+    /// Whether norms stand after the sums.
+    fn post_norm(&self) -> bool {
+        self.model().norm_placement == NormPlacement::Post
+    }
+
+    /// 1/√D
+    fn scale(&self) -> f32 {
+        1.0 / (self.model().d_head() as f32).sqrt()
+    }
+}
