@@ -4,13 +4,20 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use glasshead::config::RunConfig;
+use glasshead::accounting::Account;
 use glasshead::config::rules::{Rules, Standing};
-use glasshead::protocol::runs::{RunsCommand, RunsEvent};
+use glasshead::config::{Preset, RunConfig};
+use glasshead::gpu::recording::BufferSpec;
+use glasshead::model::memory::MemoryPlan;
+use glasshead::model::params::ParamTable;
+use glasshead::protocol::runs::{CorpusRecord, RunRecord, RunsCommand, RunsEvent};
 use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, History, Sampling, StepPoint, ValidationPoint};
 use glasshead::train::checkpoint::Checkpoint;
 use glasshead::train::run::Message;
 use glasshead::train::session::Session;
+use glasshead::ui::state::compare::compare;
+use glasshead::ui::state::runs::{MOST_RUNS, RunsAction};
+use glasshead::ui::state::{Action, State};
 use pollster::block_on;
 
 use crate::step::awkward;
@@ -295,4 +302,117 @@ fn a_thinned_log_keeps_its_ends() {
     assert_eq!((thin.points[0].step, thin.points.last().map(|point| point.step)), (1, Some(1001)));
     assert_eq!(history().thinned(100), history());
     assert_eq!(History::default().thinned(5), History::default());
+}
+
+/// Every switch away from the preset, one at a time, and all presets.
+fn variants() -> Vec<RunConfig> {
+    let mut variants: Vec<RunConfig> = Preset::ALL.into_iter().map(Preset::config).collect();
+    let changes = [
+        ("norm", "layernorm"),
+        ("norm", "none"),
+        ("norm_placement", "post"),
+        ("positions", "learned"),
+        ("positions", "none"),
+        ("feed_forward", "silu"),
+        ("feed_forward", "gelu"),
+        ("bias", "true"),
+        ("tied_embeddings", "true"),
+        ("n_kv_heads", "2"),
+        ("accumulation_steps", "3"),
+        ("optimizer", "sgd"),
+    ];
+    for (field, value) in changes {
+        for bias in ["false", "true"] {
+            let mut config = Preset::Nano.config();
+            config.set("bias", bias).expect("a switch");
+            config.set(field, value).expect("a switch");
+            variants.push(config);
+        }
+    }
+    variants
+}
+
+#[test]
+fn the_account_equals_what_is_built() {
+    for config in variants() {
+        let (account, table) = (Account::new(&config), ParamTable::new(&config.model));
+        let name = serde_json::to_string(&config).expect("JSON");
+        let params: usize = table.iter().map(|param| param.len()).sum();
+        assert_eq!(account.total(|part| part.params), params as u64, "parameters of {name}");
+        let plan = MemoryPlan::new(&config, &table, 1000, 1000);
+        let kept = |buffer: &&BufferSpec| buffer.name.starts_with("batch ") && buffer.name != "batch inputs";
+        let planned: u64 = plan.buffers.specs.iter().filter(kept).map(|buffer| buffer.len as u64).sum();
+        assert_eq!(account.total(|part| account.activation_bytes(part)), 4 * planned, "activations of {name}");
+        assert_eq!(account.total(|part| account.weight_bytes(part)), 4 * params as u64);
+    }
+}
+
+/// By hand: 2·m·n·k for every product of one window, divided by its tokens.
+#[test]
+fn the_account_of_operations_is_that_of_the_products() {
+    let config = Preset::Cs336.config();
+    let (t, c, f, v, l) = (256u64, 512, 1344, 10_000, 4);
+    let block = 4 * 2 * t * c * c + 2 * 2 * t * t * c + 3 * 2 * t * c * f;
+    let account = Account::new(&config);
+    let per_token = account.total(|part| part.forward_flops);
+    assert_eq!(per_token * t, l * block + 2 * t * c * v);
+    assert_eq!(account.total(|part| account.step_flops(part)), 3 * per_token * 32 * t);
+}
+
+#[test]
+fn runs_that_are_over_stay_and_show_what_differs() {
+    let mut state = State::default();
+    for (run, lr) in (1..=10).zip([0.01, 0.02].into_iter().cycle()) {
+        let mut config = state.draft.config.clone();
+        config.train.max_lr = lr;
+        state.apply(Action::Config(config));
+        state.apply(Action::Started);
+        let points = history().points;
+        let event = Event::Progress { run, step: 5, points, validation: Vec::new(), tokens_per_s: 1.0 };
+        state.apply(Action::Events(vec![(event, None)]));
+    }
+    let runs = state.all_runs();
+    assert_eq!(runs.len(), 1 + MOST_RUNS);
+    assert_eq!((runs[0].name.as_str(), runs[1].name.as_str()), ("run 10", "run 2"));
+    let comparison = compare(&runs);
+    assert_eq!(comparison.columns, ["max_lr"]);
+    assert_eq!((comparison.rows[0][0].as_str(), comparison.rows[2][0].as_str()), ("0.02", "0.01"));
+    let id = runs[1].id;
+    state.apply(Action::Runs(RunsAction::Toggle(id)));
+    assert!(!state.all_runs()[1].shown);
+    state.apply(Action::Runs(RunsAction::Name(id, "  wide  ".into())));
+    assert_eq!(state.all_runs()[1].name, "wide");
+    state.apply(Action::Runs(RunsAction::Remove(id)));
+    assert_eq!(state.all_runs()[1].name, "run 3");
+}
+
+#[test]
+fn a_failed_load_leaves_the_page_as_it_was_and_a_good_one_takes_over() {
+    let mut state = State::default();
+    state.apply(Action::Started);
+    let points = history().points;
+    let progress = Event::Progress { run: 1, step: 5, points, validation: Vec::new(), tokens_per_s: 1.0 };
+    state.apply(Action::Events(vec![(progress, None)]));
+    let hear = |state: &mut State, run, event| state.apply(Action::Events(vec![(Event::Runs { run, event }, None)]));
+    state.apply(Action::Runs(RunsAction::Loading));
+    let before = state.all_runs();
+    hear(&mut state, 2, RunsEvent::ResumeFailed { message: "it was cut".into() });
+    assert_eq!((state.all_runs(), state.run), (before, 1));
+    assert!(state.runs.message.as_ref().is_some_and(|message| message.contains("it was cut")));
+    state.apply(Action::Runs(RunsAction::Loading));
+    let asked = Preset::Tiny.config();
+    let corpus = CorpusRecord {
+        choice: CorpusChoice::File,
+        name: "mine.txt".into(),
+        fingerprint: "0".into(),
+        asked: asked.clone(),
+    };
+    let record = Box::new(RunRecord { name: "old".into(), corpus, history: history() });
+    hear(&mut state, 3, RunsEvent::Resumed { record: record.clone(), config: Box::new(asked.clone()) });
+    assert_eq!(state.run, 1, "nobody has asked for that one");
+    hear(&mut state, 2, RunsEvent::Resumed { record, config: Box::new(asked.clone()) });
+    assert_eq!((state.run, state.step, state.runs.name.as_str()), (2, 5, "old"));
+    assert_eq!((state.draft.config.clone(), state.draft.file_name.clone()), (asked, Some("mine.txt".into())));
+    assert_eq!(state.all_runs().len(), 2, "the run before stays for comparison");
+    assert!(!state.needs_restart());
 }

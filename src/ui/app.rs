@@ -10,6 +10,7 @@ use web_sys::{DragEvent, File};
 use yew::prelude::*;
 
 use super::checkpoints;
+use super::components::accounting::Accounting;
 use super::components::attention::Attention;
 use super::components::checkpoints::Checkpoints;
 use super::components::detail::Detail;
@@ -216,6 +217,7 @@ fn App() -> Html {
                     <Loss ..cx.clone() />
                     <Writing ..cx.clone() />
                 </div>
+                <Accounting ..cx.clone() />
             </main>
             if state.help_open { <Help ..cx /> }
         </div>

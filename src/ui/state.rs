@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::config::{Preset, RunConfig};
+use crate::config::{Preset, RunConfig, TrainConfig};
 use crate::protocol::{
     BackendChoice, Command, CorpusChoice, DeviceInfo, Event, Phase, RunId, RunSummary, Sampling, Token,
 };
@@ -107,6 +107,8 @@ pub struct Generated {
     pub request: u32,
     /// The prompt of the request.
     pub prompt: String,
+    /// How its tokens are chosen.
+    pub sampling: Sampling,
     /// What came so far.
     pub text: String,
     /// Its tokens, each with what else could have been chosen.
@@ -327,7 +329,8 @@ impl State {
         let key = |setup: &Setup| {
             let Setup { config, corpus, backend, file_count, .. } = setup;
             let file = if *corpus == CorpusChoice::File { *file_count } else { 0 };
-            (config.model.clone(), config.train.batch_size, config.train.seed, *corpus, *backend, file)
+            let TrainConfig { batch_size, accumulation_steps, optimizer, seed, .. } = config.train;
+            (config.model.clone(), [batch_size, accumulation_steps], optimizer, seed, *corpus, *backend, file)
         };
         key(started) != key(&self.draft)
     }
@@ -389,8 +392,8 @@ impl State {
             Action::Sampling(sampling) => self.sampling = sampling,
             Action::Generate => {
                 let request = self.generated.request + 1;
-                self.generated =
-                    Generated { request, prompt: self.prompt.clone(), running: true, ..Generated::default() };
+                let (prompt, sampling) = (self.prompt.clone(), self.sampling.clone());
+                self.generated = Generated { request, prompt, sampling, running: true, ..Generated::default() };
             }
             Action::ColorMap(color_map) => self.color_map = color_map,
             Action::Theme(theme) => self.theme = theme,

@@ -1,13 +1,18 @@
 //! The parts of the page; each gets the whole state and shows its part.
 
+pub mod accounting;
 pub mod attention;
 pub mod checkpoints;
 pub mod detail;
 pub mod header;
 pub mod heatmap;
 pub mod loss;
+pub mod lr_find;
+pub mod rules;
+pub mod runs;
 pub mod setup;
 pub mod status;
+pub mod tokens;
 pub mod writing;
 
 use wasm_bindgen::JsCast as _;

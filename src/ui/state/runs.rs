@@ -249,7 +249,10 @@ impl State {
             RunsAction::ForgetFile => (runs.loading, runs.needs_file) = (None, None),
             RunsAction::Message(message) => (runs.message, runs.saving) = (Some(message), false),
             RunsAction::Tuned(train) => runs.train = Some(train),
-            RunsAction::Rules(rules) => (runs.rules, runs.stopped) = (rules, None),
+            RunsAction::Rules(rules) => {
+                (runs.rules, runs.stopped) = (rules, None);
+                self.entry_problem = None;
+            }
             RunsAction::Finding => runs.finder = Some(Finder { running: true, ..Finder::default() }),
             RunsAction::CloseFinder => runs.finder = None,
         }
