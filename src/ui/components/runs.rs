@@ -17,9 +17,9 @@ pub fn RunsTable(cx: &Cx) -> Html {
     let comparison = compare(&runs);
     let head = |name: &String| html! { <th scope="col">{name}</th> };
     html! {
-        <section class="runs" aria-labelledby="runs-title">
-            <h3 id="runs-title">{"Runs"}</h3>
-            <div class="table" tabindex="0" role="region" aria-labelledby="runs-title">
+        <div class="runs">
+            <h3>{"Runs"}</h3>
+            <div class="table" tabindex="0" role="region" aria-label="table of runs">
                 <table data-testid="runs">
                     <thead><tr>
                         <th scope="col">{"in the chart"}</th>
@@ -46,7 +46,7 @@ pub fn RunsTable(cx: &Cx) -> Html {
                     "Columns of settings: only what differs."
                 }}
             </p>
-        </section>
+        </div>
     }
 }
 
