@@ -27,14 +27,17 @@ fn pretokens_are_gpt2s() {
 
 #[test]
 fn the_longest_of_overlapping_special_tokens_wins() {
-    let found = pieces("a<|x|><|x|>b", &["<|x|>", "<|x|><|x|>"]);
+    let specials = Specials::new(&["<|x|>", "<|x|><|x|>"]).unwrap();
+    let found: Vec<_> = specials.pieces("a<|x|><|x|>b").collect();
     assert_eq!(found, [Piece::Text("a"), Piece::Special(1), Piece::Text("b")]);
+    let found: Vec<_> = specials.pieces("<|x|><|x|><|x|>").collect();
+    assert_eq!(found, [Piece::Special(1), Piece::Special(0)]);
 }
 
 /// Counts all pairs anew for every merge.
 fn naive(text: &str, vocab_size: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut words: HashMap<Vec<Vec<u8>>, u64> = HashMap::new();
-    for piece in pieces(text, &[END_OF_TEXT]) {
+    for piece in Specials::new(&[END_OF_TEXT]).unwrap().pieces(text) {
         if let Piece::Text(text) = piece {
             pretokens(text).for_each(|word| *words.entry(word.bytes().map(|b| vec![b]).collect()).or_default() += 1);
         }
@@ -79,31 +82,76 @@ fn incremental_bpe_merges_as_the_naive_one() {
     assert_eq!(merges, naive(&text, 400));
 }
 
-#[test]
-fn a_vocabulary_needs_room_for_all_bytes() {
-    assert!(matches!(train("text", 100, &[END_OF_TEXT]), Err(DataError::VocabularyTooSmall { least: 257, .. })));
+proptest! {
+    /// Few letters make many ties and overlaps, and merges that come to the same bytes.
+    #[test]
+    fn ties_and_overlaps_merge_as_the_naive_training_does(text in "[ab]{0,40}( [abc]{1,12}){0,6}") {
+        let vocabulary = train(&text, 300, &[END_OF_TEXT]).unwrap();
+        let bytes = |id: u32| vocabulary.tokens[id as usize].clone();
+        let merges: Vec<_> = vocabulary.merges.iter().map(|&(a, b)| (bytes(a), bytes(b))).collect();
+        prop_assert_eq!(merges, naive(&text, 300));
+    }
 }
 
 #[test]
-fn a_corpus_is_encoded_as_the_library_does_and_decoded_back() {
-    let text = stories(3, 20_000);
-    let tokenizer = tokenizer(&text, 500);
-    assert_eq!(tokenizer.encode_corpus(&text), tokenizer.encode(&text));
-    assert_eq!(tokenizer.decode(&tokenizer.encode(&text)), text);
-    assert_eq!(tokenizer.encode(END_OF_TEXT), [tokenizer.end_of_text()]);
-    let again = Tokenizer::from_json(&tokenizer.to_json().unwrap()).unwrap();
-    assert_eq!(again.encode(&text), tokenizer.encode(&text));
+fn training_step_by_step_tells_every_merge() {
+    let text = stories(2, 20_000);
+    let mut trainer = BpeTrainer::new(&text, 300, &[END_OF_TEXT]).unwrap();
+    assert_eq!(trainer.n_merges_left(), 43);
+    let mut counts = Vec::new();
+    while let Some(merge) = trainer.step() {
+        let (left, right) = trainer.pair_bytes(merge.pair);
+        let merged = [left, right].concat();
+        assert!(counts.len() > 0 || text.matches(std::str::from_utf8(&merged).unwrap()).count() as u64 >= merge.count);
+        counts.push(merge.count);
+        assert_eq!(merge.id as usize, 256 + counts.len());
+    }
+    assert_eq!(counts.len(), 43);
+    assert!(counts.is_sorted_by(|a, b| a >= b), "no pair gets more frequent: {counts:?}");
+    assert_eq!(trainer.finish(), train(&text, 300, &[END_OF_TEXT]).unwrap());
+}
+
+#[test]
+fn a_file_is_trained_on_as_its_text_is() {
+    let text = "\u{feff}".to_string() + &stories(4, 3 << 20) + "ünïcode <|end here|> 🙂 ";
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &text).unwrap();
+    let specials = [END_OF_TEXT, "<|end here|>"];
+    let from_file = train_file(file.path(), 400, &specials).unwrap();
+    assert_eq!(from_file, train(&text, 400, &specials).unwrap());
+    assert_eq!(from_file.tokens.len(), 400);
+    assert!(train_file(file.path(), 300, &[]).is_ok(), "special tokens are not needed");
+    std::fs::write(file.path(), b"ab\xffcd").unwrap();
+    assert_eq!(train_file(file.path(), 400, &specials), Err(DataError::Encoding { at: 2 }));
+    assert!(matches!(train_file(std::path::Path::new("missing"), 400, &[]), Err(DataError::Read { .. })));
 }
 
 proptest! {
+    /// What stands on both sides of a border is cut as the whole is, whatever follows.
     #[test]
-    fn any_text_survives_encoding(text in "\\PC*|[ \\n\\t'a-z0-9é🙂]*") {
-        let tokenizer = tokenizer("one two three four", 300);
-        let ids = tokenizer.encode(&text);
-        prop_assert_eq!(tokenizer.decode(&ids), text.clone());
-        prop_assert_eq!(tokenizer.encode_corpus(&text), ids);
-        prop_assert_eq!(pretokens(&text).collect::<String>(), text);
+    fn a_safe_border_splits_nothing(
+        before in "([a-c'é ]|<s p>|<s| |\n|\u{3000}|7|!|🙂){0,30}",
+        after in "([a-c'é ]|<s p>|<s| |p>|\n|7){0,12}",
+    ) {
+        let specials = Specials::new(&["<s p>", "<s"]).unwrap();
+        let cut = |text: &str| -> Vec<String> {
+            let piece = |piece| match piece {
+                Piece::Text(text) => pretokens(text).map(String::from).collect(),
+                Piece::Special(index) => vec![format!("special {index}")],
+            };
+            specials.pieces(text).flat_map(piece).collect()
+        };
+        if let Some(border) = specials.safe_border(&before) {
+            let (first, rest) = before.split_at(border);
+            prop_assert_eq!([cut(first), cut(&format!("{rest}{after}"))].concat(), cut(&format!("{before}{after}")));
+        }
     }
+}
+
+#[test]
+fn a_vocabulary_needs_room_for_all_bytes() {
+    assert_eq!(train("text", 300, &[""]), Err(DataError::EmptySpecial));
+    assert!(matches!(train("text", 100, &[END_OF_TEXT]), Err(DataError::VocabularyTooSmall { least: 257, .. })));
 }
 
 #[test]

@@ -2,12 +2,17 @@
 
 mod common;
 mod data;
+mod files;
 mod golden;
 mod gradients;
 mod kernels;
 mod layers;
+mod ops;
 mod page;
 mod runs;
 mod shaders;
 mod step;
+mod tasks;
+mod tokenizer;
+mod tokenizer_page;
 mod training;

@@ -11,7 +11,10 @@ use glasshead::gpu::recording::BufferSpec;
 use glasshead::model::memory::MemoryPlan;
 use glasshead::model::params::ParamTable;
 use glasshead::protocol::runs::{CorpusRecord, RunRecord, RunsCommand, RunsEvent};
-use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, History, Sampling, StepPoint, ValidationPoint};
+use glasshead::protocol::{
+    BackendChoice, Command, CorpusChoice, Event, FileInfo, History, Sampling, StepPoint, ValidationPoint,
+    VocabularyChoice,
+};
 use glasshead::train::checkpoint::Checkpoint;
 use glasshead::train::run::Message;
 use glasshead::train::session::Session;
@@ -52,7 +55,10 @@ impl Desk {
 
     fn start(&mut self, corpus: CorpusChoice) {
         let (backend, probe) = (BackendChoice::Cpu, "a cat".to_string());
-        self.tell(Command::Start { run: 1, config: config(), corpus, backend, probe }, None);
+        self.tell(
+            Command::Start { run: 1, config: config(), corpus, vocabulary: VocabularyChoice::Trained, backend, probe },
+            None,
+        );
     }
 
     fn steps(&mut self, n: usize) {
@@ -94,8 +100,13 @@ fn config() -> RunConfig {
     config
 }
 
+fn file(name: &str, copies: usize) -> (Command, Option<Vec<u8>>) {
+    let bytes = TEXT.repeat(copies).into_bytes();
+    (Command::LoadFiles { files: vec![FileInfo { name: name.into(), size: bytes.len() }] }, Some(bytes))
+}
+
 fn user_file() -> (Command, Option<Vec<u8>>) {
-    (Command::LoadFile { name: "mine.txt".into() }, Some(TEXT.repeat(400).into_bytes()))
+    file("mine.txt", 400)
 }
 
 #[test]
@@ -133,7 +144,8 @@ fn a_run_on_a_users_file_asks_for_it_and_takes_no_other() {
     second.resume(&saved);
     let asked = |problem: bool| move |event: &RunsEvent| matches!(event, RunsEvent::NeedsFile { name, problem: p } if name == "mine.txt" && p.is_some() == problem);
     assert!(second.runs_events().last().is_some_and(asked(false)));
-    second.tell(Command::LoadFile { name: "other.txt".into() }, Some(TEXT.repeat(300).into_bytes()));
+    let (load, bytes) = file("other.txt", 300);
+    second.tell(load, bytes);
     assert!(second.runs_events().last().is_some_and(asked(true)), "another text is refused");
     second.steps(1); // the present run goes on meanwhile
     let (load, bytes) = user_file();
@@ -404,6 +416,7 @@ fn a_failed_load_leaves_the_page_as_it_was_and_a_good_one_takes_over() {
     let corpus = CorpusRecord {
         choice: CorpusChoice::File,
         name: "mine.txt".into(),
+        field: None,
         fingerprint: "0".into(),
         asked: asked.clone(),
     };

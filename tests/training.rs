@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use glasshead::config::{Preset, RunConfig};
-use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event};
+use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, FileInfo, VocabularyChoice};
 use glasshead::train::checkpoint::Checkpoint;
 use glasshead::train::prepare::train_tokenizer;
 use glasshead::train::run::Message;
@@ -146,12 +146,14 @@ fn a_session_trains_shows_and_writes() {
         run,
         config: config(),
         corpus,
+        vocabulary: VocabularyChoice::Trained,
         backend: BackendChoice::Cpu,
         probe: "Tom saw a cat.".into(),
     };
     block_on(async {
         session.handle(start(1, CorpusChoice::File), None).await;
-        session.handle(Command::LoadFile { name: "bad.txt".into() }, Some(vec![0x66, 0xff, 0x66])).await;
+        let files = vec![FileInfo { name: "bad.txt".into(), size: 3 }];
+        session.handle(Command::LoadFiles { files }, Some(vec![0x66, 0xff, 0x66])).await;
         session.handle(start(2, CorpusChoice::File), None).await;
         session.handle(start(3, CorpusChoice::BuiltIn), None).await;
         session.handle(Command::Train, None).await;

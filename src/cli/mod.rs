@@ -10,8 +10,10 @@ use crate::config::Preset;
 use crate::gpu::context::Context;
 use crate::protocol::Sampling;
 
+mod bench;
 mod generate;
 pub mod ops;
+mod tokenizer;
 mod train;
 
 /// Train a Transformer language model and look into every attention head.
@@ -30,6 +32,12 @@ enum Command {
     Train(TrainArgs),
     /// Write on from a prompt with a saved model.
     Generate(GenerateArgs),
+    /// Train a tokenizer, encode and decode.
+    #[command(subcommand)]
+    Tokenizer(tokenizer::TokenizerCommand),
+    /// Measure how fast this machine is.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Answer requests for single operations on standard input, to compare them with other programs.
     Ops {
         /// Who computes.
@@ -119,6 +127,8 @@ pub fn main() -> ExitCode {
         Command::Info => pollster::block_on(info()),
         Command::Train(args) => pollster::block_on(train::train(args)),
         Command::Generate(args) => pollster::block_on(generate::generate(args)),
+        Command::Tokenizer(command) => tokenizer::tokenizer(command),
+        Command::Bench(command) => bench::bench(command),
         Command::Ops { backend } => pollster::block_on(ops::ops(backend)),
     };
     match result {

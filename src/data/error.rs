@@ -1,5 +1,8 @@
 //! What can be wrong with text and vocabularies.
 
+use std::io;
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 /// What is wrong with the data, and what to change.
@@ -14,6 +17,69 @@ pub enum DataError {
         /// Position of the first byte that does not fit.
         at: usize,
     },
+    /// A file cannot be read.
+    #[error("the text cannot be read: {problem}")]
+    Read {
+        /// What the system says.
+        problem: String,
+    },
+    /// A file cannot be used.
+    #[error("{path}: {problem}", path = path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// What is wrong with one of several files.
+    #[error("{name}: {problem}")]
+    InFile {
+        /// Which file.
+        name: String,
+        /// What is wrong with it.
+        problem: Box<DataError>,
+    },
+    /// More text than fits.
+    #[error(
+        "the text has {} MB, and {} MB fit here; choose a part of it, or train with the command line (glasshead train)",
+        bytes / 1_000_000, most / 1_000_000
+    )]
+    TooLarge {
+        /// What there is.
+        bytes: usize,
+        /// What there may be.
+        most: usize,
+    },
+    /// A file of another kind than text.
+    #[error("this {advice}")]
+    OtherKind {
+        /// What it is and what to do.
+        advice: &'static str,
+    },
+    /// A line of a `.jsonl` file cannot be read.
+    #[error("line {line} is not what a .jsonl file has on a line ({problem}); correct or delete it")]
+    JsonLine {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A line of a `.jsonl` file lacks the field with the text.
+    #[error("line {line} has no field {field:?}; choose one of its fields: {there}")]
+    NoField {
+        /// Counted from 1.
+        line: usize,
+        /// The field that was asked for.
+        field: String,
+        /// The fields that there are.
+        there: String,
+    },
+    /// A special token without text.
+    #[error("a special token is empty; give it some text, or leave it out")]
+    EmptySpecial,
+    /// More different pre-tokens than a vocabulary can be trained on.
+    #[error("the text has more than 4 GiB of different words; train the tokenizer on a part of it")]
+    TooManyWords,
     /// A part of the text is too short for one window.
     #[error(
         "the {part} text has {tokens} tokens, and a context of {context_length} needs {needed}; choose a longer text \
@@ -38,7 +104,30 @@ pub enum DataError {
         /// The smallest size that works.
         least: usize,
     },
+    /// A tokenizer file asks for something else than byte-level BPE with GPT-2's pre-tokenisation.
+    #[error(
+        "the tokenizer has {what}, and only byte-level BPE as GPT-2 has it can be used; choose the tokenizer.json of a \
+         model of GPT-2's kind, or train one"
+    )]
+    OtherTokenizer {
+        /// What does not fit.
+        what: String,
+    },
+    /// A line of a `.tiktoken` file is not a token in Base64, a space and its rank.
+    #[error("line {line} is not a token in Base64, a space and a rank; choose a .tiktoken file")]
+    Ranks {
+        /// Counted from 1.
+        line: usize,
+    },
     /// The library refused the vocabulary, or a tokenizer file cannot be read.
     #[error("the tokenizer cannot be used: {0}")]
     Tokenizer(String),
+}
+
+impl DataError {
+    /// What went wrong while text was read; a reader of ours says it as one of these.
+    pub(super) fn from_read(error: io::Error) -> Self {
+        let problem = error.to_string();
+        error.downcast::<Self>().unwrap_or(Self::Read { problem })
+    }
 }

@@ -4,17 +4,33 @@
 //! (`tokenizer`) → training and held-out tokens (`dataset`) → what a model has to beat (`baselines`).
 
 mod baselines;
+mod blocks;
 mod bpe;
 mod corpus;
+mod counts;
 mod dataset;
+mod encode;
 mod error;
+mod files;
+mod jsonl;
 mod pretokenize;
+mod tasks;
+mod threads;
+mod token_file;
 mod tokenizer;
+mod tokenizer_files;
 
 pub use baselines::{Bigram, baselines};
-pub use bpe::{Vocabulary, train};
+pub use blocks::Blocks;
+pub use bpe::{BpeTrainer, Merge, Vocabulary, train, train_file, train_reader};
 pub use corpus::{PROBE, StoryGenerator, stories};
+pub use counts::PretokenCounts;
 pub use dataset::{Dataset, batch_starts, decode_text, evaluation_starts, split};
+pub use encode::Encoder;
 pub use error::DataError;
-pub use pretokenize::{Piece, pieces, pretokens};
+pub use files::{is_jsonl, open_files, read_files};
+pub use jsonl::{JsonlReader, jsonl_fields};
+pub use pretokenize::{Piece, Specials, pretokens};
+pub use tasks::Task;
+pub use token_file::{EncodedFile, TokenFile};
 pub use tokenizer::{END_OF_TEXT, Tokenizer};

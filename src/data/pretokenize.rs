@@ -1,8 +1,12 @@
-//! Pre-tokenisation as GPT-2 does it (Radford et al. 2019): merges never cross the borders of these pieces.
+//! Pre-tokenisation as GPT-2 does it (Radford et al. 2019): special tokens cut the text first, then a pattern cuts what
+//! is between them; merges never cross the borders of these pieces.
 
 use std::sync::LazyLock;
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use regex::Regex;
+
+use super::error::DataError;
 
 /// GPT-2's pattern but for its look-ahead `\s+(?!\S)`, which [`pretokens`] carries out by hand.
 static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
@@ -20,31 +24,87 @@ pub enum Piece<'t> {
     Special(usize),
 }
 
-/// Cuts `text` at special tokens. Where several begin at one place, the longest wins.
-pub fn pieces<'t>(text: &'t str, specials: &[&str]) -> Vec<Piece<'t>> {
-    let mut out = Vec::new();
-    let mut rest = text;
-    loop {
-        let next = specials
-            .iter()
-            .enumerate()
-            .filter(|(_, special)| !special.is_empty())
-            .filter_map(|(index, special)| rest.find(special).map(|at| (at, std::cmp::Reverse(special.len()), index)))
-            .min();
-        let (before, after) = match next {
-            Some((at, len, index)) => (&rest[..at], Some((&rest[at + len.0..], index))),
-            None => (rest, None),
-        };
-        if !before.is_empty() {
-            out.push(Piece::Text(before));
-        }
-        match after {
-            Some((after, index)) => {
-                out.push(Piece::Special(index));
-                rest = after;
+/// A list of special tokens, ready to be found in texts.
+#[derive(Clone, Debug)]
+pub struct Specials {
+    names: Vec<String>,
+    automaton: AhoCorasick,
+}
+
+impl Specials {
+    /// Special tokens in the order of their indices; a repeated one counts once.
+    ///
+    /// # Errors
+    /// When one is empty.
+    pub fn new<S: AsRef<str>>(specials: &[S]) -> Result<Self, DataError> {
+        let mut names: Vec<String> = Vec::new();
+        for special in specials.iter().map(AsRef::as_ref) {
+            if special.is_empty() {
+                return Err(DataError::EmptySpecial);
             }
-            None => return out,
+            if !names.iter().any(|name| name == special) {
+                names.push(special.to_string());
+            }
         }
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(&names)
+            .map_err(|error| DataError::Tokenizer(error.to_string()))?;
+        Ok(Self { names, automaton })
+    }
+
+    /// The special tokens.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Cuts `text` at special tokens. Where several begin at one place, the longest wins.
+    pub fn pieces<'t>(&self, text: &'t str) -> impl Iterator<Item = Piece<'t>> {
+        let mut found = self.automaton.find_iter(text);
+        let (mut at, mut waiting, mut ended) = (0, None, false);
+        std::iter::from_fn(move || {
+            while waiting.is_none() && !ended {
+                let (start, end) = match found.next() {
+                    Some(special) => {
+                        waiting = Some(Piece::Special(special.pattern().as_usize()));
+                        (special.start(), special.end())
+                    }
+                    None => {
+                        ended = true;
+                        (text.len(), text.len())
+                    }
+                };
+                let before = &text[at..start];
+                at = end;
+                if !before.is_empty() {
+                    return Some(Piece::Text(before));
+                }
+            }
+            waiting.take()
+        })
+    }
+
+    /// The last place in `text` at which more text may follow without changing how the part before it, or the part
+    /// behind it, is cut; none when there is no such place.
+    ///
+    /// It is behind a special token, or before white space that follows something else: no pre-token has white space
+    /// behind other characters, and only white space looks at what comes after it.
+    pub fn safe_border(&self, text: &str) -> Option<usize> {
+        // A special token that begins later may not be complete yet.
+        let longest = self.names.iter().map(String::len).max().unwrap_or(0);
+        let certain = text.floor_char_boundary(text.len().checked_sub(longest)?);
+        let specials = self.automaton.find_iter(text).take_while(|special| special.start() <= certain);
+        let behind_special = specials.last().map(|special| special.end());
+        let from = behind_special.unwrap_or(0);
+        let plain = text.get(from..certain).unwrap_or("");
+        let mut next_is_space = text[certain.max(from)..].starts_with(char::is_whitespace);
+        for (at, character) in plain.char_indices().rev() {
+            if next_is_space && !character.is_whitespace() {
+                return Some(from + at + character.len_utf8());
+            }
+            next_is_space = character.is_whitespace();
+        }
+        behind_special
     }
 }
 

@@ -1,138 +1,168 @@
-//! Text to ids and back, through the `tokenizers` crate.
+//! Text to ids and back. The merging inside a pre-token is done by the `tokenizers` crate.
 
 use ahash::AHashMap;
-
-use rustc_hash::FxHashMap;
 use tokenizers::models::bpe::BPE;
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{AddedToken, DecoderWrapper, ModelWrapper, PreTokenizerWrapper};
 
 use super::bpe::Vocabulary;
+use super::encode::Encoder;
 use super::error::DataError;
-use super::pretokenize::{Piece, pieces, pretokens};
+use super::pretokenize::Specials;
 
 /// Ends a text.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
 
+/// Ids have to be below this; more tokens than any vocabulary has.
+const MOST_TOKENS: u32 = 1 << 24;
+
 /// A byte-level BPE tokenizer.
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
-    end_of_text: u32,
-    specials: Vec<String>,
-    /// The bytes that the characters of byte-level tokens stand for.
-    bytes: FxHashMap<char, u8>,
+    /// Knows every token by the characters that stand for its bytes.
+    pub(super) model: BPE,
+    /// The bytes of every token, by id; empty where there is no such id.
+    pub(super) tokens: Vec<Vec<u8>>,
+    /// The pairs of byte strings that are merged, the first first.
+    pub(super) merges: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) specials: Specials,
+    /// The ids of `specials`.
+    pub(super) special_ids: Vec<u32>,
 }
 
 impl Tokenizer {
-    /// A tokenizer with the ids of `vocabulary`, which has to hold [`END_OF_TEXT`].
+    /// A tokenizer with the ids of `vocabulary`.
     ///
     /// # Errors
-    /// When the library refuses it, or [`END_OF_TEXT`] is missing.
+    /// When the library refuses it.
     pub fn new(vocabulary: &Vocabulary) -> Result<Self, DataError> {
-        let characters = byte_characters();
-        let n_specials = vocabulary.specials.len();
-        let text = |id: usize| match vocabulary.specials.get(id) {
-            Some(special) => special.clone(),
-            None => vocabulary.tokens[id].iter().map(|&byte| characters[byte as usize]).collect(),
-        };
-        let ids: AHashMap<String, u32> = (0..vocabulary.tokens.len()).map(|id| (text(id), id as u32)).collect();
-        let merges = vocabulary.merges.iter().map(|&(a, b)| (text(a as usize), text(b as usize)));
-        let model = BPE::builder().vocab_and_merges(ids, merges.collect()).build().map_err(library)?;
-        let mut inner = tokenizers::Tokenizer::new(ModelWrapper::BPE(model));
-        let byte_level = ByteLevel::new(false, false, true);
-        inner.with_pre_tokenizer(Some(PreTokenizerWrapper::ByteLevel(byte_level)));
-        inner.with_decoder(Some(DecoderWrapper::ByteLevel(byte_level)));
-        let specials: Vec<_> = (0..n_specials).map(|id| AddedToken::from(text(id), true).normalized(false)).collect();
-        inner.add_special_tokens(specials).map_err(library)?;
-        Self::wrap(inner)
+        let bytes = |id: u32| vocabulary.tokens.get(id as usize).cloned().unwrap_or_default();
+        let merges = vocabulary.merges.iter().map(|&(left, right)| (bytes(left), bytes(right))).collect();
+        Self::from_parts((0..).zip(vocabulary.tokens.iter().cloned()), merges, &vocabulary.specials)
     }
 
-    fn wrap(inner: tokenizers::Tokenizer) -> Result<Self, DataError> {
-        let missing = || DataError::Tokenizer(format!("it has no token {END_OF_TEXT}"));
-        let end_of_text = inner.token_to_id(END_OF_TEXT).ok_or_else(missing)?;
-        let specials = inner.get_added_tokens_decoder().into_values().map(|token| token.content).collect();
-        let bytes = (0..=255).zip(byte_characters()).map(|(byte, character)| (character, byte)).collect();
-        Ok(Self { inner, end_of_text, specials, bytes })
-    }
-
-    /// Reads the Hugging Face `tokenizer.json` format.
+    /// A tokenizer from its parts: the bytes of every token by id, the pairs of byte strings that are merged, and the
+    /// special tokens. A special token has the id of the vocabulary's token with its bytes, or is appended behind it.
     ///
     /// # Errors
-    /// When it is not that, or has no [`END_OF_TEXT`].
-    pub fn from_json(json: &str) -> Result<Self, DataError> {
-        Self::wrap(json.parse().map_err(library)?)
-    }
-
-    /// The Hugging Face `tokenizer.json` format.
-    ///
-    /// # Errors
-    /// When the library cannot write it.
-    pub fn to_json(&self) -> Result<String, DataError> {
-        self.inner.to_string(true).map_err(library)
-    }
-
-    /// V: how many tokens there are.
-    pub fn vocab_size(&self) -> usize {
-        self.inner.get_vocab_size(true)
-    }
-
-    /// The id of [`END_OF_TEXT`].
-    pub fn end_of_text(&self) -> u32 {
-        self.end_of_text
-    }
-
-    /// The ids of `text`; special tokens in it are recognised.
-    pub fn encode(&self, text: &str) -> Vec<u32> {
-        // The model knows every byte, so that there is nothing it could refuse; were there, it would encode nothing.
-        self.inner.encode(text, false).map_or(Vec::new(), |encoding| encoding.get_ids().to_vec())
-    }
-
-    /// The ids of a long text: as [`Tokenizer::encode`], but every pre-token is looked up once and then remembered.
-    pub fn encode_corpus(&self, text: &str) -> Vec<u32> {
-        let specials: Vec<&str> = self.specials.iter().map(String::as_str).collect();
-        let mut known: FxHashMap<&str, Vec<u32>> = FxHashMap::default();
-        let mut ids = Vec::with_capacity(text.len() / 2);
-        for piece in pieces(text, &specials) {
-            match piece {
-                Piece::Special(index) => ids.extend(self.inner.token_to_id(specials[index])),
-                Piece::Text(text) => {
-                    for word in pretokens(text) {
-                        ids.extend_from_slice(known.entry(word).or_insert_with(|| self.encode(word)));
-                    }
-                }
+    /// When a merge needs a token that the vocabulary lacks, a special token is empty, or an id is 2²⁴ or more.
+    pub fn from_parts<S: AsRef<str>>(
+        vocabulary: impl IntoIterator<Item = (u32, Vec<u8>)>,
+        merges: Vec<(Vec<u8>, Vec<u8>)>,
+        specials: &[S],
+    ) -> Result<Self, DataError> {
+        let mut tokens: Vec<Vec<u8>> = Vec::new();
+        for (id, bytes) in vocabulary {
+            if id >= MOST_TOKENS {
+                return Err(DataError::Tokenizer(format!(
+                    "the id {id} is too large; ids have to be below {MOST_TOKENS}"
+                )));
+            }
+            tokens.resize(tokens.len().max(id as usize + 1), Vec::new());
+            tokens[id as usize] = bytes;
+        }
+        let specials = Specials::new(specials)?;
+        let mut first: AHashMap<&[u8], u32> = AHashMap::new();
+        for (id, bytes) in (0..).zip(&tokens) {
+            first.entry(bytes).or_insert(id);
+        }
+        let known: Vec<Option<u32>> = specials.names().iter().map(|name| first.get(name.as_bytes()).copied()).collect();
+        let mut special_ids = Vec::new();
+        for (name, known) in specials.names().iter().zip(known) {
+            special_ids.push(known.unwrap_or(tokens.len() as u32));
+            if known.is_none() {
+                tokens.push(name.clone().into_bytes());
             }
         }
+        let model = model(&tokens, &merges, &special_ids)?;
+        Ok(Self { model, tokens, merges, specials, special_ids })
+    }
+
+    /// V: how many ids there are.
+    pub fn vocab_size(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// The id of [`END_OF_TEXT`], if it is a special token.
+    pub fn end_of_text(&self) -> Option<u32> {
+        let at = self.specials.names().iter().position(|name| name == END_OF_TEXT)?;
+        Some(self.special_ids[at])
+    }
+
+    /// The special tokens and their ids.
+    pub fn specials(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.specials.names().iter().map(String::as_str).zip(self.special_ids.iter().copied())
+    }
+
+    /// The first byte of `text` that the vocabulary has no token for, if there is one; encoding leaves such bytes out.
+    pub fn unknown_byte(&self, text: &str) -> Option<u8> {
+        let mut known = [false; 256];
+        for token in self.tokens.iter().filter(|token| token.len() == 1) {
+            known[token[0] as usize] = true;
+        }
+        text.bytes().find(|&byte| !known[byte as usize])
+    }
+
+    /// The ids of `text`; special tokens in it are recognised. Bytes without a token are left out; no vocabulary that
+    /// was trained lacks any.
+    pub fn encode(&self, text: &str) -> Vec<u32> {
+        let mut ids = Vec::with_capacity(text.len() / 3);
+        Encoder::new(self).encode(text, &mut ids);
         ids
     }
 
     /// The text of `ids`; bytes that are no UTF-8 become U+FFFD, ids that do not exist nothing.
     pub fn decode(&self, ids: &[u32]) -> String {
-        let bytes: Vec<u8> = ids.iter().flat_map(|&id| self.token_bytes(id)).collect();
+        let bytes: Vec<u8> = ids.iter().flat_map(|&id| self.token(id)).copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// The bytes of one token; none for an id that does not exist.
     pub fn token_bytes(&self, id: u32) -> Vec<u8> {
-        let text = self.inner.id_to_token(id).unwrap_or_default();
-        if self.specials.contains(&text) {
-            return text.into_bytes();
-        }
-        text.chars().filter_map(|character| self.bytes.get(&character).copied()).collect()
+        self.token(id).to_vec()
+    }
+
+    fn token(&self, id: u32) -> &[u8] {
+        self.tokens.get(id as usize).map_or(&[], Vec::as_slice)
     }
 
     /// One token for people; bytes that are no UTF-8 become U+FFFD.
     pub fn token_text(&self, id: u32) -> String {
         self.decode(&[id])
     }
+
+    /// Compression: how many bytes of `text` a token stands for on average; 0 for an empty text.
+    pub fn bytes_per_token(&self, text: &str) -> f64 {
+        text.len() as f64 / self.encode(text).len().max(1) as f64
+    }
 }
 
-fn library(error: impl std::fmt::Display) -> DataError {
+/// The library's model. Where several ids have the same bytes, the first one counts that is no special token.
+fn model(tokens: &[Vec<u8>], merges: &[(Vec<u8>, Vec<u8>)], special_ids: &[u32]) -> Result<BPE, DataError> {
+    let characters = byte_characters();
+    let text = |bytes: &[u8]| bytes.iter().map(|&byte| characters[byte as usize]).collect::<String>();
+    let ordinary = (0..tokens.len() as u32).filter(|id| !special_ids.contains(id));
+    let mut ids: AHashMap<String, u32> = AHashMap::new();
+    for id in ordinary.chain(special_ids.iter().copied()).filter(|&id| !tokens[id as usize].is_empty()) {
+        ids.entry(text(&tokens[id as usize])).or_insert(id);
+    }
+    let merges: Vec<_> = merges.iter().map(|(left, right)| (text(left), text(right))).collect();
+    // The library panics on some of these.
+    if let Some((left, right)) = merges.iter().find(|(left, right)| !ids.contains_key(&format!("{left}{right}"))) {
+        return Err(missing_merge(left, right));
+    }
+    // The encoder remembers pre-tokens itself; the library's own memory would outlive the model.
+    BPE::builder().cache_capacity(0).vocab_and_merges(ids, merges).build().map_err(library)
+}
+
+pub(super) fn missing_merge(left: &str, right: &str) -> DataError {
+    library(format!("it merges {left:?} and {right:?}, and has no token for both together"))
+}
+
+pub(super) fn library(error: impl std::fmt::Display) -> DataError {
     DataError::Tokenizer(error.to_string())
 }
 
 /// The character that stands for each byte in byte-level BPE files: printable bytes for themselves, the others in
 /// order from U+0100 on.
-fn byte_characters() -> [char; 256] {
+pub(super) fn byte_characters() -> [char; 256] {
     let mut others = (0x100u32..).filter_map(char::from_u32);
     std::array::from_fn(|byte| match byte {
         0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff => char::from(byte as u8),

@@ -119,6 +119,9 @@ pub struct CorpusRecord {
     pub choice: CorpusChoice,
     /// For people; the name of the file where it was one.
     pub name: String,
+    /// The field of the files' records that holds the text, where they have records.
+    #[serde(default)]
+    pub field: Option<String>,
     /// A hash of the text, to know it again.
     pub fingerprint: String,
     /// The configuration that was asked for when the text was made; the vocabulary may have come out smaller.

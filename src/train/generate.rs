@@ -65,7 +65,8 @@ impl Writer {
     pub fn new(tokenizer: &Tokenizer, prompt: &str, sampling: Sampling) -> Self {
         let mut ids = tokenizer.encode(prompt);
         if ids.is_empty() {
-            ids.push(tokenizer.end_of_text());
+            // Without an end-of-text token, any token is as good to begin with.
+            ids.push(tokenizer.end_of_text().unwrap_or(0));
         }
         let rng = Rng::with_stream(sampling.seed, SAMPLING_STREAM);
         let (untold, telling) = (Vec::new(), Telling::default());
@@ -85,7 +86,7 @@ impl Writer {
         let chosen = choose(&candidates, &mut self.rng);
         self.untold.extend(chosen.map(|id| explain(&logits, &self.sampling, id, candidates.len())));
         match chosen {
-            Some(id) if id != tokenizer.end_of_text() => self.ids.push(id),
+            Some(id) if Some(id) != tokenizer.end_of_text() => self.ids.push(id),
             _ => self.done = true,
         }
         self.done |= self.ids.len() - self.prompt_len >= self.sampling.max_tokens;

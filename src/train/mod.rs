@@ -10,5 +10,7 @@ pub mod record;
 pub mod run;
 pub mod schedule;
 pub mod score;
+pub mod scoring;
 pub mod session;
 pub mod trainer;
+pub mod vocabularies;

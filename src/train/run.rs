@@ -5,11 +5,13 @@ use std::rc::Rc;
 use super::generate::Writer;
 use super::lr_find::Search;
 use super::prepare::PreparedData;
+use super::scoring::Scoring;
 use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer};
 use crate::config::rules::{Rules, Standing};
 use crate::config::{ConfigError, RunConfig, TrainConfig};
 use crate::data::Tokenizer;
 use crate::protocol::runs::CorpusRecord;
+use crate::protocol::tokenizer::TokenizerEvent;
 use crate::protocol::{Event, History, RunId, Sampling, StepPoint};
 
 mod keep;
@@ -67,6 +69,7 @@ pub struct Run {
     evaluation: Recurring,
     sample: Recurring,
     sample_writer: Option<(u64, Writer)>,
+    scoring: Option<Scoring>,
     request: Option<(u32, Writer)>,
     search_wanted: bool,
     /// While it looks for a learning rate, the run itself waits in here.
@@ -98,6 +101,7 @@ impl Run {
             evaluation: Recurring::new(5.0, 12.0),
             sample: Recurring::new(10.0, 12.0),
             sample_writer: None,
+            scoring: None,
             request: None,
             search_wanted: false,
             search: None,
@@ -138,6 +142,17 @@ impl Run {
         self.rules = rules;
     }
 
+    /// Tells the vocabulary, as `tokenizer.json`.
+    ///
+    /// # Errors
+    /// A sentence when it cannot be written.
+    pub fn vocabulary(&self, messages: &mut Vec<Message>) -> Result<(), String> {
+        let json = self.tokenizer.to_json().map_err(|error| error.to_string())?;
+        let event = Event::Tokenizer(TokenizerEvent::RunVocabulary { run: self.id });
+        messages.push((event, Some(json.into_bytes())));
+        Ok(())
+    }
+
     /// Shows the attention of another sentence from now on.
     pub fn set_probe(&mut self, text: &str) {
         self.probe = self.tokenizer.encode(text);
@@ -145,6 +160,11 @@ impl Run {
         self.tokens_cut = self.probe.len().saturating_sub(most);
         self.probe.truncate(most);
         self.probe_changed = true;
+    }
+
+    /// Scores the answers to a task while it trains.
+    pub fn set_scoring(&mut self, scoring: Option<Scoring>) {
+        self.scoring = scoring;
     }
 
     /// Trains until told otherwise, or until a rule stops it, which may be at once.

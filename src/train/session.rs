@@ -3,35 +3,40 @@
 
 use std::rc::Rc;
 
-use super::prepare::{PreparedData, built_in_bytes, encode, train_tokenizer};
+use super::prepare::{PreparedData, encode, tokenizer_text, train_tokenizer};
 use super::record::fingerprint;
 use super::run::{Clock, Message, Run};
 use super::trainer::{TrainError, Trainer};
+use super::vocabularies::Vocabularies;
 use crate::config::RunConfig;
 use crate::config::rules::Rules;
-use crate::data::{decode_text, stories};
-use crate::gpu::context::Context;
+use crate::data::Task;
+use crate::protocol::data::{DataCommand, DataEvent, TaskInfo};
 use crate::protocol::runs::{CorpusRecord, RunsCommand};
-use crate::protocol::{BackendChoice, Command, CorpusChoice, DeviceInfo, Event, Phase, RunId, RunSummary};
+use crate::protocol::tokenizer::{TokenizerCommand, TokenizerEvent};
+use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, Phase, RunId, RunSummary, VocabularyChoice};
 
+mod corpus;
+mod device;
 mod resume;
 
+use corpus::{File, scoring, split_files};
+use device::{Device, open_device};
 use resume::Waiting;
 
 /// Takes events, and the bytes that ride along, to whoever listens.
 pub type Sink = Box<dyn FnMut(Event, Option<Vec<u8>>)>;
 
-/// A file of the user's.
-struct File {
-    name: String,
-    bytes: Vec<u8>,
-}
-
 /// The worker's side of the protocol.
 pub struct Session {
     sink: Sink,
     clock: Clock,
-    file: Option<File>,
+    files: Vec<File>,
+    /// The field of their records that holds the text.
+    field: Option<String>,
+    /// A `tokenizer.json` for the next run.
+    vocabulary: Option<Vec<u8>>,
+    vocabularies: Vocabularies,
     run: Option<Run>,
     /// Of the latest start, also when it failed.
     run_id: RunId,
@@ -43,9 +48,25 @@ pub struct Session {
 impl Session {
     /// A session without a run. `clock` tells seconds.
     pub fn new(sink: Sink, clock: Box<dyn Fn() -> f64>) -> Self {
-        let (clock, rules) = (Rc::from(clock), Rules::default());
-        let mut session = Self { sink, clock, file: None, run: None, run_id: 0, rules, waiting: None };
+        let mut session = Self {
+            sink,
+            clock: Rc::from(clock),
+            files: Vec::new(),
+            field: None,
+            vocabulary: None,
+            vocabularies: Vocabularies::default(),
+            run: None,
+            run_id: 0,
+            rules: Rules::default(),
+            waiting: None,
+        };
         session.tell(Event::Listening);
+        let info = |task: Task| TaskInfo {
+            name: task.name().into(),
+            description: task.describe().into(),
+            probe: task.probe().trim_end().into(),
+        };
+        session.tell(Event::Data(DataEvent::Tasks { tasks: Task::ALL.map(info).into() }));
         session
     }
 
@@ -60,19 +81,43 @@ impl Session {
     /// Carries out one command; `bytes` rode along with it.
     pub async fn handle(&mut self, command: Command, bytes: Option<Vec<u8>>) {
         match command {
-            Command::LoadFile { name } => {
-                self.file = Some(File { name, bytes: bytes.unwrap_or_default() });
+            Command::LoadFiles { files } => {
+                self.load_files(split_files(files, bytes.unwrap_or_default()));
                 self.resume_waiting().await;
             }
-            Command::Start { run, config, corpus, backend, probe } => {
+            Command::LoadVocabulary => self.vocabulary = bytes,
+            Command::Data(DataCommand::ChooseField { field }) => self.field = Some(field),
+            Command::Tokenizer(command) => self.handle_tokenizer(command, bytes),
+            Command::Start { run, config, corpus, vocabulary, backend, probe } => {
                 (self.run, self.run_id, self.waiting) = (None, run, None);
-                if let Err(message) = self.start(config, corpus, backend, &probe).await {
+                if let Err(message) = self.start(config, (corpus, vocabulary), backend, &probe).await {
                     self.run = None;
                     self.tell(Event::Failed { run, message });
                 }
             }
             Command::Runs { command } => self.handle_runs(command, bytes).await,
             other => self.handle_in_run(other),
+        }
+    }
+
+    /// Commands about vocabularies.
+    fn handle_tokenizer(&mut self, command: TokenizerCommand, bytes: Option<Vec<u8>>) {
+        let mut messages = Vec::new();
+        let result = match command {
+            TokenizerCommand::RunVocabulary => self.run.as_ref().map_or(Ok(()), |run| run.vocabulary(&mut messages)),
+            TokenizerCommand::Train { vocab_size, corpus, config } => {
+                self.read_corpus(corpus, &config).and_then(|(name, text)| {
+                    self.vocabularies.train(tokenizer_text(&text), name, vocab_size, &mut messages)
+                })
+            }
+            other => {
+                self.vocabularies.handle(other, bytes, &*self.clock, &mut messages);
+                Ok(())
+            }
+        };
+        self.tell_all(messages);
+        if let Err(message) = result {
+            self.tell(Event::Tokenizer(TokenizerEvent::Problem { message }));
         }
     }
 
@@ -130,7 +175,8 @@ impl Session {
                 None
             }
             Command::StopGenerating => run.stop_generating(),
-            Command::LoadFile { .. } | Command::Start { .. } | Command::Runs { .. } => None,
+            Command::LoadFiles { .. } | Command::LoadVocabulary | Command::Start { .. } => None,
+            Command::Tokenizer(_) | Command::Data(_) | Command::Runs { .. } => None,
         };
         if let Some(event) = answer {
             self.tell(event);
@@ -139,6 +185,13 @@ impl Session {
 
     /// Does one short piece of the run's work and returns whether there is more to do.
     pub async fn work(&mut self) -> bool {
+        let mut messages = Vec::new();
+        let merging = self.vocabularies.work(&*self.clock, &mut messages);
+        self.tell_all(messages);
+        self.work_on_run().await || merging
+    }
+
+    async fn work_on_run(&mut self) -> bool {
         let Some(run) = &mut self.run else { return false };
         let mut messages = Vec::new();
         let result = run.work(&mut messages).await;
@@ -165,7 +218,7 @@ impl Session {
     async fn start(
         &mut self,
         mut config: RunConfig,
-        corpus: CorpusChoice,
+        (corpus, vocabulary): (CorpusChoice, VocabularyChoice),
         backend: BackendChoice,
         probe: &str,
     ) -> Result<(), String> {
@@ -178,11 +231,15 @@ impl Session {
         let asked = config.clone();
         let (name, text) = self.read_corpus(corpus, &config)?;
         self.tell(Event::Loading { run, phase: Phase::Tokenizer });
-        let tokenizer = train_tokenizer(&text, &mut config).map_err(|error| error.to_string())?;
+        let tokenizer = match vocabulary {
+            VocabularyChoice::Trained => train_tokenizer(&text, &mut config).map_err(|error| error.to_string())?,
+            VocabularyChoice::Loaded => self.loaded_tokenizer(&mut config)?,
+        };
         self.tell(Event::Loading { run, phase: Phase::Encoding });
         let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Model });
-        let corpus = CorpusRecord { choice: corpus, name, fingerprint: fingerprint(&text), asked };
+        let corpus =
+            CorpusRecord { choice: corpus, name, field: self.field.clone(), fingerprint: fingerprint(&text), asked };
         let (mut new_run, summary) = self.build(run, config, &device, data, corpus, text.len()).await?;
         new_run.set_probe(probe);
         let mut messages = Vec::new();
@@ -217,6 +274,7 @@ impl Session {
             baselines: data.baselines,
         };
         let mut run = Run::new(id, trainer, data, self.clock.clone());
+        run.set_scoring(scoring(corpus.choice, &run.config())?);
         run.set_corpus(corpus);
         run.set_rules(self.rules);
         Ok((run, summary))
@@ -228,49 +286,4 @@ impl Session {
         }
         self.tell(Event::Device { run, device: device.info.clone() });
     }
-
-    /// The text to train on, and where it is from.
-    fn read_corpus(&self, choice: CorpusChoice, config: &RunConfig) -> Result<(String, String), String> {
-        match (choice, &self.file) {
-            (CorpusChoice::BuiltIn, _) => {
-                let text = stories(config.train.seed, built_in_bytes(config));
-                Ok(("built-in stories".into(), text))
-            }
-            (CorpusChoice::File, Some(file)) => {
-                let text = decode_text(file.bytes.clone()).map_err(|error| format!("{}: {error}", file.name))?;
-                Ok((file.name.clone(), text))
-            }
-            (CorpusChoice::File, None) => Err("No file was chosen; pick one, or use the built-in stories.".into()),
-        }
-    }
-}
-
-/// What computes; without a context it is the CPU.
-struct Device {
-    context: Option<Context>,
-    info: DeviceInfo,
-    /// Why it is not what one would wish for.
-    notice: Option<String>,
-}
-
-async fn open_device(choice: BackendChoice) -> Result<Device, String> {
-    let mut notice = None;
-    let context = match choice {
-        BackendChoice::Cpu => None,
-        BackendChoice::Gpu => Some(Context::new().await.map_err(|error| error.to_string())?),
-        BackendChoice::Auto => match Context::new().await {
-            Ok(context) => Some(context),
-            Err(error) => {
-                notice = Some(format!("Training on the CPU, which is slower: {error}."));
-                None
-            }
-        },
-    };
-    let info = match &context {
-        Some(Context { adapter, .. }) => {
-            DeviceInfo { name: adapter.name.clone(), backend: adapter.backend.clone(), software: adapter.software }
-        }
-        None => DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false },
-    };
-    Ok(Device { context, info, notice })
 }

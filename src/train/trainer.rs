@@ -9,6 +9,7 @@ use crate::config::{ConfigError, RunConfig, TrainConfig};
 use crate::data::{batch_starts, evaluation_starts};
 use crate::gpu::backend::{Backend, ExecuteError, PendingRead, Program};
 use crate::gpu::context::{Context, DeviceLimits};
+use crate::gpu::profile::Timing;
 use crate::model::memory::{MemoryError, MemoryPlan, RING, heatmap_words};
 use crate::model::params::ParamTable;
 use crate::model::transformer::Transformer;
@@ -178,6 +179,25 @@ impl Trainer {
             1 => transformer.training_step().dispatches.len(),
             n => n * transformer.accumulated_batch().dispatches.len() + transformer.update().dispatches.len(),
         }
+    }
+
+    /// Command buffers that one training step submits, besides the small writes before it.
+    pub fn submits_per_step(&self) -> usize {
+        match self.config.train.accumulation_steps {
+            1 => 1,
+            n => n + 1,
+        }
+    }
+
+    /// Trains one step more, each of its dispatches between timestamps of its own.
+    ///
+    /// # Errors
+    /// When there is no GPU, or it has no timestamp queries.
+    pub async fn profile_step(&mut self) -> Result<Vec<Timing>, TrainError> {
+        self.submit(1);
+        self.collect().await?;
+        let (StepPrograms::Whole(program) | StepPrograms::Accumulated { batch: program, .. }) = self.step_programs;
+        Ok(self.backend.profile(program).await?)
     }
 
     /// Steps submitted so far; all of them are done once nothing is in flight.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::{execute, install, root, target};
+use crate::{execute, install, root, target, vocabulary};
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
@@ -58,10 +58,13 @@ pub fn build(out: &Path, profile: Profile) -> Result<(), String> {
     let boot_name = write_hashed(boot.as_bytes(), out, "boot", "js")?;
     let style_name = copy_hashed(&www.join("style.css"), out, "style", "css")?;
     let icon_name = copy_hashed(&www.join("icon.svg"), out, "icon", "svg")?;
+    // Only fetched when somebody chooses it.
+    let vocabulary_name = copy_hashed(&vocabulary::gpt2_ranks()?, out, "gpt2", "tiktoken")?;
     let page = read(&root().join("index.html"))?
         .replace("boot.js", &boot_name)
         .replace("style.css", &style_name)
-        .replace("icon.svg", &icon_name);
+        .replace("icon.svg", &icon_name)
+        .replace("gpt2.tiktoken", &vocabulary_name);
     write(&out.join("index.html"), page.as_bytes())
 }
 

@@ -36,6 +36,13 @@ impl Run {
             self.evaluate(messages).await?;
             self.evaluation.done(began, self.now());
         }
+        if self.scoring.as_ref().is_some_and(|scoring| scoring.is_due(self.now())) {
+            self.settle().await?;
+            if let Some(scoring) = &mut self.scoring {
+                let event = scoring.work(self.id, &mut self.trainer, &self.tokenizer, &*self.clock).await?;
+                messages.extend(event.map(|event| (event, None)));
+            }
+        }
         if self.sample_writer.is_none() && self.now() >= self.sample.not_before {
             let seed = self.trainer.step();
             let sampling = Sampling { max_tokens: 60, seed, ..Sampling::default() };

@@ -1,6 +1,7 @@
 //! Going on with a saved run. Everything is prepared beside the present run, which stays until the saved one stands.
 
-use super::{Device, Session, open_device};
+use super::Session;
+use super::device::{Device, open_device};
 use crate::config::RunConfig;
 use crate::data::Tokenizer;
 use crate::protocol::runs::{CorpusRecord, RunRecord, RunsEvent};
@@ -68,6 +69,9 @@ impl Session {
         let checkpoint = Checkpoint::from_bytes(bytes).map_err(|error| error.to_string())?;
         let Checkpoint { config, tokenizer, state } = checkpoint;
         let known = record::read(bytes);
+        if let Some(field) = known.as_ref().and_then(|known| known.corpus.field.clone()) {
+            self.field = Some(field);
+        }
         let corpus = self.find_corpus(known.as_ref(), &config, offered)?;
         let (name, history) = known.map_or_else(Default::default, |known| (known.name, known.history));
         let device = open_device(*backend).await?;
@@ -106,7 +110,7 @@ impl Session {
     fn find_corpus(&self, known: Option<&RunRecord>, config: &RunConfig, offered: bool) -> Result<Corpus, Refusal> {
         let Some(RunRecord { corpus: record, .. }) = known else { return self.assume_built_in(config) };
         let is_file = record.choice == CorpusChoice::File;
-        if is_file && self.file.is_none() {
+        if is_file && self.files.is_empty() {
             return Err(Refusal::NeedsFile(record.name.clone(), None));
         }
         let read = self.read_corpus(record.choice, &record.asked);
@@ -131,7 +135,7 @@ impl Session {
     fn assume_built_in(&self, config: &RunConfig) -> Result<Corpus, Refusal> {
         let choice = CorpusChoice::BuiltIn;
         let (name, text) = self.read_corpus(choice, config)?;
-        let record = CorpusRecord { choice, name, fingerprint: fingerprint(&text), asked: config.clone() };
+        let record = CorpusRecord { choice, name, field: None, fingerprint: fingerprint(&text), asked: config.clone() };
         let notice = "This file does not say what its model was trained on; it goes on with the built-in stories.";
         Ok(Corpus { record, text, notice: Some(notice.into()) })
     }

@@ -9,9 +9,9 @@ use super::grouped;
 use crate::protocol::Command;
 use crate::protocol::runs::RunsCommand;
 use crate::ui::app::Cx;
-use crate::ui::checkpoints;
 use crate::ui::state::Action;
 use crate::ui::state::runs::{KeptCheckpoint, RunsAction};
+use crate::ui::{checkpoints, files};
 
 #[component]
 pub fn Checkpoints(cx: &Cx) -> Html {
@@ -96,9 +96,7 @@ fn pick(cx: &Cx) -> Html {
 fn picked(cx: &Cx, event: &Event) {
     let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
     if let Some(input) = input {
-        if let Some(file) = input.files().and_then(|files| files.get(0)) {
-            cx.open_file(file);
-        }
+        cx.open_files(files::listed(input.files()));
         input.set_value(""); // so that the same file can be chosen again
     }
 }

@@ -5,6 +5,7 @@ use web_sys::HtmlCanvasElement;
 use yew::prelude::*;
 
 use super::runs::RunsTable;
+use super::task_score::TaskScore;
 use super::value_of;
 use crate::ui::app::Cx;
 use crate::ui::draw::chart::{nearest, short};
@@ -73,6 +74,7 @@ pub fn Loss(cx: &Cx) -> Html {
             <div class="readout" data-testid="loss-readout" aria-live={if pointed.is_some() { "polite" } else { "off" }}>
                 {readout(&picture)}
             </div>
+            <TaskScore ..cx.clone() />
             <RunsTable ..cx.clone() />
         </section>
     }

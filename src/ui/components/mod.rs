@@ -3,6 +3,7 @@
 pub mod accounting;
 pub mod attention;
 pub mod checkpoints;
+pub mod data;
 pub mod detail;
 pub mod header;
 pub mod heatmap;
@@ -12,7 +13,11 @@ pub mod rules;
 pub mod runs;
 pub mod setup;
 pub mod status;
+pub mod task_score;
+pub mod token_list;
+pub mod tokenizer;
 pub mod tokens;
+pub mod vocabulary_training;
 pub mod writing;
 
 use wasm_bindgen::JsCast as _;

@@ -1,0 +1,97 @@
+//! `glasshead bench bpe`: how fast vocabularies are trained and text is encoded.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::sentence;
+use crate::data::{END_OF_TEXT, StoryGenerator, TokenFile, Tokenizer, stories, train, train_file};
+
+/// What to measure.
+#[derive(Args)]
+pub(in crate::cli) struct BpeArgs {
+    /// How many megabytes the large text has.
+    #[arg(long, default_value_t = 100)]
+    megabytes: usize,
+    /// One JSON object instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A file that goes away with this value.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(extension: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("glasshead-bench-{}.{extension}", std::process::id())))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is not there need not go away.
+        std::fs::remove_file(&self.0).ok();
+    }
+}
+
+pub(in crate::cli) fn bpe(args: &BpeArgs) -> Result<(), String> {
+    let small = stories(1, 130_000);
+    let (vocabulary, small_seconds) = timed(|| train(&small, 500, &[END_OF_TEXT]));
+    vocabulary.map_err(sentence)?;
+    let (text, tokens) = (Scratch::new("txt"), Scratch::new("bin"));
+    write_stories(&text.0, args.megabytes * 1_000_000).map_err(|error| format!("{}: {error}", text.0.display()))?;
+    let (vocabulary, large_seconds) = timed(|| train_file(&text.0, 10_000, &[END_OF_TEXT]));
+    let vocabulary = vocabulary.map_err(sentence)?;
+    let tokenizer = Tokenizer::new(&vocabulary).map_err(sentence)?;
+    let file = File::open(&text.0).map_err(sentence)?;
+    let (encoded, encode_seconds) = timed(|| TokenFile::write(&tokens.0, file, &tokenizer));
+    let encoded = encoded.map_err(sentence)?;
+    let megabytes_per_s = encoded.bytes as f64 / encode_seconds / 1e6;
+    let bytes_per_token = encoded.bytes as f64 / encoded.tokens.max(1) as f64;
+    let (n_tokens, peak) = (vocabulary.tokens.len(), peak_bytes());
+    if args.json {
+        let line = json!({
+            "small_bytes": small.len(), "small_vocab_size": 500, "small_train_s": small_seconds,
+            "large_bytes": encoded.bytes, "large_vocab_size": n_tokens, "large_train_s": large_seconds,
+            "encode_mb_per_s": megabytes_per_s, "bytes_per_token": bytes_per_token, "peak_memory_bytes": peak,
+        });
+        println!("{line}");
+        return Ok(());
+    }
+    println!("train on {} bytes to 500 tokens: {small_seconds:.3} s", small.len());
+    println!("train on {} bytes to {n_tokens} tokens: {large_seconds:.2} s", encoded.bytes);
+    println!("encode: {megabytes_per_s:.1} MB/s, {bytes_per_token:.3} bytes per token");
+    if let Some(peak) = peak {
+        println!("memory at most: {} MB", peak / 1_000_000);
+    }
+    Ok(())
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let began = Instant::now();
+    let result = work();
+    (result, began.elapsed().as_secs_f64())
+}
+
+/// Stories of `min_bytes` in all, one after the other.
+fn write_stories(path: &Path, min_bytes: usize) -> std::io::Result<()> {
+    let mut out = BufWriter::new(File::create(path)?);
+    let (mut generator, mut bytes) = (StoryGenerator::new(1), 0);
+    while bytes < min_bytes {
+        let story = generator.next_story();
+        bytes += story.len() + END_OF_TEXT.len() + 1;
+        writeln!(out, "{story}{END_OF_TEXT}")?;
+    }
+    out.flush()
+}
+
+/// The most memory that this process had so far, where the system tells.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
+}

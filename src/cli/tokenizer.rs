@@ -1,0 +1,122 @@
+//! `glasshead tokenizer`: train a vocabulary, encode a text of any size, decode it again.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, Subcommand};
+
+use super::sentence;
+use crate::data::{TokenFile, Tokenizer, Vocabulary, open_files, train_reader};
+
+/// Tokens that are decoded at a time.
+const WINDOW: usize = 1 << 20;
+
+#[derive(Subcommand)]
+pub(super) enum TokenizerCommand {
+    /// Train a byte-level BPE vocabulary and write it as tokenizer.json.
+    Train(TrainArgs),
+    /// Encode text into a file of token ids: u16, or u32 for more than 65,536 tokens, little-endian.
+    Encode(EncodeArgs),
+    /// Decode a file of token ids into text.
+    Decode(DecodeArgs),
+}
+
+/// Where text comes from.
+#[derive(Args)]
+struct TextArgs {
+    /// A text file in UTF-8 or a .jsonl file; several are joined by <|endoftext|>.
+    #[arg(long, required = true)]
+    text: Vec<PathBuf>,
+    /// The field of a .jsonl file that holds the text.
+    #[arg(long, default_value = "text")]
+    field: String,
+}
+
+#[derive(Args)]
+pub(super) struct TrainArgs {
+    #[command(flatten)]
+    text: TextArgs,
+    /// Special tokens, 256 bytes and merges in all.
+    #[arg(long)]
+    vocab_size: usize,
+    /// A special token; may be given several times.
+    #[arg(long)]
+    special: Vec<String>,
+    /// The tokenizer.json to write.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(Args)]
+pub(super) struct EncodeArgs {
+    /// A tokenizer.json, or a .tiktoken file of GPT-2's kind.
+    #[arg(long)]
+    tokenizer: PathBuf,
+    #[command(flatten)]
+    text: TextArgs,
+    /// The file of token ids to write.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(Args)]
+pub(super) struct DecodeArgs {
+    /// The tokenizer that encoded them.
+    #[arg(long)]
+    tokenizer: PathBuf,
+    /// The file of token ids.
+    #[arg(long)]
+    tokens: PathBuf,
+    /// The text file to write.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+pub(super) fn tokenizer(command: TokenizerCommand) -> Result<(), String> {
+    match command {
+        TokenizerCommand::Train(args) => train(&args),
+        TokenizerCommand::Encode(args) => encode(&args),
+        TokenizerCommand::Decode(args) => decode(&args),
+    }
+}
+
+fn train(args: &TrainArgs) -> Result<(), String> {
+    let began = Instant::now();
+    let specials: Vec<&str> = args.special.iter().map(String::as_str).collect();
+    let text = open_files(&args.text.text, Some(&args.text.field)).map_err(sentence)?;
+    let vocabulary = train_reader(text, args.vocab_size, &specials).map_err(sentence)?;
+    let seconds = began.elapsed().as_secs_f64();
+    let json = Tokenizer::new(&vocabulary).and_then(|tokenizer| tokenizer.to_json()).map_err(sentence)?;
+    fs::write(&args.out, json).map_err(|error| format!("{}: {error}", args.out.display()))?;
+    let Vocabulary { tokens, merges, .. } = vocabulary;
+    println!("{} tokens, {} of them merged, in {seconds:.2} s", tokens.len(), merges.len());
+    Ok(())
+}
+
+fn encode(args: &EncodeArgs) -> Result<(), String> {
+    let tokenizer = Tokenizer::from_file(&args.tokenizer).map_err(sentence)?;
+    let text = open_files(&args.text.text, Some(&args.text.field)).map_err(sentence)?;
+    let began = Instant::now();
+    let encoded = TokenFile::write(&args.out, text, &tokenizer).map_err(sentence)?;
+    let seconds = began.elapsed().as_secs_f64().max(1e-9);
+    let (bytes, tokens) = (encoded.bytes as f64, encoded.tokens as f64);
+    println!("{} bytes, {} tokens", encoded.bytes, encoded.tokens);
+    println!("{:.3} bytes per token, {:.1} MB/s", bytes / tokens.max(1.0), bytes / seconds / 1e6);
+    Ok(())
+}
+
+fn decode(args: &DecodeArgs) -> Result<(), String> {
+    let tokenizer = Tokenizer::from_file(&args.tokenizer).map_err(sentence)?;
+    let mut tokens = TokenFile::open(&args.tokens, tokenizer.vocab_size()).map_err(sentence)?;
+    let file_error = |error: std::io::Error| format!("{}: {error}", args.out.display());
+    let mut out = BufWriter::new(File::create(&args.out).map_err(file_error)?);
+    for start in (0..tokens.len()).step_by(WINDOW) {
+        // A character's bytes may lie in two windows, so bytes are written and not text.
+        for id in tokens.read(start..start + WINDOW).map_err(sentence)? {
+            out.write_all(&tokenizer.token_bytes(id)).map_err(file_error)?;
+        }
+    }
+    out.flush().map_err(file_error)
+}

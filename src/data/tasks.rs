@@ -1,0 +1,229 @@
+//! Small synthetic tasks, each a way to see one thing that attention can do. An example is a line of ASCII: a letter
+//! that names the task, a prompt, and the answer. With a vocabulary of bytes, the ordinary pipeline trains on them.
+//!
+//! A fifth of all prompts, chosen by a hash, never stands in a training text: answers to them have to be worked out.
+
+use crate::rng::Rng;
+
+/// The stream of the seed that writes examples.
+const TASK_STREAM: u64 = 4 << 32;
+
+/// One prompt in so many is held out.
+const HELD_OUT: u64 = 5;
+
+/// The modulus of [`Task::ModularAddition`].
+const MODULUS: u32 = 31;
+
+/// The letters that words are made of.
+const LETTERS: &[u8; 26] = b"abcdefghijklmnopqrstuvwxyz";
+
+/// What is to be learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Task {
+    /// A word again.
+    Copy,
+    /// A word backwards.
+    Reverse,
+    /// The letters of a word in order.
+    Sort,
+    /// The sum of two numbers, last digit first.
+    Addition,
+    /// The sum of two numbers modulo 31.
+    ModularAddition,
+    /// After every bit, whether the ones so far are odd.
+    Parity,
+    /// The brackets that close the open ones.
+    Brackets,
+    /// A sequence of different letters that begins again.
+    Induction,
+    /// The digit that stood behind a letter.
+    Recall,
+}
+
+impl Task {
+    /// All tasks.
+    pub const ALL: [Self; 9] = [
+        Self::Copy,
+        Self::Reverse,
+        Self::Sort,
+        Self::Addition,
+        Self::ModularAddition,
+        Self::Parity,
+        Self::Brackets,
+        Self::Induction,
+        Self::Recall,
+    ];
+
+    /// For links, options and the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Copy => "copy",
+            Self::Reverse => "reverse",
+            Self::Sort => "sort",
+            Self::Addition => "addition",
+            Self::ModularAddition => "modular-addition",
+            Self::Parity => "parity",
+            Self::Brackets => "brackets",
+            Self::Induction => "induction",
+            Self::Recall => "recall",
+        }
+    }
+
+    /// The task with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|task| task.name() == name)
+    }
+
+    /// What is to be learned, and what to look for.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Copy => "Write a word of six letters again. Each letter of the answer looks at its twin.",
+            Self::Reverse => "Write a word of six letters backwards. The pattern runs against the diagonal.",
+            Self::Sort => "Write six letters in the order of the alphabet, repeated ones as often as they come.",
+            Self::Addition => {
+                "Add two numbers of two digits. The answer has three digits, the last one first, as one adds by hand."
+            }
+            Self::ModularAddition => "Add two numbers below 31 and take the remainder by 31.",
+            Self::Parity => "Write after ten bits, for each, whether the ones up to it are odd (1) or even (0).",
+            Self::Brackets => "Close the brackets that are open, the last one first.",
+            Self::Induction => {
+                "Letters come in random order, each once, and begin again: find the earlier one, take its successor."
+            }
+            Self::Recall => "Four letters have a digit each. Say the digit of the letter that is asked for.",
+        }
+    }
+
+    /// An example with its answer, worth looking at.
+    pub fn probe(self) -> String {
+        let (prompt, answer) = match self {
+            Self::Copy => ("c:kqzfba=", "kqzfba"),
+            Self::Reverse => ("r:kqzfba=", "abfzqk"),
+            Self::Sort => ("s:kqzfba=", "abfkqz"),
+            Self::Addition => ("a:27+58=", "580"),
+            Self::ModularAddition => ("m:17+25=", "11"),
+            Self::Parity => ("p:0110100110=", "0100111011"),
+            Self::Brackets => ("b:([]([]([=", "])))"),
+            Self::Induction => ("i:kqzfbwmak", "qzfbwma"),
+            Self::Recall => ("k:a3 f9 q1 d5 ?f=", "9"),
+        };
+        format!("{prompt}{answer}\n")
+    }
+
+    /// At least `min_bytes` of examples to train on, one a line. The same seed writes the same text.
+    pub fn text(self, seed: u64, min_bytes: usize) -> String {
+        let mut rng = Rng::with_stream(seed, TASK_STREAM);
+        let mut text = String::with_capacity(min_bytes + 64);
+        while text.len() < min_bytes {
+            let (prompt, answer) = self.example(&mut rng, false);
+            text.extend([&prompt, &answer, "\n"]);
+        }
+        text
+    }
+
+    /// `n` prompts with their answers (without the end of the line), of which no prompt stands in a training text.
+    pub fn examples(self, seed: u64, n: usize) -> Vec<(String, String)> {
+        let mut rng = Rng::with_stream(seed, TASK_STREAM + 1);
+        (0..n).map(|_| self.example(&mut rng, true)).collect()
+    }
+
+    fn example(self, rng: &mut Rng, held_out: bool) -> (String, String) {
+        loop {
+            let (prompt, answer) = self.draw(rng);
+            if is_held_out(&prompt) == held_out {
+                return (prompt, answer);
+            }
+        }
+    }
+
+    fn draw(self, rng: &mut Rng) -> (String, String) {
+        match self {
+            Self::Copy => {
+                let word = word(rng);
+                (format!("c:{word}="), word)
+            }
+            Self::Reverse => {
+                let word = word(rng);
+                (format!("r:{word}="), word.chars().rev().collect())
+            }
+            Self::Sort => {
+                let word = word(rng);
+                let mut sorted: Vec<char> = word.chars().collect();
+                sorted.sort_unstable();
+                (format!("s:{word}="), sorted.into_iter().collect())
+            }
+            Self::Addition => {
+                let (a, b) = (rng.below(100), rng.below(100));
+                (format!("a:{a:02}+{b:02}="), format!("{:03}", a + b).chars().rev().collect())
+            }
+            Self::ModularAddition => {
+                let (a, b) = (rng.below(MODULUS), rng.below(MODULUS));
+                (format!("m:{a:02}+{b:02}="), format!("{:02}", (a + b) % MODULUS))
+            }
+            Self::Parity => parity(rng),
+            Self::Brackets => brackets(rng),
+            Self::Induction => {
+                let n = 6 + rng.below(7) as usize;
+                let letters = different_letters(rng, n);
+                (format!("i:{letters}{}", &letters[..1]), letters[1..].to_string())
+            }
+            Self::Recall => recall(rng),
+        }
+    }
+}
+
+/// FNV-1a (Fowler, Noll, Vo), the same on every machine.
+fn is_held_out(prompt: &str) -> bool {
+    let hash = prompt
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    (hash >> 32).is_multiple_of(HELD_OUT)
+}
+
+/// Six letters.
+fn word(rng: &mut Rng) -> String {
+    (0..6).map(|_| char::from(*rng.choose(LETTERS))).collect()
+}
+
+/// `n` letters, each at most once.
+fn different_letters(rng: &mut Rng, n: usize) -> String {
+    let mut left = LETTERS.to_vec();
+    (0..n).map(|_| char::from(left.swap_remove(rng.below(left.len() as u32) as usize))).collect()
+}
+
+fn parity(rng: &mut Rng) -> (String, String) {
+    let bits: Vec<u32> = (0..10).map(|_| rng.below(2)).collect();
+    let mut ones = 0;
+    let answer = bits.iter().map(|bit| {
+        ones += bit;
+        if ones % 2 == 1 { '1' } else { '0' }
+    });
+    let answer = answer.collect();
+    let prompt: String = bits.iter().map(u32::to_string).collect();
+    (format!("p:{prompt}="), answer)
+}
+
+/// Eight brackets that open and close at random, at least one and at most four of them open at the end.
+fn brackets(rng: &mut Rng) -> (String, String) {
+    let (mut prompt, mut open): (String, Vec<char>) = (String::from("b:"), Vec::new());
+    for left in (0..8).rev() {
+        let has_to_open = open.is_empty() || (left == 0 && open.len() == 1);
+        let has_to_close = open.len() == 4 && !has_to_open;
+        if has_to_open || (!has_to_close && rng.below(2) == 0) {
+            let (bracket, closing) = *rng.choose(&[('(', ')'), ('[', ']')]);
+            prompt.push(bracket);
+            open.push(closing);
+        } else {
+            prompt.extend(open.pop());
+        }
+    }
+    prompt.push('=');
+    (prompt, open.into_iter().rev().collect())
+}
+
+fn recall(rng: &mut Rng) -> (String, String) {
+    let keys = different_letters(rng, 4);
+    let values: Vec<u32> = (0..4).map(|_| rng.below(10)).collect();
+    let asked = rng.below(4) as usize;
+    let pairs: String = keys.chars().zip(&values).map(|(key, value)| format!("{key}{value} ")).collect();
+    (format!("k:{pairs}?{}=", &keys[asked..=asked]), values[asked].to_string())
+}

@@ -1,0 +1,136 @@
+//! Tokens in a file: nothing but their ids in little-endian order, as u16, or as u32 for vocabularies of more than
+//! 65,536 tokens. Windows of it are read when they are needed, which the system's own cache makes as fast as a mapping
+//! of the file into memory, and a file that shrinks meanwhile is an error and not a crash.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Read, Seek as _, SeekFrom, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::error::DataError;
+use super::tokenizer::Tokenizer;
+
+/// Bytes of an id.
+fn width(vocab_size: usize) -> usize {
+    if vocab_size <= 1 << 16 { 2 } else { 4 }
+}
+
+/// What a text became.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EncodedFile {
+    /// Of the text.
+    pub bytes: usize,
+    /// In the file.
+    pub tokens: usize,
+}
+
+/// A file of tokens.
+#[derive(Debug)]
+pub struct TokenFile {
+    path: PathBuf,
+    file: File,
+    vocab_size: usize,
+    len: usize,
+}
+
+impl TokenFile {
+    /// Encodes all that `text` reads into the file `path`, with a block in memory at a time. The file appears whole or
+    /// not at all.
+    ///
+    /// # Errors
+    /// When the text cannot be read or is not UTF-8, or the file cannot be written.
+    pub fn write(path: &Path, text: impl Read, tokenizer: &Tokenizer) -> Result<EncodedFile, DataError> {
+        let half_done = path.with_extension("part");
+        let result = write_ids(&half_done, text, tokenizer).and_then(|encoded| {
+            fs::rename(&half_done, path).map(|()| encoded).map_err(|error| file_error(path, error))
+        });
+        if result.is_err() {
+            // It may not even be there.
+            fs::remove_file(&half_done).ok();
+        }
+        result
+    }
+
+    /// Opens a file that was written with a vocabulary of `vocab_size` tokens.
+    ///
+    /// # Errors
+    /// When it cannot be read, or its length is no number of ids.
+    pub fn open(path: &Path, vocab_size: usize) -> Result<Self, DataError> {
+        let file = File::open(path).map_err(|error| file_error(path, error))?;
+        let bytes = file.metadata().map_err(|error| file_error(path, error))?.len();
+        if !bytes.is_multiple_of(width(vocab_size) as u64) {
+            let problem = format!("{bytes} bytes are no whole number of ids; encode the text again");
+            return Err(DataError::File { path: path.into(), problem });
+        }
+        let len = (bytes / width(vocab_size) as u64) as usize;
+        Ok(Self { path: path.into(), file, vocab_size, len })
+    }
+
+    /// How many tokens there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The tokens at `range`, or as many of them as there are.
+    ///
+    /// # Errors
+    /// When they cannot be read, or are not of this vocabulary.
+    pub fn read(&mut self, range: Range<usize>) -> Result<Vec<u32>, DataError> {
+        let (start, end) = (range.start.min(self.len), range.end.min(self.len));
+        let width = width(self.vocab_size);
+        let mut bytes = vec![0; width * end.saturating_sub(start)];
+        let read =
+            self.file.seek(SeekFrom::Start((start * width) as u64)).and_then(|_| self.file.read_exact(&mut bytes));
+        read.map_err(|error| file_error(&self.path, error))?;
+        let ids: Vec<u32> = match width {
+            2 => bytes.chunks_exact(2).map(|id| u32::from(u16::from_le_bytes([id[0], id[1]]))).collect(),
+            _ => bytes.chunks_exact(4).map(|id| u32::from_le_bytes([id[0], id[1], id[2], id[3]])).collect(),
+        };
+        match ids.iter().find(|&&id| id as usize >= self.vocab_size) {
+            Some(id) => {
+                let vocab_size = self.vocab_size;
+                let problem =
+                    format!("it holds the id {id}, and the vocabulary has {vocab_size}; encode the text again");
+                Err(DataError::File { path: self.path.clone(), problem })
+            }
+            None => Ok(ids),
+        }
+    }
+}
+
+fn write_ids(path: &Path, text: impl Read, tokenizer: &Tokenizer) -> Result<EncodedFile, DataError> {
+    let mut out = BufWriter::new(File::create(path).map_err(|error| file_error(path, error))?);
+    let mut text = Counting { reader: text, bytes: 0 };
+    let (width, mut tokens) = (width(tokenizer.vocab_size()), 0);
+    for ids in tokenizer.encode_reader(&mut text) {
+        let ids = ids?;
+        tokens += ids.len();
+        let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes().into_iter().take(width)).collect();
+        out.write_all(&bytes).map_err(|error| file_error(path, error))?;
+    }
+    out.flush().map_err(|error| file_error(path, error))?;
+    Ok(EncodedFile { bytes: text.bytes, tokens })
+}
+
+/// Counts what goes through.
+struct Counting<R> {
+    reader: R,
+    bytes: usize,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.reader.read(out)?;
+        self.bytes += n;
+        Ok(n)
+    }
+}
+
+fn file_error(path: &Path, error: std::io::Error) -> DataError {
+    DataError::File { path: path.into(), problem: error.to_string() }
+}
