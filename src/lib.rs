@@ -6,6 +6,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`config`], [`rng`] | hyper-parameters and presets; seeded random numbers |
+//! | [`accounting`] | what a configuration costs: parameters, bytes, operations |
 //! | [`protocol`] | what the page and the worker say to each other |
 //! | [`data`] | stories, tokenizer, batches, baselines; knows nothing of the GPU |
 //! | [`gpu`] | kernels, recordings, and the two backends that execute them |
@@ -18,6 +19,7 @@
 //! A training step on its way: [`train::trainer`] writes the few numbers that change, replays the
 //! [`Recording`](gpu::recording::Recording) that [`model::transformer`] wrote once, and collects the losses later.
 
+pub mod accounting;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;
 pub mod config;

@@ -9,7 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::config::{RunConfig, TrainConfig};
 
 pub mod data;
+pub mod log;
+pub mod runs;
 pub mod tokenizer;
+pub mod writing;
+
+pub use log::History;
+use runs::{RunsCommand, RunsEvent};
+use writing::WrittenToken;
 
 /// Counts the resets of the page: a new number for every [`Command::Start`].
 pub type RunId = u32;
@@ -71,6 +78,11 @@ pub enum Command {
     },
     /// Stop writing.
     StopGenerating,
+    /// About runs as a whole: keeping, going on, stopping.
+    Runs {
+        /// What of it.
+        command: RunsCommand,
+    },
     /// About vocabularies.
     Tokenizer(tokenizer::TokenizerCommand),
     /// About the data to train on.
@@ -221,6 +233,8 @@ pub enum Event {
         request: u32,
         /// What was written so far, without the prompt. Whole characters only.
         text: String,
+        /// The tokens since the last event of this request, each with what else could have been chosen.
+        tokens: Vec<WrittenToken>,
         /// Whether this is the end.
         done: bool,
         /// If the request could not be served: why, and what to change.
@@ -253,6 +267,13 @@ pub enum Event {
         run: RunId,
         /// What happened and what to change.
         message: String,
+    },
+    /// About runs as a whole: keeping, going on, stopping.
+    Runs {
+        /// The run; with [`RunsEvent::Resumed`] and its like the number that the command gave.
+        run: RunId,
+        /// What of it.
+        event: RunsEvent,
     },
 }
 
@@ -331,6 +352,9 @@ pub struct StepPoint {
     pub lr: f32,
     /// Global gradient norm before clipping.
     pub grad_norm: f32,
+    /// Seconds of training up to and with this step; looking and writing do not count. 0 where nobody measures.
+    #[serde(default)]
+    pub seconds: f64,
 }
 
 /// One evaluation on held-out tokens.

@@ -9,6 +9,7 @@ mod kernels;
 mod layers;
 mod ops;
 mod page;
+mod runs;
 mod shaders;
 mod step;
 mod tasks;

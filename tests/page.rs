@@ -10,7 +10,7 @@ use glasshead::ui::fields::FIELDS;
 use glasshead::ui::state::{Action, RunState, State};
 
 fn point(step: u64, loss: f32) -> StepPoint {
-    StepPoint { step, loss, lr: 0.1, grad_norm: 1.0 }
+    StepPoint { step, loss, lr: 0.1, grad_norm: 1.0, seconds: step as f64 / 2.0 }
 }
 
 fn attention(run: u32, n: u32) -> (Event, Option<Rc<[u8]>>) {
@@ -73,11 +73,12 @@ fn every_field_reads_what_it_wrote_and_refuses_words() {
 fn charts_show_every_extreme() {
     let points: Vec<_> = (1..=10_000).map(|step| point(step, if step == 5_000 { 9.0 } else { 1.0 })).collect();
     let x = Scale { low: 0.0, high: 10_000.0, from: 0.0, to: 100.0 };
-    let columns = columns(&points, &x);
+    let pairs = || points.iter().map(|point| (point.step as f64, f64::from(point.loss)));
+    let columns = columns(pairs(), &x);
     assert!(columns.len() <= 101);
     assert!(columns.iter().any(|&(_, _, high)| high == 9.0));
-    assert!((smoothed(&points, &x, 10.0)[0].1 - 1.0).abs() < 1e-9);
-    assert_eq!(nearest(&points, 4_999.6), Some(4_999));
+    assert!((smoothed(pairs(), &x, 10.0)[0].1 - 1.0).abs() < 1e-9);
+    assert_eq!(nearest(&points, |point| point.seconds, 2_499.8), Some(4_999));
     assert_eq!(x.ticks(4), [0.0, 5_000.0, 10_000.0]);
 }
 

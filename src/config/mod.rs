@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 mod model;
+pub mod rules;
 mod train;
 
 pub use model::{FeedForward, ModelConfig, Norm, NormPlacement, Positions};

@@ -91,7 +91,7 @@ impl Checkpoint {
     /// # Errors
     /// When a library refuses to serialise, which a state of this configuration never causes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
-        to_bytes(&self.config, &self.tokenizer, &self.state)
+        to_bytes(&self.config, &self.tokenizer, &self.state, None)
     }
 
     /// Reads what [`Checkpoint::to_bytes`] has written.
@@ -121,7 +121,13 @@ impl Checkpoint {
     }
 }
 
-fn to_bytes(config: &RunConfig, tokenizer: &Tokenizer, state: &TrainingState) -> Result<Vec<u8>, CheckpointError> {
+/// The file's bytes; `extra` is one more entry of the header's metadata.
+pub(super) fn to_bytes(
+    config: &RunConfig,
+    tokenizer: &Tokenizer,
+    state: &TrainingState,
+    extra: Option<(&str, String)>,
+) -> Result<Vec<u8>, CheckpointError> {
     let mut views = Vec::new();
     for (prefix, values) in PREFIXES.into_iter().zip([&state.params, &state.adam_m, &state.adam_v]) {
         for param in ParamTable::new(&config.model).iter() {
@@ -130,13 +136,14 @@ fn to_bytes(config: &RunConfig, tokenizer: &Tokenizer, state: &TrainingState) ->
             views.push((format!("{prefix}{}", param.name), view));
         }
     }
-    let metadata = HashMap::from([
+    let mut metadata = HashMap::from([
         ("format".into(), "pt".into()),
         ("config".into(), json("config", config)?),
         ("tokenizer".into(), tokenizer.to_json()?),
         ("step".into(), json("step", &state.step)?),
         ("batches".into(), json("batches", &state.batches)?),
     ]);
+    metadata.extend(extra.map(|(field, text)| (field.to_string(), text)));
     Ok(safetensors::serialize(views, Some(metadata))?)
 }
 
@@ -190,7 +197,7 @@ pub fn save(
     tokenizer: &Tokenizer,
     state: &TrainingState,
 ) -> Result<(), CheckpointError> {
-    let bytes = to_bytes(config, tokenizer, state)?;
+    let bytes = to_bytes(config, tokenizer, state, None)?;
     let (path, half_done) = (folder.join(FILE_NAME), folder.join("checkpoint.part"));
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(&half_done, bytes))

@@ -1,8 +1,10 @@
 //! Writing text: from logits to the next token, again and again.
 
+use super::explain::{Telling, explain};
 use super::trainer::{TrainError, Trainer};
 use crate::data::Tokenizer;
 use crate::protocol::Sampling;
+use crate::protocol::writing::WrittenToken;
 use crate::rng::Rng;
 
 /// The stream of the seed that chooses tokens.
@@ -53,6 +55,9 @@ pub struct Writer {
     sampling: Sampling,
     rng: Rng,
     done: bool,
+    /// Tokens that were not told yet, with what else could have been chosen.
+    untold: Vec<WrittenToken>,
+    telling: Telling,
 }
 
 impl Writer {
@@ -64,7 +69,8 @@ impl Writer {
             ids.push(tokenizer.end_of_text().unwrap_or(0));
         }
         let rng = Rng::with_stream(sampling.seed, SAMPLING_STREAM);
-        Self { prompt_len: ids.len(), ids, done: sampling.max_tokens == 0, sampling, rng }
+        let (untold, telling) = (Vec::new(), Telling::default());
+        Self { prompt_len: ids.len(), ids, done: sampling.max_tokens == 0, sampling, rng, untold, telling }
     }
 
     /// Writes one token; ends at the end-of-text token or after `max_tokens`.
@@ -76,7 +82,10 @@ impl Writer {
             return Ok(());
         }
         let logits = trainer.next_logits(&self.ids).await?;
-        match choose(&candidates(&logits, &self.sampling), &mut self.rng) {
+        let candidates = candidates(&logits, &self.sampling);
+        let chosen = choose(&candidates, &mut self.rng);
+        self.untold.extend(chosen.map(|id| explain(&logits, &self.sampling, id, candidates.len())));
+        match chosen {
             Some(id) if Some(id) != tokenizer.end_of_text() => self.ids.push(id),
             _ => self.done = true,
         }
@@ -87,6 +96,13 @@ impl Writer {
     /// Whether the text is finished.
     pub fn done(&self) -> bool {
         self.done
+    }
+
+    /// The tokens since the last call, each with what else could have been chosen.
+    pub fn written(&mut self, tokenizer: &Tokenizer) -> Vec<WrittenToken> {
+        let mut tokens = std::mem::take(&mut self.untold);
+        self.telling.tell(&mut tokens, tokenizer, self.done);
+        tokens
     }
 
     /// What was written so far, without the prompt. While it grows, a character whose bytes are not all there yet is

@@ -2,9 +2,12 @@
 //! session that the page talks to ([`session`]).
 
 pub mod checkpoint;
+pub mod explain;
 pub mod file_data;
 pub mod generate;
+pub mod lr_find;
 pub mod prepare;
+pub mod record;
 pub mod run;
 pub mod schedule;
 pub mod score;

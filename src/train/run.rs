@@ -1,59 +1,36 @@
 //! One run of the page: a model under training, and everything that is shown of it while it learns.
 
+use std::rc::Rc;
+
 use super::generate::Writer;
+use super::lr_find::Search;
 use super::prepare::PreparedData;
 use super::scoring::Scoring;
 use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer};
+use crate::config::rules::{Rules, Standing};
+use crate::config::{ConfigError, RunConfig, TrainConfig};
 use crate::data::Tokenizer;
+use crate::protocol::runs::CorpusRecord;
 use crate::protocol::tokenizer::TokenizerEvent;
-use crate::protocol::{Event, RunId, Sampling, StepPoint, Token, ValidationPoint};
+use crate::protocol::{Event, History, RunId, Sampling, StepPoint};
+
+mod keep;
+mod meter;
+mod show;
+
+use meter::{Meter, Recurring};
 
 /// An event and the bytes that ride along.
 pub type Message = (Event, Option<Vec<u8>>);
+
+/// Tells seconds, from any beginning.
+pub type Clock = Rc<dyn Fn() -> f64>;
 
 /// Batches of held-out text per evaluation.
 const EVALUATION_BATCHES: usize = 4;
 
 /// Steps are submitted in chunks of about this many seconds, so that a command never waits long.
 const CHUNK_SECONDS: f64 = 0.08;
-
-/// Something that is shown from time to time. It may take a share of the time, and comes no more often than asked.
-struct Recurring {
-    at_least_apart: f64,
-    /// Seconds of pause per second that it took.
-    pause_factor: f64,
-    not_before: f64,
-}
-
-impl Recurring {
-    fn new(at_least_apart: f64, pause_factor: f64) -> Self {
-        Self { at_least_apart, pause_factor, not_before: 0.0 }
-    }
-
-    fn done(&mut self, began: f64, now: f64) {
-        self.not_before = now + self.at_least_apart.max((now - began) * self.pause_factor);
-    }
-}
-
-/// Tokens per second over the steps of the last second or so. Only the time between a submission and its collection
-/// counts: looking and writing are not training.
-#[derive(Default)]
-struct Meter {
-    per_second: f64,
-    seconds_per_step: f64,
-}
-
-impl Meter {
-    /// `n_steps` with `tokens` in all took `seconds`.
-    fn add(&mut self, n_steps: usize, tokens: usize, seconds: f64) {
-        let seconds = seconds.max(1e-6);
-        // The longer a chunk took, the more it says: half weight at a second.
-        let weight = (seconds / (seconds + 1.0)).max(0.1);
-        let mix = |old: f64, new: f64| if old == 0.0 { new } else { old + weight * (new - old) };
-        self.per_second = mix(self.per_second, tokens as f64 / seconds);
-        self.seconds_per_step = mix(self.seconds_per_step, seconds / n_steps.max(1) as f64);
-    }
-}
 
 /// What a run is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +45,24 @@ pub struct Run {
     id: RunId,
     trainer: Trainer,
     tokenizer: Tokenizer,
+    clock: Clock,
     mode: Mode,
+    rules: Rules,
+    /// What it is trained on; known once the page has a run, not in every test.
+    corpus: Option<CorpusRecord>,
     probe: Vec<u32>,
     tokens_cut: usize,
     probe_changed: bool,
+    /// Steps that the page was not told yet.
     points: Vec<StepPoint>,
+    /// All that it was told.
+    history: History,
+    /// Steps whose losses are known.
+    steps_done: u64,
+    /// Of training so far.
+    seconds: f64,
+    /// Whether the page believes that it trains.
+    told_training: bool,
     meter: Meter,
     progress: Recurring,
     attention: Recurring,
@@ -81,20 +71,30 @@ pub struct Run {
     sample_writer: Option<(u64, Writer)>,
     scoring: Option<Scoring>,
     request: Option<(u32, Writer)>,
+    search_wanted: bool,
+    /// While it looks for a learning rate, the run itself waits in here.
+    search: Option<Search>,
 }
 
 impl Run {
     /// A paused run at step 0.
-    pub fn new(id: RunId, trainer: Trainer, data: PreparedData) -> Self {
+    pub fn new(id: RunId, trainer: Trainer, data: PreparedData, clock: Clock) -> Self {
         Self {
             id,
             trainer,
             tokenizer: data.tokenizer,
+            clock,
             mode: Mode::Paused,
+            rules: Rules::default(),
+            corpus: None,
             probe: Vec::new(),
             tokens_cut: 0,
             probe_changed: false,
             points: Vec::new(),
+            history: History::default(),
+            steps_done: 0,
+            seconds: 0.0,
+            told_training: false,
             meter: Meter::default(),
             progress: Recurring::new(0.1, 0.0),
             attention: Recurring::new(0.5, 12.0),
@@ -103,12 +103,43 @@ impl Run {
             sample_writer: None,
             scoring: None,
             request: None,
+            search_wanted: false,
+            search: None,
         }
     }
 
     /// Its number.
     pub fn id(&self) -> RunId {
         self.id
+    }
+
+    /// Its configuration, whatever a search has made of it for now.
+    pub fn config(&self) -> RunConfig {
+        let mut config = self.trainer.config().clone();
+        if let Some(search) = &self.search {
+            config.train = search.train().clone();
+        }
+        config
+    }
+
+    /// Takes over what can change while training.
+    ///
+    /// # Errors
+    /// When the numbers are not valid; then nothing changes.
+    pub fn tune(&mut self, train: &TrainConfig) -> Result<(), ConfigError> {
+        train.validate()?;
+        match &mut self.search {
+            Some(search) => {
+                search.tune(train);
+                Ok(())
+            }
+            None => self.trainer.tune(train),
+        }
+    }
+
+    /// When to stop, and how often to evaluate.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
     }
 
     /// Tells the vocabulary, as `tokenizer.json`.
@@ -120,11 +151,6 @@ impl Run {
         let event = Event::Tokenizer(TokenizerEvent::RunVocabulary { run: self.id });
         messages.push((event, Some(json.into_bytes())));
         Ok(())
-    }
-
-    /// The model.
-    pub fn trainer(&mut self) -> &mut Trainer {
-        &mut self.trainer
     }
 
     /// Shows the attention of another sentence from now on.
@@ -141,10 +167,12 @@ impl Run {
         self.scoring = scoring;
     }
 
-    /// Trains until told otherwise.
+    /// Trains until told otherwise, or until a rule stops it, which may be at once.
     pub fn train(&mut self) -> Event {
-        self.mode = Mode::Training;
-        Event::Training { run: self.id, on: true }
+        self.stop_by_rule().unwrap_or_else(|| {
+            (self.mode, self.told_training) = (Mode::Training, true);
+            Event::Training { run: self.id, on: true }
+        })
     }
 
     /// Stops after the steps that are under way.
@@ -166,56 +194,51 @@ impl Run {
 
     /// Stops writing; returns the last answer to the request.
     pub fn stop_generating(&mut self) -> Option<Event> {
-        let (request, writer) = self.request.take()?;
-        Some(Event::Generated { run: self.id, request, text: writer.text(&self.tokenizer), done: true, problem: None })
-    }
-
-    /// Evaluates and shows the model as it is.
-    ///
-    /// # Errors
-    /// When the device failed.
-    pub async fn show(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
-        self.settle().await?;
-        let loss = self.trainer.evaluate(EVALUATION_BATCHES).await?;
-        let validation = ValidationPoint { step: self.trainer.step(), loss };
-        messages.push((self.progress(vec![validation]), None));
-        self.show_attention(messages).await
+        let (request, mut writer) = self.request.take()?;
+        let (text, tokens) = (writer.text(&self.tokenizer), writer.written(&self.tokenizer));
+        Some(Event::Generated { run: self.id, request, text, tokens, done: true, problem: None })
     }
 
     /// Does one short piece of work, a tenth of a second or one step, and returns whether there is more.
-    /// `clock` tells seconds.
     ///
     /// # Errors
     /// When the device failed or the numbers ran away. Then the run is paused.
-    pub async fn work(&mut self, clock: &dyn Fn() -> f64, messages: &mut Vec<Message>) -> Result<bool, TrainError> {
-        let result = self.work_or_fail(clock, messages).await;
+    pub async fn work(&mut self, messages: &mut Vec<Message>) -> Result<bool, TrainError> {
+        let result = self.work_or_fail(messages).await;
         if result.is_err() {
             self.mode = Mode::Paused;
-            (self.request, self.sample_writer) = (None, None);
+            (self.request, self.sample_writer, self.told_training) = (None, None, false);
         }
         result
     }
 
-    async fn work_or_fail(&mut self, clock: &dyn Fn() -> f64, messages: &mut Vec<Message>) -> Result<bool, TrainError> {
+    async fn work_or_fail(&mut self, messages: &mut Vec<Message>) -> Result<bool, TrainError> {
+        if self.search(messages).await? {
+            return Ok(true);
+        }
         if self.request.is_some() {
-            self.write_requested(clock, messages).await?;
+            self.write_requested(messages).await?;
         }
         match self.mode {
             Mode::Training => {
-                self.train_chunk(clock).await?;
-                self.show_regularly(clock, messages).await?;
+                self.train_chunk().await?;
+                self.show_regularly(messages).await?;
+                messages.extend(self.stop_by_rule().map(|event| (event, None)));
+                return Ok(true); // a pause is told in the next piece
             }
             Mode::OneStep => {
-                self.trainer.submit(1);
                 self.mode = Mode::Paused;
-                self.settle().await?;
+                let began = self.now();
+                self.trainer.submit(1);
+                self.collect(began).await?;
                 messages.push((self.progress(Vec::new()), None));
                 self.show_attention(messages).await?;
                 messages.push((Event::Training { run: self.id, on: false }, None));
             }
             Mode::Paused => {
-                if self.trainer.in_flight() > 0 || !self.points.is_empty() {
+                if self.trainer.in_flight() > 0 || !self.points.is_empty() || self.told_training {
                     self.show(messages).await?;
+                    self.told_training = false;
                     messages.push((Event::Training { run: self.id, on: false }, None));
                 }
                 if self.probe_changed {
@@ -223,132 +246,72 @@ impl Run {
                 }
             }
         }
-        Ok(self.mode != Mode::Paused || self.request.is_some())
+        Ok(self.request.is_some())
     }
 
     /// Submits the next chunk, then collects the one before: the device always has something to do.
-    async fn train_chunk(&mut self, clock: &dyn Fn() -> f64) -> Result<(), TrainError> {
+    async fn train_chunk(&mut self) -> Result<(), TrainError> {
         let seconds = self.meter.seconds_per_step;
-        let n_steps = if seconds > 0.0 { (CHUNK_SECONDS / seconds) as usize } else { 1 };
-        let began = clock();
+        let wish = if seconds > 0.0 { (CHUNK_SECONDS / seconds) as u64 } else { 1 };
+        let began = self.now();
         let was_idle = self.trainer.in_flight() == 0;
-        self.trainer.submit(n_steps.clamp(1, MOST_STEPS_AT_ONCE));
-        if was_idle {
+        self.submit(wish.clamp(1, MOST_STEPS_AT_ONCE as u64));
+        if was_idle && !self.rules.evaluation_due(self.trainer.step()) {
             // The device had nothing to do: this one is waited for, and timed, alone.
-            self.trainer.submit(1);
+            self.submit(1);
         }
-        let points = self.trainer.collect().await?;
-        self.meter.add(points.len(), points.len() * self.trainer.config().tokens_per_step(), clock() - began);
+        let n_before = self.points.len();
+        self.collect(began).await?;
+        let (n, took) = (self.points.len() - n_before, self.now() - began);
+        self.meter.add(n, n * self.trainer.config().tokens_per_step(), took);
+        if self.rules.steps_ahead(self.trainer.step(), self.trainer.config().tokens_per_step(), 1) == 0
+            || self.rules.evaluation_due(self.trainer.step())
+        {
+            self.settle().await?;
+        }
+        Ok(())
+    }
+
+    /// Submits at most `wish` steps, and none beyond a rule.
+    fn submit(&mut self, wish: u64) {
+        let tokens_per_step = self.trainer.config().tokens_per_step();
+        match self.rules.steps_ahead(self.trainer.step(), tokens_per_step, wish) {
+            0 => (),
+            n_steps => self.trainer.submit(n_steps as usize),
+        }
+    }
+
+    /// Waits for the oldest submission and counts the time since `began` as training.
+    async fn collect(&mut self, began: f64) -> Result<(), TrainError> {
+        let mut points = self.trainer.collect().await?;
+        let (before, took, n) = (self.seconds, self.now() - began, points.len().max(1) as f64);
+        for (i, point) in (1..).zip(&mut points) {
+            point.seconds = before + took * f64::from(i) / n;
+        }
+        self.seconds += took;
+        self.steps_done = points.last().map_or(self.steps_done, |point| point.step);
         self.points.extend(points);
-        Ok(())
-    }
-
-    async fn show_regularly(&mut self, clock: &dyn Fn() -> f64, messages: &mut Vec<Message>) -> Result<(), TrainError> {
-        if clock() >= self.progress.not_before && !self.points.is_empty() {
-            messages.push((self.progress(Vec::new()), None));
-            self.progress.done(clock(), clock());
-        }
-        if self.probe_changed || clock() >= self.attention.not_before {
-            self.settle().await?;
-            let began = clock();
-            self.show_attention(messages).await?;
-            self.attention.done(began, clock());
-        }
-        if clock() >= self.evaluation.not_before {
-            self.settle().await?;
-            let began = clock();
-            let loss = self.trainer.evaluate(EVALUATION_BATCHES).await?;
-            let validation = ValidationPoint { step: self.trainer.step(), loss };
-            messages.push((self.progress(vec![validation]), None));
-            self.evaluation.done(began, clock());
-        }
-        if self.scoring.as_ref().is_some_and(|scoring| scoring.is_due(clock())) {
-            self.settle().await?;
-            if let Some(scoring) = &mut self.scoring {
-                let event = scoring.work(self.id, &mut self.trainer, &self.tokenizer, clock).await?;
-                messages.extend(event.map(|event| (event, None)));
-            }
-        }
-        if self.sample_writer.is_none() && clock() >= self.sample.not_before {
-            let seed = self.trainer.step();
-            let sampling = Sampling { max_tokens: 60, seed, ..Sampling::default() };
-            self.sample_writer = Some((self.trainer.step(), Writer::new(&self.tokenizer, "", sampling)));
-        }
-        if self.sample_writer.is_some() && clock() >= self.sample.not_before {
-            self.write_sample(clock, messages).await?;
-        }
-        Ok(())
-    }
-
-    /// A few tokens of the sample; the rest comes between later chunks.
-    async fn write_sample(&mut self, clock: &dyn Fn() -> f64, messages: &mut Vec<Message>) -> Result<(), TrainError> {
-        self.settle().await?;
-        let Some((step, mut writer)) = self.sample_writer.take() else { return Ok(()) };
-        let began = clock();
-        while !writer.done() && clock() - began < CHUNK_SECONDS {
-            writer.write(&mut self.trainer, &self.tokenizer).await?;
-        }
-        if writer.done() {
-            messages.push((Event::Sample { run: self.id, step, text: writer.text(&self.tokenizer) }, None));
-            self.sample.done(began, clock());
-        } else {
-            // A few tokens at a time, three times as long of training in between.
-            self.sample.not_before = clock() + 3.0 * (clock() - began);
-            self.sample_writer = Some((step, writer));
-        }
-        Ok(())
-    }
-
-    async fn write_requested(
-        &mut self,
-        clock: &dyn Fn() -> f64,
-        messages: &mut Vec<Message>,
-    ) -> Result<(), TrainError> {
-        self.settle().await?;
-        let Some((request, mut writer)) = self.request.take() else { return Ok(()) };
-        let began = clock();
-        while !writer.done() && clock() - began < CHUNK_SECONDS {
-            writer.write(&mut self.trainer, &self.tokenizer).await?;
-        }
-        let (text, done) = (writer.text(&self.tokenizer), writer.done());
-        messages.push((Event::Generated { run: self.id, request, text, done, problem: None }, None));
-        if !done {
-            self.request = Some((request, writer));
-        }
         Ok(())
     }
 
     /// Waits for all steps that are under way.
     async fn settle(&mut self) -> Result<(), TrainError> {
         while self.trainer.in_flight() > 0 {
-            let points = self.trainer.collect().await?;
-            self.points.extend(points);
+            self.collect(self.now()).await?;
         }
         Ok(())
     }
 
-    /// Needs everything settled, so that the maps belong to the step that they name.
-    async fn show_attention(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
-        self.probe_changed = false;
-        let bytes = self.trainer.attention(&self.probe).await?;
-        let token = |&id: &u32| Token { id, text: self.tokenizer.token_text(id) };
-        let model = &self.trainer.config().model;
-        let event = Event::Attention {
-            run: self.id,
-            step: self.trainer.step(),
-            tokens: self.probe.iter().map(token).collect(),
-            n_layers: model.n_layers,
-            n_heads: model.n_heads,
-            tokens_cut: self.tokens_cut,
-        };
-        messages.push((event, Some(bytes)));
-        Ok(())
+    fn now(&self) -> f64 {
+        (self.clock)()
     }
 
-    fn progress(&mut self, validation: Vec<ValidationPoint>) -> Event {
-        let points = std::mem::take(&mut self.points);
-        let step = self.trainer.step() - self.trainer.in_flight() as u64;
-        let step = points.last().map_or(step, |point| point.step);
-        Event::Progress { run: self.id, step, points, validation, tokens_per_s: self.meter.per_second }
+    fn standing(&self) -> Standing {
+        Standing {
+            step: self.steps_done,
+            tokens_per_step: self.trainer.config().tokens_per_step(),
+            seconds: self.seconds,
+            val_loss: self.history.validation.last().map(|val| val.loss),
+        }
     }
 }

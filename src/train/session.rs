@@ -1,37 +1,36 @@
 //! The session: takes the page's commands, keeps one run, and answers with events. It knows nothing of browsers, so
 //! that native tests drive the very loop that the worker drives.
 
-use super::prepare::{built_in_bytes, encode, tokenizer_text, train_tokenizer};
-use super::run::{Message, Run};
-use super::scoring::Scoring;
+use std::rc::Rc;
+
+use super::prepare::{PreparedData, encode, tokenizer_text, train_tokenizer};
+use super::record::fingerprint;
+use super::run::{Clock, Message, Run};
 use super::trainer::{TrainError, Trainer};
 use super::vocabularies::Vocabularies;
 use crate::config::RunConfig;
-use crate::data::{Task, Tokenizer, is_jsonl, jsonl_fields, read_files, stories};
-use crate::gpu::context::Context;
+use crate::config::rules::Rules;
+use crate::data::Task;
 use crate::protocol::data::{DataCommand, DataEvent, TaskInfo};
+use crate::protocol::runs::{CorpusRecord, RunsCommand};
 use crate::protocol::tokenizer::{TokenizerCommand, TokenizerEvent};
-use crate::protocol::{
-    BackendChoice, Command, CorpusChoice, DeviceInfo, Event, FileInfo, Phase, RunId, RunSummary, VocabularyChoice,
-};
+use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, Phase, RunId, RunSummary, VocabularyChoice};
 
-/// How much text of a task a run trains on.
-const TASK_BYTES: usize = 1 << 20;
+mod corpus;
+mod device;
+mod resume;
+
+use corpus::{File, scoring, split_files};
+use device::{Device, open_device};
+use resume::Waiting;
 
 /// Takes events, and the bytes that ride along, to whoever listens.
 pub type Sink = Box<dyn FnMut(Event, Option<Vec<u8>>)>;
 
-/// A file of the user's.
-struct File {
-    name: String,
-    bytes: Vec<u8>,
-}
-
 /// The worker's side of the protocol.
 pub struct Session {
     sink: Sink,
-    /// Seconds, from any beginning.
-    clock: Box<dyn Fn() -> f64>,
+    clock: Clock,
     files: Vec<File>,
     /// The field of their records that holds the text.
     field: Option<String>,
@@ -41,14 +40,26 @@ pub struct Session {
     run: Option<Run>,
     /// Of the latest start, also when it failed.
     run_id: RunId,
+    rules: Rules,
+    /// A saved run that waits for the file it was trained on.
+    waiting: Option<Waiting>,
 }
 
 impl Session {
     /// A session without a run. `clock` tells seconds.
     pub fn new(sink: Sink, clock: Box<dyn Fn() -> f64>) -> Self {
-        let vocabularies = Vocabularies::default();
-        let mut session =
-            Self { sink, clock, files: Vec::new(), field: None, vocabulary: None, vocabularies, run: None, run_id: 0 };
+        let mut session = Self {
+            sink,
+            clock: Rc::from(clock),
+            files: Vec::new(),
+            field: None,
+            vocabulary: None,
+            vocabularies: Vocabularies::default(),
+            run: None,
+            run_id: 0,
+            rules: Rules::default(),
+            waiting: None,
+        };
         session.tell(Event::Listening);
         let info = |task: Task| TaskInfo {
             name: task.name().into(),
@@ -70,27 +81,23 @@ impl Session {
     /// Carries out one command; `bytes` rode along with it.
     pub async fn handle(&mut self, command: Command, bytes: Option<Vec<u8>>) {
         match command {
-            Command::LoadFiles { files } => self.load_files(split_files(files, bytes.unwrap_or_default())),
+            Command::LoadFiles { files } => {
+                self.load_files(split_files(files, bytes.unwrap_or_default()));
+                self.resume_waiting().await;
+            }
             Command::LoadVocabulary => self.vocabulary = bytes,
             Command::Data(DataCommand::ChooseField { field }) => self.field = Some(field),
             Command::Tokenizer(command) => self.handle_tokenizer(command, bytes),
             Command::Start { run, config, corpus, vocabulary, backend, probe } => {
-                (self.run, self.run_id) = (None, run);
+                (self.run, self.run_id, self.waiting) = (None, run, None);
                 if let Err(message) = self.start(config, (corpus, vocabulary), backend, &probe).await {
                     self.run = None;
                     self.tell(Event::Failed { run, message });
                 }
             }
+            Command::Runs { command } => self.handle_runs(command, bytes).await,
             other => self.handle_in_run(other),
         }
-    }
-
-    fn load_files(&mut self, files: Vec<File>) {
-        let records = files.iter().find(|file| is_jsonl(&file.name));
-        let fields = records.map_or(Vec::new(), |file| jsonl_fields(&file.bytes));
-        self.field = fields.first().cloned();
-        self.files = files;
-        self.tell(Event::Data(DataEvent::Fields { fields }));
     }
 
     /// Commands about vocabularies.
@@ -114,6 +121,34 @@ impl Session {
         }
     }
 
+    async fn handle_runs(&mut self, command: RunsCommand, bytes: Option<Vec<u8>>) {
+        match command {
+            RunsCommand::Resume { run, backend, probe } => {
+                self.resume(Waiting { run, backend, probe, bytes: bytes.unwrap_or_default() }, false).await;
+            }
+            RunsCommand::ForgetResume => self.waiting = None,
+            RunsCommand::Rules(rules) => {
+                self.rules = rules;
+                self.run.iter_mut().for_each(|run| run.set_rules(rules));
+            }
+            RunsCommand::Save { name } => {
+                let Some(run) = &mut self.run else { return };
+                let mut messages = Vec::new();
+                let result = run.save(&name, &mut messages).await;
+                self.tell_all(messages);
+                self.report(result.map(|()| true));
+            }
+            RunsCommand::FindLr => self.run.iter_mut().for_each(Run::find_lr),
+            RunsCommand::StopFinding => {
+                let Some(run) = &mut self.run else { return };
+                match run.stop_finding() {
+                    Ok(event) => event.into_iter().for_each(|event| self.tell(event)),
+                    Err(error) => drop(self.report(Err(error))),
+                }
+            }
+        }
+    }
+
     /// Commands that make sense only while there is a run.
     fn handle_in_run(&mut self, command: Command) {
         let Some(run) = &mut self.run else { return };
@@ -128,7 +163,7 @@ impl Session {
                 None
             }
             Command::Tune { train } => {
-                let problem = run.trainer().tune(&train).err();
+                let problem = run.tune(&train).err();
                 problem.map(|problem| Event::Notice { run: run.id(), message: problem.to_string() })
             }
             Command::Probe { text } => {
@@ -141,7 +176,7 @@ impl Session {
             }
             Command::StopGenerating => run.stop_generating(),
             Command::LoadFiles { .. } | Command::LoadVocabulary | Command::Start { .. } => None,
-            Command::Tokenizer(_) | Command::Data(_) => None,
+            Command::Tokenizer(_) | Command::Data(_) | Command::Runs { .. } => None,
         };
         if let Some(event) = answer {
             self.tell(event);
@@ -159,21 +194,25 @@ impl Session {
     async fn work_on_run(&mut self) -> bool {
         let Some(run) = &mut self.run else { return false };
         let mut messages = Vec::new();
-        let result = run.work(&*self.clock, &mut messages).await;
-        let run = run.id();
+        let result = run.work(&mut messages).await;
         self.tell_all(messages);
+        self.report(result)
+    }
+
+    /// Tells what went wrong, if anything; whether there is more to do.
+    fn report(&mut self, result: Result<bool, TrainError>) -> bool {
+        let run = self.run.as_ref().map_or(self.run_id, Run::id);
         match result {
-            Ok(more) => more,
+            Ok(more) => return more,
             Err(error @ TrainError::Diverged { step, .. }) => {
                 self.tell(Event::Diverged { run, step, message: error.to_string() });
-                false
             }
             Err(error) => {
                 self.run = None;
                 self.tell(Event::Failed { run, message: error.to_string() });
-                false
             }
         }
+        false
     }
 
     async fn start(
@@ -186,13 +225,11 @@ impl Session {
         let run = self.run_id;
         config.validate().map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Device });
-        let context = self.open_device(backend).await?;
+        let device = open_device(backend).await?;
+        self.tell_device(run, &device);
         self.tell(Event::Loading { run, phase: Phase::Corpus });
-        let scoring = match corpus {
-            CorpusChoice::Task(number) => Some(Scoring::new(task(number)?, config.train.seed)),
-            CorpusChoice::BuiltIn | CorpusChoice::File => None,
-        };
-        let (corpus, text) = self.read_corpus(corpus, &config)?;
+        let asked = config.clone();
+        let (name, text) = self.read_corpus(corpus, &config)?;
         self.tell(Event::Loading { run, phase: Phase::Tokenizer });
         let tokenizer = match vocabulary {
             VocabularyChoice::Trained => train_tokenizer(&text, &mut config).map_err(|error| error.to_string())?,
@@ -201,20 +238,9 @@ impl Session {
         self.tell(Event::Loading { run, phase: Phase::Encoding });
         let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Model });
-        let (train, val) = (&data.dataset.train, &data.dataset.val);
-        let trainer = Trainer::new(config, context.as_ref(), train, val).await.map_err(|error| error.to_string())?;
-        let summary = RunSummary {
-            config: trainer.config().clone(),
-            n_params: trainer.config().model.n_params(),
-            memory_bytes: trainer.memory_bytes(),
-            corpus,
-            corpus_bytes: text.len(),
-            train_tokens: train.len(),
-            val_tokens: val.len(),
-            baselines: data.baselines,
-        };
-        let mut new_run = Run::new(run, trainer, data);
-        new_run.set_scoring(scoring);
+        let corpus =
+            CorpusRecord { choice: corpus, name, field: self.field.clone(), fingerprint: fingerprint(&text), asked };
+        let (mut new_run, summary) = self.build(run, config, &device, data, corpus, text.len()).await?;
         new_run.set_probe(probe);
         let mut messages = Vec::new();
         new_run.show(&mut messages).await.map_err(|error| error.to_string())?;
@@ -224,76 +250,40 @@ impl Session {
         Ok(())
     }
 
-    /// The tokenizer that the page sent; the model gets as many embeddings as it has tokens.
-    fn loaded_tokenizer(&self, config: &mut RunConfig) -> Result<Tokenizer, String> {
-        let bytes = self.vocabulary.clone().ok_or("No vocabulary was chosen; choose one on the Tokenizer page.")?;
-        let json = String::from_utf8(bytes).map_err(|_| "The vocabulary is not text in UTF-8; choose another.")?;
-        let tokenizer = Tokenizer::from_json(&json).map_err(|error| error.to_string())?;
-        config.model.vocab_size = tokenizer.vocab_size();
-        config.validate().map_err(|error| error.to_string())?;
-        Ok(tokenizer)
+    /// A run with fresh weights, and what the page is told of it.
+    async fn build(
+        &self,
+        id: RunId,
+        config: RunConfig,
+        device: &Device,
+        data: PreparedData,
+        corpus: CorpusRecord,
+        corpus_bytes: usize,
+    ) -> Result<(Run, RunSummary), String> {
+        let (train, val) = (&data.dataset.train, &data.dataset.val);
+        let trainer = Trainer::new(config, device.context.as_ref(), train, val).await;
+        let trainer = trainer.map_err(|error| error.to_string())?;
+        let summary = RunSummary {
+            config: trainer.config().clone(),
+            n_params: trainer.config().model.n_params(),
+            memory_bytes: trainer.memory_bytes(),
+            corpus: corpus.name.clone(),
+            corpus_bytes,
+            train_tokens: train.len(),
+            val_tokens: val.len(),
+            baselines: data.baselines,
+        };
+        let mut run = Run::new(id, trainer, data, self.clock.clone());
+        run.set_scoring(scoring(corpus.choice, &run.config())?);
+        run.set_corpus(corpus);
+        run.set_rules(self.rules);
+        Ok((run, summary))
     }
 
-    /// The device to compute on; none stands for the CPU.
-    async fn open_device(&mut self, choice: BackendChoice) -> Result<Option<Context>, String> {
-        let run = self.run_id;
-        let context = match choice {
-            BackendChoice::Cpu => None,
-            BackendChoice::Gpu => Some(Context::new().await.map_err(|error| error.to_string())?),
-            BackendChoice::Auto => match Context::new().await {
-                Ok(context) => Some(context),
-                Err(error) => {
-                    let message = format!("Training on the CPU, which is slower: {error}.");
-                    self.tell(Event::Notice { run, message });
-                    None
-                }
-            },
-        };
-        let device = match &context {
-            Some(Context { adapter, .. }) => {
-                DeviceInfo { name: adapter.name.clone(), backend: adapter.backend.clone(), software: adapter.software }
-            }
-            None => DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false },
-        };
-        self.tell(Event::Device { run, device });
-        Ok(context)
-    }
-
-    /// The text to train on, and where it is from.
-    fn read_corpus(&self, choice: CorpusChoice, config: &RunConfig) -> Result<(String, String), String> {
-        match choice {
-            CorpusChoice::BuiltIn => {
-                let text = stories(config.train.seed, built_in_bytes(config));
-                Ok(("built-in stories".into(), text))
-            }
-            CorpusChoice::Task(number) => {
-                let task = task(number)?;
-                Ok((format!("examples of {}", task.name()), task.text(config.train.seed, TASK_BYTES)))
-            }
-            CorpusChoice::File => {
-                let name = match &self.files[..] {
-                    [] => return Err("No file was chosen; pick one, or use the built-in stories.".into()),
-                    [file] => file.name.clone(),
-                    [first, rest @ ..] => format!("{} and {} more", first.name, rest.len()),
-                };
-                let files: Vec<_> = self.files.iter().map(|file| (file.name.as_str(), &file.bytes[..])).collect();
-                let text = read_files(&files, self.field.as_deref()).map_err(|error| error.to_string())?;
-                Ok((name, text))
-            }
+    fn tell_device(&mut self, run: RunId, device: &Device) {
+        if let Some(message) = device.notice.clone() {
+            self.tell(Event::Notice { run, message });
         }
+        self.tell(Event::Device { run, device: device.info.clone() });
     }
-}
-
-/// The task with this number.
-fn task(number: usize) -> Result<Task, String> {
-    Task::ALL.get(number).copied().ok_or_else(|| format!("There is no task number {number}; choose another text."))
-}
-
-/// Cuts the bytes that came for several files.
-fn split_files(files: Vec<FileInfo>, mut bytes: Vec<u8>) -> Vec<File> {
-    let cut = |FileInfo { name, size }| {
-        let rest = bytes.split_off(size.min(bytes.len()));
-        File { name, bytes: std::mem::replace(&mut bytes, rest) }
-    };
-    files.into_iter().map(cut).collect()
 }

@@ -378,7 +378,7 @@ impl Trainer {
                 self.in_flight.clear();
                 return Err(TrainError::Diverged { step, loss, grad_norm });
             }
-            points.push(StepPoint { step, loss, lr, grad_norm });
+            points.push(StepPoint { step, loss, lr, grad_norm, seconds: 0.0 });
         }
         Ok(points)
     }
@@ -476,6 +476,18 @@ impl Trainer {
         let adam_m = self.backend.read_f32(self.plan.adam_m).await?;
         let adam_v = self.backend.read_f32(self.plan.adam_v).await?;
         Ok(TrainingState { step: self.steps_submitted, batches: self.batches.clone(), params, adam_m, adam_v })
+    }
+
+    /// The state of a run that has not begun: first weights, empty moments, the first batches.
+    pub fn fresh_state(&self) -> TrainingState {
+        let (seed, zeros) = (self.config.train.seed, vec![0.0; self.table.buffer_len()]);
+        TrainingState {
+            step: 0,
+            batches: Rng::with_stream(seed, BATCH_STREAM),
+            params: self.table.initial_values(seed),
+            adam_m: zeros.clone(),
+            adam_v: zeros,
+        }
     }
 
     /// Goes on from `state`, which a trainer of the same model has given. What is in flight is dropped.

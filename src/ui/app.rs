@@ -9,7 +9,10 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::DragEvent;
 use yew::prelude::*;
 
+use super::checkpoints;
+use super::components::accounting::Accounting;
 use super::components::attention::Attention;
+use super::components::checkpoints::Checkpoints;
 use super::components::detail::Detail;
 use super::components::header::{Header, Transport};
 use super::components::loss::Loss;
@@ -23,6 +26,7 @@ use super::link::{Batch, Link, Outgoing, RUN_BATCH_MS};
 use super::questions::Questions;
 use super::state::{Action, State, Theme, View};
 use super::{keys, navigation, preferences};
+use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, Event};
 
 /// Mounts the page.
@@ -80,21 +84,25 @@ impl Cx {
         }
     }
 
-    /// Starts the draft as a new run. After a failure the worker itself is started anew.
+    /// Starts the draft as a new run.
     pub fn restart(&self) {
-        let dead = self.line.borrow().is_none() || matches!(self.state.run_state, super::state::RunState::Failed(_));
-        let start = self.state.start_command();
-        if dead {
-            let cx = self.clone();
-            spawn_local(async move {
-                let mut first = cx.kept_messages().await;
-                first.push((start, None));
-                connect(&cx, first);
-            });
-        } else {
-            self.send(&start);
-        }
+        self.send_or_connect(self.state.start_command(), None);
         self.act(Action::Started);
+    }
+
+    /// Tells the worker something that makes a run. After a failure the worker itself is started anew.
+    pub fn send_or_connect(&self, command: Command, bytes: Option<Uint8Array>) {
+        let failed = matches!(self.state.run_state, super::state::RunState::Failed(_));
+        if let Some(link) = self.line.borrow().as_ref().filter(|_| !failed) {
+            return link.send_either((command, bytes));
+        }
+        let cx = self.clone();
+        spawn_local(async move {
+            let mut first = cx.kept_messages().await;
+            first.push((Command::Runs { command: RunsCommand::Rules(cx.state.runs.rules) }, None));
+            first.push((command, bytes));
+            connect(&cx, first);
+        });
     }
 
     /// Tells the worker, with bytes, which are transferred.
@@ -131,6 +139,7 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
             {
                 first.take().into_iter().for_each(|message| link.send_either(message));
             }
+            checkpoints::receive(&batch, &cx.state.dispatcher());
             batch.iter().for_each(|(event, bytes)| cx.pass_on(event, bytes.as_deref()));
             cx.act(Action::Events(batch));
         })
@@ -189,7 +198,10 @@ fn App() -> Html {
                 <Banners ..cx.clone() />
                 <div hidden={state.view != View::Train}>
                     <div class="columns">
-                        <SetupPanel ..cx.clone() />
+                        <div class="stack">
+                            <SetupPanel ..cx.clone() />
+                            <Checkpoints ..cx.clone() />
+                        </div>
                         <Attention ..cx.clone() />
                         <Detail ..cx.clone() />
                     </div>
@@ -197,6 +209,7 @@ fn App() -> Html {
                         <Loss ..cx.clone() />
                         <Writing ..cx.clone() />
                     </div>
+                    <Accounting ..cx.clone() />
                 </div>
                 if state.view == View::Tokenizer { <TokenizerView ..cx.clone() /> }
             </main>

@@ -1,6 +1,6 @@
 //! The table of hyper-parameters that the page lets people change.
 
-use crate::config::RunConfig;
+use crate::config::{Choice as _, FeedForward, Norm, NormPlacement, Optimizer, Positions, RunConfig, Schedule};
 
 /// One number of the setup.
 pub struct Field {
@@ -14,6 +14,20 @@ pub struct Field {
     pub get: fn(&RunConfig) -> String,
     /// Puts an entry into a configuration; false when it is not a number of the right kind.
     pub set: fn(&mut RunConfig, &str) -> bool,
+}
+
+/// One switch of the setup.
+pub struct Switch {
+    /// Its name, as in the configuration.
+    pub name: &'static str,
+    /// What it is, for the tooltip.
+    pub help: &'static str,
+    /// Whether it applies while training; else a new run takes it over.
+    pub live: bool,
+    /// Its positions.
+    pub positions: fn() -> Vec<&'static str>,
+    /// Its position in a configuration.
+    pub get: fn(&RunConfig) -> &'static str,
 }
 
 /// Puts a parsed entry into its place.
@@ -35,7 +49,7 @@ macro_rules! field {
 }
 
 /// All numbers, in the order of the page.
-pub const FIELDS: [Field; 14] = [
+pub const FIELDS: [Field; 20] = [
     field!("vocab_size", false, model.vocab_size, "V: how many different tokens the tokenizer makes"),
     field!("context_length", false, model.context_length, "T: how many tokens the model sees at once"),
     field!("d_model", false, model.d_model, "C: width of the residual stream"),
@@ -55,8 +69,8 @@ pub const FIELDS: [Field; 14] = [
             is_number
         },
     },
-    field!("d_ff", false, model.d_ff, "F: inner width of the SwiGLU feed-forward network"),
-    field!("batch_size", false, train.batch_size, "B: sequences in a step"),
+    field!("d_ff", false, model.d_ff, "F: inner width of the feed-forward network"),
+    field!("batch_size", false, train.batch_size, "B: sequences in a batch"),
     field!("seed", false, train.seed, "the same seed on the same backend gives the same run"),
     field!("max_lr", true, train.max_lr, "learning rate after warm-up"),
     field!("min_lr", true, train.min_lr, "learning rate at the end of the schedule"),
@@ -64,4 +78,64 @@ pub const FIELDS: [Field; 14] = [
     field!("schedule_steps", true, train.schedule_steps, "the step at which the schedule reaches min_lr"),
     field!("weight_decay", true, train.weight_decay, "decoupled weight decay of the matrices"),
     field!("max_grad_norm", true, train.max_grad_norm, "gradients are scaled down to this norm"),
+    field!(
+        "n_kv_heads",
+        false,
+        model.n_kv_heads,
+        "heads of keys and values; fewer than n_heads: several heads share them (grouped-query attention)"
+    ),
+    field!("accumulation_steps", false, train.accumulation_steps, "batches whose gradients are averaged for one step"),
+    field!("beta1", true, train.beta1, "AdamW: how long the mean of the gradients remembers"),
+    field!("beta2", true, train.beta2, "AdamW: how long the mean of their squares remembers"),
+    field!("adam_eps", true, train.adam_eps, "AdamW: added to the denominator"),
+    field!("momentum", true, train.momentum, "SGD: how much of the last update goes on; 0 is plain descent"),
+];
+
+/// Fields that most people leave alone; they stand in a part of the setup that opens on demand.
+pub const RARE: [&str; 6] = ["n_kv_heads", "accumulation_steps", "beta1", "beta2", "adam_eps", "momentum"];
+
+macro_rules! switch {
+    ($name:literal, $kind:ty, $live:literal, $($path:ident).+, $help:literal) => {
+        Switch {
+            name: $name,
+            help: $help,
+            live: $live,
+            positions: || <$kind>::ALL.iter().map(|(name, _)| *name).collect(),
+            get: |config| config.$($path).+.name(),
+        }
+    };
+}
+
+fn yes_or_no(yes: bool) -> &'static str {
+    if yes { "true" } else { "false" }
+}
+
+/// All switches, in the order of the page. [`RunConfig::set`] puts a position in.
+pub const SWITCHES: [Switch; 8] = [
+    switch!("norm", Norm, false, model.norm, "what normalises the residual stream"),
+    switch!(
+        "norm_placement",
+        NormPlacement,
+        false,
+        model.norm_placement,
+        "pre: before each branch; post: after each sum, as the first Transformer had it"
+    ),
+    switch!("positions", Positions, false, model.positions, "how the model knows where a token stands"),
+    switch!("feed_forward", FeedForward, false, model.feed_forward, "what a block computes besides attention"),
+    Switch {
+        name: "bias",
+        help: "whether linear layers and LayerNorm add a trainable bias",
+        live: false,
+        positions: || vec!["false", "true"],
+        get: |config| yes_or_no(config.model.bias),
+    },
+    Switch {
+        name: "tied_embeddings",
+        help: "whether the head's matrix is the token embedding",
+        live: false,
+        positions: || vec!["false", "true"],
+        get: |config| yes_or_no(config.model.tied_embeddings),
+    },
+    switch!("optimizer", Optimizer, false, train.optimizer, "what turns gradients into updates"),
+    switch!("schedule", Schedule, true, train.schedule, "how the learning rate goes on after warm-up"),
 ];

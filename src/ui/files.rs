@@ -6,6 +6,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{AbortController, Blob, BlobPropertyBag, File, FileList, HtmlAnchorElement, Url};
 
 use super::app::Cx;
+use super::checkpoints;
 use super::link::Outgoing;
 use super::state::Action;
 use crate::protocol::{Command, FileInfo};
@@ -64,9 +65,13 @@ pub async fn load_command(files: &[File]) -> Result<Outgoing, String> {
 }
 
 impl Cx {
-    /// Reads files of the user's, to train on.
+    /// Reads files of the user's: goes on with the run that one holds, or takes them as texts to train on.
     pub fn open_files(&self, files: Vec<File>) {
         let Some(first) = files.first() else { return };
+        if checkpoints::is_checkpoint(&first.name()) {
+            let (cx, file) = (self.clone(), first.clone());
+            return spawn_local(async move { checkpoints::resume_blob(&cx, &file, &file.name()).await });
+        }
         let name = match files.len() {
             1 => first.name(),
             n => format!("{} and {} more", first.name(), n - 1),

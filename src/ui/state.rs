@@ -2,17 +2,22 @@
 
 use std::rc::Rc;
 
-use crate::config::{Preset, RunConfig};
+use crate::config::{Preset, RunConfig, TrainConfig};
 use crate::protocol::{
-    BackendChoice, Command, CorpusChoice, DeviceInfo, Event, Phase, RunId, RunSummary, Sampling, StepPoint, Token,
-    ValidationPoint, VocabularyChoice,
+    BackendChoice, Command, CorpusChoice, DeviceInfo, Event, Phase, RunId, RunSummary, Sampling, Token,
+    VocabularyChoice,
 };
 
 use super::draw::colors::ColorMap;
+pub use crate::protocol::History;
+use crate::protocol::writing::WrittenToken;
 use data::{DataAction, DataState};
+use runs::{Runs, RunsAction};
 use tokenizer::{TokenizerAction, TokenizerState};
 
+pub mod compare;
 pub mod data;
+pub mod runs;
 pub mod tokenizer;
 
 /// The sentence whose attention is shown at first.
@@ -85,15 +90,6 @@ pub enum Vocabulary {
     },
 }
 
-/// All losses of the run.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct History {
-    /// Every step, in order.
-    pub points: Vec<StepPoint>,
-    /// Every evaluation, in order.
-    pub validation: Vec<ValidationPoint>,
-}
-
 /// The softmax weights of the probe sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Maps {
@@ -127,14 +123,18 @@ impl Maps {
 }
 
 /// What the model wrote when asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Generated {
     /// Counts the requests.
     pub request: u32,
     /// The prompt of the request.
     pub prompt: String,
+    /// How its tokens are chosen.
+    pub sampling: Sampling,
     /// What came so far.
     pub text: String,
+    /// Its tokens, each with what else could have been chosen.
+    pub tokens: Rc<Vec<WrittenToken>>,
     /// Whether more is to come.
     pub running: bool,
     /// Why it could not be served.
@@ -272,6 +272,8 @@ pub struct State {
     pub theme: Theme,
     /// Whether the help is open.
     pub help_open: bool,
+    /// Runs as a whole: over, kept, compared.
+    pub runs: Runs,
     /// Counts the changes of the window's size.
     pub resizes: u32,
     /// Counts the actions, so that two states are told apart at once.
@@ -342,6 +344,8 @@ pub enum Action {
     Theme(Theme),
     /// The window has another size.
     Resized,
+    /// About runs as a whole.
+    Runs(RunsAction),
 }
 
 impl Default for State {
@@ -378,6 +382,7 @@ impl Default for State {
             color_map: ColorMap::Cividis,
             theme: Theme::Auto,
             help_open: false,
+            runs: Runs::default(),
             resizes: 0,
             version: 0,
         }
@@ -388,7 +393,7 @@ impl State {
     /// The command that starts the draft as the next run; [`Action::Started`] has to follow.
     pub fn start_command(&self) -> Command {
         Command::Start {
-            run: self.run + 1,
+            run: self.next_run(),
             config: self.draft.config.clone(),
             corpus: self.draft.corpus,
             vocabulary: match self.draft.vocabulary {
@@ -406,15 +411,9 @@ impl State {
         let key = |setup: &Setup| {
             let Setup { config, corpus, vocabulary, backend, file_count, .. } = setup;
             let file = if *corpus == CorpusChoice::File { *file_count } else { 0 };
-            (
-                config.model.clone(),
-                config.train.batch_size,
-                config.train.seed,
-                *corpus,
-                vocabulary.clone(),
-                *backend,
-                file,
-            )
+            let TrainConfig { batch_size, accumulation_steps, optimizer, seed, .. } = config.train;
+            let steps = [batch_size, accumulation_steps];
+            (config.model.clone(), steps, optimizer, seed, *corpus, vocabulary.clone(), *backend, file)
         };
         key(started) != key(&self.draft)
     }
@@ -462,7 +461,10 @@ impl State {
                 self.draft.config.model.vocab_size = self.text_vocab_size();
             }
             Action::Events(events) => events.into_iter().for_each(|(event, bytes)| self.hear(event, bytes)),
-            Action::Started => self.begin(),
+            Action::Started => {
+                self.keep_run();
+                self.begin(self.next_run());
+            }
             Action::Preset(preset) => {
                 let seed = self.draft.config.train.seed;
                 self.draft.config = preset.config();
@@ -497,12 +499,13 @@ impl State {
             Action::Sampling(sampling) => self.sampling = sampling,
             Action::Generate => {
                 let request = self.generated.request + 1;
-                self.generated =
-                    Generated { request, prompt: self.prompt.clone(), running: true, ..Generated::default() };
+                let (prompt, sampling) = (self.prompt.clone(), self.sampling.clone());
+                self.generated = Generated { request, prompt, sampling, running: true, ..Generated::default() };
             }
             Action::ColorMap(color_map) => self.color_map = color_map,
             Action::Theme(theme) => self.theme = theme,
             Action::Resized => self.resizes += 1,
+            Action::Runs(action) => self.apply_runs(action),
         }
     }
 
@@ -527,9 +530,10 @@ impl State {
         if task { 257 } else { Preset::Nano.config().model.vocab_size }
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, run: RunId) {
         self.data.begin();
-        self.run += 1;
+        self.run = run;
+        self.begin_runs();
         self.run_state = RunState::Loading(None);
         self.started = Some(self.draft.clone());
         (self.step, self.tokens_per_s, self.history) = (0, 0.0, Rc::default());
@@ -549,6 +553,9 @@ impl State {
     }
 
     fn hear(&mut self, event: Event, bytes: Option<Rc<[u8]>>) {
+        if let Event::Runs { run, event } = event {
+            return self.hear_runs(run, event);
+        }
         if run_of(&event).is_some_and(|run| run != self.run && run != 0) {
             return; // of a run that is over
         }
@@ -562,7 +569,9 @@ impl State {
                 self.summary = Some(Rc::new(*summary));
                 self.run_state = RunState::Ready;
             }
-            Event::Training { on: true, .. } => self.run_state = RunState::Training,
+            Event::Training { on: true, .. } => {
+                (self.run_state, self.runs.stopped) = (RunState::Training, None);
+            }
             Event::Training { on: false, .. } => self.run_state = RunState::Paused,
             Event::Progress { step, points, validation, tokens_per_s, .. } => {
                 (self.step, self.tokens_per_s) = (step, tokens_per_s);
@@ -581,8 +590,9 @@ impl State {
                 self.samples.insert(0, (step, text));
                 self.samples.truncate(SAMPLES);
             }
-            Event::Generated { request, text, done, problem, .. } => {
+            Event::Generated { request, text, tokens, done, problem, .. } => {
                 if request == self.generated.request {
+                    Rc::make_mut(&mut self.generated.tokens).extend(tokens);
                     (self.generated.text, self.generated.running) = (text, !done);
                     self.generated.problem = problem;
                 }
@@ -590,6 +600,7 @@ impl State {
             Event::Diverged { message, .. } => self.run_state = RunState::Diverged(message),
             Event::Notice { message, .. } => self.notices.push(message),
             Event::Failed { message, .. } => self.run_state = RunState::Failed(message),
+            Event::Runs { .. } => (), // heard above
         }
     }
 }
@@ -607,6 +618,7 @@ fn run_of(event: &Event) -> Option<RunId> {
         | Event::Generated { run, .. }
         | Event::Diverged { run, .. }
         | Event::Notice { run, .. }
-        | Event::Failed { run, .. } => Some(*run),
+        | Event::Failed { run, .. }
+        | Event::Runs { run, .. } => Some(*run),
     }
 }

@@ -1,16 +1,22 @@
 //! The parts of the page; each gets the whole state and shows its part.
 
+pub mod accounting;
 pub mod attention;
+pub mod checkpoints;
 pub mod data;
 pub mod detail;
 pub mod header;
 pub mod heatmap;
 pub mod loss;
+pub mod lr_find;
+pub mod rules;
+pub mod runs;
 pub mod setup;
 pub mod status;
 pub mod task_score;
 pub mod token_list;
 pub mod tokenizer;
+pub mod tokens;
 pub mod vocabulary_training;
 pub mod writing;
 

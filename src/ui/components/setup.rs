@@ -3,12 +3,15 @@
 use yew::prelude::*;
 
 use super::data::DataPanel;
+use super::lr_find::LrFind;
+use super::rules::RulesFields;
 use super::{grouped, value_of};
-use crate::config::Preset;
+use crate::config::{Preset, RunConfig};
 use crate::protocol::{BackendChoice, Command};
 use crate::ui::app::Cx;
-use crate::ui::fields::{FIELDS, Field};
+use crate::ui::fields::{FIELDS, Field, RARE, SWITCHES, Switch};
 use crate::ui::state::Action;
+use crate::ui::state::runs::RunsAction;
 
 #[component]
 pub fn SetupPanel(cx: &Cx) -> Html {
@@ -18,17 +21,36 @@ pub fn SetupPanel(cx: &Cx) -> Html {
         let cx = cx.clone();
         Callback::from(move |_: MouseEvent| cx.restart())
     };
-    let (live, fixed): (Vec<&Field>, Vec<&Field>) = FIELDS.iter().partition(|field| field.live);
+    let numbers = |live: bool, rare: bool| {
+        FIELDS.iter().filter(move |field| field.live == live && RARE.contains(&field.name) == rare)
+    };
+    let switches = |live: bool| SWITCHES.iter().filter(move |switch| switch.live == live);
     html! {
         <section class="panel setup" aria-labelledby="setup-title">
             <h2 id="setup-title">{"Setup"}</h2>
             {preset(cx)}
             <DataPanel ..cx.clone() />
             <h3>{"needs a reset ↺"}</h3>
-            <div class="fields">{for fixed.into_iter().map(|field| number(cx, field))}</div>
+            <div class="fields">{for numbers(false, false).map(|field| number(cx, field))}</div>
+            <details data-testid="architecture">
+                <summary>{"architecture and optimizer"}</summary>
+                <div class="fields">
+                    {for switches(false).map(|field| switch(cx, field))}
+                    {for numbers(false, true).map(|field| number(cx, field))}
+                </div>
+            </details>
             {backend(cx)}
             <h3>{"applies while it trains"}</h3>
-            <div class="fields">{for live.into_iter().map(|field| number(cx, field))}</div>
+            <div class="fields">
+                {for numbers(true, false).map(|field| number(cx, field))}
+                {for switches(true).map(|field| switch(cx, field))}
+            </div>
+            <details>
+                <summary>{"moments"}</summary>
+                <div class="fields">{for numbers(true, true).map(|field| number(cx, field))}</div>
+            </details>
+            <LrFind ..cx.clone() />
+            <RulesFields ..cx.clone() />
             <p class="count">
                 {format!("{} parameters", grouped(state.draft.config.model.n_params()))}
                 if let Some(summary) = &state.summary {
@@ -80,7 +102,7 @@ fn number(cx: &Cx, field: &'static Field) -> Html {
                 return cx.act(Action::EntryProblem(format!("{} cannot be “{entry}”; enter a number", field.name)));
             }
             if field.live && config.validate().is_ok() {
-                cx.send(&Command::Tune { train: config.train.clone() });
+                tune(&cx, &config);
             }
             cx.act(Action::Config(config));
         })
@@ -90,6 +112,43 @@ fn number(cx: &Cx, field: &'static Field) -> Html {
         <label title={field.help}>
             <span>{field.name}</span>
             <input name={field.name} inputmode="decimal" autocomplete="off" {value} onchange={change} />
+        </label>
+    }
+}
+
+/// Tells the worker what applies while it trains.
+fn tune(cx: &Cx, config: &RunConfig) {
+    cx.send(&Command::Tune { train: config.train.clone() });
+    cx.act(Action::Runs(RunsAction::Tuned(config.train.clone())));
+}
+
+fn switch(cx: &Cx, field: &'static Switch) -> Html {
+    let change = {
+        let cx = cx.clone();
+        Callback::from(move |event: Event| {
+            let mut config = cx.state.draft.config.clone();
+            if let Err(problem) = config.set(field.name, &value_of(&event)) {
+                return cx.act(Action::EntryProblem(problem.to_string()));
+            }
+            if field.live && config.validate().is_ok() {
+                tune(&cx, &config);
+            }
+            cx.act(Action::Config(config));
+        })
+    };
+    let now = (field.get)(&cx.state.draft.config);
+    let option = |name: &'static str| {
+        let shown = match name {
+            "true" => "yes",
+            "false" => "no",
+            other => other,
+        };
+        html! { <option value={name} selected={name == now}>{shown}</option> }
+    };
+    html! {
+        <label title={field.help}>
+            <span>{field.name}</span>
+            <select name={field.name} onchange={change}>{for (field.positions)().into_iter().map(option)}</select>
         </label>
     }
 }

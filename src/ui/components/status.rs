@@ -14,6 +14,11 @@ pub fn Banners(cx: &Cx) -> Html {
     html! {
         <div class="banners" role="status">
             {for notices}
+            if let Some(reason) = &state.runs.stopped {
+                <p class="banner" data-testid="stopped">
+                    {format!("Paused by a stop rule: {reason}. Change or clear the rule to train on.")}
+                </p>
+            }
             {match &state.run_state {
                 RunState::Loading(phase) => phases(*phase),
                 RunState::Ready => ready(cx),

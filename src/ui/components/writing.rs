@@ -2,6 +2,7 @@
 
 use yew::prelude::*;
 
+use super::tokens::Tokens;
 use super::value_of;
 use crate::protocol::{Command, Sampling};
 use crate::ui::app::Cx;
@@ -19,10 +20,18 @@ pub fn Writing(cx: &Cx) -> Html {
             {prompt(cx)}
             if state.generated.request > 0 && (state.generated.running || !state.generated.text.is_empty()
                 || state.generated.problem.is_some()) {
-                <p class="generated" data-testid="generated" aria-live="polite">
-                    <span class="prompt">{&state.generated.prompt}</span>{&state.generated.text}
+                <div class="generated" data-testid="generated">
+                    <span class="prompt">{&state.generated.prompt}</span>
+                    <Tokens tokens={state.generated.tokens.clone()} sampling={state.generated.sampling.clone()} />
                     if state.generated.running { <span class="caret">{"▍"}</span> }
                     if let Some(problem) = &state.generated.problem { <span class="problem">{problem}</span> }
+                </div>
+                <p class="count" role="status">
+                    if !state.generated.running {
+                        {format!("{} tokens; point at one, or walk them with the arrow keys, to see what else could \
+                                  have been chosen. A darker line under a token: the model was surer.",
+                                 state.generated.tokens.len())}
+                    }
                 </p>
             }
             <h3>{"by itself, while it learns"}</h3>

@@ -38,12 +38,12 @@ impl Scale {
     }
 }
 
-/// The lowest and highest loss in each column of pixels that has any: (column, low, high). However long the run, this
-/// is what a screen can show of it.
-pub fn columns(points: &[StepPoint], x: &Scale) -> Vec<(f64, f64, f64)> {
+/// The lowest and highest loss in each column of pixels that has any: (column, low, high). `points` are (x, loss),
+/// ascending. However long the run, this is what a screen can show of it.
+pub fn columns(points: impl Iterator<Item = (f64, f64)>, x: &Scale) -> Vec<(f64, f64, f64)> {
     let mut columns: Vec<(f64, f64, f64)> = Vec::new();
-    for point in points {
-        let (column, loss) = (x.pixel(point.step as f64).round(), f64::from(point.loss));
+    for (at, loss) in points {
+        let column = x.pixel(at).round();
         match columns.last_mut() {
             Some((last, low, high)) if *last == column => (*low, *high) = (low.min(loss), high.max(loss)),
             _ => columns.push((column, loss, loss)),
@@ -52,16 +52,16 @@ pub fn columns(points: &[StepPoint], x: &Scale) -> Vec<(f64, f64, f64)> {
     columns
 }
 
-/// The exponential moving average of the losses over about `window` steps, without the bias of its beginning; one
-/// value per column of pixels, the last one in it.
-pub fn smoothed(points: &[StepPoint], x: &Scale, window: f64) -> Vec<(f64, f64)> {
+/// The exponential moving average of the losses over about `window` points, without the bias of its beginning; one
+/// value per column of pixels, the last one in it. `points` are (x, loss), ascending.
+pub fn smoothed(points: impl Iterator<Item = (f64, f64)>, x: &Scale, window: f64) -> Vec<(f64, f64)> {
     let keep = 1.0 - 1.0 / window.max(1.0);
     let (mut sum, mut weight) = (0.0, 0.0);
     let mut line: Vec<(f64, f64)> = Vec::new();
-    for point in points {
-        sum = keep * sum + f64::from(point.loss);
+    for (at, loss) in points {
+        sum = keep * sum + loss;
         weight = keep * weight + 1.0;
-        let column = x.pixel(point.step as f64).round();
+        let column = x.pixel(at).round();
         match line.last_mut() {
             Some((last, value)) if *last == column => *value = sum / weight,
             _ => line.push((column, sum / weight)),
@@ -70,14 +70,30 @@ pub fn smoothed(points: &[StepPoint], x: &Scale, window: f64) -> Vec<(f64, f64)>
     line
 }
 
-/// The step whose pixel is nearest; its index in `points`.
-pub fn nearest(points: &[StepPoint], step: f64) -> Option<usize> {
-    let after = points.partition_point(|point| (point.step as f64) < step);
-    let distance = |index: &usize| (points[*index].step as f64 - step).abs();
+/// The point whose x is nearest to `wanted`; its index. `at` gives the x of a point; they ascend.
+pub fn nearest(points: &[StepPoint], at: impl Fn(&StepPoint) -> f64, wanted: f64) -> Option<usize> {
+    let after = points.partition_point(|point| at(point) < wanted);
+    let distance = |index: &usize| (at(&points[*index]) - wanted).abs();
     [after.checked_sub(1), Some(after).filter(|&i| i < points.len())]
         .into_iter()
         .flatten()
         .min_by(|a, b| distance(a).total_cmp(&distance(b)))
+}
+
+/// Where an evaluation lies among the steps: their value at or before its step, or 0 before the first.
+pub fn place_of(points: &[StepPoint], at: impl Fn(&StepPoint) -> f64, step: u64) -> f64 {
+    let after = points.partition_point(|point| point.step <= step);
+    after.checked_sub(1).map_or(0.0, |index| at(&points[index]))
+}
+
+/// A number for an axis or a table: thousands as k, millions as M.
+pub fn short(value: f64) -> String {
+    let plain = |value: f64| format!("{:.2}", value).trim_end_matches('0').trim_end_matches('.').to_string();
+    match value.abs() {
+        size if size >= 1e6 => format!("{} M", plain(value / 1e6)),
+        size if size >= 1e4 => format!("{} k", plain(value / 1e3)),
+        _ => plain(value),
+    }
 }
 
 /// Where labels go that want to be at `wanted` (ascending pixels): each at least `gap` below the one before, and none

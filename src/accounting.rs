@@ -1,0 +1,187 @@
+//! What a model costs, part by part, as CS336's first assignment accounts for it: parameters, bytes, and the
+//! floating-point operations of its matrix products.
+//!
+//! A product of (m, k) and (k, n) takes 2·m·n·k operations: one multiplication and one addition each. A backward pass
+//! has two products for each of the forward pass. Everything else (norms, activations, softmax, the update) is left
+//! out: it is little beside them. Numbers are f32.
+
+use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions, RunConfig};
+
+/// Bytes of a number.
+const F32: u64 = 4;
+
+/// What one part of the model costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its name.
+    pub name: &'static str,
+    /// Trainable numbers.
+    pub params: u64,
+    /// Numbers per token that the forward pass of a batch keeps for the backward pass.
+    pub activations: u64,
+    /// Operations of a forward pass, per token.
+    pub forward_flops: u64,
+    /// How the three were computed, in the shape letters of the configuration.
+    pub formulas: [String; 3],
+}
+
+/// The whole account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// In the order of the forward pass.
+    pub parts: Vec<Part>,
+    /// Tokens of one batch: B·T.
+    pub batch_tokens: u64,
+    /// Batches of a step.
+    pub batches: u64,
+}
+
+impl Account {
+    /// Accounts for a valid configuration.
+    pub fn new(config: &RunConfig) -> Self {
+        let model = &config.model;
+        let parts = vec![
+            embedding(model),
+            projections(model),
+            scores(model),
+            feed_forward(model),
+            norms(model),
+            stream(model),
+            head(model),
+        ];
+        let batch_tokens = (config.train.batch_size * model.context_length) as u64;
+        Self { parts, batch_tokens, batches: config.train.accumulation_steps as u64 }
+    }
+
+    /// Bytes of the weights of a part.
+    pub fn weight_bytes(&self, part: &Part) -> u64 {
+        F32 * part.params
+    }
+
+    /// Bytes of its gradients: those of a batch, and their mean where a step has several batches.
+    pub fn gradient_bytes(&self, part: &Part) -> u64 {
+        F32 * part.params * if self.batches > 1 { 2 } else { 1 }
+    }
+
+    /// Bytes of the optimiser's first and second moments.
+    pub fn moment_bytes(&self, part: &Part) -> u64 {
+        2 * F32 * part.params
+    }
+
+    /// Bytes of what a batch keeps for its backward pass.
+    pub fn activation_bytes(&self, part: &Part) -> u64 {
+        F32 * part.activations * self.batch_tokens
+    }
+
+    /// Operations of a training step: forward once, backward twice as much, for every token of every batch.
+    pub fn step_flops(&self, part: &Part) -> u64 {
+        3 * part.forward_flops * self.batch_tokens * self.batches
+    }
+
+    /// The sum of something over all parts.
+    pub fn total(&self, of: impl Fn(&Part) -> u64) -> u64 {
+        self.parts.iter().map(of).sum()
+    }
+}
+
+/// A part from its numbers and the formula of each.
+fn part(name: &'static str, [params, activations, flops]: [(usize, String); 3]) -> Part {
+    Part {
+        name,
+        params: params.0 as u64,
+        activations: activations.0 as u64,
+        forward_flops: flops.0 as u64,
+        formulas: [params.1, activations.1, flops.1],
+    }
+}
+
+fn none(why: &str) -> (usize, String) {
+    (0, why.into())
+}
+
+fn embedding(model: &ModelConfig) -> Part {
+    let (v, c, t) = (model.vocab_size, model.d_model, model.context_length);
+    let params = match model.positions {
+        Positions::Learned => (v * c + t * c, "V·C + T·C".into()),
+        Positions::Rope | Positions::None => (v * c, "V·C".into()),
+    };
+    part("embedding", [params, none("counted with the stream"), none("a row is looked up, nothing is multiplied")])
+}
+
+fn projections(model: &ModelConfig) -> Part {
+    let (l, c, kv) = (model.n_layers, model.d_model, model.d_kv());
+    let products = 2 * c * c + 2 * kv * c;
+    let (bias, biases) = if model.bias { (2 * c + 2 * kv, " + 2C + 2K") } else { (0, "") };
+    part(
+        "attention: Q, K, V, output",
+        [
+            (l * (products + bias), format!("L·(2C² + 2K·C{biases}), K = n_kv_heads·D")),
+            (l * (c + 2 * kv), "L·(C + 2K): Q, K, V".into()),
+            (l * 2 * products, "L·2·(2C² + 2K·C)".into()),
+        ],
+    )
+}
+
+fn scores(model: &ModelConfig) -> Part {
+    let (l, c, t, h) = (model.n_layers, model.d_model, model.context_length, model.n_heads);
+    part(
+        "attention: scores, weighted sums",
+        [
+            none("no parameters"),
+            (l * (h * t + c), "L·(H·T + C): softmax weights, sums".into()),
+            (l * 4 * t * c, "L·(2T·C + 2T·C), the masked half included".into()),
+        ],
+    )
+}
+
+fn feed_forward(model: &ModelConfig) -> Part {
+    let (l, c, f) = (model.n_layers, model.d_model, model.d_ff);
+    let n = if model.feed_forward == FeedForward::Swiglu { 3 } else { 2 };
+    let (bias, biases) = match (model.bias, n) {
+        (false, _) => (0, ""),
+        (true, 3) => (2 * f + c, " + 2F + C"),
+        (true, _) => (f + c, " + F + C"),
+    };
+    part(
+        "feed-forward",
+        [
+            (l * (n * c * f + bias), format!("L·({n}C·F{biases})")),
+            (l * n * f, format!("L·{n}F")),
+            (l * 2 * n * c * f, format!("L·2·{n}C·F")),
+        ],
+    )
+}
+
+fn norms(model: &ModelConfig) -> Part {
+    let (c, l) = (model.d_model, model.n_layers);
+    let (gain, stats, gains, statistics) = match (model.norm, model.bias) {
+        (Norm::None, _) => return part("norms", [none("none"), none("none"), none("none")]),
+        (Norm::Rmsnorm, _) => (c, 1, "C", "1"),
+        (Norm::Layernorm, false) => (c, 2, "C", "2"),
+        (Norm::Layernorm, true) => (2 * c, 2, "2C", "2"),
+    };
+    let (n, count) = match model.norm_placement {
+        NormPlacement::Pre => (2 * l + 1, "(2L + 1)"),
+        NormPlacement::Post => (2 * l, "2L"),
+    };
+    part(
+        "norms",
+        [
+            (n * gain, format!("{count}·{gains}")),
+            (n * (c + stats), format!("{count}·(C + {statistics}): values, statistics")),
+            none("not a matrix product"),
+        ],
+    )
+}
+
+fn stream(model: &ModelConfig) -> Part {
+    let (l, c) = (model.n_layers, model.d_model);
+    let kept = ((2 * l + 2) * c, "(2L + 2)·C: around every branch, at the end, and a branch under way".into());
+    part("residual stream", [none("no parameters"), kept, none("sums only")])
+}
+
+fn head(model: &ModelConfig) -> Part {
+    let (v, c) = (model.vocab_size, model.d_model);
+    let params = if model.tied_embeddings { none("0: shared with the embedding") } else { (v * c, "V·C".into()) };
+    part("head", [params, (v, "V: logits".into()), (2 * v * c, "2·V·C".into())])
+}

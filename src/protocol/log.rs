@@ -1,0 +1,101 @@
+//! What is remembered of a run while it trains: every step, every evaluation; thinned where it has to stay small, and
+//! written as CSV or JSON.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{StepPoint, ValidationPoint};
+use crate::config::RunConfig;
+
+/// All losses of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// Every step, in order.
+    pub points: Vec<StepPoint>,
+    /// Every evaluation, in order.
+    pub validation: Vec<ValidationPoint>,
+}
+
+/// One line of the log: a step, an evaluation, or both.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Row {
+    step: u64,
+    point: Option<StepPoint>,
+    val_loss: Option<f32>,
+}
+
+impl History {
+    /// At most about `most` steps and as many evaluations, evenly spread; the first and the last of each are kept.
+    pub fn thinned(&self, most: usize) -> Self {
+        Self { points: thin(&self.points, most), validation: thin(&self.validation, most) }
+    }
+
+    /// The held-out loss that was known at `step`: of the latest evaluation up to it.
+    pub fn validation_at(&self, step: u64) -> Option<ValidationPoint> {
+        let after = self.validation.partition_point(|val| val.step <= step);
+        after.checked_sub(1).map(|index| self.validation[index])
+    }
+
+    /// Seconds of training up to the latest step.
+    pub fn seconds(&self) -> f64 {
+        self.points.last().map_or(0.0, |point| point.seconds)
+    }
+
+    /// Steps and evaluations merged by step. The model is evaluated after the step whose number it carries.
+    fn rows(&self) -> Vec<Row> {
+        let mut rows: Vec<Row> = Vec::with_capacity(self.points.len() + self.validation.len());
+        let mut points = self.points.iter().copied().peekable();
+        for val in &self.validation {
+            while let Some(point) = points.next_if(|point| point.step <= val.step) {
+                rows.push(Row { step: point.step, point: Some(point), val_loss: None });
+            }
+            match rows.last_mut() {
+                Some(row) if row.step == val.step => row.val_loss = Some(val.loss),
+                _ => rows.push(Row { step: val.step, point: None, val_loss: Some(val.loss) }),
+            }
+        }
+        rows.extend(points.map(|point| Row { step: point.step, point: Some(point), val_loss: None }));
+        rows
+    }
+
+    /// One line per step with a header; cells that do not exist are empty. `tokens_per_step` is B·T.
+    pub fn to_csv(&self, tokens_per_step: usize) -> String {
+        let mut csv = String::from("step,tokens,seconds,loss,lr,grad_norm,val_loss\n");
+        let cell = |value: Option<f32>| value.map_or(String::new(), |value| value.to_string());
+        for Row { step, point, val_loss } in self.rows() {
+            let tokens = step * tokens_per_step as u64;
+            let seconds = point.map_or(String::new(), |point| format!("{:.3}", point.seconds));
+            let [loss, lr, norm] = [point.map(|p| p.loss), point.map(|p| p.lr), point.map(|p| p.grad_norm)].map(cell);
+            csv.push_str(&format!("{step},{tokens},{seconds},{loss},{lr},{norm},{}\n", cell(val_loss)));
+        }
+        csv
+    }
+
+    /// The same lines as JSON, with the name and the configuration of the run.
+    pub fn to_json(&self, name: &str, corpus: &str, config: &RunConfig) -> String {
+        let tokens_per_step = config.tokens_per_step() as u64;
+        let row = |Row { step, point, val_loss }: Row| -> Value {
+            json!({
+                "step": step,
+                "tokens": step * tokens_per_step,
+                "seconds": point.map(|point| point.seconds),
+                "loss": point.map(|point| point.loss),
+                "lr": point.map(|point| point.lr),
+                "grad_norm": point.map(|point| point.grad_norm),
+                "val_loss": val_loss,
+            })
+        };
+        let points: Vec<Value> = self.rows().into_iter().map(row).collect();
+        let log = json!({ "name": name, "corpus": corpus, "config": config, "points": points });
+        format!("{log:#}\n")
+    }
+}
+
+fn thin<T: Copy>(items: &[T], most: usize) -> Vec<T> {
+    let stride = items.len().div_ceil(most.max(2) - 1).max(1);
+    let mut kept: Vec<T> = items.iter().copied().step_by(stride).collect();
+    if stride > 1 && !(items.len() - 1).is_multiple_of(stride) {
+        kept.extend(items.last().copied());
+    }
+    kept
+}

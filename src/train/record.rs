@@ -1,0 +1,49 @@
+//! What a run's file remembers for the page: the text it was trained on and its losses.
+
+use safetensors::SafeTensors;
+
+use super::checkpoint::{CheckpointError, to_bytes};
+use super::trainer::TrainingState;
+use crate::config::RunConfig;
+use crate::data::Tokenizer;
+use crate::protocol::History;
+use crate::protocol::runs::{CorpusRecord, RunRecord};
+
+/// The entry of the header's metadata.
+const FIELD: &str = "run";
+
+/// A file remembers at most about this many steps' losses; longer runs are thinned.
+const MOST_POINTS: usize = 20_000;
+
+/// A hash that tells texts apart, as 16 hexadecimal digits: FNV-1a, the same on every machine.
+pub fn fingerprint(text: &str) -> String {
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    format!("{hash:016x}")
+}
+
+/// A checkpoint's bytes with a record in its header.
+///
+/// # Errors
+/// As [`Checkpoint::to_bytes`](super::checkpoint::Checkpoint::to_bytes).
+pub fn to_bytes_with(
+    config: &RunConfig,
+    tokenizer: &Tokenizer,
+    state: &TrainingState,
+    name: &str,
+    corpus: &CorpusRecord,
+    history: &History,
+) -> Result<Vec<u8>, CheckpointError> {
+    let history = history.thinned(MOST_POINTS);
+    let record = RunRecord { name: name.into(), corpus: corpus.clone(), history };
+    let json = serde_json::to_string(&record);
+    let json = json.map_err(|error| CheckpointError::Metadata { field: FIELD, detail: error.to_string() })?;
+    to_bytes(config, tokenizer, state, Some((FIELD, json)))
+}
+
+/// The record in a checkpoint's bytes; none where the command line has written it.
+pub fn read(bytes: &[u8]) -> Option<RunRecord> {
+    let (_, header) = SafeTensors::read_metadata(bytes).ok()?;
+    serde_json::from_str(header.metadata().as_ref()?.get(FIELD)?).ok()
+}

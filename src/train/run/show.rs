@@ -1,0 +1,133 @@
+//! What is shown of a run while it trains: losses, attention, evaluations, texts.
+
+use super::{CHUNK_SECONDS, EVALUATION_BATCHES, Message, Run};
+use crate::protocol::{Event, Sampling, Token, ValidationPoint};
+use crate::train::generate::Writer;
+use crate::train::trainer::TrainError;
+
+impl Run {
+    /// Evaluates and shows the model as it is.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn show(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+        self.settle().await?;
+        self.evaluate(messages).await?;
+        self.show_attention(messages).await
+    }
+
+    pub(super) async fn show_regularly(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+        if self.now() >= self.progress.not_before && !self.points.is_empty() {
+            messages.push((self.progress(Vec::new()), None));
+            self.progress.done(self.now(), self.now());
+        }
+        if self.probe_changed || self.now() >= self.attention.not_before {
+            self.settle().await?;
+            let began = self.now();
+            self.show_attention(messages).await?;
+            self.attention.done(began, self.now());
+        }
+        let by_clock = self.rules.evaluate_every.is_none() && self.now() >= self.evaluation.not_before;
+        if by_clock
+            || self.rules.evaluation_due(self.trainer.step()) && self.evaluated_at() != Some(self.trainer.step())
+        {
+            self.settle().await?;
+            let began = self.now();
+            self.evaluate(messages).await?;
+            self.evaluation.done(began, self.now());
+        }
+        if self.scoring.as_ref().is_some_and(|scoring| scoring.is_due(self.now())) {
+            self.settle().await?;
+            if let Some(scoring) = &mut self.scoring {
+                let event = scoring.work(self.id, &mut self.trainer, &self.tokenizer, &*self.clock).await?;
+                messages.extend(event.map(|event| (event, None)));
+            }
+        }
+        if self.sample_writer.is_none() && self.now() >= self.sample.not_before {
+            let seed = self.trainer.step();
+            let sampling = Sampling { max_tokens: 60, seed, ..Sampling::default() };
+            self.sample_writer = Some((self.trainer.step(), Writer::new(&self.tokenizer, "", sampling)));
+        }
+        if self.sample_writer.is_some() && self.now() >= self.sample.not_before {
+            self.write_sample(messages).await?;
+        }
+        Ok(())
+    }
+
+    /// The step of the latest evaluation.
+    fn evaluated_at(&self) -> Option<u64> {
+        self.history.validation.last().map(|val| val.step)
+    }
+
+    /// Needs everything settled. A second evaluation at the same step would say the same.
+    async fn evaluate(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+        let mut validation = Vec::new();
+        if self.evaluated_at() != Some(self.trainer.step()) {
+            let loss = self.trainer.evaluate(EVALUATION_BATCHES).await?;
+            validation.push(ValidationPoint { step: self.trainer.step(), loss });
+        }
+        messages.push((self.progress(validation), None));
+        Ok(())
+    }
+
+    /// A few tokens of the sample; the rest comes between later chunks.
+    async fn write_sample(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+        self.settle().await?;
+        let Some((step, mut writer)) = self.sample_writer.take() else { return Ok(()) };
+        let began = self.now();
+        while !writer.done() && self.now() - began < CHUNK_SECONDS {
+            writer.write(&mut self.trainer, &self.tokenizer).await?;
+        }
+        if writer.done() {
+            messages.push((Event::Sample { run: self.id, step, text: writer.text(&self.tokenizer) }, None));
+            self.sample.done(began, self.now());
+        } else {
+            // A few tokens at a time, three times as long of training in between.
+            self.sample.not_before = self.now() + 3.0 * (self.now() - began);
+            self.sample_writer = Some((step, writer));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn write_requested(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+        self.settle().await?;
+        let Some((request, mut writer)) = self.request.take() else { return Ok(()) };
+        let began = self.now();
+        while !writer.done() && self.now() - began < CHUNK_SECONDS {
+            writer.write(&mut self.trainer, &self.tokenizer).await?;
+        }
+        let (text, done) = (writer.text(&self.tokenizer), writer.done());
+        let tokens = writer.written(&self.tokenizer);
+        messages.push((Event::Generated { run: self.id, request, text, tokens, done, problem: None }, None));
+        if !done {
+            self.request = Some((request, writer));
+        }
+        Ok(())
+    }
+
+    /// Needs everything settled, so that the maps belong to the step that they name.
+    pub(super) async fn show_attention(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+        self.probe_changed = false;
+        let bytes = self.trainer.attention(&self.probe).await?;
+        let token = |&id: &u32| Token { id, text: self.tokenizer.token_text(id) };
+        let model = &self.trainer.config().model;
+        let event = Event::Attention {
+            run: self.id,
+            step: self.trainer.step(),
+            tokens: self.probe.iter().map(token).collect(),
+            n_layers: model.n_layers,
+            n_heads: model.n_heads,
+            tokens_cut: self.tokens_cut,
+        };
+        messages.push((event, Some(bytes)));
+        Ok(())
+    }
+
+    /// What the page was not told yet; it enters the history.
+    pub(super) fn progress(&mut self, validation: Vec<ValidationPoint>) -> Event {
+        let points = std::mem::take(&mut self.points);
+        self.history.points.extend_from_slice(&points);
+        self.history.validation.extend_from_slice(&validation);
+        Event::Progress { run: self.id, step: self.steps_done, points, validation, tokens_per_s: self.meter.per_second }
+    }
+}

@@ -1,0 +1,87 @@
+//! What a session trains on: the user's files, the built-in stories, the tasks, and a chosen vocabulary.
+
+use super::Session;
+use crate::config::RunConfig;
+use crate::data::{Task, Tokenizer, is_jsonl, jsonl_fields, read_files, stories};
+use crate::protocol::data::DataEvent;
+use crate::protocol::{CorpusChoice, Event, FileInfo};
+use crate::train::prepare::built_in_bytes;
+use crate::train::scoring::Scoring;
+
+/// How much text of a task a run trains on.
+const TASK_BYTES: usize = 1 << 20;
+
+/// A file of the user's.
+pub(super) struct File {
+    name: String,
+    bytes: Vec<u8>,
+}
+
+impl Session {
+    pub(super) fn load_files(&mut self, files: Vec<File>) {
+        let records = files.iter().find(|file| is_jsonl(&file.name));
+        let fields = records.map_or(Vec::new(), |file| jsonl_fields(&file.bytes));
+        self.field = fields.first().cloned();
+        self.files = files;
+        self.tell(Event::Data(DataEvent::Fields { fields }));
+    }
+
+    /// The tokenizer that the page sent; the model gets as many embeddings as it has tokens.
+    pub(super) fn loaded_tokenizer(&self, config: &mut RunConfig) -> Result<Tokenizer, String> {
+        let bytes = self.vocabulary.clone().ok_or("No vocabulary was chosen; choose one on the Tokenizer page.")?;
+        let json = String::from_utf8(bytes).map_err(|_| "The vocabulary is not text in UTF-8; choose another.")?;
+        let tokenizer = Tokenizer::from_json(&json).map_err(|error| error.to_string())?;
+        config.model.vocab_size = tokenizer.vocab_size();
+        config.validate().map_err(|error| error.to_string())?;
+        Ok(tokenizer)
+    }
+
+    /// The text to train on, and where it is from.
+    pub(super) fn read_corpus(&self, choice: CorpusChoice, config: &RunConfig) -> Result<(String, String), String> {
+        match choice {
+            CorpusChoice::BuiltIn => {
+                let text = stories(config.train.seed, built_in_bytes(config));
+                Ok(("built-in stories".into(), text))
+            }
+            CorpusChoice::Task(number) => {
+                let task = task(number)?;
+                Ok((format!("examples of {}", task.name()), task.text(config.train.seed, TASK_BYTES)))
+            }
+            CorpusChoice::File => {
+                let name = match &self.files[..] {
+                    [] => return Err("No file was chosen; pick one, or use the built-in stories.".into()),
+                    [file] => file.name.clone(),
+                    [first, rest @ ..] => format!("{} and {} more", first.name, rest.len()),
+                };
+                let files: Vec<_> = self.files.iter().map(|file| (file.name.as_str(), &file.bytes[..])).collect();
+                let text = read_files(&files, self.field.as_deref()).map_err(|error| error.to_string())?;
+                Ok((name, text))
+            }
+        }
+    }
+}
+
+/// What scores the answers of a run, where it trains on a task.
+///
+/// # Errors
+/// A sentence when there is no such task.
+pub(super) fn scoring(choice: CorpusChoice, config: &RunConfig) -> Result<Option<Scoring>, String> {
+    match choice {
+        CorpusChoice::Task(number) => Ok(Some(Scoring::new(task(number)?, config.train.seed))),
+        CorpusChoice::BuiltIn | CorpusChoice::File => Ok(None),
+    }
+}
+
+/// The task with this number.
+fn task(number: usize) -> Result<Task, String> {
+    Task::ALL.get(number).copied().ok_or_else(|| format!("There is no task number {number}; choose another text."))
+}
+
+/// Cuts the bytes that came for several files.
+pub(super) fn split_files(files: Vec<FileInfo>, mut bytes: Vec<u8>) -> Vec<File> {
+    let cut = |FileInfo { name, size }| {
+        let rest = bytes.split_off(size.min(bytes.len()));
+        File { name, bytes: std::mem::replace(&mut bytes, rest) }
+    };
+    files.into_iter().map(cut).collect()
+}

@@ -1,0 +1,142 @@
+//! Going on with a saved run. Everything is prepared beside the present run, which stays until the saved one stands.
+
+use super::Session;
+use super::device::{Device, open_device};
+use crate::config::RunConfig;
+use crate::data::Tokenizer;
+use crate::protocol::runs::{CorpusRecord, RunRecord, RunsEvent};
+use crate::protocol::{BackendChoice, CorpusChoice, Event, History, RunId};
+use crate::train::checkpoint::Checkpoint;
+use crate::train::prepare::encode;
+use crate::train::record::{self, fingerprint};
+use crate::train::trainer::TrainingState;
+
+/// A saved run that was asked for.
+pub(super) struct Waiting {
+    pub run: RunId,
+    pub backend: BackendChoice,
+    pub probe: String,
+    /// Of its file.
+    pub bytes: Vec<u8>,
+}
+
+/// The text of a saved run.
+struct Corpus {
+    record: CorpusRecord,
+    text: String,
+    notice: Option<String>,
+}
+
+/// Why a saved run does not stand.
+enum Refusal {
+    /// Its text is a file that is not there, or not the right one: its name, and what is wrong with the offered one.
+    NeedsFile(String, Option<String>),
+    /// A sentence.
+    Failed(String),
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self::Failed(message)
+    }
+}
+
+impl Session {
+    /// Goes on with what waited for a file, now that one came.
+    pub(super) async fn resume_waiting(&mut self) {
+        if let Some(waiting) = self.waiting.take() {
+            self.resume(waiting, true).await;
+        }
+    }
+
+    /// Puts a saved run in the place of the present one. `offered`: a file was chosen for it just now.
+    pub(super) async fn resume(&mut self, asked: Waiting, offered: bool) {
+        let run = asked.run;
+        self.waiting = None;
+        let event = match self.try_resume(&asked, offered).await {
+            Ok(()) => return,
+            Err(Refusal::NeedsFile(name, problem)) => {
+                self.waiting = Some(asked);
+                RunsEvent::NeedsFile { name, problem }
+            }
+            Err(Refusal::Failed(message)) => RunsEvent::ResumeFailed { message },
+        };
+        self.tell(Event::Runs { run, event });
+    }
+
+    async fn try_resume(&mut self, asked: &Waiting, offered: bool) -> Result<(), Refusal> {
+        let Waiting { run, backend, probe, bytes } = asked;
+        let checkpoint = Checkpoint::from_bytes(bytes).map_err(|error| error.to_string())?;
+        let Checkpoint { config, tokenizer, state } = checkpoint;
+        let known = record::read(bytes);
+        if let Some(field) = known.as_ref().and_then(|known| known.corpus.field.clone()) {
+            self.field = Some(field);
+        }
+        let corpus = self.find_corpus(known.as_ref(), &config, offered)?;
+        let (name, history) = known.map_or_else(Default::default, |known| (known.name, known.history));
+        let device = open_device(*backend).await?;
+        self.put_in_place(*run, probe, &device, corpus, (config, tokenizer, state), (name, history)).await
+    }
+
+    /// Builds the run and, once it stands, drops the present one and tells the page.
+    async fn put_in_place(
+        &mut self,
+        id: RunId,
+        probe: &str,
+        device: &Device,
+        corpus: Corpus,
+        (config, tokenizer, state): (RunConfig, Tokenizer, TrainingState),
+        (name, history): (String, History),
+    ) -> Result<(), Refusal> {
+        let Corpus { record, text, notice } = corpus;
+        let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
+        let (mut run, summary) = self.build(id, config, device, data, record, text.len()).await?;
+        run.resume(&state, history);
+        run.set_probe(probe);
+        let record = run.record(name).ok_or("The run has no text.".to_string())?;
+        let mut messages = Vec::new();
+        run.show(&mut messages).await.map_err(|error| error.to_string())?;
+        (self.run, self.run_id) = (Some(run), id);
+        let config = Box::new(summary.config.clone());
+        self.tell(Event::Runs { run: id, event: RunsEvent::Resumed { record: Box::new(record), config } });
+        self.tell_device(id, device);
+        notice.into_iter().for_each(|message| self.tell(Event::Notice { run: id, message }));
+        self.tell(Event::Ready { run: id, summary: Box::new(summary) });
+        self.tell_all(messages);
+        Ok(())
+    }
+
+    /// The text that the saved run was trained on.
+    fn find_corpus(&self, known: Option<&RunRecord>, config: &RunConfig, offered: bool) -> Result<Corpus, Refusal> {
+        let Some(RunRecord { corpus: record, .. }) = known else { return self.assume_built_in(config) };
+        let is_file = record.choice == CorpusChoice::File;
+        if is_file && self.files.is_empty() {
+            return Err(Refusal::NeedsFile(record.name.clone(), None));
+        }
+        let read = self.read_corpus(record.choice, &record.asked);
+        let (name, text) = read.map_err(|problem| match is_file {
+            true => Refusal::NeedsFile(record.name.clone(), offered.then_some(problem)),
+            false => Refusal::Failed(problem),
+        })?;
+        let same = fingerprint(&text) == record.fingerprint;
+        if is_file && !same {
+            let problem = offered.then(|| format!("{name} holds another text."));
+            return Err(Refusal::NeedsFile(record.name.clone(), problem));
+        }
+        let notice = (!same).then(|| {
+            "The built-in text is no longer what this run was trained on: it goes on, but not to the bit as if it had \
+             never stopped."
+                .to_string()
+        });
+        Ok(Corpus { record: record.clone(), text, notice })
+    }
+
+    /// A file of the command line does not say what it was trained on.
+    fn assume_built_in(&self, config: &RunConfig) -> Result<Corpus, Refusal> {
+        let choice = CorpusChoice::BuiltIn;
+        let (name, text) = self.read_corpus(choice, config)?;
+        let record = CorpusRecord { choice, name, field: None, fingerprint: fingerprint(&text), asked: config.clone() };
+        let notice = "This file does not say what its model was trained on; it goes on with the built-in stories.";
+        Ok(Corpus { record, text, notice: Some(notice.into()) })
+    }
+}

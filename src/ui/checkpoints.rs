@@ -1,0 +1,143 @@
+//! Saved runs in the browser: kept in its storage, offered as files, and sent back to the worker.
+
+use js_sys::{Date, Uint8Array};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::Blob;
+use yew::UseReducerDispatcher;
+
+use super::app::Cx;
+use super::link::Batch;
+use super::state::runs::{KeptCheckpoint, RunsAction};
+use super::state::{Action, State};
+use super::{download, store};
+use crate::protocol::Event;
+use crate::protocol::runs::{CheckpointInfo, RunsEvent};
+
+type Dispatcher = UseReducerDispatcher<State>;
+
+/// A description as it is kept.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Kept {
+    about: CheckpointInfo,
+    bytes: usize,
+    /// Milliseconds since 1970.
+    saved_ms: f64,
+}
+
+fn say(dispatcher: &Dispatcher, message: impl Into<String>) {
+    dispatcher.dispatch(Action::Runs(RunsAction::Message(message.into())));
+}
+
+/// Whether a file is a saved run, by its name.
+pub fn is_checkpoint(name: &str) -> bool {
+    name.to_lowercase().ends_with(".safetensors")
+}
+
+/// The name of a saved run's file.
+fn file_name(about: &CheckpointInfo) -> String {
+    download::file_name(&format!("glasshead {} step {}", about.name, about.step), "safetensors")
+}
+
+/// Keeps and offers what the worker has saved.
+pub fn receive(batch: &Batch, dispatcher: &Dispatcher) {
+    for (event, bytes) in batch {
+        if let (Event::Runs { event: RunsEvent::Saved { about }, .. }, Some(bytes)) = (event, bytes) {
+            match download::blob(bytes, "application/octet-stream") {
+                Ok(blob) => save(about.clone(), blob, dispatcher.clone()),
+                Err(_) => say(dispatcher, "The run could not be saved: the browser has no memory for its file."),
+            }
+        }
+    }
+}
+
+fn save(about: CheckpointInfo, blob: Blob, dispatcher: Dispatcher) {
+    let offered = download::offer(&file_name(&about), &blob);
+    spawn_local(async move {
+        let saved_ms = Date::now();
+        let kept = Kept { about, bytes: blob.size() as usize, saved_ms };
+        let json = serde_json::to_string(&kept).unwrap_or_default();
+        let message = match (store::put(&format!("{saved_ms:.0}"), &json, &blob).await, offered) {
+            (Ok(()), true) => format!("Saved at step {}: kept in this browser, and downloaded.", kept.about.step),
+            (Ok(()), false) => format!("Saved at step {}: kept in this browser.", kept.about.step),
+            (Err(_), true) => {
+                "This browser keeps nothing (its storage is full or forbidden); the file was downloaded.".into()
+            }
+            (Err(_), false) => {
+                "The run could not be saved: the browser refuses both its storage and a download.".into()
+            }
+        };
+        say(&dispatcher, message);
+        list(dispatcher).await;
+    });
+}
+
+/// Asks the browser what it keeps.
+pub async fn list(dispatcher: Dispatcher) {
+    let mut kept: Vec<(f64, KeptCheckpoint)> = Vec::new();
+    // A browser that keeps nothing has nothing to list.
+    for (key, json) in store::list().await.unwrap_or_default() {
+        if let Ok(Kept { about, bytes, saved_ms }) = serde_json::from_str(&json) {
+            let saved = Date::new(&JsValue::from_f64(saved_ms));
+            let saved = format!("{} {}", saved.to_locale_date_string("default", &JsValue::UNDEFINED), clock(&saved));
+            kept.push((saved_ms, KeptCheckpoint { key, about, bytes, saved }));
+        }
+    }
+    kept.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let kept = kept.into_iter().map(|(_, checkpoint)| checkpoint).collect();
+    dispatcher.dispatch(Action::Runs(RunsAction::Kept(kept)));
+}
+
+fn clock(time: &Date) -> String {
+    format!("{:02}:{:02}", time.get_hours(), time.get_minutes())
+}
+
+/// Goes on with a kept run.
+pub fn resume(cx: &Cx, key: String) {
+    with_kept(cx, key, |cx, blob, _| {
+        spawn_local(async move { resume_blob(&cx, &blob, "the kept run").await });
+    });
+}
+
+/// Offers the file of a kept run.
+pub fn offer(cx: &Cx, checkpoint: &KeptCheckpoint) {
+    let name = file_name(&checkpoint.about);
+    with_kept(cx, checkpoint.key.clone(), move |cx, blob, dispatcher| {
+        if !download::offer(&name, &blob) {
+            say(dispatcher, "The browser refuses the download.");
+        }
+        drop(cx);
+    });
+}
+
+fn with_kept(cx: &Cx, key: String, then: impl FnOnce(Cx, Blob, &Dispatcher) + 'static) {
+    let (cx, dispatcher) = (cx.clone(), cx.state.dispatcher());
+    spawn_local(async move {
+        match store::get(&key).await {
+            Ok(blob) => then(cx, blob, &dispatcher),
+            Err(_) => say(&dispatcher, "The browser has lost this run; delete it from the list."),
+        }
+    });
+}
+
+/// Forgets a kept run.
+pub fn delete(cx: &Cx, key: String) {
+    let dispatcher = cx.state.dispatcher();
+    spawn_local(async move {
+        if store::delete(&key).await.is_err() {
+            say(&dispatcher, "The browser refuses to delete this run; clear the site's data instead.");
+        }
+        list(dispatcher).await;
+    });
+}
+
+/// Goes on with a saved run from a file.
+pub async fn resume_blob(cx: &Cx, blob: &Blob, name: &str) {
+    match JsFuture::from(blob.array_buffer()).await {
+        Ok(buffer) => {
+            cx.send_or_connect(cx.state.resume_command(), Some(Uint8Array::new(&buffer)));
+            cx.act(Action::Runs(RunsAction::Loading));
+        }
+        Err(_) => say(&cx.state.dispatcher(), format!("{name} could not be read; choose it again.")),
+    }
+}

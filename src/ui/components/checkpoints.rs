@@ -1,0 +1,134 @@
+//! Saved runs: save this one, load one from a file, go on with one that the browser keeps.
+
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::HtmlInputElement;
+use yew::prelude::*;
+
+use super::grouped;
+use crate::protocol::Command;
+use crate::protocol::runs::RunsCommand;
+use crate::ui::app::Cx;
+use crate::ui::state::Action;
+use crate::ui::state::runs::{KeptCheckpoint, RunsAction};
+use crate::ui::{checkpoints, files};
+
+#[component]
+pub fn Checkpoints(cx: &Cx) -> Html {
+    {
+        let dispatcher = cx.state.dispatcher();
+        use_effect_with((), move |()| spawn_local(checkpoints::list(dispatcher)));
+    }
+    let runs = &cx.state.runs;
+    let save = {
+        let cx = cx.clone();
+        Callback::from(move |_: MouseEvent| {
+            let name = cx.state.runs.name.clone();
+            cx.send(&Command::Runs { command: RunsCommand::Save { name } });
+            cx.act(Action::Runs(RunsAction::Saving));
+        })
+    };
+    let kept = runs.kept.as_deref().unwrap_or_default();
+    html! {
+        <section class="panel checkpoints" aria-labelledby="checkpoints-title">
+            <h2 id="checkpoints-title">{"Saved runs"}</h2>
+            <div class="line">
+                <button data-testid="save" onclick={save} disabled={!cx.state.has_run() || runs.saving}
+                    title="one file: weights, optimiser, data position, tokenizer, losses">
+                    {if runs.saving { "saving …" } else { "save this run" }}
+                </button>
+                if runs.loading.is_some() && runs.needs_file.is_none() { <span class="count">{"loading …"}</span> }
+            </div>
+            <div role="status">
+                if let Some(message) = &runs.message {
+                    <p class="pending" data-testid="save-message">{message}</p>
+                }
+            </div>
+            {needs_file(cx)}
+            {pick(cx)}
+            if !kept.is_empty() {
+                <h3>{"kept in this browser"}</h3>
+                <ol class="kept">{for kept.iter().map(|checkpoint| item(cx, checkpoint))}</ol>
+            }
+        </section>
+    }
+}
+
+/// One sentence that asks for the file that a saved run was trained on.
+fn needs_file(cx: &Cx) -> Html {
+    let Some((name, problem)) = &cx.state.runs.needs_file else { return html! {} };
+    let pick = {
+        let cx = cx.clone();
+        Callback::from(move |event: Event| picked(&cx, &event))
+    };
+    let forget = {
+        let cx = cx.clone();
+        Callback::from(move |_: MouseEvent| {
+            cx.send(&Command::Runs { command: RunsCommand::ForgetResume });
+            cx.act(Action::Runs(RunsAction::ForgetFile));
+        })
+    };
+    html! {
+        <div class="pending" data-testid="needs-file" role="alert">
+            if let Some(problem) = problem { <p>{problem}</p> }
+            <label>
+                <span>{"This run was trained on your file "}<strong>{name}</strong>{": choose it again, and it goes on."}</span>
+                <input type="file" data-testid="asked-file" onchange={pick} />
+            </label>
+            <button onclick={forget}>{"leave it"}</button>
+        </div>
+    }
+}
+
+fn pick(cx: &Cx) -> Html {
+    let pick = {
+        let cx = cx.clone();
+        Callback::from(move |event: Event| picked(&cx, &event))
+    };
+    html! {
+        <label class="wide">
+            {"load from a file, or drop one anywhere"}
+            <input type="file" data-testid="checkpoint-file" accept=".safetensors" onchange={pick} />
+        </label>
+    }
+}
+
+fn picked(cx: &Cx, event: &Event) {
+    let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
+    if let Some(input) = input {
+        cx.open_files(files::listed(input.files()));
+        input.set_value(""); // so that the same file can be chosen again
+    }
+}
+
+fn item(cx: &Cx, checkpoint: &KeptCheckpoint) -> Html {
+    let act = |act: fn(&Cx, &KeptCheckpoint)| {
+        let (cx, checkpoint) = (cx.clone(), checkpoint.clone());
+        Callback::from(move |_: MouseEvent| act(&cx, &checkpoint))
+    };
+    let resume = act(|cx, checkpoint| checkpoints::resume(cx, checkpoint.key.clone()));
+    let offer = act(checkpoints::offer);
+    let delete = act(|cx, checkpoint| checkpoints::delete(cx, checkpoint.key.clone()));
+    let KeptCheckpoint { about, bytes, saved, .. } = checkpoint;
+    let loss = match (about.val_loss, about.loss) {
+        (Some(val), _) => format!(" · held-out {val:.3}"),
+        (None, Some(loss)) => format!(" · loss {loss:.3}"),
+        (None, None) => String::new(),
+    };
+    let title = format!("{} parameters, {}", grouped(about.n_params), about.corpus);
+    let what = format!("{} at step {}", about.name, about.step);
+    html! {
+        <li data-testid="kept" {title}>
+            <strong>{&about.name}</strong>
+            <small>
+                {format!("step {}{loss} · {:.1} MB · {saved}", grouped(about.step as usize), *bytes as f64 / 1e6)}
+            </small>
+            <span class="line">
+                <button data-testid="resume" onclick={resume} disabled={cx.state.runs.loading.is_some()}
+                    aria-label={format!("go on with {what}")}>{"go on"}</button>
+                <button onclick={offer} aria-label={format!("download {what}")}>{"download"}</button>
+                <button data-testid="delete-kept" onclick={delete} aria-label={format!("delete {what}")}>{"delete"}</button>
+            </span>
+        </li>
+    }
+}

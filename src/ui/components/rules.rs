@@ -1,0 +1,84 @@
+//! When the run stops by itself, and how often it is evaluated.
+
+use yew::prelude::*;
+
+use super::value_of;
+use crate::config::rules::Rules;
+use crate::protocol::Command;
+use crate::protocol::runs::RunsCommand;
+use crate::ui::app::Cx;
+use crate::ui::state::Action;
+use crate::ui::state::runs::RunsAction;
+
+/// One rule: its name, what it is, its entry, and how an entry is put in. An empty entry is no rule.
+struct Rule {
+    name: &'static str,
+    help: &'static str,
+    get: fn(&Rules) -> String,
+    set: fn(&mut Rules, &str) -> bool,
+}
+
+/// Puts an entry into its place; false when it is not a number of the right kind.
+fn put<T: std::str::FromStr>(place: &mut Option<T>, entry: &str) -> bool {
+    let entry = entry.trim().replace(['_', ' '], "");
+    let value = entry.parse().ok();
+    let ok = entry.is_empty() || value.is_some();
+    if ok {
+        *place = value;
+    }
+    ok
+}
+
+macro_rules! rule {
+    ($name:ident, $help:literal) => {
+        Rule {
+            name: stringify!($name),
+            help: $help,
+            get: |rules| rules.$name.map_or(String::new(), |value| value.to_string()),
+            set: |rules, entry| put(&mut rules.$name, entry),
+        }
+    };
+}
+
+const RULES: [Rule; 5] = [
+    rule!(stop_steps, "pause after so many steps in all; empty: never"),
+    rule!(stop_tokens, "pause after so many tokens in all; empty: never"),
+    rule!(stop_loss, "pause once the held-out loss is at or below this; empty: never"),
+    rule!(stop_seconds, "pause after so many seconds of training in all; empty: never"),
+    rule!(evaluate_every, "held-out loss every so many steps; empty: every few seconds"),
+];
+
+#[component]
+pub fn RulesFields(cx: &Cx) -> Html {
+    html! {
+        <>
+            <h3>{"stops by itself"}<small>{" · empty: never"}</small></h3>
+            <div class="fields">{for RULES.iter().map(|rule| field(cx, rule))}</div>
+        </>
+    }
+}
+
+fn field(cx: &Cx, rule: &'static Rule) -> Html {
+    let change = {
+        let cx = cx.clone();
+        Callback::from(move |event: Event| {
+            let (entry, mut rules) = (value_of(&event), cx.state.runs.rules);
+            if !(rule.set)(&mut rules, &entry) {
+                let problem = format!("{} cannot be “{entry}”; enter a number, or nothing for never", rule.name);
+                return cx.act(Action::EntryProblem(problem));
+            }
+            if let Err(problem) = rules.validate() {
+                return cx.act(Action::EntryProblem(problem.to_string()));
+            }
+            cx.send(&Command::Runs { command: RunsCommand::Rules(rules) });
+            cx.act(Action::Runs(RunsAction::Rules(rules)));
+        })
+    };
+    html! {
+        <label title={rule.help}>
+            <span>{rule.name}</span>
+            <input name={rule.name} inputmode="decimal" autocomplete="off" placeholder="–"
+                value={(rule.get)(&cx.state.runs.rules)} onchange={change} />
+        </label>
+    }
+}

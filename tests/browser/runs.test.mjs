@@ -1,0 +1,187 @@
+// Runs as a person handles them: kept over a reload, gone on with, compared, stopped, exported.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { createRequire } from "node:module";
+import { byTestId, number, screenshot, until, waitForState, withPage } from "./harness.mjs";
+
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+async function accessible(page) {
+  await page.addScriptTag({ path: axe });
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), []);
+}
+
+async function field(page, name, value) {
+  const input = page.locator(`input[name="${name}"]`);
+  await input.fill(String(value));
+  await input.press("Enter");
+  await input.blur();
+}
+
+// Trains until a stop rule pauses at `steps`.
+async function trainTo(page, steps) {
+  await field(page, "stop_steps", steps);
+  await byTestId(page, "train").click();
+  await byTestId(page, "stopped").waitFor({ timeout: 240_000 });
+  await waitForState(page, "paused");
+  assert.equal(await number(page, "step-count"), steps);
+}
+
+async function download(page, button) {
+  const [file] = await Promise.all([page.waitForEvent("download"), button.click()]);
+  return { name: file.suggestedFilename(), path: await file.path() };
+}
+
+test("a run outlives a reload and writes on", { timeout: 400_000 }, async () => {
+  await withPage({ gpu: false }, async (page) => {
+    await waitForState(page, "ready");
+    await trainTo(page, 30);
+    assert.match(await byTestId(page, "stopped").textContent(), /30 steps are done/);
+    const loss = await byTestId(page, "loss").textContent();
+    const file = await download(page, byTestId(page, "save"));
+    assert.match(file.name, /run-1-step-30\.safetensors$/);
+    await until("it says so", async () => /kept in this browser/.test(await byTestId(page, "save-message").textContent()));
+
+    await page.reload();
+    await waitForState(page, "ready");
+    assert.match(await byTestId(page, "kept").textContent(), /run 1.*step 30/);
+    await byTestId(page, "resume").click();
+    await until("the steps are back", async () => (await number(page, "step-count")) === 30);
+    assert.equal(await byTestId(page, "loss").textContent(), loss, "the losses are back");
+    await trainTo(page, 40);
+
+    await byTestId(page, "prompt").fill("Lily had");
+    await page.locator(".ask input").nth(3).fill("30");
+    await page.locator(".ask input").nth(3).blur();
+    await byTestId(page, "generate").click();
+    await until("it has written", async () => (await page.locator(".written").count()) === 30);
+    await page.locator(".written").nth(4).hover();
+    const choices = await byTestId(page, "choices").textContent();
+    assert.match(choices, /T = 1.*T = 0\.8.*chosen.*left to choose from/);
+    await screenshot(page, "runs-choices");
+    await page.mouse.move(5, 5);
+    await page.locator(".written").first().focus();
+    await page.keyboard.press("ArrowRight");
+    assert.equal(await page.locator(".written:focus").count(), 1, "the arrow keys walk the tokens");
+    assert.ok(await byTestId(page, "choices").isVisible());
+    await accessible(page);
+
+    // A damaged file: a sentence, and the run goes on.
+    const bytes = await readFile(file.path);
+    await byTestId(page, "checkpoint-file").setInputFiles({
+      name: "cut.safetensors",
+      mimeType: "application/octet-stream",
+      buffer: bytes.subarray(0, bytes.length / 2),
+    });
+    await until("it is refused", async () => /Not loaded/.test(await byTestId(page, "save-message").textContent()));
+    assert.equal(await number(page, "step-count"), 40);
+    // The whole file again, from the disk.
+    await byTestId(page, "checkpoint-file").setInputFiles({
+      name: file.name,
+      mimeType: "application/octet-stream",
+      buffer: bytes,
+    });
+    await until("it is loaded", async () => (await number(page, "step-count")) === 30);
+    assert.equal(await byTestId(page, "run").count(), 2, "the run before stays for comparison");
+    await byTestId(page, "delete-kept").click();
+    await until("it is gone", async () => (await byTestId(page, "kept").count()) === 0);
+  });
+});
+
+test("a run on the user's own text asks for it after a reload", { timeout: 300_000 }, async () => {
+  const text = "A fox ran over the hill and a dog ran after the fox. ".repeat(400);
+  const mine = { name: "mine.txt", mimeType: "text/plain", buffer: Buffer.from(text) };
+  await withPage({ gpu: false }, async (page) => {
+    await waitForState(page, "ready");
+    await byTestId(page, "file-input").setInputFiles(mine);
+    await byTestId(page, "reset").click();
+    await until("it is ready again", async () => /mine\.txt/.test(await byTestId(page, "corpus").textContent()));
+    await waitForState(page, "ready");
+    await trainTo(page, 5);
+    await download(page, byTestId(page, "save"));
+    await byTestId(page, "kept").waitFor();
+    await page.reload();
+    await waitForState(page, "ready");
+    await byTestId(page, "resume").click();
+    await byTestId(page, "needs-file").waitFor();
+    assert.match(await byTestId(page, "needs-file").textContent(), /mine\.txt.*choose it again/);
+    const other = { ...mine, name: "other.txt", buffer: Buffer.from(text.replaceAll("fox", "cat")) };
+    await byTestId(page, "asked-file").setInputFiles(other);
+    await until("it is refused", async () => /other\.txt/.test(await byTestId(page, "needs-file").textContent()));
+    await byTestId(page, "asked-file").setInputFiles(mine);
+    await until("the steps are back", async () => (await number(page, "step-count")) === 5);
+    await trainTo(page, 7);
+  });
+});
+
+test("two runs are compared and logged", { timeout: 400_000 }, async () => {
+  await withPage({ gpu: false }, async (page) => {
+    await waitForState(page, "ready");
+    await trainTo(page, 40);
+    await field(page, "seed", 7);
+    await field(page, "d_ff", 64);
+    await byTestId(page, "reset").click();
+    await waitForState(page, "ready");
+    assert.equal(await byTestId(page, "run").count(), 2);
+    await field(page, "max_lr", 0.02);
+    await trainTo(page, 60);
+    const table = await byTestId(page, "runs").textContent();
+    for (const what of ["seed", "d_ff", "max_lr"]) assert.ok(table.includes(what), `${what} differs`);
+    assert.ok(!table.includes("d_model"), "what is the same is not shown");
+    await byTestId(page, "axis").selectOption("seconds");
+    await page.locator(".chart").hover({ position: { x: 200, y: 80 } });
+    const lines = await byTestId(page, "loss-readout").locator("p").allTextContents();
+    assert.equal(lines.length, 2, "both runs are read at the pointer");
+    assert.match(lines[1], /^run 1: step \d+ · loss \d/);
+    await screenshot(page, "runs-compared");
+    const loss = await byTestId(page, "loss").textContent();
+    const csv = await download(page, byTestId(page, "export-csv").first());
+    const rows = (await readFile(csv.path, "utf8")).trim().split("\n");
+    const last = rows.at(-1).split(",");
+    assert.equal(rows.length, 2 + 60, "a header, the first evaluation, and every step");
+    assert.equal(Number(last[0]), 60);
+    assert.equal(Number(last[3]).toFixed(3), loss, "the last line is the loss that is shown");
+    const json = JSON.parse(await readFile((await download(page, byTestId(page, "export-json").first())).path, "utf8"));
+    assert.equal(json.config.model.d_ff, 64);
+    await page.locator('[data-testid="run"] input[type=checkbox]').nth(1).uncheck();
+    await page.locator(".chart").hover({ position: { x: 210, y: 80 } });
+    assert.equal(await byTestId(page, "loss-readout").locator("p").count(), 1);
+  });
+});
+
+test("a learning rate is found without touching the run", { timeout: 300_000 }, async () => {
+  await withPage({ gpu: false, colorScheme: "dark" }, async (page) => {
+    await waitForState(page, "ready");
+    await trainTo(page, 10);
+    const loss = await byTestId(page, "loss").textContent();
+    await byTestId(page, "lr-find").click();
+    await byTestId(page, "lr-use").waitFor({ timeout: 120_000 });
+    await screenshot(page, "runs-lr");
+    const text = await byTestId(page, "lr-result").textContent();
+    const suggestion = Number(text.match(/max_lr ([\d.e-]+):/)[1]);
+    assert.ok(suggestion > 1e-4 && suggestion < 0.2, `${suggestion}`);
+    await byTestId(page, "lr-use").click();
+    assert.equal(Number(await page.locator('input[name="max_lr"]').inputValue()), suggestion);
+    assert.equal(await number(page, "step-count"), 10);
+    assert.equal(await byTestId(page, "loss").textContent(), loss);
+    await page.locator('[data-testid="accounting"] summary').click();
+    await page.locator('[data-testid="architecture"] summary').click();
+    const total = await byTestId(page, "accounting-total").textContent();
+    assert.match(total.replaceAll("\u2009", ""), /^all104688/);
+    await screenshot(page, "runs-accounting");
+    await accessible(page);
+    await page.locator('select[name="tied_embeddings"]').selectOption("true");
+    await page.locator('select[name="norm"]').selectOption("layernorm");
+    await byTestId(page, "reset").click();
+    await waitForState(page, "ready");
+    await trainTo(page, 12);
+    await page.setViewportSize({ width: 400, height: 900 });
+    await screenshot(page, "runs-narrow");
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.ok(overflow <= 0, `the page is ${overflow} px too wide`);
+    await accessible(page);
+  });
+});
