@@ -22,9 +22,12 @@ fn terms(a: vec4<f32>, b0: vec4<f32>, b1: vec4<f32>, b2: vec4<f32>, b3: vec4<f32
 }
 
 // y[i, j] = Σ_k a[i, k] · b[j, k]
-@compute @workgroup_size(8, 8)
-fn matmul_nt_vec4(@builtin(global_invocation_id) id: vec3<u32>) {
-    let first = vec2<u32>(id.y * 8u, id.x * 4u);
+@compute @workgroup_size(32)
+fn matmul_nt_vec4(
+    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+) {
+    let first = vec2<u32>(workgroup.y * 8u, id.x * 4u);
     if (first.x >= params.m || first.y >= params.n) { return; }
     let width = params.k / 4u;
     let low = tile_indices(first.x, params.m) * width;
@@ -49,9 +52,12 @@ fn matmul_nt_vec4(@builtin(global_invocation_id) id: vec3<u32>) {
 }
 
 // y[i, j] = Σ_k a[i, k] · b[k, j]
-@compute @workgroup_size(8, 8)
-fn matmul_nn_vec4(@builtin(global_invocation_id) id: vec3<u32>) {
-    let first = vec2<u32>(id.y * 8u, id.x * 4u);
+@compute @workgroup_size(32)
+fn matmul_nn_vec4(
+    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+) {
+    let first = vec2<u32>(workgroup.y * 8u, id.x * 4u);
     if (first.x >= params.m || first.y >= params.n) { return; }
     let width = params.k / 4u;
     let low = tile_indices(first.x, params.m) * width;
@@ -80,9 +86,12 @@ fn matmul_nn_vec4(@builtin(global_invocation_id) id: vec3<u32>) {
 }
 
 // y[i, j] = Σ_k a[k, i] · b[k, j]
-@compute @workgroup_size(8, 8)
-fn matmul_tn_vec4(@builtin(global_invocation_id) id: vec3<u32>) {
-    let first = vec2<u32>(id.y * 8u, id.x * 4u);
+@compute @workgroup_size(32)
+fn matmul_tn_vec4(
+    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+) {
+    let first = vec2<u32>(workgroup.y * 8u, id.x * 4u);
     if (first.x >= params.m || first.y >= params.n) { return; }
     let a_width = params.m / 4u;
     let b_width = params.n / 4u;

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{RunConfig, TrainConfig};
 
+pub mod data;
+pub mod tokenizer;
+
 /// Counts the resets of the page: a new number for every [`Command::Start`].
 pub type RunId = u32;
 
@@ -15,11 +18,14 @@ pub type RunId = u32;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command {
-    /// Keep a file of the user's for the next [`Command::Start`] with [`CorpusChoice::File`].
-    /// The bytes of the file ride along.
-    LoadFile {
-        /// The name of the file, shown with the corpus.
-        name: String,
+    /// Keep a vocabulary for the next [`Command::Start`] with [`VocabularyChoice::Loaded`]. Its `tokenizer.json` rides
+    /// along.
+    LoadVocabulary,
+    /// Keep files of the user's for the next [`Command::Start`] with [`CorpusChoice::File`], instead of earlier ones.
+    /// Their bytes ride along, one file behind the other.
+    LoadFiles {
+        /// What the bytes are.
+        files: Vec<FileInfo>,
     },
     /// Drop the current run, if any, and prepare a new one: corpus, tokenizer, fresh weights. Ends in
     /// [`Event::Ready`] or [`Event::Failed`]; training waits for [`Command::Train`].
@@ -30,6 +36,8 @@ pub enum Command {
         config: RunConfig,
         /// What to train on.
         corpus: CorpusChoice,
+        /// What turns it into tokens.
+        vocabulary: VocabularyChoice,
         /// Which backend; [`BackendChoice::Auto`] takes the GPU where there is one.
         backend: BackendChoice,
         /// The sentence whose attention is shown.
@@ -63,6 +71,10 @@ pub enum Command {
     },
     /// Stop writing.
     StopGenerating,
+    /// About vocabularies.
+    Tokenizer(tokenizer::TokenizerCommand),
+    /// About the data to train on.
+    Data(data::DataCommand),
 }
 
 /// What to train on.
@@ -71,8 +83,29 @@ pub enum Command {
 pub enum CorpusChoice {
     /// Stories from the built-in seeded generator.
     BuiltIn,
-    /// The file of the last [`Command::LoadFile`].
+    /// The files of the last [`Command::LoadFiles`].
     File,
+    /// Examples of a synthetic task: its number in [`data::DataEvent::Tasks`].
+    Task(usize),
+}
+
+/// A file of the user's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileInfo {
+    /// Its name.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: usize,
+}
+
+/// What turns text into tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VocabularyChoice {
+    /// A vocabulary of `vocab_size` tokens, trained on the text.
+    Trained,
+    /// The one of the last [`Command::LoadVocabulary`].
+    Loaded,
 }
 
 /// Who computes.
@@ -210,6 +243,10 @@ pub enum Event {
         /// One or two sentences.
         message: String,
     },
+    /// About vocabularies.
+    Tokenizer(tokenizer::TokenizerEvent),
+    /// About the data to train on.
+    Data(data::DataEvent),
     /// The run cannot be prepared or cannot go on.
     Failed {
         /// The run.

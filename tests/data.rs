@@ -102,7 +102,9 @@ fn training_step_by_step_tells_every_merge() {
     while let Some(merge) = trainer.step() {
         let (left, right) = trainer.pair_bytes(merge.pair);
         let merged = [left, right].concat();
-        assert!(counts.len() > 0 || text.matches(std::str::from_utf8(&merged).unwrap()).count() as u64 >= merge.count);
+        assert!(
+            !counts.is_empty() || text.matches(std::str::from_utf8(&merged).unwrap()).count() as u64 >= merge.count
+        );
         counts.push(merge.count);
         assert_eq!(merge.id as usize, 256 + counts.len());
     }

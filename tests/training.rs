@@ -5,8 +5,9 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use glasshead::config::{Preset, RunConfig};
-use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event};
+use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, FileInfo, VocabularyChoice};
 use glasshead::train::checkpoint::Checkpoint;
+use glasshead::train::file_data::{FileData, prepare_file};
 use glasshead::train::prepare::train_tokenizer;
 use glasshead::train::run::Message;
 use glasshead::train::session::Session;
@@ -87,6 +88,42 @@ fn a_resumed_run_equals_one_that_never_stopped() {
     }
 }
 
+/// Windows read from a file train as tokens in memory do, to the bit, and a text is encoded once.
+#[test]
+fn tokens_in_a_file_train_as_tokens_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stories.txt");
+    std::fs::write(&path, glasshead::data::stories(1, 60_000)).unwrap();
+    let mut config = config();
+    let FileData { mut tokens, n_train, .. } = prepare_file(&path, folder.path(), None, &mut config).unwrap();
+    let encoded = || {
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut found = names.filter(|path| path.extension().is_some_and(|extension| extension == "bin"));
+        let path = found.next().expect("the tokens are in a file");
+        assert_eq!(found.next(), None, "there is one file");
+        path.metadata().unwrap().modified().unwrap()
+    };
+    let written = encoded();
+    let all = tokens.read(0..tokens.len()).unwrap();
+    let again = prepare_file(&path, folder.path(), None, &mut config).unwrap();
+    assert_eq!((encoded(), again.n_train), (written, n_train), "the text was encoded again");
+    let run = async |mut trainer: Trainer| {
+        trainer.submit(5);
+        let points = trainer.collect().await.unwrap();
+        (points, trainer.evaluate(3).await.unwrap())
+    };
+    for gpu in [false, true] {
+        let context = gpu.then(context);
+        let tokens = prepare_file(&path, folder.path(), None, &mut config).unwrap().tokens;
+        block_on(async {
+            let (train, val) = all.split_at(n_train);
+            let memory = Trainer::new(config.clone(), context.as_ref(), train, val).await.unwrap();
+            let file = Trainer::on_file(config.clone(), context.as_ref(), tokens, n_train).await.unwrap();
+            assert_eq!(run(memory).await, run(file).await, "GPU {gpu}");
+        });
+    }
+}
+
 #[test]
 fn a_damaged_checkpoint_is_refused_with_a_sentence() {
     let mut config = config();
@@ -146,12 +183,14 @@ fn a_session_trains_shows_and_writes() {
         run,
         config: config(),
         corpus,
+        vocabulary: VocabularyChoice::Trained,
         backend: BackendChoice::Cpu,
         probe: "Tom saw a cat.".into(),
     };
     block_on(async {
         session.handle(start(1, CorpusChoice::File), None).await;
-        session.handle(Command::LoadFile { name: "bad.txt".into() }, Some(vec![0x66, 0xff, 0x66])).await;
+        let files = vec![FileInfo { name: "bad.txt".into(), size: 3 }];
+        session.handle(Command::LoadFiles { files }, Some(vec![0x66, 0xff, 0x66])).await;
         session.handle(start(2, CorpusChoice::File), None).await;
         session.handle(start(3, CorpusChoice::BuiltIn), None).await;
         session.handle(Command::Train, None).await;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Preset;
+use crate::data::Task;
 use crate::gpu::context::Context;
 use crate::protocol::Sampling;
 
@@ -63,6 +64,10 @@ struct TrainArgs {
     /// A text file to train on instead of the built-in stories.
     #[arg(long)]
     text: Option<PathBuf>,
+    /// A synthetic task to train on instead, with a vocabulary of bytes: copy, reverse, sort, addition,
+    /// modular-addition, parity, brackets, induction or recall.
+    #[arg(long, conflicts_with = "text", value_parser = task)]
+    task: Option<Task>,
     /// How many steps in all; as many as the schedule has unless told.
     #[arg(long)]
     steps: Option<u64>,
@@ -115,6 +120,13 @@ struct GenerateArgs {
     /// Who computes.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
+}
+
+fn task(name: &str) -> Result<Task, String> {
+    Task::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = Task::ALL.into_iter().map(Task::name).collect();
+        format!("there are {}", names.join(", "))
+    })
 }
 
 fn preset(name: &str) -> Result<Preset, String> {

@@ -1,5 +1,6 @@
 //! `glasshead train`
 
+use std::path::Path;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -7,11 +8,14 @@ use serde_json::json;
 
 use super::{TrainArgs, open, sentence};
 use crate::config::RunConfig;
-use crate::data::{decode_text, stories};
+use crate::data::{Tokenizer, stories};
+use crate::gpu::context::Context;
 use crate::protocol::{Baselines, Sampling, StepPoint};
 use crate::train::checkpoint::{self, Checkpoint};
+use crate::train::file_data::{FileData, prepare_file};
 use crate::train::generate::Writer;
-use crate::train::prepare::{PreparedData, built_in_bytes, encode, train_tokenizer};
+use crate::train::prepare::{built_in_bytes, encode, train_tokenizer};
+use crate::train::score::{Score, exact_match};
 use crate::train::trainer::Trainer;
 
 /// Steps per submission.
@@ -19,6 +23,12 @@ const CHUNK: u64 = 10;
 
 /// Held-out batches per evaluation.
 const EVALUATION_BATCHES: usize = 16;
+
+/// The 256 bytes and the end-of-text token: what a synthetic task needs.
+const BYTE_VOCABULARY: usize = 257;
+
+/// Examples of a task that are answered at every evaluation, and at the end.
+const EXAMPLES: [usize; 2] = [50, 500];
 
 /// Evaluations between two saves and two samples.
 const EVALUATIONS_PER_SAVE: u64 = 5;
@@ -28,36 +38,76 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
         return Err("--eval-every is 0; it has to be at least 1".into());
     }
     let resumed = args.resume.as_deref().map(checkpoint::load).transpose().map_err(sentence)?;
-    let mut config = match &resumed {
+    let config = match &resumed {
         Some(checkpoint) => checkpoint.config.clone(),
         None => fresh_config(&args)?,
     };
     let n_steps = args.steps.unwrap_or(config.train.schedule_steps);
     let context = open(args.backend).await?;
     let device = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.name.clone());
-    let text = match &args.text {
-        Some(path) => {
-            let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            decode_text(bytes).map_err(|error| format!("{}: {error}", path.display()))?
-        }
-        None => stories(config.train.seed, built_in_bytes(&config)),
+    let (tokenizer, state) = resumed.map(|Checkpoint { tokenizer, state, .. }| (tokenizer, state)).unzip();
+    let (mut trainer, corpus) = match &args.text {
+        Some(path) => on_file(path, &args, config, context.as_ref(), tokenizer).await?,
+        None => on_generated(&args, config, context.as_ref(), tokenizer).await?,
     };
-    let (tokenizer, state) = match resumed {
-        Some(Checkpoint { tokenizer, state, .. }) => (tokenizer, Some(state)),
-        None => (train_tokenizer(&text, &mut config).map_err(sentence)?, None),
+    state.iter().for_each(|state| trainer.restore(state));
+    let report = Report::new(&args, n_steps);
+    report.begin(&trainer, &corpus, &device);
+    run(trainer, corpus, report, &args, n_steps).await
+}
+
+/// What is told and used of a run's data besides the tokens.
+struct Corpus {
+    tokenizer: Tokenizer,
+    baselines: Baselines,
+    text_bytes: u64,
+    n_train: usize,
+    n_val: usize,
+}
+
+/// A trainer on a text file, whose tokens go into a file in the model's folder.
+async fn on_file(
+    path: &Path,
+    args: &TrainArgs,
+    mut config: RunConfig,
+    context: Option<&Context>,
+    tokenizer: Option<Tokenizer>,
+) -> Result<(Trainer, Corpus), String> {
+    let in_file = |error| format!("{}: {error}", path.display());
+    let data = prepare_file(path, &args.out, tokenizer, &mut config).map_err(in_file)?;
+    let FileData { tokenizer, tokens, n_train, baselines, text_bytes } = data;
+    let n_val = tokens.len() - n_train;
+    let trainer = Trainer::on_file(config, context, tokens, n_train).await.map_err(sentence)?;
+    Ok((trainer, Corpus { tokenizer, baselines, text_bytes, n_train, n_val }))
+}
+
+/// A trainer on stories or on a task.
+async fn on_generated(
+    args: &TrainArgs,
+    mut config: RunConfig,
+    context: Option<&Context>,
+    tokenizer: Option<Tokenizer>,
+) -> Result<(Trainer, Corpus), String> {
+    let (seed, bytes) = (config.train.seed, built_in_bytes(&config));
+    let text = args.task.map_or_else(|| stories(seed, bytes), |task| task.text(seed, bytes));
+    let tokenizer = match tokenizer {
+        Some(tokenizer) => tokenizer,
+        None => train_tokenizer(&text, &mut config).map_err(sentence)?,
     };
     let data = encode(&text, tokenizer, &config).map_err(sentence)?;
     let (train, val) = (&data.dataset.train, &data.dataset.val);
-    let mut trainer = Trainer::new(config, context.as_ref(), train, val).await.map_err(sentence)?;
-    state.iter().for_each(|state| trainer.restore(state));
-    let report = Report::new(&args, n_steps);
-    report.begin(&trainer, &data, &device, text.len());
-    run(trainer, data, report, &args, n_steps).await
+    let trainer = Trainer::new(config, context, train, val).await.map_err(sentence)?;
+    let (n_train, n_val, text_bytes) = (train.len(), val.len(), text.len() as u64);
+    let (tokenizer, baselines) = (data.tokenizer, data.baselines);
+    Ok((trainer, Corpus { tokenizer, baselines, text_bytes, n_train, n_val }))
 }
 
 /// The preset with what the command line changes of it; the schedule ends with the last step.
 fn fresh_config(args: &TrainArgs) -> Result<RunConfig, String> {
     let mut config = args.preset.config();
+    if args.task.is_some() {
+        config.model.vocab_size = BYTE_VOCABULARY;
+    }
     config.train.seed = args.seed.unwrap_or(config.train.seed);
     config.train.schedule_steps = args.steps.unwrap_or(config.train.schedule_steps);
     config.train.warmup_steps = config.train.warmup_steps.min(config.train.schedule_steps / 10);
@@ -71,7 +121,7 @@ fn fresh_config(args: &TrainArgs) -> Result<RunConfig, String> {
 
 async fn run(
     mut trainer: Trainer,
-    data: PreparedData,
+    data: Corpus,
     mut report: Report,
     args: &TrainArgs,
     n_steps: u64,
@@ -99,6 +149,11 @@ async fn run(
         }
         val_loss = trainer.evaluate(EVALUATION_BATCHES).await.map_err(sentence)?;
         let last = collected >= n_steps;
+        if let Some(task) = args.task {
+            let examples = task.examples(trainer.config().train.seed, EXAMPLES[usize::from(last)]);
+            let score = exact_match(&mut trainer, &data.tokenizer, &examples).await.map_err(sentence)?;
+            report.score(collected, &score);
+        }
         report.validation(collected, val_loss, last.then_some(data.baselines));
         if last || (collected / args.eval_every).is_multiple_of(EVALUATIONS_PER_SAVE) {
             if !args.json {
@@ -114,7 +169,7 @@ async fn run(
     Ok(())
 }
 
-async fn sample(trainer: &mut Trainer, data: &PreparedData) -> Result<String, String> {
+async fn sample(trainer: &mut Trainer, data: &Corpus) -> Result<String, String> {
     let sampling = Sampling { max_tokens: 80, seed: trainer.step(), ..Sampling::default() };
     let mut writer = Writer::new(&data.tokenizer, "", sampling);
     while !writer.done() {
@@ -148,7 +203,7 @@ impl Report {
         }
     }
 
-    fn begin(&self, trainer: &Trainer, data: &PreparedData, device: &str, text_bytes: usize) {
+    fn begin(&self, trainer: &Trainer, data: &Corpus, device: &str) {
         let model = &trainer.config().model;
         let Baselines { uniform, unigram, bigram } = data.baselines;
         self.line(&format!(
@@ -158,10 +213,8 @@ impl Report {
             trainer.dispatches_per_step(),
         ));
         self.line(&format!(
-            "{text_bytes} bytes of text, {} tokens to train on, {} held out, vocabulary {}",
-            data.dataset.train.len(),
-            data.dataset.val.len(),
-            model.vocab_size,
+            "{} bytes of text, {} tokens to train on, {} held out, vocabulary {}",
+            data.text_bytes, data.n_train, data.n_val, model.vocab_size,
         ));
         self.line(&format!("to beat: uniform {uniform:.3}, unigram {unigram:.3}, bigram {bigram:.3} nats per token"));
     }
@@ -180,6 +233,19 @@ impl Report {
                 println!("{}", json!({ "step": step, "loss": loss, "val_loss": null, "tokens_per_s": tokens_per_s }));
             }),
         }
+    }
+
+    /// A line of its own, before the evaluation's.
+    fn score(&self, step: u64, score: &Score) {
+        let (right, of) = (score.right, score.answers.len());
+        if self.bar.is_none() {
+            return println!("{}", json!({ "step": step, "exact_match": score.share(), "examples": of }));
+        }
+        let wrong = score.answers.iter().find(|answer| answer.written != answer.expected);
+        let example = wrong.map_or(String::new(), |answer| {
+            format!("; wrong: {}{}, not {}", answer.prompt, answer.written, answer.expected)
+        });
+        self.line(&format!("step {step}: {right} of {of} held-out examples right{example}"));
     }
 
     /// `baselines` come with the last line.

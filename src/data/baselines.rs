@@ -12,23 +12,49 @@ pub struct Bigram {
     contexts: Vec<(u32, u32)>,
 }
 
+/// Counts while tokens come, block by block.
+pub struct BigramCounter {
+    counts: Vec<u64>,
+    pairs: FxHashMap<(u32, u32), u32>,
+    contexts: Vec<(u32, u32)>,
+    before: Option<u32>,
+}
+
+impl BigramCounter {
+    /// Has counted nothing yet.
+    pub fn new(vocab_size: usize) -> Self {
+        let pairs = FxHashMap::default();
+        Self { counts: vec![1; vocab_size], pairs, contexts: vec![(0, 0); vocab_size], before: None }
+    }
+
+    /// Counts the next tokens, whose ids are below V.
+    pub fn add(&mut self, tokens: &[u32]) {
+        for &token in tokens {
+            self.counts[token as usize] += 1;
+            if let Some(before) = self.before.replace(token) {
+                let count = self.pairs.entry((before, token)).or_default();
+                let (followed, kinds) = &mut self.contexts[before as usize];
+                *kinds += u32::from(*count == 0);
+                *followed += 1;
+                *count += 1;
+            }
+        }
+    }
+
+    /// The distributions that the counts give.
+    pub fn finish(self) -> Bigram {
+        let total: u64 = self.counts.iter().sum();
+        let unigram = self.counts.into_iter().map(|count| count as f64 / total as f64).collect();
+        Bigram { unigram, pairs: self.pairs, contexts: self.contexts }
+    }
+}
+
 impl Bigram {
     /// Counts `tokens`, whose ids are below `vocab_size`.
     pub fn count(tokens: &[u32], vocab_size: usize) -> Self {
-        let mut counts = vec![1u64; vocab_size];
-        tokens.iter().for_each(|&token| counts[token as usize] += 1);
-        let total: u64 = counts.iter().sum();
-        let unigram = counts.into_iter().map(|count| count as f64 / total as f64).collect();
-        let mut pairs: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-        let mut contexts = vec![(0, 0); vocab_size];
-        for pair in tokens.windows(2) {
-            let count = pairs.entry((pair[0], pair[1])).or_default();
-            let (followed, kinds) = &mut contexts[pair[0] as usize];
-            *kinds += u32::from(*count == 0);
-            *followed += 1;
-            *count += 1;
-        }
-        Self { unigram, pairs, contexts }
+        let mut counter = BigramCounter::new(vocab_size);
+        counter.add(tokens);
+        counter.finish()
     }
 
     /// (count + 1) / (N + V): add-one smoothing.
@@ -46,19 +72,23 @@ impl Bigram {
         let count = self.pairs.get(&(before, token)).copied().unwrap_or(0);
         (f64::from(count) + f64::from(kinds) * self.unigram(token)) / f64::from(followed + kinds)
     }
+
+    /// Cross-entropies on `val`, in nats per token. Each token of `val` but the first is predicted, from the one before
+    /// it.
+    pub fn baselines(&self, val: &[u32]) -> Baselines {
+        let mean = |probability: &dyn Fn(u32, u32) -> f64| {
+            let sum: f64 = val.windows(2).map(|pair| -probability(pair[0], pair[1]).ln()).sum();
+            sum / (val.len().max(2) - 1) as f64
+        };
+        Baselines {
+            uniform: (self.unigram.len() as f64).ln(),
+            unigram: mean(&|_, token| self.unigram(token)),
+            bigram: mean(&|before, token| self.bigram(before, token)),
+        }
+    }
 }
 
-/// Cross-entropies on `val`, in nats per token, of models counted on `train`. Each token of `val` but the first is
-/// predicted, from the one before it.
+/// Cross-entropies on `val` of models counted on `train`.
 pub fn baselines(train: &[u32], val: &[u32], vocab_size: usize) -> Baselines {
-    let counted = Bigram::count(train, vocab_size);
-    let mean = |nats: &dyn Fn(u32, u32) -> f64| {
-        let sum: f64 = val.windows(2).map(|pair| -nats(pair[0], pair[1]).ln()).sum();
-        sum / (val.len().max(2) - 1) as f64
-    };
-    Baselines {
-        uniform: (vocab_size as f64).ln(),
-        unigram: mean(&|_, token| counted.unigram(token)),
-        bigram: mean(&|before, token| counted.bigram(before, token)),
-    }
+    Bigram::count(train, vocab_size).baselines(val)
 }

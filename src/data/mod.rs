@@ -20,7 +20,7 @@ mod token_file;
 mod tokenizer;
 mod tokenizer_files;
 
-pub use baselines::{Bigram, baselines};
+pub use baselines::{Bigram, BigramCounter, baselines};
 pub use blocks::Blocks;
 pub use bpe::{BpeTrainer, Merge, Vocabulary, train, train_file, train_reader};
 pub use corpus::{PROBE, StoryGenerator, stories};

@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::context::Context;
 use super::execute::{GpuBackend, GpuRead};
 use super::interpret::CpuBackend;
+use super::profile::{Timing, profile};
 use super::recording::{Buffers, Recording, Slice};
 
 /// Executes recordings over one table of buffers.
@@ -79,6 +80,17 @@ impl Backend {
                 let recording = &recordings[program.0];
                 (0..recording.dispatches.len()).for_each(|index| cpu.run_dispatch(recording, index));
             }
+        }
+    }
+
+    /// Runs a prepared recording once and tells how long each of its dispatches took.
+    ///
+    /// # Errors
+    /// When there is no GPU, or it has no timestamp queries.
+    pub async fn profile(&mut self, program: Program) -> Result<Vec<Timing>, ExecuteError> {
+        match self {
+            Self::Gpu(gpu) => profile(gpu, program.0).await,
+            Self::Cpu(..) => Err(ExecuteError::Refused("only a GPU has timestamps".into())),
         }
     }
 

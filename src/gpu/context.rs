@@ -102,8 +102,13 @@ impl Context {
             buffer_bytes: required_limits.max_buffer_size,
             binding_bytes: required_limits.max_storage_buffer_binding_size,
         };
-        let descriptor =
-            wgpu::DeviceDescriptor { label: Some("glasshead"), required_limits, ..wgpu::DeviceDescriptor::default() };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("glasshead"),
+            required_limits,
+            // Only the profiler asks for them, and says so where they are missing.
+            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            ..wgpu::DeviceDescriptor::default()
+        };
         let (device, queue) = adapter
             .request_device(&descriptor)
             .await

@@ -14,11 +14,11 @@ use super::recording::{Buffers, Recording, Slice};
 
 /// The buffers of a run on the GPU, and the recordings prepared for it.
 pub struct GpuBackend {
-    device: wgpu::Device,
-    queue: wgpu::Queue,
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
     buffers: Vec<wgpu::Buffer>,
     pipelines: Pipelines,
-    programs: Vec<GpuProgram>,
+    pub(super) programs: Vec<GpuProgram>,
     /// Staging buffers that no read uses now.
     idle_staging: Vec<wgpu::Buffer>,
     fault: Fault,
@@ -31,15 +31,26 @@ pub(super) type Pipelines = Rc<RefCell<HashMap<&'static str, wgpu::ComputePipeli
 /// The first thing that went wrong, told by the device's callbacks and handed on by the next read.
 type Fault = Arc<Mutex<Option<ExecuteError>>>;
 
-struct GpuProgram {
+pub(super) struct GpuProgram {
     name: &'static str,
-    dispatches: Vec<GpuDispatch>,
+    pub(super) dispatches: Vec<GpuDispatch>,
 }
 
-struct GpuDispatch {
+pub(super) struct GpuDispatch {
+    pub(super) kernel: &'static str,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     workgroups: [u32; 3],
+}
+
+impl GpuDispatch {
+    /// Puts the dispatch into a pass.
+    pub(super) fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        let [x, y, z] = self.workgroups;
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 /// A copy into a staging buffer that is under way.
@@ -114,7 +125,12 @@ impl GpuBackend {
                 layout: &pipeline.get_bind_group_layout(0),
                 entries: &entries,
             });
-            dispatches.push(GpuDispatch { pipeline, bind_group, workgroups: dispatch.workgroups });
+            dispatches.push(GpuDispatch {
+                kernel: dispatch.kernel.name,
+                pipeline,
+                bind_group,
+                workgroups: dispatch.workgroups,
+            });
         }
         self.programs.push(GpuProgram { name: recording.name, dispatches });
         self.programs.len() - 1
@@ -133,12 +149,7 @@ impl GpuBackend {
         {
             let mut pass = encoder
                 .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(program.name), timestamp_writes: None });
-            for dispatch in &program.dispatches[range] {
-                let [x, y, z] = dispatch.workgroups;
-                pass.set_pipeline(&dispatch.pipeline);
-                pass.set_bind_group(0, &dispatch.bind_group, &[]);
-                pass.dispatch_workgroups(x, y, z);
-            }
+            program.dispatches[range].iter().for_each(|dispatch| dispatch.record(&mut pass));
         }
         self.queue.submit([encoder.finish()]);
     }
@@ -160,6 +171,22 @@ impl GpuBackend {
             encoder.copy_buffer_to_buffer(&self.buffers[slice.buffer.0], start, &staging, end, len);
             end += len;
         }
+        self.submit_read(encoder, staging, size_bytes)
+    }
+
+    /// Copies all of a buffer of another kind into a staging buffer at the end of `encoder`, submits it, and waits.
+    pub(super) async fn read_after(
+        &mut self,
+        mut encoder: wgpu::CommandEncoder,
+        source: &wgpu::Buffer,
+    ) -> Result<Vec<u32>, ExecuteError> {
+        let staging = self.staging(source.size());
+        encoder.copy_buffer_to_buffer(source, 0, &staging, 0, source.size());
+        let read = self.submit_read(encoder, staging, source.size());
+        self.finish_read(read).await
+    }
+
+    fn submit_read(&self, encoder: wgpu::CommandEncoder, staging: wgpu::Buffer, size_bytes: u64) -> GpuRead {
         let submission = self.queue.submit([encoder.finish()]);
         let (sender, mapped) = oneshot::channel();
         // A reader that is gone makes the send fail, and then nobody is waiting for it.

@@ -10,4 +10,5 @@ pub mod context;
 pub mod execute;
 pub mod interpret;
 pub mod kernel;
+pub mod profile;
 pub mod recording;

@@ -182,7 +182,7 @@ fn add_scaled<T: Real>(sums: &mut [T], scale: T, x: &[T]) {
     sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += scale * x);
 }
 
-/// lse[query] = ln Σ_key exp(scale · q·k);   out[query] = Σ_key exp(scale · q·k − lse[query]) · v[key]
+/// `lse[query] = ln Σ_key exp(scale · q·k);   out[query] = Σ_key exp(scale · q·k − lse[query]) · v[key]`
 pub fn reference<T: Real>([q, k, v]: [&[T]; 3], out: &mut [T], lse: &mut [T], params: &Params) {
     let (d, scale, stride) = (params.d_head as usize, T::of(f64::from(params.scale)), params.key_stride());
     out.fill(T::zero());
@@ -199,7 +199,7 @@ pub fn reference<T: Real>([q, k, v]: [&[T]; 3], out: &mut [T], lse: &mut [T], pa
     }
 }
 
-/// delta[query] = Σ_d out_grad · out
+/// `delta[query] = Σ_d out_grad · out`
 pub fn reference_delta<T: Real>(out: &[T], out_grad: &[T], delta: &mut [T], params: &Params) {
     let d = params.d_head as usize;
     for query in params.queries(out.len()) {
@@ -225,7 +225,7 @@ fn visit_pairs<T: Real>(
     }
 }
 
-/// q_grad[query] = scale · Σ_key scores_grad[query, key] · k[key],   scores_grad = weights ⊙ (out_grad·v − delta)
+/// `q_grad[query] = scale · Σ_key scores_grad[query, key] · k[key],   scores_grad = weights ⊙ (out_grad·v − delta)`
 pub fn reference_grad_q<T: Real>(inputs: [&[T]; 6], q_grad: &mut [T], params: &Params) {
     let (d, scale) = (params.d_head as usize, T::of(f64::from(params.scale)));
     q_grad.fill(T::zero());
@@ -234,7 +234,7 @@ pub fn reference_grad_q<T: Real>(inputs: [&[T]; 6], q_grad: &mut [T], params: &P
     });
 }
 
-/// k_grad[key] = scale · Σ_query scores_grad[query, key] · q[query];   v_grad[key] = Σ_query weights · out_grad[query]
+/// `k_grad[key] = scale · Σ_query scores_grad[query, key] · q[query];   v_grad[key] = Σ_query weights · out_grad[query]`
 pub fn reference_grad_kv<T: Real>(inputs: [&[T]; 6], [k_grad, v_grad]: [&mut [T]; 2], params: &Params) {
     let (d, scale) = (params.d_head as usize, T::of(f64::from(params.scale)));
     k_grad.fill(T::zero());

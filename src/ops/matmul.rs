@@ -61,16 +61,16 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// The kernel for these sizes, and how many rows of the result one of its invocations computes.
-    fn kernel(self, Shape { m, n, k }: Shape) -> (&'static Kernel, usize) {
+    /// The kernel for these sizes, and whether it is one of the variants.
+    fn kernel(self, Shape { m, n, k }: Shape) -> (&'static Kernel, bool) {
         let fours = |sizes: [usize; 2]| sizes.iter().all(|size| size.is_multiple_of(4));
         match self {
-            Self::Nt if fours([k, n]) => (&MATMUL_NT_VEC4, 8),
-            Self::Nn if fours([k, n]) => (&MATMUL_NN_VEC4, 8),
-            Self::Tn if fours([m, n]) => (&MATMUL_TN_VEC4, 8),
-            Self::Nt => (&MATMUL_NT, 4),
-            Self::Nn => (&MATMUL_NN, 4),
-            Self::Tn => (&MATMUL_TN, 4),
+            Self::Nt if fours([k, n]) => (&MATMUL_NT_VEC4, true),
+            Self::Nn if fours([k, n]) => (&MATMUL_NN_VEC4, true),
+            Self::Tn if fours([m, n]) => (&MATMUL_TN_VEC4, true),
+            Self::Nt => (&MATMUL_NT, false),
+            Self::Nn => (&MATMUL_NN, false),
+            Self::Tn => (&MATMUL_TN, false),
         }
     }
 }
@@ -90,8 +90,9 @@ pub struct Shape {
 pub fn matmul(recording: &mut Recording, layout: Layout, [a, b, y]: [Slice; 3], shape: Shape, accumulate: bool) {
     let Shape { m, n, k } = shape;
     let params = Params { m: m as u32, n: n as u32, k: k as u32, accumulate: u32::from(accumulate) };
-    let (kernel, rows) = layout.kernel(shape);
-    recording.dispatch(kernel, params, &[a, b, y], tile_workgroups(m.div_ceil(rows / 4), n, 1));
+    let (kernel, vec4) = layout.kernel(shape);
+    let workgroups = if vec4 { [n.div_ceil(128) as u32, m.div_ceil(8) as u32, 1] } else { tile_workgroups(m, n, 1) };
+    recording.dispatch(kernel, params, &[a, b, y], workgroups);
 }
 
 /// y (m, n) = a (m, k) · b (n, k)ᵀ

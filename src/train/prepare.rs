@@ -15,12 +15,19 @@ pub struct PreparedData {
 }
 
 /// The tokenizer learns from at most this much text; more changes its merges hardly at all.
-const TOKENIZER_BYTES: usize = 8 << 20;
+pub(super) const TOKENIZER_BYTES: usize = 8 << 20;
 
 /// How much of the built-in corpus a run of this size deserves, in bytes: more parameters take longer to learn it by
 /// heart.
 pub fn built_in_bytes(config: &RunConfig) -> usize {
     ((2 << 20) + 8 * config.model.n_params()).min(16 << 20)
+}
+
+/// The part of `text` that a tokenizer learns from.
+pub fn tokenizer_text(text: &str) -> &str {
+    let (train, _) = data::split(text);
+    let end = (0..=TOKENIZER_BYTES.min(train.len())).rev().find(|&at| train.is_char_boundary(at)).unwrap_or(0);
+    &train[..end]
 }
 
 /// Trains a tokenizer of `config.model.vocab_size` on the training part of `text`, and sets the size to what came of
@@ -29,9 +36,7 @@ pub fn built_in_bytes(config: &RunConfig) -> usize {
 /// # Errors
 /// When the text is too short or the vocabulary too small.
 pub fn train_tokenizer(text: &str, config: &mut RunConfig) -> Result<Tokenizer, DataError> {
-    let (train, _) = data::split(text);
-    let end = (0..=TOKENIZER_BYTES.min(train.len())).rev().find(|&at| train.is_char_boundary(at)).unwrap_or(0);
-    let vocabulary = data::train(&train[..end], config.model.vocab_size, &[END_OF_TEXT])?;
+    let vocabulary = data::train(tokenizer_text(text), config.model.vocab_size, &[END_OF_TEXT])?;
     let tokenizer = Tokenizer::new(&vocabulary)?;
     config.model.vocab_size = tokenizer.vocab_size();
     Ok(tokenizer)

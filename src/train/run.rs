@@ -2,8 +2,10 @@
 
 use super::generate::Writer;
 use super::prepare::PreparedData;
+use super::scoring::Scoring;
 use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer};
 use crate::data::Tokenizer;
+use crate::protocol::tokenizer::TokenizerEvent;
 use crate::protocol::{Event, RunId, Sampling, StepPoint, Token, ValidationPoint};
 
 /// An event and the bytes that ride along.
@@ -77,6 +79,7 @@ pub struct Run {
     evaluation: Recurring,
     sample: Recurring,
     sample_writer: Option<(u64, Writer)>,
+    scoring: Option<Scoring>,
     request: Option<(u32, Writer)>,
 }
 
@@ -98,6 +101,7 @@ impl Run {
             evaluation: Recurring::new(5.0, 12.0),
             sample: Recurring::new(10.0, 12.0),
             sample_writer: None,
+            scoring: None,
             request: None,
         }
     }
@@ -105,6 +109,17 @@ impl Run {
     /// Its number.
     pub fn id(&self) -> RunId {
         self.id
+    }
+
+    /// Tells the vocabulary, as `tokenizer.json`.
+    ///
+    /// # Errors
+    /// A sentence when it cannot be written.
+    pub fn vocabulary(&self, messages: &mut Vec<Message>) -> Result<(), String> {
+        let json = self.tokenizer.to_json().map_err(|error| error.to_string())?;
+        let event = Event::Tokenizer(TokenizerEvent::RunVocabulary { run: self.id });
+        messages.push((event, Some(json.into_bytes())));
+        Ok(())
     }
 
     /// The model.
@@ -119,6 +134,11 @@ impl Run {
         self.tokens_cut = self.probe.len().saturating_sub(most);
         self.probe.truncate(most);
         self.probe_changed = true;
+    }
+
+    /// Scores the answers to a task while it trains.
+    pub fn set_scoring(&mut self, scoring: Option<Scoring>) {
+        self.scoring = scoring;
     }
 
     /// Trains until told otherwise.
@@ -241,6 +261,13 @@ impl Run {
             let validation = ValidationPoint { step: self.trainer.step(), loss };
             messages.push((self.progress(vec![validation]), None));
             self.evaluation.done(began, clock());
+        }
+        if self.scoring.as_ref().is_some_and(|scoring| scoring.is_due(clock())) {
+            self.settle().await?;
+            if let Some(scoring) = &mut self.scoring {
+                let event = scoring.work(self.id, &mut self.trainer, &self.tokenizer, clock).await?;
+                messages.extend(event.map(|event| (event, None)));
+            }
         }
         if self.sample_writer.is_none() && clock() >= self.sample.not_before {
             let seed = self.trainer.step();

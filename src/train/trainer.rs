@@ -6,9 +6,11 @@ use thiserror::Error;
 
 use super::schedule::learning_rate;
 use crate::config::{ConfigError, RunConfig, TrainConfig};
-use crate::data::{batch_starts, evaluation_starts};
+use crate::data::{DataError, TokenFile, batch_starts, evaluation_starts};
 use crate::gpu::backend::{Backend, ExecuteError, PendingRead, Program};
 use crate::gpu::context::{Context, DeviceLimits};
+use crate::gpu::profile::Timing;
+use crate::gpu::recording::Slice;
 use crate::model::memory::{MemoryError, MemoryPlan, RING, heatmap_words};
 use crate::model::params::ParamTable;
 use crate::model::transformer::Transformer;
@@ -32,6 +34,9 @@ pub enum TrainError {
     /// The device cannot hold the model.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// The tokens cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// The device failed.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
@@ -62,11 +67,38 @@ pub struct Trainer {
     fill_cache: Program,
     next_token: Program,
     rope_table: Vec<f32>,
+    source: TokenSource,
+    /// Why tokens could not be read; told when the steps are collected.
+    unreadable: Option<DataError>,
     /// The text whose keys and values are in the cache; none once a weight has changed.
     cached: Vec<u32>,
     batches: Rng,
     steps_submitted: u64,
     in_flight: VecDeque<Chunk>,
+}
+
+/// Where the tokens are.
+enum TokenSource {
+    /// All on the device.
+    Device { n_train: usize, n_val: usize },
+    /// In a file, of which the first `n_train` are trained on and the others held out. The device gets the windows of
+    /// one batch at a time.
+    File { tokens: TokenFile, n_train: usize },
+}
+
+impl TokenSource {
+    fn n_train(&self) -> usize {
+        match self {
+            Self::Device { n_train, .. } | Self::File { n_train, .. } => *n_train,
+        }
+    }
+
+    fn n_val(&self) -> usize {
+        match self {
+            Self::Device { n_val, .. } => *n_val,
+            Self::File { tokens, n_train } => tokens.len() - n_train,
+        }
+    }
 }
 
 /// What a training step replays.
@@ -111,9 +143,34 @@ impl Trainer {
         train_tokens: &[u32],
         val_tokens: &[u32],
     ) -> Result<Self, TrainError> {
+        let (n_train, n_val) = (train_tokens.len(), val_tokens.len());
+        let trainer = Self::build(config, context, TokenSource::Device { n_train, n_val }).await?;
+        trainer.backend.write(trainer.plan.train_tokens, train_tokens);
+        trainer.backend.write(trainer.plan.val_tokens, val_tokens);
+        Ok(trainer)
+    }
+
+    /// The same on tokens in a file: the first `n_train` are trained on, the others held out.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub async fn on_file(
+        config: RunConfig,
+        context: Option<&Context>,
+        tokens: TokenFile,
+        n_train: usize,
+    ) -> Result<Self, TrainError> {
+        Self::build(config, context, TokenSource::File { tokens, n_train }).await
+    }
+
+    async fn build(config: RunConfig, context: Option<&Context>, source: TokenSource) -> Result<Self, TrainError> {
         config.validate()?;
         let table = ParamTable::new(&config.model);
-        let plan = MemoryPlan::new(&config, &table, train_tokens.len(), val_tokens.len());
+        let window = config.train.batch_size * (config.model.context_length + 1);
+        let plan = match source {
+            TokenSource::Device { n_train, n_val } => MemoryPlan::new(&config, &table, n_train, n_val),
+            TokenSource::File { .. } => MemoryPlan::new(&config, &table, window, window),
+        };
         plan.check(context.map_or(DeviceLimits::CPU, |context| context.adapter.limits))?;
         let mut backend = match context {
             Some(context) => Backend::gpu(context, &plan.buffers).await?,
@@ -135,8 +192,6 @@ impl Trainer {
         backend.write_f32(plan.cos_sin, &rope_table);
         let positions: Vec<u32> = (0..plan.position_ids.len).map(|row| (row % model.context_length) as u32).collect();
         backend.write(plan.position_ids, &positions);
-        backend.write(plan.train_tokens, train_tokens);
-        backend.write(plan.val_tokens, val_tokens);
         let batches = Rng::with_stream(config.train.seed, BATCH_STREAM);
         Ok(Self {
             config,
@@ -149,6 +204,8 @@ impl Trainer {
             fill_cache,
             next_token,
             rope_table,
+            source,
+            unreadable: None,
             cached: Vec::new(),
             batches,
             steps_submitted: 0,
@@ -180,6 +237,25 @@ impl Trainer {
         }
     }
 
+    /// Command buffers that one training step submits, besides the small writes before it.
+    pub fn submits_per_step(&self) -> usize {
+        match self.config.train.accumulation_steps {
+            1 => 1,
+            n => n + 1,
+        }
+    }
+
+    /// Trains one step more, each of its dispatches between timestamps of its own.
+    ///
+    /// # Errors
+    /// When there is no GPU, or it has no timestamp queries.
+    pub async fn profile_step(&mut self) -> Result<Vec<Timing>, TrainError> {
+        self.submit(1);
+        self.collect().await?;
+        let (StepPrograms::Whole(program) | StepPrograms::Accumulated { batch: program, .. }) = self.step_programs;
+        Ok(self.backend.profile(program).await?)
+    }
+
     /// Steps submitted so far; all of them are done once nothing is in flight.
     pub fn step(&self) -> u64 {
         self.steps_submitted
@@ -207,7 +283,7 @@ impl Trainer {
         let first_step = self.steps_submitted + 1;
         let mut lrs = Vec::with_capacity(n_steps);
         for _ in 0..n_steps {
-            let (n_tokens, context_length) = (self.plan.train_tokens.len, self.config.model.context_length);
+            let (n_tokens, context_length) = (self.source.n_train(), self.config.model.context_length);
             let sequences = self.config.train.batch_size * self.config.train.accumulation_steps;
             let starts = batch_starts(&mut self.batches, n_tokens, context_length, sequences);
             lrs.push(self.submit_step(&starts));
@@ -226,7 +302,7 @@ impl Trainer {
         for (batch, starts) in starts.chunks(self.config.train.batch_size).enumerate() {
             let step = Step { weight, first: u32::from(batch == 0), ..step };
             self.backend.write(self.plan.step, bytemuck::cast_slice(&[step]));
-            self.backend.write(self.plan.starts, starts);
+            self.place(starts, 0, self.plan.train_tokens);
             match self.step_programs {
                 StepPrograms::Whole(program) | StepPrograms::Accumulated { batch: program, .. } => {
                     self.backend.run(program);
@@ -237,6 +313,30 @@ impl Trainer {
             self.backend.run(update);
         }
         step.lr
+    }
+
+    /// Tells the device where the sequences of a batch start: in all of its tokens, or, for tokens in a file, in
+    /// `buffer`, into which their windows are copied. `offset` is where the file's part begins. What cannot be read is
+    /// kept for [`Trainer::collect`]; the device then repeats what it has.
+    fn place(&mut self, starts: &[u32], offset: usize, buffer: Slice) {
+        let TokenSource::File { tokens, .. } = &mut self.source else {
+            return self.backend.write(self.plan.starts, starts);
+        };
+        let window = self.config.model.context_length + 1;
+        let mut staged = Vec::with_capacity(starts.len() * window);
+        for &start in starts {
+            let start = offset + start as usize;
+            match tokens.read(start..start + window) {
+                Ok(ids) => staged.extend(ids),
+                Err(error) => {
+                    self.unreadable = Some(error);
+                    return;
+                }
+            }
+        }
+        let starts: Vec<u32> = (0..starts.len()).map(|sequence| (sequence * window) as u32).collect();
+        self.backend.write(buffer, &staged);
+        self.backend.write(self.plan.starts, &starts);
     }
 
     fn step_values(&self, step: u64) -> Step {
@@ -264,6 +364,10 @@ impl Trainer {
     /// When the device failed, or when a loss or gradient is not finite. In the latter case no such step was applied
     /// and everything that is still in flight is dropped.
     pub async fn collect(&mut self) -> Result<Vec<StepPoint>, TrainError> {
+        if let Some(error) = self.unreadable.take() {
+            self.in_flight.clear();
+            return Err(error.into());
+        }
         let Some(chunk) = self.in_flight.pop_front() else { return Ok(Vec::new()) };
         let words = self.backend.finish_read(chunk.rings).await?;
         let mut points = Vec::with_capacity(chunk.lrs.len());
@@ -286,12 +390,16 @@ impl Trainer {
     pub async fn evaluate(&mut self, n_batches: usize) -> Result<f32, TrainError> {
         let model = &self.config.model;
         let batch_size = self.config.train.batch_size;
-        let all = evaluation_starts(self.plan.val_tokens.len, model.context_length, batch_size, n_batches.min(RING));
+        let n_val = self.source.n_val();
+        let all = evaluation_starts(n_val, model.context_length, batch_size, n_batches.min(RING));
         for (slot, starts) in (0u64..).zip(&all) {
             let step = Step { slot: slot as u32, ..self.step_values(1) };
             self.backend.write(self.plan.step, bytemuck::cast_slice(&[step]));
-            self.backend.write(self.plan.starts, starts);
+            self.place(starts, self.source.n_train(), self.plan.val_tokens);
             self.backend.run(self.evaluation);
+        }
+        if let Some(error) = self.unreadable.take() {
+            return Err(error.into());
         }
         let losses = self.backend.read_f32(self.plan.loss_ring).await?;
         Ok(losses[..all.len()].iter().sum::<f32>() / all.len() as f32)

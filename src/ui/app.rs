@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{DragEvent, File};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::DragEvent;
 use yew::prelude::*;
 
 use super::components::attention::Attention;
@@ -15,11 +15,14 @@ use super::components::header::{Header, Transport};
 use super::components::loss::Loss;
 use super::components::setup::SetupPanel;
 use super::components::status::{Banners, Help};
+use super::components::tokenizer::TokenizerView;
 use super::components::writing::Writing;
 use super::draw::colors::ColorMap;
-use super::link::{Batch, Link};
-use super::state::{Action, State, Theme};
-use super::{keys, preferences};
+use super::files::{self, Kept};
+use super::link::{Batch, Link, Outgoing, RUN_BATCH_MS};
+use super::questions::Questions;
+use super::state::{Action, State, Theme, View};
+use super::{keys, navigation, preferences};
 use crate::protocol::{Command, Event};
 
 /// Mounts the page.
@@ -52,6 +55,10 @@ pub struct Cx {
     /// Of the state at the time of rendering; the handle itself always shows the latest one.
     version: u64,
     line: Line,
+    /// The line to the worker for questions about vocabularies.
+    pub questions: Rc<Questions>,
+    /// What a new worker has to be given again.
+    pub kept: Rc<RefCell<Kept>>,
 }
 
 impl PartialEq for Cx {
@@ -76,12 +83,25 @@ impl Cx {
     /// Starts the draft as a new run. After a failure the worker itself is started anew.
     pub fn restart(&self) {
         let dead = self.line.borrow().is_none() || matches!(self.state.run_state, super::state::RunState::Failed(_));
+        let start = self.state.start_command();
         if dead {
-            connect(&self.line, &self.state.dispatcher(), Some(self.state.start_command()));
+            let cx = self.clone();
+            spawn_local(async move {
+                let mut first = cx.kept_messages().await;
+                first.push((start, None));
+                connect(&cx, first);
+            });
         } else {
-            self.send(&self.state.start_command());
+            self.send(&start);
         }
         self.act(Action::Started);
+    }
+
+    /// Tells the worker, with bytes, which are transferred.
+    pub fn send_with(&self, command: &Command, bytes: &Uint8Array) {
+        if let Some(link) = &*self.line.borrow() {
+            link.send_with(command, bytes);
+        }
     }
 
     /// Starts or stops training.
@@ -99,43 +119,25 @@ impl Cx {
             self.send(&Command::Step);
         }
     }
-
-    /// Reads a file of the user's and starts a run on it.
-    pub fn open_file(&self, file: File) {
-        let cx = self.clone();
-        spawn_local(async move {
-            let name = file.name();
-            match JsFuture::from(file.array_buffer()).await {
-                Ok(buffer) => {
-                    if let Some(link) = &*cx.line.borrow() {
-                        let command = Command::LoadFile { name: name.clone() };
-                        link.send_with(&command, &Uint8Array::new(&buffer));
-                    }
-                    cx.act(Action::File(name));
-                }
-                Err(_) => cx.act(Action::EntryProblem(format!("{name} could not be read; choose it again"))),
-            }
-        });
-    }
 }
 
-/// Starts the worker; when it listens, it gets `first`, or the draft of the first visit.
-fn connect(line: &Line, dispatcher: &UseReducerDispatcher<State>, first: Option<Command>) {
+/// Starts the worker; when it listens, it gets `first`.
+fn connect(cx: &Cx, first: Vec<Outgoing>) {
     let receive = {
-        let (line, dispatcher) = (line.clone(), dispatcher.clone());
-        let first = first.unwrap_or_else(|| State::default().start_command());
+        let (cx, first) = (cx.clone(), RefCell::new(first));
         Rc::new(move |batch: Batch| {
             if batch.iter().any(|(event, _)| matches!(event, Event::Listening))
-                && let Some(link) = &*line.borrow()
+                && let Some(link) = &*cx.line.borrow()
             {
-                link.send(&first);
+                first.take().into_iter().for_each(|message| link.send_either(message));
             }
-            dispatcher.dispatch(Action::Events(batch));
+            batch.iter().for_each(|(event, bytes)| cx.pass_on(event, bytes.as_deref()));
+            cx.act(Action::Events(batch));
         })
     };
-    match Link::start(receive) {
-        Ok(link) => drop(line.replace(Some(link))),
-        Err(message) => dispatcher.dispatch(Action::Events(vec![(Event::Failed { run: 0, message }, None)])),
+    match Link::start(receive, RUN_BATCH_MS) {
+        Ok(link) => drop(cx.line.replace(Some(link))),
+        Err(message) => cx.act(Action::Events(vec![(Event::Failed { run: 0, message }, None)])),
     }
 }
 
@@ -143,19 +145,26 @@ fn connect(line: &Line, dispatcher: &UseReducerDispatcher<State>, first: Option<
 fn App() -> Html {
     let state = use_reducer(State::default);
     let line: Line = (*use_memo((), |()| Line::default())).clone();
-    let cx = Cx { state: state.clone(), version: state.version, line: line.clone() };
+    let questions = (*use_memo((), |()| Rc::new(Questions::default()))).clone();
+    let kept = (*use_memo((), |()| Rc::new(RefCell::new(Kept::default())))).clone();
+    let cx = Cx { state: state.clone(), version: state.version, line, questions, kept };
     // Listeners outlive a rendering, so they look the latest one up here.
     let latest: Rc<RefCell<Cx>> = (*use_memo((), |()| Rc::new(RefCell::new(cx.clone())))).clone();
     latest.replace(cx.clone());
     {
-        let dispatcher = state.dispatcher();
+        let (cx, dispatcher) = (cx.clone(), state.dispatcher());
         use_effect_with((), move |()| {
             let load = |key: &str| preferences::load(key).unwrap_or_default();
             dispatcher.dispatch(Action::Theme(Theme::from_name(&load("theme"))));
             dispatcher.dispatch(Action::ColorMap(ColorMap::from_name(&load("colors"))));
-            connect(&line, &dispatcher, None);
+            connect(&cx, vec![(State::default().start_command(), None)]);
             dispatcher.dispatch(Action::Started);
-            keys::listen(latest)
+            let stop_navigation = navigation::listen(dispatcher);
+            let stop_keys = keys::listen(latest);
+            || {
+                stop_navigation();
+                stop_keys();
+            }
         });
     }
     use_effect_with(state.theme, |theme| {
@@ -169,10 +178,7 @@ fn App() -> Html {
         let cx = cx.clone();
         Callback::from(move |event: DragEvent| {
             event.prevent_default();
-            let files = event.data_transfer().and_then(|data| data.files());
-            if let Some(file) = files.and_then(|files| files.get(0)) {
-                cx.open_file(file);
-            }
+            cx.open_files(files::listed(event.data_transfer().and_then(|data| data.files())));
         })
     };
     html! {
@@ -181,15 +187,18 @@ fn App() -> Html {
             <Transport ..cx.clone() />
             <main>
                 <Banners ..cx.clone() />
-                <div class="columns">
-                    <SetupPanel ..cx.clone() />
-                    <Attention ..cx.clone() />
-                    <Detail ..cx.clone() />
+                <div hidden={state.view != View::Train}>
+                    <div class="columns">
+                        <SetupPanel ..cx.clone() />
+                        <Attention ..cx.clone() />
+                        <Detail ..cx.clone() />
+                    </div>
+                    <div class="rows">
+                        <Loss ..cx.clone() />
+                        <Writing ..cx.clone() />
+                    </div>
                 </div>
-                <div class="rows">
-                    <Loss ..cx.clone() />
-                    <Writing ..cx.clone() />
-                </div>
+                if state.view == View::Tokenizer { <TokenizerView ..cx.clone() /> }
             </main>
             if state.help_open { <Help ..cx /> }
         </div>

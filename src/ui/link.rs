@@ -12,8 +12,14 @@ use crate::protocol::{Command, Event};
 /// Events that came since the last hand-over, with the bytes that rode along.
 pub type Batch = Vec<(Event, Option<Rc<[u8]>>)>;
 
-/// Events are handed over together after this time, so that the page renders at most about ten times a second.
-const BATCH_MS: i32 = 80;
+/// A command, and the bytes that ride along.
+pub type Outgoing = (Command, Option<Uint8Array>);
+
+/// How long events of a run are collected, so that the page renders at most about ten times a second.
+pub const RUN_BATCH_MS: i32 = 80;
+
+/// How long answers to a person's typing are collected.
+pub const ANSWER_BATCH_MS: i32 = 10;
 
 /// The worker, and the closures that its messages call.
 pub struct Link {
@@ -23,11 +29,11 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts the worker; `receive` gets its events.
+    /// Starts a worker; `receive` gets its events, collected over `batch_ms`.
     ///
     /// # Errors
     /// A sentence when the browser refuses the worker.
-    pub fn start(receive: Rc<dyn Fn(Batch)>) -> Result<Self, String> {
+    pub fn start(receive: Rc<dyn Fn(Batch)>, batch_ms: i32) -> Result<Self, String> {
         let refused = "the browser did not start the worker; reload the page";
         let document = web_sys::window().and_then(|window| window.document()).ok_or(refused)?;
         let boot = document.get_element_by_id("boot").and_then(|script| script.get_attribute("src")).ok_or(refused)?;
@@ -35,7 +41,7 @@ impl Link {
         options.set_type(WorkerType::Module);
         let worker = Worker::new_with_options(&boot, &options).map_err(|_| refused)?;
         let inbox: Rc<RefCell<Batch>> = Rc::default();
-        let on_message = receiver(inbox, receive.clone());
+        let on_message = receiver(inbox, receive.clone(), batch_ms);
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         let on_error: Closure<dyn FnMut(web_sys::Event)> = Closure::new(move |_| {
             let message = "The worker stopped unexpectedly; reset to start it again, or reload the page.".into();
@@ -53,6 +59,11 @@ impl Link {
     /// Sends a command with bytes, which are transferred.
     pub fn send_with(&self, command: &Command, bytes: &Uint8Array) {
         self.post(command, Some(bytes));
+    }
+
+    /// Sends a command with or without bytes.
+    pub fn send_either(&self, (command, bytes): Outgoing) {
+        self.post(&command, bytes.as_ref());
     }
 
     fn post(&self, command: &Command, bytes: Option<&Uint8Array>) {
@@ -73,8 +84,8 @@ impl Drop for Link {
     }
 }
 
-/// Collects events and hands them over after [`BATCH_MS`].
-fn receiver(inbox: Rc<RefCell<Batch>>, receive: Rc<dyn Fn(Batch)>) -> Closure<dyn FnMut(MessageEvent)> {
+/// Collects events and hands them over after `batch_ms`.
+fn receiver(inbox: Rc<RefCell<Batch>>, receive: Rc<dyn Fn(Batch)>, batch_ms: i32) -> Closure<dyn FnMut(MessageEvent)> {
     let flush: Rc<Closure<dyn FnMut()>> = {
         let inbox = inbox.clone();
         Rc::new(Closure::new(move || receive(std::mem::take(&mut *inbox.borrow_mut()))))
@@ -88,7 +99,7 @@ fn receiver(inbox: Rc<RefCell<Batch>>, receive: Rc<dyn Fn(Batch)>) -> Closure<dy
         if first && let Some(window) = web_sys::window() {
             let callback = flush.as_ref().as_ref().unchecked_ref();
             // Fails only where there are no timers.
-            drop(window.set_timeout_with_callback_and_timeout_and_arguments_0(callback, BATCH_MS));
+            drop(window.set_timeout_with_callback_and_timeout_and_arguments_0(callback, batch_ms));
         }
     })
 }

@@ -1,22 +1,33 @@
 //! The page. Knows `config` and `protocol` alone.
 //!
 //! [`state`] holds what is shown and how it changes, without web types; `app` and `components` turn it into a page,
-//! `link` talks to the worker, [`draw`] computes pictures.
+//! `link` talks to the workers, [`draw`] computes pictures.
 
 pub mod draw;
 pub mod fields;
 pub mod state;
+pub mod tokens;
 
 #[cfg(target_arch = "wasm32")]
 mod app;
 #[cfg(target_arch = "wasm32")]
 mod components;
 #[cfg(target_arch = "wasm32")]
+mod fetch;
+#[cfg(target_arch = "wasm32")]
+mod files;
+#[cfg(target_arch = "wasm32")]
+mod hub;
+#[cfg(target_arch = "wasm32")]
 mod keys;
 #[cfg(target_arch = "wasm32")]
 mod link;
 #[cfg(target_arch = "wasm32")]
+mod navigation;
+#[cfg(target_arch = "wasm32")]
 mod preferences;
+#[cfg(target_arch = "wasm32")]
+mod questions;
 
 #[cfg(target_arch = "wasm32")]
 pub use app::start;

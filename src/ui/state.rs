@@ -5,10 +5,15 @@ use std::rc::Rc;
 use crate::config::{Preset, RunConfig};
 use crate::protocol::{
     BackendChoice, Command, CorpusChoice, DeviceInfo, Event, Phase, RunId, RunSummary, Sampling, StepPoint, Token,
-    ValidationPoint,
+    ValidationPoint, VocabularyChoice,
 };
 
 use super::draw::colors::ColorMap;
+use data::{DataAction, DataState};
+use tokenizer::{TokenizerAction, TokenizerState};
+
+pub mod data;
+pub mod tokenizer;
 
 /// The sentence whose attention is shown at first.
 pub const DEFAULT_PROBE: &str = "Lily had a red ball. \"Can I play?\" asked Tom. Lily smiled and gave the ball to him.";
@@ -54,12 +59,30 @@ pub struct Setup {
     pub config: RunConfig,
     /// What to train on.
     pub corpus: CorpusChoice,
+    /// What turns it into tokens.
+    pub vocabulary: Vocabulary,
     /// Who computes.
     pub backend: BackendChoice,
     /// The name of the user's file, once one was chosen.
     pub file_name: Option<String>,
     /// Counts the files that were chosen, so that another one with the same name is another setup.
     pub file_count: u32,
+}
+
+/// What a run's text is turned into tokens by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vocabulary {
+    /// Trained on the text when the run starts.
+    OfTheText,
+    /// One from the tokenizer's page.
+    Chosen {
+        /// For people.
+        name: String,
+        /// V
+        vocab_size: usize,
+        /// When it was chosen, so that another one with the same name is another setup.
+        choice: u64,
+    },
 }
 
 /// All losses of the run.
@@ -118,6 +141,42 @@ pub struct Generated {
     pub problem: Option<String>,
 }
 
+/// A part of the page that has the window for itself. The link's hash names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Setup, attention, loss, writing.
+    Train,
+    /// Vocabularies and tokens.
+    Tokenizer,
+}
+
+impl View {
+    /// All views, in the order of the header.
+    pub const ALL: [Self; 2] = [Self::Train, Self::Tokenizer];
+
+    /// Its name in the header.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Train => "Train",
+            Self::Tokenizer => "Tokenizer",
+        }
+    }
+
+    /// Its name in the link.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Tokenizer => "tokenizer",
+        }
+    }
+
+    /// The view that a link's hash names (`#view=tokenizer`, other entries separated by `&`), else the first.
+    pub fn from_hash(hash: &str) -> Self {
+        let name = hash.trim_start_matches('#').split('&').find_map(|entry| entry.strip_prefix("view="));
+        Self::ALL.into_iter().find(|view| Some(view.name()) == name).unwrap_or(Self::Train)
+    }
+}
+
 /// Light, dark, or as the system has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Theme {
@@ -157,6 +216,12 @@ impl Theme {
 /// Everything the page shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
+    /// What has the window.
+    pub view: View,
+    /// The tokenizer's page.
+    pub tokenizer: TokenizerState,
+    /// The data to train on.
+    pub data: DataState,
     /// The latest run.
     pub run: RunId,
     /// What it is doing.
@@ -216,6 +281,16 @@ pub struct State {
 /// What can happen.
 #[derive(Clone, Debug)]
 pub enum Action {
+    /// Another part of the page gets the window.
+    View(View),
+    /// On the tokenizer's page.
+    Tokenizer(TokenizerAction),
+    /// About the data to train on.
+    Data(DataAction),
+    /// The next run takes over a vocabulary: its name and size.
+    TakeVocabulary(String, usize),
+    /// The next run trains a vocabulary on its text.
+    DropVocabulary,
     /// The worker said something; bytes may have ridden along.
     Events(Vec<(Event, Option<Rc<[u8]>>)>),
     /// A new run was asked for.
@@ -230,7 +305,7 @@ pub enum Action {
     Backend(BackendChoice),
     /// The draft's corpus.
     Corpus(CorpusChoice),
-    /// A file was chosen.
+    /// Files were chosen: what they are called together.
     File(String),
     /// Another probe sentence.
     Probe(String),
@@ -273,11 +348,15 @@ impl Default for State {
     fn default() -> Self {
         let config = Preset::Nano.config();
         let (corpus, backend) = (CorpusChoice::BuiltIn, BackendChoice::Auto);
+        let vocabulary = Vocabulary::OfTheText;
         Self {
+            view: View::Train,
+            tokenizer: TokenizerState::default(),
+            data: DataState::default(),
             run: 0,
             run_state: RunState::Loading(None),
             started: None,
-            draft: Setup { config, corpus, backend, file_name: None, file_count: 0 },
+            draft: Setup { config, corpus, vocabulary, backend, file_name: None, file_count: 0 },
             entry_problem: None,
             device: None,
             summary: None,
@@ -312,6 +391,10 @@ impl State {
             run: self.run + 1,
             config: self.draft.config.clone(),
             corpus: self.draft.corpus,
+            vocabulary: match self.draft.vocabulary {
+                Vocabulary::OfTheText => VocabularyChoice::Trained,
+                Vocabulary::Chosen { .. } => VocabularyChoice::Loaded,
+            },
             backend: self.draft.backend,
             probe: self.probe.clone(),
         }
@@ -321,9 +404,17 @@ impl State {
     pub fn needs_restart(&self) -> bool {
         let Some(started) = &self.started else { return false };
         let key = |setup: &Setup| {
-            let Setup { config, corpus, backend, file_count, .. } = setup;
+            let Setup { config, corpus, vocabulary, backend, file_count, .. } = setup;
             let file = if *corpus == CorpusChoice::File { *file_count } else { 0 };
-            (config.model.clone(), config.train.batch_size, config.train.seed, *corpus, *backend, file)
+            (
+                config.model.clone(),
+                config.train.batch_size,
+                config.train.seed,
+                *corpus,
+                vocabulary.clone(),
+                *backend,
+                file,
+            )
         };
         key(started) != key(&self.draft)
     }
@@ -352,20 +443,44 @@ impl State {
     pub fn apply(&mut self, action: Action) {
         self.version += 1;
         match action {
+            Action::View(view) => {
+                self.view = view;
+                self.resizes += 1; // what was hidden had no size
+            }
+            Action::Tokenizer(action) => self.tokenizer.apply(action),
+            Action::Data(action) => {
+                // Another field makes another text of the same files.
+                self.draft.file_count += u32::from(matches!(action, DataAction::Field(_)));
+                self.data.apply(action);
+            }
+            Action::TakeVocabulary(name, vocab_size) => {
+                self.draft.vocabulary = Vocabulary::Chosen { name, vocab_size, choice: self.version };
+                self.draft.config.model.vocab_size = vocab_size;
+            }
+            Action::DropVocabulary => {
+                self.draft.vocabulary = Vocabulary::OfTheText;
+                self.draft.config.model.vocab_size = self.text_vocab_size();
+            }
             Action::Events(events) => events.into_iter().for_each(|(event, bytes)| self.hear(event, bytes)),
             Action::Started => self.begin(),
             Action::Preset(preset) => {
                 let seed = self.draft.config.train.seed;
                 self.draft.config = preset.config();
                 self.draft.config.train.seed = seed;
+                match (&self.draft.vocabulary, self.draft.corpus) {
+                    (Vocabulary::Chosen { vocab_size, .. }, _) => self.draft.config.model.vocab_size = *vocab_size,
+                    (_, CorpusChoice::Task(_)) => self.draft.config.model.vocab_size = self.text_vocab_size(),
+                    _ => (),
+                }
                 self.entry_problem = None;
             }
             Action::Config(config) => (self.draft.config, self.entry_problem) = (config, None),
             Action::EntryProblem(problem) => self.entry_problem = Some(problem),
             Action::Backend(backend) => self.draft.backend = backend,
-            Action::Corpus(corpus) => self.draft.corpus = corpus,
+            Action::Corpus(corpus) => self.choose_corpus(corpus),
             Action::File(name) => {
-                self.draft.corpus = CorpusChoice::File;
+                self.choose_corpus(CorpusChoice::File);
+                self.data.apply(DataAction::Field(0));
                 self.draft.file_name = Some(name);
                 self.draft.file_count += 1;
             }
@@ -391,7 +506,29 @@ impl State {
         }
     }
 
+    /// A task brings its own sentence and is learned byte by byte; a text after a task goes back to words.
+    fn choose_corpus(&mut self, corpus: CorpusChoice) {
+        let was_task = matches!(self.draft.corpus, CorpusChoice::Task(_));
+        self.draft.corpus = corpus;
+        let probe = match corpus {
+            CorpusChoice::Task(number) => self.data.tasks.get(number).map(|task| task.probe.clone()),
+            _ => was_task.then(|| DEFAULT_PROBE.to_string()),
+        };
+        if let Some(probe) = probe {
+            self.draft.vocabulary = Vocabulary::OfTheText;
+            self.draft.config.model.vocab_size = self.text_vocab_size();
+            (self.probe, self.pinned, self.hovered) = (probe, None, None);
+        }
+    }
+
+    /// V of a vocabulary that a run trains on the draft's text: for a task the bytes and the end of a text.
+    fn text_vocab_size(&self) -> usize {
+        let task = matches!(self.draft.corpus, CorpusChoice::Task(_));
+        if task { 257 } else { Preset::Nano.config().model.vocab_size }
+    }
+
     fn begin(&mut self) {
+        self.data.begin();
         self.run += 1;
         self.run_state = RunState::Loading(None);
         self.started = Some(self.draft.clone());
@@ -417,6 +554,8 @@ impl State {
         }
         match event {
             Event::Listening => (),
+            Event::Tokenizer(event) => self.tokenizer.hear(event),
+            Event::Data(event) => self.data.hear(self.run, event),
             Event::Device { device, .. } => self.device = Some(device),
             Event::Loading { phase, .. } => self.run_state = RunState::Loading(Some(phase)),
             Event::Ready { summary, .. } => {
@@ -457,7 +596,7 @@ impl State {
 
 fn run_of(event: &Event) -> Option<RunId> {
     match event {
-        Event::Listening => None,
+        Event::Listening | Event::Tokenizer(_) | Event::Data(_) => None,
         Event::Device { run, .. }
         | Event::Loading { run, .. }
         | Event::Ready { run, .. }

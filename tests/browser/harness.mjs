@@ -33,8 +33,12 @@ async function serve() {
   throw new Error("the server did not start");
 }
 
-// Opens the page, hands it to `use`, and checks that the console stayed clean.
-export async function withPage({ gpu = true, viewport = { width: 1400, height: 1000 }, colorScheme = "light" }, use) {
+// Opens the page, hands it to `use`, and checks that the console stayed clean but for what is `expected`: Chromium
+// itself reports every request that fails.
+export async function withPage(
+  { gpu = true, viewport = { width: 1400, height: 1000 }, colorScheme = "light", expected = /^$/ },
+  use,
+) {
   const server = await serve();
   const browser = await chromium.launch({
     executablePath: required("GLASSHEAD_CHROMIUM"),
@@ -52,7 +56,7 @@ export async function withPage({ gpu = true, viewport = { width: 1400, height: 1
     await page.goto(server.address);
     await use(page, { address: server.address, requests });
     // Chromium itself warns once when WebGPU runs on an emulated adapter or on none.
-    const ours = complaints.filter((text) => !/WebGPU|adapter/i.test(text));
+    const ours = complaints.filter((text) => !/WebGPU|adapter/i.test(text) && !expected.test(text));
     assert.deepEqual(ours, []);
   } finally {
     await browser.close();

@@ -20,6 +20,34 @@ const pixels = (page) =>
     return [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data].join();
   });
 
+// Milliseconds from a click on a small heatmap until the page has shown that it is the chosen one.
+const timeToShow = (page, head) =>
+  page.evaluate(
+    (head) =>
+      new Promise((done) => {
+        const button = document.querySelectorAll('[data-testid="head-map"]')[head];
+        const began = performance.now();
+        button.click();
+        const look = () =>
+          button.getAttribute("aria-pressed") === "true"
+            ? done(Math.round(performance.now() - began))
+            : requestAnimationFrame(look);
+        requestAnimationFrame(look);
+      }),
+    head,
+  );
+
+// Tasks of the page's thread that take longer than 50 ms.
+const watchLongTasks = (page) =>
+  page.evaluate(() => {
+    globalThis.longTasks = [];
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) globalThis.longTasks.push(Math.round(entry.duration));
+    }).observe({ type: "longtask" });
+  });
+
+const longTasks = (page) => page.evaluate(() => globalThis.longTasks);
+
 test("trains on the emulated GPU and answers meanwhile", { timeout: 400_000 }, async () => {
   await withPage({}, async (page, { address, requests }) => {
     await waitForState(page, "ready");
@@ -31,15 +59,12 @@ test("trains on the emulated GPU and answers meanwhile", { timeout: 400_000 }, a
     await until("a step is done", async () => (await number(page, "step-count")) >= 1);
     assert.ok(Math.abs((await number(page, "loss")) - uniform) < 0.05 * uniform, "the first loss is near ln V");
     // The page answers: head after head is chosen while the device is busy.
+    await watchLongTasks(page);
     const waits = [];
-    for (let i = 0; i < 40; i++) {
-      const began = Date.now();
-      await page.locator(`[data-testid="head-map"]`).nth(i % 8).evaluate((button) => button.click());
-      await page.evaluate(() => new Promise((done) => requestAnimationFrame(done)));
-      waits.push(Date.now() - began);
-    }
+    for (let i = 0; i < 100; i++) waits.push(await timeToShow(page, i % 8));
     waits.sort((a, b) => a - b);
-    assert.ok(waits[37] < 500, `the slowest of 95 % of the clicks took ${waits[37]} ms`);
+    console.log(`clicks: median ${waits[50]} ms, 95 of 100 within ${waits[94]} ms; long tasks: ${await longTasks(page)}`);
+    assert.ok(waits[94] < 200, `95 of 100 clicks were answered within ${waits[94]} ms`);
     await page.locator(`[data-testid="head-map"]`).first().evaluate((button) => button.click());
     await until("it has learned something", async () => (await number(page, "loss")) < uniform - 0.5, 240_000);
     assert.notEqual(await pixels(page), before, "the attention has changed");

@@ -86,10 +86,11 @@ impl Flags {
     }
 }
 
-/// The project's root.
+/// The project's root. Cargo tells where this run belongs, which is not where it was compiled when several checkouts
+/// share a target folder.
 fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    here.parent().unwrap_or(&here).to_path_buf()
 }
 
 /// Where cargo builds.

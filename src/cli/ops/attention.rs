@@ -3,7 +3,7 @@
 use super::Server;
 use super::answer::Answer;
 use super::job::Job;
-use super::layers::{project, rotate, theta};
+use super::layers::{project, rotate, theta, with_last};
 use super::request::{Floats, OpError, Request, broadcast, elements, wrong};
 use crate::ops::attention_scores::{self, MASKED, attention_scores};
 use crate::ops::flash_attention::{self, MOST_D_HEAD};
@@ -11,11 +11,6 @@ use crate::ops::mask::mask;
 use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::ops::softmax::{self, softmax};
 use crate::ops::weighted_sum::{self, WEIGHTED_SUM, weighted_sum};
-
-/// `shape` with other last dimensions.
-fn with_last<const N: usize>(shape: &[usize], last: [usize; N]) -> Vec<usize> {
-    [&shape[..shape.len() - N], &last[..]].concat()
-}
 
 /// out = softmax(mask(q·kᵀ / √D)) · v. Queries without any visible key get 0.
 pub(super) fn sdpa(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {

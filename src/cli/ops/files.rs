@@ -38,10 +38,14 @@ pub(super) fn ckpt_load(_: &mut Server<'_>, request: &Request<'_>) -> Result<Ans
     let Some(bytes) = bytes.map_err(|source| OpError::File { path: path.clone(), source })? else {
         return wrong(path.display().to_string(), "larger", format!("at most {MOST_FRAME_BYTES} bytes long"));
     };
-    let (_, header) = SafeTensors::read_metadata(&bytes)?;
+    let parsed =
+        SafeTensors::read_metadata(&bytes).and_then(|(_, header)| Ok((header, SafeTensors::deserialize(&bytes)?)));
+    let (header, tensors) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return wrong(path.display().to_string(), error.to_string(), "a whole safetensors file"),
+    };
     let meta = header.metadata().as_ref().and_then(|metadata| metadata.get("meta"));
     let meta = meta.and_then(|json| serde_json::from_str(json).ok()).unwrap_or(Value::Null);
-    let tensors = SafeTensors::deserialize(&bytes)?;
     let add = |answer: Answer, (name, view): (&str, safetensors::tensor::TensorView<'_>)| {
         answer.and_bytes(name, view.dtype(), view.shape(), view.data().to_vec())
     };

@@ -17,9 +17,9 @@ pub(super) fn project(job: &mut Job, [x, w]: [Slice; 2], [rows, d_in, d_out]: [u
     Ok(y)
 }
 
-/// `shape` with another last dimension.
-fn with_last(shape: &[usize], last: usize) -> Vec<usize> {
-    shape[..shape.len() - 1].iter().copied().chain([last]).collect()
+/// `shape` with other last dimensions.
+pub(super) fn with_last<const N: usize>(shape: &[usize], last: [usize; N]) -> Vec<usize> {
+    [&shape[..shape.len() - N], &last[..]].concat()
 }
 
 /// out = x · wᵀ
@@ -32,7 +32,7 @@ pub(super) fn linear(server: &mut Server<'_>, request: &Request<'_>) -> Result<A
     let slices = [job.input(&x.values), job.input(&w.values)];
     let out = project(&mut job, slices, [rows, d_in, d_out])?;
     let results = job.run(server, &[out])?;
-    Ok(Answer::floats("out", &with_last(&x.shape, d_out), &results[0]))
+    Ok(Answer::floats("out", &with_last(&x.shape, [d_out]), &results[0]))
 }
 
 /// `out[…] = w[ids[…]]`

@@ -31,6 +31,7 @@ mod job;
 mod layers;
 mod model;
 mod request;
+mod text;
 mod training;
 
 /// The longest message that is read: 4 GiB.
@@ -49,7 +50,7 @@ struct Server<'a> {
 type Op = fn(&mut Server<'_>, &Request<'_>) -> Result<Answer, OpError>;
 
 /// Every operation there is.
-const OPS: [(&str, Op); 21] = [
+const OPS: [(&str, Op); 25] = [
     ("linear", layers::linear),
     ("embedding", layers::embedding),
     ("silu", layers::silu),
@@ -69,10 +70,10 @@ const OPS: [(&str, Op); 21] = [
     ("adamw", training::adamw),
     ("lr", training::lr),
     ("get_batch", training::get_batch),
-    //X("train_bpe"
-    //X("tok_new"
-    //X("tok_encode"
-    //X("tok_decode"
+    ("train_bpe", text::train_bpe),
+    ("tok_new", text::tok_new),
+    ("tok_encode", text::tok_encode),
+    ("tok_decode", text::tok_decode),
     ("ckpt_save", files::ckpt_save),
     ("ckpt_load", files::ckpt_load),
 ];

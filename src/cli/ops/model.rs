@@ -5,13 +5,13 @@ use super::answer::Answer;
 use super::job::Job;
 use super::layers::theta;
 use super::request::{OpError, Request, elements, wrong};
+use super::training::STEP;
 use crate::config::{ModelConfig, Preset, RunConfig};
 use crate::gpu::recording::Recording;
 use crate::model::memory::MemoryPlan;
 use crate::model::params::{Param, ParamTable};
 use crate::model::transformer::Transformer;
 use crate::ops::rope::cos_sin_table;
-use crate::ops::step::STEP_LEN;
 
 /// A model that a request describes.
 struct Model {
@@ -52,7 +52,7 @@ impl Model {
         let mut job = Job::over(plan.buffers.clone(), recording);
         let rotations = cos_sin_table(model.context_length, model.d_head(), model.rope_theta);
         job.write(plan.cos_sin, bytemuck::cast_slice(&rotations).to_vec());
-        job.write(plan.step, vec![0; STEP_LEN]); // the first slot of the rings
+        job.write(plan.step, bytemuck::cast_slice(&[STEP]).to_vec());
         for param in self.table.iter() {
             if let Some(name) = name(&param.name) {
                 let weight = request.floats(name)?;

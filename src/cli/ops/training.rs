@@ -22,7 +22,7 @@ pub(super) fn entropy() -> Rng {
 }
 
 /// A [`Step`] in the first slot; what an operation does not use is harmless.
-const STEP: Step = Step {
+pub(super) const STEP: Step = Step {
     lr: 0.0,
     beta1: 0.0,
     beta2: 0.0,

@@ -5,7 +5,7 @@ use yew::prelude::*;
 use super::grouped;
 use crate::ui::app::Cx;
 use crate::ui::preferences;
-use crate::ui::state::{Action, RunState};
+use crate::ui::state::{Action, RunState, View};
 
 #[component]
 pub fn Header(cx: &Cx) -> Html {
@@ -22,9 +22,17 @@ pub fn Header(cx: &Cx) -> Html {
         let cx = cx.clone();
         Callback::from(move |_: MouseEvent| cx.act(Action::ToggleHelp))
     };
+    let link = |view: View| {
+        let current = (view == cx.state.view).then_some("page");
+        html! {
+            <a href={format!("#view={}", view.name())} aria-current={current}
+                data-testid={format!("view-{}", view.name())}>{view.title()}</a>
+        }
+    };
     html! {
         <header class="title">
             <h1>{"Glasshead"}</h1>
+            <nav class="views" aria-label="Views">{for View::ALL.into_iter().map(link)}</nav>
             <p>{"A Transformer learns to write in this tab; look into every attention head while it does."}</p>
             <span class="spacer"></span>
             <button data-testid="theme" onclick={next_theme} title="auto follows the system">

@@ -3,6 +3,7 @@
 use web_sys::HtmlCanvasElement;
 use yew::prelude::*;
 
+use super::task_score::TaskScore;
 use crate::ui::app::Cx;
 use crate::ui::draw::chart::nearest;
 use crate::ui::draw::chart_canvas::{Picture, paint, step_at};
@@ -44,6 +45,7 @@ pub fn Loss(cx: &Cx) -> Html {
             <canvas ref={canvas} class="chart" data-testid="loss-chart" role="img" aria-label={summary(cx)}
                 onpointermove={over} onpointerleave={out}></canvas>
             <p class="readout" data-testid="loss-readout">{readout(cx, *pointed)}</p>
+            <TaskScore ..cx.clone() />
         </section>
     }
 }

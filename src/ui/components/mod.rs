@@ -1,12 +1,17 @@
 //! The parts of the page; each gets the whole state and shows its part.
 
 pub mod attention;
+pub mod data;
 pub mod detail;
 pub mod header;
 pub mod heatmap;
 pub mod loss;
 pub mod setup;
 pub mod status;
+pub mod task_score;
+pub mod token_list;
+pub mod tokenizer;
+pub mod vocabulary_training;
 pub mod writing;
 
 use wasm_bindgen::JsCast as _;

@@ -1,12 +1,11 @@
 //! The setup: preset, data, numbers, backend.
 
-use wasm_bindgen::JsCast as _;
-use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
+use super::data::DataPanel;
 use super::{grouped, value_of};
 use crate::config::Preset;
-use crate::protocol::{BackendChoice, Command, CorpusChoice};
+use crate::protocol::{BackendChoice, Command};
 use crate::ui::app::Cx;
 use crate::ui::fields::{FIELDS, Field};
 use crate::ui::state::Action;
@@ -24,7 +23,7 @@ pub fn SetupPanel(cx: &Cx) -> Html {
         <section class="panel setup" aria-labelledby="setup-title">
             <h2 id="setup-title">{"Setup"}</h2>
             {preset(cx)}
-            {data(cx)}
+            <DataPanel ..cx.clone() />
             <h3>{"needs a reset ↺"}</h3>
             <div class="fields">{for fixed.into_iter().map(|field| number(cx, field))}</div>
             {backend(cx)}
@@ -69,56 +68,6 @@ fn preset(cx: &Cx) -> Html {
                 {for Preset::ALL.into_iter().map(option)}
             </select>
         </label>
-    }
-}
-
-fn data(cx: &Cx) -> Html {
-    let state = &cx.state;
-    let pick = {
-        let cx = cx.clone();
-        Callback::from(move |event: Event| {
-            let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
-            if let Some(file) = input.and_then(|input| input.files()).and_then(|files| files.get(0)) {
-                cx.open_file(file);
-            }
-        })
-    };
-    let choose = {
-        let cx = cx.clone();
-        Callback::from(move |event: Event| {
-            let file = value_of(&event) == "file";
-            cx.act(Action::Corpus(if file { CorpusChoice::File } else { CorpusChoice::BuiltIn }));
-        })
-    };
-    let file_chosen = state.draft.corpus == CorpusChoice::File;
-    html! {
-        <>
-            <label class="wide">
-                {"text"}
-                <select onchange={choose}>
-                    <option value="built-in" selected={!file_chosen}>{"built-in stories"}</option>
-                    if let Some(name) = &state.draft.file_name {
-                        <option value="file" selected={file_chosen}>{name}</option>
-                    }
-                </select>
-            </label>
-            <label class="wide">
-                {"your own text: pick a file, or drop it anywhere"}
-                <input type="file" data-testid="file-input" accept=".txt,.md,text/*" onchange={pick} />
-            </label>
-            if let Some(summary) = &state.summary {
-                <p class="count" data-testid="corpus">
-                    {format!(
-                        "{}, {:.1} MB: {} tokens to train on, {} held out, vocabulary {}",
-                        summary.corpus,
-                        summary.corpus_bytes as f64 / 1e6,
-                        grouped(summary.train_tokens),
-                        grouped(summary.val_tokens),
-                        grouped(summary.config.model.vocab_size),
-                    )}
-                </p>
-            }
-        </>
     }
 }
 

@@ -1,36 +1,25 @@
-//! `glasshead bench`: how fast this machine does things.
+//! `glasshead bench bpe`: how fast vocabularies are trained and text is encoded.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde_json::json;
 
-use super::sentence;
+use crate::cli::sentence;
 use crate::data::{END_OF_TEXT, StoryGenerator, TokenFile, Tokenizer, stories, train, train_file};
 
-#[derive(Subcommand)]
-pub(super) enum BenchCommand {
-    /// Train BPE vocabularies on generated stories, and encode with them.
-    Bpe(BpeArgs),
-}
-
+/// What to measure.
 #[derive(Args)]
-pub(super) struct BpeArgs {
+pub(in crate::cli) struct BpeArgs {
     /// How many megabytes the large text has.
     #[arg(long, default_value_t = 100)]
     megabytes: usize,
     /// One JSON object instead of lines.
     #[arg(long)]
     json: bool,
-}
-
-pub(super) fn bench(command: BenchCommand) -> Result<(), String> {
-    match command {
-        BenchCommand::Bpe(args) => bpe(&args),
-    }
 }
 
 /// A file that goes away with this value.
@@ -49,7 +38,7 @@ impl Drop for Scratch {
     }
 }
 
-fn bpe(args: &BpeArgs) -> Result<(), String> {
+pub(in crate::cli) fn bpe(args: &BpeArgs) -> Result<(), String> {
     let small = stories(1, 130_000);
     let (vocabulary, small_seconds) = timed(|| train(&small, 500, &[END_OF_TEXT]));
     vocabulary.map_err(sentence)?;

@@ -1,0 +1,73 @@
+//! The exact-match score of a synthetic task, taken from time to time while a model trains.
+
+use super::score::{Score, answer};
+use super::trainer::{TrainError, Trainer};
+use crate::data::{Task, Tokenizer};
+use crate::protocol::data::{DataEvent, TaskAnswer};
+use crate::protocol::{Event, RunId};
+
+/// Held-out examples in a round.
+const EXAMPLES: usize = 32;
+
+/// How many of them are shown.
+const SHOWN: usize = 6;
+
+/// Examples are answered for about this many seconds at once, so that a command never waits long.
+const PIECE_SECONDS: f64 = 0.08;
+
+/// Seconds of pause per second of answering: at most a tenth of the time goes into it.
+const PAUSE_FACTOR: f64 = 9.0;
+
+/// Rounds begin at least so many seconds apart.
+const APART_SECONDS: f64 = 3.0;
+
+/// The examples of a task, and the round that is under way.
+pub struct Scoring {
+    examples: Vec<(String, String)>,
+    /// Steps done when the round began, and its answers so far.
+    round: Option<(u64, Score)>,
+    not_before: f64,
+}
+
+impl Scoring {
+    /// Scores on held-out examples of `task`.
+    pub fn new(task: Task, seed: u64) -> Self {
+        Self { examples: task.examples(seed, EXAMPLES), round: None, not_before: 0.0 }
+    }
+
+    /// Whether it is time to go on.
+    pub fn is_due(&self, now: f64) -> bool {
+        now >= self.not_before
+    }
+
+    /// Answers examples for a moment; the score when that ended the round. Every step has to be collected before.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn work(
+        &mut self,
+        run: RunId,
+        trainer: &mut Trainer,
+        tokenizer: &Tokenizer,
+        clock: &dyn Fn() -> f64,
+    ) -> Result<Option<Event>, TrainError> {
+        let began = clock();
+        let (step, mut score) = self.round.take().unwrap_or_else(|| (trainer.step(), Score::default()));
+        for (prompt, expected) in &self.examples[score.answers.len()..] {
+            score.add(answer(trainer, tokenizer, prompt, expected).await?);
+            if clock() - began >= PIECE_SECONDS {
+                break;
+            }
+        }
+        let pause = PAUSE_FACTOR * (clock() - began);
+        if score.answers.len() < self.examples.len() {
+            (self.round, self.not_before) = (Some((step, score)), clock() + pause);
+            return Ok(None);
+        }
+        self.not_before = clock() + pause.max(APART_SECONDS);
+        let (right, of) = (score.right, score.answers.len());
+        let shown = score.answers.into_iter().take(SHOWN);
+        let shown = shown.map(|a| TaskAnswer { prompt: a.prompt, expected: a.expected, written: a.written });
+        Ok(Some(Event::Data(DataEvent::Score { run, step, right, of, shown: shown.collect() })))
+    }
+}

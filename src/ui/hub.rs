@@ -1,0 +1,187 @@
+//! TinyStories from the public hub: streamed into the browser's own file system, where it is kept.
+//!
+//! Nothing is requested before a person asks for it. What was cut or cancelled leaves no file: a writable stream shows
+//! its bytes only when it is closed.
+
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{
+    AbortController, File, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions,
+    FileSystemGetFileOptions, FileSystemWritableFileStream, ReadableStreamDefaultReader, RequestInit, Response,
+};
+
+use super::app::Cx;
+use super::state::Action;
+use super::state::data::{DataAction, Fetching, HubText};
+
+/// The folder in the browser's own file system.
+const FOLDER: &str = "data";
+
+const NO_NETWORK: &str = "TinyStories could not be fetched: the hub does not answer. Check the connection and fetch it \
+    again; until then the text stays what it is.";
+const CUT: &str = "The connection broke before all of TinyStories had come; fetch it again.";
+const NO_SPACE: &str = "The browser does not let the page keep a file of this size; make room, or pick the file from \
+    your disk instead.";
+
+fn act(cx: &Cx, action: DataAction) {
+    cx.act(Action::Data(action));
+}
+
+async fn folder() -> Result<FileSystemDirectoryHandle, JsValue> {
+    let window = web_sys::window().ok_or(JsValue::NULL)?;
+    let root = JsFuture::from(window.navigator().storage().get_directory()).await?;
+    let root: FileSystemDirectoryHandle = root.unchecked_into(); // what the promise resolves to
+    let options = FileSystemGetDirectoryOptions::new();
+    options.set_create(true);
+    let folder = JsFuture::from(root.get_directory_handle_with_options(FOLDER, &options)).await?;
+    Ok(folder.unchecked_into())
+}
+
+/// The file of a text that is kept.
+async fn file(text: HubText) -> Option<File> {
+    let handle = JsFuture::from(folder().await.ok()?.get_file_handle(text.file_name())).await.ok()?;
+    let handle: FileSystemFileHandle = handle.unchecked_into(); // what the promise resolves to
+    let file: File = JsFuture::from(handle.get_file()).await.ok()?.unchecked_into();
+    (file.size() > 0.0).then_some(file)
+}
+
+/// Looks which texts are kept from earlier visits.
+pub fn look(cx: &Cx) {
+    let cx = cx.clone();
+    spawn_local(async move {
+        for text in HubText::ALL {
+            if let Some(file) = file(text).await {
+                act(&cx, DataAction::Kept(text, Some(file.size() as u64)));
+            }
+        }
+    });
+}
+
+/// Takes a text that is kept as the corpus.
+pub fn open(cx: &Cx, text: HubText) {
+    let cx = cx.clone();
+    spawn_local(async move {
+        match file(text).await {
+            Some(file) => cx.open_files(vec![file]),
+            None => act(&cx, DataAction::Kept(text, None)),
+        }
+    });
+}
+
+/// Forgets a text that is kept.
+pub fn delete(cx: &Cx, text: HubText) {
+    let cx = cx.clone();
+    spawn_local(async move {
+        if let Ok(folder) = folder().await {
+            // Not being there is what is wanted.
+            drop(JsFuture::from(folder.remove_entry(text.file_name())).await);
+        }
+        act(&cx, DataAction::Kept(text, None));
+    });
+}
+
+/// Stops fetching.
+pub fn cancel(cx: &Cx) {
+    if let Some(controller) = cx.kept.borrow_mut().fetch.take() {
+        controller.abort();
+    }
+    act(cx, DataAction::NotFetched(None));
+}
+
+/// Fetches a text, keeps it and takes it as the corpus.
+pub fn fetch(cx: &Cx, text: HubText) {
+    let Ok(controller) = AbortController::new() else { return };
+    cx.kept.borrow_mut().fetch = Some(controller.clone());
+    act(cx, DataAction::Fetching(Fetching { text, received: 0, total: None }));
+    let cx = cx.clone();
+    spawn_local(async move {
+        let result = stream(&cx, text, &controller).await;
+        if controller.signal().aborted() {
+            return; // whoever did it has said so
+        }
+        match result {
+            Ok(()) => {
+                let size = file(text).await.map(|file| file.size() as u64);
+                act(&cx, DataAction::Kept(text, size));
+                open(&cx, text);
+            }
+            Err(message) => act(&cx, DataAction::NotFetched(Some(message))),
+        }
+    });
+}
+
+async fn stream(cx: &Cx, text: HubText, controller: &AbortController) -> Result<(), String> {
+    let window = web_sys::window().ok_or(NO_NETWORK)?;
+    let init = RequestInit::new();
+    init.set_signal(Some(&controller.signal()));
+    let answer = JsFuture::from(window.fetch_with_str_and_init(&text.address(), &init)).await;
+    let response: Response = answer.map_err(|_| NO_NETWORK)?.unchecked_into(); // what fetch resolves to
+    if !response.ok() {
+        let status = response.status();
+        return Err(format!("The hub answered with the error {status} instead of TinyStories; try again later."));
+    }
+    let length = response.headers().get("content-length").ok().flatten();
+    let whole: Option<u64> = length.and_then(|length| length.parse().ok());
+    let total = whole.map(|whole| whole.min(text.most_bytes()));
+    let body = response.body().ok_or(NO_NETWORK)?;
+    let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into(); // no other kind was asked for
+    let folder = folder().await.map_err(|_| NO_SPACE)?;
+    let writable = writable(&folder, text).await.map_err(|_| NO_SPACE)?;
+    let result = copy(cx, Fetching { text, received: 0, total }, &reader, &writable).await;
+    // Neither can fail in a way that matters: the stream is given up.
+    drop(JsFuture::from(reader.cancel()).await);
+    if let Err(message) = result {
+        drop(JsFuture::from(writable.abort()).await);
+        drop(JsFuture::from(folder.remove_entry(text.file_name())).await);
+        return Err(message);
+    }
+    JsFuture::from(writable.close()).await.map(drop).map_err(|_| NO_SPACE.into())
+}
+
+async fn writable(folder: &FileSystemDirectoryHandle, text: HubText) -> Result<FileSystemWritableFileStream, JsValue> {
+    let options = FileSystemGetFileOptions::new();
+    options.set_create(true);
+    let handle = JsFuture::from(folder.get_file_handle_with_options(text.file_name(), &options)).await?;
+    let handle: FileSystemFileHandle = handle.unchecked_into(); // what the promise resolves to
+    Ok(JsFuture::from(handle.create_writable()).await?.unchecked_into())
+}
+
+/// Writes chunk after chunk, up to the most that is wanted, and tells how it goes ten times a second.
+async fn copy(
+    cx: &Cx,
+    mut now: Fetching,
+    reader: &ReadableStreamDefaultReader,
+    writable: &FileSystemWritableFileStream,
+) -> Result<(), String> {
+    let mut told = 0.0;
+    loop {
+        let part = JsFuture::from(reader.read()).await.map_err(|_| CUT)?;
+        let done = Reflect::get(&part, &"done".into()).is_ok_and(|done| done.is_truthy());
+        if done {
+            let complete = now.received > 0 && now.total.is_none_or(|total| now.received >= total);
+            return if complete { Ok(()) } else { Err(CUT.into()) };
+        }
+        let chunk: Uint8Array = Reflect::get(&part, &"value".into()).map_err(|_| CUT)?.unchecked_into();
+        let left = now.text.most_bytes() - now.received;
+        let last = u64::from(chunk.length()) >= left;
+        // The text ends with a whole line, if there is one in sight.
+        let chunk = if last { whole_lines(&chunk.subarray(0, left as u32)) } else { chunk };
+        let written = writable.write_with_js_u8_array(&chunk).map_err(|_| NO_SPACE)?;
+        JsFuture::from(written).await.map_err(|_| NO_SPACE)?;
+        now.received += u64::from(chunk.length());
+        if js_sys::Date::now() - told > 100.0 {
+            told = js_sys::Date::now();
+            act(cx, DataAction::Fetching(now));
+        }
+        if last {
+            return Ok(());
+        }
+    }
+}
+
+fn whole_lines(chunk: &Uint8Array) -> Uint8Array {
+    const NEWLINE: u8 = 10;
+    let end = (0..chunk.length()).rev().find(|&at| chunk.get_index(at) == NEWLINE);
+    chunk.subarray(0, end.map_or(chunk.length(), |at| at + 1))
+}

@@ -1,0 +1,106 @@
+//! The line to a second worker, for questions about vocabularies: its answers do not wait for a training step.
+//! It starts with the first question.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::Uint8Array;
+
+use super::app::Cx;
+use super::files::download;
+use super::link::{ANSWER_BATCH_MS, Batch, Link, Outgoing};
+use super::navigation;
+use super::state::tokenizer::TokenizerAction;
+use super::state::{Action, View};
+use crate::protocol::tokenizer::{ExportPurpose, TokenizerCommand, TokenizerEvent, VocabularyFormat, VocabularySource};
+use crate::protocol::{Command, Event};
+
+/// The worker, once it was started, and what it is to be asked when it listens.
+#[derive(Default)]
+pub struct Questions {
+    link: RefCell<Option<Link>>,
+    listening: RefCell<bool>,
+    waiting: RefCell<Vec<Outgoing>>,
+}
+
+impl Questions {
+    fn ask(&self, question: Outgoing) {
+        match &*self.link.borrow() {
+            Some(link) if *self.listening.borrow() => link.send_either(question),
+            _ => self.waiting.borrow_mut().push(question),
+        }
+    }
+
+    /// The worker listens: it gets what has waited.
+    fn flush(&self) {
+        self.listening.replace(true);
+        if let Some(link) = &*self.link.borrow() {
+            self.waiting.take().into_iter().for_each(|question| link.send_either(question));
+        }
+    }
+}
+
+impl Cx {
+    /// Asks the second worker about vocabularies.
+    pub fn ask(&self, command: TokenizerCommand) {
+        self.ask_with(Command::Tokenizer(command), None);
+    }
+
+    /// Asks the second worker, which is started when there is none; the bytes are transferred.
+    pub fn ask_with(&self, command: Command, bytes: Option<Uint8Array>) {
+        self.questions.ask((command, bytes));
+        if self.questions.link.borrow().is_some() {
+            return;
+        }
+        let cx = self.clone();
+        match Link::start(Rc::new(move |batch| hear(&cx, batch)), ANSWER_BATCH_MS) {
+            Ok(link) => drop(self.questions.link.replace(Some(link))),
+            Err(message) => self.act(Action::Tokenizer(TokenizerAction::Problem(message))),
+        }
+    }
+}
+
+impl Cx {
+    /// Passes on what the first worker says for the second one: the vocabulary of its run.
+    pub fn pass_on(&self, event: &Event, bytes: Option<&[u8]>) {
+        if let (Event::Tokenizer(TokenizerEvent::RunVocabulary { .. }), Some(json)) = (event, bytes) {
+            let (source, format) = (VocabularySource::Run, VocabularyFormat::TokenizerJson);
+            let load = TokenizerCommand::Load { source, name: "of the run".into(), format };
+            self.ask_with(Command::Tokenizer(load), Some(Uint8Array::from(json)));
+        }
+    }
+}
+
+/// Takes over the second worker's answers. Of its other events only failures matter.
+fn hear(cx: &Cx, batch: Batch) {
+    let mut answers = Batch::new();
+    for (event, bytes) in batch {
+        match event {
+            Event::Listening => cx.questions.flush(),
+            Event::Failed { message, .. } => cx.act(Action::Tokenizer(TokenizerAction::Problem(message))),
+            Event::Tokenizer(TokenizerEvent::Exported { purpose, ref name, vocab_size, .. }) => {
+                let json = bytes.as_deref().unwrap_or_default();
+                match purpose {
+                    ExportPurpose::Download => download("tokenizer.json", json),
+                    ExportPurpose::Run => start_run(cx, name.clone(), vocab_size, json),
+                }
+                answers.push((event, None));
+            }
+            Event::Tokenizer(_) => answers.push((event, bytes)),
+            _ => (),
+        }
+    }
+    if !answers.is_empty() {
+        cx.act(Action::Events(answers));
+    }
+}
+
+/// Starts a run with a vocabulary and shows it.
+fn start_run(cx: &Cx, name: String, vocab_size: usize, json: &[u8]) {
+    cx.kept.borrow_mut().vocabulary = Some(json.into());
+    cx.send_with(&Command::LoadVocabulary, &Uint8Array::from(json));
+    cx.act(Action::TakeVocabulary(name, vocab_size));
+    navigation::open(View::Train);
+    // A handle keeps every state that it has read, so a new one reads this one.
+    cx.clone().restart();
+}

@@ -1,0 +1,169 @@
+//! What the page knows about the data to train on, and how it changes. Pure, as all of [`super`].
+
+use crate::protocol::data::{DataCommand, DataEvent, TaskAnswer, TaskInfo};
+use crate::protocol::{Command, RunId};
+
+/// A text of the TinyStories data set (Eldan & Li 2023) on the public hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HubText {
+    /// The text for validation.
+    Validation,
+    /// The beginning of the text for training.
+    Training,
+}
+
+impl HubText {
+    /// Both, the smaller one first.
+    pub const ALL: [Self; 2] = [Self::Validation, Self::Training];
+
+    /// Its name in the select box.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Validation => "validation text, 22 MB",
+            Self::Training => "the first 100 MB of the training text (2.2 GB)",
+        }
+    }
+
+    /// Its file's name, there and here.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Validation => "TinyStoriesV2-GPT4-valid.txt",
+            Self::Training => "TinyStoriesV2-GPT4-train.txt",
+        }
+    }
+
+    /// Where it is.
+    pub fn address(self) -> String {
+        const FOLDER: &str = "https://huggingface.co/datasets/roneneldan/TinyStories/resolve/main";
+        format!("{FOLDER}/{}", self.file_name())
+    }
+
+    /// How much of it is taken at most, in bytes: a tab cannot hold gigabytes of tokens.
+    pub fn most_bytes(self) -> u64 {
+        match self {
+            Self::Validation => u64::MAX,
+            Self::Training => 100_000_000,
+        }
+    }
+
+    fn index(self) -> usize {
+        usize::from(self == Self::Training)
+    }
+}
+
+/// A text that is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetching {
+    /// Which.
+    pub text: HubText,
+    /// Bytes that came.
+    pub received: u64,
+    /// Bytes to come in all, where that is known.
+    pub total: Option<u64>,
+}
+
+/// One score of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScorePoint {
+    /// Steps done.
+    pub step: u64,
+    /// Examples that were answered to the letter.
+    pub right: usize,
+    /// All examples.
+    pub of: usize,
+}
+
+/// Everything about data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataState {
+    /// The fields of the files' records that hold text.
+    pub fields: Vec<String>,
+    /// Which of them is taken.
+    pub field: usize,
+    /// The synthetic tasks there are.
+    pub tasks: Vec<TaskInfo>,
+    /// The scores of the run's task, in order.
+    pub scores: Vec<ScorePoint>,
+    /// The latest answers to it.
+    pub answers: Vec<TaskAnswer>,
+    /// Which text of the hub is chosen.
+    pub hub_text: HubText,
+    /// The sizes of the texts that are kept, in bytes.
+    kept: [Option<u64>; 2],
+    /// The text that is on its way.
+    pub fetching: Option<Fetching>,
+    /// Why a text did not come.
+    pub problem: Option<String>,
+}
+
+/// What can happen to it.
+#[derive(Clone, Debug)]
+pub enum DataAction {
+    /// Another field.
+    Field(usize),
+    /// Another text of the hub is chosen.
+    HubText(HubText),
+    /// A text is kept, with so many bytes, or no more.
+    Kept(HubText, Option<u64>),
+    /// A text is on its way.
+    Fetching(Fetching),
+    /// A text will not come, for this reason; without one it was cancelled.
+    NotFetched(Option<String>),
+}
+
+impl Default for DataState {
+    fn default() -> Self {
+        let (fields, hub_text) = (Vec::new(), HubText::Validation);
+        let (tasks, scores, answers) = (Vec::new(), Vec::new(), Vec::new());
+        Self { fields, field: 0, tasks, scores, answers, hub_text, kept: [None; 2], fetching: None, problem: None }
+    }
+}
+
+impl DataState {
+    /// The size of a text that is kept, in bytes.
+    pub fn kept(&self, text: HubText) -> Option<u64> {
+        self.kept[text.index()]
+    }
+
+    /// The command that tells a worker, which takes the first field by itself, about another one.
+    pub fn field_command(&self) -> Option<Command> {
+        let field = self.fields.get(self.field)?.clone();
+        Some(Command::Data(DataCommand::ChooseField { field }))
+    }
+
+    /// Carries out one action.
+    pub fn apply(&mut self, action: DataAction) {
+        match action {
+            DataAction::Field(field) => self.field = field.min(self.fields.len().saturating_sub(1)),
+            DataAction::HubText(text) => (self.hub_text, self.problem) = (text, None),
+            DataAction::Kept(text, bytes) => {
+                self.kept[text.index()] = bytes;
+                self.fetching = self.fetching.filter(|fetching| fetching.text != text);
+            }
+            DataAction::Fetching(fetching) => (self.fetching, self.problem) = (Some(fetching), None),
+            DataAction::NotFetched(problem) => (self.fetching, self.problem) = (None, problem),
+        }
+    }
+
+    /// Forgets what belongs to the run before.
+    pub fn begin(&mut self) {
+        self.scores.clear();
+        self.answers.clear();
+    }
+
+    /// Takes over what the worker said; `run` is the current one.
+    pub fn hear(&mut self, run: RunId, event: DataEvent) {
+        match event {
+            DataEvent::Tasks { tasks } => self.tasks = tasks,
+            DataEvent::Score { run: of_run, .. } if of_run != run => (),
+            DataEvent::Score { step, right, of, shown, .. } => {
+                self.scores.push(ScorePoint { step, right, of });
+                self.answers = shown;
+            }
+            DataEvent::Fields { fields } => {
+                self.field = self.field.min(fields.len().saturating_sub(1));
+                self.fields = fields;
+            }
+        }
+    }
+}
