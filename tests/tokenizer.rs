@@ -58,6 +58,16 @@ fn special_tokens_beside_white_space_are_encoded_as_tiktoken_does() {
 }
 
 #[test]
+fn all_short_texts_are_encoded_as_tiktoken_does() {
+    let characters = [' ', '\n', '\t', '\u{1c}', '\u{a0}', '\'', 's', 'l', 'v', 'e', '1', '!', 'é', '²', '\u{301}'];
+    let n = characters.len();
+    for number in 0..n.pow(4) {
+        let text: String = (0..4).map(|place| characters[number / n.pow(place) % n]).collect();
+        assert_eq!(GPT2.encode(&text), oracle().encode_ordinary(&text), "{text:?}");
+    }
+}
+
+#[test]
 fn stories_and_long_words_are_encoded_as_tiktoken_does() {
     let repeated = ["-", "ab", "é", "  ", "0", "\n \n"].map(|part| part.repeat(333));
     for text in [stories(1, 30_000)].iter().chain(&repeated) {
