@@ -86,6 +86,15 @@ struct TrainArgs {
     /// Go on with the model in this folder, on the same text.
     #[arg(long, conflicts_with_all = ["preset", "seed", "set"])]
     resume: Option<PathBuf>,
+    /// Stop after so many tokens in all.
+    #[arg(long)]
+    stop_tokens: Option<u64>,
+    /// Stop once the held-out loss is at or below this, in nats per token.
+    #[arg(long)]
+    stop_loss: Option<f64>,
+    /// Stop after so many seconds of training.
+    #[arg(long)]
+    stop_seconds: Option<f64>,
     /// Held-out loss every so many steps.
     #[arg(long, default_value_t = 100)]
     eval_every: u64,

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{TrainArgs, open, sentence};
 use crate::config::RunConfig;
+use crate::config::rules::{Rules, Standing};
 use crate::data::{Tokenizer, stories};
 use crate::gpu::context::Context;
 use crate::protocol::{Baselines, Sampling, StepPoint};
@@ -43,6 +44,14 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
         None => fresh_config(&args)?,
     };
     let n_steps = args.steps.unwrap_or(config.train.schedule_steps);
+    let rules = Rules {
+        stop_steps: Some(n_steps),
+        stop_tokens: args.stop_tokens,
+        stop_loss: args.stop_loss,
+        stop_seconds: args.stop_seconds,
+        evaluate_every: Some(args.eval_every),
+    };
+    rules.validate().map_err(sentence)?;
     let context = open(args.backend).await?;
     let device = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.name.clone());
     let (tokenizer, state) = resumed.map(|Checkpoint { tokenizer, state, .. }| (tokenizer, state)).unzip();
@@ -53,7 +62,7 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
     state.iter().for_each(|state| trainer.restore(state));
     let report = Report::new(&args, n_steps);
     report.begin(&trainer, &corpus, &device);
-    run(trainer, corpus, report, &args, n_steps).await
+    run(trainer, corpus, report, &args, rules).await
 }
 
 /// What is told and used of a run's data besides the tokens.
@@ -124,49 +133,66 @@ async fn run(
     data: Corpus,
     mut report: Report,
     args: &TrainArgs,
-    n_steps: u64,
+    rules: Rules,
 ) -> Result<(), String> {
+    let tokens_per_step = trainer.config().tokens_per_step();
     let mut val_loss = trainer.evaluate(EVALUATION_BATCHES).await.map_err(sentence)?;
-    let (mut collected, mut timed) = (trainer.step(), 0);
-    report.validation(collected, val_loss, (collected >= n_steps).then_some(data.baselines));
-    let mut clock = Instant::now();
-    while collected < n_steps {
-        let due = (collected / args.eval_every + 1) * args.eval_every;
-        let end = due.min(n_steps);
-        while trainer.step() < end || trainer.in_flight() > 0 {
-            let left = end - trainer.step();
-            if left > 0 {
-                trainer.submit(left.min(CHUNK) as usize);
-            }
-            if trainer.in_flight() > 1 || left == 0 {
-                let points = trainer.collect().await.map_err(sentence)?;
-                let seconds = clock.elapsed().as_secs_f64().max(1e-9);
-                timed += points.len();
-                let tokens = timed * trainer.config().tokens_per_step();
-                collected += points.len() as u64;
-                report.steps(&points, tokens as f64 / seconds);
-            }
-        }
+    let mut standing = Standing { step: trainer.step(), tokens_per_step, seconds: 0.0, val_loss: Some(val_loss) };
+    let mut stopped = rules.reached(&standing);
+    report.validation(standing.step, val_loss, stopped.as_ref().map(|_| data.baselines));
+    while stopped.is_none() {
+        let end = trainer.step() + rules.steps_ahead(trainer.step(), tokens_per_step, u64::MAX);
+        train_until(&mut trainer, end, &rules, &mut standing, &mut report).await?;
         val_loss = trainer.evaluate(EVALUATION_BATCHES).await.map_err(sentence)?;
-        let last = collected >= n_steps;
+        standing.val_loss = Some(val_loss);
+        stopped = rules.reached(&standing);
+        let last = stopped.is_some();
         if let Some(task) = args.task {
             let examples = task.examples(trainer.config().train.seed, EXAMPLES[usize::from(last)]);
             let score = exact_match(&mut trainer, &data.tokenizer, &examples).await.map_err(sentence)?;
-            report.score(collected, &score);
+            report.score(standing.step, &score);
         }
-        report.validation(collected, val_loss, last.then_some(data.baselines));
-        if last || (collected / args.eval_every).is_multiple_of(EVALUATIONS_PER_SAVE) {
+        report.validation(standing.step, val_loss, last.then_some(data.baselines));
+        if last || (standing.step / args.eval_every).is_multiple_of(EVALUATIONS_PER_SAVE) {
             if !args.json {
                 let sample = sample(&mut trainer, &data).await?;
-                report.line(&format!("step {collected}: {sample}\n"));
+                report.line(&format!("step {}: {sample}\n", standing.step));
             }
             let state = trainer.state().await.map_err(sentence)?;
             checkpoint::save(&args.out, trainer.config(), &data.tokenizer, &state).map_err(sentence)?;
         }
-        (clock, timed) = (Instant::now(), 0); // looking is not training
     }
-    report.end(val_loss, data.baselines, args);
+    report.end(val_loss, data.baselines, args, &stopped.unwrap_or_default());
     Ok(())
+}
+
+/// Trains up to step `end`, or until the time is up. Only training counts as time: looking is not training.
+async fn train_until(
+    trainer: &mut Trainer,
+    end: u64,
+    rules: &Rules,
+    standing: &mut Standing,
+    report: &mut Report,
+) -> Result<(), String> {
+    let (clock, before, mut timed) = (Instant::now(), standing.seconds, 0);
+    loop {
+        let time_is_up = rules.stop_seconds.is_some_and(|most| standing.seconds >= most);
+        let left = if time_is_up { 0 } else { end - trainer.step() };
+        if left == 0 && trainer.in_flight() == 0 {
+            return Ok(());
+        }
+        if left > 0 {
+            trainer.submit(left.min(CHUNK) as usize);
+        }
+        if trainer.in_flight() > 1 || left == 0 {
+            let points = trainer.collect().await.map_err(sentence)?;
+            let seconds = clock.elapsed().as_secs_f64().max(1e-9);
+            timed += points.len();
+            standing.step += points.len() as u64;
+            standing.seconds = before + seconds;
+            report.steps(&points, (timed * standing.tokens_per_step) as f64 / seconds);
+        }
+    }
 }
 
 async fn sample(trainer: &mut Trainer, data: &Corpus) -> Result<String, String> {
@@ -264,11 +290,11 @@ impl Report {
         println!("{line}");
     }
 
-    fn end(&self, val_loss: f32, baselines: Baselines, args: &TrainArgs) {
+    fn end(&self, val_loss: f32, baselines: Baselines, args: &TrainArgs, why: &str) {
         let Some(bar) = &self.bar else { return };
         let verdict = if f64::from(val_loss) < baselines.bigram { "beats" } else { "does not beat" };
         self.line(&format!("held-out loss {val_loss:.4} {verdict} the bigram's {:.4}", baselines.bigram));
-        self.line(&format!("saved in {}", args.out.display()));
+        self.line(&format!("stopped because {why}; saved in {}", args.out.display()));
         bar.finish();
     }
 }

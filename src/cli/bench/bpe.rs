@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::cli::sentence;
 use crate::data::{END_OF_TEXT, StoryGenerator, TokenFile, Tokenizer, stories, train, train_file};
+use crate::rng::Rng;
 
 /// What to measure.
 #[derive(Args)]
@@ -77,16 +78,33 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
     (result, began.elapsed().as_secs_f64())
 }
 
-/// Stories of `min_bytes` in all, one after the other.
+/// Stories of `min_bytes` in all, one after the other. The generator knows too few words for a large vocabulary, so
+/// each story ends with made-up ones, frequent and rare as in a language.
 fn write_stories(path: &Path, min_bytes: usize) -> std::io::Result<()> {
     let mut out = BufWriter::new(File::create(path)?);
-    let (mut generator, mut bytes) = (StoryGenerator::new(1), 0);
+    let (mut generator, mut rng, mut bytes) = (StoryGenerator::new(1), Rng::new(1), 0);
+    let words: Vec<String> = (0..MADE_UP_WORDS).map(|_| made_up_word(&mut rng)).collect();
     while bytes < min_bytes {
-        let story = generator.next_story();
+        let mut story = generator.next_story();
+        for _ in 0..20 {
+            // The logarithm of the rank is uniform, which is Zipf's law.
+            let rank = (words.len() as f64).powf(rng.uniform()) as usize - 1;
+            story.extend([" ", words[rank].as_str()]);
+        }
         bytes += story.len() + END_OF_TEXT.len() + 1;
         writeln!(out, "{story}{END_OF_TEXT}")?;
     }
     out.flush()
+}
+
+/// How many different words are made up.
+const MADE_UP_WORDS: usize = 50_000;
+
+/// Two to four syllables.
+fn made_up_word(rng: &mut Rng) -> String {
+    let syllables = 2 + rng.below(3);
+    let letter = |rng: &mut Rng, letters: &[u8]| char::from(*rng.choose(letters));
+    (0..syllables).flat_map(|_| [letter(rng, b"bcdfghjklmnprstvwz"), letter(rng, b"aeiou")]).collect()
 }
 
 /// The most memory that this process had so far, where the system tells.
