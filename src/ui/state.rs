@@ -2,21 +2,23 @@
 
 use std::rc::Rc;
 
-use crate::config::{Preset, RunConfig, TrainConfig};
+use crate::config::{Preset, TrainConfig};
 use crate::protocol::{
-    BackendChoice, Command, CorpusChoice, DeviceInfo, Event, Phase, RunId, RunSummary, Sampling, Token,
-    VocabularyChoice,
+    BackendChoice, Command, CorpusChoice, DeviceInfo, Event, RunId, RunSummary, Sampling, VocabularyChoice,
 };
 
 use super::draw::colors::ColorMap;
 pub use crate::protocol::History;
-use crate::protocol::writing::WrittenToken;
+pub use action::Action;
 use data::{DataAction, DataState};
-use runs::{Runs, RunsAction};
-use tokenizer::{TokenizerAction, TokenizerState};
+pub use parts::*;
+use runs::Runs;
+use tokenizer::TokenizerState;
 
+mod action;
 pub mod compare;
 pub mod data;
+mod parts;
 pub mod runs;
 pub mod tokenizer;
 
@@ -25,193 +27,6 @@ pub const DEFAULT_PROBE: &str = "Lily had a red ball. \"Can I play?\" asked Tom.
 
 /// How many of the model's own texts are kept.
 const SAMPLES: usize = 6;
-
-/// What the run is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RunState {
-    /// Being prepared; none yet before the first word of the worker.
-    Loading(Option<Phase>),
-    /// Prepared, at step 0.
-    Ready,
-    /// Steps go on.
-    Training,
-    /// Steps were done, and none goes on.
-    Paused,
-    /// The numbers ran away.
-    Diverged(String),
-    /// Cannot go on.
-    Failed(String),
-}
-
-impl RunState {
-    /// One word for it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Loading(_) => "loading",
-            Self::Ready => "ready",
-            Self::Training => "training",
-            Self::Paused => "paused",
-            Self::Diverged(_) => "diverged",
-            Self::Failed(_) => "failed",
-        }
-    }
-}
-
-/// What a new run is asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Setup {
-    /// Model and training.
-    pub config: RunConfig,
-    /// What to train on.
-    pub corpus: CorpusChoice,
-    /// What turns it into tokens.
-    pub vocabulary: Vocabulary,
-    /// Who computes.
-    pub backend: BackendChoice,
-    /// The name of the user's file, once one was chosen.
-    pub file_name: Option<String>,
-    /// Counts the files that were chosen, so that another one with the same name is another setup.
-    pub file_count: u32,
-}
-
-/// What a run's text is turned into tokens by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Vocabulary {
-    /// Trained on the text when the run starts.
-    OfTheText,
-    /// One from the tokenizer's page.
-    Chosen {
-        /// For people.
-        name: String,
-        /// V
-        vocab_size: usize,
-        /// When it was chosen, so that another one with the same name is another setup.
-        choice: u64,
-    },
-}
-
-/// The softmax weights of the probe sentence.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Maps {
-    /// Steps done when they were computed.
-    pub step: u64,
-    /// The sentence.
-    pub tokens: Vec<Token>,
-    /// L
-    pub n_layers: usize,
-    /// H
-    pub n_heads: usize,
-    /// How many tokens did not fit.
-    pub tokens_cut: usize,
-    /// (L, H, n, n); weight = byte / 255.
-    pub bytes: Rc<[u8]>,
-}
-
-impl Maps {
-    /// One head's weights (n, n).
-    pub fn head(&self, (layer, head): (usize, usize)) -> &[u8] {
-        let cells = self.tokens.len() * self.tokens.len();
-        let start = (layer * self.n_heads + head) * cells;
-        self.bytes.get(start..start + cells).unwrap_or_default()
-    }
-
-    /// One weight of one head; 0 outside.
-    pub fn weight(&self, head: (usize, usize), query: usize, key: usize) -> f64 {
-        let cell = self.head(head).get(query * self.tokens.len() + key);
-        f64::from(cell.copied().unwrap_or(0)) / 255.0
-    }
-}
-
-/// What the model wrote when asked.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Generated {
-    /// Counts the requests.
-    pub request: u32,
-    /// The prompt of the request.
-    pub prompt: String,
-    /// How its tokens are chosen.
-    pub sampling: Sampling,
-    /// What came so far.
-    pub text: String,
-    /// Its tokens, each with what else could have been chosen.
-    pub tokens: Rc<Vec<WrittenToken>>,
-    /// Whether more is to come.
-    pub running: bool,
-    /// Why it could not be served.
-    pub problem: Option<String>,
-}
-
-/// A part of the page that has the window for itself. The link's hash names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum View {
-    /// Setup, attention, loss, writing.
-    Train,
-    /// Vocabularies and tokens.
-    Tokenizer,
-}
-
-impl View {
-    /// All views, in the order of the header.
-    pub const ALL: [Self; 2] = [Self::Train, Self::Tokenizer];
-
-    /// Its name in the header.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Train => "Train",
-            Self::Tokenizer => "Tokenizer",
-        }
-    }
-
-    /// Its name in the link.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Tokenizer => "tokenizer",
-        }
-    }
-
-    /// The view that a link's hash names (`#view=tokenizer`, other entries separated by `&`), else the first.
-    pub fn from_hash(hash: &str) -> Self {
-        let name = hash.trim_start_matches('#').split('&').find_map(|entry| entry.strip_prefix("view="));
-        Self::ALL.into_iter().find(|view| Some(view.name()) == name).unwrap_or(Self::Train)
-    }
-}
-
-/// Light, dark, or as the system has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Theme {
-    /// As the system has it.
-    Auto,
-    /// Light.
-    Light,
-    /// Dark.
-    Dark,
-}
-
-impl Theme {
-    /// One word for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Light => "light",
-            Self::Dark => "dark",
-        }
-    }
-
-    /// The theme with this name, else the system's.
-    pub fn from_name(name: &str) -> Self {
-        [Self::Light, Self::Dark].into_iter().find(|theme| theme.name() == name).unwrap_or(Self::Auto)
-    }
-
-    /// The next one in the round.
-    pub fn next(self) -> Self {
-        match self {
-            Self::Auto => Self::Light,
-            Self::Light => Self::Dark,
-            Self::Dark => Self::Auto,
-        }
-    }
-}
 
 /// Everything the page shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -278,74 +93,6 @@ pub struct State {
     pub resizes: u32,
     /// Counts the actions, so that two states are told apart at once.
     pub version: u64,
-}
-
-/// What can happen.
-#[derive(Clone, Debug)]
-pub enum Action {
-    /// Another part of the page gets the window.
-    View(View),
-    /// On the tokenizer's page.
-    Tokenizer(TokenizerAction),
-    /// About the data to train on.
-    Data(DataAction),
-    /// The next run takes over a vocabulary: its name and size.
-    TakeVocabulary(String, usize),
-    /// The next run trains a vocabulary on its text.
-    DropVocabulary,
-    /// The worker said something; bytes may have ridden along.
-    Events(Vec<(Event, Option<Rc<[u8]>>)>),
-    /// A new run was asked for.
-    Started,
-    /// Another preset: its numbers replace the draft's.
-    Preset(Preset),
-    /// The draft's numbers.
-    Config(RunConfig),
-    /// An entry cannot be used.
-    EntryProblem(String),
-    /// The draft's backend.
-    Backend(BackendChoice),
-    /// The draft's corpus.
-    Corpus(CorpusChoice),
-    /// Files were chosen: what they are called together.
-    File(String),
-    /// Another probe sentence.
-    Probe(String),
-    /// Another head.
-    Select(usize, usize),
-    /// Step through heads and layers, round and round.
-    Walk {
-        /// By so many layers.
-        layers: isize,
-        /// By so many heads.
-        heads: isize,
-    },
-    /// The pointer is on a cell, or on none.
-    Hover(Option<(usize, usize)>),
-    /// Hold a query row, or let go of it when it is held.
-    Pin(usize),
-    /// Let go of everything: the pinned row, the help.
-    Escape,
-    /// Show or hide the hatching.
-    ToggleMask,
-    /// Show or hide the table.
-    ToggleTable,
-    /// Show or hide the help.
-    ToggleHelp,
-    /// The text box.
-    Prompt(String),
-    /// How to choose tokens.
-    Sampling(Sampling),
-    /// Writing was asked for.
-    Generate,
-    /// Other colours of the heatmaps.
-    ColorMap(ColorMap),
-    /// Other colours of the page.
-    Theme(Theme),
-    /// The window has another size.
-    Resized,
-    /// About runs as a whole.
-    Runs(RunsAction),
 }
 
 impl Default for State {

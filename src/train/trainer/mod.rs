@@ -1,17 +1,25 @@
 //! The training loop: steps are submitted ahead, their losses come back later, and nothing in between waits.
+//!
+//! `source` brings the tokens to the device, `look` asks the model what it attends to and what it would write, `state`
+//! takes weights and moments out and puts them back.
+
+mod look;
+mod source;
+mod state;
 
 use std::collections::VecDeque;
 
 use thiserror::Error;
 
+use self::source::TokenSource;
+pub use self::state::TrainingState;
 use super::schedule::learning_rate;
 use crate::config::{ConfigError, RunConfig, TrainConfig};
 use crate::data::{DataError, TokenFile, batch_starts, evaluation_starts};
 use crate::gpu::backend::{Backend, ExecuteError, PendingRead, Program};
 use crate::gpu::context::{Context, DeviceLimits};
 use crate::gpu::profile::Timing;
-use crate::gpu::recording::Slice;
-use crate::model::memory::{MemoryError, MemoryPlan, RING, heatmap_words};
+use crate::model::memory::{MemoryError, MemoryPlan, RING};
 use crate::model::params::ParamTable;
 use crate::model::transformer::Transformer;
 use crate::ops::rope::cos_sin_table;
@@ -77,30 +85,6 @@ pub struct Trainer {
     in_flight: VecDeque<Chunk>,
 }
 
-/// Where the tokens are.
-enum TokenSource {
-    /// All on the device.
-    Device { n_train: usize, n_val: usize },
-    /// In a file, of which the first `n_train` are trained on and the others held out. The device gets the windows of
-    /// one batch at a time.
-    File { tokens: TokenFile, n_train: usize },
-}
-
-impl TokenSource {
-    fn n_train(&self) -> usize {
-        match self {
-            Self::Device { n_train, .. } | Self::File { n_train, .. } => *n_train,
-        }
-    }
-
-    fn n_val(&self) -> usize {
-        match self {
-            Self::Device { n_val, .. } => *n_val,
-            Self::File { tokens, n_train } => tokens.len() - n_train,
-        }
-    }
-}
-
 /// What a training step replays.
 #[derive(Clone, Copy)]
 enum StepPrograms {
@@ -108,21 +92,6 @@ enum StepPrograms {
     Whole(Program),
     /// Several batches, then the update.
     Accumulated { batch: Program, update: Program },
-}
-
-/// Everything that the next steps depend on, besides configuration and data.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrainingState {
-    /// Steps done.
-    pub step: u64,
-    /// Draws where the next batches begin.
-    pub batches: Rng,
-    /// Parameters, laid out by the table.
-    pub params: Vec<f32>,
-    /// AdamW's first moments, laid out by the table.
-    pub adam_m: Vec<f32>,
-    /// AdamW's second moments, laid out by the table.
-    pub adam_v: Vec<f32>,
 }
 
 /// Steps whose losses are on their way.
@@ -315,30 +284,6 @@ impl Trainer {
         step.lr
     }
 
-    /// Tells the device where the sequences of a batch start: in all of its tokens, or, for tokens in a file, in
-    /// `buffer`, into which their windows are copied. `offset` is where the file's part begins. What cannot be read is
-    /// kept for [`Trainer::collect`]; the device then repeats what it has.
-    fn place(&mut self, starts: &[u32], offset: usize, buffer: Slice) {
-        let TokenSource::File { tokens, .. } = &mut self.source else {
-            return self.backend.write(self.plan.starts, starts);
-        };
-        let window = self.config.model.context_length + 1;
-        let mut staged = Vec::with_capacity(starts.len() * window);
-        for &start in starts {
-            let start = offset + start as usize;
-            match tokens.read(start..start + window) {
-                Ok(ids) => staged.extend(ids),
-                Err(error) => {
-                    self.unreadable = Some(error);
-                    return;
-                }
-            }
-        }
-        let starts: Vec<u32> = (0..starts.len()).map(|sequence| (sequence * window) as u32).collect();
-        self.backend.write(buffer, &staged);
-        self.backend.write(self.plan.starts, &starts);
-    }
-
     fn step_values(&self, step: u64) -> Step {
         let train = &self.config.train;
         let correction = |beta: f64| (1.0 - beta.powf(step as f64)) as f32;
@@ -403,124 +348,6 @@ impl Trainer {
         }
         let losses = self.backend.read_f32(self.plan.loss_ring).await?;
         Ok(losses[..all.len()].iter().sum::<f32>() / all.len() as f32)
-    }
-
-    /// The softmax weights of all heads for `ids`, as bytes (L, H, n, n) with n = `ids.len()`: weight = byte / 255.
-    /// Only the first T ids are looked at.
-    ///
-    /// # Errors
-    /// When the device failed.
-    pub async fn attention(&mut self, ids: &[u32]) -> Result<Vec<u8>, TrainError> {
-        let model = &self.config.model;
-        let (t, n) = (model.context_length, ids.len().min(model.context_length));
-        let (n_layers, n_heads, words) = (model.n_layers, model.n_heads, heatmap_words(model));
-        self.run_probe(self.probe, &ids[..n]);
-        let heatmaps = self.backend.read(self.plan.heatmaps).await?;
-        let mut bytes = Vec::with_capacity(n_layers * n_heads * n * n);
-        for layer in 0..n_layers {
-            let weights: &[u8] = bytemuck::cast_slice(&heatmaps[layer * words..(layer + 1) * words]);
-            for row in (0..n_heads).flat_map(|head| (0..n).map(move |query| (head * t + query) * t)) {
-                bytes.extend_from_slice(&weights[row..row + n]);
-            }
-        }
-        Ok(bytes)
-    }
-
-    /// The logits (V) for the token after `ids`, of which the model sees the last T.
-    ///
-    /// As long as `ids` grows by one token from call to call, keys and values of the earlier ones come from a cache and
-    /// only the last token is computed. Once the text is longer than the context every call computes the whole window:
-    /// all its positions have changed.
-    ///
-    /// # Errors
-    /// When the device failed.
-    pub async fn next_logits(&mut self, ids: &[u32]) -> Result<Vec<f32>, TrainError> {
-        let (t, v) = (self.config.model.context_length, self.config.model.vocab_size);
-        let window = &ids[ids.len().saturating_sub(t)..];
-        let last = window.len().saturating_sub(1);
-        let logits = if last > 0 && self.cached == window[..last] {
-            self.run_next_token(window[last], last);
-            self.plan.cache.acts.logits
-        } else {
-            self.backend.write(self.plan.cache.position, &[0]);
-            self.run_probe(self.fill_cache, window);
-            self.plan.probe.logits.part(last * v, v)
-        };
-        self.cached = window.to_vec();
-        Ok(self.backend.read_f32(logits).await?)
-    }
-
-    fn run_next_token(&mut self, id: u32, position: usize) {
-        let cache = &self.plan.cache;
-        let width = self.rope_table.len() / self.config.model.context_length;
-        self.backend.write(cache.acts.inputs, &[id]);
-        self.backend.write(cache.position, &[position as u32]);
-        self.backend.write_f32(cache.cos_sin, &self.rope_table[position * width..(position + 1) * width]);
-        self.backend.run(self.next_token);
-    }
-
-    /// Runs `program` on `ids`, followed by padding: no position looks at later ones, so it changes nothing.
-    fn run_probe(&mut self, program: Program, ids: &[u32]) {
-        let mut padded = ids.to_vec();
-        padded.resize(self.config.model.context_length, 0);
-        self.backend.write(self.plan.probe.inputs, &padded);
-        self.backend.run(program);
-    }
-
-    /// The state after all steps submitted so far.
-    ///
-    /// # Errors
-    /// When the device failed.
-    pub async fn state(&mut self) -> Result<TrainingState, TrainError> {
-        let params = self.params().await?;
-        let adam_m = self.backend.read_f32(self.plan.adam_m).await?;
-        let adam_v = self.backend.read_f32(self.plan.adam_v).await?;
-        Ok(TrainingState { step: self.steps_submitted, batches: self.batches.clone(), params, adam_m, adam_v })
-    }
-
-    /// The state of a run that has not begun: first weights, empty moments, the first batches.
-    pub fn fresh_state(&self) -> TrainingState {
-        let (seed, zeros) = (self.config.train.seed, vec![0.0; self.table.buffer_len()]);
-        TrainingState {
-            step: 0,
-            batches: Rng::with_stream(seed, BATCH_STREAM),
-            params: self.table.initial_values(seed),
-            adam_m: zeros.clone(),
-            adam_v: zeros,
-        }
-    }
-
-    /// Goes on from `state`, which a trainer of the same model has given. What is in flight is dropped.
-    pub fn restore(&mut self, state: &TrainingState) {
-        self.backend.write_f32(self.plan.params, &state.params);
-        self.backend.write_f32(self.plan.adam_m, &state.adam_m);
-        self.backend.write_f32(self.plan.adam_v, &state.adam_v);
-        self.batches = state.batches.clone();
-        self.steps_submitted = state.step;
-        self.cached.clear();
-        self.in_flight.clear();
-    }
-
-    /// All parameters, laid out by the table.
-    ///
-    /// # Errors
-    /// When the device failed.
-    pub async fn params(&mut self) -> Result<Vec<f32>, TrainError> {
-        Ok(self.backend.read_f32(self.plan.params).await?)
-    }
-
-    /// All gradients of the latest step after clipping, laid out by the table.
-    ///
-    /// # Errors
-    /// When the device failed.
-    pub async fn grads(&mut self) -> Result<Vec<f32>, TrainError> {
-        Ok(self.backend.read_f32(self.plan.step_grads).await?)
-    }
-
-    /// Replaces all parameters; `values` are laid out by the table.
-    pub fn set_params(&mut self, values: &[f32]) {
-        self.cached.clear();
-        self.backend.write_f32(self.plan.params, values);
     }
 
     /// Trains one step on given sequences, B for each accumulated batch, for comparisons with other implementations.

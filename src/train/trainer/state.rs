@@ -1,0 +1,77 @@
+//! Weights, gradients and moments, out of the device and into it.
+
+use super::{BATCH_STREAM, TrainError, Trainer};
+use crate::rng::Rng;
+
+/// Everything that the next steps depend on, besides configuration and data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainingState {
+    /// Steps done.
+    pub step: u64,
+    /// Draws where the next batches begin.
+    pub batches: Rng,
+    /// Parameters, laid out by the table.
+    pub params: Vec<f32>,
+    /// AdamW's first moments, laid out by the table.
+    pub adam_m: Vec<f32>,
+    /// AdamW's second moments, laid out by the table.
+    pub adam_v: Vec<f32>,
+}
+
+impl Trainer {
+    /// The state after all steps submitted so far.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn state(&mut self) -> Result<TrainingState, TrainError> {
+        let params = self.params().await?;
+        let adam_m = self.backend.read_f32(self.plan.adam_m).await?;
+        let adam_v = self.backend.read_f32(self.plan.adam_v).await?;
+        Ok(TrainingState { step: self.steps_submitted, batches: self.batches.clone(), params, adam_m, adam_v })
+    }
+
+    /// The state of a run that has not begun: first weights, empty moments, the first batches.
+    pub fn fresh_state(&self) -> TrainingState {
+        let (seed, zeros) = (self.config.train.seed, vec![0.0; self.table.buffer_len()]);
+        TrainingState {
+            step: 0,
+            batches: Rng::with_stream(seed, BATCH_STREAM),
+            params: self.table.initial_values(seed),
+            adam_m: zeros.clone(),
+            adam_v: zeros,
+        }
+    }
+
+    /// Goes on from `state`, which a trainer of the same model has given. What is in flight is dropped.
+    pub fn restore(&mut self, state: &TrainingState) {
+        self.backend.write_f32(self.plan.params, &state.params);
+        self.backend.write_f32(self.plan.adam_m, &state.adam_m);
+        self.backend.write_f32(self.plan.adam_v, &state.adam_v);
+        self.batches = state.batches.clone();
+        self.steps_submitted = state.step;
+        self.cached.clear();
+        self.in_flight.clear();
+    }
+
+    /// All parameters, laid out by the table.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn params(&mut self) -> Result<Vec<f32>, TrainError> {
+        Ok(self.backend.read_f32(self.plan.params).await?)
+    }
+
+    /// All gradients of the latest step after clipping, laid out by the table.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn grads(&mut self) -> Result<Vec<f32>, TrainError> {
+        Ok(self.backend.read_f32(self.plan.step_grads).await?)
+    }
+
+    /// Replaces all parameters; `values` are laid out by the table.
+    pub fn set_params(&mut self, values: &[f32]) {
+        self.cached.clear();
+        self.backend.write_f32(self.plan.params, values);
+    }
+}

@@ -1,0 +1,79 @@
+//! What can happen.
+
+use std::rc::Rc;
+
+use super::data::DataAction;
+use super::parts::*;
+use super::runs::RunsAction;
+use super::tokenizer::TokenizerAction;
+use crate::config::{Preset, RunConfig};
+use crate::protocol::{BackendChoice, CorpusChoice, Event, Sampling};
+use crate::ui::draw::colors::ColorMap;
+
+/// What can happen.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Another part of the page gets the window.
+    View(View),
+    /// On the tokenizer's page.
+    Tokenizer(TokenizerAction),
+    /// About the data to train on.
+    Data(DataAction),
+    /// The next run takes over a vocabulary: its name and size.
+    TakeVocabulary(String, usize),
+    /// The next run trains a vocabulary on its text.
+    DropVocabulary,
+    /// The worker said something; bytes may have ridden along.
+    Events(Vec<(Event, Option<Rc<[u8]>>)>),
+    /// A new run was asked for.
+    Started,
+    /// Another preset: its numbers replace the draft's.
+    Preset(Preset),
+    /// The draft's numbers.
+    Config(RunConfig),
+    /// An entry cannot be used.
+    EntryProblem(String),
+    /// The draft's backend.
+    Backend(BackendChoice),
+    /// The draft's corpus.
+    Corpus(CorpusChoice),
+    /// Files were chosen: what they are called together.
+    File(String),
+    /// Another probe sentence.
+    Probe(String),
+    /// Another head.
+    Select(usize, usize),
+    /// Step through heads and layers, round and round.
+    Walk {
+        /// By so many layers.
+        layers: isize,
+        /// By so many heads.
+        heads: isize,
+    },
+    /// The pointer is on a cell, or on none.
+    Hover(Option<(usize, usize)>),
+    /// Hold a query row, or let go of it when it is held.
+    Pin(usize),
+    /// Let go of everything: the pinned row, the help.
+    Escape,
+    /// Show or hide the hatching.
+    ToggleMask,
+    /// Show or hide the table.
+    ToggleTable,
+    /// Show or hide the help.
+    ToggleHelp,
+    /// The text box.
+    Prompt(String),
+    /// How to choose tokens.
+    Sampling(Sampling),
+    /// Writing was asked for.
+    Generate,
+    /// Other colours of the heatmaps.
+    ColorMap(ColorMap),
+    /// Other colours of the page.
+    Theme(Theme),
+    /// The window has another size.
+    Resized,
+    /// About runs as a whole.
+    Runs(RunsAction),
+}
