@@ -28,9 +28,9 @@ pub fn offer(name: &str, blob: &Blob) -> bool {
     click().is_ok()
 }
 
-/// Offers a text under this name; false where the browser refuses.
-pub fn offer_text(name: &str, text: &str, kind: &str) -> bool {
-    blob(text.as_bytes(), kind).is_ok_and(|blob| offer(name, &blob))
+/// Offers bytes under this name; false where the browser refuses.
+pub fn offer_bytes(name: &str, bytes: &[u8], kind: &str) -> bool {
+    blob(bytes, kind).is_ok_and(|blob| offer(name, &blob))
 }
 
 /// A name for a file, from any text: what a file system may not like becomes a hyphen.

@@ -1,9 +1,8 @@
-//! Files: the user's go to the worker, and what the page makes is saved.
+//! The files of the user go to the worker.
 
-use js_sys::{Array, Uint8Array};
-use wasm_bindgen::JsCast as _;
+use js_sys::Uint8Array;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{AbortController, Blob, BlobPropertyBag, File, FileList, HtmlAnchorElement, Url};
+use web_sys::{AbortController, File, FileList};
 
 use super::app::Cx;
 use super::checkpoints;
@@ -108,23 +107,4 @@ impl Cx {
         }
         out
     }
-}
-
-/// Saves bytes as a file of the user's.
-pub fn download(name: &str, bytes: &[u8]) {
-    let save = || {
-        let options = BlobPropertyBag::new();
-        options.set_type("application/json");
-        let parts = Array::of1(&Uint8Array::from(bytes));
-        let blob = Blob::new_with_u8_array_sequence_and_options(&parts, &options).ok()?;
-        let url = Url::create_object_url_with_blob(&blob).ok()?;
-        let document = web_sys::window()?.document()?;
-        let anchor: HtmlAnchorElement = document.create_element("a").ok()?.dyn_into().ok()?;
-        anchor.set_href(&url);
-        anchor.set_download(name);
-        anchor.click();
-        Url::revoke_object_url(&url).ok()
-    };
-    // Fails only where a page cannot save files at all.
-    save().unwrap_or_default();
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use js_sys::Uint8Array;
 
 use super::app::Cx;
-use super::files::download;
+use super::download;
 use super::link::{ANSWER_BATCH_MS, Batch, Link, Outgoing};
 use super::navigation;
 use super::state::tokenizer::TokenizerAction;
@@ -81,7 +81,9 @@ fn hear(cx: &Cx, batch: Batch) {
             Event::Tokenizer(TokenizerEvent::Exported { purpose, ref name, vocab_size, .. }) => {
                 let json = bytes.as_deref().unwrap_or_default();
                 match purpose {
-                    ExportPurpose::Download => download("tokenizer.json", json),
+                    ExportPurpose::Download => {
+                        download::offer_bytes("tokenizer.json", json, "application/json");
+                    }
                     ExportPurpose::Run => start_run(cx, name.clone(), vocab_size, json),
                 }
                 answers.push((event, None));

@@ -121,7 +121,11 @@ fn export(run: &ShownRun, label: &'static str, ending: &'static str, write: fn(&
         let run = run.clone();
         Callback::from(move |_: MouseEvent| {
             let name = download::file_name(&format!("glasshead {} log", run.name), ending);
-            download::offer_text(&name, &write(&run), if ending == "csv" { "text/csv" } else { "application/json" });
+            download::offer_bytes(
+                &name,
+                write(&run).as_bytes(),
+                if ending == "csv" { "text/csv" } else { "application/json" },
+            );
         })
     };
     html! {

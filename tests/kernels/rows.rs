@@ -1,0 +1,311 @@
+//! From a size to a recording of one operation with its inputs.
+
+use glasshead::ops::activation::{self, Activation};
+use glasshead::ops::attention_scores::{self, MASKED};
+use glasshead::ops::matmul::{Layout, Shape, matmul};
+use glasshead::ops::weighted_sum::{self, WEIGHTED_SUM_TRANSPOSED};
+use glasshead::ops::*;
+
+use super::{Case, SIZES};
+use crate::common::numbers;
+
+/// Another awkward size for a second dimension.
+fn other(i: usize) -> usize {
+    SIZES[(i * 3 + 2) % SIZES.len()]
+}
+
+pub(super) fn gather(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 1);
+    let (batch_size, n_tokens) = (3, size + 40);
+    let tokens = case.ids(n_tokens, 500);
+    let starts = case.ids(batch_size, n_tokens - size);
+    let [inputs, targets] = [(); 2].map(|()| case.output(batch_size * size));
+    let params = gather_batch::Params { batch_size: batch_size as u32, context_length: size as u32 };
+    gather_batch::gather_batch(&mut case.recording, [tokens, starts, inputs, targets], params);
+    case
+}
+
+pub(super) fn embed(size: usize, i: usize) -> Case {
+    let (n_tokens, vocab_size, width) = (size, 37, other(i));
+    let mut case = Case::new(i, n_tokens);
+    let (n, v, c) = (n_tokens as u32, vocab_size as u32, width as u32);
+    let params = embedding::Params { n_tokens: n, vocab_size: v, d_model: c, accumulate: 0 };
+    let ids = case.ids(n_tokens, vocab_size);
+    let [table, out] = [case.input(vocab_size * width), case.output(n_tokens * width)];
+    embedding::embedding(&mut case.recording, [table, ids, out], params);
+    let [out_grad, table_grad] = [case.input(n_tokens * width), case.output(vocab_size * width)];
+    for accumulate in 0..2 {
+        let params = embedding::Params { accumulate, ..params };
+        embedding::embedding_grad(&mut case.recording, [out_grad, ids, table_grad], params);
+    }
+    case
+}
+
+/// Sizes that are rounded up to a multiple of `unit`.
+pub(super) fn multiply(layout: Layout, unit: usize, size: usize, i: usize) -> Case {
+    let [m, n, k] = [size, other(i), SIZES[(i + 5) % SIZES.len()]].map(|size| size.next_multiple_of(unit));
+    let shape = Shape { m, n, k };
+    let mut case = Case::new(i, shape.k);
+    let [a, b, y] = [case.input(shape.m * shape.k), case.input(shape.n * shape.k), case.output(shape.m * shape.n)];
+    matmul(&mut case.recording, layout, [a, b, y], shape, false);
+    matmul(&mut case.recording, layout, [a, b, y], shape, true);
+    case
+}
+
+pub(super) fn norm(size: usize, i: usize) -> Case {
+    let (rows, width) = (other(i), size);
+    let mut case = Case::new(i, rows.max(width));
+    let mut params = rmsnorm::Params { n_rows: rows as u32, d_model: width as u32, eps: rmsnorm::EPS, accumulate: 0 };
+    let [x, gain, y_grad] = [case.input(rows * width), case.input(width), case.input(rows * width)];
+    let [y, inv_rms] = [case.output(rows * width), case.output(rows)];
+    let [x_grad, gain_grad] = [case.output(rows * width), case.output(width)];
+    rmsnorm::rmsnorm(&mut case.recording, [x, gain, y, inv_rms], params);
+    rmsnorm::rmsnorm_grad_gain(&mut case.recording, [x, y_grad, inv_rms, gain_grad], params);
+    for accumulate in 0..2 {
+        params.accumulate = accumulate;
+        rmsnorm::rmsnorm_grad_x(&mut case.recording, [x, gain, y_grad, inv_rms, x_grad], params);
+    }
+    case
+}
+
+pub(super) fn layer_norm(size: usize, i: usize) -> Case {
+    let (rows, width) = (other(i), size);
+    let mut case = Case::new(i, rows.max(width));
+    let params = rmsnorm::Params { n_rows: rows as u32, d_model: width as u32, eps: rmsnorm::EPS, accumulate: 0 };
+    let [x, gain, y_grad] = [case.input(rows * width), case.input(width), case.input(rows * width)];
+    let [y, stats] = [case.output(rows * width), case.output(2 * rows)];
+    let [x_grad, gain_grad] = [case.output(rows * width), case.output(width)];
+    layernorm::layernorm(&mut case.recording, [x, gain, y, stats], params);
+    if width > 1 {
+        // The standard deviation of one number is 0: its gradient is a difference of rounding errors times 1/√ε.
+        layernorm::layernorm_grad_gain(&mut case.recording, [x, y_grad, stats, gain_grad], params);
+        for accumulate in 0..2 {
+            let params = rmsnorm::Params { accumulate, ..params };
+            layernorm::layernorm_grad_x(&mut case.recording, [x, gain, y_grad, stats, x_grad], params);
+        }
+    }
+    case
+}
+
+pub(super) fn add_bias(size: usize, i: usize) -> Case {
+    let (rows, width) = (other(i), size);
+    let mut case = Case::new(i, rows);
+    let [b, y, b_grad] = [case.input(width), case.input(rows * width), case.output(width)];
+    bias::bias(&mut case.recording, [b, y], rows);
+    bias::bias_grad(&mut case.recording, [y, b_grad], rows);
+    case
+}
+
+/// Keys and values of all positions, then one position more and what it attends to.
+pub(super) fn cached(size: usize, i: usize) -> Case {
+    let (_, n_heads, n_kv_heads) = ATTENTION;
+    let mut case = Case::new(i, size);
+    let (d_head, position) = (d_head(i), size / 2);
+    let width = n_kv_heads * d_head;
+    let [first, at] = [case.words(vec![0]), case.words(vec![position as u32])];
+    let [q, window, new] = [case.input(n_heads * d_head), case.input(size * width), case.input(width)];
+    let [k, v] = [(); 2].map(|()| case.output(size * width));
+    let [weights, out] = [case.given(vec![0.0; n_heads * size]), case.output(n_heads * d_head)];
+    let rows = |n_rows: usize| write_rows::Params { n_rows: n_rows as u32, width: width as u32 };
+    for cache in [k, v] {
+        write_rows::write_rows(&mut case.recording, [first, window, cache], rows(size));
+        write_rows::write_rows(&mut case.recording, [at, new, cache], rows(1));
+    }
+    let params = cached_attention::Params {
+        context_length: size as u32,
+        n_heads: n_heads as u32,
+        n_kv_heads: n_kv_heads as u32,
+        d_head: d_head as u32,
+        scale: 0.3,
+    };
+    cached_attention::cached_attention(&mut case.recording, [at, q, k, v, weights, out], params);
+    case
+}
+
+pub(super) fn activate(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 1);
+    let x = case.given(numbers(i as u64, size).iter().map(|x| 6.0 * x).collect());
+    let y_grad = case.input(size);
+    for which in [Activation::Silu, Activation::Gelu] {
+        let [y, x_grad] = [(); 2].map(|()| case.output(size));
+        activation::activation(&mut case.recording, which, [x, y]);
+        activation::activation_grad(&mut case.recording, which, [x, y_grad, x_grad]);
+    }
+    case
+}
+
+pub(super) fn accumulate_twice(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 1);
+    let [grads, sums] = [case.input(size), case.output(size)];
+    for slot in [1, 2] {
+        let step = case.step(slot);
+        accumulate::accumulate(&mut case.recording, [step, grads, sums]);
+    }
+    case
+}
+
+pub(super) fn rotate(size: usize, i: usize) -> Case {
+    let (n_heads, d_head, batch_size) = (3, 2 * (1 + i), 2);
+    let mut case = Case::new(i, 1);
+    let table = case.given(rope::cos_sin_table(size, d_head, 10_000.0));
+    let x = case.input(batch_size * size * n_heads * d_head);
+    for direction in [1.0, -1.0] {
+        let params = rope::Params {
+            n_rows: (batch_size * size) as u32,
+            context_length: size as u32,
+            d_model: (n_heads * d_head) as u32,
+            d_head: d_head as u32,
+            direction,
+        };
+        rope::rope(&mut case.recording, [table, x], params);
+    }
+    case
+}
+
+/// Batch, heads, and heads of keys and values of the attention rows.
+const ATTENTION: (usize, usize, usize) = (2, 6, 3);
+fn d_head(i: usize) -> usize {
+    [1, 2, 7, 8, 12, 16, 33, 5][i]
+}
+
+pub(super) fn scores(size: usize, i: usize) -> Case {
+    let (batch_size, n_heads, n_kv_heads) = ATTENTION;
+    let mut case = Case::new(i, d_head(i));
+    let len = batch_size * size * d_head(i);
+    let [q, k] = [case.input(len * n_heads), case.input(len * n_kv_heads)];
+    for (scale, masked_value) in [(0.3, MASKED), (1.0, 0.0)] {
+        let scores = case.output(batch_size * n_heads * size * size);
+        let params = attention_scores::Params {
+            context_length: size as u32,
+            n_heads: n_heads as u32,
+            n_kv_heads: n_kv_heads as u32,
+            d_head: d_head(i) as u32,
+            scale,
+            masked_value,
+        };
+        attention_scores::attention_scores(&mut case.recording, [q, k, scores], batch_size, params);
+    }
+    case
+}
+
+pub(super) fn sum(kernel: &'static glasshead::gpu::kernel::Kernel, size: usize, i: usize) -> Case {
+    let (batch_size, n_heads, n_kv_heads) = ATTENTION;
+    let mut case = Case::new(i, size);
+    let by_key = std::ptr::eq(kernel, &WEIGHTED_SUM_TRANSPOSED);
+    let (from, to) = if by_key { (n_heads, n_kv_heads) } else { (n_kv_heads, n_heads) };
+    let len = batch_size * size * d_head(i);
+    // The weights of masked pairs are 0, as softmax leaves them.
+    let mut weights = numbers(7 + i as u64, batch_size * n_heads * size * size);
+    weights.iter_mut().enumerate().filter(|(at, _)| at % size > at / size % size).for_each(|(_, w)| *w = 0.0);
+    let [weights, v, out] = [case.given(weights), case.input(len * from), case.output(len * to)];
+    let params = weighted_sum::Params {
+        context_length: size as u32,
+        n_heads: n_heads as u32,
+        n_kv_heads: n_kv_heads as u32,
+        d_head: d_head(i) as u32,
+        scale: 0.7,
+    };
+    weighted_sum::weighted_sum(&mut case.recording, kernel, [weights, v, out], batch_size, params);
+    case
+}
+
+/// With and without the causal mask, with a head of keys and values each and shared ones.
+pub(super) fn flash(size: usize, i: usize) -> Case {
+    let (batch_size, n_heads, d_head) = (2, 4, [1, 2, 7, 40, 12, 128, 33, 5][i]);
+    let mut case = Case::new(i, size.max(d_head));
+    let len = |n_heads: usize| batch_size * size * n_heads * d_head;
+    for (causal, n_kv_heads) in [(true, n_heads), (false, n_heads / 2)] {
+        let params = flash_attention::Params::new(size, n_heads, n_kv_heads, d_head, causal);
+        let [q, out_grad] = [(); 2].map(|()| case.input(len(n_heads)));
+        let [k, v] = [(); 2].map(|()| case.input(len(n_kv_heads)));
+        let [lse, delta] = [(); 2].map(|()| case.output(batch_size * n_heads * size));
+        let [out, q_grad] = [(); 2].map(|()| case.output(len(n_heads)));
+        let [k_grad, v_grad] = [(); 2].map(|()| case.output(len(n_kv_heads)));
+        let forward = [q, k, v, out, lse];
+        flash_attention::flash_attention(&mut case.recording, forward, batch_size, params);
+        let grads = [q_grad, k_grad, v_grad];
+        flash_attention::flash_attention_grad(
+            &mut case.recording,
+            forward,
+            [out_grad, delta],
+            grads,
+            batch_size,
+            params,
+        );
+    }
+    case
+}
+
+pub(super) fn hide(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 1);
+    let (visible, x) = (case.ids(size, 3), case.input(size));
+    mask::mask(&mut case.recording, [visible, x], 0.3, MASKED);
+    case
+}
+
+pub(super) fn soften(size: usize, i: usize) -> Case {
+    let rows = other(i);
+    let mut case = Case::new(i, size);
+    // Large scores and masked ones: the maximum has to be subtracted.
+    let spread: Vec<f32> = numbers(i as u64, rows * size).iter().map(|x| 200.0 * x).collect();
+    let masked = spread.iter().enumerate().map(|(at, &x)| if at % size > 3 && at % 5 == 0 { MASKED } else { x });
+    let x = case.given(masked.collect());
+    let grad = case.input(rows * size);
+    let params = softmax::Params { n_rows: rows as u32, n_cols: size as u32 };
+    softmax::softmax(&mut case.recording, x, params);
+    softmax::softmax_grad(&mut case.recording, [x, grad], params);
+    case
+}
+
+pub(super) fn gate(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 1);
+    let [gate, up, hidden_grad] = [(); 3].map(|()| case.input(size));
+    let [hidden, gate_grad, up_grad] = [(); 3].map(|()| case.output(size));
+    swiglu::swiglu(&mut case.recording, [gate, up, hidden]);
+    swiglu::swiglu_grad(&mut case.recording, [gate, up, hidden_grad, gate_grad, up_grad]);
+    case
+}
+
+pub(super) fn add(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 1);
+    let [x, branch, out] = [case.input(size), case.input(size), case.output(size)];
+    residual::residual(&mut case.recording, [x, branch, out]);
+    case
+}
+
+pub(super) fn loss(size: usize, i: usize) -> Case {
+    let (rows, vocab_size) = (other(i), size);
+    let mut case = Case::new(i, rows.max(vocab_size));
+    let params = cross_entropy::Params { n_rows: rows as u32, vocab_size: vocab_size as u32 };
+    let logits = numbers(i as u64, rows * vocab_size).iter().map(|x| 20.0 * x).collect();
+    let [logits, targets] = [case.given(logits), case.ids(rows, vocab_size)];
+    let [losses, again, ring] = [case.output(rows), case.output(rows), case.output(8)];
+    let step = case.step(5);
+    cross_entropy::cross_entropy(&mut case.recording, [logits, targets, losses], params);
+    cross_entropy::cross_entropy_grad(&mut case.recording, [logits, targets, again], params);
+    mean_loss::mean_loss(&mut case.recording, [step, losses, ring]);
+    case
+}
+
+pub(super) fn update(size: usize, i: usize) -> Case {
+    let len = size * 70; // more than all partial sums take in one round, for the largest
+    let mut case = Case::new(i, len);
+    let [grads, params, m] = [(); 3].map(|()| case.input(len));
+    let v = case.given(numbers(3, len).iter().map(|x| x * x).collect());
+    let [sums, norm, ring] = [case.output(clip::PARTIAL_SUMS), case.output(1), case.output(8)];
+    let step = case.step(2);
+    clip::clip(&mut case.recording, step, grads, [sums, norm, ring]);
+    for decay in [true, false] {
+        adamw::adamw(&mut case.recording, step, norm, [grads, params, m, v], decay);
+        sgd::sgd(&mut case.recording, step, norm, [grads, params, m], decay);
+    }
+    case
+}
+
+pub(super) fn bytes(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 1);
+    let weights = case.given(numbers(i as u64, size).iter().map(|x| x.abs()).collect());
+    let words = case.output(size.div_ceil(4) + 3);
+    quantize::quantize(&mut case.recording, [weights, words], 3);
+    case
+}
