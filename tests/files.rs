@@ -79,7 +79,7 @@ fn tokens_survive_their_file_in_both_widths() {
         let ids = tokenizer.encode(&text);
         assert_eq!(encoded, EncodedFile { bytes: text.len(), tokens: ids.len() });
         assert_eq!(fs::metadata(&path).unwrap().len() as usize, width * ids.len());
-        let mut file = TokenFile::open(&path, tokenizer.vocab_size()).unwrap();
+        let file = TokenFile::open(&path, tokenizer.vocab_size()).unwrap();
         assert_eq!(file.len(), ids.len());
         assert!(file.read(0..usize::MAX).unwrap() == ids);
         assert_eq!(file.read(1000..1010).unwrap(), ids[1000..1010]);

@@ -95,7 +95,7 @@ fn tokens_in_a_file_train_as_tokens_in_memory() {
     let path = folder.path().join("stories.txt");
     std::fs::write(&path, glasshead::data::stories(1, 60_000)).unwrap();
     let mut config = config();
-    let FileData { mut tokens, n_train, .. } = prepare_file(&path, folder.path(), None, &mut config).unwrap();
+    let FileData { tokens, n_train, .. } = prepare_file(&path, folder.path(), None, &mut config).unwrap();
     let encoded = || {
         let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
         let mut found = names.filter(|path| path.extension().is_some_and(|extension| extension == "bin"));

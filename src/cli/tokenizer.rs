@@ -109,7 +109,7 @@ fn encode(args: &EncodeArgs) -> Result<(), String> {
 
 fn decode(args: &DecodeArgs) -> Result<(), String> {
     let tokenizer = Tokenizer::from_file(&args.tokenizer).map_err(sentence)?;
-    let mut tokens = TokenFile::open(&args.tokens, tokenizer.vocab_size()).map_err(sentence)?;
+    let tokens = TokenFile::open(&args.tokens, tokenizer.vocab_size()).map_err(sentence)?;
     let file_error = |error: std::io::Error| format!("{}: {error}", args.out.display());
     let mut out = BufWriter::new(File::create(&args.out).map_err(file_error)?);
     for start in (0..tokens.len()).step_by(WINDOW) {

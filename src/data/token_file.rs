@@ -1,11 +1,12 @@
 //! Tokens in a file: nothing but their ids in little-endian order, as u16, or as u32 for vocabularies of more than
-//! 65,536 tokens. Windows of it are read when they are needed, which the system's own cache makes as fast as a mapping
-//! of the file into memory, and a file that shrinks meanwhile is an error and not a crash.
+//! 65,536 tokens. The file is mapped into memory, so that the system reads what is needed and forgets what is not.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Read, Seek as _, SeekFrom, Write};
+use std::io::{BufWriter, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
 
 use super::error::DataError;
 use super::tokenizer::Tokenizer;
@@ -28,7 +29,7 @@ pub struct EncodedFile {
 #[derive(Debug)]
 pub struct TokenFile {
     path: PathBuf,
-    file: File,
+    map: Mmap,
     vocab_size: usize,
     len: usize,
 }
@@ -57,13 +58,14 @@ impl TokenFile {
     /// When it cannot be read, or its length is no number of ids.
     pub fn open(path: &Path, vocab_size: usize) -> Result<Self, DataError> {
         let file = File::open(path).map_err(|error| file_error(path, error))?;
-        let bytes = file.metadata().map_err(|error| file_error(path, error))?.len();
+        let map = map(&file).map_err(|error| file_error(path, error))?;
+        let bytes = map.len() as u64;
         if !bytes.is_multiple_of(width(vocab_size) as u64) {
             let problem = format!("{bytes} bytes are no whole number of ids; encode the text again");
             return Err(DataError::File { path: path.into(), problem });
         }
         let len = (bytes / width(vocab_size) as u64) as usize;
-        Ok(Self { path: path.into(), file, vocab_size, len })
+        Ok(Self { path: path.into(), map, vocab_size, len })
     }
 
     /// How many tokens there are.
@@ -79,14 +81,11 @@ impl TokenFile {
     /// The tokens at `range`, or as many of them as there are.
     ///
     /// # Errors
-    /// When they cannot be read, or are not of this vocabulary.
-    pub fn read(&mut self, range: Range<usize>) -> Result<Vec<u32>, DataError> {
+    /// When they are not of this vocabulary.
+    pub fn read(&self, range: Range<usize>) -> Result<Vec<u32>, DataError> {
         let (start, end) = (range.start.min(self.len), range.end.min(self.len));
         let width = width(self.vocab_size);
-        let mut bytes = vec![0; width * end.saturating_sub(start)];
-        let read =
-            self.file.seek(SeekFrom::Start((start * width) as u64)).and_then(|_| self.file.read_exact(&mut bytes));
-        read.map_err(|error| file_error(&self.path, error))?;
+        let bytes = &self.map[start * width..start.max(end) * width];
         let ids: Vec<u32> = match width {
             2 => bytes.chunks_exact(2).map(|id| u32::from(u16::from_le_bytes([id[0], id[1]]))).collect(),
             _ => bytes.chunks_exact(4).map(|id| u32::from_le_bytes([id[0], id[1], id[2], id[3]])).collect(),
@@ -101,6 +100,15 @@ impl TokenFile {
             None => Ok(ids),
         }
     }
+}
+
+/// The one place of this program that the compiler cannot check.
+#[allow(unsafe_code)]
+fn map(file: &File) -> std::io::Result<Mmap> {
+    // SAFETY: the bytes must not change while they are mapped. `TokenFile::write` writes under another name and renames
+    // the whole file into place, and nothing here ever writes into a finished one. What another program does to it
+    // meanwhile gives other ids, each of which is checked against the vocabulary; shortening the file ends the program.
+    unsafe { Mmap::map(file) }
 }
 
 fn write_ids(path: &Path, text: impl Read, tokenizer: &Tokenizer) -> Result<EncodedFile, DataError> {

@@ -52,15 +52,15 @@ pub fn prepare_file(
     if !encoded.exists() {
         TokenFile::write(&encoded, open_text(path)?, &tokenizer)?;
     }
-    let mut tokens = TokenFile::open(&encoded, tokenizer.vocab_size())?;
-    let n_train = split(&mut tokens, &tokenizer)?;
+    let tokens = TokenFile::open(&encoded, tokenizer.vocab_size())?;
+    let n_train = split(&tokens, &tokenizer)?;
     let context_length = config.model.context_length;
     for (part, n_tokens) in [("training", n_train), ("held-out", tokens.len() - n_train)] {
         if n_tokens <= context_length {
             return Err(DataError::TooShort { part, tokens: n_tokens, context_length });
         }
     }
-    let baselines = measure(&mut tokens, n_train, tokenizer.vocab_size())?;
+    let baselines = measure(&tokens, n_train, tokenizer.vocab_size())?;
     Ok(FileData { tokenizer, tokens, n_train, baselines, text_bytes: facts.len() })
 }
 
@@ -103,14 +103,14 @@ fn beginning(path: &Path, text_bytes: u64) -> Result<String, DataError> {
 }
 
 /// Where the last tenth begins: behind the end of a text where there is one near.
-fn split(tokens: &mut TokenFile, tokenizer: &Tokenizer) -> Result<usize, DataError> {
+fn split(tokens: &TokenFile, tokenizer: &Tokenizer) -> Result<usize, DataError> {
     let target = tokens.len() / 10 * 9;
     let near = tokens.read(target..target + (tokens.len() / 50).min(BLOCK))?;
     let end = near.iter().position(|&id| Some(id) == tokenizer.end_of_text());
     Ok(end.map_or(target, |at| target + at + 1))
 }
 
-fn measure(tokens: &mut TokenFile, n_train: usize, vocab_size: usize) -> Result<Baselines, DataError> {
+fn measure(tokens: &TokenFile, n_train: usize, vocab_size: usize) -> Result<Baselines, DataError> {
     let mut counter = BigramCounter::new(vocab_size);
     for start in (0..n_train).step_by(BLOCK) {
         counter.add(&tokens.read(start..n_train.min(start + BLOCK))?);
