@@ -1,4 +1,4 @@
-//! The bias of a linear layer or of LayerNorm: y[n, c] ← y[n, c] + bias[c], over (N, C).
+//! The bias of a linear layer or of LayerNorm: `y[n, c] ← y[n, c] + bias[c]`, over (N, C).
 
 use bytemuck::{Pod, Zeroable};
 
