@@ -61,7 +61,7 @@ pub struct State {
     pub history: Rc<History>,
     /// The probe sentence.
     pub probe: String,
-    /// Its attention.
+    /// Its attention now; the page shows [`State::shown_maps`].
     pub maps: Option<Rc<Maps>>,
     /// (layer, head) shown large.
     pub selected: (usize, usize),
@@ -185,6 +185,11 @@ impl State {
         self.pinned.or(self.hovered.map(|(query, _)| query))
     }
 
+    /// The maps on show.
+    pub fn shown_maps(&self) -> Option<Rc<Maps>> {
+        self.maps.clone()
+    }
+
     /// Carries out one action.
     pub fn apply(&mut self, action: Action) {
         self.version += 1;
@@ -293,7 +298,7 @@ impl State {
     }
 
     fn walk(&mut self, layers: isize, heads: isize) {
-        let Some(maps) = &self.maps else { return };
+        let Some(maps) = self.shown_maps() else { return };
         let step = |at: usize, by: isize, n: usize| (at as isize + by).rem_euclid(n.max(1) as isize) as usize;
         let (layer, head) = self.selected;
         self.selected = (step(layer, layers, maps.n_layers), step(head, heads, maps.n_heads));

@@ -21,7 +21,7 @@ pub fn Attention(cx: &Cx) -> Html {
         <section class="panel attention" aria-labelledby="attention-title">
             <h2 id="attention-title">{"Attention"}</h2>
             {sentence(cx)}
-            if let Some(maps) = state.maps.clone().filter(|maps| !maps.tokens.is_empty()) {
+            if let Some(maps) = state.shown_maps().filter(|maps| !maps.tokens.is_empty()) {
                 <Chips ..cx.clone() />
                 {grid(cx, &maps)}
                 <Heatmap ..cx.clone() />
@@ -70,7 +70,7 @@ fn sentence(cx: &Cx) -> Html {
 #[component]
 fn Chips(cx: &Cx) -> Html {
     let state = &cx.state;
-    let Some(maps) = state.maps.clone() else { return html! {} };
+    let Some(maps) = state.shown_maps() else { return html! {} };
     let query = state.query();
     let chip = |(at, token): (usize, &crate::protocol::Token)| {
         let weight = query.map(|query| (maps.weight(state.selected, query, at), at <= query));

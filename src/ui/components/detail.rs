@@ -17,7 +17,7 @@ pub fn Detail(cx: &Cx) -> Html {
 
 fn bars(cx: &Cx) -> Html {
     let state = &cx.state;
-    let shown = state.maps.as_ref().zip(state.query()).filter(|(maps, query)| *query < maps.tokens.len());
+    let shown = state.shown_maps().zip(state.query()).filter(|(maps, query)| *query < maps.tokens.len());
     let Some((maps, query)) = shown else {
         return html! {
             <p class="count">

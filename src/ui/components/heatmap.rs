@@ -16,7 +16,7 @@ const MOST_LABELS: usize = 40;
 #[component]
 pub fn Heatmap(cx: &Cx) -> Html {
     let state = &cx.state;
-    let Some(maps) = state.maps.clone() else { return html! {} };
+    let Some(maps) = state.shown_maps() else { return html! {} };
     let (layer, head) = state.selected;
     html! {
         <div class="large">
@@ -63,7 +63,7 @@ fn readout(cx: &Cx, maps: &Maps) -> String {
 fn Cells(cx: &Cx) -> Html {
     let state = &cx.state;
     let cells = use_node_ref();
-    let Some(maps) = state.maps.clone() else { return html! {} };
+    let Some(maps) = state.shown_maps() else { return html! {} };
     let n = maps.tokens.len();
     let over = {
         let (cx, cells) = (cx.clone(), cells.clone());
