@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{RunConfig, TrainConfig};
 
 pub mod data;
+pub mod export;
 pub mod log;
 pub mod runs;
 pub mod tokenizer;
@@ -87,6 +88,8 @@ pub enum Command {
     Tokenizer(tokenizer::TokenizerCommand),
     /// About the data to train on.
     Data(data::DataCommand),
+    /// What the page takes along.
+    Export(export::ExportCommand),
 }
 
 /// What to train on.
@@ -261,6 +264,13 @@ pub enum Event {
     Tokenizer(tokenizer::TokenizerEvent),
     /// About the data to train on.
     Data(data::DataEvent),
+    /// What the page takes along.
+    Export {
+        /// The run.
+        run: RunId,
+        /// What of it.
+        event: export::ExportEvent,
+    },
     /// The run cannot be prepared or cannot go on.
     Failed {
         /// The run.

@@ -14,6 +14,7 @@ use crate::protocol::runs::CorpusRecord;
 use crate::protocol::tokenizer::TokenizerEvent;
 use crate::protocol::{Event, History, RunId, Sampling, StepPoint};
 
+mod export;
 mod keep;
 mod meter;
 mod show;

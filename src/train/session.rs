@@ -12,6 +12,7 @@ use crate::config::RunConfig;
 use crate::config::rules::Rules;
 use crate::data::Task;
 use crate::protocol::data::{DataCommand, DataEvent, TaskInfo};
+use crate::protocol::export::ExportCommand;
 use crate::protocol::runs::{CorpusRecord, RunsCommand};
 use crate::protocol::tokenizer::{TokenizerCommand, TokenizerEvent};
 use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, Phase, RunId, RunSummary, VocabularyChoice};
@@ -96,6 +97,7 @@ impl Session {
                 }
             }
             Command::Runs { command } => self.handle_runs(command, bytes).await,
+            Command::Export(command) => self.handle_export(command).await,
             other => self.handle_in_run(other),
         }
     }
@@ -119,6 +121,14 @@ impl Session {
         if let Err(message) = result {
             self.tell(Event::Tokenizer(TokenizerEvent::Problem { message }));
         }
+    }
+
+    async fn handle_export(&mut self, command: ExportCommand) {
+        let Some(run) = &mut self.run else { return };
+        let mut messages = Vec::new();
+        let result = run.export(command, &mut messages).await;
+        self.tell_all(messages);
+        self.report(result.map(|()| true));
     }
 
     async fn handle_runs(&mut self, command: RunsCommand, bytes: Option<Vec<u8>>) {
@@ -176,7 +186,7 @@ impl Session {
             }
             Command::StopGenerating => run.stop_generating(),
             Command::LoadFiles { .. } | Command::LoadVocabulary | Command::Start { .. } => None,
-            Command::Tokenizer(_) | Command::Data(_) | Command::Runs { .. } => None,
+            Command::Tokenizer(_) | Command::Data(_) | Command::Runs { .. } | Command::Export(_) => None,
         };
         if let Some(event) = answer {
             self.tell(event);

@@ -12,14 +12,18 @@ pub use crate::protocol::History;
 pub use action::Action;
 use data::{DataAction, DataState};
 pub use parts::*;
+use remember::Remember;
 use runs::Runs;
 use tokenizer::TokenizerState;
 
 mod action;
 pub mod compare;
 pub mod data;
+pub mod difference;
 mod parts;
+pub mod remember;
 pub mod runs;
+pub mod snapshots;
 pub mod tokenizer;
 
 /// The sentence whose attention is shown at first.
@@ -63,6 +67,8 @@ pub struct State {
     pub probe: String,
     /// Its attention now; the page shows [`State::shown_maps`].
     pub maps: Option<Rc<Maps>>,
+    /// Its earlier moments.
+    pub remember: Remember,
     /// (layer, head) shown large.
     pub selected: (usize, usize),
     /// (query, key) under the pointer or the keyboard.
@@ -117,6 +123,7 @@ impl Default for State {
             history: Rc::default(),
             probe: DEFAULT_PROBE.into(),
             maps: None,
+            remember: Remember::default(),
             selected: (0, 0),
             hovered: None,
             pinned: None,
@@ -185,9 +192,9 @@ impl State {
         self.pinned.or(self.hovered.map(|(query, _)| query))
     }
 
-    /// The maps on show.
+    /// The maps on show: of an earlier moment, or the latest.
     pub fn shown_maps(&self) -> Option<Rc<Maps>> {
-        self.maps.clone()
+        self.remember.earlier.clone().or_else(|| self.maps.clone())
     }
 
     /// Carries out one action.
@@ -258,6 +265,7 @@ impl State {
             Action::Theme(theme) => self.theme = theme,
             Action::Resized => self.resizes += 1,
             Action::Runs(action) => self.apply_runs(action),
+            Action::Remember(action) => self.apply_remember(action),
         }
     }
 
@@ -290,6 +298,7 @@ impl State {
         self.started = Some(self.draft.clone());
         (self.step, self.tokens_per_s, self.history) = (0, 0.0, Rc::default());
         (self.maps, self.summary, self.device) = (None, None, None);
+        self.remember.begin();
         (self.hovered, self.pinned, self.selected) = (None, None, (0, 0));
         self.notices.clear();
         self.samples.clear();
@@ -336,7 +345,9 @@ impl State {
                 let bytes = bytes.unwrap_or_else(|| Rc::from([]));
                 self.pinned = self.pinned.filter(|&query| query < n);
                 self.hovered = self.hovered.filter(|&(query, key)| query < n && key < n);
-                self.maps = Some(Rc::new(Maps { step, tokens, n_layers, n_heads, tokens_cut, bytes }));
+                let maps = Rc::new(Maps { step, tokens, n_layers, n_heads, tokens_cut, bytes });
+                self.remember.record(&maps);
+                self.maps = Some(maps);
             }
             Event::Sample { step, text, .. } => {
                 self.samples.insert(0, (step, text));
@@ -352,7 +363,8 @@ impl State {
             Event::Diverged { message, .. } => self.run_state = RunState::Diverged(message),
             Event::Notice { message, .. } => self.notices.push(message),
             Event::Failed { message, .. } => self.run_state = RunState::Failed(message),
-            Event::Runs { .. } => (), // heard above
+            Event::Runs { .. } => (),   // heard above
+            Event::Export { .. } => (), // a file, which `take_along` makes
         }
     }
 }
@@ -370,6 +382,7 @@ fn run_of(event: &Event) -> Option<RunId> {
         | Event::Generated { run, .. }
         | Event::Diverged { run, .. }
         | Event::Notice { run, .. }
+        | Event::Export { run, .. }
         | Event::Failed { run, .. }
         | Event::Runs { run, .. } => Some(*run),
     }

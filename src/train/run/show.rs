@@ -109,18 +109,22 @@ impl Run {
     pub(super) async fn show_attention(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         self.probe_changed = false;
         let bytes = self.trainer.attention(&self.probe).await?;
-        let token = |&id: &u32| Token { id, text: self.tokenizer.token_text(id) };
         let model = &self.trainer.config().model;
         let event = Event::Attention {
             run: self.id,
             step: self.trainer.step(),
-            tokens: self.probe.iter().map(token).collect(),
+            tokens: self.probe_tokens(),
             n_layers: model.n_layers,
             n_heads: model.n_heads,
             tokens_cut: self.tokens_cut,
         };
         messages.push((event, Some(bytes)));
         Ok(())
+    }
+
+    /// The tokens of the sentence on show.
+    pub(super) fn probe_tokens(&self) -> Vec<Token> {
+        self.probe.iter().map(|&id| Token { id, text: self.tokenizer.token_text(id) }).collect()
     }
 
     /// What the page was not told yet; it enters the history.

@@ -59,11 +59,16 @@ impl Trainer {
         self.backend.run(self.next_token);
     }
 
-    /// Runs `program` on `ids`, followed by padding: no position looks at later ones, so it changes nothing.
+    /// Runs `program` on `ids`.
     fn run_probe(&mut self, program: Program, ids: &[u32]) {
+        self.write_probe(ids);
+        self.backend.run(program);
+    }
+
+    /// The probe's inputs: `ids`, followed by padding: no position looks at later ones, so it changes nothing.
+    pub(super) fn write_probe(&self, ids: &[u32]) {
         let mut padded = ids.to_vec();
         padded.resize(self.config.model.context_length, 0);
         self.backend.write(self.plan.probe.inputs, &padded);
-        self.backend.run(program);
     }
 }

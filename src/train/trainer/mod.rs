@@ -1,8 +1,9 @@
 //! The training loop: steps are submitted ahead, their losses come back later, and nothing in between waits.
 //!
-//! `source` brings the tokens to the device, `look` asks the model what it attends to and what it would write, `state`
-//! takes weights and moments out and puts them back.
+//! `source` brings the tokens to the device, `look` asks the model what it attends to and what it would write, `export`
+//! reads softmax weights as they are, `state` takes weights and moments out and puts them back.
 
+mod export;
 mod look;
 mod source;
 mod state;
@@ -72,6 +73,8 @@ pub struct Trainer {
     step_programs: StepPrograms,
     evaluation: Program,
     probe: Program,
+    /// The probe one layer at a time; prepared when it is first asked for.
+    probe_layers: Vec<Program>,
     fill_cache: Program,
     next_token: Program,
     rope_table: Vec<f32>,
@@ -170,6 +173,7 @@ impl Trainer {
             step_programs,
             evaluation,
             probe,
+            probe_layers: Vec::new(),
             fill_cache,
             next_token,
             rope_table,

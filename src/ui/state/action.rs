@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::data::DataAction;
 use super::parts::*;
+use super::remember::RememberAction;
 use super::runs::RunsAction;
 use super::tokenizer::TokenizerAction;
 use crate::config::{Preset, RunConfig};
@@ -76,4 +77,6 @@ pub enum Action {
     Resized,
     /// About runs as a whole.
     Runs(RunsAction),
+    /// About earlier moments.
+    Remember(RememberAction),
 }

@@ -1,0 +1,52 @@
+//! How two moments differ, head by head. Pure.
+
+use super::Maps;
+
+/// Why two maps cannot be laid beside each other, cell by cell.
+pub fn obstacle(held: &Maps, shown: &Maps) -> Option<String> {
+    let shape = |maps: &Maps| format!("{} layers of {} heads", maps.n_layers, maps.n_heads);
+    if (held.n_layers, held.n_heads) != (shown.n_layers, shown.n_heads) {
+        return Some(format!(
+            "These moments cannot be compared: the held one is of a model of {}, the shown one of {}. Choose the same \
+             preset for both.",
+            shape(held),
+            shape(shown)
+        ));
+    }
+    let words = |maps: &Maps| maps.tokens.iter().map(|token| token.text.clone()).collect::<Vec<_>>();
+    let (a, b) = (words(held), words(shown));
+    if a != b {
+        let same_text = a.concat() == b.concat();
+        return Some(if same_text {
+            format!(
+                "These moments cannot be compared: the two vocabularies cut the sentence differently, into {} and {} \
+                 tokens. Train both runs on the same text with the same vocab_size.",
+                a.len(),
+                b.len()
+            )
+        } else {
+            "These moments cannot be compared: they are of different sentences. Write the held one's sentence above, \
+             or hold another moment."
+                .into()
+        });
+    }
+    None
+}
+
+/// shown − held of one head (n, n), in weights; 0 where masked.
+pub fn head_difference(held: &Maps, shown: &Maps, head: (usize, usize)) -> Vec<f32> {
+    let cells = held.head(head).iter().zip(shown.head(head));
+    cells.map(|(&a, &b)| (f32::from(b) - f32::from(a)) / 255.0).collect()
+}
+
+/// The largest |shown − held| of a head, and at least one step of the bytes, so that it can be divided by.
+pub fn most(difference: &[f32]) -> f32 {
+    difference.iter().fold(1.0 / 255.0, |most, value| most.max(value.abs()))
+}
+
+/// The mean of |shown − held| over the cells of a head that are not masked; 0 for an empty sentence.
+pub fn mean_absolute(held: &Maps, shown: &Maps, head: (usize, usize)) -> f64 {
+    let n = held.tokens.len();
+    let sum: f64 = head_difference(held, shown, head).iter().map(|value| f64::from(value.abs())).sum();
+    sum / ((n * (n + 1) / 2).max(1)) as f64
+}

@@ -1,0 +1,207 @@
+//! Earlier moments: the scrubber through training time, the moment that is held for comparison, and what is being made
+//! of them.
+
+use std::rc::Rc;
+
+use super::snapshots::Snapshots;
+use super::{Maps, State};
+use crate::protocol::RunId;
+
+/// What the moments of the sentence on show may take.
+pub const PRESENT_BYTES: usize = 40 << 20;
+
+/// What those of another sentence of the same run may take.
+const OTHER_BYTES: usize = 8 << 20;
+
+/// How many other sentences are remembered.
+const OTHERS: usize = 3;
+
+/// Moments per second that a film can have.
+pub const SPEEDS: [u32; 5] = [1, 2, 5, 10, 20];
+
+/// A moment that stays for comparison, also when another run begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    /// Its maps.
+    pub maps: Rc<Maps>,
+    /// Of which run.
+    pub run: RunId,
+    /// What that one is called.
+    pub run_name: String,
+    /// Its seed.
+    pub seed: u64,
+}
+
+/// How the making of a file goes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Making {
+    /// Frames done, and all; none when nothing is being made.
+    pub frames: Option<(usize, usize)>,
+    /// The request for weights that is not answered yet.
+    pub weights: Option<u32>,
+    /// What became of the latest file.
+    pub message: Option<String>,
+}
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remember {
+    /// The moments of the sentence on show.
+    pub moments: Option<Rc<Snapshots>>,
+    /// Those of other sentences of this run, latest first.
+    others: Vec<Rc<Snapshots>>,
+    /// The earlier moment on show; none while it is the latest.
+    pub earlier: Option<Rc<Maps>>,
+    /// Whether the film runs.
+    pub playing: bool,
+    /// Its moments per second.
+    pub speed: u32,
+    /// The moment that stays for comparison.
+    pub held: Option<Rc<Held>>,
+    /// Files.
+    pub making: Making,
+}
+
+impl Default for Remember {
+    fn default() -> Self {
+        let making = Making::default();
+        Self { moments: None, others: Vec::new(), earlier: None, playing: false, speed: 5, held: None, making }
+    }
+}
+
+/// What can happen.
+#[derive(Clone, Debug)]
+pub enum RememberAction {
+    /// Show a moment by its place in the row; the last one is the live one.
+    Show(usize),
+    /// So many moments on or back; past the last one it is live.
+    Walk(isize),
+    /// Show the latest maps again.
+    Live,
+    /// Run the film, or stop it.
+    Play(bool),
+    /// Another speed of the film.
+    Speed(u32),
+    /// Hold the moment on show.
+    Hold,
+    /// Let go of the held moment.
+    LetGo,
+    /// A film grows by frames.
+    Frames(usize, usize),
+    /// A request for weights was sent.
+    Asked(u32),
+    /// A file is done or was given up: what to say.
+    Made(String),
+}
+
+impl Remember {
+    /// Takes the maps that came. Another sentence has moments of its own.
+    pub(super) fn record(&mut self, maps: &Maps) {
+        if maps.tokens.is_empty() {
+            self.put_aside();
+            return;
+        }
+        if let Some(moments) = self.moments.as_mut().filter(|moments| moments.is_of(maps)) {
+            Rc::make_mut(moments).record(maps);
+            return;
+        }
+        self.put_aside();
+        let known = self.others.iter().position(|moments| moments.is_of(maps));
+        self.moments = Some(match known.map(|index| self.others.remove(index)) {
+            None => Rc::new(Snapshots::new(maps, PRESENT_BYTES)),
+            Some(mut moments) => {
+                let again = Rc::make_mut(&mut moments);
+                again.set_budget(PRESENT_BYTES);
+                again.record(maps);
+                moments
+            }
+        });
+    }
+
+    /// The sentence is not on show any more.
+    fn put_aside(&mut self) {
+        (self.earlier, self.playing) = (None, false);
+        // One moment is nothing to go through; every letter that is typed makes such a one.
+        if let Some(mut moments) = self.moments.take().filter(|moments| moments.len() > 1) {
+            Rc::make_mut(&mut moments).set_budget(OTHER_BYTES);
+            self.others.insert(0, moments);
+            self.others.truncate(OTHERS);
+        }
+    }
+
+    /// Another run begins; the held moment stays.
+    pub(super) fn begin(&mut self) {
+        (self.moments, self.earlier, self.playing) = (None, None, false);
+        self.others.clear();
+        self.making.weights = None;
+    }
+
+    /// The place of the moment on show in the row of all.
+    pub fn place(&self) -> usize {
+        let Some(moments) = &self.moments else { return 0 };
+        self.earlier.as_ref().map_or(moments.len() - 1, |maps| moments.at_step(maps.step))
+    }
+
+    fn show(&mut self, place: usize) {
+        let Some(moments) = &self.moments else { return };
+        let earlier = if place + 1 < moments.len() { moments.maps(place) } else { None };
+        self.earlier = earlier.map(Rc::new);
+    }
+
+    fn walk(&mut self, by: isize) {
+        let to = self.place().saturating_add_signed(by);
+        self.show(to);
+        self.playing &= self.earlier.is_some(); // a film ends with the present
+    }
+
+    /// From the present the film begins at the beginning.
+    fn play(&mut self, on: bool) {
+        if on && self.earlier.is_none() {
+            self.show(0);
+        }
+        self.playing = on && self.earlier.is_some();
+    }
+}
+
+impl State {
+    /// The seed of the run on show.
+    pub fn seed(&self) -> u64 {
+        let started = self.started.as_ref().map(|setup| setup.config.train.seed);
+        let built = self.summary.as_ref().map(|summary| summary.config.train.seed);
+        built.or(started).unwrap_or_default()
+    }
+
+    /// What stands in the way of comparing the held moment with the one on show; none as well when there is nothing to
+    /// compare.
+    pub fn obstacle(&self) -> Option<String> {
+        let (held, shown) = (self.remember.held.as_ref()?, self.shown_maps()?);
+        super::difference::obstacle(&held.maps, &shown)
+    }
+
+    pub(super) fn apply_remember(&mut self, action: RememberAction) {
+        let shown = self.shown_maps().filter(|maps| !maps.tokens.is_empty());
+        let (run, seed, run_name) = (self.run, self.seed(), self.runs.name.clone());
+        let remember = &mut self.remember;
+        match action {
+            RememberAction::Show(place) => {
+                remember.playing = false;
+                remember.show(place);
+            }
+            RememberAction::Walk(by) => remember.walk(by),
+            RememberAction::Live => (remember.earlier, remember.playing) = (None, false),
+            RememberAction::Play(on) => remember.play(on),
+            RememberAction::Speed(speed) => remember.speed = speed.clamp(SPEEDS[0], SPEEDS[SPEEDS.len() - 1]),
+            RememberAction::Hold => {
+                remember.held = shown.map(|maps| Rc::new(Held { maps, run, run_name, seed }));
+            }
+            RememberAction::LetGo => remember.held = None,
+            RememberAction::Frames(done, of) => {
+                (remember.making.frames, remember.making.message) = (Some((done, of)), None)
+            }
+            RememberAction::Asked(request) => {
+                (remember.making.weights, remember.making.message) = (Some(request), None)
+            }
+            RememberAction::Made(message) => remember.making = Making { message: Some(message), ..Making::default() },
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The maps of one sentence at moments of the training, in bounded memory. Pure.
+//!
+//! Masked cells are not kept: a head of n tokens takes n(n + 1)/2 bytes. When the budget is full, every second moment
+//! goes, and from then on only every second that arrives stays: what is kept is spread evenly over all that came, and
+//! the first and the newest are always there.
+
+use std::rc::Rc;
+
+use super::Maps;
+
+/// The maps of one sentence, oldest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshots {
+    /// What all have in common; without weights.
+    about: Rc<Maps>,
+    kept: Vec<Moment>,
+    /// Every so many that arrive, one stays.
+    stride: u64,
+    arrived: u64,
+    budget_bytes: usize,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq)]
+struct Moment {
+    /// How many had arrived before it.
+    arrival: u64,
+    step: u64,
+    /// The lower triangles of all heads, row by row.
+    packed: Rc<[u8]>,
+}
+
+impl Snapshots {
+    /// Begins with `maps`; all weights together take at most `budget_bytes`, but two moments are always kept.
+    pub fn new(maps: &Maps, budget_bytes: usize) -> Self {
+        let about = Rc::new(Maps { bytes: Rc::from([]), ..maps.clone() });
+        let mut snapshots = Self { about, kept: Vec::new(), stride: 1, arrived: 0, budget_bytes };
+        snapshots.record(maps);
+        snapshots
+    }
+
+    /// Whether `maps` are of the same sentence and of a model of the same shape.
+    pub fn is_of(&self, maps: &Maps) -> bool {
+        let shape = |maps: &Maps| (maps.n_layers, maps.n_heads, maps.tokens_cut);
+        shape(&self.about) == shape(maps) && self.about.tokens == maps.tokens
+    }
+
+    /// Takes the next maps, which have to be of this sentence. Those of the newest step replace it; an earlier step
+    /// begins again.
+    pub fn record(&mut self, maps: &Maps) {
+        let (step, packed) = (maps.step, pack(maps));
+        if let Some(newest) = self.kept.last_mut().filter(|newest| newest.step >= step) {
+            if newest.step == step {
+                newest.packed = packed;
+                return;
+            }
+            (self.stride, self.arrived) = (1, 0);
+            self.kept.clear();
+        }
+        if self.kept.last().is_some_and(|newest| !newest.arrival.is_multiple_of(self.stride)) {
+            self.kept.pop(); // it was there only as the newest
+        }
+        self.kept.push(Moment { arrival: self.arrived, step, packed });
+        self.arrived += 1;
+        self.thin();
+    }
+
+    /// Makes do with another budget.
+    pub fn set_budget(&mut self, budget_bytes: usize) {
+        self.budget_bytes = budget_bytes;
+        self.thin();
+    }
+
+    fn thin(&mut self) {
+        let each = self.kept.last().map_or(1, |newest| newest.packed.len().max(1));
+        let most = (self.budget_bytes / each).max(2);
+        while self.kept.len() > most {
+            self.stride *= 2;
+            let (stride, newest) = (self.stride, self.arrived - 1);
+            self.kept.retain(|moment| moment.arrival.is_multiple_of(stride) || moment.arrival == newest);
+        }
+    }
+
+    /// How many there are; at least one.
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Never: there is always one.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Bytes that the weights take.
+    pub fn bytes(&self) -> usize {
+        self.kept.iter().map(|moment| moment.packed.len()).sum()
+    }
+
+    /// Of so many that arrived one was kept.
+    pub fn stride(&self) -> u64 {
+        self.stride
+    }
+
+    /// The steps of all moments, ascending.
+    pub fn steps(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
+        self.kept.iter().map(|moment| moment.step)
+    }
+
+    /// The latest moment at or before `step`, else the first.
+    pub fn at_step(&self, step: u64) -> usize {
+        self.kept.partition_point(|moment| moment.step <= step).saturating_sub(1)
+    }
+
+    /// The maps of a moment.
+    pub fn maps(&self, index: usize) -> Option<Maps> {
+        let moment = self.kept.get(index)?;
+        Some(Maps {
+            step: moment.step,
+            bytes: unpack(&moment.packed, self.about.tokens.len()),
+            ..(*self.about).clone()
+        })
+    }
+}
+
+/// The cells (n, n) of every head that are not masked.
+fn pack(maps: &Maps) -> Rc<[u8]> {
+    let n = maps.tokens.len();
+    let mut packed = Vec::with_capacity(maps.bytes.len() / 2 + n * maps.n_layers * maps.n_heads);
+    for head in maps.bytes.chunks_exact((n * n).max(1)) {
+        for (query, row) in head.chunks_exact(n.max(1)).enumerate() {
+            packed.extend_from_slice(&row[..=query]);
+        }
+    }
+    packed.into()
+}
+
+fn unpack(packed: &[u8], n: usize) -> Rc<[u8]> {
+    let per_head = n * (n + 1) / 2;
+    let mut bytes = vec![0; packed.len() / per_head.max(1) * n * n];
+    for (head, packed) in bytes.chunks_exact_mut((n * n).max(1)).zip(packed.chunks_exact(per_head.max(1))) {
+        for query in 0..n {
+            let start = query * (query + 1) / 2;
+            head[query * n..=query * n + query].copy_from_slice(&packed[start..=start + query]);
+        }
+    }
+    bytes.into()
+}
