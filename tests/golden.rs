@@ -4,7 +4,8 @@ use glasshead::config::{
     FeedForward, ModelConfig, Norm, NormPlacement, Optimizer, Positions, RunConfig, Schedule, TrainConfig,
 };
 use glasshead::model::params::ParamTable;
-use glasshead::protocol::StepPoint;
+use glasshead::protocol::export::{Weights, WeightsAbout};
+use glasshead::protocol::{StepPoint, Token};
 use glasshead::train::trainer::Trainer;
 use pollster::block_on;
 use safetensors::SafeTensors;
@@ -228,6 +229,31 @@ fn attention_is_pytorchs() {
                 // Half a step of a byte, and a little for rounding.
                 check(&format!("softmax weights of layer {layer}, head {head}"), &ours, theirs, 0.502 / 255.0);
             }
+        }
+    }
+}
+
+/// In full precision, and through the file that the page offers.
+#[test]
+fn exported_weights_are_pytorchs() {
+    const HEADS: usize = 3;
+    let golden = Golden::tiny();
+    let (ids, maps): (Vec<u32>, _) = (golden.words("tokens"), golden.floats("attention"));
+    let tokens: Vec<Token> = ids[..11].iter().map(|&id| Token { id, text: format!("t{id}") }).collect();
+    for gpu in [false, true] {
+        let mut trainer = golden.trainer(gpu);
+        let numbers = block_on(trainer.attention_weights(&ids[..11])).unwrap();
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let about = WeightsAbout { step: 0, seed: 0, tokens: tokens.clone(), n_layers: 2, n_heads: HEADS };
+        let csv = Weights::from_bytes(about, &bytes).unwrap().to_csv(None);
+        let lines: Vec<&str> = csv.lines().skip(1).collect();
+        assert_eq!(lines.len(), 2 * HEADS * 66, "every cell that is not masked");
+        for line in lines {
+            let fields: Vec<&str> = line.split(',').collect();
+            let [layer, head, query, key] = [1, 2, 3, 4].map(|at| fields[at].parse::<usize>().unwrap());
+            let at = ((layer - 1) * 3 * HEADS + head - 1) * 121 + query * 11 + key;
+            let (ours, theirs) = (fields[7].parse::<f32>().unwrap(), maps[at]);
+            assert!((ours - theirs).abs() < 1e-5, "{line}: PyTorch has {theirs}");
         }
     }
 }

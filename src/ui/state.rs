@@ -347,6 +347,7 @@ impl State {
                 self.hovered = self.hovered.filter(|&(query, key)| query < n && key < n);
                 let maps = Rc::new(Maps { step, tokens, n_layers, n_heads, tokens_cut, bytes });
                 self.remember.record(&maps);
+                self.look_at_wanted(&maps);
                 self.maps = Some(maps);
             }
             Event::Sample { step, text, .. } => {

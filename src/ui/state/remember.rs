@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::snapshots::Snapshots;
 use super::{Maps, State};
 use crate::protocol::RunId;
+use crate::ui::share::Wanted;
 
 /// What the moments of the sentence on show may take.
 pub const PRESENT_BYTES: usize = 40 << 20;
@@ -60,12 +61,23 @@ pub struct Remember {
     pub held: Option<Rc<Held>>,
     /// Files.
     pub making: Making,
+    /// What a link asks to look at, until there are maps.
+    pub wanted: Option<Wanted>,
 }
 
 impl Default for Remember {
     fn default() -> Self {
         let making = Making::default();
-        Self { moments: None, others: Vec::new(), earlier: None, playing: false, speed: 5, held: None, making }
+        Self {
+            moments: None,
+            others: Vec::new(),
+            earlier: None,
+            playing: false,
+            speed: 5,
+            held: None,
+            making,
+            wanted: None,
+        }
     }
 }
 
@@ -164,6 +176,13 @@ impl Remember {
 }
 
 impl State {
+    /// Looks at what a link asked for, as far as there is such a thing.
+    pub(super) fn look_at_wanted(&mut self, maps: &Maps) {
+        let Some(Wanted { head: (layer, head), pin }) = self.remember.wanted.take() else { return };
+        self.selected = (layer.min(maps.n_layers.saturating_sub(1)), head.min(maps.n_heads.saturating_sub(1)));
+        self.pinned = pin.filter(|&query| query < maps.tokens.len());
+    }
+
     /// The seed of the run on show.
     pub fn seed(&self) -> u64 {
         let started = self.started.as_ref().map(|setup| setup.config.train.seed);
