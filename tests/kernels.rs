@@ -110,7 +110,7 @@ impl Case {
 /// One row per operation: from a size and its place in `SIZES` to a case.
 type Row = (&'static str, fn(usize, usize) -> Case);
 
-const ROWS: [Row; 26] = [
+const ROWS: [Row; 27] = [
     ("gather_batch", gather),
     ("embedding", embed),
     ("matmul_nt", |size, i| multiply(Layout::Nt, 1, size, i)),
@@ -119,6 +119,7 @@ const ROWS: [Row; 26] = [
     ("matmul_nt_vec4", |size, i| multiply(Layout::Nt, 4, size, i)),
     ("matmul_nn_vec4", |size, i| multiply(Layout::Nn, 4, size, i)),
     ("matmul_tn_vec4", |size, i| multiply(Layout::Tn, 4, size, i)),
+    ("matmul_lanes", multiply_by_variants),
     ("rmsnorm", norm),
     ("layernorm", layer_norm),
     ("bias", add_bias),

@@ -2,12 +2,14 @@
 
 use glasshead::gpu::kernel::{Access, Kernel};
 use glasshead::ops::KERNELS;
-use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 
 fn parse(kernel: &Kernel) -> (naga::Module, ModuleInfo) {
     let name = kernel.name;
     let module = naga::front::wgsl::parse_str(&kernel.source()).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+    let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP)
+        .subgroup_stages(ShaderStages::COMPUTE)
+        .subgroup_operations(SubgroupOperationSet::all())
         .validate(&module)
         .unwrap_or_else(|error| panic!("{name}: {error:?}"));
     (module, info)

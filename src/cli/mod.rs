@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::Preset;
 use crate::data::Task;
 use crate::gpu::context::Context;
+use crate::ops::tuning;
 use crate::protocol::Sampling;
 
 mod bench;
@@ -171,7 +172,12 @@ async fn open(backend: BackendArg) -> Result<Option<Context>, String> {
     match backend {
         BackendArg::Cpu => Ok(None),
         BackendArg::Gpu => {
-            Context::new().await.map(Some).map_err(|error| format!("{error}; or train on the CPU with --backend cpu"))
+            let hint = |error| format!("{error}; or train on the CPU with --backend cpu");
+            let context = Context::new().await.map_err(hint)?;
+            for wrong in tuning::tune(&context).await.map_err(sentence)? {
+                eprintln!("{wrong}");
+            }
+            Ok(Some(context))
         }
     }
 }

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::execute::Pipelines;
+use super::variant::{Variant, Variants};
 
 /// A device to compute on, and what is known about it.
 pub struct Context {
@@ -12,8 +13,12 @@ pub struct Context {
     pub queue: wgpu::Queue,
     /// The adapter's facts.
     pub adapter: AdapterFacts,
+    /// How many invocations share a subgroup at least; 0 where kernels cannot use subgroups.
+    pub subgroup_size: u32,
     /// What has been compiled for the device so far.
     pub(super) pipelines: Pipelines,
+    /// Which variants of kernels it uses.
+    pub(super) variants: Variants,
 }
 
 /// What the rest of the program wants to know about an adapter.
@@ -77,6 +82,12 @@ const NO_ADAPTER_HINT: &str = "install a Vulkan driver; on Debian, `apt-get inst
 const NO_ADAPTER_HINT: &str = "hardware acceleration may be switched off in the browser's settings, or the driver is \
                                on the browser's block list";
 
+/// Browsers want `enable subgroups;` in the source, which naga refuses; their variants use none.
+#[cfg(target_arch = "wasm32")]
+const SUBGROUPS: wgpu::Features = wgpu::Features::empty();
+#[cfg(not(target_arch = "wasm32"))]
+const SUBGROUPS: wgpu::Features = wgpu::Features::SUBGROUP;
+
 impl Context {
     /// Asks for the fastest adapter and a device with its memory limits.
     ///
@@ -105,8 +116,8 @@ impl Context {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("glasshead"),
             required_limits,
-            // Only the profiler asks for them, and says so where they are missing.
-            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            // The profiler and variants of kernels ask for them, and do without where they are missing.
+            required_features: adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | SUBGROUPS),
             ..wgpu::DeviceDescriptor::default()
         };
         let (device, queue) = adapter
@@ -120,7 +131,20 @@ impl Context {
         };
         let driver = format!("{} {}", info.driver, info.driver_info).trim().to_string();
         let adapter = AdapterFacts { name, backend, driver, software, limits };
-        Ok(Self { device, queue, adapter, pipelines: Pipelines::default() })
+        let subgroup_size =
+            if device.features().contains(wgpu::Features::SUBGROUP) { info.subgroup_min_size } else { 0 };
+        let (pipelines, variants) = (Pipelines::default(), Variants::default());
+        Ok(Self { device, queue, adapter, subgroup_size, pipelines, variants })
+    }
+
+    /// From now on, recordings are prepared with this variant where it fits.
+    pub fn use_variant(&self, variant: &'static Variant) {
+        self.variants.borrow_mut().push(variant);
+    }
+
+    /// Whether recordings are prepared with this variant.
+    pub fn uses(&self, variant: &'static Variant) -> bool {
+        self.variants.borrow().iter().any(|used| used.kernel.name == variant.kernel.name)
     }
 }
 

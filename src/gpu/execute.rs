@@ -11,6 +11,7 @@ use super::backend::ExecuteError;
 use super::context::Context;
 use super::kernel::{Access, Kernel};
 use super::recording::{Buffers, Recording, Slice};
+use super::variant::{Variants, choose};
 
 /// The buffers of a run on the GPU, and the recordings prepared for it.
 pub struct GpuBackend {
@@ -18,6 +19,7 @@ pub struct GpuBackend {
     pub(super) queue: wgpu::Queue,
     buffers: Vec<wgpu::Buffer>,
     pipelines: Pipelines,
+    variants: Variants,
     pub(super) programs: Vec<GpuProgram>,
     /// Staging buffers that no read uses now.
     idle_staging: Vec<wgpu::Buffer>,
@@ -86,8 +88,8 @@ impl GpuBackend {
             let mib = table.total_bytes() >> 20;
             return Err(ExecuteError::OutOfMemory { mib, detail: error.to_string() });
         }
-        let (pipelines, programs) = (context.pipelines.clone(), Vec::new());
-        Ok(Self { device, queue, buffers, pipelines, programs, idle_staging: Vec::new(), fault })
+        let (pipelines, variants, programs) = (context.pipelines.clone(), context.variants.clone(), Vec::new());
+        Ok(Self { device, queue, buffers, pipelines, variants, programs, idle_staging: Vec::new(), fault })
     }
 
     /// Makes pipelines and bind groups for a recording and returns its number.
@@ -100,8 +102,10 @@ impl GpuBackend {
         });
         self.queue.write_buffer(&uniforms, 0, &recording.uniforms);
         let mut dispatches = Vec::with_capacity(recording.dispatches.len());
-        for dispatch in &recording.dispatches {
-            let pipeline = self.pipeline(dispatch.kernel);
+        for (index, dispatch) in recording.dispatches.iter().enumerate() {
+            let (kernel, workgroups) =
+                choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups);
+            let pipeline = self.pipeline(kernel);
             let params = wgpu::BufferBinding {
                 buffer: &uniforms,
                 offset: dispatch.params_start as u64,
@@ -121,16 +125,11 @@ impl GpuBackend {
                 })
                 .collect();
             let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some(dispatch.kernel.name),
+                label: Some(kernel.name),
                 layout: &pipeline.get_bind_group_layout(0),
                 entries: &entries,
             });
-            dispatches.push(GpuDispatch {
-                kernel: dispatch.kernel.name,
-                pipeline,
-                bind_group,
-                workgroups: dispatch.workgroups,
-            });
+            dispatches.push(GpuDispatch { kernel: kernel.name, pipeline, bind_group, workgroups });
         }
         self.programs.push(GpuProgram { name: recording.name, dispatches });
         self.programs.len() - 1

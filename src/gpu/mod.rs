@@ -12,3 +12,4 @@ pub mod interpret;
 pub mod kernel;
 pub mod profile;
 pub mod recording;
+pub mod variant;

@@ -6,14 +6,16 @@
 //! | `matmul_nn` | a·b | (m, k) | (k, n) | x_grad = y_grad·W |
 //! | `matmul_tn` | aᵀ·b | (k, m) | (k, n) | W_grad = y_gradᵀ·x |
 //!
-//! Each has a variant that reads four numbers at a time and is used where the sizes are multiples of four.
+//! Each has a sister that reads four numbers at a time and is used where the sizes are multiples of four. That one has a
+//! variant for subgroups of eight or more, in which no two invocations load the same number (see [`super::tuning`]).
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Real, TILE, tile_workgroups};
+use super::{LANES_TILE, MATMUL_LANES, Real, TILE, tile_workgroups};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice};
+use crate::gpu::variant::Variant;
 
 /// The uniform of all three kernels.
 #[repr(C)]
@@ -48,6 +50,35 @@ pub static MATMUL_NT_VEC4: Kernel = kernel("matmul_nt_vec4", VEC4, |call| run(ca
 pub static MATMUL_NN_VEC4: Kernel = kernel("matmul_nn_vec4", VEC4, |call| run(call, fast_nn));
 /// y = aᵀ·b, m and n multiples of 4
 pub static MATMUL_TN_VEC4: Kernel = kernel("matmul_tn_vec4", VEC4, |call| run(call, fast_tn));
+
+const NT_LANES: &[&str] = &[LANES_TILE, MATMUL_LANES, include_str!("../../shaders/matmul_nt_lanes.wgsl")];
+const NN_LANES: &[&str] = &[LANES_TILE, MATMUL_LANES, include_str!("../../shaders/matmul_nn_lanes.wgsl")];
+const TN_LANES: &[&str] = &[LANES_TILE, MATMUL_LANES, include_str!("../../shaders/matmul_tn_lanes.wgsl")];
+
+/// y = a·bᵀ with subgroups, k and n multiples of 4
+pub static MATMUL_NT_LANES: Kernel = kernel("matmul_nt_lanes", NT_LANES, |call| run(call, fast_nt));
+/// y = a·b with subgroups, k and n multiples of 4
+pub static MATMUL_NN_LANES: Kernel = kernel("matmul_nn_lanes", NN_LANES, |call| run(call, fast_nn));
+/// y = aᵀ·b with subgroups, m, n and k multiples of 4
+pub static MATMUL_TN_LANES: Kernel = kernel("matmul_tn_lanes", TN_LANES, |call| run(call, fast_tn));
+
+static NT_VARIANT: Variant = lanes(&MATMUL_NT_VEC4, &MATMUL_NT_LANES);
+static NN_VARIANT: Variant = lanes(&MATMUL_NN_VEC4, &MATMUL_NN_LANES);
+static TN_VARIANT: Variant = lanes(&MATMUL_TN_VEC4, &MATMUL_TN_LANES);
+
+/// What stands in for the kernels above where it is right and faster.
+pub static VARIANTS: [(Layout, &Variant); 3] =
+    [(Layout::Nt, &NT_VARIANT), (Layout::Nn, &NN_VARIANT), (Layout::Tn, &TN_VARIANT)];
+
+const fn lanes(of: &'static Kernel, kernel: &'static Kernel) -> Variant {
+    Variant { of, kernel, workgroups: lanes_workgroups, subgroup_size: 8 }
+}
+
+/// One workgroup for 32 × 64 results.
+fn lanes_workgroups(params: &[u8]) -> Option<[u32; 3]> {
+    let Params { m, n, k, .. } = bytemuck::pod_read_unaligned(params);
+    (n.is_multiple_of(4) && k.is_multiple_of(4)).then_some([n.div_ceil(64), m.div_ceil(32), 1])
+}
 
 /// Which of a and b is transposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +124,27 @@ pub fn matmul(recording: &mut Recording, layout: Layout, [a, b, y]: [Slice; 3], 
     let (kernel, vec4) = layout.kernel(shape);
     let workgroups = if vec4 { [n.div_ceil(128) as u32, m.div_ceil(8) as u32, 1] } else { tile_workgroups(m, n, 1) };
     recording.dispatch(kernel, params, &[a, b, y], workgroups);
+}
+
+/// Appends one multiplication by a variant, as the tests and the tuning need it; [`matmul`] leaves the choice to the
+/// device.
+///
+/// # Panics
+/// When the variant cannot compute this shape.
+pub fn matmul_variant(
+    recording: &mut Recording,
+    layout: Layout,
+    variant: &'static Variant,
+    [a, b, y]: [Slice; 3],
+    Shape { m, n, k }: Shape,
+    accumulate: bool,
+) {
+    let params = Params { m: m as u32, n: n as u32, k: k as u32, accumulate: u32::from(accumulate) };
+    let workgroups = (variant.workgroups)(bytemuck::bytes_of(&params));
+    let Some(workgroups) = workgroups else {
+        panic!("{} cannot compute ({m}, {n}, {k}) as {layout:?}", variant.kernel.name)
+    };
+    recording.dispatch(variant.kernel, params, &[a, b, y], workgroups);
 }
 
 /// y (m, n) = a (m, k) · b (n, k)ᵀ

@@ -30,6 +30,7 @@ pub mod sgd;
 pub mod softmax;
 pub mod step;
 pub mod swiglu;
+pub mod tuning;
 pub mod weighted_sum;
 pub mod write_rows;
 
@@ -52,7 +53,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 47] = [
+pub static KERNELS: [&Kernel; 50] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -62,6 +63,9 @@ pub static KERNELS: [&Kernel; 47] = [
     &matmul::MATMUL_NT_VEC4,
     &matmul::MATMUL_NN_VEC4,
     &matmul::MATMUL_TN_VEC4,
+    &matmul::MATMUL_NT_LANES,
+    &matmul::MATMUL_NN_LANES,
+    &matmul::MATMUL_TN_LANES,
     &rmsnorm::RMSNORM,
     &rmsnorm::RMSNORM_GRAD_X,
     &rmsnorm::RMSNORM_GRAD_GAIN,
@@ -105,6 +109,8 @@ pub static KERNELS: [&Kernel; 47] = [
 pub(crate) const FLAT: &str = include_str!("../../shaders/lib/flat.wgsl");
 pub(crate) const REDUCE: &str = include_str!("../../shaders/lib/reduce.wgsl");
 pub(crate) const TILE: &str = include_str!("../../shaders/lib/tile.wgsl");
+pub(crate) const LANES_TILE: &str = include_str!("../../shaders/lib/lanes_tile.wgsl");
+pub(crate) const MATMUL_LANES: &str = include_str!("../../shaders/lib/matmul_lanes.wgsl");
 pub(crate) const STEP: &str = include_str!("../../shaders/lib/step.wgsl");
 pub(crate) const FLASH_TILE: &str = include_str!("../../shaders/lib/flash_tile.wgsl");
 pub(crate) const FINITE: &str = include_str!("../../shaders/lib/finite.wgsl");

@@ -2,7 +2,7 @@
 
 use glasshead::ops::activation::{self, Activation};
 use glasshead::ops::attention_scores::{self, MASKED};
-use glasshead::ops::matmul::{Layout, Shape, matmul};
+use glasshead::ops::matmul::{Layout, Shape, VARIANTS, matmul, matmul_variant};
 use glasshead::ops::weighted_sum::{self, WEIGHTED_SUM_TRANSPOSED};
 use glasshead::ops::*;
 
@@ -49,6 +49,19 @@ pub(super) fn multiply(layout: Layout, unit: usize, size: usize, i: usize) -> Ca
     let [a, b, y] = [case.input(shape.m * shape.k), case.input(shape.n * shape.k), case.output(shape.m * shape.n)];
     matmul(&mut case.recording, layout, [a, b, y], shape, false);
     matmul(&mut case.recording, layout, [a, b, y], shape, true);
+    case
+}
+
+/// Every variant, at sizes that are multiples of four.
+pub(super) fn multiply_by_variants(size: usize, i: usize) -> Case {
+    let [m, n, k] = [size, other(i), SIZES[(i + 5) % SIZES.len()]].map(|size| size.next_multiple_of(4));
+    let mut case = Case::new(i, k);
+    for (layout, variant) in VARIANTS {
+        let [a, b, y] = [case.input(m * k), case.input(n * k), case.output(m * n)];
+        for accumulate in [false, true] {
+            matmul_variant(&mut case.recording, layout, variant, [a, b, y], Shape { m, n, k }, accumulate);
+        }
+    }
     case
 }
 

@@ -1,0 +1,36 @@
+//! Other ways to compute what a kernel computes, for the hardware that they suit. Recordings name the kernel that every
+//! device can run; when the GPU backend prepares one, it takes the variants that its context has found to be right and
+//! fast (`ops::tuning`).
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::kernel::Kernel;
+
+/// A kernel with the bindings, the parameters and the CPU twin of another.
+pub struct Variant {
+    /// What it stands in for.
+    pub of: &'static Kernel,
+    /// What runs instead.
+    pub kernel: &'static Kernel,
+    /// How many workgroups it takes for these parameters; none where it cannot compute them.
+    pub workgroups: fn(params: &[u8]) -> Option<[u32; 3]>,
+    /// How many invocations have to share a subgroup; 0 where it uses none.
+    pub subgroup_size: u32,
+}
+
+/// The variants that a device uses.
+pub(super) type Variants = Rc<RefCell<Vec<&'static Variant>>>;
+
+/// What runs on the device in place of a dispatch.
+pub(super) fn choose(
+    variants: &Variants,
+    kernel: &'static Kernel,
+    params: &[u8],
+    workgroups: [u32; 3],
+) -> (&'static Kernel, [u32; 3]) {
+    let variants = variants.borrow();
+    let fitting = variants.iter().filter(|variant| variant.of.name == kernel.name);
+    let chosen = fitting.filter_map(|variant| Some((variant.kernel, (variant.workgroups)(params)?))).next();
+    chosen.unwrap_or((kernel, workgroups))
+}
