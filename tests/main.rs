@@ -17,3 +17,4 @@ mod tasks;
 mod tokenizer;
 mod tokenizer_page;
 mod training;
+mod tuning;
