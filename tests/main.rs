@@ -9,6 +9,7 @@ mod gradients;
 mod kernels;
 mod layers;
 mod lesson;
+mod look;
 mod ops;
 mod page;
 mod remember;
