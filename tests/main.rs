@@ -13,6 +13,7 @@ mod look;
 mod ops;
 mod page;
 mod remember;
+mod questions;
 mod runs;
 mod shaders;
 mod step;

@@ -11,6 +11,7 @@ use super::draw::colors::ColorMap;
 use super::maps::Plane;
 pub use crate::protocol::History;
 pub use action::Action;
+use ask::AskState;
 use data::{DataAction, DataState};
 use lesson::LessonState;
 use look::{Look, LookAction};
@@ -20,6 +21,8 @@ use runs::Runs;
 use tokenizer::TokenizerState;
 
 mod action;
+pub mod arithmetic;
+pub mod ask;
 pub mod compare;
 pub mod data;
 pub mod difference;
@@ -102,6 +105,8 @@ pub struct State {
     pub theme: Theme,
     /// Whether the help is open.
     pub help_open: bool,
+    /// What is asked of the model beyond its maps.
+    pub ask: AskState,
     /// Runs as a whole: over, kept, compared.
     pub runs: Runs,
     /// Counts the changes of the window's size.
@@ -149,6 +154,7 @@ impl Default for State {
             color_map: ColorMap::Cividis,
             theme: Theme::Auto,
             help_open: false,
+            ask: AskState::default(),
             runs: Runs::default(),
             resizes: 0,
             version: 0,
@@ -265,12 +271,13 @@ impl State {
             Action::Look(action) => self.apply_look(action),
             Action::Announce(sentence) => self.look.announcement = sentence,
             Action::Walk { layers, heads } => self.walk(layers, heads),
-            Action::Hover(cell) => self.hovered = cell,
             Action::Pin(query) => self.pin(query),
             Action::Escape => {
                 self.help_open = false;
                 self.let_go_of_all();
             }
+            Action::Hover(cell) => (self.hovered, self.ask.cell) = (cell, cell.or(self.ask.cell)),
+            Action::Ask(action) => self.ask.apply(action),
             Action::ToggleMask => self.mask_shown = !self.mask_shown,
             Action::ToggleTable => self.table_shown = !self.table_shown,
             Action::ToggleHelp => self.help_open = !self.help_open,
@@ -312,6 +319,7 @@ impl State {
 
     fn begin(&mut self, run: RunId) {
         self.data.begin();
+        self.ask.begin();
         self.run = run;
         self.begin_runs();
         self.run_state = RunState::Loading(None);
@@ -339,6 +347,7 @@ impl State {
             Event::Tokenizer(event) => self.tokenizer.hear(event),
             Event::Data(event) => self.data.hear(self.run, event),
             Event::Lesson(event) => self.lesson.hear(event),
+            Event::Inspect { event, .. } => self.ask.hear(event, bytes.as_deref()),
             Event::Device { device, .. } => self.device = Some(device),
             Event::Loading { phase, .. } => self.run_state = RunState::Loading(Some(phase)),
             Event::Ready { summary, .. } => {
@@ -402,6 +411,7 @@ fn run_of(event: &Event) -> Option<RunId> {
         | Event::Notice { run, .. }
         | Event::Export { run, .. }
         | Event::Failed { run, .. }
+        | Event::Inspect { run, .. }
         | Event::Runs { run, .. } => Some(*run),
     }
 }

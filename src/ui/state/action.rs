@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::ask::AskAction;
 use super::data::DataAction;
 use super::lesson::LessonAction;
 use super::look::LookAction;
@@ -83,6 +84,8 @@ pub enum Action {
     Theme(Theme),
     /// The window has another size.
     Resized,
+    /// What is asked of the model beyond its maps.
+    Ask(AskAction),
     /// About runs as a whole.
     Runs(RunsAction),
     /// About earlier moments.
