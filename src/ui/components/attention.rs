@@ -7,6 +7,7 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
 use yew::prelude::*;
 
 use super::heatmap::Heatmap;
+use super::remember::Remember;
 use super::{value_of, visible};
 use crate::protocol::Command;
 use crate::ui::app::Cx;
@@ -25,6 +26,7 @@ pub fn Attention(cx: &Cx) -> Html {
                 <Chips ..cx.clone() />
                 {grid(cx, &maps)}
                 <Heatmap ..cx.clone() />
+                <Remember ..cx.clone() />
             } else if state.has_run() {
                 <p class="count">{"Write a sentence above: its tokens and their attention appear here."}</p>
             } else {
