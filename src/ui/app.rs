@@ -25,7 +25,7 @@ use super::files::{self, Kept};
 use super::link::{Batch, Link, Outgoing, RUN_BATCH_MS};
 use super::questions::Questions;
 use super::state::{Action, State, Theme, View};
-use super::{keys, navigation, preferences};
+use super::{keys, navigation, preferences, share, take_along};
 use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, Event};
 
@@ -145,6 +145,7 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
                 first.take().into_iter().for_each(|message| link.send_either(message));
             }
             checkpoints::receive(&batch, &cx.state.dispatcher());
+            take_along::receive(&batch, &cx.state, &cx.state.dispatcher());
             batch.iter().for_each(|(event, bytes)| cx.pass_on(event, bytes.as_deref()));
             cx.act(Action::Events(batch));
         })
@@ -157,7 +158,11 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
 
 #[component]
 fn App() -> Html {
-    let state = use_reducer(State::default);
+    let link = use_memo((), |()| share::restored(&navigation::hash()));
+    let state = {
+        let link = link.clone();
+        use_reducer(move || link.0.clone())
+    };
     let line: Line = (*use_memo((), |()| Line::default())).clone();
     let questions = (*use_memo((), |()| Rc::new(Questions::default()))).clone();
     let kept = (*use_memo((), |()| Rc::new(RefCell::new(Kept::default())))).clone();
@@ -170,9 +175,13 @@ fn App() -> Html {
         use_effect_with((), move |()| {
             let load = |key: &str| preferences::load(key).unwrap_or_default();
             dispatcher.dispatch(Action::Theme(Theme::from_name(&load("theme"))));
-            dispatcher.dispatch(Action::ColorMap(ColorMap::from_name(&load("colors"))));
-            connect(&cx, vec![(State::default().start_command(), None)]);
+            if !navigation::hash().contains("colors=") {
+                dispatcher.dispatch(Action::ColorMap(ColorMap::from_name(&load("colors"))));
+            }
+            connect(&cx, vec![(link.0.start_command(), None)]);
             dispatcher.dispatch(Action::Started);
+            let said = link.1.iter().map(|message| (Event::Notice { run: 0, message: message.clone() }, None));
+            dispatcher.dispatch(Action::Events(said.collect()));
             let stop_navigation = navigation::listen(dispatcher);
             let stop_keys = keys::listen(latest);
             || {

@@ -8,13 +8,16 @@ use web_sys::{Element, KeyboardEvent};
 
 use super::app::{Cx, on_window};
 use super::state::Action;
+use super::state::remember::RememberAction;
 
 /// Every key and what it does, for the help.
-pub const HELP: [(&str, &str); 10] = [
+pub const HELP: [(&str, &str); 12] = [
     ("Space", "train or pause"),
     (".", "one step"),
     ("[ ]", "previous and next head"),
     ("{ }", "previous and next layer"),
+    ("< >", "earlier and later moments of the training"),
+    ("l", "back to the live maps"),
     ("m", "show or hide the mask's hatching"),
     ("t", "show the weights as a table"),
     ("Arrows, Home, End", "walk the cells of the large heatmap while it has the focus; Enter pins the row"),
@@ -59,6 +62,9 @@ fn press(cx: &Cx, event: &KeyboardEvent) {
         "}" => cx.act(Action::Walk { layers: 1, heads: 0 }),
         "m" => cx.act(Action::ToggleMask),
         "t" => cx.act(Action::ToggleTable),
+        "<" => cx.act(Action::Remember(RememberAction::Walk(-1))),
+        ">" => cx.act(Action::Remember(RememberAction::Walk(1))),
+        "l" => cx.act(Action::Remember(RememberAction::Live)),
         "?" => cx.act(Action::ToggleHelp),
         _ => (),
     }

@@ -38,6 +38,8 @@ mod preferences;
 mod questions;
 #[cfg(target_arch = "wasm32")]
 mod store;
+#[cfg(target_arch = "wasm32")]
+mod take_along;
 
 #[cfg(target_arch = "wasm32")]
 pub use app::start;

@@ -16,6 +16,7 @@ pub use bars::Bars;
 
 use yew::prelude::*;
 
+use super::remember::Remember;
 use super::value_of;
 use crate::protocol::Command;
 use crate::ui::app::Cx;
@@ -32,6 +33,7 @@ pub fn Attention(cx: &Cx) -> Html {
                 <strip::Strip ..cx.clone() />
                 <grid::Grid ..cx.calm() />
                 <large::Large ..cx.clone() />
+                <Remember ..cx.clone() />
             } else if state.has_run() {
                 <p class="count">{"Write a sentence above: its tokens and their attention appear here."}</p>
             } else {
