@@ -102,7 +102,7 @@ fn config() -> RunConfig {
 
 fn file(name: &str, copies: usize) -> (Command, Option<Vec<u8>>) {
     let bytes = TEXT.repeat(copies).into_bytes();
-    (Command::LoadFiles { files: vec![FileInfo { name: name.into(), size: bytes.len() }] }, Some(bytes))
+    (Command::LoadFiles { files: vec![FileInfo { name: name.into(), size: bytes.len(), fields: Vec::new() }] }, Some(bytes))
 }
 
 fn user_file() -> (Command, Option<Vec<u8>>) {
