@@ -248,7 +248,8 @@ fn is_flat(column: &ColumnDescriptor) -> bool {
 }
 
 fn is_text(column: &ColumnDescriptor) -> bool {
-    let logical = matches!(column.logical_type_ref(), Some(LogicalType::String | LogicalType::Json | LogicalType::Enum));
+    let logical =
+        matches!(column.logical_type_ref(), Some(LogicalType::String | LogicalType::Json | LogicalType::Enum));
     let converted = matches!(column.converted_type(), ConvertedType::UTF8 | ConvertedType::JSON | ConvertedType::ENUM);
     is_flat(column) && column.physical_type() == Type::BYTE_ARRAY && (logical || converted)
 }

@@ -76,7 +76,13 @@ impl<R: ChunkReader> CheckedPages<R> {
             }
             // The levels stand before the values and are never packed.
             Page::DataPageV2 {
-                buf, num_values, encoding, def_levels_byte_len, rep_levels_byte_len, is_compressed, ..
+                buf,
+                num_values,
+                encoding,
+                def_levels_byte_len,
+                rep_levels_byte_len,
+                is_compressed,
+                ..
             } => {
                 let levels_bytes = (*def_levels_byte_len as usize).checked_add(*rep_levels_byte_len as usize);
                 let levels_bytes = levels_bytes.filter(|&n_bytes| n_bytes <= buf.len()).ok_or_else(cut)?;
@@ -98,9 +104,7 @@ fn check_values(encoding: Encoding, num_values: u32, values: Option<&[u8]>) -> R
     }
     let mut values = values.ok_or_else(cut)?;
     match encoding {
-        Encoding::PLAIN | Encoding::RLE_DICTIONARY => Ok(()),
-        #[expect(deprecated, reason = "files have it")]
-        Encoding::PLAIN_DICTIONARY => Ok(()),
+        Encoding::PLAIN | Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => Ok(()),
         Encoding::DELTA_LENGTH_BYTE_ARRAY => {
             // The lengths come first: the size of a block, blocks in it, the number of values.
             let mut header = [0; 3];

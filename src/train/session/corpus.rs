@@ -52,7 +52,8 @@ impl Session {
 
     /// The tokenizer that the page sent; the model gets as many embeddings as it has tokens.
     pub(super) fn loaded_tokenizer(&self, config: &mut RunConfig) -> Result<Tokenizer, String> {
-        let (_, bytes) = self.vocabulary.clone().ok_or("No vocabulary was chosen; choose one on the Tokenizer page.")?;
+        let (_, bytes) =
+            self.vocabulary.clone().ok_or("No vocabulary was chosen; choose one on the Tokenizer page.")?;
         let json = String::from_utf8(bytes).map_err(|_| "The vocabulary is not text in UTF-8; choose another.")?;
         let tokenizer = Tokenizer::from_json(&json).map_err(|error| error.to_string())?;
         config.model.vocab_size = tokenizer.vocab_size();
