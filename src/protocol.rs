@@ -10,8 +10,8 @@ use crate::config::{RunConfig, TrainConfig};
 
 pub mod data;
 pub mod export;
-pub mod lesson;
 pub mod inspect;
+pub mod lesson;
 pub mod log;
 pub mod runs;
 pub mod tokenizer;

@@ -5,9 +5,9 @@
 
 pub mod draw;
 pub mod fields;
+pub mod glossary;
 pub mod lesson;
 pub mod maps;
-pub mod glossary;
 pub mod share;
 pub mod state;
 pub mod tokens;
