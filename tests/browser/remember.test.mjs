@@ -56,10 +56,10 @@ async function checkWeights(page) {
   assert.ok(Math.abs(Number(shown[1]) - json.heads[0].weights[2][1]) < 0.003, `${shown[1]} is in the file`);
 }
 
-async function checkPictures(page, context, address) {
+async function checkPictures(page, browser, address) {
   const svg = (await saved(page, "save-svg")).bytes.toString();
   assert.ok(!/(href|src)=/.test(svg) && /step \d+ · seed 336/.test(svg), "the file needs nothing else");
-  const alone = await context.newPage();
+  const alone = await browser.newPage();
   await alone.goto(address);
   const root = await alone.evaluate((svg) => {
     const parsed = new DOMParser().parseFromString(svg, "image/svg+xml");
@@ -99,7 +99,7 @@ test("goes back through the training, compares, takes along", { timeout: 300_000
     assert.match(await byTestId(page, "compare-readout").textContent(), /A \d\.\d{3}, B \d\.\d{3}, B − A [+-]\d\.\d{3}/);
     await byTestId(page, "take-along").locator("summary").click();
     await checkWeights(page);
-    await checkPictures(page, page.context(), address);
+    await checkPictures(page, page.context().browser(), address);
     const film = await saved(page, "save-film");
     assert.match(film.name, /\.webm$/);
     assert.deepEqual([...film.bytes.subarray(0, 4)], [0x1a, 0x45, 0xdf, 0xa3]);
