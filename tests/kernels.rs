@@ -130,6 +130,7 @@ const ROWS: [Row; 27] = [
     ("weighted_sum_transposed", |size, i| sum(&WEIGHTED_SUM_TRANSPOSED, size, i)),
     ("flash_attention", flash),
     ("mask", hide),
+    ("head_scale", scale_heads),
     ("write_rows and cached_attention", cached),
     ("swiglu", gate),
     ("activation", activate),

@@ -18,6 +18,7 @@ pub mod cross_entropy;
 pub mod embedding;
 pub mod flash_attention;
 pub mod gather_batch;
+pub mod head_scale;
 pub mod layernorm;
 pub mod mask;
 pub mod matmul;
@@ -53,7 +54,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 50] = [
+pub static KERNELS: [&Kernel; 51] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -85,6 +86,7 @@ pub static KERNELS: [&Kernel; 50] = [
     &flash_attention::FLASH_ATTENTION_GRAD_Q,
     &flash_attention::FLASH_ATTENTION_GRAD_KV,
     &mask::MASK,
+    &head_scale::HEAD_SCALE,
     &write_rows::WRITE_ROWS,
     &cached_attention::CACHED_ATTENTION,
     &swiglu::SWIGLU,
