@@ -39,18 +39,6 @@ impl Transformer<'_> {
         self.matrix(recording, acts.n_rows(), [head_in, self.table.lm_head(params), acts.logits]);
     }
 
-    /// Block `layer` of the probe alone, the first one behind the embedding. Run in order, they leave the weights of the
-    /// latest block in the buffer that all blocks share.
-    pub fn probe_layer(&self, layer: usize) -> Recording {
-        let mut recording = Recording::new("probe layer");
-        let acts = &self.plan.probe;
-        if layer == 0 {
-            self.embed(&mut recording, acts, acts.blocks[0].x);
-        }
-        self.block(&mut recording, acts, layer);
-        recording
-    }
-
     /// One block: attention, then the feed-forward network.
     pub(super) fn block(&self, recording: &mut Recording, acts: &Activations, layer: usize) {
         let (block, weights) = (&acts.blocks[layer], self.table.block(layer, self.plan.params));

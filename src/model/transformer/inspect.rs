@@ -5,8 +5,8 @@ use super::{Activations, Transformer};
 use crate::gpu::recording::Recording;
 
 impl Transformer<'_> {
-    /// Block `layer` of the probe alone, the first one behind the embedding. Run in order, they leave the queries, keys
-    /// and values of the latest block in the buffers that all blocks share.
+    /// Block `layer` of the probe alone, the first one behind the embedding. Run in order, they leave queries, keys,
+    /// values and weights of the latest block in the buffers that all blocks share.
     pub fn probe_layer(&self, layer: usize) -> Recording {
         let mut recording = Recording::new("probe layer");
         let acts = &self.plan.probe;

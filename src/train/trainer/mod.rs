@@ -76,8 +76,6 @@ pub struct Trainer {
     step_programs: StepPrograms,
     evaluation: Program,
     probe: Program,
-    /// The probe one layer at a time; prepared when it is first asked for.
-    probe_layers: Vec<Program>,
     fill_cache: Program,
     next_token: Program,
     /// Made with the first question.
@@ -178,7 +176,6 @@ impl Trainer {
             step_programs,
             evaluation,
             probe,
-            probe_layers: Vec::new(),
             fill_cache,
             next_token,
             questions: None,

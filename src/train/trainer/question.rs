@@ -13,7 +13,7 @@ use crate::protocol::inspect::{HeadRows, LENS_CHOICES, Lens, LensCell, WeightAt}
 /// Recordings that questions replay.
 pub(super) struct QuestionPrograms {
     /// Each block of the probe alone.
-    layers: Vec<Program>,
+    pub(super) layers: Vec<Program>,
     /// The last norm and the head behind each block.
     lens: Vec<Program>,
     scaled_probe: Program,
@@ -39,7 +39,8 @@ pub struct Answer {
 }
 
 impl Trainer {
-    fn questions(&mut self) -> Rc<QuestionPrograms> {
+    /// The programs, which the first question makes.
+    pub(super) fn questions(&mut self) -> Rc<QuestionPrograms> {
         if let Some(programs) = &self.questions {
             return programs.clone();
         }
