@@ -9,11 +9,8 @@ mod kernels;
 mod layers;
 mod ops;
 mod page;
-<<<<<<< HEAD
 mod remember;
-=======
 mod questions;
->>>>>>> baa29d0 (Answer questions about the model: protocol, session, scores, glossary, tests)
 mod runs;
 mod shaders;
 mod step;
