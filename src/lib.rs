@@ -6,11 +6,13 @@
 //! | module | holds |
 //! |---|---|
 //! | [`config`], [`rng`] | hyper-parameters and presets; seeded random numbers |
+//! | [`threads`], [`unchecked`] | work on several threads; all that the compiler cannot check |
 //! | [`accounting`] | what a configuration costs: parameters, bytes, operations |
 //! | [`protocol`] | what the page and the worker say to each other |
 //! | [`data`] | stories, tokenizer, batches, baselines; knows nothing of the GPU |
 //! | [`gpu`] | kernels, recordings, and the two backends that execute them |
 //! | [`ops`] | one file per operation: parameters, kernels, reference |
+//! | [`lesson`] | attention step by step: small exercises for the same kernels |
 //! | [`model`] | the table of parameters, the memory plan, the training step |
 //! | [`train`] | the loop, writing text, models on disk, the session behind the page |
 //! | `worker`, `ui` | the web worker and the page (wasm) |
@@ -25,12 +27,15 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod gpu;
+pub mod lesson;
 pub mod model;
 pub mod ops;
 pub mod protocol;
 pub mod rng;
+pub mod threads;
 pub mod train;
 pub mod ui;
+pub mod unchecked;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
 

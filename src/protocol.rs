@@ -11,6 +11,7 @@ use crate::config::{RunConfig, TrainConfig};
 pub mod data;
 pub mod export;
 pub mod inspect;
+pub mod lesson;
 pub mod log;
 pub mod runs;
 pub mod tokenizer;
@@ -29,7 +30,10 @@ pub type RunId = u32;
 pub enum Command {
     /// Keep a vocabulary for the next [`Command::Start`] with [`VocabularyChoice::Loaded`]. Its `tokenizer.json` rides
     /// along.
-    LoadVocabulary,
+    LoadVocabulary {
+        /// For people.
+        name: String,
+    },
     /// Keep files of the user's for the next [`Command::Start`] with [`CorpusChoice::File`], instead of earlier ones.
     /// Their bytes ride along, one file behind the other.
     LoadFiles {
@@ -96,6 +100,8 @@ pub enum Command {
     Data(data::DataCommand),
     /// What the page takes along.
     Export(export::ExportCommand),
+    /// In the lesson.
+    Lesson(lesson::LessonCommand),
 }
 
 /// What to train on.
@@ -117,6 +123,9 @@ pub struct FileInfo {
     pub name: String,
     /// Its size in bytes.
     pub size: usize,
+    /// Where it was a Parquet file whose text has been read already: its columns with text, the one that was read first.
+    #[serde(default)]
+    pub fields: Vec<String>,
 }
 
 /// What turns text into tokens.
@@ -277,6 +286,8 @@ pub enum Event {
         /// What of it.
         event: export::ExportEvent,
     },
+    /// In the lesson.
+    Lesson(lesson::LessonEvent),
     /// The run cannot be prepared or cannot go on.
     Failed {
         /// The run.

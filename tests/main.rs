@@ -1,14 +1,18 @@
 //! All headless tests in one binary, because each binary links wgpu again.
 
 mod common;
+mod cpu;
 mod data;
 mod files;
 mod golden;
 mod gradients;
 mod kernels;
 mod layers;
+mod lesson;
+mod look;
 mod ops;
 mod page;
+mod parquet;
 mod questions;
 mod remember;
 mod runs;

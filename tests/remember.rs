@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use glasshead::protocol::export::{Weights, WeightsAbout};
 use glasshead::protocol::{Event, Token};
+use glasshead::ui::draw::colors::ColorMap;
+use glasshead::ui::draw::figure::{Figure, Pick};
 use glasshead::ui::share::{hash, restored};
 use glasshead::ui::state::difference::{head_difference, mean_absolute, obstacle};
 use glasshead::ui::state::remember::RememberAction;
@@ -165,6 +167,24 @@ fn files_of_weights_name_every_cell() {
     let json: serde_json::Value = serde_json::from_str(&weights.to_json(None)).unwrap();
     assert_eq!((&json["seed"], &json["heads"][0]["layer"]), (&5.into(), &1.into()));
     assert_eq!(json["heads"][0]["weights"][1][0].as_f64().unwrap() as f32, 0.123_456_79);
+}
+
+#[test]
+fn figures_say_what_they_show_and_need_nothing_else() {
+    let mut maps = maps(12, 3);
+    maps.bytes = Rc::from([[0; 9], [255, 0, 0, 9, 8, 0, 1, 2, 4], [9; 9], [0; 9], [0; 9], [0; 9]].concat());
+    assert_eq!(Pick::Max.weights(&maps, (0, 0))[3..5], [9, 9]);
+    assert_eq!(Pick::Mean.weights(&maps, (0, 0))[..4], [88, 3, 3, 6]);
+    let labels = vec!["<b>".into(), "\"&".into(), "\u{1}".into()];
+    let figure = Figure::of_weights(&maps, Pick::Head, (0, 1), ColorMap::Grey, labels, "step 12 · seed 5".into());
+    let svg = figure.svg("");
+    assert!(svg.contains("layer 1, head 2") && svg.contains("step 12 · seed 5"), "{svg}");
+    assert!(svg.contains(">&lt;b&gt;</text>") && svg.contains(">&quot;&amp;</text>"), "{svg}");
+    assert!(!svg.contains('\u{1}') && !svg.contains("href"), "{svg}");
+    assert_eq!(svg.matches("<rect").count(), 2 + 1 + 1 + 6 + 32, "hatching, ground, mask, cells, legend");
+    let tokens: Vec<String> = (0..65).map(|at| at.to_string()).collect();
+    let large = Figure { tokens, cells: vec![0; 4 * 65 * 65], ..figure };
+    assert!(large.svg("data:image/png;base64,AA").contains("href=\"data:image/png;base64,AA\""));
 }
 
 #[test]

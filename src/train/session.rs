@@ -11,7 +11,7 @@ use super::vocabularies::Vocabularies;
 use crate::config::RunConfig;
 use crate::config::rules::Rules;
 use crate::data::Task;
-use crate::protocol::data::{DataCommand, DataEvent, TaskInfo};
+use crate::protocol::data::{DataEvent, TaskInfo};
 use crate::protocol::export::ExportCommand;
 use crate::protocol::runs::{CorpusRecord, RunsCommand};
 use crate::protocol::tokenizer::{TokenizerCommand, TokenizerEvent};
@@ -19,10 +19,12 @@ use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, Phase, RunId,
 
 mod corpus;
 mod device;
+mod lesson;
 mod resume;
 
 use corpus::{File, scoring, split_files};
 use device::{Device, open_device};
+use lesson::LessonDesk;
 use resume::Waiting;
 
 /// Takes events, and the bytes that ride along, to whoever listens.
@@ -35,8 +37,8 @@ pub struct Session {
     files: Vec<File>,
     /// The field of their records that holds the text.
     field: Option<String>,
-    /// A `tokenizer.json` for the next run.
-    vocabulary: Option<Vec<u8>>,
+    /// The name and the `tokenizer.json` of a vocabulary for the next run.
+    vocabulary: Option<(String, Vec<u8>)>,
     vocabularies: Vocabularies,
     run: Option<Run>,
     /// Of the latest start, also when it failed.
@@ -44,6 +46,7 @@ pub struct Session {
     rules: Rules,
     /// A saved run that waits for the file it was trained on.
     waiting: Option<Waiting>,
+    lesson: LessonDesk,
 }
 
 impl Session {
@@ -60,6 +63,7 @@ impl Session {
             run_id: 0,
             rules: Rules::default(),
             waiting: None,
+            lesson: LessonDesk::default(),
         };
         session.tell(Event::Listening);
         let info = |task: Task| TaskInfo {
@@ -86,9 +90,13 @@ impl Session {
                 self.load_files(split_files(files, bytes.unwrap_or_default()));
                 self.resume_waiting().await;
             }
-            Command::LoadVocabulary => self.vocabulary = bytes,
-            Command::Data(DataCommand::ChooseField { field }) => self.field = Some(field),
+            Command::LoadVocabulary { name } => self.vocabulary = bytes.map(|bytes| (name, bytes)),
+            Command::Data(command) => self.handle_data(command, bytes.unwrap_or_default()),
             Command::Tokenizer(command) => self.handle_tokenizer(command, bytes),
+            Command::Lesson(command) => {
+                let event = self.lesson.answer(command).await;
+                self.tell(Event::Lesson(event));
+            }
             Command::Start { run, config, corpus, vocabulary, backend, probe } => {
                 (self.run, self.run_id, self.waiting) = (None, run, None);
                 if let Err(message) = self.start(config, (corpus, vocabulary), backend, &probe).await {
@@ -189,8 +197,9 @@ impl Session {
                 None
             }
             Command::StopGenerating => run.stop_generating(),
-            Command::LoadFiles { .. } | Command::LoadVocabulary | Command::Start { .. } => None,
-            Command::Tokenizer(_) | Command::Data(_) | Command::Runs { .. } | Command::Export(_) => None,
+            Command::LoadFiles { .. } | Command::LoadVocabulary { .. } | Command::Start { .. } => None,
+            Command::Tokenizer(_) | Command::Data(_) | Command::Lesson(_) => None,
+            Command::Runs { .. } | Command::Export(_) => None,
         };
         if let Some(event) = answer {
             self.tell(event);
@@ -252,8 +261,12 @@ impl Session {
         self.tell(Event::Loading { run, phase: Phase::Encoding });
         let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Model });
-        let corpus =
-            CorpusRecord { choice: corpus, name, field: self.field.clone(), fingerprint: fingerprint(&text), asked };
+        let vocabulary = match vocabulary {
+            VocabularyChoice::Trained => None,
+            VocabularyChoice::Loaded => self.vocabulary.as_ref().map(|(name, _)| name.clone()),
+        };
+        let (choice, field, fingerprint) = (corpus, self.field.clone(), fingerprint(&text));
+        let corpus = CorpusRecord { choice, name, field, vocabulary, fingerprint, asked };
         let (mut new_run, summary) = self.build(run, config, &device, data, corpus, text.len()).await?;
         new_run.set_probe(probe);
         let mut messages = Vec::new();

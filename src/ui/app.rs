@@ -25,7 +25,7 @@ use super::files::{self, Kept};
 use super::link::{Batch, Link, Outgoing, RUN_BATCH_MS};
 use super::questions::Questions;
 use super::state::{Action, State, Theme, View};
-use super::{keys, navigation, preferences};
+use super::{keys, navigation, preferences, share, take_along};
 use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, Event};
 
@@ -72,6 +72,11 @@ impl PartialEq for Cx {
 }
 
 impl Cx {
+    /// The same for a component that does not show what is under the pointer: movements do not render it anew.
+    pub fn calm(&self) -> Self {
+        Self { version: self.state.settled, ..self.clone() }
+    }
+
     /// Changes the state.
     pub fn act(&self, action: Action) {
         self.state.dispatch(action);
@@ -103,6 +108,13 @@ impl Cx {
             first.push((command, bytes));
             connect(&cx, first);
         });
+    }
+
+    /// Tells the worker, with or without bytes.
+    pub fn send_outgoing(&self, outgoing: Outgoing) {
+        if let Some(link) = &*self.line.borrow() {
+            link.send_either(outgoing);
+        }
     }
 
     /// Tells the worker, with bytes, which are transferred.
@@ -140,6 +152,7 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
                 first.take().into_iter().for_each(|message| link.send_either(message));
             }
             checkpoints::receive(&batch, &cx.state.dispatcher());
+            take_along::receive(&batch, &cx.state, &cx.state.dispatcher());
             batch.iter().for_each(|(event, bytes)| cx.pass_on(event, bytes.as_deref()));
             cx.act(Action::Events(batch));
         })
@@ -152,7 +165,11 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
 
 #[component]
 fn App() -> Html {
-    let state = use_reducer(State::default);
+    let link = use_memo((), |()| share::restored(&navigation::hash()));
+    let state = {
+        let link = link.clone();
+        use_reducer(move || link.0.clone())
+    };
     let line: Line = (*use_memo((), |()| Line::default())).clone();
     let questions = (*use_memo((), |()| Rc::new(Questions::default()))).clone();
     let kept = (*use_memo((), |()| Rc::new(RefCell::new(Kept::default())))).clone();
@@ -165,9 +182,13 @@ fn App() -> Html {
         use_effect_with((), move |()| {
             let load = |key: &str| preferences::load(key).unwrap_or_default();
             dispatcher.dispatch(Action::Theme(Theme::from_name(&load("theme"))));
-            dispatcher.dispatch(Action::ColorMap(ColorMap::from_name(&load("colors"))));
-            connect(&cx, vec![(State::default().start_command(), None)]);
+            if !navigation::hash().contains("colors=") {
+                dispatcher.dispatch(Action::ColorMap(ColorMap::from_name(&load("colors"))));
+            }
+            connect(&cx, vec![(link.0.start_command(), None)]);
             dispatcher.dispatch(Action::Started);
+            let said = link.1.iter().map(|message| (Event::Notice { run: 0, message: message.clone() }, None));
+            dispatcher.dispatch(Action::Events(said.collect()));
             let stop_navigation = navigation::listen(dispatcher);
             let stop_keys = keys::listen(latest);
             || {
@@ -192,26 +213,27 @@ fn App() -> Html {
     };
     html! {
         <div class="page" data-run-state={state.run_state.name()} ondragover={over} ondrop={dropped}>
-            <Header ..cx.clone() />
-            <Transport ..cx.clone() />
+            <Header ..cx.calm() />
+            <Transport ..cx.calm() />
             <main>
-                <Banners ..cx.clone() />
+                <Banners ..cx.calm() />
+                <p class="status-line" role="status" data-testid="status-line">{&state.look.announcement}</p>
                 <div hidden={state.view != View::Train}>
                     <div class="columns">
                         <div class="stack">
-                            <SetupPanel ..cx.clone() />
-                            <Checkpoints ..cx.clone() />
+                            <SetupPanel ..cx.calm() />
+                            <Checkpoints ..cx.calm() />
                         </div>
                         <Attention ..cx.clone() />
                         <Detail ..cx.clone() />
                     </div>
                     <div class="rows">
-                        <Loss ..cx.clone() />
-                        <Writing ..cx.clone() />
+                        <Loss ..cx.calm() />
+                        <Writing ..cx.calm() />
                     </div>
-                    <Accounting ..cx.clone() />
+                    <Accounting ..cx.calm() />
                 </div>
-                if state.view == View::Tokenizer { <TokenizerView ..cx.clone() /> }
+                if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
             </main>
             if state.help_open { <Help ..cx /> }
         </div>

@@ -6,6 +6,8 @@
 pub mod draw;
 pub mod fields;
 pub mod glossary;
+pub mod lesson;
+pub mod maps;
 pub mod share;
 pub mod state;
 pub mod tokens;
@@ -31,11 +33,15 @@ mod link;
 #[cfg(target_arch = "wasm32")]
 mod navigation;
 #[cfg(target_arch = "wasm32")]
+mod parquet;
+#[cfg(target_arch = "wasm32")]
 mod preferences;
 #[cfg(target_arch = "wasm32")]
 mod questions;
 #[cfg(target_arch = "wasm32")]
 mod store;
+#[cfg(target_arch = "wasm32")]
+mod take_along;
 
 #[cfg(target_arch = "wasm32")]
 pub use app::start;

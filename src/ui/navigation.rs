@@ -4,15 +4,28 @@ use yew::prelude::*;
 
 use super::app::on_window;
 use super::state::{Action, State, View};
+use crate::protocol::Event;
 
 /// Follows the link's hash until the page goes away.
 pub fn listen(dispatcher: UseReducerDispatcher<State>) -> impl FnOnce() {
-    let follow = move || {
-        let hash = web_sys::window().and_then(|window| window.location().hash().ok()).unwrap_or_default();
-        dispatcher.dispatch(Action::View(View::from_hash(&hash)));
-    };
+    let told = dispatcher.clone();
+    let follow = move || dispatcher.dispatch(Action::View(View::from_hash(&hash())));
     follow();
-    on_window("hashchange", move |_| follow())
+    on_window("hashchange", move |_| {
+        follow();
+        if hash().contains("preset=") {
+            let message =
+                "This link has settings of its own: reload the page to start with them. The present run ends \
+                           then."
+                    .into();
+            told.dispatch(Action::Events(vec![(Event::Notice { run: 0, message }, None)]));
+        }
+    })
+}
+
+/// The link's hash.
+pub fn hash() -> String {
+    web_sys::window().and_then(|window| window.location().hash().ok()).unwrap_or_default()
 }
 
 /// Opens a view by its link.

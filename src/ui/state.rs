@@ -8,10 +8,13 @@ use crate::protocol::{
 };
 
 use super::draw::colors::ColorMap;
+use super::maps::Plane;
 pub use crate::protocol::History;
 pub use action::Action;
 use ask::AskState;
 use data::{DataAction, DataState};
+use lesson::LessonState;
+use look::{Look, LookAction};
 pub use parts::*;
 use remember::Remember;
 use runs::Runs;
@@ -23,6 +26,8 @@ pub mod ask;
 pub mod compare;
 pub mod data;
 pub mod difference;
+pub mod lesson;
+pub mod look;
 mod parts;
 pub mod remember;
 pub mod runs;
@@ -44,6 +49,8 @@ pub struct State {
     pub tokenizer: TokenizerState,
     /// The data to train on.
     pub data: DataState,
+    /// The lesson.
+    pub lesson: LessonState,
     /// The latest run.
     pub run: RunId,
     /// What it is doing.
@@ -76,6 +83,8 @@ pub struct State {
     pub selected: (usize, usize),
     /// (query, key) under the pointer or the keyboard.
     pub hovered: Option<(usize, usize)>,
+    /// How attention is looked at.
+    pub look: Look,
     /// The query row that is held.
     pub pinned: Option<usize>,
     /// Whether masked cells are hatched.
@@ -104,6 +113,8 @@ pub struct State {
     pub resizes: u32,
     /// Counts the actions, so that two states are told apart at once.
     pub version: u64,
+    /// The same without mere movements of the pointer.
+    pub settled: u64,
 }
 
 impl Default for State {
@@ -115,6 +126,7 @@ impl Default for State {
             view: View::Train,
             tokenizer: TokenizerState::default(),
             data: DataState::default(),
+            lesson: LessonState::default(),
             run: 0,
             run_state: RunState::Loading(None),
             started: None,
@@ -131,6 +143,7 @@ impl Default for State {
             remember: Remember::default(),
             selected: (0, 0),
             hovered: None,
+            look: Look::default(),
             pinned: None,
             mask_shown: true,
             table_shown: false,
@@ -145,6 +158,7 @@ impl Default for State {
             runs: Runs::default(),
             resizes: 0,
             version: 0,
+            settled: 0,
         }
     }
 }
@@ -205,13 +219,14 @@ impl State {
 
     /// Carries out one action.
     pub fn apply(&mut self, action: Action) {
-        self.version += 1;
+        self.count(&action);
         match action {
             Action::View(view) => {
                 self.view = view;
                 self.resizes += 1; // what was hidden had no size
             }
             Action::Tokenizer(action) => self.tokenizer.apply(action),
+            Action::Lesson(action) => self.lesson.apply(action),
             Action::Data(action) => {
                 // Another field makes another text of the same files.
                 self.draft.file_count += u32::from(matches!(action, DataAction::Field(_)));
@@ -251,13 +266,18 @@ impl State {
                 self.draft.file_name = Some(name);
                 self.draft.file_count += 1;
             }
-            Action::Probe(text) => (self.probe, self.pinned, self.hovered) = (text, None, None),
-            Action::Select(layer, head) => self.selected = (layer, head),
+            Action::Probe(text) => self.take_probe(text),
+            Action::Select(layer, head) => self.apply_look(LookAction::Show(Plane::Head(layer, head))),
+            Action::Look(action) => self.apply_look(action),
+            Action::Announce(sentence) => self.look.announcement = sentence,
             Action::Walk { layers, heads } => self.walk(layers, heads),
+            Action::Pin(query) => self.pin(query),
+            Action::Escape => {
+                self.help_open = false;
+                self.let_go_of_all();
+            }
             Action::Hover(cell) => (self.hovered, self.ask.cell) = (cell, cell.or(self.ask.cell)),
             Action::Ask(action) => self.ask.apply(action),
-            Action::Pin(query) => self.pinned = if self.pinned == Some(query) { None } else { Some(query) },
-            Action::Escape => (self.pinned, self.help_open) = (None, false),
             Action::ToggleMask => self.mask_shown = !self.mask_shown,
             Action::ToggleTable => self.table_shown = !self.table_shown,
             Action::ToggleHelp => self.help_open = !self.help_open,
@@ -287,7 +307,7 @@ impl State {
         if let Some(probe) = probe {
             self.draft.vocabulary = Vocabulary::OfTheText;
             self.draft.config.model.vocab_size = self.text_vocab_size();
-            (self.probe, self.pinned, self.hovered) = (probe, None, None);
+            self.take_probe(probe);
         }
     }
 
@@ -308,17 +328,11 @@ impl State {
         (self.maps, self.summary, self.device) = (None, None, None);
         self.remember.begin();
         (self.hovered, self.pinned, self.selected) = (None, None, (0, 0));
+        self.begin_look();
         self.notices.clear();
         self.samples.clear();
         let request = self.generated.request;
         self.generated = Generated { request, ..Generated::default() };
-    }
-
-    fn walk(&mut self, layers: isize, heads: isize) {
-        let Some(maps) = self.shown_maps() else { return };
-        let step = |at: usize, by: isize, n: usize| (at as isize + by).rem_euclid(n.max(1) as isize) as usize;
-        let (layer, head) = self.selected;
-        self.selected = (step(layer, layers, maps.n_layers), step(head, heads, maps.n_heads));
     }
 
     fn hear(&mut self, event: Event, bytes: Option<Rc<[u8]>>) {
@@ -332,6 +346,7 @@ impl State {
             Event::Listening => (),
             Event::Tokenizer(event) => self.tokenizer.hear(event),
             Event::Data(event) => self.data.hear(self.run, event),
+            Event::Lesson(event) => self.lesson.hear(event),
             Event::Inspect { event, .. } => self.ask.hear(event, bytes.as_deref()),
             Event::Device { device, .. } => self.device = Some(device),
             Event::Loading { phase, .. } => self.run_state = RunState::Loading(Some(phase)),
@@ -348,11 +363,13 @@ impl State {
                 let history = Rc::make_mut(&mut self.history);
                 history.points.extend(points);
                 history.validation.extend(validation);
+                self.announce_baselines();
             }
             Event::Attention { step, tokens, n_layers, n_heads, tokens_cut, .. } => {
                 let n = tokens.len();
                 let bytes = bytes.unwrap_or_else(|| Rc::from([]));
                 self.pinned = self.pinned.filter(|&query| query < n);
+                self.look.added.retain(|&row| row < n);
                 self.hovered = self.hovered.filter(|&(query, key)| query < n && key < n);
                 let maps = Rc::new(Maps { step, tokens, n_layers, n_heads, tokens_cut, bytes });
                 self.remember.record(&maps);
@@ -381,7 +398,7 @@ impl State {
 
 fn run_of(event: &Event) -> Option<RunId> {
     match event {
-        Event::Listening | Event::Tokenizer(_) | Event::Data(_) => None,
+        Event::Listening | Event::Tokenizer(_) | Event::Data(_) | Event::Lesson(_) => None,
         Event::Device { run, .. }
         | Event::Loading { run, .. }
         | Event::Ready { run, .. }

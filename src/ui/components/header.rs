@@ -3,6 +3,7 @@
 use yew::prelude::*;
 
 use super::grouped;
+use super::share::Share;
 use crate::ui::app::Cx;
 use crate::ui::preferences;
 use crate::ui::state::{Action, RunState, View};
@@ -35,6 +36,7 @@ pub fn Header(cx: &Cx) -> Html {
             <nav class="views" aria-label="Views">{for View::ALL.into_iter().map(link)}</nav>
             <p>{"A Transformer learns to write in this tab; look into every attention head while it does."}</p>
             <span class="spacer"></span>
+            <Share ..cx.clone() />
             <button data-testid="theme" onclick={next_theme} title="auto follows the system">
                 {format!("theme: {}", theme.name())}
             </button>

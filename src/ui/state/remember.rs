@@ -33,13 +33,24 @@ pub struct Held {
     pub seed: u64,
 }
 
+/// Weights that are to become a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WeightsFile {
+    /// The number of the request.
+    pub request: u32,
+    /// Of this (layer, head) alone, else of all.
+    pub head: Option<(usize, usize)>,
+    /// JSON, else CSV.
+    pub json: bool,
+}
+
 /// How the making of a file goes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Making {
     /// Frames done, and all; none when nothing is being made.
     pub frames: Option<(usize, usize)>,
-    /// The request for weights that is not answered yet.
-    pub weights: Option<u32>,
+    /// The weights that were asked for and did not come yet.
+    pub weights: Option<WeightsFile>,
     /// What became of the latest file.
     pub message: Option<String>,
 }
@@ -101,7 +112,7 @@ pub enum RememberAction {
     /// A film grows by frames.
     Frames(usize, usize),
     /// A request for weights was sent.
-    Asked(u32),
+    Asked(WeightsFile),
     /// A file is done or was given up: what to say.
     Made(String),
 }

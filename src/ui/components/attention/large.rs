@@ -1,0 +1,68 @@
+//! One table, large: as a map with labels on both axes, or as lines; its controls, its legend, and itself written out.
+
+use web_sys::Element;
+use yew::prelude::*;
+
+use super::cells::Cells;
+use super::labels::Axis;
+use super::lines::Lines;
+use super::tooltip::{pointed, sentence};
+use super::{controls, table};
+use crate::ui::app::Cx;
+use crate::ui::state::Maps;
+use crate::ui::state::look::Form;
+
+#[component]
+pub fn Large(cx: &Cx) -> Html {
+    let state = &cx.state;
+    let Some(maps) = state.shown_maps() else { return html! {} };
+    html! {
+        <div class="large">
+            <h3>{state.plane().name()}<small>{format!(" · step {}", maps.step)}</small></h3>
+            {controls::controls(cx)}
+            <p class="readout" data-testid="readout">{readout(cx, &maps)}</p>
+            if state.look.form == Form::Lines {
+                <Lines ..cx.clone() />
+            } else {
+                <Framed ..cx.clone() />
+                {controls::legend(cx)}
+            }
+            if state.table_shown { {table::table(cx, &maps)} }
+        </div>
+    }
+}
+
+fn readout(cx: &Cx, maps: &Maps) -> String {
+    match pointed(cx, maps) {
+        Some(cell) => sentence(cx, maps, cell),
+        None => "Point at a cell for its weight; click to hold its row.".into(),
+    }
+}
+
+/// The map between its axes.
+#[component]
+fn Framed(cx: &Cx) -> Html {
+    let state = &cx.state;
+    let (frame, side) = (use_node_ref(), use_state(|| 500.0));
+    {
+        let (frame, side) = (frame.clone(), side.clone());
+        use_effect_with(state.resizes, move |_| {
+            let width = frame.cast::<Element>().map_or(0.0, |frame| frame.get_bounding_client_rect().width());
+            if width > 0.0 && (width - *side).abs() > 1.0 {
+                side.set(width);
+            }
+        });
+    }
+    let Some(maps) = state.shown_maps() else { return html! {} };
+    let (window, cell) = (state.look.window, pointed(cx, &maps));
+    let held: Vec<usize> = (0..maps.n()).filter(|&row| state.holds(row)).collect();
+    html! {
+        <div class="axes">
+            <span class="corner">{"query ↓ key →"}</span>
+            <Axis maps={maps.clone()} {window} pixels={*side} pointed={cell.map(|(_, key)| key)} held={Vec::new()}
+                keys=true />
+            <Axis maps={maps.clone()} {window} pixels={*side} pointed={cell.map(|(query, _)| query)} {held} />
+            <div ref={frame}><Cells ..cx.clone() /></div>
+        </div>
+    }
+}

@@ -1,0 +1,163 @@
+//! Two moments side by side, with what has changed between them: of one run, or of two.
+
+use std::rc::Rc;
+
+use web_sys::{Element, HtmlCanvasElement};
+use yew::prelude::*;
+
+use super::visible;
+use crate::ui::app::Cx;
+use crate::ui::draw::figure::{Pick, difference_pixels, diverging, weight_pixels};
+use crate::ui::draw::figure_canvas::put_cells;
+use crate::ui::state::difference::{head_difference, mean_absolute, most};
+use crate::ui::state::remember::{Held, RememberAction};
+use crate::ui::state::{Action, Maps};
+
+#[component]
+pub fn CompareMoments(cx: &Cx) -> Html {
+    let state = &cx.state;
+    let (Some(held), Some(shown)) = (state.remember.held.clone(), state.shown_maps()) else { return html! {} };
+    let release = {
+        let cx = cx.clone();
+        Callback::from(move |_: MouseEvent| cx.act(Action::Remember(RememberAction::LetGo)))
+    };
+    html! {
+        <div class="compare" data-testid="compare">
+            <div class="line spread">
+                <h3>{format!("A beside B, {}", Pick::Head.title(state.selected))}</h3>
+                <button onclick={release} data-testid="let-go">{"let go of A ✕"}</button>
+            </div>
+            if let Some(obstacle) = state.obstacle() {
+                <p class="problem" data-testid="obstacle">{obstacle}</p>
+            } else {
+                {maps(cx, &held, &shown)}
+                <p class="readout" data-testid="compare-readout" aria-live="polite">{readout(cx, &held, &shown)}</p>
+                {heads(cx, &held, &shown)}
+            }
+        </div>
+    }
+}
+
+fn maps(cx: &Cx, held: &Held, shown: &Maps) -> Html {
+    let (state, n) = (&cx.state, shown.tokens.len());
+    let difference = head_difference(&held.maps, shown, state.selected);
+    let most = most(&difference);
+    let weights = |maps: &Maps| Rc::new(weight_pixels(maps.head(state.selected), n, state.color_map));
+    let one = |title: String, cells: Rc<Vec<u8>>, id: &'static str| {
+        let point = {
+            let cx = cx.clone();
+            Callback::from(move |event: PointerEvent| {
+                let cell = event.target_dyn_into::<Element>().and_then(|element| cell_at(&element, &event, n));
+                if cell != cx.state.hovered {
+                    cx.act(Action::Hover(cell));
+                }
+            })
+        };
+        let out = {
+            let cx = cx.clone();
+            Callback::from(move |_: PointerEvent| cx.act(Action::Hover(None)))
+        };
+        html! {
+            <figure data-testid={id} onpointermove={point} onpointerleave={out}>
+                <figcaption>{title}</figcaption>
+                <Cells {cells} {n} hatched={state.mask_shown} />
+            </figure>
+        }
+    };
+    let [low, middle, high] = [-1.0, 0.0, 1.0].map(|value| {
+        let [r, g, b] = diverging(value);
+        format!("rgb({r},{g},{b})")
+    });
+    html! {
+        <>
+            <div class="side-by-side">
+                {one(format!("A: {}, step {}", held.run_name, held.maps.step), weights(&held.maps), "map-a")}
+                {one(format!("B: {}, step {}", state.runs.name, shown.step), weights(shown), "map-b")}
+                {one("B − A".into(), Rc::new(difference_pixels(&difference, n, most)), "map-difference")}
+            </div>
+            <div class="legend" data-testid="difference-legend">
+                <span>{format!("−{most:.3}")}</span>
+                <span class="ramp" style={format!("background:linear-gradient(to right,{low},{middle},{high})")}></span>
+                <span>{format!("+{most:.3} change of the weight, B − A")}</span>
+            </div>
+        </>
+    }
+}
+
+fn readout(cx: &Cx, held: &Held, shown: &Maps) -> String {
+    let n = shown.tokens.len();
+    let Some((query, key)) = cx.state.hovered.filter(|&(query, key)| key <= query && query < n) else {
+        return "Point at a cell for both weights and their difference.".into();
+    };
+    let [a, b] = [&*held.maps, shown].map(|maps| maps.weight(cx.state.selected, query, key));
+    let token = |at: usize| format!("“{}” ({at})", visible(&shown.tokens[at].text));
+    format!("{} looks at {}: A {a:.3}, B {b:.3}, B − A {:+.3}", token(query), token(key), b - a)
+}
+
+/// How much every head has changed, as numbers.
+fn heads(cx: &Cx, held: &Held, shown: &Maps) -> Html {
+    let cell = |at: (usize, usize)| {
+        let select = {
+            let cx = cx.clone();
+            Callback::from(move |_: MouseEvent| cx.act(Action::Select(at.0, at.1)))
+        };
+        let pressed = (cx.state.selected == at).to_string();
+        let label = format!("{}: mean absolute difference", Pick::Head.title(at));
+        html! {
+            <td><button onclick={select} aria-pressed={pressed} aria-label={label} data-testid="head-change">
+                {format!("{:.4}", mean_absolute(&held.maps, shown, at))}
+            </button></td>
+        }
+    };
+    let row = |layer: usize| {
+        html! {
+            <tr><th scope="row">{format!("L{}", layer + 1)}</th>
+                {for (0..shown.n_heads).map(|head| cell((layer, head)))}</tr>
+        }
+    };
+    html! {
+        <div class="table" tabindex="0" role="region" aria-label="mean absolute difference per head">
+            <table>
+                <caption>{"mean |B − A| over the cells that are not masked"}</caption>
+                <thead><tr>
+                    <td></td>
+                    {for (0..shown.n_heads).map(|head| html! { <th scope="col">{format!("H{}", head + 1)}</th> })}
+                </tr></thead>
+                <tbody>{for (0..shown.n_layers).map(row)}</tbody>
+            </table>
+        </div>
+    }
+}
+
+fn cell_at(element: &Element, event: &PointerEvent, n: usize) -> Option<(usize, usize)> {
+    let area = element.get_bounding_client_rect();
+    let index = |offset: f64, size: f64| {
+        let at = (offset / size.max(1.0) * n as f64).floor();
+        (at >= 0.0 && at < n as f64).then_some(at as usize)
+    };
+    let query = index(f64::from(event.client_y()) - area.top(), area.height())?;
+    Some((query, index(f64::from(event.client_x()) - area.left(), area.width())?))
+}
+
+/// Pixels of cells, enlarged by the style sheet.
+#[derive(Clone, PartialEq, Properties)]
+struct CellsProps {
+    cells: Rc<Vec<u8>>,
+    n: usize,
+    hatched: bool,
+}
+
+#[component]
+fn Cells(props: &CellsProps) -> Html {
+    let canvas = use_node_ref();
+    {
+        let canvas = canvas.clone();
+        use_effect_with((props.cells.clone(), props.n), move |(cells, n)| {
+            if let Some(canvas) = canvas.cast::<HtmlCanvasElement>() {
+                // A browser without memory for it leaves the hatching.
+                drop(put_cells(&canvas, cells, *n));
+            }
+        });
+    }
+    html! { <canvas ref={canvas} class={classes!("map", props.hatched.then_some("hatched"))}></canvas> }
+}

@@ -1,0 +1,85 @@
+//! The link to what is on show.
+
+use js_sys::Reflect;
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Clipboard, HtmlInputElement};
+use yew::prelude::*;
+
+use crate::ui::app::Cx;
+use crate::ui::share::hash;
+
+const REFUSED: &str = "The browser refuses its clipboard; the link is marked above: copy it from there.";
+
+#[component]
+pub fn Share(cx: &Cx) -> Html {
+    let (open, with_text, said) = (use_state(|| false), use_state(|| false), use_state(|| ""));
+    let field = use_node_ref();
+    let toggle = {
+        let (open, said) = (open.clone(), said.clone());
+        Callback::from(move |_: MouseEvent| {
+            said.set("");
+            open.set(!*open);
+        })
+    };
+    let text = {
+        let (with_text, said) = (with_text.clone(), said.clone());
+        Callback::from(move |_: Event| {
+            said.set("");
+            with_text.set(!*with_text);
+        })
+    };
+    let link = format!("{}{}", address(), hash(&cx.state, *with_text));
+    let copy = {
+        let (link, said, field) = (link.clone(), said.clone(), field.clone());
+        Callback::from(move |_: MouseEvent| {
+            let (link, said, field) = (link.clone(), said.clone(), field.clone());
+            spawn_local(async move {
+                let copied = copy(&link).await;
+                said.set(if copied { "Copied." } else { REFUSED });
+                if let Some(field) = field.cast::<HtmlInputElement>().filter(|_| !copied) {
+                    field.select();
+                }
+            });
+        })
+    };
+    html! {
+        <>
+            <button data-testid="share" onclick={toggle.clone()} aria-expanded={open.to_string()}>{"share"}</button>
+            if *open {
+                <section class="help" role="dialog" aria-label="Share a link">
+                    <h2>{"A link to this view"}</h2>
+                    <p>{"It restores preset, hyper-parameters, seed, view, layer, head, pinned row and colours, and \
+                         starts a run of its own. It holds no weights and no data."}</p>
+                    <label class="wide">{"link"}
+                        <input ref={field} readonly=true value={link} data-testid="share-link" />
+                    </label>
+                    <label class="beside">
+                        <input type="checkbox" checked={*with_text} onchange={text} data-testid="share-text" />
+                        {"with my sentence"}
+                    </label>
+                    <div class="line">
+                        <button class="primary" onclick={copy} data-testid="share-copy">{"copy"}</button>
+                        <button onclick={toggle}>{"close"}</button>
+                        <span role="status" data-testid="share-said">{*said}</span>
+                    </div>
+                </section>
+            }
+        </>
+    }
+}
+
+/// The page's own address, without a hash.
+fn address() -> String {
+    let href = web_sys::window().and_then(|window| window.location().href().ok()).unwrap_or_default();
+    href.split('#').next().unwrap_or_default().to_string()
+}
+
+/// Whether the browser has taken the text. Insecure pages have no clipboard at all.
+async fn copy(text: &str) -> bool {
+    let Some(window) = web_sys::window() else { return false };
+    let clipboard = Reflect::get(&window.navigator(), &"clipboard".into()).ok();
+    let Some(clipboard) = clipboard.filter(|clipboard| !clipboard.is_undefined()) else { return false };
+    let clipboard: Clipboard = clipboard.unchecked_into(); // what the name stands for
+    JsFuture::from(clipboard.write_text(text)).await.is_ok()
+}
