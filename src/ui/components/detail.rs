@@ -1,16 +1,22 @@
-//! What is told of the rows that are held or under the pointer.
+//! What is told of the rows that are held or under the pointer, and what more the model is asked.
 
 use yew::prelude::*;
 
+use super::ask::{Asked, Tabs, tab_id};
 use super::attention::Bars;
 use crate::ui::app::Cx;
+use crate::ui::state::ask::Section;
 
 #[component]
 pub fn Detail(cx: &Cx) -> Html {
     html! {
         <section class="panel detail" aria-labelledby="detail-title">
-            <h2 id="detail-title">{"Query row"}</h2>
-            <Bars ..cx.clone() />
+            <h2 id="detail-title">{"Detail"}</h2>
+            <Tabs ..cx.clone() />
+            <div id="detail-section" role="tabpanel" aria-labelledby={tab_id(cx.state.ask.section)}>
+                if cx.state.ask.section == Section::Row { <Bars ..cx.clone() /> }
+                <Asked ..cx.clone() />
+            </div>
         </section>
     }
 }

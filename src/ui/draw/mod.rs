@@ -12,4 +12,5 @@ pub mod figure_canvas;
 pub mod frame;
 pub mod heat;
 pub mod lines;
+pub mod signed;
 pub mod window;

@@ -25,6 +25,7 @@ pub fn Grid(cx: &Cx) -> Html {
     let most = in_unit(cx, maps.most_entropy());
     let cell = |plane: Plane| {
         let selected = state.plane() == plane;
+        let off = matches!(plane, Plane::Head(layer, head) if state.ask.off.contains(&(layer, head)));
         let entropy = entropies.iter().find(|(other, _)| *other == plane).and_then(|(_, entropy)| *entropy);
         let shown = entropy.map_or(String::new(), |bits| format!("{:.2}", in_unit(cx, bits)));
         let (test, head) = match plane {
@@ -35,7 +36,7 @@ pub fn Grid(cx: &Cx) -> Html {
         let title =
             entropy.map(|bits| format!("{:.2} of at most {most:.2} {}; {MEANING}", in_unit(cx, bits), unit(cx)));
         html! {
-            <button key={plane.short()} class={classes!("head", selected.then_some("selected"))} data-testid={test}
+            <button key={plane.short()} class={classes!("head", selected.then_some("selected"), off.then_some("off"))} data-testid={test}
                 data-layer={plane.layer().to_string()} data-head={head} aria-pressed={selected.to_string()}
                 aria-label={format!("{}{}", plane.name(), entropy.map_or(String::new(), |_| format!(", entropy {shown} {}", unit(cx))))}
                 {title} onclick={act(cx, Action::Look(LookAction::Show(plane)))}>
