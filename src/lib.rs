@@ -11,6 +11,7 @@
 //! | [`data`] | stories, tokenizer, batches, baselines; knows nothing of the GPU |
 //! | [`gpu`] | kernels, recordings, and the two backends that execute them |
 //! | [`ops`] | one file per operation: parameters, kernels, reference |
+//! | [`lesson`] | attention step by step: small exercises for the same kernels |
 //! | [`model`] | the table of parameters, the memory plan, the training step |
 //! | [`train`] | the loop, writing text, models on disk, the session behind the page |
 //! | `worker`, `ui` | the web worker and the page (wasm) |
@@ -25,6 +26,7 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod gpu;
+pub mod lesson;
 pub mod model;
 pub mod ops;
 pub mod protocol;

@@ -10,6 +10,7 @@ use crate::config::{RunConfig, TrainConfig};
 
 pub mod data;
 pub mod export;
+pub mod lesson;
 pub mod log;
 pub mod runs;
 pub mod tokenizer;
@@ -90,6 +91,8 @@ pub enum Command {
     Data(data::DataCommand),
     /// What the page takes along.
     Export(export::ExportCommand),
+    /// In the lesson.
+    Lesson(lesson::LessonCommand),
 }
 
 /// What to train on.
@@ -271,6 +274,8 @@ pub enum Event {
         /// What of it.
         event: export::ExportEvent,
     },
+    /// In the lesson.
+    Lesson(lesson::LessonEvent),
     /// The run cannot be prepared or cannot go on.
     Failed {
         /// The run.

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod torch;
+
 const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
 
 /// A generator whose whole state can be stored in a checkpoint.

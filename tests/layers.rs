@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const FORBIDDEN: [(&str, &[&str]); 6] = [
-    ("gpu", &["ops", "model", "train", "data", "ui", "worker", "cli", "protocol"]),
-    ("ops", &["model", "train", "data", "ui", "worker", "cli", "protocol"]),
-    ("model", &["train", "data", "ui", "worker", "cli", "protocol"]),
+const FORBIDDEN: [(&str, &[&str]); 7] = [
+    ("gpu", &["ops", "lesson", "model", "train", "data", "ui", "worker", "cli", "protocol"]),
+    ("lesson", &["model", "train", "data", "ui", "worker", "cli"]),
+    ("ops", &["lesson", "model", "train", "data", "ui", "worker", "cli", "protocol"]),
+    ("model", &["lesson", "train", "data", "ui", "worker", "cli", "protocol"]),
     ("data", &["gpu", "ops", "model", "train", "ui", "worker", "cli"]),
-    ("ui", &["gpu", "ops", "model", "train", "data", "worker", "cli"]),
-    ("protocol.rs", &["gpu", "ops", "model", "train", "data", "ui", "worker", "cli"]),
+    ("ui", &["gpu", "ops", "lesson", "model", "train", "data", "worker", "cli"]),
+    ("protocol.rs", &["gpu", "ops", "lesson", "model", "train", "data", "ui", "worker", "cli"]),
 ];
 
 fn files(path: &Path) -> Vec<PathBuf> {

@@ -7,6 +7,7 @@ mod golden;
 mod gradients;
 mod kernels;
 mod layers;
+mod lesson;
 mod ops;
 mod page;
 mod remember;

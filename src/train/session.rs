@@ -19,10 +19,12 @@ use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, Phase, RunId,
 
 mod corpus;
 mod device;
+mod lesson;
 mod resume;
 
 use corpus::{File, scoring, split_files};
 use device::{Device, open_device};
+use lesson::LessonDesk;
 use resume::Waiting;
 
 /// Takes events, and the bytes that ride along, to whoever listens.
@@ -44,6 +46,7 @@ pub struct Session {
     rules: Rules,
     /// A saved run that waits for the file it was trained on.
     waiting: Option<Waiting>,
+    lesson: LessonDesk,
 }
 
 impl Session {
@@ -60,6 +63,7 @@ impl Session {
             run_id: 0,
             rules: Rules::default(),
             waiting: None,
+            lesson: LessonDesk::default(),
         };
         session.tell(Event::Listening);
         let info = |task: Task| TaskInfo {
@@ -89,6 +93,10 @@ impl Session {
             Command::LoadVocabulary => self.vocabulary = bytes,
             Command::Data(DataCommand::ChooseField { field }) => self.field = Some(field),
             Command::Tokenizer(command) => self.handle_tokenizer(command, bytes),
+            Command::Lesson(command) => {
+                let event = self.lesson.answer(command).await;
+                self.tell(Event::Lesson(event));
+            }
             Command::Start { run, config, corpus, vocabulary, backend, probe } => {
                 (self.run, self.run_id, self.waiting) = (None, run, None);
                 if let Err(message) = self.start(config, (corpus, vocabulary), backend, &probe).await {
@@ -186,7 +194,8 @@ impl Session {
             }
             Command::StopGenerating => run.stop_generating(),
             Command::LoadFiles { .. } | Command::LoadVocabulary | Command::Start { .. } => None,
-            Command::Tokenizer(_) | Command::Data(_) | Command::Runs { .. } | Command::Export(_) => None,
+            Command::Tokenizer(_) | Command::Data(_) | Command::Lesson(_) => None,
+            Command::Runs { .. } | Command::Export(_) => None,
         };
         if let Some(event) = answer {
             self.tell(event);

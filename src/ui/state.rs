@@ -11,6 +11,7 @@ use super::draw::colors::ColorMap;
 pub use crate::protocol::History;
 pub use action::Action;
 use data::{DataAction, DataState};
+use lesson::LessonState;
 pub use parts::*;
 use remember::Remember;
 use runs::Runs;
@@ -20,6 +21,7 @@ mod action;
 pub mod compare;
 pub mod data;
 pub mod difference;
+pub mod lesson;
 mod parts;
 pub mod remember;
 pub mod runs;
@@ -41,6 +43,8 @@ pub struct State {
     pub tokenizer: TokenizerState,
     /// The data to train on.
     pub data: DataState,
+    /// The lesson.
+    pub lesson: LessonState,
     /// The latest run.
     pub run: RunId,
     /// What it is doing.
@@ -110,6 +114,7 @@ impl Default for State {
             view: View::Train,
             tokenizer: TokenizerState::default(),
             data: DataState::default(),
+            lesson: LessonState::default(),
             run: 0,
             run_state: RunState::Loading(None),
             started: None,
@@ -206,6 +211,7 @@ impl State {
                 self.resizes += 1; // what was hidden had no size
             }
             Action::Tokenizer(action) => self.tokenizer.apply(action),
+            Action::Lesson(action) => self.lesson.apply(action),
             Action::Data(action) => {
                 // Another field makes another text of the same files.
                 self.draft.file_count += u32::from(matches!(action, DataAction::Field(_)));
@@ -324,6 +330,7 @@ impl State {
             Event::Listening => (),
             Event::Tokenizer(event) => self.tokenizer.hear(event),
             Event::Data(event) => self.data.hear(self.run, event),
+            Event::Lesson(event) => self.lesson.hear(event),
             Event::Device { device, .. } => self.device = Some(device),
             Event::Loading { phase, .. } => self.run_state = RunState::Loading(Some(phase)),
             Event::Ready { summary, .. } => {
@@ -372,7 +379,7 @@ impl State {
 
 fn run_of(event: &Event) -> Option<RunId> {
     match event {
-        Event::Listening | Event::Tokenizer(_) | Event::Data(_) => None,
+        Event::Listening | Event::Tokenizer(_) | Event::Data(_) | Event::Lesson(_) => None,
         Event::Device { run, .. }
         | Event::Loading { run, .. }
         | Event::Ready { run, .. }

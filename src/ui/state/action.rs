@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::data::DataAction;
+use super::lesson::LessonAction;
 use super::parts::*;
 use super::remember::RememberAction;
 use super::runs::RunsAction;
@@ -16,6 +17,8 @@ use crate::ui::draw::colors::ColorMap;
 pub enum Action {
     /// Another part of the page gets the window.
     View(View),
+    /// In the lesson.
+    Lesson(LessonAction),
     /// On the tokenizer's page.
     Tokenizer(TokenizerAction),
     /// About the data to train on.

@@ -1,0 +1,85 @@
+//! Self-attention step by step, with numbers small enough to follow: each exercise is one small recording of the
+//! kernels that train models, and its answer tells how every cell of every matrix is made.
+//!
+//! The sentence, its embeddings and the order of the steps follow a notebook on CS336's first assignment; with the same
+//! seed its weights come out to the bit ([`crate::rng::torch`]).
+
+mod onward;
+mod plain;
+mod sheet;
+mod weighted;
+
+use thiserror::Error;
+
+use crate::gpu::backend::ExecuteError;
+use crate::gpu::context::Context;
+use crate::protocol::lesson::{Exercise, Sheet, WORDS};
+use sheet::Desk;
+
+/// T: tokens of the sentence.
+pub(crate) const N_TOKENS: usize = WORDS.len();
+
+/// d: numbers of an embedding.
+pub(crate) const D_IN: usize = 3;
+
+/// Why an exercise has no answer.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum LessonError {
+    /// A matrix or a choice is not what the exercise is about.
+    #[error("{what} has to be {expected}")]
+    Wrong {
+        /// What.
+        what: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The device failed.
+    #[error(transparent)]
+    Device(#[from] ExecuteError),
+}
+
+/// Computes an exercise on the GPU of this context, or on the CPU.
+///
+/// # Errors
+/// When the exercise makes no sense, or the device fails.
+pub async fn compute(exercise: &Exercise, context: Option<&Context>) -> Result<Sheet, LessonError> {
+    let mut desk = Desk::default();
+    match exercise {
+        Exercise::Scores { x, query } => plain::scores(&mut desk, checked(x, *query)?, *query),
+        Exercise::Weights { x, query, shift } => plain::weights(&mut desk, checked(x, *query)?, *query, *shift),
+        Exercise::Overflow { x, query, factor } => plain::overflow(&mut desk, checked(x, *query)?, *query, *factor),
+        Exercise::Context { x, query } => plain::context(&mut desk, checked(x, *query)?, *query),
+        Exercise::AllAtOnce { x } => plain::all_at_once(&mut desk, checked(x, 0)?),
+        Exercise::Projections { x, weights } => weighted::projections(&mut desk, checked(x, 0)?, *weights),
+        Exercise::Attention { x, weights, scaled } => {
+            weighted::attention(&mut desk, checked(x, 0)?, *weights, *scaled);
+        }
+        Exercise::Saturation { seed, d_k } => weighted::saturation(&mut desk, *seed, in_range(*d_k)?),
+        Exercise::Masked { x, weights, beside } => weighted::masked(&mut desk, checked(x, 0)?, *weights, *beside),
+        Exercise::Heads { x, seed, n_heads } => weighted::heads(&mut desk, checked(x, 0)?, *seed, dividing(*n_heads)?),
+        Exercise::RmsNorm { x, query, factor } => onward::rms_norm(&mut desk, checked(x, *query)?, *query, *factor),
+        Exercise::Loss { logit } => onward::loss(&mut desk, *logit),
+    }
+    Ok(desk.run(context).await?)
+}
+
+fn checked(x: &[f32], query: usize) -> Result<&[f32], LessonError> {
+    let wrong = |what, expected| Err(LessonError::Wrong { what, expected });
+    if x.len() != N_TOKENS * D_IN {
+        return wrong("X", "three numbers for each of six tokens");
+    }
+    if query >= N_TOKENS {
+        return wrong("the query", "one of six tokens");
+    }
+    Ok(x)
+}
+
+fn in_range(d_k: usize) -> Result<usize, LessonError> {
+    let expected = "between 1 and 1024";
+    if (1..=1024).contains(&d_k) { Ok(d_k) } else { Err(LessonError::Wrong { what: "d_k", expected }) }
+}
+
+fn dividing(n_heads: usize) -> Result<usize, LessonError> {
+    let expected = "1, 2 or 4";
+    if [1, 2, 4].contains(&n_heads) { Ok(n_heads) } else { Err(LessonError::Wrong { what: "n_heads", expected }) }
+}

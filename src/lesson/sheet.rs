@@ -1,0 +1,227 @@
+//! Writes an exercise once, as a recording and as what its reader sees.
+
+use crate::gpu::backend::{Backend, ExecuteError};
+use crate::gpu::context::Context;
+use crate::gpu::recording::{Buffers, Recording, Slice};
+use crate::ops::attention_scores::MASKED;
+use crate::ops::matmul::{Layout, Shape, matmul};
+use crate::ops::softmax::{self, softmax};
+use crate::ops::{bias, mask};
+use crate::protocol::lesson::{Axis, Made, Matrix, Part, Sheet};
+
+/// A matrix of the sheet, by its place.
+pub(super) type At = usize;
+
+/// What a cell of a shown matrix becomes after everything was computed.
+type Finish = Box<dyn Fn(&[Matrix]) -> Vec<f32>>;
+
+/// Where the numbers of a matrix are from.
+enum Source {
+    /// The device computes them.
+    Device(Slice),
+    /// Cells of a buffer in any order.
+    Cells(Slice, Vec<usize>),
+    /// They follow from matrices before this one, by a calculation that no kernel has.
+    After(Finish),
+}
+
+/// The exercise in the making.
+pub(super) struct Desk {
+    buffers: Buffers,
+    inputs: Vec<(Slice, Vec<u32>)>,
+    /// What runs.
+    pub(super) recording: Recording,
+    sources: Vec<Source>,
+    sheet: Sheet,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        let (buffers, recording) = (Buffers::default(), Recording::new("lesson"));
+        Self { buffers, inputs: Vec::new(), recording, sources: Vec::new(), sheet: Sheet::default() }
+    }
+}
+
+impl Desk {
+    /// A buffer with these words.
+    pub(super) fn words(&mut self, words: Vec<u32>) -> Slice {
+        let slice = self.buffers.add("input", words.len());
+        self.inputs.push((slice, words));
+        slice
+    }
+
+    /// A buffer of zeros.
+    pub(super) fn zeros(&mut self, len: usize) -> Slice {
+        self.buffers.add("output", len)
+    }
+
+    fn add(&mut self, name: &str, [rows, cols]: [usize; 2], axes: [Axis; 2], made: Made, source: Source) -> At {
+        let matrix = Matrix { name: name.into(), rows, cols, values: Vec::new(), axes, made };
+        self.sheet.matrices.push(matrix);
+        self.sources.push(source);
+        self.sources.len() - 1
+    }
+
+    /// Shows a buffer that was or will be filled.
+    pub(super) fn show(&mut self, name: &str, slice: Slice, shape: [usize; 2], axes: [Axis; 2], made: Made) -> At {
+        self.add(name, shape, axes, made, Source::Device(slice))
+    }
+
+    /// Shows some cells of a buffer.
+    pub(super) fn show_cells(
+        &mut self,
+        name: &str,
+        (slice, cells): (Slice, Vec<usize>),
+        shape: [usize; 2],
+        axes: [Axis; 2],
+        made: Made,
+    ) -> At {
+        self.add(name, shape, axes, made, Source::Cells(slice, cells))
+    }
+
+    /// A matrix that the exercise begins with.
+    pub(super) fn given(&mut self, name: &str, values: &[f32], cols: usize, axes: [Axis; 2], made: Made) -> At {
+        let slice = self.words(bytemuck::cast_slice(values).to_vec());
+        self.show(name, slice, [values.len() / cols, cols], axes, made)
+    }
+
+    /// A matrix that follows from others by a calculation that models do not make.
+    pub(super) fn after(
+        &mut self,
+        name: &str,
+        like: At,
+        cols: usize,
+        made: Made,
+        finish: impl Fn(&[Matrix]) -> Vec<f32> + 'static,
+    ) -> At {
+        let Matrix { rows, axes, cols: before, .. } = &self.sheet.matrices[like];
+        let columns = if cols == *before { axes[1].clone() } else { Axis::Numbers };
+        let (shape, axes) = ([*rows, cols], [axes[0].clone(), columns]);
+        self.add(name, shape, axes, made, Source::After(Box::new(finish)))
+    }
+
+    /// Does not show the latest matrix.
+    pub(super) fn forget_last(&mut self) {
+        self.sheet.matrices.pop();
+        self.sources.pop();
+    }
+
+    /// The buffer behind a matrix, which kernels may work on.
+    ///
+    /// # Panics
+    /// When the device does not hold it as one.
+    pub(super) fn slice_of(&self, at: At) -> Slice {
+        match &self.sources[at] {
+            Source::Device(slice) => *slice,
+            Source::Cells(..) | Source::After(_) => panic!("matrix {at} is not a whole buffer"),
+        }
+    }
+
+    /// a·b, or a·bᵀ.
+    pub(super) fn product(&mut self, name: &str, [a, b]: [At; 2], transposed: bool) -> At {
+        let (a_shown, b_shown) = (&self.sheet.matrices[a], &self.sheet.matrices[b]);
+        let (m, k) = (a_shown.rows, a_shown.cols);
+        let n = if transposed { b_shown.rows } else { b_shown.cols };
+        let axes = [a_shown.axes[0].clone(), b_shown.axes[usize::from(!transposed)].clone()];
+        let layout = if transposed { Layout::Nt } else { Layout::Nn };
+        let y = self.zeros(m * n);
+        let bindings = [self.slice_of(a), self.slice_of(b), y];
+        matmul(&mut self.recording, layout, bindings, Shape { m, n, k }, false);
+        self.show(name, y, [m, n], axes, Made::Product { a, b, transposed })
+    }
+
+    /// A copy of a matrix, all of it multiplied; masked above the diagonal where `causal`.
+    pub(super) fn scaled(&mut self, name: &str, of: At, factor: f32, causal: bool) -> At {
+        let shown = &self.sheet.matrices[of];
+        let ([rows, cols], axes) = ([shown.rows, shown.cols], shown.axes.clone());
+        let visible = (0..rows * cols).map(|cell| u32::from(!causal || cell % cols <= cell / cols)).collect();
+        // a · 1 copies: kernels work in place, and both matrices are shown.
+        let ones = self.words((0..cols * cols).map(|i| f32::from(i % (cols + 1) == 0).to_bits()).collect());
+        let copy = self.zeros(rows * cols);
+        let shape = Shape { m: rows, n: cols, k: cols };
+        let bindings = [self.slice_of(of), ones, copy];
+        matmul(&mut self.recording, Layout::Nn, bindings, shape, false);
+        let visible = self.words(visible);
+        mask::mask(&mut self.recording, [visible, copy], factor, MASKED);
+        let made = match causal {
+            true => Made::Masked { of, infinite: true },
+            false => Made::Scaled { of, factor, shift: 0.0 },
+        };
+        self.show(name, copy, [rows, cols], axes, made)
+    }
+
+    /// A copy of a matrix with one row, `shift` added to every number.
+    pub(super) fn shifted(&mut self, name: &str, of: At, shift: f32) -> At {
+        let moved = self.scaled(name, of, 1.0, false);
+        let slice = self.slice_of(moved);
+        let shifts = self.words(vec![shift.to_bits(); slice.len]);
+        bias::bias(&mut self.recording, [shifts, slice], 1);
+        self.sheet.matrices[moved].made = Made::Scaled { of, factor: 1.0, shift };
+        moved
+    }
+
+    /// Softmax over the rows.
+    pub(super) fn softmax(&mut self, name: &str, of: At) -> At {
+        let hidden = self.scaled("", of, 1.0, false);
+        let slice = self.slice_of(hidden);
+        self.forget_last();
+        let Matrix { rows, cols, axes, .. } = self.sheet.matrices[of].clone();
+        softmax(&mut self.recording, slice, softmax::Params { n_rows: rows as u32, n_cols: cols as u32 });
+        self.show(name, slice, [rows, cols], axes, Made::Softmax { of, stable: true })
+    }
+
+    /// An equation; matrices by their places, everything else as signs.
+    pub(super) fn line(&mut self, parts: impl IntoIterator<Item = Part>) {
+        self.sheet.lines.push(parts.into_iter().collect());
+    }
+
+    /// Runs the recording and fills in the numbers.
+    pub(super) async fn run(mut self, context: Option<&Context>) -> Result<Sheet, ExecuteError> {
+        let mut backend = match context {
+            Some(context) => Backend::gpu(context, &self.buffers).await?,
+            None => Backend::cpu(&self.buffers),
+        };
+        for (slice, words) in &self.inputs {
+            backend.write(*slice, words);
+        }
+        for dispatch in &self.recording.dispatches {
+            let name = dispatch.kernel.name;
+            if !self.sheet.kernels.iter().any(|known| known == name) {
+                self.sheet.kernels.push(name.into());
+            }
+        }
+        if !self.recording.dispatches.is_empty() {
+            let program = backend.prepare(self.recording);
+            backend.run(program);
+        }
+        for (at, source) in self.sources.into_iter().enumerate() {
+            let values = match source {
+                Source::Device(slice) => backend.read_f32(slice).await?,
+                Source::Cells(slice, cells) => {
+                    let all = backend.read_f32(slice).await?;
+                    cells.into_iter().map(|cell| all[cell]).collect()
+                }
+                Source::After(finish) => finish(&self.sheet.matrices[..at]),
+            };
+            // What stands for −∞ on the device is −∞ to its reader.
+            let infinite = |value: f32| if value == MASKED { f32::NEG_INFINITY } else { value };
+            self.sheet.matrices[at].values = values.into_iter().map(infinite).collect();
+        }
+        Ok(self.sheet)
+    }
+}
+
+/// A matrix as a part of an equation.
+pub(super) fn m(at: At) -> Part {
+    Part::Matrix(at)
+}
+
+/// A transposed matrix as a part of an equation.
+pub(super) fn t(at: At) -> Part {
+    Part::Transposed(at)
+}
+
+/// A sign as a part of an equation.
+pub(super) fn s(sign: &str) -> Part {
+    Part::Sign(sign.into())
+}

@@ -1,0 +1,116 @@
+//! Formulas in a small part of TeX's notation: letters, numbers, operators, `_`, `^`, `\frac{}{}`, `\sqrt{}`, `\sum`.
+
+/// A formula as a tree, shaped like MathML's elements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Formula {
+    /// Pieces beside each other.
+    Row(Vec<Formula>),
+    /// A letter, or a word that is a function's name.
+    Name(String),
+    /// A number.
+    Number(String),
+    /// An operator.
+    Sign(String),
+    /// A base, what is below it, what is above it.
+    Scripts(Box<Formula>, Option<Box<Formula>>, Option<Box<Formula>>),
+    /// Numerator and denominator.
+    Fraction(Box<Formula>, Box<Formula>),
+    /// A square root.
+    Root(Box<Formula>),
+}
+
+/// Reads a formula; what it does not know it takes as it is.
+pub fn parse(text: &str) -> Formula {
+    let characters: Vec<char> = text.chars().collect();
+    let mut reader = Reader { characters, at: 0 };
+    reader.row()
+}
+
+struct Reader {
+    characters: Vec<char>,
+    at: usize,
+}
+
+impl Reader {
+    fn peek(&self) -> Option<char> {
+        self.characters.get(self.at).copied()
+    }
+
+    fn take_while(&mut self, keep: impl Fn(char) -> bool) -> String {
+        let start = self.at;
+        while self.peek().is_some_and(&keep) {
+            self.at += 1;
+        }
+        self.characters[start..self.at].iter().collect()
+    }
+
+    /// Everything up to a closing brace, which is left over, or the end.
+    fn row(&mut self) -> Formula {
+        let mut pieces = Vec::new();
+        loop {
+            self.take_while(char::is_whitespace);
+            match self.peek() {
+                None | Some('}') => break,
+                Some('_' | '^') => {
+                    let base = pieces.pop().unwrap_or(Formula::Row(Vec::new()));
+                    pieces.push(self.scripts(base));
+                }
+                Some(_) => pieces.push(self.piece()),
+            }
+        }
+        if pieces.len() == 1 { pieces.remove(0) } else { Formula::Row(pieces) }
+    }
+
+    fn scripts(&mut self, base: Formula) -> Formula {
+        let (mut below, mut above) = (None, None);
+        while let Some(mark @ ('_' | '^')) = self.peek() {
+            self.at += 1;
+            let script = Some(Box::new(self.piece()));
+            if mark == '_' { below = script } else { above = script }
+        }
+        Formula::Scripts(Box::new(base), below, above)
+    }
+
+    /// What stands in braces, or one token.
+    fn piece(&mut self) -> Formula {
+        let Some(first) = self.peek() else { return Formula::Row(Vec::new()) };
+        if first == '{' {
+            self.at += 1;
+            let row = self.row();
+            self.at = (self.at + 1).min(self.characters.len()); // the closing brace, or the end
+            return row;
+        }
+        if first == '\\' {
+            self.at += 1;
+            let name = self.take_while(char::is_alphabetic);
+            return self.command(&name);
+        }
+        if first.is_ascii_digit() {
+            return Formula::Number(self.take_while(|c| c.is_ascii_digit() || c == '.'));
+        }
+        if first.is_alphabetic() {
+            // Letters beside each other are a product, but for the names of functions and tokens.
+            let word = self.take_while(char::is_alphabetic);
+            if word.chars().count() <= 2 && word != "ln" {
+                let letters: Vec<Formula> = word.chars().map(|letter| Formula::Name(letter.into())).collect();
+                return if letters.len() == 1 { Formula::Name(word) } else { Formula::Row(letters) };
+            }
+            return Formula::Name(word);
+        }
+        self.at += 1;
+        Formula::Sign(if first == '-' { "−".into() } else { first.into() })
+    }
+
+    fn command(&mut self, name: &str) -> Formula {
+        let sign = |sign: &str| Formula::Sign(sign.into());
+        match name {
+            "frac" => Formula::Fraction(Box::new(self.piece()), Box::new(self.piece())),
+            "sqrt" => Formula::Root(Box::new(self.piece())),
+            "sum" => sign("∑"),
+            "in" => sign("∈"),
+            "pm" => sign("±"),
+            "infty" => Formula::Name("∞".into()),
+            other => Formula::Name(other.into()),
+        }
+    }
+}

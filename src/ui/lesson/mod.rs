@@ -1,0 +1,5 @@
+//! The lesson's steps as data, and how its formulas and sums are written. The steps' numbers come from the worker.
+
+pub mod formula;
+pub mod steps;
+pub mod worked;

@@ -1,0 +1,140 @@
+//! How a cell came about, with its real numbers, and which other cells it was made of.
+
+use crate::protocol::lesson::{Axis, Made, Matrix, Sheet, WORDS};
+use crate::ui::state::lesson::Cell;
+
+/// A number with four decimals, for a table.
+pub fn short(value: f32) -> String {
+    decimals(value, 4)
+}
+
+/// A number with at most `n` decimals; −∞ and no number by their signs.
+pub fn decimals(value: f32, n: usize) -> String {
+    let text = match value {
+        _ if value.is_nan() => return "NaN".into(),
+        f32::INFINITY => return "∞".into(),
+        f32::NEG_INFINITY => return "−∞".into(),
+        _ if value.abs() >= 1000.0 => format!("{value:.1}"),
+        _ => format!("{value:.n$}"),
+    };
+    text.replace('-', "−")
+}
+
+/// What a row or a column stands for.
+pub fn label(axis: &Axis, at: usize) -> String {
+    match axis {
+        Axis::Tokens => WORDS.get(at).copied().unwrap_or_default().into(),
+        Axis::Token(token) => WORDS.get(*token).copied().unwrap_or_default().into(),
+        Axis::Numbers => (at + 1).to_string(),
+        Axis::Labels(labels) => labels.get(at).cloned().unwrap_or_default(),
+    }
+}
+
+/// Whether a cell belongs to what made the lit one, or is that one.
+pub fn involved(sheet: &Sheet, (matrix, row, col): Cell, (lit, i, j): Cell) -> bool {
+    if (matrix, row, col) == (lit, i, j) {
+        return true;
+    }
+    let Some(shown) = sheet.matrices.get(lit) else { return false };
+    match shown.made {
+        Made::Product { a, b, transposed } => {
+            (matrix == a && row == i) || (matrix == b && if transposed { row == j } else { col == j })
+        }
+        Made::Attention { q, k, .. } => (matrix == q && row == i) || (matrix == k && row <= i),
+        Made::Scaled { of, .. } | Made::Masked { of, .. } => matrix == of && (row, col) == (i, j),
+        Made::Columns { of, first } if sheet.matrices[of].rows == shown.rows => {
+            matrix == of && row == i && col == first + j
+        }
+        Made::Softmax { of, .. }
+        | Made::Share { of }
+        | Made::RowSum { of }
+        | Made::Normalised { of, .. }
+        | Made::CrossEntropy { of, .. }
+        | Made::LossGradient { of, .. } => matrix == of && row == i,
+        Made::Given { .. } | Made::Drawn | Made::Columns { .. } | Made::Beside { .. } => false,
+    }
+}
+
+/// The sum behind a cell, in one line.
+pub fn worked(sheet: &Sheet, (at, i, j): Cell) -> String {
+    let Some(shown) = sheet.matrices.get(at).filter(|shown| i < shown.rows && j < shown.cols) else {
+        return String::new();
+    };
+    let place = format!("{}, {}", label(&shown.axes[0], i), label(&shown.axes[1], j));
+    let result = decimals(shown.at(i, j), 6);
+    match steps(sheet, shown, i, j) {
+        Some(steps) => format!("{place}: {steps} = {result}"),
+        None => format!("{place}: {result}"),
+    }
+}
+
+fn steps(sheet: &Sheet, shown: &Matrix, i: usize, j: usize) -> Option<String> {
+    let matrix = |at: usize| &sheet.matrices[at];
+    Some(match &shown.made {
+        Made::Given { .. } | Made::Drawn | Made::Columns { .. } | Made::Beside { .. } => return None,
+        &Made::Product { a, b, transposed } => {
+            let (a, b) = (matrix(a), matrix(b));
+            let factor = |k: usize| if transposed { b.at(j, k) } else { b.at(k, j) };
+            dot((0..a.cols).map(|k| (a.at(i, k), factor(k))))
+        }
+        &Made::Attention { q, k, scale } => {
+            let (q, k) = (matrix(q), matrix(k));
+            if j > i {
+                return Some("it comes later (masked)".into());
+            }
+            let score = dot((0..q.cols).map(|d| (q.at(i, d), k.at(j, d))));
+            format!("softmax of {} · ({score}) among the first {}", short(scale), i + 1)
+        }
+        &Made::Scaled { of, factor, shift } => {
+            let value = short(matrix(of).at(i, j));
+            if shift == 0.0 {
+                format!("{} · ({value})", decimals(factor, 4))
+            } else {
+                format!("{value} + ({})", short(shift))
+            }
+        }
+        &Made::Softmax { of, stable } => {
+            let row = matrix(of).row(i);
+            let largest = if stable { row.iter().copied().fold(f32::NEG_INFINITY, f32::max) } else { 0.0 };
+            let powers: Vec<f32> = row.iter().map(|x| (x - largest).exp()).collect();
+            let shift = if stable { format!(" − ({})", short(largest)) } else { String::new() };
+            format!("exp({}{shift}) ÷ Σ = {} ÷ {}", short(row[j]), short(powers[j]), short(powers.iter().sum()))
+        }
+        &Made::Share { of } => {
+            let row = matrix(of).row(i);
+            format!("{} ÷ {}", short(row[j]), short(row.iter().sum()))
+        }
+        &Made::Masked { of, infinite } => match (j > i, infinite) {
+            (true, true) => "it comes later: −∞".into(),
+            (true, false) => "it comes later: 0".into(),
+            (false, true) => format!("{}, scaled", short(matrix(of).at(i, j))),
+            (false, false) => return None,
+        },
+        &Made::RowSum { of } => matrix(of).row(i).iter().map(|&x| short(x)).collect::<Vec<_>>().join(" + "),
+        &Made::Normalised { of, eps } => {
+            let row = matrix(of).row(i);
+            let mean = row.iter().map(|x| x * x).sum::<f32>() / row.len() as f32;
+            format!("{} ÷ √({} + {eps})", short(row[j]), decimals(mean, 6))
+        }
+        &Made::CrossEntropy { target, .. } => {
+            let p = (-shown.at(i, j)).exp();
+            format!("−ln {} of column {}", short(p), target + 1)
+        }
+        &Made::LossGradient { target, .. } => {
+            let y = if j == target { 1.0 } else { 0.0 };
+            format!("{} − {y}", short(shown.at(i, j) + y))
+        }
+    })
+}
+
+fn dot(pairs: impl Iterator<Item = (f32, f32)>) -> String {
+    const MOST: usize = 6;
+    let pairs: Vec<_> = pairs.collect();
+    let bracketed = |x: f32| if x < 0.0 { format!("({})", decimals(x, 4)) } else { decimals(x, 4) };
+    let shown = pairs.iter().take(MOST).map(|&(a, b)| format!("{}·{}", bracketed(a), bracketed(b)));
+    let mut sum = shown.collect::<Vec<_>>().join(" + ");
+    if pairs.len() > MOST {
+        sum += &format!(" + … ({} products)", pairs.len());
+    }
+    sum
+}
