@@ -6,6 +6,7 @@
 pub mod draw;
 pub mod fields;
 pub mod lesson;
+pub mod maps;
 pub mod share;
 pub mod state;
 pub mod tokens;

@@ -8,10 +8,12 @@ use crate::protocol::{
 };
 
 use super::draw::colors::ColorMap;
+use super::maps::Plane;
 pub use crate::protocol::History;
 pub use action::Action;
 use data::{DataAction, DataState};
 use lesson::LessonState;
+use look::{Look, LookAction};
 pub use parts::*;
 use remember::Remember;
 use runs::Runs;
@@ -22,6 +24,7 @@ pub mod compare;
 pub mod data;
 pub mod difference;
 pub mod lesson;
+pub mod look;
 mod parts;
 pub mod remember;
 pub mod runs;
@@ -77,6 +80,8 @@ pub struct State {
     pub selected: (usize, usize),
     /// (query, key) under the pointer or the keyboard.
     pub hovered: Option<(usize, usize)>,
+    /// How attention is looked at.
+    pub look: Look,
     /// The query row that is held.
     pub pinned: Option<usize>,
     /// Whether masked cells are hatched.
@@ -131,6 +136,7 @@ impl Default for State {
             remember: Remember::default(),
             selected: (0, 0),
             hovered: None,
+            look: Look::default(),
             pinned: None,
             mask_shown: true,
             table_shown: false,
@@ -251,12 +257,24 @@ impl State {
                 self.draft.file_name = Some(name);
                 self.draft.file_count += 1;
             }
-            Action::Probe(text) => (self.probe, self.pinned, self.hovered) = (text, None, None),
-            Action::Select(layer, head) => self.selected = (layer, head),
+            Action::Probe(text) => {
+                (self.probe, self.pinned, self.hovered) = (text, None, None);
+                self.look.begin();
+            }
+            Action::Select(layer, head) => self.apply_look(LookAction::Show(Plane::Head(layer, head))),
+            Action::Look(action) => self.apply_look(action),
+            Action::Announce(sentence) => self.look.announcement = sentence,
             Action::Walk { layers, heads } => self.walk(layers, heads),
             Action::Hover(cell) => self.hovered = cell,
-            Action::Pin(query) => self.pinned = if self.pinned == Some(query) { None } else { Some(query) },
-            Action::Escape => (self.pinned, self.help_open) = (None, false),
+            Action::Pin(query) => {
+                let alone = self.pinned == Some(query) && self.look.added.is_empty();
+                self.pinned = (!alone).then_some(query);
+                self.look.added.clear();
+            }
+            Action::Escape => {
+                (self.pinned, self.help_open) = (None, false);
+                self.look.added.clear();
+            }
             Action::ToggleMask => self.mask_shown = !self.mask_shown,
             Action::ToggleTable => self.table_shown = !self.table_shown,
             Action::ToggleHelp => self.help_open = !self.help_open,
@@ -287,6 +305,7 @@ impl State {
             self.draft.vocabulary = Vocabulary::OfTheText;
             self.draft.config.model.vocab_size = self.text_vocab_size();
             (self.probe, self.pinned, self.hovered) = (probe, None, None);
+            self.look.begin();
         }
     }
 
@@ -306,6 +325,7 @@ impl State {
         (self.maps, self.summary, self.device) = (None, None, None);
         self.remember.begin();
         (self.hovered, self.pinned, self.selected) = (None, None, (0, 0));
+        self.begin_look();
         self.notices.clear();
         self.samples.clear();
         let request = self.generated.request;
@@ -317,6 +337,9 @@ impl State {
         let step = |at: usize, by: isize, n: usize| (at as isize + by).rem_euclid(n.max(1) as isize) as usize;
         let (layer, head) = self.selected;
         self.selected = (step(layer, layers, maps.n_layers), step(head, heads, maps.n_heads));
+        if heads != 0 {
+            self.look.together = None;
+        }
     }
 
     fn hear(&mut self, event: Event, bytes: Option<Rc<[u8]>>) {
@@ -346,11 +369,13 @@ impl State {
                 let history = Rc::make_mut(&mut self.history);
                 history.points.extend(points);
                 history.validation.extend(validation);
+                self.announce_baselines();
             }
             Event::Attention { step, tokens, n_layers, n_heads, tokens_cut, .. } => {
                 let n = tokens.len();
                 let bytes = bytes.unwrap_or_else(|| Rc::from([]));
                 self.pinned = self.pinned.filter(|&query| query < n);
+                self.look.added.retain(|&row| row < n);
                 self.hovered = self.hovered.filter(|&(query, key)| query < n && key < n);
                 let maps = Rc::new(Maps { step, tokens, n_layers, n_heads, tokens_cut, bytes });
                 self.remember.record(&maps);

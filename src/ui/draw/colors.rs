@@ -1,4 +1,4 @@
-//! Colour maps for weights from 0 to 1, and heatmaps as pixels.
+//! Colour maps: for weights from 0 to 1, and for numbers on both sides of 0.
 
 /// A perceptually ordered series of colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,8 @@ pub enum ColorMap {
     Grey,
 }
 
-type Rgb = [u8; 3];
+/// Red, green, blue.
+pub type Rgb = [u8; 3];
 
 // A few points of each published map; colours between them are mixed.
 const CIVIDIS: &[Rgb] = &[
@@ -54,6 +55,19 @@ const MAGMA: &[Rgb] = &[
 ];
 const GREY: &[Rgb] = &[[0, 0, 0], [255, 255, 255]];
 
+/// Blue for less than 0, white for 0, orange for more: told apart with every colour-vision deficiency.
+const DIVERGING: &[Rgb] = &[
+    [5, 48, 97],
+    [33, 102, 172],
+    [67, 147, 195],
+    [146, 197, 222],
+    [247, 247, 247],
+    [253, 184, 99],
+    [224, 130, 20],
+    [179, 88, 6],
+    [127, 59, 8],
+];
+
 impl ColorMap {
     /// All maps, the default first.
     pub const ALL: [ColorMap; 4] = [Self::Cividis, Self::Viridis, Self::Magma, Self::Grey];
@@ -84,33 +98,36 @@ impl ColorMap {
 
     /// The colour of a weight, byte / 255.
     pub fn color(self, weight: u8) -> Rgb {
-        let points = self.points();
-        let at = f32::from(weight) / 255.0 * (points.len() - 1) as f32;
-        let low = (at as usize).min(points.len() - 2);
-        let part = at - low as f32;
-        std::array::from_fn(|i| {
-            let (a, b) = (f32::from(points[low][i]), f32::from(points[low + 1][i]));
-            (a + part * (b - a)).round() as u8
-        })
-    }
-
-    /// The map as a CSS gradient from left to right.
-    pub fn gradient(self) -> String {
-        let color = |[r, g, b]: &Rgb| format!("rgb({r},{g},{b})");
-        let colors: Vec<_> = self.points().iter().map(color).collect();
-        format!("linear-gradient(to right,{})", colors.join(","))
+        between(self.points(), f32::from(weight) / 255.0)
     }
 }
 
-/// The pixels (RGBA) of one head's weights (n, n). Masked cells, where the key comes after the query, are transparent:
-/// the hatching behind shows through.
-pub fn pixels(weights: &[u8], n: usize, map: ColorMap) -> Vec<u8> {
-    let table: Vec<Rgb> = (0..=255).map(|weight| map.color(weight)).collect();
-    let mut pixels = Vec::with_capacity(4 * weights.len());
-    for (cell, &weight) in weights.iter().enumerate() {
-        let masked = cell % n > cell / n;
-        let [r, g, b] = table[weight as usize];
-        pixels.extend(if masked { [0; 4] } else { [r, g, b, 255] });
+/// What colours stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colors {
+    /// From little to much.
+    Sequential(ColorMap),
+    /// From below 0 through 0 to above.
+    Diverging,
+}
+
+impl Colors {
+    /// The colour at a place from 0 (the low end) to 1.
+    pub fn at(self, place: f32) -> Rgb {
+        match self {
+            Self::Sequential(map) => between(map.points(), place),
+            Self::Diverging => between(DIVERGING, place),
+        }
     }
-    pixels
+}
+
+/// The colour at a place from 0 to 1 among evenly spaced points.
+fn between(points: &[Rgb], place: f32) -> Rgb {
+    let at = place.clamp(0.0, 1.0) * (points.len() - 1) as f32;
+    let low = (at as usize).min(points.len() - 2);
+    let part = at - low as f32;
+    std::array::from_fn(|i| {
+        let (a, b) = (f32::from(points[low][i]), f32::from(points[low + 1][i]));
+        (a + part * (b - a)).round() as u8
+    })
 }

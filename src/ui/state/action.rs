@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::data::DataAction;
 use super::lesson::LessonAction;
+use super::look::LookAction;
 use super::parts::*;
 use super::remember::RememberAction;
 use super::runs::RunsAction;
@@ -45,6 +46,10 @@ pub enum Action {
     File(String),
     /// Another probe sentence.
     Probe(String),
+    /// How attention is looked at.
+    Look(LookAction),
+    /// Say a sentence in the status line, for example a milestone.
+    Announce(String),
     /// Another head.
     Select(usize, usize),
     /// Step through heads and layers, round and round.
@@ -56,7 +61,7 @@ pub enum Action {
     },
     /// The pointer is on a cell, or on none.
     Hover(Option<(usize, usize)>),
-    /// Hold a query row, or let go of it when it is held.
+    /// Hold a query row alone, or let go of it when it is held alone.
     Pin(usize),
     /// Let go of everything: the pinned row, the help.
     Escape,

@@ -1,0 +1,137 @@
+//! Heatmaps: how numbers become colours, and square tables of numbers as pixels. Pure, so that the page, files and films
+//! show the same.
+
+use super::colors::{ColorMap, Colors, Rgb};
+
+/// Colours of a table, indexed by where a number lies in its domain.
+const SHADES: usize = 256;
+
+/// What part of a colour is left of a cell below the threshold.
+const FADED: f32 = 0.12;
+
+/// The numbers that the ends of the colours stand for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Domain {
+    /// The same for all cells.
+    Fixed {
+        /// The low end.
+        low: f32,
+        /// The high end.
+        high: f32,
+    },
+    /// From 0 to the largest number of the cell's row.
+    EachRow,
+}
+
+/// How numbers become colours.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ColorScale {
+    /// The colours.
+    pub colors: Colors,
+    /// What their ends stand for.
+    pub domain: Domain,
+    /// A place in the domain is raised to this power: below 1, small numbers get more of the colours. Diverging colours
+    /// do it on both sides of the middle.
+    pub gamma: f32,
+    /// Numbers nearer to 0 than this are faded.
+    pub threshold: f32,
+    /// What faded cells fade to.
+    pub paper: Rgb,
+}
+
+impl ColorScale {
+    /// Weights from 0 to 1, nothing faded.
+    pub fn weights(map: ColorMap) -> Self {
+        let domain = Domain::Fixed { low: 0.0, high: 1.0 };
+        Self { colors: Colors::Sequential(map), domain, gamma: 1.0, threshold: 0.0, paper: [255; 3] }
+    }
+
+    /// Numbers from −`most` to `most`, nothing faded.
+    pub fn around_zero(most: f32) -> Self {
+        let domain = Domain::Fixed { low: -most, high: most };
+        Self { colors: Colors::Diverging, domain, gamma: 1.0, threshold: 0.0, paper: [255; 3] }
+    }
+
+    /// The colour at a place in the domain, from 0 to 1.
+    pub fn at(&self, place: f32) -> Rgb {
+        let place = place.clamp(0.0, 1.0);
+        let curved = match self.colors {
+            Colors::Sequential(_) => place.powf(self.gamma),
+            Colors::Diverging => {
+                let side = 2.0 * place - 1.0;
+                0.5 + 0.5 * side.signum() * side.abs().powf(self.gamma)
+            }
+        };
+        self.colors.at(curved)
+    }
+
+    /// The colour of a number; `row_high` is the largest of its row.
+    pub fn color(&self, value: f32, row_high: f32) -> Rgb {
+        let (low, high) = self.ends(row_high);
+        let color = self.at((value - low) / (high - low).max(f32::MIN_POSITIVE));
+        if value.abs() < self.threshold { faded(color, self.paper) } else { color }
+    }
+
+    /// The colours as a CSS gradient from left to right.
+    pub fn gradient(&self) -> String {
+        let color = |i: u8| {
+            let [r, g, b] = self.at(f32::from(i) / 16.0);
+            format!("rgb({r},{g},{b})")
+        };
+        format!("linear-gradient(to right,{})", (0..=16).map(color).collect::<Vec<_>>().join(","))
+    }
+
+    fn ends(&self, row_high: f32) -> (f32, f32) {
+        match self.domain {
+            Domain::Fixed { low, high } => (low, high),
+            Domain::EachRow => (0.0, row_high),
+        }
+    }
+}
+
+fn faded(color: Rgb, paper: Rgb) -> Rgb {
+    std::array::from_fn(|i| (FADED * f32::from(color[i]) + (1.0 - FADED) * f32::from(paper[i])).round() as u8)
+}
+
+/// The pixels (RGBA) of n × n numbers, one pixel per cell; `value` gets row and column. Masked cells, where the column
+/// comes after the row, are transparent: the hatching behind shows through.
+pub fn pixels(n: usize, scale: &ColorScale, value: impl Fn(usize, usize) -> f32) -> Vec<u8> {
+    let shades: Vec<Rgb> = (0..SHADES).map(|i| scale.at(i as f32 / (SHADES - 1) as f32)).collect();
+    let pale: Vec<Rgb> = shades.iter().map(|&shade| faded(shade, scale.paper)).collect();
+    let mut pixels = vec![0; 4 * n * n];
+    for (row, line) in pixels.chunks_exact_mut(4 * n.max(1)).enumerate() {
+        let row_high = match scale.domain {
+            Domain::Fixed { .. } => 0.0,
+            Domain::EachRow => (0..=row).map(|column| value(row, column)).fold(0.0, f32::max),
+        };
+        let (low, high) = scale.ends(row_high);
+        let steps = (SHADES - 1) as f32 / (high - low).max(f32::MIN_POSITIVE);
+        for (column, pixel) in line.chunks_exact_mut(4).take(row + 1).enumerate() {
+            let value = value(row, column);
+            // A float turned into an index stays within 0 … usize::MAX, whatever it was.
+            let shade = (((value - low) * steps + 0.5) as usize).min(SHADES - 1);
+            let [r, g, b] = if value.abs() < scale.threshold { pale[shade] } else { shades[shade] };
+            pixel.copy_from_slice(&[r, g, b, 255]);
+        }
+    }
+    pixels
+}
+
+/// A smaller table for a picture of at most `most` pixels a side: its side m and (m, m) numbers, each the largest of the
+/// visible cells that its pixel stands for, so that a single strong cell is never lost.
+pub fn shrunk(weights: &[u8], n: usize, most: usize) -> (usize, Vec<u8>) {
+    let block = n.div_ceil(most.max(1)).max(1);
+    if block == 1 {
+        return (n, weights.to_vec());
+    }
+    let m = n.div_ceil(block);
+    let mut small = vec![0; m * m];
+    for (row, weights) in weights.chunks_exact(n).enumerate() {
+        let line = &mut small[row / block * m..][..m];
+        for (column, &weight) in weights.iter().enumerate().take(row + 1) {
+            let largest = &mut line[column / block];
+            *largest = weight.max(*largest);
+        }
+    }
+    (m, small)
+}

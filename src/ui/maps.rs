@@ -1,0 +1,137 @@
+//! What follows from the softmax weights of a sentence: heads taken together, rows and columns of several tokens,
+//! entropies. Pure.
+
+use std::borrow::Cow;
+
+use super::state::Maps;
+
+/// A table of weights that can be shown large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plane {
+    /// One head: layer, head.
+    Head(usize, usize),
+    /// The mean over the heads of a layer.
+    Mean(usize),
+    /// The largest over the heads of a layer, cell by cell.
+    Max(usize),
+}
+
+impl Plane {
+    /// Its layer.
+    pub fn layer(self) -> usize {
+        match self {
+            Self::Head(layer, _) | Self::Mean(layer) | Self::Max(layer) => layer,
+        }
+    }
+
+    /// Its name in words, counted from 1.
+    pub fn name(self) -> String {
+        let layer = self.layer() + 1;
+        match self {
+            Self::Head(_, head) => format!("layer {layer}, head {}", head + 1),
+            Self::Mean(_) => format!("layer {layer}, mean of all heads"),
+            Self::Max(_) => format!("layer {layer}, maximum of all heads"),
+        }
+    }
+
+    /// Its name below a small picture.
+    pub fn short(self) -> String {
+        let layer = self.layer() + 1;
+        match self {
+            Self::Head(_, head) => format!("L{layer} H{}", head + 1),
+            Self::Mean(_) => format!("L{layer} mean"),
+            Self::Max(_) => format!("L{layer} max"),
+        }
+    }
+}
+
+/// Which way the token strip and the bars read the weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// Rows: what a query looks at.
+    #[default]
+    LooksAt,
+    /// Columns: which queries look at a key.
+    LookedAtBy,
+}
+
+impl Maps {
+    /// n, the number of tokens.
+    pub fn n(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// A table's weights (n, n) as bytes; a mean is rounded.
+    pub fn plane(&self, plane: Plane) -> Cow<'_, [u8]> {
+        let heads = || (0..self.n_heads).map(move |head| self.head((plane.layer(), head)));
+        match plane {
+            Plane::Head(layer, head) => Cow::Borrowed(self.head((layer, head))),
+            Plane::Max(_) => {
+                let mut most = vec![0; self.n() * self.n()];
+                for head in heads() {
+                    most.iter_mut().zip(head).for_each(|(most, &weight)| *most = weight.max(*most));
+                }
+                Cow::Owned(most)
+            }
+            Plane::Mean(_) => {
+                let mut sums = vec![0_u32; self.n() * self.n()];
+                for head in heads() {
+                    sums.iter_mut().zip(head).for_each(|(sum, &weight)| *sum += u32::from(weight));
+                }
+                let n_heads = self.n_heads.max(1) as u32;
+                // A mean of bytes is a byte.
+                Cow::Owned(sums.into_iter().map(|sum| ((sum + n_heads / 2) / n_heads) as u8).collect())
+            }
+        }
+    }
+
+    /// One weight of a table; 0 outside.
+    pub fn value(&self, plane: Plane, query: usize, key: usize) -> f64 {
+        let heads = || (0..self.n_heads).map(move |head| self.weight((plane.layer(), head), query, key));
+        match plane {
+            Plane::Head(layer, head) => self.weight((layer, head), query, key),
+            Plane::Mean(_) => heads().sum::<f64>() / self.n_heads.max(1) as f64,
+            Plane::Max(_) => heads().fold(0.0, f64::max),
+        }
+    }
+
+    /// What the tokens `at` look at, or are looked at by, on average: a number for every token of the sentence, none
+    /// where the mask hides it from all of them. A token that is hidden from some counts 0 for those.
+    pub fn seen(&self, plane: Plane, at: &[usize], direction: Direction) -> Vec<Option<f64>> {
+        let seen = |other: usize| {
+            let pair = |&token: &usize| match direction {
+                Direction::LooksAt => (token, other),
+                Direction::LookedAtBy => (other, token),
+            };
+            let visible: Vec<_> = at.iter().map(pair).filter(|(query, key)| key <= query).collect();
+            let sum: f64 = visible.iter().map(|&(query, key)| self.value(plane, query, key)).sum();
+            (!visible.is_empty()).then(|| sum / at.len() as f64)
+        };
+        (0..self.n()).map(seen).collect()
+    }
+
+    /// The mean over all rows of a row's entropy −Σ w·log₂ w, in bits; none for maxima, whose rows do not sum to 1.
+    pub fn entropy(&self, plane: Plane) -> Option<f64> {
+        if matches!(plane, Plane::Max(_)) || self.n() == 0 {
+            return None;
+        }
+        let terms: Vec<f64> = (0..256).map(|byte| f64::from(byte) * f64::from(byte.max(1)).log2()).collect();
+        let weights = self.plane(plane);
+        let row = |(query, row): (usize, &[u8])| {
+            // Bytes are rounded and sum to about 255: with S = Σ b and w = b / S, −Σ w·log₂ w = log₂ S − Σ b·log₂ b / S.
+            let (mut sum, mut logs) = (0.0, 0.0);
+            for &byte in &row[..=query] {
+                sum += f64::from(byte);
+                logs += terms[byte as usize];
+            }
+            if sum > 0.0 { f64::max(sum.log2() - logs / sum, 0.0) } else { 0.0 }
+        };
+        let rows = weights.chunks_exact(self.n()).enumerate().map(row);
+        Some(rows.sum::<f64>() / self.n() as f64)
+    }
+
+    /// The largest that [`Maps::entropy`] can be for n tokens: every row spreads evenly over the keys it may see.
+    pub fn most_entropy(&self) -> f64 {
+        (1..=self.n()).map(|keys| (keys as f64).log2()).sum::<f64>() / self.n().max(1) as f64
+    }
+}
