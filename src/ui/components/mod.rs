@@ -6,7 +6,6 @@ pub mod checkpoints;
 pub mod data;
 pub mod detail;
 pub mod header;
-pub mod heatmap;
 pub mod loss;
 pub mod lr_find;
 pub mod rules;

@@ -1,0 +1,93 @@
+//! A table of weights as a canvas of one pixel per cell, enlarged by the style sheet. Painted only when what it shows has
+//! changed, in the next frame, and never through the virtual DOM.
+
+use std::rc::Rc;
+
+use wasm_bindgen::{Clamped, JsCast as _};
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
+use yew::prelude::*;
+
+use crate::ui::draw::colors::Rgb;
+use crate::ui::draw::frame;
+use crate::ui::draw::heat::{ColorScale, pixels, shrunk};
+use crate::ui::maps::Plane;
+use crate::ui::state::{Maps, Theme};
+
+/// A small picture has at most so many pixels a side.
+const SMALL: usize = 96;
+
+/// What a canvas shows.
+#[derive(Clone, Properties)]
+pub struct MapProps {
+    /// All weights.
+    pub maps: Rc<Maps>,
+    /// Which table of them.
+    pub plane: Plane,
+    /// Their colours.
+    pub scale: ColorScale,
+    /// Whether masked cells are hatched.
+    pub hatched: bool,
+    /// Whether it is a small picture of it.
+    #[prop_or(false)]
+    pub small: bool,
+    /// Faded cells fade to a colour of the theme.
+    pub theme: Theme,
+}
+
+impl PartialEq for MapProps {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |props: &Self| (props.plane, props.scale, props.hatched, props.small, props.theme);
+        Rc::ptr_eq(&self.maps, &other.maps) && same(self) == same(other)
+    }
+}
+
+#[component]
+pub fn Map(props: &MapProps) -> Html {
+    let canvas = use_node_ref();
+    let key = *use_memo((), |()| frame::new_key());
+    {
+        let canvas = canvas.clone();
+        use_effect_with(props.clone(), move |props| {
+            let (props, urgent) = (props.clone(), !props.small);
+            frame::soon(key, urgent, move || {
+                if let Some(canvas) = canvas.cast::<HtmlCanvasElement>() {
+                    paint(&canvas, &props);
+                }
+            });
+        });
+    }
+    html! { <canvas ref={canvas} class={classes!("map", props.hatched.then_some("hatched"))}></canvas> }
+}
+
+fn paint(canvas: &HtmlCanvasElement, props: &MapProps) {
+    let (maps, weights) = (&props.maps, props.maps.plane(props.plane));
+    let paper = if props.scale.threshold > 0.0 { color_of(canvas, "--hatch-ground") } else { None };
+    let scale = ColorScale { paper: paper.unwrap_or(props.scale.paper), ..props.scale };
+    let (n, weights) = if props.small { shrunk(&weights, maps.n(), SMALL) } else { (maps.n(), weights.into_owned()) };
+    let weight = |row: usize, column: usize| f32::from(weights.get(row * n + column).copied().unwrap_or(0)) / 255.0;
+    put(canvas, n, &pixels(n, &scale, weight));
+}
+
+fn put(canvas: &HtmlCanvasElement, n: usize, pixels: &[u8]) {
+    let side = n as u32;
+    if canvas.width() != side || canvas.height() != side {
+        canvas.set_width(side);
+        canvas.set_height(side);
+    }
+    let context = canvas.get_context("2d").ok().flatten();
+    let image = ImageData::new_with_u8_clamped_array(Clamped(pixels), side);
+    if let (Some(context), Ok(image)) = (context, image)
+        && let Some(context) = context.dyn_ref::<CanvasRenderingContext2d>()
+    {
+        // Fails only for an image of a detached array, and this one is new.
+        drop(context.put_image_data(&image, 0.0, 0.0));
+    }
+}
+
+/// A registered colour of the style sheet, as it is at an element.
+fn color_of(element: &HtmlCanvasElement, name: &str) -> Option<Rgb> {
+    let style = web_sys::window()?.get_computed_style(element).ok()??;
+    let text = style.get_property_value(name).ok()?;
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok());
+    Some([numbers.next()?, numbers.next()?, numbers.next()?])
+}

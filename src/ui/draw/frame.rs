@@ -1,0 +1,60 @@
+//! Painting in time with the screen: jobs wait for the next frame, and a frame that has no time left hands the rest on.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use wasm_bindgen::prelude::*;
+
+/// So long one frame may paint, in milliseconds.
+const BUDGET_MS: f64 = 10.0;
+
+type Job = Box<dyn FnOnce()>;
+
+thread_local! {
+    static JOBS: RefCell<VecDeque<(usize, Job)>> = const { RefCell::new(VecDeque::new()) };
+    static LAST_KEY: Cell<usize> = const { Cell::new(0) };
+    static PAINT: Closure<dyn FnMut()> = Closure::new(paint);
+}
+
+/// A key for [`soon`] that nobody else has.
+pub fn new_key() -> usize {
+    LAST_KEY.set(LAST_KEY.get() + 1);
+    LAST_KEY.get()
+}
+
+/// Does a job in the next frame, before all others when it is `urgent`. A newer job with the same key replaces an older
+/// one.
+pub fn soon(key: usize, urgent: bool, job: impl FnOnce() + 'static) {
+    let first = JOBS.with_borrow_mut(|jobs| {
+        let first = jobs.is_empty();
+        jobs.retain(|(other, _)| *other != key);
+        let job: (usize, Job) = (key, Box::new(job));
+        if urgent { jobs.push_front(job) } else { jobs.push_back(job) }
+        first
+    });
+    if first {
+        ask();
+    }
+}
+
+fn ask() {
+    if let Some(window) = web_sys::window() {
+        // Refused only for what is no function.
+        drop(PAINT.with(|paint| window.request_animation_frame(paint.as_ref().unchecked_ref())));
+    }
+}
+
+fn paint() {
+    let now = || web_sys::window().and_then(|window| window.performance()).map_or(0.0, |clock| clock.now());
+    let began = now();
+    // The queue is not held while a job runs: it may ask for more.
+    while let Some((_, job)) = JOBS.with_borrow_mut(VecDeque::pop_front) {
+        job();
+        if now() - began > BUDGET_MS {
+            break;
+        }
+    }
+    if JOBS.with_borrow(|jobs| !jobs.is_empty()) {
+        ask();
+    }
+}
