@@ -196,6 +196,7 @@ fn App() -> Html {
             <Transport ..cx.clone() />
             <main>
                 <Banners ..cx.clone() />
+                <p class="status-line" role="status" data-testid="status-line">{&state.look.announcement}</p>
                 <div hidden={state.view != View::Train}>
                     <div class="columns">
                         <div class="stack">

@@ -10,7 +10,7 @@ use super::app::{Cx, on_window};
 use super::state::Action;
 
 /// Every key and what it does, for the help.
-pub const HELP: [(&str, &str); 9] = [
+pub const HELP: [(&str, &str); 10] = [
     ("Space", "train or pause"),
     (".", "one step"),
     ("[ ]", "previous and next head"),
@@ -18,7 +18,8 @@ pub const HELP: [(&str, &str); 9] = [
     ("m", "show or hide the mask's hatching"),
     ("t", "show the weights as a table"),
     ("Arrows, Home, End", "walk the cells of the large heatmap while it has the focus; Enter pins the row"),
-    ("Esc", "unpin the row, close this help"),
+    ("+ - 0", "zoom the large heatmap while it has the focus; Shift with Enter adds a row to those pinned"),
+    ("Esc", "unpin all rows, close this help"),
     ("?", "this help"),
 ];
 
@@ -41,13 +42,11 @@ pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {
 fn press(cx: &Cx, event: &KeyboardEvent) {
     let tag = event.target().and_then(|target| target.dyn_into::<Element>().ok()).map(|element| element.tag_name());
     let in_field = matches!(tag.as_deref(), Some("INPUT" | "TEXTAREA" | "SELECT"));
-    if event.key() == "Escape" {
-        return cx.act(Action::Escape);
-    }
     if in_field || event.ctrl_key() || event.meta_key() || event.alt_key() {
         return;
     }
     match event.key().as_str() {
+        "Escape" => cx.act(Action::Escape),
         // On a button the space bar presses that button.
         " " if !matches!(tag.as_deref(), Some("BUTTON" | "SUMMARY")) => {
             event.prevent_default();

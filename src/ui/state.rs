@@ -257,23 +257,16 @@ impl State {
                 self.draft.file_name = Some(name);
                 self.draft.file_count += 1;
             }
-            Action::Probe(text) => {
-                (self.probe, self.pinned, self.hovered) = (text, None, None);
-                self.look.begin();
-            }
+            Action::Probe(text) => self.take_probe(text),
             Action::Select(layer, head) => self.apply_look(LookAction::Show(Plane::Head(layer, head))),
             Action::Look(action) => self.apply_look(action),
             Action::Announce(sentence) => self.look.announcement = sentence,
             Action::Walk { layers, heads } => self.walk(layers, heads),
             Action::Hover(cell) => self.hovered = cell,
-            Action::Pin(query) => {
-                let alone = self.pinned == Some(query) && self.look.added.is_empty();
-                self.pinned = (!alone).then_some(query);
-                self.look.added.clear();
-            }
+            Action::Pin(query) => self.pin(query),
             Action::Escape => {
-                (self.pinned, self.help_open) = (None, false);
-                self.look.added.clear();
+                self.help_open = false;
+                self.let_go_of_all();
             }
             Action::ToggleMask => self.mask_shown = !self.mask_shown,
             Action::ToggleTable => self.table_shown = !self.table_shown,
@@ -304,8 +297,7 @@ impl State {
         if let Some(probe) = probe {
             self.draft.vocabulary = Vocabulary::OfTheText;
             self.draft.config.model.vocab_size = self.text_vocab_size();
-            (self.probe, self.pinned, self.hovered) = (probe, None, None);
-            self.look.begin();
+            self.take_probe(probe);
         }
     }
 

@@ -14,6 +14,9 @@ const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// The version of `wasm-bindgen-cli-support` in `xtask/Cargo.toml`; glue and wasm have to be of one version.
 const BINDGEN_VERSION: &str = "0.2.130";
 
+/// The style sheets, which the page gets as one.
+const STYLES: [&str; 2] = ["style.css", "attention.css"];
+
 /// How the wasm is compiled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
@@ -56,7 +59,8 @@ pub fn build(out: &Path, profile: Profile) -> Result<(), String> {
     let www = root().join("www");
     let boot = read(&www.join("boot.js"))?.replace("GLUE", &glue_name).replace("WASM", &wasm_name);
     let boot_name = write_hashed(boot.as_bytes(), out, "boot", "js")?;
-    let style_name = copy_hashed(&www.join("style.css"), out, "style", "css")?;
+    let styles = STYLES.map(|name| read(&www.join(name))).into_iter().collect::<Result<String, _>>()?;
+    let style_name = write_hashed(styles.as_bytes(), out, "style", "css")?;
     let icon_name = copy_hashed(&www.join("icon.svg"), out, "icon", "svg")?;
     // Only fetched when somebody chooses it.
     let vocabulary_name = copy_hashed(&vocabulary::gpt2_ranks()?, out, "gpt2", "tiktoken")?;

@@ -29,7 +29,11 @@ pub fn soon(key: usize, urgent: bool, job: impl FnOnce() + 'static) {
         let first = jobs.is_empty();
         jobs.retain(|(other, _)| *other != key);
         let job: (usize, Job) = (key, Box::new(job));
-        if urgent { jobs.push_front(job) } else { jobs.push_back(job) }
+        if urgent {
+            jobs.push_front(job)
+        } else {
+            jobs.push_back(job)
+        }
         first
     });
     if first {

@@ -207,6 +207,26 @@ impl State {
         }
     }
 
+    /// Another sentence.
+    pub(super) fn take_probe(&mut self, text: String) {
+        (self.probe, self.hovered) = (text, None);
+        self.let_go_of_all();
+        self.look.begin();
+    }
+
+    /// Holds one row alone; lets go of it when it was held alone.
+    pub(super) fn pin(&mut self, row: usize) {
+        let alone = self.pinned == Some(row) && self.look.added.is_empty();
+        self.pinned = (!alone).then_some(row);
+        self.look.added.clear();
+    }
+
+    /// Holds no row any more.
+    pub(super) fn let_go_of_all(&mut self) {
+        self.pinned = None;
+        self.look.added.clear();
+    }
+
     /// Lets go of one row; another held one takes the place of the pinned one.
     fn let_go(&mut self, row: usize) {
         self.look.added.retain(|&added| added != row);
@@ -239,4 +259,3 @@ impl State {
         self.look.announcement.clear();
     }
 }
-

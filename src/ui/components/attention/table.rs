@@ -1,0 +1,57 @@
+//! The large map written out, a part of it at a time.
+
+use yew::prelude::*;
+
+use super::act;
+use crate::ui::app::Cx;
+use crate::ui::components::visible;
+use crate::ui::state::look::LookAction;
+use crate::ui::state::{Action, Maps};
+
+/// So many rows and columns at a time.
+const PART: usize = 32;
+
+/// The weights as numbers, with buttons to other parts where the sentence is long.
+pub fn table(cx: &Cx, maps: &Maps) -> Html {
+    let (n, plane) = (maps.n(), cx.state.plane());
+    let begin = |at: usize| at.min(n.saturating_sub(1) / PART * PART);
+    let (top, left) = (begin(cx.state.look.table_at.0), begin(cx.state.look.table_at.1));
+    let (rows, columns) = (top..(top + PART).min(n), left..(left + PART).min(n));
+    let weight = |query: usize, key: usize| {
+        let text = match key > query {
+            true => "masked".to_string(),
+            false => format!("{:.3}", maps.value(plane, query, key)),
+        };
+        html! { <td>{text}</td> }
+    };
+    let row = |query: usize| {
+        html! {
+            <tr>
+                <th scope="row">{format!("{query} {}", visible(&maps.tokens[query].text))}</th>
+                {for columns.clone().map(|key| weight(query, key))}
+            </tr>
+        }
+    };
+    let head = |key: usize| html! { <th scope="col">{format!("{key} {}", visible(&maps.tokens[key].text))}</th> };
+    let turn = |name: String, (row, column): (usize, usize), here: bool| {
+        html! {
+            <button disabled={here} onclick={act(cx, Action::Look(LookAction::TableAt(row, column)))}>{name}</button>
+        }
+    };
+    let parts = || (0..n).step_by(PART).map(|first| (first, format!("{first}–{}", (first + PART).min(n) - 1)));
+    html! {
+        <>
+            if n > PART {
+                <p class="pager">{"rows"}{for parts().map(|(at, name)| turn(name, (at, left), at == top))}</p>
+                <p class="pager">{"columns"}{for parts().map(|(at, name)| turn(name, (top, at), at == left))}</p>
+            }
+            <div class="table" tabindex="0" role="region" aria-label={format!("weights of {}", plane.name())}>
+                <table data-testid="weights-table">
+                    <caption>{"rows are queries, columns are keys"}</caption>
+                    <thead><tr><td></td>{for columns.clone().map(head)}</tr></thead>
+                    <tbody>{for rows.map(row)}</tbody>
+                </table>
+            </div>
+        </>
+    }
+}

@@ -1,0 +1,45 @@
+//! What stands at the pointer: both tokens with their positions, the weight, which table, which step.
+
+use yew::prelude::*;
+
+use crate::ui::app::Cx;
+use crate::ui::components::visible;
+use crate::ui::state::Maps;
+
+/// The cell in words, for the line above the map and for those who listen.
+pub fn sentence(cx: &Cx, maps: &Maps, (query, key): (usize, usize)) -> String {
+    let token = |at: usize| format!("“{}” ({at})", visible(&maps.tokens[at].text));
+    if key > query {
+        return format!("{} may not look at {}: it comes later (masked)", token(query), token(key));
+    }
+    let weight = maps.value(cx.state.plane(), query, key);
+    format!("{} looks at {}: {weight:.3}", token(query), token(key))
+}
+
+/// The cell under the pointer or the keyboard, where it is in the map.
+pub fn pointed(cx: &Cx, maps: &Maps) -> Option<(usize, usize)> {
+    cx.state.hovered.filter(|&(query, key)| query < maps.n() && key < maps.n())
+}
+
+/// Stands where the style properties `--x` and `--y` of its surroundings say, on the side that has room.
+#[component]
+pub fn Tooltip(cx: &Cx) -> Html {
+    let Some(maps) = cx.state.shown_maps() else { return html! {} };
+    let Some((query, key)) = pointed(cx, &maps) else { return html! {} };
+    let (plane, window) = (cx.state.plane(), cx.state.look.window);
+    let left = window.middle(window.left, key, maps.n()) > 0.5;
+    let above = window.middle(window.top, query, maps.n()) > 0.5;
+    let token = |at: usize| html! { <><b>{visible(&maps.tokens[at].text)}</b>{format!(" ({at})")}</> };
+    let weight = match key > query {
+        true => "masked".to_string(),
+        false => format!("{:.3}", maps.value(plane, query, key)),
+    };
+    html! {
+        <div class={classes!("tip", left.then_some("left"), above.then_some("above"))} data-testid="tooltip"
+            aria-hidden="true">
+            <p>{token(query)}{" → "}{token(key)}</p>
+            <p class="tip-weight">{weight}</p>
+            <p>{format!("{} · step {}", plane.name(), maps.step)}</p>
+        </div>
+    }
+}
