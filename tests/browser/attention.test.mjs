@@ -1,0 +1,260 @@
+// The attention view as a person uses it: mouse, keyboard, touch, long sentences, narrow and dark.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+import { byTestId, screenshot, until, waitForState, withPage } from "./harness.mjs";
+
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+async function accessible(page, where) {
+  if (!(await page.evaluate(() => Boolean(globalThis.axe)))) await page.addScriptTag({ path: axe });
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), [], where);
+}
+
+const text = (page, id) => byTestId(page, id).first().textContent();
+
+// The colours of the large heatmap, (n, n, 4).
+const pixels = (page) =>
+  page.evaluate(() => {
+    const canvas = document.querySelector('[data-testid="large-map"] canvas');
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return { n: canvas.width, data: [...data] };
+  });
+
+// Where a cell of n × n is on the screen while the whole map is seen.
+async function place(page, n, query, key) {
+  const box = await byTestId(page, "large-map").boundingBox();
+  return { x: box.x + ((key + 0.5) / n) * box.width, y: box.y + ((query + 0.5) / n) * box.height };
+}
+
+const pressed = (page, id) => byTestId(page, id).first().getAttribute("aria-pressed");
+
+test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200_000 }, async () => {
+  await withPage({ gpu: false }, async (page) => {
+    await waitForState(page, "ready");
+    await byTestId(page, "step").click();
+    await waitForState(page, "paused");
+    await byTestId(page, "large-map").scrollIntoViewIfNeeded();
+    await until("the map is painted", async () => (await pixels(page)).n > 4);
+    const { n } = await pixels(page);
+    let at = await place(page, n, 5, 2);
+    await page.mouse.move(at.x, at.y);
+    await byTestId(page, "tooltip").waitFor();
+    assert.match(await text(page, "tooltip"), /\(5\) → .* \(2\)0\.\d{3}layer 1, head 1 · step 1$/);
+    const weight = (await text(page, "readout")).match(/: (\d\.\d{3})$/)[1];
+    assert.ok((await text(page, "tooltip")).includes(weight), "tooltip and line agree");
+    assert.equal(await byTestId(page, "large-map").locator(".cross").count(), 2, "crosshair");
+    at = await place(page, n, 2, 5);
+    await page.mouse.move(at.x, at.y);
+    await until("the mask is told", async () => /masked/.test(await text(page, "tooltip")));
+    // Pins: one row, three rows and their mean, none.
+    at = await place(page, n, 5, 2);
+    await page.mouse.click(at.x, at.y);
+    assert.equal(await byTestId(page, "pin").count(), 1);
+    const alone = await byTestId(page, "bars").locator(".weight").allTextContents();
+    assert.equal(alone.length, 6, "a bar for every key that position 5 may look at");
+    assert.ok(Math.abs(alone.reduce((sum, weight) => sum + Number(weight), 0) - 1) < 0.03, "a row sums to 1");
+    assert.equal(alone[2], weight);
+    at = await place(page, n, 7, 1);
+    await page.keyboard.down("Shift");
+    await page.mouse.click(at.x, at.y);
+    await byTestId(page, "token-chip").nth(9).click();
+    await page.keyboard.up("Shift");
+    assert.equal(await byTestId(page, "pin").count(), 3);
+    assert.match(await text(page, "bars-title"), /^3 tokens, on average, look at/);
+    const mean = await byTestId(page, "bars").locator(".weight").allTextContents();
+    assert.equal(mean.length, 10);
+    await byTestId(page, "sort-bars").click();
+    const sorted = (await byTestId(page, "bars").locator(".weight").allTextContents()).map(Number);
+    assert.deepEqual(sorted, [...sorted].sort((a, b) => b - a));
+    await byTestId(page, "looked-at-by").click();
+    assert.match(await text(page, "bars-title"), /are looked at by/);
+    await screenshot(page, "attention-pinned");
+    await accessible(page, "pinned");
+    await byTestId(page, "pin").first().click();
+    assert.equal(await byTestId(page, "pin").count(), 2);
+    await page.keyboard.press("Escape");
+    assert.equal(await byTestId(page, "pin").count(), 0);
+    await byTestId(page, "looks-at").click();
+    // All heads, their means and maxima.
+    assert.equal(await byTestId(page, "head-map").count(), 8);
+    assert.equal(await byTestId(page, "mean-map").count(), 2);
+    const heads = [];
+    for (let head = 0; head < 4; head++) {
+      await byTestId(page, "head-map").nth(head).click();
+      heads.push(Number(await byTestId(page, "large-map").locator("#cell-0-0").textContent().then((said) => said.split(": ")[1])));
+    }
+    await byTestId(page, "max-map").first().click();
+    assert.equal(await pressed(page, "max-map"), "true");
+    const most = Number((await byTestId(page, "large-map").locator("#cell-0-0").textContent()).split(": ")[1]);
+    assert.equal(most, Math.max(...heads));
+    const bits = Number(await page.locator(".entropy").first().textContent());
+    await byTestId(page, "entropy-unit").click();
+    const nats = Number(await page.locator(".entropy").first().textContent());
+    assert.ok(bits > 0 && Math.abs(nats - bits * Math.LN2) < 0.011, `${bits} bits are ${nats} nats`);
+    // Colours, rows, threshold.
+    await byTestId(page, "head-map").first().click();
+    await page.mouse.move(5, 5);
+    const repainted = async (what, change) => {
+      const before = (await pixels(page)).data.join();
+      await change();
+      await until(`${what} repaints`, async () => (await pixels(page)).data.join() !== before);
+    };
+    await repainted("gamma", () => byTestId(page, "gamma").fill("0.5"));
+    await repainted("another map", () => byTestId(page, "colors").selectOption("magma"));
+    await repainted("each row", () => byTestId(page, "values").selectOption({ index: 1 }));
+    assert.match(await text(page, "legend"), /each row's maximum/);
+    await repainted("the threshold", () => byTestId(page, "threshold").fill("0.3"));
+    const shown = await pixels(page);
+    assert.equal(shown.data[4 * 1 + 3], 0, "the masked cell (0, 1) is transparent");
+    assert.equal(shown.data[3], 255, "cell (0, 0) is not");
+    await screenshot(page, "attention-faded");
+    // Zoom by buttons and wheel.
+    const labels = () => byTestId(page, "queries").locator("span").count();
+    const all = await labels();
+    await byTestId(page, "zoom-in").click();
+    await byTestId(page, "zoom-in").click();
+    await until("fewer rows are seen", async () => (await labels()) < all);
+    at = await place(page, 1, 0, 0);
+    await page.mouse.move(at.x, at.y);
+    await page.keyboard.down("Control");
+    await page.mouse.wheel(0, -120);
+    await page.keyboard.up("Control");
+    await until("the wheel zooms", async () => Number((await text(page, "zoom-reset")).slice(1)) > 2.5);
+    await byTestId(page, "zoom-reset").click();
+    await until("all is seen", async () => (await labels()) === all);
+    await byTestId(page, "as-lines").click();
+    await byTestId(page, "head-view").waitFor();
+    const drawn = () =>
+      page.evaluate(() => {
+        const canvas = document.querySelector('[data-testid="head-view"] canvas');
+        return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((byte) => byte > 0);
+      });
+    await byTestId(page, "threshold").fill("0");
+    await until("lines are drawn", drawn);
+    await screenshot(page, "attention-lines");
+    await accessible(page, "lines");
+  });
+});
+
+test("everything is reached by keyboard, also in the dark", { timeout: 200_000 }, async () => {
+  await withPage({ gpu: false, colorScheme: "dark" }, async (page) => {
+    await waitForState(page, "ready");
+    const selected = () => page.locator(".head.selected").getAttribute("aria-label");
+    await page.keyboard.press("]");
+    assert.match(await selected(), /layer 1, head 2/);
+    await page.keyboard.press("}");
+    assert.match(await selected(), /layer 2, head 2/);
+    await byTestId(page, "probe-input").focus();
+    await page.keyboard.type("]m. t");
+    assert.match(await selected(), /layer 2, head 2/, "keys are letters in a field");
+    assert.equal(await byTestId(page, "weights-table").count(), 0);
+    await page.locator("h1").click();
+    await page.keyboard.press("t");
+    await byTestId(page, "weights-table").waitFor();
+    await page.keyboard.press("m");
+    assert.equal(await page.locator(".large .map.hatched").count(), 0);
+    await page.keyboard.press("m");
+    const map = byTestId(page, "large-map");
+    await map.focus();
+    for (const key of ["ArrowDown", "ArrowDown", "ArrowRight"]) await page.keyboard.press(key);
+    assert.equal(await map.getAttribute("aria-activedescendant"), "cell-2-1");
+    const spoken = await page.locator("#cell-2-1").textContent();
+    assert.match(spoken, /\(2\) looks at .* \(1\): \d\.\d{3}$/);
+    const written = await byTestId(page, "weights-table").locator("tbody tr").nth(2).locator("td").nth(1).textContent();
+    assert.ok(spoken.endsWith(written), "the grid says what the table shows");
+    assert.ok((await map.locator('[role="gridcell"]').count()) <= 9, "no element per cell");
+    await page.keyboard.press("End");
+    assert.equal(await map.getAttribute("aria-activedescendant"), "cell-2-2");
+    await page.keyboard.press("Enter");
+    assert.equal(await byTestId(page, "pin").count(), 1);
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Shift+Enter");
+    assert.equal(await byTestId(page, "pin").count(), 2);
+    await page.keyboard.press("+");
+    await until("it zooms", async () => (await text(page, "zoom-reset")) !== "×1.0");
+    await screenshot(page, "attention-dark");
+    await accessible(page, "dark, pinned, zoomed, table");
+    await page.keyboard.press("Escape");
+    assert.equal(await byTestId(page, "pin").count(), 0);
+    await page.keyboard.press("?");
+    await page.locator(".help").waitFor();
+    await accessible(page, "help");
+  });
+});
+
+test("a finger points first and pins then", { timeout: 200_000 }, async () => {
+  const look = { gpu: false, viewport: { width: 400, height: 900 } };
+  await withPage(look, async (page) => {
+    await waitForState(page, "ready");
+    await byTestId(page, "large-map").scrollIntoViewIfNeeded();
+    await until("the map is painted", async () => (await pixels(page)).n > 4);
+    const { n } = await pixels(page);
+    const at = await place(page, n, 6, 3);
+    const session = await page.context().newCDPSession(page);
+    await session.send("Emulation.setTouchEmulationEnabled", { enabled: true });
+    const touch = (type, touchPoints) => session.send("Input.dispatchTouchEvent", { type, touchPoints });
+    const tap = async () => {
+      await touch("touchStart", [at]);
+      await touch("touchEnd", []);
+    };
+    await tap();
+    await byTestId(page, "tooltip").waitFor();
+    assert.equal(await byTestId(page, "pin").count(), 0);
+    await tap();
+    await byTestId(page, "pin").waitFor();
+    await screenshot(page, "attention-narrow");
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.ok(overflow <= 0, `the page is ${overflow} px too wide`);
+    await accessible(page, "narrow");
+  });
+});
+
+test("256 tokens in 6 layers of 6 heads stay legible and quick", { timeout: 300_000 }, async () => {
+  await withPage({ gpu: false }, async (page) => {
+    await waitForState(page, "ready");
+    const fields = { context_length: 256, n_layers: 6, n_heads: 6, n_kv_heads: 6, batch_size: 1 };
+    for (const [name, value] of Object.entries(fields)) {
+      const field = page.locator(`input[name="${name}"]`);
+      if ((await field.count()) === 0) continue;
+      await field.fill(String(value));
+      await field.dispatchEvent("change");
+    }
+    await byTestId(page, "probe-input").fill("Lily had a red ball. Tom gave the ball to him. ".repeat(30));
+    await byTestId(page, "reset").click();
+    await until("256 tokens are shown", async () => (await byTestId(page, "token-chip").count()) === 256, 180_000);
+    assert.equal(await byTestId(page, "head-map").count(), 36);
+    await byTestId(page, "large-map").scrollIntoViewIfNeeded();
+    await until("the map is painted", async () => (await pixels(page)).n === 256);
+    // From a movement of the pointer until the page has rendered what is at it.
+    const waits = await page.evaluate(async () => {
+      const map = document.querySelector('[data-testid="large-map"]');
+      const box = map.getBoundingClientRect();
+      const waits = [];
+      for (let i = 0; i < 60; i++) {
+        const query = 40 + 3 * i;
+        const clientX = box.left + (i / 256) * box.width;
+        const clientY = box.top + ((query + 0.5) / 256) * box.height;
+        const began = performance.now();
+        map.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX, clientY, pointerType: "mouse" }));
+        const there = () => document.querySelector('[data-testid="tooltip"]')?.textContent.includes(`(${query}) →`);
+        while (!there()) await new Promise((done) => setTimeout(done, 0));
+        waits.push(performance.now() - began);
+      }
+      return waits.sort((a, b) => a - b).map((wait) => Math.round(wait));
+    });
+    console.log(`pointing: median ${waits[30]} ms, 57 of 60 within ${waits[57]} ms`);
+    assert.ok(waits[57] <= 150, `57 of 60 movements were answered within ${waits[57]} ms`);
+    const labels = await byTestId(page, "queries").locator("span").evaluateAll((spans) =>
+      spans.filter((span) => !span.className).map((span) => span.getBoundingClientRect().top));
+    assert.ok(labels.length > 20, `${labels.length} labels`);
+    const closest = Math.min(...labels.slice(1).map((top, i) => top - labels[i]));
+    assert.ok(closest >= 12, `labels are ${closest} px apart`);
+    await screenshot(page, "attention-256");
+    await byTestId(page, "show-table").click();
+    assert.equal(await byTestId(page, "weights-table").locator("tbody td").count(), 32 * 32);
+    await accessible(page, "256 tokens");
+  });
+});
