@@ -8,6 +8,7 @@ mod gradients;
 mod kernels;
 mod layers;
 mod lesson;
+mod look;
 mod ops;
 mod page;
 mod remember;

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use glasshead::config::Preset;
 use glasshead::protocol::{Event, StepPoint, Token};
 use glasshead::ui::draw::chart::{Scale, apart, columns, nearest, smoothed};
-use glasshead::ui::draw::colors::{ColorMap, pixels};
 use glasshead::ui::fields::FIELDS;
 use glasshead::ui::state::{Action, RunState, State};
 
@@ -87,13 +86,4 @@ fn labels_of_a_chart_never_overlap() {
     assert_eq!(apart(&[5.0, 50.0], 10.0, 100.0), [5.0, 50.0]);
     assert_eq!(apart(&[5.0, 6.0, 7.0], 10.0, 100.0), [5.0, 15.0, 25.0]);
     assert_eq!(apart(&[88.0, 99.0, 100.0], 10.0, 100.0), [80.0, 90.0, 100.0]);
-}
-
-#[test]
-fn masked_cells_are_transparent_and_others_have_the_maps_colors() {
-    let shown = pixels(&[255, 9, 0, 255], 2, ColorMap::Grey);
-    assert_eq!(shown, [255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255]);
-    for map in ColorMap::ALL {
-        assert_eq!(ColorMap::from_name(map.name()), map);
-    }
 }

@@ -324,16 +324,6 @@ impl State {
         self.generated = Generated { request, ..Generated::default() };
     }
 
-    fn walk(&mut self, layers: isize, heads: isize) {
-        let Some(maps) = self.shown_maps() else { return };
-        let step = |at: usize, by: isize, n: usize| (at as isize + by).rem_euclid(n.max(1) as isize) as usize;
-        let (layer, head) = self.selected;
-        self.selected = (step(layer, layers, maps.n_layers), step(head, heads, maps.n_heads));
-        if heads != 0 {
-            self.look.together = None;
-        }
-    }
-
     fn hear(&mut self, event: Event, bytes: Option<Rc<[u8]>>) {
         if let Event::Runs { run, event } = event {
             return self.hear_runs(run, event);

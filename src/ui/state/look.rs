@@ -207,6 +207,17 @@ impl State {
         }
     }
 
+    /// Steps through layers and heads, round and round.
+    pub(super) fn walk(&mut self, layers: isize, heads: isize) {
+        let Some(maps) = self.shown_maps() else { return };
+        let step = |at: usize, by: isize, n: usize| (at as isize + by).rem_euclid(n.max(1) as isize) as usize;
+        let (layer, head) = self.selected;
+        self.selected = (step(layer, layers, maps.n_layers), step(head, heads, maps.n_heads));
+        if heads != 0 {
+            self.look.together = None;
+        }
+    }
+
     /// Another sentence.
     pub(super) fn take_probe(&mut self, text: String) {
         (self.probe, self.hovered) = (text, None);
