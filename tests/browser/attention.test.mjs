@@ -219,7 +219,7 @@ test("a finger points first and pins then", { timeout: 200_000 }, async () => {
 test("256 tokens in 6 layers of 6 heads stay legible and quick", { timeout: 300_000 }, async () => {
   await withPage({ gpu: false }, async (page) => {
     await waitForState(page, "ready");
-    const fields = { context_length: 256, n_layers: 6, n_heads: 6, n_kv_heads: 6, batch_size: 1 };
+    const fields = { context_length: 256, n_layers: 6, n_heads: 6, batch_size: 1 };
     for (const [name, value] of Object.entries(fields)) {
       const field = page.locator(`input[name="${name}"]`);
       await field.fill(String(value));
