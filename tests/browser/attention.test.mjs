@@ -121,6 +121,7 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     await byTestId(page, "zoom-in").click();
     await byTestId(page, "zoom-in").click();
     await until("fewer rows are seen", async () => (await labels()) < all);
+    await byTestId(page, "large-map").scrollIntoViewIfNeeded();
     at = await place(page, 1, 0, 0);
     await page.mouse.move(at.x, at.y);
     await page.keyboard.down("Control");
