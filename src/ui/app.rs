@@ -72,6 +72,11 @@ impl PartialEq for Cx {
 }
 
 impl Cx {
+    /// The same for a component that does not show what is under the pointer: movements do not render it anew.
+    pub fn calm(&self) -> Self {
+        Self { version: self.state.settled, ..self.clone() }
+    }
+
     /// Changes the state.
     pub fn act(&self, action: Action) {
         self.state.dispatch(action);
@@ -192,27 +197,27 @@ fn App() -> Html {
     };
     html! {
         <div class="page" data-run-state={state.run_state.name()} ondragover={over} ondrop={dropped}>
-            <Header ..cx.clone() />
-            <Transport ..cx.clone() />
+            <Header ..cx.calm() />
+            <Transport ..cx.calm() />
             <main>
-                <Banners ..cx.clone() />
+                <Banners ..cx.calm() />
                 <p class="status-line" role="status" data-testid="status-line">{&state.look.announcement}</p>
                 <div hidden={state.view != View::Train}>
                     <div class="columns">
                         <div class="stack">
-                            <SetupPanel ..cx.clone() />
-                            <Checkpoints ..cx.clone() />
+                            <SetupPanel ..cx.calm() />
+                            <Checkpoints ..cx.calm() />
                         </div>
                         <Attention ..cx.clone() />
                         <Detail ..cx.clone() />
                     </div>
                     <div class="rows">
-                        <Loss ..cx.clone() />
-                        <Writing ..cx.clone() />
+                        <Loss ..cx.calm() />
+                        <Writing ..cx.calm() />
                     </div>
-                    <Accounting ..cx.clone() />
+                    <Accounting ..cx.calm() />
                 </div>
-                if state.view == View::Tokenizer { <TokenizerView ..cx.clone() /> }
+                if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
             </main>
             if state.help_open { <Help ..cx /> }
         </div>

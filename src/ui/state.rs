@@ -108,6 +108,8 @@ pub struct State {
     pub resizes: u32,
     /// Counts the actions, so that two states are told apart at once.
     pub version: u64,
+    /// The same without mere movements of the pointer.
+    pub settled: u64,
 }
 
 impl Default for State {
@@ -150,6 +152,7 @@ impl Default for State {
             runs: Runs::default(),
             resizes: 0,
             version: 0,
+            settled: 0,
         }
     }
 }
@@ -210,7 +213,7 @@ impl State {
 
     /// Carries out one action.
     pub fn apply(&mut self, action: Action) {
-        self.version += 1;
+        self.count(&action);
         match action {
             Action::View(view) => {
                 self.view = view;

@@ -1,6 +1,6 @@
 //! How attention is looked at: which table, which rows, which colours, which part of it.
 
-use super::State;
+use super::{Action, State};
 use crate::ui::draw::heat::{ColorScale, Domain};
 use crate::ui::draw::window::Window;
 use crate::ui::maps::{Direction, Plane};
@@ -204,6 +204,14 @@ impl State {
             LookAction::ToggleSorted => self.look.sorted = !self.look.sorted,
             LookAction::Window(window) => self.look.window = window,
             LookAction::TableAt(row, column) => self.look.table_at = (row, column),
+        }
+    }
+
+    /// Counts an action.
+    pub(super) fn count(&mut self, action: &Action) {
+        self.version += 1;
+        if !matches!(action, Action::Hover(_)) {
+            self.settled = self.version;
         }
     }
 

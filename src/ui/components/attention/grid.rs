@@ -22,6 +22,7 @@ pub fn Grid(cx: &Cx) -> Html {
     let maps = state.shown_maps();
     let entropies = use_memo(Held(maps.clone()), |Held(maps)| maps.as_ref().map(|maps| entropies(maps)));
     let (Some(maps), Some(entropies)) = (maps, &*entropies) else { return html! {} };
+    let most = in_unit(cx, maps.most_entropy());
     let cell = |plane: Plane| {
         let selected = state.plane() == plane;
         let entropy = entropies.iter().find(|(other, _)| *other == plane).and_then(|(_, entropy)| *entropy);
@@ -31,10 +32,8 @@ pub fn Grid(cx: &Cx) -> Html {
             Plane::Mean(_) => ("mean-map", None),
             Plane::Max(_) => ("max-map", None),
         };
-        let title = entropy.map(|bits| {
-            let (now, most) = (in_unit(cx, bits), in_unit(cx, maps.most_entropy()));
-            format!("{now:.2} of at most {most:.2} {}; {MEANING}", unit(cx))
-        });
+        let title =
+            entropy.map(|bits| format!("{:.2} of at most {most:.2} {}; {MEANING}", in_unit(cx, bits), unit(cx)));
         html! {
             <button key={plane.short()} class={classes!("head", selected.then_some("selected"))} data-testid={test}
                 data-layer={plane.layer().to_string()} data-head={head} aria-pressed={selected.to_string()}

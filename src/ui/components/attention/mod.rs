@@ -30,7 +30,7 @@ pub fn Attention(cx: &Cx) -> Html {
             {sentence(cx)}
             if state.shown_maps().is_some_and(|maps| !maps.tokens.is_empty()) {
                 <strip::Strip ..cx.clone() />
-                <grid::Grid ..cx.clone() />
+                <grid::Grid ..cx.calm() />
                 <large::Large ..cx.clone() />
             } else if state.has_run() {
                 <p class="count">{"Write a sentence above: its tokens and their attention appear here."}</p>

@@ -27,11 +27,7 @@ pub fn Strip(cx: &Cx) -> Html {
             held.then_some("pinned"),
             (weight == Some(None)).then_some("masked")
         );
-        let title = match weight {
-            Some(Some(weight)) => format!("position {at}, id {}: {weight:.3}", token.id),
-            Some(None) => format!("position {at}, id {}: masked", token.id),
-            None => format!("position {at}, id {}", token.id),
-        };
+        let title = format!("position {at}, id {}", token.id);
         html! {
             <button data-testid="token-chip" data-at={at.to_string()} {class} {style} {title}
                 aria-pressed={held.to_string()}>{visible(&token.text)}</button>
