@@ -296,27 +296,6 @@ impl State {
         }
     }
 
-    /// A task brings its own sentence and is learned byte by byte; a text after a task goes back to words.
-    fn choose_corpus(&mut self, corpus: CorpusChoice) {
-        let was_task = matches!(self.draft.corpus, CorpusChoice::Task(_));
-        self.draft.corpus = corpus;
-        let probe = match corpus {
-            CorpusChoice::Task(number) => self.data.tasks.get(number).map(|task| task.probe.clone()),
-            _ => was_task.then(|| DEFAULT_PROBE.to_string()),
-        };
-        if let Some(probe) = probe {
-            self.draft.vocabulary = Vocabulary::OfTheText;
-            self.draft.config.model.vocab_size = self.text_vocab_size();
-            self.take_probe(probe);
-        }
-    }
-
-    /// V of a vocabulary that a run trains on the draft's text: for a task the bytes and the end of a text.
-    fn text_vocab_size(&self) -> usize {
-        let task = matches!(self.draft.corpus, CorpusChoice::Task(_));
-        if task { 257 } else { Preset::Nano.config().model.vocab_size }
-    }
-
     fn begin(&mut self, run: RunId) {
         self.data.begin();
         self.ask.begin();
