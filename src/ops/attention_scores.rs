@@ -57,7 +57,8 @@ pub fn reference<T: Real>(qkv: &[T], scores: &mut [T], params: &Params) {
     let (n, n_heads, d_head) = (params.context_length as usize, params.n_heads as usize, params.d_head as usize);
     let n_kv_heads = params.n_kv_heads as usize;
     let width = (n_heads + 2 * n_kv_heads) * d_head;
-    let row = |batch: usize, position: usize, head: usize| &qkv[(batch * n + position) * width + head * d_head..][..d_head];
+    let row =
+        |batch: usize, position: usize, head: usize| &qkv[(batch * n + position) * width + head * d_head..][..d_head];
     for (batch_head, scores) in scores.chunks_exact_mut(n * n).enumerate() {
         let (batch, head) = (batch_head / n_heads, batch_head % n_heads);
         let kv_head = head / (n_heads / n_kv_heads);

@@ -33,7 +33,7 @@ pub struct Params {
     /// 1: q and k have been rotated, and their gradients are turned back.
     pub rotated: u32,
     /// 1/√D
-    scale: f32,
+    pub scale: f32,
 }
 
 impl Params {
@@ -119,7 +119,7 @@ macro_rules! kernels {
         /// qkv → out, lse
         pub static $forward: Kernel = Kernel {
             name: $forward_name,
-            wgsl: kernels!(@wgsl $forward_name, $backward_name, $buffers, $row),
+    wgsl: kernels!(@wgsl $forward_name, $backward_name, $buffers, $row),
             access: &[Read, ReadWrite, ReadWrite],
             params_bytes: size_of::<Params>(),
             cpu: |call| reference(&call.f32(1), &mut call.f32_mut(2), &mut call.f32_mut(3), &call.params()),
@@ -127,7 +127,7 @@ macro_rules! kernels {
         /// qkv, out, out_grad, lse, cos_sin → qkv_grad
         pub static $backward: Kernel = Kernel {
             name: $backward_name,
-            wgsl: kernels!(@wgsl $forward_name, $backward_name, $buffers, $row),
+    wgsl: kernels!(@wgsl $forward_name, $backward_name, $buffers, $row),
             access: &[Read, Read, Read, Read, Read, ReadWrite],
             params_bytes: size_of::<Params>(),
             cpu: run_grad,
@@ -210,11 +210,7 @@ pub fn reference<T: Real>(qkv: &[T], out: &mut [T], lse: &mut [T], params: &Para
 /// With `weights = exp(scale · q·k − lse)`, `delta = Σ_d out_grad · out` and
 /// `scores_grad = weights ⊙ (out_grad·v − delta)`:
 /// `q_grad = scale · scores_grad · k`, `k_grad = scale · scores_gradᵀ · q`, `v_grad = weightsᵀ · out_grad`
-pub fn reference_grad<T: Real>(
-    [qkv, out, out_grad, lse, cos_sin]: [&[T]; 5],
-    qkv_grad: &mut [T],
-    params: &Params,
-) {
+pub fn reference_grad<T: Real>([qkv, out, out_grad, lse, cos_sin]: [&[T]; 5], qkv_grad: &mut [T], params: &Params) {
     let (d, scale) = (params.d_head as usize, T::of(f64::from(params.scale)));
     let (width, to_value) = (params.width(), params.n_kv_heads as usize * d);
     qkv_grad.fill(T::zero());

@@ -116,7 +116,8 @@ impl Transformer<'_> {
     /// Copies the keys and values of `n_rows` positions into the cache, from the cache's position on.
     fn cache(&self, recording: &mut Recording, layer: usize, block: &BlockActivations, n_rows: usize) {
         let (cache, c, kv) = (&self.plan.cache, self.model().d_model as u32, self.model().d_kv() as u32);
-        let columns = |first_col| write_rows::Params { n_rows: n_rows as u32, width: kv, stride: c + 2 * kv, first_col };
+        let columns =
+            |first_col| write_rows::Params { n_rows: n_rows as u32, width: kv, stride: c + 2 * kv, first_col };
         write_rows::write_rows(recording, [cache.position, block.qkv, cache.k[layer]], columns(c));
         write_rows::write_rows(recording, [cache.position, block.qkv, cache.v[layer]], columns(c + kv));
     }
