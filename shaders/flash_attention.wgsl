@@ -1,10 +1,10 @@
 // FlashAttention-2 (Dao 2023), forward: out = softmax(scale · q·kᵀ) · v without the matrix of scores in memory. An
-// invocation owns a query and walks over the keys, four at a time; all invocations of a workgroup read the same key,
-// so neither workgroup memory nor barriers are needed. The softmax is kept up to date on the way: when a larger score
-// turns up, what has been summed so far is scaled down.
+// invocation owns four queries and walks over the keys; what it loads of a key serves all four, and neither workgroup
+// memory nor barriers are needed. The softmax is kept up to date on the way: when a larger score turns up, what has been
+// summed so far is scaled down.
 //
-// An invocation holds ROW numbers of a head. Larger heads are cut into parts, one in z each; scores then take the
-// other parts from memory.
+// An invocation holds ROW numbers of each head. Larger heads are cut into parts, each for a workgroup of its
+// own in z; scores then take the other parts from memory.
 
 struct Params {
     context_length: u32, // T
@@ -29,6 +29,15 @@ fn row_start(batch: u32, position: u32) -> u32 {
     return (batch * params.context_length + position) * (params.n_heads + 2u * params.n_kv_heads) * params.d_head;
 }
 
+fn row_starts(batch: u32, position: vec4<u32>) -> vec4<u32> {
+    return vec4<u32>(
+        row_start(batch, position.x),
+        row_start(batch, position.y),
+        row_start(batch, position.z),
+        row_start(batch, position.w),
+    );
+}
+
 // Where a head begins behind row_start, for queries, keys and values.
 fn q_start(head: u32) -> u32 { return head * params.d_head; }
 fn k_start(head: u32) -> u32 { return (params.n_heads + head) * params.d_head; }
@@ -43,70 +52,99 @@ fn is_visible(query: u32, key: u32) -> bool {
     return key < params.context_length && (params.causal == 0u || !is_masked(query, key));
 }
 
+// Four queries against one key; of two vectors, one is the same number four times.
+fn are_visible(query: vec4<u32>, key: vec4<u32>) -> vec4<bool> {
+    return vec4<bool>(
+        is_visible(query.x, key.x),
+        is_visible(query.y, key.y),
+        is_visible(query.z, key.z),
+        is_visible(query.w, key.w),
+    );
+}
+
 // The first `n` of four numbers; the others are 0.
 fn first(x: vec4<f32>, n: u32, d: u32) -> vec4<f32> {
     return select(vec4<f32>(), x, vec4<u32>(d, d + 1u, d + 2u, d + 3u) < vec4<u32>(n));
 }
 
-// q·k. `own` is the part of one of them that this invocation holds; `a` and `b` are where both begin in qkv.
-fn dot_heads(own: Row, part: u32, a: u32, b: u32) -> f32 {
-    var sum = dot_rows(own, qkv_row(b + part));
+// What an invocation holds of four positions.
+struct Rows { x: Row, y: Row, z: Row, w: Row }
+
+// Parts of four heads in qkv; `at` is where they begin.
+fn qkv_rows(at: vec4<u32>, part: u32) -> Rows {
+    let n = params.d_head - part;
+    return Rows(
+        inside(qkv_row(at.x + part), n),
+        inside(qkv_row(at.y + part), n),
+        inside(qkv_row(at.z + part), n),
+        inside(qkv_row(at.w + part), n),
+    );
+}
+
+fn dots(a: Rows, b: Row) -> vec4<f32> {
+    return vec4<f32>(dot_rows(a.x, b), dot_rows(a.y, b), dot_rows(a.z, b), dot_rows(a.w, b));
+}
+
+fn scale_rows(a: Rows, scale: vec4<f32>) -> Rows {
+    return Rows(scale_row(a.x, scale.x), scale_row(a.y, scale.y), scale_row(a.z, scale.z), scale_row(a.w, scale.w));
+}
+
+fn add_scaled_rows(sums: Rows, scale: vec4<f32>, a: Row) -> Rows {
+    return Rows(
+        add_scaled(sums.x, scale.x, a),
+        add_scaled(sums.y, scale.y, a),
+        add_scaled(sums.z, scale.z, a),
+        add_scaled(sums.w, scale.w, a),
+    );
+}
+
+// Four q·k: `own` and `other` are parts of heads that begin at `a` and `b` in qkv.
+fn dot_heads(own: Rows, other: Row, part: u32, a: vec4<u32>, b: u32) -> vec4<f32> {
+    var sums = dots(own, other);
     for (var d = 0u; d < params.d_head; d += ROW) {
-        if (d != part) {
-            sum += dot_rows(inside(qkv_row(a + d), params.d_head - d), qkv_row(b + d));
-        }
+        if (d != part) { sums += dots(qkv_rows(a, d), qkv_row(b + d)); }
     }
-    return sum;
+    return sums;
 }
 
 fn attend(workgroup: vec3<u32>, local: u32) {
     let n = params.context_length;
     let first_query = workgroup.x * POSITIONS;
-    let query = min(first_query + local, n - 1u);
+    let query = tile_indices(first_query + 4u * local, n);
     let batch = workgroup.y / params.n_heads;
     let head = workgroup.y % params.n_heads;
     let shared_head = kv_head(head, params.n_heads, params.n_kv_heads);
     let part = workgroup.z * ROW;
-    let q_at = row_start(batch, query) + q_start(head);
-    let q = inside(qkv_row(q_at + part), params.d_head - part);
-    var largest = MASKED;
-    var total = 0.0;
-    var o = Row();
+    let q_at = row_starts(batch, query) + vec4<u32>(q_start(head));
+    let q = qkv_rows(q_at, part);
+    var largest = vec4<f32>(MASKED);
+    var total = vec4<f32>();
+    var o = Rows();
     let end = select(n, min(first_query + POSITIONS, n), params.causal == 1u);
-    for (var key = 0u; key < end; key += 4u) {
-        let k0 = row_start(batch, key);
-        let k1 = row_start(batch, min(key + 1u, n - 1u));
-        let k2 = row_start(batch, min(key + 2u, n - 1u));
-        let k3 = row_start(batch, min(key + 3u, n - 1u));
-        let k = k_start(shared_head);
-        let dots = vec4<f32>(
-            dot_heads(q, part, q_at, k0 + k),
-            dot_heads(q, part, q_at, k1 + k),
-            dot_heads(q, part, q_at, k2 + k),
-            dot_heads(q, part, q_at, k3 + k),
-        );
-        let visible = vec4<bool>(
-            is_visible(query, key),
-            is_visible(query, key + 1u),
-            is_visible(query, key + 2u),
-            is_visible(query, key + 3u),
-        );
-        // Every query sees key 0, so `top` is a real score.
-        let scores = select(vec4<f32>(MASKED), params.scale * dots, visible);
-        let top = max(max(largest, max(scores.x, scores.y)), max(scores.z, scores.w));
+    for (var key = 0u; key < end; key++) {
+        let k_at = row_start(batch, key) + k_start(shared_head);
+        let v_at = row_start(batch, key) + v_start(shared_head);
+        let dots = params.scale * dot_heads(q, qkv_row(k_at + part), part, q_at, k_at);
+        // Every query sees key 0, so `largest` is a real score from then on.
+        let scores = select(vec4<f32>(MASKED), dots, are_visible(query, vec4<u32>(key)));
+        let top = max(largest, scores);
         let rescale = exp(largest - top);
-        let weights = exp(scores - vec4<f32>(top));
-        total = total * rescale + (weights.x + weights.y) + (weights.z + weights.w);
+        let weights = exp(scores - top);
+        total = total * rescale + weights;
         largest = top;
-        let v = v_start(shared_head) + part;
-        o = add_scaled(scale_row(o, rescale), weights.x, qkv_row(k0 + v));
-        o = add_scaled(o, weights.y, qkv_row(k1 + v));
-        o = add_scaled(o, weights.z, qkv_row(k2 + v));
-        o = add_scaled(o, weights.w, qkv_row(k3 + v));
+        o = add_scaled_rows(scale_rows(o, rescale), weights, qkv_row(v_at + part));
     }
-    if (first_query + local >= n) { return; }
-    store_out_row(out_start(batch, query, head) + part, params.d_head - part, scale_row(o, 1.0 / total));
-    if (part == 0u) {
-        lse_to[workgroup.y * n + query] = largest + log(total);
-    }
+    o = scale_rows(o, 1.0 / total);
+    let lse = largest + log(total);
+    let mine = first_query + 4u * local;
+    store_query(batch, head, mine, part, o.x, lse.x);
+    store_query(batch, head, mine + 1u, part, o.y, lse.y);
+    store_query(batch, head, mine + 2u, part, o.z, lse.z);
+    store_query(batch, head, mine + 3u, part, o.w, lse.w);
+}
+
+fn store_query(batch: u32, head: u32, query: u32, part: u32, o: Row, lse: f32) {
+    if (query >= params.context_length) { return; }
+    store_out_row(out_start(batch, query, head) + part, params.d_head - part, o);
+    if (part == 0u) { lse_to[(batch * params.n_heads + head) * params.context_length + query] = lse; }
 }

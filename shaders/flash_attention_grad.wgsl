@@ -6,17 +6,24 @@
 
 @group(0) @binding(4) var<storage, read> lse: array<f32>; // (B, H, T)
 
-var<workgroup> deltas: array<f32, POSITIONS>; // of the queries that all invocations walk over
+// Parts of four heads in out_grad; `at` is where they begin.
+fn out_grad_rows(at: vec4<u32>, part: u32) -> Rows {
+    let n = params.d_head - part;
+    return Rows(
+        inside(out_grad_row(at.x + part), n),
+        inside(out_grad_row(at.y + part), n),
+        inside(out_grad_row(at.z + part), n),
+        inside(out_grad_row(at.w + part), n),
+    );
+}
 
-// out_grad·v. `own` is the part of one of them that this invocation holds.
-fn dot_out_grad(own: Row, other: Row, part: u32, out_grad_start: u32, v: u32) -> f32 {
-    var sum = dot_rows(own, other);
-    for (var d = 0u; d < params.d_head; d += ROW) {
-        if (d != part) {
-            sum += dot_rows(inside(out_grad_row(out_grad_start + d), params.d_head - d), qkv_row(v + d));
-        }
-    }
-    return sum;
+fn out_starts(batch: u32, position: vec4<u32>, head: u32) -> vec4<u32> {
+    return vec4<u32>(
+        out_start(batch, position.x, head),
+        out_start(batch, position.y, head),
+        out_start(batch, position.z, head),
+        out_start(batch, position.w, head),
+    );
 }
 
 // delta of the query whose head begins at `at` in out.
@@ -28,90 +35,68 @@ fn delta(at: u32) -> f32 {
     return sum;
 }
 
+fn delta_of(at: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(delta(at.x), delta(at.y), delta(at.z), delta(at.w));
+}
+
 // (x₀, x₁) ← (x₀·cos + x₁·sin, x₁·cos − x₀·sin), two pairs
 fn turn_back(x: vec4<f32>, at: u32) -> vec4<f32> {
     let t = cos_sin_at(at);
     return x * t.xxzz + x.yxwz * t.yyww * vec4<f32>(1.0, -1.0, 1.0, -1.0);
 }
 
-fn store_rotated(at: u32, position: u32, part: u32, sums: Row) {
+fn store_rotated(batch: u32, position: u32, start: u32, part: u32, sums: Row) {
+    if (position >= params.context_length) { return; }
     var grad = scale_row(sums, params.scale);
-    if (params.rotated == 1u) {
-        grad = unrotated(grad, position * params.d_head + part);
-    }
-    store_grad_row(at + part, params.d_head - part, grad);
+    if (params.rotated == 1u) { grad = unrotated(grad, position * params.d_head + part); }
+    store_grad_row(row_start(batch, position) + start + part, params.d_head - part, grad);
+}
+
+fn store_value(batch: u32, position: u32, start: u32, part: u32, sums: Row) {
+    if (position >= params.context_length) { return; }
+    store_grad_row(row_start(batch, position) + start + part, params.d_head - part, sums);
 }
 
 fn attend_grad(workgroup: vec3<u32>, local: u32) {
     let part = workgroup.z / 2u * ROW;
     if (workgroup.z % 2u == 0u) {
-        grad_of_query(workgroup, local, part);
+        grad_of_queries(workgroup, local, part);
     } else if (workgroup.y % (params.n_heads / params.n_kv_heads) == 0u) { // the first of the heads that share these keys
-        grad_of_key(workgroup, local, part);
+        grad_of_keys(workgroup, local, part);
     }
 }
 
-fn grad_of_query(workgroup: vec3<u32>, local: u32, part: u32) {
+fn grad_of_queries(workgroup: vec3<u32>, local: u32, part: u32) {
     let n = params.context_length;
     let first_query = workgroup.x * POSITIONS;
-    let query = min(first_query + local, n - 1u);
+    let query = tile_indices(first_query + 4u * local, n);
     let batch = workgroup.y / params.n_heads;
     let head = workgroup.y % params.n_heads;
     let shared_head = kv_head(head, params.n_heads, params.n_kv_heads);
-    let q_at = row_start(batch, query) + q_start(head);
-    let out_at = out_start(batch, query, head);
-    let q = inside(qkv_row(q_at + part), params.d_head - part);
-    let o_grad = inside(out_grad_row(out_at + part), params.d_head - part);
-    let lse_q = lse[workgroup.y * n + query];
-    let delta_q = delta(out_at);
-    var q_grad = Row();
+    let q_at = row_starts(batch, query) + vec4<u32>(q_start(head));
+    let o_at = out_starts(batch, query, head);
+    let q = qkv_rows(q_at, part);
+    let o_grad = out_grad_rows(o_at, part);
+    let lse_at = query + vec4<u32>(workgroup.y * n);
+    let lse_q = vec4<f32>(lse[lse_at.x], lse[lse_at.y], lse[lse_at.z], lse[lse_at.w]);
+    let delta_q = delta_of(o_at);
+    var q_grad = Rows();
     let end = select(n, min(first_query + POSITIONS, n), params.causal == 1u);
     for (var key = 0u; key < end; key++) {
         let k_at = row_start(batch, key) + k_start(shared_head);
         let v_at = row_start(batch, key) + v_start(shared_head);
-        let score = params.scale * dot_heads(q, part, q_at, k_at);
-        let weight = exp(select(MASKED, score, is_visible(query, key)) - lse_q);
-        let weight_grad = dot_out_grad(o_grad, qkv_row(v_at + part), part, out_at, v_at);
-        q_grad = add_scaled(q_grad, weight * (weight_grad - delta_q), qkv_row(k_at + part));
-    }
-    if (first_query + local >= n) { return; }
-    store_rotated(q_at, query, part, q_grad);
-}
-
-fn grad_of_key(workgroup: vec3<u32>, local: u32, part: u32) {
-    let n = params.context_length;
-    let first_key = workgroup.x * POSITIONS;
-    let key = min(first_key + local, n - 1u);
-    let batch = workgroup.y / params.n_heads;
-    let first_head = workgroup.y % params.n_heads;
-    let shared_head = kv_head(first_head, params.n_heads, params.n_kv_heads);
-    let k_at = row_start(batch, key) + k_start(shared_head);
-    let v_at = row_start(batch, key) + v_start(shared_head);
-    let k = inside(qkv_row(k_at + part), params.d_head - part);
-    let v = inside(qkv_row(v_at + part), params.d_head - part);
-    var k_grad = Row();
-    var v_grad = Row();
-    let start = select(0u, first_key, params.causal == 1u);
-    for (var head = first_head; head < first_head + params.n_heads / params.n_kv_heads; head++) {
-        for (var block = start; block < n; block += POSITIONS) {
-            deltas[local] = delta(out_start(batch, min(block + local, n - 1u), head));
-            workgroupBarrier();
-            for (var query = block; query < min(block + POSITIONS, n); query++) {
-                let q_at = row_start(batch, query) + q_start(head);
-                let out_at = out_start(batch, query, head);
-                let q = qkv_row(q_at + part);
-                let o_grad = out_grad_row(out_at + part);
-                let score = params.scale * dot_heads(k, part, k_at, q_at);
-                let lse_q = lse[(batch * params.n_heads + head) * n + query];
-                let weight = exp(select(MASKED, score, is_visible(query, key)) - lse_q);
-                let weight_grad = dot_out_grad(v, o_grad, part, out_at, v_at);
-                k_grad = add_scaled(k_grad, weight * (weight_grad - deltas[query - block]), q);
-                v_grad = add_scaled(v_grad, weight, o_grad);
-            }
-            workgroupBarrier(); // nobody overwrites the deltas before everybody has read them
+        let k = qkv_row(k_at + part);
+        let scores = params.scale * dot_heads(q, k, part, q_at, k_at);
+        let weights = exp(select(vec4<f32>(MASKED), scores, are_visible(query, vec4<u32>(key))) - lse_q);
+        var weights_grad = dots(o_grad, qkv_row(v_at + part));
+        for (var d = 0u; d < params.d_head; d += ROW) {
+            if (d != part) { weights_grad += dots(out_grad_rows(o_at, d), qkv_row(v_at + d)); }
         }
+        q_grad = add_scaled_rows(q_grad, weights * (weights_grad - delta_q), k);
     }
-    if (first_key + local >= n) { return; }
-    store_rotated(k_at, key, part, k_grad);
-    store_grad_row(v_at + part, params.d_head - part, v_grad);
+    let mine = first_query + 4u * local;
+    store_rotated(batch, mine, q_start(head), part, q_grad.x);
+    store_rotated(batch, mine + 1u, q_start(head), part, q_grad.y);
+    store_rotated(batch, mine + 2u, q_start(head), part, q_grad.z);
+    store_rotated(batch, mine + 3u, q_start(head), part, q_grad.w);
 }

@@ -8,7 +8,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{CAUSAL_MASK, KV_HEAD, Real};
+use super::{CAUSAL_MASK, KV_HEAD, Real, TILE};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice};
@@ -104,7 +104,7 @@ struct Query {
 macro_rules! entry {
     ($name:literal, $function:literal) => {
         concat!(
-            "@compute @workgroup_size(32)\nfn ",
+            "@compute @workgroup_size(8)\nfn ",
             $name,
             "(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) { ",
             $function,
@@ -137,10 +137,12 @@ macro_rules! kernels {
         &[
             CAUSAL_MASK,
             KV_HEAD,
+            TILE,
             include_str!(concat!("../../shaders/lib/flash_", $buffers, ".wgsl")),
             include_str!(concat!("../../shaders/lib/row_", $row, ".wgsl")),
             include_str!("../../shaders/flash_attention.wgsl"),
             include_str!("../../shaders/flash_attention_grad.wgsl"),
+            include_str!("../../shaders/flash_attention_grad_keys.wgsl"),
             entry!($forward_name, "attend"),
             entry!($backward_name, "attend_grad"),
         ]
