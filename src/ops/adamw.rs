@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::step::{Step, read_step};
-use super::{FINITE, FLAT, Real, STEP};
+use super::{FINITE, FLAT, Real, STEP, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -32,7 +32,7 @@ pub static ADAMW: Kernel = Kernel {
         }
         let step = read_step(&call.u32(1));
         let state = [&mut *call.f32_mut(4), &mut *call.f32_mut(5), &mut *call.f32_mut(6)];
-        reference(&step, params.decay, &call.f32(3)[..params.len as usize], state);
+        cpu::update::adamw(&step, params.decay, &call.f32(3)[..params.len as usize], state);
     },
 };
 

@@ -5,6 +5,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::cpu::attention::{Attention, Heads, HeadsMut};
 use super::{CAUSAL_MASK, FLASH_TILE, KV_HEAD, Real, TILE};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
@@ -76,6 +77,36 @@ impl Params {
         })
     }
 
+    fn on_cpu(&self) -> Attention {
+        let [n, n_heads, n_kv_heads, d] =
+            [self.context_length, self.n_heads, self.n_kv_heads, self.d_head].map(|x| x as usize);
+        Attention { n, n_heads, n_kv_heads, d, causal: self.causal == 1, scale: self.scale }
+    }
+
+    fn query_stride(&self) -> usize {
+        self.n_heads as usize * self.d_head as usize
+    }
+
+    fn queries_of<'a>(&self, data: &'a [f32]) -> Heads<'a> {
+        Heads { data, row: self.query_stride(), first: 0 }
+    }
+
+    fn keys_of<'a>(&self, data: &'a [f32]) -> Heads<'a> {
+        Heads { data, row: self.key_stride(), first: 0 }
+    }
+
+    fn inputs<'a>(&self, [q, k, v, out_grad]: [&'a [f32]; 4]) -> [Heads<'a>; 4] {
+        [self.queries_of(q), self.keys_of(k), self.keys_of(v), self.queries_of(out_grad)]
+    }
+
+    fn queries_mut<'a>(&self, data: &'a mut [f32]) -> HeadsMut<'a> {
+        HeadsMut { data, row: self.query_stride(), first: 0 }
+    }
+
+    fn keys_mut<'a>(&self, data: &'a mut [f32]) -> HeadsMut<'a> {
+        HeadsMut { data, row: self.key_stride(), first: 0 }
+    }
+
     /// From one key of a head to the next.
     fn key_stride(&self) -> usize {
         self.n_kv_heads as usize * self.d_head as usize
@@ -103,8 +134,13 @@ pub static FLASH_ATTENTION: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
+        let [q, k, v] = &std::array::from_fn(|i| call.f32(i + 1));
         let (out, lse) = (&mut call.f32_mut(4), &mut call.f32_mut(5));
-        reference([&call.f32(1), &call.f32(2), &call.f32(3)], out, lse, &params);
+        params.on_cpu().forward(
+            [params.queries_of(q), params.keys_of(k), params.keys_of(v)],
+            params.queries_mut(out),
+            lse,
+        );
     },
 };
 
@@ -116,7 +152,8 @@ pub static FLASH_ATTENTION_DELTA: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        reference_delta(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &params);
+        let (out, out_grad) = (&call.f32(1), &call.f32(2));
+        params.on_cpu().delta([out, out_grad].map(|x| params.queries_of(x)), &mut call.f32_mut(3));
     },
 };
 
@@ -129,7 +166,8 @@ pub static FLASH_ATTENTION_GRAD_Q: Kernel = Kernel {
     cpu: |call| {
         let params: Params = call.params();
         let [q, k, v, out_grad, lse, delta] = &std::array::from_fn(|i| call.f32(i + 1));
-        reference_grad_q([q, k, v, out_grad, lse, delta], &mut call.f32_mut(7), &params);
+        let inputs = params.inputs([q, k, v, out_grad]);
+        params.on_cpu().grad_q(inputs, [lse, delta], params.queries_mut(&mut call.f32_mut(7)));
     },
 };
 
@@ -142,8 +180,9 @@ pub static FLASH_ATTENTION_GRAD_KV: Kernel = Kernel {
     cpu: |call| {
         let params: Params = call.params();
         let [q, k, v, out_grad, lse, delta] = &std::array::from_fn(|i| call.f32(i + 1));
-        let grads = [&mut *call.f32_mut(7), &mut *call.f32_mut(8)];
-        reference_grad_kv([q, k, v, out_grad, lse, delta], grads, &params);
+        let (k_grad, v_grad) = (&mut call.f32_mut(7), &mut call.f32_mut(8));
+        let grads = [params.keys_mut(k_grad), params.keys_mut(v_grad)];
+        params.on_cpu().grad_kv(params.inputs([q, k, v, out_grad]), [lse, delta], grads);
     },
 };
 

@@ -4,7 +4,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::step::{Step, read_step};
-use super::{FINITE, FLAT, Real, STEP};
+use super::{FINITE, FLAT, Real, STEP, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -29,7 +29,7 @@ pub static SGD: Kernel = Kernel {
         let params: Params = call.params();
         if call.f32(2)[0].is_finite() {
             let state = [&mut *call.f32_mut(4), &mut *call.f32_mut(5)];
-            reference(&read_step(&call.u32(1)), params.decay, &call.f32(3), state);
+            cpu::update::sgd(&read_step(&call.u32(1)), params.decay, &call.f32(3), state);
         }
     },
 };

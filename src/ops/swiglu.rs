@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, Real};
+use super::{FLAT, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -23,7 +23,7 @@ pub static SWIGLU: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
-    cpu: |call| reference(&call.f32(1), &call.f32(2), &mut call.f32_mut(3)),
+    cpu: |call| cpu::activation::swiglu(&call.f32(1), &call.f32(2), &mut call.f32_mut(3)),
 };
 
 /// gate, up, hidden_grad (N, F) → gate_grad, up_grad (N, F)
@@ -33,7 +33,8 @@ pub static SWIGLU_GRAD: Kernel = Kernel {
     access: &[Read, Read, Read, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
     cpu: |call| {
-        reference_grad(&call.f32(1), &call.f32(2), &call.f32(3), &mut call.f32_mut(4), &mut call.f32_mut(5));
+        let inputs = [&*call.f32(1), &*call.f32(2), &*call.f32(3)];
+        cpu::activation::swiglu_grad(inputs, [&mut *call.f32_mut(4), &mut *call.f32_mut(5)]);
     },
 };
 

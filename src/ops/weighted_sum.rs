@@ -9,7 +9,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{CAUSAL_MASK, KV_HEAD, Real, TILE, tile_workgroups};
+use super::{CAUSAL_MASK, KV_HEAD, Real, TILE, cpu, tile_workgroups};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice};
@@ -43,13 +43,13 @@ const fn kernel(name: &'static str, cpu: fn(&CpuCall<'_>)) -> Kernel {
 /// weights (B, H, T, T), v (B, T, Hkv, D) → out (B, T, H, D)
 pub static WEIGHTED_SUM: Kernel = kernel("weighted_sum", |call| {
     let params: Params = call.params();
-    reference(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &params);
+    cpu::pairs::weighted_sum(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &params);
 });
 
 /// weights (B, H, T, T), v (B, T, H, D) by query → out (B, T, Hkv, D) by key
 pub static WEIGHTED_SUM_TRANSPOSED: Kernel = kernel("weighted_sum_transposed", |call| {
     let params: Params = call.params();
-    reference_transposed(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &params);
+    cpu::pairs::weighted_sum_transposed(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &params);
 });
 
 /// Appends one of the two kernels for `batch_size` sequences.
