@@ -6,6 +6,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`config`], [`rng`] | hyper-parameters and presets; seeded random numbers |
+//! | [`threads`], [`unchecked`] | work on several threads; all that the compiler cannot check |
 //! | [`accounting`] | what a configuration costs: parameters, bytes, operations |
 //! | [`protocol`] | what the page and the worker say to each other |
 //! | [`data`] | stories, tokenizer, batches, baselines; knows nothing of the GPU |
@@ -29,8 +30,10 @@ pub mod model;
 pub mod ops;
 pub mod protocol;
 pub mod rng;
+pub mod threads;
 pub mod train;
 pub mod ui;
+pub mod unchecked;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
 

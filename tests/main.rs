@@ -1,6 +1,7 @@
 //! All headless tests in one binary, because each binary links wgpu again.
 
 mod common;
+mod cpu;
 mod data;
 mod files;
 mod golden;

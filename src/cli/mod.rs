@@ -24,6 +24,9 @@ mod train;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// How many threads the CPU backend uses; as many as there are cores unless told.
+    #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
 }
 
 #[derive(Subcommand)]
@@ -145,7 +148,12 @@ fn preset(name: &str) -> Result<Preset, String> {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = Cli::parse();
+    if let Some(Err(message)) = cli.threads.map(|n| crate::threads::set_count(n.into())) {
+        eprintln!("glasshead: {message}");
+        return ExitCode::FAILURE;
+    }
+    let result = match cli.command {
         Command::Info => pollster::block_on(info()),
         Command::Train(args) => pollster::block_on(train::train(args)),
         Command::Generate(args) => pollster::block_on(generate::generate(args)),

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use super::blocks::Blocks;
 use super::error::DataError;
 use super::pretokenize::{Piece, Specials, pretokens};
-use super::threads::on_all_cores;
+use crate::threads::on_all_cores;
 
 /// Pre-tokens and how often each was met.
 #[derive(Clone, Debug, Default)]

@@ -15,7 +15,6 @@ mod files;
 mod jsonl;
 mod pretokenize;
 mod tasks;
-mod threads;
 mod token_file;
 mod tokenizer;
 mod tokenizer_files;

@@ -10,6 +10,7 @@ use memmap2::Mmap;
 
 use super::error::DataError;
 use super::tokenizer::Tokenizer;
+use crate::unchecked;
 
 /// Bytes of an id.
 fn width(vocab_size: usize) -> usize {
@@ -58,7 +59,7 @@ impl TokenFile {
     /// When it cannot be read, or its length is no number of ids.
     pub fn open(path: &Path, vocab_size: usize) -> Result<Self, DataError> {
         let file = File::open(path).map_err(|error| file_error(path, error))?;
-        let map = map(&file).map_err(|error| file_error(path, error))?;
+        let map = unchecked::map(&file).map_err(|error| file_error(path, error))?;
         let bytes = map.len() as u64;
         if !bytes.is_multiple_of(width(vocab_size) as u64) {
             let problem = format!("{bytes} bytes are no whole number of ids; encode the text again");
@@ -100,15 +101,6 @@ impl TokenFile {
             None => Ok(ids),
         }
     }
-}
-
-/// The one place of this program that the compiler cannot check.
-#[allow(unsafe_code)]
-fn map(file: &File) -> std::io::Result<Mmap> {
-    // SAFETY: the bytes must not change while they are mapped. `TokenFile::write` writes under another name and renames
-    // the whole file into place, and nothing here ever writes into a finished one. What another program does to it
-    // meanwhile gives other ids, each of which is checked against the vocabulary; shortening the file ends the program.
-    unsafe { Mmap::map(file) }
 }
 
 fn write_ids(path: &Path, text: impl Read, tokenizer: &Tokenizer) -> Result<EncodedFile, DataError> {

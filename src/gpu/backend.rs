@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::clock::now_ns;
 use super::context::Context;
 use super::execute::{GpuBackend, GpuRead};
 use super::interpret::CpuBackend;
@@ -86,11 +87,19 @@ impl Backend {
     /// Runs a prepared recording once and tells how long each of its dispatches took.
     ///
     /// # Errors
-    /// When there is no GPU, or it has no timestamp queries.
+    /// When a GPU has no timestamp queries, was lost, or refused a command.
     pub async fn profile(&mut self, program: Program) -> Result<Vec<Timing>, ExecuteError> {
         match self {
             Self::Gpu(gpu) => profile(gpu, program.0).await,
-            Self::Cpu(..) => Err(ExecuteError::Refused("only a GPU has timestamps".into())),
+            Self::Cpu(cpu, recordings) => {
+                let recording = &recordings[program.0];
+                let time = |index: usize| {
+                    let began = now_ns();
+                    cpu.run_dispatch(recording, index);
+                    Timing { kernel: recording.dispatches[index].kernel.name, ns: now_ns() - began }
+                };
+                Ok((0..recording.dispatches.len()).map(time).collect())
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::step::{Step, read_step};
-use super::{FLAT, Real, STEP};
+use super::{FLAT, Real, STEP, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -22,7 +22,12 @@ pub static ACCUMULATE: Kernel = Kernel {
     wgsl: &[STEP, FLAT, include_str!("../../shaders/accumulate.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
-    cpu: |call| reference(&read_step(&call.u32(1)), &call.f32(2), &mut call.f32_mut(3)),
+    cpu: |call| {
+        let Step { weight, first, .. } = read_step(&call.u32(1));
+        cpu::elementwise::update(&mut call.f32_mut(3), &call.f32(2), |sum, grad| {
+            (if first == 1 { 0.0 } else { sum }) + weight * grad
+        });
+    },
 };
 
 /// Appends the addition of one batch's gradients.

@@ -5,7 +5,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, Real};
+use super::{FLAT, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -33,18 +33,20 @@ const fn kernel(name: &'static str, access: &'static [crate::gpu::kernel::Access
 }
 
 /// x → y
-pub static SILU: Kernel =
-    kernel("silu", &[Read, ReadWrite], |call| reference(Activation::Silu, &call.f32(1), &mut call.f32_mut(2)));
+pub static SILU: Kernel = kernel("silu", &[Read, ReadWrite], |call| {
+    cpu::activation::activation(Activation::Silu, &call.f32(1), &mut call.f32_mut(2))
+});
 /// x → y
-pub static GELU: Kernel =
-    kernel("gelu", &[Read, ReadWrite], |call| reference(Activation::Gelu, &call.f32(1), &mut call.f32_mut(2)));
+pub static GELU: Kernel = kernel("gelu", &[Read, ReadWrite], |call| {
+    cpu::activation::activation(Activation::Gelu, &call.f32(1), &mut call.f32_mut(2))
+});
 /// x, y_grad → x_grad
 pub static SILU_GRAD: Kernel = kernel("silu_grad", &[Read, Read, ReadWrite], |call| {
-    reference_grad(Activation::Silu, &call.f32(1), &call.f32(2), &mut call.f32_mut(3));
+    cpu::activation::activation_grad(Activation::Silu, &call.f32(1), &call.f32(2), &mut call.f32_mut(3));
 });
 /// x, y_grad → x_grad
 pub static GELU_GRAD: Kernel = kernel("gelu_grad", &[Read, Read, ReadWrite], |call| {
-    reference_grad(Activation::Gelu, &call.f32(1), &call.f32(2), &mut call.f32_mut(3));
+    cpu::activation::activation_grad(Activation::Gelu, &call.f32(1), &call.f32(2), &mut call.f32_mut(3));
 });
 
 /// Appends the forward pass.

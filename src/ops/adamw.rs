@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::clip::clip_scale;
 use super::step::{Step, read_step};
-use super::{CLIP_SCALE, FINITE, FLAT, Real, STEP};
+use super::{CLIP_SCALE, FINITE, FLAT, Real, STEP, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -35,7 +35,7 @@ pub static ADAMW: Kernel = Kernel {
         let step = read_step(&call.u32(1));
         let state = [&mut *call.f32_mut(4), &mut *call.f32_mut(5), &mut *call.f32_mut(6)];
         let scale = clip_scale(norm, step.max_grad_norm);
-        reference(&step, params.decay_len as usize, &call.f32(3)[..params.len as usize], scale, state);
+        cpu::update::adamw(&step, params.decay_len as usize, &call.f32(3)[..params.len as usize], scale, state);
     },
 };
 

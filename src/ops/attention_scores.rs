@@ -6,7 +6,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{CAUSAL_MASK, KV_HEAD, Real, TILE, tile_workgroups};
+use super::{CAUSAL_MASK, KV_HEAD, Real, TILE, cpu, tile_workgroups};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice};
@@ -41,7 +41,7 @@ pub static ATTENTION_SCORES: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        reference(&call.f32(1), &mut call.f32_mut(2), &params);
+        cpu::pairs::attention_scores(&call.f32(1), &mut call.f32_mut(2), &params);
     },
 };
 

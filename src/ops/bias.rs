@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, REDUCE, Real};
+use super::{FLAT, REDUCE, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups, row_workgroups};
@@ -34,7 +34,7 @@ pub static BIAS_GRAD: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
-    cpu: |call| reference_grad(&call.f32(1), &mut call.f32_mut(2)),
+    cpu: |call| cpu::norm::bias_grad(&call.f32(1), &mut call.f32_mut(2)),
 };
 
 /// Appends the addition of `bias` to every row of `y`.

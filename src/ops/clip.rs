@@ -4,7 +4,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::step::read_step;
-use super::{CLIP_SCALE, FLAT, REDUCE, Real, STEP};
+use super::{CLIP_SCALE, FLAT, REDUCE, Real, STEP, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -30,13 +30,7 @@ pub static SQUARED_SUMS: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        let grads = call.f32(1);
-        let sums = &mut call.f32_mut(2)[..PARTIAL_SUMS];
-        sums.fill(0.0);
-        // The GPU's workgroup w visits every PARTIAL_SUMS-th run of 64 elements.
-        for (run, grads) in grads[..params.len as usize].chunks(64).enumerate() {
-            sums[run % PARTIAL_SUMS] += grads.iter().map(|g| g * g).sum::<f32>();
-        }
+        cpu::update::squared_sums(&call.f32(1)[..params.len as usize], &mut call.f32_mut(2));
     },
 };
 
@@ -62,7 +56,7 @@ pub static CLIP: Kernel = Kernel {
     cpu: |call| {
         let params: Params = call.params();
         let grads = &mut call.f32_mut(3)[..params.len as usize];
-        reference(grads, call.f32(2)[0], read_step(&call.u32(1)).max_grad_norm);
+        cpu::elementwise::scale(grads, clip_scale(call.f32(2)[0], read_step(&call.u32(1)).max_grad_norm));
     },
 };
 

@@ -3,7 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, REDUCE, Real};
+use super::{FLAT, REDUCE, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
@@ -28,7 +28,7 @@ pub static CROSS_ENTROPY: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        reference(&call.f32(1), &call.u32(2), &mut call.f32_mut(3), &params);
+        cpu::loss::cross_entropy(&call.f32(1), &call.u32(2), &mut call.f32_mut(3), &params);
     },
 };
 
@@ -40,9 +40,7 @@ pub static CROSS_ENTROPY_GRAD: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        let logits = &mut call.f32_mut(1);
-        reference(logits, &call.u32(2), &mut call.f32_mut(3), &params);
-        reference_grad(logits, &call.u32(2), &params);
+        cpu::loss::cross_entropy_grad(&mut call.f32_mut(1), &call.u32(2), &mut call.f32_mut(3), &params);
     },
 };
 

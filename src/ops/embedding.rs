@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, Real};
+use super::{FLAT, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -43,7 +43,7 @@ pub static EMBEDDING_GRAD: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        reference_grad(&call.f32(1), &call.u32(2), &mut call.f32_mut(3), &params);
+        cpu::embedding::embedding_grad(&call.f32(1), &call.u32(2), &mut call.f32_mut(3), &params);
     },
 };
 

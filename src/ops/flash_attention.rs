@@ -8,7 +8,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{CAUSAL_MASK, KV_HEAD, Real, TILE};
+use super::{CAUSAL_MASK, KV_HEAD, Real, TILE, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice};
@@ -66,7 +66,7 @@ impl Params {
     }
 
     /// Elements of a row of qkv.
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         (self.n_heads + 2 * self.n_kv_heads) as usize * self.d_head as usize
     }
 
@@ -122,7 +122,7 @@ macro_rules! kernels {
     wgsl: kernels!(@wgsl $forward_name, $backward_name, $buffers, $row),
             access: &[Read, ReadWrite, ReadWrite],
             params_bytes: size_of::<Params>(),
-            cpu: |call| reference(&call.f32(1), &mut call.f32_mut(2), &mut call.f32_mut(3), &call.params()),
+            cpu: |call| cpu::flash::forward(&call.f32(1), &mut call.f32_mut(2), &mut call.f32_mut(3), &call.params()),
         };
         /// qkv, out, out_grad, lse, cos_sin → qkv_grad
         pub static $backward: Kernel = Kernel {
@@ -156,7 +156,7 @@ kernels!(FLASH_ATTENTION_ANY "flash_attention_any", FLASH_ATTENTION_GRAD_ANY "fl
 
 fn run_grad(call: &CpuCall<'_>) {
     let [qkv, out, out_grad, lse, cos_sin] = &std::array::from_fn(|i| call.f32(i + 1));
-    reference_grad([qkv, out, out_grad, lse, cos_sin], &mut call.f32_mut(6), &call.params());
+    cpu::flash::grad([qkv, out, out_grad, lse, cos_sin], &mut call.f32_mut(6), &call.params());
 }
 
 /// The kernels for heads of this size, and the numbers that an invocation holds.
@@ -234,7 +234,7 @@ pub fn reference_grad<T: Real>([qkv, out, out_grad, lse, cos_sin]: [&[T]; 5], qk
 }
 
 /// (x₀, x₁) ← (x₀·cos + x₁·sin, x₁·cos − x₀·sin) for queries and keys
-fn turn_back<T: Real>(cos_sin: &[T], qkv_grad: &mut [T], params: &Params) {
+pub(super) fn turn_back<T: Real>(cos_sin: &[T], qkv_grad: &mut [T], params: &Params) {
     let (d, n) = (params.d_head as usize, params.context_length as usize);
     let rotated = (params.n_heads + params.n_kv_heads) as usize * d;
     for (row, grads) in qkv_grad.chunks_exact_mut(params.width()).enumerate() {

@@ -2,7 +2,7 @@
 //! [`bias`](super::bias) of its own.
 
 use super::rmsnorm::Params;
-use super::{FLAT, REDUCE, Real};
+use super::{FLAT, REDUCE, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
@@ -17,7 +17,7 @@ pub static LAYERNORM: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        reference(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &mut call.f32_mut(4), &params);
+        cpu::norm::layernorm(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &mut call.f32_mut(4), &params);
     },
 };
 
@@ -30,7 +30,7 @@ pub static LAYERNORM_GRAD_X: Kernel = Kernel {
     cpu: |call| {
         let params: Params = call.params();
         let (x, gain, y_grad, stats) = (&call.f32(1), &call.f32(2), &call.f32(3), &call.f32(4));
-        reference_grad_x(x, gain, y_grad, stats, &mut call.f32_mut(5), &params);
+        cpu::norm::layernorm_grad_x([x, gain, y_grad, stats], &mut call.f32_mut(5), &params);
     },
 };
 
@@ -42,7 +42,8 @@ pub static LAYERNORM_GRAD_GAIN: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        reference_grad_gain(&call.f32(1), &call.f32(2), &call.f32(3), &mut call.f32_mut(4), &params);
+        let inputs = [&*call.f32(1), &*call.f32(2), &*call.f32(3)];
+        cpu::norm::layernorm_grad_gain(inputs, &mut call.f32_mut(4), &params);
     },
 };
 

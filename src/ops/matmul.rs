@@ -11,7 +11,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{LANES_TILE, MATMUL_LANES, Real, TILE, tile_workgroups};
+use super::{LANES_TILE, MATMUL_LANES, Real, TILE, cpu, tile_workgroups};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice};
@@ -39,28 +39,28 @@ const fn kernel(name: &'static str, wgsl: &'static [&'static str], cpu: fn(&CpuC
 }
 
 /// y = a·bᵀ
-pub static MATMUL_NT: Kernel = kernel("matmul_nt", WGSL, |call| run(call, fast_nt));
+pub static MATMUL_NT: Kernel = kernel("matmul_nt", WGSL, |call| run(call, Layout::Nt));
 /// y = a·b
-pub static MATMUL_NN: Kernel = kernel("matmul_nn", WGSL, |call| run(call, fast_nn));
+pub static MATMUL_NN: Kernel = kernel("matmul_nn", WGSL, |call| run(call, Layout::Nn));
 /// y = aᵀ·b
-pub static MATMUL_TN: Kernel = kernel("matmul_tn", WGSL, |call| run(call, fast_tn));
+pub static MATMUL_TN: Kernel = kernel("matmul_tn", WGSL, |call| run(call, Layout::Tn));
 /// y = a·bᵀ, k and n multiples of 4
-pub static MATMUL_NT_VEC4: Kernel = kernel("matmul_nt_vec4", VEC4, |call| run(call, fast_nt));
+pub static MATMUL_NT_VEC4: Kernel = kernel("matmul_nt_vec4", VEC4, |call| run(call, Layout::Nt));
 /// y = a·b, k and n multiples of 4
-pub static MATMUL_NN_VEC4: Kernel = kernel("matmul_nn_vec4", VEC4, |call| run(call, fast_nn));
+pub static MATMUL_NN_VEC4: Kernel = kernel("matmul_nn_vec4", VEC4, |call| run(call, Layout::Nn));
 /// y = aᵀ·b, m and n multiples of 4
-pub static MATMUL_TN_VEC4: Kernel = kernel("matmul_tn_vec4", VEC4, |call| run(call, fast_tn));
+pub static MATMUL_TN_VEC4: Kernel = kernel("matmul_tn_vec4", VEC4, |call| run(call, Layout::Tn));
 
 const NT_LANES: &[&str] = &[LANES_TILE, MATMUL_LANES, include_str!("../../shaders/matmul_nt_lanes.wgsl")];
 const NN_LANES: &[&str] = &[LANES_TILE, MATMUL_LANES, include_str!("../../shaders/matmul_nn_lanes.wgsl")];
 const TN_LANES: &[&str] = &[LANES_TILE, MATMUL_LANES, include_str!("../../shaders/matmul_tn_lanes.wgsl")];
 
 /// y = a·bᵀ with subgroups, k and n multiples of 4
-pub static MATMUL_NT_LANES: Kernel = kernel("matmul_nt_lanes", NT_LANES, |call| run(call, fast_nt));
+pub static MATMUL_NT_LANES: Kernel = kernel("matmul_nt_lanes", NT_LANES, |call| run(call, Layout::Nt));
 /// y = a·b with subgroups, k and n multiples of 4
-pub static MATMUL_NN_LANES: Kernel = kernel("matmul_nn_lanes", NN_LANES, |call| run(call, fast_nn));
+pub static MATMUL_NN_LANES: Kernel = kernel("matmul_nn_lanes", NN_LANES, |call| run(call, Layout::Nn));
 /// y = aᵀ·b with subgroups, m, n and k multiples of 4
-pub static MATMUL_TN_LANES: Kernel = kernel("matmul_tn_lanes", TN_LANES, |call| run(call, fast_tn));
+pub static MATMUL_TN_LANES: Kernel = kernel("matmul_tn_lanes", TN_LANES, |call| run(call, Layout::Tn));
 
 static NT_VARIANT: Variant = lanes(&MATMUL_NT_VEC4, &MATMUL_NT_LANES);
 static NN_VARIANT: Variant = lanes(&MATMUL_NN_VEC4, &MATMUL_NN_LANES);
@@ -174,64 +174,9 @@ pub fn reference_tn<T: Real>(a: &[T], b: &[T], y: &mut [T], Shape { m, n, k }: S
     }
 }
 
-type Fast = fn(&[f32], &[f32], &mut [f32], Shape);
-
-fn run(call: &CpuCall<'_>, fast: Fast) {
+fn run(call: &CpuCall<'_>, layout: Layout) {
     let params: Params = call.params();
     let shape = Shape { m: params.m as usize, n: params.n as usize, k: params.k as usize };
     let y = &mut call.f32_mut(3)[..shape.m * shape.n];
-    if params.accumulate == 0 {
-        y.fill(0.0);
-    }
-    fast(&call.f32(1), &call.f32(2), y, shape);
-}
-
-// The CPU backend runs these: the same sums in an order that the compiler turns into vector instructions. They add
-// to y. Tests hold them against the references above.
-
-/// Sums kept apart, so that additions need not wait for each other.
-const LANES: usize = 16;
-
-fn fast_nt(a: &[f32], b: &[f32], y: &mut [f32], Shape { m, n, k }: Shape) {
-    for i in 0..m {
-        let row = &a[i * k..(i + 1) * k];
-        for j in 0..n {
-            y[i * n + j] += dot(row, &b[j * k..(j + 1) * k]);
-        }
-    }
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; LANES];
-    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for lane in 0..LANES {
-            lanes[lane] += x[lane] * y[lane];
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
-}
-
-fn fast_nn(a: &[f32], b: &[f32], y: &mut [f32], Shape { m, n, k }: Shape) {
-    for i in 0..m {
-        let row = &mut y[i * n..(i + 1) * n];
-        for l in 0..k {
-            add_scaled(row, a[i * k + l], &b[l * n..(l + 1) * n]);
-        }
-    }
-}
-
-fn fast_tn(a: &[f32], b: &[f32], y: &mut [f32], Shape { m, n, k }: Shape) {
-    for l in 0..k {
-        for i in 0..m {
-            add_scaled(&mut y[i * n..(i + 1) * n], a[l * m + i], &b[l * n..(l + 1) * n]);
-        }
-    }
-}
-
-fn add_scaled(y: &mut [f32], scale: f32, x: &[f32]) {
-    for (y, x) in y.iter_mut().zip(x) {
-        *y += scale * x;
-    }
+    cpu::matmul::matmul(layout, [&call.f32(1), &call.f32(2)], y, shape, params.accumulate == 1);
 }

@@ -14,6 +14,7 @@ pub mod attention_scores;
 pub mod bias;
 pub mod cached_attention;
 pub mod clip;
+pub mod cpu;
 pub mod cross_entropy;
 pub mod embedding;
 pub mod flash_attention;

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, Real};
+use super::{FLAT, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -21,7 +21,7 @@ pub static RESIDUAL: Kernel = Kernel {
     wgsl: &[FLAT, include_str!("../../shaders/residual.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
-    cpu: |call| reference(&call.f32(1), &call.f32(2), &mut call.f32_mut(3)),
+    cpu: |call| cpu::elementwise::map2(&mut call.f32_mut(3), [&call.f32(1), &call.f32(2)], |x, branch| x + branch),
 };
 
 /// Appends the addition.

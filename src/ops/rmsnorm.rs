@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, REDUCE, Real};
+use super::{FLAT, REDUCE, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
@@ -34,7 +34,7 @@ pub static RMSNORM: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        reference(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &mut call.f32_mut(4), &params);
+        cpu::norm::rmsnorm(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &mut call.f32_mut(4), &params);
     },
 };
 
@@ -47,7 +47,7 @@ pub static RMSNORM_GRAD_X: Kernel = Kernel {
     cpu: |call| {
         let params: Params = call.params();
         let (x, gain, y_grad, inv_rms) = (&call.f32(1), &call.f32(2), &call.f32(3), &call.f32(4));
-        reference_grad_x(x, gain, y_grad, inv_rms, &mut call.f32_mut(5), &params);
+        cpu::norm::rmsnorm_grad_x([x, gain, y_grad, inv_rms], &mut call.f32_mut(5), &params);
     },
 };
 
@@ -59,7 +59,8 @@ pub static RMSNORM_GRAD_GAIN: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        reference_grad_gain(&call.f32(1), &call.f32(2), &call.f32(3), &mut call.f32_mut(4), &params);
+        let inputs = [&*call.f32(1), &*call.f32(2), &*call.f32(3)];
+        cpu::norm::rmsnorm_grad_gain(inputs, &mut call.f32_mut(4), &params);
     },
 };
 

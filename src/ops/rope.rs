@@ -3,7 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, Real};
+use super::{FLAT, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -34,7 +34,7 @@ pub static ROPE: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        reference(&call.f32(1), &mut call.f32_mut(2), &params);
+        cpu::rope::rope(&call.f32(1), &mut call.f32_mut(2), &params);
     },
 };
 

@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::clip::clip_scale;
 use super::step::{Step, read_step};
-use super::{CLIP_SCALE, FINITE, FLAT, Real, STEP};
+use super::{CLIP_SCALE, FINITE, FLAT, Real, STEP, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -33,7 +33,7 @@ pub static SGD: Kernel = Kernel {
             let state = [&mut *call.f32_mut(4), &mut *call.f32_mut(5)];
             let step = read_step(&call.u32(1));
             let scale = clip_scale(norm, step.max_grad_norm);
-            reference(&step, params.decay_len as usize, &call.f32(3), scale, state);
+            cpu::update::sgd(&step, params.decay_len as usize, &call.f32(3), scale, state);
         }
     },
 };

@@ -4,7 +4,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, Real};
+use super::{FLAT, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -27,7 +27,7 @@ pub static SWIGLU: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
-    cpu: |call| reference(&call.f32(1), &mut call.f32_mut(2), &call.params()),
+    cpu: |call| cpu::activation::swiglu(&call.f32(1), &mut call.f32_mut(2), &call.params()),
 };
 
 /// gate_up (N, 2F), hidden_grad (N, F) → gate_up_grad (N, 2F)
@@ -36,7 +36,7 @@ pub static SWIGLU_GRAD: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
-    cpu: |call| reference_grad(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &call.params()),
+    cpu: |call| cpu::activation::swiglu_grad(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &call.params()),
 };
 
 fn params(hidden_len: usize, n_rows: usize) -> Params {

@@ -5,7 +5,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{CAUSAL_MASK, KV_HEAD, Real, TILE, tile_workgroups};
+use super::{CAUSAL_MASK, KV_HEAD, Real, TILE, cpu, tile_workgroups};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice};
@@ -30,7 +30,7 @@ pub static WEIGHTED_SUM: Kernel = Kernel {
     wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, include_str!("../../shaders/weighted_sum.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
-    cpu: |call| reference(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &call.params()),
+    cpu: |call| cpu::pairs::weighted_sum(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &call.params()),
 };
 
 /// Appends the sums of `batch_size` sequences: [weights, qkv, out].

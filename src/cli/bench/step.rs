@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::cli::{BackendArg, open, preset, sentence};
 use crate::config::{ModelConfig, Preset, RunConfig};
 use crate::rng::Rng;
+use crate::threads;
 use crate::train::trainer::Trainer;
 
 /// What to measure.
@@ -30,7 +31,7 @@ pub(in crate::cli) struct StepArgs {
     /// Steps of a run.
     #[arg(long, default_value_t = 4)]
     steps: usize,
-    /// Also how long each kernel takes, by timestamps of the GPU.
+    /// Also how long each kernel takes: by timestamps on the GPU, by the clock on the CPU.
     #[arg(long)]
     profile: bool,
     /// One JSON object instead of a table.
@@ -80,7 +81,7 @@ pub(in crate::cli) async fn step(args: StepArgs) -> Result<(), String> {
     if args.json {
         println!(
             "{}",
-            json!({ "adapter": adapter, "backend": backend, "tokens_per_s": median, "tokens_per_s_runs": speeds,
+            json!({ "adapter": adapter, "backend": backend, "threads": threads::count(), "tokens_per_s": median, "tokens_per_s_runs": speeds,
                     "dispatches_per_step": dispatches, "submits_per_step": submits,
                     "loss_first": first, "loss_last": last })
         );

@@ -218,10 +218,10 @@ impl Trainer {
         }
     }
 
-    /// Trains one step more, each of its dispatches between timestamps of its own.
+    /// Trains one step more and tells how long each of its dispatches takes.
     ///
     /// # Errors
-    /// When there is no GPU, or it has no timestamp queries.
+    /// When a GPU has no timestamp queries, was lost, or refused a command.
     pub async fn profile_step(&mut self) -> Result<Vec<Timing>, TrainError> {
         self.submit(1);
         self.collect().await?;
