@@ -10,6 +10,7 @@ use crate::config::{RunConfig, TrainConfig};
 
 pub mod data;
 pub mod export;
+pub mod inspect;
 pub mod log;
 pub mod runs;
 pub mod tokenizer;
@@ -83,6 +84,11 @@ pub enum Command {
     Runs {
         /// What of it.
         command: RunsCommand,
+    },
+    /// About the model beyond its maps.
+    Inspect {
+        /// What of it.
+        command: inspect::InspectCommand,
     },
     /// About vocabularies.
     Tokenizer(tokenizer::TokenizerCommand),
@@ -277,6 +283,13 @@ pub enum Event {
         run: RunId,
         /// What happened and what to change.
         message: String,
+    },
+    /// About the model beyond its maps.
+    Inspect {
+        /// The run.
+        run: RunId,
+        /// What of it.
+        event: inspect::InspectEvent,
     },
     /// About runs as a whole: keeping, going on, stopping.
     Runs {

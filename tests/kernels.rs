@@ -109,7 +109,7 @@ impl Case {
 /// One row per operation: from a size and its place in `SIZES` to a case.
 type Row = (&'static str, fn(usize, usize) -> Case);
 
-const ROWS: [Row; 26] = [
+const ROWS: [Row; 27] = [
     ("gather_batch", gather),
     ("embedding", embed),
     ("matmul_nt", |size, i| multiply(Layout::Nt, 1, size, i)),
@@ -128,6 +128,7 @@ const ROWS: [Row; 26] = [
     ("weighted_sum", sum),
     ("flash_attention", flash),
     ("mask", hide),
+    ("head_scale", scale_heads),
     ("write_rows and cached_attention", cached),
     ("swiglu", gate),
     ("activation", activate),

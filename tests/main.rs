@@ -10,6 +10,7 @@ mod kernels;
 mod layers;
 mod ops;
 mod page;
+mod questions;
 mod remember;
 mod runs;
 mod shaders;

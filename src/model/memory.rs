@@ -92,6 +92,8 @@ pub struct Activations {
     pub norm_final: Option<NormActivations>,
     /// (N, V); training replaces it by its gradient.
     pub logits: Slice,
+    /// What each head's output is multiplied by (L, H), where a pass asks what the model is without some of them.
+    pub head_scale: Option<Slice>,
 }
 
 /// What the backward pass writes besides the parameters' gradients. One set serves all blocks.
@@ -173,6 +175,8 @@ pub struct MemoryPlan {
     pub probe: Activations,
     /// The probe's softmax weights as bytes, (L, ⌈H·T·T/4⌉) words.
     pub heatmaps: Slice,
+    /// What each head's output is multiplied by when the page asks what the model is without some of them (L, H).
+    pub head_scale: Slice,
     /// For writing token by token.
     pub cache: Cache,
 }
@@ -201,6 +205,7 @@ impl MemoryPlan {
         let learned = model.positions == Positions::Learned;
         let position_ids = add("positions", if learned { n_rows } else { 1 });
         let heatmaps = add("heatmaps", model.n_layers * heatmap_words(model));
+        let head_scale = add("scales of heads", model.n_layers * model.n_heads);
         let batch = Activations::plan(&mut buffers, model, batch_size, Kind::Batch);
         let gradients = Gradients::plan(&mut buffers, model, batch_size);
         let probe = Activations::plan(&mut buffers, model, 1, Kind::Probe);
@@ -228,6 +233,7 @@ impl MemoryPlan {
             gradients,
             probe,
             heatmaps,
+            head_scale,
             cache,
         }
     }
@@ -316,7 +322,7 @@ impl Activations {
         let norm_final =
             if pre { NormActivations::plan(buffers, model, n_rows, &format!("{name} final norm")) } else { None };
         let logits = buffers.add(format!("{name} logits"), n_rows * model.vocab_size);
-        Self { pass, batch_size, window, inputs, blocks, branch, x_final, norm_final, logits }
+        Self { pass, batch_size, window, inputs, blocks, branch, x_final, norm_final, logits, head_scale: None }
     }
 }
 

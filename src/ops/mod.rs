@@ -19,6 +19,7 @@ pub mod cross_entropy;
 pub mod embedding;
 pub mod flash_attention;
 pub mod gather_batch;
+pub mod head_scale;
 pub mod layernorm;
 pub mod mask;
 pub mod matmul;
@@ -54,7 +55,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 52] = [
+pub static KERNELS: [&Kernel; 53] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -88,6 +89,7 @@ pub static KERNELS: [&Kernel; 52] = [
     &flash_attention::FLASH_ATTENTION_ANY,
     &flash_attention::FLASH_ATTENTION_GRAD_ANY,
     &mask::MASK,
+    &head_scale::HEAD_SCALE,
     &write_rows::WRITE_ROWS,
     &cached_attention::CACHED_ATTENTION,
     &swiglu::SWIGLU,

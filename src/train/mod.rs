@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod explain;
 pub mod file_data;
 pub mod generate;
+pub mod head_scores;
 pub mod lr_find;
 pub mod prepare;
 pub mod record;

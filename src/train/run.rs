@@ -15,10 +15,12 @@ use crate::protocol::tokenizer::TokenizerEvent;
 use crate::protocol::{Event, History, RunId, Sampling, StepPoint};
 
 mod export;
+mod inspect;
 mod keep;
 mod meter;
 mod show;
 
+use inspect::Inspecting;
 use meter::{Meter, Recurring};
 
 /// An event and the bytes that ride along.
@@ -72,6 +74,7 @@ pub struct Run {
     sample_writer: Option<(u64, Writer)>,
     scoring: Option<Scoring>,
     request: Option<(u32, Writer)>,
+    inspecting: Inspecting,
     search_wanted: bool,
     /// While it looks for a learning rate, the run itself waits in here.
     search: Option<Search>,
@@ -80,6 +83,7 @@ pub struct Run {
 impl Run {
     /// A paused run at step 0.
     pub fn new(id: RunId, trainer: Trainer, data: PreparedData, clock: Clock) -> Self {
+        let inspecting = Inspecting::new(&data.dataset.train, trainer.config().model.context_length);
         Self {
             id,
             trainer,
@@ -104,6 +108,7 @@ impl Run {
             sample_writer: None,
             scoring: None,
             request: None,
+            inspecting,
             search_wanted: false,
             search: None,
         }
@@ -219,6 +224,10 @@ impl Run {
         }
         if self.request.is_some() {
             self.write_requested(messages).await?;
+        }
+        if self.inspecting.changed {
+            self.settle().await?;
+            self.answer(messages).await?;
         }
         match self.mode {
             Mode::Training => {

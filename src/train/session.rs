@@ -184,6 +184,10 @@ impl Session {
                 run.generate(request, &prompt, sampling);
                 None
             }
+            Command::Inspect { command } => {
+                run.inspect(command);
+                None
+            }
             Command::StopGenerating => run.stop_generating(),
             Command::LoadFiles { .. } | Command::LoadVocabulary | Command::Start { .. } => None,
             Command::Tokenizer(_) | Command::Data(_) | Command::Runs { .. } | Command::Export(_) => None,

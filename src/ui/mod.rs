@@ -5,6 +5,7 @@
 
 pub mod draw;
 pub mod fields;
+pub mod glossary;
 pub mod share;
 pub mod state;
 pub mod tokens;

@@ -10,6 +10,7 @@ use crate::protocol::{
 use super::draw::colors::ColorMap;
 pub use crate::protocol::History;
 pub use action::Action;
+use ask::AskState;
 use data::{DataAction, DataState};
 pub use parts::*;
 use remember::Remember;
@@ -17,6 +18,8 @@ use runs::Runs;
 use tokenizer::TokenizerState;
 
 mod action;
+pub mod arithmetic;
+pub mod ask;
 pub mod compare;
 pub mod data;
 pub mod difference;
@@ -93,6 +96,8 @@ pub struct State {
     pub theme: Theme,
     /// Whether the help is open.
     pub help_open: bool,
+    /// What is asked of the model beyond its maps.
+    pub ask: AskState,
     /// Runs as a whole: over, kept, compared.
     pub runs: Runs,
     /// Counts the changes of the window's size.
@@ -136,6 +141,7 @@ impl Default for State {
             color_map: ColorMap::Cividis,
             theme: Theme::Auto,
             help_open: false,
+            ask: AskState::default(),
             runs: Runs::default(),
             resizes: 0,
             version: 0,
@@ -248,7 +254,8 @@ impl State {
             Action::Probe(text) => (self.probe, self.pinned, self.hovered) = (text, None, None),
             Action::Select(layer, head) => self.selected = (layer, head),
             Action::Walk { layers, heads } => self.walk(layers, heads),
-            Action::Hover(cell) => self.hovered = cell,
+            Action::Hover(cell) => (self.hovered, self.ask.cell) = (cell, cell.or(self.ask.cell)),
+            Action::Ask(action) => self.ask.apply(action),
             Action::Pin(query) => self.pinned = if self.pinned == Some(query) { None } else { Some(query) },
             Action::Escape => (self.pinned, self.help_open) = (None, false),
             Action::ToggleMask => self.mask_shown = !self.mask_shown,
@@ -292,6 +299,7 @@ impl State {
 
     fn begin(&mut self, run: RunId) {
         self.data.begin();
+        self.ask.begin();
         self.run = run;
         self.begin_runs();
         self.run_state = RunState::Loading(None);
@@ -324,6 +332,7 @@ impl State {
             Event::Listening => (),
             Event::Tokenizer(event) => self.tokenizer.hear(event),
             Event::Data(event) => self.data.hear(self.run, event),
+            Event::Inspect { event, .. } => self.ask.hear(event, bytes.as_deref()),
             Event::Device { device, .. } => self.device = Some(device),
             Event::Loading { phase, .. } => self.run_state = RunState::Loading(Some(phase)),
             Event::Ready { summary, .. } => {
@@ -385,6 +394,7 @@ fn run_of(event: &Event) -> Option<RunId> {
         | Event::Notice { run, .. }
         | Event::Export { run, .. }
         | Event::Failed { run, .. }
+        | Event::Inspect { run, .. }
         | Event::Runs { run, .. } => Some(*run),
     }
 }

@@ -253,6 +253,14 @@ pub(super) fn hide(size: usize, i: usize) -> Case {
     case
 }
 
+pub(super) fn scale_heads(size: usize, i: usize) -> Case {
+    let (n_layers, n_heads) = (3, 5);
+    let mut case = Case::new(i, 1);
+    let (scale, heads) = (case.input(n_layers * n_heads), case.input(size * n_heads * d_head(i)));
+    head_scale::head_scale(&mut case.recording, [scale, heads], 2, n_heads, d_head(i));
+    case
+}
+
 pub(super) fn soften(size: usize, i: usize) -> Case {
     let rows = other(i);
     let mut case = Case::new(i, size);

@@ -9,7 +9,7 @@ use crate::ops::activation::{Activation, activation};
 use crate::ops::attention_scores::{MASKED, attention_scores};
 use crate::ops::flash_attention::flash_attention;
 use crate::ops::weighted_sum::weighted_sum;
-use crate::ops::{cached_attention, residual, rope, softmax, swiglu};
+use crate::ops::{cached_attention, head_scale, residual, rope, softmax, swiglu};
 
 impl Transformer<'_> {
     /// Token ids → logits. `after_block` may append what looks at a block's activations.
@@ -19,33 +19,25 @@ impl Transformer<'_> {
         acts: &Activations,
         after_block: impl Fn(&mut Recording, usize, &BlockActivations),
     ) {
-        let params = self.plan.params;
         self.embed(recording, acts, acts.blocks[0].x);
         for (layer, block) in acts.blocks.iter().enumerate() {
             self.block(recording, acts, layer);
             after_block(recording, layer, block);
         }
-        // logits = norm(x) · W_headᵀ
-        let head_in = match self.table.ln_final(params).zip(acts.norm_final) {
-            Some((norm, buffers)) => {
-                self.norm(recording, acts.n_rows(), &norm, [acts.x_final, buffers.values, buffers.stats]);
-                buffers.values
-            }
-            None => acts.x_final,
-        };
-        self.matrix(recording, acts.n_rows(), [head_in, self.table.lm_head(params), acts.logits]);
+        self.head(recording, acts, acts.x_final);
     }
 
-    /// Block `layer` of the probe alone, the first one behind the embedding. Run in order, they leave the weights of the
-    /// latest block in the buffer that all blocks share.
-    pub fn probe_layer(&self, layer: usize) -> Recording {
-        let mut recording = Recording::new("probe layer");
-        let acts = &self.plan.probe;
-        if layer == 0 {
-            self.embed(&mut recording, acts, acts.blocks[0].x);
-        }
-        self.block(&mut recording, acts, layer);
-        recording
+    /// logits = norm(x) · W_headᵀ
+    pub(super) fn head(&self, recording: &mut Recording, acts: &Activations, x: Slice) {
+        let params = self.plan.params;
+        let head_in = match self.table.ln_final(params).zip(acts.norm_final) {
+            Some((norm, buffers)) => {
+                self.norm(recording, acts.n_rows(), &norm, [x, buffers.values, buffers.stats]);
+                buffers.values
+            }
+            None => x,
+        };
+        self.matrix(recording, acts.n_rows(), [head_in, self.table.lm_head(params), acts.logits]);
     }
 
     /// One block: attention, then the feed-forward network.
@@ -59,7 +51,7 @@ impl Transformer<'_> {
     }
 
     /// x = E[ids] (+ P[positions])
-    fn embed(&self, recording: &mut Recording, acts: &Activations, x: Slice) {
+    pub(super) fn embed(&self, recording: &mut Recording, acts: &Activations, x: Slice) {
         let table = self.table.token_embeddings(self.plan.params);
         let Some(position_table) = self.table.position_embeddings(self.plan.params) else {
             return self.lookup(recording, acts.n_rows(), [table, acts.inputs, x]);
@@ -86,6 +78,10 @@ impl Transformer<'_> {
             }
             (Pass::Window, Some(weights)) => self.attend(recording, acts, block, weights),
             (Pass::NextToken, weights) => self.attend_to_cache(recording, layer, block, weights.unwrap_or(acts.branch)),
+        }
+        if let Some(scale) = acts.head_scale {
+            let model = self.model();
+            head_scale::head_scale(recording, [scale, block.heads], layer, model.n_heads, model.d_head());
         }
         self.linear(recording, n_rows, &weights.output, [block.heads, acts.branch]);
         self.add(recording, n_rows, weights.ln1, block.norm1, [x, acts.branch, block.x_mid]);

@@ -6,6 +6,7 @@
 
 mod backward;
 mod forward;
+mod inspect;
 mod launch;
 
 use super::memory::{Activations, BlockActivations, MemoryPlan, heatmap_words};
@@ -76,13 +77,17 @@ impl Transformer<'_> {
     /// The loss on the held-out batch that `starts` points to.
     pub fn evaluation(&self) -> Recording {
         let mut recording = Recording::new("evaluation");
-        let plan = self.plan;
-        self.gather(&mut recording, plan.val_tokens);
-        self.forward(&mut recording, &plan.batch, |_, _, _| ());
-        let bindings = [plan.batch.logits, plan.targets, plan.losses];
-        cross_entropy::cross_entropy(&mut recording, bindings, self.loss_params());
-        mean_loss::mean_loss(&mut recording, [plan.step, plan.losses, plan.loss_ring]);
+        self.evaluate(&mut recording, &self.plan.batch);
         recording
+    }
+
+    fn evaluate(&self, recording: &mut Recording, acts: &Activations) {
+        let plan = self.plan;
+        self.gather(recording, plan.val_tokens);
+        self.forward(recording, acts, |_, _, _| ());
+        let bindings = [acts.logits, plan.targets, plan.losses];
+        cross_entropy::cross_entropy(recording, bindings, self.loss_params());
+        mean_loss::mean_loss(recording, [plan.step, plan.losses, plan.loss_ring]);
     }
 
     /// One sequence: logits at every position, and all softmax weights as bytes.

@@ -119,7 +119,8 @@ impl Run {
             tokens_cut: self.tokens_cut,
         };
         messages.push((event, Some(bytes)));
-        Ok(())
+        self.answer(messages).await?;
+        self.score_heads(messages).await
     }
 
     /// The tokens of the sentence on show.

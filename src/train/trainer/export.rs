@@ -1,7 +1,6 @@
 //! Softmax weights as they are.
 
 use super::{TrainError, Trainer};
-use crate::model::transformer::Transformer;
 
 impl Trainer {
     /// The softmax weights of all heads for `ids`: (L, H, n, n) with n = `ids.len()`, 0 where masked. Only the first T
@@ -12,18 +11,16 @@ impl Trainer {
     /// # Errors
     /// When the device failed.
     pub async fn attention_weights(&mut self, ids: &[u32]) -> Result<Vec<f32>, TrainError> {
-        if self.probe_layers.is_empty() {
-            let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
-            let layers: Vec<_> = (0..self.config.model.n_layers).map(|layer| transformer.probe_layer(layer)).collect();
-            self.probe_layers = layers.into_iter().map(|recording| self.backend.prepare(recording)).collect();
-        }
+        let programs = self.questions();
         let model = &self.config.model;
         let (t, n_heads, n) = (model.context_length, model.n_heads, ids.len().min(model.context_length));
         self.write_probe(&ids[..n]);
         let mut numbers = Vec::with_capacity(model.n_layers * n_heads * n * n);
-        for (layer, program) in self.probe_layers.clone().into_iter().enumerate() {
-            self.backend.run(program);
-            let weights = self.backend.read_f32(self.plan.probe.blocks[layer].weights).await?;
+        for (layer, program) in programs.layers.iter().enumerate() {
+            self.backend.run(*program);
+            // The probe's blocks have room for their weights.
+            let Some(weights) = self.plan.probe.blocks[layer].weights else { continue };
+            let weights = self.backend.read_f32(weights).await?;
             for (row, query) in (0..n_heads * t).zip((0..t).cycle()).filter(|&(_, query)| query < n) {
                 let row = &weights[row * t..row * t + n];
                 numbers.extend(row.iter().enumerate().map(|(key, &weight)| if key > query { 0.0 } else { weight }));

@@ -65,10 +65,12 @@ impl Trainer {
         self.backend.run(program);
     }
 
-    /// The probe's inputs: `ids`, followed by padding: no position looks at later ones, so it changes nothing.
-    pub(super) fn write_probe(&self, ids: &[u32]) {
+    /// Makes the first T of `ids` the probe, followed by padding: no position looks at later ones, so it changes nothing.
+    /// How many those are.
+    pub(super) fn write_probe(&self, ids: &[u32]) -> usize {
         let mut padded = ids.to_vec();
         padded.resize(self.config.model.context_length, 0);
         self.backend.write(self.plan.probe.inputs, &padded);
+        ids.len().min(self.config.model.context_length)
     }
 }

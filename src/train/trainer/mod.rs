@@ -1,14 +1,17 @@
 //! The training loop: steps are submitted ahead, their losses come back later, and nothing in between waits.
 //!
 //! `source` brings the tokens to the device, `look` asks the model what it attends to and what it would write, `export`
-//! reads softmax weights as they are, `state` takes weights and moments out and puts them back.
+//! reads softmax weights as they are, `question` asks what is behind them and what would be without a part of the model,
+//! `state` takes weights and moments out and puts them back.
 
 mod export;
 mod look;
+pub mod question;
 mod source;
 mod state;
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use thiserror::Error;
 
@@ -73,10 +76,10 @@ pub struct Trainer {
     step_programs: StepPrograms,
     evaluation: Program,
     probe: Program,
-    /// The probe one layer at a time; prepared when it is first asked for.
-    probe_layers: Vec<Program>,
     fill_cache: Program,
     next_token: Program,
+    /// Made with the first question.
+    questions: Option<Rc<question::QuestionPrograms>>,
     rope_table: Vec<f32>,
     source: TokenSource,
     /// Why tokens could not be read; told when the steps are collected.
@@ -173,9 +176,9 @@ impl Trainer {
             step_programs,
             evaluation,
             probe,
-            probe_layers: Vec::new(),
             fill_cache,
             next_token,
+            questions: None,
             rope_table,
             source,
             unreadable: None,
@@ -337,6 +340,14 @@ impl Trainer {
     /// # Errors
     /// When the device failed.
     pub async fn evaluate(&mut self, n_batches: usize) -> Result<f32, TrainError> {
+        let n = self.submit_evaluation(self.evaluation, n_batches);
+        self.readable()?;
+        let losses = self.backend.read_f32(self.plan.loss_ring).await?;
+        Ok(losses[..n].iter().sum::<f32>() / n as f32)
+    }
+
+    /// Runs `program` on held-out batches, whose losses then begin the ring; how many there are.
+    fn submit_evaluation(&mut self, program: Program, n_batches: usize) -> usize {
         let model = &self.config.model;
         let batch_size = self.config.train.batch_size;
         let n_val = self.source.n_val();
@@ -345,13 +356,14 @@ impl Trainer {
             let step = Step { slot: slot as u32, ..self.step_values(1) };
             self.backend.write(self.plan.step, bytemuck::cast_slice(&[step]));
             self.place(starts, self.source.n_train(), self.plan.val_tokens);
-            self.backend.run(self.evaluation);
+            self.backend.run(program);
         }
-        if let Some(error) = self.unreadable.take() {
-            return Err(error.into());
-        }
-        let losses = self.backend.read_f32(self.plan.loss_ring).await?;
-        Ok(losses[..all.len()].iter().sum::<f32>() / all.len() as f32)
+        all.len()
+    }
+
+    /// Whether all tokens could be read since this was asked last.
+    fn readable(&mut self) -> Result<(), TrainError> {
+        self.unreadable.take().map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Trains one step on given sequences, B for each accumulated batch, for comparisons with other implementations.

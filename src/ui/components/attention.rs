@@ -116,8 +116,9 @@ fn grid(cx: &Cx, maps: &Rc<Maps>) -> Html {
         };
         let name = format!("L{} H{}", layer + 1, head + 1);
         let selected = state.selected == (layer, head);
+        let off = state.ask.off.contains(&(layer, head));
         html! {
-            <button key={name.clone()} class={classes!("head", selected.then_some("selected"))} data-testid="head-map"
+            <button key={name.clone()} class={classes!("head", selected.then_some("selected"), off.then_some("off"))} data-testid="head-map"
                 data-layer={layer.to_string()} data-head={head.to_string()} aria-pressed={selected.to_string()}
                 aria-label={format!("layer {}, head {}", layer + 1, head + 1)} onclick={select}>
                 <Map maps={maps.clone()} at={(layer, head)} colors={state.color_map} hatched={state.mask_shown} />

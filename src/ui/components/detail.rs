@@ -2,15 +2,21 @@
 
 use yew::prelude::*;
 
+use super::ask::{Asked, Tabs, tab_id};
 use super::visible;
 use crate::ui::app::Cx;
+use crate::ui::state::ask::Section;
 
 #[component]
 pub fn Detail(cx: &Cx) -> Html {
     html! {
         <section class="panel detail" aria-labelledby="detail-title">
-            <h2 id="detail-title">{"Query row"}</h2>
-            {bars(cx)}
+            <h2 id="detail-title">{"Detail"}</h2>
+            <Tabs ..cx.clone() />
+            <div id="detail-section" role="tabpanel" aria-labelledby={tab_id(cx.state.ask.section)}>
+                if cx.state.ask.section == Section::Row { {bars(cx)} }
+                <Asked ..cx.clone() />
+            </div>
         </section>
     }
 }

@@ -1,6 +1,7 @@
 //! The parts of the page; each gets the whole state and shows its part.
 
 pub mod accounting;
+pub mod ask;
 pub mod attention;
 pub mod checkpoints;
 pub mod data;

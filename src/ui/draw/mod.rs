@@ -4,3 +4,4 @@ pub mod chart;
 #[cfg(target_arch = "wasm32")]
 pub mod chart_canvas;
 pub mod colors;
+pub mod signed;

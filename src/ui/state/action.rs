@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::ask::AskAction;
 use super::data::DataAction;
 use super::parts::*;
 use super::remember::RememberAction;
@@ -75,6 +76,8 @@ pub enum Action {
     Theme(Theme),
     /// The window has another size.
     Resized,
+    /// What is asked of the model beyond its maps.
+    Ask(AskAction),
     /// About runs as a whole.
     Runs(RunsAction),
     /// About earlier moments.

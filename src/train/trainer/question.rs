@@ -1,0 +1,240 @@
+//! Questions about the model as it is: the numbers of one head, what each layer would predict, and what it would be
+//! without some heads or with another weight. Their programs are made when they are first needed; training runs none
+//! of them, and none of them changes what training reads.
+
+use std::rc::Rc;
+
+use super::{TrainError, Trainer};
+use crate::gpu::backend::Program;
+use crate::model::memory::RING;
+use crate::model::transformer::Transformer;
+use crate::protocol::inspect::{HeadRows, LENS_CHOICES, Lens, LensCell, WeightAt};
+
+/// Recordings that questions replay.
+pub(super) struct QuestionPrograms {
+    /// Each block of the probe alone.
+    pub(super) layers: Vec<Program>,
+    /// The last norm and the head behind each block.
+    lens: Vec<Program>,
+    scaled_probe: Program,
+    scaled_evaluation: Program,
+}
+
+/// A change to the model that is tried out and taken back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Change {
+    /// Heads (layer, head) whose output is set to 0.
+    pub off: Vec<(usize, usize)>,
+    /// A parameter's place in the table, and its value.
+    pub weight: Option<(usize, f32)>,
+}
+
+/// What the model says of held-out text and of the probe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Mean cross-entropy on the held-out sample.
+    pub loss: f32,
+    /// The logits (V) at the asked position; empty without a probe.
+    pub logits: Vec<f32>,
+}
+
+impl Trainer {
+    /// The programs, which the first question makes.
+    pub(super) fn questions(&mut self) -> Rc<QuestionPrograms> {
+        if let Some(programs) = &self.questions {
+            return programs.clone();
+        }
+        let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
+        let layers = 0..self.config.model.n_layers;
+        let backend = &mut self.backend;
+        let programs = Rc::new(QuestionPrograms {
+            layers: layers.clone().map(|layer| backend.prepare(transformer.probe_layer(layer))).collect(),
+            lens: layers.map(|layer| backend.prepare(transformer.lens(layer))).collect(),
+            scaled_probe: backend.prepare(transformer.scaled_probe()),
+            scaled_evaluation: backend.prepare(transformer.scaled_evaluation()),
+        });
+        self.questions = Some(programs.clone());
+        programs
+    }
+
+    /// Queries, keys (after the position encoding) and values of one head for the first T of `ids`.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn head_rows(&mut self, ids: &[u32], (layer, head): (usize, usize)) -> Result<HeadRows, TrainError> {
+        let (model, programs) = (self.config.model.clone(), self.questions());
+        let n = self.write_probe(ids);
+        programs.layers[..=layer].iter().for_each(|&program| self.backend.run(program));
+        let block = self.plan.probe.blocks[layer];
+        let (d, kv_head) = (model.d_head(), head / (model.n_heads / model.n_kv_heads));
+        let (c, width) = (model.d_model, model.d_model + 2 * model.d_kv());
+        let all = self.backend.read_f32(block.qkv.part(0, n * width)).await?;
+        let columns = |first: usize| all.chunks_exact(width).flat_map(|row| &row[first..first + d]).copied().collect();
+        let [q, k, v] = [head * d, c + kv_head * d, c + model.d_kv() + kv_head * d].map(columns);
+        Ok(HeadRows { d_head: d, q, k, v })
+    }
+
+    /// What the last norm and the head make of the stream behind every block, at the first T of `ids`.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn lens(&mut self, ids: &[u32]) -> Result<Lens, TrainError> {
+        let mut cells = Vec::new();
+        let n = ids.len().min(self.config.model.context_length);
+        for layer in 0..self.config.model.n_layers {
+            let logits = self.lens_logits(ids, layer).await?;
+            let next = |at: usize| ids[..n].get(at + 1).copied();
+            let rows = logits.chunks_exact(self.config.model.vocab_size).enumerate();
+            cells.extend(rows.map(|(at, logits)| lens_cell(logits, next(at))));
+        }
+        Ok(Lens { n, cells })
+    }
+
+    /// The logits (n, V) that the model would have if it ended behind block `layer`. Called for 0, 1, … in order: each
+    /// block goes on from the stream that the one before has left.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn lens_logits(&mut self, ids: &[u32], layer: usize) -> Result<Vec<f32>, TrainError> {
+        let programs = self.questions();
+        let n = if layer == 0 { self.write_probe(ids) } else { ids.len().min(self.config.model.context_length) };
+        self.backend.run(programs.layers[layer]);
+        self.backend.run(programs.lens[layer]);
+        Ok(self.backend.read_f32(self.plan.probe.logits.part(0, n * self.config.model.vocab_size)).await?)
+    }
+
+    /// The model as it is, and with `change`: its loss on `n_batches` held-out batches and its logits at `position` of
+    /// `ids`. Afterwards the model is as it was, to the bit.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn what_if(
+        &mut self,
+        ids: &[u32],
+        position: usize,
+        n_batches: usize,
+        change: &Change,
+    ) -> Result<[Answer; 2], TrainError> {
+        let programs = self.questions();
+        let plain = self.answer([self.evaluation, self.probe], (ids, position), n_batches, None).await?;
+        let model = &self.config.model;
+        let mut scale = vec![1.0; model.n_layers * model.n_heads];
+        change.off.iter().for_each(|(layer, head)| scale[layer * model.n_heads + head] = 0.0);
+        self.backend.write_f32(self.plan.head_scale, &scale);
+        let scaled = [programs.scaled_evaluation, programs.scaled_probe];
+        let changed = self.answer(scaled, (ids, position), n_batches, change.weight).await?;
+        Ok([plain, changed])
+    }
+
+    /// Runs an evaluation and a probe with one parameter changed meanwhile.
+    async fn answer(
+        &mut self,
+        [evaluation, probe]: [Program; 2],
+        (ids, position): (&[u32], usize),
+        n_batches: usize,
+        weight: Option<(usize, f32)>,
+    ) -> Result<Answer, TrainError> {
+        let before = match weight {
+            Some((at, value)) => {
+                let slice = self.plan.params.part(at, 1);
+                let before = self.backend.read(slice).await?;
+                self.backend.write_f32(slice, &[value]);
+                Some((slice, before))
+            }
+            None => None,
+        };
+        // Everything is submitted, and the parameter is back, before anything is waited for.
+        let n = self.submit_evaluation(evaluation, n_batches);
+        let losses = self.backend.start_read(&[self.plan.loss_ring.part(0, n.min(RING))]);
+        let logits = (position < ids.len()).then(|| {
+            self.write_probe(ids);
+            self.backend.run(probe);
+            let v = self.config.model.vocab_size;
+            self.backend.start_read(&[self.plan.probe.logits.part(position * v, v)])
+        });
+        if let Some((slice, before)) = before {
+            self.backend.write(slice, &before);
+        }
+        let losses = self.backend.finish_read(losses).await?;
+        let logits = match logits {
+            Some(read) => self.backend.finish_read(read).await?,
+            None => Vec::new(),
+        };
+        self.readable()?;
+        let loss = losses.iter().map(|&word| f32::from_bits(word)).sum::<f32>() / n as f32;
+        Ok(Answer { loss, logits: logits.into_iter().map(f32::from_bits).collect() })
+    }
+
+    /// Where a weight stands in the table.
+    ///
+    /// # Errors
+    /// A sentence when there is no such parameter, row or column.
+    pub fn weight_place(&self, at: &WeightAt) -> Result<usize, String> {
+        let Some(param) = self.table.iter().find(|param| param.name == at.tensor) else {
+            return Err(format!("This model has no parameter {}; pick one of the list.", at.tensor));
+        };
+        let [rows, columns] = matrix(&param.shape);
+        if at.row >= rows || at.column >= columns {
+            return Err(format!(
+                "{} has rows 0 to {} and columns 0 to {}; row {}, column {} is outside.",
+                param.name,
+                rows - 1,
+                columns - 1,
+                at.row,
+                at.column
+            ));
+        }
+        Ok(param.start + at.row * columns + at.column)
+    }
+
+    /// One parameter, by its place in the table.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn weight(&mut self, place: usize) -> Result<f32, TrainError> {
+        Ok(self.backend.read_f32(self.plan.params.part(place, 1)).await?[0])
+    }
+
+    /// Changes one parameter for good, by its place in the table.
+    pub fn set_weight(&mut self, place: usize, value: f32) {
+        self.cached.clear();
+        self.backend.write_f32(self.plan.params.part(place, 1), &[value]);
+    }
+}
+
+/// Rows and columns of a parameter; a vector is one row.
+pub fn matrix(shape: &[usize]) -> [usize; 2] {
+    match shape {
+        [rows, columns] => [*rows, *columns],
+        other => [1, other.iter().product()],
+    }
+}
+
+/// The `count` likeliest tokens with their probabilities, likeliest first; the smaller id first among equals.
+pub fn likeliest(logits: &[f32], count: usize) -> Vec<(u32, f32)> {
+    let likelier = |&a: &u32, &b: &u32| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b));
+    let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
+    if logits.len() > count && count > 0 {
+        ids.select_nth_unstable_by(count - 1, likelier);
+    }
+    ids.truncate(count);
+    ids.sort_by(likelier);
+    let log_sum = log_sum_exp(logits);
+    ids.into_iter().map(|id| (id, (f64::from(logits[id as usize]) - log_sum).exp() as f32)).collect()
+}
+
+/// ln Σ exp(logit)
+pub fn log_sum_exp(logits: &[f32]) -> f64 {
+    let largest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    largest + logits.iter().map(|&logit| (f64::from(logit) - largest).exp()).sum::<f64>().ln()
+}
+
+fn lens_cell(logits: &[f32], next: Option<u32>) -> LensCell {
+    let next = next.and_then(|id| Some((id, *logits.get(id as usize)?)));
+    let of_next = next.map(|(id, logit)| {
+        let before = |&(other, &it): &(usize, &f32)| it > logit || (it == logit && other < id as usize);
+        let rank = logits.iter().enumerate().filter(before).count();
+        (rank as u32, (f64::from(logit) - log_sum_exp(logits)).exp() as f32)
+    });
+    LensCell { choices: likeliest(logits, LENS_CHOICES), next: of_next }
+}

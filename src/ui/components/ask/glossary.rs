@@ -1,0 +1,35 @@
+//! What the names mean.
+
+use web_sys::HtmlElement;
+use yew::prelude::*;
+
+use crate::ui::app::Cx;
+use crate::ui::glossary::{Entry, GLOSSARY};
+
+#[component]
+pub fn Glossary(cx: &Cx) -> Html {
+    let explained = cx.state.ask.explained;
+    let wanted = use_node_ref();
+    {
+        let wanted = wanted.clone();
+        use_effect_with(explained, move |_| {
+            if let Some(element) = wanted.cast::<HtmlElement>() {
+                drop(element.focus()); // an element in the page always takes it
+            }
+        });
+    }
+    let entry = |entry: &Entry| {
+        let here = explained.is_some_and(|(name, _)| name == entry.name);
+        html! {
+            <>
+                if here {
+                    <dt ref={wanted.clone()} tabindex="-1" class="wanted">{entry.name}</dt>
+                } else {
+                    <dt>{entry.name}</dt>
+                }
+                <dd>{entry.what}<small>{entry.measured}</small></dd>
+            </>
+        }
+    };
+    html! { <dl class="glossary" data-testid="glossary">{for GLOSSARY.iter().map(entry)}</dl> }
+}

@@ -1,0 +1,123 @@
+//! Scores of heads that are known to form: now, and over time.
+
+use std::rc::Rc;
+
+use yew::prelude::*;
+
+use super::explain;
+use crate::protocol::inspect::ScoreKind;
+use crate::ui::app::Cx;
+use crate::ui::draw::chart::Scale;
+use crate::ui::state::Action;
+use crate::ui::state::ask::ScoreHistory;
+
+/// Width and height of the chart in its own units.
+const CHART: (f64, f64) = (300.0, 120.0);
+
+#[component]
+pub fn HeadScores(cx: &Cx) -> Html {
+    let history = &cx.state.ask.scores;
+    if let Some(reason) = &history.reason {
+        return html! { <p class="count" data-testid="no-scores">{reason}</p> };
+    }
+    let Some((step, scores)) = history.snapshots.last() else {
+        return html! { <p class="count" role="status">{"The first scores come with the first maps."}</p> };
+    };
+    let row = |at: usize| {
+        let (layer, head) = (at / history.n_heads.max(1), at % history.n_heads.max(1));
+        let select = {
+            let cx = cx.clone();
+            Callback::from(move |_: MouseEvent| cx.act(Action::Select(layer, head)))
+        };
+        let cell =
+            |score: f32| html! { <td class="scored" style={format!("--p:{score:.3}")}>{format!("{score:.2}")}</td> };
+        html! {
+            <tr>
+                <th scope="row"><button onclick={select}>{format!("L{} H{}", layer + 1, head + 1)}</button></th>
+                {for scores[at].map(cell)}
+            </tr>
+        }
+    };
+    let name = |kind: ScoreKind| html! { <th scope="col">{kind.short()}</th> };
+    html! {
+        <div data-testid="head-scores">
+            <p>
+                {format!("On random tokens that come twice, at step {step}")}{explain(cx, "measuring sequence")}
+            </p>
+            <div class="line">
+                {"previous"}{explain(cx, "previous-token head")}{"sink"}{explain(cx, "attention sink")}
+                {"same"}{explain(cx, "same-token head")}{"induction"}{explain(cx, "induction head")}
+            </div>
+            <div class="table" tabindex="0" role="region" aria-label="scores of all heads">
+                <table>
+                    <thead><tr><td></td>{for ScoreKind::ALL.map(name)}</tr></thead>
+                    <tbody>{for (0..scores.len()).map(row)}</tbody>
+                </table>
+            </div>
+            <h3>{"Best head of each, over time"}</h3>
+            <Chart history={history.clone()} />
+            <ul class="appeared">
+                {for history.milestones.iter().map(|milestone| html! { <li>{milestone.sentence()}</li> })}
+            </ul>
+        </div>
+    }
+}
+
+#[derive(Properties)]
+struct ChartProps {
+    history: Rc<ScoreHistory>,
+}
+
+impl PartialEq for ChartProps {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.history, &other.history)
+    }
+}
+
+#[component]
+fn Chart(props: &ChartProps) -> Html {
+    let history = &props.history;
+    let (width, height) = CHART;
+    let last = history.snapshots.last().map_or(1, |&(step, _)| step.max(1)) as f64;
+    let x = Scale { low: 0.0, high: last, from: 22.0, to: width - 4.0 };
+    let y = Scale { low: 0.0, high: 1.0, from: height - 14.0, to: 4.0 };
+    let line = |kind: ScoreKind| {
+        let place = |(step, scores): &(u64, Vec<_>)| {
+            let (_, score) = history.best(kind, scores);
+            format!("{:.1},{:.1}", x.pixel(*step as f64), y.pixel(f64::from(score)))
+        };
+        let points: Vec<String> = history.snapshots.iter().map(place).collect();
+        html! { <polyline class={format!("kind{}", kind as usize)} points={points.join(" ")} /> }
+    };
+    let mark = |kind: ScoreKind, step: u64| {
+        let at = format!("{:.1}", x.pixel(step as f64));
+        html! {
+            <line class={format!("kind{}", kind as usize)} x1={at.clone()} x2={at} y1={y.to.to_string()} y2={y.from.to_string()} />
+        }
+    };
+    let tick = |value: f64| {
+        html! { <text x="18" y={format!("{:.0}", y.pixel(value) + 4.0)} text-anchor="end">{format!("{value:.1}")}</text> }
+    };
+    let best = |kind: ScoreKind| {
+        let (_, scores) = history.snapshots.last()?;
+        let ((layer, head), score) = history.best(kind, scores);
+        Some(html! {
+            <li>
+                <i class={format!("key kind{}", kind as usize)}></i>
+                {format!("{}: L{} H{} {score:.2}", kind.short(), layer + 1, head + 1)}
+            </li>
+        })
+    };
+    html! {
+        <>
+            <svg class="scores-chart" viewBox={format!("0 0 {width} {height}")} role="img"
+                aria-label={format!("best score of each kind from step 0 to {last}")}>
+                {for [0.0, 0.5, 1.0].map(tick)}
+                {for ScoreKind::ALL.map(line)}
+                {for history.milestones.iter().map(|milestone| mark(milestone.kind, milestone.step))}
+                <text x={(width - 4.0).to_string()} y={(height - 2.0).to_string()} text-anchor="end">{format!("step {last}")}</text>
+            </svg>
+            <ul class="keys-of-chart" data-testid="best-heads">{for ScoreKind::ALL.into_iter().filter_map(best)}</ul>
+        </>
+    }
+}

@@ -1,0 +1,275 @@
+//! What the page asks of the model beyond its maps: the open section of the detail column, the change that is tried
+//! out, and what came back.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use crate::protocol::Token;
+use crate::protocol::inspect::{
+    Comparison, HeadRows, InspectEvent, Lens, ScoreKind, Scores, TensorInfo, Watched, WeightAt, WhatIf,
+};
+
+/// Snapshots of scores that are kept; past that, every second one goes.
+const MOST_SNAPSHOTS: usize = 400;
+
+/// A section of the detail column. Only the open one is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Section {
+    /// The weights of a query row as bars.
+    #[default]
+    Row,
+    /// How one weight is computed.
+    Arithmetic,
+    /// The products behind q·k.
+    Neurons,
+    /// The model with a change.
+    WhatIf,
+    /// What each layer would predict.
+    Lens,
+    /// Scores of heads.
+    Scores,
+    /// What the names mean.
+    Glossary,
+}
+
+impl Section {
+    /// All sections in their order.
+    pub const ALL: [Self; 7] =
+        [Self::Row, Self::Arithmetic, Self::Neurons, Self::WhatIf, Self::Lens, Self::Scores, Self::Glossary];
+
+    /// Its name on the page.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Row => "row",
+            Self::Arithmetic => "arithmetic",
+            Self::Neurons => "neurons",
+            Self::WhatIf => "what if",
+            Self::Lens => "logit lens",
+            Self::Scores => "head scores",
+            Self::Glossary => "glossary",
+        }
+    }
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AskAction {
+    /// Another section.
+    Open(Section),
+    /// The glossary opens at this entry.
+    Explain(&'static str),
+    /// The key whose weight is worked out.
+    Key(usize),
+    /// Switches a head off, or on again.
+    ToggleHead(usize, usize),
+    /// Exactly these heads are off.
+    Off(Vec<(usize, usize)>),
+    /// The weight that is looked at.
+    Weight(WeightAt),
+    /// What it is set to; none leaves it as it is.
+    Value(Option<f32>),
+    /// The position whose next token is predicted.
+    Position(Option<usize>),
+}
+
+/// The numbers of a head, and when they were computed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head {
+    /// Steps done.
+    pub step: u64,
+    /// (layer, head)
+    pub at: (usize, usize),
+    /// The numbers.
+    pub rows: HeadRows,
+}
+
+/// The logit lens, and when it was computed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LensShown {
+    /// Steps done.
+    pub step: u64,
+    /// L
+    pub n_layers: usize,
+    /// The tokens of the probe.
+    pub tokens: Vec<Token>,
+    /// Every token that occurs among the predictions, ascending by id.
+    pub predicted: Vec<Token>,
+    /// The predictions.
+    pub lens: Lens,
+}
+
+impl LensShown {
+    /// The text of a predicted token.
+    pub fn text(&self, id: u32) -> &str {
+        let found = self.predicted.binary_search_by_key(&id, |token| token.id);
+        found.map_or("", |at| &self.predicted[at].text)
+    }
+}
+
+/// A head has first passed the threshold of a score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Milestone {
+    /// Which score.
+    pub kind: ScoreKind,
+    /// (layer, head)
+    pub at: (usize, usize),
+    /// Steps done.
+    pub step: u64,
+}
+
+impl Milestone {
+    /// A sentence for people.
+    pub fn sentence(&self) -> String {
+        let (layer, head) = self.at;
+        format!("{} appeared: layer {} head {} at step {}", self.kind.name(), layer + 1, head + 1, self.step)
+    }
+}
+
+/// The scores of all heads over time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScoreHistory {
+    /// H
+    pub n_heads: usize,
+    /// Steps, and the scores of all heads (L·H).
+    pub snapshots: Vec<(u64, Vec<Scores>)>,
+    /// What has appeared, in order.
+    pub milestones: Vec<Milestone>,
+    /// Why there are none.
+    pub reason: Option<String>,
+}
+
+impl ScoreHistory {
+    /// The best head of a score in a snapshot, and its score.
+    pub fn best(&self, kind: ScoreKind, scores: &[Scores]) -> ((usize, usize), f32) {
+        let of = |at: usize| scores[at][kind as usize];
+        let at = (0..scores.len()).max_by(|&a, &b| of(a).total_cmp(&of(b)).then(b.cmp(&a))).unwrap_or(0);
+        let n_heads = self.n_heads.max(1);
+        ((at / n_heads, at % n_heads), scores.get(at).map_or(0.0, |scores| scores[kind as usize]))
+    }
+
+    /// Takes a snapshot in. A score that passes its threshold for the first time makes a milestone.
+    pub fn push(&mut self, step: u64, n_heads: usize, scores: Vec<Scores>) {
+        self.n_heads = n_heads;
+        self.reason = None;
+        for kind in ScoreKind::ALL {
+            let (at, score) = self.best(kind, &scores);
+            if score >= ScoreKind::THRESHOLD && self.milestones.iter().all(|milestone| milestone.kind != kind) {
+                self.milestones.push(Milestone { kind, at, step });
+            }
+        }
+        self.snapshots.retain(|&(earlier, _)| earlier < step);
+        self.snapshots.push((step, scores));
+        if self.snapshots.len() > MOST_SNAPSHOTS {
+            let last = self.snapshots.len() - 1;
+            let mut at = 0usize;
+            self.snapshots.retain(|_| {
+                at += 1;
+                (at - 1).is_multiple_of(2) || at - 1 == last
+            });
+        }
+    }
+}
+
+/// What is asked, and what came back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AskState {
+    /// The open section.
+    pub section: Section,
+    /// The glossary's entry that was asked for, and how often any was.
+    pub explained: Option<(&'static str, u32)>,
+    /// The (query, key) pointed at last.
+    pub cell: Option<(usize, usize)>,
+    /// The heads that are off.
+    pub off: BTreeSet<(usize, usize)>,
+    /// The weight that is looked at.
+    pub weight: Option<WeightAt>,
+    /// What it is set to.
+    pub value: Option<f32>,
+    /// The position whose next token is predicted.
+    pub position: Option<usize>,
+    /// The numbers of the selected head.
+    pub head: Option<Rc<Head>>,
+    /// The logit lens.
+    pub lens: Option<Rc<LensShown>>,
+    /// The model with the change.
+    pub comparison: Option<Rc<Comparison>>,
+    /// The parameters that there are.
+    pub tensors: Rc<Vec<TensorInfo>>,
+    /// What was done or could not be done.
+    pub message: Option<String>,
+    /// The scores of all heads over time.
+    pub scores: Rc<ScoreHistory>,
+}
+
+impl AskState {
+    /// What the worker has to compute while the selected head is `selected`.
+    pub fn watched(&self, selected: (usize, usize)) -> Watched {
+        let what_if = || WhatIf {
+            off: self.off.iter().copied().collect(),
+            weight: self.weight.clone(),
+            value: self.value,
+            position: self.position,
+        };
+        Watched {
+            head: matches!(self.section, Section::Arithmetic | Section::Neurons).then_some(selected),
+            lens: self.section == Section::Lens,
+            what_if: (self.section == Section::WhatIf).then(what_if),
+        }
+    }
+
+    /// Carries out one action.
+    pub fn apply(&mut self, action: AskAction) {
+        match action {
+            AskAction::Open(section) => self.section = section,
+            AskAction::Explain(name) => {
+                let count = self.explained.map_or(0, |(_, count)| count);
+                (self.section, self.explained) = (Section::Glossary, Some((name, count + 1)));
+            }
+            AskAction::Key(key) => self.cell = Some((self.cell.map_or(key, |(query, _)| query), key)),
+            AskAction::ToggleHead(layer, head) => {
+                if !self.off.remove(&(layer, head)) {
+                    self.off.insert((layer, head));
+                }
+            }
+            AskAction::Off(off) => self.off = off.into_iter().collect(),
+            AskAction::Weight(weight) => (self.weight, self.value, self.message) = (Some(weight), None, None),
+            AskAction::Value(value) => (self.value, self.message) = (value, None),
+            AskAction::Position(position) => self.position = position,
+        }
+    }
+
+    /// A new run begins: what belonged to the old one goes.
+    pub fn begin(&mut self) {
+        *self = Self { section: self.section, explained: self.explained, ..Self::default() };
+    }
+
+    /// Takes in what the worker says.
+    pub fn hear(&mut self, event: InspectEvent, bytes: Option<&[u8]>) {
+        let bytes = bytes.unwrap_or_default();
+        match event {
+            InspectEvent::Head { step, at, n, d_head } => {
+                let rows = HeadRows::from_bytes(bytes, n, d_head);
+                self.head = rows.map(|rows| Rc::new(Head { step, at, rows }));
+            }
+            InspectEvent::Lens { step, n_layers, tokens, predicted } => {
+                let lens = Lens::from_bytes(bytes, n_layers, tokens.len());
+                self.lens = lens.map(|lens| Rc::new(LensShown { step, n_layers, tokens, predicted, lens }));
+            }
+            InspectEvent::WhatIf(comparison) => self.comparison = Some(Rc::new(*comparison)),
+            InspectEvent::Tensors(tensors) => self.tensors = Rc::new(tensors),
+            InspectEvent::Kept { step, weight, old, new } => {
+                let WeightAt { tensor, row, column } = weight;
+                self.value = None;
+                self.message = Some(format!(
+                    "{tensor}, row {row}, column {column} is now {new} in the run itself (was {old}), from step {step} \
+                     on; training goes on from there."
+                ));
+            }
+            InspectEvent::Refused { message } => self.message = Some(message),
+            InspectEvent::Scores { step, n_heads, scores } => {
+                Rc::make_mut(&mut self.scores).push(step, n_heads, scores);
+            }
+            InspectEvent::NoScores { reason } => Rc::make_mut(&mut self.scores).reason = Some(reason),
+        }
+    }
+}

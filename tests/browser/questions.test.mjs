@@ -1,0 +1,94 @@
+// Questions about the model as a person asks them: a weight worked out, a head switched off, a weight changed, the
+// logit lens, scores of heads, the glossary.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createRequire } from "node:module";
+import { byTestId, screenshot, until, waitForState, withPage } from "./harness.mjs";
+
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+async function accessible(page) {
+  await page.addScriptTag({ path: axe });
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), []);
+}
+
+const open = (page, name) => page.getByRole("tab", { name, exact: true }).click();
+
+// The losses of the comparison: as it is, and with the change.
+async function losses(page) {
+  const cells = await byTestId(page, "what-if-loss").locator("td").allTextContents();
+  return cells.slice(0, 2).map(Number);
+}
+
+test("questions are answered beside the unchanged model", { timeout: 300_000 }, async () => {
+  await withPage({ gpu: false }, async (page) => {
+    await waitForState(page, "ready");
+
+    // The arithmetic of a cell agrees with the map.
+    await open(page, "arithmetic");
+    await byTestId(page, "arithmetic").waitFor();
+    await byTestId(page, "large-map").focus();
+    for (const key of ["ArrowDown", "ArrowDown", "ArrowDown", "ArrowRight"]) await page.keyboard.press(key);
+    const worked = Number(await byTestId(page, "worked-weight").textContent());
+    const shown = /The map shows (\d\.\d{3})/.exec(await byTestId(page, "arithmetic").textContent());
+    assert.ok(worked > 0 && Math.abs(worked - Number(shown[1])) < 0.004, `${worked} worked out, ${shown[1]} shown`);
+    await accessible(page);
+    await screenshot(page, "questions-arithmetic");
+    await open(page, "neurons");
+    await page.getByRole("application", { name: /products of query and key/ }).focus();
+    await page.keyboard.press("ArrowRight");
+    assert.match(await byTestId(page, "neurons").textContent(), /dimension 1, key .*: q -?\d/);
+    await screenshot(page, "questions-neurons");
+
+    // A head is switched off and on again.
+    await open(page, "what if");
+    await byTestId(page, "what-if-loss").waitFor();
+    let [plain, changed] = await losses(page);
+    assert.equal(plain, changed);
+    await byTestId(page, "toggle-head").click();
+    await until("the loss differs", async () => ([, changed] = await losses(page)) && changed !== plain);
+    assert.equal((await losses(page))[0], plain, "the model itself is as it was");
+    assert.equal(await page.locator('[data-testid="head-map"].off').count(), 1);
+    await byTestId(page, "all-on").click();
+    await until("the loss returns", async () => (await losses(page))[1] === plain);
+
+    // A weight is tried out, and kept.
+    await byTestId(page, "edit-weight").click();
+    await until("the old value is there", async () => /\d/.test(await byTestId(page, "old-weight").textContent()));
+    await byTestId(page, "new-weight").fill("9");
+    await byTestId(page, "new-weight").blur();
+    await until("the loss differs", async () => (await losses(page))[1] !== plain);
+    await screenshot(page, "questions-what-if");
+    await accessible(page);
+    await byTestId(page, "keep-weight").click();
+    await until("it is kept", async () => (await byTestId(page, "old-weight").textContent()) === "9");
+    assert.match(await byTestId(page, "what-if-message").textContent(), /is now 9 in the run itself/);
+
+    await open(page, "logit lens");
+    await byTestId(page, "lens").waitFor();
+    await page.locator(".predicted button").nth(3).focus();
+    assert.match(await byTestId(page, "lens-readout").textContent(), /After .*, layer 2: .*comes next: rank \d+/);
+    await screenshot(page, "questions-lens");
+    await accessible(page);
+
+    // Scores, and what they mean; by keyboard.
+    await page.getByRole("tab", { name: "logit lens" }).focus();
+    await page.keyboard.press("ArrowRight");
+    assert.equal(await byTestId(page, "best-heads").locator("li").count(), 4);
+    await screenshot(page, "questions-scores");
+    await accessible(page);
+    await page.getByRole("button", { name: "what is: induction head" }).click();
+    assert.match(await page.evaluate(() => document.activeElement.textContent), /^induction head$/);
+    await accessible(page);
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.setViewportSize({ width: 400, height: 900 });
+    await open(page, "what if");
+    await byTestId(page, "what-if-loss").waitFor();
+    await accessible(page);
+    await screenshot(page, "questions-narrow");
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.ok(overflow <= 0, `the page is ${overflow} px too wide`);
+  });
+});

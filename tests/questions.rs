@@ -1,0 +1,292 @@
+//! Questions about the model: the numbers of a head, the logit lens, the model without some heads or with another
+//! weight, scores of heads, and what the page makes of the answers.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use glasshead::protocol::inspect::{
+    HeadRows, InspectCommand, InspectEvent, Lens, ScoreKind, Watched, WeightAt, WhatIf,
+};
+use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, VocabularyChoice};
+use glasshead::train::head_scores::{all_scores, measuring_sequence, scores};
+use glasshead::train::run::Message;
+use glasshead::train::session::Session;
+use glasshead::train::trainer::Trainer;
+use glasshead::train::trainer::question::Change;
+use glasshead::ui::glossary::{GLOSSARY, find};
+use glasshead::ui::state::arithmetic::Row;
+use glasshead::ui::state::ask::{AskAction, ScoreHistory, Section};
+use glasshead::ui::state::{Action, State};
+use pollster::block_on;
+
+use crate::common::{context, ids};
+use crate::step::awkward;
+
+const PROBE: [u32; 7] = [5, 17, 5, 200, 17, 3, 99];
+
+async fn trainer(gpu: bool) -> Trainer {
+    let (context, tokens) = (gpu.then(context), ids(1, 400, 300));
+    let mut trainer = Trainer::new(awkward(), context.as_ref(), &tokens, &tokens).await.unwrap();
+    trainer.submit(5);
+    trainer.collect().await.unwrap();
+    trainer
+}
+
+fn every_head() -> Vec<(usize, usize)> {
+    (0..2).flat_map(|layer| (0..3).map(move |head| (layer, head))).collect()
+}
+
+#[test]
+fn a_change_is_tried_out_and_leaves_no_trace() {
+    for gpu in [false, true] {
+        block_on(async {
+            let mut trainer = trainer(gpu).await;
+            let before = trainer.state().await.unwrap();
+            let none = trainer.what_if(&PROBE, 6, 2, &Change::default()).await.unwrap();
+            assert_eq!(none[0], none[1], "GPU {gpu}: no change has changed something");
+            assert_eq!(none[0].loss, trainer.evaluate(2).await.unwrap(), "GPU {gpu}");
+            let off = Change { off: every_head(), weight: None };
+            let [plain, without] = trainer.what_if(&PROBE, 6, 2, &off).await.unwrap();
+            assert_eq!(plain, none[0]);
+            let at = WeightAt { tensor: "layers.1.attn.v_proj.weight".into(), row: 2, column: 5 };
+            let place = trainer.weight_place(&at).unwrap();
+            let edit = Change { off: Vec::new(), weight: Some((place, 2.5)) };
+            let [_, edited] = trainer.what_if(&PROBE, 6, 2, &edit).await.unwrap();
+            assert_ne!(edited, plain);
+            assert!(trainer.state().await.unwrap() == before, "GPU {gpu}: a question has changed the run");
+            // The same changes, made for good.
+            trainer.set_weight(place, 2.5);
+            assert_eq!(trainer.what_if(&PROBE, 6, 2, &Change::default()).await.unwrap()[0], edited, "GPU {gpu}");
+            trainer.restore(&before);
+            let mut params = before.params.clone();
+            for param in trainer.table().iter().filter(|param| param.name.contains("output_proj")) {
+                params[param.start..param.start + param.len()].fill(0.0);
+            }
+            trainer.set_params(&params);
+            let [zeroed, _] = trainer.what_if(&PROBE, 6, 2, &Change::default()).await.unwrap();
+            assert_eq!(zeroed, without, "GPU {gpu}: W_o = 0 is not the same as no heads");
+        });
+    }
+}
+
+#[test]
+fn both_backends_answer_alike() {
+    let change = Change { off: vec![(0, 1), (1, 2)], weight: None };
+    let [cpu, gpu] = [false, true].map(|gpu| {
+        block_on(async {
+            let mut trainer = trainer(gpu).await;
+            let [_, changed] = trainer.what_if(&PROBE, 4, 2, &change).await.unwrap();
+            (changed, trainer.lens(&PROBE).await.unwrap(), trainer.head_rows(&PROBE, (1, 2)).await.unwrap())
+        })
+    });
+    let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 2e-3);
+    assert!((cpu.0.loss - gpu.0.loss).abs() < 1e-3);
+    assert!(near(&cpu.0.logits, &gpu.0.logits));
+    assert!(near(&cpu.2.q, &gpu.2.q) && near(&cpu.2.k, &gpu.2.k) && near(&cpu.2.v, &gpu.2.v));
+    for (cpu, gpu) in cpu.1.cells.iter().zip(&gpu.1.cells) {
+        assert!((cpu.choices[0].1 - gpu.choices[0].1).abs() < 1e-3);
+    }
+}
+
+#[test]
+fn the_last_layers_lens_is_the_model() {
+    for gpu in [false, true] {
+        block_on(async {
+            let mut trainer = trainer(gpu).await;
+            let own = trainer.next_logits(&PROBE).await.unwrap();
+            let first = trainer.lens_logits(&PROBE, 0).await.unwrap();
+            let last = trainer.lens_logits(&PROBE, 1).await.unwrap();
+            assert_eq!(last[6 * 300..], own, "GPU {gpu}");
+            assert_ne!(first[6 * 300..], own, "GPU {gpu}: a layer changes nothing");
+            let lens = trainer.lens(&PROBE).await.unwrap();
+            let likeliest = (0..300).max_by(|&a, &b| own[a].total_cmp(&own[b])).unwrap();
+            let cell = lens.cell(1, 6).unwrap();
+            assert_eq!((cell.choices[0].0 as usize, cell.next), (likeliest, None));
+            // Rank and probability of the true next token agree with the choices where it is among them.
+            for cell in &lens.cells[..6] {
+                let (rank, p) = cell.next.unwrap();
+                assert!(p > 0.0 && p <= cell.choices[0].1);
+                assert!(rank as usize >= 5 || cell.choices[rank as usize].1 == p);
+            }
+            assert_eq!(Lens::from_bytes(&lens.to_bytes(), 2, 7), Some(lens.clone()));
+            assert_eq!(Lens::from_bytes(&lens.to_bytes(), 2, 6), None);
+        });
+    }
+}
+
+#[test]
+fn the_worked_arithmetic_agrees_with_the_map() {
+    for gpu in [false, true] {
+        block_on(async {
+            let mut trainer = trainer(gpu).await;
+            let maps = trainer.attention(&PROBE).await.unwrap();
+            for (layer, head) in every_head() {
+                let rows = trainer.head_rows(&PROBE, (layer, head)).await.unwrap();
+                assert_eq!(HeadRows::from_bytes(&rows.to_bytes(), 7, 6), Some(rows.clone()));
+                for query in 0..7 {
+                    let row = Row::of(&rows, query).unwrap();
+                    for key in 0..7 {
+                        let shown = f32::from(maps[((layer * 3 + head) * 7 + query) * 7 + key]) / 255.0;
+                        let worked = row.weight(key);
+                        assert!((shown - worked).abs() < 0.5 / 255.0 + 1e-4, "{shown} on the map, {worked} worked out");
+                    }
+                    let sum: f32 = (0..7).map(|key| row.weight(key)).sum();
+                    assert!((sum - 1.0).abs() < 1e-5);
+                }
+                assert_eq!(Row::of(&rows, 7), None);
+            }
+        });
+    }
+}
+
+#[test]
+fn scores_tell_made_up_heads_apart() {
+    let tokens = measuring_sequence(&ids(4, 500, 300), 40).unwrap();
+    let half = tokens.len() / 2;
+    assert_eq!((half, &tokens[..half]), (20, &tokens[half..]));
+    let heads: [fn(usize, usize) -> usize; 4] = [
+        |query, _| query.saturating_sub(1),
+        |_, _| 0,
+        |query, half| query.checked_sub(half).unwrap_or(query),
+        |query, half| if query < half { 0 } else { query - half + 1 },
+    ];
+    let mut maps = Vec::new();
+    for (kind, looks_at) in heads.into_iter().enumerate() {
+        let weight = |query: usize, key: usize| f32::from(u8::from(looks_at(query, half) == key));
+        let found = scores(&tokens, weight);
+        for other in 0..4 {
+            let wanted = if kind == other { 0.99..1.01 } else { 0.0..0.6 };
+            assert!(wanted.contains(&found[other]), "head {kind} scores {found:?}");
+        }
+        let all = (0..tokens.len()).flat_map(|query| (0..tokens.len()).map(move |key| (query, key)));
+        maps.extend(all.map(|(query, key)| (255.0 * weight(query, key)) as u8));
+    }
+    let all = all_scores(&tokens, &maps);
+    assert_eq!((all.len(), all[3][ScoreKind::Induction as usize]), (4, 1.0));
+    assert!(measuring_sequence(&[1, 2, 3, 1, 2], 40).unwrap_err().contains("larger text"));
+    assert!(measuring_sequence(&ids(4, 500, 300), 6).unwrap_err().contains("context_length of 8"));
+}
+
+#[test]
+fn the_first_head_that_passes_makes_the_milestone() {
+    let mut history = ScoreHistory::default();
+    let of = |induction: [f32; 4]| induction.map(|score| [0.1, 0.1, 0.1, score]).to_vec();
+    history.push(10, 2, of([0.0, 0.1, 0.2, 0.3]));
+    assert!(history.milestones.is_empty());
+    history.push(20, 2, of([0.0, 0.1, 0.5, 0.3]));
+    history.push(30, 2, of([0.0, 0.1, 0.5, 0.9]));
+    let sentences: Vec<String> = history.milestones.iter().map(|milestone| milestone.sentence()).collect();
+    assert_eq!(sentences, ["induction head appeared: layer 2 head 1 at step 20"]);
+    assert_eq!(history.best(ScoreKind::Induction, &history.snapshots[2].1), ((1, 1), 0.9));
+    for step in 31..5_000 {
+        history.push(step, 2, of([0.0; 4]));
+    }
+    assert!(history.snapshots.len() <= 400, "{} snapshots are kept", history.snapshots.len());
+    assert_eq!((history.snapshots[0].0, history.snapshots.last().unwrap().0), (10, 4_999));
+}
+
+/// The page asks for what its open section shows, and nothing else.
+#[test]
+fn only_what_is_open_is_asked_for() {
+    let mut state = State::default();
+    assert_eq!(state.ask.watched((1, 2)), Watched::default());
+    state.apply(Action::Ask(AskAction::Open(Section::Neurons)));
+    assert_eq!(state.ask.watched((1, 2)), Watched { head: Some((1, 2)), ..Watched::default() });
+    state.apply(Action::Ask(AskAction::ToggleHead(0, 1)));
+    state.apply(Action::Ask(AskAction::Open(Section::WhatIf)));
+    let what_if = state.ask.watched((1, 2)).what_if.unwrap();
+    assert_eq!(what_if.off, [(0, 1)]);
+    state.apply(Action::Ask(AskAction::Explain("softmax")));
+    assert_eq!((state.ask.section, state.ask.watched((0, 0))), (Section::Glossary, Watched::default()));
+    state.apply(Action::Started);
+    assert!(state.ask.off.is_empty());
+}
+
+/// The loop that the worker drives: a question is answered at once, with every snapshot, and a weight can be kept.
+#[test]
+fn a_session_answers_questions() {
+    let events: Rc<RefCell<Vec<Message>>> = Rc::default();
+    let sink = events.clone();
+    let mut session =
+        Session::new(Box::new(move |event, bytes| sink.borrow_mut().push((event, bytes))), Box::new(|| 0.0));
+    let start = Command::Start {
+        run: 1,
+        config: awkward(),
+        corpus: CorpusChoice::BuiltIn,
+        vocabulary: VocabularyChoice::Trained,
+        backend: BackendChoice::Cpu,
+        probe: "Tom saw a cat.".into(),
+    };
+    let weight = WeightAt { tensor: "layers.0.attn.q_proj.weight".into(), row: 1, column: 2 };
+    let what_if = WhatIf { off: vec![(0, 0)], weight: Some(weight.clone()), value: Some(0.5), position: None };
+    let watch = |watched| Command::Inspect { command: InspectCommand::Watch(watched) };
+    block_on(async {
+        session.handle(start, None).await;
+        let watched = Watched { head: Some((1, 1)), lens: true, what_if: Some(what_if.clone()) };
+        session.handle(watch(watched), None).await;
+        while session.work().await {}
+        session.handle(Command::Step, None).await;
+        while session.work().await {}
+        session.handle(Command::Inspect { command: InspectCommand::Keep(weight.clone(), 0.5) }, None).await;
+        while session.work().await {}
+        let wrong = WhatIf { weight: Some(WeightAt { row: 99, ..weight.clone() }), ..WhatIf::default() };
+        session.handle(watch(Watched { what_if: Some(wrong), ..Watched::default() }), None).await;
+        while session.work().await {}
+    });
+    let told = events.borrow();
+    let told: Vec<_> = told
+        .iter()
+        .filter_map(|(event, bytes)| match event {
+            Event::Inspect { event, .. } => Some((event.clone(), bytes.as_deref())),
+            _ => None,
+        })
+        .collect();
+    let heads = told.iter().filter(|(event, bytes)| match event {
+        InspectEvent::Head { n, d_head, .. } => HeadRows::from_bytes(bytes.unwrap(), *n, *d_head).is_some(),
+        _ => false,
+    });
+    assert!(heads.count() >= 3, "at once, after the step, and after the weight was kept");
+    let compared: Vec<_> = told
+        .iter()
+        .filter_map(|(event, _)| match event {
+            InspectEvent::WhatIf(comparison) => Some(comparison),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((compared[0].step, &compared[0].change), (0, &what_if));
+    assert_ne!(compared[0].losses[0], compared[0].losses[1]);
+    assert!(compared[0].choices.len() >= 10);
+    let last = compared.last().unwrap();
+    assert_eq!((last.step, last.old), (1, Some(0.5)), "the weight was kept");
+    let has = |wanted: fn(&InspectEvent) -> bool| told.iter().any(|(event, _)| wanted(event));
+    assert!(has(|event| matches!(event, InspectEvent::Kept { step: 1, new: 0.5, .. })));
+    assert!(has(|event| matches!(event, InspectEvent::Refused { message } if message.contains("rows 0 to 17"))));
+    assert!(has(|event| matches!(event, InspectEvent::Tensors(tensors) if tensors.len() > 10)));
+    let scored =
+        told.iter().filter(|(event, _)| matches!(event, InspectEvent::Scores { scores, .. } if scores.len() == 6));
+    assert_eq!(scored.count(), 3, "at the start, after the step, and after the weight was kept");
+}
+
+fn sources(path: &Path) -> Vec<PathBuf> {
+    match path.is_dir() {
+        true => std::fs::read_dir(path).unwrap().flat_map(|entry| sources(&entry.unwrap().path())).collect(),
+        false => vec![path.into()],
+    }
+}
+
+#[test]
+fn every_name_that_the_page_explains_is_in_the_glossary() {
+    for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ui")) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for call in text.split("explain(cx, \"").skip(1) {
+            let name = call.split('"').next().unwrap();
+            assert!(find(name).is_some(), "{}: no entry {name}", file.display());
+        }
+    }
+    assert!(ScoreKind::ALL.iter().all(|kind| find(kind.name()).is_some()));
+    assert!(GLOSSARY.windows(2).all(|pair| pair[0].name < pair[1].name), "the entries are not in order");
+    for entry in GLOSSARY {
+        assert!(entry.what.ends_with('.') && entry.measured.ends_with('.'), "{}", entry.name);
+    }
+}
