@@ -2,7 +2,7 @@
 
 struct Params {
     len: u32,
-    decay: f32, // 1 for parameters that decay, 0 for those that do not
+    decay_len: u32, // the first of them decay, the others do not
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -24,10 +24,10 @@ fn adamw(
     let i = flat_index(workgroup, workgroups, local);
     if (i >= params.len) { return; }
     if (!is_finite(norm[0])) { return; } // a poisoned gradient must not reach the weights
-    let g = grad[i];
+    let g = grad[i] * clip_scale(norm[0], step.max_grad_norm);
     let m_new = step.beta1 * m[i] + (1.0 - step.beta1) * g;
     let v_new = step.beta2 * v[i] + (1.0 - step.beta2) * g * g;
-    let decayed = param[i] * (1.0 - step.lr * step.weight_decay * params.decay);
+    let decayed = param[i] * (1.0 - step.lr * step.weight_decay * select(0.0, 1.0, i < params.decay_len));
     let update = (m_new / step.correction1) / (sqrt(v_new / step.correction2) + step.eps);
     m[i] = m_new;
     v[i] = v_new;

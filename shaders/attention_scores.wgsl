@@ -1,21 +1,17 @@
 // Attention scores: how well each query fits each key, for every head.
-//
-// The same pairwise products are the backward pass of the weighted sum: with q = out_grad, k = v, scale = 1 and
-// masked_value = 0 they give the gradient of the attention weights.
 
 struct Params {
     context_length: u32, // T
     n_heads: u32, // H
     n_kv_heads: u32, // Hkv; H / Hkv heads of queries share a head of keys
     d_head: u32, // D
-    scale: f32, // 1/√D in the forward pass
+    scale: f32, // 1/√D
     masked_value: f32, // what masked pairs get; WGSL may assume that there are no infinities, so −1e30 stands for −∞
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> q: array<f32>; // (B, T, H, D)
-@group(0) @binding(2) var<storage, read> k: array<f32>; // (B, T, Hkv, D)
-@group(0) @binding(3) var<storage, read_write> scores: array<f32>; // (B, H, T, T)
+@group(0) @binding(1) var<storage, read> qkv: array<f32>; // (B, T, (H + 2·Hkv)·D): rows of [q | k | v]
+@group(0) @binding(2) var<storage, read_write> scores: array<f32>; // (B, H, T, T)
 
 // scores[query, key] = scale · Σ_d q[query, d] · k[key, d], or masked_value
 @compute @workgroup_size(8, 8)
@@ -25,19 +21,19 @@ fn attention_scores(@builtin(global_invocation_id) id: vec3<u32>) {
     if (first.x >= n || first.y >= n) { return; }
     let batch = id.z / params.n_heads;
     let head = id.z % params.n_heads;
-    let query = tile_rows(first.x, batch, head, params.n_heads);
-    let key = tile_rows(first.y, batch, kv_head(head, params.n_heads, params.n_kv_heads), params.n_kv_heads);
+    let query = tile_rows(first.x, batch, head);
+    let key = tile_rows(first.y, batch, params.n_heads + kv_head(head, params.n_heads, params.n_kv_heads));
     var s0 = vec4<f32>();
     var s1 = vec4<f32>();
     var s2 = vec4<f32>();
     var s3 = vec4<f32>();
     if (!is_masked(min(first.x + 3u, n - 1u), first.y)) { // else no pair of the tile is visible
         for (var d = 0u; d < params.d_head; d++) {
-            let kd = vec4<f32>(k[key.x + d], k[key.y + d], k[key.z + d], k[key.w + d]);
-            s0 += q[query.x + d] * kd;
-            s1 += q[query.y + d] * kd;
-            s2 += q[query.z + d] * kd;
-            s3 += q[query.w + d] * kd;
+            let kd = vec4<f32>(qkv[key.x + d], qkv[key.y + d], qkv[key.z + d], qkv[key.w + d]);
+            s0 += qkv[query.x + d] * kd;
+            s1 += qkv[query.y + d] * kd;
+            s2 += qkv[query.z + d] * kd;
+            s3 += qkv[query.w + d] * kd;
         }
     }
     let start = id.z * n * n;
@@ -47,11 +43,11 @@ fn attention_scores(@builtin(global_invocation_id) id: vec3<u32>) {
     store_row(start, first.x + 3u, first.y, s3);
 }
 
-// Where four positions of a head begin in a (B, T, n_heads, D) tensor.
-fn tile_rows(first: u32, batch: u32, head: u32, n_heads: u32) -> vec4<u32> {
+// Where four positions of a head begin in qkv; heads are counted through queries and keys.
+fn tile_rows(first: u32, batch: u32, head: u32) -> vec4<u32> {
     let n = params.context_length;
-    let origin = (batch * n * n_heads + head) * params.d_head;
-    return tile_indices(first, n) * (n_heads * params.d_head) + vec4<u32>(origin);
+    let width = (params.n_heads + 2u * params.n_kv_heads) * params.d_head;
+    return tile_indices(first, n) * width + vec4<u32>(batch * n * width + head * params.d_head);
 }
 
 fn store_row(start: u32, query: u32, key: u32, dots: vec4<f32>) {

@@ -57,5 +57,5 @@ fn clip(
 ) {
     let i = flat_index(workgroup, workgroups, local);
     if (i >= params.len) { return; }
-    grads[i] *= min(1.0, step.max_grad_norm / (norm[0] + 1e-6));
+    grads[i] *= clip_scale(norm[0], step.max_grad_norm);
 }

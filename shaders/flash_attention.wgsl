@@ -1,135 +1,150 @@
-// FlashAttention-2 (Dao 2023), forward: out = softmax(scale · q·kᵀ) · v without the matrix of scores in memory. A
-// workgroup owns a tile of queries and walks over the keys, tile by tile. The softmax is kept up to date on the way:
-// when a larger score turns up, what has been summed so far is scaled down.
+// FlashAttention-2 (Dao 2023), forward: out = softmax(scale · q·kᵀ) · v without the matrix of scores in memory. An
+// invocation owns four queries and walks over the keys; what it loads of a key serves all four, and neither workgroup
+// memory nor barriers are needed. The softmax is kept up to date on the way: when a larger score turns up, what has been
+// summed so far is scaled down.
+//
+// An invocation holds ROW numbers of each head. Larger heads are cut into parts, each for a workgroup of its
+// own in z; scores then take the other parts from memory.
 
-@group(0) @binding(1) var<storage, read> q: array<f32>; // (B, T, H, D)
-@group(0) @binding(2) var<storage, read> k: array<f32>; // (B, T, Hkv, D)
-@group(0) @binding(3) var<storage, read> v: array<f32>; // (B, T, Hkv, D)
-@group(0) @binding(4) var<storage, read_write> out: array<f32>; // (B, T, H, D)
-@group(0) @binding(5) var<storage, read_write> lse: array<f32>; // (B, H, T), ln Σ exp(scale · q·k)
+struct Params {
+    context_length: u32, // T
+    n_heads: u32, // H
+    n_kv_heads: u32, // Hkv; H / Hkv heads of queries share a head of keys and values
+    d_head: u32, // D
+    causal: u32, // 1: a query attends to no later position
+    rotated: u32, // 1: q and k have been rotated, and their gradients are turned back
+    scale: f32, // 1/√D
+}
 
-var<workgroup> tile: array<f32, TILE_PAIRS>; // (rows, cols): scores, then exp(score − largest)
-var<workgroup> largest: array<f32, 256>; // by row: the largest score so far
-var<workgroup> total: array<f32, 256>; // Σ exp(score − largest) so far
-var<workgroup> rescale: array<f32, 256>; // what the sums before this tile are multiplied by
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read_write> lse_to: array<f32>; // (B, H, T), ln Σ exp(scale · q·k)
 
-@compute @workgroup_size(64)
-fn flash_attention(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
+const POSITIONS: u32 = 32u; // of a workgroup
+
+// WGSL may assume that there are no infinities, so this stands for −∞.
+const MASKED: f32 = -1e30;
+
+// Where the row of `position` begins in qkv.
+fn row_start(batch: u32, position: u32) -> u32 {
+    return (batch * params.context_length + position) * (params.n_heads + 2u * params.n_kv_heads) * params.d_head;
+}
+
+fn row_starts(batch: u32, position: vec4<u32>) -> vec4<u32> {
+    return vec4<u32>(
+        row_start(batch, position.x),
+        row_start(batch, position.y),
+        row_start(batch, position.z),
+        row_start(batch, position.w),
+    );
+}
+
+// Where a head begins behind row_start, for queries, keys and values.
+fn q_start(head: u32) -> u32 { return head * params.d_head; }
+fn k_start(head: u32) -> u32 { return (params.n_heads + head) * params.d_head; }
+fn v_start(head: u32) -> u32 { return (params.n_heads + params.n_kv_heads + head) * params.d_head; }
+
+// Where a head begins in out.
+fn out_start(batch: u32, position: u32, head: u32) -> u32 {
+    return ((batch * params.context_length + position) * params.n_heads + head) * params.d_head;
+}
+
+fn is_visible(query: u32, key: u32) -> bool {
+    return key < params.context_length && (params.causal == 0u || !is_masked(query, key));
+}
+
+// Four queries against one key; of two vectors, one is the same number four times.
+fn are_visible(query: vec4<u32>, key: vec4<u32>) -> vec4<bool> {
+    return vec4<bool>(
+        is_visible(query.x, key.x),
+        is_visible(query.y, key.y),
+        is_visible(query.z, key.z),
+        is_visible(query.w, key.w),
+    );
+}
+
+// The first `n` of four numbers; the others are 0.
+fn first(x: vec4<f32>, n: u32, d: u32) -> vec4<f32> {
+    return select(vec4<f32>(), x, vec4<u32>(d, d + 1u, d + 2u, d + 3u) < vec4<u32>(n));
+}
+
+// What an invocation holds of four positions.
+struct Rows { x: Row, y: Row, z: Row, w: Row }
+
+// Parts of four heads in qkv; `at` is where they begin.
+fn qkv_rows(at: vec4<u32>, part: u32) -> Rows {
+    let n = params.d_head - part;
+    return Rows(
+        inside(qkv_row(at.x + part), n),
+        inside(qkv_row(at.y + part), n),
+        inside(qkv_row(at.z + part), n),
+        inside(qkv_row(at.w + part), n),
+    );
+}
+
+fn dots(a: Rows, b: Row) -> vec4<f32> {
+    return vec4<f32>(dot_rows(a.x, b), dot_rows(a.y, b), dot_rows(a.z, b), dot_rows(a.w, b));
+}
+
+fn scale_rows(a: Rows, scale: vec4<f32>) -> Rows {
+    return Rows(scale_row(a.x, scale.x), scale_row(a.y, scale.y), scale_row(a.z, scale.z), scale_row(a.w, scale.w));
+}
+
+fn add_scaled_rows(sums: Rows, scale: vec4<f32>, a: Row) -> Rows {
+    return Rows(
+        add_scaled(sums.x, scale.x, a),
+        add_scaled(sums.y, scale.y, a),
+        add_scaled(sums.z, scale.z, a),
+        add_scaled(sums.w, scale.w, a),
+    );
+}
+
+// Four q·k: `own` and `other` are parts of heads that begin at `a` and `b` in qkv.
+fn dot_heads(own: Rows, other: Row, part: u32, a: vec4<u32>, b: u32) -> vec4<f32> {
+    var sums = dots(own, other);
+    for (var d = 0u; d < params.d_head; d += ROW) {
+        if (d != part) { sums += dots(qkv_rows(a, d), qkv_row(b + d)); }
+    }
+    return sums;
+}
+
+fn attend(workgroup: vec3<u32>, local: u32) {
     let n = params.context_length;
-    let rows = TILE_PAIRS / params.cols;
-    let first_query = workgroup.x * rows;
+    let first_query = workgroup.x * POSITIONS;
+    let query = tile_indices(first_query + 4u * local, n);
     let batch = workgroup.y / params.n_heads;
     let head = workgroup.y % params.n_heads;
-    let q_width = params.n_heads * params.d_head;
-    let q_origin = origin(batch, head, params.n_heads);
-    let kv_width = params.n_kv_heads * params.d_head;
-    let kv_origin = origin(batch, kv_head(head, params.n_heads, params.n_kv_heads), params.n_kv_heads);
-    let at = place(local);
-    let query = tile_indices(first_query + at.x, n) * q_width + vec4<u32>(q_origin);
-    let d = tile_indices(at.y, params.d_head) + vec4<u32>(kv_origin);
-    for (var row = local; row < rows; row += 64u) {
-        largest[row] = MASKED;
-        total[row] = 0.0;
+    let shared_head = kv_head(head, params.n_heads, params.n_kv_heads);
+    let part = workgroup.z * ROW;
+    let q_at = row_starts(batch, query) + vec4<u32>(q_start(head));
+    let q = qkv_rows(q_at, part);
+    var largest = vec4<f32>(MASKED);
+    var total = vec4<f32>();
+    var o = Rows();
+    let end = select(n, min(first_query + POSITIONS, n), params.causal == 1u);
+    for (var key = 0u; key < end; key++) {
+        let k_at = row_start(batch, key) + k_start(shared_head);
+        let v_at = row_start(batch, key) + v_start(shared_head);
+        let dots = params.scale * dot_heads(q, qkv_row(k_at + part), part, q_at, k_at);
+        // Every query sees key 0, so `largest` is a real score from then on.
+        let scores = select(vec4<f32>(MASKED), dots, are_visible(query, vec4<u32>(key)));
+        let top = max(largest, scores);
+        let rescale = exp(largest - top);
+        let weights = exp(scores - top);
+        total = total * rescale + weights;
+        largest = top;
+        o = add_scaled_rows(scale_rows(o, rescale), weights, qkv_row(v_at + part));
     }
-    var o0 = vec4<f32>();
-    var o1 = vec4<f32>();
-    var o2 = vec4<f32>();
-    var o3 = vec4<f32>();
-    let end = select(n, min(first_query + rows, n), params.causal == 1u);
-    for (var first_key = 0u; first_key < end; first_key += params.cols) {
-        score(first_query + at.x, query, first_key + at.y, kv_width, kv_origin, at);
-        workgroupBarrier();
-        for (var row = local; row < rows; row += 64u) {
-            soften(row);
-        }
-        workgroupBarrier();
-        o0 *= rescale[at.x];
-        o1 *= rescale[at.x + 1u];
-        o2 *= rescale[at.x + 2u];
-        o3 *= rescale[at.x + 3u];
-        let row = (at.x + vec4<u32>(0u, 1u, 2u, 3u)) * params.cols;
-        for (var key = 0u; key < min(params.cols, n - first_key); key++) {
-            let value_at = d + vec4<u32>((first_key + key) * kv_width);
-            let value = vec4<f32>(v[value_at.x], v[value_at.y], v[value_at.z], v[value_at.w]);
-            o0 += tile[row.x + key] * value;
-            o1 += tile[row.y + key] * value;
-            o2 += tile[row.z + key] * value;
-            o3 += tile[row.w + key] * value;
-        }
-        workgroupBarrier(); // nobody overwrites the tile before everybody has summed it
-    }
-    store_row(q_origin, first_query, at.x, at.y, o0);
-    store_row(q_origin, first_query, at.x + 1u, at.y, o1);
-    store_row(q_origin, first_query, at.x + 2u, at.y, o2);
-    store_row(q_origin, first_query, at.x + 3u, at.y, o3);
-    for (var row = local; row < min(rows, n - first_query); row += 64u) {
-        lse[workgroup.y * n + first_query + row] = largest[row] + log(total[row]);
-    }
+    o = scale_rows(o, 1.0 / total);
+    let lse = largest + log(total);
+    let mine = first_query + 4u * local;
+    store_query(batch, head, mine, part, o.x, lse.x);
+    store_query(batch, head, mine + 1u, part, o.y, lse.y);
+    store_query(batch, head, mine + 2u, part, o.z, lse.z);
+    store_query(batch, head, mine + 3u, part, o.w, lse.w);
 }
 
-// tile[row, col] = scale · q·k, or MASKED; `query` holds where four queries begin in q.
-fn score(first_query: u32, query: vec4<u32>, first_key: u32, kv_width: u32, kv_origin: u32, at: vec2<u32>) {
-    let key = tile_indices(first_key, params.context_length) * kv_width + vec4<u32>(kv_origin);
-    var s0 = vec4<f32>();
-    var s1 = vec4<f32>();
-    var s2 = vec4<f32>();
-    var s3 = vec4<f32>();
-    for (var d = 0u; d < params.d_head; d++) {
-        let kd = vec4<f32>(k[key.x + d], k[key.y + d], k[key.z + d], k[key.w + d]);
-        s0 += q[query.x + d] * kd;
-        s1 += q[query.y + d] * kd;
-        s2 += q[query.z + d] * kd;
-        s3 += q[query.w + d] * kd;
-    }
-    set_scores(at.x, at.y, s0, visible_keys(first_query, first_key));
-    set_scores(at.x + 1u, at.y, s1, visible_keys(first_query + 1u, first_key));
-    set_scores(at.x + 2u, at.y, s2, visible_keys(first_query + 2u, first_key));
-    set_scores(at.x + 3u, at.y, s3, visible_keys(first_query + 3u, first_key));
-}
-
-fn set_scores(row: u32, col: u32, dots: vec4<f32>, visible: vec4<bool>) {
-    let scores = select(vec4<f32>(MASKED), params.scale * dots, visible);
-    let at = row * params.cols + col;
-    tile[at] = scores.x;
-    tile[at + 1u] = scores.y;
-    tile[at + 2u] = scores.z;
-    tile[at + 3u] = scores.w;
-}
-
-// One row of the tile: scores become exponentials, and largest, total and rescale take them in. The first tile holds
-// key 0, which every query sees, so `largest` is a real score from then on.
-fn soften(row: u32) {
-    let start = row * params.cols;
-    var top = largest[row];
-    for (var i = start; i < start + params.cols; i++) {
-        top = max(top, tile[i]);
-    }
-    var sum = 0.0;
-    for (var i = start; i < start + params.cols; i++) {
-        let e = exp(tile[i] - top);
-        tile[i] = e;
-        sum += e;
-    }
-    rescale[row] = exp(largest[row] - top);
-    total[row] = total[row] * rescale[row] + sum;
-    largest[row] = top;
-}
-
-fn store_row(q_origin: u32, first_query: u32, row: u32, d: u32, sums: vec4<f32>) {
-    let query = first_query + row;
+fn store_query(batch: u32, head: u32, query: u32, part: u32, o: Row, lse: f32) {
     if (query >= params.context_length) { return; }
-    let start = q_origin + query * params.n_heads * params.d_head;
-    let values = sums / total[row];
-    store(start, d, values.x);
-    store(start, d + 1u, values.y);
-    store(start, d + 2u, values.z);
-    store(start, d + 3u, values.w);
-}
-
-fn store(start: u32, d: u32, value: f32) {
-    if (d >= params.d_head) { return; }
-    out[start + d] = value;
+    store_out_row(out_start(batch, query, head) + part, params.d_head - part, o);
+    if (part == 0u) { lse_to[(batch * params.n_heads + head) * params.context_length + query] = lse; }
 }

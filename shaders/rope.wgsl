@@ -4,7 +4,8 @@
 struct Params {
     n_rows: u32, // B·T
     context_length: u32, // T; the position of a row is row mod T
-    d_model: u32,
+    d_model: u32, // columns that turn, from the first on
+    stride: u32, // from one row to the next
     d_head: u32,
     direction: f32, // +1 turns forward, −1 back
 }
@@ -12,7 +13,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 // cos and sin of position · Θ^(−2i/D), computed on the CPU: WGSL leaves the precision of its own open.
 @group(0) @binding(1) var<storage, read> cos_sin: array<f32>; // (T, D/2, 2)
-@group(0) @binding(2) var<storage, read_write> x: array<f32>; // (B, T, H, D)
+@group(0) @binding(2) var<storage, read_write> x: array<f32>; // (B, T, stride)
 
 // (x₀, x₁) ← (x₀·cos − x₁·sin, x₀·sin + x₁·cos)
 @compute @workgroup_size(64)
@@ -23,13 +24,15 @@ fn rope(
 ) {
     let pair = flat_index(workgroup, workgroups, local);
     if (pair >= params.n_rows * params.d_model / 2u) { return; }
-    let position = (pair / (params.d_model / 2u)) % params.context_length;
+    let row = pair / (params.d_model / 2u);
+    let position = row % params.context_length;
     let i = pair % (params.d_head / 2u);
     let entry = (position * (params.d_head / 2u) + i) * 2u;
     let cosine = cos_sin[entry];
     let sine = params.direction * cos_sin[entry + 1u];
-    let x0 = x[2u * pair];
-    let x1 = x[2u * pair + 1u];
-    x[2u * pair] = x0 * cosine - x1 * sine;
-    x[2u * pair + 1u] = x0 * sine + x1 * cosine;
+    let at = row * params.stride + 2u * (pair % (params.d_model / 2u));
+    let x0 = x[at];
+    let x1 = x[at + 1u];
+    x[at] = x0 * cosine - x1 * sine;
+    x[at + 1u] = x0 * sine + x1 * cosine;
 }

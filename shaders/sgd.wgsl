@@ -2,7 +2,7 @@
 
 struct Params {
     len: u32,
-    decay: f32, // 1 for parameters that decay, 0 for those that do not
+    decay_len: u32, // the first of them decay, the others do not
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,7 +22,7 @@ fn sgd(
     let i = flat_index(workgroup, workgroups, local);
     if (i >= params.len) { return; }
     if (!is_finite(norm[0])) { return; } // a poisoned gradient must not reach the weights
-    let m_new = step.momentum * m[i] + grad[i];
+    let m_new = step.momentum * m[i] + grad[i] * clip_scale(norm[0], step.max_grad_norm);
     m[i] = m_new;
-    param[i] = param[i] * (1.0 - step.lr * step.weight_decay * params.decay) - step.lr * m_new;
+    param[i] = param[i] * (1.0 - step.lr * step.weight_decay * select(0.0, 1.0, i < params.decay_len)) - step.lr * m_new;
 }

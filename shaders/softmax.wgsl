@@ -36,27 +36,3 @@ fn softmax(
         x[i] *= scale;
     }
 }
-
-// y = softmax(x), so x_grad[c] = y[c] · (y_grad[c] − Σ y · y_grad). In place: y_grad becomes x_grad.
-@group(0) @binding(1) var<storage, read> y: array<f32>; // (rows, cols)
-@group(0) @binding(2) var<storage, read_write> grad: array<f32>; // (rows, cols)
-
-@compute @workgroup_size(64)
-fn softmax_grad(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let row = flat_workgroup(workgroup, workgroups);
-    if (row >= params.n_rows) { return; }
-    let start = row * params.n_cols;
-    let end = start + params.n_cols;
-    var dot = 0.0;
-    for (var i = start + local; i < end; i += ROW_WORKGROUP) {
-        dot += y[i] * grad[i];
-    }
-    dot = workgroup_sum(dot, local);
-    for (var i = start + local; i < end; i += ROW_WORKGROUP) {
-        grad[i] = y[i] * (grad[i] - dot);
-    }
-}

@@ -1,18 +1,23 @@
 // The gate of SwiGLU: SiLU of one projection times the other.
 
 struct Params {
-    len: u32,
+    n_rows: u32,
+    d_ff: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 
 // hidden = silu(gate) · up,   silu(x) = x · sigmoid(x)
-@group(0) @binding(1) var<storage, read> gate: array<f32>; // (N, F), W1·x
-@group(0) @binding(2) var<storage, read> up: array<f32>; // (N, F), W3·x
-@group(0) @binding(3) var<storage, read_write> hidden: array<f32>; // (N, F)
+@group(0) @binding(1) var<storage, read> gate_up: array<f32>; // (N, 2F): rows of [W1·x | W3·x]
+@group(0) @binding(2) var<storage, read_write> hidden: array<f32>; // (N, F)
 
 fn sigmoid(x: f32) -> f32 {
     return 1.0 / (1.0 + exp(-x));
+}
+
+// Where element i of (N, F) has its gate; `up` is F behind it.
+fn gate_at(i: u32) -> u32 {
+    return i + i / params.d_ff * params.d_ff;
 }
 
 @compute @workgroup_size(64)
@@ -22,15 +27,15 @@ fn swiglu(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = flat_index(workgroup, workgroups, local);
-    if (i >= params.len) { return; }
-    hidden[i] = gate[i] * sigmoid(gate[i]) * up[i];
+    if (i >= params.n_rows * params.d_ff) { return; }
+    let at = gate_at(i);
+    hidden[i] = gate_up[at] * sigmoid(gate_up[at]) * gate_up[at + params.d_ff];
 }
 
 // hidden = silu(gate) · up, so up_grad = hidden_grad · silu(gate)
 // and gate_grad = hidden_grad · up · s·(1 + gate·(1 − s)) with s = sigmoid(gate).
-@group(0) @binding(3) var<storage, read> hidden_grad: array<f32>; // (N, F)
-@group(0) @binding(4) var<storage, read_write> gate_grad: array<f32>; // (N, F)
-@group(0) @binding(5) var<storage, read_write> up_grad: array<f32>; // (N, F)
+@group(0) @binding(2) var<storage, read> hidden_grad: array<f32>; // (N, F)
+@group(0) @binding(3) var<storage, read_write> gate_up_grad: array<f32>; // (N, 2F)
 
 @compute @workgroup_size(64)
 fn swiglu_grad(
@@ -39,8 +44,10 @@ fn swiglu_grad(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = flat_index(workgroup, workgroups, local);
-    if (i >= params.len) { return; }
-    let s = sigmoid(gate[i]);
-    up_grad[i] = hidden_grad[i] * gate[i] * s;
-    gate_grad[i] = hidden_grad[i] * up[i] * s * (1.0 + gate[i] * (1.0 - s));
+    if (i >= params.n_rows * params.d_ff) { return; }
+    let at = gate_at(i);
+    let gate = gate_up[at];
+    let s = sigmoid(gate);
+    gate_up_grad[at] = hidden_grad[i] * gate_up[at + params.d_ff] * s * (1.0 + gate * (1.0 - s));
+    gate_up_grad[at + params.d_ff] = hidden_grad[i] * gate * s;
 }

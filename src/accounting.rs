@@ -128,7 +128,7 @@ fn scores(model: &ModelConfig) -> Part {
         "attention: scores, weighted sums",
         [
             none("no parameters"),
-            (l * (h * t + c), "L·(H·T + C): softmax weights, sums".into()),
+            (l * (h + c), "L·(H + C): log-sum-exp, sums".into()),
             (l * 4 * t * c, "L·(2T·C + 2T·C), the masked half included".into()),
         ],
     )

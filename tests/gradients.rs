@@ -69,7 +69,7 @@ fn rmsnorm_gradients() {
 
 #[test]
 fn rope_gradient_is_the_rotation_back() {
-    let params = rope::Params { n_rows: 6, context_length: 3, d_model: 8, d_head: 4, direction: 1.0 };
+    let params = rope::Params { n_rows: 6, context_length: 3, d_model: 8, stride: 8, d_head: 4, direction: 1.0 };
     let table: Vec<f64> = rope::cos_sin_table(3, 4, 10_000.0).into_iter().map(f64::from).collect();
     let (x, y_grad) = (doubles(1, 48), doubles(2, 48));
     let mut x_grad = y_grad.clone();
@@ -81,102 +81,73 @@ fn rope_gradient_is_the_rotation_back() {
     });
 }
 
-/// scores → softmax → weighted sum, with the very calls that the backward pass of the model makes.
-#[test]
-fn attention_gradients() {
-    let (b, t, h, h_kv, d) = (2usize, 5usize, 6usize, 2usize, 4usize);
-    let (wide, narrow, pairs) = (b * t * h * d, b * t * h_kv * d, b * h * t * t);
-    let (context_length, n_heads, n_kv_heads, d_head) = (t as u32, h as u32, h_kv as u32, d as u32);
-    let scores = |scale, masked_value| attention_scores::Params {
-        context_length,
-        n_heads,
-        n_kv_heads,
-        d_head,
-        scale,
-        masked_value,
-    };
-    let sums = |scale| weighted_sum::Params { context_length, n_heads, n_kv_heads, d_head, scale };
-    let rows = softmax::Params { n_rows: (b * h * t) as u32, n_cols: t as u32 };
-    let [q, k, v, out_grad] = [wide, narrow, narrow, wide].map(|len| doubles(len as u64, len));
-    let forward = |q: &[f64], k: &[f64], v: &[f64]| {
-        let (mut weights, mut out) = (vec![0.0; pairs], vec![0.0; wide]);
-        attention_scores::reference(q, k, &mut weights, &scores(0.5, MASKED));
-        softmax::reference(&mut weights, &rows);
-        weighted_sum::reference(&weights, v, &mut out, &sums(1.0));
-        (dot(&out, &out_grad), weights)
-    };
-    let (_, weights) = forward(&q, &k, &v);
-    let (mut scores_grad, mut q_grad) = (vec![0.0; pairs], vec![0.0; wide]);
-    let (mut k_grad, mut v_grad) = (vec![0.0; narrow], vec![0.0; narrow]);
-    attention_scores::reference(&out_grad, &v, &mut scores_grad, &scores(1.0, 0.0));
-    weighted_sum::reference_transposed(&weights, &out_grad, &mut v_grad, &sums(1.0));
-    softmax::reference_grad(&weights, &mut scores_grad, &rows);
-    weighted_sum::reference(&scores_grad, &k, &mut q_grad, &sums(0.5));
-    weighted_sum::reference_transposed(&scores_grad, &q, &mut k_grad, &sums(0.5));
-    check("q", &q, &q_grad, |q| forward(q, &k, &v).0);
-    check("k", &k, &k_grad, |k| forward(&q, k, &v).0);
-    check("v", &v, &v_grad, |v| forward(&q, &k, v).0);
-}
-
-/// FlashAttention's backward pass, with the log-sum-exp and delta that its forward pass gives, and grouped heads.
+/// FlashAttention's backward pass, with the log-sum-exp that its forward pass gives, grouped heads, and the rotation of
+/// queries and keys before it.
 #[test]
 fn flash_attention_gradients() {
-    for causal in [false, true] {
-        let (b, t, h, kv, d) = (2, 5, 4, 2, 3);
-        let params = flash_attention::Params::new(t, h, kv, d, causal);
-        let [q, out_grad] = [1, 4].map(|seed| doubles(seed, b * t * h * d));
-        let [k, v] = [2, 3].map(|seed| doubles(seed, b * t * kv * d));
-        let forward = |q: &[f64], k: &[f64], v: &[f64]| {
-            let (mut out, mut lse) = (vec![0.0; q.len()], vec![0.0; b * h * t]);
-            flash_attention::reference([q, k, v], &mut out, &mut lse, &params);
-            (dot(&out, &out_grad), out, lse)
+    for causal in [0, 1] {
+        let (b, t, h, kv, d) = (2usize, 5, 4, 2, 4);
+        let (cells, width) = (b * t * h, (h + 2 * kv) * d);
+        let params = flash_attention::Params { causal, rotated: 1, ..flash_attention::Params::new(t, h, kv, d) };
+        let table: Vec<f64> = rope::cos_sin_table(t, d, 10_000.0).into_iter().map(f64::from).collect();
+        let turn = rope::Params {
+            n_rows: (b * t) as u32,
+            context_length: t as u32,
+            d_model: ((h + kv) * d) as u32,
+            stride: width as u32,
+            d_head: d as u32,
+            direction: 1.0,
         };
-        let (_, out, lse) = forward(&q, &k, &v);
-        let mut delta = vec![0.0; b * h * t];
-        flash_attention::reference_delta(&out, &out_grad, &mut delta, &params);
-        let inputs = [&q[..], &k, &v, &out_grad, &lse, &delta];
-        let mut q_grad = vec![f64::NAN; q.len()];
-        flash_attention::reference_grad_q(inputs, &mut q_grad, &params);
-        let (mut k_grad, mut v_grad) = (vec![f64::NAN; k.len()], vec![f64::NAN; v.len()]);
-        flash_attention::reference_grad_kv(inputs, [&mut k_grad, &mut v_grad], &params);
-        check("q", &q, &q_grad, |q| forward(q, &k, &v).0);
-        check("k", &k, &k_grad, |k| forward(&q, k, &v).0);
-        check("v", &v, &v_grad, |v| forward(&q, &k, v).0);
+        let (qkv, out_grad) = (doubles(1, b * t * width), doubles(4, cells * d));
+        let forward = |qkv: &[f64]| {
+            let (mut rotated, mut out, mut lse) = (qkv.to_vec(), vec![0.0; cells * d], vec![0.0; cells]);
+            rope::reference(&table, &mut rotated, &turn);
+            flash_attention::reference(&rotated, &mut out, &mut lse, &params);
+            (dot(&out, &out_grad), rotated, out, lse)
+        };
+        let (_, rotated, out, lse) = forward(&qkv);
+        let mut qkv_grad = vec![f64::NAN; qkv.len()];
+        flash_attention::reference_grad([&rotated, &out, &out_grad, &lse, &table], &mut qkv_grad, &params);
+        check("qkv", &qkv, &qkv_grad, |qkv| forward(qkv).0);
     }
 }
 
-/// Without groups and with the causal mask, FlashAttention is the model's attention.
+/// FlashAttention is the attention whose weights can be looked at: scores, softmax, weighted sum.
 #[test]
 fn flash_attention_is_attention() {
-    let (b, t, h, d) = (2usize, 7usize, 3usize, 4usize);
-    let [q, k, v] = [1, 2, 3].map(|seed| doubles(seed, b * t * h * d));
-    let (mut out, mut lse) = (vec![0.0; q.len()], vec![0.0; b * h * t]);
-    let params = flash_attention::Params::new(t, h, h, d, true);
-    flash_attention::reference([&q, &k, &v], &mut out, &mut lse, &params);
-    for (batch, head, query) in (0..b * h * t).map(|row| (row / t / h, row / t % h, row % t)) {
-        let at = |position: usize| ((batch * t + position) * h + head) * d;
-        let score = |key: usize| (0.5 * dot(&q[at(query)..][..d], &k[at(key)..][..d])).exp();
-        let sum: f64 = (0..=query).map(score).sum();
-        assert!((lse[(batch * h + head) * t + query] - sum.ln()).abs() < 1e-12);
-        for i in 0..d {
-            let expected = (0..=query).map(|key| score(key) / sum * v[at(key) + i]).sum::<f64>();
-            assert!((out[at(query) + i] - expected).abs() < 1e-12);
-        }
+    let (b, t, h, kv, d) = (2usize, 7usize, 6usize, 2usize, 4usize);
+    let (context_length, n_heads, n_kv_heads, d_head) = (t as u32, h as u32, kv as u32, d as u32);
+    let qkv = doubles(1, b * t * (h + 2 * kv) * d);
+    let (mut out, mut lse) = (vec![0.0; b * t * h * d], vec![0.0; b * h * t]);
+    flash_attention::reference(&qkv, &mut out, &mut lse, &flash_attention::Params::new(t, h, kv, d));
+    let mut weights = vec![0.0; b * h * t * t];
+    let scores =
+        attention_scores::Params { context_length, n_heads, n_kv_heads, d_head, scale: 0.5, masked_value: MASKED };
+    attention_scores::reference(&qkv, &mut weights, &scores);
+    for (scores, lse) in weights.chunks_exact(t).zip(&lse) {
+        let sum: f64 = scores.iter().map(|score| score.exp()).sum();
+        assert!((lse - sum.ln()).abs() < 1e-12);
+    }
+    softmax::reference(&mut weights, &softmax::Params { n_rows: (b * h * t) as u32, n_cols: t as u32 });
+    let mut expected = vec![0.0; out.len()];
+    let sums = weighted_sum::Params { context_length, n_heads, n_kv_heads, d_head };
+    weighted_sum::reference(&weights, &qkv, &mut expected, &sums);
+    for (out, expected) in out.iter().zip(expected) {
+        assert!((out - expected).abs() < 1e-12);
     }
 }
 
 #[test]
 fn swiglu_gradients() {
-    let (gate, up, hidden_grad) = (doubles(1, 9), doubles(2, 9), doubles(3, 9));
-    let loss = |gate: &[f64], up: &[f64]| {
+    let params = swiglu::Params { n_rows: 3, d_ff: 3 };
+    let (gate_up, hidden_grad) = (doubles(1, 18), doubles(3, 9));
+    let mut gate_up_grad = vec![0.0; 18];
+    swiglu::reference_grad(&gate_up, &hidden_grad, &mut gate_up_grad, &params);
+    check("gate and up", &gate_up, &gate_up_grad, |gate_up| {
         let mut hidden = vec![0.0; 9];
-        swiglu::reference(gate, up, &mut hidden);
+        swiglu::reference(gate_up, &mut hidden, &params);
         dot(&hidden, &hidden_grad)
-    };
-    let (mut gate_grad, mut up_grad) = (vec![0.0; 9], vec![0.0; 9]);
-    swiglu::reference_grad(&gate, &up, &hidden_grad, &mut gate_grad, &mut up_grad);
-    check("gate", &gate, &gate_grad, |gate| loss(gate, &up));
-    check("up", &up, &up_grad, |up| loss(&gate, up));
+    });
 }
 
 #[test]

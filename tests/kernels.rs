@@ -9,7 +9,6 @@ use glasshead::gpu::recording::{ALIGNMENT, Buffers, Recording, Slice};
 use glasshead::ops::KERNELS;
 use glasshead::ops::matmul::Layout;
 use glasshead::ops::step::Step;
-use glasshead::ops::weighted_sum::{WEIGHTED_SUM, WEIGHTED_SUM_TRANSPOSED};
 use pollster::block_on;
 
 use self::rows::*;
@@ -110,7 +109,7 @@ impl Case {
 /// One row per operation: from a size and its place in `SIZES` to a case.
 type Row = (&'static str, fn(usize, usize) -> Case);
 
-const ROWS: [Row; 28] = [
+const ROWS: [Row; 27] = [
     ("gather_batch", gather),
     ("embedding", embed),
     ("matmul_nt", |size, i| multiply(Layout::Nt, 1, size, i)),
@@ -126,8 +125,7 @@ const ROWS: [Row; 28] = [
     ("rope", rotate),
     ("attention_scores", scores),
     ("softmax", soften),
-    ("weighted_sum", |size, i| sum(&WEIGHTED_SUM, size, i)),
-    ("weighted_sum_transposed", |size, i| sum(&WEIGHTED_SUM_TRANSPOSED, size, i)),
+    ("weighted_sum", sum),
     ("flash_attention", flash),
     ("mask", hide),
     ("head_scale", scale_heads),

@@ -43,24 +43,21 @@ pub struct BlockActivations {
     pub x: Slice,
     /// The first norm's, where there are norms.
     pub norm1: Option<NormActivations>,
-    /// Queries, rotated (B, T, H, D).
-    pub q: Slice,
-    /// Keys, rotated (B, T, Hkv, D).
-    pub k: Slice,
-    /// Values (B, T, Hkv, D).
-    pub v: Slice,
-    /// Softmax weights (B, H, T, T).
-    pub weights: Slice,
+    /// Rows of queries and keys, both rotated, and values (B, T, (H + 2·Hkv)·D).
+    pub qkv: Slice,
+    /// Log-sum-exp of each query's scores (B, H, T).
+    pub lse: Slice,
+    /// Softmax weights (B, H, T, T) where they are looked at; room for those of one position (H, T) where one token is
+    /// computed. Batches have none: FlashAttention needs no memory for them.
+    pub weights: Option<Slice>,
     /// Weighted sums of all heads (B, T, H, D).
     pub heads: Slice,
     /// The stream after attention (N, C).
     pub x_mid: Slice,
     /// The second norm's, where there are norms.
     pub norm2: Option<NormActivations>,
-    /// W1·input (N, F).
-    pub gate: Slice,
-    /// W3·input (N, F), for SwiGLU.
-    pub up: Option<Slice>,
+    /// W1·input (N, F); for SwiGLU rows of W1·input and W3·input (N, 2F).
+    pub gate_up: Slice,
     /// SiLU(gate) ⊙ up, or the activation of gate (N, F).
     pub hidden: Slice,
 }
@@ -106,20 +103,12 @@ pub struct Gradients {
     pub stream: Slice,
     /// A branch's input, or the stream's again (N, C).
     pub branch: Slice,
-    /// (B, T, H, D)
-    pub q: Slice,
-    /// (B, T, Hkv, D)
-    pub k: Slice,
-    /// (B, T, Hkv, D)
-    pub v: Slice,
+    /// Of queries, keys and values (B, T, (H + 2·Hkv)·D).
+    pub qkv: Slice,
     /// (B, T, H, D)
     pub heads: Slice,
-    /// Of the weights, then of the scores (B, H, T, T).
-    pub scores: Slice,
-    /// (N, F)
-    pub gate: Slice,
-    /// (N, F), for SwiGLU.
-    pub up: Option<Slice>,
+    /// (N, F), for SwiGLU (N, 2F)
+    pub gate_up: Slice,
     /// (N, F)
     pub hidden: Slice,
 }
@@ -211,7 +200,8 @@ impl MemoryPlan {
         let [loss_ring, norm_ring] = ["loss ring", "norm ring"].map(|name| add(name, RING));
         let squared_sums = add("squared sums", PARTIAL_SUMS);
         let grad_norm = add("gradient norm", 1);
-        let cos_sin = add("rope table", model.context_length * rope_width(model));
+        // FlashAttention binds the table even where nothing is rotated, and reads four numbers at a time.
+        let cos_sin = add("rope table", (model.context_length * rope_width(model)).next_multiple_of(4));
         let learned = model.positions == Positions::Learned;
         let position_ids = add("positions", if learned { n_rows } else { 1 });
         let heatmaps = add("heatmaps", model.n_layers * heatmap_words(model));
@@ -275,6 +265,16 @@ fn rope_width(model: &ModelConfig) -> usize {
     model.d_head().next_multiple_of(2)
 }
 
+/// The width of queries, keys and values beside each other.
+fn qkv_width(model: &ModelConfig) -> usize {
+    model.d_model + 2 * model.d_kv()
+}
+
+/// The width of what comes into the feed-forward network.
+fn gate_up_width(model: &ModelConfig) -> usize {
+    if model.feed_forward == FeedForward::Swiglu { 2 * model.d_ff } else { model.d_ff }
+}
+
 /// Whose activations are planned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -311,7 +311,7 @@ impl Activations {
         for layer in 0..model.n_layers {
             let block = match blocks.first() {
                 Some(&first) if kind != Kind::Batch => first,
-                _ => BlockActivations::plan(buffers, model, n_rows, &format!("{name} block {layer}")),
+                _ => BlockActivations::plan(buffers, model, n_rows, kind, &format!("{name} block {layer}")),
             };
             blocks.push(block);
         }
@@ -339,8 +339,8 @@ impl NormActivations {
 }
 
 impl BlockActivations {
-    fn plan(buffers: &mut Buffers, model: &ModelConfig, n_rows: usize, owner: &str) -> Self {
-        let (wide, inner, kv) = (n_rows * model.d_model, n_rows * model.d_ff, n_rows * model.d_kv());
+    fn plan(buffers: &mut Buffers, model: &ModelConfig, n_rows: usize, kind: Kind, owner: &str) -> Self {
+        let (wide, inner) = (n_rows * model.d_model, n_rows * model.d_ff);
         let pairs = n_rows * model.n_heads * model.context_length;
         let norm1 = NormActivations::plan(buffers, model, n_rows, &format!("{owner} first norm"));
         let norm2 = NormActivations::plan(buffers, model, n_rows, &format!("{owner} second norm"));
@@ -348,15 +348,13 @@ impl BlockActivations {
         Self {
             x: add("stream", wide),
             norm1,
-            q: add("queries", wide),
-            k: add("keys", kv),
-            v: add("values", kv),
-            weights: add("attention weights", pairs),
+            qkv: add("queries, keys and values", n_rows * qkv_width(model)),
+            lse: add("log-sum-exp", n_rows * model.n_heads),
+            weights: (kind != Kind::Batch).then(|| add("attention weights", pairs)),
             heads: add("heads", wide),
             x_mid: add("middle stream", wide),
             norm2,
-            gate: add("gate", inner),
-            up: (model.feed_forward == FeedForward::Swiglu).then(|| add("up", inner)),
+            gate_up: add("gate and up", n_rows * gate_up_width(model)),
             hidden: add("hidden", inner),
         }
     }
@@ -365,19 +363,14 @@ impl BlockActivations {
 impl Gradients {
     fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize) -> Self {
         let n_rows = batch_size * model.context_length;
-        let (wide, inner, kv) = (n_rows * model.d_model, n_rows * model.d_ff, n_rows * model.d_kv());
-        let pairs = n_rows * model.n_heads * model.context_length;
+        let (wide, inner) = (n_rows * model.d_model, n_rows * model.d_ff);
         let mut add = |name: &str, len: usize| buffers.add(format!("gradient of {name}"), len);
         Self {
             stream: add("the stream", wide),
             branch: add("a branch's input", wide),
-            q: add("queries", wide),
-            k: add("keys", kv),
-            v: add("values", kv),
+            qkv: add("queries, keys and values", n_rows * qkv_width(model)),
             heads: add("heads", wide),
-            scores: add("attention scores", pairs),
-            gate: add("gate", inner),
-            up: (model.feed_forward == FeedForward::Swiglu).then(|| add("up", inner)),
+            gate_up: add("gate and up", n_rows * gate_up_width(model)),
             hidden: add("hidden", inner),
         }
     }

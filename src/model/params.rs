@@ -50,7 +50,8 @@ impl Param {
     }
 }
 
-/// All parameters of a model. Those that decay come first, so that the optimizer is one dispatch per group.
+/// All parameters of a model. In the buffers those that decay come first, so that a range tells whether one does; and
+/// layers that read the same input (q, k, v; w1, w3) lie behind each other without gaps, so that they are one matrix.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParamTable {
     params: Vec<Param>,
@@ -81,22 +82,16 @@ pub struct NormSlices {
 pub struct BlockSlices {
     /// The norm before attention, or after it.
     pub ln1: Option<NormSlices>,
-    /// W_q (C, C).
-    pub q: LinearSlices,
-    /// W_k (n_kv_heads·D, C).
-    pub k: LinearSlices,
-    /// W_v (n_kv_heads·D, C).
-    pub v: LinearSlices,
+    /// W_q, W_k and W_v, one below the other (C + 2·n_kv_heads·D, C).
+    pub qkv: LinearSlices,
     /// W_o (C, C).
     pub output: LinearSlices,
     /// The norm before the feed-forward network, or after it.
     pub ln2: Option<NormSlices>,
-    /// W1 (F, C): the gate of SwiGLU, or the only way in.
-    pub w1: LinearSlices,
+    /// W1, the way in (F, C); for SwiGLU W1, the gate, and W3, its other factor, one below the other (2F, C).
+    pub gate_up: LinearSlices,
     /// W2, back to the stream (C, F).
     pub w2: LinearSlices,
-    /// W3 (F, C), SwiGLU's other factor.
-    pub w3: Option<LinearSlices>,
 }
 
 /// Rows while they are collected.
@@ -172,20 +167,35 @@ impl ParamTable {
     /// Gives every row its place.
     fn lay_out(rows: Vec<Param>) -> Self {
         let (decaying, rest): (Vec<Param>, Vec<Param>) = rows.into_iter().partition(|param| param.decay);
-        let mut table = Self { params: Vec::new(), decay_len: 0, len: 0 };
-        let mut place = |mut param: Param| {
-            param.start = table.len;
-            table.len = (table.len + param.len()).next_multiple_of(ALIGNMENT);
+        let mut params = [decaying, rest].concat();
+        let (mut decay_len, mut end) = (0, 0usize);
+        for index in Self::order(&params) {
+            let param = &mut params[index];
+            let joins = ["k_proj.weight", "v_proj.weight", "w3.weight", "k_proj.bias", "v_proj.bias", "w3.bias"];
+            let joined = joins.iter().any(|name| param.name.ends_with(name));
+            param.start = if joined { end } else { end.next_multiple_of(ALIGNMENT) };
+            end = param.start + param.len();
             if param.decay {
-                table.decay_len = table.len;
+                decay_len = end.next_multiple_of(ALIGNMENT);
             }
-            table.params.push(param);
-        };
-        decaying.into_iter().chain(rest).for_each(&mut place);
-        table
+        }
+        Self { params, decay_len, len: end.next_multiple_of(ALIGNMENT) }
     }
 
-    /// The rows, in the order of the buffers.
+    /// The rows in the order of the buffers: as they are, but w3 right behind w1.
+    fn order(params: &[Param]) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..params.len()).collect();
+        let place = |index: usize| {
+            let partner = params[index].name.replace("ffn.w3.", "ffn.w1.");
+            // A w3 finds its w1, everything else itself.
+            let at = params.iter().position(|param| param.name == partner).unwrap_or(index);
+            (at, index)
+        };
+        order.sort_by_key(|&index| place(index));
+        order
+    }
+
+    /// The rows, in the order of checkpoints.
     pub fn iter(&self) -> impl Iterator<Item = &Param> {
         self.params.iter()
     }
@@ -195,13 +205,9 @@ impl ParamTable {
         self.len
     }
 
-    /// The group that decays and the group that does not, of a buffer laid out by this table. A model without norms and
-    /// biases has no second group.
-    pub fn decay_groups(&self, buffer: Slice) -> Vec<(Slice, bool)> {
-        let rest = buffer.len - self.decay_len;
-        let groups = [(0, self.decay_len, true), (self.decay_len, rest, false)];
-        let some = groups.into_iter().filter(|(_, len, _)| *len > 0);
-        some.map(|(start, len, decay)| (buffer.part(start, len), decay)).collect()
+    /// How many elements at the beginning of a buffer belong to parameters that decay.
+    pub fn decay_len(&self) -> usize {
+        self.decay_len
     }
 
     /// The parameter with this name, if the model has one, in a buffer laid out by this table.
@@ -250,18 +256,22 @@ impl ParamTable {
     /// The parameters of block `layer`.
     pub fn block(&self, layer: usize, buffer: Slice) -> BlockSlices {
         let linear = |name: &str| self.linear(&format!("layers.{layer}.{name}"), buffer);
+        // From the first of some layers that lie one behind the other to the last.
+        let joined = |first: &str, last: &str| {
+            let span = |first: Slice, last: Slice| Slice { len: last.start + last.len - first.start, ..first };
+            let (first, last) = (linear(first), linear(last));
+            let bias = first.bias.zip(last.bias).map(|(first, last)| span(first, last));
+            LinearSlices { weight: span(first.weight, last.weight), bias }
+        };
         let norm = |name: &str| self.norm(&format!("layers.{layer}.{name}"), buffer);
         let gated = self.find(&format!("layers.{layer}.ffn.w3.weight"), buffer).is_some();
         BlockSlices {
             ln1: norm("ln1"),
-            q: linear("attn.q_proj"),
-            k: linear("attn.k_proj"),
-            v: linear("attn.v_proj"),
+            qkv: joined("attn.q_proj", "attn.v_proj"),
             output: linear("attn.output_proj"),
             ln2: norm("ln2"),
-            w1: linear("ffn.w1"),
+            gate_up: joined("ffn.w1", if gated { "ffn.w3" } else { "ffn.w1" }),
             w2: linear("ffn.w2"),
-            w3: gated.then(|| linear("ffn.w3")),
         }
     }
 

@@ -2,8 +2,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::clip::clip_scale;
 use super::step::{Step, read_step};
-use super::{FINITE, FLAT, Real, STEP, cpu};
+use super::{CLIP_SCALE, FINITE, FLAT, Real, STEP, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -14,43 +15,47 @@ use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 pub struct Params {
     /// Parameters.
     pub len: u32,
-    /// 1 for parameters that decay, 0 for those that do not.
-    pub decay: f32,
+    /// The first of them decay, the others do not.
+    pub decay_len: u32,
 }
 
 /// step, norm (1), grad → param, m, v in place. Does nothing when the norm of all gradients is not finite: a poisoned
 /// gradient must not reach the weights.
 pub static ADAMW: Kernel = Kernel {
     name: "adamw",
-    wgsl: &[STEP, FLAT, FINITE, include_str!("../../shaders/adamw.wgsl")],
+    wgsl: &[STEP, FLAT, FINITE, CLIP_SCALE, include_str!("../../shaders/adamw.wgsl")],
     access: &[Read, Read, Read, ReadWrite, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        if !call.f32(2)[0].is_finite() {
+        let norm = call.f32(2)[0];
+        if !norm.is_finite() {
             return;
         }
         let step = read_step(&call.u32(1));
         let state = [&mut *call.f32_mut(4), &mut *call.f32_mut(5), &mut *call.f32_mut(6)];
-        cpu::update::adamw(&step, params.decay, &call.f32(3)[..params.len as usize], state);
+        let scale = clip_scale(norm, step.max_grad_norm);
+        cpu::update::adamw(&step, params.decay_len as usize, &call.f32(3)[..params.len as usize], scale, state);
     },
 };
 
-/// Appends the update of one group of parameters; the slices are equally long.
-pub fn adamw(recording: &mut Recording, step: Slice, norm: Slice, [grad, param, m, v]: [Slice; 4], decay: bool) {
-    let params = Params { len: grad.len as u32, decay: if decay { 1.0 } else { 0.0 } };
+/// Appends the update of all parameters, of which the first `decay_len` decay; the slices are equally long.
+pub fn adamw(recording: &mut Recording, step: Slice, norm: Slice, [grad, param, m, v]: [Slice; 4], decay_len: usize) {
+    let params = Params { len: grad.len as u32, decay_len: decay_len as u32 };
     recording.dispatch(&ADAMW, params, &[step, norm, grad, param, m, v], flat_workgroups(grad.len));
 }
 
-/// m ← β₁·m + (1 − β₁)·g;   v ← β₂·v + (1 − β₂)·g²;
+/// With g = `scale` · gradient: m ← β₁·m + (1 − β₁)·g;   v ← β₂·v + (1 − β₂)·g²;
 /// p ← p − lr·λ·decay·p − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
-pub fn reference<T: Real>(step: &Step, decay: f32, grad: &[T], [param, m, v]: [&mut [T]; 3]) {
+pub fn reference<T: Real>(step: &Step, decay_len: usize, grad: &[T], scale: T, [param, m, v]: [&mut [T]; 3]) {
     let of = |x: f32| T::of(f64::from(x));
     let (beta1, beta2, one) = (of(step.beta1), of(step.beta2), T::one());
-    let keep = one - of(step.lr) * of(step.weight_decay) * of(decay);
+    let keep_decaying = one - of(step.lr) * of(step.weight_decay);
     for (i, &g) in grad.iter().enumerate() {
+        let g = scale * g;
         m[i] = beta1 * m[i] + (one - beta1) * g;
         v[i] = beta2 * v[i] + (one - beta2) * g * g;
+        let keep = if i < decay_len { keep_decaying } else { one };
         let update = (m[i] / of(step.correction1)) / ((v[i] / of(step.correction2)).sqrt() + of(step.eps));
         param[i] = param[i] * keep - of(step.lr) * update;
     }

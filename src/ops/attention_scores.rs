@@ -1,8 +1,8 @@
 //! Attention scores with scale and causal mask: `scores[query, key] = scale · q[query]·k[key]`, or `masked_value`.
 //!
-//! q is (B, T, H, D), k (B, T, Hkv, D), scores (B, H, T, T); H / Hkv heads of queries share a head of keys. The same
-//! kernel is the backward pass of the weighted sum: with q = out_grad, k = v, scale 1 and masked_value 0 it gives the
-//! gradient of the weights.
+//! q and k are read in place from qkv (B, T, (H + 2·Hkv)·D), rows of queries, keys and values; scores are (B, H, T, T).
+//! H / Hkv heads of queries share a head of keys. Training uses [`flash_attention`](super::flash_attention) instead;
+//! this is for looking at the weights.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -27,44 +27,45 @@ pub struct Params {
     pub n_kv_heads: u32,
     /// D
     pub d_head: u32,
-    /// 1/√D in the forward pass.
+    /// 1/√D
     pub scale: f32,
     /// [`MASKED`] in the forward pass.
     pub masked_value: f32,
 }
 
-/// q (B, T, H, D), k (B, T, Hkv, D) → scores (B, H, T, T)
+/// qkv (B, T, (H + 2·Hkv)·D) → scores (B, H, T, T)
 pub static ATTENTION_SCORES: Kernel = Kernel {
     name: "attention_scores",
     wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, include_str!("../../shaders/attention_scores.wgsl")],
-    access: &[Read, Read, ReadWrite],
+    access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        cpu::pairs::attention_scores(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &params);
+        cpu::pairs::attention_scores(&call.f32(1), &mut call.f32_mut(2), &params);
     },
 };
 
 /// Appends the scores of `batch_size` sequences.
-pub fn attention_scores(recording: &mut Recording, [q, k, scores]: [Slice; 3], batch_size: usize, params: Params) {
+pub fn attention_scores(recording: &mut Recording, [qkv, scores]: [Slice; 2], batch_size: usize, params: Params) {
     let n = params.context_length as usize;
     let workgroups = tile_workgroups(n, n, batch_size * params.n_heads as usize);
-    recording.dispatch(&ATTENTION_SCORES, params, &[q, k, scores], workgroups);
+    recording.dispatch(&ATTENTION_SCORES, params, &[qkv, scores], workgroups);
 }
 
 /// scores[query, key] = scale · Σ_d q[query, d] · k[key, d], or `masked_value` where key > query
-pub fn reference<T: Real>(q: &[T], k: &[T], scores: &mut [T], params: &Params) {
+pub fn reference<T: Real>(qkv: &[T], scores: &mut [T], params: &Params) {
     let (n, n_heads, d_head) = (params.context_length as usize, params.n_heads as usize, params.d_head as usize);
     let n_kv_heads = params.n_kv_heads as usize;
-    let q_at = |batch: usize, position: usize, head: usize| ((batch * n + position) * n_heads + head) * d_head;
-    let k_at = |batch: usize, position: usize, head: usize| ((batch * n + position) * n_kv_heads + head) * d_head;
+    let width = (n_heads + 2 * n_kv_heads) * d_head;
+    let row =
+        |batch: usize, position: usize, head: usize| &qkv[(batch * n + position) * width + head * d_head..][..d_head];
     for (batch_head, scores) in scores.chunks_exact_mut(n * n).enumerate() {
         let (batch, head) = (batch_head / n_heads, batch_head % n_heads);
         let kv_head = head / (n_heads / n_kv_heads);
         for query in 0..n {
-            let q = &q[q_at(batch, query, head)..][..d_head];
+            let q = row(batch, query, head);
             for key in 0..n {
-                let k = &k[k_at(batch, key, kv_head)..][..d_head];
+                let k = row(batch, key, n_heads + kv_head);
                 scores[query * n + key] = if key > query {
                     T::of(f64::from(params.masked_value))
                 } else {

@@ -1,23 +1,22 @@
 //! FlashAttention-2 (Dao 2023): attention and its gradients without the (T, T) scores in memory. The forward pass keeps
-//! the log-sum-exp of each query's scores, from which the backward pass computes the weights anew, tile by tile.
+//! the log-sum-exp of each query's scores, from which the backward pass computes the weights anew.
 //!
-//! q, out and their gradients are (B, T, H, D); k, v and theirs (B, T, Hkv, D); lse and delta (B, H, T).
+//! qkv and its gradient are (B, T, (H + 2·Hkv)·D), rows of queries, keys and values; out and its gradient are
+//! (B, T, H, D); lse is (B, H, T).
+//!
+//! Kernels differ in how many numbers of a head an invocation holds, and in whether they read four at a time.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::cpu::attention::{Attention, Heads, HeadsMut};
-use super::{CAUSAL_MASK, FLASH_TILE, KV_HEAD, Real, TILE};
+use super::{CAUSAL_MASK, KV_HEAD, Real, TILE, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice};
 
-/// The largest head that the kernels can hold in their tiles.
-pub const MOST_D_HEAD: usize = 128;
+/// Positions of a workgroup.
+const POSITIONS: u32 = 32;
 
-/// Pairs of positions in a tile.
-const TILE_PAIRS: usize = 1024;
-
-/// The uniform of all four kernels.
+/// The uniform of all kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
@@ -27,39 +26,38 @@ pub struct Params {
     pub n_heads: u32,
     /// Hkv, a divisor of H.
     pub n_kv_heads: u32,
-    /// D, at most [`MOST_D_HEAD`].
+    /// D
     pub d_head: u32,
-    /// Width of a tile.
-    cols: u32,
     /// 1: a query attends to no later position.
-    causal: u32,
+    pub causal: u32,
+    /// 1: q and k have been rotated, and their gradients are turned back.
+    pub rotated: u32,
     /// 1/√D
-    scale: f32,
+    pub scale: f32,
 }
 
 impl Params {
-    /// Parameters for T positions, H heads of queries, Hkv heads of keys and values, and heads of size D.
+    /// Parameters for T positions, H heads of queries, Hkv heads of keys and values, and heads of size D, with the
+    /// causal mask and without rotation.
     ///
     /// # Panics
-    /// When D is larger than [`MOST_D_HEAD`], or Hkv does not divide H.
-    pub fn new(context_length: usize, n_heads: usize, n_kv_heads: usize, d_head: usize, causal: bool) -> Self {
-        assert!(d_head <= MOST_D_HEAD, "d_head {d_head} is larger than {MOST_D_HEAD}");
+    /// When Hkv does not divide H.
+    pub fn new(context_length: usize, n_heads: usize, n_kv_heads: usize, d_head: usize) -> Self {
         assert!(n_heads.is_multiple_of(n_kv_heads), "{n_kv_heads} heads of keys for {n_heads} heads of queries");
         Self {
             context_length: context_length as u32,
             n_heads: n_heads as u32,
             n_kv_heads: n_kv_heads as u32,
             d_head: d_head as u32,
-            cols: d_head.next_power_of_two().max(4) as u32,
-            causal: u32::from(causal),
+            causal: 1,
+            rotated: 0,
             scale: 1.0 / (d_head as f32).sqrt(),
         }
     }
 
-    /// One workgroup per tile of positions and head.
-    fn workgroups(&self, batch_size: usize, n_heads: u32) -> [u32; 3] {
-        let rows = TILE_PAIRS as u32 / self.cols;
-        [self.context_length.div_ceil(rows), batch_size as u32 * n_heads, 1]
+    /// One workgroup per run of positions, head, and part of a head.
+    fn workgroups(&self, batch_size: usize, parts: u32) -> [u32; 3] {
+        [self.context_length.div_ceil(POSITIONS), batch_size as u32 * self.n_heads, parts]
     }
 
     /// The keys that a query attends to are 0 .. this.
@@ -67,150 +65,122 @@ impl Params {
         if self.causal == 1 { query + 1 } else { self.context_length as usize }
     }
 
-    /// Every query of a q with `q_len` elements.
-    fn queries(&self, q_len: usize) -> impl Iterator<Item = Query> + use<> {
+    /// Elements of a row of qkv.
+    pub(super) fn width(&self) -> usize {
+        (self.n_heads + 2 * self.n_kv_heads) as usize * self.d_head as usize
+    }
+
+    /// Every query of an out with `len` elements.
+    fn queries(&self, len: usize) -> impl Iterator<Item = Query> + use<> {
         let [n, h, kv, d] = [self.context_length, self.n_heads, self.n_kv_heads, self.d_head].map(|x| x as usize);
-        (0..q_len / d).map(move |row| {
+        let width = self.width();
+        (0..len / d).map(move |row| {
             let (batch, head, position) = (row / n / h, row / n % h, row % n);
-            let at = ((batch * n + position) * h + head) * d;
-            Query { position, at, first_key_at: (batch * n * kv + head / (h / kv)) * d, row }
+            Query {
+                position,
+                q_at: (batch * n + position) * width + head * d,
+                out_at: ((batch * n + position) * h + head) * d,
+                first_key_at: batch * n * width + (h + head / (h / kv)) * d,
+                row,
+            }
         })
-    }
-
-    fn on_cpu(&self) -> Attention {
-        let [n, n_heads, n_kv_heads, d] =
-            [self.context_length, self.n_heads, self.n_kv_heads, self.d_head].map(|x| x as usize);
-        Attention { n, n_heads, n_kv_heads, d, causal: self.causal == 1, scale: self.scale }
-    }
-
-    fn query_stride(&self) -> usize {
-        self.n_heads as usize * self.d_head as usize
-    }
-
-    fn queries_of<'a>(&self, data: &'a [f32]) -> Heads<'a> {
-        Heads { data, row: self.query_stride(), first: 0 }
-    }
-
-    fn keys_of<'a>(&self, data: &'a [f32]) -> Heads<'a> {
-        Heads { data, row: self.key_stride(), first: 0 }
-    }
-
-    fn inputs<'a>(&self, [q, k, v, out_grad]: [&'a [f32]; 4]) -> [Heads<'a>; 4] {
-        [self.queries_of(q), self.keys_of(k), self.keys_of(v), self.queries_of(out_grad)]
-    }
-
-    fn queries_mut<'a>(&self, data: &'a mut [f32]) -> HeadsMut<'a> {
-        HeadsMut { data, row: self.query_stride(), first: 0 }
-    }
-
-    fn keys_mut<'a>(&self, data: &'a mut [f32]) -> HeadsMut<'a> {
-        HeadsMut { data, row: self.key_stride(), first: 0 }
-    }
-
-    /// From one key of a head to the next.
-    fn key_stride(&self) -> usize {
-        self.n_kv_heads as usize * self.d_head as usize
     }
 }
 
 /// Where a query is, and what belongs to it.
 struct Query {
     position: usize,
-    /// Where it begins in q.
-    at: usize,
-    /// Where its head's first key begins in k.
+    /// Where it begins in qkv.
+    q_at: usize,
+    /// Where it begins in out.
+    out_at: usize,
+    /// Where its head's first key begins in qkv; the value is Hkv·D behind its key.
     first_key_at: usize,
     /// Its index in lse.
     row: usize,
 }
 
-const BACKWARD: &[crate::gpu::kernel::Access] = &[Read, Read, Read, Read, Read, Read, ReadWrite];
-
-/// q, k, v → out, lse
-pub static FLASH_ATTENTION: Kernel = Kernel {
-    name: "flash_attention",
-    wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, FLASH_TILE, include_str!("../../shaders/flash_attention.wgsl")],
-    access: &[Read, Read, Read, ReadWrite, ReadWrite],
-    params_bytes: size_of::<Params>(),
-    cpu: |call| {
-        let params: Params = call.params();
-        let [q, k, v] = &std::array::from_fn(|i| call.f32(i + 1));
-        let (out, lse) = (&mut call.f32_mut(4), &mut call.f32_mut(5));
-        params.on_cpu().forward(
-            [params.queries_of(q), params.keys_of(k), params.keys_of(v)],
-            params.queries_mut(out),
-            lse,
-        );
-    },
-};
-
-/// out, out_grad → delta
-pub static FLASH_ATTENTION_DELTA: Kernel = Kernel {
-    name: "flash_attention_delta",
-    wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, FLASH_TILE, include_str!("../../shaders/flash_attention_grad_q.wgsl")],
-    access: &[Read, Read, ReadWrite],
-    params_bytes: size_of::<Params>(),
-    cpu: |call| {
-        let params: Params = call.params();
-        let (out, out_grad) = (&call.f32(1), &call.f32(2));
-        params.on_cpu().delta([out, out_grad].map(|x| params.queries_of(x)), &mut call.f32_mut(3));
-    },
-};
-
-/// q, k, v, out_grad, lse, delta → q_grad
-pub static FLASH_ATTENTION_GRAD_Q: Kernel = Kernel {
-    name: "flash_attention_grad_q",
-    wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, FLASH_TILE, include_str!("../../shaders/flash_attention_grad_q.wgsl")],
-    access: BACKWARD,
-    params_bytes: size_of::<Params>(),
-    cpu: |call| {
-        let params: Params = call.params();
-        let [q, k, v, out_grad, lse, delta] = &std::array::from_fn(|i| call.f32(i + 1));
-        let inputs = params.inputs([q, k, v, out_grad]);
-        params.on_cpu().grad_q(inputs, [lse, delta], params.queries_mut(&mut call.f32_mut(7)));
-    },
-};
-
-/// q, k, v, out_grad, lse, delta → k_grad, v_grad
-pub static FLASH_ATTENTION_GRAD_KV: Kernel = Kernel {
-    name: "flash_attention_grad_kv",
-    wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, FLASH_TILE, include_str!("../../shaders/flash_attention_grad_kv.wgsl")],
-    access: &[Read, Read, Read, Read, Read, Read, ReadWrite, ReadWrite],
-    params_bytes: size_of::<Params>(),
-    cpu: |call| {
-        let params: Params = call.params();
-        let [q, k, v, out_grad, lse, delta] = &std::array::from_fn(|i| call.f32(i + 1));
-        let (k_grad, v_grad) = (&mut call.f32_mut(7), &mut call.f32_mut(8));
-        let grads = [params.keys_mut(k_grad), params.keys_mut(v_grad)];
-        params.on_cpu().grad_kv(params.inputs([q, k, v, out_grad]), [lse, delta], grads);
-    },
-};
-
-/// Appends the forward pass of `batch_size` sequences: q, k, v → out, lse.
-pub fn flash_attention(recording: &mut Recording, bindings: [Slice; 5], batch_size: usize, params: Params) {
-    let workgroups = params.workgroups(batch_size, params.n_heads);
-    recording.dispatch(&FLASH_ATTENTION, params, &bindings, workgroups);
+/// An entry point in front of the functions that the shader files hold.
+macro_rules! entry {
+    ($name:literal, $function:literal) => {
+        concat!(
+            "@compute @workgroup_size(8)\nfn ",
+            $name,
+            "(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) { ",
+            $function,
+            "(workgroup, local); }"
+        )
+    };
 }
 
-/// Appends the backward pass: from `out_grad` to `grads`, the gradients of q, k and v. `delta` (B, H, T) is written on
-/// the way.
-pub fn flash_attention_grad(
-    recording: &mut Recording,
-    [q, k, v, out, lse]: [Slice; 5],
-    [out_grad, delta]: [Slice; 2],
-    grads: [Slice; 3],
-    batch_size: usize,
-    params: Params,
-) {
-    let rows = [params.context_length.div_ceil(64), batch_size as u32 * params.n_heads, 1];
-    recording.dispatch(&FLASH_ATTENTION_DELTA, params, &[out, out_grad, delta], rows);
-    let [q_grad, k_grad, v_grad] = grads;
-    let of_queries = params.workgroups(batch_size, params.n_heads);
-    let bindings = [q, k, v, out_grad, lse, delta, q_grad];
-    recording.dispatch(&FLASH_ATTENTION_GRAD_Q, params, &bindings, of_queries);
-    let of_keys = params.workgroups(batch_size, params.n_kv_heads);
-    let bindings = [q, k, v, out_grad, lse, delta, k_grad, v_grad];
-    recording.dispatch(&FLASH_ATTENTION_GRAD_KV, params, &bindings, of_keys);
+/// Forward and backward for rows of one length.
+macro_rules! kernels {
+    ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, $buffers:literal, $row:literal) => {
+        /// qkv → out, lse
+        pub static $forward: Kernel = Kernel {
+            name: $forward_name,
+    wgsl: kernels!(@wgsl $forward_name, $backward_name, $buffers, $row),
+            access: &[Read, ReadWrite, ReadWrite],
+            params_bytes: size_of::<Params>(),
+            cpu: |call| cpu::flash::forward(&call.f32(1), &mut call.f32_mut(2), &mut call.f32_mut(3), &call.params()),
+        };
+        /// qkv, out, out_grad, lse, cos_sin → qkv_grad
+        pub static $backward: Kernel = Kernel {
+            name: $backward_name,
+    wgsl: kernels!(@wgsl $forward_name, $backward_name, $buffers, $row),
+            access: &[Read, Read, Read, Read, Read, ReadWrite],
+            params_bytes: size_of::<Params>(),
+            cpu: run_grad,
+        };
+    };
+    (@wgsl $forward_name:literal, $backward_name:literal, $buffers:literal, $row:literal) => {
+        &[
+            CAUSAL_MASK,
+            KV_HEAD,
+            TILE,
+            include_str!(concat!("../../shaders/lib/flash_", $buffers, ".wgsl")),
+            include_str!(concat!("../../shaders/lib/row_", $row, ".wgsl")),
+            include_str!("../../shaders/flash_attention.wgsl"),
+            include_str!("../../shaders/flash_attention_grad.wgsl"),
+            include_str!("../../shaders/flash_attention_grad_keys.wgsl"),
+            entry!($forward_name, "attend"),
+            entry!($backward_name, "attend_grad"),
+        ]
+    };
+}
+
+kernels!(FLASH_ATTENTION_16 "flash_attention_16", FLASH_ATTENTION_GRAD_16 "flash_attention_grad_16", "vec4", "16");
+kernels!(FLASH_ATTENTION_32 "flash_attention_32", FLASH_ATTENTION_GRAD_32 "flash_attention_grad_32", "vec4", "32");
+kernels!(FLASH_ATTENTION_64 "flash_attention_64", FLASH_ATTENTION_GRAD_64 "flash_attention_grad_64", "vec4", "64");
+kernels!(FLASH_ATTENTION_ANY "flash_attention_any", FLASH_ATTENTION_GRAD_ANY "flash_attention_grad_any", "scalar", "32");
+
+fn run_grad(call: &CpuCall<'_>) {
+    let [qkv, out, out_grad, lse, cos_sin] = &std::array::from_fn(|i| call.f32(i + 1));
+    cpu::flash::grad([qkv, out, out_grad, lse, cos_sin], &mut call.f32_mut(6), &call.params());
+}
+
+/// The kernels for heads of this size, and the numbers that an invocation holds.
+fn kernels(d_head: u32) -> ([&'static Kernel; 2], u32) {
+    match d_head {
+        d if !d.is_multiple_of(4) => ([&FLASH_ATTENTION_ANY, &FLASH_ATTENTION_GRAD_ANY], 32),
+        ..=16 => ([&FLASH_ATTENTION_16, &FLASH_ATTENTION_GRAD_16], 16),
+        ..=32 => ([&FLASH_ATTENTION_32, &FLASH_ATTENTION_GRAD_32], 32),
+        _ => ([&FLASH_ATTENTION_64, &FLASH_ATTENTION_GRAD_64], 64),
+    }
+}
+
+/// Appends the forward pass of `batch_size` sequences: qkv → out, lse.
+pub fn flash_attention(recording: &mut Recording, bindings: [Slice; 3], batch_size: usize, params: Params) {
+    let ([kernel, _], row) = kernels(params.d_head);
+    recording.dispatch(kernel, params, &bindings, params.workgroups(batch_size, params.d_head.div_ceil(row)));
+}
+
+/// Appends the backward pass: qkv, out, out_grad, lse, cos_sin → qkv_grad. The table of rotations needs four numbers at
+/// least, and is looked at where `rotated` is 1.
+pub fn flash_attention_grad(recording: &mut Recording, bindings: [Slice; 6], batch_size: usize, params: Params) {
+    let ([_, kernel], row) = kernels(params.d_head);
+    // Half of the workgroups own queries, the others keys.
+    recording.dispatch(kernel, params, &bindings, params.workgroups(batch_size, 2 * params.d_head.div_ceil(row)));
 }
 
 fn dot<T: Real>(a: &[T], b: &[T]) -> T {
@@ -222,64 +192,57 @@ fn add_scaled<T: Real>(sums: &mut [T], scale: T, x: &[T]) {
 }
 
 /// `lse[query] = ln Σ_key exp(scale · q·k);   out[query] = Σ_key exp(scale · q·k − lse[query]) · v[key]`
-pub fn reference<T: Real>([q, k, v]: [&[T]; 3], out: &mut [T], lse: &mut [T], params: &Params) {
-    let (d, scale, stride) = (params.d_head as usize, T::of(f64::from(params.scale)), params.key_stride());
+pub fn reference<T: Real>(qkv: &[T], out: &mut [T], lse: &mut [T], params: &Params) {
+    let (d, scale) = (params.d_head as usize, T::of(f64::from(params.scale)));
+    let (width, to_value) = (params.width(), params.n_kv_heads as usize * d);
     out.fill(T::zero());
-    for query in params.queries(q.len()) {
-        let (q, out) = (&q[query.at..][..d], &mut out[query.at..][..d]);
-        let keys = (0..params.keys_end(query.position)).map(|key| query.first_key_at + key * stride);
-        let scores: Vec<T> = keys.clone().map(|at| scale * dot(q, &k[at..][..d])).collect();
+    for query in params.queries(out.len()) {
+        let (q, out) = (&qkv[query.q_at..][..d], &mut out[query.out_at..][..d]);
+        let keys = (0..params.keys_end(query.position)).map(|key| query.first_key_at + key * width);
+        let scores: Vec<T> = keys.clone().map(|at| scale * dot(q, &qkv[at..][..d])).collect();
         let largest = scores.iter().copied().fold(T::neg_infinity(), T::max);
         let sum: T = scores.iter().map(|&score| (score - largest).exp()).sum();
         lse[query.row] = largest + sum.ln();
         for (at, &score) in keys.zip(&scores) {
-            add_scaled(out, (score - largest).exp() / sum, &v[at..][..d]);
+            add_scaled(out, (score - largest).exp() / sum, &qkv[at + to_value..][..d]);
         }
     }
 }
 
-/// `delta[query] = Σ_d out_grad · out`
-pub fn reference_delta<T: Real>(out: &[T], out_grad: &[T], delta: &mut [T], params: &Params) {
-    let d = params.d_head as usize;
+/// With `weights = exp(scale · q·k − lse)`, `delta = Σ_d out_grad · out` and
+/// `scores_grad = weights ⊙ (out_grad·v − delta)`:
+/// `q_grad = scale · scores_grad · k`, `k_grad = scale · scores_gradᵀ · q`, `v_grad = weightsᵀ · out_grad`
+pub fn reference_grad<T: Real>([qkv, out, out_grad, lse, cos_sin]: [&[T]; 5], qkv_grad: &mut [T], params: &Params) {
+    let (d, scale) = (params.d_head as usize, T::of(f64::from(params.scale)));
+    let (width, to_value) = (params.width(), params.n_kv_heads as usize * d);
+    qkv_grad.fill(T::zero());
     for query in params.queries(out.len()) {
-        delta[query.row] = dot(&out[query.at..][..d], &out_grad[query.at..][..d]);
-    }
-}
-
-/// Calls `visit(query, where the key begins, weight, gradient of the score)` for every visible pair.
-fn visit_pairs<T: Real>(
-    [q, k, v, out_grad, lse, delta]: [&[T]; 6],
-    params: &Params,
-    mut visit: impl FnMut(&Query, usize, T, T),
-) {
-    let (d, scale) = (params.d_head as usize, T::of(f64::from(params.scale)));
-    for query in params.queries(q.len()) {
-        let (q, out_grad) = (&q[query.at..][..d], &out_grad[query.at..][..d]);
+        let (q, grad) = (&qkv[query.q_at..][..d], &out_grad[query.out_at..][..d]);
+        let delta = dot(&out[query.out_at..][..d], grad);
         for key in 0..params.keys_end(query.position) {
-            let at = query.first_key_at + key * params.key_stride();
-            let weight = (scale * dot(q, &k[at..][..d]) - lse[query.row]).exp();
-            let score_grad = weight * (dot(out_grad, &v[at..][..d]) - delta[query.row]);
-            visit(&query, at, weight, score_grad);
+            let (k_at, v_at) = (query.first_key_at + key * width, query.first_key_at + key * width + to_value);
+            let weight = (scale * dot(q, &qkv[k_at..][..d]) - lse[query.row]).exp();
+            let score_grad = scale * weight * (dot(grad, &qkv[v_at..][..d]) - delta);
+            add_scaled(&mut qkv_grad[query.q_at..][..d], score_grad, &qkv[k_at..][..d]);
+            add_scaled(&mut qkv_grad[k_at..][..d], score_grad, q);
+            add_scaled(&mut qkv_grad[v_at..][..d], weight, grad);
         }
     }
+    if params.rotated == 1 {
+        turn_back(cos_sin, qkv_grad, params);
+    }
 }
 
-/// `q_grad[query] = scale · Σ_key scores_grad[query, key] · k[key],   scores_grad = weights ⊙ (out_grad·v − delta)`
-pub fn reference_grad_q<T: Real>(inputs: [&[T]; 6], q_grad: &mut [T], params: &Params) {
-    let (d, scale) = (params.d_head as usize, T::of(f64::from(params.scale)));
-    q_grad.fill(T::zero());
-    visit_pairs(inputs, params, |query, key_at, _, score_grad| {
-        add_scaled(&mut q_grad[query.at..][..d], scale * score_grad, &inputs[1][key_at..][..d]);
-    });
-}
-
-/// `k_grad[key] = scale · Σ_query scores_grad[query, key] · q[query];   v_grad[key] = Σ_query weights · out_grad[query]`
-pub fn reference_grad_kv<T: Real>(inputs: [&[T]; 6], [k_grad, v_grad]: [&mut [T]; 2], params: &Params) {
-    let (d, scale) = (params.d_head as usize, T::of(f64::from(params.scale)));
-    k_grad.fill(T::zero());
-    v_grad.fill(T::zero());
-    visit_pairs(inputs, params, |query, key_at, weight, score_grad| {
-        add_scaled(&mut k_grad[key_at..][..d], scale * score_grad, &inputs[0][query.at..][..d]);
-        add_scaled(&mut v_grad[key_at..][..d], weight, &inputs[3][query.at..][..d]);
-    });
+/// (x₀, x₁) ← (x₀·cos + x₁·sin, x₁·cos − x₀·sin) for queries and keys
+pub(super) fn turn_back<T: Real>(cos_sin: &[T], qkv_grad: &mut [T], params: &Params) {
+    let (d, n) = (params.d_head as usize, params.context_length as usize);
+    let rotated = (params.n_heads + params.n_kv_heads) as usize * d;
+    for (row, grads) in qkv_grad.chunks_exact_mut(params.width()).enumerate() {
+        let table = &cos_sin[row % n * d..][..d];
+        for head in grads[..rotated].chunks_exact_mut(d) {
+            for (x, turn) in head.chunks_exact_mut(2).zip(table.chunks_exact(2)) {
+                (x[0], x[1]) = (x[0] * turn[0] + x[1] * turn[1], x[1] * turn[0] - x[0] * turn[1]);
+            }
+        }
+    }
 }

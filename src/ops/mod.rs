@@ -55,7 +55,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 51] = [
+pub static KERNELS: [&Kernel; 53] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -79,13 +79,15 @@ pub static KERNELS: [&Kernel; 51] = [
     &rope::ROPE,
     &attention_scores::ATTENTION_SCORES,
     &softmax::SOFTMAX,
-    &softmax::SOFTMAX_GRAD,
     &weighted_sum::WEIGHTED_SUM,
-    &weighted_sum::WEIGHTED_SUM_TRANSPOSED,
-    &flash_attention::FLASH_ATTENTION,
-    &flash_attention::FLASH_ATTENTION_DELTA,
-    &flash_attention::FLASH_ATTENTION_GRAD_Q,
-    &flash_attention::FLASH_ATTENTION_GRAD_KV,
+    &flash_attention::FLASH_ATTENTION_16,
+    &flash_attention::FLASH_ATTENTION_GRAD_16,
+    &flash_attention::FLASH_ATTENTION_32,
+    &flash_attention::FLASH_ATTENTION_GRAD_32,
+    &flash_attention::FLASH_ATTENTION_64,
+    &flash_attention::FLASH_ATTENTION_GRAD_64,
+    &flash_attention::FLASH_ATTENTION_ANY,
+    &flash_attention::FLASH_ATTENTION_GRAD_ANY,
     &mask::MASK,
     &head_scale::HEAD_SCALE,
     &write_rows::WRITE_ROWS,
@@ -115,7 +117,7 @@ pub(crate) const TILE: &str = include_str!("../../shaders/lib/tile.wgsl");
 pub(crate) const LANES_TILE: &str = include_str!("../../shaders/lib/lanes_tile.wgsl");
 pub(crate) const MATMUL_LANES: &str = include_str!("../../shaders/lib/matmul_lanes.wgsl");
 pub(crate) const STEP: &str = include_str!("../../shaders/lib/step.wgsl");
-pub(crate) const FLASH_TILE: &str = include_str!("../../shaders/lib/flash_tile.wgsl");
+pub(crate) const CLIP_SCALE: &str = include_str!("../../shaders/lib/clip_scale.wgsl");
 pub(crate) const FINITE: &str = include_str!("../../shaders/lib/finite.wgsl");
 pub(crate) const KV_HEAD: &str = include_str!("../../shaders/lib/kv_head.wgsl");
 pub(crate) const CAUSAL_MASK: &str = include_str!("../../shaders/lib/causal_mask.wgsl");

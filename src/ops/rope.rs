@@ -1,5 +1,5 @@
 //! Rotary position embedding (Su et al. 2021): the pair `(x[2i], x[2i+1])` of every head turns by
-//! position · Θ^(−2i/D). In place on (B, T, H, D).
+//! position · Θ^(−2i/D). In place on the first columns of (B, T, stride): heads of queries, and behind them those of keys.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -16,15 +16,17 @@ pub struct Params {
     pub n_rows: u32,
     /// T; the position of a row is row mod T.
     pub context_length: u32,
-    /// C = H·D
+    /// Columns that turn, from the first on: whole heads.
     pub d_model: u32,
+    /// From one row to the next.
+    pub stride: u32,
     /// D, even.
     pub d_head: u32,
     /// +1 turns forward, −1 back: the gradient of a rotation is its inverse.
     pub direction: f32,
 }
 
-/// cos_sin (T, D/2, 2), x (B, T, H, D) in place
+/// cos_sin (T, D/2, 2), x (B, T, stride) in place
 pub static ROPE: Kernel = Kernel {
     name: "rope",
     wgsl: &[FLAT, include_str!("../../shaders/rope.wgsl")],
@@ -65,7 +67,7 @@ pub fn reference<T: Real>(cos_sin: &[T], x: &mut [T], params: &Params) {
         for pair in 0..width / 2 {
             let entry = (position * half + pair % half) * 2;
             let (cosine, sine) = (cos_sin[entry], T::of(f64::from(params.direction)) * cos_sin[entry + 1]);
-            let at = row * width + 2 * pair;
+            let at = row * params.stride as usize + 2 * pair;
             let (x0, x1) = (x[at], x[at + 1]);
             x[at] = x0 * cosine - x1 * sine;
             x[at + 1] = x0 * sine + x1 * cosine;

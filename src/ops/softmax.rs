@@ -1,13 +1,13 @@
-//! Softmax over rows, in place, and its gradient.
+//! Softmax over rows, in place.
 
 use bytemuck::{Pod, Zeroable};
 
 use super::{FLAT, REDUCE, Real, cpu};
-use crate::gpu::kernel::Access::{Read, ReadWrite};
+use crate::gpu::kernel::Access::ReadWrite;
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
 
-/// The uniform of both kernels.
+/// The uniform.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
@@ -31,26 +31,9 @@ pub static SOFTMAX: Kernel = Kernel {
     },
 };
 
-/// y (rows, cols), y_grad (rows, cols) → x_grad in its place
-pub static SOFTMAX_GRAD: Kernel = Kernel {
-    name: "softmax_grad",
-    wgsl: WGSL,
-    access: &[Read, ReadWrite],
-    params_bytes: size_of::<Params>(),
-    cpu: |call| {
-        let params: Params = call.params();
-        cpu::softmax::softmax_grad(&call.f32(1), &mut call.f32_mut(2), &params);
-    },
-};
-
-/// Appends the forward pass.
+/// Appends the softmax of every row.
 pub fn softmax(recording: &mut Recording, x: Slice, params: Params) {
     recording.dispatch(&SOFTMAX, params, &[x], row_workgroups(params.n_rows as usize));
-}
-
-/// Appends the backward pass.
-pub fn softmax_grad(recording: &mut Recording, [y, grad]: [Slice; 2], params: Params) {
-    recording.dispatch(&SOFTMAX_GRAD, params, &[y, grad], row_workgroups(params.n_rows as usize));
 }
 
 /// `x[c] ← exp(x[c] − max) / Σ exp(x − max)`
@@ -60,14 +43,5 @@ pub fn reference<T: Real>(x: &mut [T], params: &Params) {
         row.iter_mut().for_each(|x| *x = (*x - largest).exp());
         let scale = row.iter().copied().sum::<T>().recip();
         row.iter_mut().for_each(|x| *x = *x * scale);
-    }
-}
-
-/// `grad[c] ← y[c] · (grad[c] − Σ y · grad)`
-pub fn reference_grad<T: Real>(y: &[T], grad: &mut [T], params: &Params) {
-    let cols = params.n_cols as usize;
-    for (y, grad) in y.chunks_exact(cols).zip(grad.chunks_exact_mut(cols)).take(params.n_rows as usize) {
-        let dot: T = y.iter().zip(&*grad).map(|(&y, &grad)| y * grad).sum();
-        grad.iter_mut().zip(y).for_each(|(grad, &y)| *grad = y * (*grad - dot));
     }
 }

@@ -1,4 +1,4 @@
-//! Copies rows into a table from a row on that is known only when it runs: new keys and values into their cache.
+//! Copies some columns of rows into a table from a row on that is known only when it runs: new keys and values into their cache.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -13,11 +13,15 @@ use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 pub struct Params {
     /// How many rows.
     pub n_rows: u32,
-    /// Elements of a row.
+    /// Elements of a row of the table.
     pub width: u32,
+    /// From one row of x to the next.
+    pub stride: u32,
+    /// The first column of x that is copied.
+    pub first_col: u32,
 }
 
-/// first row (1), x (n_rows, width) → table (rows, width)
+/// first row (1), x (n_rows, stride) → table (rows, width)
 pub static WRITE_ROWS: Kernel = Kernel {
     name: "write_rows",
     wgsl: &[FLAT, include_str!("../../shaders/write_rows.wgsl")],
@@ -25,8 +29,12 @@ pub static WRITE_ROWS: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        let (start, len) = (call.u32(1)[0] * params.width, params.n_rows * params.width);
-        call.f32_mut(3)[start as usize..][..len as usize].copy_from_slice(&call.f32(2)[..len as usize]);
+        let (width, start) = (params.width as usize, (call.u32(1)[0] * params.width) as usize);
+        let (x, table) = (call.f32(2), &mut call.f32_mut(3)[start..]);
+        let rows = x.chunks(params.stride as usize).take(params.n_rows as usize);
+        for (to, from) in table.chunks_exact_mut(width).zip(rows) {
+            to.copy_from_slice(&from[params.first_col as usize..][..width]);
+        }
     },
 };
 

@@ -3,7 +3,6 @@
 use glasshead::ops::activation::{self, Activation};
 use glasshead::ops::attention_scores::{self, MASKED};
 use glasshead::ops::matmul::{Layout, Shape, VARIANTS, matmul, matmul_variant};
-use glasshead::ops::weighted_sum::{self, WEIGHTED_SUM_TRANSPOSED};
 use glasshead::ops::*;
 
 use super::{Case, SIZES};
@@ -116,10 +115,15 @@ pub(super) fn cached(size: usize, i: usize) -> Case {
     let (d_head, position) = (d_head(i), size / 2);
     let width = n_kv_heads * d_head;
     let [first, at] = [case.words(vec![0]), case.words(vec![position as u32])];
-    let [q, window, new] = [case.input(n_heads * d_head), case.input(size * width), case.input(width)];
+    let [q, window, new] = [case.input(n_heads * d_head), case.input(size * (width + 3)), case.input(width + 3)];
     let [k, v] = [(); 2].map(|()| case.output(size * width));
     let [weights, out] = [case.given(vec![0.0; n_heads * size]), case.output(n_heads * d_head)];
-    let rows = |n_rows: usize| write_rows::Params { n_rows: n_rows as u32, width: width as u32 };
+    let rows = |n_rows: usize| write_rows::Params {
+        n_rows: n_rows as u32,
+        width: width as u32,
+        stride: width as u32 + 3,
+        first_col: 2,
+    };
     for cache in [k, v] {
         write_rows::write_rows(&mut case.recording, [first, window, cache], rows(size));
         write_rows::write_rows(&mut case.recording, [at, new, cache], rows(1));
@@ -161,12 +165,14 @@ pub(super) fn rotate(size: usize, i: usize) -> Case {
     let (n_heads, d_head, batch_size) = (3, 2 * (1 + i), 2);
     let mut case = Case::new(i, 1);
     let table = case.given(rope::cos_sin_table(size, d_head, 10_000.0));
-    let x = case.input(batch_size * size * n_heads * d_head);
+    let stride = (n_heads + 1) * d_head;
+    let x = case.input(batch_size * size * stride);
     for direction in [1.0, -1.0] {
         let params = rope::Params {
             n_rows: (batch_size * size) as u32,
             context_length: size as u32,
             d_model: (n_heads * d_head) as u32,
+            stride: stride as u32,
             d_head: d_head as u32,
             direction,
         };
@@ -185,7 +191,7 @@ pub(super) fn scores(size: usize, i: usize) -> Case {
     let (batch_size, n_heads, n_kv_heads) = ATTENTION;
     let mut case = Case::new(i, d_head(i));
     let len = batch_size * size * d_head(i);
-    let [q, k] = [case.input(len * n_heads), case.input(len * n_kv_heads)];
+    let qkv = case.input(len * (n_heads + 2 * n_kv_heads));
     for (scale, masked_value) in [(0.3, MASKED), (1.0, 0.0)] {
         let scores = case.output(batch_size * n_heads * size * size);
         let params = attention_scores::Params {
@@ -196,55 +202,46 @@ pub(super) fn scores(size: usize, i: usize) -> Case {
             scale,
             masked_value,
         };
-        attention_scores::attention_scores(&mut case.recording, [q, k, scores], batch_size, params);
+        attention_scores::attention_scores(&mut case.recording, [qkv, scores], batch_size, params);
     }
     case
 }
 
-pub(super) fn sum(kernel: &'static glasshead::gpu::kernel::Kernel, size: usize, i: usize) -> Case {
+pub(super) fn sum(size: usize, i: usize) -> Case {
     let (batch_size, n_heads, n_kv_heads) = ATTENTION;
     let mut case = Case::new(i, size);
-    let by_key = std::ptr::eq(kernel, &WEIGHTED_SUM_TRANSPOSED);
-    let (from, to) = if by_key { (n_heads, n_kv_heads) } else { (n_kv_heads, n_heads) };
     let len = batch_size * size * d_head(i);
     // The weights of masked pairs are 0, as softmax leaves them.
     let mut weights = numbers(7 + i as u64, batch_size * n_heads * size * size);
     weights.iter_mut().enumerate().filter(|(at, _)| at % size > at / size % size).for_each(|(_, w)| *w = 0.0);
-    let [weights, v, out] = [case.given(weights), case.input(len * from), case.output(len * to)];
+    let weights = case.given(weights);
+    let [qkv, out] = [case.input(len * (n_heads + 2 * n_kv_heads)), case.output(len * n_heads)];
     let params = weighted_sum::Params {
         context_length: size as u32,
         n_heads: n_heads as u32,
         n_kv_heads: n_kv_heads as u32,
         d_head: d_head(i) as u32,
-        scale: 0.7,
     };
-    weighted_sum::weighted_sum(&mut case.recording, kernel, [weights, v, out], batch_size, params);
+    weighted_sum::weighted_sum(&mut case.recording, [weights, qkv, out], batch_size, params);
     case
 }
 
-/// With and without the causal mask, with a head of keys and values each and shared ones.
+/// With and without the causal mask and the rotation, with a head of keys and values each and shared ones, in heads
+/// that one part holds and in larger ones.
 pub(super) fn flash(size: usize, i: usize) -> Case {
-    let (batch_size, n_heads, d_head) = (2, 4, [1, 2, 7, 40, 12, 128, 33, 5][i]);
+    let (batch_size, n_heads, d_head) = (2, 4, [16, 2, 12, 40, 130, 128, 34, 32][i]);
     let mut case = Case::new(i, size.max(d_head));
-    let len = |n_heads: usize| batch_size * size * n_heads * d_head;
-    for (causal, n_kv_heads) in [(true, n_heads), (false, n_heads / 2)] {
-        let params = flash_attention::Params::new(size, n_heads, n_kv_heads, d_head, causal);
-        let [q, out_grad] = [(); 2].map(|()| case.input(len(n_heads)));
-        let [k, v] = [(); 2].map(|()| case.input(len(n_kv_heads)));
-        let [lse, delta] = [(); 2].map(|()| case.output(batch_size * n_heads * size));
-        let [out, q_grad] = [(); 2].map(|()| case.output(len(n_heads)));
-        let [k_grad, v_grad] = [(); 2].map(|()| case.output(len(n_kv_heads)));
-        let forward = [q, k, v, out, lse];
-        flash_attention::flash_attention(&mut case.recording, forward, batch_size, params);
-        let grads = [q_grad, k_grad, v_grad];
-        flash_attention::flash_attention_grad(
-            &mut case.recording,
-            forward,
-            [out_grad, delta],
-            grads,
-            batch_size,
-            params,
-        );
+    let table = rope::cos_sin_table(size, d_head, 10_000.0);
+    for (causal, n_kv_heads) in [(1, n_heads), (0, n_heads / 2)] {
+        let sizes = flash_attention::Params::new(size, n_heads, n_kv_heads, d_head);
+        let params = flash_attention::Params { causal, rotated: causal, ..sizes };
+        let cells = batch_size * size * n_heads;
+        let wide = batch_size * size * (n_heads + 2 * n_kv_heads) * d_head;
+        let [qkv, out_grad, cos_sin] = [case.input(wide), case.input(cells * d_head), case.given(table.clone())];
+        let [out, lse, qkv_grad] = [cells * d_head, cells, wide].map(|len| case.output(len));
+        flash_attention::flash_attention(&mut case.recording, [qkv, out, lse], batch_size, params);
+        let bindings = [qkv, out, out_grad, lse, cos_sin, qkv_grad];
+        flash_attention::flash_attention_grad(&mut case.recording, bindings, batch_size, params);
     }
     case
 }
@@ -271,19 +268,18 @@ pub(super) fn soften(size: usize, i: usize) -> Case {
     let spread: Vec<f32> = numbers(i as u64, rows * size).iter().map(|x| 200.0 * x).collect();
     let masked = spread.iter().enumerate().map(|(at, &x)| if at % size > 3 && at % 5 == 0 { MASKED } else { x });
     let x = case.given(masked.collect());
-    let grad = case.input(rows * size);
     let params = softmax::Params { n_rows: rows as u32, n_cols: size as u32 };
     softmax::softmax(&mut case.recording, x, params);
-    softmax::softmax_grad(&mut case.recording, [x, grad], params);
     case
 }
 
 pub(super) fn gate(size: usize, i: usize) -> Case {
+    let rows = other(i);
     let mut case = Case::new(i, 1);
-    let [gate, up, hidden_grad] = [(); 3].map(|()| case.input(size));
-    let [hidden, gate_grad, up_grad] = [(); 3].map(|()| case.output(size));
-    swiglu::swiglu(&mut case.recording, [gate, up, hidden]);
-    swiglu::swiglu_grad(&mut case.recording, [gate, up, hidden_grad, gate_grad, up_grad]);
+    let [gate_up, hidden_grad] = [case.input(2 * rows * size), case.input(rows * size)];
+    let [hidden, gate_up_grad] = [case.output(rows * size), case.output(2 * rows * size)];
+    swiglu::swiglu(&mut case.recording, [gate_up, hidden], rows);
+    swiglu::swiglu_grad(&mut case.recording, [gate_up, hidden_grad, gate_up_grad], rows);
     case
 }
 
@@ -315,11 +311,12 @@ pub(super) fn update(size: usize, i: usize) -> Case {
     let v = case.given(numbers(3, len).iter().map(|x| x * x).collect());
     let [sums, norm, ring] = [case.output(clip::PARTIAL_SUMS), case.output(1), case.output(8)];
     let step = case.step(2);
-    clip::clip(&mut case.recording, step, grads, [sums, norm, ring]);
-    for decay in [true, false] {
-        adamw::adamw(&mut case.recording, step, norm, [grads, params, m, v], decay);
-        sgd::sgd(&mut case.recording, step, norm, [grads, params, m], decay);
+    clip::grad_norm(&mut case.recording, step, grads, [sums, norm, ring]);
+    for decay_len in [len, len / 3] {
+        adamw::adamw(&mut case.recording, step, norm, [grads, params, m, v], decay_len);
+        sgd::sgd(&mut case.recording, step, norm, [grads, params, m], decay_len);
     }
+    clip::clip(&mut case.recording, step, grads, norm);
     case
 }
 

@@ -5,12 +5,13 @@ use super::answer::Answer;
 use super::job::Job;
 use super::layers::{project, rotate, theta, with_last};
 use super::request::{Floats, OpError, Request, broadcast, elements, wrong};
+use crate::gpu::recording::Slice;
 use crate::ops::attention_scores::{self, MASKED, attention_scores};
-use crate::ops::flash_attention::{self, MOST_D_HEAD};
+use crate::ops::flash_attention;
 use crate::ops::mask::mask;
 use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::ops::softmax::{self, softmax};
-use crate::ops::weighted_sum::{self, WEIGHTED_SUM, weighted_sum};
+use crate::ops::weighted_sum::{self, weighted_sum};
 
 /// out = softmax(mask(q·kᵀ / √D)) · v. Queries without any visible key get 0.
 pub(super) fn sdpa(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
@@ -81,10 +82,9 @@ pub(super) fn mha(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answ
     }
     let d_head = width / n_heads;
     let mut job = Job::new();
-    let [input, wq, wk, wv, wo] = [&x, &wq, &wk, &wv, &wo].map(|tensor| job.input(&tensor.values));
-    let q = project(&mut job, [input, wq], [rows, c, width])?;
-    let k = project(&mut job, [input, wk], [rows, c, width])?;
-    let v = project(&mut job, [input, wv], [rows, c, width])?;
+    let [input, wo] = [&x, &wo].map(|tensor| job.input(&tensor.values));
+    let w_qkv = job.input(&[&wq.values[..], &wk.values, &wv.values].concat());
+    let qkv = project(&mut job, [input, w_qkv], [rows, c, 3 * width])?;
     if rotated {
         let positions = if request.has("pos") {
             let pos = request.ints("pos")?;
@@ -92,19 +92,19 @@ pub(super) fn mha(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answ
         } else {
             (0..rows).map(|row| (row % t) as i64).collect()
         };
-        rotate(&mut job, &[q, k], &positions, [n_heads, d_head], theta(request)?);
+        rotate(&mut job, qkv, &positions, [2 * width, 3 * width, d_head], theta(request)?);
     }
     let weights = job.output(elements("the attention weights", &[batch, n_heads, t, t])?);
-    let heads = job.output(q.len);
+    let heads = job.output(rows * width);
     let (context_length, n_heads, d_head) = (t as u32, n_heads as u32, d_head as u32);
     let scale = 1.0 / (d_head as f32).sqrt();
     let scores =
         attention_scores::Params { context_length, n_heads, n_kv_heads: n_heads, d_head, scale, masked_value: MASKED };
-    attention_scores(&mut job.recording, [q, k, weights], batch, scores);
+    attention_scores(&mut job.recording, [qkv, weights], batch, scores);
     let score_rows = softmax::Params { n_rows: rows as u32 * n_heads, n_cols: context_length };
     softmax(&mut job.recording, weights, score_rows);
-    let sums = weighted_sum::Params { context_length, n_heads, n_kv_heads: n_heads, d_head, scale: 1.0 };
-    weighted_sum(&mut job.recording, &WEIGHTED_SUM, [weights, v, heads], batch, sums);
+    let sums = weighted_sum::Params { context_length, n_heads, n_kv_heads: n_heads, d_head };
+    weighted_sum(&mut job.recording, [weights, qkv, heads], batch, sums);
     let out = project(&mut job, [heads, wo], [rows, width, d_out])?;
     let results = job.run(server, &[out])?;
     Ok(Answer::floats("out", &with_last(&x.shape, [d_out]), &results[0]))
@@ -124,10 +124,8 @@ impl Flash {
         let (batch, [t, d]) = q.last("[…, T, D]")?;
         k.expect(&q.shape)?;
         v.expect(&q.shape)?;
-        if d > MOST_D_HEAD {
-            return wrong("q", format!("of shape {:?}", q.shape), format!("at most {MOST_D_HEAD} long at its end"));
-        }
-        let params = flash_attention::Params::new(t, 1, 1, d, request.flag("causal")?);
+        let causal = u32::from(request.flag("causal")?);
+        let params = flash_attention::Params { causal, ..flash_attention::Params::new(t, 1, 1, d) };
         let lse_shape = q.shape[..q.shape.len() - 1].to_vec();
         Ok(Self { qkv: [q, k, v], batch, params, lse_shape })
     }
@@ -135,15 +133,24 @@ impl Flash {
     fn shape(&self) -> &[usize] {
         &self.qkv[0].shape
     }
+
+    /// Rows of q, k and v, as the kernels take them.
+    fn rows(&self, job: &mut Job) -> Slice {
+        let d = self.params.d_head as usize;
+        let [q, k, v] = self.qkv.each_ref().map(|tensor| tensor.values.chunks_exact(d));
+        let rows = q.zip(k).zip(v);
+        let values: Vec<f32> = rows.flat_map(|((q, k), v)| [q, k, v]).flatten().copied().collect();
+        job.input(&values)
+    }
 }
 
 /// o and the log-sum-exp l of the scaled scores.
 pub(super) fn flash_fwd(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let flash = Flash::read(request)?;
     let mut job = Job::new();
-    let [q, k, v] = flash.qkv.each_ref().map(|tensor| job.input(&tensor.values));
-    let (out, lse) = (job.output(q.len), job.output(flash.lse_shape.iter().product()));
-    flash_attention::flash_attention(&mut job.recording, [q, k, v, out, lse], flash.batch, flash.params);
+    let qkv = flash.rows(&mut job);
+    let (out, lse) = (job.output(qkv.len / 3), job.output(flash.lse_shape.iter().product()));
+    flash_attention::flash_attention(&mut job.recording, [qkv, out, lse], flash.batch, flash.params);
     let results = job.run(server, &[out, lse])?;
     Ok(Answer::floats("o", flash.shape(), &results[0]).and("l", &flash.lse_shape, &results[1]))
 }
@@ -156,14 +163,17 @@ pub(super) fn flash_bwd(server: &mut Server<'_>, request: &Request<'_>) -> Resul
     out_grad.expect(flash.shape())?;
     l.expect(&flash.lse_shape)?;
     let mut job = Job::new();
-    let [q, k, v] = flash.qkv.each_ref().map(|tensor| job.input(&tensor.values));
+    let qkv = flash.rows(&mut job);
     let [out, lse, out_grad] = [&o, &l, &out_grad].map(|tensor| job.input(&tensor.values));
-    let delta = job.output(lse.len);
-    let grads = [q, k, v].map(|slice| job.output(slice.len));
-    let forward = [q, k, v, out, lse];
-    let recording = &mut job.recording;
-    flash_attention::flash_attention_grad(recording, forward, [out_grad, delta], grads, flash.batch, flash.params);
-    let results = job.run(server, &grads)?;
-    let answer = Answer::floats("dq", flash.shape(), &results[0]);
-    Ok(answer.and("dk", flash.shape(), &results[1]).and("dv", flash.shape(), &results[2]))
+    // Nothing is rotated, so nobody looks at the table.
+    let (no_table, grads) = (job.output(4), job.output(qkv.len));
+    let bindings = [qkv, out, out_grad, lse, no_table, grads];
+    flash_attention::flash_attention_grad(&mut job.recording, bindings, flash.batch, flash.params);
+    let results = job.run(server, &[grads])?;
+    let d = flash.params.d_head as usize;
+    let part = |index: usize| -> Vec<f32> {
+        results[0].chunks_exact(3 * d).flat_map(|row| &row[index * d..(index + 1) * d]).copied().collect()
+    };
+    let answer = Answer::floats("dq", flash.shape(), &part(0));
+    Ok(answer.and("dk", flash.shape(), &part(1)).and("dv", flash.shape(), &part(2)))
 }

@@ -75,11 +75,11 @@ pub(super) fn swiglu(server: &mut Server<'_>, request: &Request<'_>) -> Result<A
     w2.expect(&[d_model, d_ff])?;
     w3.expect(&[d_ff, d_model])?;
     let mut job = Job::new();
-    let [input, w1, w2, w3] = [&x, &w1, &w2, &w3].map(|tensor| job.input(&tensor.values));
-    let gate_in = project(&mut job, [input, w1], [rows, d_model, d_ff])?;
-    let up = project(&mut job, [input, w3], [rows, d_model, d_ff])?;
-    let hidden = job.output(up.len);
-    gate::swiglu(&mut job.recording, [gate_in, up, hidden]);
+    let [input, w2] = [&x, &w2].map(|tensor| job.input(&tensor.values));
+    let w1_w3 = job.input(&[&w1.values[..], &w3.values].concat());
+    let gate_up = project(&mut job, [input, w1_w3], [rows, d_model, 2 * d_ff])?;
+    let hidden = job.output(rows * d_ff);
+    gate::swiglu(&mut job.recording, [gate_up, hidden], rows);
     let out = project(&mut job, [hidden, w2], [rows, d_ff, d_model])?;
     let results = job.run(server, &[out])?;
     Ok(Answer::floats("out", &x.shape, &results[0]))
@@ -140,7 +140,7 @@ pub(super) fn rope(server: &mut Server<'_>, request: &Request<'_>) -> Result<Ans
     let positions = broadcast("pos", &pos.values, &pos.shape, &x.shape[..x.shape.len() - 1])?;
     let mut job = Job::new();
     let input = job.input(&x.values);
-    rotate(&mut job, &[input], &positions, [1, d_head], theta);
+    rotate(&mut job, input, &positions, [d_head, d_head, d_head], theta);
     let results = job.run(server, &[input])?;
     Ok(Answer::floats("out", &x.shape, &results[0]))
 }
@@ -150,17 +150,17 @@ pub(super) fn theta(request: &Request<'_>) -> Result<f64, OpError> {
     request.number("theta", "a number greater than 0", |theta| theta > 0.0)
 }
 
-/// Appends the rotation of tensors (rows, H, D) in place, with one position per row.
-pub(super) fn rotate(job: &mut Job, tensors: &[Slice], positions: &[i64], [n_heads, d_head]: [usize; 2], theta: f64) {
+/// Appends the rotation of the first `width` columns (whole heads) of x (rows, stride) in place, with one position per
+/// row.
+pub(super) fn rotate(job: &mut Job, x: Slice, positions: &[i64], [width, stride, d_head]: [usize; 3], theta: f64) {
     let table = job.input(&rotary::cos_sin_at(positions.iter().map(|&position| position as f64), d_head, theta));
     let params = rotary::Params {
         n_rows: positions.len() as u32,
         context_length: positions.len() as u32,
-        d_model: (n_heads * d_head) as u32,
+        d_model: width as u32,
+        stride: stride as u32,
         d_head: d_head as u32,
         direction: 1.0,
     };
-    for &tensor in tensors {
-        rotary::rope(&mut job.recording, [table, tensor], params);
-    }
+    rotary::rope(&mut job.recording, [table, x], params);
 }

@@ -69,7 +69,8 @@ pub(super) fn clip(server: &mut Server<'_>, request: &Request<'_>) -> Result<Ans
     let grads = job.input(&all);
     let step = step_slice(&mut job, Step { max_grad_norm, ..STEP });
     let norms = [job.output(clipping::PARTIAL_SUMS), job.output(1), job.output(1)];
-    clipping::clip(&mut job.recording, step, grads, norms);
+    clipping::grad_norm(&mut job.recording, step, grads, norms);
+    clipping::clip(&mut job.recording, step, grads, norms[1]);
     let results = job.run(server, &[grads])?;
     let mut rest = &results[0][..];
     let mut answer = Answer::default();
@@ -103,7 +104,7 @@ pub(super) fn adamw(server: &mut Server<'_>, request: &Request<'_>) -> Result<An
     let mut job = Job::new();
     let (step, norm) = (step_slice(&mut job, step), job.output(1));
     let [param, grad, m, v] = tensors.each_ref().map(|tensor| job.input(&tensor.values));
-    update::adamw(&mut job.recording, step, norm, [grad, param, m, v], true);
+    update::adamw(&mut job.recording, step, norm, [grad, param, m, v], param.len);
     let results = job.run(server, &[param, m, v])?;
     let names = ["p", "m", "v"].into_iter().zip(&results);
     Ok(names.fold(Answer::default(), |answer, (name, values)| answer.and(name, &p.shape, values)))

@@ -10,14 +10,13 @@
 //!   other; the two norms of a block bring it back to `gradients.stream`.
 
 use super::{BlockActivations, Transformer};
-use crate::config::Positions;
+use crate::config::FeedForward;
 use crate::gpu::recording::{Recording, Slice};
 use crate::model::memory::NormActivations;
 use crate::model::params::{BlockSlices, NormSlices};
 use crate::ops::activation::activation_grad;
-use crate::ops::attention_scores::attention_scores;
-use crate::ops::weighted_sum::{WEIGHTED_SUM, WEIGHTED_SUM_TRANSPOSED, weighted_sum};
-use crate::ops::{rope, softmax, swiglu};
+use crate::ops::flash_attention::flash_attention_grad;
+use crate::ops::swiglu;
 
 /// A norm with its gradients and what its forward pass left behind.
 #[derive(Clone, Copy)]
@@ -85,21 +84,16 @@ impl Transformer<'_> {
         // branch = hidden · W2ᵀ
         self.linear_grad(recording, &grads.w2, [block.hidden, branch.out_grad]);
         self.matrix_grad_x(recording, [branch.out_grad, weights.w2.weight, grad.hidden], false);
-        // hidden = SiLU(gate) ⊙ up, or activation(gate); gate = input · W1ᵀ, up = input · W3ᵀ
-        match (block.up.zip(grad.up), weights.w3.zip(grads.w3)) {
-            (Some((up, up_grad)), Some((w3, w3_grad))) => {
-                swiglu::swiglu_grad(recording, [block.gate, up, grad.hidden, grad.gate, up_grad]);
-                self.linear_grad(recording, &grads.w1, [input, grad.gate]);
-                self.linear_grad(recording, &w3_grad, [input, up_grad]);
-                self.matrix_grad_x(recording, [grad.gate, weights.w1.weight, branch.in_grad], branch.accumulate);
-                self.matrix_grad_x(recording, [up_grad, w3.weight, branch.in_grad], true);
+        // hidden = SiLU(gate) ⊙ up, or activation(gate); gate_up = input · W_gate_upᵀ
+        match self.model().feed_forward {
+            FeedForward::Swiglu => {
+                let bindings = [block.gate_up, grad.hidden, grad.gate_up];
+                swiglu::swiglu_grad(recording, bindings, self.plan.batch.n_rows());
             }
-            _ => {
-                activation_grad(recording, self.activation(), [block.gate, grad.hidden, grad.gate]);
-                self.linear_grad(recording, &grads.w1, [input, grad.gate]);
-                self.matrix_grad_x(recording, [grad.gate, weights.w1.weight, branch.in_grad], branch.accumulate);
-            }
+            _ => activation_grad(recording, self.activation(), [block.gate_up, grad.hidden, grad.gate_up]),
         }
+        self.linear_grad(recording, &grads.gate_up, [input, grad.gate_up]);
+        self.matrix_grad_x(recording, [grad.gate_up, weights.gate_up.weight, branch.in_grad], branch.accumulate);
         self.leave_branch(recording, norm, block.x_mid);
     }
 
@@ -115,36 +109,14 @@ impl Transformer<'_> {
         // branch = heads · W_oᵀ
         self.linear_grad(recording, &grads.output, [block.heads, branch.out_grad]);
         self.matrix_grad_x(recording, [branch.out_grad, weights.output.weight, grad.heads], false);
-        self.attend_grad(recording, block);
-        // q, k, v = input · Wᵀ
-        self.linear_grad(recording, &grads.q, [input, grad.q]);
-        self.linear_grad(recording, &grads.k, [input, grad.k]);
-        self.linear_grad(recording, &grads.v, [input, grad.v]);
-        self.matrix_grad_x(recording, [grad.q, weights.q.weight, branch.in_grad], branch.accumulate);
-        self.matrix_grad_x(recording, [grad.k, weights.k.weight, branch.in_grad], true);
-        self.matrix_grad_x(recording, [grad.v, weights.v.weight, branch.in_grad], true);
+        // heads = softmax(mask(q·kᵀ / √D)) · v, q and k rotated: to the gradients of q, k and v before rotation
+        let acts = &self.plan.batch;
+        let bindings = [block.qkv, block.heads, grad.heads, block.lse, self.cos_sin(acts), grad.qkv];
+        flash_attention_grad(recording, bindings, acts.batch_size, self.flash());
+        // qkv = input · W_qkvᵀ
+        self.linear_grad(recording, &grads.qkv, [input, grad.qkv]);
+        self.matrix_grad_x(recording, [grad.qkv, weights.qkv.weight, branch.in_grad], branch.accumulate);
         self.leave_branch(recording, norm, block.x);
-    }
-
-    /// heads = softmax(mask(q·kᵀ / √D)) · v: from the gradient of the heads to those of q, k and v before rotation.
-    fn attend_grad(&self, recording: &mut Recording, block: &BlockActivations) {
-        let (acts, grad) = (&self.plan.batch, &self.plan.gradients);
-        let batch_size = acts.batch_size;
-        // heads = weights · v
-        attention_scores(recording, [grad.heads, block.v, grad.scores], batch_size, self.scores(1.0, 0.0));
-        let v_grad = [block.weights, grad.heads, grad.v];
-        weighted_sum(recording, &WEIGHTED_SUM_TRANSPOSED, v_grad, batch_size, self.sums(1.0));
-        // weights = softmax(scores)
-        softmax::softmax_grad(recording, [block.weights, grad.scores], self.score_rows(acts));
-        // scores = q·kᵀ / √D
-        let q_grad = [grad.scores, block.k, grad.q];
-        weighted_sum(recording, &WEIGHTED_SUM, q_grad, batch_size, self.sums(self.scale()));
-        let k_grad = [grad.scores, block.q, grad.k];
-        weighted_sum(recording, &WEIGHTED_SUM_TRANSPOSED, k_grad, batch_size, self.sums(self.scale()));
-        if self.model().positions == Positions::Rope {
-            rope::rope(recording, [self.cos_sin(acts), grad.q], self.rotation(acts, self.model().d_model, -1.0));
-            rope::rope(recording, [self.cos_sin(acts), grad.k], self.rotation(acts, self.model().d_kv(), -1.0));
-        }
     }
 
     /// The stream's gradient is in the first buffer, the second is free.

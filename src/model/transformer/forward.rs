@@ -7,7 +7,8 @@ use crate::model::memory::Pass;
 use crate::model::params::BlockSlices;
 use crate::ops::activation::{Activation, activation};
 use crate::ops::attention_scores::{MASKED, attention_scores};
-use crate::ops::weighted_sum::{WEIGHTED_SUM, weighted_sum};
+use crate::ops::flash_attention::flash_attention;
+use crate::ops::weighted_sum::weighted_sum;
 use crate::ops::{cached_attention, head_scale, residual, rope, softmax, swiglu};
 
 impl Transformer<'_> {
@@ -66,16 +67,17 @@ impl Transformer<'_> {
     fn attention(&self, recording: &mut Recording, acts: &Activations, layer: usize, weights: &BlockSlices, x: Slice) {
         let (block, n_rows) = (&acts.blocks[layer], acts.n_rows());
         let input = self.norm_before(recording, n_rows, weights.ln1, block.norm1, x);
-        self.linear(recording, n_rows, &weights.q, [input, block.q]);
-        self.linear(recording, n_rows, &weights.k, [input, block.k]);
-        self.linear(recording, n_rows, &weights.v, [input, block.v]);
+        self.linear(recording, n_rows, &weights.qkv, [input, block.qkv]);
         if self.model().positions == Positions::Rope {
-            rope::rope(recording, [self.cos_sin(acts), block.q], self.rotation(acts, self.model().d_model, 1.0));
-            rope::rope(recording, [self.cos_sin(acts), block.k], self.rotation(acts, self.model().d_kv(), 1.0));
+            rope::rope(recording, [self.cos_sin(acts), block.qkv], self.rotation(acts));
         }
-        match acts.pass {
-            Pass::Window => self.attend(recording, acts, block),
-            Pass::NextToken => self.attend_to_cache(recording, layer, block),
+        match (acts.pass, block.weights) {
+            (Pass::Window, None) => {
+                let bindings = [block.qkv, block.heads, block.lse];
+                flash_attention(recording, bindings, acts.batch_size, self.flash());
+            }
+            (Pass::Window, Some(weights)) => self.attend(recording, acts, block, weights),
+            (Pass::NextToken, weights) => self.attend_to_cache(recording, layer, block, weights.unwrap_or(acts.branch)),
         }
         if let Some(scale) = acts.head_scale {
             let model = self.model();
@@ -85,17 +87,15 @@ impl Transformer<'_> {
         self.add(recording, n_rows, weights.ln1, block.norm1, [x, acts.branch, block.x_mid]);
     }
 
-    /// heads = softmax(mask(q·kᵀ / √D)) · v
-    fn attend(&self, recording: &mut Recording, acts: &Activations, block: &BlockActivations) {
-        let scores = self.scores(self.scale(), MASKED);
-        attention_scores(recording, [block.q, block.k, block.weights], acts.batch_size, scores);
-        softmax::softmax(recording, block.weights, self.score_rows(acts));
-        let sum = [block.weights, block.v, block.heads];
-        weighted_sum(recording, &WEIGHTED_SUM, sum, acts.batch_size, self.sums(1.0));
+    /// heads = softmax(mask(q·kᵀ / √D)) · v, with the weights in memory, where they can be looked at.
+    fn attend(&self, recording: &mut Recording, acts: &Activations, block: &BlockActivations, weights: Slice) {
+        attention_scores(recording, [block.qkv, weights], acts.batch_size, self.scores(self.scale(), MASKED));
+        softmax::softmax(recording, weights, self.score_rows(acts));
+        weighted_sum(recording, [weights, block.qkv, block.heads], acts.batch_size, self.sums());
     }
 
     /// The same for one new position, over the keys and values of the earlier ones.
-    fn attend_to_cache(&self, recording: &mut Recording, layer: usize, block: &BlockActivations) {
+    fn attend_to_cache(&self, recording: &mut Recording, layer: usize, block: &BlockActivations, weights: Slice) {
         self.cache(recording, layer, block, 1);
         let (cache, model) = (&self.plan.cache, self.model());
         let params = cached_attention::Params {
@@ -105,7 +105,7 @@ impl Transformer<'_> {
             d_head: model.d_head() as u32,
             scale: self.scale(),
         };
-        let bindings = [cache.position, block.q, cache.k[layer], cache.v[layer], block.weights, block.heads];
+        let bindings = [cache.position, block.qkv, cache.k[layer], cache.v[layer], weights, block.heads];
         cached_attention::cached_attention(recording, bindings, params);
     }
 
@@ -120,13 +120,11 @@ impl Transformer<'_> {
     ) {
         let n_rows = acts.n_rows();
         let input = self.norm_before(recording, n_rows, weights.ln2, block.norm2, block.x_mid);
-        self.linear(recording, n_rows, &weights.w1, [input, block.gate]);
-        if let (Some(w3), Some(up)) = (&weights.w3, block.up) {
+        self.linear(recording, n_rows, &weights.gate_up, [input, block.gate_up]);
+        match self.model().feed_forward {
             // hidden = SiLU(W1·x) ⊙ W3·x
-            self.linear(recording, n_rows, w3, [input, up]);
-            swiglu::swiglu(recording, [block.gate, up, block.hidden]);
-        } else {
-            activation(recording, self.activation(), [block.gate, block.hidden]);
+            FeedForward::Swiglu => swiglu::swiglu(recording, [block.gate_up, block.hidden], n_rows),
+            _ => activation(recording, self.activation(), [block.gate_up, block.hidden]),
         }
         self.linear(recording, n_rows, &weights.w2, [block.hidden, acts.branch]);
         self.add(recording, n_rows, weights.ln2, block.norm2, [block.x_mid, acts.branch, out]);

@@ -1,12 +1,14 @@
 //! Layers as dispatches: the steps of forward and backward, with the parameters of their kernels filled in.
 
 use super::{Activations, Transformer};
-use crate::config::Norm;
+use crate::config::{Norm, Positions};
 use crate::gpu::recording::{Recording, Slice};
 use crate::model::memory::{NormActivations, Pass};
 use crate::model::params::{LinearSlices, NormSlices};
 use crate::ops::matmul::{Layout, Shape, matmul};
-use crate::ops::{attention_scores, bias, embedding, layernorm, residual, rmsnorm, rope, softmax, weighted_sum};
+use crate::ops::{
+    attention_scores, bias, embedding, flash_attention, layernorm, residual, rmsnorm, rope, softmax, weighted_sum,
+};
 
 impl Transformer<'_> {
     /// y (N, out) = x (N, in) · Wᵀ + b
@@ -167,15 +169,24 @@ impl Transformer<'_> {
         rmsnorm::Params { n_rows: n_rows as u32, d_model, eps: rmsnorm::EPS, accumulate: u32::from(accumulate) }
     }
 
-    /// Of queries (`width` = C) or of keys (`width` = Hkv·D).
-    pub(super) fn rotation(&self, acts: &Activations, width: usize, direction: f32) -> rope::Params {
+    /// Of queries and keys, in rows that go on with values.
+    pub(super) fn rotation(&self, acts: &Activations) -> rope::Params {
+        let (c, kv) = (self.model().d_model as u32, self.model().d_kv() as u32);
         rope::Params {
             n_rows: acts.n_rows() as u32,
             context_length: acts.window as u32,
-            d_model: width as u32,
+            d_model: c + kv,
+            stride: c + 2 * kv,
             d_head: self.model().d_head() as u32,
-            direction,
+            direction: 1.0,
         }
+    }
+
+    pub(super) fn flash(&self) -> flash_attention::Params {
+        let model = self.model();
+        let rotated = u32::from(model.positions == Positions::Rope);
+        let sizes = flash_attention::Params::new(model.context_length, model.n_heads, model.n_kv_heads, model.d_head());
+        flash_attention::Params { rotated, ..sizes }
     }
 
     pub(super) fn scores(&self, scale: f32, masked_value: f32) -> attention_scores::Params {
@@ -195,14 +206,13 @@ impl Transformer<'_> {
         softmax::Params { n_rows: (acts.batch_size * self.model().n_heads * n) as u32, n_cols: n as u32 }
     }
 
-    pub(super) fn sums(&self, scale: f32) -> weighted_sum::Params {
+    pub(super) fn sums(&self) -> weighted_sum::Params {
         let model = self.model();
         weighted_sum::Params {
             context_length: model.context_length as u32,
             n_heads: model.n_heads as u32,
             n_kv_heads: model.n_kv_heads as u32,
             d_head: model.d_head() as u32,
-            scale,
         }
     }
 }

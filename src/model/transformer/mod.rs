@@ -95,7 +95,9 @@ impl Transformer<'_> {
         let mut recording = Recording::new("probe");
         let words = heatmap_words(self.model());
         self.forward(&mut recording, &self.plan.probe, |recording, layer, block| {
-            quantize::quantize(recording, [block.weights, self.plan.heatmaps], layer * words);
+            if let Some(weights) = block.weights {
+                quantize::quantize(recording, [weights, self.plan.heatmaps], layer * words);
+            }
         });
         recording
     }
@@ -118,10 +120,11 @@ impl Transformer<'_> {
 
     /// Copies the keys and values of `n_rows` positions into the cache, from the cache's position on.
     fn cache(&self, recording: &mut Recording, layer: usize, block: &BlockActivations, n_rows: usize) {
-        let (cache, width) = (&self.plan.cache, self.model().d_kv());
-        let params = write_rows::Params { n_rows: n_rows as u32, width: width as u32 };
-        write_rows::write_rows(recording, [cache.position, block.k, cache.k[layer]], params);
-        write_rows::write_rows(recording, [cache.position, block.v, cache.v[layer]], params);
+        let (cache, c, kv) = (&self.plan.cache, self.model().d_model as u32, self.model().d_kv() as u32);
+        let columns =
+            |first_col| write_rows::Params { n_rows: n_rows as u32, width: kv, stride: c + 2 * kv, first_col };
+        write_rows::write_rows(recording, [cache.position, block.qkv, cache.k[layer]], columns(c));
+        write_rows::write_rows(recording, [cache.position, block.qkv, cache.v[layer]], columns(c + kv));
     }
 
     fn gather(&self, recording: &mut Recording, tokens: Slice) {
@@ -141,17 +144,17 @@ impl Transformer<'_> {
         self.backward(recording);
     }
 
-    /// Clips all gradients by their global norm and takes one step of the optimizer per decay group.
+    /// One step of the optimizer with all gradients clipped by their global norm.
     fn update_into(&self, recording: &mut Recording) {
         let plan = self.plan;
-        clip::clip(recording, plan.step, plan.step_grads, [plan.squared_sums, plan.grad_norm, plan.norm_ring]);
-        let groups = |buffer| self.table.decay_groups(buffer);
-        for (group, (grad, decay)) in groups(plan.step_grads).into_iter().enumerate() {
-            let [param, m, v] = [plan.params, plan.adam_m, plan.adam_v].map(|buffer| groups(buffer)[group].0);
-            match self.config.train.optimizer {
-                Optimizer::Adamw => adamw::adamw(recording, plan.step, plan.grad_norm, [grad, param, m, v], decay),
-                Optimizer::Sgd => sgd::sgd(recording, plan.step, plan.grad_norm, [grad, param, m], decay),
+        let (step, norm, grad, param) = (plan.step, plan.grad_norm, plan.step_grads, plan.params);
+        clip::grad_norm(recording, step, grad, [plan.squared_sums, norm, plan.norm_ring]);
+        let decay_len = self.table.decay_len();
+        match self.config.train.optimizer {
+            Optimizer::Adamw => {
+                adamw::adamw(recording, step, norm, [grad, param, plan.adam_m, plan.adam_v], decay_len);
             }
+            Optimizer::Sgd => sgd::sgd(recording, step, norm, [grad, param, plan.adam_m], decay_len),
         }
     }
 

@@ -1,28 +1,45 @@
 //! SwiGLU's gate and the activations without one.
 
-use super::GRAIN;
 use super::elementwise::map2;
 use super::exp::sigmoid;
+use super::rows_per_piece;
 use crate::ops::activation::Activation;
+use crate::ops::swiglu;
 use crate::threads;
 use crate::unchecked::wide;
 
 /// Twin of [`swiglu::reference`](crate::ops::swiglu::reference).
-pub fn swiglu(gate: &[f32], up: &[f32], hidden: &mut [f32]) {
-    map2(hidden, [gate, up], |gate, up| gate * sigmoid(gate) * up);
+pub fn swiglu(gate_up: &[f32], hidden: &mut [f32], params: &swiglu::Params) {
+    let width = params.d_ff as usize;
+    let piece = rows_per_piece(width) * width;
+    threads::each(gate_up.chunks(2 * piece).zip(hidden.chunks_mut(piece)).collect(), |(gate_up, hidden)| {
+        wide(|| {
+            for (row, hidden) in gate_up.chunks_exact(2 * width).zip(hidden.chunks_exact_mut(width)) {
+                let (gate, up) = row.split_at(width);
+                for ((hidden, &gate), &up) in hidden.iter_mut().zip(gate).zip(up) {
+                    *hidden = gate * sigmoid(gate) * up;
+                }
+            }
+        });
+    });
 }
 
 /// Twin of [`swiglu::reference_grad`](crate::ops::swiglu::reference_grad).
-pub fn swiglu_grad([gate, up, hidden_grad]: [&[f32]; 3], [gate_grad, up_grad]: [&mut [f32]; 2]) {
-    let inputs = gate.chunks(GRAIN).zip(up.chunks(GRAIN)).zip(hidden_grad.chunks(GRAIN));
-    let outputs = gate_grad.chunks_mut(GRAIN).zip(up_grad.chunks_mut(GRAIN));
-    threads::each(inputs.zip(outputs).collect(), |(((gate, up), hidden_grad), (gate_grad, up_grad))| {
+pub fn swiglu_grad(gate_up: &[f32], hidden_grad: &[f32], gate_up_grad: &mut [f32], params: &swiglu::Params) {
+    let width = params.d_ff as usize;
+    let piece = rows_per_piece(width) * width;
+    let inputs = gate_up.chunks(2 * piece).zip(hidden_grad.chunks(piece));
+    threads::each(inputs.zip(gate_up_grad.chunks_mut(2 * piece)).collect(), |((gate_up, hidden_grad), grads)| {
         wide(|| {
-            let inputs = gate.iter().zip(up).zip(hidden_grad);
-            for (((&gate, &up), &grad), (gate_grad, up_grad)) in inputs.zip(gate_grad.iter_mut().zip(up_grad)) {
-                let s = sigmoid(gate);
-                *up_grad = grad * gate * s;
-                *gate_grad = grad * up * s * (1.0 + gate * (1.0 - s));
+            let rows = gate_up.chunks_exact(2 * width).zip(hidden_grad.chunks_exact(width));
+            for ((row, hidden_grad), grads) in rows.zip(grads.chunks_exact_mut(2 * width)) {
+                let ((gate, up), (gate_grad, up_grad)) = (row.split_at(width), grads.split_at_mut(width));
+                let inputs = gate.iter().zip(up).zip(hidden_grad);
+                for (((&gate, &up), &grad), (gate_grad, up_grad)) in inputs.zip(gate_grad.iter_mut().zip(up_grad)) {
+                    let s = sigmoid(gate);
+                    *up_grad = grad * gate * s;
+                    *gate_grad = grad * up * s * (1.0 + gate * (1.0 - s));
+                }
             }
         });
     });

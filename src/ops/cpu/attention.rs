@@ -126,7 +126,7 @@ impl Attention {
         });
     }
 
-    /// Twin of [`flash_attention::reference_delta`](crate::ops::flash_attention::reference_delta).
+    /// Σ_d out_grad · out of every query, part of [`flash_attention::reference_grad`](crate::ops::flash_attention::reference_grad).
     pub fn delta(&self, [out, out_grad]: [Heads<'_>; 2], delta: &mut [f32]) {
         let items: Vec<_> = delta.chunks_mut(self.n).enumerate().collect();
         threads::each(items, |(batch_head, delta)| {
@@ -141,7 +141,7 @@ impl Attention {
         });
     }
 
-    /// Twin of [`flash_attention::reference_grad_q`](crate::ops::flash_attention::reference_grad_q).
+    /// The gradients of the queries, part of [`flash_attention::reference_grad`](crate::ops::flash_attention::reference_grad).
     pub fn grad_q(&self, inputs: [Heads<'_>; 4], stats: [&[f32]; 2], q_grad: HeadsMut<'_>) {
         let (row, first) = (q_grad.row, q_grad.first);
         let items: Vec<_> = q_grad.blocks(self.n).collect();
@@ -158,8 +158,9 @@ impl Attention {
         });
     }
 
-    /// Twin of [`flash_attention::reference_grad_kv`](crate::ops::flash_attention::reference_grad_kv); the two outputs
-    /// have rows of one size.
+    /// The gradients of keys and values, part of
+    /// [`flash_attention::reference_grad`](crate::ops::flash_attention::reference_grad); the two outputs have rows of one
+    /// size.
     pub fn grad_kv(&self, inputs: [Heads<'_>; 4], stats: [&[f32]; 2], [k_grad, v_grad]: [HeadsMut<'_>; 2]) {
         let (rows_k, rows_v) = ([k_grad.row, k_grad.first], [v_grad.row, v_grad.first]);
         let items: Vec<_> = k_grad.blocks(self.n).zip(v_grad.blocks(self.n)).collect();

@@ -10,6 +10,7 @@ pub mod attention;
 pub mod elementwise;
 pub mod embedding;
 pub mod exp;
+pub mod flash;
 pub mod loss;
 pub mod matmul;
 pub mod norm;

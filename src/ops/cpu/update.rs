@@ -25,13 +25,15 @@ pub fn squared_sums(grads: &[f32], sums: &mut [f32]) {
 }
 
 /// Twin of [`adamw::reference`](crate::ops::adamw::reference).
-pub fn adamw(step: &Step, decay: f32, grad: &[f32], [param, m, v]: [&mut [f32]; 3]) {
+pub fn adamw(step: &Step, decay_len: usize, grad: &[f32], scale: f32, [param, m, v]: [&mut [f32]; 3]) {
     let &Step { lr, beta1, beta2, eps, correction1, correction2, .. } = step;
-    let keep = 1.0 - lr * step.weight_decay * decay;
+    let kept = 1.0 - lr * step.weight_decay;
     let state = param.chunks_mut(GRAIN).zip(m.chunks_mut(GRAIN)).zip(v.chunks_mut(GRAIN));
-    threads::each(grad.chunks(GRAIN).zip(state).collect(), |(grad, ((param, m), v))| {
+    threads::each(grad.chunks(GRAIN).zip(state).enumerate().collect(), |(piece, (grad, ((param, m), v)))| {
         wide(|| {
-            for (&g, ((param, m), v)) in grad.iter().zip(param.iter_mut().zip(m).zip(v)) {
+            let all = grad.iter().zip(param.iter_mut().zip(m).zip(v));
+            for (i, (&g, ((param, m), v))) in (piece * GRAIN..).zip(all) {
+                let (g, keep) = (scale * g, if i < decay_len { kept } else { 1.0 });
                 *m = beta1 * *m + (1.0 - beta1) * g;
                 *v = beta2 * *v + (1.0 - beta2) * g * g;
                 let update = (*m / correction1) / ((*v / correction2).sqrt() + eps);
@@ -42,13 +44,14 @@ pub fn adamw(step: &Step, decay: f32, grad: &[f32], [param, m, v]: [&mut [f32]; 
 }
 
 /// Twin of [`sgd::reference`](crate::ops::sgd::reference).
-pub fn sgd(step: &Step, decay: f32, grad: &[f32], [param, m]: [&mut [f32]; 2]) {
+pub fn sgd(step: &Step, decay_len: usize, grad: &[f32], scale: f32, [param, m]: [&mut [f32]; 2]) {
     let &Step { lr, momentum, .. } = step;
-    let keep = 1.0 - lr * step.weight_decay * decay;
+    let kept = 1.0 - lr * step.weight_decay;
     let state = param.chunks_mut(GRAIN).zip(m.chunks_mut(GRAIN));
-    threads::each(grad.chunks(GRAIN).zip(state).collect(), |(grad, (param, m))| {
+    threads::each(grad.chunks(GRAIN).zip(state).enumerate().collect(), |(piece, (grad, (param, m)))| {
         wide(|| {
-            for (&g, (param, m)) in grad.iter().zip(param.iter_mut().zip(m)) {
+            for (i, (&g, (param, m))) in (piece * GRAIN..).zip(grad.iter().zip(param.iter_mut().zip(m))) {
+                let (g, keep) = (scale * g, if i < decay_len { kept } else { 1.0 });
                 *m = momentum * *m + g;
                 *param = *param * keep - lr * *m;
             }

@@ -18,7 +18,9 @@ impl Trainer {
         let mut numbers = Vec::with_capacity(model.n_layers * n_heads * n * n);
         for (layer, program) in programs.layers.iter().enumerate() {
             self.backend.run(*program);
-            let weights = self.backend.read_f32(self.plan.probe.blocks[layer].weights).await?;
+            // The probe's blocks have room for their weights.
+            let Some(weights) = self.plan.probe.blocks[layer].weights else { continue };
+            let weights = self.backend.read_f32(weights).await?;
             for (row, query) in (0..n_heads * t).zip((0..t).cycle()).filter(|&(_, query)| query < n) {
                 let row = &weights[row * t..row * t + n];
                 numbers.extend(row.iter().enumerate().map(|(key, &weight)| if key > query { 0.0 } else { weight }));

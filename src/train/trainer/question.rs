@@ -67,14 +67,10 @@ impl Trainer {
         programs.layers[..=layer].iter().for_each(|&program| self.backend.run(program));
         let block = self.plan.probe.blocks[layer];
         let (d, kv_head) = (model.d_head(), head / (model.n_heads / model.n_kv_heads));
-        let mut rows = Vec::with_capacity(3);
-        for (slice, width, head) in
-            [(block.q, model.d_model, head), (block.k, model.d_kv(), kv_head), (block.v, model.d_kv(), kv_head)]
-        {
-            let all = self.backend.read_f32(slice.part(0, n * width)).await?;
-            rows.push(all.chunks_exact(width).flat_map(|row| &row[head * d..(head + 1) * d]).copied().collect());
-        }
-        let [v, k, q] = [(); 3].map(|()| rows.pop().unwrap_or_default());
+        let (c, width) = (model.d_model, model.d_model + 2 * model.d_kv());
+        let all = self.backend.read_f32(block.qkv.part(0, n * width)).await?;
+        let columns = |first: usize| all.chunks_exact(width).flat_map(|row| &row[first..first + d]).copied().collect();
+        let [q, k, v] = [head * d, c + kv_head * d, c + model.d_kv() + kv_head * d].map(columns);
         Ok(HeadRows { d_head: d, q, k, v })
     }
 

@@ -61,7 +61,7 @@ impl Trainer {
         Ok(self.backend.read_f32(self.plan.params).await?)
     }
 
-    /// All gradients of the latest step after clipping, laid out by the table.
+    /// All gradients of the latest step before clipping, laid out by the table.
     ///
     /// # Errors
     /// When the device failed.

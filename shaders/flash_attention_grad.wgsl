@@ -1,0 +1,102 @@
+// FlashAttention-2 (Dao 2023), backward. The weights come back one by one from the scores and the log-sum-exp that the
+// forward pass kept. With out = weights · v and weights = softmax(scores), scores = scale · q·kᵀ:
+//   scores_grad = weights ⊙ (out_grad·vᵀ − delta),   delta = Σ_d out_grad · out, which is Σ weights · weights_grad
+//   q_grad = scale · scores_grad · k,   k_grad = scale · scores_gradᵀ · q,   v_grad = weightsᵀ · out_grad
+// One dispatch for all: workgroups of even z own queries, those of odd z own keys.
+
+@group(0) @binding(4) var<storage, read> lse: array<f32>; // (B, H, T)
+
+// Parts of four heads in out_grad; `at` is where they begin.
+fn out_grad_rows(at: vec4<u32>, part: u32) -> Rows {
+    let n = params.d_head - part;
+    return Rows(
+        inside(out_grad_row(at.x + part), n),
+        inside(out_grad_row(at.y + part), n),
+        inside(out_grad_row(at.z + part), n),
+        inside(out_grad_row(at.w + part), n),
+    );
+}
+
+fn out_starts(batch: u32, position: vec4<u32>, head: u32) -> vec4<u32> {
+    return vec4<u32>(
+        out_start(batch, position.x, head),
+        out_start(batch, position.y, head),
+        out_start(batch, position.z, head),
+        out_start(batch, position.w, head),
+    );
+}
+
+// delta of the query whose head begins at `at` in out.
+fn delta(at: u32) -> f32 {
+    var sum = 0.0;
+    for (var d = 0u; d < params.d_head; d += ROW) {
+        sum += dot_rows(inside(out_grad_row(at + d), params.d_head - d), out_row(at + d));
+    }
+    return sum;
+}
+
+fn delta_of(at: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(delta(at.x), delta(at.y), delta(at.z), delta(at.w));
+}
+
+// (x₀, x₁) ← (x₀·cos + x₁·sin, x₁·cos − x₀·sin), two pairs
+fn turn_back(x: vec4<f32>, at: u32) -> vec4<f32> {
+    let t = cos_sin_at(at);
+    return x * t.xxzz + x.yxwz * t.yyww * vec4<f32>(1.0, -1.0, 1.0, -1.0);
+}
+
+fn store_rotated(batch: u32, position: u32, start: u32, part: u32, sums: Row) {
+    if (position >= params.context_length) { return; }
+    var grad = scale_row(sums, params.scale);
+    if (params.rotated == 1u) { grad = unrotated(grad, position * params.d_head + part); }
+    store_grad_row(row_start(batch, position) + start + part, params.d_head - part, grad);
+}
+
+fn store_value(batch: u32, position: u32, start: u32, part: u32, sums: Row) {
+    if (position >= params.context_length) { return; }
+    store_grad_row(row_start(batch, position) + start + part, params.d_head - part, sums);
+}
+
+fn attend_grad(workgroup: vec3<u32>, local: u32) {
+    let part = workgroup.z / 2u * ROW;
+    if (workgroup.z % 2u == 0u) {
+        grad_of_queries(workgroup, local, part);
+    } else if (workgroup.y % (params.n_heads / params.n_kv_heads) == 0u) { // the first of the heads that share these keys
+        grad_of_keys(workgroup, local, part);
+    }
+}
+
+fn grad_of_queries(workgroup: vec3<u32>, local: u32, part: u32) {
+    let n = params.context_length;
+    let first_query = workgroup.x * POSITIONS;
+    let query = tile_indices(first_query + 4u * local, n);
+    let batch = workgroup.y / params.n_heads;
+    let head = workgroup.y % params.n_heads;
+    let shared_head = kv_head(head, params.n_heads, params.n_kv_heads);
+    let q_at = row_starts(batch, query) + vec4<u32>(q_start(head));
+    let o_at = out_starts(batch, query, head);
+    let q = qkv_rows(q_at, part);
+    let o_grad = out_grad_rows(o_at, part);
+    let lse_at = query + vec4<u32>(workgroup.y * n);
+    let lse_q = vec4<f32>(lse[lse_at.x], lse[lse_at.y], lse[lse_at.z], lse[lse_at.w]);
+    let delta_q = delta_of(o_at);
+    var q_grad = Rows();
+    let end = select(n, min(first_query + POSITIONS, n), params.causal == 1u);
+    for (var key = 0u; key < end; key++) {
+        let k_at = row_start(batch, key) + k_start(shared_head);
+        let v_at = row_start(batch, key) + v_start(shared_head);
+        let k = qkv_row(k_at + part);
+        let scores = params.scale * dot_heads(q, k, part, q_at, k_at);
+        let weights = exp(select(vec4<f32>(MASKED), scores, are_visible(query, vec4<u32>(key))) - lse_q);
+        var weights_grad = dots(o_grad, qkv_row(v_at + part));
+        for (var d = 0u; d < params.d_head; d += ROW) {
+            if (d != part) { weights_grad += dots(out_grad_rows(o_at, d), qkv_row(v_at + d)); }
+        }
+        q_grad = add_scaled_rows(q_grad, weights * (weights_grad - delta_q), k);
+    }
+    let mine = first_query + 4u * local;
+    store_rotated(batch, mine, q_start(head), part, q_grad.x);
+    store_rotated(batch, mine + 1u, q_start(head), part, q_grad.y);
+    store_rotated(batch, mine + 2u, q_start(head), part, q_grad.z);
+    store_rotated(batch, mine + 3u, q_start(head), part, q_grad.w);
+}

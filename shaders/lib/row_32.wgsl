@@ -1,0 +1,93 @@
+// A row of 32 numbers in registers: what one invocation holds of a head. Named vectors, because arrays end up in memory.
+
+const ROW: u32 = 32u;
+
+struct Row {
+    x0: vec4<f32>, x1: vec4<f32>, x2: vec4<f32>, x3: vec4<f32>,
+    x4: vec4<f32>, x5: vec4<f32>, x6: vec4<f32>, x7: vec4<f32>,
+}
+
+fn dot_rows(a: Row, b: Row) -> f32 {
+    var sum = a.x0 * b.x0;
+    sum += a.x1 * b.x1;
+    sum += a.x2 * b.x2;
+    sum += a.x3 * b.x3;
+    sum += a.x4 * b.x4;
+    sum += a.x5 * b.x5;
+    sum += a.x6 * b.x6;
+    sum += a.x7 * b.x7;
+    return (sum.x + sum.y) + (sum.z + sum.w);
+}
+
+fn scale_row(a: Row, scale: f32) -> Row {
+    return Row(
+        a.x0 * scale, a.x1 * scale, a.x2 * scale, a.x3 * scale,
+        a.x4 * scale, a.x5 * scale, a.x6 * scale, a.x7 * scale,
+    );
+}
+
+fn add_scaled(sum: Row, scale: f32, a: Row) -> Row {
+    return Row(
+        sum.x0 + scale * a.x0, sum.x1 + scale * a.x1, sum.x2 + scale * a.x2, sum.x3 + scale * a.x3,
+        sum.x4 + scale * a.x4, sum.x5 + scale * a.x5, sum.x6 + scale * a.x6, sum.x7 + scale * a.x7,
+    );
+}
+
+// The first `n` numbers; the others are 0.
+fn inside(a: Row, n: u32) -> Row {
+    return Row(
+        first(a.x0, n, 0u), first(a.x1, n, 4u), first(a.x2, n, 8u), first(a.x3, n, 12u),
+        first(a.x4, n, 16u), first(a.x5, n, 20u), first(a.x6, n, 24u), first(a.x7, n, 28u),
+    );
+}
+
+fn qkv_row(at: u32) -> Row {
+    return Row(
+        qkv_at(at), qkv_at(at + 4u), qkv_at(at + 8u), qkv_at(at + 12u),
+        qkv_at(at + 16u), qkv_at(at + 20u), qkv_at(at + 24u), qkv_at(at + 28u),
+    );
+}
+
+fn out_row(at: u32) -> Row {
+    return Row(
+        out_at(at), out_at(at + 4u), out_at(at + 8u), out_at(at + 12u),
+        out_at(at + 16u), out_at(at + 20u), out_at(at + 24u), out_at(at + 28u),
+    );
+}
+
+fn out_grad_row(at: u32) -> Row {
+    return Row(
+        out_grad_at(at), out_grad_at(at + 4u), out_grad_at(at + 8u), out_grad_at(at + 12u),
+        out_grad_at(at + 16u), out_grad_at(at + 20u), out_grad_at(at + 24u), out_grad_at(at + 28u),
+    );
+}
+
+fn store_out_row(at: u32, n: u32, a: Row) {
+    store_out(at, n, a.x0);
+    if (n > 4u) { store_out(at + 4u, n - 4u, a.x1); }
+    if (n > 8u) { store_out(at + 8u, n - 8u, a.x2); }
+    if (n > 12u) { store_out(at + 12u, n - 12u, a.x3); }
+    if (n > 16u) { store_out(at + 16u, n - 16u, a.x4); }
+    if (n > 20u) { store_out(at + 20u, n - 20u, a.x5); }
+    if (n > 24u) { store_out(at + 24u, n - 24u, a.x6); }
+    if (n > 28u) { store_out(at + 28u, n - 28u, a.x7); }
+}
+
+fn store_grad_row(at: u32, n: u32, a: Row) {
+    store_grad(at, n, a.x0);
+    if (n > 4u) { store_grad(at + 4u, n - 4u, a.x1); }
+    if (n > 8u) { store_grad(at + 8u, n - 8u, a.x2); }
+    if (n > 12u) { store_grad(at + 12u, n - 12u, a.x3); }
+    if (n > 16u) { store_grad(at + 16u, n - 16u, a.x4); }
+    if (n > 20u) { store_grad(at + 20u, n - 20u, a.x5); }
+    if (n > 24u) { store_grad(at + 24u, n - 24u, a.x6); }
+    if (n > 28u) { store_grad(at + 28u, n - 28u, a.x7); }
+}
+
+// Turned back by the angles that begin at `at` of RoPE's table.
+fn unrotated(a: Row, at: u32) -> Row {
+    return Row(
+        turn_back(a.x0, at), turn_back(a.x1, at + 4u), turn_back(a.x2, at + 8u), turn_back(a.x3, at + 12u),
+        turn_back(a.x4, at + 16u), turn_back(a.x5, at + 20u), turn_back(a.x6, at + 24u), turn_back(a.x7, at + 28u),
+    );
+}
