@@ -28,7 +28,10 @@ pub type RunId = u32;
 pub enum Command {
     /// Keep a vocabulary for the next [`Command::Start`] with [`VocabularyChoice::Loaded`]. Its `tokenizer.json` rides
     /// along.
-    LoadVocabulary,
+    LoadVocabulary {
+        /// For people.
+        name: String,
+    },
     /// Keep files of the user's for the next [`Command::Start`] with [`CorpusChoice::File`], instead of earlier ones.
     /// Their bytes ride along, one file behind the other.
     LoadFiles {
@@ -111,6 +114,9 @@ pub struct FileInfo {
     pub name: String,
     /// Its size in bytes.
     pub size: usize,
+    /// Where it was a Parquet file whose text has been read already: its columns with text, the one that was read first.
+    #[serde(default)]
+    pub fields: Vec<String>,
 }
 
 /// What turns text into tokens.

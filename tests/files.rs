@@ -38,7 +38,7 @@ fn files_that_cannot_be_used_say_what_to_do() {
         ("empty.txt", b"".as_slice(), "choose a file with some text"),
         ("blank.txt", b" \n ", "choose a file with some text"),
         ("latin.txt", b"caf\xe9", "save the file as UTF-8"),
-        ("a.parquet", b"PAR1....", "to_json"),
+        ("a.bin", b"PAR1....", "end in .parquet"),
         ("a.txt.gz", b"\x1f\x8b..", "unpack"),
         ("a.docx", b"PK\x03\x04..", "plain text"),
         ("a.jsonl", b"\n\n", "choose a file with some text"),
@@ -62,7 +62,7 @@ fn files_on_disk_are_read_as_those_in_memory() {
     let error = train_reader(open_files(&[&lines], Some("u")).unwrap(), 300, &[]).unwrap_err();
     assert_eq!(error, DataError::NoField { line: 1, field: "u".into(), there: "t".into() });
     fs::write(&plain, "PAR1").unwrap();
-    assert!(open_files(&[&plain], None).err().unwrap().to_string().contains("Parquet"));
+    assert!(open_files(&[&plain], None).err().unwrap().to_string().contains("cut"));
     assert!(open_files(&[folder.path().join("none")], None).is_err());
 }
 

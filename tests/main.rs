@@ -9,6 +9,7 @@ mod kernels;
 mod layers;
 mod ops;
 mod page;
+mod parquet;
 mod remember;
 mod runs;
 mod shaders;

@@ -20,7 +20,7 @@ use glasshead::train::run::Message;
 use glasshead::train::session::Session;
 use glasshead::ui::state::compare::compare;
 use glasshead::ui::state::runs::{MOST_RUNS, RunsAction};
-use glasshead::ui::state::{Action, State};
+use glasshead::ui::state::{Action, State, Vocabulary};
 use pollster::block_on;
 
 use crate::step::awkward;
@@ -102,7 +102,10 @@ fn config() -> RunConfig {
 
 fn file(name: &str, copies: usize) -> (Command, Option<Vec<u8>>) {
     let bytes = TEXT.repeat(copies).into_bytes();
-    (Command::LoadFiles { files: vec![FileInfo { name: name.into(), size: bytes.len() }] }, Some(bytes))
+    (
+        Command::LoadFiles { files: vec![FileInfo { name: name.into(), size: bytes.len(), fields: Vec::new() }] },
+        Some(bytes),
+    )
 }
 
 fn user_file() -> (Command, Option<Vec<u8>>) {
@@ -142,7 +145,7 @@ fn a_run_on_a_users_file_asks_for_it_and_takes_no_other() {
     let mut second = Desk::new();
     second.start(CorpusChoice::BuiltIn);
     second.resume(&saved);
-    let asked = |problem: bool| move |event: &RunsEvent| matches!(event, RunsEvent::NeedsFile { name, problem: p } if name == "mine.txt" && p.is_some() == problem);
+    let asked = |problem: bool| move |event: &RunsEvent| matches!(event, RunsEvent::NeedsFile { name, problem: p, .. } if name == "mine.txt" && p.is_some() == problem);
     assert!(second.runs_events().last().is_some_and(asked(false)));
     let (load, bytes) = file("other.txt", 300);
     second.tell(load, bytes);
@@ -416,6 +419,7 @@ fn a_failed_load_leaves_the_page_as_it_was_and_a_good_one_takes_over() {
     let corpus = CorpusRecord {
         choice: CorpusChoice::File,
         name: "mine.txt".into(),
+        vocabulary: Some("of mine".into()),
         field: None,
         fingerprint: "0".into(),
         asked: asked.clone(),
@@ -427,5 +431,7 @@ fn a_failed_load_leaves_the_page_as_it_was_and_a_good_one_takes_over() {
     assert_eq!((state.run, state.step, state.runs.name.as_str()), (2, 5, "old"));
     assert_eq!((state.draft.config.clone(), state.draft.file_name.clone()), (asked, Some("mine.txt".into())));
     assert_eq!(state.all_runs().len(), 2, "the run before stays for comparison");
+    let vocabulary = &state.draft.vocabulary;
+    assert!(matches!(vocabulary, Vocabulary::Chosen { name, .. } if name == "of mine"), "{vocabulary:?}");
     assert!(!state.needs_restart());
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use glasshead::config::{Preset, RunConfig};
 use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, FileInfo, VocabularyChoice};
 use glasshead::train::checkpoint::Checkpoint;
-use glasshead::train::file_data::{FileData, prepare_file};
+use glasshead::train::file_data::{FileData, prepare_files};
 use glasshead::train::prepare::train_tokenizer;
 use glasshead::train::run::Message;
 use glasshead::train::session::Session;
@@ -94,8 +94,8 @@ fn tokens_in_a_file_train_as_tokens_in_memory() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("stories.txt");
     std::fs::write(&path, glasshead::data::stories(1, 60_000)).unwrap();
-    let mut config = config();
-    let FileData { tokens, n_train, .. } = prepare_file(&path, folder.path(), None, &mut config).unwrap();
+    let (mut config, paths) = (config(), [path]);
+    let FileData { tokens, n_train, .. } = prepare_files(&paths, "text", folder.path(), None, &mut config).unwrap();
     let encoded = || {
         let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
         let mut found = names.filter(|path| path.extension().is_some_and(|extension| extension == "bin"));
@@ -105,7 +105,7 @@ fn tokens_in_a_file_train_as_tokens_in_memory() {
     };
     let written = encoded();
     let all = tokens.read(0..tokens.len()).unwrap();
-    let again = prepare_file(&path, folder.path(), None, &mut config).unwrap();
+    let again = prepare_files(&paths, "text", folder.path(), None, &mut config).unwrap();
     assert_eq!((encoded(), again.n_train), (written, n_train), "the text was encoded again");
     let run = async |mut trainer: Trainer| {
         trainer.submit(5);
@@ -114,7 +114,7 @@ fn tokens_in_a_file_train_as_tokens_in_memory() {
     };
     for gpu in [false, true] {
         let context = gpu.then(context);
-        let tokens = prepare_file(&path, folder.path(), None, &mut config).unwrap().tokens;
+        let tokens = prepare_files(&paths, "text", folder.path(), None, &mut config).unwrap().tokens;
         block_on(async {
             let (train, val) = all.split_at(n_train);
             let memory = Trainer::new(config.clone(), context.as_ref(), train, val).await.unwrap();
@@ -189,7 +189,7 @@ fn a_session_trains_shows_and_writes() {
     };
     block_on(async {
         session.handle(start(1, CorpusChoice::File), None).await;
-        let files = vec![FileInfo { name: "bad.txt".into(), size: 3 }];
+        let files = vec![FileInfo { name: "bad.txt".into(), size: 3, fields: Vec::new() }];
         session.handle(Command::LoadFiles { files }, Some(vec![0x66, 0xff, 0x66])).await;
         session.handle(start(2, CorpusChoice::File), None).await;
         session.handle(start(3, CorpusChoice::BuiltIn), None).await;

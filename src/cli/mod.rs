@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Preset;
-use crate::data::Task;
+use crate::data::{Task, reading_parquet};
 use crate::gpu::context::Context;
 use crate::ops::tuning;
 use crate::protocol::Sampling;
@@ -62,9 +62,13 @@ struct TrainArgs {
     /// nano, tiny, small or cs336.
     #[arg(long, default_value = "nano", value_parser = preset)]
     preset: Preset,
-    /// A text file to train on instead of the built-in stories.
-    #[arg(long)]
-    text: Option<PathBuf>,
+    /// A text file, a .jsonl or a .parquet file to train on instead of the built-in stories; several are joined by
+    /// <|endoftext|>.
+    #[arg(long, visible_alias = "file")]
+    text: Vec<PathBuf>,
+    /// The field of .jsonl files, or the column of .parquet files, that holds the text.
+    #[arg(long, default_value = "text")]
+    field: String,
     /// A synthetic task to train on instead, with a vocabulary of bytes: copy, reverse, sort, addition,
     /// modular-addition, parity, brackets, induction or recall.
     #[arg(long, conflicts_with = "text", value_parser = task)]
@@ -145,6 +149,13 @@ fn preset(name: &str) -> Result<Preset, String> {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        // What a damaged file causes is caught, and ends as a sentence.
+        if !reading_parquet() {
+            told(panic);
+        }
+    }));
     let result = match Cli::parse().command {
         Command::Info => pollster::block_on(info()),
         Command::Train(args) => pollster::block_on(train::train(args)),

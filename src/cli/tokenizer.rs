@@ -26,10 +26,10 @@ pub(super) enum TokenizerCommand {
 /// Where text comes from.
 #[derive(Args)]
 struct TextArgs {
-    /// A text file in UTF-8 or a .jsonl file; several are joined by <|endoftext|>.
+    /// A text file in UTF-8, a .jsonl or a .parquet file; several are joined by <|endoftext|>.
     #[arg(long, required = true)]
     text: Vec<PathBuf>,
-    /// The field of a .jsonl file that holds the text.
+    /// The field of .jsonl files, or the column of .parquet files, that holds the text.
     #[arg(long, default_value = "text")]
     field: String,
 }

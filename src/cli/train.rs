@@ -1,6 +1,5 @@
 //! `glasshead train`
 
-use std::path::Path;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,11 +8,11 @@ use serde_json::json;
 use super::{TrainArgs, open, sentence};
 use crate::config::RunConfig;
 use crate::config::rules::{Rules, Standing};
-use crate::data::{Tokenizer, stories};
+use crate::data::{DataError, Tokenizer, stories};
 use crate::gpu::context::Context;
 use crate::protocol::{Baselines, Sampling, StepPoint};
 use crate::train::checkpoint::{self, Checkpoint};
-use crate::train::file_data::{FileData, prepare_file};
+use crate::train::file_data::{FileData, prepare_files};
 use crate::train::generate::Writer;
 use crate::train::prepare::{built_in_bytes, encode, train_tokenizer};
 use crate::train::score::{Score, exact_match};
@@ -55,9 +54,9 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
     let context = open(args.backend).await?;
     let device = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.name.clone());
     let (tokenizer, state) = resumed.map(|Checkpoint { tokenizer, state, .. }| (tokenizer, state)).unzip();
-    let (mut trainer, corpus) = match &args.text {
-        Some(path) => on_file(path, &args, config, context.as_ref(), tokenizer).await?,
-        None => on_generated(&args, config, context.as_ref(), tokenizer).await?,
+    let (mut trainer, corpus) = match &args.text[..] {
+        [] => on_generated(&args, config, context.as_ref(), tokenizer).await?,
+        _ => on_files(&args, config, context.as_ref(), tokenizer).await?,
     };
     state.iter().for_each(|state| trainer.restore(state));
     let report = Report::new(&args, n_steps);
@@ -74,17 +73,20 @@ struct Corpus {
     n_val: usize,
 }
 
-/// A trainer on a text file, whose tokens go into a file in the model's folder.
-async fn on_file(
-    path: &Path,
+/// A trainer on text files, whose tokens go into a file in the model's folder.
+async fn on_files(
     args: &TrainArgs,
     mut config: RunConfig,
     context: Option<&Context>,
     tokenizer: Option<Tokenizer>,
 ) -> Result<(Trainer, Corpus), String> {
-    let in_file = |error| format!("{}: {error}", path.display());
-    let data = prepare_file(path, &args.out, tokenizer, &mut config).map_err(in_file)?;
-    let FileData { tokenizer, tokens, n_train, baselines, text_bytes } = data;
+    let in_file = |error| match (&args.text[..], &error) {
+        (_, DataError::File { .. } | DataError::InFile { .. }) => error.to_string(),
+        ([path], _) => format!("{}: {error}", path.display()),
+        _ => format!("the files: {error}"),
+    };
+    let data = prepare_files(&args.text, &args.field, &args.out, tokenizer, &mut config).map_err(in_file)?;
+    let FileData { tokenizer, tokens, n_train, baselines, file_bytes: text_bytes } = data;
     let n_val = tokens.len() - n_train;
     let trainer = Trainer::on_file(config, context, tokens, n_train).await.map_err(sentence)?;
     Ok((trainer, Corpus { tokenizer, baselines, text_bytes, n_train, n_val }))
@@ -239,7 +241,7 @@ impl Report {
             trainer.dispatches_per_step(),
         ));
         self.line(&format!(
-            "{} bytes of text, {} tokens to train on, {} held out, vocabulary {}",
+            "{} bytes, {} tokens to train on, {} held out, vocabulary {}",
             data.text_bytes, data.n_train, data.n_val, model.vocab_size,
         ));
         self.line(&format!("to beat: uniform {uniform:.3}, unigram {unigram:.3}, bigram {bigram:.3} nats per token"));

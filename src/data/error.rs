@@ -74,6 +74,34 @@ pub enum DataError {
         /// The fields that there are.
         there: String,
     },
+    /// A Parquet file is damaged, or has something that cannot be read.
+    #[error(
+        "this Parquet file cannot be read: {problem}; write it again, for example with pandas.read_parquet and \
+         to_parquet, or as .jsonl with to_json"
+    )]
+    Parquet {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A Parquet file is compressed in a way that is not known here.
+    #[error(
+        "its column {column} is compressed with {codec}, and only Snappy is known here; write it again, for example with \
+         pandas.read_parquet and to_parquet(compression=\"snappy\")"
+    )]
+    ParquetCodec {
+        /// Which column.
+        column: String,
+        /// How it is compressed.
+        codec: String,
+    },
+    /// A Parquet file lacks the column with the text.
+    #[error("there is no column {field:?} with text; choose one of its columns: {there}")]
+    NoColumn {
+        /// The column that was asked for.
+        field: String,
+        /// The columns with text that there are.
+        there: String,
+    },
     /// A special token without text.
     #[error("a special token is empty; give it some text, or leave it out")]
     EmptySpecial,
@@ -126,7 +154,7 @@ pub enum DataError {
 
 impl DataError {
     /// What went wrong while text was read; a reader of ours says it as one of these.
-    pub(super) fn from_read(error: io::Error) -> Self {
+    pub fn from_read(error: io::Error) -> Self {
         let problem = error.to_string();
         error.downcast::<Self>().unwrap_or(Self::Read { problem })
     }

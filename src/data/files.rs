@@ -1,20 +1,20 @@
-//! The user's files as one text: plain text and JSON Lines, one file or several.
+//! The user's files as one text: plain text, JSON Lines and Parquet, one file or several.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
 use super::dataset::decode_text;
 use super::error::DataError;
 use super::jsonl::{JsonlReader, TEXT_FIELD};
+use super::parquet::{MAGIC, ParquetReader};
 use super::tokenizer::END_OF_TEXT;
 
 /// A text in memory may have this many bytes: with its tokens, a browser's wasm has no room for more.
-const MOST_BYTES: usize = 512 << 20;
+pub(super) const MOST_BYTES: usize = 512 << 20;
 
 /// How files of other kinds begin, and what to do with them.
-const OTHER_KINDS: [(&[u8], &str); 5] = [
-    (b"PAR1", "is a Parquet file; write it out as .jsonl first, for example with pandas.read_parquet and to_json"),
+const OTHER_KINDS: [(&[u8], &str); 4] = [
     (&[0x1f, 0x8b], "is compressed with gzip; unpack it first"),
     (&[0x28, 0xb5, 0x2f, 0xfd], "is compressed with Zstandard; unpack it first"),
     (b"PK\x03\x04", "is a zip archive or an office document; unpack it, or save it as plain text"),
@@ -51,9 +51,11 @@ pub fn read_files(files: &[(&str, &[u8])], jsonl_field: Option<&str>) -> Result<
 }
 
 fn read_file(name: &str, bytes: &[u8], field: &str) -> Result<String, DataError> {
-    if let Some((_, advice)) = OTHER_KINDS.iter().find(|(begin, _)| bytes.starts_with(begin)) {
-        return Err(DataError::OtherKind { advice });
+    if bytes.starts_with(MAGIC) {
+        // What has the name is read before it comes here, where a panic would end more than the reading.
+        return Err(DataError::OtherKind { advice: "is a Parquet file; let its name end in .parquet" });
     }
+    check_kind(bytes)?;
     let text = decode_text(bytes.to_vec())?;
     if !is_jsonl(name) {
         return Ok(text);
@@ -64,30 +66,52 @@ fn read_file(name: &str, bytes: &[u8], field: &str) -> Result<String, DataError>
     if texts.is_empty() { Err(DataError::Empty) } else { Ok(texts) }
 }
 
-/// Opens files of any size as one text, joined by [`END_OF_TEXT`]. They are read as the text is.
+fn check_kind(begin: &[u8]) -> Result<(), DataError> {
+    match OTHER_KINDS.iter().find(|(other, _)| begin.starts_with(other)) {
+        Some((_, advice)) => Err(DataError::OtherKind { advice }),
+        None => Ok(()),
+    }
+}
+
+/// Opens files of any size as one text, joined by [`END_OF_TEXT`]. They are read as the text is. Of JSON Lines and
+/// Parquet files, the text is in `field`, or in `text`.
 ///
 /// # Errors
 /// When one cannot be opened or is of another kind. What else is wrong shows when the text is read.
-pub fn open_files(paths: &[impl AsRef<Path>], jsonl_field: Option<&str>) -> Result<Box<dyn Read + Send>, DataError> {
+pub fn open_files(paths: &[impl AsRef<Path>], field: Option<&str>) -> Result<Box<dyn Read + Send>, DataError> {
     let mut all: Box<dyn Read + Send> = Box::new(std::io::empty());
     for (index, path) in paths.iter().map(AsRef::as_ref).enumerate() {
-        let mut file = File::open(path).map_err(|error| file_error(path, &error))?;
-        let mut begin = Vec::new();
-        (&mut file).take(4).read_to_end(&mut begin).map_err(|error| file_error(path, &error))?;
-        if let Some((_, advice)) = OTHER_KINDS.iter().find(|(other, _)| begin.starts_with(other)) {
-            let name = path.display().to_string();
-            return Err(DataError::InFile { name, problem: Box::new(DataError::OtherKind { advice }) });
-        }
-        let file = BufReader::new(std::io::Cursor::new(begin).chain(file));
-        let is_jsonl = is_jsonl(&path.to_string_lossy());
-        let text: Box<dyn Read + Send> =
-            if is_jsonl { Box::new(JsonlReader::new(file, jsonl_field.unwrap_or(TEXT_FIELD))) } else { Box::new(file) };
+        let name = || path.display().to_string();
+        let text = open_file(path, field.unwrap_or(TEXT_FIELD)).map_err(|problem| match problem {
+            DataError::File { .. } => problem,
+            _ => DataError::InFile { name: name(), problem: Box::new(problem) },
+        })?;
         all = match index {
             0 => text,
             _ => Box::new(all.chain(END_OF_TEXT.as_bytes()).chain(b"\n".as_slice()).chain(text)),
         };
     }
     Ok(all)
+}
+
+/// One file's text, as UTF-8 without a byte-order mark. Only a text in UTF-16 has to be in memory as a whole.
+fn open_file(path: &Path, field: &str) -> Result<Box<dyn Read + Send>, DataError> {
+    let mut file = File::open(path).map_err(|error| file_error(path, &error))?;
+    let mut begin = Vec::new();
+    (&mut file).take(4).read_to_end(&mut begin).map_err(|error| file_error(path, &error))?;
+    if begin == MAGIC {
+        return Ok(Box::new(ParquetReader::open(file, Some(field))?));
+    }
+    check_kind(&begin)?;
+    if begin.starts_with(&[0xff, 0xfe]) || begin.starts_with(&[0xfe, 0xff]) {
+        file.read_to_end(&mut begin).map_err(|error| file_error(path, &error))?;
+        return Ok(Box::new(Cursor::new(decode_text(begin)?.into_bytes())));
+    }
+    if begin.starts_with(&[0xef, 0xbb, 0xbf]) {
+        begin.drain(..3);
+    }
+    let file = BufReader::new(Cursor::new(begin).chain(file));
+    Ok(if is_jsonl(&path.to_string_lossy()) { Box::new(JsonlReader::new(file, field)) } else { Box::new(file) })
 }
 
 fn file_error(path: &Path, error: &std::io::Error) -> DataError {

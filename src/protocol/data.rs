@@ -13,6 +13,15 @@ pub enum DataCommand {
         /// One of [`DataEvent::Fields`].
         field: String,
     },
+    /// Read the texts of a Parquet file, which rides along: [`DataEvent::ParquetText`] or
+    /// [`DataEvent::ParquetProblem`]. A damaged file may end the worker, so that this is asked of one that does nothing
+    /// else.
+    ReadParquet {
+        /// The file's name.
+        name: String,
+        /// Which column; `text`, or the first one with text, unless told.
+        field: Option<String>,
+    },
 }
 
 /// What the worker tells about data.
@@ -29,6 +38,16 @@ pub enum DataEvent {
     Tasks {
         /// In the order of their numbers in [`CorpusChoice::Task`](super::CorpusChoice::Task).
         tasks: Vec<TaskInfo>,
+    },
+    /// The texts of a Parquet file as one text in UTF-8, which rides along.
+    ParquetText {
+        /// The columns with text: the one that was read, then the others.
+        fields: Vec<String>,
+    },
+    /// A Parquet file cannot be read.
+    ParquetProblem {
+        /// Why, and what to change.
+        message: String,
     },
     /// How many held-out examples of the run's task the model answers to the letter.
     Score {

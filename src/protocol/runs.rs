@@ -46,7 +46,8 @@ pub enum RunsEvent {
         /// What is in it.
         about: CheckpointInfo,
     },
-    /// A saved run takes the place of the present one.
+    /// A saved run takes the place of the present one. Where its vocabulary was not trained on its text, the
+    /// `tokenizer.json` rides along, and the worker keeps it for the next start.
     Resumed {
         /// What is known of it.
         record: Box<RunRecord>,
@@ -57,6 +58,8 @@ pub enum RunsEvent {
     NeedsFile {
         /// Its name.
         name: String,
+        /// The field of its records that holds the text, where it has records.
+        field: Option<String>,
         /// Why an offered file was not taken, if one was offered.
         problem: Option<String>,
     },
@@ -122,6 +125,9 @@ pub struct CorpusRecord {
     /// The field of the files' records that holds the text, where they have records.
     #[serde(default)]
     pub field: Option<String>,
+    /// The name of its vocabulary, where that was not trained on the text.
+    #[serde(default)]
+    pub vocabulary: Option<String>,
     /// A hash of the text, to know it again.
     pub fingerprint: String,
     /// The configuration that was asked for when the text was made; the vocabulary may have come out smaller.

@@ -1,14 +1,14 @@
-//! A text file of any size as tokens to train on: encoded once into a file beside the model, of which training reads
+//! Text files of any size as tokens to train on: encoded once into a file beside the model, of which training reads
 //! windows.
 
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::prepare::{TOKENIZER_BYTES, train_tokenizer};
 use crate::config::RunConfig;
-use crate::data::{BigramCounter, DataError, TokenFile, Tokenizer, decode_text};
+use crate::data::{BigramCounter, DataError, TokenFile, Tokenizer, decode_text, open_files};
 use crate::protocol::Baselines;
 
 /// Tokens that are read at once while counting.
@@ -17,7 +17,7 @@ const BLOCK: usize = 1 << 20;
 /// Held-out tokens that the baselines are measured on, at most.
 const MEASURED: usize = 1 << 20;
 
-/// Text, tokenizer and tokens of a run on a file.
+/// Text, tokenizer and tokens of a run on files.
 pub struct FileData {
     /// Trained on the beginning of the text, or given.
     pub tokenizer: Tokenizer,
@@ -27,30 +27,32 @@ pub struct FileData {
     pub n_train: usize,
     /// What the model has to beat on the held-out part.
     pub baselines: Baselines,
-    /// Size of the text.
-    pub text_bytes: u64,
+    /// Size of the files.
+    pub file_bytes: u64,
 }
 
-/// Encodes the text in `path` into a file in `folder`, unless that was done already, and counts the baselines. Without
-/// a tokenizer, one of `config.model.vocab_size` is trained, and the size is set to what came of it.
+/// Encodes the text in files into a file in `folder`, unless that was done already, and counts the baselines; the text
+/// of records is in `field`. Without a tokenizer, one of `config.model.vocab_size` is trained, and the size is set to
+/// what came of it.
 ///
 /// # Errors
 /// When a file cannot be read or written, is not UTF-8, or is too short for the context.
-pub fn prepare_file(
-    path: &Path,
+pub fn prepare_files(
+    paths: &[PathBuf],
+    field: &str,
     folder: &Path,
     tokenizer: Option<Tokenizer>,
     config: &mut RunConfig,
 ) -> Result<FileData, DataError> {
-    let facts = fs::metadata(path).map_err(|error| file_error(path, &error))?;
     let tokenizer = match tokenizer {
         Some(tokenizer) => tokenizer,
-        None => train_tokenizer(&beginning(path, facts.len())?, config)?,
+        None => train_tokenizer(&beginning(paths, field)?, config)?,
     };
     fs::create_dir_all(folder).map_err(|error| file_error(folder, &error))?;
-    let encoded = folder.join(file_name(path, &facts, &tokenizer)?);
+    let (name, file_bytes) = token_file_name(paths, field, &tokenizer)?;
+    let encoded = folder.join(name);
     if !encoded.exists() {
-        TokenFile::write(&encoded, open_text(path)?, &tokenizer)?;
+        TokenFile::write(&encoded, open_files(paths, Some(field))?, &tokenizer)?;
     }
     let tokens = TokenFile::open(&encoded, tokenizer.vocab_size())?;
     let n_train = split(&tokens, &tokenizer)?;
@@ -61,43 +63,33 @@ pub fn prepare_file(
         }
     }
     let baselines = measure(&tokens, n_train, tokenizer.vocab_size())?;
-    Ok(FileData { tokenizer, tokens, n_train, baselines, text_bytes: facts.len() })
+    Ok(FileData { tokenizer, tokens, n_train, baselines, file_bytes })
 }
 
-/// Another name for another text, another state of it, or another vocabulary.
-fn file_name(path: &Path, facts: &fs::Metadata, tokenizer: &Tokenizer) -> Result<PathBuf, DataError> {
+/// Another name for other files, another state of one, or another vocabulary; and the size of all files.
+fn token_file_name(paths: &[PathBuf], field: &str, tokenizer: &Tokenizer) -> Result<(String, u64), DataError> {
     let mut hasher = DefaultHasher::new();
-    let whole = path.canonicalize().map_err(|error| file_error(path, &error))?;
-    (whole, facts.len(), facts.modified().ok(), tokenizer.to_json()?).hash(&mut hasher);
-    Ok(format!("tokens-{:016x}.bin", hasher.finish()).into())
-}
-
-/// The bytes of the text, as UTF-8 without a byte-order mark. Only a text in UTF-16 has to be in memory as a whole.
-fn open_text(path: &Path) -> Result<Box<dyn Read>, DataError> {
-    let mut file = File::open(path).map_err(|error| file_error(path, &error))?;
-    let mut mark = Vec::new();
-    (&mut file).take(3).read_to_end(&mut mark).map_err(|error| file_error(path, &error))?;
-    match mark.as_slice() {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-            file.read_to_end(&mut mark).map_err(|error| file_error(path, &error))?;
-            Ok(Box::new(Cursor::new(decode_text(mark)?.into_bytes())))
-        }
-        [0xef, 0xbb, 0xbf] => Ok(Box::new(file)),
-        _ => Ok(Box::new(Cursor::new(mark).chain(file))),
+    let mut file_bytes = 0;
+    for path in paths {
+        let in_file = |error| file_error(path, &error);
+        let facts = fs::metadata(path).map_err(in_file)?;
+        (path.canonicalize().map_err(in_file)?, facts.len(), facts.modified().ok()).hash(&mut hasher);
+        file_bytes += facts.len();
     }
+    (field, tokenizer.to_json()?).hash(&mut hasher);
+    Ok((format!("tokens-{:016x}.bin", hasher.finish()), file_bytes))
 }
 
 /// As much of the text as a tokenizer learns from, with the tenth that it holds out of that.
-fn beginning(path: &Path, text_bytes: u64) -> Result<String, DataError> {
-    let mut bytes = Vec::new();
-    let most = text_bytes.min(TOKENIZER_BYTES as u64 * 10 / 9);
-    open_text(path)?.take(most).read_to_end(&mut bytes).map_err(|error| file_error(path, &error))?;
-    let cut = bytes.len();
-    if let Err(error) = std::str::from_utf8(&bytes) {
-        // The end may have cut a character.
-        if error.error_len().is_none() && cut as u64 == most {
-            bytes.truncate(error.valid_up_to());
-        }
+fn beginning(paths: &[PathBuf], field: &str) -> Result<String, DataError> {
+    let (mut bytes, most) = (Vec::new(), TOKENIZER_BYTES * 10 / 9);
+    open_files(paths, Some(field))?.take(most as u64).read_to_end(&mut bytes).map_err(DataError::from_read)?;
+    if let Err(error) = std::str::from_utf8(&bytes)
+        && error.error_len().is_none()
+        && bytes.len() == most
+    {
+        // The end has cut a character.
+        bytes.truncate(error.valid_up_to());
     }
     decode_text(bytes)
 }

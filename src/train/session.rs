@@ -11,7 +11,7 @@ use super::vocabularies::Vocabularies;
 use crate::config::RunConfig;
 use crate::config::rules::Rules;
 use crate::data::Task;
-use crate::protocol::data::{DataCommand, DataEvent, TaskInfo};
+use crate::protocol::data::{DataEvent, TaskInfo};
 use crate::protocol::export::ExportCommand;
 use crate::protocol::runs::{CorpusRecord, RunsCommand};
 use crate::protocol::tokenizer::{TokenizerCommand, TokenizerEvent};
@@ -35,8 +35,8 @@ pub struct Session {
     files: Vec<File>,
     /// The field of their records that holds the text.
     field: Option<String>,
-    /// A `tokenizer.json` for the next run.
-    vocabulary: Option<Vec<u8>>,
+    /// The name and the `tokenizer.json` of a vocabulary for the next run.
+    vocabulary: Option<(String, Vec<u8>)>,
     vocabularies: Vocabularies,
     run: Option<Run>,
     /// Of the latest start, also when it failed.
@@ -86,8 +86,8 @@ impl Session {
                 self.load_files(split_files(files, bytes.unwrap_or_default()));
                 self.resume_waiting().await;
             }
-            Command::LoadVocabulary => self.vocabulary = bytes,
-            Command::Data(DataCommand::ChooseField { field }) => self.field = Some(field),
+            Command::LoadVocabulary { name } => self.vocabulary = bytes.map(|bytes| (name, bytes)),
+            Command::Data(command) => self.handle_data(command, bytes.unwrap_or_default()),
             Command::Tokenizer(command) => self.handle_tokenizer(command, bytes),
             Command::Start { run, config, corpus, vocabulary, backend, probe } => {
                 (self.run, self.run_id, self.waiting) = (None, run, None);
@@ -185,7 +185,7 @@ impl Session {
                 None
             }
             Command::StopGenerating => run.stop_generating(),
-            Command::LoadFiles { .. } | Command::LoadVocabulary | Command::Start { .. } => None,
+            Command::LoadFiles { .. } | Command::LoadVocabulary { .. } | Command::Start { .. } => None,
             Command::Tokenizer(_) | Command::Data(_) | Command::Runs { .. } | Command::Export(_) => None,
         };
         if let Some(event) = answer {
@@ -248,8 +248,12 @@ impl Session {
         self.tell(Event::Loading { run, phase: Phase::Encoding });
         let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Model });
-        let corpus =
-            CorpusRecord { choice: corpus, name, field: self.field.clone(), fingerprint: fingerprint(&text), asked };
+        let vocabulary = match vocabulary {
+            VocabularyChoice::Trained => None,
+            VocabularyChoice::Loaded => self.vocabulary.as_ref().map(|(name, _)| name.clone()),
+        };
+        let (choice, field, fingerprint) = (corpus, self.field.clone(), fingerprint(&text));
+        let corpus = CorpusRecord { choice, name, field, vocabulary, fingerprint, asked };
         let (mut new_run, summary) = self.build(run, config, &device, data, corpus, text.len()).await?;
         new_run.set_probe(probe);
         let mut messages = Vec::new();

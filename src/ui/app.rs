@@ -105,6 +105,13 @@ impl Cx {
         });
     }
 
+    /// Tells the worker, with or without bytes.
+    pub fn send_outgoing(&self, outgoing: Outgoing) {
+        if let Some(link) = &*self.line.borrow() {
+            link.send_either(outgoing);
+        }
+    }
+
     /// Tells the worker, with bytes, which are transferred.
     pub fn send_with(&self, command: &Command, bytes: &Uint8Array) {
         if let Some(link) = &*self.line.borrow() {

@@ -7,7 +7,10 @@ use web_sys::{AbortController, File, FileList};
 use super::app::Cx;
 use super::checkpoints;
 use super::link::Outgoing;
+use super::parquet::{self, ParquetText};
 use super::state::Action;
+use super::state::data::DataAction;
+use crate::protocol::data::DataCommand;
 use crate::protocol::{Command, FileInfo};
 
 /// What was given to the worker, so that a new one can be given it again.
@@ -15,8 +18,10 @@ use crate::protocol::{Command, FileInfo};
 pub struct Kept {
     /// The corpus.
     pub files: Vec<File>,
-    /// The vocabulary of the next run, as `tokenizer.json`.
-    pub vocabulary: Option<Vec<u8>>,
+    /// Counts the files that were opened, so that only the latest are taken.
+    opened: u32,
+    /// The name of the vocabulary of the next run, and its `tokenizer.json`.
+    pub vocabulary: Option<(String, Vec<u8>)>,
     /// Stops what is being fetched.
     pub fetch: Option<AbortController>,
 }
@@ -37,16 +42,19 @@ pub async fn read(file: &File) -> Result<Uint8Array, String> {
         .map_err(|_| format!("{} could not be read; choose it again", file.name()))
 }
 
-/// The command that gives files to a worker.
+/// The command that gives files to a worker; of Parquet files, the texts in `field`.
 ///
 /// # Errors
 /// A sentence when one cannot be read.
-pub async fn load_command(files: &[File]) -> Result<Outgoing, String> {
+pub async fn load_command(files: &[File], field: Option<String>) -> Result<Outgoing, String> {
     let (mut infos, mut parts) = (Vec::new(), Vec::new());
     for file in files {
-        let bytes = read(file).await?;
-        infos.push(FileInfo { name: file.name(), size: bytes.length() as usize });
-        parts.push(bytes);
+        let ParquetText { text, fields } = match parquet::is_parquet(file) {
+            true => parquet::read(file, field.clone()).await?,
+            false => ParquetText { text: read(file).await?, fields: Vec::new() },
+        };
+        infos.push(FileInfo { name: file.name(), size: text.length() as usize, fields });
+        parts.push(text);
     }
     let all = match parts.as_slice() {
         [only] => only.clone(),
@@ -75,17 +83,47 @@ impl Cx {
             1 => first.name(),
             n => format!("{} and {} more", first.name(), n - 1),
         };
+        let field = self.state.runs.needs_file.as_ref().and_then(|file| file.field.clone());
+        self.load(files, field, Action::File(name));
+    }
+
+    /// Takes the text of the files' records from another field.
+    pub fn choose_field(&self, field: String) {
+        let index = self.state.data.fields.iter().position(|name| *name == field).unwrap_or(0);
+        let (files, choose) = (self.kept.borrow().files.clone(), Action::Data(DataAction::Field(index)));
+        if files.iter().any(parquet::is_parquet) {
+            // The worker has only the text of the column before.
+            return self.load(files, Some(field), choose);
+        }
+        self.act(choose);
+        self.send(&Command::Data(DataCommand::ChooseField { field }));
+    }
+
+    /// Gives files to the worker; `then` follows when it has them.
+    fn load(&self, files: Vec<File>, field: Option<String>, then: Action) {
+        let opened = {
+            let mut kept = self.kept.borrow_mut();
+            kept.opened += 1;
+            kept.opened
+        };
+        if let Some(file) = files.iter().find(|file| parquet::is_parquet(file)) {
+            self.act(Action::Data(DataAction::Reading(file.name())));
+        }
         let cx = self.clone();
         spawn_local(async move {
-            match load_command(&files).await {
-                Ok((command, bytes)) => {
-                    if let Some(bytes) = bytes {
-                        cx.send_with(&command, &bytes);
-                    }
+            let loaded = load_command(&files, field.clone()).await;
+            if cx.kept.borrow().opened != opened {
+                return; // others were opened meanwhile
+            }
+            match loaded {
+                Ok(outgoing) => {
+                    cx.send_outgoing(outgoing);
+                    field.into_iter().for_each(|field| cx.send(&Command::Data(DataCommand::ChooseField { field })));
                     cx.kept.borrow_mut().files = files;
-                    cx.act(Action::File(name));
+                    cx.act(Action::Data(DataAction::Read(None)));
+                    cx.act(then);
                 }
-                Err(message) => cx.act(Action::EntryProblem(message)),
+                Err(message) => cx.act(Action::Data(DataAction::Read(Some(message)))),
             }
         });
     }
@@ -99,11 +137,12 @@ impl Cx {
         };
         if !files.is_empty() {
             // A file that is gone meanwhile is missed when a run on it starts.
-            out.extend(load_command(&files).await.ok());
-            out.extend(self.clone().state.data.field_command().map(|command| (command, None)));
+            let data = &self.clone().state.data;
+            out.extend(load_command(&files, data.chosen_field()).await.ok());
+            out.extend(data.field_command().map(|command| (command, None)));
         }
-        if let Some(json) = vocabulary {
-            out.push((Command::LoadVocabulary, Some(Uint8Array::from(json.as_slice()))));
+        if let Some((name, json)) = vocabulary {
+            out.push((Command::LoadVocabulary { name }, Some(Uint8Array::from(json.as_slice()))));
         }
         out
     }

@@ -34,12 +34,7 @@ impl Link {
     /// # Errors
     /// A sentence when the browser refuses the worker.
     pub fn start(receive: Rc<dyn Fn(Batch)>, batch_ms: i32) -> Result<Self, String> {
-        let refused = "the browser did not start the worker; reload the page";
-        let document = web_sys::window().and_then(|window| window.document()).ok_or(refused)?;
-        let boot = document.get_element_by_id("boot").and_then(|script| script.get_attribute("src")).ok_or(refused)?;
-        let options = WorkerOptions::new();
-        options.set_type(WorkerType::Module);
-        let worker = Worker::new_with_options(&boot, &options).map_err(|_| refused)?;
+        let worker = start_worker()?;
         let inbox: Rc<RefCell<Batch>> = Rc::default();
         let on_message = receiver(inbox, receive.clone(), batch_ms);
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -67,15 +62,33 @@ impl Link {
     }
 
     fn post(&self, command: &Command, bytes: Option<&Uint8Array>) {
-        let Ok(json) = serde_json::to_string(command) else { return };
-        let (message, transfer) = (Array::of1(&json.into()), Array::new());
-        if let Some(bytes) = bytes {
-            transfer.push(&bytes.buffer());
-            message.push(bytes);
-        }
-        // Fails only for things that cannot be cloned, and text and bytes can.
-        drop(self.worker.post_message_with_transfer(&message, &transfer));
+        post(&self.worker, command, bytes);
     }
+}
+
+/// Starts another worker of the same program.
+///
+/// # Errors
+/// A sentence when the browser refuses it.
+pub fn start_worker() -> Result<Worker, String> {
+    let refused = "the browser did not start the worker; reload the page";
+    let document = web_sys::window().and_then(|window| window.document()).ok_or(refused)?;
+    let boot = document.get_element_by_id("boot").and_then(|script| script.get_attribute("src")).ok_or(refused)?;
+    let options = WorkerOptions::new();
+    options.set_type(WorkerType::Module);
+    Ok(Worker::new_with_options(&boot, &options).map_err(|_| refused)?)
+}
+
+/// Sends a command to a worker; the bytes are transferred.
+pub fn post(worker: &Worker, command: &Command, bytes: Option<&Uint8Array>) {
+    let Ok(json) = serde_json::to_string(command) else { return };
+    let (message, transfer) = (Array::of1(&json.into()), Array::new());
+    if let Some(bytes) = bytes {
+        transfer.push(&bytes.buffer());
+        message.push(bytes);
+    }
+    // Fails only for things that cannot be cloned, and text and bytes can.
+    drop(worker.post_message_with_transfer(&message, &transfer));
 }
 
 impl Drop for Link {

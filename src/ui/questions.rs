@@ -12,6 +12,7 @@ use super::link::{ANSWER_BATCH_MS, Batch, Link, Outgoing};
 use super::navigation;
 use super::state::tokenizer::TokenizerAction;
 use super::state::{Action, View};
+use crate::protocol::runs::RunsEvent;
 use crate::protocol::tokenizer::{ExportPurpose, TokenizerCommand, TokenizerEvent, VocabularyFormat, VocabularySource};
 use crate::protocol::{Command, Event};
 
@@ -61,12 +62,17 @@ impl Cx {
 }
 
 impl Cx {
-    /// Passes on what the first worker says for the second one: the vocabulary of its run.
+    /// Passes on what the first worker says for the second one, the vocabulary of its run, and keeps what a new worker
+    /// would need.
     pub fn pass_on(&self, event: &Event, bytes: Option<&[u8]>) {
         if let (Event::Tokenizer(TokenizerEvent::RunVocabulary { .. }), Some(json)) = (event, bytes) {
             let (source, format) = (VocabularySource::Run, VocabularyFormat::TokenizerJson);
             let load = TokenizerCommand::Load { source, name: "of the run".into(), format };
             self.ask_with(Command::Tokenizer(load), Some(Uint8Array::from(json)));
+        }
+        if let (Event::Runs { event: RunsEvent::Resumed { record, .. }, .. }, Some(json)) = (event, bytes) {
+            let name = record.corpus.vocabulary.clone().unwrap_or_default();
+            self.kept.borrow_mut().vocabulary = Some((name, json.into()));
         }
     }
 }
@@ -99,8 +105,8 @@ fn hear(cx: &Cx, batch: Batch) {
 
 /// Starts a run with a vocabulary and shows it.
 fn start_run(cx: &Cx, name: String, vocab_size: usize, json: &[u8]) {
-    cx.kept.borrow_mut().vocabulary = Some(json.into());
-    cx.send_with(&Command::LoadVocabulary, &Uint8Array::from(json));
+    cx.kept.borrow_mut().vocabulary = Some((name.clone(), json.into()));
+    cx.send_with(&Command::LoadVocabulary { name: name.clone() }, &Uint8Array::from(json));
     cx.act(Action::TakeVocabulary(name, vocab_size));
     navigation::open(View::Train);
     // A handle keeps every state that it has read, so a new one reads this one.

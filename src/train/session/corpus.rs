@@ -2,8 +2,8 @@
 
 use super::Session;
 use crate::config::RunConfig;
-use crate::data::{Task, Tokenizer, is_jsonl, jsonl_fields, read_files, stories};
-use crate::protocol::data::DataEvent;
+use crate::data::{ParquetText, Task, Tokenizer, is_jsonl, jsonl_fields, read_files, read_parquet, stories};
+use crate::protocol::data::{DataCommand, DataEvent};
 use crate::protocol::{CorpusChoice, Event, FileInfo};
 use crate::train::prepare::built_in_bytes;
 use crate::train::scoring::Scoring;
@@ -15,20 +15,45 @@ const TASK_BYTES: usize = 1 << 20;
 pub(super) struct File {
     name: String,
     bytes: Vec<u8>,
+    /// The columns with text, where the text comes from a Parquet file.
+    columns: Vec<String>,
+}
+
+impl File {
+    /// The fields of its records, where it has any.
+    fn fields(&self) -> Option<Vec<String>> {
+        if is_jsonl(&self.name) {
+            return Some(jsonl_fields(&self.bytes));
+        }
+        (!self.columns.is_empty()).then(|| self.columns.clone())
+    }
 }
 
 impl Session {
     pub(super) fn load_files(&mut self, files: Vec<File>) {
-        let records = files.iter().find(|file| is_jsonl(&file.name));
-        let fields = records.map_or(Vec::new(), |file| jsonl_fields(&file.bytes));
+        let fields = files.iter().find_map(File::fields).unwrap_or_default();
         self.field = fields.first().cloned();
         self.files = files;
         self.tell(Event::Data(DataEvent::Fields { fields }));
     }
 
+    pub(super) fn handle_data(&mut self, command: DataCommand, bytes: Vec<u8>) {
+        match command {
+            DataCommand::ChooseField { field } => self.field = Some(field),
+            DataCommand::ReadParquet { name, field } => {
+                let (event, text) = match read_parquet(bytes, field.as_deref()) {
+                    Ok(ParquetText { fields, text }) => (DataEvent::ParquetText { fields }, Some(text.into_bytes())),
+                    Err(error) => (DataEvent::ParquetProblem { message: format!("{name}: {error}") }, None),
+                };
+                (self.sink)(Event::Data(event), text);
+            }
+        }
+    }
+
     /// The tokenizer that the page sent; the model gets as many embeddings as it has tokens.
     pub(super) fn loaded_tokenizer(&self, config: &mut RunConfig) -> Result<Tokenizer, String> {
-        let bytes = self.vocabulary.clone().ok_or("No vocabulary was chosen; choose one on the Tokenizer page.")?;
+        let (_, bytes) =
+            self.vocabulary.clone().ok_or("No vocabulary was chosen; choose one on the Tokenizer page.")?;
         let json = String::from_utf8(bytes).map_err(|_| "The vocabulary is not text in UTF-8; choose another.")?;
         let tokenizer = Tokenizer::from_json(&json).map_err(|error| error.to_string())?;
         config.model.vocab_size = tokenizer.vocab_size();
@@ -79,9 +104,9 @@ fn task(number: usize) -> Result<Task, String> {
 
 /// Cuts the bytes that came for several files.
 pub(super) fn split_files(files: Vec<FileInfo>, mut bytes: Vec<u8>) -> Vec<File> {
-    let cut = |FileInfo { name, size }| {
+    let cut = |FileInfo { name, size, fields: columns }| {
         let rest = bytes.split_off(size.min(bytes.len()));
-        File { name, bytes: std::mem::replace(&mut bytes, rest) }
+        File { name, bytes: std::mem::replace(&mut bytes, rest), columns }
     };
     files.into_iter().map(cut).collect()
 }

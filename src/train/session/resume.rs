@@ -29,8 +29,9 @@ struct Corpus {
 
 /// Why a saved run does not stand.
 enum Refusal {
-    /// Its text is a file that is not there, or not the right one: its name, and what is wrong with the offered one.
-    NeedsFile(String, Option<String>),
+    /// Its text is a file that is not there, or not the right one: its name, the field of its records, and what is
+    /// wrong with the offered one.
+    NeedsFile(String, Option<String>, Option<String>),
     /// A sentence.
     Failed(String),
 }
@@ -55,9 +56,9 @@ impl Session {
         self.waiting = None;
         let event = match self.try_resume(&asked, offered).await {
             Ok(()) => return,
-            Err(Refusal::NeedsFile(name, problem)) => {
+            Err(Refusal::NeedsFile(name, field, problem)) => {
                 self.waiting = Some(asked);
-                RunsEvent::NeedsFile { name, problem }
+                RunsEvent::NeedsFile { name, field, problem }
             }
             Err(Refusal::Failed(message)) => RunsEvent::ResumeFailed { message },
         };
@@ -89,6 +90,7 @@ impl Session {
         (name, history): (String, History),
     ) -> Result<(), Refusal> {
         let Corpus { record, text, notice } = corpus;
+        let chosen = record.vocabulary.clone().zip(tokenizer.to_json().ok().map(String::into_bytes));
         let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
         let (mut run, summary) = self.build(id, config, device, data, record, text.len()).await?;
         run.resume(&state, history);
@@ -97,8 +99,11 @@ impl Session {
         let mut messages = Vec::new();
         run.show(&mut messages).await.map_err(|error| error.to_string())?;
         (self.run, self.run_id) = (Some(run), id);
-        let config = Box::new(summary.config.clone());
-        self.tell(Event::Runs { run: id, event: RunsEvent::Resumed { record: Box::new(record), config } });
+        let event = RunsEvent::Resumed { record: Box::new(record), config: Box::new(summary.config.clone()) };
+        (self.sink)(Event::Runs { run: id, event }, chosen.as_ref().map(|(_, json)| json.clone()));
+        if chosen.is_some() {
+            self.vocabulary = chosen;
+        }
         self.tell_device(id, device);
         notice.into_iter().for_each(|message| self.tell(Event::Notice { run: id, message }));
         self.tell(Event::Ready { run: id, summary: Box::new(summary) });
@@ -110,18 +115,19 @@ impl Session {
     fn find_corpus(&self, known: Option<&RunRecord>, config: &RunConfig, offered: bool) -> Result<Corpus, Refusal> {
         let Some(RunRecord { corpus: record, .. }) = known else { return self.assume_built_in(config) };
         let is_file = record.choice == CorpusChoice::File;
+        let needs_file = |problem| Refusal::NeedsFile(record.name.clone(), record.field.clone(), problem);
         if is_file && self.files.is_empty() {
-            return Err(Refusal::NeedsFile(record.name.clone(), None));
+            return Err(needs_file(None));
         }
         let read = self.read_corpus(record.choice, &record.asked);
         let (name, text) = read.map_err(|problem| match is_file {
-            true => Refusal::NeedsFile(record.name.clone(), offered.then_some(problem)),
+            true => needs_file(offered.then_some(problem)),
             false => Refusal::Failed(problem),
         })?;
         let same = fingerprint(&text) == record.fingerprint;
         if is_file && !same {
             let problem = offered.then(|| format!("{name} holds another text."));
-            return Err(Refusal::NeedsFile(record.name.clone(), problem));
+            return Err(needs_file(problem));
         }
         let notice = (!same).then(|| {
             "The built-in text is no longer what this run was trained on: it goes on, but not to the bit as if it had \
@@ -135,7 +141,8 @@ impl Session {
     fn assume_built_in(&self, config: &RunConfig) -> Result<Corpus, Refusal> {
         let choice = CorpusChoice::BuiltIn;
         let (name, text) = self.read_corpus(choice, config)?;
-        let record = CorpusRecord { choice, name, field: None, fingerprint: fingerprint(&text), asked: config.clone() };
+        let (field, vocabulary, fingerprint) = (None, None, fingerprint(&text));
+        let record = CorpusRecord { choice, name, field, vocabulary, fingerprint, asked: config.clone() };
         let notice = "This file does not say what its model was trained on; it goes on with the built-in stories.";
         Ok(Corpus { record, text, notice: Some(notice.into()) })
     }

@@ -10,7 +10,7 @@ use crate::protocol::Command;
 use crate::protocol::runs::RunsCommand;
 use crate::ui::app::Cx;
 use crate::ui::state::Action;
-use crate::ui::state::runs::{KeptCheckpoint, RunsAction};
+use crate::ui::state::runs::{KeptCheckpoint, NeededFile, RunsAction};
 use crate::ui::{checkpoints, files};
 
 #[component]
@@ -56,7 +56,7 @@ pub fn Checkpoints(cx: &Cx) -> Html {
 
 /// One sentence that asks for the file that a saved run was trained on.
 fn needs_file(cx: &Cx) -> Html {
-    let Some((name, problem)) = &cx.state.runs.needs_file else { return html! {} };
+    let Some(NeededFile { name, problem, .. }) = &cx.state.runs.needs_file else { return html! {} };
     let pick = {
         let cx = cx.clone();
         Callback::from(move |event: Event| picked(&cx, &event))

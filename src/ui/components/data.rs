@@ -5,8 +5,8 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::{grouped, value_of};
-use crate::protocol::data::{DataCommand, TaskInfo};
-use crate::protocol::{Command, CorpusChoice};
+use crate::protocol::CorpusChoice;
+use crate::protocol::data::TaskInfo;
 use crate::ui::app::Cx;
 use crate::ui::state::data::{DataAction, Fetching, HubText};
 use crate::ui::state::{Action, Vocabulary};
@@ -81,10 +81,7 @@ fn own_files(cx: &Cx) -> Html {
     let choose_field = {
         let cx = cx.clone();
         Callback::from(move |event: Event| {
-            let field = value_of(&event);
-            let index = cx.state.data.fields.iter().position(|name| *name == field);
-            cx.act(Action::Data(DataAction::Field(index.unwrap_or(0))));
-            cx.send(&Command::Data(DataCommand::ChooseField { field }));
+            cx.choose_field(value_of(&event));
         })
     };
     let option = |(index, name): (usize, &String)| {
@@ -97,6 +94,14 @@ fn own_files(cx: &Cx) -> Html {
                 <input type="file" data-testid="file-input" multiple=true accept=".txt,.md,.jsonl,.parquet,text/*"
                     onchange={pick} />
             </label>
+            <div role="status">
+                if let Some(name) = &data.reading {
+                    <p class="count" data-testid="file-reading">{format!("reading {name} …")}</p>
+                }
+            </div>
+            if let Some(problem) = &data.file_problem {
+                <p class="problem" role="alert" data-testid="file-problem">{problem}</p>
+            }
             if cx.state.draft.corpus == CorpusChoice::File && !data.fields.is_empty() {
                 <label class="wide">
                     {"field of its records"}

@@ -75,7 +75,7 @@ fn train(cx: &Cx) {
     let (cx, own) = (cx.clone(), cx.kept.borrow().files.clone());
     spawn_local(async move {
         if corpus == CorpusChoice::File {
-            match files::load_command(&own).await {
+            match files::load_command(&own, cx.state.data.chosen_field()).await {
                 Ok((command, bytes)) => {
                     cx.ask_with(command, bytes);
                     cx.state.data.field_command().into_iter().for_each(|command| cx.ask_with(command, None));

@@ -80,6 +80,10 @@ pub struct DataState {
     pub fields: Vec<String>,
     /// Which of them is taken.
     pub field: usize,
+    /// The file that is being read.
+    pub reading: Option<String>,
+    /// Why files were not taken.
+    pub file_problem: Option<String>,
     /// The synthetic tasks there are.
     pub tasks: Vec<TaskInfo>,
     /// The scores of the run's task, in order.
@@ -101,6 +105,10 @@ pub struct DataState {
 pub enum DataAction {
     /// Another field.
     Field(usize),
+    /// A file of this name is being read.
+    Reading(String),
+    /// Files were read, or cannot be, for this reason.
+    Read(Option<String>),
     /// Another text of the hub is chosen.
     HubText(HubText),
     /// A text is kept, with so many bytes, or no more.
@@ -113,9 +121,19 @@ pub enum DataAction {
 
 impl Default for DataState {
     fn default() -> Self {
-        let (fields, hub_text) = (Vec::new(), HubText::Validation);
-        let (tasks, scores, answers) = (Vec::new(), Vec::new(), Vec::new());
-        Self { fields, field: 0, tasks, scores, answers, hub_text, kept: [None; 2], fetching: None, problem: None }
+        Self {
+            fields: Vec::new(),
+            field: 0,
+            reading: None,
+            file_problem: None,
+            tasks: Vec::new(),
+            scores: Vec::new(),
+            answers: Vec::new(),
+            hub_text: HubText::Validation,
+            kept: [None; 2],
+            fetching: None,
+            problem: None,
+        }
     }
 }
 
@@ -125,9 +143,14 @@ impl DataState {
         self.kept[text.index()]
     }
 
+    /// The field of the files' records that is taken, where they have records.
+    pub fn chosen_field(&self) -> Option<String> {
+        self.fields.get(self.field).cloned()
+    }
+
     /// The command that tells a worker, which takes the first field by itself, about another one.
     pub fn field_command(&self) -> Option<Command> {
-        let field = self.fields.get(self.field)?.clone();
+        let field = self.chosen_field()?;
         Some(Command::Data(DataCommand::ChooseField { field }))
     }
 
@@ -135,6 +158,8 @@ impl DataState {
     pub fn apply(&mut self, action: DataAction) {
         match action {
             DataAction::Field(field) => self.field = field.min(self.fields.len().saturating_sub(1)),
+            DataAction::Reading(name) => (self.reading, self.file_problem) = (Some(name), None),
+            DataAction::Read(problem) => (self.reading, self.file_problem) = (None, problem),
             DataAction::HubText(text) => (self.hub_text, self.problem) = (text, None),
             DataAction::Kept(text, bytes) => {
                 self.kept[text.index()] = bytes;
@@ -154,6 +179,8 @@ impl DataState {
     /// Takes over what the worker said; `run` is the current one.
     pub fn hear(&mut self, run: RunId, event: DataEvent) {
         match event {
+            // Of the worker that reads nothing else.
+            DataEvent::ParquetText { .. } | DataEvent::ParquetProblem { .. } => (),
             DataEvent::Tasks { tasks } => self.tasks = tasks,
             DataEvent::Score { run: of_run, .. } if of_run != run => (),
             DataEvent::Score { step, right, of, shown, .. } => {

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::State;
+use super::{State, Vocabulary};
 use crate::config::rules::Rules;
 use crate::config::{RunConfig, TrainConfig};
 use crate::protocol::runs::{CheckpointInfo, LrPoint, RunRecord, RunsCommand, RunsEvent};
@@ -85,6 +85,17 @@ pub struct KeptCheckpoint {
     pub saved: String,
 }
 
+/// A file that a saved run was trained on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeededFile {
+    /// Its name.
+    pub name: String,
+    /// The field of its records that holds the text, where it has records.
+    pub field: Option<String>,
+    /// Why an offered file was not taken.
+    pub problem: Option<String>,
+}
+
 /// The search for a learning rate.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Finder {
@@ -113,8 +124,8 @@ pub struct Runs {
     pub kept: Option<Vec<KeptCheckpoint>>,
     /// The number of the saved run that the worker is loading.
     pub loading: Option<RunId>,
-    /// The file that it asks for, and why an offered one was not taken.
-    pub needs_file: Option<(String, Option<String>)>,
+    /// The file that it asks for.
+    pub needs_file: Option<NeededFile>,
     /// Whether the run is on its way into a file.
     pub saving: bool,
     /// Why something could not be saved or loaded, or that it was.
@@ -266,7 +277,9 @@ impl State {
         match event {
             RunsEvent::Saved { .. } => runs.saving = false,
             RunsEvent::Resumed { record, config } => self.begin_resumed(run, *record, *config),
-            RunsEvent::NeedsFile { name, problem } => runs.needs_file = Some((name, problem)),
+            RunsEvent::NeedsFile { name, field, problem } => {
+                runs.needs_file = Some(NeededFile { name, field, problem });
+            }
             RunsEvent::ResumeFailed { message } => {
                 (runs.loading, runs.needs_file) = (None, None);
                 runs.message = Some(format!("Not loaded, the present run goes on: {message}."));
@@ -289,6 +302,11 @@ impl State {
     /// A saved run stands in the place of the present one.
     fn begin_resumed(&mut self, run: RunId, record: RunRecord, config: RunConfig) {
         self.keep_run();
+        self.draft.vocabulary = record.corpus.vocabulary.map_or(Vocabulary::OfTheText, |name| Vocabulary::Chosen {
+            name,
+            vocab_size: config.model.vocab_size,
+            choice: self.version,
+        });
         self.draft.config = config;
         self.draft.corpus = record.corpus.choice;
         if self.draft.corpus == CorpusChoice::File {

@@ -1,0 +1,152 @@
+//! The pages of a column, unpacked and looked at before the parquet crate decodes them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::basic::{Compression, Encoding};
+use parquet::column::page::{Page, PageMetadata, PageReader};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::reader::ChunkReader;
+use parquet::file::serialized_reader::SerializedPageReader;
+
+use super::varint;
+
+/// A page may have this many values; those of real files have some thousands.
+const MOST_VALUES: u32 = 1 << 24;
+
+/// Snappy makes at most 64 bytes of 3.
+const SNAPPY_RATIO: usize = 22;
+
+/// Lengths are packed in blocks of so many at most; writers take 128.
+const MOST_BLOCK: u64 = 1 << 16;
+
+/// A value of a plain page begins with its length.
+const LENGTH_BYTES: usize = 4;
+
+/// Pages whose sizes were checked.
+pub(super) struct CheckedPages<R: ChunkReader> {
+    /// As they are in the file.
+    pages: SerializedPageReader<R>,
+    snappy: bool,
+    /// Whether values can be missing.
+    optional: bool,
+}
+
+impl<R: ChunkReader> CheckedPages<R> {
+    /// The pages of a column of one row group.
+    pub fn new(source: Arc<R>, chunk: &ColumnChunkMetaData, rows: usize) -> Result<Self> {
+        let snappy = chunk.compression() == Compression::SNAPPY;
+        let optional = chunk.column_descr().max_def_level() > 0;
+        // The crate would reserve what a page claims to have, so that pages are unpacked here.
+        let packed = chunk.clone().into_builder().set_compression(Compression::UNCOMPRESSED).build()?;
+        Ok(Self { pages: SerializedPageReader::new(source, &packed, rows, None)?, snappy, optional })
+    }
+
+    fn unpack(&self, packed: Bytes) -> Result<Bytes> {
+        if !self.snappy || packed.is_empty() {
+            return Ok(packed);
+        }
+        let n_bytes = snap::raw::decompress_len(&packed).map_err(wrong)?;
+        if n_bytes / SNAPPY_RATIO > packed.len() {
+            return Err(wrong("a page claims to be larger than it can be"));
+        }
+        snap::raw::Decoder::new().decompress_vec(&packed).map(Bytes::from).map_err(wrong)
+    }
+
+    fn check(&self, mut page: Page) -> Result<Page> {
+        match &mut page {
+            Page::DictionaryPage { buf, num_values, .. } => {
+                *buf = self.unpack(buf.clone())?;
+                if *num_values as usize > buf.len() / LENGTH_BYTES {
+                    return Err(wrong("a dictionary claims to have more values than it can have"));
+                }
+            }
+            Page::DataPage { buf, num_values, encoding, def_level_encoding, .. } => {
+                *buf = self.unpack(buf.clone())?;
+                let levels_bytes = match self.optional {
+                    true if *def_level_encoding == Encoding::RLE => {
+                        let length = buf.first_chunk().map(|bytes| u32::from_le_bytes(*bytes) as usize);
+                        length.and_then(|length| length.checked_add(LENGTH_BYTES))
+                    }
+                    true => return Err(wrong("its levels are packed in an old way")),
+                    false => Some(0),
+                };
+                check_values(*encoding, *num_values, levels_bytes.and_then(|start| buf.get(start..)))?;
+            }
+            // The levels stand before the values and are never packed.
+            Page::DataPageV2 {
+                buf,
+                num_values,
+                encoding,
+                def_levels_byte_len,
+                rep_levels_byte_len,
+                is_compressed,
+                ..
+            } => {
+                let levels_bytes = (*def_levels_byte_len as usize).checked_add(*rep_levels_byte_len as usize);
+                let levels_bytes = levels_bytes.filter(|&n_bytes| n_bytes <= buf.len()).ok_or_else(cut)?;
+                if *is_compressed {
+                    let values = self.unpack(buf.slice(levels_bytes..))?;
+                    *buf = [&buf[..levels_bytes], &values].concat().into();
+                }
+                check_values(*encoding, *num_values, buf.get(levels_bytes..))?;
+            }
+        }
+        Ok(page)
+    }
+}
+
+/// Whether a page can have as many values as it claims; `values` are their bytes.
+fn check_values(encoding: Encoding, num_values: u32, values: Option<&[u8]>) -> Result<()> {
+    if num_values > MOST_VALUES {
+        return Err(wrong(format!("a page claims to have {num_values} values")));
+    }
+    let mut values = values.ok_or_else(cut)?;
+    match encoding {
+        Encoding::PLAIN | Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => Ok(()),
+        Encoding::DELTA_LENGTH_BYTE_ARRAY => {
+            // The lengths come first: the size of a block, blocks in it, the number of values.
+            let mut header = [0; 3];
+            for number in &mut header {
+                *number = varint(&mut values).ok_or_else(cut)?;
+            }
+            let [block, blocks_in_it, n_lengths] = header;
+            if block.max(blocks_in_it) > MOST_BLOCK || n_lengths > u64::from(num_values) {
+                return Err(wrong("a page claims to have more values than it can have"));
+            }
+            Ok(())
+        }
+        other => Err(wrong(format!("its texts are written as {other}, and only PLAIN and dictionaries can be read"))),
+    }
+}
+
+fn cut() -> ParquetError {
+    wrong("a page is cut")
+}
+
+fn wrong(problem: impl ToString) -> ParquetError {
+    ParquetError::General(problem.to_string())
+}
+
+impl<R: ChunkReader> Iterator for CheckedPages<R> {
+    type Item = Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+impl<R: ChunkReader> PageReader for CheckedPages<R> {
+    fn get_next_page(&mut self) -> Result<Option<Page>> {
+        self.pages.get_next_page()?.map(|page| self.check(page)).transpose()
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        self.pages.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> Result<()> {
+        self.pages.skip_next_page()
+    }
+}

@@ -1,0 +1,94 @@
+//! Parquet files are read by a worker of their own: where a damaged one makes the program panic or the memory run out,
+//! that worker ends and nothing else.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use futures_channel::oneshot;
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::prelude::*;
+use web_sys::{File, MessageEvent};
+
+use super::link::{post, start_worker};
+use crate::protocol::data::{DataCommand, DataEvent};
+use crate::protocol::{Command, Event};
+
+/// Larger files, in bytes, are not even tried: text, tokens and model have to fit beside them.
+const MOST_BYTES: f64 = 512e6;
+
+/// The text of a Parquet file.
+pub struct ParquetText {
+    /// UTF-8.
+    pub text: Uint8Array,
+    /// The columns with text: the one that was read, then the others.
+    pub fields: Vec<String>,
+}
+
+type Answer = Result<ParquetText, String>;
+
+/// Whether a file is a Parquet file, by its name.
+pub fn is_parquet(file: &File) -> bool {
+    file.name().to_lowercase().ends_with(".parquet")
+}
+
+/// Reads the texts of a column; of `text`, or of the first one with text, unless told.
+///
+/// # Errors
+/// A sentence when the file cannot be read.
+pub async fn read(file: &File, field: Option<String>) -> Answer {
+    let name = file.name();
+    if file.size() > MOST_BYTES {
+        return Err(format!(
+            "{name} has {:.0} MB, and {:.0} MB fit here; choose a part of it, or train with the command line \
+             (glasshead train)",
+            file.size() / 1e6,
+            MOST_BYTES / 1e6
+        ));
+    }
+    let bytes = super::files::read(file).await?;
+    let worker = start_worker()?;
+    let (answer, answered) = oneshot::channel();
+    let answer = Rc::new(RefCell::new(Some(answer)));
+    let on_message: Closure<dyn FnMut(MessageEvent)> = {
+        let (worker, answer) = (worker.clone(), answer.clone());
+        let mut asked = Some((Command::Data(DataCommand::ReadParquet { name: name.clone(), field }), bytes));
+        Closure::new(move |message: MessageEvent| match heard(&message) {
+            Some((Event::Listening, _)) => {
+                asked.take().into_iter().for_each(|(command, bytes)| post(&worker, &command, Some(&bytes)));
+            }
+            Some((Event::Data(DataEvent::ParquetText { fields }), Some(text))) => {
+                give(&answer, Ok(ParquetText { text, fields }));
+            }
+            Some((Event::Data(DataEvent::ParquetProblem { message }) | Event::Failed { message, .. }, _)) => {
+                give(&answer, Err(message));
+            }
+            _ => (),
+        })
+    };
+    let broken = format!(
+        "{name} could not be read: it is damaged, or this browser has no memory for it. Write it again, for example with \
+         pandas.read_parquet and to_parquet; choose a part of it; or train with the command line (glasshead train)"
+    );
+    let on_error: Closure<dyn FnMut(web_sys::Event)> = Closure::new(move |event: web_sys::Event| {
+        event.prevent_default(); // it is told here
+        give(&answer, Err(broken.clone()));
+    });
+    worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+    let result = answered.await;
+    worker.terminate();
+    result.unwrap_or_else(|_| Err(format!("{name} could not be read; choose it again")))
+}
+
+/// Only the first answer counts, and whoever has asked may be gone.
+fn give(answer: &RefCell<Option<oneshot::Sender<Answer>>>, given: Answer) {
+    if let Some(answer) = answer.borrow_mut().take() {
+        drop(answer.send(given));
+    }
+}
+
+fn heard(message: &MessageEvent) -> Option<(Event, Option<Uint8Array>)> {
+    let parts: Array = message.data().dyn_into().ok()?;
+    let event = serde_json::from_str(&parts.get(0).as_string()?).ok()?;
+    Some((event, parts.get(1).dyn_into().ok()))
+}

@@ -1,0 +1,170 @@
+//! Parquet files: what writers write is read, and what is damaged ends as a sentence.
+
+use std::fs;
+use std::io::Read as _;
+use std::sync::Arc;
+
+use glasshead::data::{DataError, END_OF_TEXT, is_parquet, open_files, read_parquet};
+use parquet::basic::{Compression, Encoding};
+use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder, WriterVersion};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use proptest::prelude::*;
+
+const SCHEMA: &str = "message rows {
+    required int64 id;
+    required binary story (STRING);
+    optional binary text (UTF8);
+    required binary image;
+}";
+
+/// A file of so many row groups with seven rows each; every third text is missing.
+fn file(options: impl FnOnce(WriterPropertiesBuilder) -> WriterPropertiesBuilder, n_groups: usize) -> Vec<u8> {
+    let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
+    let properties = Arc::new(options(WriterProperties::builder()).build());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
+    for group in 0..n_groups {
+        let mut row_group = writer.next_row_group().unwrap();
+        let mut column = row_group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&[0, 1, 2, 3, 4, 5, 6], None, None).unwrap();
+        column.close().unwrap();
+        let texts = |name: &str| -> Vec<ByteArray> {
+            (0..7).map(|row| format!("{name} {group}.{row} é").as_str().into()).collect()
+        };
+        let columns = [("story", None), ("text", Some([1, 1, 0, 1, 1, 0, 1])), ("image", None)];
+        for (name, levels) in columns {
+            let mut values = texts(name).into_iter();
+            let present: Vec<ByteArray> = match levels {
+                Some(levels) => values.zip(levels).filter(|(_, level)| *level == 1).map(|(text, _)| text).collect(),
+                None => values.by_ref().collect(),
+            };
+            let mut column = row_group.next_column().unwrap().unwrap();
+            let levels = levels.as_ref().map(|levels| &levels[..]);
+            column.typed::<ByteArrayType>().write_batch(&present, levels, None).unwrap();
+            column.close().unwrap();
+        }
+        row_group.close().unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+/// Every kind of file that can be read.
+fn kinds() -> Vec<Vec<u8>> {
+    let mut kinds = Vec::new();
+    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+        for codec in [Compression::UNCOMPRESSED, Compression::SNAPPY] {
+            let plain = |properties: WriterPropertiesBuilder| {
+                properties.set_writer_version(version).set_compression(codec).set_dictionary_enabled(false)
+            };
+            kinds.push(file(|p| p.set_writer_version(version).set_compression(codec), 2));
+            kinds.push(file(|p| plain(p).set_encoding(Encoding::PLAIN), 3));
+            let delta = |p| plain(p).set_column_encoding("text".into(), Encoding::DELTA_LENGTH_BYTE_ARRAY);
+            kinds.push(file(|p| delta(p).set_column_encoding("id".into(), Encoding::PLAIN), 1));
+        }
+    }
+    kinds
+}
+
+fn expected(name: &str, rows: &[usize], n_groups: usize) -> String {
+    let rows = (0..n_groups).flat_map(|group| rows.iter().map(move |row| (group, row)));
+    rows.map(|(group, row)| format!("{name} {group}.{row} é{END_OF_TEXT}\n")).collect()
+}
+
+#[test]
+fn a_column_of_texts_is_read_from_every_kind_of_file() {
+    for bytes in kinds() {
+        let read = read_parquet(bytes.clone(), None).unwrap();
+        let n_groups = read.text.matches(".0 ").count();
+        assert!((1..=3).contains(&n_groups));
+        assert_eq!(read.text, expected("text", &[0, 1, 3, 4, 6], n_groups));
+        assert_eq!(read.fields, ["text", "story"], "what is chosen comes first; bytes and numbers are no text");
+    }
+    let bytes = file(|properties| properties, 2);
+    let read = read_parquet(bytes.clone(), Some("story")).unwrap();
+    assert_eq!(read.text, expected("story", &[0, 1, 2, 3, 4, 5, 6], 2));
+    assert_eq!(read.fields, ["story", "text"]);
+    let missing = DataError::NoColumn { field: "body".into(), there: "story, text".into() };
+    assert_eq!(read_parquet(bytes, Some("body")), Err(missing));
+    assert!(is_parquet("A.Parquet") && !is_parquet("a.txt"));
+}
+
+#[test]
+fn files_on_disk_are_joined_with_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["a.parquet", "b.txt", "c.parquet"].map(|name| folder.path().join(name));
+    fs::write(&paths[0], file(|properties| properties.set_compression(Compression::SNAPPY), 1)).unwrap();
+    fs::write(&paths[1], "plain").unwrap();
+    fs::write(&paths[2], file(|properties| properties, 1)).unwrap();
+    let mut text = String::new();
+    open_files(&paths, Some("story")).unwrap().read_to_string(&mut text).unwrap();
+    let part = expected("story", &[0, 1, 2, 3, 4, 5, 6], 1);
+    assert_eq!(text, format!("{part}{END_OF_TEXT}\nplain{END_OF_TEXT}\n{part}"));
+    let error = open_files(&paths, Some("body")).err().unwrap().to_string();
+    assert!(error.contains("a.parquet") && error.contains("story, text"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_read_says_what_to_do() {
+    let good = file(|properties| properties, 1);
+    let mut gzip = good.clone();
+    // The codec of the column: a small number behind the path of the column in the footer.
+    let at = gzip.windows(7).rposition(|window| window == b"story\x15\0").expect("field 4 is 0: no compression");
+    gzip[at + 6] = 4;
+    let said = read_parquet(gzip, Some("story")).unwrap_err().to_string();
+    assert!(said.contains("compressed with GZIP") && said.contains("snappy"), "{said}");
+    let mut encrypted = good.clone();
+    encrypted.splice(good.len() - 4.., *b"PARE");
+    assert!(read_parquet(encrypted, None).unwrap_err().to_string().contains("encrypted"));
+    for length in [0, 3, 11, good.len() / 2, good.len() - 1] {
+        let said = read_parquet(good[..length].to_vec(), None).unwrap_err().to_string();
+        assert!(said.contains("it is cut") && said.contains("write it again"), "{said}");
+    }
+    let mut long = good.clone();
+    let at = good.len() - 8;
+    long[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(read_parquet(long, None).unwrap_err().to_string().contains("cut"));
+}
+
+/// A schema of groups within groups, deep enough to overflow the stack of whoever follows it by recursion.
+#[test]
+fn deeply_nested_columns_are_refused() {
+    let mut footer = vec![0x15, 2, 0x19, 0xfc];
+    let n: u32 = 200_000;
+    footer.extend([n as u8 | 128, (n >> 7) as u8 | 128, (n >> 14) as u8]);
+    // Each: required, an empty name, one child.
+    (0..n).for_each(|_| footer.extend([0x35, 0, 0x18, 0, 0x15, 2, 0]));
+    let mut bytes = b"PAR1".to_vec();
+    bytes.extend(&footer);
+    bytes.extend((footer.len() as u32).to_le_bytes());
+    bytes.extend(b"PAR1");
+    assert!(read_parquet(bytes, None).unwrap_err().to_string().contains("nested too deeply"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    /// Whatever is changed in a file, the answer is a text or a sentence, never a panic.
+    #[test]
+    fn damaged_files_never_panic(
+        kind in 0usize..12,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
+    ) {
+        let kinds = KINDS.get_or_init(kinds);
+        let mut bytes = kinds[kind].clone();
+        let n_bytes = bytes.len();
+        for (at, byte) in changes {
+            bytes[at.index(n_bytes)] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.drain(..cut.index(n_bytes));
+        }
+        match read_parquet(bytes, None) {
+            Ok(read) => prop_assert!(read.text.is_empty() || read.text.ends_with('\n')),
+            Err(error) => prop_assert!(error.to_string().len() > 20),
+        }
+    }
+}
+
+static KINDS: std::sync::OnceLock<Vec<Vec<u8>>> = std::sync::OnceLock::new();
