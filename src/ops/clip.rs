@@ -85,7 +85,3 @@ pub fn reference<T: Real>(grads: &mut [T], norm: T, max_grad_norm: T) {
     let scale = clip_scale(norm, max_grad_norm);
     grads.iter_mut().for_each(|grad| *grad = *grad * scale);
 }
-
-fn factor<T: Real>(norm: T, max_grad_norm: T) -> T {
-    T::one().min(max_grad_norm / (norm + T::of(1e-6)))
-}

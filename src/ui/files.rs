@@ -89,13 +89,13 @@ impl Cx {
 
     /// Takes the text of the files' records from another field.
     pub fn choose_field(&self, field: String) {
-        let index = self.state.data.fields.iter().position(|name| *name == field).unwrap_or(0);
-        let (files, choose) = (self.kept.borrow().files.clone(), Action::Data(DataAction::Field(index)));
+        let files = self.kept.borrow().files.clone();
         if files.iter().any(parquet::is_parquet) {
-            // The worker has only the text of the column before.
-            return self.load(files, Some(field), choose);
+            // The worker has only the text of the column before. The one that is read comes first.
+            return self.load(files, Some(field), Action::Data(DataAction::Field(0)));
         }
-        self.act(choose);
+        let index = self.state.data.fields.iter().position(|name| *name == field);
+        self.act(Action::Data(DataAction::Field(index.unwrap_or(0))));
         self.send(&Command::Data(DataCommand::ChooseField { field }));
     }
 
