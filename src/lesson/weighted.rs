@@ -4,8 +4,9 @@ use super::plain::embeddings;
 use super::sheet::{At, Desk, m, s, t};
 use super::{D_IN, N_TOKENS};
 use crate::ops::attention_scores::{self, MASKED, attention_scores};
+use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::ops::softmax::{self, softmax};
-use crate::ops::weighted_sum::{self, WEIGHTED_SUM, weighted_sum};
+use crate::ops::weighted_sum::{self, weighted_sum};
 use crate::protocol::lesson::{Axis, Made, MaskPlace, Weights};
 use crate::rng::torch::TorchRng;
 
@@ -113,20 +114,35 @@ pub(super) fn heads(desk: &mut Desk, x: &[f32], seed: u64, n_heads: usize) {
     let d_head = WIDTH / n_heads;
     let axes = [Axis::Numbers, Axis::Numbers];
     let sizes = [("W_q", D_IN), ("W_k", D_IN), ("W_v", D_IN), ("W_o", WIDTH)];
-    let weights = sizes.map(|(name, d_in)| desk.given(name, &rng.linear(d_in, WIDTH), d_in, axes.clone(), Made::Drawn));
-    let at = [("Q", 0), ("K", 1), ("V", 2)].map(|(name, i)| desk.product(name, [x, weights[i]], true));
-    let [q, k, v] = at.map(|at| desk.slice_of(at));
+    let drawn = sizes.map(|(_, d_in)| rng.linear(d_in, WIDTH));
+    let given = |i: usize| desk.given(sizes[i].0, &drawn[i], sizes[i].1, axes.clone(), Made::Drawn);
+    let weights: [At; 4] = [0, 1, 2, 3].map(given);
+    // The kernels read queries, keys and values side by side, as in a model: one product with the three matrices stacked.
+    let stacked = desk.words(drawn[..3].iter().flatten().map(|weight| weight.to_bits()).collect());
+    let qkv = desk.zeros(N_TOKENS * 3 * WIDTH);
+    let shape = Shape { m: N_TOKENS, n: 3 * WIDTH, k: D_IN };
+    let bindings = [desk.slice_of(x), stacked, qkv];
+    matmul(&mut desk.recording, Layout::Nt, bindings, shape, false);
+    // Columns of Q, K or V, from a first one on.
+    let part_of = |which: usize, first: usize, width: usize| {
+        let cell = move |i: usize| i / width * 3 * WIDTH + which * WIDTH + first + i % width;
+        (qkv, (0..N_TOKENS * width).map(cell).collect::<Vec<_>>())
+    };
+    let at = [("Q", 0), ("K", 1), ("V", 2)].map(|(name, i)| {
+        let made = Made::Product { a: x, b: weights[i], transposed: true };
+        desk.show_cells(name, part_of(i, 0, WIDTH), [N_TOKENS, WIDTH], [Axis::Tokens, Axis::Numbers], made)
+    });
     let (all_weights, joined) = (desk.zeros(n_heads * N_TOKENS * N_TOKENS), desk.zeros(N_TOKENS * WIDTH));
     let (context_length, n) = (N_TOKENS as u32, n_heads as u32);
     let scale = scale(d_head);
     let (n_kv_heads, d) = (n, d_head as u32);
     let params =
         attention_scores::Params { context_length, n_heads: n, n_kv_heads, d_head: d, scale, masked_value: MASKED };
-    attention_scores(&mut desk.recording, [q, k, all_weights], 1, params);
+    attention_scores(&mut desk.recording, [qkv, all_weights], 1, params);
     let rows = softmax::Params { n_rows: n * context_length, n_cols: context_length };
     softmax(&mut desk.recording, all_weights, rows);
-    let params = weighted_sum::Params { context_length, n_heads: n, n_kv_heads, d_head: d, scale: 1.0 };
-    weighted_sum(&mut desk.recording, &WEIGHTED_SUM, [all_weights, v, joined], 1, params);
+    let params = weighted_sum::Params { context_length, n_heads: n, n_kv_heads, d_head: d };
+    weighted_sum(&mut desk.recording, [all_weights, qkv, joined], 1, params);
     let mut outs = Vec::new();
     for head in 0..n_heads {
         let columns = |slice| {
@@ -136,9 +152,9 @@ pub(super) fn heads(desk: &mut Desk, x: &[f32], seed: u64, n_heads: usize) {
         let (tokens, shape) = ([Axis::Tokens, Axis::Numbers], [N_TOKENS, d_head]);
         let name = |letter: &str| format!("{letter}_{}", head + 1);
         let part = |of| Made::Columns { of, first: head * d_head };
-        let q_part = desk.show_cells(&name("Q"), columns(q), shape, tokens.clone(), part(at[0]));
-        let k_part = desk.show_cells(&name("K"), columns(k), shape, tokens.clone(), part(at[1]));
-        let v_part = desk.show_cells(&name("V"), columns(v), shape, tokens.clone(), part(at[2]));
+        let q_part = desk.show_cells(&name("Q"), part_of(0, head * d_head, d_head), shape, tokens.clone(), part(at[0]));
+        let k_part = desk.show_cells(&name("K"), part_of(1, head * d_head, d_head), shape, tokens.clone(), part(at[1]));
+        let v_part = desk.show_cells(&name("V"), part_of(2, head * d_head, d_head), shape, tokens.clone(), part(at[2]));
         let square = N_TOKENS * N_TOKENS;
         let cells = (all_weights, (head * square..(head + 1) * square).collect());
         let made = Made::Attention { q: q_part, k: k_part, scale };
