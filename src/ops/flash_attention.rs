@@ -164,7 +164,7 @@ fn kernels(d_head: u32) -> ([&'static Kernel; 2], u32) {
     match d_head {
         d if !d.is_multiple_of(4) => ([&FLASH_ATTENTION_ANY, &FLASH_ATTENTION_GRAD_ANY], 32),
         ..=16 => ([&FLASH_ATTENTION_16, &FLASH_ATTENTION_GRAD_16], 16),
-        ..=32 => ([&FLASH_ATTENTION_32, &FLASH_ATTENTION_GRAD_32], 32),
+        17..=32 => ([&FLASH_ATTENTION_32, &FLASH_ATTENTION_GRAD_32], 32),
         _ => ([&FLASH_ATTENTION_64, &FLASH_ATTENTION_GRAD_64], 64),
     }
 }
