@@ -184,7 +184,6 @@ fn a_bad_request_names_its_field_and_the_server_goes_on() {
         ("sdpa", json!({}), &[("q", f(&[3, 4])), ("k", f(&[2, 4])), ("v", f(&[3, 4]))], "v is of shape"),
         ("mha", json!({"h": 0}), &[("x", f(&[3, 4]))], "wq"),
         ("flash_fwd", json!({"causal": 1}), &[("q", f(&[3, 4])), ("k", f(&[3, 4])), ("v", f(&[3, 4]))], "causal"),
-        ("flash_fwd", json!({"causal": true}), &[("q", f(&[1, 129])), ("k", f(&[1, 129])), ("v", f(&[1, 129]))], "128"),
         ("lm", model, &[("ids", Tensor::ints(&[1, 2], &[0, 1])), ("token_embeddings.weight", f(&[4, 8]))], "layers.0."),
         ("cross_entropy", json!({}), &[("x", f(&[2, 3])), ("t", i(&[0]))], "t is of shape [1]"),
         ("clip", json!({"max": 1}), &[], "gradients"),

@@ -85,7 +85,8 @@ fn own_files(cx: &Cx) -> Html {
         })
     };
     let option = |(index, name): (usize, &String)| {
-        html! { <option value={name.clone()} selected={index == data.field}>{name}</option> }
+        // Keyed, so that an option which moves stays chosen.
+        html! { <option key={name.clone()} value={name.clone()} selected={index == data.field}>{name}</option> }
     };
     html! {
         <>

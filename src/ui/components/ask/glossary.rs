@@ -31,5 +31,10 @@ pub fn Glossary(cx: &Cx) -> Html {
             </>
         }
     };
-    html! { <dl class="glossary" data-testid="glossary">{for GLOSSARY.iter().map(entry)}</dl> }
+    // It scrolls, so keys must reach it.
+    html! {
+        <div class="glossary" data-testid="glossary" tabindex="0" role="region" aria-label="Glossary">
+            <dl>{for GLOSSARY.iter().map(entry)}</dl>
+        </div>
+    }
 }
