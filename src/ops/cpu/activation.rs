@@ -8,7 +8,7 @@ use crate::ops::swiglu;
 use crate::threads;
 use crate::unchecked::wide;
 
-/// Twin of [`swiglu::reference`](crate::ops::swiglu::reference).
+/// Twin of [`swiglu::reference`].
 pub fn swiglu(gate_up: &[f32], hidden: &mut [f32], params: &swiglu::Params) {
     let width = params.d_ff as usize;
     let piece = rows_per_piece(width) * width;
@@ -24,7 +24,7 @@ pub fn swiglu(gate_up: &[f32], hidden: &mut [f32], params: &swiglu::Params) {
     });
 }
 
-/// Twin of [`swiglu::reference_grad`](crate::ops::swiglu::reference_grad).
+/// Twin of [`swiglu::reference_grad`].
 pub fn swiglu_grad(gate_up: &[f32], hidden_grad: &[f32], gate_up_grad: &mut [f32], params: &swiglu::Params) {
     let width = params.d_ff as usize;
     let piece = rows_per_piece(width) * width;

@@ -2,7 +2,7 @@
 //! all threads. Tests hold each against its reference.
 //!
 //! How work is cut depends on its size alone, and every sum has a fixed order, so results repeat to the bit on any
-//! number of threads. Sums go by [`LANES`] partial sums: additions need not wait for each other, and the compiler may
+//! number of threads. Sums go by `LANES` partial sums: additions need not wait for each other, and the compiler may
 //! not reorder them by itself.
 
 pub mod activation;
