@@ -15,6 +15,7 @@ use super::components::attention::Attention;
 use super::components::checkpoints::Checkpoints;
 use super::components::detail::Detail;
 use super::components::header::{Header, Transport};
+use super::components::lesson::LessonView;
 use super::components::loss::Loss;
 use super::components::setup::SetupPanel;
 use super::components::status::{Banners, Help};
@@ -234,6 +235,7 @@ fn App() -> Html {
                     <Accounting ..cx.calm() />
                 </div>
                 if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
+                if state.view == View::Lesson { <LessonView ..cx.clone() /> }
             </main>
             if state.help_open { <Help ..cx /> }
         </div>

@@ -35,3 +35,12 @@ pub fn open(view: View) {
         drop(window.location().set_hash(&format!("view={}", view.name())));
     }
 }
+
+/// Puts the lesson's step into the link of this place, without a new entry in the history.
+pub fn remember_step(name: &str) {
+    if let Some(history) = web_sys::window().and_then(|window| window.history().ok()) {
+        let hash = format!("#view=lesson&step={name}");
+        // Refused only for addresses of other sites.
+        drop(history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&hash)));
+    }
+}

@@ -94,7 +94,7 @@ fn hear(cx: &Cx, batch: Batch) {
                 }
                 answers.push((event, None));
             }
-            Event::Tokenizer(_) => answers.push((event, bytes)),
+            Event::Tokenizer(_) | Event::Lesson(_) => answers.push((event, bytes)),
             _ => (),
         }
     }

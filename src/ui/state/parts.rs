@@ -128,17 +128,20 @@ pub enum View {
     Train,
     /// Vocabularies and tokens.
     Tokenizer,
+    /// Attention, step by step.
+    Lesson,
 }
 
 impl View {
     /// All views, in the order of the header.
-    pub const ALL: [Self; 2] = [Self::Train, Self::Tokenizer];
+    pub const ALL: [Self; 3] = [Self::Train, Self::Tokenizer, Self::Lesson];
 
     /// Its name in the header.
     pub fn title(self) -> &'static str {
         match self {
             Self::Train => "Train",
             Self::Tokenizer => "Tokenizer",
+            Self::Lesson => "Lesson",
         }
     }
 
@@ -147,6 +150,7 @@ impl View {
         match self {
             Self::Train => "train",
             Self::Tokenizer => "tokenizer",
+            Self::Lesson => "lesson",
         }
     }
 

@@ -1,0 +1,260 @@
+//! The lesson: one step per screen, its matrices as the worker computed them, one control, one question.
+
+use wasm_bindgen::JsCast as _;
+use web_sys::{Element, KeyboardEvent};
+use yew::prelude::*;
+
+use super::formula::math;
+use super::lesson_grid::Lines;
+use super::value_of;
+use crate::protocol::lesson::{LessonCommand, WORDS};
+use crate::protocol::{BackendChoice, Command};
+use crate::ui::app::{Cx, on_window};
+use crate::ui::lesson::steps::{Control, STEPS, Step, from_hash};
+use crate::ui::lesson::worked::worked;
+use crate::ui::navigation;
+use crate::ui::state::Action;
+use crate::ui::state::lesson::LessonAction;
+
+/// Changes the lesson.
+pub fn act(cx: &Cx, action: LessonAction) {
+    cx.act(Action::Lesson(action));
+}
+
+#[component]
+pub fn LessonView(cx: &Cx) -> Html {
+    use_questions(cx);
+    use_link(cx);
+    use_keys(cx);
+    let state = &cx.state.lesson;
+    let step = &STEPS[state.step];
+    let done = state.reached.contains(&state.step);
+    html! {
+        <div class="lesson" data-testid="lesson" data-step={step.name}
+            data-computed={state.answered.is_some_and(|answered| answered == state.request).to_string()}>
+            {contents(cx)}
+            <section class="panel" aria-labelledby="lesson-title">
+                <h2 id="lesson-title" tabindex="-1">{format!("{}. {}", state.step + 1, step.title)}</h2>
+                <p class="said">{step.text}</p>
+                <div class="equation" tabindex="0" role="group" aria-label="equation">{math(step.equation, true)}</div>
+                <div class="line">{control(cx, step)}</div>
+                <Lines ..cx.clone() />
+                {sum(cx)}
+                if let Some(problem) = &state.problem { <p class="problem" role="alert">{problem}</p> }
+                <dl class="tasks">
+                    <div><dt>{"Try this"}</dt><dd>{step.try_this}</dd></div>
+                    <div class={done.then_some("done")}>
+                        <dt>{"Question"}</dt>
+                        <dd>{step.question}{" "}
+                            <strong role="status" data-testid="lesson-answered">
+                                {if done { "✓ answered" } else { "" }}
+                            </strong>
+                        </dd>
+                    </div>
+                </dl>
+                {code(cx, step)}
+                <p class="count">{"Sources: "}{step.sources}</p>
+            </section>
+            {walk(cx)}
+        </div>
+    }
+}
+
+/// Sends the latest question whenever the worker has none.
+#[hook]
+fn use_questions(cx: &Cx) {
+    let state = &cx.state.lesson;
+    let cx = cx.clone();
+    use_effect_with((state.request, state.waiting, state.answered), move |_| {
+        if let Some(question) = cx.state.lesson.question() {
+            act(&cx, LessonAction::Asked);
+            cx.ask_with(Command::Lesson(question), None);
+        }
+    });
+}
+
+/// The link remembers the step.
+#[hook]
+fn use_link(cx: &Cx) {
+    {
+        let cx = cx.clone();
+        use_effect_with((), move |()| {
+            let follow = move || {
+                let hash = web_sys::window().and_then(|window| window.location().hash().ok()).unwrap_or_default();
+                if let Some(step) = from_hash(&hash) {
+                    act(&cx, LessonAction::Go(step));
+                }
+            };
+            follow();
+            on_window("hashchange", move |_| follow())
+        });
+    }
+    use_effect_with(cx.state.lesson.step, |&step| navigation::remember_step(STEPS[step].name));
+}
+
+/// ← and → walk the steps, but for fields and matrices, where they have their own meaning; PageUp and PageDown always.
+#[hook]
+fn use_keys(cx: &Cx) {
+    let cx = cx.clone();
+    use_effect_with(cx.state.lesson.step, move |&step| {
+        on_window("keydown", move |event| {
+            let Ok(event) = event.dyn_into::<KeyboardEvent>() else { return };
+            let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+            let busy = target.is_some_and(|element| {
+                element.closest("input, select, textarea, pre, [role=grid]").ok().flatten().is_some()
+            });
+            let to = match event.key().as_str() {
+                "PageDown" => step + 1,
+                "PageUp" => step.saturating_sub(1),
+                "ArrowRight" if !busy => step + 1,
+                "ArrowLeft" if !busy => step.saturating_sub(1),
+                _ => return,
+            };
+            if event.ctrl_key() || event.meta_key() || event.alt_key() {
+                return;
+            }
+            event.prevent_default();
+            act(&cx, LessonAction::Go(to));
+        })
+    });
+}
+
+fn go(cx: &Cx, step: usize) -> Callback<MouseEvent> {
+    let cx = cx.clone();
+    Callback::from(move |_| act(&cx, LessonAction::Go(step)))
+}
+
+fn contents(cx: &Cx) -> Html {
+    let state = &cx.state.lesson;
+    let entry = |(number, step): (usize, &'static Step)| {
+        let current = (number == state.step).then_some("step");
+        let mark = if state.reached.contains(&number) { "✓" } else { "" };
+        html! {
+            <li><button onclick={go(cx, number)} aria-current={current} title={step.title}
+                aria-label={format!("step {}: {}{}", number + 1, step.title, if mark.is_empty() { "" } else { ", answered" })}>
+                {format!("{}{mark}", number + 1)}
+            </button></li>
+        }
+    };
+    html! { <nav aria-label="Steps of the lesson"><ol class="contents">{for STEPS.iter().enumerate().map(entry)}</ol></nav> }
+}
+
+fn walk(cx: &Cx) -> Html {
+    let state = &cx.state.lesson;
+    let reset = {
+        let cx = cx.clone();
+        Callback::from(move |_: MouseEvent| act(&cx, LessonAction::Reset))
+    };
+    let backend = {
+        let cx = cx.clone();
+        Callback::from(move |event: Event| {
+            let cpu = value_of(&event) == "cpu";
+            act(&cx, LessonAction::Backend(if cpu { BackendChoice::Cpu } else { BackendChoice::Auto }));
+        })
+    };
+    let device = state.answer.as_ref().map(|answer| answer.device.name.clone()).unwrap_or("…".into());
+    html! {
+        <div class="line spread">
+            <button data-testid="lesson-back" disabled={state.step == 0} title="← or PageUp"
+                onclick={go(cx, state.step.saturating_sub(1))}>{"← back"}</button>
+            <span class="line">
+                <button data-testid="lesson-reset" onclick={reset}>{"first numbers again"}</button>
+                <label class="beside">{"computed by"}
+                    <select data-testid="lesson-backend" onchange={backend}>
+                        <option value="auto" selected={state.backend == BackendChoice::Auto}>{"GPU, where there is one"}</option>
+                        <option value="cpu" selected={state.backend == BackendChoice::Cpu}>{"CPU"}</option>
+                    </select>
+                </label>
+                <small data-testid="lesson-device">{device}</small>
+            </span>
+            <button data-testid="lesson-next" class="primary" disabled={state.step + 1 == STEPS.len()}
+                title="→ or PageDown" onclick={go(cx, state.step + 1)}>{"next →"}</button>
+        </div>
+    }
+}
+
+fn control(cx: &Cx, step: &Step) -> Html {
+    let state = &cx.state.lesson;
+    let with = |change: fn(&Cx, &str)| {
+        let cx = cx.clone();
+        move |event: &web_sys::Event| change(&cx, &value_of(event))
+    };
+    let number = |cx: &Cx, text: &str| text.parse().map_or((), |value| act(cx, LessonAction::Control(value)));
+    match step.control {
+        Control::Query => {
+            let change = with(|cx, text| text.parse().map_or((), |query| act(cx, LessonAction::Query(query))));
+            let option = |(query, word): (usize, &&str)| {
+                html! { <option value={query.to_string()} selected={query == state.query}>{format!("{word} ({query})")}</option> }
+            };
+            html! { <label class="beside">{"the token that is held"}
+            <select data-testid="lesson-control" onchange={Callback::from(move |event: Event| change(&event))}>
+                {for WORDS.iter().enumerate().map(option)}
+            </select></label> }
+        }
+        Control::Seed => {
+            let change = with(|cx, text| text.trim().parse().map_or((), |seed| act(cx, LessonAction::Seed(seed))));
+            html! { <label class="beside">{"seed, as in torch.manual_seed"}
+            <input data-testid="lesson-control" inputmode="numeric" value={state.seed.to_string()}
+                oninput={Callback::from(move |event: InputEvent| change(&event))} /></label> }
+        }
+        Control::Embedding => html! { <p>{"Point at a number of X, or walk to it; a click or Enter changes it."}</p> },
+        Control::Slider { label, range: [from, to, by], .. } => {
+            let change = with(number);
+            let shown = format!("{:.2}", state.control());
+            html! { <label class="beside slide">{label}
+            <input type="range" data-testid="lesson-control" min={from.to_string()} max={to.to_string()}
+                step={by.to_string()} value={state.control().to_string()}
+                oninput={Callback::from(move |event: InputEvent| change(&event))} />
+            <output>{shown}</output></label> }
+        }
+        Control::Choice { label, options, .. } => {
+            let change = with(number);
+            let option = |(place, words): (usize, &&'static str)| {
+                html! { <option value={place.to_string()} selected={place as f64 == state.control()}>{*words}</option> }
+            };
+            html! { <label class="beside">{label}
+            <select data-testid="lesson-control" onchange={Callback::from(move |event: Event| change(&event))}>
+                {for options.iter().enumerate().map(option)}
+            </select></label> }
+        }
+    }
+}
+
+/// The sum behind the lit cell.
+fn sum(cx: &Cx) -> Html {
+    let state = &cx.state.lesson;
+    let text = match (state.sheet(), state.lit) {
+        (Some(sheet), Some(cell)) => worked(sheet, cell),
+        _ => "Point at a number: here stands how it came about.".into(),
+    };
+    html! { <p class="worked" data-testid="worked" aria-live="polite">{text}</p> }
+}
+
+fn code(cx: &Cx, step: &Step) -> Html {
+    let state = &cx.state.lesson;
+    let kernels = state.sheet().map(|sheet| sheet.kernels.clone()).unwrap_or_default();
+    let file = |kernel: &String| {
+        let open = {
+            let (cx, kernel) = (cx.clone(), kernel.clone());
+            Callback::from(move |_: Event| {
+                if !cx.state.lesson.codes.contains_key(&kernel) {
+                    cx.ask_with(Command::Lesson(LessonCommand::Code { kernel: kernel.clone() }), None);
+                }
+            })
+        };
+        let wgsl = state.codes.get(kernel).cloned().unwrap_or_default();
+        html! {
+            <details ontoggle={open} key={kernel.clone()}>
+                <summary>{format!("{kernel}, the WGSL that just ran")}</summary>
+                <pre tabindex="0" data-testid="wgsl">{wgsl}</pre>
+            </details>
+        }
+    };
+    html! {
+        <details class="code" data-testid="lesson-code">
+            <summary>{"As code"}</summary>
+            <pre tabindex="0">{step.numpy}</pre>
+            {for kernels.iter().map(file)}
+        </details>
+    }
+}

@@ -1,0 +1,148 @@
+//! The matrices of a step, in the order in which they are multiplied. A cell under the pointer or the keyboard lights
+//! what it was made of.
+
+use wasm_bindgen::JsCast as _;
+use web_sys::{HtmlElement, KeyboardEvent};
+use yew::prelude::*;
+
+use super::formula::math;
+use super::lesson::act;
+use crate::protocol::lesson::{Axis, Made, Matrix, Part, Sheet};
+use crate::ui::app::Cx;
+use crate::ui::lesson::worked::{involved, label, short};
+use crate::ui::state::lesson::{Cell, LessonAction};
+
+/// Wider matrices are given by their first columns.
+const MOST_COLUMNS: usize = 12;
+
+#[component]
+pub fn Lines(cx: &Cx) -> Html {
+    let Some(sheet) = cx.state.lesson.sheet() else { return html! { <p class="count">{"Computing …"}</p> } };
+    let part = |part: &Part| match part {
+        Part::Matrix(at) => table(cx, sheet, *at, false),
+        Part::Transposed(at) => table(cx, sheet, *at, true),
+        Part::Sign(sign) => html! { <span class="sign">{sign}</span> },
+    };
+    let line = |parts: &Vec<Part>| html! { <div class="product">{for parts.iter().map(part)}</div> };
+    html! { <div class="products">{for sheet.lines.iter().map(line)}</div> }
+}
+
+/// How deep the colour of a number is, from 0 to 1: the same for the same number in every step.
+fn depth(value: f32) -> f32 {
+    if value.is_finite() { value.abs() / (value.abs() + 0.5) } else { 0.0 }
+}
+
+fn table(cx: &Cx, sheet: &Sheet, at: usize, transposed: bool) -> Html {
+    let matrix = &sheet.matrices[at];
+    let (rows, cols) = if transposed { (matrix.cols, matrix.rows) } else { (matrix.rows, matrix.cols) };
+    let [row_axis, col_axis] = if transposed { [1, 0] } else { [0, 1] };
+    let name = if transposed { format!("{{{}}}^T", matrix.name) } else { matrix.name.clone() };
+    let head = |col: usize| html! { <th scope="col">{label(&matrix.axes[col_axis], col)}</th> };
+    let query = cx.state.lesson.query;
+    let held = |row: usize| match (transposed, &matrix.axes[0]) {
+        (false, Axis::Tokens) => row == query,
+        _ => false,
+    };
+    let line = |row: usize| {
+        let cells = (0..cols.min(MOST_COLUMNS)).map(|col| {
+            let (i, j) = if transposed { (col, row) } else { (row, col) };
+            cell(cx, sheet, matrix, (at, i, j), (row, col))
+        });
+        html! {
+            <tr class={held(row).then_some("held")}>
+                <th scope="row">{label(&matrix.axes[row_axis], row)}</th>{for cells}
+            </tr>
+        }
+    };
+    let leave = {
+        let cx = cx.clone();
+        Callback::from(move |_: PointerEvent| act(&cx, LessonAction::Light(None)))
+    };
+    let id = format!("{}{}", matrix.name, if transposed { "T" } else { "" });
+    html! {
+        <table class="matrix" role="grid" data-matrix={id} aria-label={format!("{name}, {rows} by {cols}")}
+            onpointerleave={leave} onkeydown={Callback::from(move |event: KeyboardEvent| walk(&event, rows, cols))}>
+            <caption aria-hidden="true">{math(&name, false)}</caption>
+            <thead><tr><td></td>{for (0..cols.min(MOST_COLUMNS)).map(head)}</tr></thead>
+            <tbody>{for (0..rows).map(line)}</tbody>
+        </table>
+    }
+}
+
+fn cell(cx: &Cx, sheet: &Sheet, matrix: &Matrix, cell: Cell, (row, col): (usize, usize)) -> Html {
+    let (_, i, j) = cell;
+    let value = matrix.at(i, j);
+    let lit = cx.state.lesson.lit;
+    let light = {
+        let cx = cx.clone();
+        move || act(&cx, LessonAction::Light(Some(cell)))
+    };
+    let (over, focus) = (light.clone(), light);
+    let masked = value == f32::NEG_INFINITY;
+    let sign = if value < 0.0 { "minus" } else { "plus" };
+    let state = match lit {
+        Some(lit) if lit == cell => "lit",
+        Some(lit) if involved(sheet, cell, lit) => "part",
+        _ => "",
+    };
+    let tab_stop = lit.filter(|lit| lit.0 == cell.0).map_or((i, j) == (0, 0), |lit| lit == cell);
+    let change = {
+        let cx = cx.clone();
+        let editable = matrix.made == Made::Given { editable: true };
+        let place = i * matrix.cols + j;
+        move || {
+            if editable {
+                change(&cx, place, value)
+            }
+        }
+    };
+    let (click, enter) = (change.clone(), change);
+    let press = Callback::from(move |event: KeyboardEvent| {
+        if event.key() == "Enter" {
+            enter()
+        }
+    });
+    html! {
+        <td role="gridcell" class={classes!(state, sign, masked.then_some("hatched"))}
+            style={format!("--depth:{:.0}%", 100.0 * depth(value))} tabindex={if tab_stop { "0" } else { "-1" }}
+            data-value={value.to_string()} data-row={row.to_string()} data-col={col.to_string()}
+            onpointerenter={Callback::from(move |_: PointerEvent| over())}
+            onfocus={Callback::from(move |_: FocusEvent| focus())}
+            onclick={Callback::from(move |_: MouseEvent| click())} onkeydown={press}>{short(value)}</td>
+    }
+}
+
+/// Asks for another number of X.
+fn change(cx: &Cx, place: usize, value: f32) {
+    let Some(window) = web_sys::window() else { return };
+    let answer = window.prompt_with_message_and_default("Another number", &value.to_string());
+    if let Some(value) = answer.ok().flatten().and_then(|text| text.trim().parse::<f32>().ok())
+        && value.is_finite()
+    {
+        act(cx, LessonAction::Embedding(place, value));
+    }
+}
+
+/// Arrow keys, Home and End walk the cells.
+fn walk(event: &KeyboardEvent, rows: usize, cols: usize) {
+    let Some(cell) = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok()) else { return };
+    let place = |name: &str| cell.get_attribute(name).and_then(|text| text.parse::<usize>().ok());
+    let (Some(row), Some(col)) = (place("data-row"), place("data-col")) else { return };
+    let last = cols.min(MOST_COLUMNS) - 1;
+    let (row, col) = match event.key().as_str() {
+        "ArrowUp" => (row.saturating_sub(1), col),
+        "ArrowDown" => ((row + 1).min(rows - 1), col),
+        "ArrowLeft" => (row, col.saturating_sub(1)),
+        "ArrowRight" => (row, (col + 1).min(last)),
+        "Home" => (row, 0),
+        "End" => (row, last),
+        _ => return,
+    };
+    event.prevent_default();
+    let selector = format!("td[data-row='{row}'][data-col='{col}']");
+    let grid = cell.closest("[role=grid]").ok().flatten();
+    let next = grid.and_then(|grid| grid.query_selector(&selector).ok().flatten());
+    if let Some(next) = next.and_then(|next| next.dyn_into::<HtmlElement>().ok()) {
+        drop(next.focus()); // an element that is there takes the focus
+    }
+}
