@@ -15,10 +15,12 @@ pub mod lesson;
 pub mod log;
 pub mod runs;
 pub mod tokenizer;
+pub mod workers;
 pub mod writing;
 
 pub use log::History;
 use runs::{RunsCommand, RunsEvent};
+pub use writing::Sampling;
 use writing::WrittenToken;
 
 /// Counts the resets of the page: a new number for every [`Command::Start`].
@@ -102,6 +104,8 @@ pub enum Command {
     Export(export::ExportCommand),
     /// In the lesson.
     Lesson(lesson::LessonCommand),
+    /// About workers that share batches.
+    Workers(workers::WorkersCommand),
 }
 
 /// What to train on.
@@ -148,27 +152,6 @@ pub enum BackendChoice {
     Gpu,
     /// The CPU references.
     Cpu,
-}
-
-/// How the next token is chosen from the logits.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sampling {
-    /// Logits are divided by this; 0 always takes the likeliest token.
-    pub temperature: f32,
-    /// Only the `top_k` likeliest tokens; 0 keeps all.
-    pub top_k: usize,
-    /// Only the likeliest tokens whose probabilities reach this sum; 1 keeps all.
-    pub top_p: f32,
-    /// How many tokens at most.
-    pub max_tokens: usize,
-    /// The same seed writes the same text.
-    pub seed: u64,
-}
-
-impl Default for Sampling {
-    fn default() -> Self {
-        Self { temperature: 0.8, top_k: 0, top_p: 0.95, max_tokens: 120, seed: 1 }
-    }
 }
 
 /// What the worker tells the page.
@@ -288,6 +271,13 @@ pub enum Event {
     },
     /// In the lesson.
     Lesson(lesson::LessonEvent),
+    /// About workers that share batches.
+    Workers {
+        /// The run; 0 from a helper.
+        run: RunId,
+        /// What of it.
+        event: workers::WorkersEvent,
+    },
     /// The run cannot be prepared or cannot go on.
     Failed {
         /// The run.

@@ -17,6 +17,7 @@ mod questions;
 mod remember;
 mod runs;
 mod shaders;
+mod shards;
 mod step;
 mod tasks;
 mod tokenizer;

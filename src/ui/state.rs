@@ -19,6 +19,7 @@ pub use parts::*;
 use remember::Remember;
 use runs::Runs;
 use tokenizer::TokenizerState;
+use workers::WorkersState;
 
 mod action;
 pub mod arithmetic;
@@ -33,6 +34,7 @@ pub mod remember;
 pub mod runs;
 pub mod snapshots;
 pub mod tokenizer;
+pub mod workers;
 
 /// The sentence whose attention is shown at first.
 pub const DEFAULT_PROBE: &str = "Lily had a red ball. \"Can I play?\" asked Tom. Lily smiled and gave the ball to him.";
@@ -109,6 +111,8 @@ pub struct State {
     pub ask: AskState,
     /// Runs as a whole: over, kept, compared.
     pub runs: Runs,
+    /// The workers that share batches.
+    pub workers: WorkersState,
     /// Counts the changes of the window's size.
     pub resizes: u32,
     /// Counts the actions, so that two states are told apart at once.
@@ -156,6 +160,7 @@ impl Default for State {
             help_open: false,
             ask: AskState::default(),
             runs: Runs::default(),
+            workers: WorkersState::default(),
             resizes: 0,
             version: 0,
             settled: 0,
@@ -200,6 +205,11 @@ impl State {
     /// Whether there is a run that takes commands.
     pub fn has_run(&self) -> bool {
         matches!(self.run_state, RunState::Ready | RunState::Training | RunState::Paused | RunState::Diverged(_))
+    }
+
+    /// Whether the run is computed by the CPU backend.
+    pub fn on_cpu(&self) -> bool {
+        self.device.as_ref().is_some_and(|device| device.backend == "CPU")
     }
 
     /// Whether the run can be trained on.
@@ -293,6 +303,7 @@ impl State {
             Action::Resized => self.resizes += 1,
             Action::Runs(action) => self.apply_runs(action),
             Action::Remember(action) => self.apply_remember(action),
+            Action::Workers(n) => self.workers.want(n),
         }
     }
 
@@ -326,6 +337,7 @@ impl State {
             Event::Tokenizer(event) => self.tokenizer.hear(event),
             Event::Data(event) => self.data.hear(self.run, event),
             Event::Lesson(event) => self.lesson.hear(event),
+            Event::Workers { event, .. } => self.workers.hear(&event),
             Event::Inspect { event, .. } => self.ask.hear(event, bytes.as_deref()),
             Event::Device { device, .. } => self.device = Some(device),
             Event::Loading { phase, .. } => self.run_state = RunState::Loading(Some(phase)),
@@ -372,25 +384,5 @@ impl State {
             Event::Runs { .. } => (),   // heard above
             Event::Export { .. } => (), // a file, which `take_along` makes
         }
-    }
-}
-
-fn run_of(event: &Event) -> Option<RunId> {
-    match event {
-        Event::Listening | Event::Tokenizer(_) | Event::Data(_) | Event::Lesson(_) => None,
-        Event::Device { run, .. }
-        | Event::Loading { run, .. }
-        | Event::Ready { run, .. }
-        | Event::Training { run, .. }
-        | Event::Progress { run, .. }
-        | Event::Attention { run, .. }
-        | Event::Sample { run, .. }
-        | Event::Generated { run, .. }
-        | Event::Diverged { run, .. }
-        | Event::Notice { run, .. }
-        | Event::Export { run, .. }
-        | Event::Failed { run, .. }
-        | Event::Inspect { run, .. }
-        | Event::Runs { run, .. } => Some(*run),
     }
 }

@@ -104,6 +104,9 @@ fn Adapter(cx: &Cx) -> Html {
         <span data-testid="adapter" class="adapter" title={device.backend.clone()}>
             {&device.name}
             if device.backend != device.name { <small>{format!(" · {}", device.backend)}</small> }
+            if cx.state.on_cpu() && cx.state.workers.computing > 1 {
+                <small>{format!(" · {} workers", cx.state.workers.computing)}</small>
+            }
             if device.software { <span class="badge" tabindex="0" title={why}>{"software"}</span> }
         </span>
     }

@@ -25,6 +25,7 @@ pub mod token_list;
 pub mod tokenizer;
 pub mod tokens;
 pub mod vocabulary_training;
+pub mod workers;
 pub mod writing;
 
 use wasm_bindgen::JsCast as _;

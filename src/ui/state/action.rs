@@ -90,4 +90,6 @@ pub enum Action {
     Runs(RunsAction),
     /// About earlier moments.
     Remember(RememberAction),
+    /// So many workers are to share batches.
+    Workers(usize),
 }
