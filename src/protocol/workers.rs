@@ -25,7 +25,10 @@ pub enum WorkersCommand {
     },
     /// To a helper: the gradients of a shard. Parameters (f32, laid out by the table) and then the shard's windows of
     /// T + 1 tokens (u32) ride along.
-    Gradients,
+    Gradients {
+        /// Tells its answer from those to older orders.
+        order: u32,
+    },
 }
 
 /// What is answered.
@@ -38,5 +41,8 @@ pub enum WorkersEvent {
         n: usize,
     },
     /// From a helper: the gradients of the shard (f32, laid out by the table) and then its mean loss ride along.
-    Gradients,
+    Gradients {
+        /// Of the command.
+        order: u32,
+    },
 }

@@ -1,7 +1,6 @@
 //! Helpers in workers of their own, which this worker starts: each runs the same program in memory of its own.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 use futures_channel::oneshot;
@@ -66,7 +65,7 @@ impl Crew for Helpers {
             return Err("the browser did not start it".into());
         }
         for (helper, &size) in self.helpers.iter().zip(sizes) {
-            helper.drop_old_answers();
+            helper.begin();
             let config = Box::new(shard_config(config, size));
             helper.send(&WorkersCommand::Prepare { config }, None);
         }
@@ -80,8 +79,8 @@ impl Crew for Helpers {
         let middle = parts[0].len() as u32;
         bytes.subarray(0, middle).copy_from(parts[0]);
         bytes.subarray(middle, bytes.length()).copy_from(parts[1]);
-        helper.send(&WorkersCommand::Gradients, Some(bytes));
-        helper.line.borrow_mut().asked_ms = now_ms(&self.scope);
+        let order = helper.next_order(now_ms(&self.scope));
+        helper.send(&WorkersCommand::Gradients { order }, Some(bytes));
     }
 
     fn receive(&mut self, helper: usize) -> Answer {
@@ -109,7 +108,9 @@ struct Line {
     listening: bool,
     /// What it gets once it listens.
     waiting: Vec<(String, Option<Uint8Array>)>,
-    answers: VecDeque<ShardGradients>,
+    /// The number of the latest order; answers to older ones are of a run that is over.
+    order: u32,
+    answer: Option<ShardGradients>,
     receiver: Option<oneshot::Sender<Result<ShardGradients>>>,
     /// Why it will not answer any more.
     broken: Option<String>,
@@ -122,12 +123,15 @@ struct Line {
 }
 
 impl Line {
-    fn hear(&mut self, answer: ShardGradients) {
+    fn hear(&mut self, order: u32, answer: ShardGradients) {
+        if order != self.order {
+            return;
+        }
         self.answered = true;
         match self.receiver.take() {
             // The receiver is gone with the run that has asked.
             Some(receiver) => drop(receiver.send(Ok(answer))),
-            None => self.answers.push_back(answer),
+            None => self.answer = Some(answer),
         }
     }
 
@@ -183,15 +187,21 @@ impl Helper {
         }
     }
 
-    fn drop_old_answers(&self) {
+    /// It gets another model: for a while it has other things to do.
+    fn begin(&self) {
         let mut line = self.line.borrow_mut();
         (line.receiver, line.answered) = (None, false);
-        line.answers.clear();
+    }
+
+    fn next_order(&self, now_ms: f64) -> u32 {
+        let mut line = self.line.borrow_mut();
+        (line.order, line.answer, line.asked_ms) = (line.order.wrapping_add(1), None, now_ms);
+        line.order
     }
 
     fn receive(&self, now_ms: f64) -> Answer {
         let mut line = self.line.borrow_mut();
-        if let Some(answer) = line.answers.pop_front() {
+        if let Some(answer) = line.answer.take() {
             return Box::pin(async { Ok(answer) });
         }
         if let Some(reason) = line.broken.clone() {
@@ -228,9 +238,9 @@ fn receiver(worker: Worker, line: Rc<RefCell<Line>>) -> Closure<dyn FnMut(Messag
                 let waiting = std::mem::take(&mut line.waiting);
                 waiting.iter().for_each(|(json, bytes)| post(&worker, json, bytes.as_ref()));
             }
-            Event::Workers { event: WorkersEvent::Gradients, .. } => {
+            Event::Workers { event: WorkersEvent::Gradients { order }, .. } => {
                 match bytes.as_deref().and_then(ShardGradients::from_bytes) {
-                    Some(answer) => line.hear(answer),
+                    Some(answer) => line.hear(order, answer),
                     None => line.fail("it answered without numbers".into()),
                 }
             }

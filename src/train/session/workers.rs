@@ -32,15 +32,16 @@ impl Session {
                 self.share_run();
                 return;
             }
-            WorkersCommand::Prepare { config } => {
-                self.workers.desk.prepare(&config).map(|()| None).map_err(|error| error.to_string())
+            WorkersCommand::Prepare { config } => self.workers.desk.prepare(&config).map_err(|error| error.to_string()),
+            WorkersCommand::Gradients { order } => {
+                let answer = self.workers.desk.gradients(&bytes.unwrap_or_default());
+                answer.map(|bytes| {
+                    (self.sink)(Event::Workers { run: 0, event: WorkersEvent::Gradients { order } }, Some(bytes));
+                })
             }
-            WorkersCommand::Gradients => self.workers.desk.gradients(&bytes.unwrap_or_default()).map(Some),
         };
-        match result {
-            Ok(None) => (),
-            Ok(bytes) => (self.sink)(Event::Workers { run: 0, event: WorkersEvent::Gradients }, bytes),
-            Err(message) => self.tell(Event::Failed { run: 0, message }),
+        if let Err(message) = result {
+            self.tell(Event::Failed { run: 0, message });
         }
     }
 
