@@ -2,11 +2,8 @@
 import init from "./GLUE";
 
 const isPage = typeof document !== "undefined";
-// A helper gets the program compiled, in its first message.
-const compiled =
-  !isPage && self.name === "helper"
-    ? await new Promise((resolve) => (self.onmessage = ({ data }) => resolve(data)))
-    : undefined;
+// A worker gets the program compiled, in its first message.
+const compiled = isPage ? undefined : await new Promise((resolve) => (self.onmessage = ({ data }) => resolve(data)));
 
 init({ module_or_path: compiled ?? new URL("./WASM", import.meta.url) }).catch((error) => {
   const message = `The program could not be loaded (${error}). Reload the page; if that does not help, use a current browser.`;

@@ -13,7 +13,7 @@ use crate::protocol::workers::{WorkersCommand, WorkersEvent};
 use crate::protocol::{Command, Event};
 use crate::train::shards::{Answer, Crew, ShardGradients, shard_config};
 
-/// The name of a helper, by which `boot.js` knows that the program comes in its first message.
+/// The name of a helper, for debuggers.
 const NAME: &str = "helper";
 
 /// How often a helper is looked after.
@@ -172,7 +172,7 @@ impl Helper {
         };
         let callback = look_after.as_ref().unchecked_ref();
         let timer = scope.set_interval_with_callback_and_timeout_and_arguments_0(callback, LOOK_MS).ok();
-        // A module that was compiled once need not be compiled again.
+        // What this worker runs is compiled already. A module can be posted, so this does not fail.
         drop(worker.post_message(&wasm_bindgen::module()));
         let (_on_message, _on_error, _look_after) = (on_message, on_error, look_after);
         Ok(Self { worker, line, scope: scope.clone(), timer, _on_message, _on_error, _look_after })

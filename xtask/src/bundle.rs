@@ -65,6 +65,8 @@ pub fn build(out: &Path, profile: Profile) -> Result<(), String> {
     // Only fetched when somebody chooses it.
     let vocabulary_name = copy_hashed(&vocabulary::gpt2_ranks()?, out, "gpt2", "tiktoken")?;
     let page = read(&root().join("index.html"))?
+        .replace("GLUE", &glue_name)
+        .replace("WASM", &wasm_name)
         .replace("boot.js", &boot_name)
         .replace("style.css", &style_name)
         .replace("icon.svg", &icon_name)
