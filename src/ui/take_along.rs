@@ -38,12 +38,12 @@ fn labels(maps: &Maps) -> Vec<String> {
 
 /// The figure of a table of the sentence on show, as the screen shows it.
 pub fn figure(state: &State, table: &Table) -> Option<Figure> {
-    let tokens = labels(&*state.shown_maps().filter(|maps| !maps.tokens.is_empty())?);
+    let maps = state.shown_maps().filter(|maps| !maps.tokens.is_empty())?;
     let note = format!("{} · step {} · seed {}", state.runs.name, table.step(), state.seed());
-    Some(Figure::of(table, state.legend_of(table, PAPER), tokens, note))
+    Some(Figure::of(table, state.legend_of(table, PAPER), labels(&maps), note))
 }
 
-/// The figure of an earlier moment, for a film: of the table on show, or of that head's weights.
+/// The figure of an earlier moment, for a film: the weights of the table on show.
 pub fn figure_of_moment(state: &State, maps: Rc<Maps>) -> Figure {
     let (tokens, step) = (labels(&maps), maps.step);
     let table = Table::Weights(maps, state.plane());

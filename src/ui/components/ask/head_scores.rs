@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use wasm_bindgen::JsCast as _;
 use web_sys::Element;
 use yew::prelude::*;
 
@@ -84,16 +83,15 @@ fn nearest(history: &ScoreHistory, step: f64) -> Option<usize> {
 
 /// Pointing and arrow keys choose a snapshot.
 fn choosers(
+    chart: &NodeRef,
     history: &Rc<ScoreHistory>,
     pointed: &UseStateHandle<Option<u64>>,
     x: Scale,
 ) -> (Callback<PointerEvent>, Callback<KeyboardEvent>) {
     let over = {
-        let (history, pointed) = (history.clone(), pointed.clone());
+        let (history, pointed, chart) = (history.clone(), pointed.clone(), chart.clone());
         Callback::from(move |event: PointerEvent| {
-            let Some(chart) = event.current_target().and_then(|target| target.dyn_into::<Element>().ok()) else {
-                return;
-            };
+            let Some(chart) = chart.cast::<Element>() else { return };
             let area = chart.get_bounding_client_rect();
             let place = (f64::from(event.client_x()) - area.left()) / area.width().max(1.0) * CHART.0;
             pointed.set(nearest(&history, x.value(place)).map(|index| history.snapshots[index].0));
@@ -122,10 +120,10 @@ fn choosers(
 fn Chart(props: &ChartProps) -> Html {
     let history = &props.history;
     let (width, height) = CHART;
-    let pointed = use_state(|| None::<u64>);
+    let (pointed, chart) = (use_state(|| None::<u64>), use_node_ref());
     let last = history.snapshots.last().map_or(1, |&(step, _)| step.max(1)) as f64;
     let x = Scale { low: 0.0, high: last, from: 22.0, to: width - 4.0 };
-    let (over, keys) = choosers(history, &pointed, x);
+    let (over, keys) = choosers(&chart, history, &pointed, x);
     let out = {
         let pointed = pointed.clone();
         Callback::from(move |_: PointerEvent| pointed.set(None))
@@ -162,7 +160,7 @@ fn Chart(props: &ChartProps) -> Html {
     };
     html! {
         <>
-            <svg class="scores-chart" viewBox={format!("0 0 {width} {height}")} role="img" tabindex="0"
+            <svg ref={chart} class="scores-chart" viewBox={format!("0 0 {width} {height}")} role="img" tabindex="0"
                 data-testid="scores-chart" onpointermove={over} onpointerleave={out} onkeydown={keys}
                 aria-label={format!("best score of each kind from step 0 to {last}; arrow keys walk along it")}>
                 if let Some(step) = at.map(|index| history.snapshots[index].0) {

@@ -25,7 +25,7 @@ pub fn table(cx: &Cx, maps: &Maps) -> Html {
             (false, Table::Weights(..)) => format!("{:.3}", shown.value(query, key)),
             (false, Table::Scores(_)) => format!("{:+.3}", shown.value(query, key)),
         };
-        html! { <td>{text}</td> }
+        html! { <td class={(key > query).then_some("masked")}>{text}</td> }
     };
     let row = |query: usize| {
         html! {

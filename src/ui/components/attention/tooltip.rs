@@ -27,14 +27,15 @@ pub fn pointed(cx: &Cx, maps: &Maps) -> Option<(usize, usize)> {
     cx.state.hovered.filter(|&(query, key)| query < maps.n() && key < maps.n())
 }
 
-/// Stands where the style properties `--x` and `--y` of its surroundings say, on the side that has room.
+/// Stands where the style properties `--x` and `--y` of its surroundings say, else at the cell, on the side that has room.
 #[component]
 pub fn Tooltip(cx: &Cx) -> Html {
     let Some(maps) = cx.state.shown_maps() else { return html! {} };
     let Some((query, key)) = pointed(cx, &maps) else { return html! {} };
     let (plane, window) = (cx.state.plane(), cx.state.look.window);
-    let left = window.middle(window.left, key, maps.n()) > 0.5;
-    let above = window.middle(window.top, query, maps.n()) > 0.5;
+    let (x, y) = (window.middle(window.left, key, maps.n()), window.middle(window.top, query, maps.n()));
+    let (left, above) = (x > 0.5, y > 0.5);
+    let cell = format!("--cell-x:{:.2}%;--cell-y:{:.2}%", 100.0 * x, 100.0 * y);
     let token = |at: usize| html! { <><b>{visible(&maps.tokens[at].text)}</b>{format!(" ({at})")}</> };
     let Some(table) = cx.state.table() else { return html! {} };
     let (number, more) = match &table {
@@ -44,7 +45,7 @@ pub fn Tooltip(cx: &Cx) -> Html {
     };
     html! {
         <div class={classes!("tip", left.then_some("left"), above.then_some("above"))} data-testid="tooltip"
-            aria-hidden="true">
+            style={cell} aria-hidden="true">
             <p>{token(query)}{" → "}{token(key)}</p>
             <p class="tip-weight">{number}</p>
             if !more.is_empty() { <p>{format!("{more}; weight {:.3}", maps.value(plane, query, key))}</p> }
