@@ -86,7 +86,7 @@ fn a_film_has_its_frames_and_its_colours() {
         frames.push(colors.collect::<Vec<_>>());
     }
     assert_eq!((at, frames.len()), (bytes.len() - 1, 2));
-    assert_eq!(frames[0], [vec![r, g, b], vec![0, 0, 0], vec![255, 255, 255]].repeat(2));
+    assert_eq!(frames[0].concat(), [[r, g, b], [0; 3], [255; 3]].concat().repeat(2));
     let near = frames[1][0].iter().all(|&channel| channel.abs_diff(128) < 4);
     assert!(near && frames[1].len() == 6, "{:?}", frames[1]);
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use glasshead::config::Preset;
-use glasshead::data::tasks::Task;
+use glasshead::data::Task;
 use glasshead::protocol::data::{DataEvent, TASKS, TaskInfo};
 use glasshead::protocol::{CorpusChoice, Event, Token};
 use glasshead::ui::draw::colors::ColorMap;
@@ -11,6 +11,7 @@ use glasshead::ui::maps::{Direction, Plane};
 use glasshead::ui::share::{differ_in_place_alone, hash, restored, take_over, with_entry};
 use glasshead::ui::state::look::{Form, LookAction, Values};
 use glasshead::ui::state::{Action, DEFAULT_PROBE, State, View};
+use proptest::prelude::*;
 
 /// Two layers of three heads over six tokens.
 fn heard(state: &mut State) {
@@ -46,7 +47,7 @@ fn sender() -> State {
 }
 
 /// All of a state that a link restores, once there are maps.
-fn restorable(state: &State) -> impl PartialEq + std::fmt::Debug {
+fn restorable(state: &State) -> impl PartialEq + std::fmt::Debug + use<> {
     let look = &state.look;
     let seen = (state.plane(), state.pinned, look.added.clone(), state.mask_shown, state.color_map);
     let how = (look.values, look.gamma, look.threshold, look.form, look.direction);
@@ -153,4 +154,23 @@ fn entries_of_a_hash_have_one_owner_each() {
     let mut state = State::default();
     state.apply(Action::View(View::Lesson));
     assert!(hash(&state, false).starts_with("#view=lesson&step="));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn any_link_gives_a_state_that_can_start(text in ".{0,200}") {
+        let (state, _) = restored(&text);
+        prop_assert_eq!(state.problem(), None);
+    }
+
+    #[test]
+    fn any_value_in_a_link_gives_a_state_that_can_start(
+        key in "(view|preset|seed|layer|head|pin|colors|text|form|reads|shows|gamma|fade|task|corpus|mask|step|d_model|n_heads|max_lr|batch_size|norm)",
+        value in "[-+0-9a-zA-Z.%\u{0}-\u{ff}]{0,24}",
+    ) {
+        let (state, _) = restored(&format!("#{key}={value}"));
+        prop_assert_eq!(state.problem(), None);
+    }
 }

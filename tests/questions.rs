@@ -15,7 +15,7 @@ use glasshead::train::session::Session;
 use glasshead::train::trainer::Trainer;
 use glasshead::train::trainer::question::Change;
 use glasshead::ui::glossary::{GLOSSARY, find};
-use glasshead::ui::state::arithmetic::{Row, output, scores};
+use glasshead::ui::state::arithmetic::{self, Row, output};
 use glasshead::ui::state::ask::{AskAction, ScoreHistory, Section};
 use glasshead::ui::state::{Action, State};
 use pollster::block_on;
@@ -124,7 +124,7 @@ fn the_worked_arithmetic_agrees_with_the_map() {
             for (layer, head) in every_head() {
                 let rows = trainer.head_rows(&PROBE, (layer, head)).await.unwrap();
                 assert_eq!(HeadRows::from_bytes(&rows.to_bytes(), 7, 6), Some(rows.clone()));
-                let scores = scores(&rows);
+                let scores = arithmetic::scores(&rows);
                 for query in 0..7 {
                     let row = Row::of(&rows, query).unwrap();
                     let written = output(&rows, query);

@@ -69,21 +69,6 @@ proptest! {
         prop_assert!(others.iter().all(|&gap| gap == 10 * moments.stride()), "{:?}", steps);
         prop_assert!(newest <= 10 * moments.stride());
     }
-
-    #[test]
-    fn any_link_gives_a_state_that_can_start(text in ".{0,200}") {
-        let (state, _) = restored(&text);
-        prop_assert_eq!(state.problem(), None);
-    }
-
-    #[test]
-    fn any_value_in_a_link_gives_a_state_that_can_start(
-        key in "(view|preset|seed|layer|head|pin|colors|text|d_model|n_heads|max_lr|batch_size|norm)",
-        value in "[-+0-9a-zA-Z.%\u{0}-\u{ff}]{0,24}",
-    ) {
-        let (state, _) = restored(&format!("#{key}={value}"));
-        prop_assert_eq!(state.problem(), None);
-    }
 }
 
 #[test]

@@ -92,7 +92,7 @@ async function checkMoments(page, moments) {
   await byTestId(page, "scrubber").focus();
   await page.keyboard.press("Home");
   const first = rows((await saved(page, "csv-head")).bytes.toString());
-  const { n } = { n: await byTestId(page, "token-chip").count() };
+  const n = await byTestId(page, "token-chip").count();
   assert.equal(first.length, (n * (n + 1)) / 2);
   assert.ok(first.every(([step, , , , , , , weight]) => step === "0" && Math.abs(weight * 255 - Math.round(weight * 255)) < 1e-4));
   await byTestId(page, "live").click();
@@ -103,6 +103,10 @@ async function checkMoments(page, moments) {
 }
 
 async function checkFilms(page, moments) {
+  // Played in the page it begins at the beginning and ends with the present.
+  await byTestId(page, "film").click();
+  await until("it begins", async () => /step 0, not live/.test(await byTestId(page, "moment").textContent()));
+  await until("it ends", async () => (await byTestId(page, "moment").textContent()) === "live");
   await byTestId(page, "save-film").click();
   await byTestId(page, "cancel-film").click();
   await until("it is given up", async () => /given up/.test(await byTestId(page, "made").textContent()));
