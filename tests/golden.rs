@@ -247,7 +247,14 @@ fn exported_weights_are_pytorchs() {
         let mut trainer = golden.trainer(gpu);
         let numbers = block_on(trainer.attention_weights(&ids[..11])).unwrap();
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        let about = WeightsAbout { step: 0, seed: 0, tokens: tokens.clone(), n_layers: 2, n_heads: HEADS };
+        let about = WeightsAbout {
+            step: 0,
+            seed: 0,
+            tokens: tokens.clone(),
+            n_layers: 2,
+            n_heads: HEADS,
+            kept_as_bytes: false,
+        };
         let csv = Weights::from_bytes(about, &bytes).unwrap().to_csv(None);
         let lines: Vec<&str> = csv.lines().skip(1).collect();
         assert_eq!(lines.len(), 2 * HEADS * 66, "every cell that is not masked");

@@ -28,6 +28,7 @@ use super::link::{Batch, Link, Outgoing, RUN_BATCH_MS};
 use super::questions::Questions;
 use super::state::{Action, State, Theme, View};
 use super::{keys, navigation, preferences, share, shown, take_along};
+use crate::protocol::data::DataEvent;
 use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, Event};
 
@@ -157,7 +158,11 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
             checkpoints::receive(&batch, &cx.state.dispatcher());
             take_along::receive(&batch, &cx.state, &cx.state.dispatcher());
             batch.iter().for_each(|(event, bytes)| cx.pass_on(event, bytes.as_deref()));
+            let tasks = batch.iter().any(|(event, _)| matches!(event, Event::Data(DataEvent::Tasks { .. })));
             cx.act(Action::Events(batch));
+            if tasks {
+                navigation::tell_sentence(&cx);
+            }
         })
     };
     match Link::start(receive, RUN_BATCH_MS) {
@@ -196,7 +201,7 @@ fn App() -> Html {
             dispatcher.dispatch(Action::Started);
             let said = link.1.iter().map(|message| (Event::Notice { run: 0, message: message.clone() }, None));
             dispatcher.dispatch(Action::Events(said.collect()));
-            let stop_navigation = navigation::listen(dispatcher);
+            let stop_navigation = navigation::listen(latest.clone());
             let stop_shown = shown::listen(latest.clone());
             let stop_keys = keys::listen(latest);
             || {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::config::{Preset, TrainConfig};
+use crate::protocol::data::DataEvent;
 use crate::protocol::{
     BackendChoice, Command, CorpusChoice, DeviceInfo, Event, RunId, RunSummary, Sampling, VocabularyChoice,
 };
@@ -32,6 +33,7 @@ pub mod look;
 mod parts;
 pub mod remember;
 pub mod runs;
+pub mod shown;
 pub mod snapshots;
 pub mod tokenizer;
 pub mod workers;
@@ -235,6 +237,11 @@ impl State {
                 self.view = view;
                 self.resizes += 1; // what was hidden had no size
             }
+            Action::Follow(hash) => {
+                // Whoever follows a link says what of it could not be.
+                drop(super::share::take_over(self, &hash));
+                self.resizes += 1;
+            }
             Action::Tokenizer(action) => self.tokenizer.apply(action),
             Action::Lesson(action) => self.lesson.apply(action),
             Action::Data(action) => {
@@ -329,16 +336,20 @@ impl State {
         if let Event::Runs { run, event } = event {
             return self.hear_runs(run, event);
         }
-        if run_of(&event).is_some_and(|run| run != self.run && run != 0) {
+        if parts::run_of(&event).is_some_and(|run| run != self.run && run != 0) {
             return; // of a run that is over
         }
         match event {
             Event::Listening => (),
             Event::Tokenizer(event) => self.tokenizer.hear(event),
+            Event::Data(DataEvent::Tasks { tasks }) => self.hear_tasks(tasks),
             Event::Data(event) => self.data.hear(self.run, event),
             Event::Lesson(event) => self.lesson.hear(event),
             Event::Workers { event, .. } => self.workers.hear(&event),
-            Event::Inspect { event, .. } => self.ask.hear(event, bytes.as_deref()),
+            Event::Inspect { event, .. } => {
+                self.ask.hear(event, bytes.as_deref());
+                self.announce_heads();
+            }
             Event::Device { device, .. } => self.device = Some(device),
             Event::Loading { phase, .. } => self.run_state = RunState::Loading(Some(phase)),
             Event::Ready { summary, .. } => {

@@ -197,7 +197,7 @@ impl Theme {
     }
 }
 
-/// The run that an event is about, if it is about one.
+/// The run that an event is of; none for what is of no run.
 pub(super) fn run_of(event: &Event) -> Option<RunId> {
     match event {
         Event::Listening | Event::Tokenizer(_) | Event::Data(_) | Event::Lesson(_) => None,
