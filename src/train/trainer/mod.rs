@@ -18,8 +18,7 @@ use thiserror::Error;
 
 use self::source::TokenSource;
 pub use self::state::TrainingState;
-use super::schedule::learning_rate;
-use crate::config::{ConfigError, RunConfig, TrainConfig};
+use crate::config::{ConfigError, RunConfig, TrainConfig, learning_rate};
 use crate::data::{DataError, TokenFile, batch_starts, evaluation_starts};
 use crate::gpu::backend::{Backend, ExecuteError, PendingRead, Program};
 use crate::gpu::context::{Context, DeviceLimits};
