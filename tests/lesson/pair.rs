@@ -40,7 +40,7 @@ fn check(backend: BackendChoice) {
     assert_eq!(steps, (1..=PAIR_STEPS).collect::<Vec<_>>(), "a pause loses no step");
     assert!((points[0].causal - points[0].open).abs() < 0.2, "both begin as well as guessing: {:?}", points[0]);
     let last = points.last().unwrap();
-    assert!(last.open < 0.4 * last.causal, "looking the token up is easier: {last:?}");
+    assert!(last.open < 0.5 * last.causal, "looking the token up is easier: {last:?}");
     let [causal, open] = texts.unwrap();
     assert_eq!((causal.step, open.step), (PAIR_STEPS, PAIR_STEPS));
     assert!(open.end_loss > causal.end_loss + 1.0, "{} and {}", open.end_loss, causal.end_loss);
