@@ -101,10 +101,7 @@ impl Session {
             Command::LoadVocabulary { name } => self.vocabulary = bytes.map(|bytes| (name, bytes)),
             Command::Data(command) => self.handle_data(command, bytes.unwrap_or_default()),
             Command::Tokenizer(command) => self.handle_tokenizer(command, bytes),
-            Command::Lesson(command) => {
-                let event = self.lesson.answer(command).await;
-                self.tell(Event::Lesson(event));
-            }
+            Command::Lesson(command) => self.answer_lesson(command).await,
             Command::Start { run, config, corpus, vocabulary, backend, probe } => {
                 (self.run, self.run_id, self.waiting) = (None, run, None);
                 if let Err(message) = self.start(config, (corpus, vocabulary), backend, &probe).await {
@@ -224,7 +221,8 @@ impl Session {
         let mut messages = Vec::new();
         let merging = self.vocabularies.work(&*self.clock, &mut messages);
         self.tell_all(messages);
-        self.work_on_run().await || merging
+        let lesson = self.work_on_lesson().await;
+        self.work_on_run().await || merging || lesson
     }
 
     async fn work_on_run(&mut self) -> bool {
