@@ -126,7 +126,7 @@ impl Desk {
         let layout = if transposed { Layout::Nt } else { Layout::Nn };
         let y = self.zeros(m * n);
         let bindings = [self.slice_of(a), self.slice_of(b), y];
-        matmul(&mut self.recording, layout, bindings, Shape { m, n, k }, false);
+        matmul(&mut self.recording, layout, bindings, Shape { m, n, k }, None);
         self.show(name, y, [m, n], axes, Made::Product { a, b, transposed })
     }
 
@@ -140,7 +140,7 @@ impl Desk {
         let copy = self.zeros(rows * cols);
         let shape = Shape { m: rows, n: cols, k: cols };
         let bindings = [self.slice_of(of), ones, copy];
-        matmul(&mut self.recording, Layout::Nn, bindings, shape, false);
+        matmul(&mut self.recording, Layout::Nn, bindings, shape, None);
         let visible = self.words(visible);
         mask::mask(&mut self.recording, [visible, copy], factor, MASKED);
         let made = match causal {

@@ -122,7 +122,7 @@ pub(super) fn heads(desk: &mut Desk, x: &[f32], seed: u64, n_heads: usize) {
     let qkv = desk.zeros(N_TOKENS * 3 * WIDTH);
     let shape = Shape { m: N_TOKENS, n: 3 * WIDTH, k: D_IN };
     let bindings = [desk.slice_of(x), stacked, qkv];
-    matmul(&mut desk.recording, Layout::Nt, bindings, shape, false);
+    matmul(&mut desk.recording, Layout::Nt, bindings, shape, None);
     // Columns of Q, K or V, from a first one on.
     let part_of = |which: usize, first: usize, width: usize| {
         let cell = move |i: usize| i / width * 3 * WIDTH + which * WIDTH + first + i % width;
