@@ -19,7 +19,8 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(3) var<storage, read_write> lse_to: array<f32>; // (B, H, T), ln Σ exp(scale · q·k)
 
-const POSITIONS: u32 = 32u; // of a workgroup
+const WORKGROUP: u32 = 8u;
+const POSITIONS: u32 = 4u * WORKGROUP; // of a workgroup
 
 // WGSL may assume that there are no infinities, so this stands for −∞.
 const MASKED: f32 = -1e30;
@@ -29,13 +30,8 @@ fn row_start(batch: u32, position: u32) -> u32 {
     return (batch * params.context_length + position) * (params.n_heads + 2u * params.n_kv_heads) * params.d_head;
 }
 
-fn row_starts(batch: u32, position: vec4<u32>) -> vec4<u32> {
-    return vec4<u32>(
-        row_start(batch, position.x),
-        row_start(batch, position.y),
-        row_start(batch, position.z),
-        row_start(batch, position.w),
-    );
+fn row_starts(batch: u32, p: vec4<u32>) -> vec4<u32> {
+    return vec4<u32>(row_start(batch, p.x), row_start(batch, p.y), row_start(batch, p.z), row_start(batch, p.w));
 }
 
 // Where a head begins behind row_start, for queries, keys and values.
@@ -49,8 +45,11 @@ fn out_start(batch: u32, position: u32, head: u32) -> u32 {
 }
 
 fn is_visible(query: u32, key: u32) -> bool {
-    return key < params.context_length && (params.causal == 0u || !is_masked(query, key));
+    return (key < params.context_length) & ((params.causal == 0u) | !is_masked(query, key));
 }
+
+// D. Where parameters alone decide how often a loop runs, llvmpipe compiles anew at every use; it cannot know this length.
+fn head_size() -> u32 { return min(params.d_head, 4u * arrayLength(&qkv)); }
 
 // Four queries against one key; of two vectors, one is the same number four times.
 fn are_visible(query: vec4<u32>, key: vec4<u32>) -> vec4<bool> {
@@ -101,7 +100,7 @@ fn add_scaled_rows(sums: Rows, scale: vec4<f32>, a: Row) -> Rows {
 // Four q·k: `own` and `other` are parts of heads that begin at `a` and `b` in qkv.
 fn dot_heads(own: Rows, other: Row, part: u32, a: vec4<u32>, b: u32) -> vec4<f32> {
     var sums = dots(own, other);
-    for (var d = 0u; d < params.d_head; d += ROW) {
+    for (var d = 0u; d < head_size(); d += ROW) {
         if (d != part) { sums += dots(qkv_rows(a, d), qkv_row(b + d)); }
     }
     return sums;

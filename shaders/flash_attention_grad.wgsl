@@ -29,7 +29,7 @@ fn out_starts(batch: u32, position: vec4<u32>, head: u32) -> vec4<u32> {
 // delta of the query whose head begins at `at` in out.
 fn delta(at: u32) -> f32 {
     var sum = 0.0;
-    for (var d = 0u; d < params.d_head; d += ROW) {
+    for (var d = 0u; d < head_size(); d += ROW) {
         sum += dot_rows(inside(out_grad_row(at + d), params.d_head - d), out_row(at + d));
     }
     return sum;
@@ -48,7 +48,7 @@ fn turn_back(x: vec4<f32>, at: u32) -> vec4<f32> {
 fn store_rotated(batch: u32, position: u32, start: u32, part: u32, sums: Row) {
     if (position >= params.context_length) { return; }
     var grad = scale_row(sums, params.scale);
-    if (params.rotated == 1u) { grad = unrotated(grad, position * params.d_head + part); }
+    if (position < params.rotated * params.context_length) { grad = unrotated(grad, position * params.d_head + part); }
     store_grad_row(row_start(batch, position) + start + part, params.d_head - part, grad);
 }
 
@@ -89,7 +89,7 @@ fn grad_of_queries(workgroup: vec3<u32>, local: u32, part: u32) {
         let scores = params.scale * dot_heads(q, k, part, q_at, k_at);
         let weights = exp(select(vec4<f32>(MASKED), scores, are_visible(query, vec4<u32>(key))) - lse_q);
         var weights_grad = dots(o_grad, qkv_row(v_at + part));
-        for (var d = 0u; d < params.d_head; d += ROW) {
+        for (var d = 0u; d < head_size(); d += ROW) {
             if (d != part) { weights_grad += dots(out_grad_rows(o_at, d), qkv_row(v_at + d)); }
         }
         q_grad = add_scaled_rows(q_grad, weights * (weights_grad - delta_q), k);

@@ -35,7 +35,7 @@ fn grad_of_keys(workgroup: vec3<u32>, local: u32, part: u32) {
                 let visible = are_visible(vec4<u32>(query), key);
                 let weights = exp(select(vec4<f32>(MASKED), scores, visible) - vec4<f32>(lse_q));
                 var weights_grad = dots(v, o_grad);
-                for (var d = 0u; d < params.d_head; d += ROW) {
+                for (var d = 0u; d < head_size(); d += ROW) {
                     if (d != part) { weights_grad += dots(qkv_rows(v_at, d), out_grad_row(o_at + d)); }
                 }
                 k_grad = add_scaled_rows(k_grad, weights * (weights_grad - deltas[query - block]), q);

@@ -4,7 +4,7 @@ struct Params {
     n_rows: u32,
     d_model: u32,
     eps: f32,
-    accumulate: u32, // rmsnorm_grad_x: 1 adds to what x_grad holds already
+    accumulate: u32, // rmsnorm_grad: 1 adds to what x_grad holds already
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -43,15 +43,24 @@ fn rmsnorm(
 @group(0) @binding(3) var<storage, read> y_grad: array<f32>; // (N, C)
 @group(0) @binding(4) var<storage, read> inv_rms_in: array<f32>; // (N)
 @group(0) @binding(5) var<storage, read_write> x_grad: array<f32>; // (N, C)
+@group(0) @binding(6) var<storage, read_write> gain_grad: array<f32>; // (C)
 
+// One workgroup per row for the gradient of x, and behind them one per channel for that of the gain.
 @compute @workgroup_size(64)
-fn rmsnorm_grad_x(
+fn rmsnorm_grad(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let row = flat_workgroup(workgroup, workgroups);
-    if (row >= params.n_rows) { return; }
+    let which = flat_workgroup(workgroup, workgroups);
+    if (which < params.n_rows) {
+        grad_of_x(which, local);
+    } else if (which < params.n_rows + params.d_model) {
+        grad_of_gain(which - params.n_rows, local);
+    }
+}
+
+fn grad_of_x(row: u32, local: u32) {
     let start = row * params.d_model;
     let inv_rms = inv_rms_in[row];
     var dot = 0.0;
@@ -68,23 +77,11 @@ fn rmsnorm_grad_x(
 }
 
 // y[n, c] = gain[c] · x[n, c] · inv_rms[n], so gain_grad[c] = Σ_n y_grad[n, c] · x[n, c] · inv_rms[n].
-// One workgroup per channel.
-@group(0) @binding(2) var<storage, read> y_grad_of_gain: array<f32>; // (N, C)
-@group(0) @binding(3) var<storage, read> inv_rms_of_gain: array<f32>; // (N)
-@group(0) @binding(4) var<storage, read_write> gain_grad: array<f32>; // (C)
-
-@compute @workgroup_size(64)
-fn rmsnorm_grad_gain(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let c = flat_workgroup(workgroup, workgroups);
-    if (c >= params.d_model) { return; }
+fn grad_of_gain(c: u32, local: u32) {
     var sum = 0.0;
     for (var row = local; row < params.n_rows; row += ROW_WORKGROUP) {
         let i = row * params.d_model + c;
-        sum += y_grad_of_gain[i] * x[i] * inv_rms_of_gain[row];
+        sum += y_grad[i] * x[i] * inv_rms_in[row];
     }
     let total = workgroup_sum(sum, local);
     if (local == 0u) {

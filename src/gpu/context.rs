@@ -15,6 +15,8 @@ pub struct Context {
     pub adapter: AdapterFacts,
     /// How many invocations share a subgroup at least; 0 where kernels cannot use subgroups.
     pub subgroup_size: u32,
+    /// Whether kernels can use integers of 64 bits.
+    pub int64: bool,
     /// What has been compiled for the device so far.
     pub(super) pipelines: Pipelines,
     /// Which variants of kernels it uses.
@@ -117,7 +119,8 @@ impl Context {
             label: Some("glasshead"),
             required_limits,
             // The profiler and variants of kernels ask for them, and do without where they are missing.
-            required_features: adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | SUBGROUPS),
+            required_features: adapter.features()
+                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_INT64 | SUBGROUPS),
             ..wgpu::DeviceDescriptor::default()
         };
         let (device, queue) = adapter
@@ -133,8 +136,14 @@ impl Context {
         let adapter = AdapterFacts { name, backend, driver, software, limits };
         let subgroup_size =
             if device.features().contains(wgpu::Features::SUBGROUP) { info.subgroup_min_size } else { 0 };
+        let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
         let (pipelines, variants) = (Pipelines::default(), Variants::default());
-        Ok(Self { device, queue, adapter, subgroup_size, pipelines, variants })
+        Ok(Self { device, queue, adapter, subgroup_size, int64, pipelines, variants })
+    }
+
+    /// Whether the device has what a variant needs.
+    pub fn can_run(&self, variant: &Variant) -> bool {
+        variant.subgroup_size <= self.subgroup_size && (self.int64 || !variant.int64)
     }
 
     /// From now on, recordings are prepared with this variant where it fits.

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::kernel::Kernel;
+use super::recording::Recording;
 
 /// A kernel with the bindings, the parameters and the CPU twin of another.
 pub struct Variant {
@@ -17,6 +18,26 @@ pub struct Variant {
     pub workgroups: fn(params: &[u8]) -> Option<[u32; 3]>,
     /// How many invocations have to share a subgroup; 0 where it uses none.
     pub subgroup_size: u32,
+    /// Whether it needs integers of 64 bits.
+    pub int64: bool,
+}
+
+impl Variant {
+    /// Puts the variant in the place of what it stands in for, wherever it can compute the sizes; how often that was.
+    pub fn stand_in(&self, recording: &mut Recording) -> usize {
+        let mut times = 0;
+        for index in 0..recording.dispatches.len() {
+            if recording.dispatches[index].kernel.name != self.of.name {
+                continue;
+            }
+            if let Some(workgroups) = (self.workgroups)(recording.params(index)) {
+                let dispatch = &mut recording.dispatches[index];
+                (dispatch.kernel, dispatch.workgroups) = (self.kernel, workgroups);
+                times += 1;
+            }
+        }
+        times
+    }
 }
 
 /// The variants that a device uses.

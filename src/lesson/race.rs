@@ -25,9 +25,9 @@ pub(super) async fn race(x: &[f32], n_tokens: usize, context: Option<&Context>) 
     let (mut one_by_one, mut at_once) = (Recording::new("loop"), Recording::new("product"));
     for (cell, &dot) in dots.iter().enumerate() {
         let pair = [singles[cell / n_tokens], singles[cell % n_tokens], dot];
-        matmul(&mut one_by_one, Layout::Nt, pair, Shape { m: 1, n: 1, k: D_IN }, false);
+        matmul(&mut one_by_one, Layout::Nt, pair, Shape { m: 1, n: 1, k: D_IN }, None);
     }
-    matmul(&mut at_once, Layout::Nt, [all, all, scores], Shape { m: n_tokens, n: n_tokens, k: D_IN }, false);
+    matmul(&mut at_once, Layout::Nt, [all, all, scores], Shape { m: n_tokens, n: n_tokens, k: D_IN }, None);
     let kernels = vec![at_once.dispatches[0].kernel.name.to_string()];
     let mut backend = match context {
         Some(context) => Backend::gpu(context, &buffers).await?,

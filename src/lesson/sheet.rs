@@ -140,7 +140,7 @@ impl Desk {
         let layout = if transposed { Layout::Nt } else { Layout::Nn };
         let y = self.zeros(m * n);
         let bindings = [self.slice_of(a), self.slice_of(b), y];
-        matmul(&mut self.recording, layout, bindings, Shape { m, n, k }, false);
+        matmul(&mut self.recording, layout, bindings, Shape { m, n, k }, None);
         self.show(name, y, [m, n], axes, Made::Product { a, b, transposed })
     }
 
@@ -149,7 +149,7 @@ impl Desk {
         let ones = self.words((0..cols * cols).map(|i| f32::from(i % (cols + 1) == 0).to_bits()).collect());
         let copy = self.zeros(rows * cols);
         let shape = Shape { m: rows, n: cols, k: cols };
-        matmul(&mut self.recording, Layout::Nn, [slice, ones, copy], shape, false);
+        matmul(&mut self.recording, Layout::Nn, [slice, ones, copy], shape, None);
         copy
     }
 
@@ -157,20 +157,22 @@ impl Desk {
     pub(super) fn pick(&mut self, slice: Slice, row: usize, [rows, cols]: [usize; 2]) -> Slice {
         let one = self.words((0..rows).map(|i| f32::from(i == row).to_bits()).collect());
         let picked = self.zeros(cols);
-        matmul(&mut self.recording, Layout::Nn, [one, slice, picked], Shape { m: 1, n: cols, k: rows }, false);
+        matmul(&mut self.recording, Layout::Nn, [one, slice, picked], Shape { m: 1, n: cols, k: rows }, None);
         picked
     }
 
     /// Two rows of `width` numbers as one, [a | b], by products with shifted unit matrices.
     pub(super) fn beside(&mut self, rows: [Slice; 2], width: usize) -> Slice {
-        let both = self.zeros(2 * width);
+        let mut both = None;
         for (i, row) in rows.into_iter().enumerate() {
             let unit = |cell: usize| f32::from(cell % (2 * width) == cell / (2 * width) + i * width).to_bits();
             let shift = self.words((0..2 * width * width).map(unit).collect());
-            let shape = Shape { m: 1, n: 2 * width, k: width };
-            matmul(&mut self.recording, Layout::Nn, [row, shift, both], shape, i == 1);
+            let (sum, shape) = (self.zeros(2 * width), Shape { m: 1, n: 2 * width, k: width });
+            matmul(&mut self.recording, Layout::Nn, [row, shift, sum], shape, both);
+            both = Some(sum);
         }
-        both
+        // There are two rows.
+        both.unwrap_or(rows[0])
     }
 
     /// The place of the next matrix.

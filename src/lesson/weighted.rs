@@ -172,7 +172,7 @@ pub(super) fn heads(desk: &mut Desk, x: &[f32], seed: u64, n_heads: usize) {
     let qkv = desk.zeros(N_TOKENS * 3 * WIDTH);
     let shape = Shape { m: N_TOKENS, n: 3 * WIDTH, k: D_IN };
     let bindings = [desk.slice_of(x), stacked, qkv];
-    matmul(&mut desk.recording, Layout::Nt, bindings, shape, false);
+    matmul(&mut desk.recording, Layout::Nt, bindings, shape, None);
     let at = [("Q", 0), ("K", 1), ("V", 2)].map(|(name, i)| {
         let made = Made::Product { a: x, b: weights[i], transposed: true };
         let axes = [Axis::Tokens, Axis::Numbers];

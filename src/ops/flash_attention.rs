@@ -100,19 +100,6 @@ struct Query {
     row: usize,
 }
 
-/// An entry point in front of the functions that the shader files hold.
-macro_rules! entry {
-    ($name:literal, $function:literal) => {
-        concat!(
-            "@compute @workgroup_size(8)\nfn ",
-            $name,
-            "(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) { ",
-            $function,
-            "(workgroup, local); }"
-        )
-    };
-}
-
 /// Forward and backward for rows of one length.
 macro_rules! kernels {
     ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, $buffers:literal, $row:literal) => {

@@ -7,6 +7,19 @@
 
 use crate::gpu::kernel::Kernel;
 
+/// An entry point in front of a function that the shader files hold, with their `WORKGROUP` of invocations.
+macro_rules! entry {
+    ($name:literal, $function:literal) => {
+        concat!(
+            "@compute @workgroup_size(WORKGROUP)\nfn ",
+            $name,
+            "(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) { ",
+            $function,
+            "(workgroup, local); }"
+        )
+    };
+}
+
 pub mod accumulate;
 pub mod activation;
 pub mod adamw;
@@ -22,6 +35,7 @@ pub mod flash_attention;
 pub mod gather_batch;
 pub mod head_scale;
 pub mod layernorm;
+pub mod linear_grad;
 pub mod mask;
 pub mod matmul;
 pub mod mean_loss;
@@ -57,7 +71,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 54] = [
+pub static KERNELS: [&Kernel; 53] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -68,14 +82,13 @@ pub static KERNELS: [&Kernel; 54] = [
     &matmul::MATMUL_NN_VEC4,
     &matmul::MATMUL_TN_VEC4,
     &matmul::MATMUL_NT_LANES,
-    &matmul::MATMUL_NN_LANES,
-    &matmul::MATMUL_TN_LANES,
+    &linear_grad::LINEAR_GRAD,
+    &linear_grad::LINEAR_GRAD_VEC4,
+    &linear_grad::LINEAR_GRAD_LANES,
     &rmsnorm::RMSNORM,
-    &rmsnorm::RMSNORM_GRAD_X,
-    &rmsnorm::RMSNORM_GRAD_GAIN,
+    &rmsnorm::RMSNORM_GRAD,
     &layernorm::LAYERNORM,
-    &layernorm::LAYERNORM_GRAD_X,
-    &layernorm::LAYERNORM_GRAD_GAIN,
+    &layernorm::LAYERNORM_GRAD,
     &bias::BIAS,
     &bias::BIAS_GRAD,
     &rope::ROPE,
@@ -117,7 +130,14 @@ pub static KERNELS: [&Kernel; 54] = [
 pub(crate) const FLAT: &str = include_str!("../../shaders/lib/flat.wgsl");
 pub(crate) const REDUCE: &str = include_str!("../../shaders/lib/reduce.wgsl");
 pub(crate) const TILE: &str = include_str!("../../shaders/lib/tile.wgsl");
-pub(crate) const LANES_TILE: &str = include_str!("../../shaders/lib/lanes_tile.wgsl");
+pub(crate) const ELEMENT_F32: &str = include_str!("../../shaders/lib/element_f32.wgsl");
+pub(crate) const ELEMENT_VEC4: &str = include_str!("../../shaders/lib/element_vec4.wgsl");
+pub(crate) const ELEMENT_U64: &str = include_str!("../../shaders/lib/element_u64.wgsl");
+pub(crate) const LAYOUTS: &str = include_str!("../../shaders/lib/layouts.wgsl");
+pub(crate) const FOUR_ROWS: &str = include_str!("../../shaders/lib/four_rows.wgsl");
+pub(crate) const LANES: &str = include_str!("../../shaders/lib/lanes.wgsl");
+pub(crate) const MATMUL_SCALAR: &str = include_str!("../../shaders/lib/matmul_scalar.wgsl");
+pub(crate) const MATMUL_VEC4: &str = include_str!("../../shaders/lib/matmul_vec4.wgsl");
 pub(crate) const MATMUL_LANES: &str = include_str!("../../shaders/lib/matmul_lanes.wgsl");
 pub(crate) const STEP: &str = include_str!("../../shaders/lib/step.wgsl");
 pub(crate) const CLIP_SCALE: &str = include_str!("../../shaders/lib/clip_scale.wgsl");

@@ -58,7 +58,7 @@ pub async fn measure(context: Option<&Context>) -> Result<Peaks, ExecuteError> {
             let slices = ["a", "b", "y"].map(|name| buffers.add(name, CPU_PRODUCT * CPU_PRODUCT));
             let mut recording = Recording::new("peak");
             let shape = Shape { m: CPU_PRODUCT, n: CPU_PRODUCT, k: CPU_PRODUCT };
-            matmul(&mut recording, Layout::Nn, slices, shape, false);
+            matmul(&mut recording, Layout::Nn, slices, shape, None);
             let cost = costs(&recording)[0];
             cost.flops / fastest(context, &buffers, recording).await?
         }

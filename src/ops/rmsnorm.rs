@@ -10,7 +10,7 @@ use crate::gpu::recording::{Recording, Slice, row_workgroups};
 /// ε of CS336's RMSNorm.
 pub const EPS: f32 = 1e-5;
 
-/// The uniform of all three kernels.
+/// The uniform of both kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
@@ -20,7 +20,7 @@ pub struct Params {
     pub d_model: u32,
     /// ε
     pub eps: f32,
-    /// Whether `rmsnorm_grad_x` adds to what `x_grad` holds already.
+    /// Whether `rmsnorm_grad` adds to what `x_grad` holds already.
     pub accumulate: u32,
 }
 
@@ -38,29 +38,17 @@ pub static RMSNORM: Kernel = Kernel {
     },
 };
 
-/// x (N, C), gain (C), y_grad (N, C), inv_rms (N) → x_grad (N, C)
-pub static RMSNORM_GRAD_X: Kernel = Kernel {
-    name: "rmsnorm_grad_x",
+/// x (N, C), gain (C), y_grad (N, C), inv_rms (N) → x_grad (N, C), gain_grad (C)
+pub static RMSNORM_GRAD: Kernel = Kernel {
+    name: "rmsnorm_grad",
     wgsl: WGSL,
-    access: &[Read, Read, Read, Read, ReadWrite],
+    access: &[Read, Read, Read, Read, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        let (x, gain, y_grad, inv_rms) = (&call.f32(1), &call.f32(2), &call.f32(3), &call.f32(4));
+        let (x, gain, y_grad, inv_rms) = (&*call.f32(1), &*call.f32(2), &*call.f32(3), &*call.f32(4));
         cpu::norm::rmsnorm_grad_x([x, gain, y_grad, inv_rms], &mut call.f32_mut(5), &params);
-    },
-};
-
-/// x (N, C), y_grad (N, C), inv_rms (N) → gain_grad (C)
-pub static RMSNORM_GRAD_GAIN: Kernel = Kernel {
-    name: "rmsnorm_grad_gain",
-    wgsl: WGSL,
-    access: &[Read, Read, Read, ReadWrite],
-    params_bytes: size_of::<Params>(),
-    cpu: |call| {
-        let params: Params = call.params();
-        let inputs = [&*call.f32(1), &*call.f32(2), &*call.f32(3)];
-        cpu::norm::rmsnorm_grad_gain(inputs, &mut call.f32_mut(4), &params);
+        cpu::norm::rmsnorm_grad_gain([x, y_grad, inv_rms], &mut call.f32_mut(6), &params);
     },
 };
 
@@ -69,14 +57,10 @@ pub fn rmsnorm(recording: &mut Recording, [x, gain, y, inv_rms]: [Slice; 4], par
     recording.dispatch(&RMSNORM, params, &[x, gain, y, inv_rms], row_workgroups(params.n_rows as usize));
 }
 
-/// Appends the gradient of the input.
-pub fn rmsnorm_grad_x(recording: &mut Recording, bindings: [Slice; 5], params: Params) {
-    recording.dispatch(&RMSNORM_GRAD_X, params, &bindings, row_workgroups(params.n_rows as usize));
-}
-
-/// Appends the gradient of the gain; it overwrites `gain_grad`.
-pub fn rmsnorm_grad_gain(recording: &mut Recording, bindings: [Slice; 4], params: Params) {
-    recording.dispatch(&RMSNORM_GRAD_GAIN, params, &bindings, row_workgroups(params.d_model as usize));
+/// Appends the gradients of input and gain; it overwrites the gain's.
+pub fn rmsnorm_grad(recording: &mut Recording, bindings: [Slice; 6], params: Params) {
+    let workgroups = row_workgroups(params.n_rows as usize + params.d_model as usize);
+    recording.dispatch(&RMSNORM_GRAD, params, &bindings, workgroups);
 }
 
 /// `inv_rms = 1 / √(mean(x²) + ε);   y[c] = gain[c] · x[c] · inv_rms`

@@ -1,7 +1,8 @@
 //! Which variants of kernels a device uses: those that it can run, that agree with the reference on this very device, and
 //! that are faster there than what they replace.
 
-use super::matmul::{self, Layout, Shape};
+use super::linear_grad::{self, linear_grad};
+use super::matmul::{self, Layout, Shape, matmul};
 use crate::gpu::backend::{Backend, ExecuteError};
 use crate::gpu::compare::SideBySide;
 use crate::gpu::context::Context;
@@ -9,7 +10,40 @@ use crate::gpu::recording::{Buffers, Recording, Slice};
 use crate::gpu::variant::Variant;
 use crate::rng::Rng;
 
-/// Small and awkward: one of everything, an edge in every direction, several tiles.
+/// Variants of one kernel, and what they are tried on.
+pub struct Candidates {
+    /// All of the same kernel.
+    pub variants: &'static [&'static Variant],
+    /// Small and awkward: what each has to compute correctly before it may be used.
+    pub gate: fn() -> Vec<Trial>,
+    /// What a training step computes, made small enough to take no time.
+    pub measured: fn() -> Trial,
+}
+
+/// A recording of the kernel that variants stand in for, and its inputs.
+pub struct Trial {
+    buffers: Buffers,
+    recording: Recording,
+    inputs: Vec<Slice>,
+    /// Rounding grows with the root of the number of terms.
+    tolerance: f32,
+}
+
+/// All that there are.
+pub static CANDIDATES: [Candidates; 2] = [
+    Candidates {
+        variants: &[&matmul::NT_LANES],
+        gate: || GATE.into_iter().map(|shape| product(shape, true)).collect(),
+        measured: || product(MEASURED, false),
+    },
+    Candidates {
+        variants: &[&linear_grad::GRAD_LANES],
+        gate: || GATE.into_iter().map(|shape| gradients(shape, true)).collect(),
+        measured: || gradients(MEASURED, false),
+    },
+];
+
+/// One of everything, an edge in every direction, several tiles.
 const GATE: [Shape; 4] = [
     Shape { m: 4, n: 4, k: 4 },
     Shape { m: 36, n: 68, k: 12 },
@@ -17,42 +51,59 @@ const GATE: [Shape; 4] = [
     Shape { m: 100, n: 132, k: 260 },
 ];
 
-/// What a training step multiplies, made small enough to take no time.
 const MEASURED: Shape = Shape { m: 256, n: 128, k: 128 };
+
+fn product(shape: Shape, onto: bool) -> Trial {
+    let Shape { m, n, k } = shape;
+    let mut trial = Trial::new("product", k);
+    let [a, b, base, y] = [m * k, n * k, m * n, m * n].map(|len| trial.input(len));
+    matmul(&mut trial.recording, Layout::Nt, [a, b, y], shape, None);
+    if onto {
+        matmul(&mut trial.recording, Layout::Nt, [a, b, y], shape, Some(base));
+    }
+    trial
+}
+
+fn gradients(Shape { m, n, k }: Shape, accumulate: bool) -> Trial {
+    let mut trial = Trial::new("gradients", m.max(k));
+    let bindings = [m * n, k * n, m * k, m * n, k * n].map(|len| trial.input(len));
+    linear_grad(&mut trial.recording, bindings, m, accumulate);
+    trial
+}
 
 /// Chooses the variants of this device, and returns a sentence for each that it can run but computes wrongly.
 ///
 /// # Errors
 /// When the device was lost.
 pub async fn tune(context: &Context) -> Result<Vec<String>, ExecuteError> {
-    tune_among(context, &matmul::VARIANTS).await
+    tune_among(context, &CANDIDATES).await
 }
 
-/// As [`tune`], among these variants of matrix products.
+/// As [`tune`], among these candidates.
 ///
 /// # Errors
 /// As [`tune`].
-pub async fn tune_among(
-    context: &Context,
-    variants: &[(Layout, &'static Variant)],
-) -> Result<Vec<String>, ExecuteError> {
+pub async fn tune_among(context: &Context, candidates: &[Candidates]) -> Result<Vec<String>, ExecuteError> {
     let mut sentences = Vec::new();
-    for &(layout, variant) in variants {
-        if variant.subgroup_size > context.subgroup_size || context.uses(variant) {
-            continue;
+    for of_one_kernel in candidates {
+        let mut right = Vec::new();
+        for &variant in of_one_kernel.variants {
+            if !context.can_run(variant) || context.uses(variant) {
+                continue;
+            }
+            let (wrong, original) = (variant.kernel.name, variant.of.name);
+            match disagreement(context, (of_one_kernel.gate)(), variant).await {
+                Ok(None) => right.push(variant),
+                Ok(Some(difference)) => sentences
+                    .push(format!("this device computes {wrong} wrongly ({difference}); {original} is used instead")),
+                Err(ExecuteError::Refused(detail)) => {
+                    sentences.push(format!("this device refuses {wrong} ({detail}); {original} is used instead"));
+                }
+                Err(error) => return Err(error),
+            }
         }
-        match disagreement(context, layout, variant).await {
-            Ok(None) if is_faster(context, layout, variant).await? => context.use_variant(variant),
-            Ok(None) => (),
-            Ok(Some(difference)) => sentences.push(format!(
-                "this device computes {} wrongly ({difference}); {} is used instead",
-                variant.kernel.name, variant.of.name
-            )),
-            Err(ExecuteError::Refused(detail)) => sentences.push(format!(
-                "this device refuses {} ({detail}); {} is used instead",
-                variant.kernel.name, variant.of.name
-            )),
-            Err(error) => return Err(error),
+        if let Some(variant) = fastest(context, of_one_kernel.measured, &right).await? {
+            context.use_variant(variant);
         }
     }
     Ok(sentences)
@@ -61,54 +112,69 @@ pub async fn tune_among(
 /// The first difference between a variant on this device and its CPU twin, if there is one.
 async fn disagreement(
     context: &Context,
-    layout: Layout,
+    gate: Vec<Trial>,
     variant: &'static Variant,
 ) -> Result<Option<String>, ExecuteError> {
-    for shape in GATE {
-        let (buffers, slices) = operands(shape);
-        let mut recording = Recording::new("gate");
-        for accumulate in [false, true] {
-            matmul::matmul_variant(&mut recording, layout, variant, slices, shape, accumulate);
-        }
-        let mut sides = SideBySide::new(context, &buffers).await?;
-        for (seed, slice) in (1..).zip(slices) {
+    for mut trial in gate {
+        variant.stand_in(&mut trial.recording);
+        let mut sides = SideBySide::new(context, &trial.buffers).await?;
+        for (seed, &slice) in (1..).zip(&trial.inputs) {
             sides.write(slice, bytemuck::cast_slice(&numbers(seed, slice.len)));
         }
-        let tolerance = 4e-6 * (1.0 + (shape.k as f32).sqrt());
-        if let Some(difference) = sides.first_difference(&recording, tolerance).await? {
+        if let Some(difference) = sides.first_difference(&trial.recording, trial.tolerance).await? {
             return Ok(Some(difference.to_string()));
         }
     }
     Ok(None)
 }
 
-/// Whether a variant beats what it replaces. Where nothing can be timed, it is taken at its word.
-async fn is_faster(context: &Context, layout: Layout, variant: &'static Variant) -> Result<bool, ExecuteError> {
-    let (buffers, slices) = operands(MEASURED);
-    let mut recording = Recording::new("tuning");
-    for _ in 0..3 {
-        matmul::matmul_variant(&mut recording, layout, variant, slices, MEASURED, false);
-        matmul::matmul(&mut recording, layout, slices, MEASURED, false);
+/// The fastest of some variants, if it beats what they replace. Where nothing can be timed, the first is taken.
+async fn fastest(
+    context: &Context,
+    measured: fn() -> Trial,
+    variants: &[&'static Variant],
+) -> Result<Option<&'static Variant>, ExecuteError> {
+    if variants.is_empty() {
+        return Ok(None);
     }
-    let mut backend = Backend::gpu(context, &buffers).await?;
-    let program = backend.prepare(recording);
-    // The first run loads code and data.
-    match backend.profile(program).await {
-        Err(ExecuteError::Refused(_)) => return Ok(true),
-        other => drop(other?),
+    let mut best = time(context, measured()).await?.map(|ns| (ns, None));
+    for &variant in variants {
+        let mut trial = measured();
+        variant.stand_in(&mut trial.recording);
+        let Some(ns) = time(context, trial).await? else { return Ok(Some(variant)) };
+        if best.is_none_or(|(least, _)| ns < least) {
+            best = Some((ns, Some(variant)));
+        }
     }
-    let timings = backend.profile(program).await?;
-    let best = |name| {
-        timings.iter().filter(|timing| timing.kernel == name).map(|timing| timing.ns).fold(f64::INFINITY, f64::min)
-    };
-    Ok(best(variant.kernel.name) < best(variant.of.name))
+    Ok(best.and_then(|(_, variant)| variant))
 }
 
-fn operands(shape: Shape) -> (Buffers, [Slice; 3]) {
-    let mut buffers = Buffers::default();
-    let Shape { m, n, k } = shape;
-    let slices = [("a", m * k), ("b", n * k), ("y", m * n)].map(|(name, len)| buffers.add(name, len));
-    (buffers, slices)
+/// Nanoseconds of a trial, the best of three; none where nothing can be timed.
+async fn time(context: &Context, trial: Trial) -> Result<Option<f64>, ExecuteError> {
+    let mut backend = Backend::gpu(context, &trial.buffers).await?;
+    let program = backend.prepare(trial.recording);
+    let mut best = f64::INFINITY;
+    // The first run loads code and data.
+    for _ in 0..4 {
+        match backend.profile(program).await {
+            Err(ExecuteError::Refused(_)) => return Ok(None),
+            timings => best = best.min(timings?.iter().map(|timing| timing.ns).sum()),
+        }
+    }
+    Ok(Some(best))
+}
+
+impl Trial {
+    fn new(name: &'static str, terms: usize) -> Self {
+        let tolerance = 4e-6 * (1.0 + (terms as f32).sqrt());
+        Self { buffers: Buffers::default(), recording: Recording::new(name), inputs: Vec::new(), tolerance }
+    }
+
+    fn input(&mut self, len: usize) -> Slice {
+        let slice = self.buffers.add("trial", len);
+        self.inputs.push(slice);
+        slice
+    }
 }
 
 /// Numbers in −1 … 1.

@@ -8,7 +8,7 @@ use crate::cli::{BackendArg, sentence};
 use crate::gpu::backend::Backend;
 use crate::gpu::recording::{Buffers, Recording};
 use crate::gpu::variant::Variant;
-use crate::ops::matmul::{Layout, Shape, VARIANTS, matmul, matmul_variant};
+use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::ops::tuning;
 
 /// What to measure.
@@ -63,8 +63,7 @@ pub(in crate::cli) async fn matmul_bench(args: MatmulArgs) -> Result<(), String>
             eprintln!("{wrong}");
         }
         for row in &mut rows {
-            let uses =
-                VARIANTS.iter().any(|(_, variant)| variant.kernel.name == row["kernel"] && context.uses(variant));
+            let uses = variants().any(|variant| variant.kernel.name == row["kernel"] && context.uses(variant));
             row["chosen"] = uses.into();
         }
     }
@@ -97,9 +96,9 @@ async fn measure(machine: &Machine, layout: Layout, shape: Shape, runs: usize) -
     let mut rows = Vec::new();
     for way in ways(machine, layout, shape) {
         let mut recording = Recording::new("bench");
-        match way {
-            Some(variant) => matmul_variant(&mut recording, layout, variant, slices, shape, false),
-            None => matmul(&mut recording, layout, slices, shape, false),
+        matmul(&mut recording, layout, slices, shape, None);
+        if let Some(variant) = way {
+            variant.stand_in(&mut recording);
         }
         let kernel = recording.dispatches[0].kernel.name;
         let seconds = times(&mut backend, recording, runs).await?;
@@ -112,23 +111,21 @@ async fn measure(machine: &Machine, layout: Layout, shape: Shape, runs: usize) -
     Ok(rows)
 }
 
+/// All variants there are, of products and of other kernels.
+fn variants() -> impl Iterator<Item = &'static Variant> {
+    tuning::CANDIDATES.iter().flat_map(|candidates| candidates.variants).copied()
+}
+
 /// What recordings name, and the variants that can stand in for it here.
 fn ways(machine: &Machine, layout: Layout, shape: Shape) -> Vec<Way> {
-    let subgroup_size = machine.context.as_ref().map(|context| context.subgroup_size);
-    let named = {
-        let mut buffers = Buffers::default();
-        let slices = [shape.m * shape.k, shape.n * shape.k, shape.m * shape.n].map(|len| buffers.add("named", len));
+    let mut buffers = Buffers::default();
+    let slices = [shape.m * shape.k, shape.n * shape.k, shape.m * shape.n].map(|len| buffers.add("named", len));
+    let fits = |variant: &&'static Variant| {
         let mut recording = Recording::new("named");
-        matmul(&mut recording, layout, slices, shape, false);
-        recording
+        matmul(&mut recording, layout, slices, shape, None);
+        machine.context.as_ref().is_some_and(|context| context.can_run(variant)) && variant.stand_in(&mut recording) > 0
     };
-    let fits = |variant: &Variant| {
-        variant.of.name == named.dispatches[0].kernel.name
-            && subgroup_size.is_some_and(|size| variant.subgroup_size <= size)
-            && (variant.workgroups)(named.params(0)).is_some()
-    };
-    let variants = VARIANTS.iter().filter(|(of, variant)| *of == layout && fits(variant)).map(|&(_, variant)| variant);
-    std::iter::once(None).chain(variants.map(Some)).collect()
+    std::iter::once(None).chain(variants().filter(fits).map(Some)).collect()
 }
 
 /// Seconds of each run; one more before them loads code and data.

@@ -39,7 +39,7 @@ pub(super) fn sdpa(server: &mut Server<'_>, request: &Request<'_>) -> Result<Ans
     let out = job.stack(batch, n_queries * d_value);
     for i in 0..batch {
         let shape = Shape { m: n_queries, n: n_keys, k: d };
-        matmul(&mut job.recording, Layout::Nt, [q_at.part(i), k_at.part(i), scores.part(i)], shape, false);
+        matmul(&mut job.recording, Layout::Nt, [q_at.part(i), k_at.part(i), scores.part(i)], shape, None);
     }
     mask(&mut job.recording, [visible.whole, scores.whole], 1.0 / (d as f32).sqrt(), MASKED);
     for i in 0..batch {
@@ -49,7 +49,7 @@ pub(super) fn sdpa(server: &mut Server<'_>, request: &Request<'_>) -> Result<Ans
     mask(&mut job.recording, [visible.whole, scores.whole], 1.0, 0.0);
     for i in 0..batch {
         let shape = Shape { m: n_queries, n: d_value, k: n_keys };
-        matmul(&mut job.recording, Layout::Nn, [scores.part(i), v_at.part(i), out.part(i)], shape, false);
+        matmul(&mut job.recording, Layout::Nn, [scores.part(i), v_at.part(i), out.part(i)], shape, None);
     }
     let results = job.run(server, &[out.whole])?;
     Ok(Answer::floats("out", &out_shape, &out.unpack(&results[0])))
