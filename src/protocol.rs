@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{RunConfig, TrainConfig};
 
+pub mod choice;
 pub mod data;
 pub mod export;
 pub mod inspect;
@@ -18,6 +19,7 @@ pub mod tokenizer;
 pub mod workers;
 pub mod writing;
 
+pub use choice::{BackendChoice, CorpusChoice, FileInfo, Sampling, VocabularyChoice};
 pub use log::History;
 use runs::{RunsCommand, RunsEvent};
 pub use writing::Sampling;
@@ -108,6 +110,7 @@ pub enum Command {
     Workers(workers::WorkersCommand),
 }
 
+<<<<<<< HEAD
 /// What to train on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -154,6 +157,8 @@ pub enum BackendChoice {
     Cpu,
 }
 
+=======
+>>>>>>> tasks
 /// What the worker tells the page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
