@@ -13,6 +13,7 @@ pub mod export;
 pub mod inspect;
 pub mod lesson;
 pub mod log;
+pub mod profile;
 pub mod runs;
 pub mod tokenizer;
 pub mod workers;
@@ -106,6 +107,8 @@ pub enum Command {
     Lesson(lesson::LessonCommand),
     /// About workers that share batches.
     Workers(workers::WorkersCommand),
+    /// About where the time goes.
+    Profile(profile::ProfileCommand),
 }
 
 /// What to train on.
@@ -271,6 +274,13 @@ pub enum Event {
     },
     /// In the lesson.
     Lesson(lesson::LessonEvent),
+    /// About where the time goes.
+    Profile {
+        /// The run.
+        run: RunId,
+        /// What of it.
+        event: profile::ProfileEvent,
+    },
     /// About workers that share batches.
     Workers {
         /// The run; 0 from a helper.

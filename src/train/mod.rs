@@ -9,6 +9,7 @@ pub mod head_scores;
 pub mod lr_find;
 pub mod pace;
 pub mod prepare;
+pub mod profile;
 pub mod record;
 pub mod run;
 pub mod schedule;

@@ -13,6 +13,7 @@ pub mod lesson;
 pub mod lesson_grid;
 pub mod loss;
 pub mod lr_find;
+pub mod profile;
 pub mod remember;
 pub mod rules;
 pub mod runs;
