@@ -14,6 +14,7 @@ pub mod export;
 pub mod inspect;
 pub mod lesson;
 pub mod log;
+pub mod profile;
 pub mod runs;
 pub mod tokenizer;
 pub mod workers;
@@ -108,6 +109,8 @@ pub enum Command {
     Lesson(lesson::LessonCommand),
     /// About workers that share batches.
     Workers(workers::WorkersCommand),
+    /// About where the time goes.
+    Profile(profile::ProfileCommand),
 }
 
 /// What the worker tells the page.
@@ -227,6 +230,13 @@ pub enum Event {
     },
     /// In the lesson.
     Lesson(lesson::LessonEvent),
+    /// About where the time goes.
+    Profile {
+        /// The run.
+        run: RunId,
+        /// What of it.
+        event: profile::ProfileEvent,
+    },
     /// About workers that share batches.
     Workers {
         /// The run; 0 from a helper.

@@ -15,6 +15,7 @@ mod look;
 mod ops;
 mod page;
 mod parquet;
+mod profile;
 mod questions;
 mod remember;
 mod runs;

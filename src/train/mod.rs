@@ -10,6 +10,7 @@ pub mod lr_find;
 pub mod pace;
 pub mod pair;
 pub mod prepare;
+pub mod profile;
 pub mod record;
 pub mod run;
 pub mod score;

@@ -19,6 +19,7 @@ mod export;
 mod inspect;
 mod keep;
 mod meter;
+mod profile;
 mod share;
 mod show;
 

@@ -21,6 +21,7 @@ use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, Phase, RunId,
 mod corpus;
 mod device;
 mod lesson;
+mod profile;
 mod resume;
 mod workers;
 
@@ -44,6 +45,8 @@ pub struct Session {
     vocabulary: Option<(String, Vec<u8>)>,
     vocabularies: Vocabularies,
     run: Option<Run>,
+    /// What the run computes on.
+    device: Option<Device>,
     /// Of the latest start, also when it failed.
     run_id: RunId,
     rules: Rules,
@@ -66,6 +69,7 @@ impl Session {
             vocabulary: None,
             vocabularies: Vocabularies::default(),
             run: None,
+            device: None,
             run_id: 0,
             rules: Rules::default(),
             waiting: None,
@@ -116,6 +120,7 @@ impl Session {
             }
             Command::Export(command) => self.handle_export(command).await,
             Command::Workers(command) => self.handle_workers(command, bytes),
+            Command::Profile(command) => self.handle_profile(command).await,
             other => self.handle_in_run(other),
         }
     }
@@ -209,7 +214,7 @@ impl Session {
             Command::StopGenerating => run.stop_generating(),
             Command::LoadFiles { .. } | Command::LoadVocabulary { .. } | Command::Start { .. } => None,
             Command::Tokenizer(_) | Command::Data(_) | Command::Lesson(_) => None,
-            Command::Runs { .. } | Command::Export(_) | Command::Workers(_) => None,
+            Command::Runs { .. } | Command::Export(_) | Command::Workers(_) | Command::Profile(_) => None,
         };
         if let Some(event) = answer {
             self.tell(event);
@@ -284,7 +289,7 @@ impl Session {
         new_run.show(&mut messages).await.map_err(|error| error.to_string())?;
         self.tell(Event::Ready { run, summary: Box::new(summary) });
         self.tell_all(messages);
-        self.run = Some(new_run);
+        (self.run, self.device) = (Some(new_run), Some(device));
         self.share_run();
         Ok(())
     }

@@ -17,6 +17,7 @@ use super::components::detail::Detail;
 use super::components::header::{Header, Transport};
 use super::components::lesson::LessonView;
 use super::components::loss::Loss;
+use super::components::profile::ProfileView;
 use super::components::setup::SetupPanel;
 use super::components::status::{Banners, Help};
 use super::components::tokenizer::TokenizerView;
@@ -253,6 +254,7 @@ fn App() -> Html {
                 </div>
                 if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
                 if state.view == View::Lesson { <LessonView ..cx.clone() /> }
+                if state.view == View::Profile { <ProfileView ..cx.calm() /> }
             </main>
             if state.help_open { <Help ..cx /> }
         </div>

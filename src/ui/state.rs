@@ -2,11 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::config::{Preset, TrainConfig};
+use crate::config::TrainConfig;
 use crate::protocol::data::DataEvent;
-use crate::protocol::{
-    BackendChoice, Command, CorpusChoice, DeviceInfo, Event, RunId, RunSummary, Sampling, VocabularyChoice,
-};
+use crate::protocol::{Command, CorpusChoice, DeviceInfo, Event, RunId, RunSummary, Sampling, VocabularyChoice};
 
 use super::draw::colors::ColorMap;
 use super::maps::Plane;
@@ -17,6 +15,7 @@ use data::{DataAction, DataState};
 use lesson::LessonState;
 use look::{Look, LookAction};
 pub use parts::*;
+use profile::ProfileState;
 use remember::Remember;
 use runs::Runs;
 use tokenizer::TokenizerState;
@@ -28,9 +27,11 @@ pub mod ask;
 pub mod compare;
 pub mod data;
 pub mod difference;
+mod first;
 pub mod lesson;
 pub mod look;
 mod parts;
+pub mod profile;
 pub mod remember;
 pub mod runs;
 pub mod shown;
@@ -115,59 +116,14 @@ pub struct State {
     pub runs: Runs,
     /// The workers that share batches.
     pub workers: WorkersState,
+    /// Where the time goes.
+    pub profile: ProfileState,
     /// Counts the changes of the window's size.
     pub resizes: u32,
     /// Counts the actions, so that two states are told apart at once.
     pub version: u64,
     /// The same without mere movements of the pointer.
     pub settled: u64,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        let config = Preset::Nano.config();
-        let (corpus, backend) = (CorpusChoice::BuiltIn, BackendChoice::Auto);
-        let vocabulary = Vocabulary::OfTheText;
-        Self {
-            view: View::Train,
-            tokenizer: TokenizerState::default(),
-            data: DataState::default(),
-            lesson: LessonState::default(),
-            run: 0,
-            run_state: RunState::Loading(None),
-            started: None,
-            draft: Setup { config, corpus, vocabulary, backend, file_name: None, file_count: 0 },
-            entry_problem: None,
-            device: None,
-            summary: None,
-            notices: Vec::new(),
-            step: 0,
-            tokens_per_s: 0.0,
-            history: Rc::default(),
-            probe: DEFAULT_PROBE.into(),
-            maps: None,
-            remember: Remember::default(),
-            selected: (0, 0),
-            hovered: None,
-            look: Look::default(),
-            pinned: None,
-            mask_shown: true,
-            table_shown: false,
-            samples: Vec::new(),
-            sampling: Sampling::default(),
-            prompt: String::new(),
-            generated: Generated::default(),
-            color_map: ColorMap::Cividis,
-            theme: Theme::Auto,
-            help_open: false,
-            ask: AskState::default(),
-            runs: Runs::default(),
-            workers: WorkersState::default(),
-            resizes: 0,
-            version: 0,
-            settled: 0,
-        }
-    }
 }
 
 impl State {
@@ -311,11 +267,13 @@ impl State {
             Action::Runs(action) => self.apply_runs(action),
             Action::Remember(action) => self.apply_remember(action),
             Action::Workers(n) => self.workers.want(n),
+            Action::Profile => self.profile.measuring = true,
         }
     }
 
     fn begin(&mut self, run: RunId) {
         self.data.begin();
+        self.profile = ProfileState::default();
         self.ask.begin();
         self.run = run;
         self.begin_runs();
@@ -346,6 +304,7 @@ impl State {
             Event::Data(event) => self.data.hear(self.run, event),
             Event::Lesson(event) => self.lesson.hear(event),
             Event::Workers { event, .. } => self.workers.hear(&event),
+            Event::Profile { event, .. } => self.profile.hear(event),
             Event::Inspect { event, .. } => {
                 self.ask.hear(event, bytes.as_deref());
                 self.announce_heads();

@@ -15,7 +15,7 @@ const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const BINDGEN_VERSION: &str = "0.2.130";
 
 /// The style sheets, which the page gets as one.
-const STYLES: [&str; 3] = ["style.css", "attention.css", "lesson.css"];
+const STYLES: [&str; 4] = ["style.css", "attention.css", "lesson.css", "profile.css"];
 
 /// How the wasm is compiled.
 #[derive(Clone, Copy, PartialEq, Eq)]

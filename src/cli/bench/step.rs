@@ -1,6 +1,5 @@
 //! `glasshead bench step`: how fast a model trains, and where the time goes.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use clap::Args;
@@ -10,9 +9,9 @@ use super::{Machine, median, reference_workload};
 use crate::accounting::Account;
 use crate::cli::{BackendArg, preset, sentence};
 use crate::config::{Preset, RunConfig};
-use crate::ops::cost::Cost;
-use crate::ops::peak;
+use crate::protocol::profile::KernelTime;
 use crate::rng::Rng;
+use crate::train::profile::profile_step;
 use crate::train::trainer::Trainer;
 
 /// What to measure.
@@ -119,30 +118,18 @@ async fn run(trainer: &mut Trainer, n_steps: usize) -> Result<(f64, Vec<f32>), S
 
 /// Time, operations and bytes of every kernel, the most expensive first, beside what the device can do at most.
 async fn profile(machine: &Machine, trainer: &mut Trainer) -> Result<Value, String> {
-    let peaks = peak::measure(machine.context.as_ref()).await.map_err(sentence)?;
-    let timings = trainer.profile_step().await.map_err(sentence)?;
-    let mut by_kernel: BTreeMap<&str, (usize, f64, f64, Cost)> = BTreeMap::new();
-    let mut all = (0, 0.0, 0.0, Cost::default());
-    for (timing, cost) in timings.iter().zip(trainer.step_costs()) {
-        for (times, ns, least, sum) in [by_kernel.entry(timing.kernel).or_default(), &mut all] {
-            (*times, *ns, *least) = (*times + 1, *ns + timing.ns, *least + peaks.least_seconds(cost));
-            *sum += cost;
-        }
-    }
-    let total_ns = all.1;
-    let row = |kernel: &str, (times, ns, least, cost): (usize, f64, f64, Cost)| {
+    let profile = profile_step(trainer, machine.context.as_ref()).await.map_err(sentence)?;
+    let total = profile.total();
+    let row = |kernel: &KernelTime| {
         json!({
-            "kernel": kernel, "times": times, "ms": ns / 1e6, "share": ns / total_ns, "gflop": cost.flops / 1e9,
-            "mb": cost.bytes / 1e6, "gflops": cost.flops / ns, "gb_per_s": cost.bytes / ns,
-            "share_of_peak": least * 1e9 / ns,
+            "kernel": kernel.kernel, "times": kernel.times, "ms": kernel.ns / 1e6, "share": kernel.ns / total.ns,
+            "gflop": kernel.flops / 1e9, "mb": kernel.bytes / 1e6, "gflops": kernel.flops / kernel.ns,
+            "gb_per_s": kernel.bytes / kernel.ns, "share_of_peak": kernel.share_of_peak(),
         })
     };
-    let mut rows: Vec<_> = by_kernel.into_iter().collect();
-    rows.sort_by(|(_, a), (_, b)| b.1.total_cmp(&a.1));
-    let kernels: Vec<Value> = rows.into_iter().map(|(kernel, sums)| row(kernel, sums)).collect();
     Ok(json!({
-        "peak_gflops": peaks.flops_per_s / 1e9, "peak_gb_per_s": peaks.bytes_per_s / 1e9, "kernels": kernels,
-        "all": row("all", all),
+        "peak_gflops": profile.peak_flops_per_s / 1e9, "peak_gb_per_s": profile.peak_bytes_per_s / 1e9,
+        "kernels": profile.kernels.iter().map(row).collect::<Vec<_>>(), "all": row(&total),
     }))
 }
 

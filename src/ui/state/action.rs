@@ -92,6 +92,8 @@ pub enum Action {
     Runs(RunsAction),
     /// About earlier moments.
     Remember(RememberAction),
+    /// A step is to be timed.
+    Profile,
     /// So many workers are to share batches.
     Workers(usize),
 }

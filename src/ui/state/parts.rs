@@ -130,11 +130,13 @@ pub enum View {
     Tokenizer,
     /// Attention, step by step.
     Lesson,
+    /// Where the time goes.
+    Profile,
 }
 
 impl View {
     /// All views, in the order of the header.
-    pub const ALL: [Self; 3] = [Self::Train, Self::Tokenizer, Self::Lesson];
+    pub const ALL: [Self; 4] = [Self::Train, Self::Tokenizer, Self::Lesson, Self::Profile];
 
     /// Its name in the header.
     pub fn title(self) -> &'static str {
@@ -142,6 +144,7 @@ impl View {
             Self::Train => "Train",
             Self::Tokenizer => "Tokenizer",
             Self::Lesson => "Lesson",
+            Self::Profile => "Profile",
         }
     }
 
@@ -151,6 +154,7 @@ impl View {
             Self::Train => "train",
             Self::Tokenizer => "tokenizer",
             Self::Lesson => "lesson",
+            Self::Profile => "profile",
         }
     }
 
@@ -215,6 +219,7 @@ pub(super) fn run_of(event: &Event) -> Option<RunId> {
         | Event::Failed { run, .. }
         | Event::Inspect { run, .. }
         | Event::Workers { run, .. }
+        | Event::Profile { run, .. }
         | Event::Runs { run, .. } => Some(*run),
     }
 }
