@@ -162,7 +162,7 @@ async function cheat(page) {
     [status.dataset.causal, status.dataset.open].map(Number));
   assert.ok(open < 0.5 * causal, `${open} and ${causal}`);
   const end = async (id) => Number(await byTestId(page, id).getAttribute("data-end-loss"));
-  assert.ok(await end("pair-open") > 0.3 + await end("pair-causal") && await end("pair-open") > 3 * open);
+  assert.ok(await end("pair-open") > 0.3 + await end("pair-causal") && await end("pair-open") > 2 * open);
   assert.equal(await byTestId(page, "lesson-answered").textContent(), "");
   await byTestId(page, "lesson-control").focus();
   await page.keyboard.press("ArrowDown");
