@@ -20,7 +20,7 @@ const WRITE_EVERY: u64 = 100;
 const TEXT_BYTES: usize = 100_000;
 
 /// Held-out texts whose next token is to be predicted.
-const ENDS: usize = 12;
+const ENDS: usize = 32;
 
 /// The two models.
 pub struct Pair {

@@ -43,7 +43,8 @@ fn check(backend: BackendChoice) {
     assert!(last.open < 0.5 * last.causal, "looking the token up is easier: {last:?}");
     let [causal, open] = texts.unwrap();
     assert_eq!((causal.step, open.step), (PAIR_STEPS, PAIR_STEPS));
-    assert!(open.end_loss > causal.end_loss + 1.0, "{} and {}", open.end_loss, causal.end_loss);
+    assert!(open.end_loss > 2.0 * last.open, "what it seemed to know is gone: {} and {last:?}", open.end_loss);
+    assert!(open.end_loss > causal.end_loss + 0.3, "{} and {}", open.end_loss, causal.end_loss);
     assert!(!causal.text.is_empty() && causal.text != open.text);
 }
 

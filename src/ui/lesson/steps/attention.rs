@@ -115,7 +115,10 @@ pub const MASK: Step = Step {
 pub const LEAK: Step = Step {
     name: "leak",
     title: "What leaks without a mask: a model that cheats",
-    text: "Without the mask every token looks at those after it, and the next one is exactly what the model is asked for.            Two models of the same size begin with the same weights and see the same batches; only the mask differs.            The one without it looks the answer up: its loss falls towards 0. When it has to write there is nothing            behind the last token, and it has learned nothing else.",
+    text: "Without the mask every token looks at those after it, and the next one is exactly what the model is asked \
+           for. Two models of the same size begin with the same weights and see the same batches; only the mask differs. \
+           The one without it looks the answer up: its loss falls towards 0. When it has to write there is nothing \
+           behind the last token, and it has learned little else.",
     equation: "A = softmax(\\frac{Q K^T}{\\sqrt{d_k}}) , \\sum_{j > i} A_{ij} > 0",
     control: Control::Choice {
         label: "which of the two would you let write?",
