@@ -14,12 +14,15 @@ pub struct Variant {
     pub of: &'static Kernel,
     /// What runs instead.
     pub kernel: &'static Kernel,
-    /// How many workgroups it takes for these parameters; none where it cannot compute them.
-    pub workgroups: fn(params: &[u8]) -> Option<[u32; 3]>,
+    /// How many workgroups it takes for these parameters, where its original takes so many; none where it cannot compute
+    /// them.
+    pub workgroups: fn(params: &[u8], original: [u32; 3]) -> Option<[u32; 3]>,
     /// How many invocations have to share a subgroup; 0 where it uses none.
     pub subgroup_size: u32,
     /// Whether it needs integers of 64 bits.
     pub int64: bool,
+    /// Whether it is made for GPUs, so that to try it where a CPU emulates one would be lost time.
+    pub hardware: bool,
 }
 
 impl Variant {
@@ -30,7 +33,8 @@ impl Variant {
             if recording.dispatches[index].kernel.name != self.of.name {
                 continue;
             }
-            if let Some(workgroups) = (self.workgroups)(recording.params(index)) {
+            let original = recording.dispatches[index].workgroups;
+            if let Some(workgroups) = (self.workgroups)(recording.params(index), original) {
                 let dispatch = &mut recording.dispatches[index];
                 (dispatch.kernel, dispatch.workgroups) = (self.kernel, workgroups);
                 times += 1;
@@ -52,6 +56,6 @@ pub(super) fn choose(
 ) -> (&'static Kernel, [u32; 3]) {
     let variants = variants.borrow();
     let fitting = variants.iter().filter(|variant| variant.of.name == kernel.name);
-    let chosen = fitting.filter_map(|variant| Some((variant.kernel, (variant.workgroups)(params)?))).next();
+    let chosen = fitting.filter_map(|variant| Some((variant.kernel, (variant.workgroups)(params, workgroups)?))).next();
     chosen.unwrap_or((kernel, workgroups))
 }

@@ -69,7 +69,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 52] = [
+pub static KERNELS: [&Kernel; 60] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -80,9 +80,11 @@ pub static KERNELS: [&Kernel; 52] = [
     &matmul::MATMUL_NN_VEC4,
     &matmul::MATMUL_TN_VEC4,
     &matmul::MATMUL_NT_LANES,
+    &matmul::MATMUL_NT_GROUP,
     &linear_grad::LINEAR_GRAD,
     &linear_grad::LINEAR_GRAD_VEC4,
     &linear_grad::LINEAR_GRAD_LANES,
+    &linear_grad::LINEAR_GRAD_GROUP,
     &rmsnorm::RMSNORM,
     &rmsnorm::RMSNORM_GRAD,
     &layernorm::LAYERNORM,
@@ -99,8 +101,14 @@ pub static KERNELS: [&Kernel; 52] = [
     &flash_attention::FLASH_ATTENTION_GRAD_32,
     &flash_attention::FLASH_ATTENTION_64,
     &flash_attention::FLASH_ATTENTION_GRAD_64,
+    &flash_attention::FLASH_ATTENTION_PARTS,
+    &flash_attention::FLASH_ATTENTION_GRAD_PARTS,
     &flash_attention::FLASH_ATTENTION_ANY,
     &flash_attention::FLASH_ATTENTION_GRAD_ANY,
+    &flash_attention::FLASH_ATTENTION_16_LANES,
+    &flash_attention::FLASH_ATTENTION_GRAD_16_LANES,
+    &flash_attention::FLASH_ATTENTION_32_LANES,
+    &flash_attention::FLASH_ATTENTION_GRAD_32_LANES,
     &mask::MASK,
     &head_scale::HEAD_SCALE,
     &write_rows::WRITE_ROWS,
@@ -134,6 +142,7 @@ pub(crate) const LAYOUTS: &str = include_str!("../../shaders/lib/layouts.wgsl");
 pub(crate) const FOUR_ROWS: &str = include_str!("../../shaders/lib/four_rows.wgsl");
 pub(crate) const LANES: &str = include_str!("../../shaders/lib/lanes.wgsl");
 pub(crate) const MATMUL_SCALAR: &str = include_str!("../../shaders/lib/matmul_scalar.wgsl");
+pub(crate) const MATMUL_GROUP: &str = include_str!("../../shaders/lib/matmul_group.wgsl");
 pub(crate) const MATMUL_VEC4: &str = include_str!("../../shaders/lib/matmul_vec4.wgsl");
 pub(crate) const MATMUL_LANES: &str = include_str!("../../shaders/lib/matmul_lanes.wgsl");
 pub(crate) const STEP: &str = include_str!("../../shaders/lib/step.wgsl");

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::{BackendArg, open, preset, sentence};
+use crate::cli::{BackendArg, open, preset, sentence, tune};
 use crate::config::{ModelConfig, Preset, RunConfig};
 use crate::rng::Rng;
 use crate::threads;
@@ -64,6 +64,7 @@ pub(in crate::cli) async fn step(args: StepArgs) -> Result<(), String> {
     let n_tokens = 100 * config.model.context_length;
     let tokens: Vec<u32> = (0..n_tokens).map(|_| rng.below(config.model.vocab_size as u32)).collect();
     let tokens_per_run = config.tokens_per_step() * args.steps;
+    tune(&config, context.as_ref()).await?;
     let mut trainer = Trainer::new(config, context.as_ref(), &tokens, &tokens).await.map_err(sentence)?;
     // The first run compiles pipelines and fills caches.
     let mut losses = run(&mut trainer, args.steps).await?.1;

@@ -9,6 +9,7 @@ mod look;
 pub mod question;
 mod source;
 mod state;
+mod tune;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
