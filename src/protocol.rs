@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{RunConfig, TrainConfig};
 
+pub mod choice;
 pub mod data;
 pub mod export;
 pub mod inspect;
@@ -15,10 +16,13 @@ pub mod lesson;
 pub mod log;
 pub mod runs;
 pub mod tokenizer;
+pub mod workers;
 pub mod writing;
 
+pub use choice::{BackendChoice, CorpusChoice, FileInfo, VocabularyChoice};
 pub use log::History;
 use runs::{RunsCommand, RunsEvent};
+pub use writing::Sampling;
 use writing::WrittenToken;
 
 /// Counts the resets of the page: a new number for every [`Command::Start`].
@@ -102,73 +106,8 @@ pub enum Command {
     Export(export::ExportCommand),
     /// In the lesson.
     Lesson(lesson::LessonCommand),
-}
-
-/// What to train on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CorpusChoice {
-    /// Stories from the built-in seeded generator.
-    BuiltIn,
-    /// The files of the last [`Command::LoadFiles`].
-    File,
-    /// Examples of a synthetic task: its number in [`data::DataEvent::Tasks`].
-    Task(usize),
-}
-
-/// A file of the user's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileInfo {
-    /// Its name.
-    pub name: String,
-    /// Its size in bytes.
-    pub size: usize,
-    /// Where it was a Parquet file whose text has been read already: its columns with text, the one that was read first.
-    #[serde(default)]
-    pub fields: Vec<String>,
-}
-
-/// What turns text into tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VocabularyChoice {
-    /// A vocabulary of `vocab_size` tokens, trained on the text.
-    Trained,
-    /// The one of the last [`Command::LoadVocabulary`].
-    Loaded,
-}
-
-/// Who computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BackendChoice {
-    /// The GPU where there is one, else the CPU.
-    Auto,
-    /// Only the GPU: no adapter is an error.
-    Gpu,
-    /// The CPU references.
-    Cpu,
-}
-
-/// How the next token is chosen from the logits.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sampling {
-    /// Logits are divided by this; 0 always takes the likeliest token.
-    pub temperature: f32,
-    /// Only the `top_k` likeliest tokens; 0 keeps all.
-    pub top_k: usize,
-    /// Only the likeliest tokens whose probabilities reach this sum; 1 keeps all.
-    pub top_p: f32,
-    /// How many tokens at most.
-    pub max_tokens: usize,
-    /// The same seed writes the same text.
-    pub seed: u64,
-}
-
-impl Default for Sampling {
-    fn default() -> Self {
-        Self { temperature: 0.8, top_k: 0, top_p: 0.95, max_tokens: 120, seed: 1 }
-    }
+    /// About workers that share batches.
+    Workers(workers::WorkersCommand),
 }
 
 /// What the worker tells the page.
@@ -288,6 +227,13 @@ pub enum Event {
     },
     /// In the lesson.
     Lesson(lesson::LessonEvent),
+    /// About workers that share batches.
+    Workers {
+        /// The run; 0 from a helper.
+        run: RunId,
+        /// What of it.
+        event: workers::WorkersEvent,
+    },
     /// The run cannot be prepared or cannot go on.
     Failed {
         /// The run.

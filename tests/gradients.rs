@@ -121,8 +121,15 @@ fn flash_attention_is_attention() {
     let (mut out, mut lse) = (vec![0.0; b * t * h * d], vec![0.0; b * h * t]);
     flash_attention::reference(&qkv, &mut out, &mut lse, &flash_attention::Params::new(t, h, kv, d));
     let mut weights = vec![0.0; b * h * t * t];
-    let scores =
-        attention_scores::Params { context_length, n_heads, n_kv_heads, d_head, scale: 0.5, masked_value: MASKED };
+    let scores = attention_scores::Params {
+        context_length,
+        n_heads,
+        n_kv_heads,
+        d_head,
+        causal: 1,
+        scale: 0.5,
+        masked_value: MASKED,
+    };
     attention_scores::reference(&qkv, &mut weights, &scores);
     for (scores, lse) in weights.chunks_exact(t).zip(&lse) {
         let sum: f64 = scores.iter().map(|score| score.exp()).sum();
@@ -130,7 +137,7 @@ fn flash_attention_is_attention() {
     }
     softmax::reference(&mut weights, &softmax::Params { n_rows: (b * h * t) as u32, n_cols: t as u32 });
     let mut expected = vec![0.0; out.len()];
-    let sums = weighted_sum::Params { context_length, n_heads, n_kv_heads, d_head };
+    let sums = weighted_sum::Params { context_length, n_heads, n_kv_heads, d_head, causal: 1 };
     weighted_sum::reference(&weights, &qkv, &mut expected, &sums);
     for (out, expected) in out.iter().zip(expected) {
         assert!((out - expected).abs() < 1e-12);

@@ -15,6 +15,7 @@ use crate::train::trainer::Trainer;
 mod bench;
 mod generate;
 pub mod ops;
+mod soak;
 mod tokenizer;
 mod train;
 
@@ -43,6 +44,8 @@ enum Command {
     /// Measure how fast this machine is.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Train for long through the page's own loop; fails when memory grows.
+    Soak(soak::SoakArgs),
     /// Answer requests for single operations on standard input, to compare them with other programs.
     Ops {
         /// Who computes.
@@ -170,6 +173,7 @@ pub fn main() -> ExitCode {
         Command::Generate(args) => pollster::block_on(generate::generate(args)),
         Command::Tokenizer(command) => tokenizer::tokenizer(command),
         Command::Bench(command) => bench::bench(command),
+        Command::Soak(args) => pollster::block_on(soak::soak(args)),
         Command::Ops { backend } => pollster::block_on(ops::ops(backend)),
     };
     match result {

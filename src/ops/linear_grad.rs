@@ -107,6 +107,12 @@ pub fn reference<T: Real>([x, w, y_grad]: [&[T]; 3], [x_grad, w_grad]: [&mut [T]
     reference_tn(y_grad, x, w_grad, Shape { m: d_out, n: d_in, k: n_rows });
 }
 
+/// Operations of both products: a multiplication and an addition for each term.
+pub(super) fn flops(params: &[u8]) -> f64 {
+    let Params { n_rows, d_in, d_out, .. } = bytemuck::pod_read_unaligned(params);
+    [n_rows, d_in, d_out].into_iter().map(f64::from).product::<f64>() * 4.0
+}
+
 fn run(call: &CpuCall<'_>) {
     let params: Params = call.params();
     let [n_rows, d_in, d_out] = [params.n_rows, params.d_in, params.d_out].map(|size| size as usize);

@@ -27,6 +27,7 @@ pub mod attention_scores;
 pub mod bias;
 pub mod cached_attention;
 pub mod clip;
+pub mod cost;
 pub mod cpu;
 pub mod cross_entropy;
 pub mod embedding;
@@ -38,6 +39,7 @@ pub mod linear_grad;
 pub mod mask;
 pub mod matmul;
 pub mod mean_loss;
+pub mod peak;
 pub mod quantize;
 pub mod residual;
 pub mod rmsnorm;
@@ -69,7 +71,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 60] = [
+pub static KERNELS: [&Kernel; 61] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -130,6 +132,7 @@ pub static KERNELS: [&Kernel; 60] = [
     &adamw::ADAMW,
     &sgd::SGD,
     &quantize::QUANTIZE,
+    &peak::PEAK,
 ];
 
 pub(crate) const FLAT: &str = include_str!("../../shaders/lib/flat.wgsl");

@@ -13,6 +13,7 @@ use crate::config::rules::Rules;
 use crate::data::Task;
 use crate::protocol::data::{DataEvent, TaskInfo};
 use crate::protocol::export::ExportCommand;
+use crate::protocol::inspect::InspectCommand;
 use crate::protocol::runs::{CorpusRecord, RunsCommand};
 use crate::protocol::tokenizer::{TokenizerCommand, TokenizerEvent};
 use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, Phase, RunId, RunSummary, VocabularyChoice};
@@ -21,11 +22,13 @@ mod corpus;
 mod device;
 mod lesson;
 mod resume;
+mod workers;
 
 use corpus::{File, scoring, split_files};
 use device::{Device, open_device};
 use lesson::LessonDesk;
 use resume::Waiting;
+use workers::Workers;
 
 /// Takes events, and the bytes that ride along, to whoever listens.
 pub type Sink = Box<dyn FnMut(Event, Option<Vec<u8>>)>;
@@ -47,6 +50,9 @@ pub struct Session {
     /// A saved run that waits for the file it was trained on.
     waiting: Option<Waiting>,
     lesson: LessonDesk,
+    workers: Workers,
+    /// Whether the page shows something else than the maps.
+    maps_hidden: bool,
 }
 
 impl Session {
@@ -64,6 +70,8 @@ impl Session {
             rules: Rules::default(),
             waiting: None,
             lesson: LessonDesk::default(),
+            workers: Workers::default(),
+            maps_hidden: false,
         };
         session.tell(Event::Listening);
         let info = |task: Task| TaskInfo {
@@ -93,10 +101,7 @@ impl Session {
             Command::LoadVocabulary { name } => self.vocabulary = bytes.map(|bytes| (name, bytes)),
             Command::Data(command) => self.handle_data(command, bytes.unwrap_or_default()),
             Command::Tokenizer(command) => self.handle_tokenizer(command, bytes),
-            Command::Lesson(command) => {
-                let event = self.lesson.answer(command).await;
-                self.tell(Event::Lesson(event));
-            }
+            Command::Lesson(command) => self.answer_lesson(command).await,
             Command::Start { run, config, corpus, vocabulary, backend, probe } => {
                 (self.run, self.run_id, self.waiting) = (None, run, None);
                 if let Err(message) = self.start(config, (corpus, vocabulary), backend, &probe).await {
@@ -105,7 +110,12 @@ impl Session {
                 }
             }
             Command::Runs { command } => self.handle_runs(command, bytes).await,
+            Command::Inspect { command: InspectCommand::Shown(shown) } => {
+                self.maps_hidden = !shown;
+                self.run.iter_mut().for_each(|run| run.set_maps_shown(shown));
+            }
             Command::Export(command) => self.handle_export(command).await,
+            Command::Workers(command) => self.handle_workers(command, bytes),
             other => self.handle_in_run(other),
         }
     }
@@ -199,7 +209,7 @@ impl Session {
             Command::StopGenerating => run.stop_generating(),
             Command::LoadFiles { .. } | Command::LoadVocabulary { .. } | Command::Start { .. } => None,
             Command::Tokenizer(_) | Command::Data(_) | Command::Lesson(_) => None,
-            Command::Runs { .. } | Command::Export(_) => None,
+            Command::Runs { .. } | Command::Export(_) | Command::Workers(_) => None,
         };
         if let Some(event) = answer {
             self.tell(event);
@@ -211,7 +221,8 @@ impl Session {
         let mut messages = Vec::new();
         let merging = self.vocabularies.work(&*self.clock, &mut messages);
         self.tell_all(messages);
-        self.work_on_run().await || merging
+        let lesson = self.work_on_lesson().await;
+        self.work_on_run().await || merging || lesson
     }
 
     async fn work_on_run(&mut self) -> bool {
@@ -274,6 +285,7 @@ impl Session {
         self.tell(Event::Ready { run, summary: Box::new(summary) });
         self.tell_all(messages);
         self.run = Some(new_run);
+        self.share_run();
         Ok(())
     }
 
@@ -309,6 +321,7 @@ impl Session {
         run.set_scoring(scoring(corpus.choice, &run.config())?);
         run.set_corpus(corpus);
         run.set_rules(self.rules);
+        run.set_maps_shown(!self.maps_hidden);
         Ok((run, summary))
     }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::config::{Preset, TrainConfig};
+use crate::protocol::data::DataEvent;
 use crate::protocol::{
     BackendChoice, Command, CorpusChoice, DeviceInfo, Event, RunId, RunSummary, Sampling, VocabularyChoice,
 };
@@ -19,6 +20,7 @@ pub use parts::*;
 use remember::Remember;
 use runs::Runs;
 use tokenizer::TokenizerState;
+use workers::WorkersState;
 
 mod action;
 pub mod arithmetic;
@@ -31,8 +33,10 @@ pub mod look;
 mod parts;
 pub mod remember;
 pub mod runs;
+pub mod shown;
 pub mod snapshots;
 pub mod tokenizer;
+pub mod workers;
 
 /// The sentence whose attention is shown at first.
 pub const DEFAULT_PROBE: &str = "Lily had a red ball. \"Can I play?\" asked Tom. Lily smiled and gave the ball to him.";
@@ -109,6 +113,8 @@ pub struct State {
     pub ask: AskState,
     /// Runs as a whole: over, kept, compared.
     pub runs: Runs,
+    /// The workers that share batches.
+    pub workers: WorkersState,
     /// Counts the changes of the window's size.
     pub resizes: u32,
     /// Counts the actions, so that two states are told apart at once.
@@ -156,6 +162,7 @@ impl Default for State {
             help_open: false,
             ask: AskState::default(),
             runs: Runs::default(),
+            workers: WorkersState::default(),
             resizes: 0,
             version: 0,
             settled: 0,
@@ -202,6 +209,11 @@ impl State {
         matches!(self.run_state, RunState::Ready | RunState::Training | RunState::Paused | RunState::Diverged(_))
     }
 
+    /// Whether the run is computed by the CPU backend.
+    pub fn on_cpu(&self) -> bool {
+        self.device.as_ref().is_some_and(|device| device.backend == "CPU")
+    }
+
     /// Whether the run can be trained on.
     pub fn can_train(&self) -> bool {
         matches!(self.run_state, RunState::Ready | RunState::Training | RunState::Paused)
@@ -224,6 +236,11 @@ impl State {
             Action::View(view) => {
                 self.view = view;
                 self.resizes += 1; // what was hidden had no size
+            }
+            Action::Follow(hash) => {
+                // Whoever follows a link says what of it could not be.
+                drop(super::share::take_over(self, &hash));
+                self.resizes += 1;
             }
             Action::Tokenizer(action) => self.tokenizer.apply(action),
             Action::Lesson(action) => self.lesson.apply(action),
@@ -293,6 +310,7 @@ impl State {
             Action::Resized => self.resizes += 1,
             Action::Runs(action) => self.apply_runs(action),
             Action::Remember(action) => self.apply_remember(action),
+            Action::Workers(n) => self.workers.want(n),
         }
     }
 
@@ -318,15 +336,20 @@ impl State {
         if let Event::Runs { run, event } = event {
             return self.hear_runs(run, event);
         }
-        if run_of(&event).is_some_and(|run| run != self.run && run != 0) {
+        if parts::run_of(&event).is_some_and(|run| run != self.run && run != 0) {
             return; // of a run that is over
         }
         match event {
             Event::Listening => (),
             Event::Tokenizer(event) => self.tokenizer.hear(event),
+            Event::Data(DataEvent::Tasks { tasks }) => self.hear_tasks(tasks),
             Event::Data(event) => self.data.hear(self.run, event),
             Event::Lesson(event) => self.lesson.hear(event),
-            Event::Inspect { event, .. } => self.ask.hear(event, bytes.as_deref()),
+            Event::Workers { event, .. } => self.workers.hear(&event),
+            Event::Inspect { event, .. } => {
+                self.ask.hear(event, bytes.as_deref());
+                self.announce_heads();
+            }
             Event::Device { device, .. } => self.device = Some(device),
             Event::Loading { phase, .. } => self.run_state = RunState::Loading(Some(phase)),
             Event::Ready { summary, .. } => {
@@ -372,25 +395,5 @@ impl State {
             Event::Runs { .. } => (),   // heard above
             Event::Export { .. } => (), // a file, which `take_along` makes
         }
-    }
-}
-
-fn run_of(event: &Event) -> Option<RunId> {
-    match event {
-        Event::Listening | Event::Tokenizer(_) | Event::Data(_) | Event::Lesson(_) => None,
-        Event::Device { run, .. }
-        | Event::Loading { run, .. }
-        | Event::Ready { run, .. }
-        | Event::Training { run, .. }
-        | Event::Progress { run, .. }
-        | Event::Attention { run, .. }
-        | Event::Sample { run, .. }
-        | Event::Generated { run, .. }
-        | Event::Diverged { run, .. }
-        | Event::Notice { run, .. }
-        | Event::Export { run, .. }
-        | Event::Failed { run, .. }
-        | Event::Inspect { run, .. }
-        | Event::Runs { run, .. } => Some(*run),
     }
 }

@@ -91,6 +91,64 @@ test("a run outlives a reload and writes on", { timeout: 400_000 }, async () => 
   });
 });
 
+// One story from the vocabulary to the last word: what was made before the reload is all there after it.
+test("a vocabulary is trained, taken, and a run with it outlives a reload", { timeout: 400_000 }, async () => {
+  await withPage({ gpu: false }, async (page) => {
+    await waitForState(page, "ready");
+    await byTestId(page, "view-tokenizer").click();
+    await byTestId(page, "vocabulary-size").fill("400");
+    await byTestId(page, "train-vocabulary").click();
+    const progress = byTestId(page, "vocabulary-progress");
+    await until("all is learned", async () => /143 merges learned/.test(await progress.textContent()));
+    await byTestId(page, "use-trained").click();
+    await until("the run has it", async () => /vocabulary 400/.test(await byTestId(page, "corpus").textContent()));
+    await waitForState(page, "ready");
+    await trainTo(page, 30);
+    const before = await facts(page);
+    assert.match(before.vocabulary, /^vocabulary: /);
+    assert.equal(before.size, "400");
+    assert.equal(before.words.length, 20);
+    await download(page, byTestId(page, "save"));
+    await byTestId(page, "kept").waitFor();
+
+    await page.reload();
+    await waitForState(page, "ready");
+    assert.equal(await byTestId(page, "chosen-vocabulary").count(), 0, "a new page knows of no chosen vocabulary");
+    await byTestId(page, "resume").click();
+    await until("the steps are back", async () => (await number(page, "step-count")) === 30);
+    const after = await facts(page);
+    assert.deepEqual(after, before, "the same numbers, the same vocabulary, the same words from the same seed");
+    await trainTo(page, 40);
+    assert.notDeepEqual((await facts(page)).words, before.words, "ten steps later it writes something else");
+    await screenshot(page, "runs-chain");
+
+    // A run that is begun anew takes the same vocabulary again.
+    await field(page, "seed", 9);
+    await byTestId(page, "reset").click();
+    await until("it has begun", async () => (await number(page, "step-count")) === 0);
+    await waitForState(page, "ready");
+    assert.match(await byTestId(page, "corpus").textContent(), /vocabulary 400/);
+    assert.equal(await byTestId(page, "chosen-vocabulary").textContent(), before.vocabulary);
+  });
+});
+
+// What a run is known by: its text, vocabulary, loss, the tokens of its sentence, and what it writes from a seed.
+async function facts(page) {
+  await byTestId(page, "prompt").fill("Once");
+  await page.locator(".ask input").nth(3).fill("20");
+  await page.locator(".ask input").nth(3).blur();
+  await byTestId(page, "generate").click();
+  await until("it writes", async () => (await page.locator(".written").count()) > 0);
+  await until("it has written", async () => (await byTestId(page, "generate").textContent()) === "write");
+  return {
+    corpus: await byTestId(page, "corpus").textContent(),
+    vocabulary: await byTestId(page, "chosen-vocabulary").textContent(),
+    size: await page.locator('[name="vocab_size"]').inputValue(),
+    loss: await byTestId(page, "loss").textContent(),
+    words: await page.locator(".written").allTextContents(),
+  };
+}
+
 test("a run on the user's own text asks for it after a reload", { timeout: 300_000 }, async () => {
   const text = "A fox ran over the hill and a dog ran after the fox. ".repeat(400);
   const mine = { name: "mine.txt", mimeType: "text/plain", buffer: Buffer.from(text) };

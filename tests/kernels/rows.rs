@@ -190,13 +190,14 @@ pub(super) fn scores(size: usize, i: usize) -> Case {
     let mut case = Case::new(i, d_head(i));
     let len = batch_size * size * d_head(i);
     let qkv = case.input(len * (n_heads + 2 * n_kv_heads));
-    for (scale, masked_value) in [(0.3, MASKED), (1.0, 0.0)] {
+    for (causal, scale, masked_value) in [(1, 0.3, MASKED), (1, 1.0, 0.0), (0, 0.3, MASKED)] {
         let scores = case.output(batch_size * n_heads * size * size);
         let params = attention_scores::Params {
             context_length: size as u32,
             n_heads: n_heads as u32,
             n_kv_heads: n_kv_heads as u32,
             d_head: d_head(i) as u32,
+            causal,
             scale,
             masked_value,
         };
@@ -212,15 +213,19 @@ pub(super) fn sum(size: usize, i: usize) -> Case {
     // The weights of masked pairs are 0, as softmax leaves them.
     let mut weights = numbers(7 + i as u64, batch_size * n_heads * size * size);
     weights.iter_mut().enumerate().filter(|(at, _)| at % size > at / size % size).for_each(|(_, w)| *w = 0.0);
-    let weights = case.given(weights);
-    let [qkv, out] = [case.input(len * (n_heads + 2 * n_kv_heads)), case.output(len * n_heads)];
-    let params = weighted_sum::Params {
-        context_length: size as u32,
-        n_heads: n_heads as u32,
-        n_kv_heads: n_kv_heads as u32,
-        d_head: d_head(i) as u32,
-    };
-    weighted_sum::weighted_sum(&mut case.recording, [weights, qkv, out], batch_size, params);
+    let (masked, open) = (case.given(weights), case.input(batch_size * n_heads * size * size));
+    let qkv = case.input(len * (n_heads + 2 * n_kv_heads));
+    for (causal, weights) in [(1, masked), (0, open)] {
+        let out = case.output(len * n_heads);
+        let params = weighted_sum::Params {
+            context_length: size as u32,
+            n_heads: n_heads as u32,
+            n_kv_heads: n_kv_heads as u32,
+            d_head: d_head(i) as u32,
+            causal,
+        };
+        weighted_sum::weighted_sum(&mut case.recording, [weights, qkv, out], batch_size, params);
+    }
     case
 }
 
@@ -323,5 +328,12 @@ pub(super) fn bytes(size: usize, i: usize) -> Case {
     let weights = case.given(numbers(i as u64, size).iter().map(|x| x.abs()).collect());
     let words = case.output(size.div_ceil(4) + 3);
     quantize::quantize(&mut case.recording, [weights, words], 3);
+    case
+}
+
+pub(super) fn chains(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 32);
+    let out = case.output(size);
+    peak::peak(&mut case.recording, out, 5);
     case
 }

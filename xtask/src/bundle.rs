@@ -15,7 +15,7 @@ const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const BINDGEN_VERSION: &str = "0.2.130";
 
 /// The style sheets, which the page gets as one.
-const STYLES: [&str; 2] = ["style.css", "attention.css"];
+const STYLES: [&str; 3] = ["style.css", "attention.css", "lesson.css"];
 
 /// How the wasm is compiled.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,8 @@ pub enum Profile {
 }
 
 impl Profile {
-    fn name(self) -> &'static str {
+    /// Its name in Cargo.toml.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Web => "web",
             Self::Release => "release",
@@ -65,6 +66,8 @@ pub fn build(out: &Path, profile: Profile) -> Result<(), String> {
     // Only fetched when somebody chooses it.
     let vocabulary_name = copy_hashed(&vocabulary::gpt2_ranks()?, out, "gpt2", "tiktoken")?;
     let page = read(&root().join("index.html"))?
+        .replace("GLUE", &glue_name)
+        .replace("WASM", &wasm_name)
         .replace("boot.js", &boot_name)
         .replace("style.css", &style_name)
         .replace("icon.svg", &icon_name)

@@ -98,12 +98,19 @@ pub(super) fn mha(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answ
     let heads = job.output(rows * width);
     let (context_length, n_heads, d_head) = (t as u32, n_heads as u32, d_head as u32);
     let scale = 1.0 / (d_head as f32).sqrt();
-    let scores =
-        attention_scores::Params { context_length, n_heads, n_kv_heads: n_heads, d_head, scale, masked_value: MASKED };
+    let scores = attention_scores::Params {
+        context_length,
+        n_heads,
+        n_kv_heads: n_heads,
+        d_head,
+        causal: 1,
+        scale,
+        masked_value: MASKED,
+    };
     attention_scores(&mut job.recording, [qkv, weights], batch, scores);
     let score_rows = softmax::Params { n_rows: rows as u32 * n_heads, n_cols: context_length };
     softmax(&mut job.recording, weights, score_rows);
-    let sums = weighted_sum::Params { context_length, n_heads, n_kv_heads: n_heads, d_head };
+    let sums = weighted_sum::Params { context_length, n_heads, n_kv_heads: n_heads, d_head, causal: 1 };
     weighted_sum(&mut job.recording, [weights, qkv, heads], batch, sums);
     let out = project(&mut job, [heads, wo], [rows, width, d_out])?;
     let results = job.run(server, &[out])?;

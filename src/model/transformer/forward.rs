@@ -9,7 +9,7 @@ use crate::ops::activation::{Activation, activation};
 use crate::ops::attention_scores::{MASKED, attention_scores};
 use crate::ops::flash_attention::flash_attention;
 use crate::ops::weighted_sum::weighted_sum;
-use crate::ops::{cached_attention, head_scale, residual, rope, softmax, swiglu};
+use crate::ops::{cached_attention, head_scale, mask, residual, rope, softmax, swiglu};
 
 impl Transformer<'_> {
     /// Token ids → logits. `after_block` may append what looks at a block's activations.
@@ -90,6 +90,9 @@ impl Transformer<'_> {
     /// heads = softmax(mask(q·kᵀ / √D)) · v, with the weights in memory, where they can be looked at.
     fn attend(&self, recording: &mut Recording, acts: &Activations, block: &BlockActivations, weights: Slice) {
         attention_scores(recording, [block.qkv, weights], acts.batch_size, self.scores(self.scale(), MASKED));
+        if let Some(real) = self.plan.real_keys {
+            mask::mask(recording, [real, weights], 1.0, MASKED);
+        }
         softmax::softmax(recording, weights, self.score_rows(acts));
         weighted_sum(recording, [weights, block.qkv, block.heads], acts.batch_size, self.sums());
     }

@@ -176,7 +176,7 @@ impl Transformer<'_> {
         let model = self.model();
         let rotated = u32::from(model.positions == Positions::Rope);
         let sizes = flash_attention::Params::new(model.context_length, model.n_heads, model.n_kv_heads, model.d_head());
-        flash_attention::Params { rotated, ..sizes }
+        flash_attention::Params { rotated, causal: u32::from(model.causal), ..sizes }
     }
 
     pub(super) fn scores(&self, scale: f32, masked_value: f32) -> attention_scores::Params {
@@ -186,6 +186,7 @@ impl Transformer<'_> {
             n_heads: model.n_heads as u32,
             n_kv_heads: model.n_kv_heads as u32,
             d_head: model.d_head() as u32,
+            causal: u32::from(model.causal),
             scale,
             masked_value,
         }
@@ -203,6 +204,7 @@ impl Transformer<'_> {
             n_heads: model.n_heads as u32,
             n_kv_heads: model.n_kv_heads as u32,
             d_head: model.d_head() as u32,
+            causal: u32::from(model.causal),
         }
     }
 }

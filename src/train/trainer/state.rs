@@ -58,6 +58,7 @@ impl Trainer {
     /// # Errors
     /// When the device failed.
     pub async fn params(&mut self) -> Result<Vec<f32>, TrainError> {
+        self.catch_up().await?;
         Ok(self.backend.read_f32(self.plan.params).await?)
     }
 
@@ -66,6 +67,7 @@ impl Trainer {
     /// # Errors
     /// When the device failed.
     pub async fn grads(&mut self) -> Result<Vec<f32>, TrainError> {
+        self.catch_up().await?;
         Ok(self.backend.read_f32(self.plan.step_grads).await?)
     }
 

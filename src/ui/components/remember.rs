@@ -90,7 +90,7 @@ fn transport(cx: &Cx, moments: &Snapshots) -> Html {
             <select onchange={speed} aria-label="moments a second of the film">{for SPEEDS.into_iter().map(option)}</select>
             <button onclick={act(cx, RememberAction::Hold)} data-testid="hold"
                 title="keep this moment beside those you show next, also in the next run">{"hold as A"}</button>
-            <span role="status">
+            <span>
                 if let Some(step) = shown {
                     <span class="moment" data-testid="moment">
                         {format!("step {step}, not live ")}

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::config::RunConfig;
 use crate::protocol::writing::WrittenToken;
-use crate::protocol::{BackendChoice, CorpusChoice, Phase, Sampling, Token};
+use crate::protocol::{BackendChoice, CorpusChoice, Event, Phase, RunId, Sampling, Token};
 
 /// What the run is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,5 +194,27 @@ impl Theme {
             Self::Light => Self::Dark,
             Self::Dark => Self::Auto,
         }
+    }
+}
+
+/// The run that an event is of; none for what is of no run.
+pub(super) fn run_of(event: &Event) -> Option<RunId> {
+    match event {
+        Event::Listening | Event::Tokenizer(_) | Event::Data(_) | Event::Lesson(_) => None,
+        Event::Device { run, .. }
+        | Event::Loading { run, .. }
+        | Event::Ready { run, .. }
+        | Event::Training { run, .. }
+        | Event::Progress { run, .. }
+        | Event::Attention { run, .. }
+        | Event::Sample { run, .. }
+        | Event::Generated { run, .. }
+        | Event::Diverged { run, .. }
+        | Event::Notice { run, .. }
+        | Event::Export { run, .. }
+        | Event::Failed { run, .. }
+        | Event::Inspect { run, .. }
+        | Event::Workers { run, .. }
+        | Event::Runs { run, .. } => Some(*run),
     }
 }
