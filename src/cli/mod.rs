@@ -203,7 +203,7 @@ async fn open(backend: BackendArg) -> Result<Option<Context>, String> {
 
 /// Chooses the fastest kernels for training this model on this device, and says which could not be used.
 async fn tune(config: &RunConfig, context: Option<&Context>) -> Result<(), String> {
-    for wrong in Trainer::tune(config, context).await.map_err(sentence)? {
+    for wrong in Trainer::choose_kernels(config, context).await.map_err(sentence)? {
         eprintln!("{wrong}");
     }
     Ok(())

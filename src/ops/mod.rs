@@ -20,6 +20,20 @@ macro_rules! entry {
     };
 }
 
+/// An entry point in front of a function that takes a row per workgroup, with the `ROW_WORKGROUP` of lib/reduce.wgsl.
+macro_rules! row_entry {
+    ($name:literal, $function:literal) => {
+        concat!(
+            "@compute @workgroup_size(ROW_WORKGROUP)\nfn ",
+            $name,
+            "(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) workgroups: vec3<u32>, ",
+            "@builtin(local_invocation_index) local: u32) { ",
+            $function,
+            "(workgroup, workgroups, local); }"
+        )
+    };
+}
+
 pub mod accumulate;
 pub mod activation;
 pub mod adamw;
@@ -71,7 +85,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 61] = [
+pub static KERNELS: [&Kernel; 64] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -89,6 +103,8 @@ pub static KERNELS: [&Kernel; 61] = [
     &linear_grad::LINEAR_GRAD_GROUP,
     &rmsnorm::RMSNORM,
     &rmsnorm::RMSNORM_GRAD,
+    &rmsnorm::RMSNORM_LANES,
+    &rmsnorm::RMSNORM_GRAD_LANES,
     &layernorm::LAYERNORM,
     &layernorm::LAYERNORM_GRAD,
     &bias::BIAS,
@@ -124,6 +140,7 @@ pub static KERNELS: [&Kernel; 61] = [
     &residual::RESIDUAL,
     &cross_entropy::CROSS_ENTROPY,
     &cross_entropy::CROSS_ENTROPY_GRAD,
+    &cross_entropy::CROSS_ENTROPY_GRAD_LANES,
     &mean_loss::MEAN_LOSS,
     &accumulate::ACCUMULATE,
     &clip::SQUARED_SUMS,
@@ -136,6 +153,7 @@ pub static KERNELS: [&Kernel; 61] = [
 ];
 
 pub(crate) const FLAT: &str = include_str!("../../shaders/lib/flat.wgsl");
+pub(crate) const REDUCE_LANES: &str = include_str!("../../shaders/lib/reduce_lanes.wgsl");
 pub(crate) const REDUCE: &str = include_str!("../../shaders/lib/reduce.wgsl");
 pub(crate) const TILE: &str = include_str!("../../shaders/lib/tile.wgsl");
 pub(crate) const ELEMENT_F32: &str = include_str!("../../shaders/lib/element_f32.wgsl");

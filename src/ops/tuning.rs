@@ -1,9 +1,9 @@
 //! Which variants of kernels a device uses: those that it can run, that agree with the reference on this very device, and
 //! that are faster there than what they replace.
 
-use super::flash_attention;
 use super::linear_grad::{self, linear_grad};
 use super::matmul::{self, Layout, Shape, matmul};
+use super::{cross_entropy, flash_attention, rmsnorm};
 use crate::gpu::backend::{Backend, ExecuteError};
 use crate::gpu::compare::SideBySide;
 use crate::gpu::context::Context;
@@ -34,7 +34,7 @@ pub struct Trial {
 }
 
 /// All that there are.
-pub static CANDIDATES: [Candidates; 6] = [
+pub static CANDIDATES: [Candidates; 9] = [
     Candidates {
         of: &matmul::MATMUL_NT_VEC4,
         variants: &[&matmul::NT_LANES, &matmul::NT_GROUP],
@@ -70,6 +70,24 @@ pub static CANDIDATES: [Candidates; 6] = [
         variants: &[&flash_attention::LANES[3]],
         gate: || vec![attention_grad(13, 20, 0), attention_grad(70, 32, 1)],
         measured: || attention_grad(64, 32, 1),
+    },
+    Candidates {
+        of: &rmsnorm::RMSNORM,
+        variants: &[&rmsnorm::LANES[0]],
+        gate: || vec![norm(3, 7), norm(5, 130)],
+        measured: || norm(64, 128),
+    },
+    Candidates {
+        of: &rmsnorm::RMSNORM_GRAD,
+        variants: &[&rmsnorm::LANES[1]],
+        gate: || vec![norm_grad(3, 7), norm_grad(70, 130)],
+        measured: || norm_grad(64, 128),
+    },
+    Candidates {
+        of: &cross_entropy::CROSS_ENTROPY_GRAD,
+        variants: &[&cross_entropy::GRAD_LANES],
+        gate: || vec![loss(3, 7), loss(5, 130)],
+        measured: || loss(64, 128),
     },
 ];
 
@@ -120,6 +138,35 @@ fn attention_grad(positions: usize, d_head: usize, rotated: u32) -> Trial {
     let qkv_grad = trial.input(qkv.len);
     let bindings = [qkv, out, out_grad, lse, cos_sin, qkv_grad];
     flash_attention::flash_attention_grad(&mut trial.recording, bindings, 2, params);
+    trial
+}
+
+fn norm_params(n_rows: usize, d_model: usize) -> rmsnorm::Params {
+    rmsnorm::Params { n_rows: n_rows as u32, d_model: d_model as u32, eps: rmsnorm::EPS, accumulate: 1 }
+}
+
+fn norm(n: usize, c: usize) -> Trial {
+    let mut trial = Trial::new("norm", c);
+    let bindings = [n * c, c, n * c, n].map(|len| trial.input(len));
+    rmsnorm::rmsnorm(&mut trial.recording, bindings, norm_params(n, c));
+    trial
+}
+
+fn norm_grad(n: usize, c: usize) -> Trial {
+    let mut trial = Trial::new("gradient of the norm", n.max(c));
+    let bindings = [n * c, c, n * c, n, n * c, c].map(|len| trial.input(len));
+    rmsnorm::rmsnorm_grad(&mut trial.recording, bindings, norm_params(n, c));
+    trial
+}
+
+/// All targets are token 0.
+fn loss(n: usize, v: usize) -> Trial {
+    let mut trial = Trial::new("loss", v);
+    let logits = trial.input(n * v);
+    let targets = trial.buffers.add("targets", n);
+    let losses = trial.input(n);
+    let params = cross_entropy::Params { n_rows: n as u32, vocab_size: v as u32 };
+    cross_entropy::cross_entropy_grad(&mut trial.recording, [logits, targets, losses], params);
     trial
 }
 

@@ -300,7 +300,8 @@ impl Session {
         corpus_bytes: usize,
     ) -> Result<(Run, RunSummary), String> {
         let (train, val) = (&data.dataset.train, &data.dataset.val);
-        let slower = Trainer::tune(&config, device.context.as_ref()).await.map_err(|error| error.to_string())?;
+        let slower =
+            Trainer::choose_kernels(&config, device.context.as_ref()).await.map_err(|error| error.to_string())?;
         if !slower.is_empty() {
             let message = format!("Slower than it could be: {}.", slower.join("; "));
             self.tell(Event::Notice { run: id, message });

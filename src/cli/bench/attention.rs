@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Machine, median, reference_workload, timed};
-use crate::cli::{BackendArg, preset, sentence};
+use crate::cli::{BackendArg, preset, sentence, tune};
 use crate::config::Preset;
 use crate::gpu::recording::{Buffers, Recording};
 use crate::ops::cost::costs;
@@ -130,6 +130,7 @@ async fn train(machine: &Machine, named: Option<Preset>, context_length: usize) 
     let mut rng = Rng::new(config.train.seed);
     let tokens: Vec<u32> = (0..2 * context_length).map(|_| rng.below(config.model.vocab_size as u32)).collect();
     let tokens_per_step = config.tokens_per_step();
+    tune(&config, machine.context.as_ref()).await?;
     let trainer = Trainer::new(config, machine.context.as_ref(), &tokens, &tokens).await;
     let mut trainer = trainer.map_err(sentence)?;
     trainer.submit(1);

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Machine, median, timed};
-use crate::cli::{BackendArg, sentence};
+use crate::cli::BackendArg;
 use crate::gpu::backend::Backend;
 use crate::gpu::recording::{Buffers, Recording};
 use crate::gpu::variant::Variant;

@@ -5,6 +5,7 @@
 //! would be without a part of the model, `share` computes batches together with others, `state` takes weights and moments
 //! out and puts them back.
 
+mod choose;
 mod costs;
 mod error;
 mod evaluate;
@@ -14,7 +15,6 @@ pub mod question;
 mod share;
 mod source;
 mod state;
-mod tune;
 
 use std::collections::VecDeque;
 use std::rc::Rc;

@@ -14,7 +14,7 @@ impl Trainer {
     ///
     /// # Errors
     /// When the configuration is wrong or the device was lost.
-    pub async fn tune(config: &RunConfig, context: Option<&Context>) -> Result<Vec<String>, TrainError> {
+    pub async fn choose_kernels(config: &RunConfig, context: Option<&Context>) -> Result<Vec<String>, TrainError> {
         config.validate()?;
         let Some(context) = context else { return Ok(Vec::new()) };
         let table = ParamTable::new(&config.model);
