@@ -1,4 +1,5 @@
-// RMSNorm: every row is divided by its root mean square and scaled by a trainable gain.
+// RMSNorm: every row is divided by its root mean square and scaled by a trainable gain. How the invocations of a workgroup
+// sum up is up to lib/reduce.wgsl or lib/reduce_lanes.wgsl.
 
 struct Params {
     n_rows: u32,
@@ -15,18 +16,14 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // (N, C)
 @group(0) @binding(4) var<storage, read_write> inv_rms_out: array<f32>; // (N)
 
-@compute @workgroup_size(64)
-fn rmsnorm(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
+fn normalize(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     let row = flat_workgroup(workgroup, workgroups);
     if (row >= params.n_rows) { return; }
     let start = row * params.d_model;
     var squares = 0.0;
     for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
-        squares += x[start + c] * x[start + c];
+        let value = x[start + c];
+        squares += value * value;
     }
     let mean = workgroup_sum(squares, local) / f32(params.d_model);
     let inv_rms = 1.0 / sqrt(mean + params.eps);
@@ -46,12 +43,7 @@ fn rmsnorm(
 @group(0) @binding(6) var<storage, read_write> gain_grad: array<f32>; // (C)
 
 // One workgroup per row for the gradient of x, and behind them one per channel for that of the gain.
-@compute @workgroup_size(64)
-fn rmsnorm_grad(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
+fn norm_grads(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     let which = flat_workgroup(workgroup, workgroups);
     if (which < params.n_rows) {
         grad_of_x(which, local);

@@ -7,7 +7,7 @@ use glasshead::gpu::recording::{Buffers, Recording};
 use glasshead::gpu::variant::Variant;
 use glasshead::ops::linear_grad::linear_grad;
 use glasshead::ops::matmul::{Layout, MATMUL_NN_VEC4, MATMUL_NT_VEC4, Shape, matmul};
-use glasshead::ops::tuning::{CANDIDATES, Candidates, tune_among};
+use glasshead::ops::tuning::{CANDIDATES, Candidates, choose};
 use pollster::block_on;
 
 use crate::common::{context, numbers};
@@ -24,9 +24,10 @@ static WRONG_KERNEL: Kernel = Kernel {
 static WRONG: Variant = Variant {
     of: &MATMUL_NT_VEC4,
     kernel: &WRONG_KERNEL,
-    workgroups: |_| Some([1, 1, 1]),
+    workgroups: |_, _| Some([1, 1, 1]),
     subgroup_size: 0,
     int64: false,
+    hardware: false,
 };
 
 static WRONG_ONES: [&Variant; 1] = [&WRONG];
@@ -35,8 +36,8 @@ static WRONG_ONES: [&Variant; 1] = [&WRONG];
 fn a_wrong_variant_is_not_used_and_says_so() {
     let context = context();
     let Candidates { gate, measured, .. } = CANDIDATES[0];
-    let candidates = [Candidates { variants: &WRONG_ONES, gate, measured }];
-    let sentences = block_on(tune_among(&context, &candidates)).unwrap();
+    let candidates = Candidates { of: &MATMUL_NT_VEC4, variants: &WRONG_ONES, gate, measured };
+    let sentences = block_on(choose(&context, &candidates)).unwrap();
     assert_eq!(sentences.len(), 1);
     assert!(sentences[0].contains("wrongly"), "{}", sentences[0]);
     assert!(!context.uses(&WRONG));

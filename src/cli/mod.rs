@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::Preset;
+use crate::config::{Preset, RunConfig};
 use crate::data::{Task, reading_parquet};
 use crate::gpu::context::Context;
-use crate::ops::tuning;
 use crate::protocol::Sampling;
+use crate::train::trainer::Trainer;
 
 mod bench;
 mod generate;
@@ -196,13 +196,17 @@ async fn open(backend: BackendArg) -> Result<Option<Context>, String> {
         BackendArg::Cpu => Ok(None),
         BackendArg::Gpu => {
             let hint = |error| format!("{error}; or train on the CPU with --backend cpu");
-            let context = Context::new().await.map_err(hint)?;
-            for wrong in tuning::tune(&context).await.map_err(sentence)? {
-                eprintln!("{wrong}");
-            }
-            Ok(Some(context))
+            Ok(Some(Context::new().await.map_err(hint)?))
         }
     }
+}
+
+/// Chooses the fastest kernels for training this model on this device, and says which could not be used.
+async fn tune(config: &RunConfig, context: Option<&Context>) -> Result<(), String> {
+    for wrong in Trainer::choose_kernels(config, context).await.map_err(sentence)? {
+        eprintln!("{wrong}");
+    }
+    Ok(())
 }
 
 async fn info() -> Result<(), String> {

@@ -1,8 +1,12 @@
 //! The adapter and the device.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+
 use thiserror::Error;
 
 use super::execute::Pipelines;
+use super::kernel::Kernel;
 use super::variant::{Variant, Variants};
 
 /// A device to compute on, and what is known about it.
@@ -21,6 +25,8 @@ pub struct Context {
     pub(super) pipelines: Pipelines,
     /// Which variants of kernels it uses.
     pub(super) variants: Variants,
+    /// The kernels that variants were chosen for.
+    chosen: RefCell<HashSet<&'static str>>,
 }
 
 /// What the rest of the program wants to know about an adapter.
@@ -137,13 +143,18 @@ impl Context {
         let subgroup_size =
             if device.features().contains(wgpu::Features::SUBGROUP) { info.subgroup_min_size } else { 0 };
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
-        let (pipelines, variants) = (Pipelines::default(), Variants::default());
-        Ok(Self { device, queue, adapter, subgroup_size, int64, pipelines, variants })
+        let (pipelines, variants, chosen) = Default::default();
+        Ok(Self { device, queue, adapter, subgroup_size, int64, pipelines, variants, chosen })
     }
 
     /// Whether the device has what a variant needs.
     pub fn can_run(&self, variant: &Variant) -> bool {
         variant.subgroup_size <= self.subgroup_size && (self.int64 || !variant.int64)
+    }
+
+    /// Whether variants of this kernel are still to be chosen; from now on they are not.
+    pub fn choose_for(&self, kernel: &'static Kernel) -> bool {
+        self.chosen.borrow_mut().insert(kernel.name)
     }
 
     /// From now on, recordings are prepared with this variant where it fits.

@@ -1,7 +1,7 @@
 //! What a dispatch costs at least: the operations of its products and the bytes that it binds. Together with a device's
 //! peaks this tells how near a kernel comes to what is possible there (the roofline of Williams et al. 2009).
 
-use super::{flash_attention, matmul};
+use super::{flash_attention, linear_grad, matmul};
 use crate::gpu::recording::Recording;
 
 /// Operations and bytes.
@@ -46,6 +46,7 @@ fn cost(recording: &Recording, index: usize) -> Cost {
     let lens: Vec<usize> = dispatch.bindings.iter().map(|slice| slice.len).collect();
     let flops = match dispatch.kernel.name {
         name if name.starts_with("matmul_") => matmul::flops(params),
+        name if name.starts_with("linear_grad") => linear_grad::flops(params),
         // The second binding of both is the output.
         name if name.starts_with("flash_attention_grad_") => flash_attention::flops(params, lens[1], 5.0),
         name if name.starts_with("flash_attention_") => flash_attention::flops(params, lens[1], 2.0),

@@ -5,8 +5,8 @@ use bytemuck::{Pod, Zeroable};
 
 use super::matmul::{Layout, Shape, reference_nn, reference_tn};
 use super::{
-    ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_ROWS, LANES, LAYOUTS, MATMUL_LANES, MATMUL_SCALAR, MATMUL_VEC4, Real,
-    TILE, cpu,
+    ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_ROWS, LANES, LAYOUTS, MATMUL_GROUP, MATMUL_LANES, MATMUL_SCALAR,
+    MATMUL_VEC4, Real, TILE, cpu,
 };
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
@@ -53,16 +53,35 @@ kernel!(LINEAR_GRAD "linear_grad", "x, w, y_grad → x_grad, w_grad", [ELEMENT_F
 kernel!(LINEAR_GRAD_VEC4 "linear_grad_vec4", "The same for widths that are multiples of 4", [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_VEC4]);
 kernel!(LINEAR_GRAD_LANES "linear_grad_lanes", "The same with subgroups, N a multiple of 4 too", [ELEMENT_U64, LANES, FOUR_ROWS, MATMUL_LANES]);
 
+kernel!(
+    LINEAR_GRAD_GROUP "linear_grad_group", "The same with workgroup memory, N a multiple of 4 too",
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_GROUP]
+);
+
+/// [`LINEAR_GRAD_GROUP`] in place of [`LINEAR_GRAD_VEC4`].
+pub static GRAD_GROUP: Variant = Variant {
+    of: &LINEAR_GRAD_VEC4,
+    kernel: &LINEAR_GRAD_GROUP,
+    workgroups: |params, _| {
+        let params: Params = bytemuck::pod_read_unaligned(params);
+        params.n_rows.is_multiple_of(4).then(|| params.workgroups(64, 64))
+    },
+    subgroup_size: 0,
+    int64: false,
+    hardware: true,
+};
+
 /// [`LINEAR_GRAD_LANES`] in place of [`LINEAR_GRAD_VEC4`].
 pub static GRAD_LANES: Variant = Variant {
     of: &LINEAR_GRAD_VEC4,
     kernel: &LINEAR_GRAD_LANES,
-    workgroups: |params| {
+    workgroups: |params, _| {
         let params: Params = bytemuck::pod_read_unaligned(params);
         params.n_rows.is_multiple_of(4).then(|| params.workgroups(32, 64))
     },
     subgroup_size: 8,
     int64: true,
+    hardware: false,
 };
 
 /// Appends both products over `n_rows` rows: x, w, y_grad → x_grad (added to what is there when `accumulate`), w_grad.
@@ -86,6 +105,12 @@ pub fn reference<T: Real>([x, w, y_grad]: [&[T]; 3], [x_grad, w_grad]: [&mut [T]
         x_grad.iter_mut().zip(before).for_each(|(grad, before)| *grad += before);
     }
     reference_tn(y_grad, x, w_grad, Shape { m: d_out, n: d_in, k: n_rows });
+}
+
+/// Operations of both products: a multiplication and an addition for each term.
+pub(super) fn flops(params: &[u8]) -> f64 {
+    let Params { n_rows, d_in, d_out, .. } = bytemuck::pod_read_unaligned(params);
+    [n_rows, d_in, d_out].into_iter().map(f64::from).product::<f64>() * 4.0
 }
 
 fn run(call: &CpuCall<'_>) {

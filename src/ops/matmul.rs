@@ -13,8 +13,8 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::{
-    ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_ROWS, LANES, LAYOUTS, MATMUL_LANES, MATMUL_SCALAR, MATMUL_VEC4, Real,
-    TILE, cpu, tile_workgroups,
+    ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_ROWS, LANES, LAYOUTS, MATMUL_GROUP, MATMUL_LANES, MATMUL_SCALAR,
+    MATMUL_VEC4, Real, TILE, cpu, tile_workgroups,
 };
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
@@ -58,16 +58,35 @@ kernel!(MATMUL_NN_VEC4 "matmul_nn_vec4", "product_nn", Nn, "As [`MATMUL_NN`], k 
 kernel!(MATMUL_TN_VEC4 "matmul_tn_vec4", "product_tn", Tn, "As [`MATMUL_TN`], m and n multiples of 4", [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_VEC4]);
 kernel!(MATMUL_NT_LANES "matmul_nt_lanes", "product_nt", Nt, "As [`MATMUL_NT_VEC4`], with subgroups", [ELEMENT_U64, LANES, FOUR_ROWS, MATMUL_LANES]);
 
+kernel!(
+    MATMUL_NT_GROUP "matmul_nt_group", "product_nt", Nt, "As [`MATMUL_NT_VEC4`], with workgroup memory",
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_GROUP]
+);
+
+/// [`MATMUL_NT_GROUP`] in place of [`MATMUL_NT_VEC4`].
+pub static NT_GROUP: Variant = Variant {
+    of: &MATMUL_NT_VEC4,
+    kernel: &MATMUL_NT_GROUP,
+    workgroups: |params, _| {
+        let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
+        Some([n.div_ceil(64), m.div_ceil(64), 1])
+    },
+    subgroup_size: 0,
+    int64: false,
+    hardware: true,
+};
+
 /// [`MATMUL_NT_LANES`] in place of [`MATMUL_NT_VEC4`].
 pub static NT_LANES: Variant = Variant {
     of: &MATMUL_NT_VEC4,
     kernel: &MATMUL_NT_LANES,
-    workgroups: |params| {
+    workgroups: |params, _| {
         let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
         Some([n.div_ceil(64), m.div_ceil(32), 1])
     },
     subgroup_size: 8,
     int64: true,
+    hardware: false,
 };
 
 /// Which of a and b is transposed.

@@ -3,16 +3,20 @@
 
 use super::linear_grad::{self, linear_grad};
 use super::matmul::{self, Layout, Shape, matmul};
+use super::{cross_entropy, flash_attention, rmsnorm};
 use crate::gpu::backend::{Backend, ExecuteError};
 use crate::gpu::compare::SideBySide;
 use crate::gpu::context::Context;
+use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Buffers, Recording, Slice};
 use crate::gpu::variant::Variant;
 use crate::rng::Rng;
 
 /// Variants of one kernel, and what they are tried on.
 pub struct Candidates {
-    /// All of the same kernel.
+    /// What they stand in for.
+    pub of: &'static Kernel,
+    /// They.
     pub variants: &'static [&'static Variant],
     /// Small and awkward: what each has to compute correctly before it may be used.
     pub gate: fn() -> Vec<Trial>,
@@ -30,16 +34,60 @@ pub struct Trial {
 }
 
 /// All that there are.
-pub static CANDIDATES: [Candidates; 2] = [
+pub static CANDIDATES: [Candidates; 9] = [
     Candidates {
-        variants: &[&matmul::NT_LANES],
+        of: &matmul::MATMUL_NT_VEC4,
+        variants: &[&matmul::NT_LANES, &matmul::NT_GROUP],
         gate: || GATE.into_iter().map(|shape| product(shape, true)).collect(),
         measured: || product(MEASURED, false),
     },
     Candidates {
-        variants: &[&linear_grad::GRAD_LANES],
+        of: &linear_grad::LINEAR_GRAD_VEC4,
+        variants: &[&linear_grad::GRAD_LANES, &linear_grad::GRAD_GROUP],
         gate: || GATE.into_iter().map(|shape| gradients(shape, true)).collect(),
         measured: || gradients(MEASURED, false),
+    },
+    Candidates {
+        of: &flash_attention::FLASH_ATTENTION_16,
+        variants: &[&flash_attention::LANES[0]],
+        gate: || vec![attention(13, 12, 0), attention(70, 16, 1)],
+        measured: || attention(64, 16, 1),
+    },
+    Candidates {
+        of: &flash_attention::FLASH_ATTENTION_GRAD_16,
+        variants: &[&flash_attention::LANES[1]],
+        gate: || vec![attention_grad(13, 12, 0), attention_grad(70, 16, 1)],
+        measured: || attention_grad(64, 16, 1),
+    },
+    Candidates {
+        of: &flash_attention::FLASH_ATTENTION_32,
+        variants: &[&flash_attention::LANES[2]],
+        gate: || vec![attention(13, 20, 0), attention(70, 32, 1)],
+        measured: || attention(64, 32, 1),
+    },
+    Candidates {
+        of: &flash_attention::FLASH_ATTENTION_GRAD_32,
+        variants: &[&flash_attention::LANES[3]],
+        gate: || vec![attention_grad(13, 20, 0), attention_grad(70, 32, 1)],
+        measured: || attention_grad(64, 32, 1),
+    },
+    Candidates {
+        of: &rmsnorm::RMSNORM,
+        variants: &[&rmsnorm::LANES[0]],
+        gate: || vec![norm(3, 7), norm(5, 130)],
+        measured: || norm(64, 128),
+    },
+    Candidates {
+        of: &rmsnorm::RMSNORM_GRAD,
+        variants: &[&rmsnorm::LANES[1]],
+        gate: || vec![norm_grad(3, 7), norm_grad(70, 130)],
+        measured: || norm_grad(64, 128),
+    },
+    Candidates {
+        of: &cross_entropy::CROSS_ENTROPY_GRAD,
+        variants: &[&cross_entropy::GRAD_LANES],
+        gate: || vec![loss(3, 7), loss(5, 130)],
+        measured: || loss(64, 128),
     },
 ];
 
@@ -71,40 +119,98 @@ fn gradients(Shape { m, n, k }: Shape, accumulate: bool) -> Trial {
     trial
 }
 
-/// Chooses the variants of this device, and returns a sentence for each that it can run but computes wrongly.
+/// Attention of two sequences in four heads, two of which share a head of keys and values.
+fn attention(positions: usize, d_head: usize, causal: u32) -> Trial {
+    let mut trial = Trial::new("attention", positions.max(d_head));
+    let params = flash_attention::Params { causal, ..flash_attention::Params::new(positions, 4, 2, d_head) };
+    let [qkv, out] = [8, 4].map(|heads| trial.input(2 * positions * heads * d_head));
+    let lse = trial.input(2 * positions * 4);
+    flash_attention::flash_attention(&mut trial.recording, [qkv, out, lse], 2, params);
+    trial
+}
+
+fn attention_grad(positions: usize, d_head: usize, rotated: u32) -> Trial {
+    let mut trial = Trial::new("gradient of attention", positions.max(d_head));
+    let causal = rotated;
+    let params = flash_attention::Params { causal, rotated, ..flash_attention::Params::new(positions, 4, 2, d_head) };
+    let [qkv, out, out_grad] = [8, 4, 4].map(|heads| trial.input(2 * positions * heads * d_head));
+    let [lse, cos_sin] = [2 * positions * 4, positions * d_head].map(|len| trial.input(len));
+    let qkv_grad = trial.input(qkv.len);
+    let bindings = [qkv, out, out_grad, lse, cos_sin, qkv_grad];
+    flash_attention::flash_attention_grad(&mut trial.recording, bindings, 2, params);
+    trial
+}
+
+fn norm_params(n_rows: usize, d_model: usize) -> rmsnorm::Params {
+    rmsnorm::Params { n_rows: n_rows as u32, d_model: d_model as u32, eps: rmsnorm::EPS, accumulate: 1 }
+}
+
+fn norm(n: usize, c: usize) -> Trial {
+    let mut trial = Trial::new("norm", c);
+    let bindings = [n * c, c, n * c, n].map(|len| trial.input(len));
+    rmsnorm::rmsnorm(&mut trial.recording, bindings, norm_params(n, c));
+    trial
+}
+
+fn norm_grad(n: usize, c: usize) -> Trial {
+    let mut trial = Trial::new("gradient of the norm", n.max(c));
+    let bindings = [n * c, c, n * c, n, n * c, c].map(|len| trial.input(len));
+    rmsnorm::rmsnorm_grad(&mut trial.recording, bindings, norm_params(n, c));
+    trial
+}
+
+/// All targets are token 0.
+fn loss(n: usize, v: usize) -> Trial {
+    let mut trial = Trial::new("loss", v);
+    let logits = trial.input(n * v);
+    let targets = trial.buffers.add("targets", n);
+    let losses = trial.input(n);
+    let params = cross_entropy::Params { n_rows: n as u32, vocab_size: v as u32 };
+    cross_entropy::cross_entropy_grad(&mut trial.recording, [logits, targets, losses], params);
+    trial
+}
+
+/// Chooses the variants of this device for the kernels of a recording that it has not chosen for yet, and returns a
+/// sentence for each that it can run but computes wrongly. Without any for kernels that nobody uses, because to compile
+/// one can take seconds.
 ///
 /// # Errors
 /// When the device was lost.
-pub async fn tune(context: &Context) -> Result<Vec<String>, ExecuteError> {
-    tune_among(context, &CANDIDATES).await
+pub async fn tune(context: &Context, recording: &Recording) -> Result<Vec<String>, ExecuteError> {
+    let mut sentences = Vec::new();
+    for candidates in &CANDIDATES {
+        let used = recording.dispatches.iter().any(|dispatch| dispatch.kernel.name == candidates.of.name);
+        if used && context.choose_for(candidates.of) {
+            sentences.extend(choose(context, candidates).await?);
+        }
+    }
+    Ok(sentences)
 }
 
-/// As [`tune`], among these candidates.
+/// Chooses among variants of one kernel, as [`tune`] does.
 ///
 /// # Errors
 /// As [`tune`].
-pub async fn tune_among(context: &Context, candidates: &[Candidates]) -> Result<Vec<String>, ExecuteError> {
-    let mut sentences = Vec::new();
-    for of_one_kernel in candidates {
-        let mut right = Vec::new();
-        for &variant in of_one_kernel.variants {
-            if !context.can_run(variant) || context.uses(variant) {
-                continue;
+pub async fn choose(context: &Context, candidates: &Candidates) -> Result<Vec<String>, ExecuteError> {
+    let (mut sentences, mut right) = (Vec::new(), Vec::new());
+    let worth_trying =
+        |variant: &&&Variant| context.can_run(variant) && !(variant.hardware && context.adapter.software);
+    for &variant in candidates.variants.iter().filter(worth_trying) {
+        let (wrong, original) = (variant.kernel.name, variant.of.name);
+        match disagreement(context, (candidates.gate)(), variant).await {
+            Ok(None) => right.push(variant),
+            Ok(Some(difference)) => {
+                sentences
+                    .push(format!("this device computes {wrong} wrongly ({difference}); {original} is used instead"));
             }
-            let (wrong, original) = (variant.kernel.name, variant.of.name);
-            match disagreement(context, (of_one_kernel.gate)(), variant).await {
-                Ok(None) => right.push(variant),
-                Ok(Some(difference)) => sentences
-                    .push(format!("this device computes {wrong} wrongly ({difference}); {original} is used instead")),
-                Err(ExecuteError::Refused(detail)) => {
-                    sentences.push(format!("this device refuses {wrong} ({detail}); {original} is used instead"));
-                }
-                Err(error) => return Err(error),
+            Err(ExecuteError::Refused(detail)) => {
+                sentences.push(format!("this device refuses {wrong} ({detail}); {original} is used instead"));
             }
+            Err(error) => return Err(error),
         }
-        if let Some(variant) = fastest(context, of_one_kernel.measured, &right).await? {
-            context.use_variant(variant);
-        }
+    }
+    if let Some(variant) = fastest(context, candidates.measured, &right).await? {
+        context.use_variant(variant);
     }
     Ok(sentences)
 }

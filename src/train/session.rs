@@ -296,7 +296,7 @@ impl Session {
 
     /// A run with fresh weights, and what the page is told of it.
     async fn build(
-        &self,
+        &mut self,
         id: RunId,
         config: RunConfig,
         device: &Device,
@@ -305,6 +305,12 @@ impl Session {
         corpus_bytes: usize,
     ) -> Result<(Run, RunSummary), String> {
         let (train, val) = (&data.dataset.train, &data.dataset.val);
+        let slower =
+            Trainer::choose_kernels(&config, device.context.as_ref()).await.map_err(|error| error.to_string())?;
+        if !slower.is_empty() {
+            let message = format!("Slower than it could be: {}.", slower.join("; "));
+            self.tell(Event::Notice { run: id, message });
+        }
         let trainer = Trainer::new(config, device.context.as_ref(), train, val).await;
         let trainer = trainer.map_err(|error| error.to_string())?;
         let summary = RunSummary {

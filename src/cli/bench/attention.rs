@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Machine, median, reference_workload, timed};
-use crate::cli::{BackendArg, preset, sentence};
+use crate::cli::{BackendArg, preset, sentence, tune};
 use crate::config::Preset;
 use crate::gpu::recording::{Buffers, Recording};
 use crate::ops::cost::costs;
@@ -45,7 +45,7 @@ pub(in crate::cli) async fn attention(args: AttentionArgs) -> Result<(), String>
     if args.runs == 0 {
         return Err("--runs has to be at least 1".into());
     }
-    let machine = Machine::tuned(args.backend).await?;
+    let machine = Machine::open(args.backend).await?;
     let mut rows = Vec::new();
     for &d_head in &args.d_head {
         for &n in &args.context {
@@ -97,6 +97,7 @@ async fn measure(machine: &Machine, [n, h, d]: [usize; 3], runs: usize) -> Resul
     let mut recording = Recording::new("bench");
     flash_attention(&mut recording, [qkv, out, lse], 1, params);
     flash_attention_grad(&mut recording, [qkv, out, out_grad, lse, cos_sin, qkv_grad], 1, params);
+    machine.tune(&recording).await?;
     let flops: f64 = costs(&recording).iter().map(|cost| cost.flops).sum();
     let mut backend = machine.backend(&buffers).await?;
     let mut rng = Rng::new(1);
@@ -129,6 +130,7 @@ async fn train(machine: &Machine, named: Option<Preset>, context_length: usize) 
     let mut rng = Rng::new(config.train.seed);
     let tokens: Vec<u32> = (0..2 * context_length).map(|_| rng.below(config.model.vocab_size as u32)).collect();
     let tokens_per_step = config.tokens_per_step();
+    tune(&config, machine.context.as_ref()).await?;
     let trainer = Trainer::new(config, machine.context.as_ref(), &tokens, &tokens).await;
     let mut trainer = trainer.map_err(sentence)?;
     trainer.submit(1);

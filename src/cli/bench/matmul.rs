@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Machine, median, timed};
-use crate::cli::{BackendArg, sentence};
+use crate::cli::BackendArg;
 use crate::gpu::backend::Backend;
 use crate::gpu::recording::{Buffers, Recording};
 use crate::gpu::variant::Variant;
@@ -51,7 +51,7 @@ pub(in crate::cli) async fn matmul_bench(args: MatmulArgs) -> Result<(), String>
         return Err("--runs has to be at least 1".into());
     }
     // Not tuned yet, so that every kernel runs as itself.
-    let machine = Machine::untuned(args.backend).await?;
+    let machine = Machine::open(args.backend).await?;
     let mut rows = Vec::new();
     for &shape in &args.size {
         for layout in [Layout::Nt, Layout::Nn, Layout::Tn] {
@@ -59,8 +59,8 @@ pub(in crate::cli) async fn matmul_bench(args: MatmulArgs) -> Result<(), String>
         }
     }
     if let Some(context) = &machine.context {
-        for wrong in tuning::tune(context).await.map_err(sentence)? {
-            eprintln!("{wrong}");
+        for &shape in &args.size {
+            machine.tune(&product(Layout::Nt, shape)).await?;
         }
         for row in &mut rows {
             let uses = variants().any(|variant| variant.kernel.name == row["kernel"] && context.uses(variant));
@@ -116,13 +116,19 @@ fn variants() -> impl Iterator<Item = &'static Variant> {
     tuning::CANDIDATES.iter().flat_map(|candidates| candidates.variants).copied()
 }
 
-/// What recordings name, and the variants that can stand in for it here.
-fn ways(machine: &Machine, layout: Layout, shape: Shape) -> Vec<Way> {
+/// One product, as recordings name it.
+fn product(layout: Layout, shape: Shape) -> Recording {
     let mut buffers = Buffers::default();
     let slices = [shape.m * shape.k, shape.n * shape.k, shape.m * shape.n].map(|len| buffers.add("named", len));
+    let mut recording = Recording::new("named");
+    matmul(&mut recording, layout, slices, shape, None);
+    recording
+}
+
+/// What recordings name, and the variants that can stand in for it here.
+fn ways(machine: &Machine, layout: Layout, shape: Shape) -> Vec<Way> {
     let fits = |variant: &&'static Variant| {
-        let mut recording = Recording::new("named");
-        matmul(&mut recording, layout, slices, shape, None);
+        let mut recording = product(layout, shape);
         machine.context.as_ref().is_some_and(|context| context.can_run(variant)) && variant.stand_in(&mut recording) > 0
     };
     std::iter::once(None).chain(variants().filter(fits).map(Some)).collect()

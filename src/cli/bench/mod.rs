@@ -9,7 +9,8 @@ use super::{BackendArg, open, sentence};
 use crate::config::{ModelConfig, Preset, RunConfig, Schedule};
 use crate::gpu::backend::{Backend, Program};
 use crate::gpu::context::{Context, DeviceLimits};
-use crate::gpu::recording::Buffers;
+use crate::gpu::recording::{Buffers, Recording};
+use crate::ops::tuning;
 use crate::threads;
 
 mod attention;
@@ -56,18 +57,17 @@ struct Machine {
 }
 
 impl Machine {
-    /// With the variants of kernels that suit it.
-    async fn tuned(backend: BackendArg) -> Result<Self, String> {
+    async fn open(backend: BackendArg) -> Result<Self, String> {
         Ok(Self { context: open(backend).await? })
     }
 
-    /// Without any variants.
-    async fn untuned(backend: BackendArg) -> Result<Self, String> {
-        let context = match backend {
-            BackendArg::Cpu => None,
-            BackendArg::Gpu => Some(Context::new().await.map_err(sentence)?),
-        };
-        Ok(Self { context })
+    /// Chooses the kernels that suit it best for this recording.
+    async fn tune(&self, recording: &Recording) -> Result<(), String> {
+        let Some(context) = &self.context else { return Ok(()) };
+        for wrong in tuning::tune(context, recording).await.map_err(sentence)? {
+            eprintln!("{wrong}");
+        }
+        Ok(())
     }
 
     /// Refuses buffers that the device cannot hold.

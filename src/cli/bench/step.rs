@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Machine, median, reference_workload};
 use crate::accounting::Account;
-use crate::cli::{BackendArg, preset, sentence};
+use crate::cli::{BackendArg, preset, sentence, tune};
 use crate::config::{Preset, RunConfig};
 use crate::protocol::profile::KernelTime;
 use crate::rng::Rng;
@@ -51,11 +51,12 @@ pub(in crate::cli) async fn step(args: StepArgs) -> Result<(), String> {
         config.set(field.trim(), value.trim()).map_err(sentence)?;
     }
     config.validate().map_err(sentence)?;
-    let machine = Machine::tuned(args.backend).await?;
+    let machine = Machine::open(args.backend).await?;
     let mut rng = Rng::new(config.train.seed);
     let n_tokens = 100 * config.model.context_length;
     let tokens: Vec<u32> = (0..n_tokens).map(|_| rng.below(config.model.vocab_size as u32)).collect();
     let (tokens_per_step, flops_per_step) = (config.tokens_per_step(), flops(&config));
+    tune(&config, machine.context.as_ref()).await?;
     let trainer = Trainer::new(config, machine.context.as_ref(), &tokens, &tokens).await;
     let mut trainer = trainer.map_err(sentence)?;
     // The first run compiles pipelines and fills caches.

@@ -5,6 +5,7 @@
 //! would be without a part of the model, `share` computes batches together with others, `state` takes weights and moments
 //! out and puts them back.
 
+mod choose;
 mod costs;
 mod error;
 mod evaluate;
