@@ -93,11 +93,15 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await accessible(page);
     await page.emulateMedia({ colorScheme: "dark" });
     await page.setViewportSize({ width: 400, height: 900 });
-    await open(page, "what if");
-    await byTestId(page, "what-if-loss").waitFor();
-    await accessible(page);
-    await screenshot(page, "questions-narrow");
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    assert.ok(overflow <= 0, `the page is ${overflow} px too wide`);
+    const sections = { row: "bars", arithmetic: "arithmetic", neurons: "neurons", "what if": "what-if-loss", "logit lens": "lens", "head scores": "head-scores", glossary: "glossary" };
+    await byTestId(page, "token-chip").nth(5).click();
+    for (const [name, id] of Object.entries(sections)) {
+      await open(page, name);
+      await byTestId(page, id).waitFor();
+      await accessible(page);
+      await screenshot(page, `questions-narrow-dark-${id}`);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      assert.ok(overflow <= 0, `the page is ${overflow} px too wide with ${name}`);
+    }
   });
 });
