@@ -109,7 +109,7 @@ impl Case {
 /// One row per operation: from a size and its place in `SIZES` to a case.
 type Row = (&'static str, fn(usize, usize) -> Case);
 
-const ROWS: [Row; 27] = [
+const ROWS: [Row; 28] = [
     ("gather_batch", gather),
     ("embedding", embed),
     ("matmul_nt", |size, i| multiply(Layout::Nt, 1, size, i)),
@@ -137,6 +137,7 @@ const ROWS: [Row; 27] = [
     ("clip, adamw and sgd", update),
     ("accumulate", accumulate_twice),
     ("quantize", bytes),
+    ("peak", chains),
 ];
 
 #[test]

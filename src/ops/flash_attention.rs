@@ -183,6 +183,15 @@ pub fn flash_attention_grad(recording: &mut Recording, bindings: [Slice; 6], bat
     recording.dispatch(kernel, params, &bindings, params.workgroups(batch_size, 2 * params.d_head.div_ceil(row)));
 }
 
+/// Operations of attention with these parameters and an output of `out_len` elements, where every query and key that see
+/// each other meet in `products` products.
+pub(super) fn flops(params: &[u8], out_len: usize, products: f64) -> f64 {
+    let params: Params = bytemuck::pod_read_unaligned(params);
+    let n = f64::from(params.context_length);
+    let keys_per_query = if params.causal == 1 { (n + 1.0) / 2.0 } else { n };
+    2.0 * products * out_len as f64 * keys_per_query
+}
+
 fn dot<T: Real>(a: &[T], b: &[T]) -> T {
     a.iter().zip(b).map(|(&a, &b)| a * b).sum()
 }

@@ -147,6 +147,12 @@ pub fn matmul_variant(
     recording.dispatch(variant.kernel, params, &[a, b, y], workgroups);
 }
 
+/// Operations of a product with these parameters: a multiplication and an addition for each term.
+pub(super) fn flops(params: &[u8]) -> f64 {
+    let Params { m, n, k, .. } = bytemuck::pod_read_unaligned(params);
+    [m, n, k].into_iter().map(f64::from).product::<f64>() * 2.0
+}
+
 /// y (m, n) = a (m, k) · b (n, k)ᵀ
 pub fn reference_nt<T: Real>(a: &[T], b: &[T], y: &mut [T], Shape { m, n, k }: Shape) {
     for i in 0..m {

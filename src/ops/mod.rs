@@ -14,6 +14,7 @@ pub mod attention_scores;
 pub mod bias;
 pub mod cached_attention;
 pub mod clip;
+pub mod cost;
 pub mod cpu;
 pub mod cross_entropy;
 pub mod embedding;
@@ -24,6 +25,7 @@ pub mod layernorm;
 pub mod mask;
 pub mod matmul;
 pub mod mean_loss;
+pub mod peak;
 pub mod quantize;
 pub mod residual;
 pub mod rmsnorm;
@@ -55,7 +57,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 53] = [
+pub static KERNELS: [&Kernel; 54] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -109,6 +111,7 @@ pub static KERNELS: [&Kernel; 53] = [
     &adamw::ADAMW,
     &sgd::SGD,
     &quantize::QUANTIZE,
+    &peak::PEAK,
 ];
 
 pub(crate) const FLAT: &str = include_str!("../../shaders/lib/flat.wgsl");

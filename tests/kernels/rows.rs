@@ -327,3 +327,10 @@ pub(super) fn bytes(size: usize, i: usize) -> Case {
     quantize::quantize(&mut case.recording, [weights, words], 3);
     case
 }
+
+pub(super) fn chains(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 32);
+    let out = case.output(size);
+    peak::peak(&mut case.recording, out, 5);
+    case
+}

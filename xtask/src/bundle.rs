@@ -27,7 +27,8 @@ pub enum Profile {
 }
 
 impl Profile {
-    fn name(self) -> &'static str {
+    /// Its name in Cargo.toml.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Web => "web",
             Self::Release => "release",

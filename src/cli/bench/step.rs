@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::cli::{BackendArg, open, preset, sentence};
-use crate::config::{ModelConfig, Preset, RunConfig};
+use super::{Machine, median, reference_workload};
+use crate::accounting::Account;
+use crate::cli::{BackendArg, preset, sentence};
+use crate::config::{Preset, RunConfig};
+use crate::ops::cost::Cost;
+use crate::ops::peak;
 use crate::rng::Rng;
-use crate::threads;
 use crate::train::trainer::Trainer;
 
 /// What to measure.
@@ -39,14 +42,6 @@ pub(in crate::cli) struct StepArgs {
     json: bool,
 }
 
-/// The workload that is compared with other programs.
-fn reference_workload() -> RunConfig {
-    let mut config = Preset::Nano.config();
-    config.model = ModelConfig::cs336([512, 128], [128, 4, 4, 344]);
-    config.train.batch_size = 8;
-    config
-}
-
 pub(in crate::cli) async fn step(args: StepArgs) -> Result<(), String> {
     if args.runs == 0 || args.steps == 0 {
         return Err("--runs and --steps have to be at least 1".into());
@@ -57,42 +52,61 @@ pub(in crate::cli) async fn step(args: StepArgs) -> Result<(), String> {
         config.set(field.trim(), value.trim()).map_err(sentence)?;
     }
     config.validate().map_err(sentence)?;
-    let context = open(args.backend).await?;
-    let adapter = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.name.clone());
-    let backend = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.backend.clone());
+    let machine = Machine::tuned(args.backend).await?;
     let mut rng = Rng::new(config.train.seed);
     let n_tokens = 100 * config.model.context_length;
     let tokens: Vec<u32> = (0..n_tokens).map(|_| rng.below(config.model.vocab_size as u32)).collect();
-    let tokens_per_run = config.tokens_per_step() * args.steps;
-    let mut trainer = Trainer::new(config, context.as_ref(), &tokens, &tokens).await.map_err(sentence)?;
+    let (tokens_per_step, flops_per_step) = (config.tokens_per_step(), flops(&config));
+    let trainer = Trainer::new(config, machine.context.as_ref(), &tokens, &tokens).await;
+    let mut trainer = trainer.map_err(sentence)?;
     // The first run compiles pipelines and fills caches.
     let mut losses = run(&mut trainer, args.steps).await?.1;
     let mut speeds = Vec::new();
     for _ in 0..args.runs {
         let (seconds, more) = run(&mut trainer, args.steps).await?;
-        speeds.push(tokens_per_run as f64 / seconds);
+        speeds.push((tokens_per_step * args.steps) as f64 / seconds);
         losses.extend(more);
     }
-    let mut sorted = speeds.clone();
-    sorted.sort_by(f64::total_cmp);
-    let median = sorted[sorted.len() / 2];
-    let (dispatches, submits) = (trainer.dispatches_per_step(), trainer.submits_per_step());
-    let (first, last) = (losses.first().copied(), losses.last().copied());
-    if args.json {
-        println!(
-            "{}",
-            json!({ "adapter": adapter, "backend": backend, "threads": threads::count(), "tokens_per_s": median, "tokens_per_s_runs": speeds,
-                    "dispatches_per_step": dispatches, "submits_per_step": submits,
-                    "loss_first": first, "loss_last": last })
-        );
-    } else {
-        println!("{adapter} ({backend}): {median:.0} tokens/s, the median of {speeds:.0?}");
-        println!("{dispatches} dispatches and {submits} submissions a step, loss {first:?} to {last:?}");
-    }
+    let tokens_per_s = median(&speeds);
+    let mut report = machine.describe();
+    report["tokens_per_s"] = tokens_per_s.into();
+    report["tokens_per_s_runs"] = json!(speeds);
+    report["dispatches_per_step"] = trainer.dispatches_per_step().into();
+    report["submits_per_step"] = trainer.submits_per_step().into();
+    report["gflops"] = (tokens_per_s / tokens_per_step as f64 * flops_per_step / 1e9).into();
+    report["loss_first"] = json!(losses.first());
+    report["loss_last"] = json!(losses.last());
     if args.profile {
-        profile(&mut trainer).await?;
+        report["profile"] = profile(&machine, &mut trainer).await?;
+    }
+    if args.json {
+        println!("{report}");
+        return Ok(());
+    }
+    println!(
+        "{machine}: {tokens_per_s:.0} tokens/s, the median of {speeds:.0?}; {:.2} GFLOP/s",
+        number(&report["gflops"])
+    );
+    println!(
+        "{} dispatches and {} submissions a step, loss {} to {}",
+        report["dispatches_per_step"], report["submits_per_step"], report["loss_first"], report["loss_last"]
+    );
+    if args.profile {
+        print_profile(&report["profile"]);
     }
     Ok(())
+}
+
+/// Operations of the matrix products of a step; of attention only what is not masked.
+fn flops(config: &RunConfig) -> f64 {
+    let account = Account::new(config);
+    let model = &config.model;
+    let masked = 3 * model.n_layers * 2 * model.context_length * model.d_model * config.tokens_per_step();
+    account.total(|part| account.step_flops(part)) as f64 - masked as f64
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
 }
 
 /// Seconds and losses of some steps.
@@ -103,21 +117,51 @@ async fn run(trainer: &mut Trainer, n_steps: usize) -> Result<(f64, Vec<f32>), S
     Ok((began.elapsed().as_secs_f64(), points.iter().map(|point| point.loss).collect()))
 }
 
-/// A table of kernels, the most expensive first.
-async fn profile(trainer: &mut Trainer) -> Result<(), String> {
+/// Time, operations and bytes of every kernel, the most expensive first, beside what the device can do at most.
+async fn profile(machine: &Machine, trainer: &mut Trainer) -> Result<Value, String> {
+    let peaks = peak::measure(machine.context.as_ref()).await.map_err(sentence)?;
     let timings = trainer.profile_step().await.map_err(sentence)?;
-    let mut by_kernel: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
-    for timing in &timings {
-        let (count, ns) = by_kernel.entry(timing.kernel).or_default();
-        (*count, *ns) = (*count + 1, *ns + timing.ns);
+    let mut by_kernel: BTreeMap<&str, (usize, f64, f64, Cost)> = BTreeMap::new();
+    let mut all = (0, 0.0, 0.0, Cost::default());
+    for (timing, cost) in timings.iter().zip(trainer.step_costs()) {
+        for (times, ns, least, sum) in [by_kernel.entry(timing.kernel).or_default(), &mut all] {
+            (*times, *ns, *least) = (*times + 1, *ns + timing.ns, *least + peaks.least_seconds(cost));
+            *sum += cost;
+        }
     }
-    let total: f64 = timings.iter().map(|timing| timing.ns).sum();
+    let total_ns = all.1;
+    let row = |kernel: &str, (times, ns, least, cost): (usize, f64, f64, Cost)| {
+        json!({
+            "kernel": kernel, "times": times, "ms": ns / 1e6, "share": ns / total_ns, "gflop": cost.flops / 1e9,
+            "mb": cost.bytes / 1e6, "gflops": cost.flops / ns, "gb_per_s": cost.bytes / ns,
+            "share_of_peak": least * 1e9 / ns,
+        })
+    };
     let mut rows: Vec<_> = by_kernel.into_iter().collect();
-    rows.sort_by(|(_, (_, a)), (_, (_, b))| b.total_cmp(a));
-    println!("{:<26} {:>5} {:>10} {:>6}", "kernel", "times", "ms", "share");
-    for (kernel, (count, ns)) in rows {
-        println!("{kernel:<26} {count:>5} {:>10.3} {:>5.1}%", ns / 1e6, 100.0 * ns / total);
+    rows.sort_by(|(_, a), (_, b)| b.1.total_cmp(&a.1));
+    let kernels: Vec<Value> = rows.into_iter().map(|(kernel, sums)| row(kernel, sums)).collect();
+    Ok(json!({
+        "peak_gflops": peaks.flops_per_s / 1e9, "peak_gb_per_s": peaks.bytes_per_s / 1e9, "kernels": kernels,
+        "all": row("all", all),
+    }))
+}
+
+fn print_profile(profile: &Value) {
+    let [gflops, gb_per_s] = ["peak_gflops", "peak_gb_per_s"].map(|peak| number(&profile[peak]));
+    println!(
+        "at most {gflops:.1} GFLOP/s and {gb_per_s:.1} GB/s, measured now; `of peak`: the least time by these / the time"
+    );
+    let columns = ["times", "ms", "share", "GFLOP", "MB", "GFLOP/s", "GB/s", "of peak"];
+    println!("{:<26}{}", "kernel", columns.map(|column| format!("{column:>10}")).concat());
+    for row in profile["kernels"].as_array().into_iter().flatten().chain([&profile["all"]]) {
+        let [ms, share, gflop, mb, gflops, gb_per_s, of_peak] =
+            ["ms", "share", "gflop", "mb", "gflops", "gb_per_s", "share_of_peak"].map(|key| number(&row[key]));
+        println!(
+            "{:<26}{:>10}{ms:>10.3}{:>9.1}%{gflop:>10.3}{mb:>10.2}{gflops:>10.2}{gb_per_s:>10.2}{:>9.1}%",
+            row["kernel"].as_str().unwrap_or_default(),
+            row["times"].to_string(),
+            100.0 * share,
+            100.0 * of_peak
+        );
     }
-    println!("{:<26} {:>5} {:>10.3}", "all", timings.len(), total / 1e6);
-    Ok(())
 }

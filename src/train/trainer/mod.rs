@@ -4,6 +4,7 @@
 //! reads softmax weights as they are, `question` asks what is behind them and what would be without a part of the model,
 //! `state` takes weights and moments out and puts them back.
 
+mod costs;
 mod export;
 mod look;
 pub mod question;
