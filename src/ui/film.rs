@@ -14,7 +14,7 @@ use super::draw::gif::Gif;
 use super::state::Action;
 use super::state::remember::RememberAction;
 use super::state::snapshots::Snapshots;
-use super::take_along::{REFUSED, figure_of_moment, name};
+use super::take_along::{REFUSED, figure_of_moment, film_name};
 
 const NO_RECORDER: &str = "This browser gave up recording the film; a GIF needs no recorder.";
 
@@ -91,25 +91,25 @@ impl<'a> Frames<'a> {
 async fn gif(cx: &Cx, film: u64) -> Result<Option<String>, JsValue> {
     let frames = Frames::new(cx, film)?;
     let hundredths = (100 / cx.state.remember.speed.max(1)) as u16;
-    let mut made: Option<(Gif, String)> = None;
+    let mut made: Option<Gif> = None;
     for index in 0..frames.moments.len() {
         let Some(figure) = frames.paint(index)? else { return Ok(None) };
-        let (gif, _) = made.get_or_insert_with(|| {
+        let gif = made.get_or_insert_with(|| {
             // A figure's sides are far below 65,536.
             let size = [frames.canvas.width() as u16, frames.canvas.height() as u16];
-            (Gif::new(size, &figure.legend.scale), name(&figure, "gif"))
+            Gif::new(size, &figure.legend.scale)
         });
         gif.push(&read(&frames.canvas, gif.size())?, hundredths);
         sleep(0).await;
     }
-    let Some((gif, name)) = made else { return Ok(None) };
+    let (Some(gif), name) = (made, film_name(&cx.state, "gif")) else { return Ok(None) };
     let offered = download::offer_bytes(&name, &gif.finish(), "image/gif");
     Ok(frames.said(name, offered))
 }
 
 async fn video(cx: &Cx, film: u64) -> Result<Option<String>, JsValue> {
     let frames = Frames::new(cx, film)?;
-    let Some(first) = frames.paint(0)? else { return Ok(None) };
+    frames.paint(0)?;
     let (ending, kind) =
         if MediaRecorder::is_type_supported("video/webm") { ("webm", "video/webm") } else { ("mp4", "video/mp4") };
     let options = MediaRecorderOptions::new();
@@ -144,7 +144,7 @@ async fn video(cx: &Cx, film: u64) -> Result<Option<String>, JsValue> {
     let properties = BlobPropertyBag::new();
     properties.set_type(kind);
     let blob = Blob::new_with_blob_sequence_and_options(&parts, &properties)?;
-    let name = name(&first, ending);
+    let name = film_name(&cx.state, ending);
     let offered = download::offer(&name, &blob);
     Ok(frames.said(name, offered))
 }

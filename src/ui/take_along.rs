@@ -71,8 +71,13 @@ pub fn difference(state: &State) -> Option<Figure> {
     Some(Figure::of_difference(&difference, legend, title, labels(&shown), note))
 }
 
-/// The name of a figure's file.
-pub fn name(figure: &Figure, ending: &str) -> String {
+/// The name of a film's file.
+pub fn film_name(state: &State, ending: &str) -> String {
+    let of = format!("glasshead film {} {} seed {}", state.plane().name(), state.runs.name, state.seed());
+    download::file_name(&of, ending)
+}
+
+fn name(figure: &Figure, ending: &str) -> String {
     download::file_name(&format!("glasshead {} {}", figure.title, figure.note), ending)
 }
 

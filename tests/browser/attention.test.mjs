@@ -168,6 +168,9 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     await until("lines are drawn", drawn);
     await screenshot(page, "attention-lines");
     await accessible(page, "lines");
+    await page.emulateMedia({ colorScheme: "dark" });
+    await screenshot(page, "attention-lines-dark");
+    await accessible(page, "lines in the dark");
   });
 });
 

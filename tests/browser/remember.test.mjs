@@ -189,6 +189,7 @@ test("goes back through the training, compares, takes along", { timeout: 300_000
     await byTestId(page, "reset").click();
     await until("the other run is there", async () => /A: run 1, step 0/.test(await byTestId(page, "map-a").textContent()) &&
       /B: run 2, step 0/.test(await byTestId(page, "map-b").textContent()));
+    await byTestId(page, "take-along").locator("summary").click();
     await byTestId(page, "figure").selectOption("difference");
     const both = (await saved(page, "save-svg")).bytes.toString();
     assert.match(both, /B − A.*A: run 1 step 0 seed 336 · B: run 2 step 0 seed 336/);

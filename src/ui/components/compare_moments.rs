@@ -107,7 +107,7 @@ fn maps(cx: &Cx, held: &Held, shown: &Maps, pictures: &Pictures) -> Html {
                 <span>{&legend.low}</span>
                 <span class="ramp" style={format!("background:{}", legend.scale.gradient())}></span>
                 <span>{format!("{} · {}", legend.high, legend.what)}</span>
-                <span>{legend.notes()}</span>
+                if !legend.notes().is_empty() { <span>{format!("· {}", legend.notes())}</span> }
             </div>
         </>
     }

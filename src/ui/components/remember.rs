@@ -111,8 +111,9 @@ fn kept(moments: &Snapshots) -> String {
         stride => format!("one of {stride} snapshots"),
     };
     let first = moments.steps().next().unwrap_or(0);
+    let moments_are = if moments.len() == 1 { "moment" } else { "moments" };
     format!(
-        "{} moments of this sentence since step {first}: {stride}, {mebibytes:.1} MiB. Another sentence begins moments of \
+        "{} {moments_are} of this sentence since step {first}: {stride}, {mebibytes:.1} MiB. Another sentence begins moments of \
          its own; the last few sentences keep theirs until the next run.",
         moments.len()
     )

@@ -94,7 +94,7 @@ pub fn Neurons(cx: &Cx) -> Html {
         html! {
             <>
                 <span class="names">{name}</span>
-                <div class="products"><Canvas numbers={Rc::new(numbers)} width={d} /></div>
+                <div class="dims"><Canvas numbers={Rc::new(numbers)} width={d} /></div>
                 <span class="dots"></span>
             </>
         }
@@ -105,7 +105,7 @@ pub fn Neurons(cx: &Cx) -> Html {
                 {format!("“{}” at position {query} against each key: every column is one of {d} dimensions",
                     visible(&maps.tokens[query].text))}{explain(cx, "query")}{explain(cx, "key")}{explain(cx, "value")}
             </p>
-            <label class="beside">{"rows show"}
+            <label class="beside short">{"rows show"}
                 <select data-testid="neurons-shown" onchange={change}>{for Shown::ALL.map(option)}</select>
             </label>
             <p class="readout" aria-live="polite">{readout.unwrap_or_else(|| "Point at a cell for its numbers.".into())}</p>
@@ -114,7 +114,7 @@ pub fn Neurons(cx: &Cx) -> Html {
                 <div class="names" aria-hidden="true">
                     {for maps.tokens[..n].iter().map(|token| html! { <span>{visible(&token.text)}</span> })}
                 </div>
-                <div ref={area.clone()} class="products" tabindex="0" role="application"
+                <div ref={area.clone()} class="dims" tabindex="0" role="application"
                     onpointermove={over(&area, &pointed, [n, d])} onkeydown={keys(&pointed, [n, d])}
                     aria-label={format!("{} per dimension; arrow keys walk them", shown.name())}>
                     <Canvas numbers={Rc::new(shown.numbers(&head, query))} width={d} />

@@ -25,7 +25,6 @@ pub fn controls(cx: &Cx) -> Html {
                 {slider(cx, "threshold", format!("fade below {:.2}", look.threshold), ["0", "0.5"], look.threshold,
                     LookAction::Threshold)}
             }
-            {zoom(cx)}
         </div>
     }
 }
@@ -101,7 +100,8 @@ fn slider(
     }
 }
 
-fn zoom(cx: &Cx) -> Html {
+/// Which part of the map is seen.
+pub fn zoom(cx: &Cx) -> Html {
     let Some(maps) = cx.state.shown_maps() else { return html! {} };
     let window = cx.state.look.window;
     let to = |window: Window| act(cx, Action::Look(LookAction::Window(window)));
@@ -130,7 +130,7 @@ pub fn legend(cx: &Cx) -> Html {
             <span>{&legend.low}</span>
             <span class="ramp" style={format!("background:{}", legend.scale.gradient())}></span>
             <span>{format!("{} · {}", legend.high, legend.what)}</span>
-            <span>{legend.notes()}</span>
+            if !legend.notes().is_empty() { <span>{format!("· {}", legend.notes())}</span> }
             if weights_instead && state.remember.earlier.is_some() {
                 <span>{"scores are of the model as it is; this earlier moment has its weights"}</span>
             }

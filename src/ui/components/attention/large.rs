@@ -19,10 +19,13 @@ pub fn Large(cx: &Cx) -> Html {
     let lines = state.look.form == Form::Lines;
     html! {
         <div class="large">
-            <h3>
-                {if lines { state.plane().name() } else { table.title() }}
-                <small>{format!(" · step {}", if lines { maps.step } else { table.step() })}</small>
-            </h3>
+            <div class="line spread">
+                <h3>
+                    {if lines { state.plane().name() } else { table.title() }}
+                    <small>{format!(" · step {}", if lines { maps.step } else { table.step() })}</small>
+                </h3>
+                if !lines { {controls::zoom(cx)} }
+            </div>
             {controls::controls(cx)}
             <p class="readout" data-testid="readout">{readout(cx, &maps)}</p>
             if lines {
