@@ -3,7 +3,7 @@
     python3 tests/bench/pytorch_step.py --threads 1
 
 Needs PyTorch and a fast BLAS; on Debian: apt-get install python3-torch libopenblas0-pthread. Without the latter, Debian's
-PyTorch multiplies matrices twenty times slower, and the comparison says nothing. 4 layers, d_model 128, 4 heads, context 128, batch 8,
+PyTorch is about ten times slower, and the comparison says nothing. 4 layers, d_model 128, 4 heads, context 128, batch 8,
 vocabulary 512, SwiGLU with d_ff 344, RMSNorm, RoPE, AdamW in two decay groups, clipping to a norm of 1: eager, as most
 people write it, with the fused operations that this version of PyTorch has.
 """
