@@ -15,8 +15,7 @@ const NATIVE: [&[&str]; 5] = [
 ];
 
 /// Other programs that train in browsers, from npm.
-const PEERS: [&str; 3] =
-    ["@jax-js/jax@0.1.25", "@tensorflow/tfjs-core@4.22.0", "@tensorflow/tfjs-backend-webgpu@4.22.0"];
+const PEERS: [&str; 3] = ["@jax-js/jax@0.1.25", "@tensorflow/tfjs@4.22.0", "@tensorflow/tfjs-backend-webgpu@4.22.0"];
 
 /// Builds the native program and prints what it measures.
 pub fn native(profile: bundle::Profile) -> Result<(), String> {

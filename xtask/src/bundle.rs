@@ -7,7 +7,7 @@ use std::path::Path;
 
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::{execute, install, root, target, vocabulary};
+use crate::{execute, install, root, size, target, vocabulary};
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
@@ -47,12 +47,15 @@ pub fn build(out: &Path, profile: Profile) -> Result<(), String> {
     clear(&staging)?;
     Bindgen::new()
         .input_path(&wasm)
+        // Names of functions are for those who develop.
+        .remove_name_section(profile == Profile::Release)
         .web(true)
         .and_then(|bindgen| bindgen.typescript(false).generate(&staging))
         .map_err(|error| format!("wasm-bindgen failed: {error:#}"))?;
     let wasm = staging.join("glasshead_bg.wasm");
     if profile == Profile::Release {
         optimize(&wasm)?;
+        size::tell(&wasm)?;
     }
     clear(out)?;
     let wasm_name = copy_hashed(&wasm, out, "glasshead", "wasm")?;

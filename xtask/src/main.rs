@@ -7,6 +7,7 @@ mod bench;
 mod bundle;
 mod install;
 mod serve;
+mod size;
 mod test;
 mod vocabulary;
 

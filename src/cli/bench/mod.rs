@@ -119,9 +119,43 @@ async fn timed(backend: &mut Backend, program: Program) -> Result<Vec<f64>, Stri
     Ok(timings.iter().map(|timing| timing.ns.max(1.0) / 1e9).collect())
 }
 
+/// Seconds that the processor has worked for this program so far, on all its threads, where the system tells (Linux). On
+/// a busy machine these can be compared, and seconds on the wall cannot.
+fn cpu_seconds() -> Option<f64> {
+    /// Linux counts for programs in hundredths of a second, whatever it does inside.
+    const TICKS_PER_S: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is a name in parentheses; user and system time are the 14th and the 15th.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field - 3)?.parse::<f64>().ok();
+    Some((ticks(14)? + ticks(15)?) / TICKS_PER_S)
+}
+
 /// The upper one of two in the middle.
 fn median(numbers: &[f64]) -> f64 {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_browser_trains_the_same_workload() {
+        let told = include_str!("../../../tests/bench/workload.json");
+        assert_eq!(serde_json::from_str::<RunConfig>(told).unwrap(), reference_workload());
+    }
+
+    #[test]
+    fn time_on_the_processor_goes_on() {
+        if let Some(before) = cpu_seconds() {
+            let began = std::time::Instant::now();
+            while began.elapsed().as_millis() < 200 {
+                std::hint::spin_loop();
+            }
+            assert!(cpu_seconds().is_some_and(|after| after > before));
+        }
+    }
 }

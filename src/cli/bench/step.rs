@@ -5,7 +5,7 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Machine, median, reference_workload};
+use super::{Machine, cpu_seconds, median, reference_workload};
 use crate::accounting::Account;
 use crate::cli::{BackendArg, preset, sentence, tune};
 use crate::config::{Preset, RunConfig};
@@ -61,16 +61,19 @@ pub(in crate::cli) async fn step(args: StepArgs) -> Result<(), String> {
     let mut trainer = trainer.map_err(sentence)?;
     // The first run compiles pipelines and fills caches.
     let mut losses = run(&mut trainer, args.steps).await?.1;
-    let mut speeds = Vec::new();
+    let (mut speeds, busy_before) = (Vec::new(), cpu_seconds());
     for _ in 0..args.runs {
         let (seconds, more) = run(&mut trainer, args.steps).await?;
         speeds.push((tokens_per_step * args.steps) as f64 / seconds);
         losses.extend(more);
     }
+    let busy = busy_before.and_then(|before| Some(cpu_seconds()? - before)).filter(|&busy| busy > 0.0);
     let tokens_per_s = median(&speeds);
     let mut report = machine.describe();
     report["tokens_per_s"] = tokens_per_s.into();
     report["tokens_per_s_runs"] = json!(speeds);
+    let tokens = (args.runs * args.steps * tokens_per_step) as f64;
+    report["tokens_per_cpu_s"] = json!(busy.map(|busy| tokens / busy));
     report["dispatches_per_step"] = trainer.dispatches_per_step().into();
     report["submits_per_step"] = trainer.submits_per_step().into();
     report["gflops"] = (tokens_per_s / tokens_per_step as f64 * flops_per_step / 1e9).into();

@@ -105,7 +105,7 @@ impl Bits {
 }
 
 /// Palette indices, packed with LZW as GIF has it: codes begin with one bit more than an index has and grow to
-/// [`MOST_BITS`]; then the table is cleared.
+/// `MOST_BITS`; then the table is cleared.
 pub fn lzw(indices: &[u8]) -> Vec<u8> {
     const CLEAR: u16 = 1 << DEPTH;
     const FIRST: u16 = CLEAR + 2;

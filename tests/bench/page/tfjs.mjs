@@ -50,7 +50,7 @@ function update(tf, rule, variables, grads, t, [correction1, correction2]) {
 }
 
 export async function train({ workload, warm, steps }) {
-  await load("/peers/@tensorflow/tfjs-core/dist/tf-core.min.js");
+  await load("/peers/@tensorflow/tfjs/dist/tf.min.js");
   await load("/peers/@tensorflow/tfjs-backend-webgpu/dist/tf-backend-webgpu.min.js");
   const { tf } = globalThis;
   if (!(await tf.setBackend("webgpu"))) throw new Error("TensorFlow.js has no WebGPU here");
