@@ -154,7 +154,7 @@ pub enum Made {
         /// β₁, β₂
         betas: [f32; 2],
     },
-    /// The weight before − lr · g[i]
+    /// The weight before − lr · `g[i]`
     Descent {
         /// g
         of: usize,
