@@ -76,9 +76,9 @@ pub(in crate::cli) async fn attention(args: AttentionArgs) -> Result<(), String>
 fn print(rows: &[Value], columns: &[&str]) {
     println!("{}", columns.iter().map(|column| format!("{column:>15}")).collect::<String>());
     for row in rows {
-        let cell = |column: &&str| match &row[*column] {
-            Value::Number(number) if number.is_u64() => format!("{number:>15}"),
-            value => format!("{:>15.3}", value.as_f64().unwrap_or(f64::NAN)),
+        let cell = |column: &&str| match row[*column].as_u64() {
+            Some(whole) => format!("{whole:>15}"),
+            None => format!("{:>15.3}", row[*column].as_f64().unwrap_or(f64::NAN)),
         };
         println!("{}", columns.iter().map(cell).collect::<String>());
     }
