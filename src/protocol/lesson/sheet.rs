@@ -134,7 +134,7 @@ pub enum Made {
         /// k
         steepness: f32,
     },
-    /// β · the one before + (1 − β) · g[i], or g[i]²
+    /// β · the one before + (1 − β) · `g[i]`, or `g[i]`²
     Moment {
         /// g
         of: usize,
