@@ -116,7 +116,10 @@ async function checkFilms(page, moments) {
     const decoder = new ImageDecoder({ data: new Uint8Array(bytes), type: "image/gif" });
     await decoder.tracks.ready;
     const last = await decoder.decode({ frameIndex: decoder.tracks.selectedTrack.frameCount - 1 });
-    return [decoder.tracks.selectedTrack.frameCount, last.image.codedWidth > 300];
+    const found = [decoder.tracks.selectedTrack.frameCount, last.image.codedWidth > 300];
+    last.image.close();
+    decoder.close();
+    return found;
   }, [...gif.bytes]);
   assert.deepEqual(frames, [moments, true]);
   const film = await saved(page, "save-film");
