@@ -50,8 +50,11 @@ test("trains with two workers as with one, and without the second when it dies",
     await until("it trains on alone", async () => (await number(page, "step-count")) > step + 2);
     assert.doesNotMatch(await byTestId(page, "adapter").textContent(), /workers/);
     // Asking again calls another one.
+    const fewer = page.locator("small", { hasText: "1 compute" });
+    await fewer.waitFor();
     await byTestId(page, "workers").fill("1");
     await byTestId(page, "workers").press("Enter");
+    await fewer.waitFor({ state: "detached" });
     await byTestId(page, "workers").fill("2");
     await byTestId(page, "workers").press("Enter");
     await until("two compute again", async () => /2 workers/.test(await byTestId(page, "adapter").textContent()));
