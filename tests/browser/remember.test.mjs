@@ -136,7 +136,7 @@ async function checkAgainstReference(checkpoint, csv) {
     const file = { name: "checkpoint.safetensors", mimeType: "application/octet-stream", buffer: checkpoint };
     await byTestId(page, "checkpoint-file").setInputFiles(file);
     await until("it is loaded", async () => (await number(page, "step-count")) > 0);
-    await waitForState(page, "paused");
+    await waitForState(page, ["ready", "paused"]);
     await byTestId(page, "take-along").locator("summary").click();
     const [ours, theirs] = [csv, (await saved(page, "csv-all")).bytes].map((bytes) => rows(bytes.toString()));
     assert.equal(ours.length, theirs.length);
