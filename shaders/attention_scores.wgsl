@@ -5,6 +5,7 @@ struct Params {
     n_heads: u32, // H
     n_kv_heads: u32, // Hkv; H / Hkv heads of queries share a head of keys
     d_head: u32, // D
+    causal: u32, // 1: a query attends to no later position
     scale: f32, // 1/√D
     masked_value: f32, // what masked pairs get; WGSL may assume that there are no infinities, so −1e30 stands for −∞
 }
@@ -27,7 +28,7 @@ fn attention_scores(@builtin(global_invocation_id) id: vec3<u32>) {
     var s1 = vec4<f32>();
     var s2 = vec4<f32>();
     var s3 = vec4<f32>();
-    if (!is_masked(min(first.x + 3u, n - 1u), first.y)) { // else no pair of the tile is visible
+    if (params.causal == 0u || !is_masked(min(first.x + 3u, n - 1u), first.y)) { // else no pair of the tile is visible
         for (var d = 0u; d < params.d_head; d++) {
             let kd = vec4<f32>(qkv[key.x + d], qkv[key.y + d], qkv[key.z + d], qkv[key.w + d]);
             s0 += qkv[query.x + d] * kd;
@@ -60,6 +61,7 @@ fn store_row(start: u32, query: u32, key: u32, dots: vec4<f32>) {
 
 fn store(start: u32, query: u32, key: u32, dot: f32) {
     if (key >= params.context_length) { return; }
-    let score = select(params.scale * dot, params.masked_value, is_masked(query, key));
+    let hidden = params.causal == 1u && is_masked(query, key);
+    let score = select(params.scale * dot, params.masked_value, hidden);
     scores[start + query * params.context_length + key] = score;
 }

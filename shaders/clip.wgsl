@@ -18,7 +18,8 @@ fn squared_sums(
 ) {
     var sum = 0.0;
     for (var i = workgroup.x * ROW_WORKGROUP + local; i < params.len; i += workgroups.x * ROW_WORKGROUP) {
-        sum += squared[i] * squared[i];
+        let value = squared[i];
+        sum += value * value;
     }
     sum = workgroup_sum(sum, local);
     if (local == 0u) {

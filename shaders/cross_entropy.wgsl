@@ -12,12 +12,7 @@ struct Params {
 // losses[n] = ln Σ exp(logits[n]) − logits[n, targets[n]]
 @group(0) @binding(1) var<storage, read> logits: array<f32>; // (N, V)
 
-@compute @workgroup_size(64)
-fn cross_entropy(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
+fn row_loss(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     let row = flat_workgroup(workgroup, workgroups);
     if (row >= params.n_rows) { return; }
     let start = row * params.vocab_size;
@@ -41,23 +36,20 @@ fn cross_entropy(
 // logits_grad[n, v] = (softmax(logits[n])[v] − [v = targets[n]]) / N. In place: the logits become their gradient.
 @group(0) @binding(1) var<storage, read_write> logits_to_grad: array<f32>; // (N, V)
 
-@compute @workgroup_size(64)
-fn cross_entropy_grad(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
+fn row_grad(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     let row = flat_workgroup(workgroup, workgroups);
     if (row >= params.n_rows) { return; }
     let start = row * params.vocab_size;
     let end = start + params.vocab_size;
     let target_at = start + targets[row];
-    let target_logit = logits_to_grad[target_at];
+    // The invocation that overwrites the target's logit is the one that needs it.
+    let owns_target = targets[row] % ROW_WORKGROUP == local;
+    var target_logit = 0.0;
+    if (owns_target) { target_logit = logits_to_grad[target_at]; }
     var largest = logits_to_grad[start];
     for (var i = start + local; i < end; i += ROW_WORKGROUP) {
         largest = max(largest, logits_to_grad[i]);
     }
-    // The barriers inside also keep the target's logit from being overwritten before everybody has read it.
     largest = workgroup_max(largest, local);
     var sum = 0.0;
     for (var i = start + local; i < end; i += ROW_WORKGROUP) {
@@ -70,7 +62,7 @@ fn cross_entropy_grad(
         let probability = logits_to_grad[i] / sum;
         logits_to_grad[i] = (probability - select(0.0, 1.0, i == target_at)) / f32(params.n_rows);
     }
-    if (local == 0u) {
+    if (owns_target) {
         losses[row] = log(sum) + largest - target_logit;
     }
 }

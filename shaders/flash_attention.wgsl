@@ -1,10 +1,9 @@
 // FlashAttention-2 (Dao 2023), forward: out = softmax(scale · q·kᵀ) · v without the matrix of scores in memory. An
-// invocation owns four queries and walks over the keys; what it loads of a key serves all four, and neither workgroup
-// memory nor barriers are needed. The softmax is kept up to date on the way: when a larger score turns up, what has been
-// summed so far is scaled down.
+// invocation owns four queries and walks over the keys; what it loads of a key serves all four. The softmax is kept up to
+// date on the way: when a larger score turns up, what has been summed so far is scaled down.
 //
-// An invocation holds ROW numbers of each head. Larger heads are cut into parts, each for a workgroup of its
-// own in z; scores then take the other parts from memory.
+// An invocation holds ROW numbers of each head. Larger heads are cut into parts, each for a workgroup of its own in z
+// (lib/flash_parts.wgsl). WORKGROUP invocations load SHARED keys at a time, each another, and hand them on.
 
 struct Params {
     context_length: u32, // T
@@ -19,7 +18,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(3) var<storage, read_write> lse_to: array<f32>; // (B, H, T), ln Σ exp(scale · q·k)
 
-const POSITIONS: u32 = 32u; // of a workgroup
+const POSITIONS: u32 = 4u * WORKGROUP; // of a workgroup
 
 // WGSL may assume that there are no infinities, so this stands for −∞.
 const MASKED: f32 = -1e30;
@@ -29,13 +28,8 @@ fn row_start(batch: u32, position: u32) -> u32 {
     return (batch * params.context_length + position) * (params.n_heads + 2u * params.n_kv_heads) * params.d_head;
 }
 
-fn row_starts(batch: u32, position: vec4<u32>) -> vec4<u32> {
-    return vec4<u32>(
-        row_start(batch, position.x),
-        row_start(batch, position.y),
-        row_start(batch, position.z),
-        row_start(batch, position.w),
-    );
+fn row_starts(batch: u32, p: vec4<u32>) -> vec4<u32> {
+    return vec4<u32>(row_start(batch, p.x), row_start(batch, p.y), row_start(batch, p.z), row_start(batch, p.w));
 }
 
 // Where a head begins behind row_start, for queries, keys and values.
@@ -49,7 +43,7 @@ fn out_start(batch: u32, position: u32, head: u32) -> u32 {
 }
 
 fn is_visible(query: u32, key: u32) -> bool {
-    return key < params.context_length && (params.causal == 0u || !is_masked(query, key));
+    return (key < params.context_length) & ((params.causal == 0u) | !is_masked(query, key));
 }
 
 // Four queries against one key; of two vectors, one is the same number four times.
@@ -98,13 +92,12 @@ fn add_scaled_rows(sums: Rows, scale: vec4<f32>, a: Row) -> Rows {
     );
 }
 
-// Four q·k: `own` and `other` are parts of heads that begin at `a` and `b` in qkv.
-fn dot_heads(own: Rows, other: Row, part: u32, a: vec4<u32>, b: u32) -> vec4<f32> {
-    var sums = dots(own, other);
-    for (var d = 0u; d < params.d_head; d += ROW) {
-        if (d != part) { sums += dots(qkv_rows(a, d), qkv_row(b + d)); }
-    }
-    return sums;
+// The keys that an invocation walks over are 0 .. this; those that hand on what they load go together.
+fn keys_end(first_query: u32, query: vec4<u32>, local: u32) -> u32 {
+    let n = params.context_length;
+    let last = select(query.w + 1u, min(first_query + POSITIONS, n), SHARED > 1u);
+    let end = select(n, last, params.causal == 1u);
+    return select(end, 0u, SHARED == 1u && first_query + 4u * local >= n); // it owns none
 }
 
 fn attend(workgroup: vec3<u32>, local: u32) {
@@ -120,19 +113,23 @@ fn attend(workgroup: vec3<u32>, local: u32) {
     var largest = vec4<f32>(MASKED);
     var total = vec4<f32>();
     var o = Rows();
-    let end = select(n, min(first_query + POSITIONS, n), params.causal == 1u);
-    for (var key = 0u; key < end; key++) {
-        let k_at = row_start(batch, key) + k_start(shared_head);
-        let v_at = row_start(batch, key) + v_start(shared_head);
-        let dots = params.scale * dot_heads(q, qkv_row(k_at + part), part, q_at, k_at);
-        // Every query sees key 0, so `largest` is a real score from then on.
-        let scores = select(vec4<f32>(MASKED), dots, are_visible(query, vec4<u32>(key)));
-        let top = max(largest, scores);
-        let rescale = exp(largest - top);
-        let weights = exp(scores - top);
-        total = total * rescale + weights;
-        largest = top;
-        o = add_scaled_rows(scale_rows(o, rescale), weights, qkv_row(v_at + part));
+    let end = keys_end(first_query, query, local);
+    for (var first_key = 0u; first_key < end; first_key += SHARED) {
+        let k_at = row_start(batch, min(first_key + local % SHARED, n - 1u)) + k_start(shared_head);
+        let k = qkv_row(k_at + part);
+        let v = qkv_row(k_at + v_start(0u) - k_start(0u) + part);
+        for (var i = 0u; i < SHARED; i++) {
+            let key = first_key + i;
+            let dots = params.scale * (dots(q, of_lane(k, i)) + dots_of_other_parts(part, q_at, of_lane_u32(k_at, i)));
+            // Every query sees key 0, so `largest` is a real score from then on.
+            let scores = select(vec4<f32>(MASKED), dots, are_visible(query, vec4<u32>(key)));
+            let top = max(largest, scores);
+            let rescale = exp(largest - top);
+            let weights = exp(scores - top);
+            total = total * rescale + weights;
+            largest = top;
+            o = add_scaled_rows(scale_rows(o, rescale), weights, of_lane(v, i));
+        }
     }
     o = scale_rows(o, 1.0 / total);
     let lse = largest + log(total);

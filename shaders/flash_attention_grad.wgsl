@@ -26,15 +26,6 @@ fn out_starts(batch: u32, position: vec4<u32>, head: u32) -> vec4<u32> {
     );
 }
 
-// delta of the query whose head begins at `at` in out.
-fn delta(at: u32) -> f32 {
-    var sum = 0.0;
-    for (var d = 0u; d < params.d_head; d += ROW) {
-        sum += dot_rows(inside(out_grad_row(at + d), params.d_head - d), out_row(at + d));
-    }
-    return sum;
-}
-
 fn delta_of(at: vec4<u32>) -> vec4<f32> {
     return vec4<f32>(delta(at.x), delta(at.y), delta(at.z), delta(at.w));
 }
@@ -48,7 +39,7 @@ fn turn_back(x: vec4<f32>, at: u32) -> vec4<f32> {
 fn store_rotated(batch: u32, position: u32, start: u32, part: u32, sums: Row) {
     if (position >= params.context_length) { return; }
     var grad = scale_row(sums, params.scale);
-    if (params.rotated == 1u) { grad = unrotated(grad, position * params.d_head + part); }
+    if (position < params.rotated * params.context_length) { grad = unrotated(grad, position * params.d_head + part); }
     store_grad_row(row_start(batch, position) + start + part, params.d_head - part, grad);
 }
 
@@ -81,18 +72,20 @@ fn grad_of_queries(workgroup: vec3<u32>, local: u32, part: u32) {
     let lse_q = vec4<f32>(lse[lse_at.x], lse[lse_at.y], lse[lse_at.z], lse[lse_at.w]);
     let delta_q = delta_of(o_at);
     var q_grad = Rows();
-    let end = select(n, min(first_query + POSITIONS, n), params.causal == 1u);
-    for (var key = 0u; key < end; key++) {
-        let k_at = row_start(batch, key) + k_start(shared_head);
-        let v_at = row_start(batch, key) + v_start(shared_head);
-        let k = qkv_row(k_at + part);
-        let scores = params.scale * dot_heads(q, k, part, q_at, k_at);
-        let weights = exp(select(vec4<f32>(MASKED), scores, are_visible(query, vec4<u32>(key))) - lse_q);
-        var weights_grad = dots(o_grad, qkv_row(v_at + part));
-        for (var d = 0u; d < params.d_head; d += ROW) {
-            if (d != part) { weights_grad += dots(out_grad_rows(o_at, d), qkv_row(v_at + d)); }
+    let end = keys_end(first_query, query, local);
+    for (var first_key = 0u; first_key < end; first_key += SHARED) {
+        let k_at = row_start(batch, min(first_key + local % SHARED, n - 1u)) + k_start(shared_head);
+        let v_at = k_at + v_start(0u) - k_start(0u);
+        let own_k = qkv_row(k_at + part);
+        let own_v = qkv_row(v_at + part);
+        for (var i = 0u; i < SHARED; i++) {
+            let k = of_lane(own_k, i);
+            let scores = params.scale * (dots(q, k) + dots_of_other_parts(part, q_at, of_lane_u32(k_at, i)));
+            let visible = are_visible(query, vec4<u32>(first_key + i));
+            let weights = exp(select(vec4<f32>(MASKED), scores, visible) - lse_q);
+            let weights_grad = dots(o_grad, of_lane(own_v, i)) + grads_of_other_parts(part, o_at, of_lane_u32(v_at, i));
+            q_grad = add_scaled_rows(q_grad, weights * (weights_grad - delta_q), k);
         }
-        q_grad = add_scaled_rows(q_grad, weights * (weights_grad - delta_q), k);
     }
     let mine = first_query + 4u * local;
     store_rotated(batch, mine, q_start(head), part, q_grad.x);

@@ -1,8 +1,6 @@
 // The half of FlashAttention's backward pass that owns keys; flash_attention_grad.wgsl has the formulas. An invocation
 // owns four keys and walks over the queries of every head that shares them.
 
-var<workgroup> deltas: array<f32, POSITIONS>; // of the queries that all invocations walk over
-
 fn grad_of_keys(workgroup: vec3<u32>, local: u32, part: u32) {
     let n = params.context_length;
     let first_key = workgroup.x * POSITIONS;
@@ -19,29 +17,30 @@ fn grad_of_keys(workgroup: vec3<u32>, local: u32, part: u32) {
     let start = select(0u, first_key, params.causal == 1u);
     for (var head = first_head; head < first_head + params.n_heads / params.n_kv_heads; head++) {
         for (var block = start; block < n; block += POSITIONS) {
-            let mine = delta_of(out_starts(batch, tile_indices(block + 4u * local, n), head));
-            deltas[4u * local] = mine.x;
-            deltas[4u * local + 1u] = mine.y;
-            deltas[4u * local + 2u] = mine.z;
-            deltas[4u * local + 3u] = mine.w;
-            workgroupBarrier();
-            for (var query = block; query < min(block + POSITIONS, n); query++) {
-                let q_at = row_start(batch, query) + q_start(head);
-                let o_at = out_start(batch, query, head);
-                let q = qkv_row(q_at + part);
-                let o_grad = out_grad_row(o_at + part);
-                let scores = params.scale * dot_heads(k, q, part, k_at, q_at);
-                let lse_q = lse[(batch * params.n_heads + head) * n + query];
-                let visible = are_visible(vec4<u32>(query), key);
-                let weights = exp(select(vec4<f32>(MASKED), scores, visible) - vec4<f32>(lse_q));
-                var weights_grad = dots(v, o_grad);
-                for (var d = 0u; d < params.d_head; d += ROW) {
-                    if (d != part) { weights_grad += dots(qkv_rows(v_at, d), out_grad_row(o_at + d)); }
+            prepare_deltas(block, local, batch, head);
+            // Earlier queries do not see an invocation's keys; those that hand on what they load go together.
+            let from_key = select(block, max(block, key.x), SHARED == 1u && params.causal == 1u);
+            for (var group = from_key; group < min(block + POSITIONS, n); group += SHARED) {
+                let own = min(group + local % SHARED, n - 1u);
+                let q_at = row_start(batch, own) + q_start(head);
+                let o_at = out_start(batch, own, head);
+                let own_q = qkv_row(q_at + part);
+                let own_o_grad = inside(out_grad_row(o_at + part), params.d_head - part);
+                let own_lse = lse[(batch * params.n_heads + head) * n + own];
+                let own_delta = delta_of_query(own - block, o_at);
+                for (var i = 0u; i < SHARED; i++) {
+                    let q = of_lane(own_q, i);
+                    let o_grad = of_lane(own_o_grad, i);
+                    let scores = params.scale * (dots(k, q) + dots_of_other_parts(part, k_at, of_lane_u32(q_at, i)));
+                    // Queries behind the last one see nothing.
+                    let visible = select(vec4<bool>(), are_visible(vec4<u32>(group + i), key), group + i < n);
+                    let weights = exp(select(vec4<f32>(MASKED), scores, visible) - vec4<f32>(of_lane_f32(own_lse, i)));
+                    let weights_grad = dots(v, o_grad) + values_of_other_parts(part, v_at, of_lane_u32(o_at, i));
+                    k_grad = add_scaled_rows(k_grad, weights * (weights_grad - of_lane_f32(own_delta, i)), q);
+                    v_grad = add_scaled_rows(v_grad, weights, o_grad);
                 }
-                k_grad = add_scaled_rows(k_grad, weights * (weights_grad - deltas[query - block]), q);
-                v_grad = add_scaled_rows(v_grad, weights, o_grad);
             }
-            workgroupBarrier(); // nobody overwrites the deltas before everybody has read them
+            leave_deltas();
         }
     }
     let mine = first_key + 4u * local;

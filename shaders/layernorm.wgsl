@@ -4,7 +4,7 @@ struct Params {
     n_rows: u32,
     d_model: u32,
     eps: f32,
-    accumulate: u32, // layernorm_grad_x: 1 adds to what x_grad holds already
+    accumulate: u32, // layernorm_grad: 1 adds to what x_grad holds already
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -48,15 +48,24 @@ fn layernorm(
 @group(0) @binding(3) var<storage, read> y_grad: array<f32>; // (N, C)
 @group(0) @binding(4) var<storage, read> stats_in: array<vec2<f32>>; // (N)
 @group(0) @binding(5) var<storage, read_write> x_grad: array<f32>; // (N, C)
+@group(0) @binding(6) var<storage, read_write> gain_grad: array<f32>; // (C)
 
+// One workgroup per row for the gradient of x, and behind them one per channel for that of the gain.
 @compute @workgroup_size(64)
-fn layernorm_grad_x(
+fn layernorm_grad(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let row = flat_workgroup(workgroup, workgroups);
-    if (row >= params.n_rows) { return; }
+    let which = flat_workgroup(workgroup, workgroups);
+    if (which < params.n_rows) {
+        grad_of_x(which, local);
+    } else if (which < params.n_rows + params.d_model) {
+        grad_of_gain(which - params.n_rows, local);
+    }
+}
+
+fn grad_of_x(row: u32, local: u32) {
     let start = row * params.d_model;
     let mean = stats_in[row].x;
     let inv_std = stats_in[row].y;
@@ -77,23 +86,12 @@ fn layernorm_grad_x(
     }
 }
 
-// gain_grad[c] = Σ_n y_grad[n, c] · (x[n, c] − mean[n]) · inv_std[n]. One workgroup per channel.
-@group(0) @binding(2) var<storage, read> y_grad_of_gain: array<f32>; // (N, C)
-@group(0) @binding(3) var<storage, read> stats_of_gain: array<vec2<f32>>; // (N)
-@group(0) @binding(4) var<storage, read_write> gain_grad: array<f32>; // (C)
-
-@compute @workgroup_size(64)
-fn layernorm_grad_gain(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let c = flat_workgroup(workgroup, workgroups);
-    if (c >= params.d_model) { return; }
+// gain_grad[c] = Σ_n y_grad[n, c] · (x[n, c] − mean[n]) · inv_std[n]
+fn grad_of_gain(c: u32, local: u32) {
     var sum = 0.0;
     for (var row = local; row < params.n_rows; row += ROW_WORKGROUP) {
         let i = row * params.d_model + c;
-        sum += y_grad_of_gain[i] * (x[i] - stats_of_gain[row].x) * stats_of_gain[row].y;
+        sum += y_grad[i] * (x[i] - stats_in[row].x) * stats_in[row].y;
     }
     let total = workgroup_sum(sum, local);
     if (local == 0u) {

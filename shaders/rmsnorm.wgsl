@@ -1,10 +1,11 @@
-// RMSNorm: every row is divided by its root mean square and scaled by a trainable gain.
+// RMSNorm: every row is divided by its root mean square and scaled by a trainable gain. How the invocations of a workgroup
+// sum up is up to lib/reduce.wgsl or lib/reduce_lanes.wgsl.
 
 struct Params {
     n_rows: u32,
     d_model: u32,
     eps: f32,
-    accumulate: u32, // rmsnorm_grad_x: 1 adds to what x_grad holds already
+    accumulate: u32, // rmsnorm_grad: 1 adds to what x_grad holds already
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -15,18 +16,14 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // (N, C)
 @group(0) @binding(4) var<storage, read_write> inv_rms_out: array<f32>; // (N)
 
-@compute @workgroup_size(64)
-fn rmsnorm(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
+fn normalize(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     let row = flat_workgroup(workgroup, workgroups);
     if (row >= params.n_rows) { return; }
     let start = row * params.d_model;
     var squares = 0.0;
     for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
-        squares += x[start + c] * x[start + c];
+        let value = x[start + c];
+        squares += value * value;
     }
     let mean = workgroup_sum(squares, local) / f32(params.d_model);
     let inv_rms = 1.0 / sqrt(mean + params.eps);
@@ -43,15 +40,19 @@ fn rmsnorm(
 @group(0) @binding(3) var<storage, read> y_grad: array<f32>; // (N, C)
 @group(0) @binding(4) var<storage, read> inv_rms_in: array<f32>; // (N)
 @group(0) @binding(5) var<storage, read_write> x_grad: array<f32>; // (N, C)
+@group(0) @binding(6) var<storage, read_write> gain_grad: array<f32>; // (C)
 
-@compute @workgroup_size(64)
-fn rmsnorm_grad_x(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let row = flat_workgroup(workgroup, workgroups);
-    if (row >= params.n_rows) { return; }
+// One workgroup per row for the gradient of x, and behind them one per channel for that of the gain.
+fn norm_grads(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
+    let which = flat_workgroup(workgroup, workgroups);
+    if (which < params.n_rows) {
+        grad_of_x(which, local);
+    } else if (which < params.n_rows + params.d_model) {
+        grad_of_gain(which - params.n_rows, local);
+    }
+}
+
+fn grad_of_x(row: u32, local: u32) {
     let start = row * params.d_model;
     let inv_rms = inv_rms_in[row];
     var dot = 0.0;
@@ -68,23 +69,11 @@ fn rmsnorm_grad_x(
 }
 
 // y[n, c] = gain[c] · x[n, c] · inv_rms[n], so gain_grad[c] = Σ_n y_grad[n, c] · x[n, c] · inv_rms[n].
-// One workgroup per channel.
-@group(0) @binding(2) var<storage, read> y_grad_of_gain: array<f32>; // (N, C)
-@group(0) @binding(3) var<storage, read> inv_rms_of_gain: array<f32>; // (N)
-@group(0) @binding(4) var<storage, read_write> gain_grad: array<f32>; // (C)
-
-@compute @workgroup_size(64)
-fn rmsnorm_grad_gain(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let c = flat_workgroup(workgroup, workgroups);
-    if (c >= params.d_model) { return; }
+fn grad_of_gain(c: u32, local: u32) {
     var sum = 0.0;
     for (var row = local; row < params.n_rows; row += ROW_WORKGROUP) {
         let i = row * params.d_model + c;
-        sum += y_grad_of_gain[i] * x[i] * inv_rms_of_gain[row];
+        sum += y_grad[i] * x[i] * inv_rms_in[row];
     }
     let total = workgroup_sum(sum, local);
     if (local == 0u) {

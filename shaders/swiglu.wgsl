@@ -29,7 +29,8 @@ fn swiglu(
     let i = flat_index(workgroup, workgroups, local);
     if (i >= params.n_rows * params.d_ff) { return; }
     let at = gate_at(i);
-    hidden[i] = gate_up[at] * sigmoid(gate_up[at]) * gate_up[at + params.d_ff];
+    let gate = gate_up[at];
+    hidden[i] = gate * sigmoid(gate) * gate_up[at + params.d_ff];
 }
 
 // hidden = silu(gate) · up, so up_grad = hidden_grad · silu(gate)
@@ -48,6 +49,7 @@ fn swiglu_grad(
     let at = gate_at(i);
     let gate = gate_up[at];
     let s = sigmoid(gate);
-    gate_up_grad[at] = hidden_grad[i] * gate_up[at + params.d_ff] * s * (1.0 + gate * (1.0 - s));
-    gate_up_grad[at + params.d_ff] = hidden_grad[i] * gate * s;
+    let grad = hidden_grad[i] * s;
+    gate_up_grad[at] = grad * gate_up[at + params.d_ff] * (1.0 + gate * (1.0 - s));
+    gate_up_grad[at + params.d_ff] = grad * gate;
 }

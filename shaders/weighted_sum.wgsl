@@ -5,6 +5,7 @@ struct Params {
     n_heads: u32, // H
     n_kv_heads: u32, // Hkv; H / Hkv heads of queries share a head of keys and values
     d_head: u32, // D
+    causal: u32, // 1: a query attends to no later position
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -29,7 +30,7 @@ fn weighted_sum(@builtin(global_invocation_id) id: vec3<u32>) {
     var o1 = vec4<f32>();
     var o2 = vec4<f32>();
     var o3 = vec4<f32>();
-    let end = visible_keys_end(min(first.x + 3u, n - 1u));
+    let end = select(n, visible_keys_end(min(first.x + 3u, n - 1u)), params.causal == 1u);
     for (var key = 0u; key < end; key++) {
         let at = d + vec4<u32>(key * width);
         let value = vec4<f32>(qkv[at.x], qkv[at.y], qkv[at.z], qkv[at.w]);

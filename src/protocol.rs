@@ -14,13 +14,16 @@ pub mod export;
 pub mod inspect;
 pub mod lesson;
 pub mod log;
+pub mod profile;
 pub mod runs;
 pub mod tokenizer;
+pub mod workers;
 pub mod writing;
 
-pub use choice::{BackendChoice, CorpusChoice, FileInfo, Sampling, VocabularyChoice};
+pub use choice::{BackendChoice, CorpusChoice, FileInfo, VocabularyChoice};
 pub use log::History;
 use runs::{RunsCommand, RunsEvent};
+pub use writing::Sampling;
 use writing::WrittenToken;
 
 /// Counts the resets of the page: a new number for every [`Command::Start`].
@@ -104,6 +107,10 @@ pub enum Command {
     Export(export::ExportCommand),
     /// In the lesson.
     Lesson(lesson::LessonCommand),
+    /// About workers that share batches.
+    Workers(workers::WorkersCommand),
+    /// About where the time goes.
+    Profile(profile::ProfileCommand),
 }
 
 /// What the worker tells the page.
@@ -223,6 +230,20 @@ pub enum Event {
     },
     /// In the lesson.
     Lesson(lesson::LessonEvent),
+    /// About where the time goes.
+    Profile {
+        /// The run.
+        run: RunId,
+        /// What of it.
+        event: profile::ProfileEvent,
+    },
+    /// About workers that share batches.
+    Workers {
+        /// The run; 0 from a helper.
+        run: RunId,
+        /// What of it.
+        event: workers::WorkersEvent,
+    },
     /// The run cannot be prepared or cannot go on.
     Failed {
         /// The run.

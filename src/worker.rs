@@ -1,5 +1,5 @@
 //! The web worker: pumps commands from the page into a [`Session`] and events back. It owns the device and the run,
-//! so that the page stays free, and it goes on in a hidden tab.
+//! so that the page stays free, and it goes on in a hidden tab. On the CPU backend [`crew`] starts further workers.
 //!
 //! A message is an array: `[json]`, or `[json, bytes]` with the bytes transferred.
 
@@ -15,6 +15,9 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
 
 use crate::protocol::{Command, Event};
 use crate::train::session::Session;
+use crew::Helpers;
+
+mod crew;
 
 /// Commands that came in and were not handled yet.
 #[derive(Default)]
@@ -61,6 +64,7 @@ async fn run(scope: DedicatedWorkerGlobalScope, inbox: Rc<RefCell<Inbox>>) {
     let performance = scope.performance();
     let clock = Box::new(move || performance.as_ref().map_or_else(js_sys::Date::now, |p| p.now()) / 1000.0);
     let mut session = Session::new(sink, clock);
+    session.lend(Rc::new(RefCell::new(Helpers::new(scope.clone()))));
     loop {
         while let Some((command, bytes)) = next(&inbox) {
             session.handle(command, bytes).await;

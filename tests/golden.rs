@@ -47,7 +47,7 @@ fn small() -> RunConfig {
 type Change = fn(&mut ModelConfig, &mut TrainConfig);
 
 /// As in the generator.
-const VARIANTS: [(&str, Change); 17] = [
+const VARIANTS: [(&str, Change); 18] = [
     ("layernorm", |model, _| model.norm = Norm::Layernorm),
     ("no_norm", |model, _| model.norm = Norm::None),
     ("post_norm", |model, _| model.norm_placement = NormPlacement::Post),
@@ -66,6 +66,7 @@ const VARIANTS: [(&str, Change); 17] = [
     ("linear_schedule", |_, train| train.schedule = Schedule::Linear),
     ("constant_schedule", |_, train| train.schedule = Schedule::Constant),
     ("accumulation", |_, train| train.accumulation_steps = 3),
+    ("no_mask", |model, _| model.causal = false),
     ("gpt2", |model, _| {
         (model.norm, model.positions, model.feed_forward) = (Norm::Layernorm, Positions::Learned, FeedForward::Gelu);
         (model.bias, model.tied_embeddings) = (true, true);
@@ -143,9 +144,11 @@ fn check(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
     }
 }
 
-/// Position by position, which takes keys and values from the cache.
+/// Position by position, which takes keys and values from the cache. Without the causal mask each position's logits are
+/// those of a text that ends there.
 fn check_logits(golden: &Golden, gpu: bool) {
-    let (tokens, logits): (Vec<u32>, _) = (golden.words("tokens"), golden.floats("logits"));
+    let of = if golden.config.model.causal { "logits" } else { "end_logits" };
+    let (tokens, logits): (Vec<u32>, _) = (golden.words("tokens"), golden.floats(of));
     let (n, v) = (golden.config.model.context_length, golden.config.model.vocab_size);
     let mut trainer = golden.trainer(gpu);
     for (sequence, window) in tokens.chunks(n + 1).take(golden.config.train.batch_size).enumerate() {
@@ -247,7 +250,14 @@ fn exported_weights_are_pytorchs() {
         let mut trainer = golden.trainer(gpu);
         let numbers = block_on(trainer.attention_weights(&ids[..11])).unwrap();
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        let about = WeightsAbout { step: 0, seed: 0, tokens: tokens.clone(), n_layers: 2, n_heads: HEADS };
+        let about = WeightsAbout {
+            step: 0,
+            seed: 0,
+            tokens: tokens.clone(),
+            n_layers: 2,
+            n_heads: HEADS,
+            kept_as_bytes: false,
+        };
         let csv = Weights::from_bytes(about, &bytes).unwrap().to_csv(None);
         let lines: Vec<&str> = csv.lines().skip(1).collect();
         assert_eq!(lines.len(), 2 * HEADS * 66, "every cell that is not masked");

@@ -3,7 +3,8 @@
 use glasshead::ops::activation::{self, Activation};
 use glasshead::ops::attention_scores::{self, MASKED};
 use glasshead::ops::{
-    bias, cross_entropy, embedding, flash_attention, layernorm, matmul, rmsnorm, rope, softmax, swiglu, weighted_sum,
+    bias, cross_entropy, embedding, flash_attention, layernorm, linear_grad, matmul, rmsnorm, rope, softmax, swiglu,
+    weighted_sum,
 };
 
 use crate::common::{ids, numbers};
@@ -41,11 +42,10 @@ fn matmul_gradients() {
         matmul::reference_nt(x, w, &mut y, matmul::Shape { m: n, n: d_out, k: d_in });
         dot(&y, &y_grad)
     };
-    let mut x_grad = vec![0.0; x.len()];
-    matmul::reference_nn(&y_grad, &w, &mut x_grad, matmul::Shape { m: n, n: d_in, k: d_out });
+    let (mut x_grad, mut w_grad) = (vec![0.0; x.len()], vec![0.0; w.len()]);
+    let params = linear_grad::Params { n_rows: n as u32, d_in: d_in as u32, d_out: d_out as u32, accumulate: 0 };
+    linear_grad::reference([&x, &w, &y_grad], [&mut x_grad, &mut w_grad], &params);
     check("x", &x, &x_grad, |x| loss(x, &w));
-    let mut w_grad = vec![0.0; w.len()];
-    matmul::reference_tn(&y_grad, &x, &mut w_grad, matmul::Shape { m: d_out, n: d_in, k: n });
     check("W", &w, &w_grad, |w| loss(&x, w));
 }
 
@@ -121,8 +121,15 @@ fn flash_attention_is_attention() {
     let (mut out, mut lse) = (vec![0.0; b * t * h * d], vec![0.0; b * h * t]);
     flash_attention::reference(&qkv, &mut out, &mut lse, &flash_attention::Params::new(t, h, kv, d));
     let mut weights = vec![0.0; b * h * t * t];
-    let scores =
-        attention_scores::Params { context_length, n_heads, n_kv_heads, d_head, scale: 0.5, masked_value: MASKED };
+    let scores = attention_scores::Params {
+        context_length,
+        n_heads,
+        n_kv_heads,
+        d_head,
+        causal: 1,
+        scale: 0.5,
+        masked_value: MASKED,
+    };
     attention_scores::reference(&qkv, &mut weights, &scores);
     for (scores, lse) in weights.chunks_exact(t).zip(&lse) {
         let sum: f64 = scores.iter().map(|score| score.exp()).sum();
@@ -130,7 +137,7 @@ fn flash_attention_is_attention() {
     }
     softmax::reference(&mut weights, &softmax::Params { n_rows: (b * h * t) as u32, n_cols: t as u32 });
     let mut expected = vec![0.0; out.len()];
-    let sums = weighted_sum::Params { context_length, n_heads, n_kv_heads, d_head };
+    let sums = weighted_sum::Params { context_length, n_heads, n_kv_heads, d_head, causal: 1 };
     weighted_sum::reference(&weights, &qkv, &mut expected, &sums);
     for (out, expected) in out.iter().zip(expected) {
         assert!((out - expected).abs() < 1e-12);
@@ -237,7 +244,7 @@ fn fast_matmuls_agree_with_the_references() {
             let mut buffers = Buffers::default();
             let slices = [m * k, n * k, m * n].map(|len| buffers.add("test", len));
             let mut recording = Recording::new("test");
-            matmul::matmul(&mut recording, layout, slices, shape, false);
+            matmul::matmul(&mut recording, layout, slices, shape, None);
             let cpu = CpuBackend::new(&buffers);
             cpu.write(slices[0], bytemuck::cast_slice(&a));
             cpu.write(slices[1], bytemuck::cast_slice(&b));

@@ -9,6 +9,7 @@ use glasshead::gpu::recording::{ALIGNMENT, Buffers, Recording, Slice};
 use glasshead::ops::KERNELS;
 use glasshead::ops::matmul::Layout;
 use glasshead::ops::step::Step;
+use glasshead::ops::tuning::CANDIDATES;
 use pollster::block_on;
 
 use self::rows::*;
@@ -109,7 +110,7 @@ impl Case {
 /// One row per operation: from a size and its place in `SIZES` to a case.
 type Row = (&'static str, fn(usize, usize) -> Case);
 
-const ROWS: [Row; 27] = [
+const ROWS: [Row; 29] = [
     ("gather_batch", gather),
     ("embedding", embed),
     ("matmul_nt", |size, i| multiply(Layout::Nt, 1, size, i)),
@@ -118,7 +119,8 @@ const ROWS: [Row; 27] = [
     ("matmul_nt_vec4", |size, i| multiply(Layout::Nt, 4, size, i)),
     ("matmul_nn_vec4", |size, i| multiply(Layout::Nn, 4, size, i)),
     ("matmul_tn_vec4", |size, i| multiply(Layout::Tn, 4, size, i)),
-    ("matmul_lanes", multiply_by_variants),
+    ("linear_grad", |size, i| linear_grads(1, size, i)),
+    ("linear_grad_vec4", |size, i| linear_grads(4, size, i)),
     ("rmsnorm", norm),
     ("layernorm", layer_norm),
     ("bias", add_bias),
@@ -137,6 +139,7 @@ const ROWS: [Row; 27] = [
     ("clip, adamw and sgd", update),
     ("accumulate", accumulate_twice),
     ("quantize", bytes),
+    ("peak", chains),
 ];
 
 #[test]
@@ -146,12 +149,21 @@ fn every_kernel_agrees_with_its_reference() {
     for (label, make) in ROWS {
         for (i, size) in SIZES.into_iter().enumerate() {
             let case = make(size, i);
-            seen.extend(case.recording.dispatches.iter().map(|dispatch| dispatch.kernel.name));
-            let label = format!("{label} at size {size}");
-            block_on(async {
-                let mut sides = SideBySide::new(&context, &case.buffers).await.unwrap();
-                case.check(&mut sides, &label).await;
-            });
+            // The case itself, then once more with each variant that can compute it.
+            let mut cases = vec![(format!("{label} at size {size}"), case)];
+            for variant in CANDIDATES.iter().flat_map(|candidates| candidates.variants) {
+                let mut case = make(size, i);
+                if context.can_run(variant) && variant.stand_in(&mut case.recording) > 0 {
+                    cases.push((format!("{} for {label} at size {size}", variant.kernel.name), case));
+                }
+            }
+            for (label, case) in cases {
+                seen.extend(case.recording.dispatches.iter().map(|dispatch| dispatch.kernel.name));
+                block_on(async {
+                    let mut sides = SideBySide::new(&context, &case.buffers).await.unwrap();
+                    case.check(&mut sides, &label).await;
+                });
+            }
         }
     }
     let missing: Vec<_> = KERNELS.iter().filter(|kernel| !seen.contains(kernel.name)).map(|k| k.name).collect();

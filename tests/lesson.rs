@@ -2,12 +2,20 @@
 
 use glasshead::gpu::context::Context;
 use glasshead::lesson::compute;
+use glasshead::protocol::DeviceInfo;
 use glasshead::protocol::lesson::*;
+use glasshead::protocol::tokenizer::TokenBytes;
 use glasshead::rng::torch::TorchRng;
-use glasshead::ui::lesson::formula::{Formula, parse};
-use glasshead::ui::lesson::steps::{Control, STEPS, from_hash};
+use glasshead::ui::lesson::formula::{Formula, parse, spoken};
+use glasshead::ui::lesson::sentences::SENTENCES;
+use glasshead::ui::lesson::steps::{Control, Picture, STEPS, from_hash};
 use glasshead::ui::lesson::worked::{involved, worked};
 use glasshead::ui::state::lesson::{LessonAction, LessonState};
+
+use crate::tokenizer::GPT2;
+
+mod onward;
+mod pair;
 
 fn x() -> Vec<f32> {
     EMBEDDINGS.into()
@@ -122,7 +130,7 @@ fn the_module_has_the_notebooks_numbers() {
         begins(sheet, "W_k", &[-0.281086, 0.339068, 0.508959, -0.423560, 0.501831, 0.108056], 6);
         begins(sheet, "W_v", &[0.426551, 0.078191, 0.278391, -0.081517, 0.445071, 0.085338], 6);
     });
-    on_both(&Exercise::Attention { x: x(), weights: MODULE, scaled: true }, |sheet| {
+    on_both(&Exercise::Module { x: x(), seed: 42 }, |sheet| {
         let context = [0.3755, 0.2777, 0.3761, 0.2831, 0.3761, 0.2833, 0.3768, 0.2763, 0.3754, 0.2836, 0.3772, 0.2746];
         begins(sheet, "Z", &context, 4);
     });
@@ -185,39 +193,50 @@ fn heads_are_attention_over_their_own_columns() {
 }
 
 #[test]
-fn norm_and_loss_are_what_their_formulas_say() {
-    on_both(&Exercise::RmsNorm { x: x(), query: 1, factor: 100.0 }, |sheet| {
-        let rms = ((0.55f32 * 0.55 + 0.87 * 0.87 + 0.66 * 0.66) / 3.0).sqrt();
-        begins(sheet, "y", &[0.55 / rms, 0.87 / rms, 0.66 / rms], 4);
-    });
-    on_both(&Exercise::Loss { logit: 2.0 }, |sheet| {
-        let p = &sheet.matrix("p").unwrap().values;
-        begins(sheet, "L", &[-p[0].ln()], 4);
-        begins(sheet, "dL / dz", &[p[0] - 1.0, p[1], p[2], p[3], p[4]], 5);
-    });
-}
-
-#[test]
 fn exercises_without_sense_are_refused() {
     for exercise in [
         Exercise::Scores { x: vec![1.0; 17], query: 0 },
         Exercise::Context { x: x(), query: 6 },
         Exercise::Saturation { seed: 1, d_k: 0 },
         Exercise::Heads { x: x(), seed: 1, n_heads: 3 },
+        Exercise::Race { x: x(), n_tokens: 49 },
     ] {
         assert!(pollster::block_on(compute(&exercise, None)).is_err(), "{exercise:?}");
     }
 }
 
-/// Answers the state's question, on the CPU.
+/// Answers the state's question, on the CPU, and what else the step wants to know.
 fn answer(state: &mut LessonState) -> Sheet {
     let Some(LessonCommand::Compute { request, exercise, .. }) = state.question() else { panic!("nothing is asked") };
     state.apply(LessonAction::Asked);
     assert_eq!(state.question(), None, "one question at a time");
     let sheet = pollster::block_on(compute(&exercise, None)).unwrap();
-    let device = glasshead::protocol::DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false };
-    state.hear(LessonEvent::Computed { request, device, sheet: sheet.clone() });
+    state.hear(LessonEvent::Computed { request, device: cpu(), sheet: sheet.clone() });
+    if STEPS[state.step].picture == Picture::Tokens {
+        let text = SENTENCES[state.control() as usize].to_string();
+        let ids = GPT2.encode(&text);
+        let tokens = ids.iter().map(|&id| TokenBytes { id, bytes: GPT2.token_bytes(id) }).collect();
+        state.hear(LessonEvent::Tokens { tokens, decoded: GPT2.decode(&ids), text });
+    }
     sheet
+}
+
+fn cpu() -> DeviceInfo {
+    DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false }
+}
+
+/// Everything that a step's control can be turned to.
+fn tries(control: Control) -> Vec<LessonAction> {
+    match control {
+        Control::Query => (0..6).map(LessonAction::Query).collect(),
+        Control::Seed => (0..60).map(LessonAction::Seed).collect(),
+        Control::Embedding => vec![LessonAction::Embedding(0, 5.0)],
+        Control::Choice { options, .. } => (0..options.len()).map(|i| LessonAction::Control(i as f64)).collect(),
+        Control::Slider { range: [from, to, by], .. } => {
+            let n = ((to - from) / by).round() as usize;
+            (0..=n).map(|i| LessonAction::Control(from + by * i as f64)).collect()
+        }
+    }
 }
 
 #[test]
@@ -229,23 +248,43 @@ fn every_question_can_be_answered_and_is_open_at_first() {
         assert_eq!(from_hash(&format!("#view=lesson&step={}", step.name)), Some(number));
         answer(&mut state);
         assert!(!state.reached.contains(&number), "{} is answered before anything was done", step.name);
-        let tries: Vec<LessonAction> = match step.control {
-            Control::Query => (0..6).map(LessonAction::Query).collect(),
-            Control::Seed => (0..60).map(LessonAction::Seed).collect(),
-            Control::Embedding => vec![LessonAction::Embedding(0, 5.0)],
-            Control::Choice { options, .. } => (0..options.len()).map(|i| LessonAction::Control(i as f64)).collect(),
-            Control::Slider { range: [from, to, by], .. } => {
-                let n = ((to - from) / by).round() as usize;
-                (0..=n).map(|i| LessonAction::Control(from + by * i as f64)).collect()
-            }
-        };
-        for action in tries {
+        if step.picture == Picture::Pair {
+            // Choosing without having looked is no answer.
+            state.apply(LessonAction::Control(1.0));
+            answer(&mut state);
+            assert!(!state.reached.contains(&number), "{} is answered without looking", step.name);
+            let text = PairText { step: 100, text: String::new(), end_loss: 3.0 };
+            let written = Some([text.clone(), text]);
+            state.hear(LessonEvent::Pair { device: cpu(), points: Vec::new(), written, running: false });
+        }
+        let tries = tries(step.control);
+        let (mut right, mut wrong) = (0, 0);
+        for action in tries.iter().cloned() {
+            state.reached.remove(&number);
             state.apply(action);
             answer(&mut state);
+            *(if state.reached.contains(&number) { &mut right } else { &mut wrong }) += 1;
+            if right > 0 && wrong > 0 {
+                break;
+            }
         }
-        assert!(state.reached.contains(&number), "{} cannot be answered", step.name);
+        assert!(right > 0, "{} cannot be answered", step.name);
+        assert!(wrong > 0 || tries.len() == 1, "{} is answered by anything", step.name);
         assert_eq!(state.question(), None);
     }
+}
+
+#[test]
+fn the_two_sentences_have_gpt2s_ids_and_only_the_second_as_many_tokens_as_words() {
+    assert_eq!(GPT2.encode(SENTENCES[0]), [10814, 0, 314, 716, 1804, 880, 492, 314, 2911, 345, 821, 880, 1165, 0, 220]);
+    assert_eq!(SENTENCES[1], WORDS.join(" "));
+    assert_eq!(GPT2.encode(SENTENCES[1]), IDS);
+    for sentence in SENTENCES {
+        let ids = GPT2.encode(sentence);
+        assert_eq!(GPT2.decode(&ids), sentence);
+        assert_eq!(ids.len() == sentence.split_whitespace().count(), sentence == SENTENCES[1], "{sentence}");
+    }
+    on_both(&Exercise::Embed { x: x() }, |sheet| assert_eq!(sheet.matrix("X").unwrap().values, EMBEDDINGS));
 }
 
 #[test]
@@ -255,8 +294,7 @@ fn late_answers_are_dropped_and_asked_again() {
     state.apply(LessonAction::Asked);
     state.apply(LessonAction::Query(3));
     let sheet = pollster::block_on(compute(&exercise, None)).unwrap();
-    let device = glasshead::protocol::DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false };
-    state.hear(LessonEvent::Computed { request, device, sheet });
+    state.hear(LessonEvent::Computed { request, device: cpu(), sheet });
     assert_eq!(state.sheet(), None);
     answer(&mut state);
     assert!(state.sheet().is_some());
@@ -264,7 +302,7 @@ fn late_answers_are_dropped_and_asked_again() {
 
 #[test]
 fn a_lit_cell_shows_its_row_its_column_and_its_sum() {
-    let mut state = LessonState::default();
+    let mut state = LessonState { step: 1, ..LessonState::default() };
     let sheet = answer(&mut state);
     let at = |name: &str| sheet.matrices.iter().position(|matrix| matrix.name == name).unwrap();
     let cell = (at("s"), 0, 0);
@@ -282,6 +320,7 @@ fn formulas_are_read_as_trees() {
     );
     assert_eq!(parse("\\frac{Q K^T}{\\sqrt{d_k}}"), fraction);
     assert_eq!(parse("-2.5"), Formula::Row(vec![Formula::Sign("−".into()), Formula::Number("2.5".into())]));
+    assert_eq!(spoken("\\frac{Q K^T}{\\sqrt{d_k}}"), "Q K transposed over the square root of d sub k");
     parse("_{^}} \\frac{"); // unfinished ones are no panic
 }
 

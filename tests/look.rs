@@ -1,12 +1,14 @@
 //! How attention is looked at, without a page: tables, rows, entropies, colours, zoom, labels, lines.
 
+use glasshead::protocol::inspect::{HeadRows, InspectEvent};
 use glasshead::protocol::{Event, RunSummary, Token, ValidationPoint};
 use glasshead::ui::draw::colors::{ColorMap, Colors};
 use glasshead::ui::draw::heat::{ColorScale, Domain, pixels, shrunk};
 use glasshead::ui::draw::lines::{STRENGTHS, strands};
 use glasshead::ui::draw::window::{Window, labelled};
 use glasshead::ui::maps::{Direction, Plane};
-use glasshead::ui::state::look::LookAction;
+use glasshead::ui::state::look::{LookAction, Values};
+use glasshead::ui::state::shown::Table;
 use glasshead::ui::state::{Action, Maps, State};
 use proptest::prelude::*;
 
@@ -92,6 +94,37 @@ fn a_mean_is_chosen_like_a_head_and_walked_away_from() {
     assert_eq!(state.plane(), Plane::Max(0));
     state.apply(Action::Walk { layers: 0, heads: 1 });
     assert_eq!(state.plane(), Plane::Head(0, 1));
+}
+
+/// q·k / √D of the second head: of the queries 2, −1, 0 and the keys 1, 3, −5, each of one dimension.
+fn hear_scores(state: &mut State, at: (usize, usize)) {
+    let rows = HeadRows { d_head: 1, q: vec![2.0, -1.0, 0.5], k: vec![1.0, 3.0, -5.0], v: vec![0.0; 3] };
+    let event = InspectEvent::Head { step: 1, at, n: 3, d_head: 1 };
+    let event = Event::Inspect { run: state.run, event };
+    state.apply(Action::Events(vec![(event, Some(rows.to_bytes().into()))]));
+}
+
+#[test]
+fn scores_are_shown_around_zero_for_one_live_head() {
+    let mut state = state();
+    look(&mut state, LookAction::Show(Plane::Max(0)));
+    look(&mut state, LookAction::Values(Values::Scores));
+    assert_eq!(state.plane(), Plane::Head(0, 0), "scores are of one head");
+    assert_eq!(state.watched().head, Some((0, 0)));
+    hear_scores(&mut state, (0, 1));
+    assert!(matches!(state.table(), Some(Table::Weights(..))), "until its own have come");
+    hear_scores(&mut state, (0, 0));
+    let table = state.table().unwrap();
+    let scores: Vec<f64> = [(0, 0), (1, 0), (1, 1), (2, 2)].map(|(query, key)| table.value(query, key)).into();
+    assert_eq!(scores, [2.0, -1.0, -3.0, -2.5]);
+    let legend = state.legend_of(&table, [255; 3]);
+    assert_eq!((legend.low.as_str(), legend.high.as_str()), ("−3.000", "+3.000"));
+    let shown = table.pixels(&legend.scale);
+    assert_eq!(shown[4 * 4..4 * 4 + 3], Colors::Diverging.at(0.0), "the lowest");
+    assert_eq!(shown[4 * 2 + 3], 0, "a masked cell is transparent");
+    look(&mut state, LookAction::Show(Plane::Mean(0)));
+    assert_eq!(state.look.values, Values::Weights);
+    assert_eq!(state.watched().head, None);
 }
 
 #[test]

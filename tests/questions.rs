@@ -15,7 +15,7 @@ use glasshead::train::session::Session;
 use glasshead::train::trainer::Trainer;
 use glasshead::train::trainer::question::Change;
 use glasshead::ui::glossary::{GLOSSARY, find};
-use glasshead::ui::state::arithmetic::Row;
+use glasshead::ui::state::arithmetic::{self, Row, output};
 use glasshead::ui::state::ask::{AskAction, ScoreHistory, Section};
 use glasshead::ui::state::{Action, State};
 use pollster::block_on;
@@ -124,8 +124,17 @@ fn the_worked_arithmetic_agrees_with_the_map() {
             for (layer, head) in every_head() {
                 let rows = trainer.head_rows(&PROBE, (layer, head)).await.unwrap();
                 assert_eq!(HeadRows::from_bytes(&rows.to_bytes(), 7, 6), Some(rows.clone()));
+                let scores = arithmetic::scores(&rows);
                 for query in 0..7 {
                     let row = Row::of(&rows, query).unwrap();
+                    let written = output(&rows, query);
+                    let v = |key: usize| rows.row(&rows.v, key)[2];
+                    let third: f32 = (0..=query).map(|key| row.weight(key) * v(key)).sum();
+                    assert!((written[2] - third).abs() < 1e-5, "the values, weighted");
+                    for key in 0..7 {
+                        let score = row.score(key).unwrap_or(0.0);
+                        assert!((scores[query * 7 + key] - score).abs() < 1e-5, "{score}: masked cells are 0");
+                    }
                     for key in 0..7 {
                         let shown = f32::from(maps[((layer * 3 + head) * 7 + query) * 7 + key]) / 255.0;
                         let worked = row.weight(key);

@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use glasshead::protocol::export::{Weights, WeightsAbout};
+use glasshead::protocol::export::{Weights, WeightsAbout, csv_of, json_of};
 use glasshead::protocol::{Event, Token};
-use glasshead::ui::draw::colors::ColorMap;
-use glasshead::ui::draw::figure::{Figure, Pick};
-use glasshead::ui::share::{hash, restored};
-use glasshead::ui::state::difference::{head_difference, mean_absolute, obstacle};
+use glasshead::ui::draw::figure::{Figure, PAPER};
+use glasshead::ui::maps::Plane;
+use glasshead::ui::state::difference::{difference, mean_absolute, obstacle};
+use glasshead::ui::state::look::{LookAction, Values};
 use glasshead::ui::state::remember::RememberAction;
+use glasshead::ui::state::shown::Table;
 use glasshead::ui::state::snapshots::Snapshots;
 use glasshead::ui::state::{Action, Maps, State};
 use proptest::prelude::*;
@@ -68,21 +69,6 @@ proptest! {
         prop_assert!(others.iter().all(|&gap| gap == 10 * moments.stride()), "{:?}", steps);
         prop_assert!(newest <= 10 * moments.stride());
     }
-
-    #[test]
-    fn any_link_gives_a_state_that_can_start(text in ".{0,200}") {
-        let (state, _) = restored(&text);
-        prop_assert_eq!(state.problem(), None);
-    }
-
-    #[test]
-    fn any_value_in_a_link_gives_a_state_that_can_start(
-        key in "(view|preset|seed|layer|head|pin|colors|text|d_model|n_heads|max_lr|batch_size|norm)",
-        value in "[-+0-9a-zA-Z.%\u{0}-\u{ff}]{0,24}",
-    ) {
-        let (state, _) = restored(&format!("#{key}={value}"));
-        prop_assert_eq!(state.problem(), None);
-    }
 }
 
 #[test]
@@ -140,7 +126,7 @@ fn differences_are_shown_minus_held() {
     (held.bytes, shown.bytes) = (Rc::from([0; 24]), Rc::from([0; 24]));
     Rc::get_mut(&mut held.bytes).unwrap()[4..8].copy_from_slice(&[255, 0, 255, 0]);
     Rc::get_mut(&mut shown.bytes).unwrap()[4..8].copy_from_slice(&[255, 0, 51, 204]);
-    let difference = head_difference(&held, &shown, (0, 1));
+    let difference = difference(&held, &shown, Plane::Head(0, 1));
     for (ours, expected) in difference.iter().zip([0.0, 0.0, -0.8, 0.8]) {
         assert!((ours - expected).abs() < 1e-6, "{difference:?}");
     }
@@ -153,7 +139,8 @@ fn differences_are_shown_minus_held() {
 
 #[test]
 fn files_of_weights_name_every_cell() {
-    let mut about = WeightsAbout { step: 12, seed: 5, tokens: tokens(2), n_layers: 1, n_heads: 2 };
+    let mut about =
+        WeightsAbout { step: 12, seed: 5, tokens: tokens(2), n_layers: 1, n_heads: 2, kept_as_bytes: false };
     about.tokens[1].text = "\"a\",\n".into();
     let numbers = [1.0f32, 0.0, 0.123_456_79, 0.876_543_2, 1.0, 0.0, 1e-9, 1.0];
     let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
@@ -167,46 +154,58 @@ fn files_of_weights_name_every_cell() {
     let json: serde_json::Value = serde_json::from_str(&weights.to_json(None)).unwrap();
     assert_eq!((&json["seed"], &json["heads"][0]["layer"]), (&5.into(), &1.into()));
     assert_eq!(json["heads"][0]["weights"][1][0].as_f64().unwrap() as f32, 0.123_456_79);
+    assert_eq!(json["precision"], "f32");
+    // Several moments as one table, and as one list.
+    let mut later = weights.clone();
+    (later.about.step, later.about.kept_as_bytes) = (13, true);
+    let both = csv_of([weights.clone(), later.clone()].into_iter(), Some((0, 0)));
+    assert!(both.starts_with(header) && both.matches("weight\n").count() == 1, "{both}");
+    assert_eq!((both.matches("\n12,").count(), both.matches("\n13,").count()), (3, 3));
+    let list: serde_json::Value = serde_json::from_str(&json_of([weights, later].into_iter(), Some((0, 0)))).unwrap();
+    assert_eq!(
+        (&list[1]["step"], &list[1]["precision"], &list[2]),
+        (&13.into(), &"1/255".into(), &serde_json::Value::Null)
+    );
 }
 
 #[test]
-fn figures_say_what_they_show_and_need_nothing_else() {
-    let mut maps = maps(12, 3);
-    maps.bytes = Rc::from([[0; 9], [255, 0, 0, 9, 8, 0, 1, 2, 4], [9; 9], [0; 9], [0; 9], [0; 9]].concat());
-    assert_eq!(Pick::Max.weights(&maps, (0, 0))[3..5], [9, 9]);
-    assert_eq!(Pick::Mean.weights(&maps, (0, 0))[..4], [88, 3, 3, 6]);
+fn figures_show_what_the_screen_shows_and_need_nothing_else() {
+    let mut state = State::default();
+    let mut shown = maps(12, 3);
+    shown.bytes = Rc::from([[0; 9], [255, 0, 0, 9, 8, 0, 1, 2, 4], [9; 9], [0; 9], [0; 9], [0; 9]].concat());
+    heard(&mut state, &shown);
+    state.apply(Action::Select(0, 1));
+    for action in [LookAction::Values(Values::EachRow), LookAction::Gamma(0.5), LookAction::Threshold(0.03)] {
+        state.apply(Action::Look(action));
+    }
+    let table = state.table().unwrap();
     let labels = vec!["<b>".into(), "\"&".into(), "\u{1}".into()];
-    let figure = Figure::of_weights(&maps, Pick::Head, (0, 1), ColorMap::Grey, labels, "step 12 · seed 5".into());
+    let figure = Figure::of(&table, state.legend_of(&table, PAPER), labels, "step 12 · seed 5".into());
+    assert_eq!(figure.cells, table.pixels(&state.color_scale(PAPER)), "row by row, bent and faded as on the screen");
+    assert_ne!(figure.cells[4 * 4..4 * 5], figure.cells[4 * 3..4 * 4]);
     let svg = figure.svg("");
     assert!(svg.contains("layer 1, head 2") && svg.contains("step 12 · seed 5"), "{svg}");
+    assert!(svg.contains("each row&apos;s maximum") || svg.contains("each row's maximum"), "{svg}");
+    assert!(svg.contains("gamma 0.50 · below 0.03 faded"), "{svg}");
     assert!(svg.contains(">&lt;b&gt;</text>") && svg.contains(">&quot;&amp;</text>"), "{svg}");
     assert!(!svg.contains('\u{1}') && !svg.contains("href"), "{svg}");
     assert_eq!(svg.matches("<rect").count(), 2 + 1 + 1 + 6 + 32, "hatching, ground, mask, cells, legend");
     let tokens: Vec<String> = (0..65).map(|at| at.to_string()).collect();
     let large = Figure { tokens, cells: vec![0; 4 * 65 * 65], ..figure };
     assert!(large.svg("data:image/png;base64,AA").contains("href=\"data:image/png;base64,AA\""));
+    state.apply(Action::Look(LookAction::Show(Plane::Max(0))));
+    assert_eq!(state.table(), Some(Table::Weights(state.maps.clone().unwrap(), Plane::Max(0))));
 }
 
 #[test]
-fn a_link_restores_the_view() {
+fn a_film_is_cancelled_by_its_number() {
     let mut state = State::default();
-    state.apply(Action::Started);
-    heard(&mut state, &maps(0, 6));
-    let mut config = state.draft.config.clone();
-    (config.model.n_layers, config.train.seed, config.train.max_lr) = (3, 99, 0.005);
-    state.apply(Action::Config(config.clone()));
-    state.apply(Action::Select(1, 2));
-    state.apply(Action::Pin(4));
-    state.probe = "my own & secret = words".into();
-    let plain = hash(&state, false);
-    assert!(!plain.contains("secret"), "{plain}");
-    assert!(plain.contains("n_layers=3") && !plain.contains("d_model"), "only what differs from the preset: {plain}");
-    let (mut again, problems) = restored(&hash(&state, true));
-    assert_eq!((problems, &again.draft.config, again.probe.as_str()), (Vec::new(), &config, state.probe.as_str()));
-    again.apply(Action::Started);
-    heard(&mut again, &maps(0, 6));
-    assert_eq!((again.selected, again.pinned), ((1, 2), Some(4)));
-    let (defaults, problems) = restored("#preset=huge&d_model=7&n_heads=3&layer=-1");
-    assert_eq!(defaults.draft.config, State::default().draft.config);
-    assert_eq!(problems.len(), 3, "{problems:?}");
+    act(&mut state, RememberAction::Film(7));
+    act(&mut state, RememberAction::Frames { film: 6, done: 3, of: 4 });
+    assert_eq!(state.remember.making.film.map(|film| film.done), Some(0), "of one that was cancelled before");
+    act(&mut state, RememberAction::Frames { film: 7, done: 3, of: 4 });
+    assert_eq!(state.remember.making.film.map(|film| (film.done, film.of)), Some((3, 4)));
+    act(&mut state, RememberAction::Made("given up".into()));
+    assert_eq!(state.remember.making.film, None);
+    assert_eq!(state.look.announcement, "given up", "the status line says it");
 }

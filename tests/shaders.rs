@@ -7,7 +7,7 @@ use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, 
 fn parse(kernel: &Kernel) -> (naga::Module, ModuleInfo) {
     let name = kernel.name;
     let module = naga::front::wgsl::parse_str(&kernel.source()).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP)
+    let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP | Capabilities::SHADER_INT64)
         .subgroup_stages(ShaderStages::COMPUTE)
         .subgroup_operations(SubgroupOperationSet::all())
         .validate(&module)

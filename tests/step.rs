@@ -63,6 +63,19 @@ fn a_training_step_is_the_same_on_gpu_and_cpu() {
     assert_eq!(differ(|model| model.training_step()), None);
 }
 
+/// Every dispatch costs a browser tens of microseconds, whatever it computes.
+#[test]
+fn a_step_of_the_reference_workload_takes_at_most_80_dispatches() {
+    let mut config = Preset::Nano.config();
+    config.model = ModelConfig::cs336([512, 128], [128, 4, 4, 344]);
+    config.train.batch_size = 8;
+    let table = ParamTable::new(&config.model);
+    let plan = MemoryPlan::new(&config, &table, 1000, 1000);
+    let step = Transformer { config: &config, table: &table, plan: &plan }.training_step();
+    let kernels: Vec<_> = step.dispatches.iter().map(|dispatch| dispatch.kernel.name).collect();
+    assert!(kernels.len() <= 80, "{} dispatches: {kernels:?}", kernels.len());
+}
+
 #[test]
 fn an_evaluation_is_the_same_on_gpu_and_cpu() {
     assert_eq!(differ(|model| model.evaluation()), None);

@@ -21,7 +21,8 @@ fn gpt2_ranks() -> String {
     text
 }
 
-static GPT2: LazyLock<Tokenizer> = LazyLock::new(|| Tokenizer::from_tiktoken(&gpt2_ranks(), &[END_OF_TEXT]).unwrap());
+pub static GPT2: LazyLock<Tokenizer> =
+    LazyLock::new(|| Tokenizer::from_tiktoken(&gpt2_ranks(), &[END_OF_TEXT]).unwrap());
 
 fn oracle() -> &'static CoreBPE {
     tiktoken_rs::r50k_base_singleton()

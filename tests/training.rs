@@ -88,6 +88,30 @@ fn a_resumed_run_equals_one_that_never_stopped() {
     }
 }
 
+/// A model without the causal mask goes on as itself; files from before there was a choice are of models with it.
+#[test]
+fn the_mask_is_kept_with_a_run() {
+    let mut config = config();
+    let tokenizer = train_tokenizer(&glasshead::data::stories(1, 40_000), &mut config).unwrap();
+    let old = serde_json::to_string(&config).unwrap().replace("\"causal\":true,", "");
+    assert!(!old.contains("causal"));
+    assert_eq!(serde_json::from_str::<RunConfig>(&old).unwrap(), config);
+    config.set("causal", "false").unwrap();
+    let tokens = ids(1, 400, 300);
+    let mut trainer = block_on(Trainer::new(config.clone(), None, &tokens, &tokens)).unwrap();
+    trainer.submit(2);
+    let state = block_on(trainer.state()).unwrap();
+    let bytes = Checkpoint { config: config.clone(), tokenizer, state }.to_bytes().unwrap();
+    let loaded = Checkpoint::from_bytes(&bytes).unwrap();
+    assert_eq!(loaded.config, config);
+    let mut again = block_on(Trainer::new(loaded.config, None, &tokens, &tokens)).unwrap();
+    again.restore(&loaded.state);
+    let logits = |trainer: &mut Trainer, n: usize| block_on(trainer.next_logits(&tokens[..n])).unwrap();
+    for n in [5, 3] {
+        assert_eq!(logits(&mut again, n), logits(&mut trainer, n), "{n} tokens");
+    }
+}
+
 /// Windows read from a file train as tokens in memory do, to the bit, and a text is encoded once.
 #[test]
 fn tokens_in_a_file_train_as_tokens_in_memory() {

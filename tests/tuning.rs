@@ -5,36 +5,39 @@ use glasshead::gpu::compare::SideBySide;
 use glasshead::gpu::kernel::Kernel;
 use glasshead::gpu::recording::{Buffers, Recording};
 use glasshead::gpu::variant::Variant;
-use glasshead::ops::matmul::{self, Layout, MATMUL_NN_LANES, MATMUL_NT_LANES, MATMUL_NT_VEC4, Shape, VARIANTS};
-use glasshead::ops::tuning::tune_among;
+use glasshead::ops::linear_grad::linear_grad;
+use glasshead::ops::matmul::{Layout, MATMUL_NN_VEC4, MATMUL_NT_VEC4, Shape, matmul};
+use glasshead::ops::tuning::{CANDIDATES, Candidates, choose};
 use pollster::block_on;
 
 use crate::common::{context, numbers};
 
 /// Computes a·b, but says that it computes a·bᵀ.
 static WRONG_KERNEL: Kernel = Kernel {
-    name: MATMUL_NN_LANES.name,
-    wgsl: MATMUL_NN_LANES.wgsl,
-    access: MATMUL_NN_LANES.access,
-    params_bytes: MATMUL_NN_LANES.params_bytes,
-    cpu: MATMUL_NT_LANES.cpu,
+    name: MATMUL_NN_VEC4.name,
+    wgsl: MATMUL_NN_VEC4.wgsl,
+    access: MATMUL_NN_VEC4.access,
+    params_bytes: MATMUL_NN_VEC4.params_bytes,
+    cpu: MATMUL_NT_VEC4.cpu,
 };
 
 static WRONG: Variant = Variant {
     of: &MATMUL_NT_VEC4,
     kernel: &WRONG_KERNEL,
-    workgroups: |params| {
-        let matmul::Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
-        Some([n.div_ceil(64), m.div_ceil(32), 1])
-    },
-    subgroup_size: 8,
+    workgroups: |_, _| Some([1, 1, 1]),
+    subgroup_size: 0,
+    int64: false,
+    hardware: false,
 };
+
+static WRONG_ONES: [&Variant; 1] = [&WRONG];
 
 #[test]
 fn a_wrong_variant_is_not_used_and_says_so() {
     let context = context();
-    assert!(context.subgroup_size >= 8, "this test needs subgroups of 8, there are {}", context.subgroup_size);
-    let sentences = block_on(tune_among(&context, &[(Layout::Nt, &WRONG)])).unwrap();
+    let Candidates { gate, measured, .. } = CANDIDATES[0];
+    let candidates = Candidates { of: &MATMUL_NT_VEC4, variants: &WRONG_ONES, gate, measured };
+    let sentences = block_on(choose(&context, &candidates)).unwrap();
     assert_eq!(sentences.len(), 1);
     assert!(sentences[0].contains("wrongly"), "{}", sentences[0]);
     assert!(!context.uses(&WRONG));
@@ -43,15 +46,18 @@ fn a_wrong_variant_is_not_used_and_says_so() {
 #[test]
 fn a_variant_stands_in_for_its_original_and_computes_the_same() {
     let context = context();
-    VARIANTS.iter().for_each(|(_, variant)| context.use_variant(variant));
+    for candidates in &CANDIDATES[..2] {
+        let variant = candidates.variants[0];
+        assert!(context.can_run(variant), "this test needs an adapter that can run {}", variant.kernel.name);
+        context.use_variant(variant);
+    }
     let shape = Shape { m: 36, n: 68, k: 12 };
     let mut buffers = Buffers::default();
-    let slices = [shape.m * shape.k, shape.n * shape.k, shape.m * shape.n].map(|len| buffers.add("test", len));
+    let slices = [36 * 12, 68 * 12, 36 * 68, 36 * 12, 68 * 12].map(|len| buffers.add("test", len));
     let record = || {
         let mut recording = Recording::new("test");
-        for (layout, _) in VARIANTS {
-            matmul::matmul(&mut recording, layout, slices, shape, false);
-        }
+        matmul(&mut recording, Layout::Nt, [slices[0], slices[1], slices[2]], shape, None);
+        linear_grad(&mut recording, slices, 36, false);
         recording
     };
     block_on(async {
@@ -63,6 +69,6 @@ fn a_variant_stands_in_for_its_original_and_computes_the_same() {
         let mut backend = Backend::gpu(&context, &buffers).await.unwrap();
         let program = backend.prepare(record());
         let names: Vec<_> = backend.profile(program).await.unwrap().iter().map(|timing| timing.kernel).collect();
-        assert_eq!(names, ["matmul_nt_lanes", "matmul_nn_lanes", "matmul_tn_lanes"]);
+        assert_eq!(names, ["matmul_nt_lanes", "linear_grad_lanes"]);
     });
 }

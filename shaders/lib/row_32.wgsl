@@ -84,6 +84,14 @@ fn store_grad_row(at: u32, n: u32, a: Row) {
     if (n > 28u) { store_grad(at + 28u, n - 28u, a.x7); }
 }
 
+// The row that the invocation of this number holds.
+fn of_lane(a: Row, lane: u32) -> Row {
+    return Row(
+        of_lane_vec4(a.x0, lane), of_lane_vec4(a.x1, lane), of_lane_vec4(a.x2, lane), of_lane_vec4(a.x3, lane),
+        of_lane_vec4(a.x4, lane), of_lane_vec4(a.x5, lane), of_lane_vec4(a.x6, lane), of_lane_vec4(a.x7, lane),
+    );
+}
+
 // Turned back by the angles that begin at `at` of RoPE's table.
 fn unrotated(a: Row, at: u32) -> Row {
     return Row(

@@ -122,6 +122,16 @@ fn store_grad_row(at: u32, n: u32, a: Row) {
     if (n > 60u) { store_grad(at + 60u, n - 60u, a.x15); }
 }
 
+// The row that the invocation of this number holds.
+fn of_lane(a: Row, lane: u32) -> Row {
+    return Row(
+        of_lane_vec4(a.x0, lane), of_lane_vec4(a.x1, lane), of_lane_vec4(a.x2, lane), of_lane_vec4(a.x3, lane),
+        of_lane_vec4(a.x4, lane), of_lane_vec4(a.x5, lane), of_lane_vec4(a.x6, lane), of_lane_vec4(a.x7, lane),
+        of_lane_vec4(a.x8, lane), of_lane_vec4(a.x9, lane), of_lane_vec4(a.x10, lane), of_lane_vec4(a.x11, lane),
+        of_lane_vec4(a.x12, lane), of_lane_vec4(a.x13, lane), of_lane_vec4(a.x14, lane), of_lane_vec4(a.x15, lane),
+    );
+}
+
 // Turned back by the angles that begin at `at` of RoPE's table.
 fn unrotated(a: Row, at: u32) -> Row {
     return Row(

@@ -6,16 +6,17 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::Preset;
+use crate::config::{Preset, RunConfig};
 use crate::data::{Task, reading_parquet};
 use crate::gpu::context::Context;
-use crate::ops::tuning;
 use crate::protocol::Sampling;
+use crate::train::trainer::Trainer;
 
 mod bench;
 mod generate;
 mod interop;
 pub mod ops;
+mod soak;
 mod tokenizer;
 mod train;
 
@@ -50,6 +51,8 @@ enum Command {
     /// Measure how fast this machine is.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Train for long through the page's own loop; fails when memory grows.
+    Soak(soak::SoakArgs),
     /// Answer requests for single operations on standard input, to compare them with other programs.
     Ops {
         /// Who computes.
@@ -180,6 +183,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => interop::import(args),
         Command::Tokenizer(command) => tokenizer::tokenizer(command),
         Command::Bench(command) => bench::bench(command),
+        Command::Soak(args) => pollster::block_on(soak::soak(args)),
         Command::Ops { backend } => pollster::block_on(ops::ops(backend)),
     };
     match result {
@@ -202,13 +206,17 @@ async fn open(backend: BackendArg) -> Result<Option<Context>, String> {
         BackendArg::Cpu => Ok(None),
         BackendArg::Gpu => {
             let hint = |error| format!("{error}; or train on the CPU with --backend cpu");
-            let context = Context::new().await.map_err(hint)?;
-            for wrong in tuning::tune(&context).await.map_err(sentence)? {
-                eprintln!("{wrong}");
-            }
-            Ok(Some(context))
+            Ok(Some(Context::new().await.map_err(hint)?))
         }
     }
+}
+
+/// Chooses the fastest kernels for training this model on this device, and says which could not be used.
+async fn tune(config: &RunConfig, context: Option<&Context>) -> Result<(), String> {
+    for wrong in Trainer::choose_kernels(config, context).await.map_err(sentence)? {
+        eprintln!("{wrong}");
+    }
+    Ok(())
 }
 
 async fn info() -> Result<(), String> {

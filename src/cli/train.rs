@@ -5,7 +5,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{TrainArgs, open, sentence};
+use super::{TrainArgs, open, sentence, tune};
 use crate::config::RunConfig;
 use crate::config::rules::{Rules, Standing};
 use crate::data::{DataError, Tokenizer, stories};
@@ -88,6 +88,7 @@ async fn on_files(
     let data = prepare_files(&args.text, &args.field, &args.out, tokenizer, &mut config).map_err(in_file)?;
     let FileData { tokenizer, tokens, n_train, baselines, file_bytes: text_bytes } = data;
     let n_val = tokens.len() - n_train;
+    tune(&config, context).await?;
     let trainer = Trainer::on_file(config, context, tokens, n_train).await.map_err(sentence)?;
     Ok((trainer, Corpus { tokenizer, baselines, text_bytes, n_train, n_val }))
 }
@@ -107,6 +108,7 @@ async fn on_generated(
     };
     let data = encode(&text, tokenizer, &config).map_err(sentence)?;
     let (train, val) = (&data.dataset.train, &data.dataset.val);
+    tune(&config, context).await?;
     let trainer = Trainer::new(config, context, train, val).await.map_err(sentence)?;
     let (n_train, n_val, text_bytes) = (train.len(), val.len(), text.len() as u64);
     let (tokenizer, baselines) = (data.tokenizer, data.baselines);

@@ -8,9 +8,11 @@ use thiserror::Error;
 
 mod model;
 pub mod rules;
+mod schedule;
 mod train;
 
 pub use model::{FeedForward, ModelConfig, Norm, NormPlacement, Positions};
+pub use schedule::learning_rate;
 pub use train::{Optimizer, Schedule, TrainConfig};
 
 /// A switch with a few named positions.

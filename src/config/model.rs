@@ -33,10 +33,19 @@ pub struct ModelConfig {
     pub positions: Positions,
     /// What a block computes besides attention.
     pub feed_forward: FeedForward,
+    /// Whether a token attends to none behind it, as a model that writes has to. Without the mask it looks the next
+    /// token up instead of predicting it.
+    #[serde(default = "masked")]
+    pub causal: bool,
     /// Whether linear layers (but the head) and LayerNorm add a trainable bias.
     pub bias: bool,
     /// Whether the head's matrix is the token embedding (Press & Wolf 2017).
     pub tied_embeddings: bool,
+}
+
+/// Files of runs from before there was a choice do not say.
+fn masked() -> bool {
+    true
 }
 
 /// What normalises the residual stream.
@@ -124,6 +133,7 @@ impl ModelConfig {
             norm_placement: NormPlacement::Pre,
             positions: Positions::Rope,
             feed_forward: FeedForward::Swiglu,
+            causal: true,
             bias: false,
             tied_embeddings: false,
         }

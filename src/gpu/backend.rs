@@ -19,7 +19,10 @@ pub enum Backend {
 
 /// A recording that a backend has prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Program(usize);
+pub struct Program(pub(super) usize);
+
+/// What changes before a program runs: the beginnings of slices, and what they are overwritten with.
+pub type Writes = Vec<(Slice, Vec<u32>)>;
 
 /// A read that is under way.
 pub enum PendingRead {
@@ -80,6 +83,19 @@ impl Backend {
             Self::Cpu(cpu, recordings) => {
                 let recording = &recordings[program.0];
                 (0..recording.dispatches.len()).for_each(|index| cpu.run_dispatch(recording, index));
+            }
+        }
+    }
+
+    /// Replays prepared recordings in order, each after its writes. A GPU gets all of it as one submission.
+    pub fn run_all(&mut self, jobs: &[(Program, Writes)]) {
+        match self {
+            Self::Gpu(gpu) => gpu.run_all(jobs),
+            Self::Cpu(..) => {
+                for (program, writes) in jobs {
+                    writes.iter().for_each(|(slice, words)| self.write(*slice, words));
+                    self.run(*program);
+                }
             }
         }
     }

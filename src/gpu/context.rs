@@ -1,8 +1,12 @@
 //! The adapter and the device.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+
 use thiserror::Error;
 
 use super::execute::Pipelines;
+use super::kernel::Kernel;
 use super::variant::{Variant, Variants};
 
 /// A device to compute on, and what is known about it.
@@ -15,10 +19,14 @@ pub struct Context {
     pub adapter: AdapterFacts,
     /// How many invocations share a subgroup at least; 0 where kernels cannot use subgroups.
     pub subgroup_size: u32,
+    /// Whether kernels can use integers of 64 bits.
+    pub int64: bool,
     /// What has been compiled for the device so far.
     pub(super) pipelines: Pipelines,
     /// Which variants of kernels it uses.
     pub(super) variants: Variants,
+    /// The kernels that variants were chosen for.
+    chosen: RefCell<HashSet<&'static str>>,
 }
 
 /// What the rest of the program wants to know about an adapter.
@@ -117,7 +125,8 @@ impl Context {
             label: Some("glasshead"),
             required_limits,
             // The profiler and variants of kernels ask for them, and do without where they are missing.
-            required_features: adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | SUBGROUPS),
+            required_features: adapter.features()
+                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_INT64 | SUBGROUPS),
             ..wgpu::DeviceDescriptor::default()
         };
         let (device, queue) = adapter
@@ -133,8 +142,19 @@ impl Context {
         let adapter = AdapterFacts { name, backend, driver, software, limits };
         let subgroup_size =
             if device.features().contains(wgpu::Features::SUBGROUP) { info.subgroup_min_size } else { 0 };
-        let (pipelines, variants) = (Pipelines::default(), Variants::default());
-        Ok(Self { device, queue, adapter, subgroup_size, pipelines, variants })
+        let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
+        let (pipelines, variants, chosen) = Default::default();
+        Ok(Self { device, queue, adapter, subgroup_size, int64, pipelines, variants, chosen })
+    }
+
+    /// Whether the device has what a variant needs.
+    pub fn can_run(&self, variant: &Variant) -> bool {
+        variant.subgroup_size <= self.subgroup_size && (self.int64 || !variant.int64)
+    }
+
+    /// Whether variants of this kernel are still to be chosen; from now on they are not.
+    pub fn choose_for(&self, kernel: &'static Kernel) -> bool {
+        self.chosen.borrow_mut().insert(kernel.name)
     }
 
     /// From now on, recordings are prepared with this variant where it fits.

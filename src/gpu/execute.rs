@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_channel::oneshot;
 
-use super::backend::ExecuteError;
+use super::backend::{ExecuteError, Program, Writes};
 use super::context::Context;
 use super::kernel::{Access, Kernel};
 use super::recording::{Buffers, Recording, Slice};
@@ -23,6 +23,8 @@ pub struct GpuBackend {
     pub(super) programs: Vec<GpuProgram>,
     /// Staging buffers that no read uses now.
     idle_staging: Vec<wgpu::Buffer>,
+    /// Where writes wait that come between runs of one submission.
+    uploads: Option<wgpu::Buffer>,
     fault: Fault,
 }
 
@@ -89,7 +91,17 @@ impl GpuBackend {
             return Err(ExecuteError::OutOfMemory { mib, detail: error.to_string() });
         }
         let (pipelines, variants, programs) = (context.pipelines.clone(), context.variants.clone(), Vec::new());
-        Ok(Self { device, queue, buffers, pipelines, variants, programs, idle_staging: Vec::new(), fault })
+        Ok(Self {
+            device,
+            queue,
+            buffers,
+            pipelines,
+            variants,
+            programs,
+            idle_staging: Vec::new(),
+            uploads: None,
+            fault,
+        })
     }
 
     /// Makes pipelines and bind groups for a recording and returns its number.
@@ -151,6 +163,43 @@ impl GpuBackend {
             program.dispatches[range].iter().for_each(|dispatch| dispatch.record(&mut pass));
         }
         self.queue.submit([encoder.finish()]);
+    }
+
+    /// Submits several prepared recordings at once, each after its writes.
+    pub fn run_all(&mut self, jobs: &[(Program, Writes)]) {
+        let words: Vec<u32> =
+            jobs.iter().flat_map(|(_, writes)| writes).flat_map(|(_, words)| words).copied().collect();
+        let uploads = self.uploads(words.len() as u64 * 4);
+        self.queue.write_buffer(&uploads, 0, bytemuck::cast_slice(&words));
+        let label = Some("several runs");
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
+        let mut start = 0;
+        for (program, writes) in jobs {
+            for (slice, words) in writes {
+                let (target, len) = (&self.buffers[slice.buffer.0], words.len() as u64 * 4);
+                encoder.copy_buffer_to_buffer(&uploads, start, target, slice.start as u64 * 4, len);
+                start += len;
+            }
+            let program = &self.programs[program.0];
+            let mut pass = encoder
+                .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(program.name), timestamp_writes: None });
+            program.dispatches.iter().for_each(|dispatch| dispatch.record(&mut pass));
+        }
+        self.queue.submit([encoder.finish()]);
+    }
+
+    /// A buffer to copy from with so much room. A write to it waits for the submissions before, so one serves all.
+    fn uploads(&mut self, size_bytes: u64) -> wgpu::Buffer {
+        if let Some(buffer) = self.uploads.as_ref().filter(|buffer| buffer.size() >= size_bytes) {
+            return buffer.clone();
+        }
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("uploads"),
+            size: size_bytes,
+            usage: wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        self.uploads.insert(buffer).clone()
     }
 
     /// Overwrites the beginning of a slice before the next run.

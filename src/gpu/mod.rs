@@ -5,7 +5,7 @@
 //! results within rounding; [`compare`] finds the first dispatch where they would differ.
 
 pub mod backend;
-mod clock;
+pub(crate) mod clock;
 pub mod compare;
 pub mod context;
 pub mod execute;

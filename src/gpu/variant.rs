@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::kernel::Kernel;
+use super::recording::Recording;
 
 /// A kernel with the bindings, the parameters and the CPU twin of another.
 pub struct Variant {
@@ -13,10 +14,39 @@ pub struct Variant {
     pub of: &'static Kernel,
     /// What runs instead.
     pub kernel: &'static Kernel,
-    /// How many workgroups it takes for these parameters; none where it cannot compute them.
-    pub workgroups: fn(params: &[u8]) -> Option<[u32; 3]>,
+    /// How many workgroups it takes for these parameters, where its original takes so many; none where it cannot compute
+    /// them.
+    pub workgroups: fn(params: &[u8], original: [u32; 3]) -> Option<[u32; 3]>,
     /// How many invocations have to share a subgroup; 0 where it uses none.
     pub subgroup_size: u32,
+    /// Whether it needs integers of 64 bits.
+    pub int64: bool,
+    /// Whether it is made for GPUs, so that to try it where a CPU emulates one would be lost time.
+    pub hardware: bool,
+}
+
+impl Variant {
+    /// A kernel that gives a row to a subgroup of eight instead of a workgroup.
+    pub const fn of_rows(of: &'static Kernel, kernel: &'static Kernel) -> Self {
+        Self { of, kernel, workgroups: |_, original| Some(original), subgroup_size: 8, int64: false, hardware: false }
+    }
+
+    /// Puts the variant in the place of what it stands in for, wherever it can compute the sizes; how often that was.
+    pub fn stand_in(&self, recording: &mut Recording) -> usize {
+        let mut times = 0;
+        for index in 0..recording.dispatches.len() {
+            if recording.dispatches[index].kernel.name != self.of.name {
+                continue;
+            }
+            let original = recording.dispatches[index].workgroups;
+            if let Some(workgroups) = (self.workgroups)(recording.params(index), original) {
+                let dispatch = &mut recording.dispatches[index];
+                (dispatch.kernel, dispatch.workgroups) = (self.kernel, workgroups);
+                times += 1;
+            }
+        }
+        times
+    }
 }
 
 /// The variants that a device uses.
@@ -31,6 +61,6 @@ pub(super) fn choose(
 ) -> (&'static Kernel, [u32; 3]) {
     let variants = variants.borrow();
     let fitting = variants.iter().filter(|variant| variant.of.name == kernel.name);
-    let chosen = fitting.filter_map(|variant| Some((variant.kernel, (variant.workgroups)(params)?))).next();
+    let chosen = fitting.filter_map(|variant| Some((variant.kernel, (variant.workgroups)(params, workgroups)?))).next();
     chosen.unwrap_or((kernel, workgroups))
 }

@@ -6,7 +6,9 @@
 
 mod onward;
 mod plain;
+mod race;
 mod sheet;
+mod training;
 mod weighted;
 
 use thiserror::Error;
@@ -50,15 +52,33 @@ pub async fn compute(exercise: &Exercise, context: Option<&Context>) -> Result<S
         Exercise::Overflow { x, query, factor } => plain::overflow(&mut desk, checked(x, *query)?, *query, *factor),
         Exercise::Context { x, query } => plain::context(&mut desk, checked(x, *query)?, *query),
         Exercise::AllAtOnce { x } => plain::all_at_once(&mut desk, checked(x, 0)?),
+        Exercise::Embed { x } => plain::embed(&mut desk, checked(x, 0)?),
+        Exercise::Race { x, n_tokens } => {
+            return Ok(race::race(checked(x, 0)?, below(*n_tokens, 48)?, context).await?);
+        }
         Exercise::Projections { x, weights } => weighted::projections(&mut desk, checked(x, 0)?, *weights),
         Exercise::Attention { x, weights, scaled } => {
             weighted::attention(&mut desk, checked(x, 0)?, *weights, *scaled);
         }
         Exercise::Saturation { seed, d_k } => weighted::saturation(&mut desk, *seed, in_range(*d_k)?),
+        Exercise::Module { x, seed } => weighted::module(&mut desk, checked(x, 0)?, *seed),
+        Exercise::Leak { x, weights } => weighted::leak(&mut desk, checked(x, 0)?, *weights),
         Exercise::Masked { x, weights, beside } => weighted::masked(&mut desk, checked(x, 0)?, *weights, *beside),
         Exercise::Heads { x, seed, n_heads } => weighted::heads(&mut desk, checked(x, 0)?, *seed, dividing(*n_heads)?),
         Exercise::RmsNorm { x, query, factor } => onward::rms_norm(&mut desk, checked(x, *query)?, *query, *factor),
-        Exercise::Loss { logit } => onward::loss(&mut desk, *logit),
+        Exercise::Rope { x, weights, query, degrees } => {
+            onward::rope(&mut desk, checked(x, *query)?, *weights, *query, *degrees);
+        }
+        Exercise::Swiglu { x, query, seed, factor } => {
+            onward::swiglu(&mut desk, checked(x, *query)?, *query, *seed, *factor);
+        }
+        Exercise::Residual { x, query, seed, factor } => {
+            onward::residual(&mut desk, checked(x, *query)?, *query, *seed, *factor);
+        }
+        Exercise::Loss { seed, bonus } => training::loss(&mut desk, *seed, *bonus),
+        Exercise::OneWeight { steepness } => training::one_weight(&mut desk, *steepness),
+        Exercise::Schedule { warmup } => training::schedule(&mut desk, *warmup),
+        Exercise::Sampling { temperature, seed } => training::sampling(&mut desk, *temperature, *seed),
     }
     Ok(desk.run(context).await?)
 }
@@ -72,6 +92,11 @@ fn checked(x: &[f32], query: usize) -> Result<&[f32], LessonError> {
         return wrong("the query", "one of six tokens");
     }
     Ok(x)
+}
+
+fn below(n_tokens: usize, most: usize) -> Result<usize, LessonError> {
+    let expected = "between 1 and 48";
+    if (1..=most).contains(&n_tokens) { Ok(n_tokens) } else { Err(LessonError::Wrong { what: "n_tokens", expected }) }
 }
 
 fn in_range(d_k: usize) -> Result<usize, LessonError> {

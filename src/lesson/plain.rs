@@ -2,11 +2,30 @@
 
 use super::sheet::{At, Desk, m, s, t};
 use super::{D_IN, N_TOKENS};
-use crate::protocol::lesson::{Axis, Made};
+use crate::ops::embedding::{self, embedding};
+use crate::protocol::lesson::{Axis, IDS, Made};
 
 /// X
 pub(super) fn embeddings(desk: &mut Desk, x: &[f32]) -> At {
     desk.given("X", x, D_IN, [Axis::Tokens, Axis::Numbers], Made::Given { editable: true })
+}
+
+/// The rows of the table that the ids of the sentence name; the other 50,251 rows of GPT-2's vocabulary are not shown.
+pub(super) fn embed(desk: &mut Desk, x: &[f32]) {
+    let ids = Axis::Labels(IDS.iter().map(u32::to_string).collect());
+    let table = desk.given("E", x, D_IN, [ids, Axis::Numbers], Made::Given { editable: true });
+    let places = desk.words((0..N_TOKENS as u32).collect());
+    let out = desk.zeros(N_TOKENS * D_IN);
+    let params = embedding::Params {
+        n_tokens: N_TOKENS as u32,
+        vocab_size: N_TOKENS as u32,
+        d_model: D_IN as u32,
+        accumulate: 0,
+    };
+    let bindings = [desk.slice_of(table), places, out];
+    embedding(&mut desk.recording, bindings, params);
+    let rows = desk.show("X", out, [N_TOKENS, D_IN], [Axis::Tokens, Axis::Numbers], Made::Row { of: table });
+    desk.line([m(table), s("row by row, in the order of the sentence:"), m(rows)]);
 }
 
 /// x_q · Xᵀ, with the row and X.

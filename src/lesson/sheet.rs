@@ -21,6 +21,8 @@ enum Source {
     Device(Slice),
     /// Cells of a buffer in any order.
     Cells(Slice, Vec<usize>),
+    /// Several buffers, one behind the other.
+    Stack(Vec<Slice>),
     /// They follow from matrices before this one, by a calculation that no kernel has.
     After(Finish),
 }
@@ -85,7 +87,7 @@ impl Desk {
         self.show(name, slice, [values.len() / cols, cols], axes, made)
     }
 
-    /// A matrix that follows from others by a calculation that models do not make.
+    /// A matrix that follows from others by a calculation that models do not make; its rows are those of `like`.
     pub(super) fn after(
         &mut self,
         name: &str,
@@ -97,6 +99,18 @@ impl Desk {
         let Matrix { rows, axes, cols: before, .. } = &self.sheet.matrices[like];
         let columns = if cols == *before { axes[1].clone() } else { Axis::Numbers };
         let (shape, axes) = ([*rows, cols], [axes[0].clone(), columns]);
+        self.computed(name, shape, axes, made, finish)
+    }
+
+    /// The same with a shape of its own.
+    pub(super) fn computed(
+        &mut self,
+        name: &str,
+        shape: [usize; 2],
+        axes: [Axis; 2],
+        made: Made,
+        finish: impl Fn(&[Matrix]) -> Vec<f32> + 'static,
+    ) -> At {
         self.add(name, shape, axes, made, Source::After(Box::new(finish)))
     }
 
@@ -113,7 +127,7 @@ impl Desk {
     pub(super) fn slice_of(&self, at: At) -> Slice {
         match &self.sources[at] {
             Source::Device(slice) => *slice,
-            Source::Cells(..) | Source::After(_) => panic!("matrix {at} is not a whole buffer"),
+            Source::Cells(..) | Source::Stack(_) | Source::After(_) => panic!("matrix {at} is not a whole buffer"),
         }
     }
 
@@ -126,8 +140,50 @@ impl Desk {
         let layout = if transposed { Layout::Nt } else { Layout::Nn };
         let y = self.zeros(m * n);
         let bindings = [self.slice_of(a), self.slice_of(b), y];
-        matmul(&mut self.recording, layout, bindings, Shape { m, n, k }, false);
+        matmul(&mut self.recording, layout, bindings, Shape { m, n, k }, None);
         self.show(name, y, [m, n], axes, Made::Product { a, b, transposed })
+    }
+
+    /// A copy of a buffer: a · 1.
+    pub(super) fn copy(&mut self, slice: Slice, [rows, cols]: [usize; 2]) -> Slice {
+        let ones = self.words((0..cols * cols).map(|i| f32::from(i % (cols + 1) == 0).to_bits()).collect());
+        let copy = self.zeros(rows * cols);
+        let shape = Shape { m: rows, n: cols, k: cols };
+        matmul(&mut self.recording, Layout::Nn, [slice, ones, copy], shape, None);
+        copy
+    }
+
+    /// One row of a buffer with this shape, by a product with a row of zeros and a single one.
+    pub(super) fn pick(&mut self, slice: Slice, row: usize, [rows, cols]: [usize; 2]) -> Slice {
+        let one = self.words((0..rows).map(|i| f32::from(i == row).to_bits()).collect());
+        let picked = self.zeros(cols);
+        matmul(&mut self.recording, Layout::Nn, [one, slice, picked], Shape { m: 1, n: cols, k: rows }, None);
+        picked
+    }
+
+    /// Two rows of `width` numbers as one, [a | b], by products with shifted unit matrices.
+    pub(super) fn beside(&mut self, rows: [Slice; 2], width: usize) -> Slice {
+        let mut both = None;
+        for (i, row) in rows.into_iter().enumerate() {
+            let unit = |cell: usize| f32::from(cell % (2 * width) == cell / (2 * width) + i * width).to_bits();
+            let shift = self.words((0..2 * width * width).map(unit).collect());
+            let (sum, shape) = (self.zeros(2 * width), Shape { m: 1, n: 2 * width, k: width });
+            matmul(&mut self.recording, Layout::Nn, [row, shift, sum], shape, both);
+            both = Some(sum);
+        }
+        // There are two rows.
+        both.unwrap_or(rows[0])
+    }
+
+    /// The place of the next matrix.
+    pub(super) fn next(&self) -> At {
+        self.sources.len()
+    }
+
+    /// Shows buffers of equal length below each other, one row each.
+    pub(super) fn stack(&mut self, name: &str, slices: Vec<Slice>, axes: [Axis; 2], made: Made) -> At {
+        let shape = [slices.len(), slices.first().map_or(0, |slice| slice.len)];
+        self.add(name, shape, axes, made, Source::Stack(slices))
     }
 
     /// A copy of a matrix, all of it multiplied; masked above the diagonal where `causal`.
@@ -135,12 +191,8 @@ impl Desk {
         let shown = &self.sheet.matrices[of];
         let ([rows, cols], axes) = ([shown.rows, shown.cols], shown.axes.clone());
         let visible = (0..rows * cols).map(|cell| u32::from(!causal || cell % cols <= cell / cols)).collect();
-        // a · 1 copies: kernels work in place, and both matrices are shown.
-        let ones = self.words((0..cols * cols).map(|i| f32::from(i % (cols + 1) == 0).to_bits()).collect());
-        let copy = self.zeros(rows * cols);
-        let shape = Shape { m: rows, n: cols, k: cols };
-        let bindings = [self.slice_of(of), ones, copy];
-        matmul(&mut self.recording, Layout::Nn, bindings, shape, false);
+        // Kernels work in place, and both matrices are shown.
+        let copy = self.copy(self.slice_of(of), [rows, cols]);
         let visible = self.words(visible);
         mask::mask(&mut self.recording, [visible, copy], factor, MASKED);
         let made = match causal {
@@ -200,6 +252,13 @@ impl Desk {
                 Source::Cells(slice, cells) => {
                     let all = backend.read_f32(slice).await?;
                     cells.into_iter().map(|cell| all[cell]).collect()
+                }
+                Source::Stack(slices) => {
+                    let mut values = Vec::new();
+                    for slice in slices {
+                        values.extend(backend.read_f32(slice).await?);
+                    }
+                    values
                 }
                 Source::After(finish) => finish(&self.sheet.matrices[..at]),
             };

@@ -3,6 +3,7 @@
 use super::plain::embeddings;
 use super::sheet::{At, Desk, m, s, t};
 use super::{D_IN, N_TOKENS};
+use crate::gpu::recording::Slice;
 use crate::ops::attention_scores::{self, MASKED, attention_scores};
 use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::ops::softmax::{self, softmax};
@@ -45,6 +46,10 @@ fn scale(d_k: usize) -> f32 {
 /// Q, K and V.
 pub(super) fn projections(desk: &mut Desk, x: &[f32], weights: Weights) {
     let projected = project(desk, x, weights);
+    project_lines(desk, &projected);
+}
+
+fn project_lines(desk: &mut Desk, projected: &Projected) {
     for (w, result) in projected.weights.into_iter().zip(projected.qkv) {
         let w = if projected.module { t(w) } else { m(w) };
         desk.line([m(projected.x), s("·"), w, s("="), m(result)]);
@@ -53,7 +58,11 @@ pub(super) fn projections(desk: &mut Desk, x: &[f32], weights: Weights) {
 
 /// softmax(Q·Kᵀ / √d_k) · V
 pub(super) fn attention(desk: &mut Desk, x: &[f32], weights: Weights, scaled: bool) {
-    let [q, k, v] = project(desk, x, weights).qkv;
+    let projected = project(desk, x, weights);
+    attend(desk, projected.qkv, scaled);
+}
+
+fn attend(desk: &mut Desk, [q, k, v]: [At; 3], scaled: bool) {
     let scores = desk.product("S", [q, k], true);
     let of = if scaled { desk.scaled("S / \\sqrt{d_k}", scores, scale(D_OUT), false) } else { scores };
     let weights = desk.softmax("A", of);
@@ -61,6 +70,29 @@ pub(super) fn attention(desk: &mut Desk, x: &[f32], weights: Weights, scaled: bo
     desk.line([m(q), s("·"), t(k), s("="), m(scores)]);
     let how = if scaled { "softmax of scores ÷ √2:" } else { "softmax of scores as they are:" };
     desk.line([s(how), m(weights), s("·"), m(v), s("="), m(context)]);
+}
+
+/// Projections and attention, with the weights of three `Linear(3, 2)`.
+pub(super) fn module(desk: &mut Desk, x: &[f32], seed: u64) {
+    let projected = project(desk, x, Weights { seed, module: true });
+    project_lines(desk, &projected);
+    attend(desk, projected.qkv, true);
+}
+
+/// Attention that looks ahead, and how much of each row does.
+pub(super) fn leak(desk: &mut Desk, x: &[f32], weights: Weights) {
+    let [q, k, _] = project(desk, x, weights).qkv;
+    let scores = desk.product("S", [q, k], true);
+    let scaled = desk.scaled("S / \\sqrt{d_k}", scores, scale(D_OUT), false);
+    let all = desk.softmax("A", scaled);
+    let ahead = desk.after("A_{later}", all, N_TOKENS, Made::Ahead { of: all }, move |done| {
+        let cells = done[all].values.iter().enumerate();
+        cells.map(|(cell, &weight)| if cell % N_TOKENS > cell / N_TOKENS { weight } else { 0.0 }).collect()
+    });
+    let sums = desk.after("\\sum", ahead, 1, Made::RowSum { of: ahead }, move |done| {
+        done[ahead].values.chunks(N_TOKENS).map(|row| row.iter().sum()).collect()
+    });
+    desk.line([s("without the mask:"), m(all), s("of it to later tokens"), m(ahead), s("="), m(sums)]);
 }
 
 /// One query against six keys, all standard normal.
@@ -107,11 +139,29 @@ pub(super) fn masked(desk: &mut Desk, x: &[f32], weights: Weights, beside: MaskP
     }
 }
 
+/// What all heads share.
+struct Heads {
+    /// The matrices Q, K and V of all heads.
+    at: [At; 3],
+    /// Rows of queries, keys and values.
+    qkv: Slice,
+    /// Weights of all heads (H, T, T).
+    weights: Slice,
+    /// Their results (T, H, D).
+    joined: Slice,
+    d_head: usize,
+}
+
+/// Cells of Q, K or V in rows of all three, from a column on.
+fn part_of(qkv: Slice, which: usize, first: usize, width: usize) -> (Slice, Vec<usize>) {
+    let cell = move |i: usize| i / width * 3 * WIDTH + which * WIDTH + first + i % width;
+    (qkv, (0..N_TOKENS * width).map(cell).collect())
+}
+
 /// Split, attend, concatenate, W_o.
 pub(super) fn heads(desk: &mut Desk, x: &[f32], seed: u64, n_heads: usize) {
     let x = embeddings(desk, x);
     let mut rng = TorchRng::new(seed);
-    let d_head = WIDTH / n_heads;
     let axes = [Axis::Numbers, Axis::Numbers];
     let sizes = [("W_q", D_IN), ("W_k", D_IN), ("W_v", D_IN), ("W_o", WIDTH)];
     let drawn = sizes.map(|(_, d_in)| rng.linear(d_in, WIDTH));
@@ -122,50 +172,55 @@ pub(super) fn heads(desk: &mut Desk, x: &[f32], seed: u64, n_heads: usize) {
     let qkv = desk.zeros(N_TOKENS * 3 * WIDTH);
     let shape = Shape { m: N_TOKENS, n: 3 * WIDTH, k: D_IN };
     let bindings = [desk.slice_of(x), stacked, qkv];
-    matmul(&mut desk.recording, Layout::Nt, bindings, shape, false);
-    // Columns of Q, K or V, from a first one on.
-    let part_of = |which: usize, first: usize, width: usize| {
-        let cell = move |i: usize| i / width * 3 * WIDTH + which * WIDTH + first + i % width;
-        (qkv, (0..N_TOKENS * width).map(cell).collect::<Vec<_>>())
-    };
+    matmul(&mut desk.recording, Layout::Nt, bindings, shape, None);
     let at = [("Q", 0), ("K", 1), ("V", 2)].map(|(name, i)| {
         let made = Made::Product { a: x, b: weights[i], transposed: true };
-        desk.show_cells(name, part_of(i, 0, WIDTH), [N_TOKENS, WIDTH], [Axis::Tokens, Axis::Numbers], made)
+        let axes = [Axis::Tokens, Axis::Numbers];
+        desk.show_cells(name, part_of(qkv, i, 0, WIDTH), [N_TOKENS, WIDTH], axes, made)
     });
-    let (all_weights, joined) = (desk.zeros(n_heads * N_TOKENS * N_TOKENS), desk.zeros(N_TOKENS * WIDTH));
-    let (context_length, n) = (N_TOKENS as u32, n_heads as u32);
-    let scale = scale(d_head);
-    let (n_kv_heads, d) = (n, d_head as u32);
-    let params =
-        attention_scores::Params { context_length, n_heads: n, n_kv_heads, d_head: d, scale, masked_value: MASKED };
-    attention_scores(&mut desk.recording, [qkv, all_weights], 1, params);
-    let rows = softmax::Params { n_rows: n * context_length, n_cols: context_length };
-    softmax(&mut desk.recording, all_weights, rows);
-    let params = weighted_sum::Params { context_length, n_heads: n, n_kv_heads, d_head: d };
-    weighted_sum(&mut desk.recording, [all_weights, qkv, joined], 1, params);
-    let mut outs = Vec::new();
-    for head in 0..n_heads {
-        let columns = |slice| {
-            let cell = move |i: usize| i / d_head * WIDTH + head * d_head + i % d_head;
-            (slice, (0..N_TOKENS * d_head).map(cell).collect::<Vec<_>>())
-        };
-        let (tokens, shape) = ([Axis::Tokens, Axis::Numbers], [N_TOKENS, d_head]);
-        let name = |letter: &str| format!("{letter}_{}", head + 1);
-        let part = |of| Made::Columns { of, first: head * d_head };
-        let q_part = desk.show_cells(&name("Q"), part_of(0, head * d_head, d_head), shape, tokens.clone(), part(at[0]));
-        let k_part = desk.show_cells(&name("K"), part_of(1, head * d_head, d_head), shape, tokens.clone(), part(at[1]));
-        let v_part = desk.show_cells(&name("V"), part_of(2, head * d_head, d_head), shape, tokens.clone(), part(at[2]));
-        let square = N_TOKENS * N_TOKENS;
-        let cells = (all_weights, (head * square..(head + 1) * square).collect());
-        let made = Made::Attention { q: q_part, k: k_part, scale };
-        let a = desk.show_cells(&name("A"), cells, [N_TOKENS; 2], [Axis::Tokens, Axis::Tokens], made);
-        let made = Made::Product { a, b: v_part, transposed: false };
-        let out = desk.show_cells(&name("Z"), columns(joined), shape, tokens, made);
-        desk.line([m(q_part), s("·"), t(k_part), s("→ mask, softmax →"), m(a), s("·"), m(v_part), s("="), m(out)]);
-        outs.push(out);
-    }
+    let all = Heads {
+        at,
+        qkv,
+        weights: desk.zeros(n_heads * N_TOKENS * N_TOKENS),
+        joined: desk.zeros(N_TOKENS * WIDTH),
+        d_head: WIDTH / n_heads,
+    };
+    attend_heads(desk, &all, n_heads as u32);
+    let outs = (0..n_heads).map(|head| head_line(desk, &all, head)).collect();
     let axes = [Axis::Tokens, Axis::Numbers];
-    let all = desk.show("Z", joined, [N_TOKENS, WIDTH], axes, Made::Beside { of: outs });
-    let out = desk.product("Y", [all, weights[3]], true);
-    desk.line([s("side by side:"), m(all), s("·"), t(weights[3]), s("="), m(out)]);
+    let side_by_side = desk.show("Z", all.joined, [N_TOKENS, WIDTH], axes, Made::Beside { of: outs });
+    let out = desk.product("Y", [side_by_side, weights[3]], true);
+    desk.line([s("side by side:"), m(side_by_side), s("·"), t(weights[3]), s("="), m(out)]);
+}
+
+/// Scores, softmax and weighted sums of all heads.
+fn attend_heads(desk: &mut Desk, all: &Heads, n_heads: u32) {
+    let (context_length, n_kv_heads, d_head) = (N_TOKENS as u32, n_heads, all.d_head as u32);
+    let (causal, scale, masked_value) = (1, scale(all.d_head), MASKED);
+    let params = attention_scores::Params { context_length, n_heads, n_kv_heads, d_head, causal, scale, masked_value };
+    attention_scores(&mut desk.recording, [all.qkv, all.weights], 1, params);
+    let rows = softmax::Params { n_rows: n_heads * context_length, n_cols: context_length };
+    softmax(&mut desk.recording, all.weights, rows);
+    let params = weighted_sum::Params { context_length, n_heads, n_kv_heads, d_head, causal };
+    weighted_sum(&mut desk.recording, [all.weights, all.qkv, all.joined], 1, params);
+}
+
+/// One head, with its own columns of Q, K and V.
+fn head_line(desk: &mut Desk, all: &Heads, head: usize) -> At {
+    let (d_head, first) = (all.d_head, head * all.d_head);
+    let (tokens, shape) = ([Axis::Tokens, Axis::Numbers], [N_TOKENS, d_head]);
+    let name = |letter: &str| format!("{letter}_{}", head + 1);
+    let [q, k, v] = [("Q", 0), ("K", 1), ("V", 2)].map(|(letter, i)| {
+        let made = Made::Columns { of: all.at[i], first };
+        desk.show_cells(&name(letter), part_of(all.qkv, i, first, d_head), shape, tokens.clone(), made)
+    });
+    let square = N_TOKENS * N_TOKENS;
+    let cells = (all.weights, (head * square..(head + 1) * square).collect());
+    let made = Made::Attention { q, k, scale: scale(d_head) };
+    let a = desk.show_cells(&name("A"), cells, [N_TOKENS; 2], [Axis::Tokens, Axis::Tokens], made);
+    let of_out = (0..N_TOKENS * d_head).map(|i| i / d_head * WIDTH + first + i % d_head).collect();
+    let made = Made::Product { a, b: v, transposed: false };
+    let out = desk.show_cells(&name("Z"), (all.joined, of_out), shape, tokens, made);
+    desk.line([m(q), s("·"), t(k), s("→ mask, softmax →"), m(a), s("·"), m(v), s("="), m(out)]);
+    out
 }

@@ -173,6 +173,8 @@ pub struct MemoryPlan {
     pub gradients: Gradients,
     /// The forward pass of one sequence, for looking and for writing. Its blocks share their buffers.
     pub probe: Activations,
+    /// Where the probe has no causal mask: which of its scores belong to keys that are there and no padding (H, T, T).
+    pub real_keys: Option<Slice>,
     /// The probe's softmax weights as bytes, (L, ⌈H·T·T/4⌉) words.
     pub heatmaps: Slice,
     /// What each head's output is multiplied by when the page asks what the model is without some of them (L, H).
@@ -204,6 +206,8 @@ impl MemoryPlan {
         let cos_sin = add("rope table", (model.context_length * rope_width(model)).next_multiple_of(4));
         let learned = model.positions == Positions::Learned;
         let position_ids = add("positions", if learned { n_rows } else { 1 });
+        let pairs = model.n_heads * model.context_length * model.context_length;
+        let real_keys = (!model.causal).then(|| add("keys that are no padding", pairs));
         let heatmaps = add("heatmaps", model.n_layers * heatmap_words(model));
         let head_scale = add("scales of heads", model.n_layers * model.n_heads);
         let batch = Activations::plan(&mut buffers, model, batch_size, Kind::Batch);
@@ -232,6 +236,7 @@ impl MemoryPlan {
             batch,
             gradients,
             probe,
+            real_keys,
             heatmaps,
             head_scale,
             cache,

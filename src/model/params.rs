@@ -234,8 +234,9 @@ impl ParamTable {
     }
 
     /// The language-model head (V, C): its own matrix, or the embedding when they are tied.
-    pub fn lm_head(&self, buffer: Slice) -> Slice {
-        self.find("lm_head.weight", buffer).unwrap_or_else(|| self.token_embeddings(buffer))
+    pub fn lm_head(&self, buffer: Slice) -> LinearSlices {
+        let weight = self.find("lm_head.weight", buffer).unwrap_or_else(|| self.token_embeddings(buffer));
+        LinearSlices { weight, bias: None }
     }
 
     /// The last norm, where there is one.

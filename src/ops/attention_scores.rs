@@ -1,4 +1,4 @@
-//! Attention scores with scale and causal mask: `scores[query, key] = scale · q[query]·k[key]`, or `masked_value`.
+//! Attention scores with scale and, where asked for, the causal mask: `scores[query, key] = scale · q[query]·k[key]`, or `masked_value`.
 //!
 //! q and k are read in place from qkv (B, T, (H + 2·Hkv)·D), rows of queries, keys and values; scores are (B, H, T, T).
 //! H / Hkv heads of queries share a head of keys. Training uses [`flash_attention`](super::flash_attention) instead;
@@ -27,6 +27,8 @@ pub struct Params {
     pub n_kv_heads: u32,
     /// D
     pub d_head: u32,
+    /// 1: a query attends to no later position.
+    pub causal: u32,
     /// 1/√D
     pub scale: f32,
     /// [`MASKED`] in the forward pass.
@@ -52,7 +54,7 @@ pub fn attention_scores(recording: &mut Recording, [qkv, scores]: [Slice; 2], ba
     recording.dispatch(&ATTENTION_SCORES, params, &[qkv, scores], workgroups);
 }
 
-/// scores[query, key] = scale · Σ_d q[query, d] · k[key, d], or `masked_value` where key > query
+/// scores[query, key] = scale · Σ_d q[query, d] · k[key, d], or `masked_value` where causal and key > query
 pub fn reference<T: Real>(qkv: &[T], scores: &mut [T], params: &Params) {
     let (n, n_heads, d_head) = (params.context_length as usize, params.n_heads as usize, params.d_head as usize);
     let n_kv_heads = params.n_kv_heads as usize;
@@ -66,7 +68,7 @@ pub fn reference<T: Real>(qkv: &[T], scores: &mut [T], params: &Params) {
             let q = row(batch, query, head);
             for key in 0..n {
                 let k = row(batch, key, n_heads + kv_head);
-                scores[query * n + key] = if key > query {
+                scores[query * n + key] = if params.causal == 1 && key > query {
                     T::of(f64::from(params.masked_value))
                 } else {
                     T::of(f64::from(params.scale)) * q.iter().zip(k).map(|(&q, &k)| q * k).sum::<T>()

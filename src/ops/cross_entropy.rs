@@ -3,10 +3,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, REDUCE, Real, cpu};
+use super::{FLAT, REDUCE, REDUCE_LANES, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
+use crate::gpu::variant::Variant;
 
 /// The uniform of both kernels.
 #[repr(C)]
@@ -18,12 +19,12 @@ pub struct Params {
     pub vocab_size: u32,
 }
 
-const WGSL: &[&str] = &[FLAT, REDUCE, include_str!("../../shaders/cross_entropy.wgsl")];
+const WGSL: &str = include_str!("../../shaders/cross_entropy.wgsl");
 
 /// logits (N, V), targets (N) → losses (N)
 pub static CROSS_ENTROPY: Kernel = Kernel {
     name: "cross_entropy",
-    wgsl: WGSL,
+    wgsl: &[FLAT, REDUCE, WGSL, row_entry!("cross_entropy", "row_loss")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     cpu: |call| {
@@ -33,16 +34,28 @@ pub static CROSS_ENTROPY: Kernel = Kernel {
 };
 
 /// logits (N, V) become the gradient of the mean loss; targets (N) → losses (N)
-pub static CROSS_ENTROPY_GRAD: Kernel = Kernel {
-    name: "cross_entropy_grad",
-    wgsl: WGSL,
-    access: &[ReadWrite, Read, ReadWrite],
-    params_bytes: size_of::<Params>(),
-    cpu: |call| {
-        let params: Params = call.params();
-        cpu::loss::cross_entropy_grad(&mut call.f32_mut(1), &call.u32(2), &mut call.f32_mut(3), &params);
-    },
-};
+pub static CROSS_ENTROPY_GRAD: Kernel =
+    grad("cross_entropy_grad", &[FLAT, REDUCE, WGSL, row_entry!("cross_entropy_grad", "row_grad")]);
+
+/// [`CROSS_ENTROPY_GRAD`] with subgroups
+pub static CROSS_ENTROPY_GRAD_LANES: Kernel =
+    grad("cross_entropy_grad_lanes", &[FLAT, REDUCE_LANES, WGSL, row_entry!("cross_entropy_grad_lanes", "row_grad")]);
+
+/// [`CROSS_ENTROPY_GRAD_LANES`] in place of [`CROSS_ENTROPY_GRAD`].
+pub static GRAD_LANES: Variant = Variant::of_rows(&CROSS_ENTROPY_GRAD, &CROSS_ENTROPY_GRAD_LANES);
+
+const fn grad(name: &'static str, wgsl: &'static [&'static str]) -> Kernel {
+    Kernel {
+        name,
+        wgsl,
+        access: &[ReadWrite, Read, ReadWrite],
+        params_bytes: size_of::<Params>(),
+        cpu: |call| {
+            let params: Params = call.params();
+            cpu::loss::cross_entropy_grad(&mut call.f32_mut(1), &call.u32(2), &mut call.f32_mut(3), &params);
+        },
+    }
+}
 
 /// Appends the losses alone.
 pub fn cross_entropy(recording: &mut Recording, bindings: [Slice; 3], params: Params) {

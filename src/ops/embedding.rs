@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 use super::{FLAT, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
-use crate::gpu::recording::{Recording, Slice, flat_workgroups};
+use crate::gpu::recording::{Recording, Slice, flat_workgroups, row_workgroups};
 
 /// The uniform of both kernels.
 #[repr(C)]
@@ -55,8 +55,8 @@ pub fn embedding(recording: &mut Recording, [table, ids, out]: [Slice; 3], param
 
 /// Appends the backward pass; it overwrites `table_grad`, or adds to it when told to accumulate.
 pub fn embedding_grad(recording: &mut Recording, [out_grad, ids, table_grad]: [Slice; 3], params: Params) {
-    let elements = params.vocab_size as usize * params.d_model as usize;
-    recording.dispatch(&EMBEDDING_GRAD, params, &[out_grad, ids, table_grad], flat_workgroups(elements));
+    let workgroups = row_workgroups(params.vocab_size as usize);
+    recording.dispatch(&EMBEDDING_GRAD, params, &[out_grad, ids, table_grad], workgroups);
 }
 
 /// `out[n, c] = table[ids[n], c]`

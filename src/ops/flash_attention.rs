@@ -4,7 +4,8 @@
 //! qkv and its gradient are (B, T, (H + 2·Hkv)·D), rows of queries, keys and values; out and its gradient are
 //! (B, T, H, D); lse is (B, H, T).
 //!
-//! Kernels differ in how many numbers of a head an invocation holds, and in whether they read four at a time.
+//! Kernels differ in how many numbers of a head an invocation holds, in whether that is all of it, and in whether they
+//! read four at a time. Variants for subgroups of eight load every key once for all of them (see [`super::tuning`]).
 
 use bytemuck::{Pod, Zeroable};
 
@@ -12,9 +13,10 @@ use super::{CAUSAL_MASK, KV_HEAD, Real, TILE, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice};
+use crate::gpu::variant::Variant;
 
 /// Positions of a workgroup.
-const POSITIONS: u32 = 32;
+const POSITIONS: u32 = 128;
 
 /// The uniform of all kernels.
 #[repr(C)]
@@ -100,46 +102,32 @@ struct Query {
     row: usize,
 }
 
-/// An entry point in front of the functions that the shader files hold.
-macro_rules! entry {
-    ($name:literal, $function:literal) => {
-        concat!(
-            "@compute @workgroup_size(8)\nfn ",
-            $name,
-            "(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) { ",
-            $function,
-            "(workgroup, local); }"
-        )
-    };
-}
-
 /// Forward and backward for rows of one length.
 macro_rules! kernels {
-    ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, $buffers:literal, $row:literal) => {
-        /// qkv → out, lse
+    ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, [$($piece:literal),*], $doc:literal) => {
+        #[doc = concat!("qkv → out, lse, ", $doc)]
         pub static $forward: Kernel = Kernel {
             name: $forward_name,
-    wgsl: kernels!(@wgsl $forward_name, $backward_name, $buffers, $row),
+            wgsl: kernels!(@wgsl $forward_name, $backward_name, [$($piece),*]),
             access: &[Read, ReadWrite, ReadWrite],
             params_bytes: size_of::<Params>(),
             cpu: |call| cpu::flash::forward(&call.f32(1), &mut call.f32_mut(2), &mut call.f32_mut(3), &call.params()),
         };
-        /// qkv, out, out_grad, lse, cos_sin → qkv_grad
+        #[doc = concat!("qkv, out, out_grad, lse, cos_sin → qkv_grad, ", $doc)]
         pub static $backward: Kernel = Kernel {
             name: $backward_name,
-    wgsl: kernels!(@wgsl $forward_name, $backward_name, $buffers, $row),
+            wgsl: kernels!(@wgsl $forward_name, $backward_name, [$($piece),*]),
             access: &[Read, Read, Read, Read, Read, ReadWrite],
             params_bytes: size_of::<Params>(),
             cpu: run_grad,
         };
     };
-    (@wgsl $forward_name:literal, $backward_name:literal, $buffers:literal, $row:literal) => {
+    (@wgsl $forward_name:literal, $backward_name:literal, [$($piece:literal),*]) => {
         &[
             CAUSAL_MASK,
             KV_HEAD,
             TILE,
-            include_str!(concat!("../../shaders/lib/flash_", $buffers, ".wgsl")),
-            include_str!(concat!("../../shaders/lib/row_", $row, ".wgsl")),
+            $(include_str!(concat!("../../shaders/lib/", $piece, ".wgsl")),)*
             include_str!("../../shaders/flash_attention.wgsl"),
             include_str!("../../shaders/flash_attention_grad.wgsl"),
             include_str!("../../shaders/flash_attention_grad_keys.wgsl"),
@@ -149,10 +137,51 @@ macro_rules! kernels {
     };
 }
 
-kernels!(FLASH_ATTENTION_16 "flash_attention_16", FLASH_ATTENTION_GRAD_16 "flash_attention_grad_16", "vec4", "16");
-kernels!(FLASH_ATTENTION_32 "flash_attention_32", FLASH_ATTENTION_GRAD_32 "flash_attention_grad_32", "vec4", "32");
-kernels!(FLASH_ATTENTION_64 "flash_attention_64", FLASH_ATTENTION_GRAD_64 "flash_attention_grad_64", "vec4", "64");
-kernels!(FLASH_ATTENTION_ANY "flash_attention_any", FLASH_ATTENTION_GRAD_ANY "flash_attention_grad_any", "scalar", "32");
+kernels!(
+    FLASH_ATTENTION_16 "flash_attention_16", FLASH_ATTENTION_GRAD_16 "flash_attention_grad_16",
+    ["element_vec4", "flash_vec4", "row_16", "flash_whole", "flash_alone"], "D ≤ 16"
+);
+kernels!(
+    FLASH_ATTENTION_32 "flash_attention_32", FLASH_ATTENTION_GRAD_32 "flash_attention_grad_32",
+    ["element_vec4", "flash_vec4", "row_32", "flash_whole", "flash_alone"], "D ≤ 32"
+);
+kernels!(
+    FLASH_ATTENTION_64 "flash_attention_64", FLASH_ATTENTION_GRAD_64 "flash_attention_grad_64",
+    ["element_vec4", "flash_vec4", "row_64", "flash_whole", "flash_alone"], "D ≤ 64"
+);
+kernels!(
+    FLASH_ATTENTION_PARTS "flash_attention_parts", FLASH_ATTENTION_GRAD_PARTS "flash_attention_grad_parts",
+    ["element_vec4", "flash_vec4", "row_64", "flash_parts", "flash_alone"], "D a multiple of 4"
+);
+kernels!(
+    FLASH_ATTENTION_ANY "flash_attention_any", FLASH_ATTENTION_GRAD_ANY "flash_attention_grad_any",
+    ["flash_scalar", "row_32", "flash_parts", "flash_alone"], "any D"
+);
+kernels!(
+    FLASH_ATTENTION_16_LANES "flash_attention_16_lanes", FLASH_ATTENTION_GRAD_16_LANES "flash_attention_grad_16_lanes",
+    ["element_u64", "flash_vec4", "row_16", "flash_whole", "flash_lanes"], "D ≤ 16, with subgroups"
+);
+kernels!(
+    FLASH_ATTENTION_32_LANES "flash_attention_32_lanes", FLASH_ATTENTION_GRAD_32_LANES "flash_attention_grad_32_lanes",
+    ["element_u64", "flash_vec4", "row_32", "flash_whole", "flash_lanes"], "D ≤ 32, with subgroups"
+);
+
+/// Kernels with subgroups in place of those without.
+pub static LANES: [Variant; 4] = [
+    lanes(&FLASH_ATTENTION_16, &FLASH_ATTENTION_16_LANES),
+    lanes(&FLASH_ATTENTION_GRAD_16, &FLASH_ATTENTION_GRAD_16_LANES),
+    lanes(&FLASH_ATTENTION_32, &FLASH_ATTENTION_32_LANES),
+    lanes(&FLASH_ATTENTION_GRAD_32, &FLASH_ATTENTION_GRAD_32_LANES),
+];
+
+/// Workgroups of eight own a quarter of the positions that those of 32 own.
+const fn lanes(of: &'static Kernel, kernel: &'static Kernel) -> Variant {
+    let workgroups = |params: &[u8], [_, y, z]: [u32; 3]| {
+        let params: Params = bytemuck::pod_read_unaligned(params);
+        Some([params.context_length.div_ceil(POSITIONS / 4), y, z])
+    };
+    Variant { of, kernel, workgroups, subgroup_size: 8, int64: true, hardware: false }
+}
 
 fn run_grad(call: &CpuCall<'_>) {
     let [qkv, out, out_grad, lse, cos_sin] = &std::array::from_fn(|i| call.f32(i + 1));
@@ -165,7 +194,8 @@ fn kernels(d_head: u32) -> ([&'static Kernel; 2], u32) {
         d if !d.is_multiple_of(4) => ([&FLASH_ATTENTION_ANY, &FLASH_ATTENTION_GRAD_ANY], 32),
         ..=16 => ([&FLASH_ATTENTION_16, &FLASH_ATTENTION_GRAD_16], 16),
         17..=32 => ([&FLASH_ATTENTION_32, &FLASH_ATTENTION_GRAD_32], 32),
-        _ => ([&FLASH_ATTENTION_64, &FLASH_ATTENTION_GRAD_64], 64),
+        33..=64 => ([&FLASH_ATTENTION_64, &FLASH_ATTENTION_GRAD_64], 64),
+        _ => ([&FLASH_ATTENTION_PARTS, &FLASH_ATTENTION_GRAD_PARTS], 64),
     }
 }
 
@@ -181,6 +211,15 @@ pub fn flash_attention_grad(recording: &mut Recording, bindings: [Slice; 6], bat
     let ([_, kernel], row) = kernels(params.d_head);
     // Half of the workgroups own queries, the others keys.
     recording.dispatch(kernel, params, &bindings, params.workgroups(batch_size, 2 * params.d_head.div_ceil(row)));
+}
+
+/// Operations of attention with these parameters and an output of `out_len` elements, where every query and key that see
+/// each other meet in `products` products.
+pub(super) fn flops(params: &[u8], out_len: usize, products: f64) -> f64 {
+    let params: Params = bytemuck::pod_read_unaligned(params);
+    let n = f64::from(params.context_length);
+    let keys_per_query = if params.causal == 1 { (n + 1.0) / 2.0 } else { n };
+    2.0 * products * out_len as f64 * keys_per_query
 }
 
 fn dot<T: Real>(a: &[T], b: &[T]) -> T {

@@ -21,29 +21,17 @@ pub static LAYERNORM: Kernel = Kernel {
     },
 };
 
-/// x (N, C), gain (C), y_grad (N, C), stats (N, 2) → x_grad (N, C)
-pub static LAYERNORM_GRAD_X: Kernel = Kernel {
-    name: "layernorm_grad_x",
+/// x (N, C), gain (C), y_grad (N, C), stats (N, 2) → x_grad (N, C), gain_grad (C)
+pub static LAYERNORM_GRAD: Kernel = Kernel {
+    name: "layernorm_grad",
     wgsl: WGSL,
-    access: &[Read, Read, Read, Read, ReadWrite],
+    access: &[Read, Read, Read, Read, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        let (x, gain, y_grad, stats) = (&call.f32(1), &call.f32(2), &call.f32(3), &call.f32(4));
+        let (x, gain, y_grad, stats) = (&*call.f32(1), &*call.f32(2), &*call.f32(3), &*call.f32(4));
         cpu::norm::layernorm_grad_x([x, gain, y_grad, stats], &mut call.f32_mut(5), &params);
-    },
-};
-
-/// x (N, C), y_grad (N, C), stats (N, 2) → gain_grad (C)
-pub static LAYERNORM_GRAD_GAIN: Kernel = Kernel {
-    name: "layernorm_grad_gain",
-    wgsl: WGSL,
-    access: &[Read, Read, Read, ReadWrite],
-    params_bytes: size_of::<Params>(),
-    cpu: |call| {
-        let params: Params = call.params();
-        let inputs = [&*call.f32(1), &*call.f32(2), &*call.f32(3)];
-        cpu::norm::layernorm_grad_gain(inputs, &mut call.f32_mut(4), &params);
+        cpu::norm::layernorm_grad_gain([x, y_grad, stats], &mut call.f32_mut(6), &params);
     },
 };
 
@@ -52,14 +40,10 @@ pub fn layernorm(recording: &mut Recording, [x, gain, y, stats]: [Slice; 4], par
     recording.dispatch(&LAYERNORM, params, &[x, gain, y, stats], row_workgroups(params.n_rows as usize));
 }
 
-/// Appends the gradient of the input.
-pub fn layernorm_grad_x(recording: &mut Recording, bindings: [Slice; 5], params: Params) {
-    recording.dispatch(&LAYERNORM_GRAD_X, params, &bindings, row_workgroups(params.n_rows as usize));
-}
-
-/// Appends the gradient of the gain; it overwrites `gain_grad`.
-pub fn layernorm_grad_gain(recording: &mut Recording, bindings: [Slice; 4], params: Params) {
-    recording.dispatch(&LAYERNORM_GRAD_GAIN, params, &bindings, row_workgroups(params.d_model as usize));
+/// Appends the gradients of input and gain; it overwrites the gain's.
+pub fn layernorm_grad(recording: &mut Recording, bindings: [Slice; 6], params: Params) {
+    let workgroups = row_workgroups(params.n_rows as usize + params.d_model as usize);
+    recording.dispatch(&LAYERNORM_GRAD, params, &bindings, workgroups);
 }
 
 /// `inv_std = 1 / √(mean((x − mean)²) + ε);   y[c] = gain[c] · (x[c] − mean) · inv_std`; stats are (mean, inv_std)

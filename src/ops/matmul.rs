@@ -6,18 +6,22 @@
 //! | `matmul_nn` | a·b | (m, k) | (k, n) | x_grad = y_grad·W |
 //! | `matmul_tn` | aᵀ·b | (k, m) | (k, n) | W_grad = y_gradᵀ·x |
 //!
-//! Each has a sister that reads four numbers at a time and is used where the sizes are multiples of four. That one has a
-//! variant for subgroups of eight or more, in which no two invocations load the same number (see [`super::tuning`]).
+//! Each may add to a base, as the residual stream does. Each has a sister that reads four numbers at a time and is used
+//! where the sizes are multiples of four; the first of these has variants for hardware that they suit (see
+//! [`super::tuning`]).
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{LANES_TILE, MATMUL_LANES, Real, TILE, cpu, tile_workgroups};
+use super::{
+    ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_ROWS, LANES, LAYOUTS, MATMUL_GROUP, MATMUL_LANES, MATMUL_SCALAR,
+    MATMUL_VEC4, Real, TILE, cpu, tile_workgroups,
+};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice};
 use crate::gpu::variant::Variant;
 
-/// The uniform of all three kernels.
+/// The uniform of all kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
@@ -27,58 +31,63 @@ pub struct Params {
     pub n: u32,
     /// Length of the sums.
     pub k: u32,
-    /// 1 adds to what the result holds already.
-    pub accumulate: u32,
+    /// 1: the product is added to the base; 0: the base is not looked at.
+    pub onto: u32,
 }
 
-const WGSL: &[&str] = &[TILE, include_str!("../../shaders/matmul.wgsl")];
-const VEC4: &[&str] = &[TILE, include_str!("../../shaders/matmul_vec4.wgsl")];
+const PRODUCTS: &str = include_str!("../../shaders/matmul.wgsl");
 
-const fn kernel(name: &'static str, wgsl: &'static [&'static str], cpu: fn(&CpuCall<'_>)) -> Kernel {
-    Kernel { name, wgsl, access: &[Read, Read, ReadWrite], params_bytes: size_of::<Params>(), cpu }
+macro_rules! kernel {
+    ($kernel:ident $name:literal, $function:literal, $layout:ident, $doc:literal, [$($lib:ident),*]) => {
+        #[doc = $doc]
+        pub static $kernel: Kernel = Kernel {
+            name: $name,
+            wgsl: &[LAYOUTS, $($lib,)* PRODUCTS, entry!($name, $function)],
+            access: &[Read, Read, Read, ReadWrite],
+            params_bytes: size_of::<Params>(),
+            cpu: |call| run(call, Layout::$layout),
+        };
+    };
 }
 
-/// y = a·bᵀ
-pub static MATMUL_NT: Kernel = kernel("matmul_nt", WGSL, |call| run(call, Layout::Nt));
-/// y = a·b
-pub static MATMUL_NN: Kernel = kernel("matmul_nn", WGSL, |call| run(call, Layout::Nn));
-/// y = aᵀ·b
-pub static MATMUL_TN: Kernel = kernel("matmul_tn", WGSL, |call| run(call, Layout::Tn));
-/// y = a·bᵀ, k and n multiples of 4
-pub static MATMUL_NT_VEC4: Kernel = kernel("matmul_nt_vec4", VEC4, |call| run(call, Layout::Nt));
-/// y = a·b, k and n multiples of 4
-pub static MATMUL_NN_VEC4: Kernel = kernel("matmul_nn_vec4", VEC4, |call| run(call, Layout::Nn));
-/// y = aᵀ·b, m and n multiples of 4
-pub static MATMUL_TN_VEC4: Kernel = kernel("matmul_tn_vec4", VEC4, |call| run(call, Layout::Tn));
+kernel!(MATMUL_NT "matmul_nt", "product_nt", Nt, "y = (base +) a·bᵀ", [ELEMENT_F32, TILE, MATMUL_SCALAR]);
+kernel!(MATMUL_NN "matmul_nn", "product_nn", Nn, "y = (base +) a·b", [ELEMENT_F32, TILE, MATMUL_SCALAR]);
+kernel!(MATMUL_TN "matmul_tn", "product_tn", Tn, "y = (base +) aᵀ·b", [ELEMENT_F32, TILE, MATMUL_SCALAR]);
+kernel!(MATMUL_NT_VEC4 "matmul_nt_vec4", "product_nt", Nt, "As [`MATMUL_NT`], k and n multiples of 4", [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_VEC4]);
+kernel!(MATMUL_NN_VEC4 "matmul_nn_vec4", "product_nn", Nn, "As [`MATMUL_NN`], k and n multiples of 4", [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_VEC4]);
+kernel!(MATMUL_TN_VEC4 "matmul_tn_vec4", "product_tn", Tn, "As [`MATMUL_TN`], m and n multiples of 4", [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_VEC4]);
+kernel!(MATMUL_NT_LANES "matmul_nt_lanes", "product_nt", Nt, "As [`MATMUL_NT_VEC4`], with subgroups", [ELEMENT_U64, LANES, FOUR_ROWS, MATMUL_LANES]);
 
-const NT_LANES: &[&str] = &[LANES_TILE, MATMUL_LANES, include_str!("../../shaders/matmul_nt_lanes.wgsl")];
-const NN_LANES: &[&str] = &[LANES_TILE, MATMUL_LANES, include_str!("../../shaders/matmul_nn_lanes.wgsl")];
-const TN_LANES: &[&str] = &[LANES_TILE, MATMUL_LANES, include_str!("../../shaders/matmul_tn_lanes.wgsl")];
+kernel!(
+    MATMUL_NT_GROUP "matmul_nt_group", "product_nt", Nt, "As [`MATMUL_NT_VEC4`], with workgroup memory",
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_GROUP]
+);
 
-/// y = a·bᵀ with subgroups, k and n multiples of 4
-pub static MATMUL_NT_LANES: Kernel = kernel("matmul_nt_lanes", NT_LANES, |call| run(call, Layout::Nt));
-/// y = a·b with subgroups, k and n multiples of 4
-pub static MATMUL_NN_LANES: Kernel = kernel("matmul_nn_lanes", NN_LANES, |call| run(call, Layout::Nn));
-/// y = aᵀ·b with subgroups, m, n and k multiples of 4
-pub static MATMUL_TN_LANES: Kernel = kernel("matmul_tn_lanes", TN_LANES, |call| run(call, Layout::Tn));
+/// [`MATMUL_NT_GROUP`] in place of [`MATMUL_NT_VEC4`].
+pub static NT_GROUP: Variant = Variant {
+    of: &MATMUL_NT_VEC4,
+    kernel: &MATMUL_NT_GROUP,
+    workgroups: |params, _| {
+        let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
+        Some([n.div_ceil(64), m.div_ceil(64), 1])
+    },
+    subgroup_size: 0,
+    int64: false,
+    hardware: true,
+};
 
-static NT_VARIANT: Variant = lanes(&MATMUL_NT_VEC4, &MATMUL_NT_LANES);
-static NN_VARIANT: Variant = lanes(&MATMUL_NN_VEC4, &MATMUL_NN_LANES);
-static TN_VARIANT: Variant = lanes(&MATMUL_TN_VEC4, &MATMUL_TN_LANES);
-
-/// What stands in for the kernels above where it is right and faster.
-pub static VARIANTS: [(Layout, &Variant); 3] =
-    [(Layout::Nt, &NT_VARIANT), (Layout::Nn, &NN_VARIANT), (Layout::Tn, &TN_VARIANT)];
-
-const fn lanes(of: &'static Kernel, kernel: &'static Kernel) -> Variant {
-    Variant { of, kernel, workgroups: lanes_workgroups, subgroup_size: 8 }
-}
-
-/// One workgroup for 32 × 64 results.
-fn lanes_workgroups(params: &[u8]) -> Option<[u32; 3]> {
-    let Params { m, n, k, .. } = bytemuck::pod_read_unaligned(params);
-    (n.is_multiple_of(4) && k.is_multiple_of(4)).then_some([n.div_ceil(64), m.div_ceil(32), 1])
-}
+/// [`MATMUL_NT_LANES`] in place of [`MATMUL_NT_VEC4`].
+pub static NT_LANES: Variant = Variant {
+    of: &MATMUL_NT_VEC4,
+    kernel: &MATMUL_NT_LANES,
+    workgroups: |params, _| {
+        let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
+        Some([n.div_ceil(64), m.div_ceil(32), 1])
+    },
+    subgroup_size: 8,
+    int64: true,
+    hardware: false,
+};
 
 /// Which of a and b is transposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,34 +126,20 @@ pub struct Shape {
     pub k: usize,
 }
 
-/// Appends one multiplication; `accumulate` adds to what `y` (m, n) holds already.
-pub fn matmul(recording: &mut Recording, layout: Layout, [a, b, y]: [Slice; 3], shape: Shape, accumulate: bool) {
+/// Appends one multiplication: y (m, n) = a · b, added to a `base` (m, n) where there is one.
+pub fn matmul(recording: &mut Recording, layout: Layout, [a, b, y]: [Slice; 3], shape: Shape, base: Option<Slice>) {
     let Shape { m, n, k } = shape;
-    let params = Params { m: m as u32, n: n as u32, k: k as u32, accumulate: u32::from(accumulate) };
+    let params = Params { m: m as u32, n: n as u32, k: k as u32, onto: u32::from(base.is_some()) };
     let (kernel, vec4) = layout.kernel(shape);
     let workgroups = if vec4 { [n.div_ceil(128) as u32, m.div_ceil(8) as u32, 1] } else { tile_workgroups(m, n, 1) };
-    recording.dispatch(kernel, params, &[a, b, y], workgroups);
+    // Something has to be bound in place of a base that is not there.
+    recording.dispatch(kernel, params, &[a, b, base.unwrap_or(a), y], workgroups);
 }
 
-/// Appends one multiplication by a variant, as the tests and the tuning need it; [`matmul`] leaves the choice to the
-/// device.
-///
-/// # Panics
-/// When the variant cannot compute this shape.
-pub fn matmul_variant(
-    recording: &mut Recording,
-    layout: Layout,
-    variant: &'static Variant,
-    [a, b, y]: [Slice; 3],
-    Shape { m, n, k }: Shape,
-    accumulate: bool,
-) {
-    let params = Params { m: m as u32, n: n as u32, k: k as u32, accumulate: u32::from(accumulate) };
-    let workgroups = (variant.workgroups)(bytemuck::bytes_of(&params));
-    let Some(workgroups) = workgroups else {
-        panic!("{} cannot compute ({m}, {n}, {k}) as {layout:?}", variant.kernel.name)
-    };
-    recording.dispatch(variant.kernel, params, &[a, b, y], workgroups);
+/// Operations of a product with these parameters: a multiplication and an addition for each term.
+pub(super) fn flops(params: &[u8]) -> f64 {
+    let Params { m, n, k, .. } = bytemuck::pod_read_unaligned(params);
+    [m, n, k].into_iter().map(f64::from).product::<f64>() * 2.0
 }
 
 /// y (m, n) = a (m, k) · b (n, k)ᵀ
@@ -177,6 +172,9 @@ pub fn reference_tn<T: Real>(a: &[T], b: &[T], y: &mut [T], Shape { m, n, k }: S
 fn run(call: &CpuCall<'_>, layout: Layout) {
     let params: Params = call.params();
     let shape = Shape { m: params.m as usize, n: params.n as usize, k: params.k as usize };
-    let y = &mut call.f32_mut(3)[..shape.m * shape.n];
-    cpu::matmul::matmul(layout, [&call.f32(1), &call.f32(2)], y, shape, params.accumulate == 1);
+    let y = &mut call.f32_mut(4)[..shape.m * shape.n];
+    if params.onto == 1 {
+        y.copy_from_slice(&call.f32(3)[..shape.m * shape.n]);
+    }
+    cpu::matmul::matmul(layout, [&call.f32(1), &call.f32(2)], y, shape, params.onto == 1);
 }

@@ -7,6 +7,33 @@
 
 use crate::gpu::kernel::Kernel;
 
+/// An entry point in front of a function that the shader files hold, with their `WORKGROUP` of invocations.
+macro_rules! entry {
+    ($name:literal, $function:literal) => {
+        concat!(
+            "@compute @workgroup_size(WORKGROUP)\nfn ",
+            $name,
+            "(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) { ",
+            $function,
+            "(workgroup, local); }"
+        )
+    };
+}
+
+/// An entry point in front of a function that takes a row per workgroup, with the `ROW_WORKGROUP` of lib/reduce.wgsl.
+macro_rules! row_entry {
+    ($name:literal, $function:literal) => {
+        concat!(
+            "@compute @workgroup_size(ROW_WORKGROUP)\nfn ",
+            $name,
+            "(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) workgroups: vec3<u32>, ",
+            "@builtin(local_invocation_index) local: u32) { ",
+            $function,
+            "(workgroup, workgroups, local); }"
+        )
+    };
+}
+
 pub mod accumulate;
 pub mod activation;
 pub mod adamw;
@@ -14,6 +41,7 @@ pub mod attention_scores;
 pub mod bias;
 pub mod cached_attention;
 pub mod clip;
+pub mod cost;
 pub mod cpu;
 pub mod cross_entropy;
 pub mod embedding;
@@ -21,9 +49,11 @@ pub mod flash_attention;
 pub mod gather_batch;
 pub mod head_scale;
 pub mod layernorm;
+pub mod linear_grad;
 pub mod mask;
 pub mod matmul;
 pub mod mean_loss;
+pub mod peak;
 pub mod quantize;
 pub mod residual;
 pub mod rmsnorm;
@@ -55,7 +85,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 53] = [
+pub static KERNELS: [&Kernel; 64] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -66,14 +96,17 @@ pub static KERNELS: [&Kernel; 53] = [
     &matmul::MATMUL_NN_VEC4,
     &matmul::MATMUL_TN_VEC4,
     &matmul::MATMUL_NT_LANES,
-    &matmul::MATMUL_NN_LANES,
-    &matmul::MATMUL_TN_LANES,
+    &matmul::MATMUL_NT_GROUP,
+    &linear_grad::LINEAR_GRAD,
+    &linear_grad::LINEAR_GRAD_VEC4,
+    &linear_grad::LINEAR_GRAD_LANES,
+    &linear_grad::LINEAR_GRAD_GROUP,
     &rmsnorm::RMSNORM,
-    &rmsnorm::RMSNORM_GRAD_X,
-    &rmsnorm::RMSNORM_GRAD_GAIN,
+    &rmsnorm::RMSNORM_GRAD,
+    &rmsnorm::RMSNORM_LANES,
+    &rmsnorm::RMSNORM_GRAD_LANES,
     &layernorm::LAYERNORM,
-    &layernorm::LAYERNORM_GRAD_X,
-    &layernorm::LAYERNORM_GRAD_GAIN,
+    &layernorm::LAYERNORM_GRAD,
     &bias::BIAS,
     &bias::BIAS_GRAD,
     &rope::ROPE,
@@ -86,8 +119,14 @@ pub static KERNELS: [&Kernel; 53] = [
     &flash_attention::FLASH_ATTENTION_GRAD_32,
     &flash_attention::FLASH_ATTENTION_64,
     &flash_attention::FLASH_ATTENTION_GRAD_64,
+    &flash_attention::FLASH_ATTENTION_PARTS,
+    &flash_attention::FLASH_ATTENTION_GRAD_PARTS,
     &flash_attention::FLASH_ATTENTION_ANY,
     &flash_attention::FLASH_ATTENTION_GRAD_ANY,
+    &flash_attention::FLASH_ATTENTION_16_LANES,
+    &flash_attention::FLASH_ATTENTION_GRAD_16_LANES,
+    &flash_attention::FLASH_ATTENTION_32_LANES,
+    &flash_attention::FLASH_ATTENTION_GRAD_32_LANES,
     &mask::MASK,
     &head_scale::HEAD_SCALE,
     &write_rows::WRITE_ROWS,
@@ -101,6 +140,7 @@ pub static KERNELS: [&Kernel; 53] = [
     &residual::RESIDUAL,
     &cross_entropy::CROSS_ENTROPY,
     &cross_entropy::CROSS_ENTROPY_GRAD,
+    &cross_entropy::CROSS_ENTROPY_GRAD_LANES,
     &mean_loss::MEAN_LOSS,
     &accumulate::ACCUMULATE,
     &clip::SQUARED_SUMS,
@@ -109,12 +149,22 @@ pub static KERNELS: [&Kernel; 53] = [
     &adamw::ADAMW,
     &sgd::SGD,
     &quantize::QUANTIZE,
+    &peak::PEAK,
 ];
 
 pub(crate) const FLAT: &str = include_str!("../../shaders/lib/flat.wgsl");
+pub(crate) const REDUCE_LANES: &str = include_str!("../../shaders/lib/reduce_lanes.wgsl");
 pub(crate) const REDUCE: &str = include_str!("../../shaders/lib/reduce.wgsl");
 pub(crate) const TILE: &str = include_str!("../../shaders/lib/tile.wgsl");
-pub(crate) const LANES_TILE: &str = include_str!("../../shaders/lib/lanes_tile.wgsl");
+pub(crate) const ELEMENT_F32: &str = include_str!("../../shaders/lib/element_f32.wgsl");
+pub(crate) const ELEMENT_VEC4: &str = include_str!("../../shaders/lib/element_vec4.wgsl");
+pub(crate) const ELEMENT_U64: &str = include_str!("../../shaders/lib/element_u64.wgsl");
+pub(crate) const LAYOUTS: &str = include_str!("../../shaders/lib/layouts.wgsl");
+pub(crate) const FOUR_ROWS: &str = include_str!("../../shaders/lib/four_rows.wgsl");
+pub(crate) const LANES: &str = include_str!("../../shaders/lib/lanes.wgsl");
+pub(crate) const MATMUL_SCALAR: &str = include_str!("../../shaders/lib/matmul_scalar.wgsl");
+pub(crate) const MATMUL_GROUP: &str = include_str!("../../shaders/lib/matmul_group.wgsl");
+pub(crate) const MATMUL_VEC4: &str = include_str!("../../shaders/lib/matmul_vec4.wgsl");
 pub(crate) const MATMUL_LANES: &str = include_str!("../../shaders/lib/matmul_lanes.wgsl");
 pub(crate) const STEP: &str = include_str!("../../shaders/lib/step.wgsl");
 pub(crate) const CLIP_SCALE: &str = include_str!("../../shaders/lib/clip_scale.wgsl");

@@ -2,15 +2,16 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, REDUCE, Real, cpu};
+use super::{FLAT, REDUCE, REDUCE_LANES, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
+use crate::gpu::variant::Variant;
 
 /// ε of CS336's RMSNorm.
 pub const EPS: f32 = 1e-5;
 
-/// The uniform of all three kernels.
+/// The uniform of both kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
@@ -20,63 +21,58 @@ pub struct Params {
     pub d_model: u32,
     /// ε
     pub eps: f32,
-    /// Whether `rmsnorm_grad_x` adds to what `x_grad` holds already.
+    /// Whether `rmsnorm_grad` adds to what `x_grad` holds already.
     pub accumulate: u32,
 }
 
-const WGSL: &[&str] = &[FLAT, REDUCE, include_str!("../../shaders/rmsnorm.wgsl")];
+const WGSL: &str = include_str!("../../shaders/rmsnorm.wgsl");
 
-/// x (N, C), gain (C) → y (N, C), inv_rms (N)
-pub static RMSNORM: Kernel = Kernel {
-    name: "rmsnorm",
-    wgsl: WGSL,
-    access: &[Read, Read, ReadWrite, ReadWrite],
-    params_bytes: size_of::<Params>(),
-    cpu: |call| {
-        let params: Params = call.params();
-        cpu::norm::rmsnorm(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &mut call.f32_mut(4), &params);
-    },
-};
+/// Forward and backward with one way to sum up.
+macro_rules! kernels {
+    ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, $reduce:ident) => {
+        /// x (N, C), gain (C) → y (N, C), inv_rms (N)
+        pub static $forward: Kernel = Kernel {
+            name: $forward_name,
+            wgsl: &[FLAT, $reduce, WGSL, row_entry!($forward_name, "normalize")],
+            access: &[Read, Read, ReadWrite, ReadWrite],
+            params_bytes: size_of::<Params>(),
+            cpu: |call| {
+                let params: Params = call.params();
+                cpu::norm::rmsnorm(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &mut call.f32_mut(4), &params);
+            },
+        };
+        /// x (N, C), gain (C), y_grad (N, C), inv_rms (N) → x_grad (N, C), gain_grad (C)
+        pub static $backward: Kernel = Kernel {
+            name: $backward_name,
+            wgsl: &[FLAT, $reduce, WGSL, row_entry!($backward_name, "norm_grads")],
+            access: &[Read, Read, Read, Read, ReadWrite, ReadWrite],
+            params_bytes: size_of::<Params>(),
+            cpu: |call| {
+                let params: Params = call.params();
+                let (x, gain, y_grad, inv_rms) = (&*call.f32(1), &*call.f32(2), &*call.f32(3), &*call.f32(4));
+                cpu::norm::rmsnorm_grad_x([x, gain, y_grad, inv_rms], &mut call.f32_mut(5), &params);
+                cpu::norm::rmsnorm_grad_gain([x, y_grad, inv_rms], &mut call.f32_mut(6), &params);
+            },
+        };
+    };
+}
 
-/// x (N, C), gain (C), y_grad (N, C), inv_rms (N) → x_grad (N, C)
-pub static RMSNORM_GRAD_X: Kernel = Kernel {
-    name: "rmsnorm_grad_x",
-    wgsl: WGSL,
-    access: &[Read, Read, Read, Read, ReadWrite],
-    params_bytes: size_of::<Params>(),
-    cpu: |call| {
-        let params: Params = call.params();
-        let (x, gain, y_grad, inv_rms) = (&call.f32(1), &call.f32(2), &call.f32(3), &call.f32(4));
-        cpu::norm::rmsnorm_grad_x([x, gain, y_grad, inv_rms], &mut call.f32_mut(5), &params);
-    },
-};
+kernels!(RMSNORM "rmsnorm", RMSNORM_GRAD "rmsnorm_grad", REDUCE);
+kernels!(RMSNORM_LANES "rmsnorm_lanes", RMSNORM_GRAD_LANES "rmsnorm_grad_lanes", REDUCE_LANES);
 
-/// x (N, C), y_grad (N, C), inv_rms (N) → gain_grad (C)
-pub static RMSNORM_GRAD_GAIN: Kernel = Kernel {
-    name: "rmsnorm_grad_gain",
-    wgsl: WGSL,
-    access: &[Read, Read, Read, ReadWrite],
-    params_bytes: size_of::<Params>(),
-    cpu: |call| {
-        let params: Params = call.params();
-        let inputs = [&*call.f32(1), &*call.f32(2), &*call.f32(3)];
-        cpu::norm::rmsnorm_grad_gain(inputs, &mut call.f32_mut(4), &params);
-    },
-};
+/// Kernels with subgroups in place of those without.
+pub static LANES: [Variant; 2] =
+    [Variant::of_rows(&RMSNORM, &RMSNORM_LANES), Variant::of_rows(&RMSNORM_GRAD, &RMSNORM_GRAD_LANES)];
 
 /// Appends the forward pass.
 pub fn rmsnorm(recording: &mut Recording, [x, gain, y, inv_rms]: [Slice; 4], params: Params) {
     recording.dispatch(&RMSNORM, params, &[x, gain, y, inv_rms], row_workgroups(params.n_rows as usize));
 }
 
-/// Appends the gradient of the input.
-pub fn rmsnorm_grad_x(recording: &mut Recording, bindings: [Slice; 5], params: Params) {
-    recording.dispatch(&RMSNORM_GRAD_X, params, &bindings, row_workgroups(params.n_rows as usize));
-}
-
-/// Appends the gradient of the gain; it overwrites `gain_grad`.
-pub fn rmsnorm_grad_gain(recording: &mut Recording, bindings: [Slice; 4], params: Params) {
-    recording.dispatch(&RMSNORM_GRAD_GAIN, params, &bindings, row_workgroups(params.d_model as usize));
+/// Appends the gradients of input and gain; it overwrites the gain's.
+pub fn rmsnorm_grad(recording: &mut Recording, bindings: [Slice; 6], params: Params) {
+    let workgroups = row_workgroups(params.n_rows as usize + params.d_model as usize);
+    recording.dispatch(&RMSNORM_GRAD, params, &bindings, workgroups);
 }
 
 /// `inv_rms = 1 / √(mean(x²) + ε);   y[c] = gain[c] · x[c] · inv_rms`

@@ -22,6 +22,8 @@ pub struct Params {
     pub n_kv_heads: u32,
     /// D
     pub d_head: u32,
+    /// 1: a query attends to no later position.
+    pub causal: u32,
 }
 
 /// weights (B, H, T, T), qkv (B, T, (H + 2·Hkv)·D) → out (B, T, H, D)
@@ -40,7 +42,7 @@ pub fn weighted_sum(recording: &mut Recording, bindings: [Slice; 3], batch_size:
     recording.dispatch(&WEIGHTED_SUM, params, &bindings, workgroups);
 }
 
-/// `out[query, head, d] = Σ_{key ≤ query} weights[head, query, key] · v[key, kv head, d]`
+/// `out[query, head, d] = Σ_key weights[head, query, key] · v[key, kv head, d]`, over keys ≤ query where causal
 pub fn reference<T: Real>(weights: &[T], qkv: &[T], out: &mut [T], params: &Params) {
     let (n, n_heads, d_head) = (params.context_length as usize, params.n_heads as usize, params.d_head as usize);
     let n_kv_heads = params.n_kv_heads as usize;
@@ -51,7 +53,7 @@ pub fn reference<T: Real>(weights: &[T], qkv: &[T], out: &mut [T], params: &Para
         let values = (n_heads + n_kv_heads + head / (n_heads / n_kv_heads)) * d_head;
         for query in 0..n {
             let out = &mut out[((batch * n + query) * n_heads + head) * d_head..][..d_head];
-            for key in 0..=query {
+            for key in 0..if params.causal == 1 { query + 1 } else { n } {
                 let v = &qkv[(batch * n + key) * width + values..][..d_head];
                 out.iter_mut().zip(v).for_each(|(out, &v)| *out += weights[query * n + key] * v);
             }

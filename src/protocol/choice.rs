@@ -1,4 +1,4 @@
-//! What is chosen for a run and for what it writes: text, vocabulary, backend, sampling.
+//! What is chosen for a run: text, vocabulary, backend.
 
 use serde::{Deserialize, Serialize};
 
@@ -46,25 +46,4 @@ pub enum BackendChoice {
     Gpu,
     /// The CPU references.
     Cpu,
-}
-
-/// How the next token is chosen from the logits.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sampling {
-    /// Logits are divided by this; 0 always takes the likeliest token.
-    pub temperature: f32,
-    /// Only the `top_k` likeliest tokens; 0 keeps all.
-    pub top_k: usize,
-    /// Only the likeliest tokens whose probabilities reach this sum; 1 keeps all.
-    pub top_p: f32,
-    /// How many tokens at most.
-    pub max_tokens: usize,
-    /// The same seed writes the same text.
-    pub seed: u64,
-}
-
-impl Default for Sampling {
-    fn default() -> Self {
-        Self { temperature: 0.8, top_k: 0, top_p: 0.95, max_tokens: 120, seed: 1 }
-    }
 }

@@ -4,6 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::RunId;
 
+/// The names of the synthetic tasks in links, in the order of their numbers in
+/// [`CorpusChoice::Task`](super::CorpusChoice::Task).
+pub const TASKS: [&str; 9] =
+    ["copy", "reverse", "sort", "addition", "modular-addition", "parity", "brackets", "induction", "recall"];
+
 /// What the page asks about data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "data", rename_all = "snake_case")]

@@ -1,7 +1,7 @@
 //! What the page and the worker say to each other about weights as they are, and how such weights become a file.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Token;
 
@@ -43,6 +43,9 @@ pub struct WeightsAbout {
     pub n_layers: usize,
     /// H
     pub n_heads: usize,
+    /// Whether they were kept as bytes since then, so that they are right to 1/255 only.
+    #[serde(default)]
+    pub kept_as_bytes: bool,
 }
 
 /// Softmax weights of a sentence.
@@ -77,8 +80,13 @@ impl Weights {
     /// One line per cell that is not masked, of one head or of all; layers and heads count from 1, positions from 0.
     /// Numbers have as many digits as it takes to read the same f32 again.
     pub fn to_csv(&self, only: Option<(usize, usize)>) -> String {
+        let mut csv = String::from(CSV_HEADER);
+        self.write_csv(only, &mut csv);
+        csv
+    }
+
+    fn write_csv(&self, only: Option<(usize, usize)>, csv: &mut String) {
         let tokens = &self.about.tokens;
-        let mut csv = String::from("step,layer,head,query,key,query_token,key_token,weight\n");
         let quoted: Vec<String> = tokens.iter().map(|token| quoted(&token.text)).collect();
         for at in self.heads(only) {
             for (query, row) in self.head(at).chunks_exact(tokens.len().max(1)).enumerate() {
@@ -89,11 +97,14 @@ impl Weights {
                 }
             }
         }
-        csv
     }
 
     /// The same as JSON: for each head one list per query, which holds the weights of the keys up to it.
     pub fn to_json(&self, only: Option<(usize, usize)>) -> String {
+        self.json(only).to_string()
+    }
+
+    fn json(&self, only: Option<(usize, usize)>) -> Value {
         let about = &self.about;
         let rows = |at| {
             let rows = self.head(at).chunks_exact(about.tokens.len().max(1)).enumerate();
@@ -106,13 +117,27 @@ impl Weights {
             .collect();
         json!({
             "about": "softmax weights; weights[query][key], keys after the query are masked",
+            "precision": if about.kept_as_bytes { "1/255" } else { "f32" },
             "step": about.step,
             "seed": about.seed,
             "tokens": about.tokens,
             "heads": heads,
         })
-        .to_string()
     }
+}
+
+const CSV_HEADER: &str = "step,layer,head,query,key,query_token,key_token,weight\n";
+
+/// Several moments of the same sentence as one table; its first column tells them apart.
+pub fn csv_of(moments: impl Iterator<Item = Weights>, only: Option<(usize, usize)>) -> String {
+    let mut csv = String::from(CSV_HEADER);
+    moments.for_each(|weights| weights.write_csv(only, &mut csv));
+    csv
+}
+
+/// Several moments of the same sentence as a list of what [`Weights::to_json`] writes of one.
+pub fn json_of(moments: impl Iterator<Item = Weights>, only: Option<(usize, usize)>) -> String {
+    Value::Array(moments.map(|weights| weights.json(only)).collect()).to_string()
 }
 
 /// A field of CSV (RFC 4180), always in quotation marks.

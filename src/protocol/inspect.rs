@@ -16,6 +16,8 @@ pub enum InspectCommand {
     Watch(Watched),
     /// Put a weight into the run for good. Answered by [`InspectEvent::Kept`].
     Keep(WeightAt, f32),
+    /// Whether the page has the maps on show; while it has not, they are computed rarely.
+    Shown(bool),
 }
 
 /// What the page looks at, and so what is computed with every snapshot.

@@ -1,4 +1,4 @@
-//! Training: the loop over steps ([`trainer`]), writing text ([`generate`]), models on disk ([`checkpoint`]), and the
+//! Training: the loop over steps ([`trainer`]), alone or with others ([`shards`]), writing text ([`generate`]), models on disk ([`checkpoint`]), and the
 //! session that the page talks to ([`session`]).
 
 pub mod checkpoint;
@@ -7,12 +7,15 @@ pub mod file_data;
 pub mod generate;
 pub mod head_scores;
 pub mod lr_find;
+pub mod pace;
+pub mod pair;
 pub mod prepare;
+pub mod profile;
 pub mod record;
 pub mod run;
-pub mod schedule;
 pub mod score;
 pub mod scoring;
 pub mod session;
+pub mod shards;
 pub mod trainer;
 pub mod vocabularies;

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::generate::Writer;
 use super::lr_find::Search;
+use super::pace::Pace;
 use super::prepare::PreparedData;
 use super::scoring::Scoring;
 use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer};
@@ -18,6 +19,8 @@ mod export;
 mod inspect;
 mod keep;
 mod meter;
+mod profile;
+mod share;
 mod show;
 
 use inspect::Inspecting;
@@ -34,6 +37,10 @@ const EVALUATION_BATCHES: usize = 4;
 
 /// Steps are submitted in chunks of about this many seconds, so that a command never waits long.
 const CHUNK_SECONDS: f64 = 0.08;
+
+/// Steps that are much shorter than this are handed to the device several at a time. The page's pictures wait in the same
+/// queue, so it is half of what they have from one to the next.
+const SUBMIT_SECONDS: f64 = 0.008;
 
 /// What a run is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +75,7 @@ pub struct Run {
     told_training: bool,
     meter: Meter,
     progress: Recurring,
-    attention: Recurring,
+    looks: Pace,
     evaluation: Recurring,
     sample: Recurring,
     sample_writer: Option<(u64, Writer)>,
@@ -102,7 +109,7 @@ impl Run {
             told_training: false,
             meter: Meter::default(),
             progress: Recurring::new(0.1, 0.0),
-            attention: Recurring::new(0.5, 12.0),
+            looks: show::pace(true),
             evaluation: Recurring::new(5.0, 12.0),
             sample: Recurring::new(10.0, 12.0),
             sample_writer: None,
@@ -211,6 +218,7 @@ impl Run {
     /// When the device failed or the numbers ran away. Then the run is paused.
     pub async fn work(&mut self, messages: &mut Vec<Message>) -> Result<bool, TrainError> {
         let result = self.work_or_fail(messages).await;
+        self.tell_desertion(messages);
         if result.is_err() {
             self.mode = Mode::Paused;
             (self.request, self.sample_writer, self.told_training) = (None, None, false);
@@ -274,6 +282,7 @@ impl Run {
         self.collect(began).await?;
         let (n, took) = (self.points.len() - n_before, self.now() - began);
         self.meter.add(n, n * self.trainer.config().tokens_per_step(), took);
+        self.trainer.set_steps_per_submit((SUBMIT_SECONDS / self.meter.seconds_per_step) as usize);
         if self.rules.steps_ahead(self.trainer.step(), self.trainer.config().tokens_per_step(), 1) == 0
             || self.rules.evaluation_due(self.trainer.step())
         {
@@ -299,6 +308,7 @@ impl Run {
             point.seconds = before + took * f64::from(i) / n;
         }
         self.seconds += took;
+        self.looks.trained(took);
         self.steps_done = points.last().map_or(self.steps_done, |point| point.step);
         self.points.extend(points);
         Ok(())

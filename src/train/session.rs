@@ -13,6 +13,7 @@ use crate::config::rules::Rules;
 use crate::data::Task;
 use crate::protocol::data::{DataEvent, TaskInfo};
 use crate::protocol::export::ExportCommand;
+use crate::protocol::inspect::InspectCommand;
 use crate::protocol::runs::{CorpusRecord, RunsCommand};
 use crate::protocol::tokenizer::{TokenizerCommand, TokenizerEvent};
 use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, Phase, RunId, RunSummary, VocabularyChoice};
@@ -20,12 +21,15 @@ use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, Phase, RunId,
 mod corpus;
 mod device;
 mod lesson;
+mod profile;
 mod resume;
+mod workers;
 
 use corpus::{File, scoring, split_files};
 use device::{Device, open_device};
 use lesson::LessonDesk;
 use resume::Waiting;
+use workers::Workers;
 
 /// Takes events, and the bytes that ride along, to whoever listens.
 pub type Sink = Box<dyn FnMut(Event, Option<Vec<u8>>)>;
@@ -41,12 +45,17 @@ pub struct Session {
     vocabulary: Option<(String, Vec<u8>)>,
     vocabularies: Vocabularies,
     run: Option<Run>,
+    /// What the run computes on.
+    device: Option<Device>,
     /// Of the latest start, also when it failed.
     run_id: RunId,
     rules: Rules,
     /// A saved run that waits for the file it was trained on.
     waiting: Option<Waiting>,
     lesson: LessonDesk,
+    workers: Workers,
+    /// Whether the page shows something else than the maps.
+    maps_hidden: bool,
 }
 
 impl Session {
@@ -60,10 +69,13 @@ impl Session {
             vocabulary: None,
             vocabularies: Vocabularies::default(),
             run: None,
+            device: None,
             run_id: 0,
             rules: Rules::default(),
             waiting: None,
             lesson: LessonDesk::default(),
+            workers: Workers::default(),
+            maps_hidden: false,
         };
         session.tell(Event::Listening);
         let info = |task: Task| TaskInfo {
@@ -93,10 +105,7 @@ impl Session {
             Command::LoadVocabulary { name } => self.vocabulary = bytes.map(|bytes| (name, bytes)),
             Command::Data(command) => self.handle_data(command, bytes.unwrap_or_default()),
             Command::Tokenizer(command) => self.handle_tokenizer(command, bytes),
-            Command::Lesson(command) => {
-                let event = self.lesson.answer(command).await;
-                self.tell(Event::Lesson(event));
-            }
+            Command::Lesson(command) => self.answer_lesson(command).await,
             Command::Start { run, config, corpus, vocabulary, backend, probe } => {
                 (self.run, self.run_id, self.waiting) = (None, run, None);
                 if let Err(message) = self.start(config, (corpus, vocabulary), backend, &probe).await {
@@ -105,7 +114,13 @@ impl Session {
                 }
             }
             Command::Runs { command } => self.handle_runs(command, bytes).await,
+            Command::Inspect { command: InspectCommand::Shown(shown) } => {
+                self.maps_hidden = !shown;
+                self.run.iter_mut().for_each(|run| run.set_maps_shown(shown));
+            }
             Command::Export(command) => self.handle_export(command).await,
+            Command::Workers(command) => self.handle_workers(command, bytes),
+            Command::Profile(command) => self.handle_profile(command).await,
             other => self.handle_in_run(other),
         }
     }
@@ -199,7 +214,7 @@ impl Session {
             Command::StopGenerating => run.stop_generating(),
             Command::LoadFiles { .. } | Command::LoadVocabulary { .. } | Command::Start { .. } => None,
             Command::Tokenizer(_) | Command::Data(_) | Command::Lesson(_) => None,
-            Command::Runs { .. } | Command::Export(_) => None,
+            Command::Runs { .. } | Command::Export(_) | Command::Workers(_) | Command::Profile(_) => None,
         };
         if let Some(event) = answer {
             self.tell(event);
@@ -211,7 +226,8 @@ impl Session {
         let mut messages = Vec::new();
         let merging = self.vocabularies.work(&*self.clock, &mut messages);
         self.tell_all(messages);
-        self.work_on_run().await || merging
+        let lesson = self.work_on_lesson().await;
+        self.work_on_run().await || merging || lesson
     }
 
     async fn work_on_run(&mut self) -> bool {
@@ -273,13 +289,14 @@ impl Session {
         new_run.show(&mut messages).await.map_err(|error| error.to_string())?;
         self.tell(Event::Ready { run, summary: Box::new(summary) });
         self.tell_all(messages);
-        self.run = Some(new_run);
+        (self.run, self.device) = (Some(new_run), Some(device));
+        self.share_run();
         Ok(())
     }
 
     /// A run with fresh weights, and what the page is told of it.
     async fn build(
-        &self,
+        &mut self,
         id: RunId,
         config: RunConfig,
         device: &Device,
@@ -288,6 +305,12 @@ impl Session {
         corpus_bytes: usize,
     ) -> Result<(Run, RunSummary), String> {
         let (train, val) = (&data.dataset.train, &data.dataset.val);
+        let slower =
+            Trainer::choose_kernels(&config, device.context.as_ref()).await.map_err(|error| error.to_string())?;
+        if !slower.is_empty() {
+            let message = format!("Slower than it could be: {}.", slower.join("; "));
+            self.tell(Event::Notice { run: id, message });
+        }
         let trainer = Trainer::new(config, device.context.as_ref(), train, val).await;
         let trainer = trainer.map_err(|error| error.to_string())?;
         let summary = RunSummary {
@@ -304,6 +327,7 @@ impl Session {
         run.set_scoring(scoring(corpus.choice, &run.config())?);
         run.set_corpus(corpus);
         run.set_rules(self.rules);
+        run.set_maps_shown(!self.maps_hidden);
         Ok((run, summary))
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::data::{BpeTrainer, DataError, END_OF_TEXT, Tokenizer, Vocabulary, stories};
 use crate::protocol::Event;
+use crate::protocol::lesson::LessonEvent;
 use crate::protocol::tokenizer::{
     ExportPurpose, MergeStep, TokenBytes, TokenizerCommand, TokenizerEvent, VocabularyFormat, VocabularySource,
 };
@@ -131,6 +132,16 @@ impl Vocabularies {
     fn get(&self, source: VocabularySource) -> Result<&(String, Tokenizer), String> {
         let missing = || format!("There is no vocabulary “{}” yet; load or train it first.", source.name());
         self.known.get(&source).ok_or_else(missing)
+    }
+
+    /// A text of the lesson as GPT-2's tokens, and back.
+    ///
+    /// # Errors
+    /// A sentence while that vocabulary was not loaded.
+    pub fn gpt2_tokens(&self, text: String) -> Result<LessonEvent, String> {
+        let (_, tokenizer) = self.get(VocabularySource::Gpt2)?;
+        let decoded = tokenizer.decode(&tokenizer.encode(&text));
+        Ok(LessonEvent::Tokens { tokens: tokens(tokenizer, &text), decoded, text })
     }
 
     fn encode(

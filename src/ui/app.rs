@@ -17,16 +17,19 @@ use super::components::detail::Detail;
 use super::components::header::{Header, Transport};
 use super::components::lesson::LessonView;
 use super::components::loss::Loss;
+use super::components::profile::ProfileView;
 use super::components::setup::SetupPanel;
 use super::components::status::{Banners, Help};
 use super::components::tokenizer::TokenizerView;
+use super::components::workers::wanted;
 use super::components::writing::Writing;
 use super::draw::colors::ColorMap;
 use super::files::{self, Kept};
 use super::link::{Batch, Link, Outgoing, RUN_BATCH_MS};
 use super::questions::Questions;
 use super::state::{Action, State, Theme, View};
-use super::{keys, navigation, preferences, share, take_along};
+use super::{keys, navigation, preferences, share, shown, take_along};
+use crate::protocol::data::DataEvent;
 use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, Event};
 
@@ -106,6 +109,7 @@ impl Cx {
         spawn_local(async move {
             let mut first = cx.kept_messages().await;
             first.push((Command::Runs { command: RunsCommand::Rules(cx.state.runs.rules) }, None));
+            first.extend([(cx.state.workers.command(), None), (shown::command(cx.state.view), None)]);
             first.push((command, bytes));
             connect(&cx, first);
         });
@@ -155,7 +159,11 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
             checkpoints::receive(&batch, &cx.state.dispatcher());
             take_along::receive(&batch, &cx.state, &cx.state.dispatcher());
             batch.iter().for_each(|(event, bytes)| cx.pass_on(event, bytes.as_deref()));
+            let tasks = batch.iter().any(|(event, _)| matches!(event, Event::Data(DataEvent::Tasks { .. })));
             cx.act(Action::Events(batch));
+            if tasks {
+                navigation::tell_sentence(&cx);
+            }
         })
     };
     match Link::start(receive, RUN_BATCH_MS) {
@@ -186,17 +194,27 @@ fn App() -> Html {
             if !navigation::hash().contains("colors=") {
                 dispatcher.dispatch(Action::ColorMap(ColorMap::from_name(&load("colors"))));
             }
-            connect(&cx, vec![(link.0.start_command(), None)]);
+            let mut workers = link.0.workers;
+            workers.want(wanted());
+            dispatcher.dispatch(Action::Workers(workers.wanted));
+            let first = [workers.command(), shown::command(link.0.view), link.0.start_command()];
+            connect(&cx, first.map(|command| (command, None)).into());
             dispatcher.dispatch(Action::Started);
             let said = link.1.iter().map(|message| (Event::Notice { run: 0, message: message.clone() }, None));
             dispatcher.dispatch(Action::Events(said.collect()));
-            let stop_navigation = navigation::listen(dispatcher);
+            let stop_navigation = navigation::listen(latest.clone());
+            let stop_shown = shown::listen(latest.clone());
             let stop_keys = keys::listen(latest);
             || {
                 stop_navigation();
+                stop_shown();
                 stop_keys();
             }
         });
+    }
+    {
+        let cx = cx.clone();
+        use_effect_with(state.view, move |view| cx.send(&shown::command(*view)));
     }
     use_effect_with(state.theme, |theme| {
         let root = web_sys::window().and_then(|w| w.document()).and_then(|d| d.document_element());
@@ -236,6 +254,7 @@ fn App() -> Html {
                 </div>
                 if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
                 if state.view == View::Lesson { <LessonView ..cx.clone() /> }
+                if state.view == View::Profile { <ProfileView ..cx.calm() /> }
             </main>
             if state.help_open { <Help ..cx /> }
         </div>

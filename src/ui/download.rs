@@ -36,6 +36,7 @@ pub fn offer_bytes(name: &str, bytes: &[u8], kind: &str) -> bool {
 /// A name for a file, from any text: what a file system may not like becomes a hyphen.
 pub fn file_name(text: &str, ending: &str) -> String {
     let plain = |character: char| if character.is_alphanumeric() { character } else { '-' };
-    let stem: String = text.chars().map(plain).collect();
-    format!("{}.{ending}", stem.trim_matches('-'))
+    let text: String = text.chars().map(plain).collect();
+    let words: Vec<&str> = text.split('-').filter(|word| !word.is_empty()).collect();
+    format!("{}.{ending}", words.join("-"))
 }

@@ -76,7 +76,10 @@ pub fn start_worker() -> Result<Worker, String> {
     let boot = document.get_element_by_id("boot").and_then(|script| script.get_attribute("src")).ok_or(refused)?;
     let options = WorkerOptions::new();
     options.set_type(WorkerType::Module);
-    Ok(Worker::new_with_options(&boot, &options).map_err(|_| refused)?)
+    let worker = Worker::new_with_options(&boot, &options).map_err(|_| refused)?;
+    // What this page runs is compiled already. A module can be posted, so this does not fail.
+    drop(worker.post_message(&wasm_bindgen::module()));
+    Ok(worker)
 }
 
 /// Sends a command to a worker; the bytes are transferred.

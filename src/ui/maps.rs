@@ -55,6 +55,19 @@ pub enum Direction {
     LookedAtBy,
 }
 
+impl Direction {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::LooksAt, Self::LookedAtBy];
+
+    /// Its name in links.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LooksAt => "rows",
+            Self::LookedAtBy => "columns",
+        }
+    }
+}
+
 impl Maps {
     /// n, the number of tokens.
     pub fn n(&self) -> usize {

@@ -1,26 +1,66 @@
-//! Which view the link names.
+//! The hash of the page's address, which has one owner: what it says is followed, and whoever writes an entry leaves all
+//! others as they are.
 
-use yew::prelude::*;
+use std::cell::RefCell;
+use std::rc::Rc;
 
-use super::app::on_window;
-use super::state::{Action, State, View};
-use crate::protocol::Event;
+use js_sys::Reflect;
+use wasm_bindgen::JsValue;
 
-/// Follows the link's hash until the page goes away.
-pub fn listen(dispatcher: UseReducerDispatcher<State>) -> impl FnOnce() {
-    let told = dispatcher.clone();
-    let follow = move || dispatcher.dispatch(Action::View(View::from_hash(&hash())));
-    follow();
-    on_window("hashchange", move |_| {
-        follow();
-        if hash().contains("preset=") {
-            let message =
-                "This link has settings of its own: reload the page to start with them. The present run ends \
-                           then."
-                    .into();
-            told.dispatch(Action::Events(vec![(Event::Notice { run: 0, message }, None)]));
+use super::app::{Cx, on_window};
+use super::share::{differ_in_place_alone, restored, with_entry};
+use super::state::runs::RunsAction;
+use super::state::{Action, View};
+use crate::protocol::{Command, CorpusChoice, Event};
+
+/// Follows the hash until the page goes away.
+pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {
+    on_window("hashchange", move |event| {
+        let old =
+            Reflect::get(&event, &"oldURL".into()).ok().and_then(|address| address.as_string()).unwrap_or_default();
+        let old = old.split_once('#').map_or("", |(_, hash)| hash);
+        let cx = latest.borrow().clone();
+        match hash() {
+            hash if differ_in_place_alone(old, &hash) => cx.act(Action::View(View::from_hash(&hash))),
+            hash => follow(&cx, hash),
         }
     })
+}
+
+/// Takes over a link that was put into the open page. What needs a new run starts at once while there is nothing to
+/// lose; else it stands in the setup, and a sentence says so.
+fn follow(cx: &Cx, hash: String) {
+    let (sentence, train) = (cx.state.probe.clone(), cx.state.draft.config.train.clone());
+    let (_, mut said) = restored(&hash);
+    cx.act(Action::Follow(hash));
+    // A handle keeps every state that it has read, so a new one reads this one.
+    let cx = cx.clone();
+    let state = &cx.state;
+    if state.needs_restart() && state.step == 0 {
+        cx.restart();
+    } else if state.needs_restart() {
+        let message = "This link has settings of its own. They stand in the setup now; “reset” starts a run with them, \
+                       and the present run ends then.";
+        said.push(message.into());
+    } else if state.draft.config.train != train {
+        let train = state.draft.config.train.clone();
+        cx.send(&Command::Tune { train: train.clone() });
+        cx.act(Action::Runs(RunsAction::Tuned(train)));
+    }
+    if state.probe != sentence {
+        cx.send(&Command::Probe { text: state.probe.clone() });
+    }
+    let said = said.into_iter().map(|message| (Event::Notice { run: 0, message }, None));
+    cx.act(Action::Events(said.collect()));
+}
+
+/// The worker has told its tasks, and one that the link has chosen has its sentence now: the worker learns which.
+pub fn tell_sentence(cx: &Cx) {
+    // A handle keeps every state that it has read, so a new one reads this one.
+    let cx = cx.clone();
+    if matches!(cx.state.draft.corpus, CorpusChoice::Task(_)) {
+        cx.send(&Command::Probe { text: cx.state.probe.clone() });
+    }
 }
 
 /// The link's hash.
@@ -28,19 +68,29 @@ pub fn hash() -> String {
     web_sys::window().and_then(|window| window.location().hash().ok()).unwrap_or_default()
 }
 
+/// The hash that opens a view.
+pub fn link_to(view: View) -> String {
+    with_entry(&hash(), "view", view.name())
+}
+
 /// Opens a view by its link.
 pub fn open(view: View) {
     if let Some(window) = web_sys::window() {
         // A hash is never refused.
-        drop(window.location().set_hash(&format!("view={}", view.name())));
+        drop(window.location().set_hash(&link_to(view)));
     }
 }
 
-/// Puts the lesson's step into the link of this place, without a new entry in the history.
-pub fn remember_step(name: &str) {
+/// Puts an entry into the link of this place, without a new entry in the history.
+pub fn remember(key: &str, value: &str) {
     if let Some(history) = web_sys::window().and_then(|window| window.history().ok()) {
-        let hash = format!("#view=lesson&step={name}");
         // Refused only for addresses of other sites.
-        drop(history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&hash)));
+        drop(history.replace_state_with_url(&JsValue::NULL, "", Some(&with_entry(&hash(), key, value))));
     }
+}
+
+/// Puts the lesson's step into the link of this place.
+pub fn remember_step(name: &str) {
+    remember("view", View::Lesson.name());
+    remember("step", name);
 }

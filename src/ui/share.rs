@@ -1,39 +1,61 @@
 //! The link that restores a view: the state as the hash of an address, and back. Pure.
 //!
-//! Entries are `key=value`, separated by `&`, percent-encoded: `view`, `preset`, every hyper-parameter that differs from
-//! the preset by its own name, `layer` and `head` (from 1), `pin` (a position), `colors`, `mask`, and `text` when the
-//! sentence is wanted. A link is a stranger's text: whatever it says, the state that comes out can start.
+//! Entries are `key=value`, separated by `&`, percent-encoded: `view`, `step` (of the lesson), `preset`, `task`, every
+//! hyper-parameter that differs from the preset by its own name, `layer` (from 1), `head` (from 1, or `mean`, `max`),
+//! `pin` (positions), how it is looked at (`form`, `reads`, `shows`, `gamma`, `fade`, `colors`, `mask`), and `text` when
+//! the sentence is wanted. A link is a stranger's text: whatever it says, the state that comes out can start.
 
 use serde_json::Value;
 
 use super::draw::colors::ColorMap;
-use super::state::{State, View};
+use super::lesson::steps::STEPS;
+use super::maps::Direction;
+use super::state::look::{Form, Look, LookAction, Together, Values};
+use super::state::{DEFAULT_PROBE, State, View, Vocabulary};
 use crate::config::{ConfigError, Preset, RunConfig};
+use crate::protocol::data::TASKS;
+use crate::protocol::{CorpusChoice, RunId};
 
 /// A sentence in a link is cut after so many characters.
 const MOST_CHARACTERS: usize = 2_000;
 
+/// So many pinned rows are taken over.
+const MOST_PINS: usize = 64;
+
 /// What a link asks to look at, once there are maps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
+    /// In this run.
+    pub run: RunId,
     /// (layer, head), from 0.
     pub head: (usize, usize),
-    /// The query row to hold.
-    pub pin: Option<usize>,
+    /// The heads of that layer together.
+    pub together: Option<Together>,
+    /// The query rows to hold.
+    pub pins: Vec<usize>,
 }
 
 /// The hash that restores what is on show; with the sentence only when that is wanted.
 pub fn hash(state: &State, with_text: bool) -> String {
-    let (preset, changes) = nearest_preset(&state.draft.config);
-    let mut entries = vec![("view".into(), state.view.name().into()), ("preset".into(), preset.name().to_string())];
-    entries.extend(changes);
-    entries.push(("layer".into(), (state.selected.0 + 1).to_string()));
-    entries.push(("head".into(), (state.selected.1 + 1).to_string()));
-    entries.extend(state.pinned.map(|query| ("pin".to_string(), query.to_string())));
-    entries.push(("colors".into(), state.color_map.name().into()));
-    if !state.mask_shown {
-        entries.push(("mask".into(), "0".into()));
+    let (preset, mut changes) = nearest_preset(&state.draft.config);
+    let mut entries: Vec<(String, String)> = Vec::new();
+    let mut put = |key: &str, value: &str| entries.push((key.into(), value.into()));
+    put("view", state.view.name());
+    if state.view == View::Lesson {
+        put("step", STEPS[state.lesson.step].name);
     }
+    put("preset", preset.name());
+    match state.draft.corpus {
+        CorpusChoice::BuiltIn => (),
+        CorpusChoice::File => put("corpus", OWN),
+        CorpusChoice::Task(number) => put("task", TASKS.get(number).copied().unwrap_or_default()),
+    }
+    if matches!(state.draft.vocabulary, Vocabulary::Chosen { .. }) {
+        put("vocabulary", OWN);
+        changes.retain(|(field, _)| field != "vocab_size");
+    }
+    entries.extend(changes);
+    entries.extend(look_entries(state));
     if with_text {
         entries.push(("text".into(), state.probe.chars().take(MOST_CHARACTERS).collect()));
     }
@@ -41,25 +63,77 @@ pub fn hash(state: &State, with_text: bool) -> String {
     format!("#{}", written.join("&"))
 }
 
+/// Stands for a file of the sender's, which no link holds and whose name is nobody's business.
+const OWN: &str = "own";
+
+/// What is looked at, and how, where that is not as it is at first.
+fn look_entries(state: &State) -> Vec<(String, String)> {
+    let (look, plain) = (&state.look, Look::default());
+    let head = match look.together {
+        None => (state.selected.1 + 1).to_string(),
+        Some(together) => together.name().into(),
+    };
+    let mut entries = vec![("layer", (state.selected.0 + 1).to_string()), ("head", head)];
+    let pins: Vec<String> = state.pinned.iter().chain(&look.added).map(|row| row.to_string()).collect();
+    if !pins.is_empty() {
+        entries.push(("pin", pins.join(",")));
+    }
+    entries.push(("colors", state.color_map.name().into()));
+    let mut differing = |key: &'static str, value: String, differs: bool| {
+        entries.extend(differs.then_some((key, value)));
+    };
+    differing("form", look.form.name().into(), look.form != plain.form);
+    differing("reads", look.direction.name().into(), look.direction != plain.direction);
+    differing("shows", look.values.key().into(), look.values != plain.values);
+    differing("gamma", look.gamma.to_string(), look.gamma != plain.gamma);
+    differing("fade", look.threshold.to_string(), look.threshold != plain.threshold);
+    differing("mask", "0".into(), !state.mask_shown);
+    entries.into_iter().map(|(key, value)| (key.into(), value)).collect()
+}
+
+/// A hash with this entry, and all others as they are.
+pub fn with_entry(hash: &str, key: &str, value: &str) -> String {
+    let entry = format!("{key}={}", encoded(value));
+    let is_it = |other: &str| other.split_once('=').is_some_and(|(name, _)| name == key);
+    let mut entries: Vec<&str> = hash.trim_start_matches('#').split('&').filter(|entry| !entry.is_empty()).collect();
+    match entries.iter().position(|other| is_it(other)) {
+        Some(place) => entries[place] = &entry,
+        None => entries.push(&entry),
+    }
+    format!("#{}", entries.join("&"))
+}
+
+/// Whether two hashes say the same but for where on the page one is.
+pub fn differ_in_place_alone(one: &str, other: &str) -> bool {
+    let others = |hash: &str| {
+        let place = |(key, _): &(String, String)| key == "view" || key == "step";
+        entries(hash).into_iter().filter(|entry| !place(entry)).collect::<Vec<_>>()
+    };
+    others(one) == others(other)
+}
+
 /// The state that a hash describes, and what of it could not be taken over, in sentences.
 pub fn restored(hash: &str) -> (State, Vec<String>) {
     let mut state = State::default();
+    let problems = take_over(&mut state, hash);
+    (state, problems)
+}
+
+/// Takes over what a hash describes; what could not be, in sentences. A hash with a preset describes everything, any
+/// other one only what it names. Settings become those of the draft.
+pub fn take_over(state: &mut State, hash: &str) -> Vec<String> {
     let mut problems = Vec::new();
-    let entries: Vec<(String, String)> = hash
-        .trim_start_matches('#')
-        .split('&')
-        .filter_map(|entry| entry.split_once('='))
-        .map(|(key, value)| (decoded(key), decoded(value)))
-        .collect();
+    let entries = entries(hash);
+    state.view = View::from_hash(hash);
     if let Some((_, name)) = entries.iter().find(|(key, _)| key == "preset") {
         match Preset::from_name(name) {
-            Some(preset) => state.draft.config = preset.config(),
+            Some(preset) => start_over(state, preset),
             None => problems.push(format!("The link names a preset, {}, that there is not.", shown(name))),
         }
     }
     let plain = state.draft.config.clone();
     for (key, value) in entries.iter().filter(|(key, _)| key != "preset") {
-        if let Err(problem) = restore(&mut state, key, value) {
+        if let Err(problem) = restore(state, key, value) {
             problems.push(problem);
         }
     }
@@ -67,32 +141,92 @@ pub fn restored(hash: &str) -> (State, Vec<String>) {
         problems.push(format!("The link's settings do not fit together, so the preset's are used: {error}."));
         state.draft.config = plain;
     }
-    (state, problems)
+    let run = if state.needs_restart() || state.run == 0 { state.next_run() } else { state.run };
+    if let Some(wanted) = &mut state.remember.wanted {
+        wanted.run = run;
+    }
+    if let Some(maps) = state.maps.clone() {
+        state.look_at_wanted(&maps);
+    }
+    problems
+}
+
+/// Settings and look as a link finds them that says nothing but a preset.
+fn start_over(state: &mut State, preset: Preset) {
+    state.draft.config = preset.config();
+    state.draft.vocabulary = Vocabulary::OfTheText;
+    if matches!(state.draft.corpus, CorpusChoice::Task(_)) {
+        state.probe = DEFAULT_PROBE.into();
+    }
+    state.draft.corpus = CorpusChoice::BuiltIn;
+    state.entry_problem = None;
+    let Look { form, direction, values, gamma, threshold, .. } = Look::default();
+    let look = &mut state.look;
+    (look.form, look.direction, look.values) = (form, direction, values);
+    (look.gamma, look.threshold, state.mask_shown) = (gamma, threshold, true);
+}
+
+fn entries(hash: &str) -> Vec<(String, String)> {
+    let all = hash.trim_start_matches('#').split('&').filter_map(|entry| entry.split_once('='));
+    all.map(|(key, value)| (decoded(key), decoded(value))).collect()
 }
 
 fn restore(state: &mut State, key: &str, value: &str) -> Result<(), String> {
-    let number = || value.parse::<usize>().map_err(|_| refused(key, value));
-    let from_one = || number().and_then(|number| number.checked_sub(1).ok_or_else(|| refused(key, value)));
-    let wanted = state.remember.wanted.unwrap_or_default();
+    let refused = || refused(key, value);
+    let number = || value.parse::<f32>().ok().filter(|number| number.is_finite()).ok_or_else(refused);
     match key {
-        "view" => state.view = named(View::ALL, View::name, value).ok_or_else(|| refused(key, value))?,
-        "layer" => state.remember.wanted = Some(Wanted { head: (from_one()?, wanted.head.1), ..wanted }),
-        "head" => state.remember.wanted = Some(Wanted { head: (wanted.head.0, from_one()?), ..wanted }),
-        "pin" => state.remember.wanted = Some(Wanted { pin: Some(number()?), ..wanted }),
-        "colors" => {
-            state.color_map = named(ColorMap::ALL, ColorMap::name, value).ok_or_else(|| refused(key, value))?;
-        }
+        "view" => named(View::ALL, View::name, value).map(drop).ok_or_else(refused)?,
+        "step" => (), // the lesson's own
+        "layer" | "head" | "pin" => want(state, key, value).ok_or_else(refused)?,
+        "form" => state.look.form = named(Form::ALL, Form::name, value).ok_or_else(refused)?,
+        "reads" => state.look.direction = named(Direction::ALL, Direction::name, value).ok_or_else(refused)?,
+        "shows" => state.look.values = named(Values::ALL, Values::key, value).ok_or_else(refused)?,
+        "gamma" => state.apply_look(LookAction::Gamma(number()?)),
+        "fade" => state.apply_look(LookAction::Threshold(number()?)),
+        "colors" => state.color_map = named(ColorMap::ALL, ColorMap::name, value).ok_or_else(refused)?,
         "mask" => state.mask_shown = value != "0",
         "text" => state.probe = value.chars().take(MOST_CHARACTERS).collect(),
+        "task" => {
+            let number = TASKS.iter().position(|&task| task == value).ok_or_else(refused)?;
+            state.choose_corpus(CorpusChoice::Task(number));
+        }
+        "corpus" | "vocabulary" if value == OWN => {
+            let (what, instead) = match key {
+                "corpus" => ("trained on a text", "the built-in stories are used; choose another text under data"),
+                _ => ("used a vocabulary", "one is trained on the text; the Tokenizer view loads another"),
+            };
+            return Err(format!("The sender {what} of their own, which no link holds. Here {instead}."));
+        }
         _ => match state.draft.config.set(key, value) {
             Ok(()) => (),
             Err(ConfigError::Unknown { .. }) => {
                 return Err(format!("The link has an entry, {}, that this page does not know.", shown(key)));
             }
-            Err(_) => return Err(refused(key, value)),
+            Err(_) => return Err(refused()),
         },
     }
     Ok(())
+}
+
+/// Which head and rows a link asks for; none when the value cannot be one.
+fn want(state: &mut State, key: &str, value: &str) -> Option<()> {
+    let from_one = || value.parse::<usize>().ok()?.checked_sub(1);
+    let mut wanted = state.remember.wanted.clone().unwrap_or_default();
+    match key {
+        "layer" => wanted.head.0 = from_one()?,
+        "head" => {
+            wanted.together = named(Together::ALL, Together::name, value);
+            if wanted.together.is_none() {
+                wanted.head.1 = from_one()?;
+            }
+        }
+        _ => {
+            let rows: Option<Vec<usize>> = value.split(',').take(MOST_PINS).map(|row| row.parse().ok()).collect();
+            wanted.pins = rows?;
+        }
+    }
+    state.remember.wanted = Some(wanted);
+    Some(())
 }
 
 fn named<T: Copy>(all: impl IntoIterator<Item = T>, name: fn(T) -> &'static str, value: &str) -> Option<T> {

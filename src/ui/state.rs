@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::config::{Preset, TrainConfig};
-use crate::protocol::{
-    BackendChoice, Command, CorpusChoice, DeviceInfo, Event, RunId, RunSummary, Sampling, VocabularyChoice,
-};
+use crate::config::TrainConfig;
+use crate::protocol::data::DataEvent;
+use crate::protocol::{Command, CorpusChoice, DeviceInfo, Event, RunId, RunSummary, Sampling, VocabularyChoice};
 
 use super::draw::colors::ColorMap;
 use super::maps::Plane;
@@ -16,9 +15,11 @@ use data::{DataAction, DataState};
 use lesson::LessonState;
 use look::{Look, LookAction};
 pub use parts::*;
+use profile::ProfileState;
 use remember::Remember;
 use runs::Runs;
 use tokenizer::TokenizerState;
+use workers::WorkersState;
 
 mod action;
 pub mod arithmetic;
@@ -26,13 +27,17 @@ pub mod ask;
 pub mod compare;
 pub mod data;
 pub mod difference;
+mod first;
 pub mod lesson;
 pub mod look;
 mod parts;
+pub mod profile;
 pub mod remember;
 pub mod runs;
+pub mod shown;
 pub mod snapshots;
 pub mod tokenizer;
+pub mod workers;
 
 /// The sentence whose attention is shown at first.
 pub const DEFAULT_PROBE: &str = "Lily had a red ball. \"Can I play?\" asked Tom. Lily smiled and gave the ball to him.";
@@ -109,58 +114,16 @@ pub struct State {
     pub ask: AskState,
     /// Runs as a whole: over, kept, compared.
     pub runs: Runs,
+    /// The workers that share batches.
+    pub workers: WorkersState,
+    /// Where the time goes.
+    pub profile: ProfileState,
     /// Counts the changes of the window's size.
     pub resizes: u32,
     /// Counts the actions, so that two states are told apart at once.
     pub version: u64,
     /// The same without mere movements of the pointer.
     pub settled: u64,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        let config = Preset::Nano.config();
-        let (corpus, backend) = (CorpusChoice::BuiltIn, BackendChoice::Auto);
-        let vocabulary = Vocabulary::OfTheText;
-        Self {
-            view: View::Train,
-            tokenizer: TokenizerState::default(),
-            data: DataState::default(),
-            lesson: LessonState::default(),
-            run: 0,
-            run_state: RunState::Loading(None),
-            started: None,
-            draft: Setup { config, corpus, vocabulary, backend, file_name: None, file_count: 0 },
-            entry_problem: None,
-            device: None,
-            summary: None,
-            notices: Vec::new(),
-            step: 0,
-            tokens_per_s: 0.0,
-            history: Rc::default(),
-            probe: DEFAULT_PROBE.into(),
-            maps: None,
-            remember: Remember::default(),
-            selected: (0, 0),
-            hovered: None,
-            look: Look::default(),
-            pinned: None,
-            mask_shown: true,
-            table_shown: false,
-            samples: Vec::new(),
-            sampling: Sampling::default(),
-            prompt: String::new(),
-            generated: Generated::default(),
-            color_map: ColorMap::Cividis,
-            theme: Theme::Auto,
-            help_open: false,
-            ask: AskState::default(),
-            runs: Runs::default(),
-            resizes: 0,
-            version: 0,
-            settled: 0,
-        }
-    }
 }
 
 impl State {
@@ -202,6 +165,11 @@ impl State {
         matches!(self.run_state, RunState::Ready | RunState::Training | RunState::Paused | RunState::Diverged(_))
     }
 
+    /// Whether the run is computed by the CPU backend.
+    pub fn on_cpu(&self) -> bool {
+        self.device.as_ref().is_some_and(|device| device.backend == "CPU")
+    }
+
     /// Whether the run can be trained on.
     pub fn can_train(&self) -> bool {
         matches!(self.run_state, RunState::Ready | RunState::Training | RunState::Paused)
@@ -224,6 +192,11 @@ impl State {
             Action::View(view) => {
                 self.view = view;
                 self.resizes += 1; // what was hidden had no size
+            }
+            Action::Follow(hash) => {
+                // Whoever follows a link says what of it could not be.
+                drop(super::share::take_over(self, &hash));
+                self.resizes += 1;
             }
             Action::Tokenizer(action) => self.tokenizer.apply(action),
             Action::Lesson(action) => self.lesson.apply(action),
@@ -293,11 +266,14 @@ impl State {
             Action::Resized => self.resizes += 1,
             Action::Runs(action) => self.apply_runs(action),
             Action::Remember(action) => self.apply_remember(action),
+            Action::Workers(n) => self.workers.want(n),
+            Action::Profile => self.profile.measuring = true,
         }
     }
 
     fn begin(&mut self, run: RunId) {
         self.data.begin();
+        self.profile = ProfileState::default();
         self.ask.begin();
         self.run = run;
         self.begin_runs();
@@ -318,15 +294,21 @@ impl State {
         if let Event::Runs { run, event } = event {
             return self.hear_runs(run, event);
         }
-        if run_of(&event).is_some_and(|run| run != self.run && run != 0) {
+        if parts::run_of(&event).is_some_and(|run| run != self.run && run != 0) {
             return; // of a run that is over
         }
         match event {
             Event::Listening => (),
             Event::Tokenizer(event) => self.tokenizer.hear(event),
+            Event::Data(DataEvent::Tasks { tasks }) => self.hear_tasks(tasks),
             Event::Data(event) => self.data.hear(self.run, event),
             Event::Lesson(event) => self.lesson.hear(event),
-            Event::Inspect { event, .. } => self.ask.hear(event, bytes.as_deref()),
+            Event::Workers { event, .. } => self.workers.hear(&event),
+            Event::Profile { event, .. } => self.profile.hear(event),
+            Event::Inspect { event, .. } => {
+                self.ask.hear(event, bytes.as_deref());
+                self.announce_heads();
+            }
             Event::Device { device, .. } => self.device = Some(device),
             Event::Loading { phase, .. } => self.run_state = RunState::Loading(Some(phase)),
             Event::Ready { summary, .. } => {
@@ -372,25 +354,5 @@ impl State {
             Event::Runs { .. } => (),   // heard above
             Event::Export { .. } => (), // a file, which `take_along` makes
         }
-    }
-}
-
-fn run_of(event: &Event) -> Option<RunId> {
-    match event {
-        Event::Listening | Event::Tokenizer(_) | Event::Data(_) | Event::Lesson(_) => None,
-        Event::Device { run, .. }
-        | Event::Loading { run, .. }
-        | Event::Ready { run, .. }
-        | Event::Training { run, .. }
-        | Event::Progress { run, .. }
-        | Event::Attention { run, .. }
-        | Event::Sample { run, .. }
-        | Event::Generated { run, .. }
-        | Event::Diverged { run, .. }
-        | Event::Notice { run, .. }
-        | Event::Export { run, .. }
-        | Event::Failed { run, .. }
-        | Event::Inspect { run, .. }
-        | Event::Runs { run, .. } => Some(*run),
     }
 }

@@ -1,30 +1,32 @@
-//! Files of maps: figures, weights, films. What went wrong is said in a sentence.
+//! Files of maps: figures and weights. What went wrong is said in a sentence.
 
 use std::rc::Rc;
 
-use js_sys::{Array, Function, Promise};
+use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Blob, BlobEvent, BlobPropertyBag, HtmlCanvasElement, MediaRecorder, MediaRecorderOptions};
+use web_sys::{Blob, HtmlCanvasElement};
 use yew::UseReducerDispatcher;
 
 use super::app::Cx;
 use super::components::visible;
 use super::download;
-use super::draw::figure::{Figure, Pick};
+use super::draw::figure::{Figure, PAPER};
 use super::draw::figure_canvas::{new_canvas, paint, put_cells};
 use super::link::Batch;
+use super::maps::Plane;
 use super::state::remember::{RememberAction, WeightsFile};
+use super::state::shown::{Table, change};
 use super::state::{Action, Maps, State};
 use crate::protocol::Event;
-use crate::protocol::export::{ExportEvent, Weights};
+use crate::protocol::export::{ExportEvent, Weights, WeightsAbout, csv_of, json_of};
 
 /// Pixels of a picture to one of the figure's.
 const SCALE: f64 = 2.0;
 
 const NO_CANVAS: &str = "The picture could not be made: the browser gives no memory for it.";
-const NO_RECORDER: &str = "This browser records no films; save pictures of single moments instead.";
-const REFUSED: &str = "The browser refuses the download.";
+/// Said when a file is made but not taken.
+pub const REFUSED: &str = "The browser refuses the download.";
 
 fn made(message: impl Into<String>) -> Action {
     Action::Remember(RememberAction::Made(message.into()))
@@ -34,10 +36,19 @@ fn labels(maps: &Maps) -> Vec<String> {
     maps.tokens.iter().map(|token| visible(&token.text)).collect()
 }
 
-/// The figure of the map on show.
-pub fn figure(state: &State, maps: &Maps, pick: Pick) -> Figure {
-    let note = format!("{} · step {} · seed {}", state.runs.name, maps.step, state.seed());
-    Figure::of_weights(maps, pick, state.selected, state.color_map, labels(maps), note)
+/// The figure of a table of the sentence on show, as the screen shows it.
+pub fn figure(state: &State, table: &Table) -> Option<Figure> {
+    let maps = state.shown_maps().filter(|maps| !maps.tokens.is_empty())?;
+    let note = format!("{} · step {} · seed {}", state.runs.name, table.step(), state.seed());
+    Some(Figure::of(table, state.legend_of(table, PAPER), labels(&maps), note))
+}
+
+/// The figure of an earlier moment, for a film: the weights of the table on show.
+pub fn figure_of_moment(state: &State, maps: Rc<Maps>) -> Figure {
+    let (tokens, step) = (labels(&maps), maps.step);
+    let table = Table::Weights(maps, state.plane());
+    let note = format!("{} · step {step} · seed {}", state.runs.name, state.seed());
+    Figure::of(&table, state.legend_of(&table, PAPER), tokens, note)
 }
 
 /// The figure of the difference between the held moment and the one on show.
@@ -55,7 +66,15 @@ pub fn difference(state: &State) -> Option<Figure> {
         shown.step,
         state.seed()
     );
-    Some(Figure::of_difference(&held.maps, &shown, state.selected, labels(&shown), note))
+    let (difference, legend) = change(&held.maps, &shown, state.plane(), state.look.gamma);
+    let title = format!("{}, B − A", state.plane().name());
+    Some(Figure::of_difference(&difference, legend, title, labels(&shown), note))
+}
+
+/// The name of a film's file.
+pub fn film_name(state: &State, ending: &str) -> String {
+    let of = format!("glasshead film {} {} seed {}", state.plane().name(), state.runs.name, state.seed());
+    download::file_name(&of, ending)
 }
 
 fn name(figure: &Figure, ending: &str) -> String {
@@ -113,89 +132,52 @@ pub fn receive(batch: &Batch, state: &State, dispatcher: &UseReducerDispatcher<S
             dispatcher.dispatch(made("The weights did not come whole; ask for them again."));
             continue;
         };
-        let of = head.map_or("all heads".into(), |at| Pick::Head.title(at));
-        let (ending, kind) = if json { ("json", "application/json") } else { ("csv", "text/csv") };
         let text = if json { weights.to_json(head) } else { weights.to_csv(head) };
-        let what = format!("glasshead weights {of} {} step {} seed {}", state.runs.name, about.step, about.seed);
-        let name = download::file_name(&what, ending);
-        let offered = download::offer_bytes(&name, text.as_bytes(), kind);
-        dispatcher.dispatch(made(if offered { format!("Saved as {name}.") } else { REFUSED.into() }));
+        let of = format!("{} step {}", of_head(head), about.step);
+        dispatcher.dispatch(made(save_weights(state, &of, &text, json)));
     }
 }
 
-/// Records all moments as a film and offers it.
-pub fn save_film(cx: &Cx) {
-    let cx = cx.clone();
-    cx.act(Action::Remember(RememberAction::Frames(0, 0)));
-    spawn_local(async move {
-        let dispatcher = cx.state.dispatcher();
-        match film(&cx).await {
-            Ok(Some(message)) => dispatcher.dispatch(made(message)),
-            Ok(None) => (), // cancelled, and whoever did it has said so
-            Err(_) => dispatcher.dispatch(made(NO_RECORDER)),
-        }
-    });
+fn of_head(head: Option<(usize, usize)>) -> String {
+    head.map_or("all heads".into(), |(layer, head)| Plane::Head(layer, head).name())
 }
 
-async fn film(cx: &Cx) -> Result<Option<String>, JsValue> {
-    let Some(moments) = cx.state.remember.moments.clone() else { return Ok(None) };
-    let (canvas, speed, n) = (new_canvas()?, cx.state.remember.speed.max(1), moments.len());
-    let frame = |index: usize| -> Result<Option<Figure>, JsValue> {
-        let Some(maps) = moments.maps(index) else { return Ok(None) };
-        let figure = figure(&cx.state, &maps, Pick::Head);
-        paint(&canvas, &figure, 1.0)?;
-        Ok(Some(figure))
+/// Offers a file of weights; what became of it.
+fn save_weights(state: &State, of: &str, text: &str, json: bool) -> String {
+    let (ending, kind) = if json { ("json", "application/json") } else { ("csv", "text/csv") };
+    let name =
+        download::file_name(&format!("glasshead weights {of} {} seed {}", state.runs.name, state.seed()), ending);
+    let offered = download::offer_bytes(&name, text.as_bytes(), kind);
+    if offered { format!("Saved as {name}.") } else { REFUSED.into() }
+}
+
+/// The weights of a moment as it was kept, to 1/255.
+fn kept(state: &State, maps: &Maps) -> Weights {
+    let about = WeightsAbout {
+        step: maps.step,
+        seed: state.seed(),
+        tokens: maps.tokens.clone(),
+        n_layers: maps.n_layers,
+        n_heads: maps.n_heads,
+        kept_as_bytes: true,
     };
-    let Some(first) = frame(0)? else { return Ok(None) };
-    let (ending, kind) =
-        if MediaRecorder::is_type_supported("video/webm") { ("webm", "video/webm") } else { ("mp4", "video/mp4") };
-    let options = MediaRecorderOptions::new();
-    options.set_mime_type(kind);
-    let stream = canvas.capture_stream()?;
-    let recorder = MediaRecorder::new_with_media_stream_and_media_recorder_options(&stream, &options)?;
-    let parts = Array::new();
-    let collect: Closure<dyn Fn(BlobEvent)> = {
-        let parts = parts.clone();
-        Closure::new(move |event: BlobEvent| {
-            if let Some(blob) = event.data() {
-                parts.push(&blob);
-            }
-        })
-    };
-    recorder.set_ondataavailable(Some(collect.as_ref().unchecked_ref()));
-    let stopped = Promise::new(&mut |resolve, _| recorder.set_onstop(Some(&resolve)));
-    recorder.start()?;
-    for index in 0..n {
-        frame(index)?;
-        cx.act(Action::Remember(RememberAction::Frames(index + 1, n)));
-        sleep(1000 / speed as i32).await;
-        if cx.state.remember.making.frames.is_none() {
-            recorder.stop()?;
-            return Ok(None);
-        }
-    }
-    recorder.stop()?;
-    JsFuture::from(stopped).await?;
-    let properties = BlobPropertyBag::new();
-    properties.set_type(kind);
-    let blob = Blob::new_with_blob_sequence_and_options(&parts, &properties)?;
-    let name = name(&first, ending);
-    let offered = download::offer(&name, &blob);
-    Ok(Some(if offered { format!("Saved as {name}: {n} moments.") } else { REFUSED.into() }))
+    Weights { about, numbers: maps.bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect() }
 }
 
-async fn sleep(ms: i32) {
-    let promise = Promise::new(&mut |resolve, _| {
-        if let Some(window) = web_sys::window() {
-            // Fails only where there are no timers.
-            drop(window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms));
-        }
-    });
-    // The promise is never rejected.
-    drop(JsFuture::from(promise).await);
+/// Offers the weights of the earlier moment on show.
+pub fn save_moment(cx: &Cx, head: Option<(usize, usize)>, json: bool) {
+    let Some(maps) = cx.state.remember.earlier.clone() else { return };
+    let weights = kept(&cx.state, &maps);
+    let text = if json { weights.to_json(head) } else { weights.to_csv(head) };
+    let of = format!("{} step {}", of_head(head), maps.step);
+    cx.act(made(save_weights(&cx.state, &of, &text, json)));
 }
 
-/// The maps on show, when there is something to take along.
-pub fn shown(state: &State) -> Option<Rc<Maps>> {
-    state.shown_maps().filter(|maps| !maps.tokens.is_empty())
+/// Offers the weights of a head at every moment.
+pub fn save_moments(cx: &Cx, head: (usize, usize), json: bool) {
+    let Some(moments) = cx.state.remember.moments.clone() else { return };
+    let all = (0..moments.len()).filter_map(|index| moments.maps(index)).map(|maps| kept(&cx.state, &maps));
+    let text = if json { json_of(all, Some(head)) } else { csv_of(all, Some(head)) };
+    let of = format!("{} every moment", of_head(Some(head)));
+    cx.act(made(save_weights(&cx.state, &of, &text, json)));
 }

@@ -115,6 +115,23 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     assert.equal(shown.data[4 * 1 + 3], 0, "the masked cell (0, 1) is transparent");
     assert.equal(shown.data[3], 255, "cell (0, 0) is not");
     await screenshot(page, "attention-faded");
+    // Scores before softmax, on both sides of 0; the arithmetic of a cell says the same.
+    await byTestId(page, "values").selectOption("scores before softmax");
+    await until("the scores have come", async () => /q·k .* before softmax/.test(await text(page, "legend")));
+    await page.getByRole("tab", { name: "arithmetic" }).click();
+    await byTestId(page, "large-map").scrollIntoViewIfNeeded();
+    at = await place(page, n, 5, 2);
+    await page.mouse.move(at.x, at.y);
+    await until("the score is told", async () => /[+-]\d+\.\d{3}q·k/.test(await text(page, "tooltip")));
+    const score = Number(/[+-]\d+\.\d{3}(?=q·k)/.exec(await text(page, "tooltip"))[0]);
+    const worked = Number(/gives (-?\d+\.\d+)/.exec(await text(page, "arithmetic"))[1]);
+    assert.ok(Math.abs(score - worked) < 0.0006, `${score} on the map, ${worked} worked out`);
+    assert.equal((await pixels(page)).data[4 * 1 + 3], 0, "a masked cell shows the hatching");
+    await screenshot(page, "attention-scores");
+    await accessible(page, "scores");
+    await byTestId(page, "mean-map").first().click();
+    assert.match(await text(page, "legend"), /softmax weight/, "several heads have no common scale of scores");
+    await byTestId(page, "head-map").first().click();
     // Zoom by buttons and wheel.
     const labels = () => byTestId(page, "queries").locator("span").count();
     const all = await labels();
@@ -128,6 +145,16 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     await page.mouse.wheel(0, -120);
     await page.keyboard.up("Control");
     await until("the wheel zooms", async () => Number((await text(page, "zoom-reset")).slice(1)) > 2.5);
+    // Dragging moves the map and pins nothing.
+    const seen = () => page.locator(".whole-map").getAttribute("style");
+    const before = await seen();
+    const middle = await place(page, 3, 1, 1);
+    await page.mouse.move(middle.x, middle.y);
+    await page.mouse.down();
+    await page.mouse.move(middle.x - 60, middle.y - 40, { steps: 4 });
+    await page.mouse.up();
+    await until("the map has moved", async () => (await seen()) !== before);
+    assert.equal(await byTestId(page, "pin").count(), 0);
     await byTestId(page, "zoom-reset").click();
     await until("all is seen", async () => (await labels()) === all);
     await byTestId(page, "as-lines").click();
@@ -141,6 +168,9 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     await until("lines are drawn", drawn);
     await screenshot(page, "attention-lines");
     await accessible(page, "lines");
+    await page.emulateMedia({ colorScheme: "dark" });
+    await screenshot(page, "attention-lines-dark");
+    await accessible(page, "lines in the dark");
   });
 });
 
@@ -211,6 +241,21 @@ test("a finger points first and pins then", { timeout: 200_000 }, async () => {
     await tap();
     await byTestId(page, "pin").waitFor();
     await screenshot(page, "attention-narrow");
+    // Two fingers zoom around the middle between them, one moves what is seen; neither pins.
+    const fingers = (apart) => [at.x - apart, at.x + apart].map((x, id) => ({ x, y: at.y, id }));
+    await touch("touchStart", fingers(20));
+    for (const apart of [25, 35, 50, 65]) await touch("touchMove", fingers(apart));
+    await touch("touchEnd", []);
+    await until("it is zoomed", async () => Number((await text(page, "zoom-reset")).slice(1)) > 1.8);
+    const seen = () => page.locator(".whole-map").getAttribute("style");
+    const before = await seen();
+    const scrolled = await page.evaluate(() => window.scrollY);
+    await touch("touchStart", [at]);
+    for (const by of [10, 25, 40]) await touch("touchMove", [{ x: at.x + by, y: at.y + by }]);
+    await touch("touchEnd", []);
+    await until("the map has moved", async () => (await seen()) !== before);
+    assert.equal(await page.evaluate(() => window.scrollY), scrolled, "the page stays");
+    assert.equal(await byTestId(page, "pin").count(), 1);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     assert.ok(overflow <= 0, `the page is ${overflow} px too wide`);
     await accessible(page, "narrow");

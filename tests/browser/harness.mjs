@@ -17,7 +17,7 @@ const QUIET = [
   "--disable-sync",
 ];
 
-function required(name) {
+export function required(name) {
   const value = process.env[name];
   assert.ok(value, `${name} is not set; run these tests with \`cargo xtask test --browser\``);
   return value;
@@ -33,6 +33,14 @@ async function serve() {
   throw new Error("the server did not start");
 }
 
+// Chromium, with an emulated GPU or without any.
+export function launch({ gpu }) {
+  return chromium.launch({
+    executablePath: required("GLASSHEAD_CHROMIUM"),
+    args: [...QUIET, ...(gpu ? SOFTWARE_GPU : NO_GPU)],
+  });
+}
+
 // Opens the page, hands it to `use`, and checks that the console stayed clean but for what is `expected`: Chromium
 // itself reports every request that fails.
 export async function withPage(
@@ -40,10 +48,7 @@ export async function withPage(
   use,
 ) {
   const server = await serve();
-  const browser = await chromium.launch({
-    executablePath: required("GLASSHEAD_CHROMIUM"),
-    args: [...QUIET, ...(gpu ? SOFTWARE_GPU : NO_GPU)],
-  });
+  const browser = await launch({ gpu });
   const complaints = [];
   const requests = [];
   try {

@@ -37,9 +37,12 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await accessible(page);
     await screenshot(page, "questions-arithmetic");
     await open(page, "neurons");
-    await page.getByRole("application", { name: /products of query and key/ }).focus();
+    await page.getByRole("application", { name: /products q × k/ }).focus();
     await page.keyboard.press("ArrowRight");
-    assert.match(await byTestId(page, "neurons").textContent(), /dimension 1, key .*: q -?\d/);
+    assert.match(await byTestId(page, "neurons").textContent(), /dimension 1, key .*: q -?\d.* weight \d\.\d+ × v -?\d/);
+    await byTestId(page, "neurons-shown").selectOption("weight × value");
+    await byTestId(page, "neurons").getByRole("application", { name: /weight × value/ }).waitFor();
+    assert.match(await byTestId(page, "neurons").textContent(), /at the right, the weight/);
     await screenshot(page, "questions-neurons");
 
     // A head is switched off and on again.
@@ -62,6 +65,8 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await until("the loss differs", async () => (await losses(page))[1] !== plain);
     await screenshot(page, "questions-what-if");
     await accessible(page);
+    const cut = await page.locator(".table.what-if").evaluate((table) => table.scrollWidth - table.clientWidth);
+    assert.ok(cut <= 0, `the comparison is ${cut} px too wide`);
     await byTestId(page, "keep-weight").click();
     await until("it is kept", async () => (await byTestId(page, "old-weight").textContent()) === "9");
     assert.match(await byTestId(page, "what-if-message").textContent(), /is now 9 in the run itself/);
@@ -77,6 +82,9 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await page.getByRole("tab", { name: "logit lens" }).focus();
     await page.keyboard.press("ArrowRight");
     assert.equal(await byTestId(page, "best-heads").locator("li").count(), 4);
+    await byTestId(page, "scores-chart").hover({ position: { x: 30, y: 40 } });
+    await until("the chart tells a step", async () => /at step 0:/.test(await byTestId(page, "scores-step").textContent()));
+    assert.equal(await page.locator(".scores-chart .pointed").count(), 1);
     await screenshot(page, "questions-scores");
     await accessible(page);
     await page.getByRole("button", { name: "what is: induction head" }).click();
@@ -84,11 +92,15 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await accessible(page);
     await page.emulateMedia({ colorScheme: "dark" });
     await page.setViewportSize({ width: 400, height: 900 });
-    await open(page, "what if");
-    await byTestId(page, "what-if-loss").waitFor();
-    await accessible(page);
-    await screenshot(page, "questions-narrow");
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    assert.ok(overflow <= 0, `the page is ${overflow} px too wide`);
+    const sections = { row: "bars", arithmetic: "arithmetic", neurons: "neurons", "what if": "what-if-loss", "logit lens": "lens", "head scores": "head-scores", glossary: "glossary" };
+    await byTestId(page, "token-chip").nth(5).click();
+    for (const [name, id] of Object.entries(sections)) {
+      await open(page, name);
+      await byTestId(page, id).waitFor();
+      await accessible(page);
+      await screenshot(page, `questions-narrow-dark-${id}`);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      assert.ok(overflow <= 0, `the page is ${overflow} px too wide with ${name}`);
+    }
   });
 });

@@ -43,6 +43,7 @@ class Config:
     optimizer: str = "adamw"
     schedule: str = "cosine"
     accumulation: int = 1
+    causal: bool = True
 
     @property
     def size(self):
@@ -68,6 +69,7 @@ VARIANTS = {
     "constant_schedule": Config(schedule="constant"),
     "accumulation": Config(accumulation=3),
     "gpt2": Config(norm="layernorm", positions="learned", feed_forward="gelu", bias=True, tied=True),
+    "no_mask": Config(causal=False),
 }
 
 
@@ -141,8 +143,10 @@ def attention(config, x, w, prefix):
         q, k = rope(q), rope(k)
     k, v = (y.repeat_interleave(config.heads // config.kv_heads, 1) for y in (k, v))
     scores = q @ k.transpose(-1, -2) / math.sqrt(config.size)
-    later = torch.ones(length, length, dtype=torch.bool).triu(1)
-    probabilities = scores.masked_fill(later, -math.inf).softmax(-1)
+    if config.causal:
+        later = torch.ones(length, length, dtype=torch.bool).triu(1)
+        scores = scores.masked_fill(later, -math.inf)
+    probabilities = scores.softmax(-1)
     mixed = (probabilities @ v).transpose(1, 2).reshape(batch, length, config.width)
     return linear(mixed, w, f"{prefix}.output_proj"), probabilities
 
@@ -216,6 +220,10 @@ def train(config, w, batches, out):
             mean += loss.item() / config.accumulation
             if step == 1 and part == 0:
                 out["logits"], out["attention"] = logits, maps
+                if not config.causal:
+                    # What a model that writes can know: the last position, with nothing behind it.
+                    ends = [forward(config, w, batch[:, :end])[0][:, -1] for end in range(1, config.context + 1)]
+                    out["end_logits"] = torch.stack(ends, 1)
         norm = torch.nn.utils.clip_grad_norm_(w.values(), MAX_NORM)
         if step == 1:
             out.update({f"clipped_grad.{name}": value.grad.clone() for name, value in w.items()})

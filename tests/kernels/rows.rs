@@ -2,7 +2,7 @@
 
 use glasshead::ops::activation::{self, Activation};
 use glasshead::ops::attention_scores::{self, MASKED};
-use glasshead::ops::matmul::{Layout, Shape, VARIANTS, matmul, matmul_variant};
+use glasshead::ops::matmul::{Layout, Shape, matmul};
 use glasshead::ops::*;
 
 use super::{Case, SIZES};
@@ -46,20 +46,20 @@ pub(super) fn multiply(layout: Layout, unit: usize, size: usize, i: usize) -> Ca
     let shape = Shape { m, n, k };
     let mut case = Case::new(i, shape.k);
     let [a, b, y] = [case.input(shape.m * shape.k), case.input(shape.n * shape.k), case.output(shape.m * shape.n)];
-    matmul(&mut case.recording, layout, [a, b, y], shape, false);
-    matmul(&mut case.recording, layout, [a, b, y], shape, true);
+    let base = case.input(shape.m * shape.n);
+    matmul(&mut case.recording, layout, [a, b, y], shape, None);
+    matmul(&mut case.recording, layout, [a, b, y], shape, Some(base));
     case
 }
 
-/// Every variant, at sizes that are multiples of four.
-pub(super) fn multiply_by_variants(size: usize, i: usize) -> Case {
-    let [m, n, k] = [size, other(i), SIZES[(i + 5) % SIZES.len()]].map(|size| size.next_multiple_of(4));
-    let mut case = Case::new(i, k);
-    for (layout, variant) in VARIANTS {
-        let [a, b, y] = [case.input(m * k), case.input(n * k), case.output(m * n)];
-        for accumulate in [false, true] {
-            matmul_variant(&mut case.recording, layout, variant, [a, b, y], Shape { m, n, k }, accumulate);
-        }
+/// Sizes that are rounded up to a multiple of `unit`.
+pub(super) fn linear_grads(unit: usize, size: usize, i: usize) -> Case {
+    let [n_rows, d_in, d_out] = [SIZES[(i + 5) % SIZES.len()], size, other(i)].map(|size| size.next_multiple_of(unit));
+    let mut case = Case::new(i, n_rows.max(d_out));
+    let [x, w, y_grad] = [case.input(n_rows * d_in), case.input(d_out * d_in), case.input(n_rows * d_out)];
+    let [x_grad, w_grad] = [case.output(n_rows * d_in), case.output(d_out * d_in)];
+    for accumulate in [false, true] {
+        linear_grad::linear_grad(&mut case.recording, [x, w, y_grad, x_grad, w_grad], n_rows, accumulate);
     }
     case
 }
@@ -72,10 +72,9 @@ pub(super) fn norm(size: usize, i: usize) -> Case {
     let [y, inv_rms] = [case.output(rows * width), case.output(rows)];
     let [x_grad, gain_grad] = [case.output(rows * width), case.output(width)];
     rmsnorm::rmsnorm(&mut case.recording, [x, gain, y, inv_rms], params);
-    rmsnorm::rmsnorm_grad_gain(&mut case.recording, [x, y_grad, inv_rms, gain_grad], params);
     for accumulate in 0..2 {
         params.accumulate = accumulate;
-        rmsnorm::rmsnorm_grad_x(&mut case.recording, [x, gain, y_grad, inv_rms, x_grad], params);
+        rmsnorm::rmsnorm_grad(&mut case.recording, [x, gain, y_grad, inv_rms, x_grad, gain_grad], params);
     }
     case
 }
@@ -90,10 +89,9 @@ pub(super) fn layer_norm(size: usize, i: usize) -> Case {
     layernorm::layernorm(&mut case.recording, [x, gain, y, stats], params);
     if width > 1 {
         // The standard deviation of one number is 0: its gradient is a difference of rounding errors times 1/√ε.
-        layernorm::layernorm_grad_gain(&mut case.recording, [x, y_grad, stats, gain_grad], params);
         for accumulate in 0..2 {
             let params = rmsnorm::Params { accumulate, ..params };
-            layernorm::layernorm_grad_x(&mut case.recording, [x, gain, y_grad, stats, x_grad], params);
+            layernorm::layernorm_grad(&mut case.recording, [x, gain, y_grad, stats, x_grad, gain_grad], params);
         }
     }
     case
@@ -192,13 +190,14 @@ pub(super) fn scores(size: usize, i: usize) -> Case {
     let mut case = Case::new(i, d_head(i));
     let len = batch_size * size * d_head(i);
     let qkv = case.input(len * (n_heads + 2 * n_kv_heads));
-    for (scale, masked_value) in [(0.3, MASKED), (1.0, 0.0)] {
+    for (causal, scale, masked_value) in [(1, 0.3, MASKED), (1, 1.0, 0.0), (0, 0.3, MASKED)] {
         let scores = case.output(batch_size * n_heads * size * size);
         let params = attention_scores::Params {
             context_length: size as u32,
             n_heads: n_heads as u32,
             n_kv_heads: n_kv_heads as u32,
             d_head: d_head(i) as u32,
+            causal,
             scale,
             masked_value,
         };
@@ -214,15 +213,19 @@ pub(super) fn sum(size: usize, i: usize) -> Case {
     // The weights of masked pairs are 0, as softmax leaves them.
     let mut weights = numbers(7 + i as u64, batch_size * n_heads * size * size);
     weights.iter_mut().enumerate().filter(|(at, _)| at % size > at / size % size).for_each(|(_, w)| *w = 0.0);
-    let weights = case.given(weights);
-    let [qkv, out] = [case.input(len * (n_heads + 2 * n_kv_heads)), case.output(len * n_heads)];
-    let params = weighted_sum::Params {
-        context_length: size as u32,
-        n_heads: n_heads as u32,
-        n_kv_heads: n_kv_heads as u32,
-        d_head: d_head(i) as u32,
-    };
-    weighted_sum::weighted_sum(&mut case.recording, [weights, qkv, out], batch_size, params);
+    let (masked, open) = (case.given(weights), case.input(batch_size * n_heads * size * size));
+    let qkv = case.input(len * (n_heads + 2 * n_kv_heads));
+    for (causal, weights) in [(1, masked), (0, open)] {
+        let out = case.output(len * n_heads);
+        let params = weighted_sum::Params {
+            context_length: size as u32,
+            n_heads: n_heads as u32,
+            n_kv_heads: n_kv_heads as u32,
+            d_head: d_head(i) as u32,
+            causal,
+        };
+        weighted_sum::weighted_sum(&mut case.recording, [weights, qkv, out], batch_size, params);
+    }
     case
 }
 
@@ -325,5 +328,12 @@ pub(super) fn bytes(size: usize, i: usize) -> Case {
     let weights = case.given(numbers(i as u64, size).iter().map(|x| x.abs()).collect());
     let words = case.output(size.div_ceil(4) + 3);
     quantize::quantize(&mut case.recording, [weights, words], 3);
+    case
+}
+
+pub(super) fn chains(size: usize, i: usize) -> Case {
+    let mut case = Case::new(i, 32);
+    let out = case.output(size);
+    peak::peak(&mut case.recording, out, 5);
     case
 }

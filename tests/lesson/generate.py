@@ -1,4 +1,4 @@
-"""Writes what PyTorch draws after `torch.manual_seed`, for tests/lesson/streams.rs to compare with:
+"""Writes what PyTorch draws after `torch.manual_seed`, for tests/lesson/../lesson.rs to compare with:
 
     torch_streams.json     per seed: randn(3, 2), then randn(5), randn(2), randn(4, 5), randn(2, 8), Linear(3, 2),
                            Linear(7, 4), one after the other from one stream

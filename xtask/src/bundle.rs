@@ -7,7 +7,7 @@ use std::path::Path;
 
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::{execute, install, root, target, vocabulary};
+use crate::{execute, install, root, size, target, vocabulary};
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
@@ -15,7 +15,7 @@ const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const BINDGEN_VERSION: &str = "0.2.130";
 
 /// The style sheets, which the page gets as one.
-const STYLES: [&str; 2] = ["style.css", "attention.css"];
+const STYLES: [&str; 4] = ["style.css", "attention.css", "lesson.css", "profile.css"];
 
 /// How the wasm is compiled.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,8 @@ pub enum Profile {
 }
 
 impl Profile {
-    fn name(self) -> &'static str {
+    /// Its name in Cargo.toml.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Web => "web",
             Self::Release => "release",
@@ -46,12 +47,15 @@ pub fn build(out: &Path, profile: Profile) -> Result<(), String> {
     clear(&staging)?;
     Bindgen::new()
         .input_path(&wasm)
+        // Names of functions are for those who develop.
+        .remove_name_section(profile == Profile::Release)
         .web(true)
         .and_then(|bindgen| bindgen.typescript(false).generate(&staging))
         .map_err(|error| format!("wasm-bindgen failed: {error:#}"))?;
     let wasm = staging.join("glasshead_bg.wasm");
     if profile == Profile::Release {
         optimize(&wasm)?;
+        size::tell(&wasm)?;
     }
     clear(out)?;
     let wasm_name = copy_hashed(&wasm, out, "glasshead", "wasm")?;
@@ -65,6 +69,8 @@ pub fn build(out: &Path, profile: Profile) -> Result<(), String> {
     // Only fetched when somebody chooses it.
     let vocabulary_name = copy_hashed(&vocabulary::gpt2_ranks()?, out, "gpt2", "tiktoken")?;
     let page = read(&root().join("index.html"))?
+        .replace("GLUE", &glue_name)
+        .replace("WASM", &wasm_name)
         .replace("boot.js", &boot_name)
         .replace("style.css", &style_name)
         .replace("icon.svg", &icon_name)

@@ -1,11 +1,13 @@
-//! The project's own commands: `cargo xtask build`, `cargo xtask serve`, `cargo xtask test`.
+//! The project's own commands: `cargo xtask build`, `serve`, `test` and `bench`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+mod bench;
 mod bundle;
 mod install;
 mod serve;
+mod size;
 mod test;
 mod vocabulary;
 
@@ -13,7 +15,11 @@ const USAGE: &str = "usage:
   cargo xtask build [--out DIR] [--dev]     build the page into DIR (dist), for any static host
   cargo xtask serve [--port N] [--release]  build the page and serve it on localhost
   cargo xtask serve --dist DIR [--port N]   serve a page that is built already
-  cargo xtask test [--native] [--browser]   install what is missing and run all tests, or one part";
+  cargo xtask test [--native] [--browser]   install what is missing and run all tests, or one part
+  cargo xtask bench [--dev]                 measure this machine natively, as JSON
+  cargo xtask bench --browser [--dev]       measure in Chromium, as JSON
+  cargo xtask bench --peers [--dev]         the same beside other programs in the browser, and a table
+    [--only NAME,NAME] [--steps N]          of the last two: which programs, and how many steps";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -54,6 +60,20 @@ fn run(args: &[String]) -> Result<(), String> {
             let (native, browser) = (flags.take("--native"), flags.take("--browser"));
             flags.finish()?;
             test::test(native || !browser, browser || !native)
+        }
+        "bench" => {
+            let profile = if flags.take("--dev") { bundle::Profile::Web } else { bundle::Profile::Release };
+            let (browser, peers) = (flags.take("--browser"), flags.take("--peers"));
+            let mut rest = Vec::new();
+            for name in ["--only", "--steps"] {
+                rest.extend(flags.value(name)?.into_iter().flat_map(|value| [name.to_string(), value]));
+            }
+            flags.finish()?;
+            match (browser || peers, rest.first()) {
+                (true, _) => bench::browser(profile, peers, &rest),
+                (false, Some(name)) => Err(format!("{name} needs --browser or --peers\n{USAGE}")),
+                (false, None) => bench::native(profile),
+            }
         }
         _ => Err(USAGE.into()),
     }

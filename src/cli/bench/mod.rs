@@ -1,8 +1,21 @@
 //! `glasshead bench`: how fast this machine does things.
 
-use clap::Subcommand;
+use std::fmt;
 
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::{BackendArg, open, sentence};
+use crate::config::{ModelConfig, Preset, RunConfig, Schedule};
+use crate::gpu::backend::{Backend, Program};
+use crate::gpu::context::{Context, DeviceLimits};
+use crate::gpu::recording::{Buffers, Recording};
+use crate::ops::tuning;
+use crate::threads;
+
+mod attention;
 mod bpe;
+mod matmul;
 mod step;
 
 #[derive(Subcommand)]
@@ -11,11 +24,138 @@ pub(super) enum BenchCommand {
     Bpe(bpe::BpeArgs),
     /// Train a model for a few steps and, with --profile, time every kernel.
     Step(step::StepArgs),
+    /// Multiply matrices with every kernel that the device can run.
+    Matmul(matmul::MatmulArgs),
+    /// Attention, forward and backward, over contexts and head sizes.
+    Attention(attention::AttentionArgs),
 }
 
 pub(super) fn bench(command: BenchCommand) -> Result<(), String> {
     match command {
         BenchCommand::Bpe(args) => bpe::bpe(&args),
         BenchCommand::Step(args) => pollster::block_on(step::step(args)),
+        BenchCommand::Matmul(args) => pollster::block_on(matmul::matmul_bench(args)),
+        BenchCommand::Attention(args) => pollster::block_on(attention::attention(args)),
+    }
+}
+
+/// The workload that is compared with other programs; `tests/bench/workload.json` says the same.
+fn reference_workload() -> RunConfig {
+    let mut config = Preset::Nano.config();
+    config.model = ModelConfig::cs336([512, 128], [128, 4, 4, 344]);
+    config.train.batch_size = 8;
+    config.train.schedule = Schedule::Constant;
+    (config.train.max_lr, config.train.min_lr) = (1e-3, 1e-3);
+    (config.train.warmup_steps, config.train.schedule_steps) = (0, 1);
+    config
+}
+
+/// What is measured.
+struct Machine {
+    /// None on the CPU.
+    context: Option<Context>,
+}
+
+impl Machine {
+    async fn open(backend: BackendArg) -> Result<Self, String> {
+        Ok(Self { context: open(backend).await? })
+    }
+
+    /// Chooses the kernels that suit it best for this recording.
+    async fn tune(&self, recording: &Recording) -> Result<(), String> {
+        let Some(context) = &self.context else { return Ok(()) };
+        for wrong in tuning::tune(context, recording).await.map_err(sentence)? {
+            eprintln!("{wrong}");
+        }
+        Ok(())
+    }
+
+    /// Refuses buffers that the device cannot hold.
+    fn check(&self, buffers: &Buffers) -> Result<(), String> {
+        let limits = self.context.as_ref().map_or(DeviceLimits::CPU, |context| context.adapter.limits);
+        let most = limits.buffer_bytes.min(limits.binding_bytes);
+        match buffers.specs.iter().find(|spec| spec.size_bytes() > most) {
+            Some(spec) => Err(format!(
+                "{} needs {} MiB in one buffer, and this device allows {} MiB; choose a smaller size",
+                spec.name,
+                spec.size_bytes() >> 20,
+                most >> 20
+            )),
+            None => Ok(()),
+        }
+    }
+
+    async fn backend(&self, buffers: &Buffers) -> Result<Backend, String> {
+        match &self.context {
+            Some(context) => Backend::gpu(context, buffers).await.map_err(sentence),
+            None => Ok(Backend::cpu(buffers)),
+        }
+    }
+
+    fn names(&self) -> [&str; 2] {
+        self.context.as_ref().map_or(["CPU"; 2], |context| [&context.adapter.name, &context.adapter.backend])
+    }
+
+    /// The keys that every report begins with.
+    fn describe(&self) -> Value {
+        let [adapter, backend] = self.names();
+        json!({ "adapter": adapter, "backend": backend, "threads": threads::count() })
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [adapter, backend] = self.names();
+        match self.context {
+            Some(_) => write!(f, "{adapter} ({backend})"),
+            None => write!(f, "CPU, {} threads", threads::count()),
+        }
+    }
+}
+
+/// Seconds of each dispatch of a prepared recording: by timestamps, on the CPU by the clock.
+async fn timed(backend: &mut Backend, program: Program) -> Result<Vec<f64>, String> {
+    let timings = backend.profile(program).await.map_err(sentence)?;
+    Ok(timings.iter().map(|timing| timing.ns.max(1.0) / 1e9).collect())
+}
+
+/// Seconds that the processor has worked for this program so far, on all its threads, where the system tells (Linux). On
+/// a busy machine these can be compared, and seconds on the wall cannot.
+fn cpu_seconds() -> Option<f64> {
+    /// Linux counts for programs in hundredths of a second, whatever it does inside.
+    const TICKS_PER_S: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is a name in parentheses; user and system time are the 14th and the 15th.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field - 3)?.parse::<f64>().ok();
+    Some((ticks(14)? + ticks(15)?) / TICKS_PER_S)
+}
+
+/// The upper one of two in the middle.
+fn median(numbers: &[f64]) -> f64 {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_browser_trains_the_same_workload() {
+        let told = include_str!("../../../tests/bench/workload.json");
+        assert_eq!(serde_json::from_str::<RunConfig>(told).unwrap(), reference_workload());
+    }
+
+    #[test]
+    fn time_on_the_processor_goes_on() {
+        if let Some(before) = cpu_seconds() {
+            let began = std::time::Instant::now();
+            while began.elapsed().as_millis() < 200 {
+                std::hint::spin_loop();
+            }
+            assert!(cpu_seconds().is_some_and(|after| after > before));
+        }
     }
 }

@@ -1,15 +1,17 @@
 //! `glasshead bench step`: how fast a model trains, and where the time goes.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::cli::{BackendArg, open, preset, sentence};
-use crate::config::{ModelConfig, Preset, RunConfig};
+use super::{Machine, cpu_seconds, median, reference_workload};
+use crate::accounting::Account;
+use crate::cli::{BackendArg, preset, sentence, tune};
+use crate::config::{Preset, RunConfig};
+use crate::protocol::profile::KernelTime;
 use crate::rng::Rng;
-use crate::threads;
+use crate::train::profile::profile_step;
 use crate::train::trainer::Trainer;
 
 /// What to measure.
@@ -39,14 +41,6 @@ pub(in crate::cli) struct StepArgs {
     json: bool,
 }
 
-/// The workload that is compared with other programs.
-fn reference_workload() -> RunConfig {
-    let mut config = Preset::Nano.config();
-    config.model = ModelConfig::cs336([512, 128], [128, 4, 4, 344]);
-    config.train.batch_size = 8;
-    config
-}
-
 pub(in crate::cli) async fn step(args: StepArgs) -> Result<(), String> {
     if args.runs == 0 || args.steps == 0 {
         return Err("--runs and --steps have to be at least 1".into());
@@ -57,42 +51,65 @@ pub(in crate::cli) async fn step(args: StepArgs) -> Result<(), String> {
         config.set(field.trim(), value.trim()).map_err(sentence)?;
     }
     config.validate().map_err(sentence)?;
-    let context = open(args.backend).await?;
-    let adapter = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.name.clone());
-    let backend = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.backend.clone());
+    let machine = Machine::open(args.backend).await?;
     let mut rng = Rng::new(config.train.seed);
     let n_tokens = 100 * config.model.context_length;
     let tokens: Vec<u32> = (0..n_tokens).map(|_| rng.below(config.model.vocab_size as u32)).collect();
-    let tokens_per_run = config.tokens_per_step() * args.steps;
-    let mut trainer = Trainer::new(config, context.as_ref(), &tokens, &tokens).await.map_err(sentence)?;
+    let (tokens_per_step, flops_per_step) = (config.tokens_per_step(), flops(&config));
+    tune(&config, machine.context.as_ref()).await?;
+    let trainer = Trainer::new(config, machine.context.as_ref(), &tokens, &tokens).await;
+    let mut trainer = trainer.map_err(sentence)?;
     // The first run compiles pipelines and fills caches.
     let mut losses = run(&mut trainer, args.steps).await?.1;
-    let mut speeds = Vec::new();
+    let (mut speeds, busy_before) = (Vec::new(), cpu_seconds());
     for _ in 0..args.runs {
         let (seconds, more) = run(&mut trainer, args.steps).await?;
-        speeds.push(tokens_per_run as f64 / seconds);
+        speeds.push((tokens_per_step * args.steps) as f64 / seconds);
         losses.extend(more);
     }
-    let mut sorted = speeds.clone();
-    sorted.sort_by(f64::total_cmp);
-    let median = sorted[sorted.len() / 2];
-    let (dispatches, submits) = (trainer.dispatches_per_step(), trainer.submits_per_step());
-    let (first, last) = (losses.first().copied(), losses.last().copied());
-    if args.json {
-        println!(
-            "{}",
-            json!({ "adapter": adapter, "backend": backend, "threads": threads::count(), "tokens_per_s": median, "tokens_per_s_runs": speeds,
-                    "dispatches_per_step": dispatches, "submits_per_step": submits,
-                    "loss_first": first, "loss_last": last })
-        );
-    } else {
-        println!("{adapter} ({backend}): {median:.0} tokens/s, the median of {speeds:.0?}");
-        println!("{dispatches} dispatches and {submits} submissions a step, loss {first:?} to {last:?}");
-    }
+    let busy = busy_before.and_then(|before| Some(cpu_seconds()? - before)).filter(|&busy| busy > 0.0);
+    let tokens_per_s = median(&speeds);
+    let mut report = machine.describe();
+    report["tokens_per_s"] = tokens_per_s.into();
+    report["tokens_per_s_runs"] = json!(speeds);
+    let tokens = (args.runs * args.steps * tokens_per_step) as f64;
+    report["tokens_per_cpu_s"] = json!(busy.map(|busy| tokens / busy));
+    report["dispatches_per_step"] = trainer.dispatches_per_step().into();
+    report["submits_per_step"] = trainer.submits_per_step().into();
+    report["gflops"] = (tokens_per_s / tokens_per_step as f64 * flops_per_step / 1e9).into();
+    report["loss_first"] = json!(losses.first());
+    report["loss_last"] = json!(losses.last());
     if args.profile {
-        profile(&mut trainer).await?;
+        report["profile"] = profile(&machine, &mut trainer).await?;
+    }
+    if args.json {
+        println!("{report}");
+        return Ok(());
+    }
+    println!(
+        "{machine}: {tokens_per_s:.0} tokens/s, the median of {speeds:.0?}; {:.2} GFLOP/s",
+        number(&report["gflops"])
+    );
+    println!(
+        "{} dispatches and {} submissions a step, loss {} to {}",
+        report["dispatches_per_step"], report["submits_per_step"], report["loss_first"], report["loss_last"]
+    );
+    if args.profile {
+        print_profile(&report["profile"]);
     }
     Ok(())
+}
+
+/// Operations of the matrix products of a step; of attention only what is not masked.
+fn flops(config: &RunConfig) -> f64 {
+    let account = Account::new(config);
+    let model = &config.model;
+    let masked = 3 * model.n_layers * 2 * model.context_length * model.d_model * config.tokens_per_step();
+    account.total(|part| account.step_flops(part)) as f64 - masked as f64
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
 }
 
 /// Seconds and losses of some steps.
@@ -103,21 +120,39 @@ async fn run(trainer: &mut Trainer, n_steps: usize) -> Result<(f64, Vec<f32>), S
     Ok((began.elapsed().as_secs_f64(), points.iter().map(|point| point.loss).collect()))
 }
 
-/// A table of kernels, the most expensive first.
-async fn profile(trainer: &mut Trainer) -> Result<(), String> {
-    let timings = trainer.profile_step().await.map_err(sentence)?;
-    let mut by_kernel: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
-    for timing in &timings {
-        let (count, ns) = by_kernel.entry(timing.kernel).or_default();
-        (*count, *ns) = (*count + 1, *ns + timing.ns);
+/// Time, operations and bytes of every kernel, the most expensive first, beside what the device can do at most.
+async fn profile(machine: &Machine, trainer: &mut Trainer) -> Result<Value, String> {
+    let profile = profile_step(trainer, machine.context.as_ref()).await.map_err(sentence)?;
+    let total = profile.total();
+    let row = |kernel: &KernelTime| {
+        json!({
+            "kernel": kernel.kernel, "times": kernel.times, "ms": kernel.ns / 1e6, "share": kernel.ns / total.ns,
+            "gflop": kernel.flops / 1e9, "mb": kernel.bytes / 1e6, "gflops": kernel.flops / kernel.ns,
+            "gb_per_s": kernel.bytes / kernel.ns, "share_of_peak": kernel.share_of_peak(),
+        })
+    };
+    Ok(json!({
+        "peak_gflops": profile.peak_flops_per_s / 1e9, "peak_gb_per_s": profile.peak_bytes_per_s / 1e9,
+        "kernels": profile.kernels.iter().map(row).collect::<Vec<_>>(), "all": row(&total),
+    }))
+}
+
+fn print_profile(profile: &Value) {
+    let [gflops, gb_per_s] = ["peak_gflops", "peak_gb_per_s"].map(|peak| number(&profile[peak]));
+    println!(
+        "at most {gflops:.1} GFLOP/s and {gb_per_s:.1} GB/s, measured now; `of peak`: the least time by these / the time"
+    );
+    let columns = ["times", "ms", "share", "GFLOP", "MB", "GFLOP/s", "GB/s", "of peak"];
+    println!("{:<26}{}", "kernel", columns.map(|column| format!("{column:>10}")).concat());
+    for row in profile["kernels"].as_array().into_iter().flatten().chain([&profile["all"]]) {
+        let [ms, share, gflop, mb, gflops, gb_per_s, of_peak] =
+            ["ms", "share", "gflop", "mb", "gflops", "gb_per_s", "share_of_peak"].map(|key| number(&row[key]));
+        println!(
+            "{:<26}{:>10}{ms:>10.3}{:>9.1}%{gflop:>10.3}{mb:>10.2}{gflops:>10.2}{gb_per_s:>10.2}{:>9.1}%",
+            row["kernel"].as_str().unwrap_or_default(),
+            row["times"].to_string(),
+            100.0 * share,
+            100.0 * of_peak
+        );
     }
-    let total: f64 = timings.iter().map(|timing| timing.ns).sum();
-    let mut rows: Vec<_> = by_kernel.into_iter().collect();
-    rows.sort_by(|(_, (_, a)), (_, (_, b))| b.total_cmp(a));
-    println!("{:<26} {:>5} {:>10} {:>6}", "kernel", "times", "ms", "share");
-    for (kernel, (count, ns)) in rows {
-        println!("{kernel:<26} {count:>5} {:>10.3} {:>5.1}%", ns / 1e6, 100.0 * ns / total);
-    }
-    println!("{:<26} {:>5} {:>10.3}", "all", timings.len(), total / 1e6);
-    Ok(())
 }

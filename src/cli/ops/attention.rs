@@ -39,7 +39,7 @@ pub(super) fn sdpa(server: &mut Server<'_>, request: &Request<'_>) -> Result<Ans
     let out = job.stack(batch, n_queries * d_value);
     for i in 0..batch {
         let shape = Shape { m: n_queries, n: n_keys, k: d };
-        matmul(&mut job.recording, Layout::Nt, [q_at.part(i), k_at.part(i), scores.part(i)], shape, false);
+        matmul(&mut job.recording, Layout::Nt, [q_at.part(i), k_at.part(i), scores.part(i)], shape, None);
     }
     mask(&mut job.recording, [visible.whole, scores.whole], 1.0 / (d as f32).sqrt(), MASKED);
     for i in 0..batch {
@@ -49,7 +49,7 @@ pub(super) fn sdpa(server: &mut Server<'_>, request: &Request<'_>) -> Result<Ans
     mask(&mut job.recording, [visible.whole, scores.whole], 1.0, 0.0);
     for i in 0..batch {
         let shape = Shape { m: n_queries, n: d_value, k: n_keys };
-        matmul(&mut job.recording, Layout::Nn, [scores.part(i), v_at.part(i), out.part(i)], shape, false);
+        matmul(&mut job.recording, Layout::Nn, [scores.part(i), v_at.part(i), out.part(i)], shape, None);
     }
     let results = job.run(server, &[out.whole])?;
     Ok(Answer::floats("out", &out_shape, &out.unpack(&results[0])))
@@ -98,12 +98,19 @@ pub(super) fn mha(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answ
     let heads = job.output(rows * width);
     let (context_length, n_heads, d_head) = (t as u32, n_heads as u32, d_head as u32);
     let scale = 1.0 / (d_head as f32).sqrt();
-    let scores =
-        attention_scores::Params { context_length, n_heads, n_kv_heads: n_heads, d_head, scale, masked_value: MASKED };
+    let scores = attention_scores::Params {
+        context_length,
+        n_heads,
+        n_kv_heads: n_heads,
+        d_head,
+        causal: 1,
+        scale,
+        masked_value: MASKED,
+    };
     attention_scores(&mut job.recording, [qkv, weights], batch, scores);
     let score_rows = softmax::Params { n_rows: rows as u32 * n_heads, n_cols: context_length };
     softmax(&mut job.recording, weights, score_rows);
-    let sums = weighted_sum::Params { context_length, n_heads, n_kv_heads: n_heads, d_head };
+    let sums = weighted_sum::Params { context_length, n_heads, n_kv_heads: n_heads, d_head, causal: 1 };
     weighted_sum(&mut job.recording, [weights, qkv, heads], batch, sums);
     let out = project(&mut job, [heads, wo], [rows, width, d_out])?;
     let results = job.run(server, &[out])?;

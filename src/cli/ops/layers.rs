@@ -13,7 +13,7 @@ use crate::ops::{embedding as embed, rmsnorm as norm, rope as rotary, softmax as
 /// Appends x (rows, in) · w (out, in)ᵀ and returns the result (rows, out).
 pub(super) fn project(job: &mut Job, [x, w]: [Slice; 2], [rows, d_in, d_out]: [usize; 3]) -> Result<Slice, OpError> {
     let y = job.output(elements("a projection", &[rows, d_out])?);
-    matmul(&mut job.recording, Layout::Nt, [x, w, y], Shape { m: rows, n: d_out, k: d_in }, false);
+    matmul(&mut job.recording, Layout::Nt, [x, w, y], Shape { m: rows, n: d_out, k: d_in }, None);
     Ok(y)
 }
 

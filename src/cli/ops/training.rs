@@ -7,13 +7,12 @@ use super::Server;
 use super::answer::Answer;
 use super::job::Job;
 use super::request::{Floats, OpError, Request, elements, wrong};
-use crate::config::{Preset, Schedule, TrainConfig};
+use crate::config::{Preset, Schedule, TrainConfig, learning_rate};
 use crate::data::batch_starts;
 use crate::gpu::recording::Slice;
 use crate::ops::step::Step;
 use crate::ops::{adamw as update, clip as clipping, cross_entropy as loss, gather_batch, mean_loss};
 use crate::rng::Rng;
-use crate::train::schedule::learning_rate;
 
 /// A generator that nobody can foresee. The standard library seeds its hash maps from the system; an empty hash is as
 /// good a number as any.

@@ -51,8 +51,8 @@ impl Transformer<'_> {
             Some(norm) => (norm.acts.values, grad.branch),
             None => (acts.x_final, grad.stream),
         };
-        self.matrix_grad(recording, [head_in, self.table.lm_head(grads), acts.logits]);
-        self.matrix_grad_x(recording, [acts.logits, self.table.lm_head(params), head_in_grad], false);
+        let head = [&self.table.lm_head(params), &self.table.lm_head(grads)];
+        self.linear_grad(recording, head, [head_in, acts.logits, head_in_grad], false);
         // head_in = norm(x_final)
         if let Some(norm) = norm {
             self.norm_parts_grad(recording, norm, [acts.x_final, grad.branch, grad.stream], false);
@@ -82,8 +82,7 @@ impl Transformer<'_> {
         let branch = self.enter_branch(recording, norm, [grad.stream, grad.branch]);
         let input = self.branch_input(block.norm2, block.x_mid);
         // branch = hidden · W2ᵀ
-        self.linear_grad(recording, &grads.w2, [block.hidden, branch.out_grad]);
-        self.matrix_grad_x(recording, [branch.out_grad, weights.w2.weight, grad.hidden], false);
+        self.linear_grad(recording, [&weights.w2, &grads.w2], [block.hidden, branch.out_grad, grad.hidden], false);
         // hidden = SiLU(gate) ⊙ up, or activation(gate); gate_up = input · W_gate_upᵀ
         match self.model().feed_forward {
             FeedForward::Swiglu => {
@@ -92,8 +91,8 @@ impl Transformer<'_> {
             }
             _ => activation_grad(recording, self.activation(), [block.gate_up, grad.hidden, grad.gate_up]),
         }
-        self.linear_grad(recording, &grads.gate_up, [input, grad.gate_up]);
-        self.matrix_grad_x(recording, [grad.gate_up, weights.gate_up.weight, branch.in_grad], branch.accumulate);
+        let gate_up = [&weights.gate_up, &grads.gate_up];
+        self.linear_grad(recording, gate_up, [input, grad.gate_up, branch.in_grad], branch.accumulate);
         self.leave_branch(recording, norm, block.x_mid);
     }
 
@@ -107,15 +106,15 @@ impl Transformer<'_> {
         let branch = self.enter_branch(recording, norm, streams);
         let input = self.branch_input(block.norm1, block.x);
         // branch = heads · W_oᵀ
-        self.linear_grad(recording, &grads.output, [block.heads, branch.out_grad]);
-        self.matrix_grad_x(recording, [branch.out_grad, weights.output.weight, grad.heads], false);
+        let output = [&weights.output, &grads.output];
+        self.linear_grad(recording, output, [block.heads, branch.out_grad, grad.heads], false);
         // heads = softmax(mask(q·kᵀ / √D)) · v, q and k rotated: to the gradients of q, k and v before rotation
         let acts = &self.plan.batch;
         let bindings = [block.qkv, block.heads, grad.heads, block.lse, self.cos_sin(acts), grad.qkv];
         flash_attention_grad(recording, bindings, acts.batch_size, self.flash());
         // qkv = input · W_qkvᵀ
-        self.linear_grad(recording, &grads.qkv, [input, grad.qkv]);
-        self.matrix_grad_x(recording, [grad.qkv, weights.qkv.weight, branch.in_grad], branch.accumulate);
+        let qkv = [&weights.qkv, &grads.qkv];
+        self.linear_grad(recording, qkv, [input, grad.qkv, branch.in_grad], branch.accumulate);
         self.leave_branch(recording, norm, block.x);
     }
 

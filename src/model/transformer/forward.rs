@@ -9,7 +9,7 @@ use crate::ops::activation::{Activation, activation};
 use crate::ops::attention_scores::{MASKED, attention_scores};
 use crate::ops::flash_attention::flash_attention;
 use crate::ops::weighted_sum::weighted_sum;
-use crate::ops::{cached_attention, head_scale, residual, rope, softmax, swiglu};
+use crate::ops::{cached_attention, head_scale, mask, residual, rope, softmax, swiglu};
 
 impl Transformer<'_> {
     /// Token ids → logits. `after_block` may append what looks at a block's activations.
@@ -37,15 +37,15 @@ impl Transformer<'_> {
             }
             None => x,
         };
-        self.matrix(recording, acts.n_rows(), [head_in, self.table.lm_head(params), acts.logits]);
+        self.linear(recording, acts.n_rows(), &self.table.lm_head(params), [head_in, acts.logits], None);
     }
 
     /// One block: attention, then the feed-forward network.
     pub(super) fn block(&self, recording: &mut Recording, acts: &Activations, layer: usize) {
         let (block, weights) = (&acts.blocks[layer], self.table.block(layer, self.plan.params));
         self.attention(recording, acts, layer, &weights, block.x);
-        // The next block's stream is this block's output. Where blocks share their buffers, `branch` is added to
-        // `x_mid` into the very `x` that this block no longer needs.
+        // The next block's stream is this block's output. Where blocks share their buffers, it goes into the very `x`
+        // that this block no longer needs.
         let out = acts.blocks.get(layer + 1).map_or(acts.x_final, |next| next.x);
         self.feed_forward(recording, acts, block, &weights, out);
     }
@@ -67,7 +67,7 @@ impl Transformer<'_> {
     fn attention(&self, recording: &mut Recording, acts: &Activations, layer: usize, weights: &BlockSlices, x: Slice) {
         let (block, n_rows) = (&acts.blocks[layer], acts.n_rows());
         let input = self.norm_before(recording, n_rows, weights.ln1, block.norm1, x);
-        self.linear(recording, n_rows, &weights.qkv, [input, block.qkv]);
+        self.linear(recording, n_rows, &weights.qkv, [input, block.qkv], None);
         if self.model().positions == Positions::Rope {
             rope::rope(recording, [self.cos_sin(acts), block.qkv], self.rotation(acts));
         }
@@ -83,13 +83,16 @@ impl Transformer<'_> {
             let model = self.model();
             head_scale::head_scale(recording, [scale, block.heads], layer, model.n_heads, model.d_head());
         }
-        self.linear(recording, n_rows, &weights.output, [block.heads, acts.branch]);
-        self.add(recording, n_rows, weights.ln1, block.norm1, [x, acts.branch, block.x_mid]);
+        let norm = weights.ln1.zip(block.norm1);
+        self.linear_onto(recording, n_rows, &weights.output, norm, [block.heads, x, block.x_mid]);
     }
 
     /// heads = softmax(mask(q·kᵀ / √D)) · v, with the weights in memory, where they can be looked at.
     fn attend(&self, recording: &mut Recording, acts: &Activations, block: &BlockActivations, weights: Slice) {
         attention_scores(recording, [block.qkv, weights], acts.batch_size, self.scores(self.scale(), MASKED));
+        if let Some(real) = self.plan.real_keys {
+            mask::mask(recording, [real, weights], 1.0, MASKED);
+        }
         softmax::softmax(recording, weights, self.score_rows(acts));
         weighted_sum(recording, [weights, block.qkv, block.heads], acts.batch_size, self.sums());
     }
@@ -120,14 +123,14 @@ impl Transformer<'_> {
     ) {
         let n_rows = acts.n_rows();
         let input = self.norm_before(recording, n_rows, weights.ln2, block.norm2, block.x_mid);
-        self.linear(recording, n_rows, &weights.gate_up, [input, block.gate_up]);
+        self.linear(recording, n_rows, &weights.gate_up, [input, block.gate_up], None);
         match self.model().feed_forward {
             // hidden = SiLU(W1·x) ⊙ W3·x
             FeedForward::Swiglu => swiglu::swiglu(recording, [block.gate_up, block.hidden], n_rows),
             _ => activation(recording, self.activation(), [block.gate_up, block.hidden]),
         }
-        self.linear(recording, n_rows, &weights.w2, [block.hidden, acts.branch]);
-        self.add(recording, n_rows, weights.ln2, block.norm2, [block.x_mid, acts.branch, out]);
+        let norm = weights.ln2.zip(block.norm2);
+        self.linear_onto(recording, n_rows, &weights.w2, norm, [block.hidden, block.x_mid, out]);
     }
 
     /// The activation of a feed-forward network without a gate.

@@ -7,44 +7,40 @@ use crate::model::memory::{NormActivations, Pass};
 use crate::model::params::{LinearSlices, NormSlices};
 use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::ops::{
-    attention_scores, bias, embedding, flash_attention, layernorm, residual, rmsnorm, rope, softmax, weighted_sum,
+    attention_scores, bias, embedding, flash_attention, layernorm, linear_grad, rmsnorm, rope, softmax, weighted_sum,
 };
 
 impl Transformer<'_> {
-    /// y (N, out) = x (N, in) · Wᵀ + b
-    pub(super) fn linear(&self, recording: &mut Recording, n_rows: usize, layer: &LinearSlices, [x, y]: [Slice; 2]) {
-        self.matrix(recording, n_rows, [x, layer.weight, y]);
+    /// y (N, out) = x (N, in) · Wᵀ + b, and `base` (N, out) where there is one; the widths follow from the sizes.
+    pub(super) fn linear(
+        &self,
+        recording: &mut Recording,
+        n_rows: usize,
+        layer: &LinearSlices,
+        [x, y]: [Slice; 2],
+        base: Option<Slice>,
+    ) {
+        let shape = Shape { m: n_rows, n: y.len / n_rows, k: x.len / n_rows };
+        matmul(recording, Layout::Nt, [x, layer.weight, y], shape, base);
         if let Some(b) = layer.bias {
             bias::bias(recording, [b, y], n_rows);
         }
     }
 
-    /// The gradients of W and b: W_grad = y_gradᵀ · x, b_grad = Σ_n y_grad[n]
-    pub(super) fn linear_grad(&self, recording: &mut Recording, grads: &LinearSlices, [x, y_grad]: [Slice; 2]) {
-        self.matrix_grad(recording, [x, grads.weight, y_grad]);
+    /// From y_grad to x_grad = y_grad · W (added to what is there when `accumulate`), W_grad = y_gradᵀ · x and
+    /// b_grad = Σ_n y_grad[n].
+    pub(super) fn linear_grad(
+        &self,
+        recording: &mut Recording,
+        [layer, grads]: [&LinearSlices; 2],
+        [x, y_grad, x_grad]: [Slice; 3],
+        accumulate: bool,
+    ) {
+        let n_rows = self.plan.batch.n_rows();
+        linear_grad::linear_grad(recording, [x, layer.weight, y_grad, x_grad, grads.weight], n_rows, accumulate);
         if let Some(b_grad) = grads.bias {
-            bias::bias_grad(recording, [y_grad, b_grad], self.plan.batch.n_rows());
+            bias::bias_grad(recording, [y_grad, b_grad], n_rows);
         }
-    }
-
-    /// y (N, out) = x (N, in) · Wᵀ; the widths follow from the sizes.
-    pub(super) fn matrix(&self, recording: &mut Recording, n_rows: usize, [x, w, y]: [Slice; 3]) {
-        let (d_in, d_out) = (x.len / n_rows, y.len / n_rows);
-        matmul(recording, Layout::Nt, [x, w, y], Shape { m: n_rows, n: d_out, k: d_in }, false);
-    }
-
-    /// W_grad (out, in) = y_gradᵀ · x
-    pub(super) fn matrix_grad(&self, recording: &mut Recording, [x, w_grad, y_grad]: [Slice; 3]) {
-        let n_rows = self.plan.batch.n_rows();
-        let (d_in, d_out) = (x.len / n_rows, y_grad.len / n_rows);
-        matmul(recording, Layout::Tn, [y_grad, x, w_grad], Shape { m: d_out, n: d_in, k: n_rows }, false);
-    }
-
-    /// x_grad (N, in) = y_grad · W, added to what is there when `accumulate`
-    pub(super) fn matrix_grad_x(&self, recording: &mut Recording, [y_grad, w, x_grad]: [Slice; 3], accumulate: bool) {
-        let n_rows = self.plan.batch.n_rows();
-        let (d_in, d_out) = (x_grad.len / n_rows, y_grad.len / n_rows);
-        matmul(recording, Layout::Nn, [y_grad, w, x_grad], Shape { m: n_rows, n: d_in, k: d_out }, accumulate);
     }
 
     /// y = norm(x), all (N, C); `stats` keeps what the backward pass needs.
@@ -68,16 +64,10 @@ impl Transformer<'_> {
         accumulate: bool,
     ) {
         let params = self.norm_params(self.plan.batch.n_rows(), accumulate);
-        let (of_gain, of_x) = ([x, y_grad, stats, grads.gain], [x, norm.gain, y_grad, stats, x_grad]);
+        let bindings = [x, norm.gain, y_grad, stats, x_grad, grads.gain];
         match self.model().norm {
-            Norm::Layernorm => {
-                layernorm::layernorm_grad_gain(recording, of_gain, params);
-                layernorm::layernorm_grad_x(recording, of_x, params);
-            }
-            Norm::Rmsnorm | Norm::None => {
-                rmsnorm::rmsnorm_grad_gain(recording, of_gain, params);
-                rmsnorm::rmsnorm_grad_x(recording, of_x, params);
-            }
+            Norm::Layernorm => layernorm::layernorm_grad(recording, bindings, params),
+            Norm::Rmsnorm | Norm::None => rmsnorm::rmsnorm_grad(recording, bindings, params),
         }
         if let Some(b_grad) = grads.bias {
             bias::bias_grad(recording, [y_grad, b_grad], self.plan.batch.n_rows());
@@ -104,21 +94,21 @@ impl Transformer<'_> {
         buffers.filter(|_| !self.post_norm()).map_or(x, |buffers| buffers.values)
     }
 
-    /// out = x + branch, through the norm where norms stand after the sums.
-    pub(super) fn add(
+    /// out = x + hidden · Wᵀ + b, the end of a branch: through the norm where norms stand after the sums.
+    pub(super) fn linear_onto(
         &self,
         recording: &mut Recording,
         n_rows: usize,
-        norm: Option<NormSlices>,
-        buffers: Option<NormActivations>,
-        [x, branch, out]: [Slice; 3],
+        layer: &LinearSlices,
+        norm: Option<(NormSlices, NormActivations)>,
+        [hidden, x, out]: [Slice; 3],
     ) {
-        match norm.zip(buffers).filter(|_| self.post_norm()) {
+        match norm.filter(|_| self.post_norm()) {
             Some((norm, buffers)) => {
-                residual::residual(recording, [x, branch, buffers.values]);
+                self.linear(recording, n_rows, layer, [hidden, buffers.values], Some(x));
                 self.norm(recording, n_rows, &norm, [buffers.values, out, buffers.stats]);
             }
-            None => residual::residual(recording, [x, branch, out]),
+            None => self.linear(recording, n_rows, layer, [hidden, out], Some(x)),
         }
     }
 
@@ -186,7 +176,7 @@ impl Transformer<'_> {
         let model = self.model();
         let rotated = u32::from(model.positions == Positions::Rope);
         let sizes = flash_attention::Params::new(model.context_length, model.n_heads, model.n_kv_heads, model.d_head());
-        flash_attention::Params { rotated, ..sizes }
+        flash_attention::Params { rotated, causal: u32::from(model.causal), ..sizes }
     }
 
     pub(super) fn scores(&self, scale: f32, masked_value: f32) -> attention_scores::Params {
@@ -196,6 +186,7 @@ impl Transformer<'_> {
             n_heads: model.n_heads as u32,
             n_kv_heads: model.n_kv_heads as u32,
             d_head: model.d_head() as u32,
+            causal: u32::from(model.causal),
             scale,
             masked_value,
         }
@@ -213,6 +204,7 @@ impl Transformer<'_> {
             n_heads: model.n_heads as u32,
             n_kv_heads: model.n_kv_heads as u32,
             d_head: model.d_head() as u32,
+            causal: u32::from(model.causal),
         }
     }
 }

@@ -13,7 +13,9 @@ pub fn attention_scores(qkv: &[f32], scores: &mut [f32], params: &attention_scor
         let of_head = |head: usize| Matrix::new(&qkv[batch * n * width + head * d..], [n, d], width);
         let (q, k) = (of_head(head), of_head(h + head / (h / kv)));
         multiply(q, k.transposed(), MatrixMut::new(scores, [n, n], n), params.scale, false);
-        scores.chunks_exact_mut(n).enumerate().for_each(|(query, row)| row[query + 1..].fill(params.masked_value));
+        if params.causal == 1 {
+            scores.chunks_exact_mut(n).enumerate().for_each(|(query, row)| row[query + 1..].fill(params.masked_value));
+        }
     });
 }
 

@@ -55,6 +55,7 @@ impl Run {
         match command {
             InspectCommand::Watch(watched) => self.inspecting.watched = watched,
             InspectCommand::Keep(weight, value) => self.inspecting.keep = Some((weight, value)),
+            InspectCommand::Shown(shown) => return self.set_maps_shown(shown),
         }
         self.inspecting.changed = true;
     }

@@ -28,6 +28,11 @@ pub(super) struct Meter {
 }
 
 impl Meter {
+    /// Others compute from now on: what was measured says nothing about them.
+    pub fn forget(&mut self) {
+        *self = Self::default();
+    }
+
     /// `n_steps` with `tokens` in all took `seconds`.
     pub fn add(&mut self, n_steps: usize, tokens: usize, seconds: f64) {
         let seconds = seconds.max(1e-6);

@@ -3,7 +3,19 @@
 use super::{CHUNK_SECONDS, EVALUATION_BATCHES, Message, Run};
 use crate::protocol::{Event, Sampling, Token, ValidationPoint};
 use crate::train::generate::Writer;
+use crate::train::pace::Pace;
 use crate::train::trainer::TrainError;
+
+/// How often maps are shown, and which share of the time that may take: ten times a second while somebody looks, else only
+/// as often as earlier moments are wanted.
+pub(super) fn pace(somebody_looks: bool) -> Pace {
+    let (at_least_apart, share) = looks(somebody_looks);
+    Pace::new(at_least_apart, share)
+}
+
+fn looks(somebody_looks: bool) -> (f64, f64) {
+    if somebody_looks { (0.1, 0.08) } else { (5.0, 0.02) }
+}
 
 impl Run {
     /// Evaluates and shows the model as it is.
@@ -16,16 +28,23 @@ impl Run {
         self.show_attention(messages).await
     }
 
+    /// Whether the page has the maps on show.
+    pub fn set_maps_shown(&mut self, shown: bool) {
+        let (at_least_apart, share) = looks(shown);
+        self.looks.change(at_least_apart, share);
+        self.probe_changed |= shown;
+    }
+
     pub(super) async fn show_regularly(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         if self.now() >= self.progress.not_before && !self.points.is_empty() {
             messages.push((self.progress(Vec::new()), None));
             self.progress.done(self.now(), self.now());
         }
-        if self.probe_changed || self.now() >= self.attention.not_before {
+        if self.probe_changed || self.looks.is_due(self.now()) {
             self.settle().await?;
             let began = self.now();
             self.show_attention(messages).await?;
-            self.attention.done(began, self.now());
+            self.looks.looked(began, self.now());
         }
         let by_clock = self.rules.evaluate_every.is_none() && self.now() >= self.evaluation.not_before;
         if by_clock

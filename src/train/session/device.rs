@@ -1,7 +1,6 @@
 //! The device that a run computes on.
 
 use crate::gpu::context::Context;
-use crate::ops::tuning;
 use crate::protocol::{BackendChoice, DeviceInfo};
 
 /// What computes; without a context it is the CPU.
@@ -29,11 +28,6 @@ pub(super) async fn open_device(choice: BackendChoice) -> Result<Device, String>
             }
         },
     };
-    if let Some(context) = &context {
-        let wrong = tuning::tune(context).await.map_err(|error| error.to_string())?;
-        notice =
-            notice.or_else(|| (!wrong.is_empty()).then(|| format!("Slower than it could be: {}.", wrong.join("; "))));
-    }
     let info = match &context {
         Some(Context { adapter, .. }) => {
             DeviceInfo { name: adapter.name.clone(), backend: adapter.backend.clone(), software: adapter.software }

@@ -1,25 +1,60 @@
-//! The lesson's questions: exercises on a device of their own, and the files of kernels.
+//! The lesson's questions: exercises on a device of their own, tokens, two models side by side, the files of kernels.
 
+use super::Session;
 use super::device::{Device, open_device};
 use crate::lesson::compute;
 use crate::ops::KERNELS;
-use crate::protocol::BackendChoice;
 use crate::protocol::lesson::{Exercise, LessonCommand, LessonEvent};
+use crate::protocol::{BackendChoice, Event};
+use crate::train::pair::Pair;
 
-/// The device that the lesson computes on, once it was needed.
+/// The device that the lesson computes on, and the two models, once they were needed.
 #[derive(Default)]
 pub(super) struct LessonDesk {
     device: Option<(BackendChoice, Device)>,
+    pair: Option<(BackendChoice, Pair)>,
+    /// Whether the two models are under training.
+    training: bool,
+}
+
+impl Session {
+    /// Answers one command of the lesson.
+    pub(super) async fn answer_lesson(&mut self, command: LessonCommand) {
+        let result = match command {
+            LessonCommand::Compute { request, backend, exercise } => {
+                self.lesson.compute(request, backend, exercise).await
+            }
+            LessonCommand::Code { kernel } => code(kernel),
+            LessonCommand::Tokens { text } => self.vocabularies.gpt2_tokens(text),
+            LessonCommand::TrainPair { backend } => self.lesson.train_pair(backend).await,
+            LessonCommand::PausePair => self.lesson.pause_pair(),
+        };
+        self.tell_lesson(result);
+    }
+
+    /// Trains the two models for a moment; whether there is more to do.
+    pub(super) async fn work_on_lesson(&mut self) -> bool {
+        if self.lesson.training {
+            let result = self.lesson.work().await;
+            self.tell_lesson(result);
+        }
+        self.lesson.training
+    }
+
+    fn tell_lesson(&mut self, result: Result<LessonEvent, String>) {
+        let event = result.unwrap_or_else(|message| LessonEvent::Problem { message });
+        self.tell(Event::Lesson(event));
+    }
 }
 
 impl LessonDesk {
-    /// Answers one command.
-    pub(super) async fn answer(&mut self, command: LessonCommand) -> LessonEvent {
-        let result = match command {
-            LessonCommand::Compute { request, backend, exercise } => self.compute(request, backend, exercise).await,
-            LessonCommand::Code { kernel } => code(kernel),
+    /// The device, opened where it is not.
+    async fn device(&mut self, backend: BackendChoice) -> Result<&Device, String> {
+        let (_, device) = match self.device.take().filter(|(choice, _)| *choice == backend) {
+            Some(open) => self.device.insert(open),
+            None => self.device.insert((backend, open_device(backend).await?)),
         };
-        result.unwrap_or_else(|message| LessonEvent::Problem { message })
+        Ok(device)
     }
 
     async fn compute(
@@ -28,10 +63,7 @@ impl LessonDesk {
         backend: BackendChoice,
         exercise: Exercise,
     ) -> Result<LessonEvent, String> {
-        let (_, device) = match self.device.take().filter(|(choice, _)| *choice == backend) {
-            Some(open) => self.device.insert(open),
-            None => self.device.insert((backend, open_device(backend).await?)),
-        };
+        let device = self.device(backend).await?;
         match compute(&exercise, device.context.as_ref()).await {
             Ok(sheet) => Ok(LessonEvent::Computed { request, device: device.info.clone(), sheet }),
             Err(error) => {
@@ -39,6 +71,46 @@ impl LessonDesk {
                 Err(error.to_string())
             }
         }
+    }
+
+    /// Begins, or goes on where it was paused.
+    async fn train_pair(&mut self, backend: BackendChoice) -> Result<LessonEvent, String> {
+        let kept = self.pair.take().filter(|(choice, pair)| *choice == backend && !pair.done());
+        let device = self.device(backend).await?;
+        let info = device.info.clone();
+        let pair = match kept {
+            Some((_, pair)) => pair,
+            None => Pair::new(device.context.as_ref()).await.map_err(|error| error.to_string())?,
+        };
+        self.pair = Some((backend, pair));
+        self.training = true;
+        Ok(LessonEvent::Pair { device: info, points: Vec::new(), written: None, running: true })
+    }
+
+    fn pause_pair(&mut self) -> Result<LessonEvent, String> {
+        self.training = false;
+        let device = self.device.as_ref().ok_or("There is nothing to pause; begin the training first.")?;
+        Ok(LessonEvent::Pair { device: device.1.info.clone(), points: Vec::new(), written: None, running: false })
+    }
+
+    async fn work(&mut self) -> Result<LessonEvent, String> {
+        let result = self.train().await;
+        if result.is_err() {
+            (self.training, self.pair, self.device) = (false, None, None);
+        }
+        result
+    }
+
+    async fn train(&mut self) -> Result<LessonEvent, String> {
+        let gone = "The two models are gone; begin their training again.";
+        let ((_, pair), (_, device)) = self.pair.as_mut().zip(self.device.as_ref()).ok_or(gone)?;
+        let points = pair.train().await.map_err(|error| error.to_string())?;
+        let written = match pair.writes_now() {
+            true => Some(pair.write().await.map_err(|error| error.to_string())?),
+            false => None,
+        };
+        self.training = !pair.done();
+        Ok(LessonEvent::Pair { device: device.info.clone(), points, written, running: self.training })
     }
 }
 

@@ -76,7 +76,7 @@ impl Session {
         let corpus = self.find_corpus(known.as_ref(), &config, offered)?;
         let (name, history) = known.map_or_else(Default::default, |known| (known.name, known.history));
         let device = open_device(*backend).await?;
-        self.put_in_place(*run, probe, &device, corpus, (config, tokenizer, state), (name, history)).await
+        self.put_in_place(*run, probe, device, corpus, (config, tokenizer, state), (name, history)).await
     }
 
     /// Builds the run and, once it stands, drops the present one and tells the page.
@@ -84,7 +84,7 @@ impl Session {
         &mut self,
         id: RunId,
         probe: &str,
-        device: &Device,
+        device: Device,
         corpus: Corpus,
         (config, tokenizer, state): (RunConfig, Tokenizer, TrainingState),
         (name, history): (String, History),
@@ -92,7 +92,7 @@ impl Session {
         let Corpus { record, text, notice } = corpus;
         let chosen = record.vocabulary.clone().zip(tokenizer.to_json().ok().map(String::into_bytes));
         let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
-        let (mut run, summary) = self.build(id, config, device, data, record, text.len()).await?;
+        let (mut run, summary) = self.build(id, config, &device, data, record, text.len()).await?;
         run.resume(&state, history);
         run.set_probe(probe);
         let record = run.record(name).ok_or("The run has no text.".to_string())?;
@@ -104,10 +104,12 @@ impl Session {
         if chosen.is_some() {
             self.vocabulary = chosen;
         }
-        self.tell_device(id, device);
+        self.tell_device(id, &device);
+        self.device = Some(device);
         notice.into_iter().for_each(|message| self.tell(Event::Notice { run: id, message }));
         self.tell(Event::Ready { run: id, summary: Box::new(summary) });
         self.tell_all(messages);
+        self.share_run();
         Ok(())
     }
 

@@ -30,7 +30,7 @@ impl Trainer {
     ///
     /// As long as `ids` grows by one token from call to call, keys and values of the earlier ones come from a cache and
     /// only the last token is computed. Once the text is longer than the context every call computes the whole window:
-    /// all its positions have changed.
+    /// all its positions have changed. The same goes for a model without the causal mask.
     ///
     /// # Errors
     /// When the device failed.
@@ -38,7 +38,7 @@ impl Trainer {
         let (t, v) = (self.config.model.context_length, self.config.model.vocab_size);
         let window = &ids[ids.len().saturating_sub(t)..];
         let last = window.len().saturating_sub(1);
-        let logits = if last > 0 && self.cached == window[..last] {
+        let logits = if self.config.model.causal && last > 0 && self.cached == window[..last] {
             self.run_next_token(window[last], last);
             self.plan.cache.acts.logits
         } else {
@@ -75,12 +75,17 @@ impl Trainer {
         self.backend.run(program);
     }
 
-    /// Makes the first T of `ids` the probe, followed by padding: no position looks at later ones, so it changes nothing.
-    /// How many those are.
+    /// Makes the first T of `ids` the probe, followed by padding: no position looks at later ones, so it changes nothing;
+    /// without the causal mask, positions are told which keys are real. How many those are.
     pub(super) fn write_probe(&self, ids: &[u32]) -> usize {
         let mut padded = ids.to_vec();
         padded.resize(self.config.model.context_length, 0);
         self.backend.write(self.plan.probe.inputs, &padded);
-        ids.len().min(self.config.model.context_length)
+        let (t, n) = (self.config.model.context_length, ids.len().min(self.config.model.context_length));
+        if let Some(real_keys) = self.plan.real_keys {
+            let real: Vec<u32> = (0..real_keys.len).map(|pair| u32::from(pair % t < n)).collect();
+            self.backend.write(real_keys, &real);
+        }
+        n
     }
 }

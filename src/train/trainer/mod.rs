@@ -1,29 +1,34 @@
 //! The training loop: steps are submitted ahead, their losses come back later, and nothing in between waits.
 //!
-//! `source` brings the tokens to the device, `look` asks the model what it attends to and what it would write, `export`
-//! reads softmax weights as they are, `question` asks what is behind them and what would be without a part of the model,
-//! `state` takes weights and moments out and puts them back.
+//! `source` brings the tokens to the device, `evaluate` computes held-out losses, `look` asks the model what it attends
+//! to and what it would write, `export` reads softmax weights as they are, `question` asks what is behind them and what
+//! would be without a part of the model, `share` computes batches together with others, `state` takes weights and moments
+//! out and puts them back.
 
+mod choose;
+mod costs;
+mod error;
+mod evaluate;
 mod export;
 mod look;
 pub mod question;
+mod share;
 mod source;
 mod state;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use thiserror::Error;
-
+pub use self::error::TrainError;
+use self::share::Sharing;
 use self::source::TokenSource;
 pub use self::state::TrainingState;
-use super::schedule::learning_rate;
-use crate::config::{ConfigError, RunConfig, TrainConfig};
-use crate::data::{DataError, TokenFile, batch_starts, evaluation_starts};
-use crate::gpu::backend::{Backend, ExecuteError, PendingRead, Program};
+use crate::config::{ConfigError, RunConfig, TrainConfig, learning_rate};
+use crate::data::{DataError, TokenFile, batch_starts};
+use crate::gpu::backend::{Backend, PendingRead, Program, Writes};
 use crate::gpu::context::{Context, DeviceLimits};
 use crate::gpu::profile::Timing;
-use crate::model::memory::{MemoryError, MemoryPlan, RING};
+use crate::model::memory::{MemoryPlan, RING};
 use crate::model::params::ParamTable;
 use crate::model::transformer::Transformer;
 use crate::ops::rope::cos_sin_table;
@@ -36,36 +41,6 @@ pub const MOST_STEPS_AT_ONCE: usize = RING / 4;
 
 /// The stream of the seed that draws batches; those below belong to the parameters.
 const BATCH_STREAM: u64 = 1 << 32;
-
-/// Why a model cannot be trained.
-#[derive(Debug, Error, PartialEq)]
-pub enum TrainError {
-    /// The configuration is not valid.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The device cannot hold the model.
-    #[error(transparent)]
-    Memory(#[from] MemoryError),
-    /// The tokens cannot be read.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// The device failed.
-    #[error(transparent)]
-    Execute(#[from] ExecuteError),
-    /// The numbers ran away.
-    #[error(
-        "at step {step} the loss is {loss} and the gradient norm {grad_norm}; the weights from before are kept; \
-         lower max_lr, warm up longer, or clip harder, and reset"
-    )]
-    Diverged {
-        /// The first step that was not applied.
-        step: u64,
-        /// Its loss.
-        loss: f32,
-        /// Its gradient norm.
-        grad_norm: f32,
-    },
-}
 
 /// A model under training on one backend.
 pub struct Trainer {
@@ -88,7 +63,14 @@ pub struct Trainer {
     cached: Vec<u32>,
     batches: Rng,
     steps_submitted: u64,
+    steps_per_submit: usize,
     in_flight: VecDeque<Chunk>,
+    /// With whom the batches are shared.
+    sharing: Option<Sharing>,
+    /// The update alone, once it was needed.
+    update: Option<Program>,
+    /// Why nobody shares any more, until it was told.
+    deserted: Option<String>,
 }
 
 /// What a training step replays.
@@ -100,11 +82,14 @@ enum StepPrograms {
     Accumulated { batch: Program, update: Program },
 }
 
-/// Steps whose losses are on their way.
-struct Chunk {
-    first_step: u64,
-    lrs: Vec<f32>,
-    rings: PendingRead,
+/// Steps whose losses are to be collected.
+enum Chunk {
+    /// They are on their way.
+    Submitted { first_step: u64, lrs: Vec<f32>, rings: PendingRead },
+    /// To be trained together with others when they are collected: where each step's sequences start.
+    Planned { first_step: u64, starts: Vec<Vec<u32>> },
+    /// They were trained already.
+    Done(Vec<StepPoint>),
 }
 
 impl Trainer {
@@ -185,7 +170,11 @@ impl Trainer {
             cached: Vec::new(),
             batches,
             steps_submitted: 0,
+            steps_per_submit: 1,
             in_flight: VecDeque::new(),
+            sharing: None,
+            update: None,
+            deserted: None,
         })
     }
 
@@ -213,12 +202,14 @@ impl Trainer {
         }
     }
 
-    /// Command buffers that one training step submits, besides the small writes before it.
-    pub fn submits_per_step(&self) -> usize {
-        match self.config.train.accumulation_steps {
-            1 => 1,
-            n => n + 1,
-        }
+    /// How many steps one submission holds, from 1 to [`MOST_STEPS_AT_ONCE`].
+    pub fn set_steps_per_submit(&mut self, n_steps: usize) {
+        self.steps_per_submit = n_steps.clamp(1, MOST_STEPS_AT_ONCE);
+    }
+
+    /// Submissions of one training step: one for all that [`Trainer::set_steps_per_submit`] puts together.
+    pub fn submits_per_step(&self) -> f64 {
+        1.0 / self.steps_per_submit as f64
     }
 
     /// Trains one step more and tells how long each of its dispatches takes.
@@ -256,39 +247,53 @@ impl Trainer {
     /// Submits `n_steps` training steps (at most [`MOST_STEPS_AT_ONCE`]) and begins to read their losses.
     pub fn submit(&mut self, n_steps: usize) {
         let n_steps = n_steps.min(MOST_STEPS_AT_ONCE);
-        let first_step = self.steps_submitted + 1;
-        let mut lrs = Vec::with_capacity(n_steps);
-        for _ in 0..n_steps {
-            let (n_tokens, context_length) = (self.source.n_train(), self.config.model.context_length);
-            let sequences = self.config.train.batch_size * self.config.train.accumulation_steps;
-            let starts = batch_starts(&mut self.batches, n_tokens, context_length, sequences);
-            lrs.push(self.submit_step(&starts));
-        }
-        let rings = self.backend.start_read(&[self.plan.loss_ring, self.plan.norm_ring]);
-        self.in_flight.push_back(Chunk { first_step, lrs, rings });
+        let (n_tokens, context_length) = (self.source.n_train(), self.config.model.context_length);
+        let sequences = self.config.train.batch_size * self.config.train.accumulation_steps;
+        let draw = |_| batch_starts(&mut self.batches, n_tokens, context_length, sequences);
+        let starts = (0..n_steps).map(draw).collect();
+        self.submit_on(starts);
     }
 
-    /// Submits one step on the sequences that begin at `starts` in the training tokens, B for each accumulated batch;
-    /// returns its learning rate.
-    fn submit_step(&mut self, starts: &[u32]) -> f32 {
-        self.steps_submitted += 1;
-        self.cached.clear();
-        let step = self.step_values(self.steps_submitted);
-        let weight = 1.0 / self.config.train.accumulation_steps as f32;
-        for (batch, starts) in starts.chunks(self.config.train.batch_size).enumerate() {
-            let step = Step { weight, first: u32::from(batch == 0), ..step };
-            self.backend.write(self.plan.step, bytemuck::cast_slice(&[step]));
-            self.place(starts, 0, self.plan.train_tokens);
-            match self.step_programs {
-                StepPrograms::Whole(program) | StepPrograms::Accumulated { batch: program, .. } => {
-                    self.backend.run(program);
-                }
+    /// Submits a step for each of `starts`, or, where batches are shared, plans it.
+    fn submit_on(&mut self, starts: Vec<Vec<u32>>) {
+        let first_step = self.steps_submitted + 1;
+        self.steps_submitted += starts.len() as u64;
+        let chunk = if self.plans_ahead() {
+            Chunk::Planned { first_step, starts }
+        } else {
+            let mut lrs = Vec::with_capacity(starts.len());
+            for steps in starts.chunks(self.steps_per_submit) {
+                lrs.extend(self.run_steps(first_step + lrs.len() as u64, steps));
             }
+            let rings = self.backend.start_read(&[self.plan.loss_ring, self.plan.norm_ring]);
+            Chunk::Submitted { first_step, lrs, rings }
+        };
+        self.in_flight.push_back(chunk);
+    }
+
+    /// Hands steps to the device as one submission, each on the sequences that begin at its starts in the training
+    /// tokens, B for each accumulated batch; returns their learning rates.
+    fn run_steps(&mut self, first_step: u64, starts: &[Vec<u32>]) -> Vec<f32> {
+        self.cached.clear();
+        let weight = 1.0 / self.config.train.accumulation_steps as f32;
+        let (mut jobs, mut lrs) = (Vec::new(), Vec::with_capacity(starts.len()));
+        for (step, starts) in (first_step..).zip(starts) {
+            let step = self.step_values(step);
+            for (batch, starts) in starts.chunks(self.config.train.batch_size).enumerate() {
+                let step = Step { weight, first: u32::from(batch == 0), ..step };
+                let mut writes = self.place(starts, 0, self.plan.train_tokens);
+                writes.push((self.plan.step, bytemuck::cast_slice(&[step]).to_vec()));
+                let (StepPrograms::Whole(program) | StepPrograms::Accumulated { batch: program, .. }) =
+                    self.step_programs;
+                jobs.push((program, writes));
+            }
+            if let StepPrograms::Accumulated { update, .. } = self.step_programs {
+                jobs.push((update, Writes::new()));
+            }
+            lrs.push(step.lr);
         }
-        if let StepPrograms::Accumulated { update, .. } = self.step_programs {
-            self.backend.run(update);
-        }
-        step.lr
+        self.backend.run_all(&jobs);
+        lrs
     }
 
     fn step_values(&self, step: u64) -> Step {
@@ -320,10 +325,21 @@ impl Trainer {
             self.in_flight.clear();
             return Err(error.into());
         }
-        let Some(chunk) = self.in_flight.pop_front() else { return Ok(Vec::new()) };
-        let words = self.backend.finish_read(chunk.rings).await?;
-        let mut points = Vec::with_capacity(chunk.lrs.len());
-        for (step, lr) in (chunk.first_step..).zip(chunk.lrs) {
+        let (first_step, lrs, rings) = match self.in_flight.pop_front() {
+            None => return Ok(Vec::new()),
+            Some(Chunk::Submitted { first_step, lrs, rings }) => (first_step, lrs, rings),
+            Some(Chunk::Done(points)) => return Ok(points),
+            Some(Chunk::Planned { first_step, starts }) => {
+                let points = self.train_planned(first_step, &starts).await;
+                if points.is_err() {
+                    self.in_flight.clear();
+                }
+                return points;
+            }
+        };
+        let words = self.backend.finish_read(rings).await?;
+        let mut points = Vec::with_capacity(lrs.len());
+        for (step, lr) in (first_step..).zip(lrs) {
             let slot = (step % RING as u64) as usize;
             let (loss, grad_norm) = (f32::from_bits(words[slot]), f32::from_bits(words[RING + slot]));
             if !loss.is_finite() || !grad_norm.is_finite() {
@@ -333,32 +349,6 @@ impl Trainer {
             points.push(StepPoint { step, loss, lr, grad_norm, seconds: 0.0 });
         }
         Ok(points)
-    }
-
-    /// The mean loss over `n_batches` batches spread evenly over the held-out tokens.
-    ///
-    /// # Errors
-    /// When the device failed.
-    pub async fn evaluate(&mut self, n_batches: usize) -> Result<f32, TrainError> {
-        let n = self.submit_evaluation(self.evaluation, n_batches);
-        self.readable()?;
-        let losses = self.backend.read_f32(self.plan.loss_ring).await?;
-        Ok(losses[..n].iter().sum::<f32>() / n as f32)
-    }
-
-    /// Runs `program` on held-out batches, whose losses then begin the ring; how many there are.
-    fn submit_evaluation(&mut self, program: Program, n_batches: usize) -> usize {
-        let model = &self.config.model;
-        let batch_size = self.config.train.batch_size;
-        let n_val = self.source.n_val();
-        let all = evaluation_starts(n_val, model.context_length, batch_size, n_batches.min(RING));
-        for (slot, starts) in (0u64..).zip(&all) {
-            let step = Step { slot: slot as u32, ..self.step_values(1) };
-            self.backend.write(self.plan.step, bytemuck::cast_slice(&[step]));
-            self.place(starts, self.source.n_train(), self.plan.val_tokens);
-            self.backend.run(program);
-        }
-        all.len()
     }
 
     /// Whether all tokens could be read since this was asked last.
@@ -372,9 +362,7 @@ impl Trainer {
     /// As [`Trainer::collect`].
     pub async fn step_on(&mut self, starts: &[u32]) -> Result<StepPoint, TrainError> {
         let first_step = self.steps_submitted + 1;
-        let lrs = vec![self.submit_step(starts)];
-        let rings = self.backend.start_read(&[self.plan.loss_ring, self.plan.norm_ring]);
-        self.in_flight.push_back(Chunk { first_step, lrs, rings });
+        self.submit_on(vec![starts.to_vec()]);
         loop {
             if let Some(point) = self.collect().await?.into_iter().find(|point| point.step == first_step) {
                 return Ok(point);

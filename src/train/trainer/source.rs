@@ -2,6 +2,7 @@
 
 use super::Trainer;
 use crate::data::TokenFile;
+use crate::gpu::backend::Writes;
 use crate::gpu::recording::Slice;
 
 /// Where the tokens are.
@@ -29,12 +30,12 @@ impl TokenSource {
 }
 
 impl Trainer {
-    /// Tells the device where the sequences of a batch start: in all of its tokens, or, for tokens in a file, in
+    /// What tells the device where the sequences of a batch start: in all of its tokens, or, for tokens in a file, in
     /// `buffer`, into which their windows are copied. `offset` is where the file's part begins. What cannot be read is
     /// kept for [`Trainer::collect`]; the device then repeats what it has.
-    pub(super) fn place(&mut self, starts: &[u32], offset: usize, buffer: Slice) {
+    pub(super) fn place(&mut self, starts: &[u32], offset: usize, buffer: Slice) -> Writes {
         let TokenSource::File { tokens, .. } = &mut self.source else {
-            return self.backend.write(self.plan.starts, starts);
+            return vec![(self.plan.starts, starts.to_vec())];
         };
         let window = self.config.model.context_length + 1;
         let mut staged = Vec::with_capacity(starts.len() * window);
@@ -44,12 +45,11 @@ impl Trainer {
                 Ok(ids) => staged.extend(ids),
                 Err(error) => {
                     self.unreadable = Some(error);
-                    return;
+                    return Writes::new();
                 }
             }
         }
-        let starts: Vec<u32> = (0..starts.len()).map(|sequence| (sequence * window) as u32).collect();
-        self.backend.write(buffer, &staged);
-        self.backend.write(self.plan.starts, &starts);
+        let starts = (0..starts.len()).map(|sequence| (sequence * window) as u32).collect();
+        vec![(buffer, staged), (self.plan.starts, starts)]
     }
 }

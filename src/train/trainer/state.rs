@@ -61,6 +61,7 @@ impl Trainer {
     /// # Errors
     /// When the device failed.
     pub async fn params(&mut self) -> Result<Vec<f32>, TrainError> {
+        self.catch_up().await?;
         Ok(self.backend.read_f32(self.plan.params).await?)
     }
 
@@ -69,6 +70,7 @@ impl Trainer {
     /// # Errors
     /// When the device failed.
     pub async fn grads(&mut self) -> Result<Vec<f32>, TrainError> {
+        self.catch_up().await?;
         Ok(self.backend.read_f32(self.plan.step_grads).await?)
     }
 

@@ -7,15 +7,23 @@ use yew::prelude::*;
 
 use super::visible;
 use crate::ui::app::Cx;
-use crate::ui::draw::figure::{Pick, difference_pixels, diverging, weight_pixels};
 use crate::ui::draw::figure_canvas::put_cells;
-use crate::ui::state::difference::{head_difference, mean_absolute, most};
+use crate::ui::draw::heat::{ColorScale, pixels};
+use crate::ui::maps::Plane;
+use crate::ui::state::difference::mean_absolute;
 use crate::ui::state::remember::{Held, RememberAction};
+use crate::ui::state::shown::{Legend, Table, change};
 use crate::ui::state::{Action, Maps};
 
 #[component]
 pub fn CompareMoments(cx: &Cx) -> Html {
     let state = &cx.state;
+    let both = state.remember.held.as_ref().zip(state.shown_maps()).filter(|_| state.obstacle().is_none());
+    let both = Both(both.map(|(held, shown)| [held.maps.clone(), shown]));
+    // Pointing at cells paints nothing anew.
+    let pictures = use_memo((both, state.plane(), state.color_scale([255; 3])), |(both, plane, scale)| {
+        both.0.as_ref().map(|both| pictures(both, *plane, scale))
+    });
     let (Some(held), Some(shown)) = (state.remember.held.clone(), state.shown_maps()) else { return html! {} };
     let release = {
         let cx = cx.clone();
@@ -24,13 +32,13 @@ pub fn CompareMoments(cx: &Cx) -> Html {
     html! {
         <div class="compare" data-testid="compare">
             <div class="line spread">
-                <h3>{format!("A beside B, {}", Pick::Head.title(state.selected))}</h3>
+                <h3>{format!("A beside B, {}", state.plane().name())}</h3>
                 <button onclick={release} data-testid="let-go">{"let go of A ✕"}</button>
             </div>
             if let Some(obstacle) = state.obstacle() {
                 <p class="problem" data-testid="obstacle">{obstacle}</p>
-            } else {
-                {maps(cx, &held, &shown)}
+            } else if let Some(pictures) = &*pictures {
+                {maps(cx, &held, &shown, pictures)}
                 <p class="readout" data-testid="compare-readout" aria-live="polite">{readout(cx, &held, &shown)}</p>
                 {heads(cx, &held, &shown)}
             }
@@ -38,11 +46,35 @@ pub fn CompareMoments(cx: &Cx) -> Html {
     }
 }
 
-fn maps(cx: &Cx, held: &Held, shown: &Maps) -> Html {
+/// What is painted: A, B, B − A; and what the colours of the last one stand for.
+struct Pictures {
+    cells: [Rc<Vec<u8>>; 3],
+    legend: Legend,
+}
+
+fn pictures([held, shown]: &[Rc<Maps>; 2], plane: Plane, scale: &ColorScale) -> Pictures {
+    let n = shown.n();
+    let (difference, legend) = change(held, shown, plane, scale.gamma);
+    let changes = pixels(n, &legend.scale, |row, column| difference.get(row * n + column).copied().unwrap_or(0.0));
+    let [a, b] = [held, shown].map(|maps| Table::Weights(maps.clone(), plane).pixels(scale));
+    Pictures { cells: [a, b, changes].map(Rc::new), legend }
+}
+
+/// Maps that are the same when they are one and the same object.
+struct Both(Option<[Rc<Maps>; 2]>);
+
+impl PartialEq for Both {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some([a, b]), Some([c, d])) => Rc::ptr_eq(a, c) && Rc::ptr_eq(b, d),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+}
+
+fn maps(cx: &Cx, held: &Held, shown: &Maps, pictures: &Pictures) -> Html {
     let (state, n) = (&cx.state, shown.tokens.len());
-    let difference = head_difference(&held.maps, shown, state.selected);
-    let most = most(&difference);
-    let weights = |maps: &Maps| Rc::new(weight_pixels(maps.head(state.selected), n, state.color_map));
+    let Pictures { cells: [a, b, changes], legend } = pictures;
     let one = |title: String, cells: Rc<Vec<u8>>, id: &'static str| {
         let point = {
             let cx = cx.clone();
@@ -64,21 +96,18 @@ fn maps(cx: &Cx, held: &Held, shown: &Maps) -> Html {
             </figure>
         }
     };
-    let [low, middle, high] = [-1.0, 0.0, 1.0].map(|value| {
-        let [r, g, b] = diverging(value);
-        format!("rgb({r},{g},{b})")
-    });
     html! {
         <>
             <div class="side-by-side">
-                {one(format!("A: {}, step {}", held.run_name, held.maps.step), weights(&held.maps), "map-a")}
-                {one(format!("B: {}, step {}", state.runs.name, shown.step), weights(shown), "map-b")}
-                {one("B − A".into(), Rc::new(difference_pixels(&difference, n, most)), "map-difference")}
+                {one(format!("A: {}, step {}", held.run_name, held.maps.step), a.clone(), "map-a")}
+                {one(format!("B: {}, step {}", state.runs.name, shown.step), b.clone(), "map-b")}
+                {one("B − A".into(), changes.clone(), "map-difference")}
             </div>
             <div class="legend" data-testid="difference-legend">
-                <span>{format!("−{most:.3}")}</span>
-                <span class="ramp" style={format!("background:linear-gradient(to right,{low},{middle},{high})")}></span>
-                <span>{format!("+{most:.3} change of the weight, B − A")}</span>
+                <span>{&legend.low}</span>
+                <span class="ramp" style={format!("background:{}", legend.scale.gradient())}></span>
+                <span>{format!("{} · {}", legend.high, legend.what)}</span>
+                if !legend.notes().is_empty() { <span>{format!("· {}", legend.notes())}</span> }
             </div>
         </>
     }
@@ -89,7 +118,7 @@ fn readout(cx: &Cx, held: &Held, shown: &Maps) -> String {
     let Some((query, key)) = cx.state.hovered.filter(|&(query, key)| key <= query && query < n) else {
         return "Point at a cell for both weights and their difference.".into();
     };
-    let [a, b] = [&*held.maps, shown].map(|maps| maps.weight(cx.state.selected, query, key));
+    let [a, b] = [&*held.maps, shown].map(|maps| maps.value(cx.state.plane(), query, key));
     let token = |at: usize| format!("“{}” ({at})", visible(&shown.tokens[at].text));
     format!("{} looks at {}: A {a:.3}, B {b:.3}, B − A {:+.3}", token(query), token(key), b - a)
 }
@@ -102,7 +131,7 @@ fn heads(cx: &Cx, held: &Held, shown: &Maps) -> Html {
             Callback::from(move |_: MouseEvent| cx.act(Action::Select(at.0, at.1)))
         };
         let pressed = (cx.state.selected == at).to_string();
-        let label = format!("{}: mean absolute difference", Pick::Head.title(at));
+        let label = format!("{}: mean absolute difference", Plane::Head(at.0, at.1).name());
         html! {
             <td><button onclick={select} aria-pressed={pressed} aria-label={label} data-testid="head-change">
                 {format!("{:.4}", mean_absolute(&held.maps, shown, at))}

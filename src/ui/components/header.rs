@@ -5,8 +5,8 @@ use yew::prelude::*;
 use super::grouped;
 use super::share::Share;
 use crate::ui::app::Cx;
-use crate::ui::preferences;
 use crate::ui::state::{Action, RunState, View};
+use crate::ui::{navigation, preferences};
 
 #[component]
 pub fn Header(cx: &Cx) -> Html {
@@ -26,7 +26,7 @@ pub fn Header(cx: &Cx) -> Html {
     let link = |view: View| {
         let current = (view == cx.state.view).then_some("page");
         html! {
-            <a href={format!("#view={}", view.name())} aria-current={current}
+            <a href={navigation::link_to(view)} aria-current={current}
                 data-testid={format!("view-{}", view.name())}>{view.title()}</a>
         }
     };
@@ -104,6 +104,9 @@ fn Adapter(cx: &Cx) -> Html {
         <span data-testid="adapter" class="adapter" title={device.backend.clone()}>
             {&device.name}
             if device.backend != device.name { <small>{format!(" · {}", device.backend)}</small> }
+            if cx.state.on_cpu() && cx.state.workers.computing > 1 {
+                <small>{format!(" · {} workers", cx.state.workers.computing)}</small>
+            }
             if device.software { <span class="badge" tabindex="0" title={why}>{"software"}</span> }
         </span>
     }

@@ -1,15 +1,18 @@
 //! The lesson: one step per screen, its matrices as the worker computed them, one control, one question.
 
 use wasm_bindgen::JsCast as _;
-use web_sys::{Element, KeyboardEvent};
+use web_sys::{Element, HtmlElement, KeyboardEvent};
 use yew::prelude::*;
 
 use super::formula::math;
+use super::lesson_edit::EditX;
 use super::lesson_grid::Lines;
+use super::lesson_picture::picture;
 use super::value_of;
 use crate::protocol::lesson::{LessonCommand, WORDS};
 use crate::protocol::{BackendChoice, Command};
 use crate::ui::app::{Cx, on_window};
+use crate::ui::lesson::formula::spoken;
 use crate::ui::lesson::steps::{Control, STEPS, Step, from_hash};
 use crate::ui::lesson::worked::worked;
 use crate::ui::navigation;
@@ -36,9 +39,11 @@ pub fn LessonView(cx: &Cx) -> Html {
             <section class="panel" aria-labelledby="lesson-title">
                 <h2 id="lesson-title" tabindex="-1">{format!("{}. {}", state.step + 1, step.title)}</h2>
                 <p class="said">{step.text}</p>
-                <div class="equation" tabindex="0" role="group" aria-label="equation">{math(step.equation, true)}</div>
+                <div class="equation" tabindex="0" role="group" aria-label={format!("equation: {}", spoken(step.equation))}>{math(step.equation, true)}</div>
                 <div class="line">{control(cx, step)}</div>
+                {picture(cx, step.picture)}
                 <Lines ..cx.clone() />
+                <EditX ..cx.clone() />
                 {sum(cx)}
                 if let Some(problem) = &state.problem { <p class="problem" role="alert">{problem}</p> }
                 <dl class="tasks">
@@ -89,32 +94,47 @@ fn use_link(cx: &Cx) {
             on_window("hashchange", move |_| follow())
         });
     }
-    use_effect_with(cx.state.lesson.step, |&step| navigation::remember_step(STEPS[step].name));
+    let first = use_mut_ref(|| true);
+    use_effect_with(cx.state.lesson.step, move |&step| {
+        navigation::remember_step(STEPS[step].name);
+        // Whoever listens hears the new step's title; the first one waits to be found.
+        if !first.replace(false) {
+            focus_title();
+        }
+    });
+}
+
+fn focus_title() {
+    let title =
+        web_sys::window().and_then(|window| window.document()).and_then(|d| d.get_element_by_id("lesson-title"));
+    if let Some(title) = title.and_then(|title| title.dyn_into::<HtmlElement>().ok()) {
+        drop(title.focus()); // an element that is there takes the focus
+    }
 }
 
 /// ← and → walk the steps, but for fields and matrices, where they have their own meaning; PageUp and PageDown always.
 #[hook]
 fn use_keys(cx: &Cx) {
     let cx = cx.clone();
-    use_effect_with(cx.state.lesson.step, move |&step| {
+    use_effect_with((), move |()| {
         on_window("keydown", move |event| {
             let Ok(event) = event.dyn_into::<KeyboardEvent>() else { return };
             let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
             let busy = target.is_some_and(|element| {
-                element.closest("input, select, textarea, pre, [role=grid]").ok().flatten().is_some()
+                element.closest("input, select, textarea, pre, [role=grid], [role=listbox]").ok().flatten().is_some()
             });
-            let to = match event.key().as_str() {
-                "PageDown" => step + 1,
-                "PageUp" => step.saturating_sub(1),
-                "ArrowRight" if !busy => step + 1,
-                "ArrowLeft" if !busy => step.saturating_sub(1),
+            let by = match event.key().as_str() {
+                "PageDown" => 1,
+                "PageUp" => -1,
+                "ArrowRight" if !busy => 1,
+                "ArrowLeft" if !busy => -1,
                 _ => return,
             };
             if event.ctrl_key() || event.meta_key() || event.alt_key() {
                 return;
             }
             event.prevent_default();
-            act(&cx, LessonAction::Go(to));
+            act(&cx, LessonAction::Walk(by));
         })
     });
 }
@@ -197,13 +217,15 @@ fn control(cx: &Cx, step: &Step) -> Html {
             <input data-testid="lesson-control" inputmode="numeric" value={state.seed.to_string()}
                 oninput={Callback::from(move |event: InputEvent| change(&event))} /></label> }
         }
-        Control::Embedding => html! { <p>{"Point at a number of X, or walk to it; a click or Enter changes it."}</p> },
+        Control::Embedding => {
+            html! { <p>{"Point at a number of X, or walk to it; a click or Enter opens a field for another one."}</p> }
+        }
         Control::Slider { label, range: [from, to, by], .. } => {
             let change = with(number);
-            let shown = format!("{:.2}", state.control());
+            let shown = step.control.written(state.control());
             html! { <label class="beside slide">{label}
             <input type="range" data-testid="lesson-control" min={from.to_string()} max={to.to_string()}
-                step={by.to_string()} value={state.control().to_string()}
+                step={by.to_string()} value={state.control().to_string()} aria-valuetext={shown.clone()}
                 oninput={Callback::from(move |event: InputEvent| change(&event))} />
             <output>{shown}</output></label> }
         }

@@ -9,6 +9,7 @@ use super::formula::math;
 use super::lesson::act;
 use crate::protocol::lesson::{Axis, Made, Matrix, Part, Sheet};
 use crate::ui::app::Cx;
+use crate::ui::lesson::formula::spoken;
 use crate::ui::lesson::worked::{involved, label, short};
 use crate::ui::state::lesson::{Cell, LessonAction};
 
@@ -27,6 +28,12 @@ pub fn Lines(cx: &Cx) -> Html {
     html! { <div class="products">{for sheet.lines.iter().map(line)}</div> }
 }
 
+/// Counts are whole.
+fn written(matrix: &Matrix, value: f32) -> String {
+    let whole = matches!(matrix.made, Made::Measured | Made::Counted { .. }) && value.fract() == 0.0;
+    if whole { format!("{value}") } else { short(value) }
+}
+
 /// How deep the colour of a number is, from 0 to 1: the same for the same number in every step.
 fn depth(value: f32) -> f32 {
     if value.is_finite() { value.abs() / (value.abs() + 0.5) } else { 0.0 }
@@ -37,8 +44,9 @@ fn table(cx: &Cx, sheet: &Sheet, at: usize, transposed: bool) -> Html {
     let (rows, cols) = if transposed { (matrix.cols, matrix.rows) } else { (matrix.rows, matrix.cols) };
     let [row_axis, col_axis] = if transposed { [1, 0] } else { [0, 1] };
     let name = if transposed { format!("{{{}}}^T", matrix.name) } else { matrix.name.clone() };
-    let head = |col: usize| html! { <th scope="col">{label(&matrix.axes[col_axis], col)}</th> };
     let query = cx.state.lesson.query;
+    let held_column = |col: usize| matrix.axes[col_axis] == Axis::Tokens && col == query;
+    let head = |col: usize| html! { <th scope="col" class={held_column(col).then_some("held")}>{label(&matrix.axes[col_axis], col)}</th> };
     let held = |row: usize| match (transposed, &matrix.axes[0]) {
         (false, Axis::Tokens) => row == query,
         _ => false,
@@ -58,9 +66,11 @@ fn table(cx: &Cx, sheet: &Sheet, at: usize, transposed: bool) -> Html {
         let cx = cx.clone();
         Callback::from(move |_: PointerEvent| act(&cx, LessonAction::Light(None)))
     };
+    let editable = matrix.made == Made::Given { editable: true } && !transposed;
     let id = format!("{}{}", matrix.name, if transposed { "T" } else { "" });
     html! {
-        <table class="matrix" role="grid" data-matrix={id} aria-label={format!("{name}, {rows} by {cols}")}
+        <table class="matrix" role="grid" data-matrix={id} data-editable={editable.then_some("")}
+            aria-label={format!("{}, {rows} by {cols}", spoken(&name))}
             onpointerleave={leave} onkeydown={Callback::from(move |event: KeyboardEvent| walk(&event, rows, cols))}>
             <caption aria-hidden="true">{math(&name, false)}</caption>
             <thead><tr><td></td>{for (0..cols.min(MOST_COLUMNS)).map(head)}</tr></thead>
@@ -92,7 +102,7 @@ fn cell(cx: &Cx, sheet: &Sheet, matrix: &Matrix, cell: Cell, (row, col): (usize,
         let place = i * matrix.cols + j;
         move || {
             if editable {
-                change(&cx, place, value)
+                act(&cx, LessonAction::Edit(Some(place)));
             }
         }
     };
@@ -108,18 +118,7 @@ fn cell(cx: &Cx, sheet: &Sheet, matrix: &Matrix, cell: Cell, (row, col): (usize,
             data-value={value.to_string()} data-row={row.to_string()} data-col={col.to_string()}
             onpointerenter={Callback::from(move |_: PointerEvent| over())}
             onfocus={Callback::from(move |_: FocusEvent| focus())}
-            onclick={Callback::from(move |_: MouseEvent| click())} onkeydown={press}>{short(value)}</td>
-    }
-}
-
-/// Asks for another number of X.
-fn change(cx: &Cx, place: usize, value: f32) {
-    let Some(window) = web_sys::window() else { return };
-    let answer = window.prompt_with_message_and_default("Another number", &value.to_string());
-    if let Some(value) = answer.ok().flatten().and_then(|text| text.trim().parse::<f32>().ok())
-        && value.is_finite()
-    {
-        act(cx, LessonAction::Embedding(place, value));
+            onclick={Callback::from(move |_: MouseEvent| click())} onkeydown={press}>{written(matrix, value)}</td>
     }
 }
 

@@ -90,7 +90,7 @@ fn transport(cx: &Cx, moments: &Snapshots) -> Html {
             <select onchange={speed} aria-label="moments a second of the film">{for SPEEDS.into_iter().map(option)}</select>
             <button onclick={act(cx, RememberAction::Hold)} data-testid="hold"
                 title="keep this moment beside those you show next, also in the next run">{"hold as A"}</button>
-            <span role="status">
+            <span>
                 if let Some(step) = shown {
                     <span class="moment" data-testid="moment">
                         {format!("step {step}, not live ")}
@@ -111,8 +111,9 @@ fn kept(moments: &Snapshots) -> String {
         stride => format!("one of {stride} snapshots"),
     };
     let first = moments.steps().next().unwrap_or(0);
+    let moments_are = if moments.len() == 1 { "moment" } else { "moments" };
     format!(
-        "{} moments of this sentence since step {first}: {stride}, {mebibytes:.1} MiB. Another sentence begins moments of \
+        "{} {moments_are} of this sentence since step {first}: {stride}, {mebibytes:.1} MiB. Another sentence begins moments of \
          its own; the last few sentences keep theirs until the next run.",
         moments.len()
     )

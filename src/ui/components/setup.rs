@@ -5,6 +5,7 @@ use yew::prelude::*;
 use super::data::DataPanel;
 use super::lr_find::LrFind;
 use super::rules::RulesFields;
+use super::workers::Workers;
 use super::{grouped, value_of};
 use crate::config::{Preset, RunConfig};
 use crate::protocol::{BackendChoice, Command};
@@ -42,6 +43,7 @@ pub fn SetupPanel(cx: &Cx) -> Html {
             {backend(cx)}
             <h3>{"applies while it trains"}</h3>
             <div class="fields">
+                <Workers ..cx.clone() />
                 {for numbers(true, false).map(|field| number(cx, field))}
                 {for switches(true).map(|field| switch(cx, field))}
             </div>

@@ -49,8 +49,9 @@ pub fn Share(cx: &Cx) -> Html {
             if *open {
                 <section class="help" role="dialog" aria-label="Share a link">
                     <h2>{"A link to this view"}</h2>
-                    <p>{"It restores preset, hyper-parameters, seed, view, layer, head, pinned row and colours, and \
-                         starts a run of its own. It holds no weights and no data."}</p>
+                    <p>{"It restores preset, task, hyper-parameters, seed, view, layer, head, pinned rows and how they are \
+                         looked at, and starts a run of its own. It holds no weights, and no text or vocabulary of \
+                         yours."}</p>
                     <label class="wide">{"link"}
                         <input ref={field} readonly=true value={link} data-testid="share-link" />
                     </label>

@@ -1,4 +1,4 @@
-//! What can be taken along: pictures of maps, weights, a film.
+//! What can be taken along: pictures of maps, weights, films.
 
 use yew::prelude::*;
 
@@ -6,117 +6,153 @@ use super::value_of;
 use crate::protocol::Command;
 use crate::protocol::export::ExportCommand;
 use crate::ui::app::Cx;
-use crate::ui::draw::figure::Pick;
+use crate::ui::draw::figure::Figure;
+use crate::ui::film::{self, Format};
+use crate::ui::maps::Plane;
 use crate::ui::state::Action;
 use crate::ui::state::remember::{RememberAction, WeightsFile};
-use crate::ui::take_along::{difference, figure, save_film, save_png, save_svg, shown};
+use crate::ui::state::shown::Table;
+use crate::ui::take_along::{difference, figure, save_moment, save_moments, save_png, save_svg};
 
-/// The choice that is no [`Pick`].
-const DIFFERENCE: &str = "difference";
+/// What a picture can be of: its name in the list, and what the list says.
+const PICTURES: [(&str, &str); 4] = [
+    ("shown", "the map above"),
+    ("mean", "mean of its layer"),
+    ("max", "max of its layer"),
+    ("difference", "difference B − A"),
+];
 
 #[component]
 pub fn TakeAlong(cx: &Cx) -> Html {
-    let choice = use_state(|| Pick::Head.name().to_string());
+    let choice = use_state(|| PICTURES[0].0.to_string());
     let choose = {
         let choice = choice.clone();
         Callback::from(move |event: Event| choice.set(value_of(&event)))
     };
-    let making = &cx.state.remember.making;
     let comparable = cx.state.remember.held.is_some() && cx.state.obstacle().is_none();
-    let option = |name: &'static str, text: &'static str| {
+    let option = |(name, text): (&'static str, &'static str)| {
         html! { <option value={name} selected={*choice == name}>{text}</option> }
     };
-    let picture = |save: fn(&Cx, &str), name: String| {
-        let cx = cx.clone();
-        Callback::from(move |_: MouseEvent| save(&cx, &name))
+    let picture = |save: fn(&Cx, Figure)| {
+        let (cx, choice) = (cx.clone(), (*choice).clone());
+        Callback::from(move |_: MouseEvent| match chosen(&cx, &choice) {
+            Some(figure) => save(&cx, figure),
+            None => cx.act(made("There is no such map on show; choose another.")),
+        })
     };
+    let pictures = PICTURES.into_iter().filter(|(name, _)| comparable || *name != "difference");
     html! {
         <details class="take-along" data-testid="take-along">
             <summary>{"Take along"}</summary>
             <div class="line">
                 <label class="beside">
                     {"picture of"}
-                    <select onchange={choose} data-testid="figure">
-                        {option(Pick::Head.name(), "this head")}
-                        {option(Pick::Mean.name(), "mean of its layer")}
-                        {option(Pick::Max.name(), "max of its layer")}
-                        if comparable { {option(DIFFERENCE, "difference B − A")} }
-                    </select>
+                    <select onchange={choose} data-testid="figure">{for pictures.map(option)}</select>
                 </label>
-                <button onclick={picture(as_png, (*choice).clone())} data-testid="save-png">{"PNG"}</button>
-                <button onclick={picture(as_svg, (*choice).clone())} data-testid="save-svg">{"SVG"}</button>
+                <button onclick={picture(save_png)} data-testid="save-png">{"PNG"}</button>
+                <button onclick={picture(|cx, figure| save_svg(cx, &figure))} data-testid="save-svg">{"SVG"}</button>
             </div>
             {weights(cx)}
-            {film(cx)}
-            <p role="status" class="count" data-testid="made">{making.message.clone().unwrap_or_default()}</p>
+            {moments(cx)}
+            {films(cx)}
+            <p class="count" data-testid="made">{cx.state.remember.making.message.clone().unwrap_or_default()}</p>
         </details>
     }
 }
 
-fn with_figure(cx: &Cx, choice: &str, save: impl FnOnce(crate::ui::draw::figure::Figure)) {
-    let pick = Pick::ALL.into_iter().find(|pick| pick.name() == choice);
-    let made = match pick {
-        Some(pick) => shown(&cx.state).map(|maps| figure(&cx.state, &maps, pick)),
-        None => difference(&cx.state),
-    };
-    match made {
-        Some(made) => save(made),
-        None => cx.act(Action::Remember(RememberAction::Made("There is no such map on show; choose another.".into()))),
+fn made(message: &str) -> Action {
+    Action::Remember(RememberAction::Made(message.into()))
+}
+
+fn chosen(cx: &Cx, choice: &str) -> Option<Figure> {
+    let state = &cx.state;
+    let layer = state.selected.0;
+    match choice {
+        "difference" => difference(state),
+        "mean" => figure(state, &Table::Weights(state.shown_maps()?, Plane::Mean(layer))),
+        "max" => figure(state, &Table::Weights(state.shown_maps()?, Plane::Max(layer))),
+        _ => figure(state, &state.table()?),
     }
 }
 
-fn as_png(cx: &Cx, choice: &str) {
-    with_figure(cx, choice, |figure| save_png(cx, figure));
-}
-
-fn as_svg(cx: &Cx, choice: &str) {
-    with_figure(cx, choice, |figure| save_svg(cx, &figure));
-}
-
+/// The numbers of one head or of all, now or at the earlier moment on show.
 fn weights(cx: &Cx) -> Html {
-    let making = &cx.state.remember.making;
+    let remember = &cx.state.remember;
+    let earlier = remember.earlier.as_ref().map(|maps| maps.step);
     let ask = |head: Option<(usize, usize)>, json: bool| {
         let cx = cx.clone();
         Callback::from(move |_: MouseEvent| {
+            if earlier.is_some() {
+                return save_moment(&cx, head, json);
+            }
             let file = WeightsFile { request: cx.state.version as u32, head, json };
             cx.act(Action::Remember(RememberAction::Asked(file)));
             cx.send(&Command::Export(ExportCommand::Weights { request: file.request }));
         })
     };
-    let blocked = !cx.state.has_run() || making.weights.is_some();
+    let blocked = earlier.is_none() && (!cx.state.has_run() || remember.making.weights.is_some());
+    let (of, title) = match earlier {
+        None => ("weights now".to_string(), "softmax weights of the model as it is now, every digit of them"),
+        Some(step) => (format!("weights at step {step}"), "softmax weights as they were kept, to 1/255"),
+    };
     let one = Some(cx.state.selected);
+    let button = |name: &'static str, of_head: &str, test: &'static str, click: Callback<MouseEvent>| {
+        html! {
+            <button onclick={click} disabled={blocked} data-testid={test} aria-label={format!("{of}, {of_head}, {name}")}>
+                {name}
+            </button>
+        }
+    };
     html! {
-        <div class="line" title="softmax weights of the model as it is now, every digit of them">
-            {"weights now: this head"}
-            <button onclick={ask(one, false)} disabled={blocked} data-testid="csv-head">{"CSV"}</button>
-            <button onclick={ask(one, true)} disabled={blocked} data-testid="json-head">{"JSON"}</button>
+        <div class="line" {title}>
+            {format!("{of}: this head")}
+            {button("CSV", "this head", "csv-head", ask(one, false))}
+            {button("JSON", "this head", "json-head", ask(one, true))}
             {"all heads"}
-            <button onclick={ask(None, false)} disabled={blocked} data-testid="csv-all">{"CSV"}</button>
-            <button onclick={ask(None, true)} disabled={blocked} data-testid="json-all">{"JSON"}</button>
+            {button("CSV", "all heads", "csv-all", ask(None, false))}
+            {button("JSON", "all heads", "json-all", ask(None, true))}
         </div>
     }
 }
 
-fn film(cx: &Cx) -> Html {
+fn moments(cx: &Cx) -> Html {
+    let n = cx.state.remember.moments.as_ref().map_or(0, |moments| moments.len());
+    let save = |json: bool| {
+        let cx = cx.clone();
+        Callback::from(move |_: MouseEvent| save_moments(&cx, cx.state.selected, json))
+    };
+    html! {
+        <div class="line" title="softmax weights as they were kept, to 1/255">
+            {format!("this head at all {n} moments")}
+            <button onclick={save(false)} data-testid="csv-moments" aria-label="this head at all moments, CSV">{"CSV"}</button>
+            <button onclick={save(true)} data-testid="json-moments" aria-label="this head at all moments, JSON">{"JSON"}</button>
+        </div>
+    }
+}
+
+fn films(cx: &Cx) -> Html {
     let remember = &cx.state.remember;
     let n = remember.moments.as_ref().map_or(0, |moments| moments.len());
-    let record = {
+    let blocked = n < 2 || remember.making.film.is_some();
+    let save = |format: Format| {
         let cx = cx.clone();
-        Callback::from(move |_: MouseEvent| save_film(&cx))
+        Callback::from(move |_: MouseEvent| film::save(&cx, format))
     };
     let cancel = {
         let cx = cx.clone();
-        Callback::from(move |_: MouseEvent| {
-            cx.act(Action::Remember(RememberAction::Made("The film was given up.".into())));
-        })
+        Callback::from(move |_: MouseEvent| cx.act(made("The film was given up.")))
     };
     html! {
         <div class="line">
-            <button onclick={record} disabled={n < 2 || remember.making.frames.is_some()} data-testid="save-film">
-                {format!("film of {n} moments, {} a second", remember.speed)}
-            </button>
-            if let Some((done, of)) = remember.making.frames {
-                <progress max={of.to_string()} value={done.to_string()} aria-label="frames of the film"></progress>
+            {format!("film of {n} moments, {} a second", remember.speed)}
+            if film::records() {
+                <button onclick={save(Format::Video)} disabled={blocked} data-testid="save-film"
+                    title="recorded as it plays">{"video"}</button>
+            }
+            <button onclick={save(Format::Gif)} disabled={blocked} data-testid="save-gif">{"GIF"}</button>
+            if let Some(making) = remember.making.film {
+                <progress max={making.of.max(1).to_string()} value={making.done.to_string()}
+                    aria-label="frames of the film"></progress>
                 <button onclick={cancel} data-testid="cancel-film">{"cancel"}</button>
             }
         </div>

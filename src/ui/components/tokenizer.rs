@@ -145,6 +145,11 @@ fn choose(cx: &Cx, index: usize, source: Option<VocabularySource>) {
         return;
     }
     act(cx, TokenizerAction::Busy("Fetching GPT-2's vocabulary …".into()));
+    fetch_gpt2(cx, |cx, message| act(cx, TokenizerAction::Problem(message)));
+}
+
+/// Fetches GPT-2's vocabulary and hands it to the second worker, or says what went wrong.
+pub fn fetch_gpt2(cx: &Cx, failed: fn(&Cx, String)) {
     let cx = cx.clone();
     spawn_local(async move {
         match fetch::gpt2_vocabulary().await {
@@ -153,7 +158,7 @@ fn choose(cx: &Cx, index: usize, source: Option<VocabularySource>) {
                 let load = TokenizerCommand::Load { source, name: "GPT-2".into(), format };
                 cx.ask_with(Command::Tokenizer(load), Some(bytes));
             }
-            Err(message) => act(&cx, TokenizerAction::Problem(message)),
+            Err(message) => failed(&cx, message),
         }
     });
 }

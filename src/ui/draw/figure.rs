@@ -1,9 +1,9 @@
-//! A map as a figure for a page or a film: title, token labels on both axes, cells, legend. Pure: what stands where, and
-//! the same as an SVG that needs nothing else.
+//! A map as a figure for a page or a film: title, token labels on both axes, cells, legend, in the colours of the screen.
+//! Pure: what stands where, and the same as an SVG that needs nothing else.
 
-use super::colors::ColorMap;
-use crate::ui::state::Maps;
-use crate::ui::state::difference::{head_difference, most};
+use super::colors::Rgb;
+use super::heat::pixels;
+use crate::ui::state::shown::{Legend, Table};
 
 /// Up to so many tokens every cell is a rectangle of the SVG; beyond, all are one embedded picture.
 const MOST_RECTS: usize = 64;
@@ -17,96 +17,8 @@ const LETTER: [f64; 2] = [6.1, 11.0];
 /// Steps of the legend's ramp.
 const SHADES: usize = 32;
 
-/// Less than 0, 0, more than 0: told apart with every colour-vision deficiency.
-const DIVERGING: [[f32; 3]; 3] = [[33.0, 102.0, 172.0], [247.0, 247.0, 247.0], [179.0, 88.0, 6.0]];
-
-/// Which map of all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pick {
-    /// One head.
-    Head,
-    /// The mean over the heads of its layer.
-    Mean,
-    /// The largest weight of any head of its layer.
-    Max,
-}
-
-impl Pick {
-    /// All.
-    pub const ALL: [Self; 3] = [Self::Head, Self::Mean, Self::Max];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Head => "head",
-            Self::Mean => "mean",
-            Self::Max => "max",
-        }
-    }
-
-    /// What it is called for this (layer, head).
-    pub fn title(self, (layer, head): (usize, usize)) -> String {
-        match self {
-            Self::Head => format!("layer {}, head {}", layer + 1, head + 1),
-            Self::Mean => format!("layer {}, mean over its heads", layer + 1),
-            Self::Max => format!("layer {}, largest of its heads", layer + 1),
-        }
-    }
-
-    /// Its weights as bytes (n, n).
-    pub fn weights(self, maps: &Maps, (layer, head): (usize, usize)) -> Vec<u8> {
-        let heads: Vec<&[u8]> = (0..maps.n_heads).map(|head| maps.head((layer, head))).collect();
-        let cells = 0..maps.head((layer, head)).len();
-        match self {
-            Self::Head => maps.head((layer, head)).to_vec(),
-            Self::Max => cells.map(|at| heads.iter().map(|head| head[at]).max().unwrap_or(0)).collect(),
-            Self::Mean => {
-                let sum = |at: usize| heads.iter().map(|head| usize::from(head[at])).sum::<usize>();
-                // A mean of bytes is a byte.
-                cells.map(|at| ((sum(at) + heads.len() / 2) / heads.len().max(1)) as u8).collect()
-            }
-        }
-    }
-}
-
-/// The colour of a number from −1 to 1.
-pub fn diverging(value: f32) -> [u8; 3] {
-    let to = if value < 0.0 { DIVERGING[0] } else { DIVERGING[2] };
-    let part = value.abs().min(1.0);
-    std::array::from_fn(|i| (DIVERGING[1][i] + part * (to[i] - DIVERGING[1][i])).round() as u8)
-}
-
-/// The pixels (RGBA) of the differences (n, n) within ±`most`; masked cells are transparent.
-pub fn difference_pixels(difference: &[f32], n: usize, most: f32) -> Vec<u8> {
-    causal_pixels(n, |cell| diverging(difference[cell] / most))
-}
-
-/// The pixels (RGBA) of weights (n, n); masked cells are transparent.
-pub fn weight_pixels(weights: &[u8], n: usize, map: ColorMap) -> Vec<u8> {
-    causal_pixels(n, |cell| map.color(weights[cell]))
-}
-
-fn causal_pixels(n: usize, color: impl Fn(usize) -> [u8; 3]) -> Vec<u8> {
-    let mut pixels = vec![0; 4 * n * n];
-    for (cell, pixel) in pixels.chunks_exact_mut(4).enumerate().filter(|(cell, _)| cell % n <= cell / n) {
-        let [r, g, b] = color(cell);
-        pixel.copy_from_slice(&[r, g, b, 255]);
-    }
-    pixels
-}
-
-/// What the colours stand for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Legend {
-    /// From low to high.
-    pub colors: Vec<[u8; 3]>,
-    /// The low end.
-    pub low: String,
-    /// The high end.
-    pub high: String,
-    /// What is measured.
-    pub what: &'static str,
-}
+/// The ground of masked cells, to which faded ones fade.
+pub const PAPER: Rgb = [239, 239, 236];
 
 /// A map with everything around it.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,30 +58,16 @@ pub enum Shape {
 }
 
 impl Figure {
-    /// A map of softmax weights.
-    pub fn of_weights(
-        maps: &Maps,
-        pick: Pick,
-        at: (usize, usize),
-        map: ColorMap,
-        tokens: Vec<String>,
-        note: String,
-    ) -> Self {
-        let cells = weight_pixels(&pick.weights(maps, at), maps.tokens.len(), map);
-        let colors = (0..SHADES).map(|i| map.color((i * 255 / (SHADES - 1)) as u8)).collect();
-        let legend = Legend { colors, low: "0".into(), high: "1".into(), what: "softmax weight; hatched: masked" };
-        Self { title: pick.title(at), note, tokens, cells, legend }
+    /// A table as it is on the screen.
+    pub fn of(table: &Table, legend: Legend, tokens: Vec<String>, note: String) -> Self {
+        Self { title: table.title(), note, tokens, cells: table.pixels(&legend.scale), legend }
     }
 
-    /// What a head has changed between two moments.
-    pub fn of_difference(held: &Maps, shown: &Maps, at: (usize, usize), tokens: Vec<String>, note: String) -> Self {
-        let difference = head_difference(held, shown, at);
-        let most = most(&difference);
-        let cells = difference_pixels(&difference, shown.tokens.len(), most);
-        let colors = (0..SHADES).map(|i| diverging(2.0 * i as f32 / (SHADES - 1) as f32 - 1.0)).collect();
-        let (low, high) = (format!("−{most:.3}"), format!("+{most:.3}"));
-        let legend = Legend { colors, low, high, what: "change of the softmax weight; hatched: masked" };
-        Self { title: format!("{}, B − A", Pick::Head.title(at)), note, tokens, cells, legend }
+    /// What has changed between two moments: (n, n) numbers.
+    pub fn of_difference(difference: &[f32], legend: Legend, title: String, tokens: Vec<String>, note: String) -> Self {
+        let n = tokens.len();
+        let value = |row: usize, column: usize| difference.get(row * n + column).copied().unwrap_or(0.0);
+        Self { title, note, cells: pixels(n, &legend.scale, value), tokens, legend }
     }
 
     fn n(&self) -> usize {
@@ -187,10 +85,13 @@ impl Figure {
         [labels + 22.0, labels + 62.0]
     }
 
-    /// Width and height.
+    /// Width and height: the cells, and room for the longest of the lines.
     pub fn size(&self) -> [f64; 2] {
         let ([left, top], side) = (self.corner(), self.n() as f64 * self.cell());
-        [(left + side + 14.0).max(380.0), top + side + 46.0]
+        let letters = |text: &str| text.chars().count() as f64 * LETTER[0];
+        let legend = 150.0 + letters(&self.legend.low) + letters(&self.legend_text());
+        let title = 24.0 + (letters(&self.title) * 1.4).max(letters(&self.note));
+        [(left + side + 14.0).max(legend).max(title), top + side + 46.0]
     }
 
     /// Everything, in the order of painting.
@@ -212,17 +113,32 @@ impl Figure {
             shapes.push(text([left + middle, top - 4.0], label.clone(), true, false, true));
             shapes.push(text([left - 4.0, top + middle], label, true, true, false));
         }
-        let (line, ramp) = (top + side + 24.0, 120.0);
-        let start = 12.0 + self.legend.low.chars().count() as f64 * LETTER[0] + 6.0;
-        shapes.push(text([12.0, line], self.legend.low.clone(), true, false, false));
-        let shade = ramp / self.legend.colors.len().max(1) as f64;
-        for (i, &color) in self.legend.colors.iter().enumerate() {
+        shapes.extend(self.legend_shapes(top + side + 24.0));
+        shapes
+    }
+
+    /// The legend on a line.
+    fn legend_shapes(&self, line: f64) -> Vec<Shape> {
+        let (legend, ramp) = (&self.legend, 120.0);
+        let text = |x, text| Shape::Text { at: [x, line], text, small: true, end: false, up: false };
+        let start = 12.0 + legend.low.chars().count() as f64 * LETTER[0] + 6.0;
+        let mut shapes = vec![text(12.0, legend.low.clone())];
+        let shade = ramp / SHADES as f64;
+        for i in 0..SHADES {
+            let color = legend.scale.at(i as f32 / (SHADES - 1) as f32);
             // Half a pixel more, so that no gap shows between two of them.
             shapes.push(Shape::Rect([start + i as f64 * shade, line - 6.0, shade + 0.5, 12.0], color));
         }
-        let end = format!("{} · {}", self.legend.high, self.legend.what);
-        shapes.push(text([start + ramp + 6.0, line], end, true, false, false));
+        shapes.push(text(start + ramp + 6.0, self.legend_text()));
         shapes
+    }
+
+    /// What stands behind the ramp.
+    fn legend_text(&self) -> String {
+        let Legend { high, what, .. } = &self.legend;
+        let notes = self.legend.notes();
+        let apart = if notes.is_empty() { "" } else { " · " };
+        format!("{high} · {what}{apart}{notes} · hatched: masked")
     }
 
     /// Whether the SVG needs its cells as a picture.

@@ -74,6 +74,14 @@ pub fn paint(canvas: &HtmlCanvasElement, figure: &Figure, scale: f64) -> Result<
     Ok(())
 }
 
+/// The pixels (RGBA) of a canvas, from its upper left corner.
+///
+/// # Errors
+/// When the browser has no memory for them.
+pub fn read(canvas: &HtmlCanvasElement, [width, height]: [u16; 2]) -> Result<Vec<u8>, JsValue> {
+    Ok(context(canvas)?.get_image_data(0.0, 0.0, f64::from(width), f64::from(height))?.data().0)
+}
+
 /// The ground of masked cells.
 fn hatch(context: &CanvasRenderingContext2d, [x, y, side]: [f64; 3]) {
     context.set_fill_style_str("#efefec");

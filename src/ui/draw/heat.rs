@@ -65,6 +65,11 @@ impl ColorScale {
         self.colors.at(curved)
     }
 
+    /// The same colour, faded.
+    pub fn faded_at(&self, place: f32) -> Rgb {
+        faded(self.at(place), self.paper)
+    }
+
     /// The colour of a number; `row_high` is the largest of its row.
     pub fn color(&self, value: f32, row_high: f32) -> Rgb {
         let (low, high) = self.ends(row_high);

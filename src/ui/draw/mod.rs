@@ -10,6 +10,7 @@ pub mod figure;
 pub mod figure_canvas;
 #[cfg(target_arch = "wasm32")]
 pub mod frame;
+pub mod gif;
 pub mod heat;
 pub mod lines;
 pub mod signed;

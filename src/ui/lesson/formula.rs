@@ -23,7 +23,7 @@ pub enum Formula {
 pub fn parse(text: &str) -> Formula {
     let characters: Vec<char> = text.chars().collect();
     let mut reader = Reader { characters, at: 0 };
-    reader.row()
+    reader.row('}')
 }
 
 struct Reader {
@@ -44,13 +44,14 @@ impl Reader {
         self.characters[start..self.at].iter().collect()
     }
 
-    /// Everything up to a closing brace, which is left over, or the end.
-    fn row(&mut self) -> Formula {
+    /// Everything up to `close`, which is left over, or the end.
+    fn row(&mut self, close: char) -> Formula {
         let mut pieces = Vec::new();
         loop {
             self.take_while(char::is_whitespace);
             match self.peek() {
-                None | Some('}') => break,
+                None => break,
+                Some(end) if end == close => break,
                 Some('_' | '^') => {
                     let base = pieces.pop().unwrap_or(Formula::Row(Vec::new()));
                     pieces.push(self.scripts(base));
@@ -76,9 +77,12 @@ impl Reader {
         let Some(first) = self.peek() else { return Formula::Row(Vec::new()) };
         if first == '{' {
             self.at += 1;
-            let row = self.row();
+            let row = self.row('}');
             self.at = (self.at + 1).min(self.characters.len()); // the closing brace, or the end
             return row;
+        }
+        if let '(' | '[' = first {
+            return self.group(first);
         }
         if first == '\\' {
             self.at += 1;
@@ -101,6 +105,18 @@ impl Reader {
         Formula::Sign(if first == '-' { "−".into() } else { first.into() })
     }
 
+    /// What stands between brackets, with them: they are as high as what they hold.
+    fn group(&mut self, open: char) -> Formula {
+        self.at += 1;
+        let close = if open == '(' { ')' } else { ']' };
+        let mut pieces = vec![Formula::Sign(open.into()), self.row(close)];
+        if self.peek() == Some(close) {
+            self.at += 1;
+            pieces.push(Formula::Sign(close.into()));
+        }
+        Formula::Row(pieces)
+    }
+
     fn command(&mut self, name: &str) -> Formula {
         let sign = |sign: &str| Formula::Sign(sign.into());
         match name {
@@ -112,5 +128,46 @@ impl Reader {
             "infty" => Formula::Name("∞".into()),
             other => Formula::Name(other.into()),
         }
+    }
+}
+
+/// A formula as it is read aloud.
+pub fn spoken(text: &str) -> String {
+    let words = say(&parse(text));
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn say(formula: &Formula) -> String {
+    match formula {
+        Formula::Row(pieces) => pieces.iter().map(say).collect::<Vec<_>>().join(" "),
+        Formula::Name(name) | Formula::Number(name) => name.clone(),
+        Formula::Sign(sign) => match sign.as_str() {
+            "=" => "equals",
+            "−" => "minus",
+            "+" => "plus",
+            "·" => "times",
+            "⊙" => "times, element by element,",
+            "/" => "divided by",
+            "∑" => "the sum",
+            "∈" => "in",
+            "±" => "plus or minus",
+            "∂" => "d",
+            "(" | "[" => "of",
+            ")" | "]" | "{" | "}" => "",
+            other => other,
+        }
+        .into(),
+        Formula::Scripts(base, below, above) => {
+            let sum = matches!(&**base, Formula::Sign(sign) if sign == "∑");
+            let below = below.as_ref().map(|below| format!(" {} {}", if sum { "over" } else { "sub" }, say(below)));
+            let above = above.as_ref().map(|above| match &**above {
+                Formula::Name(name) if name == "T" => " transposed".to_string(),
+                Formula::Number(two) if two == "2" => " squared".to_string(),
+                other => format!(" to the power of {}", say(other)),
+            });
+            format!("{}{}{}", say(base), below.unwrap_or_default(), above.unwrap_or_default())
+        }
+        Formula::Fraction(above, below) => format!("{} over {}", say(above), say(below)),
+        Formula::Root(inner) => format!("the square root of {}", say(inner)),
     }
 }

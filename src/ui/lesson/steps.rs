@@ -6,6 +6,8 @@ use crate::ui::state::lesson::LessonState;
 mod attention;
 mod onward;
 mod plain;
+mod tokens;
+mod training;
 
 /// One screen of the lesson.
 pub struct Step {
@@ -19,6 +21,8 @@ pub struct Step {
     pub equation: &'static str,
     /// What the reader turns.
     pub control: Control,
+    /// What is drawn besides its matrices.
+    pub picture: Picture,
     /// What to try.
     pub try_this: &'static str,
     /// A question that is answered by doing.
@@ -31,6 +35,31 @@ pub struct Step {
     pub exercise: fn(&LessonState) -> Exercise,
     /// Whether the question is answered.
     pub reached: fn(&LessonState, &Sheet) -> bool,
+}
+
+/// What a step shows besides its matrices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Picture {
+    /// Nothing: the matrices are the picture.
+    Matrices,
+    /// A sentence as tokens.
+    Tokens,
+    /// Two models that learn, and the buttons for it.
+    Pair,
+    /// The way to a head of the model under training.
+    HeadLink,
+    /// Queries and keys as arrows.
+    Arrows,
+    /// Gates on SiLU's curve.
+    Gates,
+    /// The loss of every token.
+    Losses,
+    /// One weight on its way into a valley.
+    Valley,
+    /// The learning rate over the steps.
+    Rates,
+    /// Probabilities and draws.
+    Draws,
 }
 
 /// The one control of a step.
@@ -48,6 +77,8 @@ pub enum Control {
         label: &'static str,
         /// From, to, step.
         range: [f64; 3],
+        /// What the number is the logarithm of, if it is: to which base.
+        base: Option<f64>,
         /// At first.
         first: f64,
     },
@@ -63,6 +94,18 @@ pub enum Control {
 }
 
 impl Control {
+    /// The number of a slider as its reader sees it.
+    pub fn written(self, value: f64) -> String {
+        match self {
+            Self::Slider { base: Some(base), .. } => {
+                let power = base.powf(value);
+                if power < 10.0 && power.fract() != 0.0 { format!("{power:.3}") } else { format!("{power:.0}") }
+            }
+            Self::Slider { range: [_, _, by], .. } if by.fract() != 0.0 => format!("{value:.2}"),
+            _ => format!("{value:.0}"),
+        }
+    }
+
     /// Its number at first.
     pub fn first(self) -> f64 {
         match self {
@@ -74,20 +117,29 @@ impl Control {
 }
 
 /// All steps in their order.
-pub static STEPS: [Step; 13] = [
+pub static STEPS: [Step; 22] = [
+    tokens::TOKENS,
     plain::SCORES,
     plain::WEIGHTS,
     plain::OVERFLOW,
     plain::CONTEXT,
     plain::ALL_AT_ONCE,
+    plain::RACE,
     attention::PROJECTIONS,
     attention::SCALED,
     attention::SATURATION,
     attention::MODULE,
     attention::MASK,
+    attention::LEAK,
     attention::HEADS,
+    onward::ROPE,
     onward::RMS_NORM,
-    onward::LOSS,
+    onward::SWIGLU,
+    onward::RESIDUAL,
+    training::LOSS,
+    training::WEIGHT,
+    training::SCHEDULE,
+    training::SAMPLING,
 ];
 
 /// The step that a link's hash names (`#view=lesson&step=mask`).

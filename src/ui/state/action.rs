@@ -19,6 +19,8 @@ use crate::ui::draw::colors::ColorMap;
 pub enum Action {
     /// Another part of the page gets the window.
     View(View),
+    /// Take over what this hash of a link describes.
+    Follow(String),
     /// In the lesson.
     Lesson(LessonAction),
     /// On the tokenizer's page.
@@ -90,4 +92,8 @@ pub enum Action {
     Runs(RunsAction),
     /// About earlier moments.
     Remember(RememberAction),
+    /// A step is to be timed.
+    Profile,
+    /// So many workers are to share batches.
+    Workers(usize),
 }

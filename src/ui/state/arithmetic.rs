@@ -43,6 +43,30 @@ impl Row {
     }
 }
 
+/// q·k / √D of every query and key (n, n); 0 where the key comes later.
+pub fn scores(rows: &HeadRows) -> Vec<f32> {
+    let (n, root) = (rows.n(), (rows.d_head as f32).sqrt());
+    let mut scores = vec![0.0; n * n];
+    for (query, line) in scores.chunks_exact_mut(n.max(1)).enumerate() {
+        let q = rows.row(&rows.q, query);
+        for (key, score) in line[..=query].iter_mut().enumerate() {
+            *score = q.iter().zip(rows.row(&rows.k, key)).map(|(q, k)| q * k).sum::<f32>() / root;
+        }
+    }
+    scores
+}
+
+/// What each dimension of the head adds up to for a query: the values of all keys times their weights, (D).
+pub fn output(rows: &HeadRows, query: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; rows.d_head];
+    let Some(row) = Row::of(rows, query) else { return sums };
+    for key in 0..row.dots.len() {
+        let weight = row.weight(key);
+        sums.iter_mut().zip(rows.row(&rows.v, key)).for_each(|(sum, v)| *sum += weight * v);
+    }
+    sums
+}
+
 /// q, k and q·k of every dimension.
 pub fn products(rows: &HeadRows, query: usize, key: usize) -> impl Iterator<Item = (f32, f32, f32)> + '_ {
     let (q, k) = (rows.row(&rows.q, query), rows.row(&rows.k, key));

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use super::arithmetic::scores;
 use crate::protocol::Token;
 use crate::protocol::inspect::{
     Comparison, HeadRows, InspectEvent, Lens, ScoreKind, Scores, TensorInfo, Watched, WeightAt, WhatIf,
@@ -81,6 +82,22 @@ pub struct Head {
     pub at: (usize, usize),
     /// The numbers.
     pub rows: HeadRows,
+    /// q·k / √D (n, n); 0 where masked.
+    pub scores: Vec<f32>,
+}
+
+impl Head {
+    /// With the scores that follow from the rows.
+    pub fn new(step: u64, at: (usize, usize), rows: HeadRows) -> Self {
+        let scores = scores(&rows);
+        Self { step, at, rows, scores }
+    }
+
+    /// A round number that no score is beyond, on either side of 0.
+    pub fn most(&self) -> f32 {
+        let most = self.scores.iter().fold(0.0_f32, |most, score| most.max(score.abs()));
+        ((2.0 * most).ceil() / 2.0).max(0.5)
+    }
 }
 
 /// The logit lens, and when it was computed.
@@ -249,7 +266,7 @@ impl AskState {
         match event {
             InspectEvent::Head { step, at, n, d_head } => {
                 let rows = HeadRows::from_bytes(bytes, n, d_head);
-                self.head = rows.map(|rows| Rc::new(Head { step, at, rows }));
+                self.head = rows.map(|rows| Rc::new(Head::new(step, at, rows)));
             }
             InspectEvent::Lens { step, n_layers, tokens, predicted } => {
                 let lens = Lens::from_bytes(bytes, n_layers, tokens.len());

@@ -183,7 +183,7 @@ impl DataState {
         match event {
             // Of the worker that reads nothing else.
             DataEvent::ParquetText { .. } | DataEvent::ParquetProblem { .. } => (),
-            DataEvent::Tasks { tasks } => self.tasks = tasks,
+            DataEvent::Tasks { .. } => (), // of the whole state
             DataEvent::Score { run: of_run, .. } if of_run != run => (),
             DataEvent::Score { step, right, of, shown, .. } => {
                 self.scores.push(ScorePoint { step, right, of });
@@ -199,11 +199,14 @@ impl DataState {
 
 impl State {
     /// A task brings its own sentence and is learned byte by byte; a text after a task goes back to words.
-    pub(super) fn choose_corpus(&mut self, corpus: CorpusChoice) {
+    pub(in crate::ui) fn choose_corpus(&mut self, corpus: CorpusChoice) {
         let was_task = matches!(self.draft.corpus, CorpusChoice::Task(_));
         self.draft.corpus = corpus;
         let probe = match corpus {
-            CorpusChoice::Task(number) => self.data.tasks.get(number).map(|task| task.probe.clone()),
+            // A link may choose a task before the worker has told its sentence.
+            CorpusChoice::Task(number) => {
+                Some(self.data.tasks.get(number).map_or(DEFAULT_PROBE.into(), |task| task.probe.clone()))
+            }
             _ => was_task.then(|| DEFAULT_PROBE.to_string()),
         };
         if let Some(probe) = probe {
@@ -211,6 +214,16 @@ impl State {
             self.draft.config.model.vocab_size = self.text_vocab_size();
             self.take_probe(probe);
         }
+    }
+
+    /// The tasks are known: one that a link has chosen before gets its sentence, unless the link brought one.
+    pub(super) fn hear_tasks(&mut self, tasks: Vec<TaskInfo>) {
+        if let CorpusChoice::Task(number) = self.draft.corpus
+            && let Some(task) = tasks.get(number).filter(|_| self.probe == DEFAULT_PROBE)
+        {
+            self.probe = task.probe.clone();
+        }
+        self.data.tasks = tasks;
     }
 
     /// V of a vocabulary that a run trains on the draft's text: for a task the bytes and the end of a text.

@@ -1,6 +1,7 @@
 //! How two moments differ, head by head. Pure.
 
 use super::Maps;
+use crate::ui::maps::Plane;
 
 /// Why two maps cannot be laid beside each other, cell by cell.
 pub fn obstacle(held: &Maps, shown: &Maps) -> Option<String> {
@@ -33,13 +34,14 @@ pub fn obstacle(held: &Maps, shown: &Maps) -> Option<String> {
     None
 }
 
-/// shown − held of one head (n, n), in weights; 0 where masked.
-pub fn head_difference(held: &Maps, shown: &Maps, head: (usize, usize)) -> Vec<f32> {
-    let cells = held.head(head).iter().zip(shown.head(head));
+/// shown − held of one table (n, n), in weights; 0 where masked.
+pub fn difference(held: &Maps, shown: &Maps, plane: Plane) -> Vec<f32> {
+    let (held, shown) = (held.plane(plane), shown.plane(plane));
+    let cells = held.iter().zip(&*shown);
     cells.map(|(&a, &b)| (f32::from(b) - f32::from(a)) / 255.0).collect()
 }
 
-/// The largest |shown − held| of a head, and at least one step of the bytes, so that it can be divided by.
+/// The largest |shown − held| of a table, and at least one step of the bytes, so that it can be divided by.
 pub fn most(difference: &[f32]) -> f32 {
     difference.iter().fold(1.0 / 255.0, |most, value| most.max(value.abs()))
 }
@@ -47,6 +49,7 @@ pub fn most(difference: &[f32]) -> f32 {
 /// The mean of |shown − held| over the cells of a head that are not masked; 0 for an empty sentence.
 pub fn mean_absolute(held: &Maps, shown: &Maps, head: (usize, usize)) -> f64 {
     let n = held.tokens.len();
-    let sum: f64 = head_difference(held, shown, head).iter().map(|value| f64::from(value.abs())).sum();
+    let plane = Plane::Head(head.0, head.1);
+    let sum: f64 = difference(held, shown, plane).iter().map(|value| f64::from(value.abs())).sum();
     sum / ((n * (n + 1) / 2).max(1)) as f64
 }

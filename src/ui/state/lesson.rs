@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::protocol::lesson::{EMBEDDINGS, LessonCommand, LessonEvent, SEED, Sheet, WORDS};
+use super::tokenizer::Encoding;
+use crate::protocol::lesson::{EMBEDDINGS, LessonCommand, LessonEvent, PairPoint, PairText, SEED, Sheet, WORDS};
 use crate::protocol::{BackendChoice, DeviceInfo};
 use crate::ui::lesson::steps::STEPS;
 
@@ -16,6 +17,30 @@ pub struct Answer {
     pub device: DeviceInfo,
     /// The matrices.
     pub sheet: Sheet,
+}
+
+/// A sentence as GPT-2's tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tokens {
+    /// The sentence.
+    pub text: String,
+    /// Its tokens.
+    pub encoding: Rc<Encoding>,
+    /// The text of the ids.
+    pub decoded: String,
+}
+
+/// The two models that learn side by side.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PairState {
+    /// All steps.
+    pub points: Rc<Vec<PairPoint>>,
+    /// What both wrote at last.
+    pub written: Option<Rc<[PairText; 2]>>,
+    /// Whether they learn.
+    pub running: bool,
+    /// On what.
+    pub device: Option<DeviceInfo>,
 }
 
 /// A cell: matrix, row, column.
@@ -48,6 +73,14 @@ pub struct LessonState {
     pub lit: Option<Cell>,
     /// Steps whose question was answered.
     pub reached: BTreeSet<usize>,
+    /// The number of X that is under change.
+    pub edited: Option<usize>,
+    /// The sentence as tokens, once it was asked for.
+    pub tokens: Option<Tokens>,
+    /// The token under the pointer or the keyboard.
+    pub token_lit: Option<usize>,
+    /// The two models.
+    pub pair: PairState,
     /// Files of kernels, by the kernel's name.
     pub codes: BTreeMap<String, String>,
     /// What went wrong.
@@ -59,6 +92,8 @@ pub struct LessonState {
 pub enum LessonAction {
     /// Another step; beyond the last it stays at the last.
     Go(usize),
+    /// So many steps on.
+    Walk(isize),
     /// Another number in X.
     Embedding(usize, f32),
     /// Another row is held.
@@ -75,6 +110,12 @@ pub enum LessonAction {
     Asked,
     /// A cell is under the pointer or the keyboard, or none.
     Light(Option<Cell>),
+    /// A number of X is to be changed, or none any more.
+    Edit(Option<usize>),
+    /// A token is under the pointer or the keyboard, or none.
+    LightToken(Option<usize>),
+    /// Something of the page's own went wrong.
+    Problem(String),
 }
 
 impl Default for LessonState {
@@ -92,6 +133,10 @@ impl Default for LessonState {
             answer: None,
             lit: None,
             reached: BTreeSet::new(),
+            edited: None,
+            tokens: None,
+            token_lit: None,
+            pair: PairState::default(),
             codes: BTreeMap::new(),
             problem: None,
         }
@@ -122,8 +167,12 @@ impl LessonState {
     pub fn apply(&mut self, action: LessonAction) {
         match action {
             LessonAction::Light(cell) => return self.lit = cell,
+            LessonAction::Edit(cell) => return self.edited = cell.filter(|&cell| cell < self.x.len()),
+            LessonAction::LightToken(token) => return self.token_lit = token,
+            LessonAction::Problem(message) => return self.problem = Some(message),
             LessonAction::Asked => return self.waiting = true,
-            LessonAction::Go(step) => (self.step, self.lit) = (step.min(STEPS.len() - 1), None),
+            LessonAction::Walk(by) => return self.apply(LessonAction::Go(self.step.saturating_add_signed(by))),
+            LessonAction::Go(step) => (self.step, self.edited) = (step.min(STEPS.len() - 1), None),
             LessonAction::Embedding(cell, value) => {
                 if let Some(cell) = self.x.get_mut(cell) {
                     *cell = value;
@@ -135,8 +184,9 @@ impl LessonState {
             LessonAction::Backend(backend) => self.backend = backend,
             LessonAction::Reset => {
                 let old = std::mem::take(self);
-                let Self { step, backend, request, waiting, answer, reached, codes, .. } = old;
-                *self = Self { step, backend, request, waiting, answer, reached, codes, ..Self::default() };
+                let Self { step, backend, request, waiting, answer, reached, codes, tokens, pair, .. } = old;
+                let kept = Self { step, backend, request, waiting, answer, ..Self::default() };
+                *self = Self { reached, codes, tokens, pair, ..kept };
             }
         }
         self.request += 1;
@@ -151,16 +201,42 @@ impl LessonState {
                 if request != self.request {
                     return; // the inputs have changed meanwhile, and the page asks again
                 }
-                if (STEPS[self.step].reached)(self, &sheet) {
-                    self.reached.insert(self.step);
-                }
                 self.answered = Some(request);
                 self.answer = Some(Rc::new(Answer { step: self.step, device, sheet }));
+                self.look_for_answer();
+            }
+            LessonEvent::Tokens { text, tokens, decoded } => {
+                self.tokens = Some(Tokens { text, encoding: Encoding::new(0, tokens), decoded });
+                self.look_for_answer();
+            }
+            LessonEvent::Pair { device, points, written, running } => {
+                self.hear_pair(&points, written, running);
+                self.pair.device = Some(device);
+                self.look_for_answer();
             }
             LessonEvent::Code { kernel, wgsl } => drop(self.codes.insert(kernel, wgsl)),
             LessonEvent::Problem { message } => {
                 (self.problem, self.waiting, self.answered) = (Some(message), false, Some(self.request));
+                self.pair.running = false;
             }
+        }
+    }
+
+    fn hear_pair(&mut self, points: &[PairPoint], written: Option<[PairText; 2]>, running: bool) {
+        let pair = &mut self.pair;
+        if points.first().is_some_and(|point| point.step == 1) {
+            *pair = PairState::default();
+        }
+        Rc::make_mut(&mut pair.points).extend_from_slice(points);
+        pair.written = written.map(Rc::new).or(pair.written.take());
+        pair.running = running;
+    }
+
+    /// Whether what is shown answers the step's question.
+    fn look_for_answer(&mut self) {
+        let reached = self.sheet().is_some_and(|sheet| (STEPS[self.step].reached)(self, sheet));
+        if reached {
+            self.reached.insert(self.step);
         }
     }
 }

@@ -14,6 +14,19 @@ pub enum Together {
     Max,
 }
 
+impl Together {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Mean, Self::Max];
+
+    /// Its name in links.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::Max => "max",
+        }
+    }
+}
+
 /// What the colours of the large map stand for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Values {
@@ -22,17 +35,29 @@ pub enum Values {
     Weights,
     /// The same, each row from 0 to its own maximum.
     EachRow,
+    /// q·k / √D of one head, on both sides of 0.
+    Scores,
 }
 
 impl Values {
     /// All, the default first.
-    pub const ALL: [Self; 2] = [Self::Weights, Self::EachRow];
+    pub const ALL: [Self; 3] = [Self::Weights, Self::EachRow, Self::Scores];
 
     /// Its name in the list.
     pub fn name(self) -> &'static str {
         match self {
             Self::Weights => "weights, 0 to 1",
             Self::EachRow => "weights, each row to its maximum",
+            Self::Scores => "scores before softmax",
+        }
+    }
+
+    /// Its name in links.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Weights => "weights",
+            Self::EachRow => "rows",
+            Self::Scores => "scores",
         }
     }
 }
@@ -45,6 +70,19 @@ pub enum Form {
     Map,
     /// Lines between two columns of tokens.
     Lines,
+}
+
+impl Form {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Map, Self::Lines];
+
+    /// Its name on the page and in links.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Map => "map",
+            Self::Lines => "lines",
+        }
+    }
 }
 
 /// How attention is looked at.
@@ -76,6 +114,8 @@ pub struct Look {
     pub announcement: String,
     /// How many baselines the held-out loss has passed.
     passed: usize,
+    /// How many kinds of heads have appeared.
+    appeared: usize,
 }
 
 impl Default for Look {
@@ -94,6 +134,7 @@ impl Default for Look {
             table_at: (0, 0),
             announcement: String::new(),
             passed: 0,
+            appeared: 0,
         }
     }
 }
@@ -181,7 +222,7 @@ impl State {
     }
 
     /// Carries out one action.
-    pub(super) fn apply_look(&mut self, action: LookAction) {
+    pub(in crate::ui) fn apply_look(&mut self, action: LookAction) {
         match action {
             LookAction::Show(plane) => {
                 let (together, head) = match plane {
@@ -190,13 +231,21 @@ impl State {
                     Plane::Max(_) => (Some(Together::Max), self.selected.1),
                 };
                 (self.look.together, self.selected) = (together, (plane.layer(), head));
+                if together.is_some() && self.look.values == Values::Scores {
+                    self.look.values = Values::Weights; // scores of several heads have no common scale
+                }
             }
             LookAction::Add(row) if self.holds(row) => self.let_go(row),
             LookAction::Add(row) if self.pinned.is_none() => self.pinned = Some(row),
             LookAction::Add(row) => self.look.added.push(row),
             LookAction::Drop(row) => self.let_go(row),
             LookAction::Direction(direction) => self.look.direction = direction,
-            LookAction::Values(values) => self.look.values = values,
+            LookAction::Values(values) => {
+                self.look.values = values;
+                if values == Values::Scores {
+                    self.look.together = None;
+                }
+            }
             LookAction::Gamma(gamma) => self.look.gamma = gamma.clamp(0.2, 3.0),
             LookAction::Threshold(threshold) => self.look.threshold = threshold.clamp(0.0, 1.0),
             LookAction::ToggleNats => self.look.nats = !self.look.nats,
@@ -271,10 +320,19 @@ impl State {
         }
     }
 
+    /// Says in the status line which head has appeared.
+    pub(super) fn announce_heads(&mut self) {
+        let milestones = &self.ask.scores.milestones;
+        if milestones.len() > self.look.appeared {
+            self.look.appeared = milestones.len();
+            self.look.announcement = milestones.last().map(|milestone| milestone.sentence()).unwrap_or_default();
+        }
+    }
+
     /// Forgets the milestones of an older run.
     pub(super) fn begin_look(&mut self) {
         self.look.begin();
-        (self.look.passed, self.look.together) = (0, None);
+        (self.look.passed, self.look.appeared, self.look.together) = (0, 0, None);
         self.look.announcement.clear();
     }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::config::RunConfig;
 use crate::protocol::writing::WrittenToken;
-use crate::protocol::{BackendChoice, CorpusChoice, Phase, Sampling, Token};
+use crate::protocol::{BackendChoice, CorpusChoice, Event, Phase, RunId, Sampling, Token};
 
 /// What the run is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,11 +130,13 @@ pub enum View {
     Tokenizer,
     /// Attention, step by step.
     Lesson,
+    /// Where the time goes.
+    Profile,
 }
 
 impl View {
     /// All views, in the order of the header.
-    pub const ALL: [Self; 3] = [Self::Train, Self::Tokenizer, Self::Lesson];
+    pub const ALL: [Self; 4] = [Self::Train, Self::Tokenizer, Self::Lesson, Self::Profile];
 
     /// Its name in the header.
     pub fn title(self) -> &'static str {
@@ -142,6 +144,7 @@ impl View {
             Self::Train => "Train",
             Self::Tokenizer => "Tokenizer",
             Self::Lesson => "Lesson",
+            Self::Profile => "Profile",
         }
     }
 
@@ -151,6 +154,7 @@ impl View {
             Self::Train => "train",
             Self::Tokenizer => "tokenizer",
             Self::Lesson => "lesson",
+            Self::Profile => "profile",
         }
     }
 
@@ -194,5 +198,28 @@ impl Theme {
             Self::Light => Self::Dark,
             Self::Dark => Self::Auto,
         }
+    }
+}
+
+/// The run that an event is of; none for what is of no run.
+pub(super) fn run_of(event: &Event) -> Option<RunId> {
+    match event {
+        Event::Listening | Event::Tokenizer(_) | Event::Data(_) | Event::Lesson(_) => None,
+        Event::Device { run, .. }
+        | Event::Loading { run, .. }
+        | Event::Ready { run, .. }
+        | Event::Training { run, .. }
+        | Event::Progress { run, .. }
+        | Event::Attention { run, .. }
+        | Event::Sample { run, .. }
+        | Event::Generated { run, .. }
+        | Event::Diverged { run, .. }
+        | Event::Notice { run, .. }
+        | Event::Export { run, .. }
+        | Event::Failed { run, .. }
+        | Event::Inspect { run, .. }
+        | Event::Workers { run, .. }
+        | Event::Profile { run, .. }
+        | Event::Runs { run, .. } => Some(*run),
     }
 }

@@ -44,11 +44,22 @@ pub struct WeightsFile {
     pub json: bool,
 }
 
+/// A film that is being made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filming {
+    /// Tells it from one that was cancelled.
+    pub id: u64,
+    /// Frames done.
+    pub done: usize,
+    /// All frames; 0 until known.
+    pub of: usize,
+}
+
 /// How the making of a file goes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Making {
-    /// Frames done, and all; none when nothing is being made.
-    pub frames: Option<(usize, usize)>,
+    /// The film that is being made.
+    pub film: Option<Filming>,
     /// The weights that were asked for and did not come yet.
     pub weights: Option<WeightsFile>,
     /// What became of the latest file.
@@ -109,8 +120,17 @@ pub enum RememberAction {
     Hold,
     /// Let go of the held moment.
     LetGo,
-    /// A film grows by frames.
-    Frames(usize, usize),
+    /// A film begins; its number tells it from others.
+    Film(u64),
+    /// A film grows.
+    Frames {
+        /// Which.
+        film: u64,
+        /// Frames done.
+        done: usize,
+        /// All frames.
+        of: usize,
+    },
     /// A request for weights was sent.
     Asked(WeightsFile),
     /// A file is done or was given up: what to say.
@@ -188,10 +208,14 @@ impl Remember {
 
 impl State {
     /// Looks at what a link asked for, as far as there is such a thing.
-    pub(super) fn look_at_wanted(&mut self, maps: &Maps) {
-        let Some(Wanted { head: (layer, head), pin }) = self.remember.wanted.take() else { return };
+    pub(in crate::ui) fn look_at_wanted(&mut self, maps: &Maps) {
+        let Some(wanted) = self.remember.wanted.take_if(|wanted| wanted.run == self.run) else { return };
+        let Wanted { head: (layer, head), together, mut pins, .. } = wanted;
         self.selected = (layer.min(maps.n_layers.saturating_sub(1)), head.min(maps.n_heads.saturating_sub(1)));
-        self.pinned = pin.filter(|&query| query < maps.tokens.len());
+        pins.retain(|&query| query < maps.tokens.len());
+        self.look.together = together;
+        self.pinned = (!pins.is_empty()).then(|| pins.remove(0));
+        self.look.added = pins;
     }
 
     /// The seed of the run on show.
@@ -217,21 +241,39 @@ impl State {
                 remember.playing = false;
                 remember.show(place);
             }
-            RememberAction::Walk(by) => remember.walk(by),
-            RememberAction::Live => (remember.earlier, remember.playing) = (None, false),
+            RememberAction::Walk(by) => {
+                let film = remember.playing;
+                remember.walk(by);
+                if !film {
+                    let step = remember.earlier.as_ref().map(|maps| maps.step);
+                    self.look.announcement = step.map_or("live".into(), |step| format!("step {step}, not live"));
+                }
+            }
+            RememberAction::Live => {
+                (remember.earlier, remember.playing) = (None, false);
+                self.look.announcement = "live".into();
+            }
             RememberAction::Play(on) => remember.play(on),
             RememberAction::Speed(speed) => remember.speed = speed.clamp(SPEEDS[0], SPEEDS[SPEEDS.len() - 1]),
             RememberAction::Hold => {
                 remember.held = shown.map(|maps| Rc::new(Held { maps, run, run_name, seed }));
             }
             RememberAction::LetGo => remember.held = None,
-            RememberAction::Frames(done, of) => {
-                (remember.making.frames, remember.making.message) = (Some((done, of)), None)
+            RememberAction::Film(id) => {
+                (remember.making.film, remember.making.message) = (Some(Filming { id, done: 0, of: 0 }), None)
+            }
+            RememberAction::Frames { film, done, of } => {
+                if let Some(making) = remember.making.film.as_mut().filter(|making| making.id == film) {
+                    (making.done, making.of) = (done, of);
+                }
             }
             RememberAction::Asked(request) => {
                 (remember.making.weights, remember.making.message) = (Some(request), None)
             }
-            RememberAction::Made(message) => remember.making = Making { message: Some(message), ..Making::default() },
+            RememberAction::Made(message) => {
+                self.look.announcement.clone_from(&message);
+                remember.making = Making { message: Some(message), ..Making::default() };
+            }
         }
     }
 }

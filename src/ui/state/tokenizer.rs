@@ -35,7 +35,8 @@ pub struct Encoding {
 }
 
 impl Encoding {
-    fn new(request: u32, tokens: Vec<TokenBytes>) -> Rc<Self> {
+    /// Written for people.
+    pub fn new(request: u32, tokens: Vec<TokenBytes>) -> Rc<Self> {
         let groups = groups(&tokens);
         Rc::new(Self { request, tokens, groups })
     }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use web_sys::Element;
 use yew::prelude::*;
 
 use super::explain;
@@ -74,12 +75,61 @@ impl PartialEq for ChartProps {
     }
 }
 
+/// The snapshot whose step is nearest to a step.
+fn nearest(history: &ScoreHistory, step: f64) -> Option<usize> {
+    let apart = |&index: &usize| (history.snapshots[index].0 as f64 - step).abs();
+    (0..history.snapshots.len()).min_by(|a, b| apart(a).total_cmp(&apart(b)))
+}
+
+/// Pointing and arrow keys choose a snapshot.
+fn choosers(
+    chart: &NodeRef,
+    history: &Rc<ScoreHistory>,
+    pointed: &UseStateHandle<Option<u64>>,
+    x: Scale,
+) -> (Callback<PointerEvent>, Callback<KeyboardEvent>) {
+    let over = {
+        let (history, pointed, chart) = (history.clone(), pointed.clone(), chart.clone());
+        Callback::from(move |event: PointerEvent| {
+            let Some(chart) = chart.cast::<Element>() else { return };
+            let area = chart.get_bounding_client_rect();
+            let place = (f64::from(event.client_x()) - area.left()) / area.width().max(1.0) * CHART.0;
+            pointed.set(nearest(&history, x.value(place)).map(|index| history.snapshots[index].0));
+        })
+    };
+    let keys = {
+        let (history, pointed) = (history.clone(), pointed.clone());
+        Callback::from(move |event: KeyboardEvent| {
+            let last = history.snapshots.len().saturating_sub(1);
+            let now = (*pointed).and_then(|step| nearest(&history, step as f64)).unwrap_or(last);
+            let next = match event.key().as_str() {
+                "ArrowLeft" => now.saturating_sub(1),
+                "ArrowRight" => (now + 1).min(last),
+                "Home" => 0,
+                "End" => last,
+                _ => return,
+            };
+            event.prevent_default();
+            pointed.set(history.snapshots.get(next).map(|&(step, _)| step));
+        })
+    };
+    (over, keys)
+}
+
 #[component]
 fn Chart(props: &ChartProps) -> Html {
     let history = &props.history;
     let (width, height) = CHART;
+    let (pointed, chart) = (use_state(|| None::<u64>), use_node_ref());
     let last = history.snapshots.last().map_or(1, |&(step, _)| step.max(1)) as f64;
     let x = Scale { low: 0.0, high: last, from: 22.0, to: width - 4.0 };
+    let (over, keys) = choosers(&chart, history, &pointed, x);
+    let out = {
+        let pointed = pointed.clone();
+        Callback::from(move |_: PointerEvent| pointed.set(None))
+    };
+    let at = (*pointed).and_then(|step| nearest(history, step as f64));
+    let shown = at.and_then(|index| history.snapshots.get(index)).or(history.snapshots.last());
     let y = Scale { low: 0.0, high: 1.0, from: height - 14.0, to: 4.0 };
     let line = |kind: ScoreKind| {
         let place = |(step, scores): &(u64, Vec<_>)| {
@@ -99,7 +149,7 @@ fn Chart(props: &ChartProps) -> Html {
         html! { <text x="18" y={format!("{:.0}", y.pixel(value) + 4.0)} text-anchor="end">{format!("{value:.1}")}</text> }
     };
     let best = |kind: ScoreKind| {
-        let (_, scores) = history.snapshots.last()?;
+        let (_, scores) = shown?;
         let ((layer, head), score) = history.best(kind, scores);
         Some(html! {
             <li>
@@ -110,13 +160,21 @@ fn Chart(props: &ChartProps) -> Html {
     };
     html! {
         <>
-            <svg class="scores-chart" viewBox={format!("0 0 {width} {height}")} role="img"
-                aria-label={format!("best score of each kind from step 0 to {last}")}>
+            <svg ref={chart} class="scores-chart" viewBox={format!("0 0 {width} {height}")} role="img" tabindex="0"
+                data-testid="scores-chart" onpointermove={over} onpointerleave={out} onkeydown={keys}
+                aria-label={format!("best score of each kind from step 0 to {last}; arrow keys walk along it")}>
+                if let Some(step) = at.map(|index| history.snapshots[index].0) {
+                    <line class="pointed" x1={format!("{:.1}", x.pixel(step as f64))} x2={format!("{:.1}", x.pixel(step as f64))}
+                        y1={y.to.to_string()} y2={y.from.to_string()} />
+                }
                 {for [0.0, 0.5, 1.0].map(tick)}
                 {for ScoreKind::ALL.map(line)}
                 {for history.milestones.iter().map(|milestone| mark(milestone.kind, milestone.step))}
                 <text x={(width - 4.0).to_string()} y={(height - 2.0).to_string()} text-anchor="end">{format!("step {last}")}</text>
             </svg>
+            <p class="count" data-testid="scores-step" aria-live={if at.is_some() { "polite" } else { "off" }}>
+                {shown.map(|(step, _)| format!("at step {step}:"))}
+            </p>
             <ul class="keys-of-chart" data-testid="best-heads">{for ScoreKind::ALL.into_iter().filter_map(best)}</ul>
         </>
     }

@@ -23,7 +23,7 @@ pub fn Tabs(cx: &Cx) -> Html {
     let state = &cx.state;
     {
         let cx = cx.clone();
-        let watched = state.ask.watched(state.selected);
+        let watched = state.watched();
         use_effect_with((state.run, state.has_run(), watched), move |(_, has_run, watched)| {
             if *has_run {
                 cx.send(&Command::Inspect { command: InspectCommand::Watch(watched.clone()) });
@@ -44,12 +44,7 @@ pub fn Tabs(cx: &Cx) -> Html {
         Callback::from(move |event: KeyboardEvent| turn(&cx, &event))
     };
     html! {
-        <>
-            <div class="tabs" role="tablist" aria-label="Details" onkeydown={keys}>{for Section::ALL.map(tab)}</div>
-            <p class="count" role="status" data-testid="milestone">
-                {state.ask.scores.milestones.last().map(|milestone| milestone.sentence())}
-            </p>
-        </>
+        <div class="tabs" role="tablist" aria-label="Details" onkeydown={keys}>{for Section::ALL.map(tab)}</div>
     }
 }
 

@@ -1,4 +1,5 @@
-//! The products behind q·k: one row per key, one coloured bar per dimension.
+//! The numbers behind one row: the query, and of every key the products that make q·k, the key, the value, and what the
+//! value adds to the head's output. One row per key, one coloured cell per dimension.
 
 use std::rc::Rc;
 
@@ -8,104 +9,181 @@ use yew::prelude::*;
 
 use super::{arithmetic, explain};
 use crate::ui::app::Cx;
-use crate::ui::components::visible;
+use crate::ui::components::{value_of, visible};
 use crate::ui::draw::signed::signed_pixels;
-use crate::ui::state::arithmetic::{Row, products};
+use crate::ui::state::arithmetic::{Row, output, products};
 use crate::ui::state::ask::Head;
+
+/// What the rows of the keys show.
+#[derive(Clone, Copy, PartialEq)]
+enum Shown {
+    Products,
+    Keys,
+    Values,
+    Weighted,
+}
+
+impl Shown {
+    const ALL: [Self; 4] = [Self::Products, Self::Keys, Self::Values, Self::Weighted];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Products => "products q × k",
+            Self::Keys => "keys k",
+            Self::Values => "values v",
+            Self::Weighted => "weight × value",
+        }
+    }
+
+    /// Whether q·k stands at the right, instead of the weight.
+    fn before_softmax(self) -> bool {
+        matches!(self, Self::Products | Self::Keys)
+    }
+
+    /// The numbers (query + 1, D).
+    fn numbers(self, head: &Head, query: usize) -> Vec<f32> {
+        let rows = &head.rows;
+        let all = |of: &[f32]| (0..=query).flat_map(|key| rows.row(of, key).to_vec()).collect();
+        match self {
+            Self::Products => {
+                (0..=query).flat_map(|key| products(rows, query, key).map(|(_, _, product)| product)).collect()
+            }
+            Self::Keys => all(&rows.k),
+            Self::Values => all(&rows.v),
+            Self::Weighted => {
+                let Some(row) = Row::of(rows, query) else { return Vec::new() };
+                (0..=query)
+                    .flat_map(|key| rows.row(&rows.v, key).iter().map(move |v| (key, v)))
+                    .map(|(key, v)| row.weight(key) * v)
+                    .collect()
+            }
+        }
+    }
+}
 
 #[component]
 pub fn Neurons(cx: &Cx) -> Html {
     let pointed = use_state(|| None::<(usize, usize)>);
+    let shown = use_state(|| Shown::Products);
     let area = use_node_ref();
     let Some((maps, head, query, _)) = arithmetic::cell(cx) else { return arithmetic::hint() };
     let Some(row) = Row::of(&head.rows, query) else { return arithmetic::hint() };
     let (n, d) = (query + 1, head.rows.d_head);
-    let over = {
-        let (pointed, area) = (pointed.clone(), area.clone());
-        Callback::from(move |event: PointerEvent| {
-            let Some(element) = area.cast::<Element>() else { return };
-            let rect = element.get_bounding_client_rect();
-            let index =
-                |offset: f64, size: f64, n: usize| ((offset / size.max(1.0) * n as f64).max(0.0) as usize).min(n - 1);
-            let key = index(f64::from(event.client_y()) - rect.top(), rect.height(), n);
-            pointed.set(Some((key, index(f64::from(event.client_x()) - rect.left(), rect.width(), d))));
+    let change = {
+        let shown = shown.clone();
+        Callback::from(move |event: Event| {
+            let name = value_of(&event);
+            Shown::ALL.into_iter().filter(|shown| shown.name() == name).for_each(|chosen| shown.set(chosen));
         })
     };
-    let keys = {
-        let pointed = pointed.clone();
-        Callback::from(move |event: KeyboardEvent| {
-            let (key, at) = pointed.unwrap_or((0, 0));
-            let to = match event.key().as_str() {
-                "ArrowUp" => (key.saturating_sub(1), at),
-                "ArrowDown" => ((key + 1).min(n - 1), at),
-                "ArrowLeft" => (key, at.saturating_sub(1)),
-                "ArrowRight" => (key, (at + 1).min(d - 1)),
-                _ => return,
-            };
-            event.prevent_default();
-            pointed.set(Some(to));
-        })
+    let option = |one: Shown| html! { <option value={one.name()} selected={*shown == one}>{one.name()}</option> };
+    let at_right = |key: usize| match shown.before_softmax() {
+        true => format!("{:.2}", row.dots[key]),
+        false => format!("{:.3}", row.weight(key)),
     };
     let readout = pointed.filter(|&(key, at)| key < n && at < d).and_then(|(key, at)| {
         let (q, k, product) = products(&head.rows, query, key).nth(at)?;
+        let (v, weight) = (head.rows.row(&head.rows.v, key).get(at)?, row.weight(key));
         let token = visible(&maps.tokens[key].text);
-        Some(format!("dimension {at}, key “{token}” ({key}): q {q:.3} × k {k:.3} = {product:.3}"))
+        Some(format!(
+            "dimension {at}, key “{token}” ({key}): q {q:.3} × k {k:.3} = {product:.3}; weight {weight:.3} × v {v:.3} = {:.3}",
+            weight * v
+        ))
     });
-    let of = |key: usize| html! { <span>{format!("{:.2}", row.dots[key])}</span> };
+    let line = |name: &'static str, numbers: Vec<f32>| {
+        html! {
+            <>
+                <span class="names">{name}</span>
+                <div class="dims"><Canvas numbers={Rc::new(numbers)} width={d} /></div>
+                <span class="dots"></span>
+            </>
+        }
+    };
     html! {
         <div data-testid="neurons">
             <p>
                 {format!("“{}” at position {query} against each key: every column is one of {d} dimensions",
-                    visible(&maps.tokens[query].text))}{explain(cx, "query")}
+                    visible(&maps.tokens[query].text))}{explain(cx, "query")}{explain(cx, "key")}{explain(cx, "value")}
             </p>
-            <p class="readout" aria-live="polite">{readout.unwrap_or_else(|| "Point at a bar for its numbers.".into())}</p>
+            <label class="beside short">{"rows show"}
+                <select data-testid="neurons-shown" onchange={change}>{for Shown::ALL.map(option)}</select>
+            </label>
+            <p class="readout" aria-live="polite">{readout.unwrap_or_else(|| "Point at a cell for its numbers.".into())}</p>
+            <div class="neurons one">{line("query q", head.rows.row(&head.rows.q, query).to_vec())}</div>
             <div class="neurons" style={format!("--rows:{n}")}>
                 <div class="names" aria-hidden="true">
                     {for maps.tokens[..n].iter().map(|token| html! { <span>{visible(&token.text)}</span> })}
                 </div>
-                <div ref={area} class="products" tabindex="0" role="application" onpointermove={over} onkeydown={keys}
-                    aria-label="products of query and key per dimension; arrow keys walk them">
-                    <Products head={head.clone()} {query} />
+                <div ref={area.clone()} class="dims" tabindex="0" role="application"
+                    onpointermove={over(&area, &pointed, [n, d])} onkeydown={keys(&pointed, [n, d])}
+                    aria-label={format!("{} per dimension; arrow keys walk them", shown.name())}>
+                    <Canvas numbers={Rc::new(shown.numbers(&head, query))} width={d} />
                 </div>
-                <div class="dots" aria-hidden="true">{for (0..n).map(of)}</div>
+                <div class="dots" aria-hidden="true">{for (0..n).map(|key| html! { <span>{at_right(key)}</span> })}</div>
             </div>
-            <p class="count">{"blue: pulls q·k down, orange: pushes it up; at the right, q·k"}</p>
+            <div class="neurons one">{line("Σ w × v", output(&head.rows, query))}</div>
+            <p class="count">
+                {format!("blue: below 0, orange: above; at the right, {}; the last row is what this head passes on to W_o",
+                    if shown.before_softmax() { "q·k" } else { "the weight" })}
+            </p>
         </div>
     }
 }
 
-#[derive(Properties)]
-struct ProductsProps {
-    head: Rc<Head>,
-    query: usize,
+type Pointed = UseStateHandle<Option<(usize, usize)>>;
+
+fn over(area: &NodeRef, pointed: &Pointed, [n, d]: [usize; 2]) -> Callback<PointerEvent> {
+    let (pointed, area) = (pointed.clone(), area.clone());
+    Callback::from(move |event: PointerEvent| {
+        let Some(element) = area.cast::<Element>() else { return };
+        let rect = element.get_bounding_client_rect();
+        let index =
+            |offset: f64, size: f64, n: usize| ((offset / size.max(1.0) * n as f64).max(0.0) as usize).min(n - 1);
+        let key = index(f64::from(event.client_y()) - rect.top(), rect.height(), n);
+        pointed.set(Some((key, index(f64::from(event.client_x()) - rect.left(), rect.width(), d))));
+    })
 }
 
-impl PartialEq for ProductsProps {
-    fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.head, &other.head) && self.query == other.query
-    }
+fn keys(pointed: &Pointed, [n, d]: [usize; 2]) -> Callback<KeyboardEvent> {
+    let pointed = pointed.clone();
+    Callback::from(move |event: KeyboardEvent| {
+        let (key, at) = pointed.unwrap_or((0, 0));
+        let to = match event.key().as_str() {
+            "ArrowUp" => (key.saturating_sub(1), at),
+            "ArrowDown" => ((key + 1).min(n - 1), at),
+            "ArrowLeft" => (key, at.saturating_sub(1)),
+            "ArrowRight" => (key, (at + 1).min(d - 1)),
+            _ => return,
+        };
+        event.prevent_default();
+        pointed.set(Some(to));
+    })
 }
 
-/// A canvas of one pixel per product.
+/// One pixel per number, the largest of either sign fully coloured.
+#[derive(PartialEq, Properties)]
+struct CanvasProps {
+    numbers: Rc<Vec<f32>>,
+    width: usize,
+}
+
 #[component]
-fn Products(props: &ProductsProps) -> Html {
+fn Canvas(props: &CanvasProps) -> Html {
     let canvas = use_node_ref();
     {
-        let (canvas, head, query) = (canvas.clone(), props.head.clone(), props.query);
-        use_effect_with((Rc::as_ptr(&props.head) as usize, query), move |_| {
-            let all: Vec<f32> =
-                (0..=query).flat_map(|key| products(&head.rows, query, key).map(|(_, _, product)| product)).collect();
+        let canvas = canvas.clone();
+        use_effect_with((props.numbers.clone(), props.width), move |(numbers, width)| {
             if let Some(canvas) = canvas.cast::<HtmlCanvasElement>() {
-                put_pixels(&canvas, &signed_pixels(&all), head.rows.d_head, query + 1);
+                put_pixels(&canvas, &signed_pixels(numbers), *width);
             }
         });
     }
     html! { <canvas ref={canvas}></canvas> }
 }
 
-fn put_pixels(canvas: &HtmlCanvasElement, pixels: &[u8], width: usize, height: usize) {
+fn put_pixels(canvas: &HtmlCanvasElement, pixels: &[u8], width: usize) {
     canvas.set_width(width as u32);
-    canvas.set_height(height as u32);
+    canvas.set_height((pixels.len() / 4 / width.max(1)) as u32);
     let context = canvas.get_context("2d").ok().flatten();
     let image = ImageData::new_with_u8_clamped_array(Clamped(pixels), width as u32);
     if let (Some(context), Ok(image)) = (context, image)

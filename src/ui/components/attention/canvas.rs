@@ -1,7 +1,5 @@
-//! A table of weights as a canvas of one pixel per cell, enlarged by the style sheet. Painted only when what it shows has
+//! A table of numbers as a canvas of one pixel per cell, enlarged by the style sheet. Painted only when what it shows has
 //! changed, in the next frame, and never through the virtual DOM.
-
-use std::rc::Rc;
 
 use wasm_bindgen::{Clamped, JsCast as _};
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
@@ -10,19 +8,17 @@ use yew::prelude::*;
 use crate::ui::draw::colors::Rgb;
 use crate::ui::draw::frame;
 use crate::ui::draw::heat::{ColorScale, pixels, shrunk};
-use crate::ui::maps::Plane;
-use crate::ui::state::{Maps, Theme};
+use crate::ui::state::Theme;
+use crate::ui::state::shown::Table;
 
 /// A small picture has at most so many pixels a side.
 const SMALL: usize = 96;
 
 /// What a canvas shows.
-#[derive(Clone, Properties)]
+#[derive(Clone, PartialEq, Properties)]
 pub struct MapProps {
-    /// All weights.
-    pub maps: Rc<Maps>,
-    /// Which table of them.
-    pub plane: Plane,
+    /// The numbers.
+    pub table: Table,
     /// Their colours.
     pub scale: ColorScale,
     /// Whether masked cells are hatched.
@@ -32,13 +28,6 @@ pub struct MapProps {
     pub small: bool,
     /// Faded cells fade to a colour of the theme.
     pub theme: Theme,
-}
-
-impl PartialEq for MapProps {
-    fn eq(&self, other: &Self) -> bool {
-        let same = |props: &Self| (props.plane, props.scale, props.hatched, props.small, props.theme);
-        Rc::ptr_eq(&self.maps, &other.maps) && same(self) == same(other)
-    }
 }
 
 #[component]
@@ -60,12 +49,16 @@ pub fn Map(props: &MapProps) -> Html {
 }
 
 fn paint(canvas: &HtmlCanvasElement, props: &MapProps) {
-    let (maps, weights) = (&props.maps, props.maps.plane(props.plane));
     let paper = if props.scale.threshold > 0.0 { color_of(canvas, "--hatch-ground") } else { None };
     let scale = ColorScale { paper: paper.unwrap_or(props.scale.paper), ..props.scale };
-    let (n, weights) = if props.small { shrunk(&weights, maps.n(), SMALL) } else { (maps.n(), weights.into_owned()) };
-    let weight = |row: usize, column: usize| f32::from(weights.get(row * n + column).copied().unwrap_or(0)) / 255.0;
-    put(canvas, n, &pixels(n, &scale, weight));
+    match &props.table {
+        Table::Weights(maps, plane) if props.small => {
+            let (n, weights) = shrunk(&maps.plane(*plane), maps.n(), SMALL);
+            let weight = |row: usize, column: usize| f32::from(weights.get(row * n + column).copied().unwrap_or(0));
+            put(canvas, n, &pixels(n, &scale, |row, column| weight(row, column) / 255.0));
+        }
+        table => put(canvas, table.n(), &table.pixels(&scale)),
+    }
 }
 
 fn put(canvas: &HtmlCanvasElement, n: usize, pixels: &[u8]) {

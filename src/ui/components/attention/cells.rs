@@ -30,7 +30,7 @@ pub fn Cells(cx: &Cx) -> Html {
     let state = &cx.state;
     let frame = use_node_ref();
     let fingers = use_mut_ref(Fingers::default);
-    let Some(maps) = state.shown_maps() else { return html! {} };
+    let Some((maps, table)) = state.shown_maps().zip(state.table()) else { return html! {} };
     let (n, window) = (maps.n(), state.look.window);
     let cell = pointed(cx, &maps);
     let percent = |part: f64| 100.0 * part;
@@ -55,7 +55,7 @@ pub fn Cells(cx: &Cx) -> Html {
             onclick={click(cx, &frame, &fingers, n)} onwheel={wheel(cx, &frame, n)} onkeydown={keys(cx, &frame, n)}>
             <div class="seen" style={format!("touch-action:{touch}")} aria-hidden="true">
                 <div class="whole-map" style={inner}>
-                    <Map maps={maps.clone()} plane={state.plane()} scale={state.color_scale([255; 3])}
+                    <Map scale={state.legend_of(&table, [255; 3]).scale} {table}
                         hatched={state.mask_shown} theme={state.theme} />
                     {for held.map(|query| html! { <i class="held" style={row(query)}></i> })}
                     if let Some((query, key)) = cell {

@@ -10,6 +10,7 @@ use crate::ui::draw::window::Window;
 use crate::ui::preferences;
 use crate::ui::state::Action;
 use crate::ui::state::look::{Form, LookAction, Values};
+use crate::ui::state::shown::Table;
 
 /// What changes the picture.
 pub fn controls(cx: &Cx) -> Html {
@@ -20,9 +21,10 @@ pub fn controls(cx: &Cx) -> Html {
             <label>{"colours"}{colors(cx)}</label>
             <label>{"they show"}{values(cx)}</label>
             {slider(cx, "gamma", format!("gamma {:.2}", look.gamma), ["0.2", "2"], look.gamma, LookAction::Gamma)}
-            {slider(cx, "threshold", format!("fade below {:.2}", look.threshold), ["0", "0.5"], look.threshold,
-                LookAction::Threshold)}
-            {zoom(cx)}
+            if look.values != Values::Scores || look.form == Form::Lines {
+                {slider(cx, "threshold", format!("fade below {:.2}", look.threshold), ["0", "0.5"], look.threshold,
+                    LookAction::Threshold)}
+            }
         </div>
     }
 }
@@ -98,7 +100,8 @@ fn slider(
     }
 }
 
-fn zoom(cx: &Cx) -> Html {
+/// Which part of the map is seen.
+pub fn zoom(cx: &Cx) -> Html {
     let Some(maps) = cx.state.shown_maps() else { return html! {} };
     let window = cx.state.look.window;
     let to = |window: Window| act(cx, Action::Look(LookAction::Window(window)));
@@ -118,15 +121,19 @@ fn zoom(cx: &Cx) -> Html {
 
 /// What the colours stand for, in numbers.
 pub fn legend(cx: &Cx) -> Html {
-    let (state, look) = (&cx.state, &cx.state.look);
-    let scale = state.color_scale([255; 3]);
-    let high = if look.values == Values::EachRow { "each row's maximum" } else { "1" };
+    let state = &cx.state;
+    let Some(table) = state.table() else { return html! {} };
+    let legend = state.legend_of(&table, [255; 3]);
+    let weights_instead = state.look.values == Values::Scores && matches!(table, Table::Weights(..));
     html! {
         <div class="legend" data-testid="legend">
-            <span>{"0"}</span>
-            <span class="ramp" style={format!("background:{}", scale.gradient())}></span>
-            <span>{format!("{high} · softmax weight")}</span>
-            if look.threshold > 0.0 { <span>{format!("below {:.2} faded", look.threshold)}</span> }
+            <span>{&legend.low}</span>
+            <span class="ramp" style={format!("background:{}", legend.scale.gradient())}></span>
+            <span>{format!("{} · {}", legend.high, legend.what)}</span>
+            if !legend.notes().is_empty() { <span>{format!("· {}", legend.notes())}</span> }
+            if weights_instead && state.remember.earlier.is_some() {
+                <span>{"scores are of the model as it is; this earlier moment has its weights"}</span>
+            }
             <span class="swatch hatched"></span>
             <span>{"masked"}</span>
             <button onclick={act(cx, Action::ToggleMask)} aria-pressed={state.mask_shown.to_string()}>{"hatching"}</button>

@@ -9,6 +9,7 @@ use super::canvas::Map;
 use crate::ui::app::Cx;
 use crate::ui::maps::Plane;
 use crate::ui::state::look::LookAction;
+use crate::ui::state::shown::Table;
 use crate::ui::state::{Action, Maps};
 
 /// What an entropy is, for whoever points at one.
@@ -40,7 +41,7 @@ pub fn Grid(cx: &Cx) -> Html {
                 data-layer={plane.layer().to_string()} data-head={head} aria-pressed={selected.to_string()}
                 aria-label={format!("{}{}", plane.name(), entropy.map_or(String::new(), |_| format!(", entropy {shown} {}", unit(cx))))}
                 {title} onclick={act(cx, Action::Look(LookAction::Show(plane)))}>
-                <Map maps={maps.clone()} {plane} scale={state.small_scale()} hatched={state.mask_shown} small=true
+                <Map table={Table::Weights(maps.clone(), plane)} scale={state.small_scale()} hatched={state.mask_shown} small=true
                     theme={state.theme} />
                 <span class="head-name"><span>{plane.short()}</span><span class="entropy">{shown.clone()}</span></span>
             </button>

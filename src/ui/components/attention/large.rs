@@ -4,10 +4,10 @@ use web_sys::Element;
 use yew::prelude::*;
 
 use super::cells::Cells;
+use super::controls;
 use super::labels::Axis;
 use super::lines::Lines;
 use super::tooltip::{pointed, sentence};
-use super::{controls, table};
 use crate::ui::app::Cx;
 use crate::ui::state::Maps;
 use crate::ui::state::look::Form;
@@ -15,19 +15,26 @@ use crate::ui::state::look::Form;
 #[component]
 pub fn Large(cx: &Cx) -> Html {
     let state = &cx.state;
-    let Some(maps) = state.shown_maps() else { return html! {} };
+    let Some((maps, table)) = state.shown_maps().zip(state.table()) else { return html! {} };
+    let lines = state.look.form == Form::Lines;
     html! {
         <div class="large">
-            <h3>{state.plane().name()}<small>{format!(" · step {}", maps.step)}</small></h3>
+            <div class="line spread">
+                <h3>
+                    {if lines { state.plane().name() } else { table.title() }}
+                    <small>{format!(" · step {}", if lines { maps.step } else { table.step() })}</small>
+                </h3>
+                if !lines { {controls::zoom(cx)} }
+            </div>
             {controls::controls(cx)}
             <p class="readout" data-testid="readout">{readout(cx, &maps)}</p>
-            if state.look.form == Form::Lines {
+            if lines {
                 <Lines ..cx.clone() />
             } else {
                 <Framed ..cx.clone() />
                 {controls::legend(cx)}
             }
-            if state.table_shown { {table::table(cx, &maps)} }
+            if state.table_shown { {super::table::table(cx, &maps)} }
         </div>
     }
 }

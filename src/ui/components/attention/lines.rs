@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use wasm_bindgen::JsCast as _;
-use web_sys::{Element, HtmlCanvasElement, PointerEvent};
+use web_sys::{HtmlCanvasElement, PointerEvent};
 use yew::prelude::*;
 
+use super::strip::at_of;
 use crate::ui::app::Cx;
 use crate::ui::components::visible;
 use crate::ui::draw::chart_canvas::sharp;
@@ -71,15 +71,18 @@ pub fn Lines(cx: &Cx) -> Html {
         let cx = cx.clone();
         Callback::from(move |event: PointerEvent| {
             let cell = at_of(&event).map(|at| (at, at));
-            if cell != cx.state.hovered {
+            if event.pointer_type() != "touch" && cell != cx.state.hovered {
                 cx.act(Action::Hover(cell));
             }
         })
     };
-    let out = super::act::<PointerEvent>(cx, Action::Hover(None));
-    let click = {
+    let out = {
         let cx = cx.clone();
-        Callback::from(move |event: MouseEvent| at_of(&event).into_iter().for_each(|at| cx.act(Action::Pin(at))))
+        Callback::from(move |event: PointerEvent| {
+            if event.pointer_type() != "touch" {
+                cx.act(Action::Hover(None));
+            }
+        })
     };
     let reads = state.look.direction == Direction::LooksAt;
     let weakest = WEAKEST.max(f64::from(state.look.threshold));
@@ -87,7 +90,7 @@ pub fn Lines(cx: &Cx) -> Html {
         <>
             <div class="head-view" data-testid="head-view" tabindex="0" role="region"
                 aria-label={format!("lines of {}", state.plane().name())} onpointerover={over} onpointerleave={out}
-                onclick={click}>
+                onclick={super::strip::click(cx)}>
                 {column("looking", reads)}
                 <canvas ref={canvas} style={format!("height:{}px", ROW * maps.n() as f64)} role="img"
                     aria-label="a line from every query to the keys it looks at; the table has the numbers"></canvas>
@@ -99,11 +102,6 @@ pub fn Lines(cx: &Cx) -> Html {
             </p>
         </>
     }
-}
-
-fn at_of(event: &MouseEvent) -> Option<usize> {
-    let target = event.target()?.dyn_into::<Element>().ok()?;
-    target.closest("[data-at]").ok()??.get_attribute("data-at")?.parse().ok()
 }
 
 fn paint(canvas: &HtmlCanvasElement, picture: &Picture) {

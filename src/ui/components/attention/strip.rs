@@ -66,7 +66,7 @@ pub fn Strip(cx: &Cx) -> Html {
 }
 
 /// A click holds a token, one with Shift adds it. The first tap of a finger points at it, the second holds it.
-fn click(cx: &Cx) -> Callback<MouseEvent> {
+pub fn click(cx: &Cx) -> Callback<MouseEvent> {
     let cx = cx.clone();
     Callback::from(move |event: MouseEvent| {
         let Some(at) = at_of(&event) else { return };
@@ -79,7 +79,8 @@ fn click(cx: &Cx) -> Callback<MouseEvent> {
     })
 }
 
-fn at_of(event: &MouseEvent) -> Option<usize> {
+/// The token under the pointer.
+pub fn at_of(event: &MouseEvent) -> Option<usize> {
     let target = event.target()?.dyn_into::<Element>().ok()?;
     target.closest("[data-at]").ok()??.get_attribute("data-at")?.parse().ok()
 }

@@ -6,6 +6,7 @@ use super::act;
 use crate::ui::app::Cx;
 use crate::ui::components::visible;
 use crate::ui::state::look::LookAction;
+use crate::ui::state::shown::Table;
 use crate::ui::state::{Action, Maps};
 
 /// So many rows and columns at a time.
@@ -13,16 +14,18 @@ const PART: usize = 32;
 
 /// The weights as numbers, with buttons to other parts where the sentence is long.
 pub fn table(cx: &Cx, maps: &Maps) -> Html {
-    let (n, plane) = (maps.n(), cx.state.plane());
+    let Some(shown) = cx.state.table() else { return html! {} };
+    let n = maps.n();
     let begin = |at: usize| at.min(n.saturating_sub(1) / PART * PART);
     let (top, left) = (begin(cx.state.look.table_at.0), begin(cx.state.look.table_at.1));
     let (rows, columns) = (top..(top + PART).min(n), left..(left + PART).min(n));
     let weight = |query: usize, key: usize| {
-        let text = match key > query {
-            true => "masked".to_string(),
-            false => format!("{:.3}", maps.value(plane, query, key)),
+        let text = match (key > query, &shown) {
+            (true, _) => "masked".to_string(),
+            (false, Table::Weights(..)) => format!("{:.3}", shown.value(query, key)),
+            (false, Table::Scores(_)) => format!("{:+.3}", shown.value(query, key)),
         };
-        html! { <td>{text}</td> }
+        html! { <td class={(key > query).then_some("masked")}>{text}</td> }
     };
     let row = |query: usize| {
         html! {
@@ -45,7 +48,7 @@ pub fn table(cx: &Cx, maps: &Maps) -> Html {
                 <p class="pager">{"rows"}{for parts().map(|(at, name)| turn(name, (at, left), at == top))}</p>
                 <p class="pager">{"columns"}{for parts().map(|(at, name)| turn(name, (top, at), at == left))}</p>
             }
-            <div class="table" tabindex="0" role="region" aria-label={format!("weights of {}", plane.name())}>
+            <div class="table" tabindex="0" role="region" aria-label={format!("numbers of {}", shown.title())}>
                 <table data-testid="weights-table">
                     <caption>{"rows are queries, columns are keys"}</caption>
                     <thead><tr><td></td>{for columns.clone().map(head)}</tr></thead>

@@ -5,6 +5,7 @@ use yew::prelude::*;
 use crate::ui::app::Cx;
 use crate::ui::components::visible;
 use crate::ui::state::Maps;
+use crate::ui::state::shown::Table;
 
 /// The cell in words, for the line above the map and for those who listen.
 pub fn sentence(cx: &Cx, maps: &Maps, (query, key): (usize, usize)) -> String {
@@ -13,7 +14,12 @@ pub fn sentence(cx: &Cx, maps: &Maps, (query, key): (usize, usize)) -> String {
         return format!("{} may not look at {}: it comes later (masked)", token(query), token(key));
     }
     let weight = maps.value(cx.state.plane(), query, key);
-    format!("{} looks at {}: {weight:.3}", token(query), token(key))
+    match cx.state.table() {
+        Some(table @ Table::Scores(_)) => {
+            format!("{} scores {}: {:+.3}, weight {weight:.3}", token(query), token(key), table.value(query, key))
+        }
+        _ => format!("{} looks at {}: {weight:.3}", token(query), token(key)),
+    }
 }
 
 /// The cell under the pointer or the keyboard, where it is in the map.
@@ -21,25 +27,29 @@ pub fn pointed(cx: &Cx, maps: &Maps) -> Option<(usize, usize)> {
     cx.state.hovered.filter(|&(query, key)| query < maps.n() && key < maps.n())
 }
 
-/// Stands where the style properties `--x` and `--y` of its surroundings say, on the side that has room.
+/// Stands where the style properties `--x` and `--y` of its surroundings say, else at the cell, on the side that has room.
 #[component]
 pub fn Tooltip(cx: &Cx) -> Html {
     let Some(maps) = cx.state.shown_maps() else { return html! {} };
     let Some((query, key)) = pointed(cx, &maps) else { return html! {} };
     let (plane, window) = (cx.state.plane(), cx.state.look.window);
-    let left = window.middle(window.left, key, maps.n()) > 0.5;
-    let above = window.middle(window.top, query, maps.n()) > 0.5;
+    let (x, y) = (window.middle(window.left, key, maps.n()), window.middle(window.top, query, maps.n()));
+    let (left, above) = (x > 0.5, y > 0.5);
+    let cell = format!("--cell-x:{:.2}%;--cell-y:{:.2}%", 100.0 * x, 100.0 * y);
     let token = |at: usize| html! { <><b>{visible(&maps.tokens[at].text)}</b>{format!(" ({at})")}</> };
-    let weight = match key > query {
-        true => "masked".to_string(),
-        false => format!("{:.3}", maps.value(plane, query, key)),
+    let Some(table) = cx.state.table() else { return html! {} };
+    let (number, more) = match &table {
+        _ if key > query => ("masked".to_string(), ""),
+        Table::Weights(..) => (format!("{:.3}", table.value(query, key)), ""),
+        Table::Scores(_) => (format!("{:+.3}", table.value(query, key)), "q·k / √D, before softmax"),
     };
     html! {
         <div class={classes!("tip", left.then_some("left"), above.then_some("above"))} data-testid="tooltip"
-            aria-hidden="true">
+            style={cell} aria-hidden="true">
             <p>{token(query)}{" → "}{token(key)}</p>
-            <p class="tip-weight">{weight}</p>
-            <p>{format!("{} · step {}", plane.name(), maps.step)}</p>
+            <p class="tip-weight">{number}</p>
+            if !more.is_empty() { <p>{format!("{more}; weight {:.3}", maps.value(plane, query, key))}</p> }
+            <p>{format!("{} · step {}", plane.name(), table.step())}</p>
         </div>
     }
 }

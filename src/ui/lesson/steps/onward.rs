@@ -1,7 +1,31 @@
-//! What a Transformer needs besides attention.
+//! What a block of a Transformer needs besides attention.
 
-use super::{Control, Step, row_of};
+use super::{Control, Picture, Step, drawn, largest, row_of};
 use crate::protocol::lesson::Exercise;
+
+/// RoPE.
+pub const ROPE: Step = Step {
+    name: "rope",
+    title: "Position: RoPE turns queries and keys",
+    text: "Attention alone does not know the order of the words. RoPE turns each pair of numbers of a query and of a key \
+           by an angle that grows with its position: “Your” stays, “journey” turns once, “step” five times. What is left \
+           in a score is the angle between two positions, so it depends on how far apart they are.",
+    equation: "s_{ij} = (R_{i θ} q_i) · (R_{j θ} k_j) = q_i · R_{(j - i) θ} k_j",
+    control: Control::Slider { label: "θ, degrees per position", range: [0.0, 90.0, 5.0], base: None, first: 0.0 },
+    picture: Picture::Arrows,
+    try_this: "Turn slowly and watch the arrows: the later the token, the further it goes, and the held query goes along.",
+    question: "Find an angle at which the held token scores another token highest than without turning.",
+    numpy: "a = theta * np.arange(6)\nq0, q1 = q.T\nq = np.stack([q0 * cos(a) - q1 * sin(a), q0 * sin(a) + q1 * cos(a)], 1)\n# the same for k\ns = q @ k.T",
+    sources: "“RoFormer: Enhanced Transformer with Rotary Position Embedding”, Su et al. 2021 (arXiv 2104.09864). Real \
+              heads have many pairs, each with an angle of its own.",
+    exercise: |state| Exercise::Rope {
+        x: state.x.clone(),
+        weights: drawn(state, false),
+        query: state.query,
+        degrees: state.control() as f32,
+    },
+    reached: |_, sheet| largest(row_of(sheet, "s")) != largest(row_of(sheet, "s_{turned}")),
+};
 
 /// Powers of ten that [`RMS_NORM`] offers.
 pub const POWERS: [f32; 6] = [0.001, 0.01, 0.1, 1.0, 10.0, 100.0];
@@ -18,6 +42,7 @@ pub const RMS_NORM: Step = Step {
         options: &["0.001", "0.01", "0.1", "1", "10", "100"],
         first: 3,
     },
+    picture: Picture::Matrices,
     try_this: "Make the row a hundred times as large: nothing comes out larger.",
     question: "Find a factor at which the output does shrink, by more than a tenth: there ε counts.",
     numpy: "y = a * x / np.sqrt(((a * x) ** 2).mean() + 1e-5)",
@@ -33,18 +58,58 @@ pub const RMS_NORM: Step = Step {
     },
 };
 
-/// Cross-entropy.
-pub const LOSS: Step = Step {
-    name: "loss",
-    title: "Cross-entropy: how surprised is the model?",
-    text: "After “Your journey starts with one” comes “step”. The loss is −ln of the probability that the model gave it: 0 \
-           when it was certain, ln 5 = 1.609 when it guesses among five. The gradient is simply p minus what came.",
-    equation: "L = - ln p_{step} , \\frac{∂ L}{∂ z_j} = p_j - y_j",
-    control: Control::Slider { label: "logit of “step”", range: [-4.0, 8.0, 0.05], first: 2.0 },
-    try_this: "Lower the logit: the loss grows in a straight line, for the model is confidently wrong.",
-    question: "Find the logit at which the loss is that of guessing among five, 1.61.",
-    numpy: "p = np.exp(z) / np.exp(z).sum()\nloss = -np.log(p[0])\ngrad = p - np.eye(5)[0]",
-    sources: "Cross-entropy as CS336, assignment 1, has it; the model's own kernel computes loss and gradient in one pass.",
-    exercise: |state| Exercise::Loss { logit: state.control() as f32 },
-    reached: |_, sheet| row_of(sheet, "L").first().is_some_and(|&loss| (loss - 5.0f32.ln()).abs() < 0.03),
+/// SwiGLU.
+pub const SWIGLU: Step = Step {
+    name: "swiglu",
+    title: "SwiGLU: a gate for every number",
+    text: "Between attentions each token thinks by itself, in more dimensions than it has. One product makes gates, \
+           another makes what is to pass; SiLU opens a gate that is positive and nearly shuts one that is negative. W₂ \
+           brings what passed back to the width of the row.",
+    equation: "y = W_2 (SiLU(g) ⊙ u) , g = a W_1 x , u = W_3 x , SiLU(g) = \\frac{g}{1 + e^{- g}}",
+    control: Control::Slider { label: "a, factor of the gates", range: [-8.0, 8.0, 0.5], base: None, first: 1.0 },
+    picture: Picture::Gates,
+    try_this: "Turn a to 8 and to −8: gates that were open shut, and the other way round.",
+    question: "At which factor does nothing pass at all, whatever u is?",
+    numpy: "g, u = a * (x @ w1.T), x @ w3.T\nh = g / (1 + np.exp(-g)) * u\ny = h @ w2.T",
+    sources: "“GLU Variants Improve Transformer”, Shazeer 2020 (arXiv 2002.05202).",
+    exercise: |state| Exercise::Swiglu {
+        x: state.x.clone(),
+        query: state.query,
+        seed: state.seed,
+        factor: state.control() as f32,
+    },
+    reached: |_, sheet| row_of(sheet, "h").iter().all(|hidden| *hidden == 0.0),
+};
+
+/// The residual stream.
+pub const RESIDUAL: Step = Step {
+    name: "residual",
+    title: "The residual stream: blocks add, they do not replace",
+    text: "A branch reads the row (through RMSNorm) and its result is added to what was there. So the row flows through \
+           all blocks, and so does the gradient on its way back. Without the stream each branch would have to hand on \
+           everything by itself.",
+    equation: "x_1 = x + b_1(x) , x_2 = x_1 + b_2(x_1)",
+    control: Control::Slider {
+        label: "a, size of what every branch returns",
+        range: [0.0, 2.0, 0.1],
+        base: None,
+        first: 1.0,
+    },
+    picture: Picture::Matrices,
+    try_this: "Point at a number of the last row and add it up: the row, the first branch, the second branch.",
+    question: "Find the size at which the row leaves both blocks exactly as it came, while nothing is left without the \
+               stream.",
+    numpy: "x1 = x + a * rmsnorm(x) @ w1.T\nx2 = x1 + a * rmsnorm(x1) @ w2.T",
+    sources: "“Deep Residual Learning for Image Recognition”, He et al. 2015 (arXiv 1512.03385); norms before the \
+              branches: Xiong et al. 2020 (arXiv 2002.04745).",
+    exercise: |state| Exercise::Residual {
+        x: state.x.clone(),
+        query: state.query,
+        seed: state.seed,
+        factor: state.control() as f32,
+    },
+    reached: |_, sheet| {
+        let (before, after) = (row_of(sheet, "x_q"), row_of(sheet, "x_2"));
+        !before.is_empty() && before == after
+    },
 };

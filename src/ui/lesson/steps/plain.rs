@@ -1,6 +1,6 @@
 //! Attention without weights.
 
-use super::{Control, Step, largest, row_of};
+use super::{Control, Picture, Step, largest, row_of};
 use crate::protocol::lesson::Exercise;
 
 const ATTENTION: &str = "Dot-product attention: “Attention Is All You Need”, Vaswani et al. 2017 (arXiv 1706.03762). ";
@@ -13,6 +13,7 @@ pub const SCORES: Step = Step {
            the products of their numbers is the score. Rows that point the same way score high.",
     equation: "s_{qj} = \\sum_k x_{qk} x_{jk}",
     control: Control::Query,
+    picture: Picture::Matrices,
     try_this: "Point at a score: its row and column light up, and the sum stands below with its real numbers.",
     question: "Most tokens score highest with “journey”, not with themselves. Hold one whose best score is not its own.",
     numpy: "x = np.array([[.43, .15, .89], …])\nq = x[1]\ns = x @ q",
@@ -29,7 +30,8 @@ pub const WEIGHTS: Step = Step {
            takes the exponential first, so that every weight is positive whatever the scores are, and only differences \
            between scores matter.",
     equation: "a_j = \\frac{e^{s_j}}{\\sum_k e^{s_k}}",
-    control: Control::Slider { label: "c, added to every score", range: [-3.0, 3.0, 0.1], first: 0.0 },
+    control: Control::Slider { label: "c, added to every score", range: [-3.0, 3.0, 0.1], base: None, first: 0.0 },
+    picture: Picture::Matrices,
     try_this: "Move c: the shares of the sum change, the weights by softmax do not.",
     question: "Find a c at which a share of the sum is negative or above 1, which no weight may be.",
     numpy: "share = (s + c) / (s + c).sum()\ne = np.exp(s + c)\na = e / e.sum()",
@@ -54,6 +56,7 @@ pub const OVERFLOW: Step = Step {
         options: &["1", "10", "50", "100", "1000"],
         first: 0,
     },
+    picture: Picture::Matrices,
     try_this: "Take 50: both still agree, and one token has all the weight.",
     question: "Find a factor at which the naive softmax gives no numbers at all.",
     numpy: "naive = np.exp(a * s) / np.exp(a * s).sum()\nm = (a * s).max()\ne = np.exp(a * s - m)\nstable = e / e.sum()",
@@ -73,6 +76,7 @@ pub const CONTEXT: Step = Step {
            as a token, and holds a little of every token that was looked at.",
     equation: "z_q = \\sum_j a_{qj} x_j",
     control: Control::Query,
+    picture: Picture::Matrices,
     try_this: "Hold “starts” (index 2): its context vector is 0.4431, 0.6496, 0.5671.",
     question: "Hold the token whose context vector begins with the largest number of all (above 0.46).",
     numpy: "z = a @ x",
@@ -89,6 +93,7 @@ pub const ALL_AT_ONCE: Step = Step {
            context vectors. No loop is left, which is why graphics cards are good at attention.",
     equation: "Z = softmax(X X^T) X",
     control: Control::Embedding,
+    picture: Picture::Matrices,
     try_this: "Change a number of X: a row and a column of scores change with it.",
     question: "Change X until some token gives another one more than half of its weight.",
     numpy: "s = x @ x.T\ne = np.exp(s - s.max(1, keepdims=True))\na = e / e.sum(1, keepdims=True)\nz = a @ x",
@@ -98,4 +103,28 @@ pub const ALL_AT_ONCE: Step = Step {
         let mut rows = sheet.matrix("A").into_iter().flat_map(|a| (0..a.rows).map(move |row| (row, a.row(row))));
         rows.any(|(row, weights)| weights.iter().enumerate().any(|(key, &weight)| key != row && weight > 0.5))
     },
+};
+
+/// How many tokens [`RACE`] offers.
+pub const LENGTHS: [usize; 4] = [6, 12, 24, 36];
+
+/// Loop and product.
+pub const RACE: Step = Step {
+    name: "race",
+    title: "The loop against the matrix product",
+    text: "Both compute the same scores with the same kernel on the same device, measured just now on this machine. The \
+           loop calls it once per pair of tokens; the matrix product calls it once. For short sentences nearly all of the \
+           loop's time is spent on asking, not on computing.",
+    equation: "s_{ij} = \\sum_k x_{ik} x_{jk} , S = X X^T",
+    control: Control::Choice { label: "tokens", options: &["6", "12", "24", "36"], first: 0 },
+    picture: Picture::Matrices,
+    try_this: "Double the tokens: the loop calls four times as often, the product still once.",
+    question: "With how many tokens does the loop need more than a thousand calls? Choose it, and read what they cost.",
+    numpy: "for i in range(n):            # the loop\n    for j in range(n):\n        s[i, j] = x[i] @ x[j]\ns = x @ x.T                   # the product",
+    sources: "Both ways are the notebook's; times are the best of three rounds on this machine, results fetched.",
+    exercise: |state| {
+        let n_tokens = LENGTHS[(state.control() as usize).min(LENGTHS.len() - 1)];
+        Exercise::Race { x: state.x.clone(), n_tokens }
+    },
+    reached: |_, sheet| row_of(sheet, "time").first().is_some_and(|&calls| calls > 1000.0),
 };

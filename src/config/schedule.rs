@@ -1,6 +1,6 @@
 //! The learning rate over the steps.
 
-use crate::config::{Schedule, TrainConfig};
+use super::{Schedule, TrainConfig};
 
 /// Linear warm-up, `step · max/warmup` up to `warmup_steps`; then the schedule, from `max_lr` down to `min_lr` at
 /// `schedule_steps`; then `min_lr`. With [`Schedule::Cosine`] this is CS336's schedule. A constant one stays at

@@ -1,0 +1,14 @@
+// FlashAttention where the eight invocations of a workgroup, all in one subgroup, load a key each and hand it on.
+
+const WORKGROUP: u32 = 8u;
+const SHARED: u32 = 8u;
+
+// What the invocation of this number holds.
+fn of_lane_u32(x: u32, lane: u32) -> u32 { return subgroupShuffle(x, lane); }
+fn of_lane_f32(x: f32, lane: u32) -> f32 { return subgroupShuffle(x, lane); }
+fn of_lane_vec4(x: vec4<f32>, lane: u32) -> vec4<f32> { return subgroupShuffle(x, lane); }
+
+// No two invocations look at the same query, so each computes the delta of its own, without barriers.
+fn prepare_deltas(block: u32, local: u32, batch: u32, head: u32) {}
+fn delta_of_query(i: u32, o_at: u32) -> f32 { return delta(o_at); }
+fn leave_deltas() {}

@@ -1,0 +1,40 @@
+// FlashAttention where an invocation holds a part of a head: what the other parts add comes from memory.
+
+// Where parameters alone decide how often a loop runs, llvmpipe compiles anew at every use; it cannot know this length.
+fn head_size() -> u32 { return min(params.d_head, 4u * arrayLength(&qkv)); }
+
+// Four q·k without `part`, of heads that begin at `a` and `b` in qkv.
+fn dots_of_other_parts(part: u32, a: vec4<u32>, b: u32) -> vec4<f32> {
+    var sums = vec4<f32>();
+    for (var d = 0u; d < head_size(); d += ROW) {
+        if (d != part) { sums += dots(qkv_rows(a, d), qkv_row(b + d)); }
+    }
+    return sums;
+}
+
+// Four out_grad·v without `part`, of four queries and one value.
+fn grads_of_other_parts(part: u32, o_at: vec4<u32>, v_at: u32) -> vec4<f32> {
+    var sums = vec4<f32>();
+    for (var d = 0u; d < head_size(); d += ROW) {
+        if (d != part) { sums += dots(out_grad_rows(o_at, d), qkv_row(v_at + d)); }
+    }
+    return sums;
+}
+
+// The same of four values and one query.
+fn values_of_other_parts(part: u32, v_at: vec4<u32>, o_at: u32) -> vec4<f32> {
+    var sums = vec4<f32>();
+    for (var d = 0u; d < head_size(); d += ROW) {
+        if (d != part) { sums += dots(qkv_rows(v_at, d), out_grad_row(o_at + d)); }
+    }
+    return sums;
+}
+
+// delta of the query whose head begins at `at` in out.
+fn delta(at: u32) -> f32 {
+    var sum = 0.0;
+    for (var d = 0u; d < head_size(); d += ROW) {
+        sum += dot_rows(inside(out_grad_row(at + d), params.d_head - d), out_row(at + d));
+    }
+    return sum;
+}

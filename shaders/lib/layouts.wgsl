@@ -1,0 +1,8 @@
+// The layouts of a matrix product, all row-major; the result is (m, n), sums run over k. A layout is always a literal,
+// so that a compiler leaves out what belongs to the others.
+
+struct Shape { m: u32, n: u32, k: u32 }
+
+const NT = 0u; // a (m, k) · b (n, k)ᵀ
+const NN = 1u; // a (m, k) · b (k, n)
+const TN = 2u; // a (k, m)ᵀ · b (k, n)

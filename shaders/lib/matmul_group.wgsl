@@ -1,0 +1,91 @@
+// Tiles of matrix products for GPUs. A workgroup of 64 computes 64 × 64 results: it loads a block of a and one of b, sixteen
+// terms of the sums, into its memory, and every invocation multiplies 8 × 8 results in registers from there: rows
+// row + 8·i, columns 4·col … and 32 + 4·col …. As matmul_vec4.wgsl, for m (TN), n and k that are multiples of 4.
+
+const WORKGROUP = 64u;
+const TILE_ROWS = 64u;
+const TERMS = 4u; // of a block, in vectors of four
+const STRIDE = 5u; // from row to row of a's block, in vectors of four: one more than it holds, against bank conflicts
+
+var<workgroup> block_a: array<vec4<f32>, TILE_ROWS * STRIDE>; // 64 rows, terms in vectors of four
+var<workgroup> block_b: array<vec4<f32>, 16u * 16u>; // 16 terms, columns in vectors of four
+
+fn multiply(order: u32, tile: vec2<u32>, local: u32, s: Shape) {
+    let first = tile * vec2<u32>(TILE_ROWS, 16u); // row, column in vectors of four
+    let row = local / 8u;
+    let col = local % 8u;
+    var y0 = vec4<f32>(); var y1 = vec4<f32>(); var y2 = vec4<f32>(); var y3 = vec4<f32>();
+    var y4 = vec4<f32>(); var y5 = vec4<f32>(); var y6 = vec4<f32>(); var y7 = vec4<f32>();
+    var z0 = vec4<f32>(); var z1 = vec4<f32>(); var z2 = vec4<f32>(); var z3 = vec4<f32>();
+    var z4 = vec4<f32>(); var z5 = vec4<f32>(); var z6 = vec4<f32>(); var z7 = vec4<f32>();
+    for (var k = 0u; k < s.k / 4u; k += TERMS) {
+        load_blocks(order, first, local, k, s);
+        workgroupBarrier();
+        for (var t = 0u; t < TERMS; t++) {
+            let at = 64u * t + col;
+            let b = mat4x4<f32>(block_b[at], block_b[at + 16u], block_b[at + 32u], block_b[at + 48u]);
+            let c = mat4x4<f32>(block_b[at + 8u], block_b[at + 24u], block_b[at + 40u], block_b[at + 56u]);
+            let a = row * STRIDE + t;
+            let a0 = block_a[a]; y0 += b * a0; z0 += c * a0;
+            let a1 = block_a[a + 8u * STRIDE]; y1 += b * a1; z1 += c * a1;
+            let a2 = block_a[a + 16u * STRIDE]; y2 += b * a2; z2 += c * a2;
+            let a3 = block_a[a + 24u * STRIDE]; y3 += b * a3; z3 += c * a3;
+            let a4 = block_a[a + 32u * STRIDE]; y4 += b * a4; z4 += c * a4;
+            let a5 = block_a[a + 40u * STRIDE]; y5 += b * a5; z5 += c * a5;
+            let a6 = block_a[a + 48u * STRIDE]; y6 += b * a6; z6 += c * a6;
+            let a7 = block_a[a + 56u * STRIDE]; y7 += b * a7; z7 += c * a7;
+        }
+        workgroupBarrier();
+    }
+    let mine = first + vec2<u32>(row, col);
+    store_halves(order, mine, s, y0, z0);
+    store_halves(order, mine + vec2<u32>(8u, 0u), s, y1, z1);
+    store_halves(order, mine + vec2<u32>(16u, 0u), s, y2, z2);
+    store_halves(order, mine + vec2<u32>(24u, 0u), s, y3, z3);
+    store_halves(order, mine + vec2<u32>(32u, 0u), s, y4, z4);
+    store_halves(order, mine + vec2<u32>(40u, 0u), s, y5, z5);
+    store_halves(order, mine + vec2<u32>(48u, 0u), s, y6, z6);
+    store_halves(order, mine + vec2<u32>(56u, 0u), s, y7, z7);
+}
+
+// Each invocation loads 4 × 4 numbers of either block. Neighbours read on where memory goes on: along the terms of (m, k)
+// and (n, k), along the columns of (k, m) and (k, n). What lies behind the last term is 0, what lies behind the last row or
+// column is never stored.
+fn load_blocks(order: u32, first: vec2<u32>, local: u32, k: u32, s: Shape) {
+    let along_terms = vec2<u32>(local / 4u, local % 4u);
+    let along_columns = vec2<u32>(local % 16u, local / 16u);
+    let at_a = select(along_terms, along_columns, order == TN); // rows in fours, terms in fours
+    let at_b = select(along_columns, along_terms, order == NT); // columns in fours, terms in fours
+    var a = mat4x4<f32>();
+    if (k + at_a.y < s.k / 4u) { a = four_rows_of_a(order, first.x / 4u + at_a.x, k + at_a.y, s); }
+    let a_to = 4u * at_a.x * STRIDE + at_a.y;
+    block_a[a_to] = a[0];
+    block_a[a_to + STRIDE] = a[1];
+    block_a[a_to + 2u * STRIDE] = a[2];
+    block_a[a_to + 3u * STRIDE] = a[3];
+    var b = mat4x4<f32>();
+    if (k + at_b.y < s.k / 4u) { b = four_rows_of_b(order, min(first.y + at_b.x, s.n / 4u - 1u), k + at_b.y, s); }
+    let b_to = 64u * at_b.y + at_b.x;
+    block_b[b_to] = b[0];
+    block_b[b_to + 16u] = b[1];
+    block_b[b_to + 32u] = b[2];
+    block_b[b_to + 48u] = b[3];
+}
+
+// Rows 4·row … 4·row + 3 of a at the terms 4·k … 4·k + 3; what (k, m) holds is turned.
+fn four_rows_of_a(order: u32, row: u32, k: u32, s: Shape) -> mat4x4<f32> {
+    if (order == TN) {
+        let width = s.m / 4u;
+        let at = 4u * k * width + min(row, width - 1u);
+        return transpose(mat4x4<f32>(
+            load_a(order, at), load_a(order, at + width), load_a(order, at + 2u * width), load_a(order, at + 3u * width)));
+    }
+    let at = tile_indices(4u * row, s.m) * (s.k / 4u) + k;
+    return mat4x4<f32>(load_a(order, at.x), load_a(order, at.y), load_a(order, at.z), load_a(order, at.w));
+}
+
+fn store_halves(order: u32, at: vec2<u32>, s: Shape, y: vec4<f32>, z: vec4<f32>) {
+    let width = s.n / 4u;
+    if (at.x < s.m && at.y < width) { store(order, at.x * width + at.y, y); }
+    if (at.x < s.m && at.y + 8u < width) { store(order, at.x * width + at.y + 8u, z); }
+}

@@ -1,0 +1,146 @@
+//! `glasshead bench attention`: how fast attention is over contexts and head sizes, how much memory it takes, and that
+//! models with long contexts train.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Machine, median, reference_workload, timed};
+use crate::cli::{BackendArg, preset, sentence, tune};
+use crate::config::Preset;
+use crate::gpu::recording::{Buffers, Recording};
+use crate::ops::cost::costs;
+use crate::ops::flash_attention::{Params, flash_attention, flash_attention_grad};
+use crate::rng::Rng;
+use crate::train::trainer::Trainer;
+
+/// What to measure.
+#[derive(Args)]
+pub(in crate::cli) struct AttentionArgs {
+    /// T: positions; several are measured in turn.
+    #[arg(long, value_delimiter = ',', default_values_t = [128, 256, 512, 1024],
+          value_parser = clap::value_parser!(u32).range(1..=1 << 14))]
+    context: Vec<u32>,
+    /// D: sizes of heads, in turn with every context.
+    #[arg(long, value_delimiter = ',', default_values_t = [16, 32, 64, 128],
+          value_parser = clap::value_parser!(u32).range(1..=1 << 10))]
+    d_head: Vec<u32>,
+    /// H: heads.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1 << 10))]
+    heads: u32,
+    /// The model that trains on one sequence of each context; the reference workload unless told.
+    #[arg(long, value_parser = preset)]
+    config: Option<Preset>,
+    /// Who computes.
+    #[arg(long, value_enum, default_value = "gpu")]
+    backend: BackendArg,
+    /// Runs, of which the median counts.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// One JSON object instead of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(in crate::cli) async fn attention(args: AttentionArgs) -> Result<(), String> {
+    if args.runs == 0 {
+        return Err("--runs has to be at least 1".into());
+    }
+    let machine = Machine::open(args.backend).await?;
+    let mut rows = Vec::new();
+    for &d_head in &args.d_head {
+        for &n in &args.context {
+            rows.push(measure(&machine, [n, args.heads, d_head].map(|size| size as usize), args.runs).await?);
+        }
+    }
+    let mut models = Vec::new();
+    for &n in &args.context {
+        models.push(train(&machine, args.config, n as usize).await?);
+    }
+    if args.json {
+        let best = rows.iter().filter_map(|row| row["gflops"].as_f64()).fold(0.0, f64::max);
+        let mut line = machine.describe();
+        line["gflops"] = best.into();
+        line["attention"] = rows.into();
+        line["training"] = models.into();
+        println!("{line}");
+        return Ok(());
+    }
+    println!("{machine}: attention, forward and backward, one sequence, {} heads", args.heads);
+    print(&rows, &["d_head", "context", "forward_ms", "backward_ms", "gflops", "mib", "mib_of_weights"]);
+    println!("a model on one sequence");
+    print(&models, &["context", "memory_mib", "tokens_per_s", "loss_first", "loss_last"]);
+    Ok(())
+}
+
+/// Columns of a table, by name.
+fn print(rows: &[Value], columns: &[&str]) {
+    println!("{}", columns.iter().map(|column| format!("{column:>15}")).collect::<String>());
+    for row in rows {
+        let cell = |column: &&str| match row[*column].as_u64() {
+            Some(whole) => format!("{whole:>15}"),
+            None => format!("{:>15.3}", row[*column].as_f64().unwrap_or(f64::NAN)),
+        };
+        println!("{}", columns.iter().map(cell).collect::<String>());
+    }
+}
+
+const MIB: f64 = (1 << 20) as f64;
+
+/// Attention alone.
+async fn measure(machine: &Machine, [n, h, d]: [usize; 3], runs: usize) -> Result<Value, String> {
+    let mut buffers = Buffers::default();
+    let [qkv, qkv_grad] = ["qkv", "qkv_grad"].map(|name| buffers.add(name, n * 3 * h * d));
+    let [out, out_grad] = ["out", "out_grad"].map(|name| buffers.add(name, n * h * d));
+    let (lse, cos_sin) = (buffers.add("lse", h * n), buffers.add("cos_sin", (n * d).max(4)));
+    machine.check(&buffers)?;
+    let params = Params::new(n, h, h, d);
+    let mut recording = Recording::new("bench");
+    flash_attention(&mut recording, [qkv, out, lse], 1, params);
+    flash_attention_grad(&mut recording, [qkv, out, out_grad, lse, cos_sin, qkv_grad], 1, params);
+    machine.tune(&recording).await?;
+    let flops: f64 = costs(&recording).iter().map(|cost| cost.flops).sum();
+    let mut backend = machine.backend(&buffers).await?;
+    let mut rng = Rng::new(1);
+    for slice in [qkv, out_grad] {
+        let numbers: Vec<f32> = (0..slice.len).map(|_| (2.0 * rng.uniform() - 1.0) as f32).collect();
+        backend.write_f32(slice, &numbers);
+    }
+    let program = backend.prepare(recording);
+    timed(&mut backend, program).await?;
+    let (mut forward, mut backward) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        let seconds = timed(&mut backend, program).await?;
+        forward.push(seconds[0] * 1e3);
+        backward.push(seconds[1..].iter().sum::<f64>() * 1e3);
+    }
+    let [forward, backward] = [median(&forward), median(&backward)];
+    Ok(json!({
+        "context": n, "heads": h, "d_head": d, "forward_ms": forward, "backward_ms": backward,
+        "gflops": flops / 1e6 / (forward + backward), "mib": buffers.total_bytes() as f64 / MIB,
+        // What the weights and their gradients would take if they were kept.
+        "mib_of_weights": (2 * 4 * h * n * n) as f64 / MIB,
+    }))
+}
+
+/// Some steps of a model on one sequence of this context.
+async fn train(machine: &Machine, named: Option<Preset>, context_length: usize) -> Result<Value, String> {
+    const STEPS: usize = 3;
+    let mut config = named.map_or_else(reference_workload, Preset::config);
+    (config.model.context_length, config.train.batch_size) = (context_length, 1);
+    let mut rng = Rng::new(config.train.seed);
+    let tokens: Vec<u32> = (0..2 * context_length).map(|_| rng.below(config.model.vocab_size as u32)).collect();
+    let tokens_per_step = config.tokens_per_step();
+    tune(&config, machine.context.as_ref()).await?;
+    let trainer = Trainer::new(config, machine.context.as_ref(), &tokens, &tokens).await;
+    let mut trainer = trainer.map_err(sentence)?;
+    trainer.submit(1);
+    let mut points = trainer.collect().await.map_err(sentence)?;
+    let began = std::time::Instant::now();
+    trainer.submit(STEPS);
+    points.extend(trainer.collect().await.map_err(sentence)?);
+    let tokens_per_s = (STEPS * tokens_per_step) as f64 / began.elapsed().as_secs_f64();
+    Ok(json!({
+        "context": context_length, "memory_mib": trainer.memory_bytes() as f64 / MIB, "tokens_per_s": tokens_per_s,
+        "loss_first": points.first().map(|point| point.loss), "loss_last": points.last().map(|point| point.loss),
+    }))
+}

@@ -1,0 +1,142 @@
+//! `glasshead soak`: trains for long through the page's own loop, and watches that it neither slows down nor grows.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{BackendArg, preset};
+use crate::config::Preset;
+use crate::config::rules::Rules;
+use crate::protocol::runs::{RunsCommand, RunsEvent};
+use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, VocabularyChoice};
+use crate::train::session::Session;
+
+/// Parts into which the steps are divided. The first one fills caches and pools; the others are compared.
+const PARTS: u64 = 10;
+
+/// Memory may grow by so much from the end of the second part on: losses are kept, and allocators round.
+const ROOM_BYTES: u64 = 24 << 20;
+
+/// What to run.
+#[derive(Args)]
+pub(super) struct SoakArgs {
+    /// Steps in all.
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(20..))]
+    steps: u64,
+    /// nano, tiny, small or cs336.
+    #[arg(long, default_value = "nano", value_parser = preset)]
+    preset: Preset,
+    /// Who computes.
+    #[arg(long, value_enum, default_value = "gpu")]
+    backend: BackendArg,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the session has told.
+#[derive(Default)]
+struct Heard {
+    steps: u64,
+    maps: u64,
+    loss: f32,
+    tokens_per_step: usize,
+    stopped: bool,
+    problem: Option<String>,
+}
+
+impl Heard {
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Ready { summary, .. } => self.tokens_per_step = summary.config.tokens_per_step(),
+            Event::Progress { points, .. } => {
+                self.steps += points.len() as u64;
+                self.loss = points.last().map_or(self.loss, |point| point.loss);
+            }
+            Event::Attention { .. } => self.maps += 1,
+            Event::Runs { event: RunsEvent::Stopped { .. }, .. } => self.stopped = true,
+            Event::Failed { message, .. } | Event::Diverged { message, .. } => self.problem = Some(message),
+            _ => (),
+        }
+    }
+}
+
+pub(super) async fn soak(args: SoakArgs) -> Result<(), String> {
+    let (heard, began): (Rc<RefCell<Heard>>, _) = (Rc::default(), Instant::now());
+    let mut session = {
+        let heard = heard.clone();
+        let sink = Box::new(move |event, _| heard.borrow_mut().hear(event));
+        Session::new(sink, Box::new(move || began.elapsed().as_secs_f64()))
+    };
+    let backend = if args.backend == BackendArg::Gpu { BackendChoice::Gpu } else { BackendChoice::Cpu };
+    let start = Command::Start {
+        run: 1,
+        config: args.preset.config(),
+        corpus: CorpusChoice::BuiltIn,
+        vocabulary: VocabularyChoice::Trained,
+        backend,
+        probe: "Lily had a red ball.".into(),
+    };
+    let rules = Rules { stop_steps: Some(args.steps), ..Rules::default() };
+    session.handle(Command::Runs { command: RunsCommand::Rules(rules) }, None).await;
+    session.handle(start, None).await;
+    session.handle(Command::Train, None).await;
+    let (mut part, mut at, mut settled, mut speeds) = (1, (0, Instant::now(), 0), None, Vec::new());
+    while !heard.borrow().stopped {
+        session.work().await;
+        let heard = heard.borrow();
+        if let Some(problem) = &heard.problem {
+            return Err(problem.clone());
+        }
+        if heard.steps < args.steps * part / PARTS {
+            continue;
+        }
+        let seconds = at.1.elapsed().as_secs_f64();
+        let speed = ((heard.steps - at.0) as usize * heard.tokens_per_step) as f64 / seconds;
+        let maps_per_s = (heard.maps - at.2) as f64 / seconds;
+        let memory = resident_bytes();
+        if part == 2 {
+            settled = memory;
+        }
+        tell(args.json, heard.steps, speed, maps_per_s, heard.loss, memory);
+        speeds.push(speed);
+        (part, at) = (part + 1, (heard.steps, Instant::now(), heard.maps));
+    }
+    judge(&speeds, settled, resident_bytes())
+}
+
+fn tell(json: bool, steps: u64, tokens_per_s: f64, maps_per_s: f64, loss: f32, memory: Option<u64>) {
+    if json {
+        let line = json!({ "step": steps, "tokens_per_s": tokens_per_s, "maps_per_s": maps_per_s, "loss": loss,
+                           "memory_bytes": memory });
+        return println!("{line}");
+    }
+    let memory = memory.map_or("memory unknown".into(), |bytes| format!("{:.1} MiB", bytes as f64 / 1048576.0));
+    println!("step {steps}: {tokens_per_s:.0} tokens/s, {maps_per_s:.1} maps/s, loss {loss:.3}, {memory}");
+}
+
+/// An error when memory has grown; else tells how the two halves compare, without the first part.
+fn judge(speeds: &[f64], settled: Option<u64>, now: Option<u64>) -> Result<(), String> {
+    if let (Some(settled), Some(now)) = (settled, now)
+        && now > settled + ROOM_BYTES
+    {
+        return Err(format!(
+            "memory has grown from {} to {} bytes, and at most {ROOM_BYTES} more are right",
+            settled, now
+        ));
+    }
+    let half = |speeds: &[f64]| speeds.iter().sum::<f64>() / speeds.len().max(1) as f64;
+    let (first, second) = speeds[1.min(speeds.len())..].split_at(speeds.len().saturating_sub(1) / 2);
+    println!("first half {:.0} tokens/s, second half {:.0} tokens/s", half(first), half(second));
+    Ok(())
+}
+
+/// The memory of this process, where the system tells.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
+}

@@ -1,0 +1,125 @@
+//! The backward pass of a linear layer y = x·Wᵀ in one dispatch: x_grad = y_grad·W and W_grad = y_gradᵀ·x, where x is
+//! (N, in), W (out, in) and y (N, out). Products as in [`super::matmul`], whose layouts `nn` and `tn` they are.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::matmul::{Layout, Shape, reference_nn, reference_tn};
+use super::{
+    ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_ROWS, LANES, LAYOUTS, MATMUL_GROUP, MATMUL_LANES, MATMUL_SCALAR,
+    MATMUL_VEC4, Real, TILE, cpu,
+};
+use crate::gpu::kernel::Access::{Read, ReadWrite};
+use crate::gpu::kernel::{CpuCall, Kernel};
+use crate::gpu::recording::{Recording, Slice};
+use crate::gpu::variant::Variant;
+
+/// The uniform of all kernels.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct Params {
+    /// N
+    pub n_rows: u32,
+    /// Columns of x.
+    pub d_in: u32,
+    /// Columns of y.
+    pub d_out: u32,
+    /// 1 adds to what `x_grad` holds already.
+    pub accumulate: u32,
+}
+
+impl Params {
+    /// Workgroups for tiles of this many rows and columns: those of x_grad, and below them those of w_grad.
+    fn workgroups(&self, rows: u32, cols: u32) -> [u32; 3] {
+        [self.d_in.div_ceil(cols), self.n_rows.div_ceil(rows) + self.d_out.div_ceil(rows), 1]
+    }
+}
+
+const GRADS: &str = include_str!("../../shaders/linear_grad.wgsl");
+
+macro_rules! kernel {
+    ($kernel:ident $name:literal, $doc:literal, [$($lib:ident),*]) => {
+        #[doc = $doc]
+        pub static $kernel: Kernel = Kernel {
+            name: $name,
+            wgsl: &[LAYOUTS, $($lib,)* GRADS, entry!($name, "both_grads")],
+            access: &[Read, Read, Read, ReadWrite, ReadWrite],
+            params_bytes: size_of::<Params>(),
+            cpu: run,
+        };
+    };
+}
+
+kernel!(LINEAR_GRAD "linear_grad", "x, w, y_grad → x_grad, w_grad", [ELEMENT_F32, TILE, MATMUL_SCALAR]);
+kernel!(LINEAR_GRAD_VEC4 "linear_grad_vec4", "The same for widths that are multiples of 4", [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_VEC4]);
+kernel!(LINEAR_GRAD_LANES "linear_grad_lanes", "The same with subgroups, N a multiple of 4 too", [ELEMENT_U64, LANES, FOUR_ROWS, MATMUL_LANES]);
+
+kernel!(
+    LINEAR_GRAD_GROUP "linear_grad_group", "The same with workgroup memory, N a multiple of 4 too",
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_GROUP]
+);
+
+/// [`LINEAR_GRAD_GROUP`] in place of [`LINEAR_GRAD_VEC4`].
+pub static GRAD_GROUP: Variant = Variant {
+    of: &LINEAR_GRAD_VEC4,
+    kernel: &LINEAR_GRAD_GROUP,
+    workgroups: |params, _| {
+        let params: Params = bytemuck::pod_read_unaligned(params);
+        params.n_rows.is_multiple_of(4).then(|| params.workgroups(64, 64))
+    },
+    subgroup_size: 0,
+    int64: false,
+    hardware: true,
+};
+
+/// [`LINEAR_GRAD_LANES`] in place of [`LINEAR_GRAD_VEC4`].
+pub static GRAD_LANES: Variant = Variant {
+    of: &LINEAR_GRAD_VEC4,
+    kernel: &LINEAR_GRAD_LANES,
+    workgroups: |params, _| {
+        let params: Params = bytemuck::pod_read_unaligned(params);
+        params.n_rows.is_multiple_of(4).then(|| params.workgroups(32, 64))
+    },
+    subgroup_size: 8,
+    int64: true,
+    hardware: false,
+};
+
+/// Appends both products over `n_rows` rows: x, w, y_grad → x_grad (added to what is there when `accumulate`), w_grad.
+pub fn linear_grad(recording: &mut Recording, bindings: [Slice; 5], n_rows: usize, accumulate: bool) {
+    let [_, _, y_grad, x_grad, _] = bindings;
+    let [d_in, d_out] = [x_grad, y_grad].map(|slice| (slice.len / n_rows) as u32);
+    let params = Params { n_rows: n_rows as u32, d_in, d_out, accumulate: u32::from(accumulate) };
+    let (kernel, workgroups) = match d_in.is_multiple_of(4) && d_out.is_multiple_of(4) {
+        true => (&LINEAR_GRAD_VEC4, params.workgroups(8, 128)),
+        false => (&LINEAR_GRAD, params.workgroups(32, 32)),
+    };
+    recording.dispatch(kernel, params, &bindings, workgroups);
+}
+
+/// x_grad = y_grad·W, added when `accumulate` is 1; W_grad = y_gradᵀ·x
+pub fn reference<T: Real>([x, w, y_grad]: [&[T]; 3], [x_grad, w_grad]: [&mut [T]; 2], params: &Params) {
+    let [n_rows, d_in, d_out] = [params.n_rows, params.d_in, params.d_out].map(|size| size as usize);
+    let before = x_grad.to_vec();
+    reference_nn(y_grad, w, x_grad, Shape { m: n_rows, n: d_in, k: d_out });
+    if params.accumulate == 1 {
+        x_grad.iter_mut().zip(before).for_each(|(grad, before)| *grad += before);
+    }
+    reference_tn(y_grad, x, w_grad, Shape { m: d_out, n: d_in, k: n_rows });
+}
+
+/// Operations of both products: a multiplication and an addition for each term.
+pub(super) fn flops(params: &[u8]) -> f64 {
+    let Params { n_rows, d_in, d_out, .. } = bytemuck::pod_read_unaligned(params);
+    [n_rows, d_in, d_out].into_iter().map(f64::from).product::<f64>() * 4.0
+}
+
+fn run(call: &CpuCall<'_>) {
+    let params: Params = call.params();
+    let [n_rows, d_in, d_out] = [params.n_rows, params.d_in, params.d_out].map(|size| size as usize);
+    let (x, w, y_grad) = (&*call.f32(1), &*call.f32(2), &*call.f32(3));
+    let x_grad = &mut call.f32_mut(4)[..n_rows * d_in];
+    let of_x = Shape { m: n_rows, n: d_in, k: d_out };
+    cpu::matmul::matmul(Layout::Nn, [y_grad, w], x_grad, of_x, params.accumulate == 1);
+    let w_grad = &mut call.f32_mut(5)[..d_out * d_in];
+    cpu::matmul::matmul(Layout::Tn, [y_grad, x], w_grad, Shape { m: d_out, n: d_in, k: n_rows }, false);
+}

@@ -1,0 +1,44 @@
+//! What can go wrong in training.
+
+use thiserror::Error;
+
+use crate::config::ConfigError;
+use crate::data::DataError;
+use crate::gpu::backend::ExecuteError;
+use crate::model::memory::MemoryError;
+
+/// Why a model cannot be trained.
+#[derive(Debug, Error, PartialEq)]
+pub enum TrainError {
+    /// The configuration is not valid.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The device cannot hold the model.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// The tokens cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The device failed.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// A shard of a batch could not be computed: a mistake of this program.
+    #[error("a shard of the batch cannot be computed: {message}")]
+    Shard {
+        /// Why.
+        message: String,
+    },
+    /// The numbers ran away.
+    #[error(
+        "at step {step} the loss is {loss} and the gradient norm {grad_norm}; the weights from before are kept; \
+         lower max_lr, warm up longer, or clip harder, and reset"
+    )]
+    Diverged {
+        /// The first step that was not applied.
+        step: u64,
+        /// Its loss.
+        loss: f32,
+        /// Its gradient norm.
+        grad_norm: f32,
+    },
+}

@@ -1,0 +1,187 @@
+//! Steps whose batches are shared with a crew: gradients of the shards, their sum in the order of the shards, one update
+//! here.
+//!
+//! For the same number of shards a run repeats to the bit, whoever computes them.
+
+use super::{Chunk, TokenSource, TrainError, Trainer};
+use crate::gpu::backend::{Backend, Program};
+use crate::model::memory::RING;
+use crate::model::transformer::Transformer;
+use crate::protocol::StepPoint;
+use crate::train::shards::{Shard, ShardGradients, SharedCrew, shard_config, shard_sizes};
+
+/// What sharing needs.
+pub(super) struct Sharing {
+    crew: SharedCrew,
+    /// Sequences of each shard; the first is computed here.
+    sizes: Vec<usize>,
+    own: Shard,
+    update: Program,
+    /// Whether the crew knows the model.
+    prepared: bool,
+}
+
+impl Trainer {
+    /// Shares the batches of all further steps between this trainer and `n − 1` members of the crew, as far as there are
+    /// sequences for all. Without a crew, with one worker, or on a GPU nobody shares.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn share(&mut self, crew: Option<SharedCrew>, n: usize) -> Result<(), TrainError> {
+        self.sharing = None;
+        let sizes = shard_sizes(self.config.train.batch_size, n);
+        let Some(crew) = crew.filter(|_| sizes.len() > 1 && matches!(self.backend, Backend::Cpu(..))) else {
+            return Ok(());
+        };
+        let own = Shard::new(&shard_config(&self.config, sizes[0]))?;
+        let update = match self.update {
+            Some(update) => update,
+            None => {
+                let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
+                self.backend.prepare(transformer.update())
+            }
+        };
+        self.update = Some(update);
+        crew.borrow_mut().call(sizes.len() - 1);
+        self.sharing = Some(Sharing { crew, sizes, own, update, prepared: false });
+        Ok(())
+    }
+
+    /// How many share the batches.
+    pub fn n_workers(&self) -> usize {
+        self.sharing.as_ref().map_or(1, |sharing| sharing.sizes.len())
+    }
+
+    /// Why a crew is no longer there, once.
+    pub fn deserted(&mut self) -> Option<String> {
+        self.deserted.take()
+    }
+
+    /// Whether the next steps have to wait for their turn: they are shared, or some before them are.
+    pub(super) fn plans_ahead(&self) -> bool {
+        self.sharing.is_some() || self.in_flight.iter().any(|chunk| matches!(chunk, Chunk::Planned { .. }))
+    }
+
+    /// Trains what was planned and not yet trained, so that the model is that of all steps so far.
+    pub(super) async fn catch_up(&mut self) -> Result<(), TrainError> {
+        for at in 0..self.in_flight.len() {
+            if let Some(Chunk::Planned { first_step, starts }) = self.in_flight.get(at) {
+                let (first_step, starts) = (*first_step, starts.clone());
+                let points = self.train_planned(first_step, &starts).await?;
+                self.in_flight[at] = Chunk::Done(points);
+            }
+        }
+        Ok(())
+    }
+
+    /// Trains planned steps, each on the sequences that begin at its starts.
+    pub(super) async fn train_planned(
+        &mut self,
+        first_step: u64,
+        starts: &[Vec<u32>],
+    ) -> Result<Vec<StepPoint>, TrainError> {
+        let mut points = Vec::with_capacity(starts.len());
+        for (step, starts) in (first_step..).zip(starts) {
+            let [lr, loss, grad_norm] = match self.sharing.take() {
+                Some(sharing) => self.shared_step(sharing, step, starts).await?,
+                None => {
+                    let lr = self.run_steps(step, std::slice::from_ref(starts))[0];
+                    let rings = self.backend.start_read(&[self.plan.loss_ring, self.plan.norm_ring]);
+                    let words = self.backend.finish_read(rings).await?;
+                    let slot = (step % RING as u64) as usize;
+                    [lr, f32::from_bits(words[slot]), f32::from_bits(words[RING + slot])]
+                }
+            };
+            if !loss.is_finite() || !grad_norm.is_finite() {
+                return Err(TrainError::Diverged { step, loss, grad_norm });
+            }
+            points.push(StepPoint { step, loss, lr, grad_norm, seconds: 0.0 });
+        }
+        Ok(points)
+    }
+
+    /// One shared step: its learning rate, loss and gradient norm.
+    async fn shared_step(&mut self, mut sharing: Sharing, step: u64, starts: &[u32]) -> Result<[f32; 3], TrainError> {
+        self.cached.clear();
+        let params = self.backend.read_f32(self.plan.params).await?;
+        let (mut grads, mut loss) = (vec![0.0; params.len()], 0.0);
+        let mut lost = None;
+        for batch in starts.chunks(self.config.train.batch_size) {
+            let shards = self.windows(batch, &sharing.sizes).await?;
+            let answers = round(&self.config, &mut sharing, &params, &shards, &mut lost).await?;
+            for (size, answer) in sharing.sizes.iter().zip(answers) {
+                let weight = *size as f32 / starts.len() as f32;
+                grads.iter_mut().zip(&answer.grads).for_each(|(sum, grad)| *sum += weight * grad);
+                loss += weight * answer.loss;
+            }
+        }
+        let values = self.step_values(step);
+        self.backend.write(self.plan.step, bytemuck::cast_slice(&[values]));
+        self.backend.write_f32(self.plan.step_grads, &grads);
+        self.backend.run(sharing.update);
+        let norm = self.backend.read_f32(self.plan.norm_ring.part(values.slot as usize, 1)).await?[0];
+        match lost {
+            Some(reason) => self.deserted = Some(reason),
+            None => self.sharing = Some(sharing),
+        }
+        Ok([values.lr, loss, norm])
+    }
+
+    /// The windows of T + 1 tokens that begin at `starts`, cut into shards.
+    async fn windows(&mut self, starts: &[u32], sizes: &[usize]) -> Result<Vec<Vec<u32>>, TrainError> {
+        let (window, mut starts) = (self.config.model.context_length + 1, starts.iter());
+        let mut shards = Vec::with_capacity(sizes.len());
+        for &size in sizes {
+            let mut shard = Vec::with_capacity(size * window);
+            for &start in starts.by_ref().take(size) {
+                let start = start as usize;
+                match &mut self.source {
+                    TokenSource::File { tokens, .. } => shard.extend(tokens.read(start..start + window)?),
+                    TokenSource::Device { .. } => {
+                        shard.extend(self.backend.read(self.plan.train_tokens.part(start, window)).await?);
+                    }
+                }
+            }
+            shards.push(shard);
+        }
+        Ok(shards)
+    }
+}
+
+/// Loss and gradients of all shards, in their order. What a helper does not answer is computed here, and `lost` says why.
+async fn round(
+    config: &crate::config::RunConfig,
+    sharing: &mut Sharing,
+    params: &[f32],
+    shards: &[Vec<u32>],
+    lost: &mut Option<String>,
+) -> Result<Vec<ShardGradients>, TrainError> {
+    let refused = |message: String| TrainError::Shard { message };
+    if !sharing.prepared && lost.is_none() {
+        *lost = sharing.crew.borrow_mut().prepare(config, &sharing.sizes[1..]).err();
+        sharing.prepared = true;
+    }
+    let shared = lost.is_none();
+    if shared {
+        let mut crew = sharing.crew.borrow_mut();
+        shards[1..].iter().enumerate().for_each(|(helper, windows)| crew.send(helper, params, windows));
+    }
+    let mut answers = vec![sharing.own.gradients(params, &shards[0]).map_err(refused)?];
+    for (helper, windows) in shards[1..].iter().enumerate() {
+        let answer =
+            if shared { sharing.crew.borrow_mut().receive(helper) } else { Box::pin(async { Err(String::new()) }) };
+        let answer = answer.await.and_then(|answer| match answer.grads.len() == params.len() {
+            true => Ok(answer),
+            false => Err(format!("a helper sent {} gradients for {} parameters", answer.grads.len(), params.len())),
+        });
+        answers.push(match answer {
+            Ok(answer) => answer,
+            Err(reason) => {
+                lost.get_or_insert(reason);
+                let mut shard = Shard::new(&shard_config(config, sharing.sizes[helper + 1]))?;
+                shard.gradients(params, windows).map_err(refused)?
+            }
+        });
+    }
+    Ok(answers)
+}

@@ -1,0 +1,77 @@
+//! The field for a number of X.
+
+use wasm_bindgen::JsCast as _;
+use web_sys::{HtmlElement, HtmlInputElement, KeyboardEvent};
+use yew::prelude::*;
+
+use super::lesson::act;
+use super::value_of;
+use crate::protocol::lesson::{EMBEDDINGS, WORDS};
+use crate::ui::app::Cx;
+use crate::ui::state::lesson::LessonAction;
+
+/// Shown while a number of X is under change; Enter and Escape close it and go back to the number.
+#[component]
+pub fn EditX(cx: &Cx) -> Html {
+    let field = use_node_ref();
+    let edited = cx.state.lesson.edited;
+    {
+        let (field, x) = (field.clone(), cx.state.lesson.x.clone());
+        use_effect_with(edited, move |&edited| {
+            // The field keeps what is typed, also what is no number yet, so its text is set here and never again.
+            if let Some((place, field)) = edited.zip(field.cast::<HtmlInputElement>()) {
+                field.set_value(&x.get(place).copied().unwrap_or_default().to_string());
+                drop(field.focus()); // a field that is there takes the focus
+                field.select();
+            }
+        });
+    }
+    let Some(place) = edited else { return Html::default() };
+    let width = EMBEDDINGS.len() / WORDS.len();
+    let (row, col) = (place / width, place % width);
+    let change = {
+        let cx = cx.clone();
+        Callback::from(move |event: InputEvent| {
+            let typed = value_of(&event).trim().replace(',', ".").parse::<f32>();
+            if let Some(value) = typed.ok().filter(|value| value.is_finite()) {
+                act(&cx, LessonAction::Embedding(place, value));
+            }
+        })
+    };
+    let close = {
+        let cx = cx.clone();
+        move || {
+            act(&cx, LessonAction::Edit(None));
+            go_back(row, col);
+        }
+    };
+    let keys = {
+        let close = close.clone();
+        Callback::from(move |event: KeyboardEvent| {
+            if matches!(event.key().as_str(), "Enter" | "Escape") {
+                event.prevent_default();
+                event.stop_propagation();
+                close();
+            }
+        })
+    };
+    html! {
+        <p class="line edit">
+            <label class="beside">{format!("X, row “{}”, column {}", WORDS[row], col + 1)}
+                <input ref={field} inputmode="decimal" autocomplete="off" size="8" data-testid="lesson-x"
+                    oninput={change} onkeydown={keys} />
+            </label>
+            <button onclick={Callback::from(move |_: MouseEvent| close())}>{"done"}</button>
+        </p>
+    }
+}
+
+/// The focus goes back to the cell.
+fn go_back(row: usize, col: usize) {
+    let selector = format!("[data-editable] td[data-row='{row}'][data-col='{col}']");
+    let document = web_sys::window().and_then(|window| window.document());
+    let cell = document.and_then(|document| document.query_selector(&selector).ok().flatten());
+    if let Some(cell) = cell.and_then(|cell| cell.dyn_into::<HtmlElement>().ok()) {
+        drop(cell.focus()); // a cell that is there takes the focus
+    }
+}

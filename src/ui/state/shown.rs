@@ -1,0 +1,157 @@
+//! The table of numbers that is shown large, and what its colours stand for: the same for the screen, pictures and films.
+
+use std::rc::Rc;
+
+use super::ask::Head;
+use super::difference::{difference, most};
+use super::look::Values;
+use super::{Maps, State};
+use crate::protocol::inspect::Watched;
+use crate::ui::draw::heat::{ColorScale, Domain, pixels};
+use crate::ui::maps::Plane;
+
+/// Numbers (n, n), query before key, masked where the key comes later.
+#[derive(Clone, Debug)]
+pub enum Table {
+    /// Softmax weights.
+    Weights(Rc<Maps>, Plane),
+    /// q·k / √D of one head, before mask and softmax.
+    Scores(Rc<Head>),
+}
+
+impl PartialEq for Table {
+    /// The same when they are one and the same object: comparing all numbers would cost more than painting them.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Weights(maps, plane), Self::Weights(others, other)) => Rc::ptr_eq(maps, others) && plane == other,
+            (Self::Scores(head), Self::Scores(other)) => Rc::ptr_eq(head, other),
+            _ => false,
+        }
+    }
+}
+
+impl Table {
+    /// n
+    pub fn n(&self) -> usize {
+        match self {
+            Self::Weights(maps, _) => maps.n(),
+            Self::Scores(head) => head.rows.n(),
+        }
+    }
+
+    /// Steps done when its numbers were computed.
+    pub fn step(&self) -> u64 {
+        match self {
+            Self::Weights(maps, _) => maps.step,
+            Self::Scores(head) => head.step,
+        }
+    }
+
+    /// Which of all tables it is.
+    pub fn plane(&self) -> Plane {
+        match self {
+            Self::Weights(_, plane) => *plane,
+            Self::Scores(head) => Plane::Head(head.at.0, head.at.1),
+        }
+    }
+
+    /// What it is called.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Weights(_, plane) => plane.name(),
+            Self::Scores(_) => format!("{}, scores before softmax", self.plane().name()),
+        }
+    }
+
+    /// One number; 0 outside.
+    pub fn value(&self, query: usize, key: usize) -> f64 {
+        match self {
+            Self::Weights(maps, plane) => maps.value(*plane, query, key),
+            Self::Scores(head) => head.scores.get(query * self.n() + key).map_or(0.0, |&score| f64::from(score)),
+        }
+    }
+
+    /// Its pixels (RGBA), one per cell; masked cells are transparent.
+    pub fn pixels(&self, scale: &ColorScale) -> Vec<u8> {
+        let n = self.n();
+        match self {
+            Self::Weights(maps, plane) => {
+                let weights = maps.plane(*plane);
+                pixels(n, scale, |row, column| f32::from(weights.get(row * n + column).copied().unwrap_or(0)) / 255.0)
+            }
+            Self::Scores(head) => {
+                pixels(n, scale, |row, column| head.scores.get(row * n + column).copied().unwrap_or(0.0))
+            }
+        }
+    }
+}
+
+/// What colours stand for, in words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Legend {
+    /// The colours.
+    pub scale: ColorScale,
+    /// The low end.
+    pub low: String,
+    /// The high end.
+    pub high: String,
+    /// What is measured.
+    pub what: &'static str,
+}
+
+impl Legend {
+    fn new(scale: ColorScale, what: &'static str) -> Self {
+        let (low, high) = match scale.domain {
+            Domain::EachRow => ("0".into(), "each row's maximum".into()),
+            Domain::Fixed { low, high } if low < 0.0 => (format!("−{:.3}", -low), format!("+{high:.3}")),
+            Domain::Fixed { low, high } => (low.to_string(), high.to_string()),
+        };
+        Self { scale, low, high, what }
+    }
+
+    /// How the colours are bent and faded, where they are.
+    pub fn notes(&self) -> String {
+        let ColorScale { gamma, threshold, .. } = self.scale;
+        let bent = (gamma != 1.0).then(|| format!("gamma {gamma:.2}"));
+        let faded = (threshold > 0.0).then(|| format!("below {threshold:.2} faded"));
+        bent.into_iter().chain(faded).collect::<Vec<_>>().join(" · ")
+    }
+}
+
+/// shown − held of a plane as (n, n) numbers, and what their colours stand for.
+pub fn change(held: &Maps, shown: &Maps, plane: Plane, gamma: f32) -> (Vec<f32>, Legend) {
+    let difference = difference(held, shown, plane);
+    let scale = ColorScale { gamma, ..ColorScale::around_zero(most(&difference)) };
+    (difference, Legend::new(scale, "change of the softmax weight, B − A"))
+}
+
+impl State {
+    /// The table on show. Scores are those of the model as it is, so an earlier moment shows weights.
+    pub fn table(&self) -> Option<Table> {
+        let maps = self.shown_maps()?;
+        let is_it = |head: &Rc<Head>| Plane::Head(head.at.0, head.at.1) == self.plane() && head.rows.n() == maps.n();
+        let live = self.look.values == Values::Scores && self.remember.earlier.is_none();
+        Some(match self.ask.head.clone().filter(|head| live && is_it(head)) {
+            Some(head) => Table::Scores(head),
+            None => Table::Weights(maps, self.plane()),
+        })
+    }
+
+    /// What the colours of a table stand for, on paper of this colour.
+    pub fn legend_of(&self, table: &Table, paper: [u8; 3]) -> Legend {
+        match table {
+            Table::Weights(..) => Legend::new(self.color_scale(paper), "softmax weight"),
+            Table::Scores(head) => {
+                let scale = ColorScale { gamma: self.look.gamma, paper, ..ColorScale::around_zero(head.most()) };
+                Legend::new(scale, "q·k / √D before softmax")
+            }
+        }
+    }
+
+    /// What the worker has to compute with every snapshot.
+    pub fn watched(&self) -> Watched {
+        let scores = self.look.values == Values::Scores && self.look.together.is_none();
+        let watched = self.ask.watched(self.selected);
+        Watched { head: watched.head.or(scores.then_some(self.selected)), ..watched }
+    }
+}

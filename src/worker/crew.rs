@@ -1,0 +1,271 @@
+//! Helpers in workers of their own, which this worker starts: each runs the same program in memory of its own.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use futures_channel::oneshot;
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::prelude::*;
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, Worker, WorkerOptions, WorkerType};
+
+use crate::config::RunConfig;
+use crate::protocol::workers::{WorkersCommand, WorkersEvent};
+use crate::protocol::{Command, Event};
+use crate::train::shards::{Answer, Crew, ShardGradients, shard_config};
+
+/// The name of a helper, for debuggers.
+const NAME: &str = "helper";
+
+/// How often a helper is looked after.
+const LOOK_MS: i32 = 500;
+
+/// How long a helper may take for its first answer: it has to start first.
+const FIRST_MS: f64 = 60_000.0;
+
+/// How long it may take otherwise, at least; and how many times as long as this worker took for its own shard.
+const PATIENCE_MS: f64 = 10_000.0;
+const PATIENCE_FACTOR: f64 = 10.0;
+
+type Result<T> = std::result::Result<T, String>;
+
+/// The helpers so far.
+pub struct Helpers {
+    scope: DedicatedWorkerGlobalScope,
+    helpers: Vec<Helper>,
+}
+
+impl Helpers {
+    /// None yet.
+    pub fn new(scope: DedicatedWorkerGlobalScope) -> Self {
+        Self { scope, helpers: Vec::new() }
+    }
+
+    /// A helper that works.
+    fn helper(&self, index: usize) -> Option<&Helper> {
+        self.helpers.get(index)
+    }
+}
+
+impl Crew for Helpers {
+    fn call(&mut self, n: usize) {
+        // Those that failed are replaced; those that nobody needs go.
+        self.helpers.retain(|helper| helper.line.borrow().broken.is_none());
+        self.helpers.truncate(n);
+        while self.helpers.len() < n {
+            match Helper::start(&self.scope) {
+                Ok(helper) => self.helpers.push(helper),
+                Err(_) => return, // `prepare` says that there are too few
+            }
+        }
+    }
+
+    fn prepare(&mut self, config: &RunConfig, sizes: &[usize]) -> Result<()> {
+        self.call(sizes.len());
+        if self.helpers.len() < sizes.len() {
+            return Err("the browser did not start it".into());
+        }
+        for (helper, &size) in self.helpers.iter().zip(sizes) {
+            helper.begin();
+            let config = Box::new(shard_config(config, size));
+            helper.send(&WorkersCommand::Prepare { config }, None);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, helper: usize, params: &[f32], windows: &[u32]) {
+        let Some(helper) = self.helper(helper) else { return };
+        let parts: [&[u8]; 2] = [bytemuck::cast_slice(params), bytemuck::cast_slice(windows)];
+        let bytes = Uint8Array::new_with_length((parts[0].len() + parts[1].len()) as u32);
+        let middle = parts[0].len() as u32;
+        bytes.subarray(0, middle).copy_from(parts[0]);
+        bytes.subarray(middle, bytes.length()).copy_from(parts[1]);
+        let order = helper.next_order(now_ms(&self.scope));
+        helper.send(&WorkersCommand::Gradients { order }, Some(bytes));
+    }
+
+    fn receive(&mut self, helper: usize) -> Answer {
+        match self.helper(helper) {
+            Some(helper) => helper.receive(now_ms(&self.scope)),
+            None => Box::pin(async { Err("it is not there".into()) }),
+        }
+    }
+}
+
+/// A worker that helps, and what its messages and timers call.
+struct Helper {
+    worker: Worker,
+    line: Rc<RefCell<Line>>,
+    scope: DedicatedWorkerGlobalScope,
+    timer: Option<i32>,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(web_sys::Event)>,
+    _look_after: Closure<dyn FnMut()>,
+}
+
+/// What passes between this worker and a helper.
+#[derive(Default)]
+struct Line {
+    listening: bool,
+    /// What it gets once it listens.
+    waiting: Vec<(String, Option<Uint8Array>)>,
+    /// The number of the latest order; answers to older ones are of a run that is over.
+    order: u32,
+    answer: Option<ShardGradients>,
+    receiver: Option<oneshot::Sender<Result<ShardGradients>>>,
+    /// Why it will not answer any more.
+    broken: Option<String>,
+    /// When the last shard was sent to it.
+    asked_ms: f64,
+    /// When an answer is overdue.
+    deadline_ms: f64,
+    /// Whether it has answered before.
+    answered: bool,
+}
+
+impl Line {
+    fn hear(&mut self, order: u32, answer: ShardGradients) {
+        if order != self.order {
+            return;
+        }
+        self.answered = true;
+        match self.receiver.take() {
+            // The receiver is gone with the run that has asked.
+            Some(receiver) => drop(receiver.send(Ok(answer))),
+            None => self.answer = Some(answer),
+        }
+    }
+
+    fn fail(&mut self, reason: String) {
+        if let Some(receiver) = self.receiver.take() {
+            drop(receiver.send(Err(reason.clone()))); // as above
+        }
+        self.broken.get_or_insert(reason);
+    }
+}
+
+impl Helper {
+    fn start(scope: &DedicatedWorkerGlobalScope) -> Result<Self> {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        options.set_name(NAME);
+        let refused = |_| "the browser did not start a worker".to_string();
+        let worker = Worker::new_with_options(&address(), &options).map_err(refused)?;
+        let line: Rc<RefCell<Line>> = Rc::default();
+        let on_message = receiver(worker.clone(), line.clone());
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        let on_error: Closure<dyn FnMut(web_sys::Event)> = {
+            let line = line.clone();
+            Closure::new(move |event: web_sys::Event| {
+                event.prevent_default(); // it is told as a sentence
+                line.borrow_mut().fail("it stopped unexpectedly".into());
+            })
+        };
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        let look_after: Closure<dyn FnMut()> = {
+            let (line, scope) = (line.clone(), scope.clone());
+            Closure::new(move || {
+                let mut line = line.borrow_mut();
+                if line.receiver.is_some() && now_ms(&scope) > line.deadline_ms {
+                    line.fail("it has not answered for too long".into());
+                }
+            })
+        };
+        let callback = look_after.as_ref().unchecked_ref();
+        let timer = scope.set_interval_with_callback_and_timeout_and_arguments_0(callback, LOOK_MS).ok();
+        // What this worker runs is compiled already. A module can be posted, so this does not fail.
+        drop(worker.post_message(&wasm_bindgen::module()));
+        let (_on_message, _on_error, _look_after) = (on_message, on_error, look_after);
+        Ok(Self { worker, line, scope: scope.clone(), timer, _on_message, _on_error, _look_after })
+    }
+
+    fn send(&self, command: &WorkersCommand, bytes: Option<Uint8Array>) {
+        let Ok(json) = serde_json::to_string(&Command::Workers(command.clone())) else { return };
+        let mut line = self.line.borrow_mut();
+        match line.listening {
+            true => post(&self.worker, &json, bytes.as_ref()),
+            false => line.waiting.push((json, bytes)),
+        }
+    }
+
+    /// It gets another model: for a while it has other things to do.
+    fn begin(&self) {
+        let mut line = self.line.borrow_mut();
+        (line.receiver, line.answered) = (None, false);
+    }
+
+    fn next_order(&self, now_ms: f64) -> u32 {
+        let mut line = self.line.borrow_mut();
+        (line.order, line.answer, line.asked_ms) = (line.order.wrapping_add(1), None, now_ms);
+        line.order
+    }
+
+    fn receive(&self, now_ms: f64) -> Answer {
+        let mut line = self.line.borrow_mut();
+        if let Some(answer) = line.answer.take() {
+            return Box::pin(async { Ok(answer) });
+        }
+        if let Some(reason) = line.broken.clone() {
+            return Box::pin(async { Err(reason) });
+        }
+        let patience = PATIENCE_MS + PATIENCE_FACTOR * (now_ms - line.asked_ms);
+        line.deadline_ms = now_ms + if line.answered { patience } else { patience.max(FIRST_MS) };
+        let (sender, answer) = oneshot::channel();
+        line.receiver = Some(sender);
+        Box::pin(async { answer.await.unwrap_or_else(|_| Err("it was sent away".into())) })
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        if let Some(timer) = self.timer {
+            self.scope.clear_interval_with_handle(timer);
+        }
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
+    }
+}
+
+fn receiver(worker: Worker, line: Rc<RefCell<Line>>) -> Closure<dyn FnMut(MessageEvent)> {
+    Closure::new(move |message: MessageEvent| {
+        let parts: Array = message.data().unchecked_into();
+        let Ok(event) = serde_json::from_str(&parts.get(0).as_string().unwrap_or_default()) else { return };
+        let bytes = parts.get(1).dyn_into::<Uint8Array>().ok().map(|bytes| bytes.to_vec());
+        let mut line = line.borrow_mut();
+        match event {
+            Event::Listening => {
+                line.listening = true;
+                let waiting = std::mem::take(&mut line.waiting);
+                waiting.iter().for_each(|(json, bytes)| post(&worker, json, bytes.as_ref()));
+            }
+            Event::Workers { event: WorkersEvent::Gradients { order }, .. } => {
+                match bytes.as_deref().and_then(ShardGradients::from_bytes) {
+                    Some(answer) => line.hear(order, answer),
+                    None => line.fail("it answered without numbers".into()),
+                }
+            }
+            Event::Failed { message, .. } => line.fail(message),
+            _ => (),
+        }
+    })
+}
+
+fn post(worker: &Worker, json: &str, bytes: Option<&Uint8Array>) {
+    let (message, transfer) = (Array::of1(&json.into()), Array::new());
+    if let Some(bytes) = bytes {
+        transfer.push(&bytes.buffer());
+        message.push(bytes);
+    }
+    // Fails only for things that cannot be cloned, and text and bytes can.
+    drop(worker.post_message_with_transfer(&message, &transfer));
+}
+
+/// Of the script that started this worker.
+fn address() -> String {
+    let get = |object: &JsValue, key: &str| js_sys::Reflect::get(object, &key.into()).unwrap_or_default();
+    get(&get(&js_sys::global(), "location"), "href").as_string().unwrap_or_default()
+}
+
+fn now_ms(scope: &DedicatedWorkerGlobalScope) -> f64 {
+    scope.performance().map_or_else(js_sys::Date::now, |performance| performance.now())
+}

@@ -1,0 +1,61 @@
+// How soon there is something to see, and where the time of a step goes.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+import { byTestId, number, screenshot, until, waitForState, withPage } from "./harness.mjs";
+
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+async function accessible(page) {
+  await page.addScriptTag({ path: axe });
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), []);
+}
+
+// Milliseconds from `from` (a click, or the beginning of the page) until `seen` is true in the page, frame by frame.
+const milliseconds = (page, click, seen) =>
+  page.evaluate(
+    ([click, seen]) =>
+      new Promise((done) => {
+        const began = click ? performance.now() : 0;
+        if (click) document.querySelector(click).click();
+        const test = new Function(`return ${seen}`);
+        const look = () => (test() ? done(Math.round(performance.now() - began)) : requestAnimationFrame(look));
+        look();
+      }),
+    [click, seen],
+  );
+
+test("shows a heatmap and trains soon, and tells where the time goes", { timeout: 240_000 }, async () => {
+  await withPage({}, async (page) => {
+    const first = await milliseconds(page, null, `document.querySelectorAll('[data-testid="head-map"] canvas').length > 0`);
+    await waitForState(page, "ready");
+    const count = `Number.parseFloat(document.querySelector('[data-testid="step-count"]').textContent)`;
+    const trained = await milliseconds(page, '[data-testid="train"]', `${count} >= 1`);
+    console.log(`first heatmap after ${first} ms; first step ${trained} ms after the click`);
+    // Both are a fraction of this on a machine with nothing else to do.
+    assert.ok(first < 60_000 && trained < 30_000, `${first} ms, ${trained} ms`);
+
+    // By keyboard: the view's link, then its button.
+    await byTestId(page, "view-profile").focus();
+    await page.keyboard.press("Enter");
+    await byTestId(page, "measure").focus();
+    await page.keyboard.press("Enter");
+    await byTestId(page, "profile-table").waitFor({ timeout: 120_000 });
+    assert.match(await byTestId(page, "profile-summary").textContent(), /timestamps on the device.*FLOP\/s/s);
+    const rows = await byTestId(page, "profile-table").locator("tbody tr").allTextContents();
+    assert.ok(rows.length >= 10, `${rows.length} kernels`);
+    assert.ok(rows.some((row) => row.startsWith("matmul") && /FLOP\/s/.test(row)), rows.join("\n"));
+    const step = await number(page, "step-count");
+    await until("it trains on", async () => (await number(page, "step-count")) > step);
+    await accessible(page);
+    await screenshot(page, "profile");
+    await page.setViewportSize({ width: 400, height: 900 });
+    await page.emulateMedia({ colorScheme: "dark" });
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.ok(overflow <= 0, `the page is ${overflow} px too wide`);
+    await accessible(page);
+    await screenshot(page, "profile-narrow-dark");
+  });
+});

@@ -1,0 +1,63 @@
+// Several workers on the CPU: the same training as with one, and one goes on where another is gone.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { byTestId, number, screenshot, until, waitForState, withPage } from "./harness.mjs";
+
+const STEPS = 40;
+
+// Trains to the stop rule; the last loss, the steps before it, and the speed that the page tells.
+async function train(page, workers) {
+  await byTestId(page, "workers").fill(String(workers));
+  await byTestId(page, "workers").press("Enter");
+  await byTestId(page, "reset").click();
+  await waitForState(page, "ready");
+  const told = async () => /(\d+) workers/.exec(await byTestId(page, "adapter").textContent())?.[1] ?? "1";
+  await until(`${workers} compute`, async () => (await told()) === String(workers));
+  await byTestId(page, "train").click();
+  await byTestId(page, "stopped").waitFor({ timeout: 180_000 });
+  await waitForState(page, "paused");
+  assert.equal(await number(page, "step-count"), STEPS);
+  return { loss: await number(page, "loss"), held: await number(page, "val-loss"), speed: await number(page, "tokens-per-s") };
+}
+
+test("trains with two workers as with one, and without the second when it dies", { timeout: 400_000 }, async () => {
+  await withPage({ gpu: false }, async (page) => {
+    await waitForState(page, "ready");
+    const cores = await page.evaluate(() => navigator.hardwareConcurrency);
+    assert.equal(await byTestId(page, "workers").inputValue(), String(Math.min(cores, 16)), "as many as there are cores");
+    await page.locator('input[name="stop_steps"]').fill(String(STEPS));
+    await page.locator('input[name="stop_steps"]').press("Enter");
+    const one = await train(page, 1);
+    const two = await train(page, 2);
+    console.log(`one worker: ${one.speed} tokens/s; two: ${two.speed} tokens/s, on ${cores} cores`);
+    assert.ok(one.loss < Math.log(512) - 0.5, `it has learned: ${one.loss}`);
+    assert.ok(Math.abs(one.loss - two.loss) < 0.02, `one worker ends at ${one.loss}, two at ${two.loss}`);
+    assert.ok(Math.abs(one.held - two.held) < 0.02, `held out: ${one.held} and ${two.held}`);
+    await screenshot(page, "two-workers");
+
+    await page.locator('input[name="stop_steps"]').fill("");
+    await page.locator('input[name="stop_steps"]').press("Enter");
+    await byTestId(page, "train").click();
+    await until("it trains on", async () => (await number(page, "step-count")) > STEPS + 2);
+    const names = await Promise.all(page.workers().map((worker) => worker.evaluate(() => self.name)));
+    const helper = page.workers()[names.indexOf("helper")];
+    assert.ok(helper, `a helper is there: ${names}`);
+    await helper.evaluate(() => self.close()).catch(() => {}); // it answers no more
+    const said = page.locator('[data-testid="banner"]', { hasText: "goes on with one worker" });
+    await said.waitFor({ timeout: 120_000 });
+    const step = await number(page, "step-count");
+    await until("it trains on alone", async () => (await number(page, "step-count")) > step + 2);
+    assert.doesNotMatch(await byTestId(page, "adapter").textContent(), /workers/);
+    // Asking again calls another one.
+    await byTestId(page, "workers").fill("1");
+    await byTestId(page, "workers").press("Enter");
+    await byTestId(page, "workers").fill("2");
+    await byTestId(page, "workers").press("Enter");
+    await until("two compute again", async () => /2 workers/.test(await byTestId(page, "adapter").textContent()));
+    const again = await number(page, "step-count");
+    await until("they train", async () => (await number(page, "step-count")) > again + 2);
+    await byTestId(page, "train").click();
+    await waitForState(page, "paused");
+  });
+});

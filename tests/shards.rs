@@ -1,0 +1,253 @@
+//! Batches that several instances share: the same run as alone, whoever computes a shard.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use glasshead::config::{Optimizer, RunConfig};
+use glasshead::protocol::workers::{WorkersCommand, WorkersEvent};
+use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, StepPoint, VocabularyChoice};
+use glasshead::train::pace::Pace;
+use glasshead::train::run::Message;
+use glasshead::train::session::Session;
+use glasshead::train::shards::{Answer, Crew, Desk, ShardGradients, SharedCrew, shard_config, shard_sizes};
+use glasshead::train::trainer::{Trainer, TrainingState};
+use pollster::block_on;
+use proptest::prelude::*;
+
+use crate::common::ids;
+use crate::step::awkward;
+
+/// Helpers in this process, with the messages that workers get.
+#[derive(Default)]
+struct Local {
+    desks: Vec<Desk>,
+    answers: Vec<Option<Result<Vec<u8>, String>>>,
+    /// So many more shards are computed, then every helper is gone.
+    left: Option<usize>,
+}
+
+impl Crew for Local {
+    fn call(&mut self, n: usize) {
+        self.desks.resize_with(n, Desk::default);
+    }
+
+    fn prepare(&mut self, config: &RunConfig, sizes: &[usize]) -> Result<(), String> {
+        self.call(sizes.len());
+        self.answers = sizes.iter().map(|_| None).collect();
+        let mut prepare = self.desks.iter_mut().zip(sizes);
+        prepare
+            .try_for_each(|(desk, &size)| desk.prepare(&shard_config(config, size)).map_err(|error| error.to_string()))
+    }
+
+    fn send(&mut self, helper: usize, params: &[f32], windows: &[u32]) {
+        let bytes = [bytemuck::cast_slice(params), bytemuck::cast_slice(windows)].concat();
+        let gone = self.left == Some(0);
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        let answer = if gone { Err("it was taken away".into()) } else { self.desks[helper].gradients(&bytes) };
+        self.answers[helper] = Some(answer);
+    }
+
+    fn receive(&mut self, helper: usize) -> Answer {
+        let answer = self.answers[helper].take().unwrap_or(Err("nothing was asked".into()));
+        Box::pin(async { ShardGradients::from_bytes(&answer?).ok_or("cut off".into()) })
+    }
+}
+
+fn crew(left: Option<usize>) -> SharedCrew {
+    Rc::new(RefCell::new(Local { left, ..Local::default() }))
+}
+
+struct Trained {
+    points: Vec<StepPoint>,
+    state: TrainingState,
+    deserted: Option<String>,
+    n_workers: usize,
+}
+
+/// Ten steps in chunks of two, of which one is always ahead, as a run has it.
+fn train(config: RunConfig, n: usize, crew: SharedCrew) -> Trained {
+    let tokens = ids(1, 400, 300);
+    block_on(async {
+        let mut trainer = Trainer::new(config, None, &tokens, &tokens).await.unwrap();
+        trainer.share(Some(crew), n).unwrap();
+        let mut points = Vec::new();
+        trainer.submit(2);
+        for _ in 0..4 {
+            trainer.submit(2);
+            points.extend(trainer.collect().await.unwrap());
+        }
+        // The state is that after all steps that were submitted, collected or not.
+        let state = trainer.state().await.unwrap();
+        points.extend(trainer.collect().await.unwrap());
+        assert_eq!(trainer.collect().await.unwrap(), []);
+        Trained { points, state, deserted: trainer.deserted(), n_workers: trainer.n_workers() }
+    })
+}
+
+fn configs() -> [RunConfig; 3] {
+    let mut plain = awkward();
+    (plain.train.warmup_steps, plain.train.max_lr) = (5, 1e-2);
+    let (mut accumulating, mut sgd) = (plain.clone(), plain.clone());
+    accumulating.train.accumulation_steps = 2;
+    (sgd.train.optimizer, sgd.train.batch_size) = (Optimizer::Sgd, 5);
+    [plain, accumulating, sgd]
+}
+
+#[test]
+fn shared_batches_train_as_whole_ones_and_repeat_to_the_bit() {
+    for config in configs() {
+        let alone = train(config.clone(), 1, crew(None));
+        assert_eq!(alone.n_workers, 1);
+        for n in [2, 3] {
+            let [shared, again] = [(); 2].map(|()| train(config.clone(), n, crew(None)));
+            assert_eq!((shared.n_workers, shared.deserted), (n, None));
+            assert!(shared.points == again.points && shared.state == again.state, "{n} workers do not repeat");
+            let steps: Vec<u64> = shared.points.iter().map(|point| point.step).collect();
+            assert_eq!(steps, (1..=10).collect::<Vec<_>>());
+            for (one, many) in alone.points.iter().zip(&shared.points) {
+                assert!((one.loss - many.loss).abs() < 1e-3, "step {}: {} and {}", one.step, one.loss, many.loss);
+                assert!((one.grad_norm - many.grad_norm).abs() < 1e-2 * one.grad_norm, "step {}", one.step);
+                assert_eq!(one.lr, many.lr);
+            }
+            assert!((alone.points[0].loss - shared.points[0].loss).abs() < 1e-5);
+        }
+    }
+}
+
+#[test]
+fn a_helper_that_goes_away_changes_nothing_but_the_number() {
+    let config = configs()[0].clone();
+    let whole = train(config.clone(), 3, crew(None));
+    // Two shards of each of the first four steps, and one of the fifth.
+    let lost = train(config.clone(), 3, crew(Some(9)));
+    assert_eq!((lost.n_workers, lost.deserted.as_deref()), (1, Some("it was taken away")));
+    assert_eq!(lost.points[..5], whole.points[..5], "until then, to the bit");
+    for (one, other) in whole.points.iter().zip(&lost.points) {
+        assert_eq!(one.step, other.step);
+        assert!((one.loss - other.loss).abs() < 1e-3, "step {}: {} and {}", one.step, one.loss, other.loss);
+    }
+    assert_eq!(lost.state.step, 10);
+}
+
+#[test]
+fn a_poisoned_shard_is_reported() {
+    let tokens = ids(1, 400, 300);
+    block_on(async {
+        let mut trainer = Trainer::new(configs()[0].clone(), None, &tokens, &tokens).await.unwrap();
+        trainer.share(Some(crew(None)), 3).unwrap();
+        let mut values = trainer.params().await.unwrap();
+        let width = trainer.config().model.d_model;
+        values[..300 * width].iter_mut().step_by(width).for_each(|value| *value = f32::NAN); // of every embedding
+        trainer.set_params(&values);
+        trainer.submit(2);
+        let result = trainer.collect().await;
+        assert!(result.is_err_and(|error| error.to_string().contains("at step 1 the loss is NaN")));
+        let after = trainer.params().await.unwrap();
+        assert_eq!(after.iter().filter(|value| !value.is_finite()).count(), 300, "the poison has spread");
+    });
+}
+
+#[test]
+fn a_helper_refuses_what_it_cannot_compute() {
+    let (config, mut desk) = (configs()[0].clone(), Desk::default());
+    assert!(desk.gradients(&[]).is_err_and(|message| message.contains("before its model")));
+    desk.prepare(&shard_config(&config, 2)).unwrap();
+    assert_eq!(desk.gradients(&[0; 12]), Err("cut off".into()));
+    let bytes = vec![0; 4 * (glasshead::model::params::ParamTable::new(&config.model).buffer_len() + 5)];
+    assert!(desk.gradients(&bytes).is_err_and(|message| message.contains("tokens was given")));
+    assert_eq!(ShardGradients::from_bytes(&[1, 2]), None);
+}
+
+/// Pausing, evaluating, looking and writing go on as before, and the page is told how many compute.
+#[test]
+fn a_session_shares_its_run() {
+    let events: Rc<RefCell<Vec<Message>>> = Rc::default();
+    let (sink, began) = (events.clone(), std::time::Instant::now());
+    let mut session = Session::new(
+        Box::new(move |event, bytes| sink.borrow_mut().push((event, bytes))),
+        Box::new(move || began.elapsed().as_secs_f64()),
+    );
+    session.lend(crew(Some(11)));
+    let start = Command::Start {
+        run: 1,
+        config: configs()[0].clone(),
+        corpus: CorpusChoice::BuiltIn,
+        vocabulary: VocabularyChoice::Trained,
+        backend: BackendChoice::Cpu,
+        probe: "Tom saw a cat.".into(),
+    };
+    block_on(async {
+        session.handle(Command::Workers(WorkersCommand::Share { n: 2 }), None).await;
+        session.handle(start, None).await;
+        session.handle(Command::Step, None).await;
+        while session.work().await {}
+        session.handle(Command::Train, None).await;
+        for _ in 0..20 {
+            assert!(session.work().await);
+        }
+        session.handle(Command::Pause, None).await;
+        while session.work().await {}
+    });
+    let events = events.borrow();
+    let told: Vec<usize> = events
+        .iter()
+        .filter_map(|(event, _)| match event {
+            Event::Workers { run: 1, event: WorkersEvent::Computing { n } } => Some(*n),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [2, 1], "two, until one of them was gone");
+    let notices = events.iter().filter(|(event, _)| match event {
+        Event::Notice { message, .. } => message.contains("goes on with one worker"),
+        _ => false,
+    });
+    assert_eq!(notices.count(), 1);
+    let steps: Vec<u64> = events
+        .iter()
+        .flat_map(|(event, _)| match event {
+            Event::Progress { points, .. } => points.iter().map(|point| point.step).collect(),
+            _ => Vec::new(),
+        })
+        .collect();
+    assert_eq!(steps, (1..=steps.len() as u64).collect::<Vec<_>>());
+    assert!(steps.len() > 20);
+    assert!(events.iter().any(|(event, _)| matches!(event, Event::Attention { step, .. } if *step > 1)));
+    assert!(!events.iter().any(|(event, _)| matches!(event, Event::Failed { .. })));
+}
+
+proptest! {
+    #[test]
+    fn shards_are_a_batch_cut_evenly(batch_size in 1usize..100, n in 0usize..40) {
+        let sizes = shard_sizes(batch_size, n);
+        prop_assert_eq!(sizes.iter().sum::<usize>(), batch_size);
+        prop_assert_eq!(sizes.len(), n.clamp(1, batch_size));
+        prop_assert!(sizes[0] - sizes[sizes.len() - 1] <= 1 && sizes[sizes.len() - 1] > 0);
+    }
+
+    /// A day of training on a clock that nobody waits for: whatever steps and looks take, looking keeps to its share, and
+    /// where looks are cheap there are ten a second.
+    #[test]
+    fn looking_keeps_to_its_share(step in 1e-3f64..3.0, look in 1e-4f64..2.0, uneven in 0.0f64..0.5) {
+        let (mut pace, mut now, mut looking, mut looks) = (Pace::new(0.1, 0.1), 0.0, 0.0, 0);
+        // What a run does: steps for a piece of time, at least one, then perhaps a look.
+        let chunk = (0.08 / step).floor().max(1.0) * step;
+        let mut round = 0;
+        let whole = 400.0 * (chunk + look);
+        while now < whole {
+            now += chunk;
+            pace.trained(chunk);
+            if pace.is_due(now) {
+                round += 1;
+                let took = look * if round % 2 == 0 { 1.0 + uneven } else { 1.0 - uneven };
+                pace.looked(now, now + took);
+                (now, looking, looks) = (now + took, looking + took, looks + 1);
+            }
+        }
+        // The first look comes before anything is known of it.
+        prop_assert!(looking <= 0.1 * now + look * 2.0, "{looking} of {now} s went into {looks} looks");
+        prop_assert!(looks > 3);
+        let affordable = 0.1 * now / look;
+        let wanted = affordable.min(now / (0.1f64.max(chunk) + chunk + look));
+        prop_assert!(f64::from(looks) > 0.6 * wanted, "{looks} looks where {wanted} were possible");
+    }
+}

@@ -1,0 +1,57 @@
+//! Measures: natively by `glasshead bench`, in Chromium by `tests/bench/browser.mjs`, there beside other programs too.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::{bundle, execute, install, root, target};
+
+/// What the native program measures, one JSON object each.
+const NATIVE: [&[&str]; 5] = [
+    &["bench", "step", "--json"],
+    &["bench", "step", "--backend", "cpu", "--json"],
+    &["bench", "step", "--backend", "cpu", "--threads", "1", "--json"],
+    &["bench", "matmul", "--json"],
+    &["bench", "attention", "--json"],
+];
+
+/// Other programs that train in browsers, from npm.
+const PEERS: [&str; 3] = ["@jax-js/jax@0.1.25", "@tensorflow/tfjs@4.22.0", "@tensorflow/tfjs-backend-webgpu@4.22.0"];
+
+/// Builds the native program and prints what it measures.
+pub fn native(profile: bundle::Profile) -> Result<(), String> {
+    install::vulkan()?;
+    let name = profile.name();
+    execute(&root(), "cargo", &["build", "--bin", "glasshead", "--profile", name], &[])?;
+    let program = target().join(name).join("glasshead").display().to_string();
+    NATIVE.iter().try_for_each(|args| execute(&root(), &program, args, &[]))
+}
+
+/// Builds the page and prints what it measures in Chromium; `peers` adds the others and a table, `rest` goes to the
+/// script.
+pub fn browser(profile: bundle::Profile, peers: bool, rest: &[String]) -> Result<(), String> {
+    let chromium = install::browser()?.display().to_string();
+    let dist = target().join("dist-bench");
+    bundle::build(&dist, profile)?;
+    let dist = dist.display().to_string();
+    let modules = if peers { fetch_peers()?.display().to_string() } else { String::new() };
+    let script = root().join("tests/bench/browser.mjs").display().to_string();
+    let mut args = vec![script.as_str()];
+    if peers {
+        args.push("--peers");
+    }
+    args.extend(rest.iter().map(String::as_str));
+    let envs = [("GLASSHEAD_DIST", dist.as_str()), ("GLASSHEAD_CHROMIUM", &chromium), ("GLASSHEAD_PEERS", &modules)];
+    execute(&root(), "node", &args, &envs)
+}
+
+/// Installs the peers below the target folder, where they are no part of the project; returns their modules' folder.
+fn fetch_peers() -> Result<PathBuf, String> {
+    let folder = target().join("peers");
+    fs::create_dir_all(&folder).map_err(|error| format!("{} cannot be made: {error}", folder.display()))?;
+    let manifest = folder.join("package.json");
+    fs::write(&manifest, "{ \"private\": true }\n")
+        .map_err(|error| format!("{} cannot be written: {error}", manifest.display()))?;
+    let install = [&["install", "--no-audit", "--no-fund", "--no-save"], &PEERS[..]].concat();
+    execute(&folder, "npm", &install, &[])?;
+    Ok(folder.join("node_modules"))
+}
