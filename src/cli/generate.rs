@@ -80,8 +80,10 @@ pub(super) async fn logits(args: LogitsArgs) -> Result<(), String> {
     }
     let logits = trainer.logits(&ids).await.map_err(sentence)?;
     let (n, v) = (ids.len(), trainer.config().model.vocab_size);
+    // As PyTorch has ids.
+    let wide: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
     let tensors = [
-        ("ids", TensorView::new(Dtype::U32, vec![n], bytemuck::cast_slice(&ids))),
+        ("ids", TensorView::new(Dtype::I64, vec![n], bytemuck::cast_slice(&wide))),
         ("logits", TensorView::new(Dtype::F32, vec![n, v], bytemuck::cast_slice(&logits))),
     ];
     let mut views = Vec::new();

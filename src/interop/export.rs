@@ -69,6 +69,7 @@ fn tokenizer_config(model: &ModelConfig, end: Option<&str>) -> Value {
     json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": model.context_length,
+        "model_input_names": ["input_ids", "attention_mask"],
         "clean_up_tokenization_spaces": false,
         "bos_token": end,
         "eos_token": end,
