@@ -113,6 +113,7 @@ fn in_llamas_way(config: &ModelConfig) -> Vec<&'static str> {
     blocking(&[
         (config.norm != Norm::Rmsnorm, "norm=rmsnorm"),
         (config.norm_placement != NormPlacement::Pre, "norm_placement=pre"),
+        (!config.causal, "causal=true"),
         (config.positions != Positions::Rope, "positions=rope"),
         (config.feed_forward != FeedForward::Swiglu, "feed_forward=swiglu"),
     ])
@@ -122,6 +123,7 @@ fn in_gpt2s_way(config: &ModelConfig) -> Vec<&'static str> {
     blocking(&[
         (config.norm != Norm::Layernorm, "norm=layernorm"),
         (config.norm_placement != NormPlacement::Pre, "norm_placement=pre"),
+        (!config.causal, "causal=true"),
         (config.positions != Positions::Learned, "positions=learned"),
         (config.feed_forward != FeedForward::Gelu, "feed_forward=gelu"),
         (!config.bias, "bias=true"),
