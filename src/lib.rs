@@ -14,6 +14,7 @@
 //! | [`ops`] | one file per operation: parameters, kernels, reference |
 //! | [`lesson`] | attention step by step: small exercises for the same kernels |
 //! | [`model`] | the table of parameters, the memory plan, the training step |
+//! | [`interop`] | models in Hugging Face's files, out and in |
 //! | [`train`] | the loop, writing text, models on disk, the session behind the page |
 //! | `worker`, `ui` | the web worker and the page (wasm) |
 //! | `cli` | the command line (native) |
@@ -27,6 +28,7 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod gpu;
+pub mod interop;
 pub mod lesson;
 pub mod model;
 pub mod ops;

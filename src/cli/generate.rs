@@ -1,8 +1,13 @@
-//! `glasshead generate`
+//! `glasshead generate`, and `glasshead logits`, which writes the numbers that it chooses by.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
-use super::{GenerateArgs, open, sentence};
+use clap::Args;
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::{BackendArg, GenerateArgs, open, sentence};
+use crate::data::Tokenizer;
 use crate::protocol::Sampling;
 use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::generate::Writer;
@@ -15,13 +20,7 @@ pub(super) async fn generate(args: GenerateArgs) -> Result<(), String> {
     if !(args.top_p > 0.0 && args.top_p <= 1.0) {
         return Err(format!("--top-p is {}; it has to be greater than 0 and at most 1", args.top_p));
     }
-    let context = open(args.backend).await?;
-    let Checkpoint { mut config, tokenizer, state } = checkpoint::load(&args.model).map_err(sentence)?;
-    // Nothing is trained here, so the smallest batch and no text will do.
-    config.train.batch_size = 1;
-    let tokens = vec![0; config.model.context_length + 1];
-    let mut trainer = Trainer::new(config, context.as_ref(), &tokens, &tokens).await.map_err(sentence)?;
-    trainer.set_params(&state.params);
+    let (mut trainer, tokenizer) = load(&args.model, args.backend).await?;
     let sampling = Sampling {
         temperature: args.temperature,
         top_k: args.top_k,
@@ -42,4 +41,55 @@ pub(super) async fn generate(args: GenerateArgs) -> Result<(), String> {
     }
     println!();
     Ok(())
+}
+
+/// A saved model, to be asked and not trained.
+async fn load(model: &std::path::Path, backend: BackendArg) -> Result<(Trainer, Tokenizer), String> {
+    let context = open(backend).await?;
+    let Checkpoint { mut config, tokenizer, state } = checkpoint::load(model).map_err(sentence)?;
+    // Nothing is trained here, so the smallest batch and no text will do.
+    config.train.batch_size = 1;
+    let tokens = vec![0; config.model.context_length + 1];
+    let mut trainer = Trainer::new(config, context.as_ref(), &tokens, &tokens).await.map_err(sentence)?;
+    trainer.set_params(&state.params);
+    Ok((trainer, tokenizer))
+}
+
+#[derive(Args)]
+pub(super) struct LogitsArgs {
+    /// The folder of a saved model.
+    #[arg(long)]
+    model: PathBuf,
+    /// The text; the model sees as many of its tokens as its context holds.
+    #[arg(long)]
+    text: String,
+    /// The safetensors file to write: ids (n), logits (n, V).
+    #[arg(long)]
+    out: PathBuf,
+    /// Who computes.
+    #[arg(long, value_enum, default_value = "gpu")]
+    backend: BackendArg,
+}
+
+pub(super) async fn logits(args: LogitsArgs) -> Result<(), String> {
+    let (mut trainer, tokenizer) = load(&args.model, args.backend).await?;
+    let mut ids = tokenizer.encode(&args.text);
+    ids.truncate(trainer.config().model.context_length);
+    if ids.is_empty() {
+        return Err("--text is empty; give at least one token".into());
+    }
+    let logits = trainer.logits(&ids).await.map_err(sentence)?;
+    let (n, v) = (ids.len(), trainer.config().model.vocab_size);
+    // As PyTorch has ids.
+    let wide: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
+    let tensors = [
+        ("ids", TensorView::new(Dtype::I64, vec![n], bytemuck::cast_slice(&wide))),
+        ("logits", TensorView::new(Dtype::F32, vec![n, v], bytemuck::cast_slice(&logits))),
+    ];
+    let mut views = Vec::new();
+    for (name, view) in tensors {
+        views.push((name, view.map_err(sentence)?));
+    }
+    let bytes = safetensors::serialize(views, None).map_err(sentence)?;
+    std::fs::write(&args.out, bytes).map_err(|error| format!("{}: {error}", args.out.display()))
 }

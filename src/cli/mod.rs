@@ -14,6 +14,7 @@ use crate::train::trainer::Trainer;
 
 mod bench;
 mod generate;
+mod interop;
 pub mod ops;
 mod soak;
 mod tokenizer;
@@ -38,6 +39,12 @@ enum Command {
     Train(TrainArgs),
     /// Write on from a prompt with a saved model.
     Generate(GenerateArgs),
+    /// Write the logits behind every token of a text into a file.
+    Logits(generate::LogitsArgs),
+    /// Write a saved model as files that other programs open.
+    Export(interop::ExportArgs),
+    /// Read a model of another program, to write with it and to train on.
+    Import(interop::ImportArgs),
     /// Train a tokenizer, encode and decode.
     #[command(subcommand)]
     Tokenizer(tokenizer::TokenizerCommand),
@@ -171,6 +178,9 @@ pub fn main() -> ExitCode {
         Command::Info => pollster::block_on(info()),
         Command::Train(args) => pollster::block_on(train::train(args)),
         Command::Generate(args) => pollster::block_on(generate::generate(args)),
+        Command::Logits(args) => pollster::block_on(generate::logits(args)),
+        Command::Export(args) => interop::export(args),
+        Command::Import(args) => interop::import(args),
         Command::Tokenizer(command) => tokenizer::tokenizer(command),
         Command::Bench(command) => bench::bench(command),
         Command::Soak(args) => pollster::block_on(soak::soak(args)),

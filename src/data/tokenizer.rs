@@ -75,6 +75,21 @@ impl Tokenizer {
         Ok(Self { model, tokens, merges, specials, special_ids })
     }
 
+    /// Makes `n` ids, of which the last ones have no token: some models have more rows than their vocabulary has tokens.
+    ///
+    /// # Errors
+    /// When there are more tokens than that.
+    pub fn reserve_ids(&mut self, n: usize) -> Result<(), DataError> {
+        if self.tokens.len() > n {
+            return Err(library(format!(
+                "it has {} tokens, and its model only {n}; they are no pair",
+                self.tokens.len()
+            )));
+        }
+        self.tokens.resize(n, Vec::new());
+        Ok(())
+    }
+
     /// V: how many ids there are.
     pub fn vocab_size(&self) -> usize {
         self.tokens.len()

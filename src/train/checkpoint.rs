@@ -47,14 +47,6 @@ pub enum CheckpointError {
     /// The tokenizer is not what it should be.
     #[error(transparent)]
     Tokenizer(#[from] DataError),
-    /// The tokenizer belongs to another model.
-    #[error("the checkpoint's tokenizer has {tokens} tokens, its model {vocab_size}")]
-    VocabSize {
-        /// Of the tokenizer.
-        tokens: usize,
-        /// Of the model.
-        vocab_size: usize,
-    },
     /// A tensor is missing.
     #[error("the checkpoint has no tensor {name}")]
     Missing {
@@ -103,11 +95,8 @@ impl Checkpoint {
         let metadata = header.metadata().clone().unwrap_or_default();
         let config: RunConfig = read_json(&metadata, "config")?;
         config.validate()?;
-        let tokenizer = Tokenizer::from_json(entry(&metadata, "tokenizer")?)?;
-        let (tokens, vocab_size) = (tokenizer.vocab_size(), config.model.vocab_size);
-        if tokens != vocab_size {
-            return Err(CheckpointError::VocabSize { tokens, vocab_size });
-        }
+        let mut tokenizer = Tokenizer::from_json(entry(&metadata, "tokenizer")?)?;
+        tokenizer.reserve_ids(config.model.vocab_size)?;
         let tensors = SafeTensors::deserialize(bytes)?;
         let [params, adam_m, adam_v] = PREFIXES.map(|prefix| read_tensors(&tensors, prefix, &config));
         let state = TrainingState {

@@ -50,6 +50,16 @@ impl Trainer {
         Ok(self.backend.read_f32(logits).await?)
     }
 
+    /// The logits (n, V) behind each of the first T of `ids`.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn logits(&mut self, ids: &[u32]) -> Result<Vec<f32>, TrainError> {
+        let (t, v) = (self.config.model.context_length, self.config.model.vocab_size);
+        self.run_probe(self.probe, ids.get(..t).unwrap_or(ids));
+        Ok(self.backend.read_f32(self.plan.probe.logits.part(0, ids.len().min(t) * v)).await?)
+    }
+
     fn run_next_token(&mut self, id: u32, position: usize) {
         let cache = &self.plan.cache;
         let width = self.rope_table.len() / self.config.model.context_length;

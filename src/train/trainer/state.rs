@@ -18,6 +18,15 @@ pub struct TrainingState {
     pub adam_v: Vec<f32>,
 }
 
+impl TrainingState {
+    /// The state of a model that begins with `params`, laid out by the table: empty moments, the first batches.
+    pub fn of(params: Vec<f32>, seed: u64) -> Self {
+        let zeros = vec![0.0; params.len()];
+        let batches = Rng::with_stream(seed, BATCH_STREAM);
+        Self { step: 0, batches, params, adam_m: zeros.clone(), adam_v: zeros }
+    }
+}
+
 impl Trainer {
     /// The state after all steps submitted so far.
     ///
@@ -32,14 +41,8 @@ impl Trainer {
 
     /// The state of a run that has not begun: first weights, empty moments, the first batches.
     pub fn fresh_state(&self) -> TrainingState {
-        let (seed, zeros) = (self.config.train.seed, vec![0.0; self.table.buffer_len()]);
-        TrainingState {
-            step: 0,
-            batches: Rng::with_stream(seed, BATCH_STREAM),
-            params: self.table.initial_values(seed),
-            adam_m: zeros.clone(),
-            adam_v: zeros,
-        }
+        let seed = self.config.train.seed;
+        TrainingState::of(self.table.initial_values(seed), seed)
     }
 
     /// Goes on from `state`, which a trainer of the same model has given. What is in flight is dropped.

@@ -1,0 +1,192 @@
+//! `config.json`: hyper-parameters in the names of `transformers`.
+
+use serde_json::{Map, Value, json};
+
+use super::{Architecture, InteropError, files};
+use crate::config::{FeedForward, ModelConfig, Norm, Positions};
+use crate::ops::rmsnorm::EPS;
+
+/// Rotary models give their longest window as what they were trained for, which can be more than a page can hold; a
+/// shorter window computes the same.
+const MOST_CONTEXT: usize = 1024;
+
+/// The `config.json` of `config`; `end` is the id of the token that ends a text.
+pub(super) fn write(architecture: Architecture, config: &ModelConfig, end: Option<u32>) -> Value {
+    let eps = rounded(EPS);
+    let mut value = match architecture {
+        Architecture::Llama => json!({
+            "architectures": ["LlamaForCausalLM"],
+            "model_type": "llama",
+            "hidden_size": config.d_model,
+            "intermediate_size": config.d_ff,
+            "num_hidden_layers": config.n_layers,
+            "num_attention_heads": config.n_heads,
+            "num_key_value_heads": config.n_kv_heads,
+            "head_dim": config.d_head(),
+            "max_position_embeddings": config.context_length,
+            "hidden_act": "silu",
+            "rms_norm_eps": eps,
+            "rope_theta": config.rope_theta,
+            "rope_scaling": null,
+            "attention_bias": config.bias,
+            "mlp_bias": config.bias,
+            "attention_dropout": 0.0,
+        }),
+        Architecture::Gpt2 => json!({
+            "architectures": ["GPT2LMHeadModel"],
+            "model_type": "gpt2",
+            "n_embd": config.d_model,
+            "n_inner": config.d_ff,
+            "n_layer": config.n_layers,
+            "n_head": config.n_heads,
+            "n_positions": config.context_length,
+            "activation_function": "gelu_new",
+            "layer_norm_epsilon": eps,
+            "attn_pdrop": 0.0,
+            "embd_pdrop": 0.0,
+            "resid_pdrop": 0.0,
+        }),
+    };
+    for (field, entry) in [
+        ("vocab_size", json!(config.vocab_size)),
+        ("tie_word_embeddings", json!(config.tied_embeddings)),
+        ("bos_token_id", json!(end)),
+        ("eos_token_id", json!(end)),
+        ("torch_dtype", json!("float32")),
+    ] {
+        value[field] = entry;
+    }
+    value
+}
+
+/// As a person would write it: 0.00001, not the nearest f32.
+fn rounded(eps: f32) -> f64 {
+    (f64::from(eps) * 1e9).round() / 1e9
+}
+
+/// The architecture and the configuration of a `config.json`.
+///
+/// # Errors
+/// When it is no such file, another architecture, or one with a setting that is not computed here.
+pub(super) fn read(bytes: &[u8]) -> Result<(Architecture, ModelConfig), InteropError> {
+    let wrong = |detail: String| InteropError::File { name: files::CONFIG.into(), detail };
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
+    let fields = Fields(value.as_object().ok_or_else(|| wrong("it is no object of settings".into()))?);
+    fields.only("quantization_config", &[Value::Null], "save the weights unquantised first")?;
+    let (architecture, config) = match fields.0.get("model_type").and_then(Value::as_str) {
+        Some("llama") => (Architecture::Llama, llama(&fields)?),
+        Some("gpt2") => (Architecture::Gpt2, gpt2(&fields)?),
+        _ => return Err(fields.refused("model_type", "llama and gpt2 can be read")),
+    };
+    config.validate()?;
+    Ok((architecture, config))
+}
+
+fn llama(fields: &Fields) -> Result<ModelConfig, InteropError> {
+    fields.only("hidden_act", &[json!("silu"), json!("swish")], "SwiGLU needs silu")?;
+    fields.eps("rms_norm_eps", 1e-6)?;
+    let d_model = fields.size("hidden_size")?;
+    let n_heads = fields.size("num_attention_heads")?;
+    let mut config = ModelConfig::cs336(
+        [fields.size("vocab_size")?, fields.size_or("max_position_embeddings", 2048)?.min(MOST_CONTEXT)],
+        [d_model, fields.size("num_hidden_layers")?, n_heads, fields.size("intermediate_size")?],
+    );
+    config.n_kv_heads = fields.size_or("num_key_value_heads", n_heads)?;
+    let d_head = d_model.checked_div(n_heads).unwrap_or(0);
+    fields.only("head_dim", &[Value::Null, json!(d_head)], "heads of hidden_size / num_attention_heads can be read")?;
+    config.rope_theta = fields.rope_theta()?;
+    config.bias = fields.flag("attention_bias", false)?;
+    fields.only("mlp_bias", &biases(config.bias), "biases stand in all linear layers or in none")?;
+    config.tied_embeddings = fields.flag("tie_word_embeddings", false)?;
+    Ok(config)
+}
+
+/// Files from before `mlp_bias` existed leave it out; then it is false.
+fn biases(attention: bool) -> Vec<Value> {
+    if attention { vec![json!(true)] } else { vec![Value::Null, json!(false)] }
+}
+
+fn gpt2(fields: &Fields) -> Result<ModelConfig, InteropError> {
+    let gelu = ["gelu_new", "gelu_pytorch_tanh", "gelu_fast"].map(|name| json!(name));
+    fields.only(
+        "activation_function",
+        &[&[Value::Null], &gelu[..]].concat(),
+        "GELU in its form with tanh can be read",
+    )?;
+    fields.eps("layer_norm_epsilon", 1e-5)?;
+    fields.only("scale_attn_weights", &[Value::Null, json!(true)], "scores have to be divided by √d")?;
+    for unusual in ["scale_attn_by_inverse_layer_idx", "add_cross_attention"] {
+        fields.only(unusual, &[Value::Null, json!(false)], "false can be read")?;
+    }
+    let d_model = fields.size("n_embd")?;
+    let mut config = ModelConfig::cs336(
+        [fields.size("vocab_size")?, fields.size_or("n_positions", 1024)?],
+        [d_model, fields.size("n_layer")?, fields.size("n_head")?, fields.size_or("n_inner", 4 * d_model)?],
+    );
+    config.norm = Norm::Layernorm;
+    config.positions = Positions::Learned;
+    config.feed_forward = FeedForward::Gelu;
+    config.bias = true;
+    config.tied_embeddings = fields.flag("tie_word_embeddings", true)?;
+    Ok(config)
+}
+
+/// The settings of a file.
+struct Fields<'a>(&'a Map<String, Value>);
+
+impl Fields<'_> {
+    fn get(&self, field: &str) -> &Value {
+        self.0.get(field).unwrap_or(&Value::Null)
+    }
+
+    fn refused(&self, field: &'static str, wanted: &str) -> InteropError {
+        InteropError::Setting { field, value: self.get(field).to_string(), wanted: wanted.into() }
+    }
+
+    /// Refuses other values than these; a missing one is null.
+    fn only(&self, field: &'static str, accepted: &[Value], wanted: &str) -> Result<(), InteropError> {
+        if accepted.contains(self.get(field)) { Ok(()) } else { Err(self.refused(field, wanted)) }
+    }
+
+    fn size(&self, field: &'static str) -> Result<usize, InteropError> {
+        let size = self.get(field).as_u64().and_then(|size| usize::try_from(size).ok());
+        size.ok_or_else(|| self.refused(field, "it has to be a whole number"))
+    }
+
+    fn size_or(&self, field: &'static str, default: usize) -> Result<usize, InteropError> {
+        if self.get(field).is_null() { Ok(default) } else { self.size(field) }
+    }
+
+    fn flag(&self, field: &'static str, default: bool) -> Result<bool, InteropError> {
+        match self.get(field) {
+            Value::Null => Ok(default),
+            Value::Bool(flag) => Ok(*flag),
+            _ => Err(self.refused(field, "it has to be true or false")),
+        }
+    }
+
+    fn eps(&self, field: &'static str, default: f64) -> Result<(), InteropError> {
+        let eps = if self.get(field).is_null() { Some(default) } else { self.get(field).as_f64() };
+        let same = eps.is_some_and(|eps| (eps / rounded(EPS) - 1.0).abs() < 1e-3);
+        let wanted = format!("norms here add {} to the mean square", rounded(EPS));
+        if same { Ok(()) } else { Err(self.refused(field, &wanted)) }
+    }
+
+    /// Θ, where older and newer versions write it.
+    fn rope_theta(&self) -> Result<f64, InteropError> {
+        let scaling = "only plain RoPE can be read";
+        for field in ["rope_scaling", "rope_parameters"] {
+            let kind = match self.get(field) {
+                Value::Object(map) => map.get("rope_type").or(map.get("type")).unwrap_or(&Value::Null),
+                other => other,
+            };
+            if !kind.is_null() && kind != "default" {
+                return Err(self.refused(field, scaling));
+            }
+        }
+        match self.0.get("rope_theta").or(self.get("rope_parameters").get("rope_theta")) {
+            None | Some(Value::Null) => Ok(10_000.0),
+            Some(theta) => theta.as_f64().ok_or_else(|| self.refused("rope_theta", "it has to be a number")),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! A model from files of `transformers`: Llama's or GPT-2's architecture, safetensors in F32, F16 or BF16, whole or in
+//! shards.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use half::{bf16, f16};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
+
+use super::layout::Entry;
+use super::{Architecture, InteropError, config, files, layout};
+use crate::config::ModelConfig;
+use crate::data::Tokenizer;
+use crate::model::params::ParamTable;
+
+/// Why PyTorch's own format is not read: it is a program, and could do anything.
+const PICKLED: &str = "only safetensors are read; in Python, load the model and save it again with \
+                       model.save_pretrained(FOLDER, safe_serialization=True)";
+
+/// A model that was read.
+pub struct Imported {
+    /// Its shape.
+    pub model: ModelConfig,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    /// Its parameters, laid out by the table.
+    pub params: Vec<f32>,
+}
+
+/// Where a model's files lie.
+pub trait Source {
+    /// Whether there is a file of this name.
+    fn has(&self, name: &str) -> bool;
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// A sentence when it cannot be read.
+    fn read(&mut self, name: &str) -> Result<Vec<u8>, String>;
+}
+
+/// Reads a model. Only one file of weights is in memory at a time.
+///
+/// # Errors
+/// When a file is missing or damaged, or the model computes what is not computed here: a sentence that names the field.
+pub fn import(source: &mut dyn Source) -> Result<Imported, InteropError> {
+    let fix = "choose the folder, or all files, of a model saved with save_pretrained";
+    let (architecture, model) = config::read(&required(source, files::CONFIG, fix)?)?;
+    let fix = "in Python, save it beside the model with AutoTokenizer.from_pretrained(...).save_pretrained(FOLDER)";
+    let json = required(source, files::TOKENIZER, fix)?;
+    let json = String::from_utf8(json)
+        .map_err(|error| InteropError::File { name: files::TOKENIZER.into(), detail: error.to_string() })?;
+    let mut tokenizer = Tokenizer::from_json(&json)?;
+    tokenizer.reserve_ids(model.vocab_size)?;
+    let params = read_weights(source, architecture, &model)?;
+    Ok(Imported { model, tokenizer, params })
+}
+
+fn required(source: &mut dyn Source, name: &str, fix: &'static str) -> Result<Vec<u8>, InteropError> {
+    if !source.has(name) {
+        return Err(InteropError::MissingFile { name: name.into(), fix });
+    }
+    source.read(name).map_err(|detail| InteropError::File { name: name.into(), detail })
+}
+
+/// The index of weights in several files.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+fn read_weights(
+    source: &mut dyn Source,
+    architecture: Architecture,
+    model: &ModelConfig,
+) -> Result<Vec<f32>, InteropError> {
+    let mut missing = layout::entries(architecture, model);
+    let mut params = Vec::new();
+    let len = ParamTable::new(model).buffer_len();
+    for name in weight_files(source)? {
+        let bytes = required(source, &name, "the index of the weights names it; choose it too")?;
+        let damaged = |error: safetensors::SafeTensorError| InteropError::File {
+            name: name.clone(),
+            detail: format!("{error}; it was cut or is no safetensors file"),
+        };
+        let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+        let mut rest = Vec::new();
+        for entry in missing {
+            match find(&tensors, architecture, &entry.name) {
+                // Nothing is allocated by the configuration's sizes before a tensor has agreed with them.
+                Some(tensor) => {
+                    check(&tensor, &entry)?;
+                    params.resize(len, 0.0);
+                    take(&tensor, &entry, &mut params);
+                }
+                None => rest.push(entry),
+            }
+        }
+        missing = rest;
+    }
+    match missing.first() {
+        Some(entry) => Err(InteropError::MissingTensor { name: entry.name.clone() }),
+        None => Ok(params),
+    }
+}
+
+fn weight_files(source: &mut dyn Source) -> Result<BTreeSet<String>, InteropError> {
+    if source.has(files::WEIGHTS) {
+        return Ok(BTreeSet::from([files::WEIGHTS.to_string()]));
+    }
+    if !source.has(files::WEIGHTS_INDEX) {
+        let pickled = ["pytorch_model.bin", "pytorch_model.bin.index.json"].iter().any(|name| source.has(name));
+        let fix = if pickled { PICKLED } else { "choose it too" };
+        return Err(InteropError::MissingFile { name: files::WEIGHTS.into(), fix });
+    }
+    let damaged = |detail: String| InteropError::File { name: files::WEIGHTS_INDEX.into(), detail };
+    let index = required(source, files::WEIGHTS_INDEX, "")?;
+    let index: Index = serde_json::from_slice(&index).map_err(|error| damaged(error.to_string()))?;
+    let shards: BTreeSet<String> = index.weight_map.into_values().collect();
+    match shards.iter().find(|name| name.contains(['/', '\\', ':'])) {
+        Some(name) => Err(damaged(format!("it names {name:?}, which does not lie beside it"))),
+        None => Ok(shards),
+    }
+}
+
+/// A tensor by its name; checkpoints of the model without its head leave the first part out.
+fn find<'a>(tensors: &SafeTensors<'a>, architecture: Architecture, name: &str) -> Option<TensorView<'a>> {
+    let prefix = match architecture {
+        Architecture::Llama => "model.",
+        Architecture::Gpt2 => "transformer.",
+    };
+    tensors.tensor(name).or_else(|_| tensors.tensor(name.strip_prefix(prefix).unwrap_or(name))).ok()
+}
+
+fn check(tensor: &TensorView<'_>, entry: &Entry) -> Result<(), InteropError> {
+    let expected = entry.shape();
+    let known = matches!(tensor.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16);
+    if known && tensor.shape() == expected {
+        return Ok(());
+    }
+    let (dtype, shape) = (format!("{:?}", tensor.dtype()), tensor.shape().to_vec());
+    Err(InteropError::Tensor { name: entry.name.clone(), dtype, shape, expected })
+}
+
+fn take(tensor: &TensorView<'_>, entry: &Entry, params: &mut [f32]) {
+    let pairs = || tensor.data().chunks_exact(2).map(|bytes| [bytes[0], bytes[1]]);
+    match tensor.dtype() {
+        Dtype::F16 => entry.scatter(pairs().map(|bytes| f16::from_le_bytes(bytes).to_f32()), params),
+        Dtype::BF16 => entry.scatter(pairs().map(|bytes| bf16::from_le_bytes(bytes).to_f32()), params),
+        _ => {
+            let words = tensor.data().chunks_exact(4);
+            entry.scatter(words.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])), params);
+        }
+    }
+}
