@@ -40,6 +40,12 @@ test("trains with two workers as with one, and without the second when it dies",
     await page.locator('input[name="stop_steps"]').press("Enter");
     await byTestId(page, "train").click();
     await until("it trains on", async () => (await number(page, "step-count")) > STEPS + 2);
+    // What is typed stays in its field while the numbers around it change.
+    const rate = page.locator('input[name="max_lr"]');
+    await rate.fill("");
+    await rate.pressSequentially("0.004", { delay: 150 });
+    await rate.press("Enter");
+    await until("it is taken", async () => (await rate.inputValue()) === "0.004");
     const names = await Promise.all(page.workers().map((worker) => worker.evaluate(() => self.name)));
     const helper = page.workers()[names.indexOf("helper")];
     assert.ok(helper, `a helper is there: ${names}`);

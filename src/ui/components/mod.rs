@@ -7,6 +7,7 @@ pub mod checkpoints;
 pub mod compare_moments;
 pub mod data;
 pub mod detail;
+pub mod entry;
 pub mod formula;
 pub mod header;
 pub mod lesson;

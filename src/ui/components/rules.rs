@@ -2,6 +2,7 @@
 
 use yew::prelude::*;
 
+use super::entry::Entry;
 use super::value_of;
 use crate::config::rules::Rules;
 use crate::protocol::Command;
@@ -77,8 +78,7 @@ fn field(cx: &Cx, rule: &'static Rule) -> Html {
     html! {
         <label title={rule.help}>
             <span>{rule.name}</span>
-            <input name={rule.name} inputmode="decimal" autocomplete="off" placeholder="–"
-                value={(rule.get)(&cx.state.runs.rules)} onchange={change} />
+            <Entry name={rule.name} placeholder="–" value={(rule.get)(&cx.state.runs.rules)} onchange={change} />
         </label>
     }
 }

@@ -3,6 +3,7 @@
 use yew::prelude::*;
 
 use super::data::DataPanel;
+use super::entry::Entry;
 use super::lr_find::LrFind;
 use super::rules::RulesFields;
 use super::workers::Workers;
@@ -113,7 +114,7 @@ fn number(cx: &Cx, field: &'static Field) -> Html {
     html! {
         <label title={field.help}>
             <span>{field.name}</span>
-            <input name={field.name} inputmode="decimal" autocomplete="off" {value} onchange={change} />
+            <Entry name={field.name} {value} onchange={change} />
         </label>
     }
 }

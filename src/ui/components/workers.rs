@@ -2,6 +2,7 @@
 
 use yew::prelude::*;
 
+use super::entry::Entry;
 use super::value_of;
 use crate::protocol::BackendChoice;
 use crate::protocol::workers::MOST_WORKERS;
@@ -47,8 +48,7 @@ pub fn Workers(cx: &Cx) -> Html {
     html! {
         <label title={help}>
             <span>{"workers"}</span>
-            <input name="workers" data-testid="workers" inputmode="numeric" autocomplete="off"
-                value={workers.wanted.to_string()} onchange={change} />
+            <Entry name="workers" testid="workers" value={workers.wanted.to_string()} onchange={change} />
             if state.on_cpu() && workers.computing != workers.wanted {
                 <small>{format!("{} compute", workers.computing)}</small>
             }

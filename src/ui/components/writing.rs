@@ -2,6 +2,7 @@
 
 use yew::prelude::*;
 
+use super::entry::Entry;
 use super::tokens::Tokens;
 use super::value_of;
 use crate::protocol::{Command, Sampling};
@@ -97,7 +98,7 @@ fn knob(cx: &Cx, (name, value, put): Knob) -> Html {
             }
         })
     };
-    html! { <label><span>{name}</span><input inputmode="decimal" autocomplete="off" {value} onchange={change} /></label> }
+    html! { <label><span>{name}</span><Entry {value} onchange={change} /></label> }
 }
 
 fn generate_or_stop(cx: &Cx) {
