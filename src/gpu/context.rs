@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use thiserror::Error;
 
-use super::execute::Pipelines;
 use super::kernel::Kernel;
+use super::pipeline::Pipelines;
 use super::variant::{Variant, Variants};
 
 /// A device to compute on, and what is known about it.

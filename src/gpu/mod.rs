@@ -11,6 +11,7 @@ pub mod context;
 pub mod execute;
 pub mod interpret;
 pub mod kernel;
+mod pipeline;
 pub mod profile;
 pub mod recording;
 pub mod variant;

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::first_look::first_look;
 use super::prepare::{PreparedData, encode, tokenizer_text, train_tokenizer};
 use super::record::fingerprint;
 use super::run::{Clock, Message, Run};
@@ -266,6 +267,7 @@ impl Session {
         self.tell(Event::Loading { run, phase: Phase::Device });
         let device = open_device(backend).await?;
         self.tell_device(run, &device);
+        Trainer::compile_ahead(&config, device.context.as_ref()).map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Corpus });
         let asked = config.clone();
         let (name, text) = self.read_corpus(corpus, &config)?;
@@ -274,6 +276,8 @@ impl Session {
             VocabularyChoice::Trained => train_tokenizer(&text, &mut config).map_err(|error| error.to_string())?,
             VocabularyChoice::Loaded => self.loaded_tokenizer(&mut config)?,
         };
+        let maps = first_look(run, &config, &tokenizer, probe).await.map_err(|error| error.to_string())?;
+        self.tell_all(maps.into_iter().collect());
         self.tell(Event::Loading { run, phase: Phase::Encoding });
         let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Model });
