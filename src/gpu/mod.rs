@@ -5,6 +5,7 @@
 //! results within rounding; [`compare`] finds the first dispatch where they would differ.
 
 pub mod backend;
+pub mod choices;
 pub(crate) mod clock;
 pub mod compare;
 pub mod context;

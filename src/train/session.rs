@@ -21,6 +21,7 @@ use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, Phase, RunId,
 
 mod corpus;
 mod device;
+mod kernels;
 mod lesson;
 mod profile;
 mod resume;
@@ -28,6 +29,7 @@ mod workers;
 
 use corpus::{File, scoring, split_files};
 use device::{Device, open_device};
+use kernels::Kernels;
 use lesson::LessonDesk;
 use resume::Waiting;
 use workers::Workers;
@@ -55,6 +57,7 @@ pub struct Session {
     waiting: Option<Waiting>,
     lesson: LessonDesk,
     workers: Workers,
+    kernels: Kernels,
     /// Whether the page shows something else than the maps.
     maps_hidden: bool,
 }
@@ -76,6 +79,7 @@ impl Session {
             waiting: None,
             lesson: LessonDesk::default(),
             workers: Workers::default(),
+            kernels: Kernels::default(),
             maps_hidden: false,
         };
         session.tell(Event::Listening);
@@ -122,6 +126,7 @@ impl Session {
             Command::Export(command) => self.handle_export(command).await,
             Command::Workers(command) => self.handle_workers(command, bytes),
             Command::Profile(command) => self.handle_profile(command).await,
+            Command::Kernels { memory, told } => self.kernels = Kernels { memory, told },
             other => self.handle_in_run(other),
         }
     }
@@ -214,6 +219,7 @@ impl Session {
             }
             Command::StopGenerating => run.stop_generating(),
             Command::LoadFiles { .. } | Command::LoadVocabulary { .. } | Command::Start { .. } => None,
+            Command::Kernels { .. } => None,
             Command::Tokenizer(_) | Command::Data(_) | Command::Lesson(_) => None,
             Command::Runs { .. } | Command::Export(_) | Command::Workers(_) | Command::Profile(_) => None,
         };
@@ -309,8 +315,7 @@ impl Session {
         corpus_bytes: usize,
     ) -> Result<(Run, RunSummary), String> {
         let (train, val) = (&data.dataset.train, &data.dataset.val);
-        let slower =
-            Trainer::choose_kernels(&config, device.context.as_ref()).await.map_err(|error| error.to_string())?;
+        let slower = self.choose_kernels(&config, device).await?;
         if !slower.is_empty() {
             let message = format!("Slower than it could be: {}.", slower.join("; "));
             self.tell(Event::Notice { run: id, message });
