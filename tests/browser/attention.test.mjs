@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { test } from "node:test";
-import { byTestId, screenshot, until, waitForState, withPage } from "./harness.mjs";
+import { byTestId, matches, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
@@ -42,17 +42,18 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     let at = await place(page, n, 5, 2);
     await page.mouse.move(at.x, at.y);
     await byTestId(page, "tooltip").waitFor();
-    assert.match(await text(page, "tooltip"), /\(5\) → .* \(2\)0\.\d{3}layer 1, head 1 · step 1$/);
+    await matches(() => text(page, "tooltip"), /\(5\) → .* \(2\)0\.\d{3}layer 1, head 1 · step 1$/);
     const weight = (await text(page, "readout")).match(/: (\d\.\d{3})$/)[1];
     assert.ok((await text(page, "tooltip")).includes(weight), "tooltip and line agree");
-    assert.equal(await byTestId(page, "large-map").locator(".cross").count(), 2, "crosshair");
+    await shows(() => byTestId(page, "large-map").locator(".cross").count(), 2, "crosshair");
     at = await place(page, n, 2, 5);
     await page.mouse.move(at.x, at.y);
     await until("the mask is told", async () => /masked/.test(await text(page, "tooltip")));
     // Pins: one row, three rows and their mean, none.
     at = await place(page, n, 5, 2);
     await page.mouse.click(at.x, at.y);
-    assert.equal(await byTestId(page, "pin").count(), 1);
+    await shows(() => byTestId(page, "pin").count(), 1);
+    await rendered(page);
     const alone = await byTestId(page, "bars").locator(".weight").allTextContents();
     assert.equal(alone.length, 6, "a bar for every key that position 5 may look at");
     assert.ok(Math.abs(alone.reduce((sum, weight) => sum + Number(weight), 0) - 1) < 0.03, "a row sums to 1");
@@ -62,26 +63,32 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     await page.mouse.click(at.x, at.y);
     await byTestId(page, "token-chip").nth(9).click();
     await page.keyboard.up("Shift");
-    assert.equal(await byTestId(page, "pin").count(), 3);
-    assert.match(await text(page, "bars-title"), /^3 tokens, on average, look at/);
+    await shows(() => byTestId(page, "pin").count(), 3);
+    await matches(() => text(page, "bars-title"), /^3 tokens, on average, look at/);
+    await rendered(page);
     const mean = await byTestId(page, "bars").locator(".weight").allTextContents();
     assert.equal(mean.length, 10);
     await byTestId(page, "sort-bars").click();
+    await rendered(page);
     const sorted = (await byTestId(page, "bars").locator(".weight").allTextContents()).map(Number);
     assert.deepEqual(sorted, [...sorted].sort((a, b) => b - a));
     await byTestId(page, "looked-at-by").click();
-    assert.match(await text(page, "bars-title"), /are looked at by/);
+    await matches(() => text(page, "bars-title"), /are looked at by/);
     await screenshot(page, "attention-pinned");
     await accessible(page, "pinned");
     await byTestId(page, "pin").first().click();
-    assert.equal(await byTestId(page, "pin").count(), 2);
+    await shows(() => byTestId(page, "pin").count(), 2);
     await page.keyboard.press("Escape");
-    assert.equal(await byTestId(page, "pin").count(), 0);
+    await shows(() => byTestId(page, "pin").count(), 0);
     await byTestId(page, "looks-at").click();
+    await rendered(page);
     // All heads, their means and maxima.
-    assert.equal(await byTestId(page, "head-map").count(), 8);
-    assert.equal(await byTestId(page, "mean-map").count(), 2);
-    const said = async () => Number((await page.locator("#cell-1-0").textContent()).split(": ")[1]);
+    await shows(() => byTestId(page, "head-map").count(), 8);
+    await shows(() => byTestId(page, "mean-map").count(), 2);
+    const said = async () => {
+      await rendered(page);
+      return Number((await page.locator("#cell-1-0").textContent()).split(": ")[1]);
+    };
     const heads = [];
     for (let head = 0; head < 4; head++) {
       await byTestId(page, "head-map").nth(head).click();
@@ -89,13 +96,14 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     }
     assert.ok(new Set(heads).size > 1, "heads differ");
     await byTestId(page, "max-map").first().click();
-    assert.equal(await pressed(page, "max-map"), "true");
-    assert.equal(await said(), Math.max(...heads));
+    await shows(() => pressed(page, "max-map"), "true");
+    await shows(() => said(), Math.max(...heads));
     await byTestId(page, "mean-map").first().click();
     const mean4 = heads.reduce((sum, weight) => sum + weight, 0) / 4;
     assert.ok(Math.abs((await said()) - mean4) < 0.0011, "the mean is computed");
     const bits = Number(await page.locator(".entropy").first().textContent());
     await byTestId(page, "entropy-unit").click();
+    await rendered(page);
     const nats = Number(await page.locator(".entropy").first().textContent());
     assert.ok(bits > 0 && Math.abs(nats - bits * Math.LN2) < 0.011, `${bits} bits are ${nats} nats`);
     // Colours, rows, threshold.
@@ -109,11 +117,11 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     await repainted("gamma", () => byTestId(page, "gamma").fill("0.5"));
     await repainted("another map", () => byTestId(page, "colors").selectOption("magma"));
     await repainted("each row", () => byTestId(page, "values").selectOption({ index: 1 }));
-    assert.match(await text(page, "legend"), /each row's maximum/);
+    await matches(() => text(page, "legend"), /each row's maximum/);
     await repainted("the threshold", () => byTestId(page, "threshold").fill("0.3"));
-    const shown = await pixels(page);
-    assert.equal(shown.data[4 * 1 + 3], 0, "the masked cell (0, 1) is transparent");
-    assert.equal(shown.data[3], 255, "cell (0, 0) is not");
+    const opacity = async (cell) => (await pixels(page)).data[4 * cell + 3];
+    await shows(() => opacity(1), 0, "the masked cell (0, 1) is transparent");
+    await shows(() => opacity(0), 255, "cell (0, 0) is not");
     await screenshot(page, "attention-faded");
     // Scores before softmax, on both sides of 0; the arithmetic of a cell says the same.
     await byTestId(page, "values").selectOption("scores before softmax");
@@ -126,11 +134,11 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     const score = Number(/[+-]\d+\.\d{3}(?=q·k)/.exec(await text(page, "tooltip"))[0]);
     const worked = Number(/gives (-?\d+\.\d+)/.exec(await text(page, "arithmetic"))[1]);
     assert.ok(Math.abs(score - worked) < 0.0006, `${score} on the map, ${worked} worked out`);
-    assert.equal((await pixels(page)).data[4 * 1 + 3], 0, "a masked cell shows the hatching");
+    await shows(() => opacity(1), 0, "a masked cell shows the hatching");
     await screenshot(page, "attention-scores");
     await accessible(page, "scores");
     await byTestId(page, "mean-map").first().click();
-    assert.match(await text(page, "legend"), /softmax weight/, "several heads have no common scale of scores");
+    await matches(() => text(page, "legend"), /softmax weight/, "several heads have no common scale of scores");
     await byTestId(page, "head-map").first().click();
     // Zoom by buttons and wheel.
     const labels = () => byTestId(page, "queries").locator("span").count();
@@ -154,7 +162,7 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     await page.mouse.move(middle.x - 60, middle.y - 40, { steps: 4 });
     await page.mouse.up();
     await until("the map has moved", async () => (await seen()) !== before);
-    assert.equal(await byTestId(page, "pin").count(), 0);
+    await shows(() => byTestId(page, "pin").count(), 0);
     await byTestId(page, "zoom-reset").click();
     await until("all is seen", async () => (await labels()) === all);
     await byTestId(page, "as-lines").click();
@@ -179,41 +187,42 @@ test("everything is reached by keyboard, also in the dark", { timeout: 200_000 }
     await waitForState(page, "ready");
     const selected = () => page.locator(".head.selected").getAttribute("aria-label");
     await page.keyboard.press("]");
-    assert.match(await selected(), /layer 1, head 2/);
+    await matches(() => selected(), /layer 1, head 2/);
     await page.keyboard.press("}");
-    assert.match(await selected(), /layer 2, head 2/);
+    await matches(() => selected(), /layer 2, head 2/);
     await byTestId(page, "probe-input").focus();
     await page.keyboard.type("]m. t");
-    assert.match(await selected(), /layer 2, head 2/, "keys are letters in a field");
-    assert.equal(await byTestId(page, "weights-table").count(), 0);
+    await matches(() => selected(), /layer 2, head 2/, "keys are letters in a field");
+    await shows(() => byTestId(page, "weights-table").count(), 0);
     await page.locator("h1").click();
     await page.keyboard.press("t");
     await byTestId(page, "weights-table").waitFor();
     await page.keyboard.press("m");
-    assert.equal(await page.locator(".large .map.hatched").count(), 0);
+    await shows(() => page.locator(".large .map.hatched").count(), 0);
     await page.keyboard.press("m");
     const map = byTestId(page, "large-map");
     await map.focus();
     for (const key of ["ArrowDown", "ArrowDown", "ArrowRight"]) await page.keyboard.press(key);
-    assert.equal(await map.getAttribute("aria-activedescendant"), "cell-2-1");
+    await shows(() => map.getAttribute("aria-activedescendant"), "cell-2-1");
+    await rendered(page);
     const spoken = await page.locator("#cell-2-1").textContent();
     assert.match(spoken, /\(2\) looks at .* \(1\): \d\.\d{3}$/);
     const written = await byTestId(page, "weights-table").locator("tbody tr").nth(2).locator("td").nth(1).textContent();
     assert.ok(spoken.endsWith(written), "the grid says what the table shows");
     assert.ok((await map.locator('[role="gridcell"]').count()) <= 9, "no element per cell");
     await page.keyboard.press("End");
-    assert.equal(await map.getAttribute("aria-activedescendant"), "cell-2-2");
+    await shows(() => map.getAttribute("aria-activedescendant"), "cell-2-2");
     await page.keyboard.press("Enter");
-    assert.equal(await byTestId(page, "pin").count(), 1);
+    await shows(() => byTestId(page, "pin").count(), 1);
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Shift+Enter");
-    assert.equal(await byTestId(page, "pin").count(), 2);
+    await shows(() => byTestId(page, "pin").count(), 2);
     await page.keyboard.press("+");
     await until("it zooms", async () => (await text(page, "zoom-reset")) !== "×1.0");
     await screenshot(page, "attention-dark");
     await accessible(page, "dark, pinned, zoomed, table");
     await page.keyboard.press("Escape");
-    assert.equal(await byTestId(page, "pin").count(), 0);
+    await shows(() => byTestId(page, "pin").count(), 0);
     await page.keyboard.press("?");
     await page.locator(".help").waitFor();
     await accessible(page, "help");
@@ -237,7 +246,7 @@ test("a finger points first and pins then", { timeout: 200_000 }, async () => {
     };
     await tap();
     await byTestId(page, "tooltip").waitFor();
-    assert.equal(await byTestId(page, "pin").count(), 0);
+    await shows(() => byTestId(page, "pin").count(), 0);
     await tap();
     await byTestId(page, "pin").waitFor();
     await screenshot(page, "attention-narrow");
@@ -254,8 +263,8 @@ test("a finger points first and pins then", { timeout: 200_000 }, async () => {
     for (const by of [10, 25, 40]) await touch("touchMove", [{ x: at.x + by, y: at.y + by }]);
     await touch("touchEnd", []);
     await until("the map has moved", async () => (await seen()) !== before);
-    assert.equal(await page.evaluate(() => window.scrollY), scrolled, "the page stays");
-    assert.equal(await byTestId(page, "pin").count(), 1);
+    await shows(() => page.evaluate(() => window.scrollY), scrolled, "the page stays");
+    await shows(() => byTestId(page, "pin").count(), 1);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     assert.ok(overflow <= 0, `the page is ${overflow} px too wide`);
     await accessible(page, "narrow");
@@ -274,7 +283,7 @@ test("256 tokens in 6 layers of 6 heads stay legible and quick", { timeout: 300_
     await byTestId(page, "probe-input").fill("Lily had a red ball. Tom gave the ball to him. ".repeat(30));
     await byTestId(page, "reset").click();
     await until("256 tokens are shown", async () => (await byTestId(page, "token-chip").count()) === 256, 180_000);
-    assert.equal(await byTestId(page, "head-map").count(), 36);
+    await shows(() => byTestId(page, "head-map").count(), 36);
     await byTestId(page, "large-map").scrollIntoViewIfNeeded();
     await until("the map is painted", async () => (await pixels(page)).n === 256);
     // From a movement of the pointer until the page has rendered what is at it.
@@ -303,7 +312,7 @@ test("256 tokens in 6 layers of 6 heads stay legible and quick", { timeout: 300_
     assert.ok(closest >= 12, `labels are ${closest} px apart`);
     await screenshot(page, "attention-256");
     await byTestId(page, "show-table").click();
-    assert.equal(await byTestId(page, "weights-table").locator("tbody td").count(), 32 * 32);
+    await shows(() => byTestId(page, "weights-table").locator("tbody td").count(), 32 * 32);
     await accessible(page, "256 tokens");
   });
 });

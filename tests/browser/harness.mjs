@@ -91,6 +91,32 @@ export async function until(what, check, timeout = 120_000) {
   assert.fail(`timed out waiting until ${what}`);
 }
 
+// What `read` finds, once `check` accepts it; the last refusal is thrown. The page renders after an event, not within
+// it (and later still when the machine is busy), so what an event changes is read until it is there.
+async function eventually(read, check, timeout = 20_000) {
+  const end = Date.now() + timeout;
+  for (;;) {
+    const value = await read();
+    try {
+      check(value);
+      return value;
+    } catch (refusal) {
+      if (Date.now() > end) throw refusal;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+// Asserts that the page comes to show what is expected.
+export const shows = (read, expected, message) =>
+  eventually(read, (value) => assert.deepEqual(value, expected, message));
+export const matches = (read, pattern, message) =>
+  eventually(read, (value) => assert.match(value, pattern, message));
+
+// Waits until what was asked for so far has been rendered.
+export const rendered = (page) =>
+  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20))));
+
 // Saves a screenshot where SCREENSHOTS names a folder.
 export async function screenshot(page, name) {
   if (!process.env.SCREENSHOTS) return;

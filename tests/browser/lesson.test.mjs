@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { test } from "node:test";
-import { byTestId, screenshot, until, withPage } from "./harness.mjs";
+import { byTestId, matches, screenshot, shows, until, withPage } from "./harness.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const STEPS = [
@@ -87,7 +87,7 @@ async function tokens(page, text, ids) {
     const shown = await byTestId(page, "lesson-tokens").locator(".id").allTextContents();
     return JSON.stringify(shown.map(Number)) === JSON.stringify(ids);
   });
-  assert.equal(await byTestId(page, "lesson-decoded").textContent(), text);
+  await shows(() => byTestId(page, "lesson-decoded").textContent(), text);
 }
 
 // What is done at a step besides looking at it, with keys alone.
@@ -117,7 +117,7 @@ const DONE = {
     await until("X has changed", async () => (await rows(page, "X"))[0][0] === 5);
     await answered(page);
     await page.keyboard.press("Enter");
-    assert.equal(await page.evaluate(() => document.activeElement.dataset.value), "5");
+    await shows(() => page.evaluate(() => document.activeElement.dataset.value), "5");
     await byTestId(page, "lesson-reset").focus();
     await page.keyboard.press("Enter");
     await until("the first numbers are back", async () => (await rows(page, "X"))[0][0] < 1);
@@ -138,7 +138,7 @@ async function walk(page, name, look) {
     await computed(page, step);
     if (number > 0) {
       assert.match(page.url(), new RegExp(`step=${step}(&|$)`));
-      assert.equal(await page.evaluate(() => document.activeElement.id), "lesson-title", "the new title is read aloud");
+      await shows(() => page.evaluate(() => document.activeElement.id), "lesson-title", "the new title is read aloud");
     }
     await DONE[step]?.(page);
     await computed(page, step);
@@ -157,25 +157,25 @@ async function walk(page, name, look) {
 async function cheat(page) {
   await byTestId(page, "pair-train").focus();
   await page.keyboard.press("Enter");
-  await page.locator('[data-testid="pair"][data-step="200"][data-running="false"]').waitFor({ timeout: 240_000 });
+  await page.locator('[data-testid="pair"][data-step="200"][data-running="false"]').waitFor({ timeout: 600_000 });
   const [causal, open] = await byTestId(page, "pair-status").evaluate((status) =>
     [status.dataset.causal, status.dataset.open].map(Number));
   assert.ok(open < 0.5 * causal, `${open} and ${causal}`);
   const end = async (id) => Number(await byTestId(page, id).getAttribute("data-end-loss"));
   assert.ok(await end("pair-open") > 0.3 + await end("pair-causal") && await end("pair-open") > 2 * open);
-  assert.equal(await byTestId(page, "lesson-answered").textContent(), "");
+  await shows(() => byTestId(page, "lesson-answered").textContent(), "");
   await byTestId(page, "lesson-control").focus();
   await page.keyboard.press("ArrowDown");
   await answered(page);
 }
 
-test("the lesson, computed on the GPU", { timeout: 420_000 }, async () => {
+test("the lesson, computed on the GPU", { timeout: 900_000 }, async () => {
   await withPage({}, async (page) => {
     await walk(page, "gpu", async (step) => {
       if (step === "leak") await cheat(page);
       await accessible(page);
     });
-    assert.match(await byTestId(page, "lesson-device").textContent(), /swiftshader/i);
+    await matches(() => byTestId(page, "lesson-device").textContent(), /swiftshader/i);
     // The link remembers the step; from the heads a way leads to a head of the model under training.
     await page.evaluate(() => { location.hash = "view=lesson&step=heads"; });
     await computed(page, "heads");
@@ -188,10 +188,10 @@ test("the lesson, computed on the GPU", { timeout: 420_000 }, async () => {
     await computed(page, "scores");
     // A cell that has the focus shows its sum; arrows walk on; a question is answered by doing.
     await page.locator('[data-matrix="s"] td[tabindex="0"]').focus();
-    assert.match(await byTestId(page, "worked").textContent(), /0\.5500·0\.4300 .* = 0\.954400/);
+    await matches(() => byTestId(page, "worked").textContent(), /0\.5500·0\.4300 .* = 0\.954400/);
     await page.keyboard.press("End");
     await until("the last sum is shown", async () => /step|6/.test(await byTestId(page, "worked").textContent()));
-    assert.equal(await byTestId(page, "lesson-answered").textContent(), "");
+    await shows(() => byTestId(page, "lesson-answered").textContent(), "");
     await byTestId(page, "lesson-control").selectOption("3");
     await answered(page);
     await byTestId(page, "lesson-code").locator("summary").first().click();
@@ -207,6 +207,6 @@ test("the lesson without WebGPU, dark and narrow", { timeout: 300_000 }, async (
       await accessible(page);
       await fits(page);
     });
-    assert.equal(await byTestId(page, "lesson-device").textContent(), "CPU");
+    await shows(() => byTestId(page, "lesson-device").textContent(), "CPU");
   });
 });

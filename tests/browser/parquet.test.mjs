@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { byTestId, number, screenshot, until, waitForState, withPage } from "./harness.mjs";
+import { byTestId, matches, number, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 import { parquet } from "./parquet.mjs";
 
 const STORY = "Once upon a time, Tim had a kite. The kite flew over the hill. Tim was happy. ";
@@ -23,8 +23,8 @@ test("trains on Parquet files and outlives damaged ones", { timeout: 300_000 }, 
       await offer(page, name, buffer);
       await until("it is refused", async () =>
         (await byTestId(page, "file-problem").allTextContents()).some((text) => text.startsWith(name)));
-      assert.match(await byTestId(page, "file-problem").textContent(), /[Ww]rite it again/);
-      assert.equal(await byTestId(page, "corpus-choice").inputValue(), "built-in");
+      await matches(() => byTestId(page, "file-problem").textContent(), /[Ww]rite it again/);
+      await shows(() => byTestId(page, "corpus-choice").inputValue(), "built-in");
     }
     await screenshot(page, "parquet-problem");
     const step = await number(page, "step-count");
@@ -34,15 +34,15 @@ test("trains on Parquet files and outlives damaged ones", { timeout: 300_000 }, 
 
     await offer(page, "good.parquet", good);
     await byTestId(page, "field-choice").waitFor();
-    assert.equal(await byTestId(page, "file-problem").count(), 0);
-    assert.deepEqual(await byTestId(page, "field-choice").locator("option").allTextContents(), ["text", "story"]);
+    await shows(() => byTestId(page, "file-problem").count(), 0);
+    await shows(() => byTestId(page, "field-choice").locator("option").allTextContents(), ["text", "story"]);
     await byTestId(page, "reset").click();
     await until("the run has it", async () => /good\.parquet, 0\.0 MB/.test(await byTestId(page, "corpus").textContent()));
     await waitForState(page, "ready");
     await byTestId(page, "field-choice").selectOption("story");
     await until("it is read again", async () =>
       (await byTestId(page, "field-choice").locator("option").allTextContents()).join() === "story,text");
-    assert.equal(await byTestId(page, "field-choice").inputValue(), "story");
+    await shows(() => byTestId(page, "field-choice").inputValue(), "story");
     await byTestId(page, "reset").click();
     await until("the run has the other column", async () =>
       /good\.parquet, 0\.1 MB/.test(await byTestId(page, "corpus").textContent()));

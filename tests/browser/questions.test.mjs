@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRequire } from "node:module";
-import { byTestId, screenshot, until, waitForState, withPage } from "./harness.mjs";
+import { byTestId, matches, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
@@ -29,8 +29,11 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     // The arithmetic of a cell agrees with the map.
     await open(page, "arithmetic");
     await byTestId(page, "arithmetic").waitFor();
-    await byTestId(page, "large-map").focus();
+    const map = byTestId(page, "large-map");
+    await map.focus();
     for (const key of ["ArrowDown", "ArrowDown", "ArrowDown", "ArrowRight"]) await page.keyboard.press(key);
+    await shows(() => map.getAttribute("aria-activedescendant"), "cell-3-1");
+    await rendered(page);
     const worked = Number(await byTestId(page, "worked-weight").textContent());
     const shown = /The map shows (\d\.\d{3})/.exec(await byTestId(page, "arithmetic").textContent());
     assert.ok(worked > 0 && Math.abs(worked - Number(shown[1])) < 0.004, `${worked} worked out, ${shown[1]} shown`);
@@ -39,10 +42,10 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await open(page, "neurons");
     await page.getByRole("application", { name: /products q × k/ }).focus();
     await page.keyboard.press("ArrowRight");
-    assert.match(await byTestId(page, "neurons").textContent(), /dimension 1, key .*: q -?\d.* weight \d\.\d+ × v -?\d/);
+    await matches(() => byTestId(page, "neurons").textContent(), /dimension 1, key .*: q -?\d.* weight \d\.\d+ × v -?\d/);
     await byTestId(page, "neurons-shown").selectOption("weight × value");
     await byTestId(page, "neurons").getByRole("application", { name: /weight × value/ }).waitFor();
-    assert.match(await byTestId(page, "neurons").textContent(), /at the right, the weight/);
+    await matches(() => byTestId(page, "neurons").textContent(), /at the right, the weight/);
     await screenshot(page, "questions-neurons");
 
     // A head is switched off and on again.
@@ -53,7 +56,7 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await byTestId(page, "toggle-head").click();
     await until("the loss differs", async () => ([, changed] = await losses(page)) && changed !== plain);
     assert.equal((await losses(page))[0], plain, "the model itself is as it was");
-    assert.equal(await page.locator('[data-testid="head-map"].off').count(), 1);
+    await shows(() => page.locator('[data-testid="head-map"].off').count(), 1);
     await byTestId(page, "all-on").click();
     await until("the loss returns", async () => (await losses(page))[1] === plain);
 
@@ -69,26 +72,26 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     assert.ok(cut <= 0, `the comparison is ${cut} px too wide`);
     await byTestId(page, "keep-weight").click();
     await until("it is kept", async () => (await byTestId(page, "old-weight").textContent()) === "9");
-    assert.match(await byTestId(page, "what-if-message").textContent(), /is now 9 in the run itself/);
+    await matches(() => byTestId(page, "what-if-message").textContent(), /is now 9 in the run itself/);
 
     await open(page, "logit lens");
     await byTestId(page, "lens").waitFor();
     await page.locator(".predicted button").nth(3).focus();
-    assert.match(await byTestId(page, "lens-readout").textContent(), /After .*, layer 2: .*comes next: rank \d+/);
+    await matches(() => byTestId(page, "lens-readout").textContent(), /After .*, layer 2: .*comes next: rank \d+/);
     await screenshot(page, "questions-lens");
     await accessible(page);
 
     // Scores, and what they mean; by keyboard.
     await page.getByRole("tab", { name: "logit lens" }).focus();
     await page.keyboard.press("ArrowRight");
-    assert.equal(await byTestId(page, "best-heads").locator("li").count(), 4);
+    await shows(() => byTestId(page, "best-heads").locator("li").count(), 4);
     await byTestId(page, "scores-chart").hover({ position: { x: 30, y: 40 } });
     await until("the chart tells a step", async () => /at step 0:/.test(await byTestId(page, "scores-step").textContent()));
-    assert.equal(await page.locator(".scores-chart .pointed").count(), 1);
+    await shows(() => page.locator(".scores-chart .pointed").count(), 1);
     await screenshot(page, "questions-scores");
     await accessible(page);
     await page.getByRole("button", { name: "what is: induction head" }).click();
-    assert.match(await page.evaluate(() => document.activeElement.textContent), /^induction head$/);
+    await matches(() => page.evaluate(() => document.activeElement.textContent), /^induction head$/);
     await accessible(page);
     await page.emulateMedia({ colorScheme: "dark" });
     await page.setViewportSize({ width: 400, height: 900 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { test } from "node:test";
-import { byTestId, number, screenshot, until, waitForState, withPage } from "./harness.mjs";
+import { byTestId, matches, number, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
@@ -127,7 +127,7 @@ async function checkFilms(page, moments) {
   const film = await saved(page, "save-film");
   assert.match(film.name, /\.webm$/);
   assert.deepEqual([...film.bytes.subarray(0, 4)], [0x1a, 0x45, 0xdf, 0xa3]);
-  assert.match(await byTestId(page, "made").textContent(), new RegExp(`: ${moments} moments`));
+  await matches(() => byTestId(page, "made").textContent(), new RegExp(`: ${moments} moments`));
   assert.equal(await byTestId(page, "status-line").textContent(), await byTestId(page, "made").textContent());
 }
 
@@ -160,22 +160,23 @@ test("goes back through the training, compares, takes along", { timeout: 300_000
     // While it trains, the first moment is shown and stays.
     await byTestId(page, "scrubber").focus();
     await page.keyboard.press("Home");
-    assert.match(await byTestId(page, "moment").textContent(), /step 0, not live/);
+    await matches(() => byTestId(page, "moment").textContent(), /step 0, not live/);
     await byTestId(page, "hold").click();
     const steps = await number(page, "step-count");
     await until("training goes on", async () => (await number(page, "step-count")) > steps + 2);
-    assert.match(await byTestId(page, "moment").textContent(), /step 0, not live/);
+    await matches(() => byTestId(page, "moment").textContent(), /step 0, not live/);
     await page.keyboard.press(">");
-    assert.doesNotMatch(await byTestId(page, "moment").textContent(), /step 0,/);
+    await until("the next moment is shown", async () => !/step 0,/.test(await byTestId(page, "moment").textContent()));
     await byTestId(page, "train").click();
     await waitForState(page, "paused");
     await byTestId(page, "live").click();
-    assert.equal(await byTestId(page, "moment").textContent(), "live");
+    await shows(() => byTestId(page, "moment").textContent(), "live");
     // Step 0 beside now.
+    await rendered(page);
     const changes = await byTestId(page, "head-change").allTextContents();
     assert.ok(changes.length === 8 && changes.some((change) => Number(change) > 0.001), `${changes}`);
     await byTestId(page, "map-difference").locator("canvas").hover({ position: { x: 3, y: 60 } });
-    assert.match(await byTestId(page, "compare-readout").textContent(), /A \d\.\d{3}, B \d\.\d{3}, B − A [+-]\d\.\d{3}/);
+    await matches(() => byTestId(page, "compare-readout").textContent(), /A \d\.\d{3}, B \d\.\d{3}, B − A [+-]\d\.\d{3}/);
     await byTestId(page, "take-along").locator("summary").click();
     await checkWeights(page);
     checkpoint = (await saved(page, "save")).bytes;
@@ -196,9 +197,10 @@ test("goes back through the training, compares, takes along", { timeout: 300_000
       /B: run 2, step 0/.test(await byTestId(page, "map-b").textContent()));
     await byTestId(page, "take-along").locator("summary").click();
     await byTestId(page, "figure").selectOption("difference");
+    await rendered(page);
     const both = (await saved(page, "save-svg")).bytes.toString();
     assert.match(both, /B − A.*A: run 1 step 0 seed 336 · B: run 2 step 0 seed 336/);
-    assert.match(await byTestId(page, "difference-legend").textContent(), /change of the softmax weight, B − A/);
+    await matches(() => byTestId(page, "difference-legend").textContent(), /change of the softmax weight, B − A/);
     await page.emulateMedia({ colorScheme: "dark" });
     await page.setViewportSize({ width: 400, height: 900 });
     await screenshot(page, "remember-narrow-dark");
@@ -243,6 +245,7 @@ test("a link is copied, opens in a fresh profile and in an open page", { timeout
     await byTestId(page, "threshold").fill("0.1");
     await byTestId(page, "colors").selectOption("magma");
     await byTestId(page, "values").selectOption({ index: 1 });
+    await rendered(page);
     shown = await restored(page);
     await byTestId(page, "share").click();
     await byTestId(page, "share-copy").click();
@@ -251,14 +254,14 @@ test("a link is copied, opens in a fresh profile and in an open page", { timeout
     assert.equal(link, await byTestId(page, "share-link").inputValue());
     assert.doesNotMatch(link, /Lily/);
     await byTestId(page, "share-text").check();
-    assert.match(await byTestId(page, "share-link").inputValue(), /text=Lily/);
+    await matches(() => byTestId(page, "share-link").inputValue(), /text=Lily/);
     await screenshot(page, "share");
     await accessible(page);
     // Without a clipboard the link is marked.
     await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
     await byTestId(page, "share-copy").click();
     await until("it is marked", async () => /marked/.test(await byTestId(page, "share-said").textContent()));
-    assert.match(await page.evaluate(() => getSelection().toString()), /preset=nano.*text=Lily/);
+    await matches(() => page.evaluate(() => getSelection().toString()), /preset=nano.*text=Lily/);
   });
   await withPage({ gpu: false }, async (page, { address }) => {
     await page.goto("about:blank");
@@ -267,29 +270,29 @@ test("a link is copied, opens in a fresh profile and in an open page", { timeout
     await waitForState(page, "ready");
     await until("the maps are there", async () => (await byTestId(page, "head-map").count()) === 12);
     await until("the head is chosen", async () => (await page.locator(".head.selected").getAttribute("data-layer")) === "1");
-    assert.deepEqual(await restored(page), shown);
-    assert.match((await byTestId(page, "banner").allTextContents()).join(), /“nonsense”, that this page does not know/);
+    await shows(() => restored(page), shown);
+    await matches(async () => (await byTestId(page, "banner").allTextContents()).join(), /“nonsense”, that this page does not know/);
     // A link that is put into the open page starts at once while there is nothing to lose.
     const paste = (hash) => page.evaluate((hash) => { location.hash = hash; }, hash);
     await paste("view=train&preset=nano&task=reverse&layer=2&head=max");
     await until("the task is there", async () => /abfzqk/.test(await byTestId(page, "probe-input").inputValue()));
     await until("its maps are there", async () => (await byTestId(page, "max-map").nth(1).getAttribute("aria-pressed").catch(() => "")) === "true");
-    assert.equal(await byTestId(page, "head-map").count(), 8);
+    await shows(() => byTestId(page, "head-map").count(), 8);
     await byTestId(page, "step").click();
     await waitForState(page, "paused");
     // A run that has trained goes on; what needs another one waits in the setup, and the rest is there at once.
     await paste("view=train&preset=nano&n_layers=1&colors=grey");
     await until("it says so", async () => /They stand in the setup/.test((await byTestId(page, "banner").allTextContents()).join()));
-    assert.equal(await byTestId(page, "colors").inputValue(), "grey");
-    assert.equal(await byTestId(page, "head-map").count(), 8);
+    await shows(() => byTestId(page, "colors").inputValue(), "grey");
+    await shows(() => byTestId(page, "head-map").count(), 8);
     await byTestId(page, "reset").click();
     await until("one layer is there", async () => (await byTestId(page, "head-map").count()) === 4);
     // Going to another view keeps what the address says of this one.
     await byTestId(page, "view-lesson").click();
     await byTestId(page, "lesson").waitFor();
-    assert.match(await page.evaluate(() => location.hash), /view=lesson.*preset=nano&n_layers=1/);
+    await matches(() => page.evaluate(() => location.hash), /view=lesson.*preset=nano&n_layers=1/);
     await byTestId(page, "view-train").click();
     await until("the heads are back", async () => await byTestId(page, "large-map").isVisible());
-    assert.equal(await byTestId(page, "head-map").count(), 4, "the run goes on");
+    await shows(() => byTestId(page, "head-map").count(), 4, "the run goes on");
   });
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { createRequire } from "node:module";
-import { byTestId, number, screenshot, until, waitForState, withPage } from "./harness.mjs";
+import { byTestId, matches, number, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
@@ -27,7 +27,7 @@ async function trainTo(page, steps) {
   await byTestId(page, "train").click();
   await byTestId(page, "stopped").waitFor({ timeout: 240_000 });
   await waitForState(page, "paused");
-  assert.equal(await number(page, "step-count"), steps);
+  await shows(() => number(page, "step-count"), steps);
 }
 
 async function download(page, button) {
@@ -39,7 +39,8 @@ test("a run outlives a reload and writes on", { timeout: 400_000 }, async () => 
   await withPage({ gpu: false }, async (page) => {
     await waitForState(page, "ready");
     await trainTo(page, 30);
-    assert.match(await byTestId(page, "stopped").textContent(), /30 steps are done/);
+    await matches(() => byTestId(page, "stopped").textContent(), /30 steps are done/);
+    await rendered(page);
     const loss = await byTestId(page, "loss").textContent();
     const file = await download(page, byTestId(page, "save"));
     assert.match(file.name, /run-1-step-30\.safetensors$/);
@@ -47,10 +48,10 @@ test("a run outlives a reload and writes on", { timeout: 400_000 }, async () => 
 
     await page.reload();
     await waitForState(page, "ready");
-    assert.match(await byTestId(page, "kept").textContent(), /run 1.*step 30/);
+    await matches(() => byTestId(page, "kept").textContent(), /run 1.*step 30/);
     await byTestId(page, "resume").click();
     await until("the steps are back", async () => (await number(page, "step-count")) === 30);
-    assert.equal(await byTestId(page, "loss").textContent(), loss, "the losses are back");
+    await shows(() => byTestId(page, "loss").textContent(), loss, "the losses are back");
     await trainTo(page, 40);
 
     await byTestId(page, "prompt").fill("Lily had");
@@ -59,14 +60,16 @@ test("a run outlives a reload and writes on", { timeout: 400_000 }, async () => 
     await byTestId(page, "generate").click();
     await until("it has written", async () => (await page.locator(".written").count()) === 30);
     await page.locator(".written").nth(4).hover();
+    await byTestId(page, "choices").waitFor();
+    await rendered(page);
     const choices = await byTestId(page, "choices").textContent();
     assert.match(choices, /T = 1.*T = 0\.8.*chosen.*left to choose from/);
     await screenshot(page, "runs-choices");
     await page.mouse.move(5, 5);
     await page.locator(".written").first().focus();
     await page.keyboard.press("ArrowRight");
-    assert.equal(await page.locator(".written:focus").count(), 1, "the arrow keys walk the tokens");
-    assert.ok(await byTestId(page, "choices").isVisible());
+    await shows(() => page.locator(".written:focus").count(), 1, "the arrow keys walk the tokens");
+    await byTestId(page, "choices").waitFor();
     await accessible(page);
 
     // A damaged file: a sentence, and the run goes on.
@@ -77,7 +80,7 @@ test("a run outlives a reload and writes on", { timeout: 400_000 }, async () => 
       buffer: bytes.subarray(0, bytes.length / 2),
     });
     await until("it is refused", async () => /Not loaded/.test(await byTestId(page, "save-message").textContent()));
-    assert.equal(await number(page, "step-count"), 40);
+    await shows(() => number(page, "step-count"), 40);
     // The whole file again, from the disk.
     await byTestId(page, "checkpoint-file").setInputFiles({
       name: file.name,
@@ -85,7 +88,7 @@ test("a run outlives a reload and writes on", { timeout: 400_000 }, async () => 
       buffer: bytes,
     });
     await until("it is loaded", async () => (await number(page, "step-count")) === 30);
-    assert.equal(await byTestId(page, "run").count(), 2, "the run before stays for comparison");
+    await shows(() => byTestId(page, "run").count(), 2, "the run before stays for comparison");
     await byTestId(page, "delete-kept").click();
     await until("it is gone", async () => (await byTestId(page, "kept").count()) === 0);
   });
@@ -104,6 +107,7 @@ test("a vocabulary is trained, taken, and a run with it outlives a reload", { ti
     await until("the run has it", async () => /vocabulary 400/.test(await byTestId(page, "corpus").textContent()));
     await waitForState(page, "ready");
     await trainTo(page, 30);
+    await rendered(page);
     const before = await facts(page);
     assert.match(before.vocabulary, /^vocabulary: /);
     assert.equal(before.size, "400");
@@ -113,11 +117,10 @@ test("a vocabulary is trained, taken, and a run with it outlives a reload", { ti
 
     await page.reload();
     await waitForState(page, "ready");
-    assert.equal(await byTestId(page, "chosen-vocabulary").count(), 0, "a new page knows of no chosen vocabulary");
+    await shows(() => byTestId(page, "chosen-vocabulary").count(), 0, "a new page knows of no chosen vocabulary");
     await byTestId(page, "resume").click();
     await until("the steps are back", async () => (await number(page, "step-count")) === 30);
-    const after = await facts(page);
-    assert.deepEqual(after, before, "the same numbers, the same vocabulary, the same words from the same seed");
+    await shows(() => facts(page), before, "the same numbers, the same vocabulary, the same words from the same seed");
     await trainTo(page, 40);
     assert.notDeepEqual((await facts(page)).words, before.words, "ten steps later it writes something else");
     await screenshot(page, "runs-chain");
@@ -127,8 +130,8 @@ test("a vocabulary is trained, taken, and a run with it outlives a reload", { ti
     await byTestId(page, "reset").click();
     await until("it has begun", async () => (await number(page, "step-count")) === 0);
     await waitForState(page, "ready");
-    assert.match(await byTestId(page, "corpus").textContent(), /vocabulary 400/);
-    assert.equal(await byTestId(page, "chosen-vocabulary").textContent(), before.vocabulary);
+    await matches(() => byTestId(page, "corpus").textContent(), /vocabulary 400/);
+    await shows(() => byTestId(page, "chosen-vocabulary").textContent(), before.vocabulary);
   });
 });
 
@@ -165,7 +168,7 @@ test("a run on the user's own text asks for it after a reload", { timeout: 300_0
     await waitForState(page, "ready");
     await byTestId(page, "resume").click();
     await byTestId(page, "needs-file").waitFor();
-    assert.match(await byTestId(page, "needs-file").textContent(), /mine\.txt.*choose it again/);
+    await matches(() => byTestId(page, "needs-file").textContent(), /mine\.txt.*choose it again/);
     const other = { ...mine, name: "other.txt", buffer: Buffer.from(text.replaceAll("fox", "cat")) };
     await byTestId(page, "asked-file").setInputFiles(other);
     await until("it is refused", async () => /other\.txt/.test(await byTestId(page, "needs-file").textContent()));
@@ -183,18 +186,21 @@ test("two runs are compared and logged", { timeout: 400_000 }, async () => {
     await field(page, "d_ff", 64);
     await byTestId(page, "reset").click();
     await waitForState(page, "ready");
-    assert.equal(await byTestId(page, "run").count(), 2);
+    await shows(() => byTestId(page, "run").count(), 2);
     await field(page, "max_lr", 0.02);
     await trainTo(page, 60);
+    await rendered(page);
     const table = await byTestId(page, "runs").textContent();
     for (const what of ["seed", "d_ff", "max_lr"]) assert.ok(table.includes(what), `${what} differs`);
     assert.ok(!table.includes("d_model"), "what is the same is not shown");
     await byTestId(page, "axis").selectOption("seconds");
     await page.locator(".chart").hover({ position: { x: 200, y: 80 } });
-    const lines = await byTestId(page, "loss-readout").locator("p").allTextContents();
-    assert.equal(lines.length, 2, "both runs are read at the pointer");
+    const readout = byTestId(page, "loss-readout").locator("p");
+    await shows(() => readout.count(), 2, "both runs are read at the pointer");
+    const lines = await readout.allTextContents();
     assert.match(lines[1], /^run 1: step \d+ · loss \d/);
     await screenshot(page, "runs-compared");
+    await rendered(page);
     const loss = await byTestId(page, "loss").textContent();
     const csv = await download(page, byTestId(page, "export-csv").first());
     const rows = (await readFile(csv.path, "utf8")).trim().split("\n");
@@ -206,7 +212,7 @@ test("two runs are compared and logged", { timeout: 400_000 }, async () => {
     assert.equal(json.config.model.d_ff, 64);
     await page.locator('[data-testid="run"] input[type=checkbox]').nth(1).uncheck();
     await page.locator(".chart").hover({ position: { x: 210, y: 80 } });
-    assert.equal(await byTestId(page, "loss-readout").locator("p").count(), 1);
+    await shows(() => byTestId(page, "loss-readout").locator("p").count(), 1);
   });
 });
 
@@ -214,6 +220,7 @@ test("a learning rate is found without touching the run", { timeout: 300_000 }, 
   await withPage({ gpu: false, colorScheme: "dark" }, async (page) => {
     await waitForState(page, "ready");
     await trainTo(page, 10);
+    await rendered(page);
     const loss = await byTestId(page, "loss").textContent();
     await byTestId(page, "lr-find").click();
     await byTestId(page, "lr-use").waitFor({ timeout: 120_000 });
@@ -222,11 +229,12 @@ test("a learning rate is found without touching the run", { timeout: 300_000 }, 
     const suggestion = Number(text.match(/max_lr ([\d.e-]+):/)[1]);
     assert.ok(suggestion > 1e-4 && suggestion < 0.2, `${suggestion}`);
     await byTestId(page, "lr-use").click();
-    assert.equal(Number(await page.locator('input[name="max_lr"]').inputValue()), suggestion);
-    assert.equal(await number(page, "step-count"), 10);
-    assert.equal(await byTestId(page, "loss").textContent(), loss);
+    await shows(async () => Number(await page.locator('input[name="max_lr"]').inputValue()), suggestion);
+    await shows(() => number(page, "step-count"), 10);
+    await shows(() => byTestId(page, "loss").textContent(), loss);
     await page.locator('[data-testid="accounting"] summary').click();
     await page.locator('[data-testid="architecture"] summary').click();
+    await rendered(page);
     const total = await byTestId(page, "accounting-total").textContent();
     assert.match(total.replaceAll("\u2009", ""), /^all104688/);
     await screenshot(page, "runs-accounting");

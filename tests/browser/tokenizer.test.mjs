@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { test } from "node:test";
-import { byTestId, number, screenshot, until, waitForState, withPage } from "./harness.mjs";
+import { byTestId, matches, number, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
@@ -52,23 +52,24 @@ test("shows a text as tokens while a model trains", { timeout: 300_000 }, async 
     await byTestId(page, "tokenizer-text").fill("the cat\n\tsat 👍");
     // Characters are counted at once; bytes are those of the tokens, which come a moment later.
     await until("its tokens are shown", async () => (await byTestId(page, "bytes-0").textContent()) === "17");
-    assert.equal(await byTestId(page, "characters-0").textContent(), "14");
+    await shows(() => byTestId(page, "characters-0").textContent(), "14");
     const shown = (await tokens(page).allTextContents()).join("");
     assert.match(shown, /the·cat.*↵.*→.*sat/);
     assert.match(shown, /⟨f0/);
-    assert.equal(await page.locator(".linked .whole").last().textContent(), "·👍".slice(-2));
+    await shows(() => page.locator(".linked .whole").last().textContent(), "·👍".slice(-2));
 
     // A token and its id are lit together, by the pointer and by the keyboard.
     await tokens(page).nth(1).hover();
+    await rendered(page);
     const id = await page.locator('.id.lit').textContent();
-    assert.match(await byTestId(page, "token-readout").first().textContent(), new RegExp(`token 2: .* id ${id} `));
+    await matches(() => byTestId(page, "token-readout").first().textContent(), new RegExp(`token 2: .* id ${id} `));
     await page.locator(".id").first().hover();
-    assert.equal(await page.locator(".token.lit").getAttribute("data-token"), "0");
+    await shows(() => page.locator(".token.lit").getAttribute("data-token"), "0");
     await byTestId(page, "tokens").focus();
     await page.keyboard.press("End");
-    assert.equal(await page.locator(".token.lit").textContent(), (await tokens(page).allTextContents()).at(-1));
+    await shows(() => page.locator(".token.lit").textContent(), (await tokens(page).allTextContents()).at(-1));
     const active = await byTestId(page, "tokens").getAttribute("aria-activedescendant");
-    assert.equal(await page.locator(`#${active}`).getAttribute("aria-selected"), "true");
+    await shows(() => page.locator(`#${active}`).getAttribute("aria-selected"), "true");
 
     await byTestId(page, "measure-run").click();
     await until("the speed is known", async () => (await number(page, "mb-s-0")) > 0);
@@ -81,7 +82,7 @@ test("shows a text as tokens while a model trains", { timeout: 300_000 }, async 
     assert.ok((await page.locator('[data-testid="loss-chart"]').boundingBox()).width > 300);
     await page.goBack();
     await byTestId(page, "tokenizer-text").waitFor();
-    assert.equal(await byTestId(page, "tokenizer-text").inputValue(), "the cat\n\tsat 👍");
+    await shows(() => byTestId(page, "tokenizer-text").inputValue(), "the cat\n\tsat 👍");
     await accessible(page);
   });
 });
@@ -92,8 +93,8 @@ test("trains a vocabulary, plays its merges, and a model uses it", { timeout: 30
     await byTestId(page, "view-tokenizer").click();
     await tokens(page).first().waitFor();
     await byTestId(page, "vocabulary-size").fill("200");
-    assert.match(await page.locator(".problem").textContent(), /from 257/);
-    assert.ok(await byTestId(page, "train-vocabulary").isDisabled());
+    await matches(() => page.locator(".problem").textContent(), /from 257/);
+    await shows(() => byTestId(page, "train-vocabulary").isDisabled(), true);
 
     // Cancelled soon, a vocabulary keeps what it has. Many different words leave much to merge.
     await byTestId(page, "view-train").click();
@@ -121,9 +122,9 @@ test("trains a vocabulary, plays its merges, and a model uses it", { timeout: 30
     await byTestId(page, "merge-scrubber").fill("0");
     const replayed = page.locator(".replayed .token");
     await until("bytes alone are left", async () => (await replayed.count()) === 15);
-    assert.equal(await byTestId(page, "merge-readout").textContent(), "Every byte is a token of its own.");
+    await shows(() => byTestId(page, "merge-readout").textContent(), "Every byte is a token of its own.");
     await byTestId(page, "next-merge").click();
-    assert.match(await byTestId(page, "merge-readout").textContent(), /^merge 1: “.+” \+ “.+” → “.+”, .* times, id 257$/);
+    await matches(() => byTestId(page, "merge-readout").textContent(), /^merge 1: “.+” \+ “.+” → “.+”, .* times, id 257$/);
     await byTestId(page, "play-merges").click();
     await until("it plays", async () => /^merge [3-9]:/.test(await byTestId(page, "merge-readout").textContent()));
     await byTestId(page, "play-merges").click();
@@ -131,10 +132,10 @@ test("trains a vocabulary, plays its merges, and a model uses it", { timeout: 30
     await until("words are whole", async () => (await replayed.count()) <= 5);
     assert.ok((await byTestId(page, "merge-row").count()) <= 12, "the list of merges is paged");
     await page.locator('[aria-label="previous merges"]').click();
-    assert.match(await page.locator(".merges caption").textContent(), /^merges 325 to 336 of 343$/);
+    await matches(() => page.locator(".merges caption").textContent(), /^merges 325 to 336 of 343$/);
     // Side by side with the run's own vocabulary.
-    assert.equal(await byTestId(page, "vocabulary-1").inputValue(), "trained");
-    assert.equal(await number(page, "bytes-1"), 15);
+    await shows(() => byTestId(page, "vocabulary-1").inputValue(), "trained");
+    await shows(() => number(page, "bytes-1"), 15);
     await screenshot(page, "merges-narrow");
     await fits(page);
     await accessible(page);
@@ -150,11 +151,11 @@ test("trains a vocabulary, plays its merges, and a model uses it", { timeout: 30
     });
     await until("the file's vocabulary is shown", async () =>
       (await byTestId(page, "vocabulary-0").inputValue()) === "file" && (await tokens(page, 0).count()) > 0);
-    assert.deepEqual(await tokens(page, 0).allTextContents(), expected);
+    await shows(() => tokens(page, 0).allTextContents(), expected);
     await byTestId(page, "tokenizer-file").setInputFiles({
       name: "bad.json", mimeType: "application/json", buffer: Buffer.from("{}"),
     });
-    assert.match(await byTestId(page, "tokenizer-problem").textContent(), /bad\.json/);
+    await matches(() => byTestId(page, "tokenizer-problem").textContent(), /bad\.json/);
 
     await byTestId(page, "use-trained").click();
     await waitForState(page, "ready");
@@ -189,8 +190,8 @@ test("fetches TinyStories when asked, keeps it, and says what went wrong", { tim
 
     // No network: one sentence, and the built-in stories stay.
     await byTestId(page, "hub-fetch").click();
-    assert.match(await byTestId(page, "hub-problem").textContent(), /does not answer/);
-    assert.equal(await byTestId(page, "corpus-choice").inputValue(), "built-in");
+    await matches(() => byTestId(page, "hub-problem").textContent(), /does not answer/);
+    await shows(() => byTestId(page, "corpus-choice").inputValue(), "built-in");
     assert.ok(asked[0].startsWith("https://huggingface.co/datasets/roneneldan/TinyStories/"), asked[0]);
 
     answer = (route) => route.fulfill({ status: 503, headers: cors, body: "" });
@@ -202,19 +203,19 @@ test("fetches TinyStories when asked, keeps it, and says what went wrong", { tim
     answer = (route) => route.fulfill({ headers, body });
     await byTestId(page, "hub-fetch").click();
     await until("the cut is told", async () => /connection broke/.test(await byTestId(page, "hub-problem").textContent()));
-    assert.equal(await byTestId(page, "hub-kept").count(), 0);
+    await shows(() => byTestId(page, "hub-kept").count(), 0);
 
     // Cancelled while nothing comes.
     answer = (route) => new Promise((done) => setTimeout(done, 1500)).then(() => route.fulfill({ headers: cors, body })).catch(() => {});
     await byTestId(page, "hub-fetch").click();
     await byTestId(page, "hub-cancel").click();
     await byTestId(page, "hub-fetch").waitFor();
-    assert.equal(await byTestId(page, "hub-problem").count(), 0);
+    await shows(() => byTestId(page, "hub-problem").count(), 0);
 
     answer = (route) => route.fulfill({ headers: { ...cors, "content-length": String(body.length) }, body });
     await byTestId(page, "hub-fetch").click();
     await byTestId(page, "hub-kept").waitFor();
-    assert.match(await byTestId(page, "hub-kept").textContent(), new RegExp(`kept, ${(body.length / 1e6).toFixed(1)} MB`));
+    await matches(() => byTestId(page, "hub-kept").textContent(), new RegExp(`kept, ${(body.length / 1e6).toFixed(1)} MB`));
     await until("it is the corpus", async () => (await byTestId(page, "corpus-choice").inputValue()) === "file");
     await byTestId(page, "reset").click();
     await waitForState(page, "ready");
@@ -270,16 +271,16 @@ test("trains on a task and scores its answers", { timeout: 300_000 }, async () =
   await withPage({ gpu: false }, async (page) => {
     await waitForState(page, "ready");
     await byTestId(page, "corpus-choice").selectOption("copy");
-    assert.match(await byTestId(page, "task-description").textContent(), /six letters/);
-    assert.equal(await page.locator('[name="vocab_size"]').inputValue(), "257");
-    assert.equal(await byTestId(page, "probe-input").inputValue(), "c:kqzfba=kqzfba");
+    await matches(() => byTestId(page, "task-description").textContent(), /six letters/);
+    await shows(() => page.locator('[name="vocab_size"]').inputValue(), "257");
+    await shows(() => byTestId(page, "probe-input").inputValue(), "c:kqzfba=kqzfba");
     await byTestId(page, "reset").click();
     await until("the run has it", async () => /examples of copy.*vocabulary 257/.test(await byTestId(page, "corpus").textContent()));
     await waitForState(page, "ready");
     await byTestId(page, "train").click();
     await byTestId(page, "task-score").waitFor({ timeout: 120_000 });
-    assert.match(await byTestId(page, "task-score").textContent(), /^\d+ of 32 held-out examples/);
-    assert.equal(await byTestId(page, "task-answer").count(), 6);
+    await matches(() => byTestId(page, "task-score").textContent(), /^\d+ of 32 held-out examples/);
+    await shows(() => byTestId(page, "task-answer").count(), 6);
     for (const answer of await byTestId(page, "task-answer").allTextContents()) {
       // A mark is right exactly where what was written is what was expected, which is not said twice.
       assert.equal(/✓ right/.test(answer), !/expected/.test(answer), answer);
@@ -287,6 +288,6 @@ test("trains on a task and scores its answers", { timeout: 300_000 }, async () =
     await screenshot(page, "task");
     await accessible(page);
     await byTestId(page, "corpus-choice").selectOption("built-in");
-    assert.equal(await page.locator('[name="vocab_size"]').inputValue(), "512");
+    await shows(() => page.locator('[name="vocab_size"]').inputValue(), "512");
   });
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRequire } from "node:module";
-import { byTestId, number, screenshot, until, waitForState, withPage } from "./harness.mjs";
+import { byTestId, matches, number, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
@@ -51,8 +51,8 @@ const longTasks = (page) => page.evaluate(() => globalThis.longTasks);
 test("trains on the emulated GPU and answers meanwhile", { timeout: 400_000 }, async () => {
   await withPage({}, async (page, { address, requests }) => {
     await waitForState(page, "ready");
-    assert.match(await byTestId(page, "adapter").textContent(), /software/);
-    assert.ok((await byTestId(page, "head-map").count()) === 8);
+    await matches(() => byTestId(page, "adapter").textContent(), /software/);
+    await shows(() => byTestId(page, "head-map").count(), 8);
     const uniform = Math.log(512);
     const before = await pixels(page);
     await byTestId(page, "train").click();
@@ -67,14 +67,14 @@ test("trains on the emulated GPU and answers meanwhile", { timeout: 400_000 }, a
     assert.ok(waits[94] < 200, `95 of 100 clicks were answered within ${waits[94]} ms`);
     await page.locator(`[data-testid="head-map"]`).first().evaluate((button) => button.click());
     await until("it has learned something", async () => (await number(page, "loss")) < uniform - 0.5, 240_000);
-    assert.notEqual(await pixels(page), before, "the attention has changed");
+    await until("the attention has changed", async () => (await pixels(page)) !== before);
     await screenshot(page, "training");
     await byTestId(page, "train").click();
     await waitForState(page, "paused");
-    assert.ok((await number(page, "val-loss")) < uniform, "held-out loss");
+    await until("the held-out loss is told", async () => (await number(page, "val-loss")) < uniform);
     await byTestId(page, "large-map").focus();
     await page.keyboard.press("ArrowDown");
-    assert.match(await byTestId(page, "readout").textContent(), /looks at .*: \d\.\d{3}/);
+    await matches(() => byTestId(page, "readout").textContent(), /looks at .*: \d\.\d{3}/);
     await byTestId(page, "prompt").fill("Lily had");
     await byTestId(page, "generate").click();
     await until("it writes", async () => (await byTestId(page, "generated").textContent()).length > 10);
@@ -86,7 +86,7 @@ test("trains on the emulated GPU and answers meanwhile", { timeout: 400_000 }, a
 test("trains on the CPU where there is no WebGPU, and says so", { timeout: 200_000 }, async () => {
   await withPage({ gpu: false, viewport: { width: 400, height: 900 }, colorScheme: "dark" }, async (page) => {
     await waitForState(page, "ready");
-    assert.match(await byTestId(page, "banner").first().textContent(), /Training on the CPU/);
+    await matches(() => byTestId(page, "banner").first().textContent(), /Training on the CPU/);
     await page.keyboard.press("Space");
     await until("steps are done", async () => (await number(page, "step-count")) >= 5);
     await screenshot(page, "narrow");
