@@ -16,7 +16,8 @@ use proptest::prelude::*;
 /// Two layers of three heads over six tokens.
 fn heard(state: &mut State) {
     let tokens = (0..6).map(|id| Token { id, text: format!("t{id}") }).collect();
-    let event = Event::Attention { run: state.run, step: 0, tokens, n_layers: 2, n_heads: 3, tokens_cut: 0 };
+    let event =
+        Event::Attention { run: state.run, step: 0, tokens, n_layers: 2, n_heads: 3, causal: true, tokens_cut: 0 };
     state.apply(Action::Events(vec![(event, Some(Rc::from([9; 6 * 36])))]));
 }
 

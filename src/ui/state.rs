@@ -326,13 +326,13 @@ impl State {
                 history.validation.extend(validation);
                 self.announce_baselines();
             }
-            Event::Attention { step, tokens, n_layers, n_heads, tokens_cut, .. } => {
+            Event::Attention { step, tokens, n_layers, n_heads, causal, tokens_cut, .. } => {
                 let n = tokens.len();
                 let bytes = bytes.unwrap_or_else(|| Rc::from([]));
                 self.pinned = self.pinned.filter(|&query| query < n);
                 self.look.added.retain(|&row| row < n);
                 self.hovered = self.hovered.filter(|&(query, key)| query < n && key < n);
-                let maps = Rc::new(Maps { step, tokens, n_layers, n_heads, tokens_cut, bytes });
+                let maps = Rc::new(Maps { step, tokens, n_layers, n_heads, causal, tokens_cut, bytes });
                 self.remember.record(&maps);
                 self.look_at_wanted(&maps);
                 self.maps = Some(maps);

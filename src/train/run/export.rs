@@ -22,6 +22,7 @@ impl Run {
             tokens: self.probe_tokens(),
             n_layers: config.model.n_layers,
             n_heads: config.model.n_heads,
+            causal: config.model.causal,
             kept_as_bytes: false,
         };
         let event = Event::Export { run: self.id, event: ExportEvent::Weights { request, about } };

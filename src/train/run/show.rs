@@ -135,6 +135,7 @@ impl Run {
             tokens: self.probe_tokens(),
             n_layers: model.n_layers,
             n_heads: model.n_heads,
+            causal: model.causal,
             tokens_cut: self.tokens_cut,
         };
         messages.push((event, Some(bytes)));
