@@ -158,7 +158,7 @@ async function cheat(page) {
   await byTestId(page, "pair-train").focus();
   const began = Date.now();
   await page.keyboard.press("Enter");
-  await page.locator('[data-testid="pair"][data-step="200"][data-running="false"]').waitFor({ timeout: 240_000 });
+  await page.locator('[data-testid="pair"][data-step="200"][data-running="false"]').waitFor({ timeout: 600_000 });
   console.log(`the pair: ${((Date.now() - began) / 1000).toFixed(0)} s`);
   const [causal, open] = await byTestId(page, "pair-status").evaluate((status) =>
     [status.dataset.causal, status.dataset.open].map(Number));
@@ -171,7 +171,7 @@ async function cheat(page) {
   await answered(page);
 }
 
-test("the lesson, computed on the GPU", { timeout: 420_000 }, async () => {
+test("the lesson, computed on the GPU", { timeout: 900_000 }, async () => {
   await withPage({}, async (page) => {
     await walk(page, "gpu", async (step) => {
       if (step === "leak") await cheat(page);
