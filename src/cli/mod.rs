@@ -13,8 +13,10 @@ use crate::protocol::Sampling;
 use crate::train::trainer::Trainer;
 
 mod bench;
+mod events;
 mod generate;
 mod interop;
+mod log;
 pub mod ops;
 mod soak;
 mod tokenizer;
@@ -119,6 +121,9 @@ struct TrainArgs {
     /// One JSON object a line instead of a progress bar.
     #[arg(long)]
     json: bool,
+    /// A folder for log.csv, log.jsonl and an event file that TensorBoard shows.
+    #[arg(long)]
+    log_dir: Option<PathBuf>,
 }
 
 #[derive(Args)]

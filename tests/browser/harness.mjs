@@ -59,7 +59,7 @@ export async function withPage(
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("request", (request) => requests.push(request.url()));
     await page.goto(server.address);
-    await use(page, { address: server.address, requests });
+    await use(page, { address: server.address, requests, stop: server.stop });
     // Chromium itself warns once when WebGPU runs on an emulated adapter or on none.
     const ours = complaints.filter((text) => !/WebGPU|adapter/i.test(text) && !expected.test(text));
     assert.deepEqual(ours, []);
