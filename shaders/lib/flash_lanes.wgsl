@@ -1,7 +1,7 @@
-// FlashAttention where the eight invocations of a workgroup, all in one subgroup, load a key each and hand it on.
+// FlashAttention where the LANES invocations of a workgroup, all in one subgroup, load a key each and hand it on.
 
-const WORKGROUP: u32 = 8u;
-const SHARED: u32 = 8u;
+const WORKGROUP: u32 = LANES;
+const SHARED: u32 = LANES;
 
 // What the invocation of this number holds.
 fn of_lane_u32(x: u32, lane: u32) -> u32 { return subgroupShuffle(x, lane); }

@@ -6,7 +6,6 @@
 
 const WORKGROUP = 8u;
 const TILE_ROWS = 32u;
-const LANES = 8u;
 
 fn multiply(order: u32, tile: vec2<u32>, lane: u32, s: Shape) {
     let first = tile * vec2<u32>(TILE_ROWS, 2u * LANES) + vec2<u32>(0u, lane); // row, column in vectors of four
@@ -54,46 +53,4 @@ fn multiply(order: u32, tile: vec2<u32>, lane: u32, s: Shape) {
     store_rows(order, first + vec2<u32>(20u, 0u), s, y5, z5);
     store_rows(order, first + vec2<u32>(24u, 0u), s, y6, z6);
     store_rows(order, first + vec2<u32>(28u, 0u), s, y7, z7);
-}
-
-// Four columns of a (k, m) at four k, as rows of aᵀ.
-fn four_columns_of_a(order: u32, at: u32, width: u32) -> mat4x4<f32> {
-    return transpose(mat4x4<f32>(
-        load_a(order, at),
-        load_a(order, at + width),
-        load_a(order, at + 2u * width),
-        load_a(order, at + 3u * width),
-    ));
-}
-
-// Four rows of the tile gain four terms of their sums: column i of `a` is row i of a for four k, column i of `b` and `c` is
-// row k + i of b.
-fn add_terms(
-    y: ptr<function, mat4x4<f32>>,
-    z: ptr<function, mat4x4<f32>>,
-    a: mat4x4<f32>,
-    b: mat4x4<f32>,
-    c: mat4x4<f32>,
-) {
-    (*y)[0] += a[0].x * b[0] + a[0].y * b[1] + a[0].z * b[2] + a[0].w * b[3];
-    (*y)[1] += a[1].x * b[0] + a[1].y * b[1] + a[1].z * b[2] + a[1].w * b[3];
-    (*y)[2] += a[2].x * b[0] + a[2].y * b[1] + a[2].z * b[2] + a[2].w * b[3];
-    (*y)[3] += a[3].x * b[0] + a[3].y * b[1] + a[3].z * b[2] + a[3].w * b[3];
-    (*z)[0] += a[0].x * c[0] + a[0].y * c[1] + a[0].z * c[2] + a[0].w * c[3];
-    (*z)[1] += a[1].x * c[0] + a[1].y * c[1] + a[1].z * c[2] + a[1].w * c[3];
-    (*z)[2] += a[2].x * c[0] + a[2].y * c[1] + a[2].z * c[2] + a[2].w * c[3];
-    (*z)[3] += a[3].x * c[0] + a[3].y * c[1] + a[3].z * c[2] + a[3].w * c[3];
-}
-
-fn store_rows(order: u32, first: vec2<u32>, s: Shape, y: mat4x4<f32>, z: mat4x4<f32>) {
-    store_row(order, first, s, y[0], z[0]);
-    store_row(order, first + vec2<u32>(1u, 0u), s, y[1], z[1]);
-    store_row(order, first + vec2<u32>(2u, 0u), s, y[2], z[2]);
-    store_row(order, first + vec2<u32>(3u, 0u), s, y[3], z[3]);
-}
-
-fn store_row(order: u32, first: vec2<u32>, s: Shape, y: vec4<f32>, z: vec4<f32>) {
-    let at = first.x * (s.n / 4u) + first.y;
-    if (first.x < s.m && first.y < s.n / 4u) { store(order, at, y); }
-    if (first.x < s.m && first.y + LANES < s.n / 4u) { store(order, at + LANES, z); }
 }

@@ -90,12 +90,6 @@ const NO_ADAPTER_HINT: &str = "install a Vulkan driver; on Debian, `apt-get inst
 const NO_ADAPTER_HINT: &str = "hardware acceleration may be switched off in the browser's settings, or the driver is \
                                on the browser's block list";
 
-/// Browsers want `enable subgroups;` in the source, which naga refuses; their variants use none.
-#[cfg(target_arch = "wasm32")]
-const SUBGROUPS: wgpu::Features = wgpu::Features::empty();
-#[cfg(not(target_arch = "wasm32"))]
-const SUBGROUPS: wgpu::Features = wgpu::Features::SUBGROUP;
-
 impl Context {
     /// Asks for the fastest adapter and a device with its memory limits.
     ///
@@ -126,7 +120,7 @@ impl Context {
             required_limits,
             // The profiler and variants of kernels ask for them, and do without where they are missing.
             required_features: adapter.features()
-                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_INT64 | SUBGROUPS),
+                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_INT64 | wgpu::Features::SUBGROUP),
             ..wgpu::DeviceDescriptor::default()
         };
         let (device, queue) = adapter
@@ -140,8 +134,7 @@ impl Context {
         };
         let driver = format!("{} {}", info.driver, info.driver_info).trim().to_string();
         let adapter = AdapterFacts { name, backend, driver, software, limits };
-        let subgroup_size =
-            if device.features().contains(wgpu::Features::SUBGROUP) { info.subgroup_min_size } else { 0 };
+        let subgroup_size = if has_subgroups(&device) { info.subgroup_min_size } else { 0 };
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
         let (pipelines, variants, chosen) = Default::default();
         Ok(Self { device, queue, adapter, subgroup_size, int64, pipelines, variants, chosen })
@@ -172,6 +165,17 @@ impl Context {
 async fn readable_name(info: &wgpu::AdapterInfo) -> String {
     let told = [info.name.trim().to_string(), info.driver.trim().to_string(), family().await];
     told.into_iter().find(|name| !name.is_empty()).unwrap_or("a GPU that does not tell its name".into())
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn has_subgroups(device: &wgpu::Device) -> bool {
+    device.features().contains(wgpu::Features::SUBGROUP)
+}
+
+/// wgpu does not know this feature of browsers: boot.js asks for it wherever an adapter has it, and says so.
+#[cfg(target_arch = "wasm32")]
+fn has_subgroups(_: &wgpu::Device) -> bool {
+    get(&js_sys::global(), "glassheadSubgroups").is_truthy()
 }
 
 #[cfg(not(target_arch = "wasm32"))]

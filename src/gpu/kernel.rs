@@ -14,6 +14,13 @@ pub enum Access {
     ReadWrite,
 }
 
+/// What kernels with subgroups call.
+const SUBGROUP_BUILTINS: [&str; 4] = ["subgroupAdd(", "subgroupMax(", "subgroupBroadcast(", "subgroupShuffle("];
+
+/// Browsers want to be told, naga refuses it. Their analysis does not see that all invocations of a workgroup leave a loop
+/// together where its end was computed from a number that differs between them.
+const ENABLE_SUBGROUPS: &str = "enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n";
+
 /// One WGSL entry point and the function that computes the same on the CPU.
 ///
 /// In group 0, binding 0 is the uniform `Params`, bindings 1, 2, … are storage buffers in the order of `access`.
@@ -33,7 +40,9 @@ pub struct Kernel {
 impl Kernel {
     /// The whole WGSL module that holds this entry point.
     pub fn source(&self) -> String {
-        self.wgsl.join("\n")
+        let source = self.wgsl.join("\n");
+        let with_subgroups = cfg!(target_arch = "wasm32") && SUBGROUP_BUILTINS.iter().any(|name| source.contains(name));
+        if with_subgroups { format!("{ENABLE_SUBGROUPS}{source}") } else { source }
     }
 }
 

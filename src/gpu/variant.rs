@@ -26,9 +26,9 @@ pub struct Variant {
 }
 
 impl Variant {
-    /// A kernel that gives a row to a subgroup of eight instead of a workgroup.
-    pub const fn of_rows(of: &'static Kernel, kernel: &'static Kernel) -> Self {
-        Self { of, kernel, workgroups: |_, original| Some(original), subgroup_size: 8, int64: false, hardware: false }
+    /// A kernel that gives a row to so many invocations of a subgroup instead of a workgroup.
+    pub const fn of_rows(of: &'static Kernel, kernel: &'static Kernel, subgroup_size: u32) -> Self {
+        Self { of, kernel, workgroups: |_, original| Some(original), subgroup_size, int64: false, hardware: false }
     }
 
     /// Puts the variant in the place of what it stands in for, wherever it can compute the sizes; how often that was.

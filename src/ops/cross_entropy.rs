@@ -3,7 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, REDUCE, REDUCE_LANES, Real, cpu};
+use super::{EIGHT_LANES, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
@@ -39,10 +39,22 @@ pub static CROSS_ENTROPY_GRAD: Kernel =
 
 /// [`CROSS_ENTROPY_GRAD`] with subgroups
 pub static CROSS_ENTROPY_GRAD_LANES: Kernel =
-    grad("cross_entropy_grad_lanes", &[FLAT, REDUCE_LANES, WGSL, row_entry!("cross_entropy_grad_lanes", "row_grad")]);
+    grad(
+        "cross_entropy_grad_lanes",
+        &[FLAT, EIGHT_LANES, REDUCE_LANES, WGSL, row_entry!("cross_entropy_grad_lanes", "row_grad")],
+    );
 
-/// [`CROSS_ENTROPY_GRAD_LANES`] in place of [`CROSS_ENTROPY_GRAD`].
-pub static GRAD_LANES: Variant = Variant::of_rows(&CROSS_ENTROPY_GRAD, &CROSS_ENTROPY_GRAD_LANES);
+/// The same with subgroups of four
+pub static CROSS_ENTROPY_GRAD_FOUR_LANES: Kernel = grad(
+    "cross_entropy_grad_four_lanes",
+    &[FLAT, FOUR_LANES, REDUCE_LANES, WGSL, row_entry!("cross_entropy_grad_four_lanes", "row_grad")],
+);
+
+/// Kernels with subgroups in place of [`CROSS_ENTROPY_GRAD`].
+pub static GRAD_LANES: [Variant; 2] = [
+    Variant::of_rows(&CROSS_ENTROPY_GRAD, &CROSS_ENTROPY_GRAD_LANES, 8),
+    Variant::of_rows(&CROSS_ENTROPY_GRAD, &CROSS_ENTROPY_GRAD_FOUR_LANES, 4),
+];
 
 const fn grad(name: &'static str, wgsl: &'static [&'static str]) -> Kernel {
     Kernel {

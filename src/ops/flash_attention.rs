@@ -5,7 +5,7 @@
 //! (B, T, H, D); lse is (B, H, T).
 //!
 //! Kernels differ in how many numbers of a head an invocation holds, in whether that is all of it, and in whether they
-//! read four at a time. Variants for subgroups of eight load every key once for all of them (see [`super::tuning`]).
+//! read four at a time. Variants for subgroups load every key once for all of their invocations (see [`super::tuning`]).
 
 use bytemuck::{Pod, Zeroable};
 
@@ -159,28 +159,43 @@ kernels!(
 );
 kernels!(
     FLASH_ATTENTION_16_LANES "flash_attention_16_lanes", FLASH_ATTENTION_GRAD_16_LANES "flash_attention_grad_16_lanes",
-    ["element_u64", "flash_vec4", "row_16", "flash_whole", "flash_lanes"], "D ≤ 16, with subgroups"
+    ["element_u64", "flash_vec4", "row_16", "flash_whole", "eight_lanes", "flash_lanes"], "D ≤ 16, with subgroups"
 );
 kernels!(
     FLASH_ATTENTION_32_LANES "flash_attention_32_lanes", FLASH_ATTENTION_GRAD_32_LANES "flash_attention_grad_32_lanes",
-    ["element_u64", "flash_vec4", "row_32", "flash_whole", "flash_lanes"], "D ≤ 32, with subgroups"
+    ["element_u64", "flash_vec4", "row_32", "flash_whole", "eight_lanes", "flash_lanes"], "D ≤ 32, with subgroups"
 );
 
-/// Kernels with subgroups in place of those without.
-pub static LANES: [Variant; 4] = [
-    lanes(&FLASH_ATTENTION_16, &FLASH_ATTENTION_16_LANES),
-    lanes(&FLASH_ATTENTION_GRAD_16, &FLASH_ATTENTION_GRAD_16_LANES),
-    lanes(&FLASH_ATTENTION_32, &FLASH_ATTENTION_32_LANES),
-    lanes(&FLASH_ATTENTION_GRAD_32, &FLASH_ATTENTION_GRAD_32_LANES),
+kernels!(
+    FLASH_ATTENTION_16_FOUR_LANES "flash_attention_16_four_lanes",
+    FLASH_ATTENTION_GRAD_16_FOUR_LANES "flash_attention_grad_16_four_lanes",
+    ["element_vec4", "flash_vec4", "row_16", "flash_whole", "four_lanes", "flash_lanes"], "D ≤ 16, with subgroups of four"
+);
+kernels!(
+    FLASH_ATTENTION_32_FOUR_LANES "flash_attention_32_four_lanes",
+    FLASH_ATTENTION_GRAD_32_FOUR_LANES "flash_attention_grad_32_four_lanes",
+    ["element_vec4", "flash_vec4", "row_32", "flash_whole", "four_lanes", "flash_lanes"], "D ≤ 32, with subgroups of four"
+);
+
+/// Kernels with subgroups in place of those without, for each of these: those of eight, those of four.
+pub static LANES: [[Variant; 2]; 4] = [
+    lanes(&FLASH_ATTENTION_16, [&FLASH_ATTENTION_16_LANES, &FLASH_ATTENTION_16_FOUR_LANES]),
+    lanes(&FLASH_ATTENTION_GRAD_16, [&FLASH_ATTENTION_GRAD_16_LANES, &FLASH_ATTENTION_GRAD_16_FOUR_LANES]),
+    lanes(&FLASH_ATTENTION_32, [&FLASH_ATTENTION_32_LANES, &FLASH_ATTENTION_32_FOUR_LANES]),
+    lanes(&FLASH_ATTENTION_GRAD_32, [&FLASH_ATTENTION_GRAD_32_LANES, &FLASH_ATTENTION_GRAD_32_FOUR_LANES]),
 ];
 
-/// Workgroups of eight own a quarter of the positions that those of 32 own.
-const fn lanes(of: &'static Kernel, kernel: &'static Kernel) -> Variant {
-    let workgroups = |params: &[u8], [_, y, z]: [u32; 3]| {
-        let params: Params = bytemuck::pod_read_unaligned(params);
-        Some([params.context_length.div_ceil(POSITIONS / 4), y, z])
-    };
-    Variant { of, kernel, workgroups, subgroup_size: 8, int64: true, hardware: false }
+const fn lanes(of: &'static Kernel, [eight, four]: [&'static Kernel; 2]) -> [Variant; 2] {
+    [
+        Variant { of, kernel: eight, workgroups: workgroups_of::<8>, subgroup_size: 8, int64: true, hardware: false },
+        Variant { of, kernel: four, workgroups: workgroups_of::<4>, subgroup_size: 4, int64: false, hardware: false },
+    ]
+}
+
+/// Workgroups of so many invocations, each of which owns four positions.
+fn workgroups_of<const INVOCATIONS: u32>(params: &[u8], [_, y, z]: [u32; 3]) -> Option<[u32; 3]> {
+    let params: Params = bytemuck::pod_read_unaligned(params);
+    Some([params.context_length.div_ceil(4 * INVOCATIONS), y, z])
 }
 
 fn run_grad(call: &CpuCall<'_>) {

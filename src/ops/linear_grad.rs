@@ -5,8 +5,8 @@ use bytemuck::{Pod, Zeroable};
 
 use super::matmul::{Layout, Shape, reference_nn, reference_tn};
 use super::{
-    ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_ROWS, LANES, LAYOUTS, MATMUL_GROUP, MATMUL_LANES, MATMUL_SCALAR,
-    MATMUL_VEC4, Real, TILE, cpu,
+    EIGHT_LANES, ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_LANES, FOUR_ROWS, LANES, LAYOUTS, MATMUL_FOUR_LANES,
+    MATMUL_GROUP, MATMUL_LANES, MATMUL_SCALAR, MATMUL_VEC4, Real, TILE, cpu,
 };
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
@@ -51,7 +51,8 @@ macro_rules! kernel {
 
 kernel!(LINEAR_GRAD "linear_grad", "x, w, y_grad → x_grad, w_grad", [ELEMENT_F32, TILE, MATMUL_SCALAR]);
 kernel!(LINEAR_GRAD_VEC4 "linear_grad_vec4", "The same for widths that are multiples of 4", [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_VEC4]);
-kernel!(LINEAR_GRAD_LANES "linear_grad_lanes", "The same with subgroups, N a multiple of 4 too", [ELEMENT_U64, LANES, FOUR_ROWS, MATMUL_LANES]);
+kernel!(LINEAR_GRAD_LANES "linear_grad_lanes", "The same with subgroups, N a multiple of 4 too", [ELEMENT_U64, EIGHT_LANES, LANES, FOUR_ROWS, MATMUL_LANES]);
+kernel!(LINEAR_GRAD_FOUR_LANES "linear_grad_four_lanes", "The same with subgroups of four", [ELEMENT_VEC4, FOUR_LANES, LANES, FOUR_ROWS, MATMUL_FOUR_LANES]);
 
 kernel!(
     LINEAR_GRAD_GROUP "linear_grad_group", "The same with workgroup memory, N a multiple of 4 too",
@@ -81,6 +82,19 @@ pub static GRAD_LANES: Variant = Variant {
     },
     subgroup_size: 8,
     int64: true,
+    hardware: false,
+};
+
+/// [`LINEAR_GRAD_FOUR_LANES`] in place of [`LINEAR_GRAD_VEC4`].
+pub static GRAD_FOUR_LANES: Variant = Variant {
+    of: &LINEAR_GRAD_VEC4,
+    kernel: &LINEAR_GRAD_FOUR_LANES,
+    workgroups: |params, _| {
+        let params: Params = bytemuck::pod_read_unaligned(params);
+        params.n_rows.is_multiple_of(4).then(|| params.workgroups(16, 32))
+    },
+    subgroup_size: 4,
+    int64: false,
     hardware: false,
 };
 

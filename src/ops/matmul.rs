@@ -13,8 +13,8 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::{
-    ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_ROWS, LANES, LAYOUTS, MATMUL_GROUP, MATMUL_LANES, MATMUL_SCALAR,
-    MATMUL_VEC4, Real, TILE, cpu, tile_workgroups,
+    EIGHT_LANES, ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_LANES, FOUR_ROWS, LANES, LAYOUTS, MATMUL_FOUR_LANES,
+    MATMUL_GROUP, MATMUL_LANES, MATMUL_SCALAR, MATMUL_VEC4, Real, TILE, cpu, tile_workgroups,
 };
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
@@ -56,7 +56,8 @@ kernel!(MATMUL_TN "matmul_tn", "product_tn", Tn, "y = (base +) aᵀ·b", [ELEMEN
 kernel!(MATMUL_NT_VEC4 "matmul_nt_vec4", "product_nt", Nt, "As [`MATMUL_NT`], k and n multiples of 4", [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_VEC4]);
 kernel!(MATMUL_NN_VEC4 "matmul_nn_vec4", "product_nn", Nn, "As [`MATMUL_NN`], k and n multiples of 4", [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_VEC4]);
 kernel!(MATMUL_TN_VEC4 "matmul_tn_vec4", "product_tn", Tn, "As [`MATMUL_TN`], m and n multiples of 4", [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_VEC4]);
-kernel!(MATMUL_NT_LANES "matmul_nt_lanes", "product_nt", Nt, "As [`MATMUL_NT_VEC4`], with subgroups", [ELEMENT_U64, LANES, FOUR_ROWS, MATMUL_LANES]);
+kernel!(MATMUL_NT_LANES "matmul_nt_lanes", "product_nt", Nt, "As [`MATMUL_NT_VEC4`], with subgroups", [ELEMENT_U64, EIGHT_LANES, LANES, FOUR_ROWS, MATMUL_LANES]);
+kernel!(MATMUL_NT_FOUR_LANES "matmul_nt_four_lanes", "product_nt", Nt, "The same with subgroups of four", [ELEMENT_VEC4, FOUR_LANES, LANES, FOUR_ROWS, MATMUL_FOUR_LANES]);
 
 kernel!(
     MATMUL_NT_GROUP "matmul_nt_group", "product_nt", Nt, "As [`MATMUL_NT_VEC4`], with workgroup memory",
@@ -86,6 +87,19 @@ pub static NT_LANES: Variant = Variant {
     },
     subgroup_size: 8,
     int64: true,
+    hardware: false,
+};
+
+/// [`MATMUL_NT_FOUR_LANES`] in place of [`MATMUL_NT_VEC4`].
+pub static NT_FOUR_LANES: Variant = Variant {
+    of: &MATMUL_NT_VEC4,
+    kernel: &MATMUL_NT_FOUR_LANES,
+    workgroups: |params, _| {
+        let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
+        Some([n.div_ceil(32), m.div_ceil(16), 1])
+    },
+    subgroup_size: 4,
+    int64: false,
     hardware: false,
 };
 

@@ -85,7 +85,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 64] = [
+pub static KERNELS: [&Kernel; 73] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -96,15 +96,19 @@ pub static KERNELS: [&Kernel; 64] = [
     &matmul::MATMUL_NN_VEC4,
     &matmul::MATMUL_TN_VEC4,
     &matmul::MATMUL_NT_LANES,
+    &matmul::MATMUL_NT_FOUR_LANES,
     &matmul::MATMUL_NT_GROUP,
     &linear_grad::LINEAR_GRAD,
     &linear_grad::LINEAR_GRAD_VEC4,
     &linear_grad::LINEAR_GRAD_LANES,
+    &linear_grad::LINEAR_GRAD_FOUR_LANES,
     &linear_grad::LINEAR_GRAD_GROUP,
     &rmsnorm::RMSNORM,
     &rmsnorm::RMSNORM_GRAD,
     &rmsnorm::RMSNORM_LANES,
     &rmsnorm::RMSNORM_GRAD_LANES,
+    &rmsnorm::RMSNORM_FOUR_LANES,
+    &rmsnorm::RMSNORM_GRAD_FOUR_LANES,
     &layernorm::LAYERNORM,
     &layernorm::LAYERNORM_GRAD,
     &bias::BIAS,
@@ -127,6 +131,10 @@ pub static KERNELS: [&Kernel; 64] = [
     &flash_attention::FLASH_ATTENTION_GRAD_16_LANES,
     &flash_attention::FLASH_ATTENTION_32_LANES,
     &flash_attention::FLASH_ATTENTION_GRAD_32_LANES,
+    &flash_attention::FLASH_ATTENTION_16_FOUR_LANES,
+    &flash_attention::FLASH_ATTENTION_GRAD_16_FOUR_LANES,
+    &flash_attention::FLASH_ATTENTION_32_FOUR_LANES,
+    &flash_attention::FLASH_ATTENTION_GRAD_32_FOUR_LANES,
     &mask::MASK,
     &head_scale::HEAD_SCALE,
     &write_rows::WRITE_ROWS,
@@ -141,6 +149,7 @@ pub static KERNELS: [&Kernel; 64] = [
     &cross_entropy::CROSS_ENTROPY,
     &cross_entropy::CROSS_ENTROPY_GRAD,
     &cross_entropy::CROSS_ENTROPY_GRAD_LANES,
+    &cross_entropy::CROSS_ENTROPY_GRAD_FOUR_LANES,
     &mean_loss::MEAN_LOSS,
     &accumulate::ACCUMULATE,
     &clip::SQUARED_SUMS,
@@ -153,6 +162,8 @@ pub static KERNELS: [&Kernel; 64] = [
 ];
 
 pub(crate) const FLAT: &str = include_str!("../../shaders/lib/flat.wgsl");
+pub(crate) const EIGHT_LANES: &str = include_str!("../../shaders/lib/eight_lanes.wgsl");
+pub(crate) const FOUR_LANES: &str = include_str!("../../shaders/lib/four_lanes.wgsl");
 pub(crate) const REDUCE_LANES: &str = include_str!("../../shaders/lib/reduce_lanes.wgsl");
 pub(crate) const REDUCE: &str = include_str!("../../shaders/lib/reduce.wgsl");
 pub(crate) const TILE: &str = include_str!("../../shaders/lib/tile.wgsl");
@@ -166,6 +177,7 @@ pub(crate) const MATMUL_SCALAR: &str = include_str!("../../shaders/lib/matmul_sc
 pub(crate) const MATMUL_GROUP: &str = include_str!("../../shaders/lib/matmul_group.wgsl");
 pub(crate) const MATMUL_VEC4: &str = include_str!("../../shaders/lib/matmul_vec4.wgsl");
 pub(crate) const MATMUL_LANES: &str = include_str!("../../shaders/lib/matmul_lanes.wgsl");
+pub(crate) const MATMUL_FOUR_LANES: &str = include_str!("../../shaders/lib/matmul_four_lanes.wgsl");
 pub(crate) const STEP: &str = include_str!("../../shaders/lib/step.wgsl");
 pub(crate) const CLIP_SCALE: &str = include_str!("../../shaders/lib/clip_scale.wgsl");
 pub(crate) const FINITE: &str = include_str!("../../shaders/lib/finite.wgsl");

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, REDUCE, REDUCE_LANES, Real, cpu};
+use super::{EIGHT_LANES, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
@@ -29,11 +29,11 @@ const WGSL: &str = include_str!("../../shaders/rmsnorm.wgsl");
 
 /// Forward and backward with one way to sum up.
 macro_rules! kernels {
-    ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, $reduce:ident) => {
+    ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, [$($reduce:ident),*]) => {
         /// x (N, C), gain (C) → y (N, C), inv_rms (N)
         pub static $forward: Kernel = Kernel {
             name: $forward_name,
-            wgsl: &[FLAT, $reduce, WGSL, row_entry!($forward_name, "normalize")],
+            wgsl: &[FLAT, $($reduce,)* WGSL, row_entry!($forward_name, "normalize")],
             access: &[Read, Read, ReadWrite, ReadWrite],
             params_bytes: size_of::<Params>(),
             cpu: |call| {
@@ -44,7 +44,7 @@ macro_rules! kernels {
         /// x (N, C), gain (C), y_grad (N, C), inv_rms (N) → x_grad (N, C), gain_grad (C)
         pub static $backward: Kernel = Kernel {
             name: $backward_name,
-            wgsl: &[FLAT, $reduce, WGSL, row_entry!($backward_name, "norm_grads")],
+            wgsl: &[FLAT, $($reduce,)* WGSL, row_entry!($backward_name, "norm_grads")],
             access: &[Read, Read, Read, Read, ReadWrite, ReadWrite],
             params_bytes: size_of::<Params>(),
             cpu: |call| {
@@ -57,12 +57,24 @@ macro_rules! kernels {
     };
 }
 
-kernels!(RMSNORM "rmsnorm", RMSNORM_GRAD "rmsnorm_grad", REDUCE);
-kernels!(RMSNORM_LANES "rmsnorm_lanes", RMSNORM_GRAD_LANES "rmsnorm_grad_lanes", REDUCE_LANES);
+kernels!(RMSNORM "rmsnorm", RMSNORM_GRAD "rmsnorm_grad", [REDUCE]);
+kernels!(
+    RMSNORM_LANES "rmsnorm_lanes", RMSNORM_GRAD_LANES "rmsnorm_grad_lanes",
+    [EIGHT_LANES, REDUCE_LANES]
+);
+kernels!(
+    RMSNORM_FOUR_LANES "rmsnorm_four_lanes", RMSNORM_GRAD_FOUR_LANES "rmsnorm_grad_four_lanes",
+    [FOUR_LANES, REDUCE_LANES]
+);
 
-/// Kernels with subgroups in place of those without.
+/// Kernels with subgroups in place of [`RMSNORM`].
 pub static LANES: [Variant; 2] =
-    [Variant::of_rows(&RMSNORM, &RMSNORM_LANES), Variant::of_rows(&RMSNORM_GRAD, &RMSNORM_GRAD_LANES)];
+    [Variant::of_rows(&RMSNORM, &RMSNORM_LANES, 8), Variant::of_rows(&RMSNORM, &RMSNORM_FOUR_LANES, 4)];
+/// Kernels with subgroups in place of [`RMSNORM_GRAD`].
+pub static GRAD_LANES: [Variant; 2] = [
+    Variant::of_rows(&RMSNORM_GRAD, &RMSNORM_GRAD_LANES, 8),
+    Variant::of_rows(&RMSNORM_GRAD, &RMSNORM_GRAD_FOUR_LANES, 4),
+];
 
 /// Appends the forward pass.
 pub fn rmsnorm(recording: &mut Recording, [x, gain, y, inv_rms]: [Slice; 4], params: Params) {

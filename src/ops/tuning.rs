@@ -37,55 +37,55 @@ pub struct Trial {
 pub static CANDIDATES: [Candidates; 9] = [
     Candidates {
         of: &matmul::MATMUL_NT_VEC4,
-        variants: &[&matmul::NT_LANES, &matmul::NT_GROUP],
+        variants: &[&matmul::NT_LANES, &matmul::NT_FOUR_LANES, &matmul::NT_GROUP],
         gate: || GATE.into_iter().map(|shape| product(shape, true)).collect(),
         measured: || product(MEASURED, false),
     },
     Candidates {
         of: &linear_grad::LINEAR_GRAD_VEC4,
-        variants: &[&linear_grad::GRAD_LANES, &linear_grad::GRAD_GROUP],
+        variants: &[&linear_grad::GRAD_LANES, &linear_grad::GRAD_FOUR_LANES, &linear_grad::GRAD_GROUP],
         gate: || GATE.into_iter().map(|shape| gradients(shape, true)).collect(),
         measured: || gradients(MEASURED, false),
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_16,
-        variants: &[&flash_attention::LANES[0]],
+        variants: &[&flash_attention::LANES[0][0], &flash_attention::LANES[0][1]],
         gate: || vec![attention(13, 12, 0), attention(70, 16, 1)],
         measured: || attention(64, 16, 1),
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_GRAD_16,
-        variants: &[&flash_attention::LANES[1]],
+        variants: &[&flash_attention::LANES[1][0], &flash_attention::LANES[1][1]],
         gate: || vec![attention_grad(13, 12, 0), attention_grad(70, 16, 1)],
         measured: || attention_grad(64, 16, 1),
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_32,
-        variants: &[&flash_attention::LANES[2]],
+        variants: &[&flash_attention::LANES[2][0], &flash_attention::LANES[2][1]],
         gate: || vec![attention(13, 20, 0), attention(70, 32, 1)],
         measured: || attention(64, 32, 1),
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_GRAD_32,
-        variants: &[&flash_attention::LANES[3]],
+        variants: &[&flash_attention::LANES[3][0], &flash_attention::LANES[3][1]],
         gate: || vec![attention_grad(13, 20, 0), attention_grad(70, 32, 1)],
         measured: || attention_grad(64, 32, 1),
     },
     Candidates {
         of: &rmsnorm::RMSNORM,
-        variants: &[&rmsnorm::LANES[0]],
+        variants: &[&rmsnorm::LANES[0], &rmsnorm::LANES[1]],
         gate: || vec![norm(3, 7), norm(5, 130)],
         measured: || norm(64, 128),
     },
     Candidates {
         of: &rmsnorm::RMSNORM_GRAD,
-        variants: &[&rmsnorm::LANES[1]],
+        variants: &[&rmsnorm::GRAD_LANES[0], &rmsnorm::GRAD_LANES[1]],
         gate: || vec![norm_grad(3, 7), norm_grad(70, 130)],
         measured: || norm_grad(64, 128),
     },
     Candidates {
         of: &cross_entropy::CROSS_ENTROPY_GRAD,
-        variants: &[&cross_entropy::GRAD_LANES],
+        variants: &[&cross_entropy::GRAD_LANES[0], &cross_entropy::GRAD_LANES[1]],
         gate: || vec![loss(3, 7), loss(5, 130)],
         measured: || loss(64, 128),
     },
@@ -193,9 +193,7 @@ pub async fn tune(context: &Context, recording: &Recording) -> Result<Vec<String
 /// As [`tune`].
 pub async fn choose(context: &Context, candidates: &Candidates) -> Result<Vec<String>, ExecuteError> {
     let (mut sentences, mut right) = (Vec::new(), Vec::new());
-    let worth_trying =
-        |variant: &&&Variant| context.can_run(variant) && !(variant.hardware && context.adapter.software);
-    for &variant in candidates.variants.iter().filter(worth_trying) {
+    for &variant in candidates.variants.iter().filter(|variant| worth_trying(context, variant)) {
         let (wrong, original) = (variant.kernel.name, variant.of.name);
         match disagreement(context, (candidates.gate)(), variant).await {
             Ok(None) => right.push(variant),
@@ -213,6 +211,17 @@ pub async fn choose(context: &Context, candidates: &Candidates) -> Result<Vec<St
         context.use_variant(variant);
     }
     Ok(sentences)
+}
+
+/// Whether a device can run a variant, and is of the kind that it is made for: hardware, or a CPU that emulates a GPU with
+/// subgroups of just this size.
+fn worth_trying(context: &Context, variant: &Variant) -> bool {
+    let software = context.adapter.software;
+    let made_for_it = match variant.subgroup_size {
+        0 => !(variant.hardware && software),
+        size => software && size == context.subgroup_size,
+    };
+    context.can_run(variant) && made_for_it
 }
 
 /// The first difference between a variant on this device and its CPU twin, if there is one.

@@ -157,7 +157,7 @@ async function walk(page, name, look) {
 async function cheat(page) {
   await byTestId(page, "pair-train").focus();
   await page.keyboard.press("Enter");
-  await page.locator('[data-testid="pair"][data-step="200"][data-running="false"]').waitFor({ timeout: 240_000 });
+  await page.locator('[data-testid="pair"][data-step="200"][data-running="false"]').waitFor({ timeout: 600_000 });
   const [causal, open] = await byTestId(page, "pair-status").evaluate((status) =>
     [status.dataset.causal, status.dataset.open].map(Number));
   assert.ok(open < 0.5 * causal, `${open} and ${causal}`);
@@ -169,7 +169,7 @@ async function cheat(page) {
   await answered(page);
 }
 
-test("the lesson, computed on the GPU", { timeout: 420_000 }, async () => {
+test("the lesson, computed on the GPU", { timeout: 900_000 }, async () => {
   await withPage({}, async (page) => {
     await walk(page, "gpu", async (step) => {
       if (step === "leak") await cheat(page);

@@ -9,6 +9,8 @@ imported, and goes on here as the model does that never left.
 """
 
 import json
+import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +27,22 @@ def lines(*command):
     done = subprocess.run([*map(str, command)], capture_output=True, text=True)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def distributed(*command):
+    """What two processes print. They are told what torchrun tells, because Debian's does not run under its Python."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    start = lambda rank: subprocess.Popen(
+        [sys.executable, *map(str, command)], env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    told = [(process, *process.communicate()) for process in [start(0), start(1)]]
+    for process, out, err in told:
+        assert process.returncode == 0, f"{command}\n{out}\n{err}"
+    return [json.loads(line) for _, out, _ in told for line in out.splitlines() if line.startswith("{")]
 
 
 def train(out, log, *options):
@@ -52,9 +70,8 @@ def both_ways(name, text, work, switches):
 
     tokens = work / f"{name}.bin"
     lines(BINARY, "tokenizer", "encode", "--tokenizer", exported / "tokenizer.json", "--text", text, "--out", tokens)
-    runner = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", EXAMPLE]
     paths = ["--model", exported, "--data", tokens, "--out", further]
-    steps = lines(*runner, *paths, "--steps", THERE, "--micro-batch", 2, *OPTIONS)
+    steps = distributed(EXAMPLE, *paths, "--steps", THERE, "--micro-batch", 2, *OPTIONS)
     theirs = {step["step"]: step for step in steps}
     assert sorted(theirs) == list(range(BEFORE + 1, BEFORE + THERE + 1)), sorted(theirs)
     compare(f"{name}: PyTorch on two processes", ours, theirs)
