@@ -15,7 +15,7 @@ test("works without a server after the first visit, and tells of a newer version
   try {
     await cp(built, dist, { recursive: true });
     process.env.GLASSHEAD_DIST = dist;
-    await withPage({ gpu: false, expected: /ERR_CONNECTION_REFUSED/ }, async (page, { stop }) => {
+    await withPage({ gpu: false, serviceWorkers: "allow", expected: /ERR_CONNECTION_REFUSED/ }, async (page, { stop }) => {
       await waitForState(page, "ready");
       await until("it is kept", () => page.evaluate(() => navigator.serviceWorker.controller !== null));
       const manifest = await page.evaluate(async () => (await fetch(document.querySelector("[rel=manifest]").href)).json());

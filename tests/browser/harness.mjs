@@ -41,10 +41,11 @@ export function launch({ gpu }) {
   });
 }
 
+// Service workers answer requests that Playwright cannot see then, so they are there for a test of theirs alone.
 // Opens the page, hands it to `use`, and checks that the console stayed clean but for what is `expected`: Chromium
 // itself reports every request that fails.
 export async function withPage(
-  { gpu = true, viewport = { width: 1400, height: 1000 }, colorScheme = "light", expected = /^$/ },
+  { gpu = true, viewport = { width: 1400, height: 1000 }, colorScheme = "light", serviceWorkers = "block", expected = /^$/ },
   use,
 ) {
   const server = await serve();
@@ -52,7 +53,7 @@ export async function withPage(
   const complaints = [];
   const requests = [];
   try {
-    const page = await browser.newPage({ viewport, colorScheme });
+    const page = await browser.newPage({ viewport, colorScheme, serviceWorkers });
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
     });
