@@ -38,11 +38,10 @@ pub static CROSS_ENTROPY_GRAD: Kernel =
     grad("cross_entropy_grad", &[FLAT, REDUCE, WGSL, row_entry!("cross_entropy_grad", "row_grad")]);
 
 /// [`CROSS_ENTROPY_GRAD`] with subgroups
-pub static CROSS_ENTROPY_GRAD_LANES: Kernel =
-    grad(
-        "cross_entropy_grad_lanes",
-        &[FLAT, EIGHT_LANES, REDUCE_LANES, WGSL, row_entry!("cross_entropy_grad_lanes", "row_grad")],
-    );
+pub static CROSS_ENTROPY_GRAD_LANES: Kernel = grad(
+    "cross_entropy_grad_lanes",
+    &[FLAT, EIGHT_LANES, REDUCE_LANES, WGSL, row_entry!("cross_entropy_grad_lanes", "row_grad")],
+);
 
 /// The same with subgroups of four
 pub static CROSS_ENTROPY_GRAD_FOUR_LANES: Kernel = grad(
