@@ -173,7 +173,7 @@ pub enum Event {
         tokens_per_s: f64,
     },
     /// Softmax weights of the probe sentence. The bytes that ride along are (L, H, n, n), row-major, query before
-    /// key, with n = `tokens.len()`: weight = byte / 255. Cells with key > query are masked and 0.
+    /// key, with n = `tokens.len()`: weight = byte / 255. With the causal mask, cells with key > query are masked and 0.
     Attention {
         /// The run.
         run: RunId,
@@ -185,6 +185,8 @@ pub enum Event {
         n_layers: usize,
         /// H.
         n_heads: usize,
+        /// Whether keys after the query are masked.
+        causal: bool,
         /// How many tokens of the sentence did not fit the context.
         tokens_cut: usize,
     },

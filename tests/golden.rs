@@ -256,6 +256,7 @@ fn exported_weights_are_pytorchs() {
             tokens: tokens.clone(),
             n_layers: 2,
             n_heads: HEADS,
+            causal: true,
             kept_as_bytes: false,
         };
         let csv = Weights::from_bytes(about, &bytes).unwrap().to_csv(None);

@@ -6,7 +6,7 @@ use glasshead::protocol::DeviceInfo;
 use glasshead::protocol::lesson::*;
 use glasshead::protocol::tokenizer::TokenBytes;
 use glasshead::rng::torch::TorchRng;
-use glasshead::ui::lesson::formula::{Formula, parse, spoken};
+use glasshead::ui::lesson::formula::{Formula, parse, pieces, spoken};
 use glasshead::ui::lesson::sentences::SENTENCES;
 use glasshead::ui::lesson::steps::{Control, Picture, STEPS, from_hash};
 use glasshead::ui::lesson::worked::{involved, worked};
@@ -322,6 +322,12 @@ fn formulas_are_read_as_trees() {
     assert_eq!(parse("-2.5"), Formula::Row(vec![Formula::Sign("−".into()), Formula::Number("2.5".into())]));
     assert_eq!(spoken("\\frac{Q K^T}{\\sqrt{d_k}}"), "Q K transposed over the square root of d sub k");
     parse("_{^}} \\frac{"); // unfinished ones are no panic
+    assert_eq!(pieces("A = f(x , y) , s_{i , j} = B"), ["A = f(x , y) ,", "s_{i , j} = B"]);
+    assert_eq!(pieces("s = (a = b) c = d"), ["s = (a = b) c", "= d"]);
+    for step in &STEPS {
+        let together: String = pieces(step.equation).concat();
+        assert_eq!(together.replace(' ', ""), step.equation.replace(' ', ""), "{}", step.name);
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! How attention is looked at, without a page: tables, rows, entropies, colours, zoom, labels, lines.
 
+use std::rc::Rc;
+
 use glasshead::protocol::inspect::{HeadRows, InspectEvent};
 use glasshead::protocol::{Event, RunSummary, Token, ValidationPoint};
 use glasshead::ui::draw::colors::{ColorMap, Colors};
@@ -7,8 +9,11 @@ use glasshead::ui::draw::heat::{ColorScale, Domain, pixels, shrunk};
 use glasshead::ui::draw::lines::{STRENGTHS, strands};
 use glasshead::ui::draw::window::{Window, labelled};
 use glasshead::ui::maps::{Direction, Plane};
+use glasshead::ui::state::ask::Head;
+use glasshead::ui::state::difference::obstacle;
 use glasshead::ui::state::look::{LookAction, Values};
 use glasshead::ui::state::shown::Table;
+use glasshead::ui::state::snapshots::Snapshots;
 use glasshead::ui::state::{Action, Maps, State};
 use proptest::prelude::*;
 
@@ -16,13 +21,13 @@ use proptest::prelude::*;
 fn maps() -> Maps {
     let bytes = [255, 0, 0, 128, 127, 0, 85, 85, 85, 255, 0, 0, 0, 255, 0, 0, 0, 255];
     let tokens = (0..3).map(|id| Token { id, text: "x".into() }).collect();
-    Maps { step: 1, tokens, n_layers: 1, n_heads: 2, tokens_cut: 0, bytes: bytes.into() }
+    Maps { step: 1, tokens, n_layers: 1, n_heads: 2, causal: true, tokens_cut: 0, bytes: bytes.into() }
 }
 
 fn state() -> State {
     let mut state = State::default();
-    let Maps { step, tokens, n_layers, n_heads, tokens_cut, bytes } = maps();
-    let event = Event::Attention { run: state.run, step, tokens, n_layers, n_heads, tokens_cut };
+    let Maps { step, tokens, n_layers, n_heads, causal, tokens_cut, bytes } = maps();
+    let event = Event::Attention { run: state.run, step, tokens, n_layers, n_heads, causal, tokens_cut };
     state.apply(Action::Events(vec![(event, Some(bytes))]));
     state
 }
@@ -98,8 +103,8 @@ fn a_mean_is_chosen_like_a_head_and_walked_away_from() {
 
 /// q·k / √D of the second head: of the queries 2, −1, 0 and the keys 1, 3, −5, each of one dimension.
 fn hear_scores(state: &mut State, at: (usize, usize)) {
-    let rows = HeadRows { d_head: 1, q: vec![2.0, -1.0, 0.5], k: vec![1.0, 3.0, -5.0], v: vec![0.0; 3] };
-    let event = InspectEvent::Head { step: 1, at, n: 3, d_head: 1 };
+    let rows = HeadRows { d_head: 1, causal: true, q: vec![2.0, -1.0, 0.5], k: vec![1.0, 3.0, -5.0], v: vec![0.0; 3] };
+    let event = InspectEvent::Head { step: 1, at, n: 3, d_head: 1, causal: true };
     let event = Event::Inspect { run: state.run, event };
     state.apply(Action::Events(vec![(event, Some(rows.to_bytes().into()))]));
 }
@@ -159,11 +164,38 @@ fn passing_a_baseline_is_announced_once() {
 fn masked_cells_are_transparent_and_others_have_the_maps_colors() {
     let weights = [255_u8, 9, 0, 255];
     let value = |row: usize, column: usize| f32::from(weights[row * 2 + column]) / 255.0;
-    let shown = pixels(2, &ColorScale::weights(ColorMap::Grey), value);
+    let shown = pixels(2, true, &ColorScale::weights(ColorMap::Grey), value);
     assert_eq!(shown, [255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255]);
     for map in ColorMap::ALL {
         assert_eq!(ColorMap::from_name(map.name()), map);
     }
+}
+
+/// A model without the causal mask: what comes later is looked at like everything else.
+#[test]
+fn without_a_mask_nothing_is_hidden() {
+    let open = Maps {
+        tokens: maps().tokens[..2].to_vec(),
+        n_heads: 1,
+        causal: false,
+        bytes: [64, 191, 128, 127].into(),
+        ..maps()
+    };
+    let head = Plane::Head(0, 0);
+    let shown = Table::Weights(Rc::new(open.clone()), head).pixels(&ColorScale::weights(ColorMap::Grey));
+    assert!(shown.chunks_exact(4).all(|pixel| pixel[3] == 255), "no cell is transparent");
+    assert_eq!(shown[4], 191);
+    let seen = open.seen(head, &[0], Direction::LooksAt);
+    assert!((seen[1].unwrap() - 191.0 / 255.0).abs() < 1e-9);
+    assert!(!open.hides(0, 1) && maps().hides(0, 1));
+    assert_eq!(open.most_entropy(), 1.0, "two keys for every query");
+    assert!((open.entropy(head).unwrap() - 0.5 * (0.8127 + 1.0)).abs() < 1e-3);
+    assert_eq!(Snapshots::new(&open, 100).maps(0).unwrap(), open, "moments keep all cells");
+    assert!(obstacle(&open, &Maps { causal: true, ..open.clone() }).unwrap().contains("mask"));
+    let rows = HeadRows { d_head: 1, causal: false, q: vec![2.0, -1.0], k: vec![1.0, 3.0], v: vec![0.0; 2] };
+    assert_eq!(Head::new(1, (0, 0), rows).scores, [2.0, 6.0, -1.0, -3.0]);
+    let strands = strands(2, 0.0, |_, _| true, |query, key| open.value(head, query, key));
+    assert_eq!(strands.iter().map(Vec::len).sum::<usize>(), 4);
 }
 
 #[test]
@@ -179,7 +211,7 @@ fn colors_bend_fade_and_follow_the_row() {
     assert_eq!(around.color(0.0, 0.0), Colors::Diverging.at(0.5));
     assert_eq!(around.color(-2.0, 0.0), Colors::Diverging.at(0.0));
     // What is painted is what one colour at a time says.
-    let rows = pixels(2, &ColorScale { domain: Domain::EachRow, ..plain }, |_, column| 0.1 + 0.3 * column as f32);
+    let rows = pixels(2, true, &ColorScale { domain: Domain::EachRow, ..plain }, |_, column| 0.1 + 0.3 * column as f32);
     assert_eq!(rows[..3], [255; 3]);
     assert_eq!(rows[8..11], [64; 3]);
 }

@@ -15,7 +15,10 @@ fn point(step: u64, loss: f32) -> StepPoint {
 fn attention(run: u32, n: u32) -> (Event, Option<Rc<[u8]>>) {
     let tokens = (0..n).map(|id| Token { id, text: "x".into() }).collect();
     let bytes: Vec<u8> = (0..2 * 3 * n * n).map(|i| i as u8).collect();
-    (Event::Attention { run, step: 4, tokens, n_layers: 2, n_heads: 3, tokens_cut: 0 }, Some(bytes.into()))
+    (
+        Event::Attention { run, step: 4, tokens, n_layers: 2, n_heads: 3, causal: true, tokens_cut: 0 },
+        Some(bytes.into()),
+    )
 }
 
 #[test]

@@ -26,8 +26,13 @@ use crate::step::awkward;
 const PROBE: [u32; 7] = [5, 17, 5, 200, 17, 3, 99];
 
 async fn trainer(gpu: bool) -> Trainer {
-    let (context, tokens) = (gpu.then(context), ids(1, 400, 300));
-    let mut trainer = Trainer::new(awkward(), context.as_ref(), &tokens, &tokens).await.unwrap();
+    masked(gpu, true).await
+}
+
+async fn masked(gpu: bool, causal: bool) -> Trainer {
+    let (context, tokens, mut config) = (gpu.then(context), ids(1, 400, 300), awkward());
+    config.model.causal = causal;
+    let mut trainer = Trainer::new(config, context.as_ref(), &tokens, &tokens).await.unwrap();
     trainer.submit(5);
     trainer.collect().await.unwrap();
     trainer
@@ -117,27 +122,38 @@ fn the_last_layers_lens_is_the_model() {
 
 #[test]
 fn the_worked_arithmetic_agrees_with_the_map() {
-    for gpu in [false, true] {
+    for (gpu, causal) in [(false, true), (true, true), (false, false), (true, false)] {
         block_on(async {
-            let mut trainer = trainer(gpu).await;
+            let mut trainer = masked(gpu, causal).await;
             let maps = trainer.attention(&PROBE).await.unwrap();
+            let exact = trainer.attention_weights(&PROBE).await.unwrap();
             for (layer, head) in every_head() {
                 let rows = trainer.head_rows(&PROBE, (layer, head)).await.unwrap();
-                assert_eq!(HeadRows::from_bytes(&rows.to_bytes(), 7, 6), Some(rows.clone()));
+                assert_eq!(HeadRows::from_bytes(&rows.to_bytes(), 7, 6, rows.causal), Some(rows.clone()));
                 let scores = arithmetic::scores(&rows);
                 for query in 0..7 {
                     let row = Row::of(&rows, query).unwrap();
                     let written = output(&rows, query);
                     let v = |key: usize| rows.row(&rows.v, key)[2];
-                    let third: f32 = (0..=query).map(|key| row.weight(key) * v(key)).sum();
+                    let third: f32 = (0..7).map(|key| row.weight(key) * v(key)).sum();
+                    assert_eq!(
+                        row.dots.len(),
+                        if causal { query + 1 } else { 7 },
+                        "the padding is never among the keys"
+                    );
                     assert!((written[2] - third).abs() < 1e-5, "the values, weighted");
                     for key in 0..7 {
                         let score = row.score(key).unwrap_or(0.0);
                         assert!((scores[query * 7 + key] - score).abs() < 1e-5, "{score}: masked cells are 0");
                     }
                     for key in 0..7 {
-                        let shown = f32::from(maps[((layer * 3 + head) * 7 + query) * 7 + key]) / 255.0;
-                        let worked = row.weight(key);
+                        let cell = ((layer * 3 + head) * 7 + query) * 7 + key;
+                        let (shown, worked) = (f32::from(maps[cell]) / 255.0, row.weight(key));
+                        assert!(
+                            (exact[cell] - worked).abs() < 1e-4,
+                            "{} in the file, {worked} worked out",
+                            exact[cell]
+                        );
                         assert!((shown - worked).abs() < 0.5 / 255.0 + 1e-4, "{shown} on the map, {worked} worked out");
                     }
                     let sum: f32 = (0..7).map(|key| row.weight(key)).sum();
@@ -252,7 +268,9 @@ fn a_session_answers_questions() {
         })
         .collect();
     let heads = told.iter().filter(|(event, bytes)| match event {
-        InspectEvent::Head { n, d_head, .. } => HeadRows::from_bytes(bytes.unwrap(), *n, *d_head).is_some(),
+        InspectEvent::Head { n, d_head, causal, .. } => {
+            HeadRows::from_bytes(bytes.unwrap(), *n, *d_head, *causal).is_some()
+        }
         _ => false,
     });
     assert!(heads.count() >= 3, "at once, after the step, and after the weight was kept");

@@ -22,12 +22,12 @@ fn tokens(n: usize) -> Vec<Token> {
 fn maps(step: u64, n: usize) -> Maps {
     let cell = |i: usize| if i % n > i / n % n { 0 } else { (i as u64 * 7 + step * 13) as u8 };
     let bytes: Vec<u8> = (0..2 * 3 * n * n).map(cell).collect();
-    Maps { step, tokens: tokens(n), n_layers: 2, n_heads: 3, tokens_cut: 0, bytes: bytes.into() }
+    Maps { step, tokens: tokens(n), n_layers: 2, n_heads: 3, causal: true, tokens_cut: 0, bytes: bytes.into() }
 }
 
 fn heard(state: &mut State, maps: &Maps) {
-    let Maps { step, tokens, n_layers, n_heads, tokens_cut, bytes } = maps.clone();
-    let event = Event::Attention { run: state.run, step, tokens, n_layers, n_heads, tokens_cut };
+    let Maps { step, tokens, n_layers, n_heads, causal, tokens_cut, bytes } = maps.clone();
+    let event = Event::Attention { run: state.run, step, tokens, n_layers, n_heads, causal, tokens_cut };
     state.apply(Action::Events(vec![(event, Some(bytes))]));
 }
 
@@ -139,8 +139,15 @@ fn differences_are_shown_minus_held() {
 
 #[test]
 fn files_of_weights_name_every_cell() {
-    let mut about =
-        WeightsAbout { step: 12, seed: 5, tokens: tokens(2), n_layers: 1, n_heads: 2, kept_as_bytes: false };
+    let mut about = WeightsAbout {
+        step: 12,
+        seed: 5,
+        tokens: tokens(2),
+        n_layers: 1,
+        n_heads: 2,
+        causal: true,
+        kept_as_bytes: false,
+    };
     about.tokens[1].text = "\"a\",\n".into();
     let numbers = [1.0f32, 0.0, 0.123_456_79, 0.876_543_2, 1.0, 0.0, 1e-9, 1.0];
     let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
@@ -155,6 +162,8 @@ fn files_of_weights_name_every_cell() {
     assert_eq!((&json["seed"], &json["heads"][0]["layer"]), (&5.into(), &1.into()));
     assert_eq!(json["heads"][0]["weights"][1][0].as_f64().unwrap() as f32, 0.123_456_79);
     assert_eq!(json["precision"], "f32");
+    let open = Weights { about: WeightsAbout { causal: false, ..weights.about.clone() }, ..weights.clone() };
+    assert_eq!(open.to_csv(None).matches("\n12,").count(), 8, "without a mask every cell has its line");
     // Several moments as one table, and as one list.
     let mut later = weights.clone();
     (later.about.step, later.about.kept_as_bytes) = (13, true);

@@ -9,8 +9,11 @@ use crate::gpu::recording::{Buffers, Recording, Slice};
 use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::protocol::lesson::{Axis, Made, Matrix, Part, Sheet};
 
-/// Each way runs so often before the clock is read again.
-const REPEATS: usize = 5;
+/// What takes less time than this runs more often before the clock is read: browsers tell tenths of a millisecond.
+const LEAST_MS: f64 = 5.0;
+
+/// Nothing runs more often between two looks at the clock.
+const MOST_REPEATS: usize = 4096;
 
 /// Rounds, of which the best counts.
 const ROUNDS: usize = 3;
@@ -46,29 +49,34 @@ pub(super) async fn race(x: &[f32], n_tokens: usize, context: Option<&Context>) 
     Ok(sheet([dots.len(), 1], [of_loop, of_product], most, kernels))
 }
 
-/// Milliseconds that one run takes until its result is there, at best.
+/// Microseconds that one run takes until its result is there, at best.
 async fn time(backend: &mut Backend, program: Program, result: Slice) -> Result<f64, ExecuteError> {
-    let mut best = f64::INFINITY;
-    for round in 0..=ROUNDS {
+    let (mut best, mut repeats, mut rounds) = (f64::INFINITY, 1, 0);
+    backend.run(program);
+    backend.read(result).await?; // warm
+    while rounds < ROUNDS {
         let began = now_ns();
-        (0..REPEATS).for_each(|_| backend.run(program));
+        (0..repeats).for_each(|_| backend.run(program));
         backend.read(result).await?;
-        // The first round also warms up.
-        if round > 0 {
-            best = best.min((now_ns() - began) / REPEATS as f64 / 1e6);
+        let took_ns = now_ns() - began;
+        if took_ns < LEAST_MS * 1e6 && repeats < MOST_REPEATS {
+            repeats *= 4;
+            continue;
         }
+        best = best.min(took_ns / 1e3 / repeats as f64);
+        rounds += 1;
     }
     Ok(best)
 }
 
-fn sheet(dispatches: [usize; 2], ms: [f64; 2], difference: f32, kernels: Vec<String>) -> Sheet {
+fn sheet(dispatches: [usize; 2], us: [f64; 2], difference: f32, kernels: Vec<String>) -> Sheet {
     let labels = |words: &[&str]| Axis::Labels(words.iter().map(|&word| word.into()).collect());
     let matrix = |name: &str, values: Vec<f32>, axes: [Axis; 2]| {
         let rows = if matches!(&axes[0], Axis::Labels(labels) if labels.len() == 2) { 2 } else { 1 };
         Matrix { name: name.into(), rows, cols: values.len() / rows, values, axes, made: Made::Measured }
     };
-    let values = vec![dispatches[0] as f32, ms[0] as f32, dispatches[1] as f32, ms[1] as f32];
-    let axes = [labels(&["the loop", "the product"]), labels(&["calls", "ms"])];
+    let values = vec![dispatches[0] as f32, us[0] as f32, dispatches[1] as f32, us[1] as f32];
+    let axes = [labels(&["the loop", "the product"]), labels(&["calls", "µs"])];
     let times = matrix("time", values, axes);
     let axes = [labels(&["loop − product"]), labels(&["at most"])];
     let difference = matrix("difference", vec![difference], axes);

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Token;
+use super::inspect::visible_keys;
 
 /// What the page asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,11 @@ pub enum ExportCommand {
     Weights {
         /// Tells the answers of this request from those of older ones.
         request: u32,
+    },
+    /// The model in the files of transformers: [`ExportEvent::Model`], or [`ExportEvent::NoModel`].
+    Model {
+        /// Whether what training goes on from comes too: the optimizer's moments, the step, what draws the batches.
+        training_state: bool,
     },
 }
 
@@ -27,6 +33,16 @@ pub enum ExportEvent {
         request: u32,
         /// What they are of.
         about: WeightsAbout,
+    },
+    /// The model's files ride along as one ZIP.
+    Model {
+        /// Steps done.
+        step: u64,
+    },
+    /// The model cannot be written in this format.
+    NoModel {
+        /// Which switch is in the way.
+        message: String,
     },
 }
 
@@ -43,6 +59,8 @@ pub struct WeightsAbout {
     pub n_layers: usize,
     /// H
     pub n_heads: usize,
+    /// Whether keys after the query are masked.
+    pub causal: bool,
     /// Whether they were kept as bytes since then, so that they are right to 1/255 only.
     #[serde(default)]
     pub kept_as_bytes: bool,
@@ -72,6 +90,10 @@ impl Weights {
         self.numbers.get(start..start + cells).unwrap_or_default()
     }
 
+    fn keys(&self, query: usize) -> usize {
+        visible_keys(self.about.causal, self.about.tokens.len(), query)
+    }
+
     fn heads(&self, only: Option<(usize, usize)>) -> Vec<(usize, usize)> {
         let all = (0..self.about.n_layers).flat_map(|layer| (0..self.about.n_heads).map(move |head| (layer, head)));
         all.filter(|&head| only.is_none_or(|only| only == head)).collect()
@@ -90,7 +112,7 @@ impl Weights {
         let quoted: Vec<String> = tokens.iter().map(|token| quoted(&token.text)).collect();
         for at in self.heads(only) {
             for (query, row) in self.head(at).chunks_exact(tokens.len().max(1)).enumerate() {
-                for (key, weight) in row[..=query].iter().enumerate() {
+                for (key, weight) in row[..self.keys(query)].iter().enumerate() {
                     let (step, layer, head) = (self.about.step, at.0 + 1, at.1 + 1);
                     let [a, b] = [query, key].map(|at| &quoted[at]);
                     csv.push_str(&format!("{step},{layer},{head},{query},{key},{a},{b},{weight}\n"));
@@ -99,7 +121,7 @@ impl Weights {
         }
     }
 
-    /// The same as JSON: for each head one list per query, which holds the weights of the keys up to it.
+    /// The same as JSON: for each head one list per query, which holds the weights of the keys that it may look at.
     pub fn to_json(&self, only: Option<(usize, usize)>) -> String {
         self.json(only).to_string()
     }
@@ -108,7 +130,7 @@ impl Weights {
         let about = &self.about;
         let rows = |at| {
             let rows = self.head(at).chunks_exact(about.tokens.len().max(1)).enumerate();
-            rows.map(|(query, row)| row[..=query].to_vec()).collect::<Vec<_>>()
+            rows.map(|(query, row)| row[..self.keys(query)].to_vec()).collect::<Vec<_>>()
         };
         let heads: Vec<_> = self
             .heads(only)
@@ -116,7 +138,11 @@ impl Weights {
             .map(|at| json!({ "layer": at.0 + 1, "head": at.1 + 1, "weights": rows(at) }))
             .collect();
         json!({
-            "about": "softmax weights; weights[query][key], keys after the query are masked",
+            "about": if about.causal {
+                "softmax weights; weights[query][key], keys after the query are masked"
+            } else {
+                "softmax weights; weights[query][key], without a mask"
+            },
             "precision": if about.kept_as_bytes { "1/255" } else { "f32" },
             "step": about.step,
             "seed": about.seed,

@@ -69,6 +69,8 @@ pub enum InspectEvent {
         n: usize,
         /// D
         d_head: usize,
+        /// Whether keys after the query are masked.
+        causal: bool,
     },
     /// What each layer would predict at each position. [`Lens::from_bytes`] reads the bytes that ride along.
     Lens {
@@ -205,6 +207,8 @@ pub struct Compared {
 pub struct HeadRows {
     /// D
     pub d_head: usize,
+    /// Whether keys after the query are masked.
+    pub causal: bool,
     /// (n, D)
     pub q: Vec<f32>,
     /// (n, D)
@@ -220,13 +224,13 @@ impl HeadRows {
     }
 
     /// Reads what [`HeadRows::to_bytes`] has written for n positions; none when the length is another.
-    pub fn from_bytes(bytes: &[u8], n: usize, d_head: usize) -> Option<Self> {
+    pub fn from_bytes(bytes: &[u8], n: usize, d_head: usize, causal: bool) -> Option<Self> {
         let numbers: Vec<f32> = words(bytes).map(f32::from_bits).collect();
         if numbers.len() != 3 * n * d_head || d_head == 0 {
             return None;
         }
         let part = |i: usize| numbers[i * n * d_head..(i + 1) * n * d_head].to_vec();
-        Some(Self { d_head, q: part(0), k: part(1), v: part(2) })
+        Some(Self { d_head, causal, q: part(0), k: part(1), v: part(2) })
     }
 
     /// How many positions there are.
@@ -234,10 +238,20 @@ impl HeadRows {
         self.q.len() / self.d_head.max(1)
     }
 
+    /// How many keys a query may look at.
+    pub fn keys(&self, query: usize) -> usize {
+        visible_keys(self.causal, self.n(), query)
+    }
+
     /// The row of `position` in one of the three.
     pub fn row<'a>(&self, of: &'a [f32], position: usize) -> &'a [f32] {
         of.get(position * self.d_head..(position + 1) * self.d_head).unwrap_or_default()
     }
+}
+
+/// How many of n keys, from the first on, a query may look at: those up to itself, or all of them without the causal mask.
+pub fn visible_keys(causal: bool, n: usize, query: usize) -> usize {
+    if causal { query + 1 } else { n }
 }
 
 /// What a layer would predict at a position.

@@ -111,7 +111,7 @@ fn yes_or_no(yes: bool) -> &'static str {
 }
 
 /// All switches, in the order of the page. [`RunConfig::set`] puts a position in.
-pub const SWITCHES: [Switch; 8] = [
+pub const SWITCHES: [Switch; 9] = [
     switch!("norm", Norm, false, model.norm, "what normalises the residual stream"),
     switch!(
         "norm_placement",
@@ -122,6 +122,13 @@ pub const SWITCHES: [Switch; 8] = [
     ),
     switch!("positions", Positions, false, model.positions, "how the model knows where a token stands"),
     switch!("feed_forward", FeedForward, false, model.feed_forward, "what a block computes besides attention"),
+    Switch {
+        name: "causal",
+        help: "whether a token sees only those before it and itself; without it the model looks the answer up",
+        live: false,
+        positions: || vec!["true", "false"],
+        get: |config| yes_or_no(config.model.causal),
+    },
     Switch {
         name: "bias",
         help: "whether linear layers and LayerNorm add a trainable bias",

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::state::Maps;
+use crate::protocol::inspect::visible_keys;
 
 /// A table of weights that can be shown large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,16 @@ impl Maps {
         self.tokens.len()
     }
 
+    /// How many keys a query may look at.
+    pub fn keys(&self, query: usize) -> usize {
+        visible_keys(self.causal, self.n(), query)
+    }
+
+    /// Whether the mask hides a key from a query.
+    pub fn hides(&self, query: usize, key: usize) -> bool {
+        key >= self.keys(query)
+    }
+
     /// A table's weights (n, n) as bytes; a mean is rounded.
     pub fn plane(&self, plane: Plane) -> Cow<'_, [u8]> {
         let heads = || (0..self.n_heads).map(move |head| self.head((plane.layer(), head)));
@@ -116,7 +127,7 @@ impl Maps {
                 Direction::LooksAt => (token, other),
                 Direction::LookedAtBy => (other, token),
             };
-            let visible: Vec<_> = at.iter().map(pair).filter(|(query, key)| key <= query).collect();
+            let visible: Vec<_> = at.iter().map(pair).filter(|&(query, key)| !self.hides(query, key)).collect();
             let sum: f64 = visible.iter().map(|&(query, key)| self.value(plane, query, key)).sum();
             (!visible.is_empty()).then(|| sum / at.len() as f64)
         };
@@ -133,7 +144,7 @@ impl Maps {
         let row = |(query, row): (usize, &[u8])| {
             // Bytes are rounded and sum to about 255: with S = Σ b and w = b / S, −Σ w·log₂ w = log₂ S − Σ b·log₂ b / S.
             let (mut sum, mut logs) = (0.0, 0.0);
-            for &byte in &row[..=query] {
+            for &byte in &row[..self.keys(query)] {
                 sum += f64::from(byte);
                 logs += terms[byte as usize];
             }
@@ -145,6 +156,6 @@ impl Maps {
 
     /// The largest that [`Maps::entropy`] can be for n tokens: every row spreads evenly over the keys it may see.
     pub fn most_entropy(&self) -> f64 {
-        (1..=self.n()).map(|keys| (keys as f64).log2()).sum::<f64>() / self.n().max(1) as f64
+        (0..self.n()).map(|query| (self.keys(query) as f64).log2()).sum::<f64>() / self.n().max(1) as f64
     }
 }

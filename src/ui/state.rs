@@ -30,6 +30,7 @@ pub mod difference;
 mod first;
 pub mod lesson;
 pub mod look;
+pub mod models;
 mod parts;
 pub mod profile;
 pub mod remember;
@@ -108,6 +109,8 @@ pub struct State {
     pub color_map: ColorMap,
     /// Colours of the page.
     pub theme: Theme,
+    /// Parts of the page that the link hides, of [`HIDEABLE`](super::share::HIDEABLE).
+    pub hidden: Vec<&'static str>,
     /// Whether the help is open.
     pub help_open: bool,
     /// What is asked of the model beyond its maps.
@@ -326,13 +329,13 @@ impl State {
                 history.validation.extend(validation);
                 self.announce_baselines();
             }
-            Event::Attention { step, tokens, n_layers, n_heads, tokens_cut, .. } => {
+            Event::Attention { step, tokens, n_layers, n_heads, causal, tokens_cut, .. } => {
                 let n = tokens.len();
                 let bytes = bytes.unwrap_or_else(|| Rc::from([]));
                 self.pinned = self.pinned.filter(|&query| query < n);
                 self.look.added.retain(|&row| row < n);
                 self.hovered = self.hovered.filter(|&(query, key)| query < n && key < n);
-                let maps = Rc::new(Maps { step, tokens, n_layers, n_heads, tokens_cut, bytes });
+                let maps = Rc::new(Maps { step, tokens, n_layers, n_heads, causal, tokens_cut, bytes });
                 self.remember.record(&maps);
                 self.look_at_wanted(&maps);
                 self.maps = Some(maps);

@@ -68,7 +68,7 @@ pub fn difference(state: &State) -> Option<Figure> {
     );
     let (difference, legend) = change(&held.maps, &shown, state.plane(), state.look.gamma);
     let title = format!("{}, B − A", state.plane().name());
-    Some(Figure::of_difference(&difference, legend, title, labels(&shown), note))
+    Some(Figure::of_difference(&difference, shown.causal, legend, title, labels(&shown), note))
 }
 
 /// The name of a film's file.
@@ -159,6 +159,7 @@ fn kept(state: &State, maps: &Maps) -> Weights {
         tokens: maps.tokens.clone(),
         n_layers: maps.n_layers,
         n_heads: maps.n_heads,
+        causal: maps.causal,
         kept_as_bytes: true,
     };
     Weights { about, numbers: maps.bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect() }

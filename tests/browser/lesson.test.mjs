@@ -156,8 +156,10 @@ async function walk(page, name, look) {
 // Two models: the one without a mask has the lower loss and cannot write.
 async function cheat(page) {
   await byTestId(page, "pair-train").focus();
+  const began = Date.now();
   await page.keyboard.press("Enter");
   await page.locator('[data-testid="pair"][data-step="200"][data-running="false"]').waitFor({ timeout: 600_000 });
+  console.log(`the pair: ${((Date.now() - began) / 1000).toFixed(0)} s`);
   const [causal, open] = await byTestId(page, "pair-status").evaluate((status) =>
     [status.dataset.causal, status.dataset.open].map(Number));
   assert.ok(open < 0.5 * causal, `${open} and ${causal}`);

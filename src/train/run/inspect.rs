@@ -122,9 +122,9 @@ impl Run {
         if at.0 >= model.n_layers || at.1 >= model.n_heads {
             return Ok(()); // of a run that is over
         }
-        let (n, d_head) = (self.probe.len(), model.d_head());
+        let (n, d_head, causal) = (self.probe.len(), model.d_head(), model.causal);
         let rows = self.trainer.head_rows(&self.probe, at).await?;
-        let event = InspectEvent::Head { step: self.trainer.step(), at, n, d_head };
+        let event = InspectEvent::Head { step: self.trainer.step(), at, n, d_head, causal };
         messages.push((Event::Inspect { run: self.id, event }, Some(rows.to_bytes())));
         Ok(())
     }

@@ -168,7 +168,8 @@ pub(in crate::train) async fn attention(
     (probe, tokens_cut): (&[u32], usize),
 ) -> Result<Message, TrainError> {
     let bytes = trainer.attention(probe).await?;
-    let (n_layers, n_heads) = (trainer.config().model.n_layers, trainer.config().model.n_heads);
+    let model = &trainer.config().model;
+    let (n_layers, n_heads, causal) = (model.n_layers, model.n_heads, model.causal);
     let (step, tokens) = (trainer.step(), tokens(tokenizer, probe));
-    Ok((Event::Attention { run, step, tokens, n_layers, n_heads, tokens_cut }, Some(bytes)))
+    Ok((Event::Attention { run, step, tokens, n_layers, n_heads, causal, tokens_cut }, Some(bytes)))
 }

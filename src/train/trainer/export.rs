@@ -1,6 +1,7 @@
 //! Softmax weights as they are.
 
 use super::{TrainError, Trainer};
+use crate::protocol::inspect::visible_keys;
 
 impl Trainer {
     /// The softmax weights of all heads for `ids`: (L, H, n, n) with n = `ids.len()`, 0 where masked. Only the first T
@@ -14,6 +15,7 @@ impl Trainer {
         let programs = self.questions();
         let model = &self.config.model;
         let (t, n_heads, n) = (model.context_length, model.n_heads, ids.len().min(model.context_length));
+        let causal = model.causal;
         self.write_probe(&ids[..n]);
         let mut numbers = Vec::with_capacity(model.n_layers * n_heads * n * n);
         for (layer, program) in programs.layers.iter().enumerate() {
@@ -22,8 +24,9 @@ impl Trainer {
             let Some(weights) = self.plan.probe.blocks[layer].weights else { continue };
             let weights = self.backend.read_f32(weights).await?;
             for (row, query) in (0..n_heads * t).zip((0..t).cycle()).filter(|&(_, query)| query < n) {
-                let row = &weights[row * t..row * t + n];
-                numbers.extend(row.iter().enumerate().map(|(key, &weight)| if key > query { 0.0 } else { weight }));
+                let visible = visible_keys(causal, n, query);
+                numbers.extend_from_slice(&weights[row * t..row * t + visible]);
+                numbers.extend(std::iter::repeat_n(0.0, n - visible));
             }
         }
         Ok(numbers)

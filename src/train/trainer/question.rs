@@ -71,7 +71,7 @@ impl Trainer {
         let all = self.backend.read_f32(block.qkv.part(0, n * width)).await?;
         let columns = |first: usize| all.chunks_exact(width).flat_map(|row| &row[first..first + d]).copied().collect();
         let [q, k, v] = [head * d, c + kv_head * d, c + model.d_kv() + kv_head * d].map(columns);
-        Ok(HeadRows { d_head: d, q, k, v })
+        Ok(HeadRows { d_head: d, causal: model.causal, q, k, v })
     }
 
     /// What the last norm and the head make of the stream behind every block, at the first T of `ids`.

@@ -55,7 +55,8 @@ struct Pictures {
 fn pictures([held, shown]: &[Rc<Maps>; 2], plane: Plane, scale: &ColorScale) -> Pictures {
     let n = shown.n();
     let (difference, legend) = change(held, shown, plane, scale.gamma);
-    let changes = pixels(n, &legend.scale, |row, column| difference.get(row * n + column).copied().unwrap_or(0.0));
+    let changes =
+        pixels(n, shown.causal, &legend.scale, |row, column| difference.get(row * n + column).copied().unwrap_or(0.0));
     let [a, b] = [held, shown].map(|maps| Table::Weights(maps.clone(), plane).pixels(scale));
     Pictures { cells: [a, b, changes].map(Rc::new), legend }
 }
@@ -115,7 +116,7 @@ fn maps(cx: &Cx, held: &Held, shown: &Maps, pictures: &Pictures) -> Html {
 
 fn readout(cx: &Cx, held: &Held, shown: &Maps) -> String {
     let n = shown.tokens.len();
-    let Some((query, key)) = cx.state.hovered.filter(|&(query, key)| key <= query && query < n) else {
+    let Some((query, key)) = cx.state.hovered.filter(|&(query, key)| query < n && !shown.hides(query, key)) else {
         return "Point at a cell for both weights and their difference.".into();
     };
     let [a, b] = [&*held.maps, shown].map(|maps| maps.value(cx.state.plane(), query, key));

@@ -1,4 +1,4 @@
-//! A field to type a number into.
+//! A field to type a number or a name into.
 
 use yew::prelude::*;
 
@@ -16,6 +16,15 @@ pub struct EntryProps {
     pub testid: Option<AttrValue>,
     #[prop_or_default]
     pub placeholder: Option<AttrValue>,
+    /// For those who listen, where no label stands beside it.
+    #[prop_or_default]
+    pub label: Option<AttrValue>,
+    /// Which keyboard a touch screen offers.
+    #[prop_or(AttrValue::Static("decimal"))]
+    pub inputmode: AttrValue,
+    /// Called with every letter, where something follows it at once.
+    #[prop_or_default]
+    pub oninput: Callback<InputEvent>,
 }
 
 /// What is being typed stays in the field, however often the page around it shows something new.
@@ -23,8 +32,11 @@ pub struct EntryProps {
 pub fn Entry(props: &EntryProps) -> Html {
     let typed = use_state(|| None::<String>);
     let oninput = {
-        let typed = typed.clone();
-        Callback::from(move |event: InputEvent| typed.set(Some(value_of(&event))))
+        let (typed, followed) = (typed.clone(), props.oninput.clone());
+        Callback::from(move |event: InputEvent| {
+            typed.set(Some(value_of(&event)));
+            followed.emit(event);
+        })
     };
     let onchange = {
         let (typed, finished) = (typed.clone(), props.onchange.clone());
@@ -40,6 +52,7 @@ pub fn Entry(props: &EntryProps) -> Html {
     let value = typed.as_ref().map_or_else(|| props.value.clone(), |typed| typed.clone().into());
     html! {
         <input name={props.name.clone()} data-testid={props.testid.clone()} placeholder={props.placeholder.clone()}
-            inputmode="decimal" autocomplete="off" {value} {oninput} {onchange} {onblur} />
+            aria-label={props.label.clone()} inputmode={props.inputmode.clone()} autocomplete="off" {value} {oninput}
+            {onchange} {onblur} />
     }
 }

@@ -4,6 +4,7 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{Element, HtmlElement, KeyboardEvent};
 use yew::prelude::*;
 
+use super::entry::Entry;
 use super::formula::math;
 use super::lesson_edit::EditX;
 use super::lesson_grid::Lines;
@@ -12,7 +13,7 @@ use super::value_of;
 use crate::protocol::lesson::{LessonCommand, WORDS};
 use crate::protocol::{BackendChoice, Command};
 use crate::ui::app::{Cx, on_window};
-use crate::ui::lesson::formula::spoken;
+use crate::ui::lesson::formula::{pieces, spoken};
 use crate::ui::lesson::steps::{Control, STEPS, Step, from_hash};
 use crate::ui::lesson::worked::worked;
 use crate::ui::navigation;
@@ -39,7 +40,9 @@ pub fn LessonView(cx: &Cx) -> Html {
             <section class="panel" aria-labelledby="lesson-title">
                 <h2 id="lesson-title" tabindex="-1">{format!("{}. {}", state.step + 1, step.title)}</h2>
                 <p class="said">{step.text}</p>
-                <div class="equation" tabindex="0" role="group" aria-label={format!("equation: {}", spoken(step.equation))}>{math(step.equation, true)}</div>
+                <div class="equation" tabindex="0" role="group" aria-label={format!("equation: {}", spoken(step.equation))}>
+                    {for pieces(step.equation).into_iter().map(|piece| math(piece, true))}
+                </div>
                 <div class="line">{control(cx, step)}</div>
                 {picture(cx, step.picture)}
                 <Lines ..cx.clone() />
@@ -214,8 +217,8 @@ fn control(cx: &Cx, step: &Step) -> Html {
         Control::Seed => {
             let change = with(|cx, text| text.trim().parse().map_or((), |seed| act(cx, LessonAction::Seed(seed))));
             html! { <label class="beside">{"seed, as in torch.manual_seed"}
-            <input data-testid="lesson-control" inputmode="numeric" value={state.seed.to_string()}
-                oninput={Callback::from(move |event: InputEvent| change(&event))} /></label> }
+            <Entry testid="lesson-control" inputmode="numeric" value={state.seed.to_string()}
+                onchange={Callback::noop()} oninput={Callback::from(move |event: InputEvent| change(&event))} /></label> }
         }
         Control::Embedding => {
             html! { <p>{"Point at a number of X, or walk to it; a click or Enter opens a field for another one."}</p> }
@@ -255,6 +258,9 @@ fn sum(cx: &Cx) -> Html {
 fn code(cx: &Cx, step: &Step) -> Html {
     let state = &cx.state.lesson;
     let kernels = state.sheet().map(|sheet| sheet.kernels.clone()).unwrap_or_default();
+    // On the CPU the shaders' twins in Rust run.
+    let cpu = state.answer.as_ref().is_some_and(|answer| answer.device.backend == "CPU");
+    let ran = if cpu { "the WGSL whose twin for the CPU just ran" } else { "the WGSL that just ran" };
     let file = |kernel: &String| {
         let open = {
             let (cx, kernel) = (cx.clone(), kernel.clone());
@@ -267,7 +273,7 @@ fn code(cx: &Cx, step: &Step) -> Html {
         let wgsl = state.codes.get(kernel).cloned().unwrap_or_default();
         html! {
             <details ontoggle={open} key={kernel.clone()}>
-                <summary>{format!("{kernel}, the WGSL that just ran")}</summary>
+                <summary>{format!("{kernel}, {ran}")}</summary>
                 <pre tabindex="0" data-testid="wgsl">{wgsl}</pre>
             </details>
         }

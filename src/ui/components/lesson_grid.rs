@@ -16,6 +16,9 @@ use crate::ui::state::lesson::{Cell, LessonAction};
 /// Wider matrices are given by their first columns.
 const MOST_COLUMNS: usize = 12;
 
+/// Matrices with so many columns are set narrower where the page is narrow.
+const WIDE: usize = 6;
+
 #[component]
 pub fn Lines(cx: &Cx) -> Html {
     let Some(sheet) = cx.state.lesson.sheet() else { return html! { <p class="count">{"Computing …"}</p> } };
@@ -69,7 +72,7 @@ fn table(cx: &Cx, sheet: &Sheet, at: usize, transposed: bool) -> Html {
     let editable = matrix.made == Made::Given { editable: true } && !transposed;
     let id = format!("{}{}", matrix.name, if transposed { "T" } else { "" });
     html! {
-        <table class="matrix" role="grid" data-matrix={id} data-editable={editable.then_some("")}
+        <table class={classes!("matrix", (cols >= WIDE).then_some("wide"))} role="grid" data-matrix={id} data-editable={editable.then_some("")}
             aria-label={format!("{}, {rows} by {cols}", spoken(&name))}
             onpointerleave={leave} onkeydown={Callback::from(move |event: KeyboardEvent| walk(&event, rows, cols))}>
             <caption aria-hidden="true">{math(&name, false)}</caption>

@@ -54,6 +54,17 @@ fn head_link(cx: &Cx) -> Html {
 
 /// Queries and keys in the plane, as they are (thin) and turned.
 fn arrows(sheet: &Sheet, query: usize) -> Html {
+    let highest = |name: &str| {
+        let scores = values(sheet, name);
+        let at = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap_or(0);
+        WORDS.get(at).copied().unwrap_or_default()
+    };
+    let said = format!(
+        "“{}” scores “{}” highest before turning and “{}” after it.",
+        WORDS[query],
+        highest("s"),
+        highest("s_{turned}")
+    );
     let names = ["Q", "Q_{turned}", "K", "K_{turned}"];
     let [q, q_turned, k, k_turned] = names.map(|name| values(sheet, name));
     let longest = |pairs: &[f32]| pairs.chunks_exact(2).map(|pair| pair[0].hypot(pair[1])).fold(0.0, f32::max);
@@ -86,6 +97,7 @@ fn arrows(sheet: &Sheet, query: usize) -> Html {
     html! {
         <figure class="drawn">
             {plot.frame(name, ["first number", "second number"], contents)}
+            <p data-testid="lesson-highest" aria-live="polite">{said}</p>
             <figcaption>{"Thin: before turning. Blue: keys. Thick: the query of the held token, drawn as long as the \
                 longest key. The smaller the angle between it and a blue arrow, the higher the score."}</figcaption>
         </figure>

@@ -3,6 +3,7 @@
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
+use super::entry::Entry;
 use crate::ui::app::Cx;
 use crate::ui::download;
 use crate::ui::draw::chart::short;
@@ -81,7 +82,7 @@ fn row(cx: &Cx, run: &ShownRun, cells: &[String]) -> Html {
                 </label>
             </td>
             <th scope="row">
-                <input value={run.name.clone()} onchange={rename} aria-label={format!("name of {}", run.name)} />
+                <Entry value={run.name.clone()} inputmode="text" onchange={rename} label={format!("name of {}", run.name)} />
             </th>
             <td>{step}</td>
             <td>{short((step * run.config.tokens_per_step() as u64) as f64)}</td>

@@ -6,8 +6,10 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Clipboard, HtmlInputElement};
 use yew::prelude::*;
 
+use crate::protocol::CorpusChoice;
 use crate::ui::app::Cx;
 use crate::ui::share::hash;
+use crate::ui::state::{Setup, Vocabulary};
 
 const REFUSED: &str = "The browser refuses its clipboard; the link is marked above: copy it from there.";
 
@@ -52,6 +54,7 @@ pub fn Share(cx: &Cx) -> Html {
                     <p>{"It restores preset, task, hyper-parameters, seed, view, layer, head, pinned rows and how they are \
                          looked at, and starts a run of its own. It holds no weights, and no text or vocabulary of \
                          yours."}</p>
+                    {own(&cx.state.draft)}
                     <label class="wide">{"link"}
                         <input ref={field} readonly=true value={link} data-testid="share-link" />
                     </label>
@@ -67,6 +70,25 @@ pub fn Share(cx: &Cx) -> Html {
                 </section>
             }
         </>
+    }
+}
+
+/// Says what of this setup a link cannot hold.
+fn own(draft: &Setup) -> Html {
+    let text = draft.corpus == CorpusChoice::File;
+    let vocabulary = matches!(draft.vocabulary, Vocabulary::Chosen { .. });
+    let (what, instead) = match (text, vocabulary) {
+        (false, false) => return Html::default(),
+        (true, false) => ("a text of yours", "trains on the built-in stories"),
+        (false, true) => ("a vocabulary that you chose", "trains one of its own"),
+        (true, true) => {
+            ("a text and a vocabulary of yours", "trains on the built-in stories, with a vocabulary of their own")
+        }
+    };
+    html! {
+        <p class="pending" data-testid="share-own">
+            {format!("This setup uses {what}: whoever opens the link {instead}. A saved run as a file holds the vocabulary.")}
+        </p>
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Figure {
     pub tokens: Vec<String>,
     /// (n, n) pixels (RGBA); transparent where masked.
     pub cells: Vec<u8>,
+    /// Whether keys after the query are masked.
+    pub causal: bool,
     /// Under the map.
     pub legend: Legend,
 }
@@ -60,14 +62,21 @@ pub enum Shape {
 impl Figure {
     /// A table as it is on the screen.
     pub fn of(table: &Table, legend: Legend, tokens: Vec<String>, note: String) -> Self {
-        Self { title: table.title(), note, tokens, cells: table.pixels(&legend.scale), legend }
+        Self { title: table.title(), note, tokens, cells: table.pixels(&legend.scale), causal: table.causal(), legend }
     }
 
     /// What has changed between two moments: (n, n) numbers.
-    pub fn of_difference(difference: &[f32], legend: Legend, title: String, tokens: Vec<String>, note: String) -> Self {
+    pub fn of_difference(
+        difference: &[f32],
+        causal: bool,
+        legend: Legend,
+        title: String,
+        tokens: Vec<String>,
+        note: String,
+    ) -> Self {
         let n = tokens.len();
         let value = |row: usize, column: usize| difference.get(row * n + column).copied().unwrap_or(0.0);
-        Self { title, note, cells: pixels(n, &legend.scale, value), tokens, legend }
+        Self { title, note, cells: pixels(n, causal, &legend.scale, value), causal, tokens, legend }
     }
 
     fn n(&self) -> usize {
@@ -138,7 +147,8 @@ impl Figure {
         let Legend { high, what, .. } = &self.legend;
         let notes = self.legend.notes();
         let apart = if notes.is_empty() { "" } else { " · " };
-        format!("{high} · {what}{apart}{notes} · hatched: masked")
+        let mask = if self.causal { "hatched: masked" } else { "no causal mask" };
+        format!("{high} · {what}{apart}{notes} · {mask}")
     }
 
     /// Whether the SVG needs its cells as a picture.

@@ -2,6 +2,7 @@
 //! show the same.
 
 use super::colors::{ColorMap, Colors, Rgb};
+use crate::protocol::inspect::visible_keys;
 
 /// Colours of a table, indexed by where a number lies in its domain.
 const SHADES: usize = 256;
@@ -98,20 +99,21 @@ fn faded(color: Rgb, paper: Rgb) -> Rgb {
     std::array::from_fn(|i| (FADED * f32::from(color[i]) + (1.0 - FADED) * f32::from(paper[i])).round() as u8)
 }
 
-/// The pixels (RGBA) of n × n numbers, one pixel per cell; `value` gets row and column. Masked cells, where the column
-/// comes after the row, are transparent: the hatching behind shows through.
-pub fn pixels(n: usize, scale: &ColorScale, value: impl Fn(usize, usize) -> f32) -> Vec<u8> {
+/// The pixels (RGBA) of n × n numbers, one pixel per cell; `value` gets row and column. Masked cells, where the mask is
+/// causal and the column comes after the row, are transparent: the hatching behind shows through.
+pub fn pixels(n: usize, causal: bool, scale: &ColorScale, value: impl Fn(usize, usize) -> f32) -> Vec<u8> {
     let shades: Vec<Rgb> = (0..SHADES).map(|i| scale.at(i as f32 / (SHADES - 1) as f32)).collect();
     let pale: Vec<Rgb> = shades.iter().map(|&shade| faded(shade, scale.paper)).collect();
     let mut pixels = vec![0; 4 * n * n];
     for (row, line) in pixels.chunks_exact_mut(4 * n.max(1)).enumerate() {
+        let visible = visible_keys(causal, n, row);
         let row_high = match scale.domain {
             Domain::Fixed { .. } => 0.0,
-            Domain::EachRow => (0..=row).map(|column| value(row, column)).fold(0.0, f32::max),
+            Domain::EachRow => (0..visible).map(|column| value(row, column)).fold(0.0, f32::max),
         };
         let (low, high) = scale.ends(row_high);
         let steps = (SHADES - 1) as f32 / (high - low).max(f32::MIN_POSITIVE);
-        for (column, pixel) in line.chunks_exact_mut(4).take(row + 1).enumerate() {
+        for (column, pixel) in line.chunks_exact_mut(4).take(visible).enumerate() {
             let value = value(row, column);
             // A float turned into an index stays within 0 … usize::MAX, whatever it was.
             let shade = (((value - low) * steps + 0.5) as usize).min(SHADES - 1);
@@ -123,7 +125,7 @@ pub fn pixels(n: usize, scale: &ColorScale, value: impl Fn(usize, usize) -> f32)
 }
 
 /// A smaller table for a picture of at most `most` pixels a side: its side m and (m, m) numbers, each the largest of the
-/// visible cells that its pixel stands for, so that a single strong cell is never lost.
+/// cells that its pixel stands for, so that a single strong cell is never lost.
 pub fn shrunk(weights: &[u8], n: usize, most: usize) -> (usize, Vec<u8>) {
     let block = n.div_ceil(most.max(1)).max(1);
     if block == 1 {
@@ -133,7 +135,7 @@ pub fn shrunk(weights: &[u8], n: usize, most: usize) -> (usize, Vec<u8>) {
     let mut small = vec![0; m * m];
     for (row, weights) in weights.chunks_exact(n).enumerate() {
         let line = &mut small[row / block * m..][..m];
-        for (column, &weight) in weights.iter().enumerate().take(row + 1) {
+        for (column, &weight) in weights.iter().enumerate() {
             let largest = &mut line[column / block];
             *largest = weight.max(*largest);
         }

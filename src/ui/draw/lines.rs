@@ -19,7 +19,7 @@ pub fn strands(
 ) -> Vec<Strand> {
     let mut strands = vec![Strand::new(); STRENGTHS];
     for query in 0..n {
-        for key in 0..=query {
+        for key in 0..n {
             let weight = weight(query, key);
             if weight >= weakest.max(WEAKEST) && drawn(query, key) {
                 // At most STRENGTHS − 1, and a float turned into an index is never negative.

@@ -131,6 +131,31 @@ impl Reader {
     }
 }
 
+/// Cuts a formula where a line may end: behind a comma, and before every `=` but a piece's first; never inside brackets.
+pub fn pieces(text: &str) -> Vec<&str> {
+    let (mut pieces, mut start, mut depth, mut equals) = (Vec::new(), 0, 0, 0);
+    for (at, character) in text.char_indices() {
+        match character {
+            '{' | '(' | '[' => depth += 1,
+            '}' | ')' | ']' => depth -= 1,
+            ',' if depth == 0 => {
+                pieces.push(text[start..=at].trim());
+                (start, equals) = (at + 1, 0);
+            }
+            '=' if depth == 0 => {
+                if equals > 0 {
+                    pieces.push(text[start..at].trim());
+                    start = at;
+                }
+                equals += 1;
+            }
+            _ => (),
+        }
+    }
+    pieces.push(text[start..].trim());
+    pieces
+}
+
 /// A formula as it is read aloud.
 pub fn spoken(text: &str) -> String {
     let words = say(&parse(text));

@@ -7,7 +7,7 @@ use crate::protocol::inspect::HeadRows;
 pub struct Row {
     /// √D
     pub root: f32,
-    /// q·k for every key up to the query; later keys are masked.
+    /// q·k for every key that the query may look at; later keys are masked.
     pub dots: Vec<f32>,
     /// The largest scaled score of the row.
     pub largest: f32,
@@ -25,7 +25,7 @@ impl Row {
         }
         let root = (rows.d_head as f32).sqrt();
         let dot = |key: usize| products(rows, query, key).map(|(_, _, product)| product).sum();
-        let dots: Vec<f32> = (0..=query).map(dot).collect();
+        let dots: Vec<f32> = (0..rows.keys(query)).map(dot).collect();
         let largest = dots.iter().map(|dot| dot / root).fold(f32::NEG_INFINITY, f32::max);
         let exps: Vec<f32> = dots.iter().map(|dot| (dot / root - largest).exp()).collect();
         let sum = exps.iter().sum();
@@ -43,13 +43,13 @@ impl Row {
     }
 }
 
-/// q·k / √D of every query and key (n, n); 0 where the key comes later.
+/// q·k / √D of every query and key (n, n); 0 where masked.
 pub fn scores(rows: &HeadRows) -> Vec<f32> {
     let (n, root) = (rows.n(), (rows.d_head as f32).sqrt());
     let mut scores = vec![0.0; n * n];
     for (query, line) in scores.chunks_exact_mut(n.max(1)).enumerate() {
         let q = rows.row(&rows.q, query);
-        for (key, score) in line[..=query].iter_mut().enumerate() {
+        for (key, score) in line[..rows.keys(query)].iter_mut().enumerate() {
             *score = q.iter().zip(rows.row(&rows.k, key)).map(|(q, k)| q * k).sum::<f32>() / root;
         }
     }

@@ -264,8 +264,8 @@ impl AskState {
     pub fn hear(&mut self, event: InspectEvent, bytes: Option<&[u8]>) {
         let bytes = bytes.unwrap_or_default();
         match event {
-            InspectEvent::Head { step, at, n, d_head } => {
-                let rows = HeadRows::from_bytes(bytes, n, d_head);
+            InspectEvent::Head { step, at, n, d_head, causal } => {
+                let rows = HeadRows::from_bytes(bytes, n, d_head, causal);
                 self.head = rows.map(|rows| Rc::new(Head::new(step, at, rows)));
             }
             InspectEvent::Lens { step, n_layers, tokens, predicted } => {

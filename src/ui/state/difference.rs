@@ -14,6 +14,13 @@ pub fn obstacle(held: &Maps, shown: &Maps) -> Option<String> {
             shape(shown)
         ));
     }
+    if held.causal != shown.causal {
+        return Some(
+            "These moments cannot be compared: one is of a model with the causal mask, the other of one without it. Choose \
+             the same mask for both."
+                .into(),
+        );
+    }
     let words = |maps: &Maps| maps.tokens.iter().map(|token| token.text.clone()).collect::<Vec<_>>();
     let (a, b) = (words(held), words(shown));
     if a != b {
@@ -51,5 +58,5 @@ pub fn mean_absolute(held: &Maps, shown: &Maps, head: (usize, usize)) -> f64 {
     let n = held.tokens.len();
     let plane = Plane::Head(head.0, head.1);
     let sum: f64 = difference(held, shown, plane).iter().map(|value| f64::from(value.abs())).sum();
-    sum / ((n * (n + 1) / 2).max(1)) as f64
+    sum / (0..n).map(|query| held.keys(query)).sum::<usize>().max(1) as f64
 }

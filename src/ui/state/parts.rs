@@ -81,6 +81,8 @@ pub struct Maps {
     pub n_layers: usize,
     /// H
     pub n_heads: usize,
+    /// Whether keys after the query are masked.
+    pub causal: bool,
     /// How many tokens did not fit.
     pub tokens_cut: usize,
     /// (L, H, n, n); weight = byte / 255.

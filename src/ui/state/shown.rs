@@ -10,7 +10,7 @@ use crate::protocol::inspect::Watched;
 use crate::ui::draw::heat::{ColorScale, Domain, pixels};
 use crate::ui::maps::Plane;
 
-/// Numbers (n, n), query before key, masked where the key comes later.
+/// Numbers (n, n), query before key; with the causal mask, masked where the key comes later.
 #[derive(Clone, Debug)]
 pub enum Table {
     /// Softmax weights.
@@ -63,6 +63,14 @@ impl Table {
         }
     }
 
+    /// Whether keys after the query are masked.
+    pub fn causal(&self) -> bool {
+        match self {
+            Self::Weights(maps, _) => maps.causal,
+            Self::Scores(head) => head.rows.causal,
+        }
+    }
+
     /// One number; 0 outside.
     pub fn value(&self, query: usize, key: usize) -> f64 {
         match self {
@@ -73,14 +81,16 @@ impl Table {
 
     /// Its pixels (RGBA), one per cell; masked cells are transparent.
     pub fn pixels(&self, scale: &ColorScale) -> Vec<u8> {
-        let n = self.n();
+        let (n, causal) = (self.n(), self.causal());
         match self {
             Self::Weights(maps, plane) => {
                 let weights = maps.plane(*plane);
-                pixels(n, scale, |row, column| f32::from(weights.get(row * n + column).copied().unwrap_or(0)) / 255.0)
+                pixels(n, causal, scale, |row, column| {
+                    f32::from(weights.get(row * n + column).copied().unwrap_or(0)) / 255.0
+                })
             }
             Self::Scores(head) => {
-                pixels(n, scale, |row, column| head.scores.get(row * n + column).copied().unwrap_or(0.0))
+                pixels(n, causal, scale, |row, column| head.scores.get(row * n + column).copied().unwrap_or(0.0))
             }
         }
     }

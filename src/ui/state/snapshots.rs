@@ -1,6 +1,6 @@
 //! The maps of one sentence at moments of the training, in bounded memory. Pure.
 //!
-//! Masked cells are not kept: a head of n tokens takes n(n + 1)/2 bytes. When the budget is full, every second moment
+//! Masked cells are not kept: with the causal mask a head of n tokens takes n(n + 1)/2 bytes. When the budget is full, every second moment
 //! goes, and from then on only every second that arrives stays: what is kept is spread evenly over all that came, and
 //! the first and the newest are always there.
 
@@ -26,7 +26,7 @@ struct Moment {
     /// How many had arrived before it.
     arrival: u64,
     step: u64,
-    /// The lower triangles of all heads, row by row.
+    /// The cells of all heads that are not masked, row by row.
     packed: Rc<[u8]>,
 }
 
@@ -41,7 +41,7 @@ impl Snapshots {
 
     /// Whether `maps` are of the same sentence and of a model of the same shape.
     pub fn is_of(&self, maps: &Maps) -> bool {
-        let shape = |maps: &Maps| (maps.n_layers, maps.n_heads, maps.tokens_cut);
+        let shape = |maps: &Maps| (maps.n_layers, maps.n_heads, maps.causal, maps.tokens_cut);
         shape(&self.about) == shape(maps) && self.about.tokens == maps.tokens
     }
 
@@ -114,11 +114,7 @@ impl Snapshots {
     /// The maps of a moment.
     pub fn maps(&self, index: usize) -> Option<Maps> {
         let moment = self.kept.get(index)?;
-        Some(Maps {
-            step: moment.step,
-            bytes: unpack(&moment.packed, self.about.tokens.len()),
-            ..(*self.about).clone()
-        })
+        Some(Maps { step: moment.step, bytes: unpack(&moment.packed, &self.about), ..(*self.about).clone() })
     }
 }
 
@@ -128,20 +124,21 @@ fn pack(maps: &Maps) -> Rc<[u8]> {
     let mut packed = Vec::with_capacity(maps.bytes.len() / 2 + n * maps.n_layers * maps.n_heads);
     for head in maps.bytes.chunks_exact((n * n).max(1)) {
         for (query, row) in head.chunks_exact(n.max(1)).enumerate() {
-            packed.extend_from_slice(&row[..=query]);
+            packed.extend_from_slice(&row[..maps.keys(query)]);
         }
     }
     packed.into()
 }
 
-fn unpack(packed: &[u8], n: usize) -> Rc<[u8]> {
-    let per_head = n * (n + 1) / 2;
+fn unpack(packed: &[u8], about: &Maps) -> Rc<[u8]> {
+    let n = about.n();
+    let per_head: usize = (0..n).map(|query| about.keys(query)).sum();
     let mut bytes = vec![0; packed.len() / per_head.max(1) * n * n];
-    for (head, packed) in bytes.chunks_exact_mut((n * n).max(1)).zip(packed.chunks_exact(per_head.max(1))) {
-        for query in 0..n {
-            let start = query * (query + 1) / 2;
-            head[query * n..=query * n + query].copy_from_slice(&packed[start..=start + query]);
-        }
+    let mut rest = packed;
+    for (row, query) in bytes.chunks_exact_mut(n.max(1)).zip((0..n).cycle()) {
+        let Some((kept, others)) = rest.split_at_checked(about.keys(query)) else { break };
+        row[..kept.len()].copy_from_slice(kept);
+        rest = others;
     }
     bytes.into()
 }

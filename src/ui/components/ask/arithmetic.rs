@@ -85,7 +85,8 @@ fn steps(cx: &Cx, head: &Head, row: &Row, query: usize, key: usize) -> Html {
         <ol class="steps">
             <li>{format!("q·k = {dot:.4}, a sum of {d} products")}{explain(cx, "key")}</li>
             <li>{format!("÷ √{d} = {:.4} gives {score:.4}", row.root)}{explain(cx, "score")}</li>
-            <li>{"mask: the key is not later, the score stays"}{explain(cx, "causal mask")}</li>
+            <li>{if head.rows.causal { "mask: the key is not later, the score stays" } else { "no mask in this model: the score stays" }}
+                {explain(cx, "causal mask")}</li>
             <li>{format!("exp({score:.4} − {:.4}) = {:.4}", row.largest, row.exps[key])}{explain(cx, "softmax")}</li>
             <li>{format!("÷ {:.4}, the sum over the row", row.sum)}</li>
             <li>

@@ -21,7 +21,10 @@ pub fn HeadScores(cx: &Cx) -> Html {
     if let Some(reason) = &history.reason {
         return html! { <p class="count" data-testid="no-scores">{reason}</p> };
     }
-    let Some((step, scores)) = history.snapshots.last() else {
+    // An earlier moment on show has the scores that were measured next to it.
+    let moment = cx.state.remember.earlier.as_ref().map(|maps| maps.step);
+    let measured = moment.and_then(|step| nearest(history, step as f64)).and_then(|at| history.snapshots.get(at));
+    let Some((step, scores)) = measured.or(history.snapshots.last()) else {
         return html! { <p class="count" role="status">{"The first scores come with the first maps."}</p> };
     };
     let row = |at: usize| {
@@ -43,7 +46,9 @@ pub fn HeadScores(cx: &Cx) -> Html {
     html! {
         <div data-testid="head-scores">
             <p>
-                {format!("On random tokens that come twice, at step {step}")}{explain(cx, "measuring sequence")}
+                {format!("On random tokens that come twice, at step {step}")}
+                if let Some(moment) = moment { {format!(", the nearest to the moment on show, {moment}")} }
+                {explain(cx, "measuring sequence")}
             </p>
             <div class="line">
                 {"previous"}{explain(cx, "previous-token head")}{"sink"}{explain(cx, "attention sink")}
@@ -56,7 +61,7 @@ pub fn HeadScores(cx: &Cx) -> Html {
                 </table>
             </div>
             <h3>{"Best head of each, over time"}</h3>
-            <Chart history={history.clone()} />
+            <Chart history={history.clone()} {moment} />
             <ul class="appeared">
                 {for history.milestones.iter().map(|milestone| html! { <li>{milestone.sentence()}</li> })}
             </ul>
@@ -67,11 +72,13 @@ pub fn HeadScores(cx: &Cx) -> Html {
 #[derive(Properties)]
 struct ChartProps {
     history: Rc<ScoreHistory>,
+    /// The step of the earlier moment on show.
+    moment: Option<u64>,
 }
 
 impl PartialEq for ChartProps {
     fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.history, &other.history)
+        Rc::ptr_eq(&self.history, &other.history) && self.moment == other.moment
     }
 }
 
@@ -128,7 +135,7 @@ fn Chart(props: &ChartProps) -> Html {
         let pointed = pointed.clone();
         Callback::from(move |_: PointerEvent| pointed.set(None))
     };
-    let at = (*pointed).and_then(|step| nearest(history, step as f64));
+    let at = (*pointed).or(props.moment).and_then(|step| nearest(history, step as f64));
     let shown = at.and_then(|index| history.snapshots.get(index)).or(history.snapshots.last());
     let y = Scale { low: 0.0, high: 1.0, from: height - 14.0, to: 4.0 };
     let line = |kind: ScoreKind| {

@@ -40,19 +40,20 @@ impl Shown {
         matches!(self, Self::Products | Self::Keys)
     }
 
-    /// The numbers (query + 1, D).
+    /// The numbers of all keys that the query may look at, (keys, D).
     fn numbers(self, head: &Head, query: usize) -> Vec<f32> {
         let rows = &head.rows;
-        let all = |of: &[f32]| (0..=query).flat_map(|key| rows.row(of, key).to_vec()).collect();
+        let n = rows.keys(query);
+        let all = |of: &[f32]| (0..n).flat_map(|key| rows.row(of, key).to_vec()).collect();
         match self {
             Self::Products => {
-                (0..=query).flat_map(|key| products(rows, query, key).map(|(_, _, product)| product)).collect()
+                (0..n).flat_map(|key| products(rows, query, key).map(|(_, _, product)| product)).collect()
             }
             Self::Keys => all(&rows.k),
             Self::Values => all(&rows.v),
             Self::Weighted => {
                 let Some(row) = Row::of(rows, query) else { return Vec::new() };
-                (0..=query)
+                (0..n)
                     .flat_map(|key| rows.row(&rows.v, key).iter().map(move |v| (key, v)))
                     .map(|(key, v)| row.weight(key) * v)
                     .collect()
@@ -68,7 +69,7 @@ pub fn Neurons(cx: &Cx) -> Html {
     let area = use_node_ref();
     let Some((maps, head, query, _)) = arithmetic::cell(cx) else { return arithmetic::hint() };
     let Some(row) = Row::of(&head.rows, query) else { return arithmetic::hint() };
-    let (n, d) = (query + 1, head.rows.d_head);
+    let (n, d) = (head.rows.keys(query), head.rows.d_head);
     let change = {
         let shown = shown.clone();
         Callback::from(move |event: Event| {

@@ -6,6 +6,7 @@ use super::{ask, explain};
 use crate::protocol::Command;
 use crate::protocol::inspect::{Comparison, InspectCommand, WeightAt};
 use crate::ui::app::Cx;
+use crate::ui::components::entry::Entry;
 use crate::ui::components::{value_of, visible};
 use crate::ui::state::Action;
 use crate::ui::state::ask::AskAction;
@@ -118,16 +119,16 @@ fn weight(cx: &Cx) -> Html {
             </label>
             <div class="fields">
                 <label>{"row"}
-                    <input value={at.row.to_string()} inputmode="numeric"
+                    <Entry testid="weight-row" value={at.row.to_string()} inputmode="numeric"
                         onchange={change(|at, text| at.row = text.trim().parse().unwrap_or(at.row))} />
                 </label>
                 <label>{"column"}
-                    <input value={at.column.to_string()} inputmode="numeric"
+                    <Entry testid="weight-column" value={at.column.to_string()} inputmode="numeric"
                         onchange={change(|at, text| at.column = text.trim().parse().unwrap_or(at.column))} />
                 </label>
                 <label>{"it is"}<output data-testid="old-weight">{old}</output></label>
                 <label>{"try"}
-                    <input data-testid="new-weight" onchange={value}
+                    <Entry testid="new-weight" onchange={value}
                         value={state.ask.value.map_or(String::new(), |value| value.to_string())} />
                 </label>
             </div>

@@ -10,6 +10,9 @@ use crate::ui::maps::Direction;
 use crate::ui::state::Action;
 use crate::ui::state::look::LookAction;
 
+/// Of more bars than this the browser lays out only those that are seen.
+const MANY: usize = 64;
+
 #[component]
 pub fn Bars(cx: &Cx) -> Html {
     let (state, rows) = (&cx.state, cx.state.rows());
@@ -57,7 +60,7 @@ pub fn Bars(cx: &Cx) -> Html {
                 <button data-testid="sort-bars" aria-pressed={state.look.sorted.to_string()}
                     onclick={act(cx, Action::Look(LookAction::ToggleSorted))}>{"sorted"}</button>
             </p>
-            <ol class="bars" data-testid="bars" tabindex="0" aria-label="weights">{for bars.into_iter().map(bar)}</ol>
+            <ol class={classes!("bars", (n_bars > MANY).then_some("many"))} data-testid="bars" tabindex="0" aria-label="weights">{for bars.into_iter().map(bar)}</ol>
             if direction == Direction::LookedAtBy {
                 <p class="count">{format!("{total:.2} in all; each query has 1 to give")}</p>
             } else if !matches!(plane, crate::ui::maps::Plane::Max(_)) {

@@ -55,7 +55,7 @@ fn paint(canvas: &HtmlCanvasElement, props: &MapProps) {
         Table::Weights(maps, plane) if props.small => {
             let (n, weights) = shrunk(&maps.plane(*plane), maps.n(), SMALL);
             let weight = |row: usize, column: usize| f32::from(weights.get(row * n + column).copied().unwrap_or(0));
-            put(canvas, n, &pixels(n, &scale, |row, column| weight(row, column) / 255.0));
+            put(canvas, n, &pixels(n, maps.causal, &scale, |row, column| weight(row, column) / 255.0));
         }
         table => put(canvas, table.n(), &table.pixels(&scale)),
     }

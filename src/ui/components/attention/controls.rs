@@ -134,9 +134,13 @@ pub fn legend(cx: &Cx) -> Html {
             if weights_instead && state.remember.earlier.is_some() {
                 <span>{"scores are of the model as it is; this earlier moment has its weights"}</span>
             }
-            <span class="swatch hatched"></span>
-            <span>{"masked"}</span>
-            <button onclick={act(cx, Action::ToggleMask)} aria-pressed={state.mask_shown.to_string()}>{"hatching"}</button>
+            if table.causal() {
+                <span class="swatch hatched"></span>
+                <span>{"masked"}</span>
+                <button onclick={act(cx, Action::ToggleMask)} aria-pressed={state.mask_shown.to_string()}>{"hatching"}</button>
+            } else {
+                <span>{"no causal mask: every token sees all others"}</span>
+            }
             <button data-testid="show-table" onclick={act(cx, Action::ToggleTable)}
                 aria-pressed={state.table_shown.to_string()}>{"show as table"}</button>
         </div>

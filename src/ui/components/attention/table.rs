@@ -20,12 +20,12 @@ pub fn table(cx: &Cx, maps: &Maps) -> Html {
     let (top, left) = (begin(cx.state.look.table_at.0), begin(cx.state.look.table_at.1));
     let (rows, columns) = (top..(top + PART).min(n), left..(left + PART).min(n));
     let weight = |query: usize, key: usize| {
-        let text = match (key > query, &shown) {
+        let text = match (maps.hides(query, key), &shown) {
             (true, _) => "masked".to_string(),
             (false, Table::Weights(..)) => format!("{:.3}", shown.value(query, key)),
             (false, Table::Scores(_)) => format!("{:+.3}", shown.value(query, key)),
         };
-        html! { <td class={(key > query).then_some("masked")}>{text}</td> }
+        html! { <td class={maps.hides(query, key).then_some("masked")}>{text}</td> }
     };
     let row = |query: usize| {
         html! {

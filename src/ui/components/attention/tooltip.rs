@@ -10,7 +10,7 @@ use crate::ui::state::shown::Table;
 /// The cell in words, for the line above the map and for those who listen.
 pub fn sentence(cx: &Cx, maps: &Maps, (query, key): (usize, usize)) -> String {
     let token = |at: usize| format!("“{}” ({at})", visible(&maps.tokens[at].text));
-    if key > query {
+    if maps.hides(query, key) {
         return format!("{} may not look at {}: it comes later (masked)", token(query), token(key));
     }
     let weight = maps.value(cx.state.plane(), query, key);
@@ -39,7 +39,7 @@ pub fn Tooltip(cx: &Cx) -> Html {
     let token = |at: usize| html! { <><b>{visible(&maps.tokens[at].text)}</b>{format!(" ({at})")}</> };
     let Some(table) = cx.state.table() else { return html! {} };
     let (number, more) = match &table {
-        _ if key > query => ("masked".to_string(), ""),
+        _ if maps.hides(query, key) => ("masked".to_string(), ""),
         Table::Weights(..) => (format!("{:.3}", table.value(query, key)), ""),
         Table::Scores(_) => (format!("{:+.3}", table.value(query, key)), "q·k / √D, before softmax"),
     };

@@ -14,7 +14,8 @@ pub const ROPE: Step = Step {
     control: Control::Slider { label: "θ, degrees per position", range: [0.0, 90.0, 5.0], base: None, first: 0.0 },
     picture: Picture::Arrows,
     try_this: "Turn slowly and watch the arrows: the later the token, the further it goes, and the held query goes along.",
-    question: "Find an angle at which the held token scores another token highest than without turning.",
+    question: "The line under the arrows names the token that the held one scores highest. Turn until it is another one \
+               than before turning.",
     numpy: "a = theta * np.arange(6)\nq0, q1 = q.T\nq = np.stack([q0 * cos(a) - q1 * sin(a), q0 * sin(a) + q1 * cos(a)], 1)\n# the same for k\ns = q @ k.T",
     sources: "“RoFormer: Enhanced Transformer with Rotary Position Embedding”, Su et al. 2021 (arXiv 2104.09864). Real \
               heads have many pairs, each with an angle of its own.",

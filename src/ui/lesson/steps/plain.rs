@@ -60,7 +60,8 @@ pub const OVERFLOW: Step = Step {
     try_this: "Take 50: both still agree, and one token has all the weight.",
     question: "Find a factor at which the naive softmax gives no numbers at all.",
     numpy: "naive = np.exp(a * s) / np.exp(a * s).sum()\nm = (a * s).max()\ne = np.exp(a * s - m)\nstable = e / e.sum()",
-    sources: "Subtracting the maximum: CS336, assignment 1; the model's own softmax kernel does the same.",
+    sources: "Subtracting the maximum, or “safe softmax”: “Online normalizer calculation for softmax”, Milakov & \
+              Gimelshein 2018 (arXiv 1805.02867); CS336, assignment 1. The model's own softmax kernel does the same.",
     exercise: |state| {
         let factor = FACTORS[(state.control() as usize).min(FACTORS.len() - 1)];
         Exercise::Overflow { x: state.x.clone(), query: state.query, factor }
@@ -121,7 +122,8 @@ pub const RACE: Step = Step {
     try_this: "Double the tokens: the loop calls four times as often, the product still once.",
     question: "With how many tokens does the loop need more than a thousand calls? Choose it, and read what they cost.",
     numpy: "for i in range(n):            # the loop\n    for j in range(n):\n        s[i, j] = x[i] @ x[j]\ns = x @ x.T                   # the product",
-    sources: "Both ways are the notebook's; times are the best of three rounds on this machine, results fetched.",
+    sources: "Dot products are fast because they are matrix products: “Attention Is All You Need”, Vaswani et al. 2017 (arXiv \
+              1706.03762), section 3.2.1. Times are the best of three rounds on this machine, results fetched.",
     exercise: |state| {
         let n_tokens = LENGTHS[(state.control() as usize).min(LENGTHS.len() - 1)];
         Exercise::Race { x: state.x.clone(), n_tokens }

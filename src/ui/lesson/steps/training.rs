@@ -21,7 +21,8 @@ pub const LOSS: Step = Step {
     try_this: "Look for the position with the tallest bar: there the right token's probability is smallest.",
     question: "How much has to be added until the mean loss is below 0.1?",
     numpy: "p = softmax(z)\neach = -np.log(p[np.arange(5), target])\nloss = each.mean()\ngrad = (p - np.eye(6)[target]) / 5",
-    sources: "Cross-entropy as CS336, assignment 1, has it; the model's own kernel computes loss and gradient in one pass.",
+    sources: "Next-token probabilities trained by their logarithm: “A Neural Probabilistic Language Model”, Bengio et al. 2003 \
+              (JMLR 3); cross-entropy as CS336, assignment 1, has it. The model's own kernel computes loss and gradient in one pass.",
     exercise: |state| Exercise::Loss { seed: state.seed, bonus: state.control() as f32 },
     reached: |_, sheet| row_of(sheet, "L").first().is_some_and(|&loss| loss < 0.1),
 };
@@ -57,7 +58,7 @@ pub const SCHEDULE: Step = Step {
     title: "The learning rate: warm up, then cool down",
     text: "At first AdamW's running means rest on a few slopes, so the steps begin small and grow in a straight line. \
            After the warm-up half a cosine takes them down to a tenth, so that the model settles.",
-    equation: "lr_t = lr_{min} + \\frac{1 + cos(π progress)}{2} (lr_{max} - lr_{min})",
+    equation: "lr_t = lr_{min} + c (lr_{max} - lr_{min}) , c = \\frac{1 + cos(π progress)}{2}",
     control: Control::Slider { label: "steps of warm-up", range: [0.0, 100.0, 5.0], base: None, first: 10.0 },
     picture: Picture::Rates,
     try_this: "Take no warm-up at all: the very first step is the largest.",
