@@ -22,6 +22,8 @@
 //! A training step on its way: [`train::trainer`] writes the few numbers that change, replays the
 //! [`Recording`](gpu::recording::Recording) that [`model::transformer`] wrote once, and collects the losses later.
 
+pub use glasshead_cpu::{threads, unchecked};
+
 pub mod accounting;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;
@@ -34,10 +36,8 @@ pub mod model;
 pub mod ops;
 pub mod protocol;
 pub mod rng;
-pub mod threads;
 pub mod train;
 pub mod ui;
-pub mod unchecked;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
 

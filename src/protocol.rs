@@ -111,6 +111,13 @@ pub enum Command {
     Workers(workers::WorkersCommand),
     /// About where the time goes.
     Profile(profile::ProfileCommand),
+    /// Which kernels runs from now on take in place of others.
+    Kernels {
+        /// What [`Event::Kernels`] told in an earlier visit; empty where that is unknown.
+        memory: String,
+        /// What the person at the page has told: `KERNEL=VARIANT`, several with commas between them.
+        told: String,
+    },
 }
 
 /// What the worker tells the page.
@@ -119,6 +126,11 @@ pub enum Command {
 pub enum Event {
     /// The worker's code runs and it listens. Comes once, before everything else.
     Listening,
+    /// What was chosen to run in place of kernels, to be remembered until the next visit.
+    Kernels {
+        /// For [`Command::Kernels`].
+        memory: String,
+    },
     /// Who will compute. Comes once the device is there, before [`Event::Ready`].
     Device {
         /// The run.

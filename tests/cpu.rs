@@ -70,9 +70,9 @@ fn norms_agree_with_their_references() {
             rmsnorm::reference_grad_x(&x, &gain, &y_grad, inv, x_grad, &params);
             rmsnorm::reference_grad_gain(&x, &y_grad, inv, gain_grad, &params);
             let [y, inv, x_grad, gain_grad] = fast;
-            cpu::norm::rmsnorm(&x, &gain, y, inv, &params);
-            cpu::norm::rmsnorm_grad_x([&x, &gain, &y_grad, inv], x_grad, &params);
-            cpu::norm::rmsnorm_grad_gain([&x, &y_grad, inv], gain_grad, &params);
+            cpu::norm::rmsnorm(&x, &gain, y, inv, [n, c], params.eps);
+            cpu::norm::rmsnorm_grad_x([&x, &gain, &y_grad, inv], x_grad, [n, c], accumulate == 1);
+            cpu::norm::rmsnorm_grad_gain([&x, &y_grad, inv], gain_grad, [n, c]);
             let [reference, fast] = &sides;
             fast.iter().zip(reference).for_each(|(a, b)| assert_close(a, b, &format!("rmsnorm {label}")));
             let mut sides = [(); 2].map(|()| [vec![1.0; n * c], vec![0.0; 2 * n], vec![1.0; n * c], vec![1.0; c]]);
@@ -81,9 +81,9 @@ fn norms_agree_with_their_references() {
             layernorm::reference_grad_x(&x, &gain, &y_grad, stats, x_grad, &params);
             layernorm::reference_grad_gain(&x, &y_grad, stats, gain_grad, &params);
             let [y, stats, x_grad, gain_grad] = fast;
-            cpu::norm::layernorm(&x, &gain, y, stats, &params);
-            cpu::norm::layernorm_grad_x([&x, &gain, &y_grad, stats], x_grad, &params);
-            cpu::norm::layernorm_grad_gain([&x, &y_grad, stats], gain_grad, &params);
+            cpu::norm::layernorm(&x, &gain, y, stats, [n, c], params.eps);
+            cpu::norm::layernorm_grad_x([&x, &gain, &y_grad, stats], x_grad, [n, c], accumulate == 1);
+            cpu::norm::layernorm_grad_gain([&x, &y_grad, stats], gain_grad, [n, c]);
             let [reference, fast] = &sides;
             fast.iter().zip(reference).for_each(|(a, b)| assert_close(a, b, &format!("layernorm {label}")));
         }
@@ -98,17 +98,17 @@ fn softmax_and_cross_entropy_agree_with_their_references() {
         let targets = ids(2, n, c);
         let params = softmax::Params { n_rows: n as u32, n_cols: c as u32 };
         let (mut fast, mut reference) = (logits.clone(), logits.clone());
-        cpu::softmax::softmax(&mut fast, &params);
+        cpu::softmax::softmax(&mut fast, [n, c]);
         softmax::reference(&mut reference, &params);
         assert_close(&fast, &reference, &format!("softmax {label}"));
         let params = cross_entropy::Params { n_rows: n as u32, vocab_size: c as u32 };
         let [mut losses, mut fast_losses, mut again] = [(); 3].map(|()| vec![0.0; n]);
         let (mut fast, mut reference) = (logits.clone(), logits.clone());
         cross_entropy::reference(&logits, &targets, &mut losses, &params);
-        cpu::loss::cross_entropy(&logits, &targets, &mut again, &params);
+        cpu::loss::cross_entropy(&logits, &targets, &mut again, [n, c]);
         assert_close(&again, &losses, &format!("cross_entropy {label}"));
         cross_entropy::reference_grad(&mut reference, &targets, &params);
-        cpu::loss::cross_entropy_grad(&mut fast, &targets, &mut fast_losses, &params);
+        cpu::loss::cross_entropy_grad(&mut fast, &targets, &mut fast_losses, [n, c]);
         assert_close(&fast_losses, &losses, &format!("losses {label}"));
         let times_n = |grads: Vec<f32>| -> Vec<f32> { grads.iter().map(|grad| grad * n as f32).collect() };
         assert_close(&times_n(fast), &times_n(reference), &format!("cross_entropy_grad {label}"));
@@ -128,8 +128,8 @@ fn activations_embeddings_and_rotations_agree_with_their_references() {
         swiglu::reference(&gate_up, hidden, &params);
         swiglu::reference_grad(&gate_up, &grad, gate_up_grad, &params);
         let [hidden, gate_up_grad] = fast;
-        cpu::activation::swiglu(&gate_up, hidden, &params);
-        cpu::activation::swiglu_grad(&gate_up, &grad, gate_up_grad, &params);
+        cpu::activation::swiglu(&gate_up, hidden, c);
+        cpu::activation::swiglu_grad(&gate_up, &grad, gate_up_grad, c);
         sides[1].iter().zip(&sides[0]).for_each(|(a, b)| assert_close(a, b, &format!("swiglu {label}")));
         for which in [Activation::Silu, Activation::Gelu] {
             let [mut y, mut fast, mut x_grad, mut fast_grad] = [(); 4].map(|()| vec![0.0; n * c]);
@@ -147,7 +147,7 @@ fn activations_embeddings_and_rotations_agree_with_their_references() {
                 embedding::Params { n_tokens: n as u32, vocab_size: vocab_size as u32, d_model: c as u32, accumulate };
             let [mut sums, mut fast] = [(); 2].map(|()| vec![1.0; vocab_size * c]);
             embedding::reference_grad(&grad, &ids, &mut sums, &params);
-            cpu::embedding::embedding_grad(&grad, &ids, &mut fast, &params);
+            cpu::embedding::embedding_grad(&grad, &ids, &mut fast, c, accumulate == 1);
             assert_close(&fast, &sums, &format!("embedding_grad {label}"));
         }
         let (d_head, n_heads) = (2 * c.min(64), 2);
@@ -157,7 +157,9 @@ fn activations_embeddings_and_rotations_agree_with_their_references() {
         let params = rope::Params { n_rows: 2 * n as u32, context_length, d_model, stride, d_head, direction: -1.0 };
         let [mut turned, mut fast] = [(); 2].map(|()| numbers(5, 2 * n * stride as usize));
         rope::reference(&table, &mut turned, &params);
-        cpu::rope::rope(&table, &mut fast, &params);
+        let [width, stride, d_head] = [d_model, stride, d_head].map(|size| size as usize);
+        let rows = cpu::rope::Rows { n: 2 * n, context_length: n, width, stride, d_head };
+        cpu::rope::rope(&table, &mut fast, rows, params.direction);
         assert_close(&fast, &turned, &format!("rope {label}"));
     }
 }

@@ -1,13 +1,15 @@
 //! Variants of kernels: what disagrees with the reference is not used, what is used stands in for its original.
 
 use glasshead::gpu::backend::Backend;
+use glasshead::gpu::choices::Choices;
 use glasshead::gpu::compare::SideBySide;
 use glasshead::gpu::kernel::Kernel;
 use glasshead::gpu::recording::{Buffers, Recording};
 use glasshead::gpu::variant::Variant;
 use glasshead::ops::linear_grad::linear_grad;
 use glasshead::ops::matmul::{Layout, MATMUL_NN_VEC4, MATMUL_NT_VEC4, Shape, matmul};
-use glasshead::ops::tuning::{CANDIDATES, Candidates, choose};
+use glasshead::ops::rmsnorm;
+use glasshead::ops::tuning::{CANDIDATES, Candidates, choose, tune};
 use pollster::block_on;
 
 use crate::common::{context, numbers};
@@ -71,4 +73,36 @@ fn a_variant_stands_in_for_its_original_and_computes_the_same() {
         let names: Vec<_> = backend.profile(program).await.unwrap().iter().map(|timing| timing.kernel).collect();
         assert_eq!(names, ["matmul_nt_lanes", "linear_grad_lanes"]);
     });
+}
+
+#[test]
+fn what_is_told_or_known_of_a_device_is_taken_as_it_is() {
+    let (mut buffers, mut recording) = (Buffers::default(), Recording::new("test"));
+    let bindings = [8 * 64, 64, 8 * 64, 8].map(|len| buffers.add("test", len));
+    let params = rmsnorm::Params { n_rows: 8, d_model: 64, eps: 1e-5, accumulate: 0 };
+    rmsnorm::rmsnorm(&mut recording, bindings, params);
+    let tuned = |told: &str, known: &str| {
+        let context = context();
+        *context.told.borrow_mut() = Choices::parse(told).unwrap();
+        *context.known.borrow_mut() = Choices::parse(known).unwrap();
+        let sentences = block_on(tune(&context, &recording)).unwrap();
+        (context, sentences)
+    };
+    let of = CANDIDATES.iter().find(|candidates| candidates.of.name == "rmsnorm").unwrap();
+    let variant = of.variants[0];
+    let lanes = format!("rmsnorm={}", variant.kernel.name);
+
+    let (context, sentences) = tuned("", "rmsnorm=rmsnorm");
+    assert!(sentences.is_empty() && !context.uses(variant), "nothing was better on this device: {sentences:?}");
+    let (context, sentences) = tuned(&lanes, "rmsnorm=rmsnorm");
+    assert!(sentences.is_empty() && context.uses(variant), "what a person tells counts: {sentences:?}");
+    assert_eq!(context.known.borrow().get("rmsnorm"), Some("rmsnorm"), "it says nothing of the device");
+    let (context, sentences) = tuned("", &lanes);
+    assert!(sentences.is_empty() && context.uses(variant), "it was the best on this device: {sentences:?}");
+    let (context, sentences) = tuned("rmsnorm=quick", "");
+    assert!(sentences[0].contains("cannot run quick") && !context.uses(variant), "{sentences:?}");
+
+    let (context, _) = tuned("", "");
+    let used = of.variants.iter().find(|variant| context.uses(variant)).map_or("rmsnorm", |used| used.kernel.name);
+    assert_eq!(context.known.borrow().get("rmsnorm"), Some(used), "what was measured is known from now on");
 }

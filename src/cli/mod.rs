@@ -15,6 +15,7 @@ use crate::train::trainer::Trainer;
 mod bench;
 mod generate;
 mod interop;
+mod kernels;
 pub mod ops;
 mod soak;
 mod tokenizer;
@@ -29,6 +30,9 @@ struct Cli {
     /// How many threads the CPU backend uses; as many as there are cores unless told.
     #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Which variant runs in place of a kernel, instead of the fastest; several times, for several kernels.
+    #[arg(long, global = true, value_name = "KERNEL=VARIANT")]
+    variant: Vec<String>,
 }
 
 #[derive(Subcommand)]
@@ -170,7 +174,8 @@ pub fn main() -> ExitCode {
         }
     }));
     let cli = Cli::parse();
-    if let Some(Err(message)) = cli.threads.map(|n| crate::threads::set_count(n.into())) {
+    let threads = cli.threads.map_or(Ok(()), |n| crate::threads::set_count(n.into()));
+    if let Err(message) = threads.and_then(|()| kernels::tell(&cli.variant)) {
         eprintln!("glasshead: {message}");
         return ExitCode::FAILURE;
     }
@@ -206,7 +211,9 @@ async fn open(backend: BackendArg) -> Result<Option<Context>, String> {
         BackendArg::Cpu => Ok(None),
         BackendArg::Gpu => {
             let hint = |error| format!("{error}; or train on the CPU with --backend cpu");
-            Ok(Some(Context::new().await.map_err(hint)?))
+            let context = Context::new().await.map_err(hint)?;
+            kernels::prepare(&context);
+            Ok(Some(context))
         }
     }
 }
@@ -216,6 +223,7 @@ async fn tune(config: &RunConfig, context: Option<&Context>) -> Result<(), Strin
     for wrong in Trainer::choose_kernels(config, context).await.map_err(sentence)? {
         eprintln!("{wrong}");
     }
+    context.into_iter().for_each(kernels::keep);
     Ok(())
 }
 

@@ -6,11 +6,9 @@ use std::io::{BufWriter, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
-
 use super::error::DataError;
 use super::tokenizer::Tokenizer;
-use crate::unchecked;
+use crate::unchecked::{self, Mmap};
 
 /// Bytes of an id.
 fn width(vocab_size: usize) -> usize {

@@ -5,62 +5,104 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rustc_hash::FxHashMap;
-use serde::Deserialize;
-use tokenizers::models::bpe::BPE;
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{AddedToken, DecoderWrapper, Model as _, ModelWrapper, PreTokenizerWrapper};
+use serde_json::{Value, json};
 
 use super::error::DataError;
-use super::tokenizer::{END_OF_TEXT, Tokenizer, byte_characters, library, missing_merge};
+use super::tokenizer::{END_OF_TEXT, Tokenizer, byte_characters, library, missing_merge, spell};
 
-/// What has to be looked at before the library reads a `tokenizer.json`, and what it does not tell afterwards.
-#[derive(Deserialize)]
+/// The beginning of the model, behind what the file tells else.
+const MODEL: &str = r#",
+  "model": {
+    "type": "BPE",
+    "dropout": null,
+    "unk_token": null,
+    "continuing_subword_prefix": null,
+    "end_of_word_suffix": null,
+    "fuse_unk": false,
+    "byte_fallback": false,
+    "ignore_merges": false,
+    "vocab": {"#;
+
+/// What this module reads of a `tokenizer.json`.
 struct File {
-    model: serde_json::Value,
-}
-
-#[derive(Deserialize)]
-struct FileModel {
     vocab: FxHashMap<String, u32>,
-    merges: Vec<FileMerge>,
-    continuing_subword_prefix: Option<String>,
-    end_of_word_suffix: Option<String>,
+    merges: Vec<(String, String)>,
+    /// Tokens that are found in texts before anything is merged, by id.
+    added: Vec<(u32, String)>,
 }
 
-/// Older files have a merge as one string with a space.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum FileMerge {
-    Pair(String, String),
-    Line(String),
-}
-
-impl FileModel {
-    /// Refuses what the library would read with a panic or differently.
+impl File {
+    /// Refuses what would encode differently here.
     fn read(json: &str) -> Result<Self, DataError> {
-        let File { model } = serde_json::from_str(json).map_err(library)?;
-        if model["type"].as_str().is_some_and(|kind| kind != "BPE") {
-            return Err(other("another model than BPE"));
+        let file: Value = serde_json::from_str(json).map_err(library)?;
+        check(&file)?;
+        let model = &file["model"];
+        let mut vocab = FxHashMap::default();
+        for (token, id) in model["vocab"].as_object().ok_or_else(|| library("it has no vocabulary"))? {
+            let id = whole(id).ok_or_else(|| library(format!("the token {token:?} has no number as its id")))?;
+            vocab.insert(token.clone(), id);
         }
-        let model: Self = serde_json::from_value(model).map_err(library)?;
-        let is_set = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
-        if is_set(&model.continuing_subword_prefix) || is_set(&model.end_of_word_suffix) {
-            return Err(other("marks inside or at the end of words"));
+        let merges = model["merges"].as_array().ok_or_else(|| library("it has no list of merges"))?;
+        let merges = merges.iter().map(merge).collect::<Result<Vec<_>, _>>()?;
+        if let Some((left, right)) = merges.iter().find(|(left, right)| !vocab.contains_key(&format!("{left}{right}")))
+        {
+            return Err(missing_merge(left, right));
         }
-        Ok(model)
+        let mut added = Vec::new();
+        for token in file["added_tokens"].as_array().into_iter().flatten() {
+            let content = token["content"].as_str().ok_or_else(|| library("a special token has no content"))?;
+            if ["lstrip", "rstrip", "single_word"].iter().any(|field| token[field] == true) {
+                return Err(other(format!("the special token {content:?} that takes white space along")));
+            }
+            let id = vocab.get(content).copied().or_else(|| whole(&token["id"]));
+            let id = id.ok_or_else(|| library(format!("the special token {content:?} has no number as its id")))?;
+            if !content.is_empty() {
+                added.push((id, content.to_string()));
+            }
+        }
+        added.sort_unstable();
+        added.dedup();
+        Ok(Self { vocab, merges, added })
     }
+}
 
-    fn merges(&self) -> Result<Vec<(&str, &str)>, DataError> {
-        let merges = self.merges.iter().map(|merge| match merge {
-            FileMerge::Pair(left, right) => (left.as_str(), right.as_str()),
-            FileMerge::Line(line) => line.split_once(' ').unwrap_or((line, "")),
-        });
-        let merges: Vec<(&str, &str)> = merges.collect();
-        match merges.iter().find(|(left, right)| !self.vocab.contains_key(&format!("{left}{right}"))) {
-            Some((left, right)) => Err(missing_merge(left, right)),
-            None => Ok(merges),
-        }
+fn whole(value: &Value) -> Option<u32> {
+    value.as_u64().and_then(|number| number.try_into().ok())
+}
+
+/// A pair; older files have it as one string with a space.
+fn merge(value: &Value) -> Result<(String, String), DataError> {
+    let pair = match value {
+        Value::String(line) => Some(line.split_once(' ').unwrap_or((line, ""))),
+        Value::Array(pair) if pair.len() == 2 => pair[0].as_str().zip(pair[1].as_str()),
+        _ => None,
+    };
+    let (left, right) = pair.ok_or_else(|| library(format!("the merge {value} is no pair of tokens")))?;
+    Ok((left.into(), right.into()))
+}
+
+/// Whether a file describes what this module does in its place.
+fn check(file: &Value) -> Result<(), DataError> {
+    let model = &file["model"];
+    if !model.is_object() || model["type"].as_str().is_some_and(|kind| kind != "BPE") {
+        return Err(other("another model than BPE"));
     }
+    let is_set = |field: &str| model[field].as_str().is_some_and(|text| !text.is_empty());
+    if is_set("continuing_subword_prefix") || is_set("end_of_word_suffix") {
+        return Err(other("marks inside or at the end of words"));
+    }
+    let drops = model["dropout"].as_f64().is_some_and(|rate| rate > 0.0);
+    if model["byte_fallback"] == true || model["ignore_merges"] == true || drops {
+        return Err(other("byte_fallback, ignore_merges or dropout"));
+    }
+    if !file["normalizer"].is_null() {
+        return Err(other("a normalizer"));
+    }
+    let cut = &file["pre_tokenizer"];
+    if cut["type"] != "ByteLevel" || cut["add_prefix_space"] != false || cut["use_regex"] == false {
+        return Err(other("another pre-tokenizer than ByteLevel, or one that adds a space"));
+    }
+    Ok(())
 }
 
 impl Tokenizer {
@@ -69,24 +111,19 @@ impl Tokenizer {
     /// # Errors
     /// When it is not that, or another tokenizer than byte-level BPE with GPT-2's pre-tokenisation.
     pub fn from_json(json: &str) -> Result<Self, DataError> {
-        let file = FileModel::read(json)?;
-        let merges = file.merges()?;
-        let inner: tokenizers::Tokenizer = json.parse().map_err(library)?;
-        check(&inner)?;
+        let File { vocab, merges, added } = File::read(json)?;
         let bytes_of: FxHashMap<char, u8> = byte_characters().into_iter().zip(0..=255).collect();
         let bytes = |text: &str| -> Result<Vec<u8>, DataError> {
             let bytes = text.chars().map(|character| bytes_of.get(&character).copied()).collect::<Option<_>>();
             bytes.ok_or_else(|| other(format!("the token {text:?}, which does not stand for bytes")))
         };
-        let added = inner.get_added_tokens_decoder();
+        let is_added = |id: u32| added.binary_search_by_key(&id, |(id, _)| *id).is_ok();
         let mut vocabulary: Vec<(u32, Vec<u8>)> = Vec::new();
-        for (text, id) in file.vocab.iter().filter(|(_, id)| !added.contains_key(*id)) {
-            vocabulary.push((*id, bytes(text)?));
+        for (text, &id) in vocab.iter().filter(|&(_, &id)| !is_added(id)) {
+            vocabulary.push((id, bytes(text)?));
         }
-        let merges = merges.into_iter().map(|(left, right)| Ok((bytes(left)?, bytes(right)?)));
+        let merges = merges.iter().map(|(left, right)| Ok((bytes(left)?, bytes(right)?)));
         let merges = merges.collect::<Result<Vec<_>, DataError>>()?;
-        let mut added: Vec<(u32, String)> = added.into_iter().map(|(id, token)| (id, token.content)).collect();
-        added.sort_unstable();
         vocabulary.extend(added.iter().map(|(id, content)| (*id, content.clone().into_bytes())));
         let specials: Vec<String> = added.into_iter().map(|(_, content)| content).collect();
         Self::from_parts(vocabulary, merges, &specials)
@@ -97,32 +134,49 @@ impl Tokenizer {
     /// # Errors
     /// When a special token is spelled as that format spells another token's bytes.
     pub fn to_json(&self) -> Result<String, DataError> {
-        let characters = byte_characters();
-        let spell = |bytes: &[u8]| bytes.iter().map(|&byte| characters[byte as usize]).collect::<String>();
-        let mut ids = ahash::AHashMap::new();
-        for (special, id) in self.specials() {
-            ids.insert(special.to_string(), id);
-        }
+        let mut vocab: Vec<(u32, String)> = self.specials().map(|(special, id)| (id, special.to_string())).collect();
+        let special: FxHashMap<String, u32> = vocab.iter().map(|(id, special)| (special.clone(), *id)).collect();
+        let mut seen: FxHashMap<&[u8], u32> = FxHashMap::default();
         for (id, bytes) in (0..).zip(&self.tokens).filter(|(id, _)| !self.special_ids.contains(id)) {
-            let spelled = spell(bytes);
-            match self.model.token_to_id(&spelled) {
-                Some(first) if first == id => {}
-                _ => continue, // there is no such id, or an earlier one has the same bytes
+            if bytes.is_empty() || *seen.entry(bytes).or_insert(id) != id {
+                continue; // there is no such id, or an earlier one has the same bytes
             }
-            if ids.insert(spelled, id).is_some_and(|special| special != id) {
+            let spelled = spell(bytes);
+            if special.contains_key(&spelled) {
                 let text = String::from_utf8_lossy(bytes).into_owned();
                 return Err(library(format!("a special token is spelled like the token {text:?}; choose another")));
             }
+            vocab.push((id, spelled));
         }
-        let merges = self.merges.iter().map(|(left, right)| (spell(left), spell(right))).collect();
-        let model = BPE::builder().vocab_and_merges(ids, merges).build().map_err(library)?;
-        let mut inner = tokenizers::Tokenizer::new(ModelWrapper::BPE(model));
-        let byte_level = ByteLevel::new(false, false, true);
-        inner.with_pre_tokenizer(Some(PreTokenizerWrapper::ByteLevel(byte_level)));
-        inner.with_decoder(Some(DecoderWrapper::ByteLevel(byte_level)));
-        let specials = self.specials().map(|(special, _)| AddedToken::from(special, true).normalized(false));
-        inner.add_special_tokens(specials.collect::<Vec<_>>()).map_err(library)?;
-        inner.to_string(true).map_err(library)
+        vocab.sort_unstable();
+        let added = self.specials().map(|(content, id)| {
+            json!({
+                "id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
+                "normalized": false, "special": true,
+            })
+        });
+        let byte_level =
+            json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": true });
+        // The vocabulary is written by hand, because it is read by people in the order of its ids.
+        let rest = json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": added.collect::<Vec<_>>(),
+            "normalizer": null, "pre_tokenizer": byte_level, "post_processor": null, "decoder": byte_level,
+        });
+        let mut text = format!("{rest:#}");
+        text.truncate(text.trim_end_matches('}').trim_end().len());
+        text.push_str(MODEL);
+        for (at, (id, token)) in vocab.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            text += &format!("{comma}\n      {}: {id}", Value::from(token.as_str()));
+        }
+        text.push_str("\n    },\n    \"merges\": [");
+        for (at, (left, right)) in self.merges.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            let [left, right] = [left, right].map(|bytes| Value::from(spell(bytes)));
+            text += &format!("{comma}\n      [{left}, {right}]");
+        }
+        text.push_str("\n    ]\n  }\n}");
+        Ok(text)
     }
 
     /// Reads a file in one of these formats: `.tiktoken` (with [`END_OF_TEXT`]), or `tokenizer.json`.
@@ -174,26 +228,4 @@ fn last_merge(token: &[u8], rank: u32, ranks: &FxHashMap<&[u8], u32>) -> Option<
 
 fn other(what: impl Into<String>) -> DataError {
     DataError::OtherTokenizer { what: what.into() }
-}
-
-/// Whether a tokenizer does what this module does in its place.
-fn check(inner: &tokenizers::Tokenizer) -> Result<(), DataError> {
-    let ModelWrapper::BPE(model) = inner.get_model() else {
-        return Err(other("another model than BPE"));
-    };
-    if model.byte_fallback || model.ignore_merges || model.dropout.is_some_and(|rate| rate > 0.0) {
-        return Err(other("byte_fallback, ignore_merges or dropout"));
-    }
-    if inner.get_normalizer().is_some() {
-        return Err(other("a normalizer"));
-    }
-    match inner.get_pre_tokenizer() {
-        Some(PreTokenizerWrapper::ByteLevel(byte_level)) if byte_level.use_regex && !byte_level.add_prefix_space => {}
-        _ => return Err(other("another pre-tokenizer than ByteLevel, or one that adds a space")),
-    }
-    let added = inner.get_added_tokens_decoder();
-    if let Some(token) = added.values().find(|token| token.lstrip || token.rstrip || token.single_word) {
-        return Err(other(format!("the special token {:?} that takes white space along", token.content)));
-    }
-    Ok(())
 }

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 
 use thiserror::Error;
 
-use super::execute::Pipelines;
+use super::choices::Choices;
 use super::kernel::Kernel;
+use super::pipeline::Pipelines;
 use super::variant::{Variant, Variants};
 
 /// A device to compute on, and what is known about it.
@@ -27,6 +28,10 @@ pub struct Context {
     pub(super) variants: Variants,
     /// The kernels that variants were chosen for.
     chosen: RefCell<HashSet<&'static str>>,
+    /// What a person has told to run in place of kernels.
+    pub told: RefCell<Choices>,
+    /// What was chosen for this device, now or earlier.
+    pub known: RefCell<Choices>,
 }
 
 /// What the rest of the program wants to know about an adapter.
@@ -137,7 +142,14 @@ impl Context {
         let subgroup_size = if has_subgroups(&device) { info.subgroup_min_size } else { 0 };
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
         let (pipelines, variants, chosen) = Default::default();
-        Ok(Self { device, queue, adapter, subgroup_size, int64, pipelines, variants, chosen })
+        let (told, known) = Default::default();
+        Ok(Self { device, queue, adapter, subgroup_size, int64, pipelines, variants, chosen, told, known })
+    }
+
+    /// What tells this device from others.
+    pub fn device_name(&self) -> String {
+        let AdapterFacts { name, backend, driver, .. } = &self.adapter;
+        [name, backend, driver].map(|part| part.replace(['\t', '\n', '\r'], " ")).join(" / ")
     }
 
     /// Whether the device has what a variant needs.

@@ -1,15 +1,12 @@
 //! The GPU backend: pipelines and bind groups are made once per recording, then replayed.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_channel::oneshot;
 
 use super::backend::{ExecuteError, Program, Writes};
 use super::context::Context;
-use super::kernel::{Access, Kernel};
+use super::pipeline::{Pipelines, pipeline};
 use super::recording::{Buffers, Recording, Slice};
 use super::variant::{Variants, choose};
 
@@ -27,10 +24,6 @@ pub struct GpuBackend {
     uploads: Option<wgpu::Buffer>,
     fault: Fault,
 }
-
-/// The pipelines of a device by entry point. Compiling one takes longer than most runs of it, so that all backends of
-/// a [`Context`] share them.
-pub(super) type Pipelines = Rc<RefCell<HashMap<&'static str, wgpu::ComputePipeline>>>;
 
 /// The first thing that went wrong, told by the device's callbacks and handed on by the next read.
 type Fault = Arc<Mutex<Option<ExecuteError>>>;
@@ -117,7 +110,7 @@ impl GpuBackend {
         for (index, dispatch) in recording.dispatches.iter().enumerate() {
             let (kernel, workgroups) =
                 choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups);
-            let pipeline = self.pipeline(kernel);
+            let pipeline = pipeline(&self.device, &self.pipelines, kernel);
             let params = wgpu::BufferBinding {
                 buffer: &uniforms,
                 offset: dispatch.params_start as u64,
@@ -286,45 +279,6 @@ impl GpuBackend {
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         })
-    }
-
-    fn pipeline(&self, kernel: &'static Kernel) -> wgpu::ComputePipeline {
-        if let Some(pipeline) = self.pipelines.borrow().get(kernel.name) {
-            return pipeline.clone();
-        }
-        let label = Some(kernel.name);
-        let uniform = wgpu::BufferBindingType::Uniform;
-        let storage =
-            kernel.access.iter().map(|access| wgpu::BufferBindingType::Storage { read_only: *access == Access::Read });
-        let entries: Vec<_> = std::iter::once(uniform)
-            .chain(storage)
-            .zip(0..)
-            .map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
-                binding,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
-                count: None,
-            })
-            .collect();
-        let layout =
-            self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
-        let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label,
-            bind_group_layouts: &[Some(&layout)],
-            immediate_size: 0,
-        });
-        let source = wgpu::ShaderSource::Wgsl(kernel.source().into());
-        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor { label, source });
-        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label,
-            layout: Some(&layout),
-            module: &module,
-            entry_point: label,
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
-            cache: None,
-        });
-        self.pipelines.borrow_mut().insert(kernel.name, pipeline.clone());
-        pipeline
     }
 }
 

@@ -5,12 +5,14 @@
 //! results within rounding; [`compare`] finds the first dispatch where they would differ.
 
 pub mod backend;
+pub mod choices;
 pub(crate) mod clock;
 pub mod compare;
 pub mod context;
 pub mod execute;
 pub mod interpret;
 pub mod kernel;
+mod pipeline;
 pub mod profile;
 pub mod recording;
 pub mod variant;

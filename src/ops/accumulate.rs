@@ -24,9 +24,7 @@ pub static ACCUMULATE: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let Step { weight, first, .. } = read_step(&call.u32(1));
-        cpu::elementwise::update(&mut call.f32_mut(3), &call.f32(2), |sum, grad| {
-            (if first == 1 { 0.0 } else { sum }) + weight * grad
-        });
+        cpu::elementwise::add_scaled(&mut call.f32_mut(3), &call.f32(2), weight, first == 0);
     },
 };
 

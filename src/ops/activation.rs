@@ -18,14 +18,7 @@ pub struct Params {
     pub len: u32,
 }
 
-/// Which one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// x · sigmoid(x)
-    Silu,
-    /// x · ½·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
-    Gelu,
-}
+pub use cpu::activation::Activation;
 
 const fn kernel(name: &'static str, access: &'static [crate::gpu::kernel::Access], cpu: fn(&CpuCall<'_>)) -> Kernel {
     let wgsl = &[FLAT, include_str!("../../shaders/activation.wgsl")];

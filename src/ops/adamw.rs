@@ -35,7 +35,12 @@ pub static ADAMW: Kernel = Kernel {
         let step = read_step(&call.u32(1));
         let state = [&mut *call.f32_mut(4), &mut *call.f32_mut(5), &mut *call.f32_mut(6)];
         let scale = clip_scale(norm, step.max_grad_norm);
-        cpu::update::adamw(&step, params.decay_len as usize, &call.f32(3)[..params.len as usize], scale, state);
+        let rule = cpu::update::AdamW {
+            betas: [step.beta1, step.beta2],
+            eps: step.eps,
+            corrections: [step.correction1, step.correction2],
+        };
+        cpu::update::adamw(step.update(params.decay_len, scale), rule, &call.f32(3)[..params.len as usize], state);
     },
 };
 

@@ -30,7 +30,7 @@ pub static SQUARED_SUMS: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        cpu::update::squared_sums(&call.f32(1)[..params.len as usize], &mut call.f32_mut(2));
+        cpu::update::squared_sums(&call.f32(1)[..params.len as usize], &mut call.f32_mut(2)[..PARTIAL_SUMS]);
     },
 };
 

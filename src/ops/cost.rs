@@ -1,4 +1,4 @@
-//! What a dispatch costs at least: the operations of its products and the bytes that it binds. Together with a device's
+//! What a dispatch costs at least: the operations of its products, and the bytes that it reads and writes. Together with a device's
 //! peaks this tells how near a kernel comes to what is possible there (the roofline of Williams et al. 2009).
 
 use super::{flash_attention, linear_grad, matmul};
@@ -9,7 +9,7 @@ use crate::gpu::recording::Recording;
 pub struct Cost {
     /// Multiplications and additions of matrix products and attention; 0 for kernels that only go over their data.
     pub flops: f64,
-    /// Every bound slice once, in bytes.
+    /// Every bound slice once, in bytes; of those in which rows are looked up, as many as are looked up.
     pub bytes: f64,
 }
 
@@ -52,5 +52,39 @@ fn cost(recording: &Recording, index: usize) -> Cost {
         name if name.starts_with("flash_attention_") => flash_attention::flops(params, lens[1], 2.0),
         _ => 0.0,
     };
-    Cost { flops, bytes: 4.0 * lens.iter().sum::<usize>() as f64 }
+    Cost { flops, bytes: 4.0 * words(dispatch.kernel.name, &lens) as f64 }
+}
+
+/// How many words of its bindings a kernel reads or writes.
+fn words(kernel: &str, lens: &[usize]) -> usize {
+    let bound: usize = lens.iter().sum();
+    match (kernel, lens) {
+        // Of the tokens, the inputs and one more for each sequence.
+        ("gather_batch", &[tokens, starts, inputs, _]) => bound - tokens + tokens.min(inputs + starts),
+        // Of the table, a row for each row of the output.
+        ("embedding", &[table, _, out]) => bound - table + table.min(out),
+        _ => bound,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::recording::Buffers;
+    use crate::ops::{embedding, gather_batch, residual};
+
+    #[test]
+    fn what_is_looked_up_counts_as_far_as_it_is_read() {
+        let (mut buffers, mut recording) = (Buffers::default(), Recording::new("costs"));
+        let [tokens, starts, inputs, targets] = [1_000_000, 8, 384, 384].map(|len| buffers.add("ids", len));
+        let params = gather_batch::Params { batch_size: 8, context_length: 48 };
+        gather_batch::gather_batch(&mut recording, [tokens, starts, inputs, targets], params);
+        let [table, out] = [512 * 64, 384 * 64].map(|len| buffers.add("rows", len));
+        let params = embedding::Params { n_tokens: 384, vocab_size: 512, d_model: 64, accumulate: 0 };
+        embedding::embedding(&mut recording, [table, inputs, out], params);
+        residual::residual(&mut recording, [out, out, out]);
+        let bytes: Vec<f64> = costs(&recording).iter().map(|cost| cost.bytes / 4.0).collect();
+        let of_gather = (384 + 8) + 8 + 384 + 384;
+        assert_eq!(bytes, [of_gather, 2 * 384 * 64 + 384, 3 * 384 * 64].map(f64::from));
+    }
 }

@@ -28,8 +28,9 @@ pub static CROSS_ENTROPY: Kernel = Kernel {
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     cpu: |call| {
-        let params: Params = call.params();
-        cpu::loss::cross_entropy(&call.f32(1), &call.u32(2), &mut call.f32_mut(3), &params);
+        let Params { n_rows, vocab_size } = call.params();
+        let sizes = [n_rows as usize, vocab_size as usize];
+        cpu::loss::cross_entropy(&call.f32(1), &call.u32(2), &mut call.f32_mut(3), sizes);
     },
 };
 
@@ -62,8 +63,9 @@ const fn grad(name: &'static str, wgsl: &'static [&'static str]) -> Kernel {
         access: &[ReadWrite, Read, ReadWrite],
         params_bytes: size_of::<Params>(),
         cpu: |call| {
-            let params: Params = call.params();
-            cpu::loss::cross_entropy_grad(&mut call.f32_mut(1), &call.u32(2), &mut call.f32_mut(3), &params);
+            let Params { n_rows, vocab_size } = call.params();
+            let sizes = [n_rows as usize, vocab_size as usize];
+            cpu::loss::cross_entropy_grad(&mut call.f32_mut(1), &call.u32(2), &mut call.f32_mut(3), sizes);
         },
     }
 }

@@ -43,7 +43,11 @@ pub static EMBEDDING_GRAD: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        cpu::embedding::embedding_grad(&call.f32(1), &call.u32(2), &mut call.f32_mut(3), &params);
+        let [n_tokens, vocab_size, width] =
+            [params.n_tokens, params.vocab_size, params.d_model].map(|size| size as usize);
+        let table_grad = &mut call.f32_mut(3)[..vocab_size * width];
+        let (ids, accumulate) = (&call.u32(2)[..n_tokens], params.accumulate == 1);
+        cpu::embedding::embedding_grad(&call.f32(1), ids, table_grad, width, accumulate);
     },
 };
 

@@ -17,7 +17,8 @@ pub static LAYERNORM: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        cpu::norm::layernorm(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &mut call.f32_mut(4), &params);
+        let (y, stats) = (&mut call.f32_mut(3), &mut call.f32_mut(4));
+        cpu::norm::layernorm(&call.f32(1), &call.f32(2), y, stats, params.sizes(), params.eps);
     },
 };
 
@@ -30,8 +31,9 @@ pub static LAYERNORM_GRAD: Kernel = Kernel {
     cpu: |call| {
         let params: Params = call.params();
         let (x, gain, y_grad, stats) = (&*call.f32(1), &*call.f32(2), &*call.f32(3), &*call.f32(4));
-        cpu::norm::layernorm_grad_x([x, gain, y_grad, stats], &mut call.f32_mut(5), &params);
-        cpu::norm::layernorm_grad_gain([x, y_grad, stats], &mut call.f32_mut(6), &params);
+        let (sizes, accumulate) = (params.sizes(), params.accumulate == 1);
+        cpu::norm::layernorm_grad_x([x, gain, y_grad, stats], &mut call.f32_mut(5), sizes, accumulate);
+        cpu::norm::layernorm_grad_gain([x, y_grad, stats], &mut call.f32_mut(6), sizes);
     },
 };
 

@@ -21,7 +21,7 @@ pub static RESIDUAL: Kernel = Kernel {
     wgsl: &[FLAT, include_str!("../../shaders/residual.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
-    cpu: |call| cpu::elementwise::map2(&mut call.f32_mut(3), [&call.f32(1), &call.f32(2)], |x, branch| x + branch),
+    cpu: |call| cpu::elementwise::add(&mut call.f32_mut(3), &call.f32(1), &call.f32(2)),
 };
 
 /// Appends the addition.

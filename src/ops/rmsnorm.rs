@@ -25,6 +25,13 @@ pub struct Params {
     pub accumulate: u32,
 }
 
+impl Params {
+    /// N and C
+    pub(super) fn sizes(&self) -> [usize; 2] {
+        [self.n_rows as usize, self.d_model as usize]
+    }
+}
+
 const WGSL: &str = include_str!("../../shaders/rmsnorm.wgsl");
 
 /// Forward and backward with one way to sum up.
@@ -38,7 +45,8 @@ macro_rules! kernels {
             params_bytes: size_of::<Params>(),
             cpu: |call| {
                 let params: Params = call.params();
-                cpu::norm::rmsnorm(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &mut call.f32_mut(4), &params);
+                let (y, inv_rms) = (&mut call.f32_mut(3), &mut call.f32_mut(4));
+                cpu::norm::rmsnorm(&call.f32(1), &call.f32(2), y, inv_rms, params.sizes(), params.eps);
             },
         };
         /// x (N, C), gain (C), y_grad (N, C), inv_rms (N) → x_grad (N, C), gain_grad (C)
@@ -50,8 +58,9 @@ macro_rules! kernels {
             cpu: |call| {
                 let params: Params = call.params();
                 let (x, gain, y_grad, inv_rms) = (&*call.f32(1), &*call.f32(2), &*call.f32(3), &*call.f32(4));
-                cpu::norm::rmsnorm_grad_x([x, gain, y_grad, inv_rms], &mut call.f32_mut(5), &params);
-                cpu::norm::rmsnorm_grad_gain([x, y_grad, inv_rms], &mut call.f32_mut(6), &params);
+                let (sizes, accumulate) = (params.sizes(), params.accumulate == 1);
+                cpu::norm::rmsnorm_grad_x([x, gain, y_grad, inv_rms], &mut call.f32_mut(5), sizes, accumulate);
+                cpu::norm::rmsnorm_grad_gain([x, y_grad, inv_rms], &mut call.f32_mut(6), sizes);
             },
         };
     };

@@ -34,9 +34,17 @@ pub static ROPE: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     cpu: |call| {
         let params: Params = call.params();
-        cpu::rope::rope(&call.f32(1), &mut call.f32_mut(2), &params);
+        cpu::rope::rope(&call.f32(1), &mut call.f32_mut(2), params.on_cpu(), params.direction);
     },
 };
+
+impl Params {
+    fn on_cpu(&self) -> cpu::rope::Rows {
+        let [n, context_length, width, stride, d_head] =
+            [self.n_rows, self.context_length, self.d_model, self.stride, self.d_head].map(|size| size as usize);
+        cpu::rope::Rows { n, context_length, width, stride, d_head }
+    }
+}
 
 /// Appends the rotation of `x`.
 pub fn rope(recording: &mut Recording, [cos_sin, x]: [Slice; 2], params: Params) {

@@ -33,7 +33,7 @@ pub static SGD: Kernel = Kernel {
             let state = [&mut *call.f32_mut(4), &mut *call.f32_mut(5)];
             let step = read_step(&call.u32(1));
             let scale = clip_scale(norm, step.max_grad_norm);
-            cpu::update::sgd(&step, params.decay_len as usize, &call.f32(3), scale, state);
+            cpu::update::sgd(step.update(params.decay_len, scale), step.momentum, &call.f32(3), state);
         }
     },
 };

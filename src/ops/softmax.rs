@@ -26,8 +26,8 @@ pub static SOFTMAX: Kernel = Kernel {
     access: &[ReadWrite],
     params_bytes: size_of::<Params>(),
     cpu: |call| {
-        let params: Params = call.params();
-        cpu::softmax::softmax(&mut call.f32_mut(1), &params);
+        let Params { n_rows, n_cols } = call.params();
+        cpu::softmax::softmax(&mut call.f32_mut(1), [n_rows as usize, n_cols as usize]);
     },
 };
 

@@ -2,6 +2,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::cpu::update::Update;
+
 /// Twin of `Step` in `shaders/lib/step.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
@@ -30,6 +32,13 @@ pub struct Step {
     pub weight: f32,
     /// 1 for the first of them, which replaces what an older step has left; else 0.
     pub first: u32,
+}
+
+impl Step {
+    /// What the optimizers on the CPU take of it.
+    pub(crate) fn update(&self, decay_len: u32, scale: f32) -> Update {
+        Update { lr: self.lr, weight_decay: self.weight_decay, decay_len: decay_len as usize, scale }
+    }
 }
 
 /// Elements of 4 bytes that a [`Step`] takes.

@@ -6,7 +6,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{FLAT, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
 /// The uniform of both kernels.
@@ -27,7 +27,7 @@ pub static SWIGLU: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
-    cpu: |call| cpu::activation::swiglu(&call.f32(1), &mut call.f32_mut(2), &call.params()),
+    cpu: |call| cpu::activation::swiglu(&call.f32(1), &mut call.f32_mut(2), d_ff(call)),
 };
 
 /// gate_up (N, 2F), hidden_grad (N, F) → gate_up_grad (N, 2F)
@@ -36,8 +36,12 @@ pub static SWIGLU_GRAD: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
-    cpu: |call| cpu::activation::swiglu_grad(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &call.params()),
+    cpu: |call| cpu::activation::swiglu_grad(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), d_ff(call)),
 };
+
+fn d_ff(call: &CpuCall<'_>) -> usize {
+    call.params::<Params>().d_ff as usize
+}
 
 fn params(hidden_len: usize, n_rows: usize) -> Params {
     Params { n_rows: n_rows as u32, d_ff: (hidden_len / n_rows) as u32 }

@@ -172,7 +172,8 @@ fn loss(n: usize, v: usize) -> Trial {
 
 /// Chooses the variants of this device for the kernels of a recording that it has not chosen for yet, and returns a
 /// sentence for each that it can run but computes wrongly. Without any for kernels that nobody uses, because to compile
-/// one can take seconds.
+/// one can take seconds. What a person has told, or what was measured on this device earlier, is taken without another
+/// measurement, though not without comparison with the reference.
 ///
 /// # Errors
 /// When the device was lost.
@@ -181,10 +182,37 @@ pub async fn tune(context: &Context, recording: &Recording) -> Result<Vec<String
     for candidates in &CANDIDATES {
         let used = recording.dispatches.iter().any(|dispatch| dispatch.kernel.name == candidates.of.name);
         if used && context.choose_for(candidates.of) {
-            sentences.extend(choose(context, candidates).await?);
+            sentences.extend(recall_or_choose(context, candidates).await?);
         }
     }
     Ok(sentences)
+}
+
+async fn recall_or_choose(context: &Context, candidates: &Candidates) -> Result<Vec<String>, ExecuteError> {
+    let of = candidates.of.name;
+    let told = context.told.borrow().get(of).map(str::to_string);
+    let known = told.clone().or_else(|| context.known.borrow().get(of).map(str::to_string));
+    let sentences = match known {
+        Some(name) if name == of => return Ok(Vec::new()),
+        Some(name) => match candidates.variants.iter().find(|variant| variant.kernel.name == name) {
+            Some(&variant) if context.can_run(variant) => adopt(context, candidates, variant).await?,
+            _ if told.is_some() => {
+                vec![format!("this device cannot run {name} in place of {of}; {of} is used instead")]
+            }
+            _ => choose(context, candidates).await?,
+        },
+        None => choose(context, candidates).await?,
+    };
+    if told.is_none() {
+        let used = candidates.variants.iter().find(|variant| context.uses(variant));
+        context.known.borrow_mut().set(of, used.map_or(of, |variant| variant.kernel.name));
+    }
+    Ok(sentences)
+}
+
+/// The names of kernels that have variants, each with those of its variants.
+pub fn names() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+    CANDIDATES.iter().map(|of| (of.of.name, of.variants.iter().map(|variant| variant.kernel.name).collect()))
 }
 
 /// Chooses among variants of one kernel, as [`tune`] does.
@@ -194,23 +222,47 @@ pub async fn tune(context: &Context, recording: &Recording) -> Result<Vec<String
 pub async fn choose(context: &Context, candidates: &Candidates) -> Result<Vec<String>, ExecuteError> {
     let (mut sentences, mut right) = (Vec::new(), Vec::new());
     for &variant in candidates.variants.iter().filter(|variant| worth_trying(context, variant)) {
-        let (wrong, original) = (variant.kernel.name, variant.of.name);
-        match disagreement(context, (candidates.gate)(), variant).await {
-            Ok(None) => right.push(variant),
-            Ok(Some(difference)) => {
-                sentences
-                    .push(format!("this device computes {wrong} wrongly ({difference}); {original} is used instead"));
-            }
-            Err(ExecuteError::Refused(detail)) => {
-                sentences.push(format!("this device refuses {wrong} ({detail}); {original} is used instead"));
-            }
-            Err(error) => return Err(error),
+        match problem(context, candidates, variant).await? {
+            None => right.push(variant),
+            Some(sentence) => sentences.push(sentence),
         }
     }
     if let Some(variant) = fastest(context, candidates.measured, &right).await? {
         context.use_variant(variant);
     }
     Ok(sentences)
+}
+
+/// Uses a variant, unless it computes wrongly; then a sentence says so.
+async fn adopt(
+    context: &Context,
+    candidates: &Candidates,
+    variant: &'static Variant,
+) -> Result<Vec<String>, ExecuteError> {
+    let problem = problem(context, candidates, variant).await?;
+    if problem.is_none() {
+        context.use_variant(variant);
+    }
+    Ok(problem.into_iter().collect())
+}
+
+/// Why a variant cannot be used on this device, if it cannot.
+async fn problem(
+    context: &Context,
+    candidates: &Candidates,
+    variant: &'static Variant,
+) -> Result<Option<String>, ExecuteError> {
+    let (wrong, original) = (variant.kernel.name, variant.of.name);
+    match disagreement(context, (candidates.gate)(), variant).await {
+        Ok(None) => Ok(None),
+        Ok(Some(difference)) => {
+            Ok(Some(format!("this device computes {wrong} wrongly ({difference}); {original} is used instead")))
+        }
+        Err(ExecuteError::Refused(detail)) => {
+            Ok(Some(format!("this device refuses {wrong} ({detail}); {original} is used instead")))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a device can run a variant, and is of the kind that it is made for: hardware, or a CPU that emulates a GPU with

@@ -4,6 +4,7 @@
 pub mod checkpoint;
 pub mod explain;
 pub mod file_data;
+pub mod first_look;
 pub mod generate;
 pub mod head_scores;
 pub mod lr_find;

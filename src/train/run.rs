@@ -25,6 +25,7 @@ mod show;
 
 use inspect::Inspecting;
 use meter::{Meter, Recurring};
+pub(super) use show::{attention, cut_probe};
 
 /// An event and the bytes that ride along.
 pub type Message = (Event, Option<Vec<u8>>);
@@ -168,10 +169,8 @@ impl Run {
 
     /// Shows the attention of another sentence from now on.
     pub fn set_probe(&mut self, text: &str) {
-        self.probe = self.tokenizer.encode(text);
         let most = self.trainer.config().model.context_length;
-        self.tokens_cut = self.probe.len().saturating_sub(most);
-        self.probe.truncate(most);
+        (self.probe, self.tokens_cut) = cut_probe(&self.tokenizer, text, most);
         self.probe_changed = true;
     }
 
@@ -239,8 +238,14 @@ impl Run {
         }
         match self.mode {
             Mode::Training => {
+                let is_first = self.steps_done == 0;
                 self.train_chunk().await?;
-                self.show_regularly(messages).await?;
+                if is_first {
+                    // Nobody should wait for pictures to see that it trains.
+                    messages.push((self.progress(Vec::new()), None));
+                } else {
+                    self.show_regularly(messages).await?;
+                }
                 messages.extend(self.stop_by_rule().map(|event| (event, None)));
                 return Ok(true); // a pause is told in the next piece
             }

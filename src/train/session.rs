@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::first_look::first_look;
 use super::prepare::{PreparedData, encode, tokenizer_text, train_tokenizer};
 use super::record::fingerprint;
 use super::run::{Clock, Message, Run};
@@ -20,6 +21,7 @@ use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, Phase, RunId,
 
 mod corpus;
 mod device;
+mod kernels;
 mod lesson;
 mod profile;
 mod resume;
@@ -27,6 +29,7 @@ mod workers;
 
 use corpus::{File, scoring, split_files};
 use device::{Device, open_device};
+use kernels::Kernels;
 use lesson::LessonDesk;
 use resume::Waiting;
 use workers::Workers;
@@ -54,6 +57,7 @@ pub struct Session {
     waiting: Option<Waiting>,
     lesson: LessonDesk,
     workers: Workers,
+    kernels: Kernels,
     /// Whether the page shows something else than the maps.
     maps_hidden: bool,
 }
@@ -75,6 +79,7 @@ impl Session {
             waiting: None,
             lesson: LessonDesk::default(),
             workers: Workers::default(),
+            kernels: Kernels::default(),
             maps_hidden: false,
         };
         session.tell(Event::Listening);
@@ -121,6 +126,7 @@ impl Session {
             Command::Export(command) => self.handle_export(command).await,
             Command::Workers(command) => self.handle_workers(command, bytes),
             Command::Profile(command) => self.handle_profile(command).await,
+            Command::Kernels { memory, told } => self.kernels = Kernels { memory, told },
             other => self.handle_in_run(other),
         }
     }
@@ -213,6 +219,7 @@ impl Session {
             }
             Command::StopGenerating => run.stop_generating(),
             Command::LoadFiles { .. } | Command::LoadVocabulary { .. } | Command::Start { .. } => None,
+            Command::Kernels { .. } => None,
             Command::Tokenizer(_) | Command::Data(_) | Command::Lesson(_) => None,
             Command::Runs { .. } | Command::Export(_) | Command::Workers(_) | Command::Profile(_) => None,
         };
@@ -266,6 +273,7 @@ impl Session {
         self.tell(Event::Loading { run, phase: Phase::Device });
         let device = open_device(backend).await?;
         self.tell_device(run, &device);
+        Trainer::compile_ahead(&config, device.context.as_ref()).map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Corpus });
         let asked = config.clone();
         let (name, text) = self.read_corpus(corpus, &config)?;
@@ -274,6 +282,8 @@ impl Session {
             VocabularyChoice::Trained => train_tokenizer(&text, &mut config).map_err(|error| error.to_string())?,
             VocabularyChoice::Loaded => self.loaded_tokenizer(&mut config)?,
         };
+        let maps = first_look(run, &config, &tokenizer, probe).await.map_err(|error| error.to_string())?;
+        self.tell_all(maps.into_iter().collect());
         self.tell(Event::Loading { run, phase: Phase::Encoding });
         let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Model });
@@ -305,8 +315,7 @@ impl Session {
         corpus_bytes: usize,
     ) -> Result<(Run, RunSummary), String> {
         let (train, val) = (&data.dataset.train, &data.dataset.val);
-        let slower =
-            Trainer::choose_kernels(&config, device.context.as_ref()).await.map_err(|error| error.to_string())?;
+        let slower = self.choose_kernels(&config, device).await?;
         if !slower.is_empty() {
             let message = format!("Slower than it could be: {}.", slower.join("; "));
             self.tell(Event::Notice { run: id, message });

@@ -28,7 +28,7 @@ use super::files::{self, Kept};
 use super::link::{Batch, Link, Outgoing, RUN_BATCH_MS};
 use super::questions::Questions;
 use super::state::{Action, State, Theme, View};
-use super::{keys, navigation, preferences, share, shown, take_along};
+use super::{kernels, keys, navigation, preferences, share, shown, take_along};
 use crate::protocol::data::DataEvent;
 use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, Event};
@@ -109,7 +109,8 @@ impl Cx {
         spawn_local(async move {
             let mut first = cx.kept_messages().await;
             first.push((Command::Runs { command: RunsCommand::Rules(cx.state.runs.rules) }, None));
-            first.extend([(cx.state.workers.command(), None), (shown::command(cx.state.view), None)]);
+            let settings = [kernels::command(), cx.state.workers.command(), shown::command(cx.state.view)];
+            first.extend(settings.map(|command| (command, None)));
             first.push((command, bytes));
             connect(&cx, first);
         });
@@ -157,6 +158,7 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
                 first.take().into_iter().for_each(|message| link.send_either(message));
             }
             checkpoints::receive(&batch, &cx.state.dispatcher());
+            kernels::receive(&batch);
             take_along::receive(&batch, &cx.state, &cx.state.dispatcher());
             batch.iter().for_each(|(event, bytes)| cx.pass_on(event, bytes.as_deref()));
             let tasks = batch.iter().any(|(event, _)| matches!(event, Event::Data(DataEvent::Tasks { .. })));
@@ -197,7 +199,7 @@ fn App() -> Html {
             let mut workers = link.0.workers;
             workers.want(wanted());
             dispatcher.dispatch(Action::Workers(workers.wanted));
-            let first = [workers.command(), shown::command(link.0.view), link.0.start_command()];
+            let first = [kernels::command(), workers.command(), shown::command(link.0.view), link.0.start_command()];
             connect(&cx, first.map(|command| (command, None)).into());
             dispatcher.dispatch(Action::Started);
             let said = link.1.iter().map(|message| (Event::Notice { run: 0, message: message.clone() }, None));

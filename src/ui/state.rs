@@ -298,7 +298,7 @@ impl State {
             return; // of a run that is over
         }
         match event {
-            Event::Listening => (),
+            Event::Listening | Event::Kernels { .. } => (),
             Event::Tokenizer(event) => self.tokenizer.hear(event),
             Event::Data(DataEvent::Tasks { tasks }) => self.hear_tasks(tasks),
             Event::Data(event) => self.data.hear(self.run, event),

@@ -18,20 +18,19 @@ const NATIVE: [&[&str]; 5] = [
 const PEERS: [&str; 3] = ["@jax-js/jax@0.1.25", "@tensorflow/tfjs@4.22.0", "@tensorflow/tfjs-backend-webgpu@4.22.0"];
 
 /// Builds the native program and prints what it measures.
-pub fn native(profile: bundle::Profile) -> Result<(), String> {
+pub fn native(profile: &str) -> Result<(), String> {
     install::vulkan()?;
-    let name = profile.name();
-    execute(&root(), "cargo", &["build", "--bin", "glasshead", "--profile", name], &[])?;
-    let program = target().join(name).join("glasshead").display().to_string();
+    execute(&root(), "cargo", &["build", "--bin", "glasshead", "--profile", profile], &[])?;
+    let program = target().join(profile).join("glasshead").display().to_string();
     NATIVE.iter().try_for_each(|args| execute(&root(), &program, args, &[]))
 }
 
 /// Builds the page and prints what it measures in Chromium; `peers` adds the others and a table, `rest` goes to the
 /// script.
-pub fn browser(profile: bundle::Profile, peers: bool, rest: &[String]) -> Result<(), String> {
+pub fn browser(purpose: bundle::Purpose, peers: bool, rest: &[String]) -> Result<(), String> {
     let chromium = install::browser()?.display().to_string();
     let dist = target().join("dist-bench");
-    bundle::build(&dist, profile)?;
+    bundle::build(&dist, purpose)?;
     let dist = dist.display().to_string();
     let modules = if peers { fetch_peers()?.display().to_string() } else { String::new() };
     let script = root().join("tests/bench/browser.mjs").display().to_string();

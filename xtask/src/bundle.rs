@@ -3,7 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash as _, Hasher as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -17,45 +17,40 @@ const BINDGEN_VERSION: &str = "0.2.130";
 /// The style sheets, which the page gets as one.
 const STYLES: [&str; 4] = ["style.css", "attention.css", "lesson.css", "profile.css"];
 
-/// How the wasm is compiled.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    /// Fast code, built soon.
-    Web,
-    /// Small and fast code, built slowly.
-    Release,
-}
+/// The profile in Cargo.toml.
+const PROFILE: &str = "page";
 
-impl Profile {
-    /// Its name in Cargo.toml.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Web => "web",
-            Self::Release => "release",
-        }
-    }
+/// For whom the page is built; the code is the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// For those who develop: functions keep their names.
+    Tests,
+    /// For hosts: without names, and shrunk by wasm-opt where that is installed.
+    Hosts,
 }
 
 /// Builds the page into `out`, which is emptied first.
-pub fn build(out: &Path, profile: Profile) -> Result<(), String> {
+///
+/// # Errors
+/// When a program fails, or the wasm is larger than it should be.
+pub fn build(out: &Path, purpose: Purpose) -> Result<(), String> {
     check_bindgen_version()?;
     install::wasm_target()?;
-    let args = ["build", "--lib", "--target", WASM_TARGET, "--profile", profile.name()];
+    let args = ["build", "--lib", "--target", WASM_TARGET, "--profile", PROFILE];
     execute(&root(), "cargo", &args, &[])?;
-    let wasm = target().join(WASM_TARGET).join(profile.name()).join("glasshead.wasm");
-    let staging = target().join("bindgen");
+    let wasm = target().join(WASM_TARGET).join(PROFILE).join("glasshead.wasm");
+    let staging = staging();
     clear(&staging)?;
     Bindgen::new()
         .input_path(&wasm)
-        // Names of functions are for those who develop.
-        .remove_name_section(profile == Profile::Release)
+        .remove_name_section(purpose == Purpose::Hosts)
         .web(true)
         .and_then(|bindgen| bindgen.typescript(false).generate(&staging))
         .map_err(|error| format!("wasm-bindgen failed: {error:#}"))?;
-    let wasm = staging.join("glasshead_bg.wasm");
-    if profile == Profile::Release {
+    let wasm = self::wasm();
+    if purpose == Purpose::Hosts {
         optimize(&wasm)?;
-        size::tell(&wasm)?;
+        size::check(&wasm)?;
     }
     clear(out)?;
     let wasm_name = copy_hashed(&wasm, out, "glasshead", "wasm")?;
@@ -78,6 +73,15 @@ pub fn build(out: &Path, profile: Profile) -> Result<(), String> {
     write(&out.join("index.html"), page.as_bytes())
 }
 
+/// Where the wasm of the latest build is.
+pub fn wasm() -> PathBuf {
+    staging().join("glasshead_bg.wasm")
+}
+
+fn staging() -> PathBuf {
+    target().join("bindgen")
+}
+
 fn check_bindgen_version() -> Result<(), String> {
     let lock = read(&root().join("Cargo.lock"))?;
     let expected = format!("name = \"wasm-bindgen\"\nversion = \"{BINDGEN_VERSION}\"");
@@ -97,7 +101,13 @@ fn optimize(wasm: &Path) -> Result<(), String> {
         return Ok(());
     }
     let path = wasm.display().to_string();
-    execute(&root(), "wasm-opt", &["-O3", "--all-features", &path, "-o", &path], &[])
+    // What every browser with WebGPU has, and what the compiler makes use of.
+    let features = ["simd", "bulk-memory", "sign-ext", "mutable-globals", "nontrapping-float-to-int"];
+    let enabled = features.map(|feature| format!("--enable-{feature}"));
+    let mut args = vec!["-Os", "--enable-reference-types", "--enable-multivalue"];
+    args.extend(enabled.iter().map(String::as_str));
+    args.extend([&path, "-o", &path]);
+    execute(&root(), "wasm-opt", &args, &[])
 }
 
 fn clear(folder: &Path) -> Result<(), String> {

@@ -37,22 +37,22 @@ fn run(args: &[String]) -> Result<(), String> {
     let mut flags = Flags(rest.to_vec());
     match command.as_str() {
         "build" => {
-            let profile = if flags.take("--dev") { bundle::Profile::Web } else { bundle::Profile::Release };
+            let purpose = purpose(!flags.take("--dev"));
             let out = flags.value("--out")?.unwrap_or("dist".into());
             flags.finish()?;
-            bundle::build(&root().join(&out), profile)?;
+            bundle::build(&root().join(&out), purpose)?;
             println!("the page is in {out}/");
             Ok(())
         }
         "serve" => {
-            let profile = if flags.take("--release") { bundle::Profile::Release } else { bundle::Profile::Web };
+            let purpose = purpose(flags.take("--release"));
             let dist = flags.value("--dist")?;
             let port = flags.value("--port")?.unwrap_or("8080".into());
             let port = port.parse().map_err(|_| format!("--port {port} is not a number from 0 to 65535"))?;
             flags.finish()?;
             let folder = root().join(dist.as_deref().unwrap_or("target/dist-serve"));
             if dist.is_none() {
-                bundle::build(&folder, profile)?;
+                bundle::build(&folder, purpose)?;
             }
             serve::serve(&folder, port)
         }
@@ -62,7 +62,7 @@ fn run(args: &[String]) -> Result<(), String> {
             test::test(native || !browser, browser || !native)
         }
         "bench" => {
-            let profile = if flags.take("--dev") { bundle::Profile::Web } else { bundle::Profile::Release };
+            let dev = flags.take("--dev");
             let (browser, peers) = (flags.take("--browser"), flags.take("--peers"));
             let mut rest = Vec::new();
             for name in ["--only", "--steps"] {
@@ -70,13 +70,17 @@ fn run(args: &[String]) -> Result<(), String> {
             }
             flags.finish()?;
             match (browser || peers, rest.first()) {
-                (true, _) => bench::browser(profile, peers, &rest),
+                (true, _) => bench::browser(purpose(!dev), peers, &rest),
                 (false, Some(name)) => Err(format!("{name} needs --browser or --peers\n{USAGE}")),
-                (false, None) => bench::native(profile),
+                (false, None) => bench::native(if dev { "web" } else { "release" }),
             }
         }
         _ => Err(USAGE.into()),
     }
+}
+
+fn purpose(for_hosts: bool) -> bundle::Purpose {
+    if for_hosts { bundle::Purpose::Hosts } else { bundle::Purpose::Tests }
 }
 
 /// What is left of the command line.

@@ -1,4 +1,4 @@
-//! How much a browser has to fetch before the program can start.
+//! How much a browser has to fetch before the program can start: what counts is brotli at its best, which hosts send.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,20 +8,55 @@ use brotli::CompressorWriter;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// The most bytes that the compressed wasm should have.
+/// The most bytes that the wasm may have, compressed with brotli.
 const MOST_BYTES: usize = 1_200_000;
 
-/// Tells the size of the wasm as it is and as hosts send it, and when that is too much.
-pub fn tell(wasm: &Path) -> Result<(), String> {
+/// Tells the size of the wasm, without the names of its functions, as it is and as hosts send it.
+///
+/// # Errors
+/// When it is more than [`MOST_BYTES`].
+pub fn check(wasm: &Path) -> Result<(), String> {
     let bytes = fs::read(wasm).map_err(|error| format!("{} cannot be read: {error}", wasm.display()))?;
+    let bytes = without_names(&bytes).ok_or_else(|| format!("{} is no wasm", wasm.display()))?;
     let [gzip, brotli] = compressed(&bytes).map_err(|error| format!("the wasm cannot be compressed: {error}"))?;
     println!("wasm: {} bytes, {gzip} with gzip, {brotli} with brotli", bytes.len());
     if brotli > MOST_BYTES {
-        println!(
-            "more than {MOST_BYTES} are a long wait: look for what has become part of it, and what brought that in"
-        );
+        return Err(format!(
+            "the wasm has {brotli} bytes with brotli, and more than {MOST_BYTES} are a long wait; look for what has \
+             become part of it, and what brought that in"
+        ));
     }
     Ok(())
+}
+
+/// The wasm without its custom sections, of which one holds the names of functions; none when it is no wasm.
+fn without_names(wasm: &[u8]) -> Option<Vec<u8>> {
+    const HEADER: usize = 8;
+    let mut kept = wasm.get(..HEADER).filter(|header| header.starts_with(b"\0asm"))?.to_vec();
+    let mut at = HEADER;
+    while at < wasm.len() {
+        let (len, content) = number(wasm, at + 1)?;
+        let section = wasm.get(at..content.checked_add(len)?)?;
+        if wasm[at] != 0 {
+            kept.extend_from_slice(section);
+        }
+        at += section.len();
+    }
+    Some(kept)
+}
+
+/// The LEB128 number at `at`, and where it ends.
+fn number(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
+    let mut value = 0;
+    for shift in (0..32).step_by(7) {
+        let byte = *bytes.get(at)?;
+        at += 1;
+        value |= usize::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some((value, at));
+        }
+    }
+    None
 }
 
 /// Sizes with gzip and with brotli, both at their best.
@@ -37,6 +72,17 @@ fn compressed(bytes: &[u8]) -> std::io::Result<[usize; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_do_not_count() {
+        // Two sections of code around one of names, which is longer than a byte can say.
+        let [header, code] = [&b"\0asm\x01\0\0\0"[..], &[10, 2, 1, 2]];
+        let names = [&[0, 0xac, 0x02][..], &[7; 300]].concat();
+        let wasm = [header, code, &names, code].concat();
+        assert_eq!(without_names(&wasm), Some([header, code, code].concat()));
+        assert_eq!(without_names(&wasm[..100]), None, "it ends in a section");
+        assert_eq!(without_names(b"<html>"), None);
+    }
 
     #[test]
     fn what_repeats_becomes_small_and_noise_does_not() {

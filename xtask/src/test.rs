@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::{bundle, execute, install, root, target};
+use crate::{bundle, execute, install, root, size, target};
 
 /// A command of cargo with the environment that it needs.
 type Check = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
@@ -36,7 +36,8 @@ pub fn test(native: bool, browser: bool) -> Result<(), String> {
             Ok(())
         })?;
         let dist = target().join("dist-test");
-        phase("building the page", "--browser", || bundle::build(&dist, bundle::Profile::Web))?;
+        phase("building the page", "--browser", || bundle::build(&dist, bundle::Purpose::Tests))?;
+        phase("size of the page", "--browser", || size::check(&bundle::wasm()))?;
         let chromium = chromium.ok_or("Chromium is missing")?;
         phase("browser tests", "--browser", || run_in_browser(&dist, &chromium))?;
     }

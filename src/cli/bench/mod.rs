@@ -5,7 +5,7 @@ use std::fmt;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{BackendArg, open, sentence};
+use super::{BackendArg, kernels, open, sentence};
 use crate::config::{ModelConfig, Preset, RunConfig, Schedule};
 use crate::gpu::backend::{Backend, Program};
 use crate::gpu::context::{Context, DeviceLimits};
@@ -67,6 +67,7 @@ impl Machine {
         for wrong in tuning::tune(context, recording).await.map_err(sentence)? {
             eprintln!("{wrong}");
         }
+        kernels::keep(context);
         Ok(())
     }
 

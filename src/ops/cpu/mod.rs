@@ -1,85 +1,8 @@
-//! What the CPU backend runs where speed matters: twins of the references, in loops that become vector instructions, on
-//! all threads. Tests hold each against its reference.
-//!
-//! How work is cut depends on its size alone, and every sum has a fixed order, so results repeat to the bit on any
-//! number of threads. Sums go by `LANES` partial sums: additions need not wait for each other, and the compiler may
-//! not reorder them by itself.
+//! What the CPU backend runs where speed matters: the loops of the crate `glasshead-cpu`, and attention and products with
+//! the parameters of their kernels.
 
-pub mod activation;
-pub mod attention;
-pub mod elementwise;
-pub mod embedding;
-pub mod exp;
+pub use glasshead_cpu::{activation, attention, elementwise, embedding, exp, loss, norm, rope, softmax, update};
+
 pub mod flash;
-pub mod loss;
 pub mod matmul;
-pub mod norm;
 pub mod pairs;
-pub mod rope;
-pub mod softmax;
-pub mod update;
-
-/// Elements that are worth a piece of work of their own.
-const GRAIN: usize = 1 << 14;
-
-/// How many sums run side by side.
-const LANES: usize = 16;
-
-/// How many rows of `width` elements make a piece of work.
-fn rows_per_piece(width: usize) -> usize {
-    (GRAIN / width.max(1)).max(1)
-}
-
-/// Σ term(a, b, c) over three slices of one length.
-#[inline(always)]
-fn sum3(a: &[f32], b: &[f32], c: &[f32], term: impl Fn(f32, f32, f32) -> f32) -> f32 {
-    let (a, a_rest) = a.as_chunks::<LANES>();
-    let (b, b_rest) = b.as_chunks::<LANES>();
-    let (c, c_rest) = c.as_chunks::<LANES>();
-    let mut lanes = [0.0; LANES];
-    for ((a, b), c) in a.iter().zip(b).zip(c) {
-        for lane in 0..LANES {
-            lanes[lane] += term(a[lane], b[lane], c[lane]);
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).zip(c_rest).map(|((&a, &b), &c)| term(a, b, c)).sum();
-    total(lanes) + rest
-}
-
-/// Σ term(a, b) over two slices of one length.
-#[inline(always)]
-fn sum2(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
-    sum3(a, b, b, |a, b, _| term(a, b))
-}
-
-/// Σ term(a)
-#[inline(always)]
-fn sum(a: &[f32], term: impl Fn(f32) -> f32) -> f32 {
-    sum3(a, a, a, |a, _, _| term(a))
-}
-
-/// The largest, or −∞; numbers that are none are passed over, as `f32::max` does.
-#[inline(always)]
-fn largest(a: &[f32]) -> f32 {
-    let (chunks, rest) = a.as_chunks::<LANES>();
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    for chunk in chunks {
-        for lane in 0..LANES {
-            lanes[lane] = if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] };
-        }
-    }
-    rest.iter().chain(&lanes).copied().fold(f32::NEG_INFINITY, f32::max)
-}
-
-/// Lanes in pairs, then pairs of pairs.
-#[inline(always)]
-fn total(mut lanes: [f32; LANES]) -> f32 {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
-        }
-        width /= 2;
-    }
-    lanes[0]
-}

@@ -1,10 +1,11 @@
 //! What is shown of a run while it trains: losses, attention, evaluations, texts.
 
 use super::{CHUNK_SECONDS, EVALUATION_BATCHES, Message, Run};
-use crate::protocol::{Event, Sampling, Token, ValidationPoint};
+use crate::data::Tokenizer;
+use crate::protocol::{Event, RunId, Sampling, Token, ValidationPoint};
 use crate::train::generate::Writer;
 use crate::train::pace::Pace;
-use crate::train::trainer::TrainError;
+use crate::train::trainer::{TrainError, Trainer};
 
 /// How often maps are shown, and which share of the time that may take: ten times a second while somebody looks, else only
 /// as often as earlier moments are wanted.
@@ -128,25 +129,15 @@ impl Run {
     /// Needs everything settled, so that the maps belong to the step that they name.
     pub(super) async fn show_attention(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         self.probe_changed = false;
-        let bytes = self.trainer.attention(&self.probe).await?;
-        let model = &self.trainer.config().model;
-        let event = Event::Attention {
-            run: self.id,
-            step: self.trainer.step(),
-            tokens: self.probe_tokens(),
-            n_layers: model.n_layers,
-            n_heads: model.n_heads,
-            causal: model.causal,
-            tokens_cut: self.tokens_cut,
-        };
-        messages.push((event, Some(bytes)));
+        let probe = (&self.probe[..], self.tokens_cut);
+        messages.push(attention(self.id, &mut self.trainer, &self.tokenizer, probe).await?);
         self.answer(messages).await?;
         self.score_heads(messages).await
     }
 
     /// The tokens of the sentence on show.
     pub(super) fn probe_tokens(&self) -> Vec<Token> {
-        self.probe.iter().map(|&id| Token { id, text: self.tokenizer.token_text(id) }).collect()
+        tokens(&self.tokenizer, &self.probe)
     }
 
     /// What the page was not told yet; it enters the history.
@@ -156,4 +147,30 @@ impl Run {
         self.history.validation.extend_from_slice(&validation);
         Event::Progress { run: self.id, step: self.steps_done, points, validation, tokens_per_s: self.meter.per_second }
     }
+}
+
+fn tokens(tokenizer: &Tokenizer, ids: &[u32]) -> Vec<Token> {
+    ids.iter().map(|&id| Token { id, text: tokenizer.token_text(id) }).collect()
+}
+
+/// The ids of a sentence to look at, of which a model sees `most`, and how many are cut off.
+pub(in crate::train) fn cut_probe(tokenizer: &Tokenizer, text: &str, most: usize) -> (Vec<u32>, usize) {
+    let mut probe = tokenizer.encode(text);
+    let cut = probe.len().saturating_sub(most);
+    probe.truncate(most);
+    (probe, cut)
+}
+
+/// The maps of a sentence, of which some tokens were cut off.
+pub(in crate::train) async fn attention(
+    run: RunId,
+    trainer: &mut Trainer,
+    tokenizer: &Tokenizer,
+    (probe, tokens_cut): (&[u32], usize),
+) -> Result<Message, TrainError> {
+    let bytes = trainer.attention(probe).await?;
+    let model = &trainer.config().model;
+    let (n_layers, n_heads, causal) = (model.n_layers, model.n_heads, model.causal);
+    let (step, tokens) = (trainer.step(), tokens(tokenizer, probe));
+    Ok((Event::Attention { run, step, tokens, n_layers, n_heads, causal, tokens_cut }, Some(bytes)))
 }

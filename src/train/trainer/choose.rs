@@ -17,9 +17,31 @@ impl Trainer {
     pub async fn choose_kernels(config: &RunConfig, context: Option<&Context>) -> Result<Vec<String>, TrainError> {
         config.validate()?;
         let Some(context) = context else { return Ok(Vec::new()) };
-        let table = ParamTable::new(&config.model);
-        let plan = MemoryPlan::new(config, &table, config.model.context_length + 1, config.model.context_length + 1);
-        let step = Transformer { config, table: &table, plan: &plan }.gradients();
-        Ok(tuning::tune(context, &step).await?)
+        Ok(tuning::tune(context, &with_transformer(config, |transformer| transformer.gradients())).await?)
     }
+
+    /// Has a device compile what this model is shown and trained with, before the model is made. A browser does so beside
+    /// this program.
+    ///
+    /// # Errors
+    /// When the configuration is wrong.
+    pub fn compile_ahead(config: &RunConfig, context: Option<&Context>) -> Result<(), TrainError> {
+        config.validate()?;
+        if let Some(context) = context {
+            with_transformer(config, |transformer| {
+                [transformer.probe(), transformer.evaluation(), transformer.gradients(), transformer.update()]
+            })
+            .iter()
+            .for_each(|recording| context.compile(recording));
+        }
+        Ok(())
+    }
+}
+
+/// What `record` makes of a model of this configuration without text.
+fn with_transformer<T>(config: &RunConfig, record: impl FnOnce(&Transformer<'_>) -> T) -> T {
+    let table = ParamTable::new(&config.model);
+    let least = config.model.context_length + 1;
+    let plan = MemoryPlan::new(config, &table, least, least);
+    record(&Transformer { config, table: &table, plan: &plan })
 }

@@ -3,6 +3,16 @@
 use super::{TrainError, Trainer};
 use crate::gpu::backend::Program;
 use crate::model::memory::heatmap_words;
+use crate::model::transformer::Transformer;
+
+/// What a text is continued with.
+#[derive(Clone, Copy)]
+pub(super) struct WritingPrograms {
+    /// The logits behind a whole window; keys and values go into the cache.
+    fill_cache: Program,
+    /// Those behind one more token.
+    next_token: Program,
+}
 
 impl Trainer {
     /// The softmax weights of all heads for `ids`, as bytes (L, H, n, n) with n = `ids.len()`: weight = byte / 255.
@@ -43,7 +53,8 @@ impl Trainer {
             self.plan.cache.acts.logits
         } else {
             self.backend.write(self.plan.cache.position, &[0]);
-            self.run_probe(self.fill_cache, window);
+            let fill_cache = self.writing().fill_cache;
+            self.run_probe(fill_cache, window);
             self.plan.probe.logits.part(last * v, v)
         };
         self.cached = window.to_vec();
@@ -66,7 +77,19 @@ impl Trainer {
         self.backend.write(cache.acts.inputs, &[id]);
         self.backend.write(cache.position, &[position as u32]);
         self.backend.write_f32(cache.cos_sin, &self.rope_table[position * width..(position + 1) * width]);
-        self.backend.run(self.next_token);
+        let next_token = self.writing().next_token;
+        self.backend.run(next_token);
+    }
+
+    /// Prepares them once: training needs none of it.
+    fn writing(&mut self) -> WritingPrograms {
+        if let Some(programs) = self.writing {
+            return programs;
+        }
+        let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
+        let fill_cache = self.backend.prepare(transformer.fill_cache());
+        let next_token = self.backend.prepare(transformer.next_token());
+        *self.writing.insert(WritingPrograms { fill_cache, next_token })
     }
 
     /// Runs `program` on `ids`.

@@ -51,8 +51,8 @@ pub struct Trainer {
     step_programs: StepPrograms,
     evaluation: Program,
     probe: Program,
-    fill_cache: Program,
-    next_token: Program,
+    /// What writing runs; made with the first text.
+    writing: Option<look::WritingPrograms>,
     /// Made with the first question.
     questions: Option<Rc<question::QuestionPrograms>>,
     rope_table: Vec<f32>,
@@ -143,9 +143,8 @@ impl Trainer {
             let batch = backend.prepare(transformer.accumulated_batch());
             StepPrograms::Accumulated { batch, update: backend.prepare(transformer.update()) }
         };
-        let [evaluation, probe, fill_cache, next_token] =
-            [transformer.evaluation(), transformer.probe(), transformer.fill_cache(), transformer.next_token()]
-                .map(|recording| backend.prepare(recording));
+        let [evaluation, probe] =
+            [transformer.evaluation(), transformer.probe()].map(|recording| backend.prepare(recording));
         backend.write_f32(plan.params, &table.initial_values(config.train.seed));
         let model = &config.model;
         let rope_table = cos_sin_table(model.context_length, model.d_head(), model.rope_theta);
@@ -161,8 +160,7 @@ impl Trainer {
             step_programs,
             evaluation,
             probe,
-            fill_cache,
-            next_token,
+            writing: None,
             questions: None,
             rope_table,
             source,

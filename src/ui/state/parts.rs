@@ -206,7 +206,7 @@ impl Theme {
 /// The run that an event is of; none for what is of no run.
 pub(super) fn run_of(event: &Event) -> Option<RunId> {
     match event {
-        Event::Listening | Event::Tokenizer(_) | Event::Data(_) | Event::Lesson(_) => None,
+        Event::Listening | Event::Kernels { .. } | Event::Tokenizer(_) | Event::Data(_) | Event::Lesson(_) => None,
         Event::Device { run, .. }
         | Event::Loading { run, .. }
         | Event::Ready { run, .. }

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 
-use memmap2::Mmap;
+pub use memmap2::Mmap;
 
 use crate::threads;
 

@@ -1,14 +1,12 @@
 //! Cross-entropy, and its gradient in the same pass over the logits.
 
-use super::exp::exp;
-use super::{largest, rows_per_piece, sum};
-use crate::ops::cross_entropy::Params;
+use crate::exp::exp;
 use crate::threads;
 use crate::unchecked::wide;
+use crate::{largest, rows_per_piece, sum};
 
-/// Twin of [`cross_entropy::reference`](crate::ops::cross_entropy::reference).
-pub fn cross_entropy(logits: &[f32], targets: &[u32], losses: &mut [f32], params: &Params) {
-    let (width, n) = (params.vocab_size as usize, params.n_rows as usize);
+/// Twin of `cross_entropy::reference` over `n` rows of `width` logits.
+pub fn cross_entropy(logits: &[f32], targets: &[u32], losses: &mut [f32], [n, width]: [usize; 2]) {
     let rows = rows_per_piece(width);
     let inputs = logits[..n * width].chunks(rows * width).zip(targets[..n].chunks(rows));
     threads::each(inputs.zip(losses.chunks_mut(rows)).collect(), |((logits, targets), losses)| {
@@ -21,10 +19,9 @@ pub fn cross_entropy(logits: &[f32], targets: &[u32], losses: &mut [f32], params
     });
 }
 
-/// Twin of [`cross_entropy::reference`](crate::ops::cross_entropy::reference) followed by
-/// [`reference_grad`](crate::ops::cross_entropy::reference_grad).
-pub fn cross_entropy_grad(logits: &mut [f32], targets: &[u32], losses: &mut [f32], params: &Params) {
-    let (width, n) = (params.vocab_size as usize, params.n_rows as usize);
+/// Twin of `cross_entropy::reference` followed by
+/// `reference_grad`.
+pub fn cross_entropy_grad(logits: &mut [f32], targets: &[u32], losses: &mut [f32], [n, width]: [usize; 2]) {
     let (rows, per_row) = (rows_per_piece(width), 1.0 / n as f32);
     let pieces = logits[..n * width].chunks_mut(rows * width).zip(targets[..n].chunks(rows));
     threads::each(pieces.zip(losses.chunks_mut(rows)).collect(), |((logits, targets), losses)| {

@@ -1,14 +1,12 @@
 //! Softmax over rows.
 
-use super::exp::exp;
-use super::{largest, rows_per_piece, sum};
-use crate::ops::softmax::Params;
+use crate::exp::exp;
 use crate::threads;
 use crate::unchecked::wide;
+use crate::{largest, rows_per_piece, sum};
 
-/// Twin of [`softmax::reference`](crate::ops::softmax::reference).
-pub fn softmax(x: &mut [f32], params: &Params) {
-    let (width, n) = (params.n_cols as usize, params.n_rows as usize);
+/// Twin of `softmax::reference` over `n` rows of `width`.
+pub fn softmax(x: &mut [f32], [n, width]: [usize; 2]) {
     threads::each(x[..n * width].chunks_mut(rows_per_piece(width) * width).collect(), |x| {
         wide(|| {
             for row in x.chunks_exact_mut(width) {

@@ -1,23 +1,21 @@
-//! RMSNorm and LayerNorm over rows of (N, C).
+//! RMSNorm and LayerNorm over (N, C), which is `n` rows of `width`.
 
-use super::{rows_per_piece, sum, sum2, sum3};
-use crate::ops::rmsnorm::Params;
 use crate::threads;
 use crate::unchecked::wide;
+use crate::{rows_per_piece, sum, sum2, sum3};
 
 /// Columns of a gain that make a piece of work.
 const COLS: usize = 64;
 
-/// Twin of [`rmsnorm::reference`](crate::ops::rmsnorm::reference).
-pub fn rmsnorm(x: &[f32], gain: &[f32], y: &mut [f32], inv_rms: &mut [f32], params: &Params) {
-    let (width, n) = (params.d_model as usize, params.n_rows as usize);
+/// Twin of `rmsnorm::reference`.
+pub fn rmsnorm(x: &[f32], gain: &[f32], y: &mut [f32], inv_rms: &mut [f32], [n, width]: [usize; 2], eps: f32) {
     let rows = rows_per_piece(width);
     let outputs = y[..n * width].chunks_mut(rows * width).zip(inv_rms[..n].chunks_mut(rows));
     threads::each(x.chunks(rows * width).zip(outputs).collect(), |(x, (y, inv_rms))| {
         wide(|| {
             for ((x, y), inv_rms) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(inv_rms) {
                 let mean = sum(x, |x| x * x) / width as f32;
-                let scale = 1.0 / (mean + params.eps).sqrt();
+                let scale = 1.0 / (mean + eps).sqrt();
                 *inv_rms = scale;
                 y.iter_mut().zip(x).zip(gain).for_each(|((y, &x), &gain)| *y = gain * x * scale);
             }
@@ -25,9 +23,13 @@ pub fn rmsnorm(x: &[f32], gain: &[f32], y: &mut [f32], inv_rms: &mut [f32], para
     });
 }
 
-/// Twin of [`rmsnorm::reference_grad_x`](crate::ops::rmsnorm::reference_grad_x).
-pub fn rmsnorm_grad_x([x, gain, y_grad, inv_rms]: [&[f32]; 4], x_grad: &mut [f32], params: &Params) {
-    let (width, n) = (params.d_model as usize, params.n_rows as usize);
+/// Twin of `rmsnorm::reference_grad_x`.
+pub fn rmsnorm_grad_x(
+    [x, gain, y_grad, inv_rms]: [&[f32]; 4],
+    x_grad: &mut [f32],
+    [n, width]: [usize; 2],
+    accumulate: bool,
+) {
     let rows = rows_per_piece(width);
     let inputs = x.chunks(rows * width).zip(y_grad.chunks(rows * width)).zip(inv_rms.chunks(rows));
     let pieces = inputs.zip(x_grad[..n * width].chunks_mut(rows * width));
@@ -39,15 +41,14 @@ pub fn rmsnorm_grad_x([x, gain, y_grad, inv_rms]: [&[f32]; 4], x_grad: &mut [f32
                 let pull = inv_rms * inv_rms * mean;
                 let terms = x.iter().zip(gain).zip(y_grad);
                 let value = |((&x, &gain), &grad): ((&f32, &f32), &f32)| inv_rms * (gain * grad - x * pull);
-                store(x_grad, terms.map(value), params.accumulate == 1);
+                store(x_grad, terms.map(value), accumulate);
             }
         });
     });
 }
 
-/// Twin of [`rmsnorm::reference_grad_gain`](crate::ops::rmsnorm::reference_grad_gain).
-pub fn rmsnorm_grad_gain([x, y_grad, inv_rms]: [&[f32]; 3], gain_grad: &mut [f32], params: &Params) {
-    let (width, n) = (params.d_model as usize, params.n_rows as usize);
+/// Twin of `rmsnorm::reference_grad_gain`.
+pub fn rmsnorm_grad_gain([x, y_grad, inv_rms]: [&[f32]; 3], gain_grad: &mut [f32], [n, width]: [usize; 2]) {
     threads::each(gain_grad[..width].chunks_mut(COLS).enumerate().collect(), |(piece, sums)| {
         wide(|| {
             let (first, len) = (piece * COLS, sums.len());
@@ -61,9 +62,8 @@ pub fn rmsnorm_grad_gain([x, y_grad, inv_rms]: [&[f32]; 3], gain_grad: &mut [f32
     });
 }
 
-/// Twin of [`layernorm::reference`](crate::ops::layernorm::reference).
-pub fn layernorm(x: &[f32], gain: &[f32], y: &mut [f32], stats: &mut [f32], params: &Params) {
-    let (width, n) = (params.d_model as usize, params.n_rows as usize);
+/// Twin of `layernorm::reference`.
+pub fn layernorm(x: &[f32], gain: &[f32], y: &mut [f32], stats: &mut [f32], [n, width]: [usize; 2], eps: f32) {
     let rows = rows_per_piece(width);
     let outputs = y[..n * width].chunks_mut(rows * width).zip(stats[..2 * n].chunks_mut(2 * rows));
     threads::each(x.chunks(rows * width).zip(outputs).collect(), |(x, (y, stats))| {
@@ -71,7 +71,7 @@ pub fn layernorm(x: &[f32], gain: &[f32], y: &mut [f32], stats: &mut [f32], para
             for ((x, y), stats) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(stats.chunks_exact_mut(2)) {
                 let mean = sum(x, |x| x) / width as f32;
                 let variance = sum(x, |x| (x - mean) * (x - mean)) / width as f32;
-                let inv_std = 1.0 / (variance + params.eps).sqrt();
+                let inv_std = 1.0 / (variance + eps).sqrt();
                 y.iter_mut().zip(x).zip(gain).for_each(|((y, &x), &gain)| *y = gain * (x - mean) * inv_std);
                 (stats[0], stats[1]) = (mean, inv_std);
             }
@@ -79,9 +79,13 @@ pub fn layernorm(x: &[f32], gain: &[f32], y: &mut [f32], stats: &mut [f32], para
     });
 }
 
-/// Twin of [`layernorm::reference_grad_x`](crate::ops::layernorm::reference_grad_x).
-pub fn layernorm_grad_x([x, gain, y_grad, stats]: [&[f32]; 4], x_grad: &mut [f32], params: &Params) {
-    let (width, n) = (params.d_model as usize, params.n_rows as usize);
+/// Twin of `layernorm::reference_grad_x`.
+pub fn layernorm_grad_x(
+    [x, gain, y_grad, stats]: [&[f32]; 4],
+    x_grad: &mut [f32],
+    [n, width]: [usize; 2],
+    accumulate: bool,
+) {
     let rows = rows_per_piece(width);
     let inputs = x.chunks(rows * width).zip(y_grad.chunks(rows * width)).zip(stats.chunks(2 * rows));
     let pieces = inputs.zip(x_grad[..n * width].chunks_mut(rows * width));
@@ -96,15 +100,14 @@ pub fn layernorm_grad_x([x, gain, y_grad, stats]: [&[f32]; 4], x_grad: &mut [f32
                 let value = |((&x, &gain), &grad): ((&f32, &f32), &f32)| {
                     inv_std * (gain * grad - mean_g - (x - mean) * inv_std * mean_gn)
                 };
-                store(x_grad, x.iter().zip(gain).zip(y_grad).map(value), params.accumulate == 1);
+                store(x_grad, x.iter().zip(gain).zip(y_grad).map(value), accumulate);
             }
         });
     });
 }
 
-/// Twin of [`layernorm::reference_grad_gain`](crate::ops::layernorm::reference_grad_gain).
-pub fn layernorm_grad_gain([x, y_grad, stats]: [&[f32]; 3], gain_grad: &mut [f32], params: &Params) {
-    let (width, n) = (params.d_model as usize, params.n_rows as usize);
+/// Twin of `layernorm::reference_grad_gain`.
+pub fn layernorm_grad_gain([x, y_grad, stats]: [&[f32]; 3], gain_grad: &mut [f32], [n, width]: [usize; 2]) {
     threads::each(gain_grad[..width].chunks_mut(COLS).enumerate().collect(), |(piece, sums)| {
         wide(|| {
             let (first, len) = (piece * COLS, sums.len());
@@ -118,7 +121,7 @@ pub fn layernorm_grad_gain([x, y_grad, stats]: [&[f32]; 3], gain_grad: &mut [f32
     });
 }
 
-/// Twin of [`bias::reference_grad`](crate::ops::bias::reference_grad).
+/// Twin of `bias::reference_grad`.
 pub fn bias_grad(y_grad: &[f32], bias_grad: &mut [f32]) {
     let width = bias_grad.len();
     threads::each(bias_grad.chunks_mut(COLS).enumerate().collect(), |(piece, sums)| {

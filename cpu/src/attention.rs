@@ -1,10 +1,10 @@
 //! FlashAttention-2 on the CPU: a block of queries at a time, as small products of matrices. The scores of a block with
 //! all keys that it sees are in memory, never those of all queries.
 
-use super::exp::exp;
-use super::{largest, sum};
+use crate::exp::exp;
 use crate::threads;
 use crate::unchecked::{Matrix, MatrixMut, multiply, wide};
+use crate::{largest, sum};
 
 /// Positions of a block.
 const BLOCK: usize = 64;
@@ -92,7 +92,7 @@ impl Attention {
         head / (self.n_heads / self.n_kv_heads)
     }
 
-    /// Twin of [`flash_attention::reference`](crate::ops::flash_attention::reference).
+    /// Twin of `flash_attention::reference`.
     pub fn forward(&self, [q, k, v]: [Heads<'_>; 3], out: HeadsMut<'_>, lse: &mut [f32]) {
         let (row, first) = (out.row, out.first);
         let items: Vec<_> = out.blocks(self.n).zip(by_block(lse, self)).collect();
@@ -126,7 +126,7 @@ impl Attention {
         });
     }
 
-    /// Σ_d out_grad · out of every query, part of [`flash_attention::reference_grad`](crate::ops::flash_attention::reference_grad).
+    /// Σ_d out_grad · out of every query, part of `flash_attention::reference_grad`.
     pub fn delta(&self, [out, out_grad]: [Heads<'_>; 2], delta: &mut [f32]) {
         let items: Vec<_> = delta.chunks_mut(self.n).enumerate().collect();
         threads::each(items, |(batch_head, delta)| {
@@ -141,7 +141,7 @@ impl Attention {
         });
     }
 
-    /// The gradients of the queries, part of [`flash_attention::reference_grad`](crate::ops::flash_attention::reference_grad).
+    /// The gradients of the queries, part of `flash_attention::reference_grad`.
     pub fn grad_q(&self, inputs: [Heads<'_>; 4], stats: [&[f32]; 2], q_grad: HeadsMut<'_>) {
         let (row, first) = (q_grad.row, q_grad.first);
         let items: Vec<_> = q_grad.blocks(self.n).collect();
@@ -159,7 +159,7 @@ impl Attention {
     }
 
     /// The gradients of keys and values, part of
-    /// [`flash_attention::reference_grad`](crate::ops::flash_attention::reference_grad); the two outputs have rows of one
+    /// `flash_attention::reference_grad`; the two outputs have rows of one
     /// size.
     pub fn grad_kv(&self, inputs: [Heads<'_>; 4], stats: [&[f32]; 2], [k_grad, v_grad]: [HeadsMut<'_>; 2]) {
         let (rows_k, rows_v) = ([k_grad.row, k_grad.first], [v_grad.row, v_grad.first]);

@@ -1,16 +1,13 @@
 //! SwiGLU's gate and the activations without one.
 
-use super::elementwise::map2;
-use super::exp::sigmoid;
-use super::rows_per_piece;
-use crate::ops::activation::Activation;
-use crate::ops::swiglu;
+use crate::elementwise::map2;
+use crate::exp::sigmoid;
+use crate::rows_per_piece;
 use crate::threads;
 use crate::unchecked::wide;
 
-/// Twin of [`swiglu::reference`].
-pub fn swiglu(gate_up: &[f32], hidden: &mut [f32], params: &swiglu::Params) {
-    let width = params.d_ff as usize;
+/// Twin of `swiglu::reference` over rows of `width` gates.
+pub fn swiglu(gate_up: &[f32], hidden: &mut [f32], width: usize) {
     let piece = rows_per_piece(width) * width;
     threads::each(gate_up.chunks(2 * piece).zip(hidden.chunks_mut(piece)).collect(), |(gate_up, hidden)| {
         wide(|| {
@@ -24,9 +21,8 @@ pub fn swiglu(gate_up: &[f32], hidden: &mut [f32], params: &swiglu::Params) {
     });
 }
 
-/// Twin of [`swiglu::reference_grad`].
-pub fn swiglu_grad(gate_up: &[f32], hidden_grad: &[f32], gate_up_grad: &mut [f32], params: &swiglu::Params) {
-    let width = params.d_ff as usize;
+/// Twin of `swiglu::reference_grad`, as [`swiglu`].
+pub fn swiglu_grad(gate_up: &[f32], hidden_grad: &[f32], gate_up_grad: &mut [f32], width: usize) {
     let piece = rows_per_piece(width) * width;
     let inputs = gate_up.chunks(2 * piece).zip(hidden_grad.chunks(piece));
     threads::each(inputs.zip(gate_up_grad.chunks_mut(2 * piece)).collect(), |((gate_up, hidden_grad), grads)| {
@@ -45,10 +41,19 @@ pub fn swiglu_grad(gate_up: &[f32], hidden_grad: &[f32], gate_up_grad: &mut [f32
     });
 }
 
+/// An activation without a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// x · sigmoid(x)
+    Silu,
+    /// x · ½·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
+    Gelu,
+}
+
 /// √(8/π), and the factor of the cube.
 const GELU: [f32; 2] = [1.595_769, 0.044_715];
 
-/// Twin of [`activation::reference`](crate::ops::activation::reference).
+/// Twin of `activation::reference`.
 pub fn activation(which: Activation, x: &[f32], y: &mut [f32]) {
     match which {
         Activation::Silu => map2(y, [x, x], |x, _| x * sigmoid(x)),
@@ -56,7 +61,7 @@ pub fn activation(which: Activation, x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// Twin of [`activation::reference_grad`](crate::ops::activation::reference_grad).
+/// Twin of `activation::reference_grad`.
 pub fn activation_grad(which: Activation, x: &[f32], y_grad: &[f32], x_grad: &mut [f32]) {
     match which {
         Activation::Silu => map2(x_grad, [x, y_grad], |x, grad| {

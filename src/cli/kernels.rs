@@ -1,0 +1,75 @@
+//! Which kernels run in place of others: told by `--variant`, or kept in the user's cache folder from an earlier run.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use crate::gpu::choices::{Choices, recall, remember};
+use crate::gpu::context::Context;
+use crate::ops::tuning;
+
+/// What the command line tells.
+static TOLD: OnceLock<Choices> = OnceLock::new();
+
+/// Takes over what the command line tells.
+///
+/// # Errors
+/// A sentence when there is no such kernel or variant.
+pub(super) fn tell(variants: &[String]) -> Result<(), String> {
+    let told = Choices::parse(&variants.join(","))?;
+    for kernel in told.kernels() {
+        let Some((_, variants)) = tuning::names().find(|(name, _)| *name == kernel) else {
+            let known: Vec<&str> = tuning::names().map(|(name, _)| name).collect();
+            return Err(format!("--variant: {kernel} has no variants; these have: {}", known.join(", ")));
+        };
+        let chosen = told.get(kernel).unwrap_or_default();
+        if chosen != kernel && !variants.contains(&chosen) {
+            return Err(format!("--variant: {kernel} can be {kernel}, {}, not {chosen}", variants.join(", ")));
+        }
+    }
+    TOLD.get_or_init(|| told);
+    Ok(())
+}
+
+/// Tells a device what was told and what is known of it.
+pub(super) fn prepare(context: &Context) {
+    *context.told.borrow_mut() = TOLD.get().cloned().unwrap_or_default();
+    *context.known.borrow_mut() = recall(&memory(), &context.device_name());
+}
+
+/// Keeps what was chosen. Where it cannot be written, the next run measures again.
+pub(super) fn keep(context: &Context) {
+    let (before, Some(path)) = (memory(), path()) else { return };
+    let after = remember(&before, &context.device_name(), &context.known.borrow());
+    if after != before {
+        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        drop(folder.and_then(|()| std::fs::write(path, after)));
+    }
+}
+
+fn memory() -> String {
+    path().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default()
+}
+
+/// `glasshead/kernels.txt` in the cache folder of the system's conventions.
+fn path() -> Option<PathBuf> {
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = match std::env::consts::OS {
+        "windows" => from("LOCALAPPDATA"),
+        "macos" => from("HOME").map(|home| home.join("Library/Caches")),
+        _ => from("XDG_CACHE_HOME").or_else(|| from("HOME").map(|home| home.join(".cache"))),
+    };
+    folder.map(|folder| folder.join("glasshead/kernels.txt"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_exist_is_refused_with_what_does() {
+        let refused = |variant: &str| tell(&[variant.to_string()]).unwrap_err();
+        assert!(refused("rope=rope_lanes").contains("rmsnorm"), "{}", refused("rope=rope_lanes"));
+        assert!(refused("rmsnorm=fast").contains("rmsnorm_lanes"), "{}", refused("rmsnorm=fast"));
+        assert!(refused("rmsnorm").contains("KERNEL=VARIANT"));
+    }
+}

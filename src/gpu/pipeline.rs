@@ -1,0 +1,64 @@
+//! The pipelines of a device.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::context::Context;
+use super::kernel::{Access, Kernel};
+use super::recording::Recording;
+use super::variant::choose;
+
+/// The pipelines of a device by entry point. Compiling one takes longer than most runs of it, so that all backends of
+/// a [`Context`] share them.
+pub(super) type Pipelines = Rc<RefCell<HashMap<&'static str, wgpu::ComputePipeline>>>;
+
+impl Context {
+    /// Has the device compile what a recording needs, before there are any buffers. A browser does so beside this
+    /// program, which can go on with other things.
+    pub fn compile(&self, recording: &Recording) {
+        for (index, dispatch) in recording.dispatches.iter().enumerate() {
+            let (kernel, _) = choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups);
+            pipeline(&self.device, &self.pipelines, kernel);
+        }
+    }
+}
+
+/// The pipeline of a kernel, compiled unless that has happened before.
+pub(super) fn pipeline(device: &wgpu::Device, pipelines: &Pipelines, kernel: &'static Kernel) -> wgpu::ComputePipeline {
+    if let Some(pipeline) = pipelines.borrow().get(kernel.name) {
+        return pipeline.clone();
+    }
+    let label = Some(kernel.name);
+    let uniform = wgpu::BufferBindingType::Uniform;
+    let storage =
+        kernel.access.iter().map(|access| wgpu::BufferBindingType::Storage { read_only: *access == Access::Read });
+    let entries: Vec<_> = std::iter::once(uniform)
+        .chain(storage)
+        .zip(0..)
+        .map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+            count: None,
+        })
+        .collect();
+    let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label,
+        bind_group_layouts: &[Some(&layout)],
+        immediate_size: 0,
+    });
+    let source = wgpu::ShaderSource::Wgsl(kernel.source().into());
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label, source });
+    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label,
+        layout: Some(&layout),
+        module: &module,
+        entry_point: label,
+        compilation_options: wgpu::PipelineCompilationOptions::default(),
+        cache: None,
+    });
+    pipelines.borrow_mut().insert(kernel.name, pipeline.clone());
+    pipeline
+}

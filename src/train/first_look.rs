@@ -1,0 +1,32 @@
+//! What the untrained model attends to, computed on the CPU while the device still compiles its kernels. The weights come
+//! from the seed alone, so the device shows the same maps later.
+
+use super::run::{Message, attention, cut_probe};
+use super::trainer::{TrainError, Trainer};
+use crate::config::RunConfig;
+use crate::data::Tokenizer;
+use crate::protocol::RunId;
+
+/// Larger models take longer than a moment.
+const MOST_PARAMS: usize = 2 << 20;
+
+/// The maps of a sentence before the first step; none for a large model.
+///
+/// # Errors
+/// When the configuration is wrong.
+pub async fn first_look(
+    run: RunId,
+    config: &RunConfig,
+    tokenizer: &Tokenizer,
+    text: &str,
+) -> Result<Option<Message>, TrainError> {
+    if config.model.n_params() > MOST_PARAMS {
+        return Ok(None);
+    }
+    let mut config = config.clone();
+    (config.train.batch_size, config.train.accumulation_steps) = (1, 1);
+    let (probe, tokens_cut) = cut_probe(tokenizer, text, config.model.context_length);
+    let text = vec![0; config.model.context_length + 1];
+    let mut trainer = Trainer::new(config, None, &text, &text).await?;
+    Ok(Some(attention(run, &mut trainer, tokenizer, (&probe, tokens_cut)).await?))
+}
