@@ -1,13 +1,26 @@
 //! Models in Hugging Face's files. That transformers computes the same from them is for tests/interop/compare.py to see.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::rc::Rc;
 
 use glasshead::config::{Choice, ModelConfig, Norm, Preset};
 use glasshead::data::{Tokenizer, train};
-use glasshead::interop::export::export;
+use glasshead::interop::archive::{Chosen, pack};
+use glasshead::interop::export::{export, training_state};
 use glasshead::interop::import::{Imported, Source, import};
+use glasshead::interop::state::SavedState;
 use glasshead::interop::{Architecture, InteropError};
 use glasshead::model::params::ParamTable;
+use glasshead::protocol::export::{ExportCommand, ExportEvent};
+use glasshead::protocol::runs::{RunsCommand, RunsEvent};
+use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, FileInfo, VocabularyChoice};
+use glasshead::rng::Rng;
+use glasshead::train::run::Message;
+use glasshead::train::session::Session;
+use glasshead::ui::state::models::{Part, is_model, part};
+use pollster::block_on;
 use serde_json::{Value, json};
 
 /// Files in memory.
@@ -15,8 +28,8 @@ use serde_json::{Value, json};
 struct Files(BTreeMap<String, Vec<u8>>);
 
 impl Source for Files {
-    fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+    fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
     }
 
     fn read(&mut self, name: &str) -> Result<Vec<u8>, String> {
@@ -79,21 +92,72 @@ const GPT2: [(&str, &str); 4] =
 #[test]
 fn what_is_written_is_read_back() {
     let tied_gpt2 = [GPT2.as_slice(), &[("tied_embeddings", "true")]].concat();
-    let cases: [(&[(&str, &str)], Architecture); 5] = [
+    let cases: [(&[(&str, &str)], Architecture); 6] = [
         (&[], Architecture::Llama),
         (&[("n_kv_heads", "2"), ("tied_embeddings", "true")], Architecture::Llama),
         (&[("bias", "true"), ("rope_theta", "500000")], Architecture::Llama),
+        (&[("norm_eps", "1e-6")], Architecture::Llama),
         (&GPT2, Architecture::Gpt2),
         (&tied_gpt2, Architecture::Gpt2),
     ];
     for (switches, architecture) in cases {
         let model = model(switches);
         assert_eq!(Architecture::of(&model).unwrap(), architecture);
-        let Imported { model: read, tokenizer: spoken, params } = import(&mut exported(&model)).unwrap();
+        let Imported { model: read, tokenizer: spoken, params, state } = import(&mut exported(&model)).unwrap();
         assert_eq!(read, model);
         assert_eq!(params, numbers(&model), "{switches:?}");
+        assert_eq!(state, None);
         assert_eq!(spoken.encode("the cat<|endoftext|>"), tokenizer().encode("the cat<|endoftext|>"));
     }
+}
+
+#[test]
+fn where_training_stands_comes_back() {
+    for switches in [&[][..], &[("n_kv_heads", "2"), ("tied_embeddings", "true")], &GPT2] {
+        let model = model(switches);
+        let moments = |by: f32| numbers(&model).into_iter().map(|number| by * number).collect();
+        let (train, batches) = (Preset::Nano.config().train, Rng::new(7));
+        let state = SavedState { step: 41, batches, train, adam_m: moments(2.0), adam_v: moments(3.0) };
+        let mut files = exported(&model);
+        let (name, bytes) = training_state(&model, &state).unwrap();
+        files.0.insert(name.into(), bytes.clone());
+        assert_eq!(import(&mut files.clone()).unwrap().state, Some(state));
+        for cut in [0, 9, bytes.len() / 2] {
+            files.0.insert(name.into(), bytes[..cut].to_vec());
+            assert!(files.clone().refusal().contains(name));
+        }
+    }
+}
+
+#[test]
+fn a_model_in_a_zip_is_found_wherever_it_lies() {
+    let model = model(&[]);
+    let files = export(&model, &tokenizer(), &numbers(&model)).unwrap();
+    let zip = pack(&files).unwrap();
+    let chosen = |bytes: &[u8]| Chosen::new(vec![("Mine.ZIP".into(), bytes.to_vec())]);
+    assert_eq!(import(&mut chosen(&zip).unwrap()).unwrap().params, numbers(&model));
+    // Compressed, in a folder, beside what other systems put in.
+    let deflated = zip::write::SimpleFileOptions::default();
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (folder, damaged) in [("mine/", false), ("mine/older/", true), ("__MACOSX/mine/", true)] {
+        for (name, bytes) in &files {
+            writer.start_file(format!("{folder}{name}"), deflated).unwrap();
+            writer.write_all(if damaged { b"?" } else { bytes }).unwrap();
+        }
+    }
+    let nested = writer.finish().unwrap().into_inner();
+    assert!(nested.len() < zip.len());
+    assert_eq!(import(&mut chosen(&nested).unwrap()).unwrap().params, numbers(&model));
+    for cut in [0, 30, zip.len() / 2, zip.len() - 1] {
+        let refused = chosen(&zip[..cut]).err().map_or(String::new(), |error| error.to_string());
+        assert!(refused.contains("Mine.ZIP") && refused.contains("is no ZIP"), "{cut}: {refused}");
+    }
+    // A byte of the weights is another one than its checksum says.
+    let mut flipped = zip.clone();
+    flipped[zip.len() / 3] ^= 1;
+    assert!(import(&mut chosen(&flipped).unwrap()).is_err());
+    let loose = files.into_iter().map(|(name, bytes)| (name.to_string(), bytes)).collect();
+    assert_eq!(import(&mut Chosen::new(loose).unwrap()).unwrap().params, numbers(&model));
 }
 
 #[test]
@@ -112,7 +176,8 @@ fn what_cannot_be_read_is_named() {
     for (settings, words) in [
         (json!({ "model_type": "mamba" }), "model_type is \"mamba\"; llama and gpt2"),
         (json!({ "hidden_act": "relu" }), "hidden_act"),
-        (json!({ "rms_norm_eps": 0.1 }), "rms_norm_eps is 0.1; norms here add 0.00001"),
+        (json!({ "rms_norm_eps": "small" }), "rms_norm_eps is \"small\"; it has to be a number"),
+        (json!({ "rms_norm_eps": 0 }), "norm_eps is 0"),
         (json!({ "rope_scaling": { "rope_type": "yarn" } }), "rope_scaling"),
         (json!({ "head_dim": 64 }), "head_dim"),
         (json!({ "hidden_size": -1 }), "hidden_size"),
@@ -138,6 +203,8 @@ fn what_cannot_be_read_is_named() {
     let mut pickled = without("model.safetensors");
     pickled.0.insert("pytorch_model.bin".into(), Vec::new());
     assert!(pickled.refusal().contains("safe_serialization=True"));
+    let alone = Files(BTreeMap::from([("consolidated.00.pth".to_string(), Vec::new())]));
+    assert!(alone.refusal().contains("safe_serialization=True"));
     let mut elsewhere = without("model.safetensors");
     let index = json!({ "weight_map": { "a": "../secret" } });
     elsewhere.0.insert("model.safetensors.index.json".into(), index.to_string().into_bytes());
@@ -147,4 +214,81 @@ fn what_cannot_be_read_is_named() {
         files.0.get_mut("model.safetensors").unwrap().truncate(cut);
         assert!(files.refusal().contains("model.safetensors"));
     }
+}
+
+/// A session of the page on the CPU, with a run of two steps.
+fn session() -> (Session, Rc<RefCell<Vec<Message>>>) {
+    let heard: Rc<RefCell<Vec<Message>>> = Rc::default();
+    let sink = heard.clone();
+    let sink = Box::new(move |event, bytes| sink.borrow_mut().push((event, bytes)));
+    let mut session = Session::new(sink, Box::new(|| 0.0));
+    let config = Preset::Nano.config();
+    let (corpus, vocabulary) = (CorpusChoice::BuiltIn, VocabularyChoice::Trained);
+    let (backend, probe) = (BackendChoice::Cpu, "the cat".to_string());
+    let start = Command::Start { run: 1, config, corpus, vocabulary, backend, probe };
+    block_on(session.handle(start, None));
+    for _ in 0..2 {
+        block_on(session.handle(Command::Step, None));
+        while block_on(session.work()) {}
+    }
+    (session, heard)
+}
+
+fn import_command(files: &[(&str, usize)]) -> Command {
+    let info = |&(name, size): &(&str, usize)| FileInfo { name: name.into(), size, fields: Vec::new() };
+    let command = RunsCommand::Import {
+        run: 2,
+        backend: BackendChoice::Cpu,
+        probe: "the cat".into(),
+        name: "mine".into(),
+        corpus: CorpusChoice::BuiltIn,
+        files: files.iter().map(info).collect(),
+    };
+    Command::Runs { command }
+}
+
+#[test]
+fn the_page_exports_a_run_and_takes_it_over_again() {
+    let (mut session, heard) = session();
+    block_on(session.handle(Command::Export(ExportCommand::Model { training_state: true }), None));
+    let (event, zip) = heard.borrow_mut().pop().unwrap();
+    assert!(matches!(event, Event::Export { run: 1, event: ExportEvent::Model { step: 2 } }), "{event:?}");
+    let zip = zip.unwrap();
+
+    // What cannot be read leaves the run as it is.
+    block_on(session.handle(import_command(&[("mine.zip", 100)]), Some(zip[..100].to_vec())));
+    let (event, _) = heard.borrow_mut().pop().unwrap();
+    assert!(matches!(event, Event::Runs { run: 2, event: RunsEvent::ResumeFailed { .. } }), "{event:?}");
+
+    let next = |session: &mut Session| {
+        heard.borrow_mut().clear();
+        block_on(session.handle(Command::Step, None));
+        while block_on(session.work()) {}
+        heard.borrow_mut().drain(..).find_map(|(event, _)| match event {
+            Event::Progress { points, .. } => points.last().map(|point| (point.step, point.loss)),
+            _ => None,
+        })
+    };
+    let expected = next(&mut session);
+    assert_eq!(expected.map(|(step, _)| step), Some(3));
+    block_on(session.handle(import_command(&[("mine.zip", zip.len())]), Some(zip)));
+    assert_eq!(next(&mut session), expected, "it goes on as the exported one did");
+}
+
+#[test]
+fn files_of_a_model_are_told_from_texts_and_saved_runs() {
+    let is_model = |names: &[&str]| is_model(&names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
+    for names in [
+        &["mine.zip"][..],
+        &["config.json"],
+        &["model.safetensors"],
+        &["pytorch_model.bin"],
+        &["config.json", "model.safetensors", "tokenizer.json", "README.md"],
+    ] {
+        assert!(is_model(names), "{names:?}");
+    }
+    for names in [&["stories.txt"][..], &["run-1.safetensors"], &["tokenizer.json"], &["a.jsonl", "b.txt"], &[]] {
+        assert!(!is_model(names), "{names:?}");
+    }
+    assert_eq!([part("config.json"), part("optimizer.pt"), part("notes.md")], [Part::Read, Part::Named, Part::Ignored]);
 }

@@ -8,7 +8,7 @@ use glasshead::protocol::data::{DataEvent, TASKS, TaskInfo};
 use glasshead::protocol::{CorpusChoice, Event, Token};
 use glasshead::ui::draw::colors::ColorMap;
 use glasshead::ui::maps::{Direction, Plane};
-use glasshead::ui::share::{differ_in_place_alone, hash, restored, take_over, with_entry};
+use glasshead::ui::share::{HIDEABLE, differ_in_place_alone, hash, restored, take_over, with_entry};
 use glasshead::ui::state::look::{Form, LookAction, Values};
 use glasshead::ui::state::{Action, DEFAULT_PROBE, State, View};
 use proptest::prelude::*;
@@ -143,6 +143,23 @@ fn a_vocabulary_and_a_text_of_ones_own_stay_at_home() {
 }
 
 #[test]
+fn a_link_hides_parts_of_the_page() {
+    let (mut state, problems) = restored("#preset=nano&hide=writing,setup,%20saved,setup");
+    assert_eq!((problems, &state.hidden[..]), (Vec::new(), &["saved", "setup", "writing"][..]));
+    assert!(hash(&state, false).ends_with("&hide=saved%2Csetup%2Cwriting"));
+    assert_eq!(restored(&hash(&state, false)).0.hidden, state.hidden);
+    let (other, problems) = restored("#hide=setup,everything");
+    assert_eq!((other.hidden.len(), problems.len()), (0, 1));
+    state.apply(Action::Follow("#preset=nano".into()));
+    assert!(state.hidden.is_empty());
+    let styles = include_str!("../www/embed.css");
+    for name in HIDEABLE {
+        assert!(styles.contains(&format!("data-hide~=\"{name}\"]")), "no style hides {name}");
+        assert!(include_str!("../docs/embedding.md").contains(&format!("| `{name}` |")), "{name} is not told");
+    }
+}
+
+#[test]
 fn entries_of_a_hash_have_one_owner_each() {
     assert_eq!(with_entry("", "view", "lesson"), "#view=lesson");
     assert_eq!(with_entry("#view=train&preset=nano", "view", "lesson"), "#view=lesson&preset=nano");
@@ -168,7 +185,7 @@ proptest! {
 
     #[test]
     fn any_value_in_a_link_gives_a_state_that_can_start(
-        key in "(view|preset|seed|layer|head|pin|colors|text|form|reads|shows|gamma|fade|task|corpus|mask|step|d_model|n_heads|max_lr|batch_size|norm)",
+        key in "(view|hide|preset|seed|layer|head|pin|colors|text|form|reads|shows|gamma|fade|task|corpus|mask|step|d_model|n_heads|max_lr|batch_size|norm)",
         value in "[-+0-9a-zA-Z.%\u{0}-\u{ff}]{0,24}",
     ) {
         let (state, _) = restored(&format!("#{key}={value}"));

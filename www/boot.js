@@ -1,5 +1,7 @@
-// Starts the one wasm file, in the page and in its workers alike. The build puts in the two names.
+// Starts the one wasm file, in the page and in its workers alike. The build puts in the names and the version.
 import init from "./GLUE";
+
+const VERSION = "BUILD";
 
 const isPage = typeof document !== "undefined";
 // A worker gets the program compiled, in its first message.
@@ -17,7 +19,8 @@ if (typeof GPUAdapter !== "undefined") {
   };
 }
 
-init({ module_or_path: compiled ?? new URL("./WASM", import.meta.url) }).catch((error) => {
+const started = init({ module_or_path: compiled ?? new URL("./WASM", import.meta.url) });
+started.catch((error) => {
   const message = `The program could not be loaded (${error}). Reload the page; if that does not help, use a current browser.`;
   if (isPage) {
     document.getElementById("app").innerHTML = "<p class='boot' role='alert'></p>";
@@ -26,3 +29,23 @@ init({ module_or_path: compiled ?? new URL("./WASM", import.meta.url) }).catch((
     postMessage([JSON.stringify({ type: "failed", run: 0, message })]);
   }
 });
+// A convenience: where the browser forbids it, in a private window or a frame, everything else works.
+if (isPage) started.then(keepForOffline).catch(() => {});
+
+// Keeps the page for times without a network, and says when there is a newer one.
+async function keepForOffline() {
+  const { serviceWorker } = navigator;
+  serviceWorker.addEventListener("message", ({ data: { version } }) => {
+    if (version === VERSION || document.querySelector(".update")) return;
+    const notice = document.createElement("p");
+    notice.className = "update";
+    notice.setAttribute("role", "status");
+    const button = document.createElement("button");
+    button.textContent = "reload";
+    button.onclick = () => location.reload();
+    notice.append("A newer version of this page is there. Save what you want to keep, then", button);
+    document.body.prepend(notice);
+  });
+  serviceWorker.startMessages();
+  await serviceWorker.register(new URL("./sw.js", import.meta.url));
+}

@@ -6,14 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::sentence;
-use crate::config::{Preset, RunConfig};
-use crate::interop::export::export as to_files;
-use crate::interop::import::{Imported, Source, import as from_files};
+use crate::interop::export::{export as to_files, training_state};
+use crate::interop::import::{Source, import as from_files};
+use crate::train::adopt::{Adopted, adopt, saved_state};
 use crate::train::checkpoint::{self, Checkpoint};
-use crate::train::trainer::TrainingState;
-
-/// A model trained elsewhere is trained on gently.
-const FINE_TUNING_LR: f64 = 1e-4;
 
 /// The format of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -30,6 +26,9 @@ pub(super) struct ExportArgs {
     /// Which files.
     #[arg(long, value_enum, default_value = "hf")]
     format: Format,
+    /// Also write training_state.safetensors: the optimizer's moments, the step, what draws the next batches.
+    #[arg(long)]
+    training_state: bool,
     /// The folder for them, which is made if it is missing.
     to: PathBuf,
 }
@@ -46,7 +45,10 @@ pub(super) struct ImportArgs {
 pub(super) fn export(args: ExportArgs) -> Result<(), String> {
     let Format::Hf = args.format;
     let Checkpoint { config, tokenizer, state } = checkpoint::load(&args.model).map_err(sentence)?;
-    let files = to_files(&config.model, &tokenizer, &state.params).map_err(sentence)?;
+    let mut files = to_files(&config.model, &tokenizer, &state.params).map_err(sentence)?;
+    if args.training_state {
+        files.push(training_state(&config.model, &saved_state(&config, state)).map_err(sentence)?);
+    }
     fs::create_dir_all(&args.to).map_err(|error| format!("{}: {error}", args.to.display()))?;
     for (name, bytes) in files {
         let path = args.to.join(name);
@@ -60,8 +62,9 @@ pub(super) fn export(args: ExportArgs) -> Result<(), String> {
 struct Folder<'a>(&'a Path);
 
 impl Source for Folder<'_> {
-    fn has(&self, name: &str) -> bool {
-        self.0.join(name).is_file()
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     }
 
     fn read(&mut self, name: &str) -> Result<Vec<u8>, String> {
@@ -73,12 +76,9 @@ pub(super) fn import(args: ImportArgs) -> Result<(), String> {
     if !args.from.is_dir() {
         return Err(format!("{} is no folder", args.from.display()));
     }
-    let Imported { model, tokenizer, params } = from_files(&mut Folder(&args.from)).map_err(sentence)?;
-    let mut config = RunConfig { model, train: Preset::Small.config().train };
-    (config.train.max_lr, config.train.min_lr) = (FINE_TUNING_LR, FINE_TUNING_LR / 10.0);
-    config.train.batch_size = 1;
-    let state = TrainingState::of(params, config.train.seed);
+    let Adopted { config, tokenizer, state } = adopt(from_files(&mut Folder(&args.from)).map_err(sentence)?);
     checkpoint::save(&args.out, &config, &tokenizer, &state).map_err(sentence)?;
-    println!("{}: {} parameters", args.out.join(checkpoint::FILE_NAME).display(), config.model.n_params());
+    let (path, n_params) = (args.out.join(checkpoint::FILE_NAME), config.model.n_params());
+    println!("{}: {n_params} parameters, {} steps done", path.display(), state.step);
     Ok(())
 }

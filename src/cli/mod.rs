@@ -13,9 +13,11 @@ use crate::protocol::Sampling;
 use crate::train::trainer::Trainer;
 
 mod bench;
+mod events;
 mod generate;
 mod interop;
 mod kernels;
+mod log;
 pub mod ops;
 mod soak;
 mod tokenizer;
@@ -123,6 +125,9 @@ struct TrainArgs {
     /// One JSON object a line instead of a progress bar.
     #[arg(long)]
     json: bool,
+    /// A folder for log.csv, log.jsonl and an event file that TensorBoard shows.
+    #[arg(long)]
+    log_dir: Option<PathBuf>,
 }
 
 #[derive(Args)]

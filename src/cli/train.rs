@@ -5,6 +5,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::log::Log;
 use super::{TrainArgs, open, sentence, tune};
 use crate::config::RunConfig;
 use crate::config::rules::{Rules, Standing};
@@ -59,7 +60,8 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
         _ => on_files(&args, config, context.as_ref(), tokenizer).await?,
     };
     state.iter().for_each(|state| trainer.restore(state));
-    let report = Report::new(&args, n_steps);
+    let log = args.log_dir.as_deref().map(|folder| Log::open(folder, trainer.config().tokens_per_step()));
+    let report = Report::new(&args, n_steps, log.transpose()?);
     report.begin(&trainer, &corpus, &device);
     run(trainer, corpus, report, &args, rules).await
 }
@@ -143,7 +145,7 @@ async fn run(
     let mut val_loss = trainer.evaluate(EVALUATION_BATCHES).await.map_err(sentence)?;
     let mut standing = Standing { step: trainer.step(), tokens_per_step, seconds: 0.0, val_loss: Some(val_loss) };
     let mut stopped = rules.reached(&standing);
-    report.validation(standing.step, val_loss, stopped.as_ref().map(|_| data.baselines));
+    report.validation(&standing, val_loss, stopped.as_ref().map(|_| data.baselines))?;
     while stopped.is_none() {
         let end = trainer.step() + rules.steps_ahead(trainer.step(), tokens_per_step, u64::MAX);
         train_until(&mut trainer, end, &rules, &mut standing, &mut report).await?;
@@ -156,7 +158,7 @@ async fn run(
             let score = exact_match(&mut trainer, &data.tokenizer, &examples).await.map_err(sentence)?;
             report.score(standing.step, &score);
         }
-        report.validation(standing.step, val_loss, last.then_some(data.baselines));
+        report.validation(&standing, val_loss, last.then_some(data.baselines))?;
         if last || (standing.step / args.eval_every).is_multiple_of(EVALUATIONS_PER_SAVE) {
             if !args.json {
                 let sample = sample(&mut trainer, &data).await?;
@@ -194,7 +196,7 @@ async fn train_until(
             timed += points.len();
             standing.step += points.len() as u64;
             standing.seconds = before + seconds;
-            report.steps(&points, (timed * standing.tokens_per_step) as f64 / seconds);
+            report.steps(&points, standing.seconds, (timed * standing.tokens_per_step) as f64 / seconds)?;
         }
     }
 }
@@ -208,22 +210,23 @@ async fn sample(trainer: &mut Trainer, data: &Corpus) -> Result<String, String> 
     Ok(writer.text(&data.tokenizer))
 }
 
-/// What is told while it trains: lines of JSON, or a progress bar.
+/// What is told while it trains: lines of JSON, or a progress bar; and files, where they are wanted.
 struct Report {
     bar: Option<ProgressBar>,
+    log: Option<Log>,
     latest: Option<StepPoint>,
     tokens_per_s: f64,
     val_loss: f32,
 }
 
 impl Report {
-    fn new(args: &TrainArgs, n_steps: u64) -> Self {
+    fn new(args: &TrainArgs, n_steps: u64, log: Option<Log>) -> Self {
         let bar = (!args.json).then(|| {
             let template = "{bar:30} {pos}/{len} steps · {msg} · {eta} left";
             let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(n_steps).with_style(style)
         });
-        Self { bar, latest: None, tokens_per_s: 0.0, val_loss: f32::NAN }
+        Self { bar, log, latest: None, tokens_per_s: 0.0, val_loss: f32::NAN }
     }
 
     fn line(&self, text: &str) {
@@ -249,7 +252,7 @@ impl Report {
         self.line(&format!("to beat: uniform {uniform:.3}, unigram {unigram:.3}, bigram {bigram:.3} nats per token"));
     }
 
-    fn steps(&mut self, points: &[StepPoint], tokens_per_s: f64) {
+    fn steps(&mut self, points: &[StepPoint], trained: f64, tokens_per_s: f64) -> Result<(), String> {
         self.tokens_per_s = tokens_per_s;
         self.latest = points.last().copied();
         match (&self.bar, self.latest) {
@@ -263,6 +266,7 @@ impl Report {
                 println!("{}", json!({ "step": step, "loss": loss, "val_loss": null, "tokens_per_s": tokens_per_s }));
             }),
         }
+        self.log.as_mut().map_or(Ok(()), |log| log.steps(points, trained, tokens_per_s))
     }
 
     /// A line of its own, before the evaluation's.
@@ -279,13 +283,20 @@ impl Report {
     }
 
     /// `baselines` come with the last line.
-    fn validation(&mut self, step: u64, val_loss: f32, baselines: Option<Baselines>) {
+    fn validation(&mut self, standing: &Standing, val_loss: f32, baselines: Option<Baselines>) -> Result<(), String> {
+        let step = standing.step;
         self.val_loss = val_loss;
         if self.bar.is_some() {
             let loss = self.latest.map_or(String::new(), |point| format!("loss {:.4}, ", point.loss));
             let speed = self.tokens_per_s;
-            return self.line(&format!("step {step}: {loss}held-out loss {val_loss:.4}, {speed:.0} tokens/s"));
+            self.line(&format!("step {step}: {loss}held-out loss {val_loss:.4}, {speed:.0} tokens/s"));
+        } else {
+            self.validation_line(step, val_loss, baselines);
         }
+        self.log.as_mut().map_or(Ok(()), |log| log.validation(step, standing.seconds, val_loss))
+    }
+
+    fn validation_line(&self, step: u64, val_loss: f32, baselines: Option<Baselines>) {
         let loss = self.latest.map(|point| point.loss);
         let mut line = json!({ "step": step, "loss": loss, "val_loss": val_loss, "tokens_per_s": self.tokens_per_s });
         if let Some(Baselines { uniform, unigram, bigram }) = baselines {

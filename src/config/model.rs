@@ -29,6 +29,9 @@ pub struct ModelConfig {
     pub norm: Norm,
     /// Where it does.
     pub norm_placement: NormPlacement,
+    /// ε, which keeps a norm from dividing by zero: added to the mean square, or to the variance.
+    #[serde(default = "cs336_norm_eps")]
+    pub norm_eps: f64,
     /// How the model knows where a token stands.
     pub positions: Positions,
     /// What a block computes besides attention.
@@ -46,6 +49,11 @@ pub struct ModelConfig {
 /// Files of runs from before there was a choice do not say.
 fn masked() -> bool {
     true
+}
+
+/// The ε of CS336's norms, which runs from before there was a choice have.
+fn cs336_norm_eps() -> f64 {
+    1e-5
 }
 
 /// What normalises the residual stream.
@@ -131,6 +139,7 @@ impl ModelConfig {
             rope_theta: 10_000.0,
             norm: Norm::Rmsnorm,
             norm_placement: NormPlacement::Pre,
+            norm_eps: cs336_norm_eps(),
             positions: Positions::Rope,
             feed_forward: FeedForward::Swiglu,
             causal: true,
@@ -195,6 +204,8 @@ impl ModelConfig {
             let below = (1..n_kv_heads.min(n_heads)).rev().find(|&n| n_heads.is_multiple_of(n)).unwrap_or(1);
             return Err(ConfigError::KvHeads { n_heads, n_kv_heads, below });
         }
+        let fits_f32 = (1e-30..=1.0).contains(&self.norm_eps);
+        check_domain("norm_eps", self.norm_eps, fits_f32, "from 1e-30 to 1")?;
         check_domain("rope_theta", self.rope_theta, self.rope_theta > 1.0, "greater than 1")
     }
 }

@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use super::{Architecture, InteropError, files};
 use crate::config::{FeedForward, ModelConfig, Norm, Positions};
-use crate::ops::rmsnorm::EPS;
 
 /// Rotary models give their longest window as what they were trained for, which can be more than a page can hold; a
 /// shorter window computes the same.
@@ -12,7 +11,6 @@ const MOST_CONTEXT: usize = 1024;
 
 /// The `config.json` of `config`; `end` is the id of the token that ends a text.
 pub(super) fn write(architecture: Architecture, config: &ModelConfig, end: Option<u32>) -> Value {
-    let eps = rounded(EPS);
     let mut value = match architecture {
         Architecture::Llama => json!({
             "architectures": ["LlamaForCausalLM"],
@@ -25,7 +23,7 @@ pub(super) fn write(architecture: Architecture, config: &ModelConfig, end: Optio
             "head_dim": config.d_head(),
             "max_position_embeddings": config.context_length,
             "hidden_act": "silu",
-            "rms_norm_eps": eps,
+            "rms_norm_eps": config.norm_eps,
             "rope_theta": config.rope_theta,
             "rope_scaling": null,
             "attention_bias": config.bias,
@@ -41,7 +39,7 @@ pub(super) fn write(architecture: Architecture, config: &ModelConfig, end: Optio
             "n_head": config.n_heads,
             "n_positions": config.context_length,
             "activation_function": "gelu_new",
-            "layer_norm_epsilon": eps,
+            "layer_norm_epsilon": config.norm_eps,
             "attn_pdrop": 0.0,
             "embd_pdrop": 0.0,
             "resid_pdrop": 0.0,
@@ -57,11 +55,6 @@ pub(super) fn write(architecture: Architecture, config: &ModelConfig, end: Optio
         value[field] = entry;
     }
     value
-}
-
-/// As a person would write it: 0.00001, not the nearest f32.
-fn rounded(eps: f32) -> f64 {
-    (f64::from(eps) * 1e9).round() / 1e9
 }
 
 /// The architecture and the configuration of a `config.json`.
@@ -84,7 +77,6 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Architecture, ModelConfig), InteropE
 
 fn llama(fields: &Fields) -> Result<ModelConfig, InteropError> {
     fields.only("hidden_act", &[json!("silu"), json!("swish")], "SwiGLU needs silu")?;
-    fields.eps("rms_norm_eps", 1e-6)?;
     let d_model = fields.size("hidden_size")?;
     let n_heads = fields.size("num_attention_heads")?;
     let mut config = ModelConfig::cs336(
@@ -94,6 +86,7 @@ fn llama(fields: &Fields) -> Result<ModelConfig, InteropError> {
     config.n_kv_heads = fields.size_or("num_key_value_heads", n_heads)?;
     let d_head = d_model.checked_div(n_heads).unwrap_or(0);
     fields.only("head_dim", &[Value::Null, json!(d_head)], "heads of hidden_size / num_attention_heads can be read")?;
+    config.norm_eps = fields.number_or("rms_norm_eps", 1e-6)?;
     config.rope_theta = fields.rope_theta()?;
     config.bias = fields.flag("attention_bias", false)?;
     fields.only("mlp_bias", &biases(config.bias), "biases stand in all linear layers or in none")?;
@@ -113,7 +106,6 @@ fn gpt2(fields: &Fields) -> Result<ModelConfig, InteropError> {
         &[&[Value::Null], &gelu[..]].concat(),
         "GELU in its form with tanh can be read",
     )?;
-    fields.eps("layer_norm_epsilon", 1e-5)?;
     fields.only("scale_attn_weights", &[Value::Null, json!(true)], "scores have to be divided by √d")?;
     for unusual in ["scale_attn_by_inverse_layer_idx", "add_cross_attention"] {
         fields.only(unusual, &[Value::Null, json!(false)], "false can be read")?;
@@ -124,6 +116,7 @@ fn gpt2(fields: &Fields) -> Result<ModelConfig, InteropError> {
         [d_model, fields.size("n_layer")?, fields.size("n_head")?, fields.size_or("n_inner", 4 * d_model)?],
     );
     config.norm = Norm::Layernorm;
+    config.norm_eps = fields.number_or("layer_norm_epsilon", 1e-5)?;
     config.positions = Positions::Learned;
     config.feed_forward = FeedForward::Gelu;
     config.bias = true;
@@ -165,11 +158,11 @@ impl Fields<'_> {
         }
     }
 
-    fn eps(&self, field: &'static str, default: f64) -> Result<(), InteropError> {
-        let eps = if self.get(field).is_null() { Some(default) } else { self.get(field).as_f64() };
-        let same = eps.is_some_and(|eps| (eps / rounded(EPS) - 1.0).abs() < 1e-3);
-        let wanted = format!("norms here add {} to the mean square", rounded(EPS));
-        if same { Ok(()) } else { Err(self.refused(field, &wanted)) }
+    fn number_or(&self, field: &'static str, default: f64) -> Result<f64, InteropError> {
+        match self.get(field) {
+            Value::Null => Ok(default),
+            number => number.as_f64().ok_or_else(|| self.refused(field, "it has to be a number")),
+        }
     }
 
     /// Θ, where older and newer versions write it.

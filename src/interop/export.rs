@@ -6,6 +6,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 
+use super::state::{self, SavedState};
 use super::{Architecture, InteropError, config, files, layout};
 use crate::config::ModelConfig;
 use crate::data::Tokenizer;
@@ -27,6 +28,14 @@ pub fn export(model: &ModelConfig, tokenizer: &Tokenizer, params: &[f32]) -> Res
         (files::TOKENIZER_CONFIG, text(&tokenizer_config(model, end.and(Some(crate::data::END_OF_TEXT))))),
         (files::GENERATION_CONFIG, text(&json!({ "bos_token_id": end, "eos_token_id": end, "pad_token_id": end }))),
     ])
+}
+
+/// The file from which training goes on, here or elsewhere.
+///
+/// # Errors
+/// When no architecture computes what this model computes.
+pub fn training_state(model: &ModelConfig, state: &SavedState) -> Result<NamedFile, InteropError> {
+    Ok((files::TRAINING_STATE, state::write(model, state)?))
 }
 
 /// `tokenizer.json` with every merge as one string, which older versions of the library read too. No token of a

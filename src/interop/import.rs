@@ -9,6 +9,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 use super::layout::Entry;
+use super::state::{self, SavedState};
 use super::{Architecture, InteropError, config, files, layout};
 use crate::config::ModelConfig;
 use crate::data::Tokenizer;
@@ -18,6 +19,9 @@ use crate::model::params::ParamTable;
 const PICKLED: &str = "only safetensors are read; in Python, load the model and save it again with \
                        model.save_pretrained(FOLDER, safe_serialization=True)";
 
+/// How the names of files in that format end.
+const PICKLED_ENDINGS: [&str; 5] = [".bin", ".bin.index.json", ".pt", ".pth", ".ckpt"];
+
 /// A model that was read.
 pub struct Imported {
     /// Its shape.
@@ -26,18 +30,37 @@ pub struct Imported {
     pub tokenizer: Tokenizer,
     /// Its parameters, laid out by the table.
     pub params: Vec<f32>,
+    /// Where its training stands, if that is known.
+    pub state: Option<SavedState>,
+}
+
+/// A model whose shape is known, before anything large was read.
+pub struct Opened {
+    architecture: Architecture,
+    model: ModelConfig,
 }
 
 /// Where a model's files lie.
 pub trait Source {
-    /// Whether there is a file of this name.
-    fn has(&self, name: &str) -> bool;
+    /// The names of all files.
+    fn names(&self) -> Vec<String>;
 
-    /// Its bytes.
+    /// The bytes of the file with this name.
     ///
     /// # Errors
     /// A sentence when it cannot be read.
     fn read(&mut self, name: &str) -> Result<Vec<u8>, String>;
+
+    /// Whether there is a file of this name.
+    fn has(&self, name: &str) -> bool {
+        self.names().iter().any(|known| known == name)
+    }
+
+    /// Whether there are weights in PyTorch's own format.
+    fn has_pickled(&self) -> bool {
+        let pickled = |name: &String| PICKLED_ENDINGS.iter().any(|ending| name.to_lowercase().ends_with(ending));
+        self.names().iter().any(pickled)
+    }
 }
 
 /// Reads a model. Only one file of weights is in memory at a time.
@@ -45,16 +68,47 @@ pub trait Source {
 /// # Errors
 /// When a file is missing or damaged, or the model computes what is not computed here: a sentence that names the field.
 pub fn import(source: &mut dyn Source) -> Result<Imported, InteropError> {
-    let fix = "choose the folder, or all files, of a model saved with save_pretrained";
-    let (architecture, model) = config::read(&required(source, files::CONFIG, fix)?)?;
-    let fix = "in Python, save it beside the model with AutoTokenizer.from_pretrained(...).save_pretrained(FOLDER)";
-    let json = required(source, files::TOKENIZER, fix)?;
-    let json = String::from_utf8(json)
-        .map_err(|error| InteropError::File { name: files::TOKENIZER.into(), detail: error.to_string() })?;
-    let mut tokenizer = Tokenizer::from_json(&json)?;
-    tokenizer.reserve_ids(model.vocab_size)?;
-    let params = read_weights(source, architecture, &model)?;
-    Ok(Imported { model, tokenizer, params })
+    Opened::new(source)?.read(source)
+}
+
+impl Opened {
+    /// Reads the shape of a model.
+    ///
+    /// # Errors
+    /// When there is none, or it is none that is computed here.
+    pub fn new(source: &mut dyn Source) -> Result<Self, InteropError> {
+        if !source.has(files::CONFIG) && source.has_pickled() {
+            return Err(InteropError::MissingFile { name: files::WEIGHTS.into(), fix: PICKLED });
+        }
+        let fix = "choose the folder, or all files, of a model saved with save_pretrained";
+        let (architecture, model) = config::read(&required(source, files::CONFIG, fix)?)?;
+        Ok(Self { architecture, model })
+    }
+
+    /// The shape.
+    pub fn model(&self) -> &ModelConfig {
+        &self.model
+    }
+
+    /// Reads the rest.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged.
+    pub fn read(self, source: &mut dyn Source) -> Result<Imported, InteropError> {
+        let Self { architecture, model } = self;
+        let fix = "in Python, save it beside the model with AutoTokenizer.from_pretrained(...).save_pretrained(FOLDER)";
+        let json = required(source, files::TOKENIZER, fix)?;
+        let json = String::from_utf8(json)
+            .map_err(|error| InteropError::File { name: files::TOKENIZER.into(), detail: error.to_string() })?;
+        let mut tokenizer = Tokenizer::from_json(&json)?;
+        tokenizer.reserve_ids(model.vocab_size)?;
+        let params = read_weights(source, architecture, &model)?;
+        let state = match source.has(files::TRAINING_STATE) {
+            true => Some(state::read(architecture, &model, &required(source, files::TRAINING_STATE, "")?)?),
+            false => None,
+        };
+        Ok(Imported { model, tokenizer, params, state })
+    }
 }
 
 fn required(source: &mut dyn Source, name: &str, fix: &'static str) -> Result<Vec<u8>, InteropError> {
@@ -110,8 +164,7 @@ fn weight_files(source: &mut dyn Source) -> Result<BTreeSet<String>, InteropErro
         return Ok(BTreeSet::from([files::WEIGHTS.to_string()]));
     }
     if !source.has(files::WEIGHTS_INDEX) {
-        let pickled = ["pytorch_model.bin", "pytorch_model.bin.index.json"].iter().any(|name| source.has(name));
-        let fix = if pickled { PICKLED } else { "choose it too" };
+        let fix = if source.has_pickled() { PICKLED } else { "choose it too" };
         return Err(InteropError::MissingFile { name: files::WEIGHTS.into(), fix });
     }
     let damaged = |detail: String| InteropError::File { name: files::WEIGHTS_INDEX.into(), detail };

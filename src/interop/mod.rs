@@ -7,10 +7,12 @@ use thiserror::Error;
 use crate::config::{ConfigError, FeedForward, ModelConfig, Norm, NormPlacement, Positions};
 use crate::data::DataError;
 
+pub mod archive;
 mod config;
 pub mod export;
 pub mod import;
 mod layout;
+pub mod state;
 
 /// The files' names, which are fixed.
 pub(crate) mod files {
@@ -20,6 +22,7 @@ pub(crate) mod files {
     pub const TOKENIZER: &str = "tokenizer.json";
     pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
     pub const GENERATION_CONFIG: &str = "generation_config.json";
+    pub const TRAINING_STATE: &str = "training_state.safetensors";
 }
 
 /// An architecture of `transformers` that a configuration maps to.

@@ -15,6 +15,11 @@ pub enum ExportCommand {
         /// Tells the answers of this request from those of older ones.
         request: u32,
     },
+    /// The model in the files of transformers: [`ExportEvent::Model`], or [`ExportEvent::NoModel`].
+    Model {
+        /// Whether what training goes on from comes too: the optimizer's moments, the step, what draws the batches.
+        training_state: bool,
+    },
 }
 
 /// What the worker answers.
@@ -28,6 +33,16 @@ pub enum ExportEvent {
         request: u32,
         /// What they are of.
         about: WeightsAbout,
+    },
+    /// The model's files ride along as one ZIP.
+    Model {
+        /// Steps done.
+        step: u64,
+    },
+    /// The model cannot be written in this format.
+    NoModel {
+        /// Which switch is in the way.
+        message: String,
     },
 }
 

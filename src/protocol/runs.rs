@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackendChoice, CorpusChoice, History, RunId};
+use super::{BackendChoice, CorpusChoice, FileInfo, History, RunId};
 use crate::config::RunConfig;
 use crate::config::rules::Rules;
 
@@ -26,6 +26,22 @@ pub enum RunsCommand {
         backend: BackendChoice,
         /// The sentence whose attention is shown.
         probe: String,
+    },
+    /// Go on with a model from elsewhere, whose files ride along, one behind the other: those of transformers, or one ZIP
+    /// with them. It ends as [`RunsCommand::Resume`] does.
+    Import {
+        /// The number that the new run's events carry.
+        run: RunId,
+        /// Which backend.
+        backend: BackendChoice,
+        /// The sentence whose attention is shown.
+        probe: String,
+        /// What the model is called.
+        name: String,
+        /// What it is trained on from here.
+        corpus: CorpusChoice,
+        /// What the bytes are.
+        files: Vec<FileInfo>,
     },
     /// No file will come that [`RunsEvent::NeedsFile`] has asked for.
     ForgetResume,

@@ -1,6 +1,7 @@
 //! Training: the loop over steps ([`trainer`]), alone or with others ([`shards`]), writing text ([`generate`]), models on disk ([`checkpoint`]), and the
 //! session that the page talks to ([`session`]).
 
+pub mod adopt;
 pub mod checkpoint;
 pub mod explain;
 pub mod file_data;

@@ -21,6 +21,7 @@ use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, Phase, RunId,
 
 mod corpus;
 mod device;
+mod import;
 mod kernels;
 mod lesson;
 mod profile;
@@ -29,6 +30,7 @@ mod workers;
 
 use corpus::{File, scoring, split_files};
 use device::{Device, open_device};
+use import::Asked;
 use kernels::Kernels;
 use lesson::LessonDesk;
 use resume::Waiting;
@@ -164,6 +166,10 @@ impl Session {
         match command {
             RunsCommand::Resume { run, backend, probe } => {
                 self.resume(Waiting { run, backend, probe, bytes: bytes.unwrap_or_default() }, false).await;
+            }
+            RunsCommand::Import { run, backend, probe, name, corpus, files } => {
+                let files = split_files(files, bytes.unwrap_or_default()).into_iter().map(File::into_named).collect();
+                self.import(Asked { run, backend, probe, name, corpus, files }).await;
             }
             RunsCommand::ForgetResume => self.waiting = None,
             RunsCommand::Rules(rules) => {

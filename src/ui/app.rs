@@ -24,11 +24,12 @@ use super::components::tokenizer::TokenizerView;
 use super::components::workers::wanted;
 use super::components::writing::Writing;
 use super::draw::colors::ColorMap;
-use super::files::{self, Kept};
+use super::embed;
+use super::files::Kept;
 use super::link::{Batch, Link, Outgoing, RUN_BATCH_MS};
 use super::questions::Questions;
 use super::state::{Action, State, Theme, View};
-use super::{kernels, keys, navigation, preferences, share, shown, take_along};
+use super::{kernels, keys, models, navigation, preferences, share, shown, take_along};
 use crate::protocol::data::DataEvent;
 use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, Event};
@@ -39,6 +40,7 @@ pub fn start() {
     if let Some(root) = root {
         root.set_inner_html("");
         yew::Renderer::<App>::with_root(root).render();
+        embed::tell_height();
     }
 }
 
@@ -160,6 +162,7 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
             checkpoints::receive(&batch, &cx.state.dispatcher());
             kernels::receive(&batch);
             take_along::receive(&batch, &cx.state, &cx.state.dispatcher());
+            models::receive(&batch, &cx.state, &cx.state.dispatcher());
             batch.iter().for_each(|(event, bytes)| cx.pass_on(event, bytes.as_deref()));
             let tasks = batch.iter().any(|(event, _)| matches!(event, Event::Data(DataEvent::Tasks { .. })));
             cx.act(Action::Events(batch));
@@ -229,11 +232,11 @@ fn App() -> Html {
         let cx = cx.clone();
         Callback::from(move |event: DragEvent| {
             event.prevent_default();
-            cx.open_files(files::listed(event.data_transfer().and_then(|data| data.files())));
+            event.data_transfer().iter().for_each(|dropped| models::open_dropped(&cx, dropped));
         })
     };
     html! {
-        <div class="page" data-run-state={state.run_state.name()} ondragover={over} ondrop={dropped}>
+        <div class="page" data-run-state={state.run_state.name()} data-hide={state.hidden.join(" ")} ondragover={over} ondrop={dropped}>
             <Header ..cx.calm() />
             <Transport ..cx.calm() />
             <main>

@@ -5,13 +5,17 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{AbortController, File, FileList};
 
 use super::app::Cx;
-use super::checkpoints;
 use super::link::Outgoing;
 use super::parquet::{self, ParquetText};
 use super::state::Action;
 use super::state::data::DataAction;
+use super::state::models::is_model;
+use super::{checkpoints, models};
 use crate::protocol::data::DataCommand;
 use crate::protocol::{Command, FileInfo};
+
+/// The most that the worker takes at once: it addresses 4 GiB, and needs room for what it makes of them.
+const MOST_BYTES: u64 = 1 << 31;
 
 /// What was given to the worker, so that a new one can be given it again.
 #[derive(Default)]
@@ -56,25 +60,38 @@ pub async fn load_command(files: &[File], field: Option<String>) -> Result<Outgo
         infos.push(FileInfo { name: file.name(), size: text.length() as usize, fields });
         parts.push(text);
     }
-    let all = match parts.as_slice() {
-        [only] => only.clone(),
-        parts => {
-            let all = Uint8Array::new_with_length(parts.iter().map(Uint8Array::length).sum());
-            let mut at = 0;
-            for part in parts {
-                all.set(part, at);
-                at += part.length();
-            }
-            all
-        }
-    };
-    Ok((Command::LoadFiles { files: infos }, Some(all)))
+    Ok((Command::LoadFiles { files: infos }, Some(joined(parts)?)))
+}
+
+/// The bytes of several files, one behind the other.
+///
+/// # Errors
+/// A sentence when they are more than an array of the browser holds.
+pub fn joined(parts: Vec<Uint8Array>) -> Result<Uint8Array, String> {
+    if let [only] = parts.as_slice() {
+        return Ok(only.clone());
+    }
+    let bytes: u64 = parts.iter().map(|part| u64::from(part.length())).sum();
+    if bytes > MOST_BYTES {
+        let (mib, missing) = (bytes >> 20, (bytes - MOST_BYTES).div_ceil(1 << 20));
+        return Err(format!("The files have {mib} MiB together; {missing} MiB are missing to hold them at once."));
+    }
+    let all = Uint8Array::new_with_length(bytes as u32);
+    let mut at = 0;
+    for part in parts {
+        all.set(&part, at);
+        at += part.length();
+    }
+    Ok(all)
 }
 
 impl Cx {
     /// Reads files of the user's: goes on with the run that one holds, or takes them as texts to train on.
     pub fn open_files(&self, files: Vec<File>) {
         let Some(first) = files.first() else { return };
+        if is_model(&files.iter().map(File::name).collect::<Vec<_>>()) {
+            return models::open(self, files);
+        }
         if checkpoints::is_checkpoint(&first.name()) {
             let (cx, file) = (self.clone(), first.clone());
             return spawn_local(async move { checkpoints::resume_blob(&cx, &file, &file.name()).await });

@@ -2,8 +2,8 @@
 //!
 //! Entries are `key=value`, separated by `&`, percent-encoded: `view`, `step` (of the lesson), `preset`, `task`, every
 //! hyper-parameter that differs from the preset by its own name, `layer` (from 1), `head` (from 1, or `mean`, `max`),
-//! `pin` (positions), how it is looked at (`form`, `reads`, `shows`, `gamma`, `fade`, `colors`, `mask`), and `text` when
-//! the sentence is wanted. A link is a stranger's text: whatever it says, the state that comes out can start.
+//! `pin` (positions), how it is looked at (`form`, `reads`, `shows`, `gamma`, `fade`, `colors`, `mask`), `hide` (parts of
+//! the page), and `text` when the sentence is wanted. A link is a stranger's text: whatever it says, the state that comes out can start.
 
 use serde_json::Value;
 
@@ -15,6 +15,10 @@ use super::state::{DEFAULT_PROBE, State, View, Vocabulary};
 use crate::config::{ConfigError, Preset, RunConfig};
 use crate::protocol::data::TASKS;
 use crate::protocol::{CorpusChoice, RunId};
+
+/// What a link can hide; the style sheet says which part of the page each is.
+pub const HIDEABLE: [&str; 9] =
+    ["title", "controls", "setup", "saved", "attention", "detail", "loss", "writing", "costs"];
 
 /// A sentence in a link is cut after so many characters.
 const MOST_CHARACTERS: usize = 2_000;
@@ -56,6 +60,9 @@ pub fn hash(state: &State, with_text: bool) -> String {
     }
     entries.extend(changes);
     entries.extend(look_entries(state));
+    if !state.hidden.is_empty() {
+        entries.push(("hide".into(), state.hidden.join(",")));
+    }
     if with_text {
         entries.push(("text".into(), state.probe.chars().take(MOST_CHARACTERS).collect()));
     }
@@ -160,6 +167,7 @@ fn start_over(state: &mut State, preset: Preset) {
     }
     state.draft.corpus = CorpusChoice::BuiltIn;
     state.entry_problem = None;
+    state.hidden.clear();
     let Look { form, direction, values, gamma, threshold, .. } = Look::default();
     let look = &mut state.look;
     (look.form, look.direction, look.values) = (form, direction, values);
@@ -185,6 +193,7 @@ fn restore(state: &mut State, key: &str, value: &str) -> Result<(), String> {
         "fade" => state.apply_look(LookAction::Threshold(number()?)),
         "colors" => state.color_map = named(ColorMap::ALL, ColorMap::name, value).ok_or_else(refused)?,
         "mask" => state.mask_shown = value != "0",
+        "hide" => state.hidden = hidden(value).ok_or_else(refused)?,
         "text" => state.probe = value.chars().take(MOST_CHARACTERS).collect(),
         "task" => {
             let number = TASKS.iter().position(|&task| task == value).ok_or_else(refused)?;
@@ -206,6 +215,15 @@ fn restore(state: &mut State, key: &str, value: &str) -> Result<(), String> {
         },
     }
     Ok(())
+}
+
+/// What a link hides; none when it names something that there is not.
+fn hidden(value: &str) -> Option<Vec<&'static str>> {
+    let named = |name: &str| HIDEABLE.into_iter().find(|known| *known == name.trim());
+    let mut hidden = value.split(',').map(named).collect::<Option<Vec<_>>>()?;
+    hidden.sort_unstable();
+    hidden.dedup();
+    Some(hidden)
 }
 
 /// Which head and rows a link asks for; none when the value cannot be one.

@@ -30,6 +30,7 @@ pub mod difference;
 mod first;
 pub mod lesson;
 pub mod look;
+pub mod models;
 mod parts;
 pub mod profile;
 pub mod remember;
@@ -108,6 +109,8 @@ pub struct State {
     pub color_map: ColorMap,
     /// Colours of the page.
     pub theme: Theme,
+    /// Parts of the page that the link hides, of [`HIDEABLE`](super::share::HIDEABLE).
+    pub hidden: Vec<&'static str>,
     /// Whether the help is open.
     pub help_open: bool,
     /// What is asked of the model beyond its maps.

@@ -41,10 +41,11 @@ export function launch({ gpu }) {
   });
 }
 
+// Service workers answer requests that Playwright cannot see then, so they are there for a test of theirs alone.
 // Opens the page, hands it to `use`, and checks that the console stayed clean but for what is `expected`: Chromium
 // itself reports every request that fails.
 export async function withPage(
-  { gpu = true, viewport = { width: 1400, height: 1000 }, colorScheme = "light", expected = /^$/ },
+  { gpu = true, viewport = { width: 1400, height: 1000 }, colorScheme = "light", serviceWorkers = "block", expected = /^$/ },
   use,
 ) {
   const server = await serve();
@@ -52,14 +53,14 @@ export async function withPage(
   const complaints = [];
   const requests = [];
   try {
-    const page = await browser.newPage({ viewport, colorScheme });
+    const page = await browser.newPage({ viewport, colorScheme, serviceWorkers });
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
     });
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("request", (request) => requests.push(request.url()));
     await page.goto(server.address);
-    await use(page, { address: server.address, requests });
+    await use(page, { address: server.address, requests, stop: server.stop });
     // Chromium itself warns once when WebGPU runs on an emulated adapter or on none.
     const ours = complaints.filter((text) => !/WebGPU|adapter/i.test(text) && !expected.test(text));
     assert.deepEqual(ours, []);

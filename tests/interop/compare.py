@@ -97,7 +97,9 @@ def llamas(work, tokenizer, vocab_size):
         torch.manual_seed(1)
         config = LlamaConfig(
             vocab_size=vocab_size, hidden_size=32, intermediate_size=56, num_hidden_layers=2, num_attention_heads=4,
-            num_key_value_heads=kv_heads, max_position_embeddings=96, rms_norm_eps=1e-5, initializer_range=0.2,
+            num_key_value_heads=kv_heads, max_position_embeddings=96, initializer_range=0.2,
+            # So large a one would be missed.
+            rms_norm_eps=1e-2 if kv_heads == 2 else 1e-6,
             tie_word_embeddings=tied, bos_token_id=0, eos_token_id=0, attention_bias=tied, mlp_bias=tied,
         )
         model = LlamaForCausalLM(config)
@@ -117,7 +119,7 @@ def gpt2s(work, tokenizer, vocab_size):
         torch.manual_seed(2)
         config = GPT2Config(
             vocab_size=vocab_size, n_embd=32, n_layer=2, n_head=4, n_positions=96, initializer_range=0.2, n_inner=72,
-            tie_word_embeddings=tied, bos_token_id=0, eos_token_id=0,
+            tie_word_embeddings=tied, bos_token_id=0, eos_token_id=0, layer_norm_epsilon=1e-5 if tied else 1e-2,
         )
         model = GPT2LMHeadModel(config)
         for name, weight in model.named_parameters():

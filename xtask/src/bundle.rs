@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::{execute, install, root, size, target, vocabulary};
+use crate::{execute, install, offline, root, size, target, vocabulary};
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
@@ -15,7 +15,7 @@ const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const BINDGEN_VERSION: &str = "0.2.130";
 
 /// The style sheets, which the page gets as one.
-const STYLES: [&str; 4] = ["style.css", "attention.css", "lesson.css", "profile.css"];
+const STYLES: [&str; 5] = ["style.css", "attention.css", "lesson.css", "profile.css", "embed.css"];
 
 /// The profile in Cargo.toml.
 const PROFILE: &str = "page";
@@ -56,14 +56,19 @@ pub fn build(out: &Path, purpose: Purpose) -> Result<(), String> {
     let wasm_name = copy_hashed(&wasm, out, "glasshead", "wasm")?;
     let glue_name = copy_hashed(&staging.join("glasshead.js"), out, "glasshead", "js")?;
     let www = root().join("www");
-    let boot = read(&www.join("boot.js"))?.replace("GLUE", &glue_name).replace("WASM", &wasm_name);
-    let boot_name = write_hashed(boot.as_bytes(), out, "boot", "js")?;
     let styles = STYLES.map(|name| read(&www.join(name))).into_iter().collect::<Result<String, _>>()?;
     let style_name = write_hashed(styles.as_bytes(), out, "style", "css")?;
     let icon_name = copy_hashed(&www.join("icon.svg"), out, "icon", "svg")?;
+    let boot = read(&www.join("boot.js"))?.replace("GLUE", &glue_name).replace("WASM", &wasm_name);
+    let index = read(&root().join("index.html"))?;
+    let version = offline::version(&[&boot, &index, &style_name, &icon_name]);
+    let boot = boot.replace("BUILD", &version);
+    let boot_name = write_hashed(boot.as_bytes(), out, "boot", "js")?;
     // Only fetched when somebody chooses it.
     let vocabulary_name = copy_hashed(&vocabulary::gpt2_ranks()?, out, "gpt2", "tiktoken")?;
-    let page = read(&root().join("index.html"))?
+    let kept = [&glue_name, &wasm_name, &boot_name, &style_name, &icon_name];
+    offline::write(out, &version, &icon_name, &kept.map(String::as_str))?;
+    let page = index
         .replace("GLUE", &glue_name)
         .replace("WASM", &wasm_name)
         .replace("boot.js", &boot_name)
@@ -117,11 +122,11 @@ fn clear(folder: &Path) -> Result<(), String> {
     fs::create_dir_all(folder).map_err(|error| format!("{} cannot be made: {error}", folder.display()))
 }
 
-fn read(path: &Path) -> Result<String, String> {
+pub fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
     fs::write(path, bytes).map_err(|error| format!("{} cannot be written: {error}", path.display()))
 }
 

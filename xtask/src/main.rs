@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 mod bench;
 mod bundle;
 mod install;
+mod offline;
 mod serve;
 mod size;
 mod test;

@@ -155,8 +155,8 @@ impl Transformer<'_> {
     }
 
     fn norm_params(&self, n_rows: usize, accumulate: bool) -> rmsnorm::Params {
-        let d_model = self.model().d_model as u32;
-        rmsnorm::Params { n_rows: n_rows as u32, d_model, eps: rmsnorm::EPS, accumulate: u32::from(accumulate) }
+        let (d_model, eps) = (self.model().d_model as u32, self.model().norm_eps as f32);
+        rmsnorm::Params { n_rows: n_rows as u32, d_model, eps, accumulate: u32::from(accumulate) }
     }
 
     /// Of queries and keys, in rows that go on with values.

@@ -25,14 +25,7 @@ impl Run {
     /// # Errors
     /// When the device failed.
     pub async fn save(&mut self, name: &str, messages: &mut Vec<Message>) -> Result<(), TrainError> {
-        if self.search.is_none() {
-            self.settle().await?;
-            messages.push((self.progress(Vec::new()), None));
-        }
-        let state = match &self.search {
-            Some(search) => search.before().clone(),
-            None => self.trainer.state().await?,
-        };
+        let state = self.whole_state(messages).await?;
         let config = self.config();
         let Some(corpus) = &self.corpus else { return Ok(()) };
         let about = CheckpointInfo {
@@ -50,6 +43,18 @@ impl Run {
         };
         messages.push(message);
         Ok(())
+    }
+
+    /// Where training stands, whatever a search has made of it for now.
+    pub(super) async fn whole_state(&mut self, messages: &mut Vec<Message>) -> Result<TrainingState, TrainError> {
+        match &self.search {
+            Some(search) => Ok(search.before().clone()),
+            None => {
+                self.settle().await?;
+                messages.push((self.progress(Vec::new()), None));
+                self.trainer.state().await
+            }
+        }
     }
 
     /// What the page is told when it has taken the place of the run before.

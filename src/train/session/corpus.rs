@@ -20,6 +20,10 @@ pub(super) struct File {
 }
 
 impl File {
+    pub(super) fn into_named(self) -> (String, Vec<u8>) {
+        (self.name, self.bytes)
+    }
+
     /// The fields of its records, where it has any.
     fn fields(&self) -> Option<Vec<String>> {
         if is_jsonl(&self.name) {

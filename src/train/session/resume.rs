@@ -20,20 +20,29 @@ pub(super) struct Waiting {
     pub bytes: Vec<u8>,
 }
 
-/// The text of a saved run.
-struct Corpus {
-    record: CorpusRecord,
-    text: String,
-    notice: Option<String>,
+/// The text of a run.
+pub(super) struct Corpus {
+    pub record: CorpusRecord,
+    pub text: String,
+    pub notice: Option<String>,
 }
 
-/// Why a saved run does not stand.
-enum Refusal {
+/// Why a run does not stand.
+pub(super) enum Refusal {
     /// Its text is a file that is not there, or not the right one: its name, the field of its records, and what is
     /// wrong with the offered one.
     NeedsFile(String, Option<String>, Option<String>),
     /// A sentence.
     Failed(String),
+}
+
+impl Refusal {
+    pub(super) fn into_message(self) -> String {
+        match self {
+            Self::NeedsFile(name, ..) => format!("its text, {name}, is not there"),
+            Self::Failed(message) => message,
+        }
+    }
 }
 
 impl From<String> for Refusal {
@@ -80,7 +89,7 @@ impl Session {
     }
 
     /// Builds the run and, once it stands, drops the present one and tells the page.
-    async fn put_in_place(
+    pub(super) async fn put_in_place(
         &mut self,
         id: RunId,
         probe: &str,

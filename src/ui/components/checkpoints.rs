@@ -6,6 +6,7 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::grouped;
+use super::models::Models;
 use crate::protocol::Command;
 use crate::protocol::runs::RunsCommand;
 use crate::ui::app::Cx;
@@ -46,6 +47,7 @@ pub fn Checkpoints(cx: &Cx) -> Html {
             </div>
             {needs_file(cx)}
             {pick(cx)}
+            <Models ..cx.clone() />
             if !kept.is_empty() {
                 <h3>{"kept in this browser"}</h3>
                 <ol class="kept">{for kept.iter().map(|checkpoint| item(cx, checkpoint))}</ol>

@@ -18,6 +18,7 @@ pub mod lesson_picture;
 pub mod lesson_tokens;
 pub mod loss;
 pub mod lr_find;
+pub mod models;
 pub mod plot;
 pub mod profile;
 pub mod remember;

@@ -42,6 +42,7 @@ impl Default for State {
             generated: Generated::default(),
             color_map: ColorMap::Cividis,
             theme: Theme::Auto,
+            hidden: Vec::new(),
             help_open: false,
             ask: AskState::default(),
             runs: Runs::default(),

@@ -1,0 +1,123 @@
+//! TensorBoard's event files: records as TFRecord frames them, each a protocol buffer of the kind `Event`.
+//!
+//! A record is its length (u64), the masked CRC-32C of that (u32), its bytes, and the masked CRC-32C of those (u32), all
+//! little-endian (tensorflow.org/tutorials/load_data/tfrecord). Of `Event` (event.proto) there are `wall_time` (1, double),
+//! `step` (2, int64), `file_version` (3, string) and `summary` (5); of `Summary` (summary.proto) `value` (1), with `tag`
+//! (1, string) and `simple_value` (2, float).
+
+/// What a reader expects first.
+const VERSION: &str = "brain.Event:2";
+
+/// Kinds of fields in protocol buffers.
+const VARINT: u8 = 0;
+const EIGHT_BYTES: u8 = 1;
+const LENGTH: u8 = 2;
+const FOUR_BYTES: u8 = 5;
+
+/// The polynomial of Castagnoli's CRC-32C, reversed.
+const POLYNOMIAL: u32 = 0x82f6_3b78;
+
+/// What a record tells.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Event<'a> {
+    /// That records of this kind follow.
+    Version,
+    /// A number at a step.
+    Scalar {
+        /// Steps done.
+        step: u64,
+        /// What it is.
+        tag: &'a str,
+        /// How much it is.
+        value: f32,
+    },
+}
+
+impl Event<'_> {
+    /// The protocol buffer; `wall_time` is in seconds since 1970.
+    pub fn encoded(self, wall_time: f64) -> Vec<u8> {
+        let mut out = Vec::new();
+        field(&mut out, 1, EIGHT_BYTES, &wall_time.to_le_bytes());
+        match self {
+            Self::Version => field(&mut out, 3, LENGTH, VERSION.as_bytes()),
+            Self::Scalar { step, tag, value } => {
+                let (mut scalar, mut summary) = (Vec::new(), Vec::new());
+                field(&mut scalar, 1, LENGTH, tag.as_bytes());
+                field(&mut scalar, 2, FOUR_BYTES, &value.to_le_bytes());
+                field(&mut summary, 1, LENGTH, &scalar);
+                field(&mut out, 2, VARINT, &varint(step));
+                field(&mut out, 5, LENGTH, &summary);
+            }
+        }
+        out
+    }
+}
+
+fn field(out: &mut Vec<u8>, number: u8, kind: u8, bytes: &[u8]) {
+    out.push(number << 3 | kind);
+    if kind == LENGTH {
+        out.extend(varint(bytes.len() as u64));
+    }
+    out.extend(bytes);
+}
+
+/// Seven bits a byte, the lowest first; the highest bit says that more follow.
+fn varint(mut value: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+    out
+}
+
+/// The frame of a record.
+pub(super) fn record(bytes: &[u8]) -> Vec<u8> {
+    let length = (bytes.len() as u64).to_le_bytes();
+    let mut out = Vec::with_capacity(bytes.len() + 16);
+    out.extend(length);
+    out.extend(masked(crc32c(&length)).to_le_bytes());
+    out.extend(bytes);
+    out.extend(masked(crc32c(bytes)).to_le_bytes());
+    out
+}
+
+/// So that the checksum of bytes that hold their own checksum means something.
+fn masked(crc: u32) -> u32 {
+    crc.rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+/// Bit by bit: records are short and few.
+fn crc32c(bytes: &[u8]) -> u32 {
+    let shift = |crc: u32, _| (crc >> 1) ^ (POLYNOMIAL & (crc & 1).wrapping_neg());
+    !bytes.iter().fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), shift))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksums_are_those_of_the_standard() {
+        // RFC 3720, appendix B.4, and the usual check value.
+        assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
+        assert_eq!(crc32c(&[0xff; 32]), 0x62a8_ab43);
+        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
+    }
+
+    #[test]
+    fn a_record_is_framed_and_an_event_encoded_by_their_definitions() {
+        let event = Event::Scalar { step: 300, tag: "loss", value: 1.5 }.encoded(2.0);
+        let scalar = [&[0x0a, 4][..], b"loss", &[0x15], &1.5f32.to_le_bytes()].concat();
+        let summary = [&[0x0a, scalar.len() as u8][..], &scalar].concat();
+        let expected =
+            [&[0x09][..], &2f64.to_le_bytes(), &[0x10, 0xac, 0x02, 0x2a, summary.len() as u8], &summary].concat();
+        assert_eq!(event, expected);
+        let framed = record(&event);
+        assert_eq!(framed[..8], (event.len() as u64).to_le_bytes());
+        assert_eq!(framed[8..12], masked(crc32c(&framed[..8])).to_le_bytes());
+        assert_eq!(framed[12..12 + event.len()], event);
+        assert_eq!(framed[12 + event.len()..], masked(crc32c(&event)).to_le_bytes());
+    }
+}

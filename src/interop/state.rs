@@ -1,0 +1,101 @@
+//! Where training stands, beside a model's files: AdamW's moments as tensors with the names and the order of the
+//! weights, and in the header's metadata, as JSON, the step, what draws the next batches, and how it is trained.
+
+use std::collections::HashMap;
+
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Architecture, InteropError, files, layout};
+use crate::config::{ModelConfig, TrainConfig};
+use crate::model::params::ParamTable;
+use crate::rng::Rng;
+
+/// Before the names of first and second moments.
+const PREFIXES: [&str; 2] = ["adam_m.", "adam_v."];
+
+/// Everything that the next steps depend on besides model and data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SavedState {
+    /// Steps done.
+    pub step: u64,
+    /// Draws where the next batches begin.
+    pub batches: Rng,
+    /// How it is trained.
+    pub train: TrainConfig,
+    /// AdamW's first moments, laid out by the table of parameters.
+    pub adam_m: Vec<f32>,
+    /// AdamW's second moments, laid out by the table.
+    pub adam_v: Vec<f32>,
+}
+
+fn damaged(detail: impl std::fmt::Display) -> InteropError {
+    InteropError::File { name: files::TRAINING_STATE.into(), detail: detail.to_string() }
+}
+
+/// The file of a model's state.
+///
+/// # Errors
+/// When no architecture computes what this model computes.
+pub fn write(model: &ModelConfig, state: &SavedState) -> Result<Vec<u8>, InteropError> {
+    let entries = layout::entries(Architecture::of(model)?, model);
+    let mut tensors = Vec::new();
+    for (prefix, moments) in PREFIXES.into_iter().zip([&state.adam_m, &state.adam_v]) {
+        let named = |entry: &layout::Entry| (format!("{prefix}{}", entry.name), entry.shape(), entry.gather(moments));
+        tensors.extend(entries.iter().map(named));
+    }
+    let mut views = Vec::new();
+    for (name, shape, numbers) in &tensors {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(numbers)).map_err(damaged)?;
+        views.push((name.as_str(), view));
+    }
+    let metadata = HashMap::from([
+        ("format".to_string(), "pt".to_string()),
+        ("step".into(), json(&state.step)?),
+        ("batches".into(), json(&state.batches)?),
+        ("train".into(), json(&state.train)?),
+    ]);
+    safetensors::serialize(views, Some(metadata)).map_err(damaged)
+}
+
+/// Reads what [`write`] has written, of the same model.
+///
+/// # Errors
+/// When it is damaged or of another model.
+pub(super) fn read(architecture: Architecture, model: &ModelConfig, bytes: &[u8]) -> Result<SavedState, InteropError> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let metadata = header.metadata().clone().unwrap_or_default();
+    let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let train: TrainConfig = entry(&metadata, "train")?;
+    train.validate()?;
+    let len = ParamTable::new(model).buffer_len();
+    let moments = |prefix: &str| -> Result<Vec<f32>, InteropError> {
+        let mut moments = Vec::new();
+        for part in layout::entries(architecture, model) {
+            let name = format!("{prefix}{}", part.name);
+            let tensor = tensors.tensor(&name).map_err(|_| InteropError::MissingTensor { name: name.clone() })?;
+            if tensor.shape() != part.shape() || tensor.dtype() != Dtype::F32 {
+                let (dtype, shape) = (format!("{:?}", tensor.dtype()), tensor.shape().to_vec());
+                return Err(InteropError::Tensor { name, dtype, shape, expected: part.shape() });
+            }
+            moments.resize(len, 0.0); // a tensor has agreed with the configuration's sizes
+            let words = tensor.data().chunks_exact(4);
+            part.scatter(words.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])), &mut moments);
+        }
+        Ok(moments)
+    };
+    let [adam_m, adam_v] = PREFIXES.map(moments);
+    let (step, batches) = (entry(&metadata, "step")?, entry(&metadata, "batches")?);
+    Ok(SavedState { step, batches, train, adam_m: adam_m?, adam_v: adam_v? })
+}
+
+fn json(value: &impl Serialize) -> Result<String, InteropError> {
+    serde_json::to_string(value).map_err(damaged)
+}
+
+fn entry<T: DeserializeOwned>(metadata: &HashMap<String, String>, field: &str) -> Result<T, InteropError> {
+    let text = metadata.get(field).ok_or_else(|| damaged(format!("its header has no {field}")))?;
+    serde_json::from_str(text).map_err(|error| damaged(format!("{field}: {error}")))
+}

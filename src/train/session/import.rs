@@ -1,0 +1,167 @@
+//! A model from elsewhere takes the place of the present run, to be looked at, to write and to be trained on.
+
+use super::Session;
+use super::device::{Device, open_device};
+use super::resume::{Corpus, Refusal};
+use crate::config::{ModelConfig, Positions, RunConfig};
+use crate::gpu::context::DeviceLimits;
+use crate::interop::archive::Chosen;
+use crate::interop::import::Opened;
+use crate::model::memory::MemoryPlan;
+use crate::model::params::ParamTable;
+use crate::protocol::runs::{CorpusRecord, RunsEvent};
+use crate::protocol::{BackendChoice, CorpusChoice, Event, History, RunId};
+use crate::train::adopt::{Adopted, adopt, gently};
+use crate::train::record::fingerprint;
+
+/// No window is made shorter than this.
+const LEAST_CONTEXT: usize = 64;
+
+/// Copies of all parameters that exist at once while a model is taken over: as read, and two moments of each.
+const COPIES: u64 = 4;
+
+/// A model that was chosen.
+pub(super) struct Asked {
+    pub run: RunId,
+    pub backend: BackendChoice,
+    pub probe: String,
+    /// What it is called.
+    pub name: String,
+    /// What it is trained on from here.
+    pub corpus: CorpusChoice,
+    /// Its files.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+impl Session {
+    /// Takes a model over. When that fails, the present run goes on.
+    pub(super) async fn import(&mut self, asked: Asked) {
+        let run = asked.run;
+        self.waiting = None;
+        if let Err(message) = self.try_import(asked).await {
+            self.tell(Event::Runs { run, event: RunsEvent::ResumeFailed { message } });
+        }
+    }
+
+    async fn try_import(&mut self, asked: Asked) -> Result<(), String> {
+        let Asked { run, backend, probe, name, corpus, files } = asked;
+        let bytes: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
+        let mut files = Chosen::new(files).map_err(|error| error.to_string())?;
+        let opened = Opened::new(&mut files).map_err(|error| error.to_string())?;
+        let device = open_device(backend).await?;
+        let context_length = fitting_context(gently(opened.model().clone()), &device, bytes as u64)?;
+        let imported = opened.read(&mut files).map_err(|error| error.to_string())?;
+        drop(files);
+        let Adopted { mut config, tokenizer, state } = adopt(imported);
+        let cut = config.model.context_length - context_length;
+        config.model.context_length = context_length;
+        let (text_name, text) = self.read_corpus(corpus, &config)?;
+        let record = CorpusRecord {
+            choice: corpus,
+            name: text_name,
+            field: self.field.clone().filter(|_| corpus == CorpusChoice::File),
+            vocabulary: Some(name.clone()),
+            fingerprint: fingerprint(&text),
+            asked: config.clone(),
+        };
+        let notice = (cut > 0).then(|| {
+            format!(
+                "Longer windows than {context_length} tokens do not fit this device, so {cut} fewer are seen at once."
+            )
+        });
+        let corpus = Corpus { record, text, notice };
+        let put =
+            self.put_in_place(run, &probe, device, corpus, (config, tokenizer, state), (name, History::default()));
+        put.await.map_err(Refusal::into_message)
+    }
+}
+
+/// The longest window that fits the device. Only rotary models compute the same in shorter ones.
+fn fitting_context(mut config: RunConfig, device: &Device, file_bytes: u64) -> Result<usize, String> {
+    loop {
+        let problem = match missing(&config, device, file_bytes) {
+            None => return Ok(config.model.context_length),
+            Some(problem) => problem,
+        };
+        if config.model.positions != Positions::Rope || config.model.context_length <= LEAST_CONTEXT {
+            return Err(problem);
+        }
+        config.model.context_length = (config.model.context_length / 2).max(LEAST_CONTEXT);
+    }
+}
+
+/// How much memory the device or this program lacks for a model, as a sentence.
+fn missing(config: &RunConfig, device: &Device, file_bytes: u64) -> Option<String> {
+    let too_large = |mib: u64| format!("the model does not fit this program's memory: {mib} MiB are missing");
+    // Sizes that no address reaches are not even planned.
+    if let Some(mib) = lacking(at_least_bytes(&config.model), usize::MAX as u64) {
+        return Some(too_large(mib));
+    }
+    let table = ParamTable::new(&config.model);
+    let window = config.model.context_length + 1;
+    let plan = MemoryPlan::new(config, &table, window, window);
+    let n_params = config.model.n_params();
+    let limits = device.context.as_ref().map_or(DeviceLimits::CPU, |context| context.adapter.limits);
+    if let Err(error) = plan.check(limits) {
+        let (need, most) = (error.need_mib, error.most_mib);
+        return Some(format!(
+            "the model has {n_params} parameters, and its {} need {need} MiB in one buffer; this device allows {most} \
+             MiB, so {} MiB are missing",
+            error.buffer,
+            need - most
+        ));
+    }
+    let buffers = if device.context.is_none() { plan.buffers.total_bytes() } else { 0 };
+    let copies = COPIES * 4 * table.buffer_len() as u64;
+    lacking(buffers + copies + file_bytes, usize::MAX as u64).map(too_large)
+}
+
+/// What copies of the weights, or one layer's attention weights, take at least.
+fn at_least_bytes(model: &ModelConfig) -> u64 {
+    let [v, c, f] = [model.vocab_size, model.d_model, model.d_ff].map(|size| size as f64);
+    let [l, h, t] = [model.n_layers, model.n_heads, model.context_length].map(|size| size as f64);
+    let weights = v * c + l * (2.0 * c * c + 2.0 * c * f);
+    (4.0 * (COPIES as f64 * weights).max(h * t * t)) as u64
+}
+
+/// How many MiB `need` is more than there are bytes; none when it fits.
+fn lacking(need: u64, have: u64) -> Option<u64> {
+    need.checked_sub(have).filter(|&bytes| bytes > 0).map(|bytes| bytes.div_ceil(1 << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Preset;
+
+    fn cpu() -> Device {
+        pollster::block_on(open_device(BackendChoice::Cpu)).unwrap()
+    }
+
+    #[test]
+    fn what_is_missing_is_counted() {
+        assert_eq!(lacking(5 << 20, 3 << 20), Some(2));
+        assert_eq!(lacking((5 << 20) + 1, 3 << 20), Some(3));
+        assert_eq!(lacking(3 << 20, 3 << 20), None);
+    }
+
+    #[test]
+    fn windows_shrink_until_they_fit_and_no_further() {
+        let fits = gently(Preset::Nano.config().model);
+        assert_eq!(fitting_context(fits.clone(), &cpu(), 0), Ok(64));
+        // 16 heads over 8192 positions: the weights alone are 4 GiB.
+        let mut long = fits;
+        (long.model.context_length, long.model.n_heads, long.model.n_kv_heads) = (8192, 16, 16);
+        long.model.d_model = 64;
+        let context_length = fitting_context(long.clone(), &cpu(), 0).unwrap();
+        assert!((1024..8192).contains(&context_length), "{context_length}");
+        long.model.positions = Positions::Learned;
+        let refused = fitting_context(long, &cpu(), 0).unwrap_err();
+        assert!(
+            refused.contains("this device allows 2048 MiB, so") && refused.contains("MiB are missing"),
+            "{refused}"
+        );
+        let huge = gently(ModelConfig::cs336([128_000, 1024], [8192, 80, 64, 28_672]));
+        assert!(fitting_context(huge, &cpu(), 0).unwrap_err().contains("MiB are missing"));
+    }
+}

@@ -1,0 +1,42 @@
+//! The page inside another one: it tells the outer page how high it is, so that the frame can fit.
+
+use std::cell::Cell;
+
+use js_sys::{Object, Reflect};
+use wasm_bindgen::prelude::*;
+use web_sys::{ResizeObserver, Window};
+
+/// Begins to tell; does nothing where the page stands by itself. It goes on as long as the page is there.
+pub fn tell_height() {
+    let Some((window, outer)) = web_sys::window().and_then(|window| Some((window.clone(), outer(&window)?))) else {
+        return;
+    };
+    let Some(content) = window.document().and_then(|document| document.get_element_by_id("app")) else { return };
+    let (told, of) = (Cell::new(0), content.clone());
+    let tell: Closure<dyn Fn()> = Closure::new(move || {
+        let height = of.get_bounding_client_rect().height().ceil() as u32;
+        if told.replace(height) != height {
+            // A height is nobody's secret, and who embeds the page is not known here.
+            drop(outer.post_message(&message(height), "*"));
+        }
+    });
+    if let Ok(observer) = ResizeObserver::new(tell.as_ref().unchecked_ref()) {
+        observer.observe(&content);
+        tell.forget(); // it lives as long as the page
+    }
+}
+
+/// The page around this one, if there is one.
+fn outer(window: &Window) -> Option<Window> {
+    let outer = window.parent().ok()??;
+    (!Object::is(&outer, window)).then_some(outer)
+}
+
+/// `{ glasshead: { height } }`
+fn message(height: u32) -> JsValue {
+    let (message, inner) = (Object::new(), Object::new());
+    // New objects take every property.
+    drop(Reflect::set(&inner, &"height".into(), &height.into()));
+    drop(Reflect::set(&message, &"glasshead".into(), &inner));
+    message.into()
+}

@@ -1,0 +1,135 @@
+//! Models in other programs' files: offered as one ZIP, and opened.
+
+use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{DataTransfer, File};
+use yew::UseReducerDispatcher;
+
+use super::app::Cx;
+use super::link::Batch;
+use super::state::models::{Part, part};
+use super::state::runs::RunsAction;
+use super::state::{Action, State};
+use super::{download, files};
+use crate::protocol::export::ExportEvent;
+use crate::protocol::{Event, FileInfo};
+
+fn say(dispatcher: &UseReducerDispatcher<State>, message: String) {
+    dispatcher.dispatch(Action::Runs(RunsAction::Message(message)));
+}
+
+/// Offers the models that came.
+pub fn receive(batch: &Batch, state: &State, dispatcher: &UseReducerDispatcher<State>) {
+    for (event, bytes) in batch {
+        let Event::Export { run, event } = event else { continue };
+        match (event, bytes) {
+            _ if *run != state.run => (),
+            (ExportEvent::Model { step }, Some(bytes)) => {
+                let name = download::file_name(&format!("glasshead {} step {step}", state.runs.name), "zip");
+                let offered = download::offer_bytes(&name, bytes, "application/zip");
+                let message = match offered {
+                    true => format!("Exported at step {step} as {name}: unpack it, and transformers opens the folder."),
+                    false => "The model could not be exported: the browser refuses the download.".into(),
+                };
+                say(dispatcher, message);
+            }
+            (ExportEvent::NoModel { message }, _) => say(dispatcher, format!("Not exported: {message}.")),
+            _ => (),
+        }
+    }
+}
+
+/// What a person would call a model: its folder, or its file.
+fn name_of(files: &[File]) -> String {
+    let path = |file: &File| Reflect::get(file, &"webkitRelativePath".into()).ok().and_then(|path| path.as_string());
+    let folder = files.iter().filter_map(path).find_map(|path| Some(path.split_once('/')?.0.to_string()));
+    let packed = || files.iter().map(File::name).find(|name| name.to_lowercase().ends_with(".zip"));
+    let name = folder.or_else(packed).unwrap_or_else(|| "imported".into());
+    name.trim_end_matches(".zip").chars().take(24).collect()
+}
+
+/// Sends a model's files to the worker.
+pub fn open(cx: &Cx, files: Vec<File>) {
+    let cx = cx.clone();
+    spawn_local(async move {
+        let (mut infos, mut parts) = (Vec::new(), Vec::new());
+        for file in &files {
+            let bytes = match part(&file.name()) {
+                Part::Ignored => continue,
+                Part::Named => Uint8Array::new_with_length(0),
+                Part::Read => match files::read(file).await {
+                    Ok(bytes) => bytes,
+                    Err(message) => return say(&cx.state.dispatcher(), format!("{message}.")),
+                },
+            };
+            infos.push(FileInfo { name: file.name(), size: bytes.length() as usize, fields: Vec::new() });
+            parts.push(bytes);
+        }
+        let command = cx.state.import_command(name_of(&files), infos);
+        match files::joined(parts) {
+            Ok(bytes) => {
+                cx.send_or_connect(command, Some(bytes));
+                cx.act(Action::Runs(RunsAction::Loading));
+            }
+            Err(message) => say(&cx.state.dispatcher(), message),
+        }
+    });
+}
+
+/// The files that were dropped, and those of a folder among them.
+pub fn open_dropped(cx: &Cx, dropped: &DataTransfer) {
+    let plain = files::listed(dropped.files());
+    // Entries are there only until this event is over; a browser without them gives files alone.
+    let items = dropped.items();
+    let entry = |index: u32| {
+        let item: JsValue = items.get(index)?.into();
+        method(&item, "webkitGetAsEntry")?.call0(&item).ok().filter(JsValue::is_object)
+    };
+    let entries: Vec<JsValue> = (0..items.length()).filter_map(entry).collect();
+    let folder = entries.into_iter().find(|entry| flag(entry, "isDirectory"));
+    let Some(folder) = folder else { return cx.open_files(plain) };
+    let cx = cx.clone();
+    spawn_local(async move {
+        match files_in(&folder).await {
+            Some(files) => cx.open_files(files),
+            None => say(&cx.state.dispatcher(), "The folder could not be read; choose its files instead.".into()),
+        }
+    });
+}
+
+fn flag(object: &JsValue, name: &str) -> bool {
+    Reflect::get(object, &name.into()).is_ok_and(|flag| flag.is_truthy())
+}
+
+/// The files that lie in a folder, without those of its folders.
+async fn files_in(folder: &JsValue) -> Option<Vec<File>> {
+    let reader = method(folder, "createReader")?.call0(folder).ok()?;
+    let mut files = Vec::new();
+    loop {
+        // It hands out its entries in parts, and an empty one at the end.
+        let entries: Array = answer(&reader, "readEntries").await?.dyn_into().ok()?;
+        if entries.length() == 0 {
+            return Some(files);
+        }
+        for entry in entries.iter().filter(|entry| flag(entry, "isFile")) {
+            files.push(answer(&entry, "file").await?.dyn_into().ok()?);
+        }
+    }
+}
+
+fn method(object: &JsValue, name: &str) -> Option<Function> {
+    Reflect::get(object, &name.into()).ok()?.dyn_into().ok()
+}
+
+/// What a method that takes two callbacks gives to the first of them.
+async fn answer(object: &JsValue, name: &str) -> Option<JsValue> {
+    let method = method(object, name)?;
+    let promise = Promise::new(&mut |resolve, reject| {
+        if method.call2(object, &resolve, &reject).is_err() {
+            // Calling a promise's own reject function cannot fail.
+            drop(reject.call0(&JsValue::UNDEFINED));
+        }
+    });
+    JsFuture::from(promise).await.ok()
+}

@@ -1,0 +1,76 @@
+// The page as an app and as a part of other pages: it is kept for times without a network, tells of a newer version, and
+// fits into a frame.
+
+import assert from "node:assert/strict";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { byTestId, number, required, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
+
+test("works without a server after the first visit, and tells of a newer version", { timeout: 200_000 }, async () => {
+  // A copy, because its service worker becomes another one.
+  const built = required("GLASSHEAD_DIST");
+  const dist = await mkdtemp(join(tmpdir(), "glasshead-"));
+  try {
+    await cp(built, dist, { recursive: true });
+    process.env.GLASSHEAD_DIST = dist;
+    await withPage({ gpu: false, serviceWorkers: "allow", expected: /ERR_CONNECTION_REFUSED/ }, async (page, { stop }) => {
+      await waitForState(page, "ready");
+      await until("it is kept", () => page.evaluate(() => navigator.serviceWorker.controller !== null));
+      const manifest = await page.evaluate(async () => (await fetch(document.querySelector("[rel=manifest]").href)).json());
+      assert.equal(manifest.display, "standalone");
+      assert.equal(await page.evaluate(async (icon) => (await fetch(icon)).status, manifest.icons[0].src), 200);
+      assert.equal(await page.locator(".update").count(), 0);
+
+      const script = await readFile(join(dist, "sw.js"), "utf8");
+      await writeFile(join(dist, "sw.js"), script.replace(/const VERSION = "[0-9a-f]+"/, 'const VERSION = "another"'));
+      await page.evaluate(async () => (await navigator.serviceWorker.ready).update());
+      await page.locator(".update").waitFor();
+      await screenshot(page, "app-update");
+
+      stop();
+      await page.locator(".update button").click();
+      await page.locator(".update").waitFor({ state: "detached" });
+      await waitForState(page, "ready");
+      await byTestId(page, "step").click();
+      await shows(() => number(page, "step-count"), 1);
+    });
+  } finally {
+    process.env.GLASSHEAD_DIST = built;
+    await rm(dist, { recursive: true });
+  }
+});
+
+test("fits into a frame and shows there what the link says", { timeout: 120_000 }, async () => {
+  await withPage({ gpu: false }, async (page, { address }) => {
+    const link = `${address}#view=train&preset=nano&layer=2&head=3&text=The%20cat%20sat.`;
+    await page.setContent(`<h1>A lesson</h1><iframe id="frame" title="Glasshead" style="width:100%;height:50px;border:0"
+      src="${link}&hide=title,setup,saved,writing,costs"></iframe>`);
+    await page.evaluate(() => {
+      const frame = document.getElementById("frame");
+      addEventListener("message", ({ source, data }) => {
+        if (source === frame.contentWindow && data?.glasshead) frame.style.height = `${data.glasshead.height}px`;
+      });
+    });
+    const frame = page.frameLocator("#frame");
+    await frame.locator('[data-run-state="ready"]').waitFor({ timeout: 60_000 });
+    await frame.locator('[data-testid="head-map"]').first().waitFor();
+    for (const part of [".title", ".setup", ".checkpoints", ".writing", ".accounting"])
+      assert.ok(await frame.locator(`.page ${part}`).first().isHidden(), part);
+    for (const part of [".transport", ".attention", ".detail", ".loss"])
+      assert.ok(await frame.locator(`.page ${part}`).first().isVisible(), part);
+    const fits = () =>
+      page.evaluate(() => {
+        const { contentDocument: inner, clientHeight } = document.getElementById("frame");
+        return clientHeight > 400 && Math.abs(inner.getElementById("app").getBoundingClientRect().height - clientHeight) <= 1;
+      });
+    await until("the frame fits", fits, 20_000);
+    await screenshot(page, "app-frame");
+    // Another link shows and hides other parts, and the frame fits again.
+    await page.evaluate((link) => (document.getElementById("frame").contentWindow.location = link), `${link}&hide=attention,loss`);
+    await frame.locator(".setup").waitFor();
+    await frame.locator(".attention").waitFor({ state: "hidden" });
+    await until("the frame fits", fits, 20_000);
+  });
+});

@@ -1,0 +1,58 @@
+//! What makes the page an app: the manifest that lets it be installed, and the service worker that keeps it for times
+//! without a network.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::bundle;
+use crate::root;
+
+/// Tells builds apart: another one for other parts.
+pub fn version(parts: &[&str]) -> String {
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// Writes the manifest, which names the icon, and the service worker, which keeps `files` and the page itself.
+pub fn write(out: &Path, version: &str, icon: &str, files: &[&str]) -> Result<(), String> {
+    let manifest = json!({
+        "name": "Glasshead",
+        "short_name": "Glasshead",
+        "description": "Train a Transformer language model in this browser, and look into every attention head.",
+        "id": "./",
+        "start_url": "./",
+        "scope": "./",
+        "display": "standalone",
+        "background_color": "#15181c",
+        "theme_color": "#15181c",
+        "icons": [{ "src": icon, "sizes": "any", "type": "image/svg+xml", "purpose": "any" }],
+    });
+    bundle::write(&out.join("manifest.webmanifest"), format!("{manifest:#}\n").as_bytes())?;
+    let script = script(&bundle::read(&root().join("www/sw.js"))?, version, files);
+    bundle::write(&out.join("sw.js"), script.as_bytes())
+}
+
+/// The service worker with its version and its files in place.
+fn script(template: &str, version: &str, files: &[&str]) -> String {
+    let all: Vec<String> = ["", "manifest.webmanifest"].iter().chain(files).map(|file| format!("./{file}")).collect();
+    template.replace("[\"FILES\"]", &json!(all).to_string()).replace("BUILD", version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_service_worker_knows_its_build() {
+        let (one, other) = (version(&["a", "b"]), version(&["a", "c"]));
+        assert_ne!(one, other);
+        let script = script(include_str!("../../www/sw.js"), &one, &["boot-1.js", "glasshead-2.wasm"]);
+        assert!(script.contains(&format!("const VERSION = \"{one}\";")));
+        let files = "const FILES = [\"./\",\"./manifest.webmanifest\",\"./boot-1.js\",\"./glasshead-2.wasm\"];";
+        assert!(script.contains(files), "{script}");
+    }
+}
