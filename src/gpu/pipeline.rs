@@ -14,10 +14,10 @@ use super::variant::choose;
 pub(super) type Pipelines = Rc<RefCell<HashMap<&'static str, wgpu::ComputePipeline>>>;
 
 impl Context {
-    /// Has the device compile what a recording needs, before there are any buffers. A browser does so beside this
-    /// program, which can go on with other things.
-    pub fn compile(&self, recording: &Recording) {
-        for (index, dispatch) in recording.dispatches.iter().enumerate() {
+    /// Has the device compile the kernels of a recording that are `wanted`, before there are any buffers. A browser does so
+    /// beside this program, which can go on with other things.
+    pub fn compile(&self, recording: &Recording, wanted: impl Fn(&Kernel) -> bool) {
+        for (index, dispatch) in recording.dispatches.iter().enumerate().filter(|(_, of)| wanted(of.kernel)) {
             let (kernel, _) = choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups);
             pipeline(&self.device, &self.pipelines, kernel);
         }

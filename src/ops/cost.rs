@@ -79,10 +79,10 @@ mod tests {
         let [tokens, starts, inputs, targets] = [1_000_000, 8, 384, 384].map(|len| buffers.add("ids", len));
         let params = gather_batch::Params { batch_size: 8, context_length: 48 };
         gather_batch::gather_batch(&mut recording, [tokens, starts, inputs, targets], params);
-        let [table, out] = [512 * 64, 384 * 64].map(|len| buffers.add("rows", len));
+        let [table, out, sum] = [512 * 64, 384 * 64, 384 * 64].map(|len| buffers.add("rows", len));
         let params = embedding::Params { n_tokens: 384, vocab_size: 512, d_model: 64, accumulate: 0 };
         embedding::embedding(&mut recording, [table, inputs, out], params);
-        residual::residual(&mut recording, [out, out, out]);
+        residual::residual(&mut recording, [out, out, sum]);
         let bytes: Vec<f64> = costs(&recording).iter().map(|cost| cost.bytes / 4.0).collect();
         let of_gather = (384 + 8) + 8 + 384 + 384;
         assert_eq!(bytes, [of_gather, 2 * 384 * 64 + 384, 3 * 384 * 64].map(f64::from));

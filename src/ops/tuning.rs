@@ -5,6 +5,7 @@ use super::linear_grad::{self, linear_grad};
 use super::matmul::{self, Layout, Shape, matmul};
 use super::{cross_entropy, flash_attention, rmsnorm};
 use crate::gpu::backend::{Backend, ExecuteError};
+use crate::gpu::clock::now_ns;
 use crate::gpu::compare::SideBySide;
 use crate::gpu::context::Context;
 use crate::gpu::kernel::Kernel;
@@ -90,6 +91,10 @@ pub static CANDIDATES: [Candidates; 9] = [
         measured: || loss(64, 128),
     },
 ];
+
+/// How long it may take until the last kernel is timed. Whatever comes later takes its first variant that is right: they
+/// are all made for the kind of device on which they are tried.
+const MEASURING_NS: f64 = 1e9;
 
 /// One of everything, an edge in every direction, several tiles.
 const GATE: [Shape; 4] = [
@@ -178,17 +183,32 @@ fn loss(n: usize, v: usize) -> Trial {
 /// # Errors
 /// When the device was lost.
 pub async fn tune(context: &Context, recording: &Recording) -> Result<Vec<String>, ExecuteError> {
-    let mut sentences = Vec::new();
+    let (mut sentences, began) = (Vec::new(), now_ns());
     for candidates in &CANDIDATES {
         let used = recording.dispatches.iter().any(|dispatch| dispatch.kernel.name == candidates.of.name);
         if used && context.choose_for(candidates.of) {
-            sentences.extend(recall_or_choose(context, candidates).await?);
+            sentences.extend(recall_or_choose(context, candidates, now_ns() - began < MEASURING_NS).await?);
         }
     }
     Ok(sentences)
 }
 
-async fn recall_or_choose(context: &Context, candidates: &Candidates) -> Result<Vec<String>, ExecuteError> {
+/// Has the device compile what a recording needs, but for the kernels whose variants may run in their place: these are
+/// compiled with the choice.
+pub fn compile(context: &Context, recording: &Recording) {
+    let may_be_replaced = |kernel: &Kernel| {
+        let of = CANDIDATES.iter().find(|candidates| candidates.of.name == kernel.name);
+        let tried = of.is_some_and(|of| of.variants.iter().any(|variant| worth_trying(context, variant)));
+        tried && context.known.borrow().get(kernel.name) != Some(kernel.name)
+    };
+    context.compile(recording, |kernel| !may_be_replaced(kernel));
+}
+
+async fn recall_or_choose(
+    context: &Context,
+    candidates: &Candidates,
+    measure: bool,
+) -> Result<Vec<String>, ExecuteError> {
     let of = candidates.of.name;
     let told = context.told.borrow().get(of).map(str::to_string);
     let known = told.clone().or_else(|| context.known.borrow().get(of).map(str::to_string));
@@ -199,9 +219,9 @@ async fn recall_or_choose(context: &Context, candidates: &Candidates) -> Result<
             _ if told.is_some() => {
                 vec![format!("this device cannot run {name} in place of {of}; {of} is used instead")]
             }
-            _ => choose(context, candidates).await?,
+            _ => choose_by(context, candidates, measure).await?,
         },
-        None => choose(context, candidates).await?,
+        None => choose_by(context, candidates, measure).await?,
     };
     if told.is_none() {
         let used = candidates.variants.iter().find(|variant| context.uses(variant));
@@ -220,6 +240,11 @@ pub fn names() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
 /// # Errors
 /// As [`tune`].
 pub async fn choose(context: &Context, candidates: &Candidates) -> Result<Vec<String>, ExecuteError> {
+    choose_by(context, candidates, true).await
+}
+
+/// As [`choose`]; without a measurement the first one that is right is taken.
+async fn choose_by(context: &Context, candidates: &Candidates, measure: bool) -> Result<Vec<String>, ExecuteError> {
     let (mut sentences, mut right) = (Vec::new(), Vec::new());
     for &variant in candidates.variants.iter().filter(|variant| worth_trying(context, variant)) {
         match problem(context, candidates, variant).await? {
@@ -227,7 +252,11 @@ pub async fn choose(context: &Context, candidates: &Candidates) -> Result<Vec<St
             Some(sentence) => sentences.push(sentence),
         }
     }
-    if let Some(variant) = fastest(context, candidates.measured, &right).await? {
+    let best = match measure {
+        true => fastest(context, candidates.measured, &right).await?,
+        false => right.first().copied(),
+    };
+    if let Some(variant) = best {
         context.use_variant(variant);
     }
     Ok(sentences)

@@ -279,7 +279,11 @@ impl Session {
         self.tell(Event::Loading { run, phase: Phase::Device });
         let device = open_device(backend).await?;
         self.tell_device(run, &device);
-        Trainer::compile_ahead(&config, device.context.as_ref()).map_err(|error| error.to_string())?;
+        if let Some(context) = &device.context {
+            // What makes no sense is told with the choice.
+            drop(self.recall_kernels(context));
+            Trainer::compile_ahead(&config, context).map_err(|error| error.to_string())?;
+        }
         self.tell(Event::Loading { run, phase: Phase::Corpus });
         let asked = config.clone();
         let (name, text) = self.read_corpus(corpus, &config)?;

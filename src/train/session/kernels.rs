@@ -4,6 +4,7 @@ use super::Session;
 use super::device::Device;
 use crate::config::RunConfig;
 use crate::gpu::choices::{Choices, recall, remember};
+use crate::gpu::context::Context;
 use crate::protocol::Event;
 use crate::train::trainer::Trainer;
 
@@ -17,17 +18,22 @@ pub(super) struct Kernels {
 }
 
 impl Session {
+    /// Tells a device what the page has told and what was chosen for it before.
+    ///
+    /// # Errors
+    /// A sentence when what the page has told makes no sense.
+    pub(super) fn recall_kernels(&self, context: &Context) -> Result<(), String> {
+        *context.known.borrow_mut() = recall(&self.kernels.memory, &context.device_name());
+        *context.told.borrow_mut() = Choices::parse(&self.kernels.told)?;
+        Ok(())
+    }
+
     /// Chooses the kernels that a model trains with, and has the page remember them; a sentence for each that cannot be
     /// used.
     pub(super) async fn choose_kernels(&mut self, config: &RunConfig, device: &Device) -> Result<Vec<String>, String> {
         let Some(context) = &device.context else { return Ok(Vec::new()) };
-        let (told, mut sentences) = match Choices::parse(&self.kernels.told) {
-            Ok(told) => (told, Vec::new()),
-            Err(problem) => (Choices::default(), vec![problem]),
-        };
-        *context.told.borrow_mut() = told;
+        let mut sentences: Vec<String> = self.recall_kernels(context).err().into_iter().collect();
         let name = context.device_name();
-        *context.known.borrow_mut() = recall(&self.kernels.memory, &name);
         let wrong = Trainer::choose_kernels(config, Some(context)).await.map_err(|error| error.to_string())?;
         sentences.extend(wrong);
         let memory = remember(&self.kernels.memory, &name, &context.known.borrow());

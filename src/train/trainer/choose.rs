@@ -25,15 +25,12 @@ impl Trainer {
     ///
     /// # Errors
     /// When the configuration is wrong.
-    pub fn compile_ahead(config: &RunConfig, context: Option<&Context>) -> Result<(), TrainError> {
+    pub fn compile_ahead(config: &RunConfig, context: &Context) -> Result<(), TrainError> {
         config.validate()?;
-        if let Some(context) = context {
-            with_transformer(config, |transformer| {
-                [transformer.probe(), transformer.evaluation(), transformer.gradients(), transformer.update()]
-            })
-            .iter()
-            .for_each(|recording| context.compile(recording));
-        }
+        let recordings = with_transformer(config, |transformer| {
+            [transformer.probe(), transformer.evaluation(), transformer.gradients(), transformer.update()]
+        });
+        recordings.iter().for_each(|recording| tuning::compile(context, recording));
         Ok(())
     }
 }
