@@ -109,7 +109,7 @@ fn a_tokenizer_survives_its_file() {
     assert_eq!((again.vocab_size(), again.end_of_text()), (500, Some(0)));
     assert_eq!(again.to_json().unwrap(), tokenizer.to_json().unwrap());
 
-    let specials = [END_OF_TEXT, "<|end of|>", "<|end of|>x", "über"];
+    let specials = [END_OF_TEXT, "<|end of|>", "<|end of|>x", "über", "BYTE_LEVEL \n ADDED"];
     let gpt2 = Tokenizer::from_tiktoken(&gpt2_ranks(), &specials).unwrap();
     let again = Tokenizer::from_json(&gpt2.to_json().unwrap()).unwrap();
     assert_eq!(again.encode(&text), gpt2.encode(&text));

@@ -8,10 +8,18 @@ use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
 use super::error::DataError;
-use super::tokenizer::{END_OF_TEXT, Tokenizer, byte_characters, library, missing_merge, spell};
+use super::tokenizer::{END_OF_TEXT, Tokenizer, byte_characters, library, missing_merge};
 
-/// The beginning of the model, behind what the file tells else.
-const MODEL: &str = r#",
+/// A file up to its vocabulary, in the order in which the format's own program writes it.
+const HEAD: &str = r#"{
+  "version": "1.0",
+  "truncation": null,
+  "padding": null,
+  "added_tokens": ADDED,
+  "normalizer": null,
+  "pre_tokenizer": BYTE_LEVEL,
+  "post_processor": null,
+  "decoder": BYTE_LEVEL,
   "model": {
     "type": "BPE",
     "dropout": null,
@@ -22,6 +30,9 @@ const MODEL: &str = r#",
     "byte_fallback": false,
     "ignore_merges": false,
     "vocab": {"#;
+
+const BYTE_LEVEL: &str =
+    r#"{ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": true }"#;
 
 /// What this module reads of a `tokenizer.json`.
 struct File {
@@ -134,6 +145,8 @@ impl Tokenizer {
     /// # Errors
     /// When a special token is spelled as that format spells another token's bytes.
     pub fn to_json(&self) -> Result<String, DataError> {
+        let characters = byte_characters();
+        let spell = |bytes: &[u8]| bytes.iter().map(|&byte| characters[usize::from(byte)]).collect::<String>();
         let mut vocab: Vec<(u32, String)> = self.specials().map(|(special, id)| (id, special.to_string())).collect();
         let special: FxHashMap<String, u32> = vocab.iter().map(|(id, special)| (special.clone(), *id)).collect();
         let mut seen: FxHashMap<&[u8], u32> = FxHashMap::default();
@@ -155,16 +168,8 @@ impl Tokenizer {
                 "normalized": false, "special": true,
             })
         });
-        let byte_level =
-            json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": true });
-        // The vocabulary is written by hand, because it is read by people in the order of its ids.
-        let rest = json!({
-            "version": "1.0", "truncation": null, "padding": null, "added_tokens": added.collect::<Vec<_>>(),
-            "normalizer": null, "pre_tokenizer": byte_level, "post_processor": null, "decoder": byte_level,
-        });
-        let mut text = format!("{rest:#}");
-        text.truncate(text.trim_end_matches('}').trim_end().len());
-        text.push_str(MODEL);
+        let added = format!("{:#}", Value::Array(added.collect())).replace('\n', "\n  ");
+        let mut text = HEAD.replace("BYTE_LEVEL", BYTE_LEVEL).replacen("ADDED", &added, 1);
         for (at, (id, token)) in vocab.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             text += &format!("{comma}\n      {}: {id}", Value::from(token.as_str()));

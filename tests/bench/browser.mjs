@@ -125,10 +125,11 @@ if (!(steps > 0) || unknown.length > 0) {
 const chosen = PROGRAMS.filter(({ name, peer }) => (only ? only.includes(name) : options.peers || !peer));
 const workload = JSON.parse(await readFile(join(HERE, "workload.json"), "utf8"));
 const dist = required("GLASSHEAD_DIST");
-const boot = (await readdir(dist)).find((name) => /^boot-.*\.js$/.test(name));
+const files = await readdir(dist);
+const [boot, wasm] = [/^boot-.*\.js$/, /\.wasm$/].map((pattern) => files.find((name) => pattern.test(name)));
 const peers = chosen.some(({ peer }) => peer) ? required("GLASSHEAD_PEERS") : undefined;
 const server = await serve({ dist, bench: join(HERE, "page"), peers });
-const job = { workload, boot: `/dist/${boot}`, warm: 2, steps, flopsPerToken: flopsPerToken(workload.model) };
+const job = { workload, boot: `/dist/${boot}`, wasm: `/dist/${wasm}`, warm: 2, steps, flopsPerToken: flopsPerToken(workload.model) };
 const results = [];
 try {
   for (const program of chosen) {

@@ -37,8 +37,11 @@ function submissions() {
   });
 }
 
-export async function train({ boot, backend, workload, warm, steps }) {
+export async function train({ boot, wasm, backend, workload, warm, steps }) {
   const { worker, events, send, until } = start(boot);
+  const module = WebAssembly.compileStreaming(fetch(wasm));
+  await until(({ type }) => type === "waiting");
+  worker.postMessage(await module);
   await until(({ type }) => type === "listening");
   const bytes = (string) => new TextEncoder().encode(string);
   const corpus = bytes(text());

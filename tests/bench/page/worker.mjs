@@ -5,4 +5,8 @@ import { submissions } from "./count.mjs";
 const channel = new BroadcastChannel("submissions");
 channel.onmessage = ({ data }) => data === "tell" && channel.postMessage(submissions);
 
-await import(new URL(location.href).searchParams.get("boot"));
+// The program wants to get itself compiled, and says so to nobody: this looks whether it listens already.
+const started = import(new URL(location.href).searchParams.get("boot"));
+while (!globalThis.onmessage) await new Promise((resolve) => setTimeout(resolve, 1));
+postMessage([JSON.stringify({ type: "waiting" })]);
+await started;
