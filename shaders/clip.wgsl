@@ -6,20 +6,17 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 
-// sums[w] = Σ grads² over the elements that workgroup w visits
+// sums[w] = Σ grads² over every so-many-th run of elements, which workgroup w visits
+const RUN = 64u;
 @group(0) @binding(1) var<storage, read> squared: array<f32>; // (P)
 @group(0) @binding(2) var<storage, read_write> sums_out: array<f32>; // one per workgroup
 
-@compute @workgroup_size(64)
-fn squared_sums(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
+fn sum_squares(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     var sum = 0.0;
-    for (var i = workgroup.x * ROW_WORKGROUP + local; i < params.len; i += workgroups.x * ROW_WORKGROUP) {
-        let value = squared[i];
-        sum += value * value;
+    for (var run = workgroup.x * RUN; run < params.len; run += workgroups.x * RUN) {
+        for (var i = run + local; i < min(run + RUN, params.len); i += ROW_WORKGROUP) {
+            sum += squared[i] * squared[i];
+        }
     }
     sum = workgroup_sum(sum, local);
     if (local == 0u) {
@@ -33,7 +30,7 @@ fn squared_sums(
 @group(0) @binding(3) var<storage, read_write> norm_out: array<f32>; // (1)
 @group(0) @binding(4) var<storage, read_write> ring: array<f32>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(ROW_WORKGROUP)
 fn grad_norm(@builtin(local_invocation_index) local: u32) {
     var sum = 0.0;
     for (var i = local; i < params.len; i += ROW_WORKGROUP) {

@@ -4,10 +4,11 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::step::read_step;
-use super::{CLIP_SCALE, FLAT, REDUCE, Real, STEP, cpu};
+use super::{CLIP_SCALE, EIGHT_LANES, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, STEP, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
+use crate::gpu::variant::Variant;
 
 /// How many partial sums the norm is computed from.
 pub const PARTIAL_SUMS: usize = 256;
@@ -20,19 +21,34 @@ pub struct Params {
     pub len: u32,
 }
 
-const WGSL: &[&str] = &[STEP, FLAT, REDUCE, CLIP_SCALE, include_str!("../../shaders/clip.wgsl")];
+const CLIP_WGSL: &str = include_str!("../../shaders/clip.wgsl");
+const WGSL: &[&str] = &[STEP, FLAT, REDUCE, CLIP_SCALE, CLIP_WGSL];
 
-/// grads (P) → sums of squares ([`PARTIAL_SUMS`])
-pub static SQUARED_SUMS: Kernel = Kernel {
-    name: "squared_sums",
-    wgsl: WGSL,
-    access: &[Read, ReadWrite],
-    params_bytes: size_of::<Params>(),
-    cpu: |call| {
-        let params: Params = call.params();
-        cpu::update::squared_sums(&call.f32(1)[..params.len as usize], &mut call.f32_mut(2)[..PARTIAL_SUMS]);
-    },
-};
+macro_rules! squared_sums {
+    ($kernel:ident $name:literal, $doc:literal, [$($reduce:ident),*]) => {
+        #[doc = $doc]
+        pub static $kernel: Kernel = Kernel {
+            name: $name,
+            wgsl: &[STEP, FLAT, $($reduce,)* CLIP_SCALE, CLIP_WGSL, row_entry!($name, "sum_squares")],
+            access: &[Read, ReadWrite],
+            params_bytes: size_of::<Params>(),
+            cpu: |call| {
+                let params: Params = call.params();
+                cpu::update::squared_sums(&call.f32(1)[..params.len as usize], &mut call.f32_mut(2)[..PARTIAL_SUMS]);
+            },
+        };
+    };
+}
+
+squared_sums!(SQUARED_SUMS "squared_sums", "grads (P) → sums of squares ([`PARTIAL_SUMS`])", [REDUCE]);
+squared_sums!(SQUARED_SUMS_LANES "squared_sums_lanes", "The same with subgroups", [EIGHT_LANES, REDUCE_LANES]);
+squared_sums!(SQUARED_SUMS_FOUR_LANES "squared_sums_four_lanes", "The same with subgroups of four", [FOUR_LANES, REDUCE_LANES]);
+
+/// Kernels with subgroups in place of [`SQUARED_SUMS`].
+pub static SUMS_LANES: [Variant; 2] = [
+    Variant::of_rows(&SQUARED_SUMS, &SQUARED_SUMS_LANES, 8),
+    Variant::of_rows(&SQUARED_SUMS, &SQUARED_SUMS_FOUR_LANES, 4),
+];
 
 /// step, sums of squares → norm (1), `ring[slot]`
 pub static GRAD_NORM: Kernel = Kernel {
@@ -63,10 +79,15 @@ pub static CLIP: Kernel = Kernel {
 /// Appends the norm of all gradients. `sums` has [`PARTIAL_SUMS`] elements, `norm` one; the norm also goes into the
 /// step's slot of `ring`. The optimizers clip by it on their way.
 pub fn grad_norm(recording: &mut Recording, step: Slice, grads: Slice, [sums, norm, ring]: [Slice; 3]) {
-    let len = Params { len: grads.len as u32 };
-    recording.dispatch(&SQUARED_SUMS, len, &[grads, sums], [PARTIAL_SUMS as u32, 1, 1]);
+    squared_sums(recording, grads, sums);
     let n_sums = Params { len: PARTIAL_SUMS as u32 };
     recording.dispatch(&GRAD_NORM, n_sums, &[step, sums, norm, ring], [1, 1, 1]);
+}
+
+/// Appends the sums of squares that the norm is computed from, [`PARTIAL_SUMS`] of them.
+pub(super) fn squared_sums(recording: &mut Recording, grads: Slice, sums: Slice) {
+    let len = Params { len: grads.len as u32 };
+    recording.dispatch(&SQUARED_SUMS, len, &[grads, sums], [PARTIAL_SUMS as u32, 1, 1]);
 }
 
 /// Appends the clipping of gradients whose norm is there.

@@ -2,10 +2,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, Real, cpu};
+use super::{EIGHT_LANES, FLAT, FOUR_LANES, REDUCE_LANES, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups, row_workgroups};
+use crate::gpu::variant::Variant;
 
 /// The uniform of both kernels.
 #[repr(C)]
@@ -21,7 +22,10 @@ pub struct Params {
     pub accumulate: u32,
 }
 
-const WGSL: &[&str] = &[FLAT, include_str!("../../shaders/embedding.wgsl")];
+const EMBEDDING_WGSL: &str = include_str!("../../shaders/embedding.wgsl");
+const ROWS_IN_LANES: &str = include_str!("../../shaders/lib/embedding_lanes.wgsl");
+
+const WGSL: &[&str] = &[FLAT, EMBEDDING_WGSL];
 
 /// table (V, C), ids (N) → out (N, C)
 pub static EMBEDDING: Kernel = Kernel {
@@ -36,20 +40,44 @@ pub static EMBEDDING: Kernel = Kernel {
 };
 
 /// out_grad (N, C), ids (N) → table_grad (V, C)
-pub static EMBEDDING_GRAD: Kernel = Kernel {
-    name: "embedding_grad",
-    wgsl: WGSL,
-    access: &[Read, Read, ReadWrite],
-    params_bytes: size_of::<Params>(),
-    cpu: |call| {
-        let params: Params = call.params();
-        let [n_tokens, vocab_size, width] =
-            [params.n_tokens, params.vocab_size, params.d_model].map(|size| size as usize);
-        let table_grad = &mut call.f32_mut(3)[..vocab_size * width];
-        let (ids, accumulate) = (&call.u32(2)[..n_tokens], params.accumulate == 1);
-        cpu::embedding::embedding_grad(&call.f32(1), ids, table_grad, width, accumulate);
-    },
-};
+pub static EMBEDDING_GRAD: Kernel = grad("embedding_grad", WGSL);
+
+/// [`EMBEDDING_GRAD`] with subgroups of eight
+pub static EMBEDDING_GRAD_LANES: Kernel = grad(
+    "embedding_grad_lanes",
+    &[FLAT, EIGHT_LANES, REDUCE_LANES, EMBEDDING_WGSL, ROWS_IN_LANES, row_entry!("embedding_grad_lanes", "sum_hits")],
+);
+
+/// The same with subgroups of four
+pub static EMBEDDING_GRAD_FOUR_LANES: Kernel = grad(
+    "embedding_grad_four_lanes",
+    &[
+        FLAT,
+        FOUR_LANES,
+        REDUCE_LANES,
+        EMBEDDING_WGSL,
+        ROWS_IN_LANES,
+        row_entry!("embedding_grad_four_lanes", "sum_hits"),
+    ],
+);
+
+/// Kernels with subgroups in place of [`EMBEDDING_GRAD`].
+pub static GRAD_LANES: [Variant; 2] = [
+    Variant::of_rows(&EMBEDDING_GRAD, &EMBEDDING_GRAD_LANES, 8),
+    Variant::of_rows(&EMBEDDING_GRAD, &EMBEDDING_GRAD_FOUR_LANES, 4),
+];
+
+const fn grad(name: &'static str, wgsl: &'static [&'static str]) -> Kernel {
+    Kernel { name, wgsl, access: &[Read, Read, ReadWrite], params_bytes: size_of::<Params>(), cpu: run_grad }
+}
+
+fn run_grad(call: &CpuCall<'_>) {
+    let params: Params = call.params();
+    let [n_tokens, vocab_size, width] = [params.n_tokens, params.vocab_size, params.d_model].map(|size| size as usize);
+    let table_grad = &mut call.f32_mut(3)[..vocab_size * width];
+    let (ids, accumulate) = (&call.u32(2)[..n_tokens], params.accumulate == 1);
+    cpu::embedding::embedding_grad(&call.f32(1), ids, table_grad, width, accumulate);
+}
 
 /// Appends the forward pass.
 pub fn embedding(recording: &mut Recording, [table, ids, out]: [Slice; 3], params: Params) {

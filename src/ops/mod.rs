@@ -85,10 +85,12 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 73] = [
+pub static KERNELS: [&Kernel; 77] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
+    &embedding::EMBEDDING_GRAD_LANES,
+    &embedding::EMBEDDING_GRAD_FOUR_LANES,
     &matmul::MATMUL_NT,
     &matmul::MATMUL_NN,
     &matmul::MATMUL_TN,
@@ -153,6 +155,8 @@ pub static KERNELS: [&Kernel; 73] = [
     &mean_loss::MEAN_LOSS,
     &accumulate::ACCUMULATE,
     &clip::SQUARED_SUMS,
+    &clip::SQUARED_SUMS_LANES,
+    &clip::SQUARED_SUMS_FOUR_LANES,
     &clip::GRAD_NORM,
     &clip::CLIP,
     &adamw::ADAMW,

@@ -1,17 +1,22 @@
 //! Which variants of kernels a device uses: those that it can run, that agree with the reference on this very device, and
 //! that are faster there than what they replace.
 
-use super::linear_grad::{self, linear_grad};
-use super::matmul::{self, Layout, Shape, matmul};
-use super::{cross_entropy, flash_attention, rmsnorm};
+use self::trials::{
+    GATE, MEASURED, attention, attention_grad, gradients, loss, norm, norm_grad, product, squares, table_grad,
+};
+use super::{clip, cross_entropy, embedding, flash_attention, linear_grad, matmul, rmsnorm};
 use crate::gpu::backend::{Backend, ExecuteError};
 use crate::gpu::clock::now_ns;
 use crate::gpu::compare::SideBySide;
 use crate::gpu::context::Context;
 use crate::gpu::kernel::Kernel;
-use crate::gpu::recording::{Buffers, Recording, Slice};
+use crate::gpu::recording::Recording;
 use crate::gpu::variant::Variant;
 use crate::rng::Rng;
+
+mod trials;
+
+pub use self::trials::Trial;
 
 /// Variants of one kernel, and what they are tried on.
 pub struct Candidates {
@@ -25,17 +30,8 @@ pub struct Candidates {
     pub measured: fn() -> Trial,
 }
 
-/// A recording of the kernel that variants stand in for, and its inputs.
-pub struct Trial {
-    buffers: Buffers,
-    recording: Recording,
-    inputs: Vec<Slice>,
-    /// Rounding grows with the root of the number of terms.
-    tolerance: f32,
-}
-
 /// All that there are.
-pub static CANDIDATES: [Candidates; 9] = [
+pub static CANDIDATES: [Candidates; 11] = [
     Candidates {
         of: &matmul::MATMUL_NT_VEC4,
         variants: &[&matmul::NT_LANES, &matmul::NT_FOUR_LANES, &matmul::NT_GROUP],
@@ -90,90 +86,23 @@ pub static CANDIDATES: [Candidates; 9] = [
         gate: || vec![loss(3, 7), loss(5, 130)],
         measured: || loss(64, 128),
     },
+    Candidates {
+        of: &embedding::EMBEDDING_GRAD,
+        variants: &[&embedding::GRAD_LANES[0], &embedding::GRAD_LANES[1]],
+        gate: || vec![table_grad(5, 3, 7), table_grad(70, 9, 130)],
+        measured: || table_grad(256, 64, 128),
+    },
+    Candidates {
+        of: &clip::SQUARED_SUMS,
+        variants: &[&clip::SUMS_LANES[0], &clip::SUMS_LANES[1]],
+        gate: || vec![squares(7), squares(40_000)],
+        measured: || squares(100_000),
+    },
 ];
 
 /// How long it may take until the last kernel is timed. Whatever comes later takes its first variant that is right: they
 /// are all made for the kind of device on which they are tried.
 const MEASURING_NS: f64 = 1e9;
-
-/// One of everything, an edge in every direction, several tiles.
-const GATE: [Shape; 4] = [
-    Shape { m: 4, n: 4, k: 4 },
-    Shape { m: 36, n: 68, k: 12 },
-    Shape { m: 32, n: 64, k: 32 },
-    Shape { m: 100, n: 132, k: 260 },
-];
-
-const MEASURED: Shape = Shape { m: 256, n: 128, k: 128 };
-
-fn product(shape: Shape, onto: bool) -> Trial {
-    let Shape { m, n, k } = shape;
-    let mut trial = Trial::new("product", k);
-    let [a, b, base, y] = [m * k, n * k, m * n, m * n].map(|len| trial.input(len));
-    matmul(&mut trial.recording, Layout::Nt, [a, b, y], shape, None);
-    if onto {
-        matmul(&mut trial.recording, Layout::Nt, [a, b, y], shape, Some(base));
-    }
-    trial
-}
-
-fn gradients(Shape { m, n, k }: Shape, accumulate: bool) -> Trial {
-    let mut trial = Trial::new("gradients", m.max(k));
-    let bindings = [m * n, k * n, m * k, m * n, k * n].map(|len| trial.input(len));
-    linear_grad(&mut trial.recording, bindings, m, accumulate);
-    trial
-}
-
-/// Attention of two sequences in four heads, two of which share a head of keys and values.
-fn attention(positions: usize, d_head: usize, causal: u32) -> Trial {
-    let mut trial = Trial::new("attention", positions.max(d_head));
-    let params = flash_attention::Params { causal, ..flash_attention::Params::new(positions, 4, 2, d_head) };
-    let [qkv, out] = [8, 4].map(|heads| trial.input(2 * positions * heads * d_head));
-    let lse = trial.input(2 * positions * 4);
-    flash_attention::flash_attention(&mut trial.recording, [qkv, out, lse], 2, params);
-    trial
-}
-
-fn attention_grad(positions: usize, d_head: usize, rotated: u32) -> Trial {
-    let mut trial = Trial::new("gradient of attention", positions.max(d_head));
-    let causal = rotated;
-    let params = flash_attention::Params { causal, rotated, ..flash_attention::Params::new(positions, 4, 2, d_head) };
-    let [qkv, out, out_grad] = [8, 4, 4].map(|heads| trial.input(2 * positions * heads * d_head));
-    let [lse, cos_sin] = [2 * positions * 4, positions * d_head].map(|len| trial.input(len));
-    let qkv_grad = trial.input(qkv.len);
-    let bindings = [qkv, out, out_grad, lse, cos_sin, qkv_grad];
-    flash_attention::flash_attention_grad(&mut trial.recording, bindings, 2, params);
-    trial
-}
-
-fn norm_params(n_rows: usize, d_model: usize) -> rmsnorm::Params {
-    rmsnorm::Params { n_rows: n_rows as u32, d_model: d_model as u32, eps: rmsnorm::EPS, accumulate: 1 }
-}
-
-fn norm(n: usize, c: usize) -> Trial {
-    let mut trial = Trial::new("norm", c);
-    let bindings = [n * c, c, n * c, n].map(|len| trial.input(len));
-    rmsnorm::rmsnorm(&mut trial.recording, bindings, norm_params(n, c));
-    trial
-}
-
-fn norm_grad(n: usize, c: usize) -> Trial {
-    let mut trial = Trial::new("gradient of the norm", n.max(c));
-    let bindings = [n * c, c, n * c, n, n * c, c].map(|len| trial.input(len));
-    rmsnorm::rmsnorm_grad(&mut trial.recording, bindings, norm_params(n, c));
-    trial
-}
-
-/// All targets are token 0.
-fn loss(n: usize, v: usize) -> Trial {
-    let mut trial = Trial::new("loss", v);
-    let logits = trial.input(n * v);
-    let targets = trial.buffers.add("targets", n);
-    let losses = trial.input(n);
-    let params = cross_entropy::Params { n_rows: n as u32, vocab_size: v as u32 };
-    cross_entropy::cross_entropy_grad(&mut trial.recording, [logits, targets, losses], params);
-    trial
-}
 
 /// Chooses the variants of this device for the kernels of a recording that it has not chosen for yet, and returns a
 /// sentence for each that it can run but computes wrongly. Without any for kernels that nobody uses, because to compile
@@ -358,19 +287,6 @@ async fn time(context: &Context, trial: Trial) -> Result<Option<f64>, ExecuteErr
         }
     }
     Ok(Some(best))
-}
-
-impl Trial {
-    fn new(name: &'static str, terms: usize) -> Self {
-        let tolerance = 4e-6 * (1.0 + (terms as f32).sqrt());
-        Self { buffers: Buffers::default(), recording: Recording::new(name), inputs: Vec::new(), tolerance }
-    }
-
-    fn input(&mut self, len: usize) -> Slice {
-        let slice = self.buffers.add("trial", len);
-        self.inputs.push(slice);
-        slice
-    }
 }
 
 /// Numbers in −1 … 1.

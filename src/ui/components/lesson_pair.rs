@@ -24,7 +24,10 @@ pub fn pair(cx: &Cx) -> Html {
             format!("step {step}: loss with the mask {causal:.3}, without it {open:.3}")
         }
         None if pair.running => "Preparing both models …".into(),
-        None => format!("Two models of one layer, {PAIR_STEPS} steps on the built-in stories: up to a minute."),
+        None => format!(
+            "Two models of one layer, {PAIR_STEPS} steps on the built-in stories: about a minute, longer \
+            where the CPU emulates a GPU."
+        ),
     };
     html! {
         <div class="drawn" data-testid="pair" data-step={last.map_or(0, |point| point.step).to_string()}

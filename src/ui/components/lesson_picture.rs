@@ -171,7 +171,7 @@ fn rates(sheet: &Sheet) -> Html {
     let curve = values(sheet, "curve");
     let highest = (0..curve.len()).max_by(|&a, &b| curve[a].total_cmp(&curve[b])).unwrap_or(0);
     let top = curve.get(highest).copied().unwrap_or(1.0);
-    let plot = Plot { x: [0.0, 100.0], y: [0.0, 1.15 * top] };
+    let plot = Plot { x: [0.0, 100.0], y: [0.0, 1.35 * top] };
     let line = plot.curve(curve.iter().enumerate().map(|(step, &lr)| (step as f32, lr)), "main-curve");
     let mark = plot.point(highest as f32, top, "mark", &format!("step {highest}"));
     let name = format!("The learning rate over 100 steps; it is highest, {}, at step {highest}.", decimals(top, 4));

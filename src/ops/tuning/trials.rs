@@ -1,0 +1,126 @@
+//! What variants of kernels are compared and timed on.
+
+use crate::gpu::recording::{Buffers, Recording, Slice};
+use crate::ops::linear_grad::linear_grad;
+use crate::ops::matmul::{Layout, Shape, matmul};
+use crate::ops::{clip, cross_entropy, embedding, flash_attention, rmsnorm};
+
+/// A recording of the kernel that variants stand in for, and its inputs.
+pub struct Trial {
+    pub(super) buffers: Buffers,
+    pub(super) recording: Recording,
+    pub(super) inputs: Vec<Slice>,
+    /// Rounding grows with the root of the number of terms.
+    pub(super) tolerance: f32,
+}
+
+impl Trial {
+    fn new(name: &'static str, terms: usize) -> Self {
+        let tolerance = 4e-6 * (1.0 + (terms as f32).sqrt());
+        Self { buffers: Buffers::default(), recording: Recording::new(name), inputs: Vec::new(), tolerance }
+    }
+
+    fn input(&mut self, len: usize) -> Slice {
+        let slice = self.buffers.add("trial", len);
+        self.inputs.push(slice);
+        slice
+    }
+}
+
+/// One of everything, an edge in every direction, several tiles.
+pub(super) const GATE: [Shape; 4] = [
+    Shape { m: 4, n: 4, k: 4 },
+    Shape { m: 36, n: 68, k: 12 },
+    Shape { m: 32, n: 64, k: 32 },
+    Shape { m: 100, n: 132, k: 260 },
+];
+
+pub(super) const MEASURED: Shape = Shape { m: 256, n: 128, k: 128 };
+
+pub(super) fn product(shape: Shape, onto: bool) -> Trial {
+    let Shape { m, n, k } = shape;
+    let mut trial = Trial::new("product", k);
+    let [a, b, base, y] = [m * k, n * k, m * n, m * n].map(|len| trial.input(len));
+    matmul(&mut trial.recording, Layout::Nt, [a, b, y], shape, None);
+    if onto {
+        matmul(&mut trial.recording, Layout::Nt, [a, b, y], shape, Some(base));
+    }
+    trial
+}
+
+pub(super) fn gradients(Shape { m, n, k }: Shape, accumulate: bool) -> Trial {
+    let mut trial = Trial::new("gradients", m.max(k));
+    let bindings = [m * n, k * n, m * k, m * n, k * n].map(|len| trial.input(len));
+    linear_grad(&mut trial.recording, bindings, m, accumulate);
+    trial
+}
+
+/// Attention of two sequences in four heads, two of which share a head of keys and values.
+pub(super) fn attention(positions: usize, d_head: usize, causal: u32) -> Trial {
+    let mut trial = Trial::new("attention", positions.max(d_head));
+    let params = flash_attention::Params { causal, ..flash_attention::Params::new(positions, 4, 2, d_head) };
+    let [qkv, out] = [8, 4].map(|heads| trial.input(2 * positions * heads * d_head));
+    let lse = trial.input(2 * positions * 4);
+    flash_attention::flash_attention(&mut trial.recording, [qkv, out, lse], 2, params);
+    trial
+}
+
+pub(super) fn attention_grad(positions: usize, d_head: usize, rotated: u32) -> Trial {
+    let mut trial = Trial::new("gradient of attention", positions.max(d_head));
+    let causal = rotated;
+    let params = flash_attention::Params { causal, rotated, ..flash_attention::Params::new(positions, 4, 2, d_head) };
+    let [qkv, out, out_grad] = [8, 4, 4].map(|heads| trial.input(2 * positions * heads * d_head));
+    let [lse, cos_sin] = [2 * positions * 4, positions * d_head].map(|len| trial.input(len));
+    let qkv_grad = trial.input(qkv.len);
+    let bindings = [qkv, out, out_grad, lse, cos_sin, qkv_grad];
+    flash_attention::flash_attention_grad(&mut trial.recording, bindings, 2, params);
+    trial
+}
+
+fn norm_params(n_rows: usize, d_model: usize) -> rmsnorm::Params {
+    rmsnorm::Params { n_rows: n_rows as u32, d_model: d_model as u32, eps: rmsnorm::EPS, accumulate: 1 }
+}
+
+pub(super) fn norm(n: usize, c: usize) -> Trial {
+    let mut trial = Trial::new("norm", c);
+    let bindings = [n * c, c, n * c, n].map(|len| trial.input(len));
+    rmsnorm::rmsnorm(&mut trial.recording, bindings, norm_params(n, c));
+    trial
+}
+
+pub(super) fn norm_grad(n: usize, c: usize) -> Trial {
+    let mut trial = Trial::new("gradient of the norm", n.max(c));
+    let bindings = [n * c, c, n * c, n, n * c, c].map(|len| trial.input(len));
+    rmsnorm::rmsnorm_grad(&mut trial.recording, bindings, norm_params(n, c));
+    trial
+}
+
+/// All targets are token 0.
+pub(super) fn loss(n: usize, v: usize) -> Trial {
+    let mut trial = Trial::new("loss", v);
+    let logits = trial.input(n * v);
+    let targets = trial.buffers.add("targets", n);
+    let losses = trial.input(n);
+    let params = cross_entropy::Params { n_rows: n as u32, vocab_size: v as u32 };
+    cross_entropy::cross_entropy_grad(&mut trial.recording, [logits, targets, losses], params);
+    trial
+}
+
+/// All tokens are token 0.
+pub(super) fn table_grad(n: usize, v: usize, c: usize) -> Trial {
+    let mut trial = Trial::new("gradient of the embedding", n);
+    let out_grad = trial.input(n * c);
+    let ids = trial.buffers.add("ids", n);
+    let table_grad = trial.input(v * c);
+    let params = embedding::Params { n_tokens: n as u32, vocab_size: v as u32, d_model: c as u32, accumulate: 0 };
+    embedding::embedding_grad(&mut trial.recording, [out_grad, ids, table_grad], params);
+    trial
+}
+
+pub(super) fn squares(len: usize) -> Trial {
+    let mut trial = Trial::new("sums of squares", len / clip::PARTIAL_SUMS);
+    let grads = trial.input(len);
+    let sums = trial.input(clip::PARTIAL_SUMS);
+    clip::squared_sums(&mut trial.recording, grads, sums);
+    trial
+}
