@@ -87,6 +87,9 @@ class Replicated:
 
     def __init__(self, model, device):
         self.plain = model
+        # Masks are the same everywhere, and gloo sends no booleans.
+        buffers = [name for name, _ in model.named_buffers()]
+        torch.nn.parallel.DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(model, buffers)
         self.model = torch.nn.parallel.DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
 
     def named(self):
