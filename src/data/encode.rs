@@ -3,11 +3,12 @@
 use std::io::Read;
 
 use rustc_hash::FxHashMap;
+use tokenizers::Model as _;
 
 use super::blocks::Blocks;
 use super::error::DataError;
 use super::pretokenize::{Piece, pretokens};
-use super::tokenizer::Tokenizer;
+use super::tokenizer::{Tokenizer, byte_characters};
 
 /// How many pre-tokens are remembered, and how long they may be: some 30 MB at most.
 const MOST_KNOWN: usize = 1 << 18;
@@ -16,15 +17,19 @@ const LONGEST_KNOWN: usize = 64;
 /// A tokenizer at work on a text, or on many.
 pub struct Encoder<'t> {
     tokenizer: &'t Tokenizer,
+    characters: [char; 256],
     /// Where the ids of known pre-tokens lie in `ids`.
     known: FxHashMap<Box<str>, (u32, u32)>,
     ids: Vec<u32>,
+    /// A pre-token in the characters that stand for its bytes.
+    spelled: String,
 }
 
 impl<'t> Encoder<'t> {
     /// Remembers nothing yet.
     pub fn new(tokenizer: &'t Tokenizer) -> Self {
-        Self { tokenizer, known: FxHashMap::default(), ids: Vec::new() }
+        let (known, ids, spelled) = (FxHashMap::default(), Vec::new(), String::new());
+        Self { tokenizer, characters: byte_characters(), known, ids, spelled }
     }
 
     /// Appends the ids of `text`.
@@ -42,8 +47,12 @@ impl<'t> Encoder<'t> {
         if let Some(&(start, end)) = self.known.get(word) {
             return out.extend_from_slice(&self.ids[start as usize..end as usize]);
         }
+        self.spelled.clear();
+        self.spelled.extend(word.bytes().map(|byte| self.characters[byte as usize]));
+        // The model refuses only what asks for an unknown token, and it has none.
+        let tokens = self.tokenizer.model.tokenize(&self.spelled).unwrap_or_default();
         let first = out.len();
-        self.tokenizer.merging.encode(word, out);
+        out.extend(tokens.into_iter().map(|token| token.id));
         if word.len() <= LONGEST_KNOWN && self.known.len() < MOST_KNOWN {
             let start = self.ids.len() as u32;
             self.ids.extend_from_slice(&out[first..]);

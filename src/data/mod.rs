@@ -1,12 +1,11 @@
 //! Text, tokens and batches. Knows nothing of the GPU.
 //!
 //! Stories (`corpus`) or the user's own text → pieces (`pretokenize`) → a vocabulary (`bpe`) → ids
-//! (`tokenizer`, by `merging`) → training and held-out tokens (`dataset`) → what a model has to beat (`baselines`).
+//! (`tokenizer`) → training and held-out tokens (`dataset`) → what a model has to beat (`baselines`).
 
 mod baselines;
 mod blocks;
 mod bpe;
-mod characters;
 mod corpus;
 mod counts;
 mod dataset;
@@ -14,7 +13,6 @@ mod encode;
 mod error;
 mod files;
 mod jsonl;
-mod merging;
 mod parquet;
 mod pretokenize;
 mod tasks;

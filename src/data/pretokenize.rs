@@ -1,10 +1,19 @@
 //! Pre-tokenisation as GPT-2 does it (Radford et al. 2019): special tokens cut the text first, then a pattern cuts what
 //! is between them; merges never cross the borders of these pieces.
 
-use std::ops::Range;
+use std::sync::LazyLock;
 
-use super::characters::{Class, class};
+use aho_corasick::{AhoCorasick, MatchKind};
+use regex::Regex;
+
 use super::error::DataError;
+
+/// GPT-2's pattern but for its look-ahead `\s+(?!\S)`, which [`pretokens`] carries out by hand.
+static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+";
+    // A constant pattern, compiled in every test of this module.
+    Regex::new(pattern).expect("the pattern is valid")
+});
 
 /// A part of a text that special tokens have cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,10 +28,7 @@ pub enum Piece<'t> {
 #[derive(Clone, Debug)]
 pub struct Specials {
     names: Vec<String>,
-    /// Their indices, the longest first.
-    by_length: Vec<usize>,
-    /// Which bytes one begins with.
-    begins: Vec<bool>,
+    automaton: AhoCorasick,
 }
 
 impl Specials {
@@ -40,31 +46,11 @@ impl Specials {
                 names.push(special.to_string());
             }
         }
-        let mut by_length: Vec<usize> = (0..names.len()).collect();
-        by_length.sort_by_key(|&index| std::cmp::Reverse(names[index].len()));
-        let mut begins = vec![false; 256];
-        names.iter().filter_map(|name| name.bytes().next()).for_each(|byte| begins[usize::from(byte)] = true);
-        Ok(Self { names, by_length, begins })
-    }
-
-    /// Where special tokens stand in a text, from left to right, and which; of several at one place the longest.
-    fn found(&self, text: &str) -> impl Iterator<Item = (Range<usize>, usize)> {
-        let bytes = text.as_bytes();
-        let mut at = 0;
-        std::iter::from_fn(move || {
-            loop {
-                at += bytes.get(at..)?.iter().position(|&byte| self.begins[usize::from(byte)])?;
-                let here = |&&index: &&usize| bytes[at..].starts_with(self.names[index].as_bytes());
-                match self.by_length.iter().find(here) {
-                    Some(&index) => {
-                        let start = at;
-                        at += self.names[index].len();
-                        return Some((start..at, index));
-                    }
-                    None => at += 1,
-                }
-            }
-        })
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(&names)
+            .map_err(|error| DataError::Tokenizer(error.to_string()))?;
+        Ok(Self { names, automaton })
     }
 
     /// The special tokens.
@@ -74,14 +60,14 @@ impl Specials {
 
     /// Cuts `text` at special tokens. Where several begin at one place, the longest wins.
     pub fn pieces<'t>(&self, text: &'t str) -> impl Iterator<Item = Piece<'t>> {
-        let mut found = self.found(text);
+        let mut found = self.automaton.find_iter(text);
         let (mut at, mut waiting, mut ended) = (0, None, false);
         std::iter::from_fn(move || {
             while waiting.is_none() && !ended {
                 let (start, end) = match found.next() {
-                    Some((place, index)) => {
-                        waiting = Some(Piece::Special(index));
-                        (place.start, place.end)
+                    Some(special) => {
+                        waiting = Some(Piece::Special(special.pattern().as_usize()));
+                        (special.start(), special.end())
                     }
                     None => {
                         ended = true;
@@ -107,8 +93,8 @@ impl Specials {
         // A special token that begins later may not be complete yet.
         let longest = self.names.iter().map(String::len).max().unwrap_or(0);
         let certain = text.floor_char_boundary(text.len().checked_sub(longest)?);
-        let specials = self.found(text).take_while(|(place, _)| place.start <= certain);
-        let behind_special = specials.last().map(|(place, _)| place.end);
+        let specials = self.automaton.find_iter(text).take_while(|special| special.start() <= certain);
+        let behind_special = specials.last().map(|special| special.end());
         let from = behind_special.unwrap_or(0);
         let plain = text.get(from..certain).unwrap_or("");
         let mut next_is_space = text[certain.max(from)..].starts_with(char::is_whitespace);
@@ -124,35 +110,64 @@ impl Specials {
 
 /// The pre-tokens of ordinary text, in order; together they are the text.
 pub fn pretokens(text: &str) -> impl Iterator<Item = &str> {
-    let mut left = text;
+    let mut at = 0;
     std::iter::from_fn(move || {
-        let (pretoken, rest) = left.split_at(pretoken_len(left));
-        left = rest;
-        (!pretoken.is_empty()).then_some(pretoken)
+        let start = at;
+        if start == text.len() {
+            return None;
+        }
+        at = ascii_end(text.as_bytes(), start).or_else(|| pattern_end(text, start))?;
+        Some(&text[start..at])
     })
 }
 
-/// Length of the pre-token that some text begins with, by GPT-2's pattern
-/// `'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`; 0 when there is no text.
-fn pretoken_len(text: &str) -> usize {
-    match text.as_bytes() {
-        [] => return 0,
-        [b'\'', b's' | b't' | b'm' | b'd', ..] => return 2,
-        [b'\'', b'r' | b'v', b'e', ..] | [b'\'', b'l', b'l', ..] => return 3,
+/// Where the pre-token ends that begins at `start`.
+fn pattern_end(text: &str, start: usize) -> Option<usize> {
+    let found = PATTERN.find_at(text, start)?;
+    // `\s+(?!\S)`: white space before something else leaves its last character to that, if it has more than one.
+    let last = found.as_str().chars().next_back()?;
+    let leaves_last = last.is_whitespace() && found.end() < text.len() && found.len() > last.len_utf8();
+    Some(found.end() - if leaves_last { last.len_utf8() } else { 0 })
+}
+
+/// What the pattern tells apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Letter,
+    Number,
+    Space,
+    Other,
+    /// Not ASCII; the pattern has to look at it.
+    Unknown,
+}
+
+fn class(byte: u8) -> Class {
+    match byte {
+        b'a'..=b'z' | b'A'..=b'Z' => Class::Letter,
+        b'0'..=b'9' => Class::Number,
+        b'\t'..=b'\r' | b' ' => Class::Space,
+        0x80.. => Class::Unknown,
+        _ => Class::Other,
+    }
+}
+
+/// As [`pattern_end`], several times as fast; none where it would have to look at a character that is not ASCII.
+fn ascii_end(text: &[u8], start: usize) -> Option<usize> {
+    let rest = &text[start..];
+    match rest {
+        [b'\'', b's' | b't' | b'm' | b'd', ..] => return Some(start + 2),
+        [b'\'', b'r' | b'v', b'e', ..] | [b'\'', b'l', b'l', ..] => return Some(start + 3),
         _ => {}
     }
     // ` ?`: one space goes with what follows, unless that is white space.
-    let behind_space = text.strip_prefix(' ').and_then(|rest| rest.chars().next()).map(class);
-    let space = usize::from(behind_space.is_some_and(|kind| kind != Class::Space));
-    let mut characters = text[space..].char_indices().map(|(at, character)| (space + at, class(character)));
-    let kind = characters.next().map(|(_, kind)| kind);
-    let mut last = space;
-    for (at, next) in characters {
-        if Some(next) != kind {
-            // `\s+(?!\S)`: white space before something else leaves its last character to that, if it has more than one.
-            return if kind == Some(Class::Space) && last > 0 { last } else { at };
-        }
-        last = at;
+    let space = usize::from(rest.len() > 1 && rest[0] == b' ' && class(rest[1]) != Class::Space);
+    let kind = class(rest[space]);
+    let len = rest[space..].iter().position(|&byte| class(byte) != kind).map(|len| space + len);
+    match (kind, len) {
+        (Class::Unknown, _) => None,
+        (_, None) => Some(text.len()),
+        (_, Some(len)) if class(rest[len]) == Class::Unknown => None,
+        (Class::Space, Some(len)) if len > 1 => Some(start + len - 1),
+        (_, Some(len)) => Some(start + len),
     }
-    text.len()
 }

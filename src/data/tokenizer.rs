@@ -1,11 +1,11 @@
-//! Text to ids and back.
+//! Text to ids and back. The merging inside a pre-token is done by the `tokenizers` crate.
 
-use rustc_hash::FxHashMap;
+use ahash::AHashMap;
+use tokenizers::models::bpe::BPE;
 
 use super::bpe::Vocabulary;
 use super::encode::Encoder;
 use super::error::DataError;
-use super::merging::Merging;
 use super::pretokenize::Specials;
 
 /// Ends a text.
@@ -16,7 +16,8 @@ const MOST_TOKENS: u32 = 1 << 24;
 
 /// A byte-level BPE tokenizer.
 pub struct Tokenizer {
-    pub(super) merging: Merging,
+    /// Knows every token by the characters that stand for its bytes.
+    pub(super) model: BPE,
     /// The bytes of every token, by id; empty where there is no such id.
     pub(super) tokens: Vec<Vec<u8>>,
     /// The pairs of byte strings that are merged, the first first.
@@ -30,7 +31,7 @@ impl Tokenizer {
     /// A tokenizer with the ids of `vocabulary`.
     ///
     /// # Errors
-    /// As [`Tokenizer::from_parts`].
+    /// When the library refuses it.
     pub fn new(vocabulary: &Vocabulary) -> Result<Self, DataError> {
         let bytes = |id: u32| vocabulary.tokens.get(id as usize).cloned().unwrap_or_default();
         let merges = vocabulary.merges.iter().map(|&(left, right)| (bytes(left), bytes(right))).collect();
@@ -58,7 +59,7 @@ impl Tokenizer {
             tokens[id as usize] = bytes;
         }
         let specials = Specials::new(specials)?;
-        let mut first: FxHashMap<&[u8], u32> = FxHashMap::default();
+        let mut first: AHashMap<&[u8], u32> = AHashMap::new();
         for (id, bytes) in (0..).zip(&tokens) {
             first.entry(bytes).or_insert(id);
         }
@@ -70,8 +71,8 @@ impl Tokenizer {
                 tokens.push(name.clone().into_bytes());
             }
         }
-        let merging = Merging::new(&tokens, &merges, &special_ids)?;
-        Ok(Self { merging, tokens, merges, specials, special_ids })
+        let model = model(&tokens, &merges, &special_ids)?;
+        Ok(Self { model, tokens, merges, specials, special_ids })
     }
 
     /// Makes `n` ids, of which the last ones have no token: some models have more rows than their vocabulary has tokens.
@@ -148,10 +149,22 @@ impl Tokenizer {
     }
 }
 
-/// How tokenizer files write bytes.
-pub(super) fn spell(bytes: &[u8]) -> String {
+/// The library's model. Where several ids have the same bytes, the first one counts that is no special token.
+fn model(tokens: &[Vec<u8>], merges: &[(Vec<u8>, Vec<u8>)], special_ids: &[u32]) -> Result<BPE, DataError> {
     let characters = byte_characters();
-    bytes.iter().map(|&byte| characters[byte as usize]).collect()
+    let text = |bytes: &[u8]| bytes.iter().map(|&byte| characters[byte as usize]).collect::<String>();
+    let ordinary = (0..tokens.len() as u32).filter(|id| !special_ids.contains(id));
+    let mut ids: AHashMap<String, u32> = AHashMap::new();
+    for id in ordinary.chain(special_ids.iter().copied()).filter(|&id| !tokens[id as usize].is_empty()) {
+        ids.entry(text(&tokens[id as usize])).or_insert(id);
+    }
+    let merges: Vec<_> = merges.iter().map(|(left, right)| (text(left), text(right))).collect();
+    // The library panics on some of these.
+    if let Some((left, right)) = merges.iter().find(|(left, right)| !ids.contains_key(&format!("{left}{right}"))) {
+        return Err(missing_merge(left, right));
+    }
+    // The encoder remembers pre-tokens itself; the library's own memory would outlive the model.
+    BPE::builder().cache_capacity(0).vocab_and_merges(ids, merges).build().map_err(library)
 }
 
 pub(super) fn missing_merge(left: &str, right: &str) -> DataError {
