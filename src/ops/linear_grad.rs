@@ -60,43 +60,22 @@ kernel!(
 );
 
 /// [`LINEAR_GRAD_GROUP`] in place of [`LINEAR_GRAD_VEC4`].
-pub static GRAD_GROUP: Variant = Variant {
-    of: &LINEAR_GRAD_VEC4,
-    kernel: &LINEAR_GRAD_GROUP,
-    workgroups: |params, _| {
-        let params: Params = bytemuck::pod_read_unaligned(params);
-        params.n_rows.is_multiple_of(4).then(|| params.workgroups(64, 64))
-    },
-    subgroup_size: 0,
-    int64: false,
-    hardware: true,
-};
+pub static GRAD_GROUP: Variant = Variant { hardware: true, ..tiles::<64, 64>(&LINEAR_GRAD_GROUP) };
 
 /// [`LINEAR_GRAD_LANES`] in place of [`LINEAR_GRAD_VEC4`].
-pub static GRAD_LANES: Variant = Variant {
-    of: &LINEAR_GRAD_VEC4,
-    kernel: &LINEAR_GRAD_LANES,
-    workgroups: |params, _| {
-        let params: Params = bytemuck::pod_read_unaligned(params);
-        params.n_rows.is_multiple_of(4).then(|| params.workgroups(32, 64))
-    },
-    subgroup_size: 8,
-    int64: true,
-    hardware: false,
-};
+pub static GRAD_LANES: Variant = Variant { subgroup_size: 8, int64: true, ..tiles::<32, 64>(&LINEAR_GRAD_LANES) };
 
 /// [`LINEAR_GRAD_FOUR_LANES`] in place of [`LINEAR_GRAD_VEC4`].
-pub static GRAD_FOUR_LANES: Variant = Variant {
-    of: &LINEAR_GRAD_VEC4,
-    kernel: &LINEAR_GRAD_FOUR_LANES,
-    workgroups: |params, _| {
+pub static GRAD_FOUR_LANES: Variant = Variant { subgroup_size: 4, ..tiles::<16, 32>(&LINEAR_GRAD_FOUR_LANES) };
+
+/// A kernel whose workgroups compute tiles of this many rows and columns.
+const fn tiles<const ROWS: u32, const COLS: u32>(kernel: &'static Kernel) -> Variant {
+    let workgroups = |params: &[u8], _| {
         let params: Params = bytemuck::pod_read_unaligned(params);
-        params.n_rows.is_multiple_of(4).then(|| params.workgroups(16, 32))
-    },
-    subgroup_size: 4,
-    int64: false,
-    hardware: false,
-};
+        params.n_rows.is_multiple_of(4).then(|| params.workgroups(ROWS, COLS))
+    };
+    Variant { of: &LINEAR_GRAD_VEC4, kernel, workgroups, subgroup_size: 0, int64: false, hardware: false }
+}
 
 /// Appends both products over `n_rows` rows: x, w, y_grad → x_grad (added to what is there when `accumulate`), w_grad.
 pub fn linear_grad(recording: &mut Recording, bindings: [Slice; 5], n_rows: usize, accumulate: bool) {

@@ -65,43 +65,22 @@ kernel!(
 );
 
 /// [`MATMUL_NT_GROUP`] in place of [`MATMUL_NT_VEC4`].
-pub static NT_GROUP: Variant = Variant {
-    of: &MATMUL_NT_VEC4,
-    kernel: &MATMUL_NT_GROUP,
-    workgroups: |params, _| {
-        let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
-        Some([n.div_ceil(64), m.div_ceil(64), 1])
-    },
-    subgroup_size: 0,
-    int64: false,
-    hardware: true,
-};
+pub static NT_GROUP: Variant = Variant { hardware: true, ..tiles::<64, 64>(&MATMUL_NT_GROUP) };
 
 /// [`MATMUL_NT_LANES`] in place of [`MATMUL_NT_VEC4`].
-pub static NT_LANES: Variant = Variant {
-    of: &MATMUL_NT_VEC4,
-    kernel: &MATMUL_NT_LANES,
-    workgroups: |params, _| {
-        let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
-        Some([n.div_ceil(64), m.div_ceil(32), 1])
-    },
-    subgroup_size: 8,
-    int64: true,
-    hardware: false,
-};
+pub static NT_LANES: Variant = Variant { subgroup_size: 8, int64: true, ..tiles::<32, 64>(&MATMUL_NT_LANES) };
 
 /// [`MATMUL_NT_FOUR_LANES`] in place of [`MATMUL_NT_VEC4`].
-pub static NT_FOUR_LANES: Variant = Variant {
-    of: &MATMUL_NT_VEC4,
-    kernel: &MATMUL_NT_FOUR_LANES,
-    workgroups: |params, _| {
+pub static NT_FOUR_LANES: Variant = Variant { subgroup_size: 4, ..tiles::<16, 32>(&MATMUL_NT_FOUR_LANES) };
+
+/// A kernel whose workgroups compute tiles of this many rows and columns.
+const fn tiles<const ROWS: u32, const COLS: u32>(kernel: &'static Kernel) -> Variant {
+    let workgroups = |params: &[u8], _| {
         let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
-        Some([n.div_ceil(32), m.div_ceil(16), 1])
-    },
-    subgroup_size: 4,
-    int64: false,
-    hardware: false,
-};
+        Some([n.div_ceil(COLS), m.div_ceil(ROWS), 1])
+    };
+    Variant { of: &MATMUL_NT_VEC4, kernel, workgroups, subgroup_size: 0, int64: false, hardware: false }
+}
 
 /// Which of a and b is transposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
