@@ -279,18 +279,25 @@ impl ParamTable {
     /// First values for the whole buffer. Each parameter has its own stream of the seed, so that a change of one
     /// size leaves the others' numbers alone.
     pub fn initial_values(&self, seed: u64) -> Vec<f32> {
-        let mut values = vec![0.0; self.len];
-        for (stream, param) in (1u64..).zip(&self.params) {
-            let slots = &mut values[param.start..param.start + param.len()];
-            match param.init {
-                Init::Ones => slots.fill(1.0),
-                Init::Zeros => slots.fill(0.0),
+        let mut all = vec![0.0; self.len];
+        for (start, values) in self.initial_values_of_each(seed) {
+            all[start..start + values.len()].copy_from_slice(&values);
+        }
+        all
+    }
+
+    /// The same, parameter by parameter, each with its start in the buffer: a second copy of a large model may not fit.
+    pub fn initial_values_of_each(&self, seed: u64) -> impl Iterator<Item = (usize, Vec<f32>)> + use<'_> {
+        (1u64..).zip(&self.params).map(move |(stream, param)| {
+            let values = match param.init {
+                Init::Ones => vec![1.0; param.len()],
+                Init::Zeros => vec![0.0; param.len()],
                 Init::TruncatedNormal { std } => {
                     let mut rng = Rng::with_stream(seed, stream);
-                    slots.iter_mut().for_each(|slot| *slot = (std * rng.truncated_normal(3.0)) as f32);
+                    (0..param.len()).map(|_| (std * rng.truncated_normal(3.0)) as f32).collect()
                 }
-            }
-        }
-        values
+            };
+            (param.start, values)
+        })
     }
 }

@@ -46,6 +46,6 @@ pub fn adopt(imported: Imported) -> Adopted {
 
 /// What of a state does not stand in a model's weights.
 pub fn saved_state(config: &RunConfig, state: TrainingState) -> SavedState {
-    let TrainingState { step, batches, adam_m, adam_v, .. } = state;
-    SavedState { step, batches, train: config.train.clone(), adam_m, adam_v }
+    let [adam_m, adam_v] = [&state.adam_m, &state.adam_v].map(|moments| state.moments(moments).into_owned());
+    SavedState { step: state.step, batches: state.batches, train: config.train.clone(), adam_m, adam_v }
 }

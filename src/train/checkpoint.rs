@@ -118,7 +118,8 @@ pub(super) fn to_bytes(
     extra: Option<(&str, String)>,
 ) -> Result<Vec<u8>, CheckpointError> {
     let mut views = Vec::new();
-    for (prefix, values) in PREFIXES.into_iter().zip([&state.params, &state.adam_m, &state.adam_v]) {
+    let [adam_m, adam_v] = [&state.adam_m, &state.adam_v].map(|moments| state.moments(moments));
+    for (prefix, values) in PREFIXES.into_iter().zip([&state.params[..], &adam_m, &adam_v]) {
         for param in ParamTable::new(&config.model).iter() {
             let bytes = bytemuck::cast_slice(&values[param.start..param.start + param.len()]);
             let view = TensorView::new(Dtype::F32, param.shape.clone(), bytes)?;

@@ -6,7 +6,8 @@ use super::resume::{Corpus, Refusal};
 use crate::config::{ModelConfig, Positions, RunConfig};
 use crate::gpu::context::DeviceLimits;
 use crate::interop::archive::Chosen;
-use crate::interop::import::Opened;
+use crate::interop::files::TRAINING_STATE;
+use crate::interop::import::{Opened, Source};
 use crate::model::memory::MemoryPlan;
 use crate::model::params::ParamTable;
 use crate::protocol::runs::{CorpusRecord, RunsEvent};
@@ -17,8 +18,9 @@ use crate::train::record::fingerprint;
 /// No window is made shorter than this.
 const LEAST_CONTEXT: usize = 64;
 
-/// Copies of all parameters that exist at once while a model is taken over: as read, and two moments of each.
-const COPIES: u64 = 4;
+/// Copies of all parameters that exist while a model is taken over, besides those of the run itself: as read, and with
+/// its training state two moments of each.
+const COPIES: [u64; 2] = [1, 3];
 
 /// A model that was chosen.
 pub(super) struct Asked {
@@ -47,9 +49,11 @@ impl Session {
         let Asked { run, backend, probe, name, corpus, files } = asked;
         let bytes: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
         let mut files = Chosen::new(files).map_err(|error| error.to_string())?;
+        let copies = COPIES[usize::from(files.has(TRAINING_STATE))];
+        let held = Held { copies, file_bytes: bytes as u64 };
         let opened = Opened::new(&mut files).map_err(|error| error.to_string())?;
         let device = open_device(backend).await?;
-        let context_length = fitting_context(gently(opened.model().clone()), &device, bytes as u64)?;
+        let context_length = fitting_context(gently(opened.model().clone()), &device, held)?;
         let imported = opened.read(&mut files).map_err(|error| error.to_string())?;
         drop(files);
         let Adopted { mut config, tokenizer, state } = adopt(imported);
@@ -76,10 +80,21 @@ impl Session {
     }
 }
 
+/// Maps, logits and tokens on their way from the model to the page, in bytes.
+const IN_PASSING: u64 = 768 << 20;
+
+/// What is in memory while a model is taken over, before its run is.
+#[derive(Clone, Copy)]
+struct Held {
+    /// Copies of all parameters.
+    copies: u64,
+    file_bytes: u64,
+}
+
 /// The longest window that fits the device. Only rotary models compute the same in shorter ones.
-fn fitting_context(mut config: RunConfig, device: &Device, file_bytes: u64) -> Result<usize, String> {
+fn fitting_context(mut config: RunConfig, device: &Device, held: Held) -> Result<usize, String> {
     loop {
-        let problem = match missing(&config, device, file_bytes) {
+        let problem = match missing(&config, device, held) {
             None => return Ok(config.model.context_length),
             Some(problem) => problem,
         };
@@ -91,7 +106,7 @@ fn fitting_context(mut config: RunConfig, device: &Device, file_bytes: u64) -> R
 }
 
 /// How much memory the device or this program lacks for a model, as a sentence.
-fn missing(config: &RunConfig, device: &Device, file_bytes: u64) -> Option<String> {
+fn missing(config: &RunConfig, device: &Device, held: Held) -> Option<String> {
     let too_large = |mib: u64| format!("the model does not fit this program's memory: {mib} MiB are missing");
     // Sizes that no address reaches are not even planned.
     if let Some(mib) = lacking(at_least_bytes(&config.model), usize::MAX as u64) {
@@ -112,8 +127,9 @@ fn missing(config: &RunConfig, device: &Device, file_bytes: u64) -> Option<Strin
         ));
     }
     let buffers = if device.context.is_none() { plan.buffers.total_bytes() } else { 0 };
-    let copies = COPIES * 4 * table.buffer_len() as u64;
-    lacking(buffers + copies + file_bytes, usize::MAX as u64).map(too_large)
+    let copies = held.copies * 4 * table.buffer_len() as u64;
+    // The files are gone when the run's buffers come.
+    lacking(copies + buffers.max(held.file_bytes) + IN_PASSING, usize::MAX as u64).map(too_large)
 }
 
 /// What copies of the weights, or one layer's attention weights, take at least.
@@ -121,7 +137,7 @@ fn at_least_bytes(model: &ModelConfig) -> u64 {
     let [v, c, f] = [model.vocab_size, model.d_model, model.d_ff].map(|size| size as f64);
     let [l, h, t] = [model.n_layers, model.n_heads, model.context_length].map(|size| size as f64);
     let weights = v * c + l * (2.0 * c * c + 2.0 * c * f);
-    (4.0 * (COPIES as f64 * weights).max(h * t * t)) as u64
+    (4.0 * weights.max(h * t * t)) as u64
 }
 
 /// How many MiB `need` is more than there are bytes; none when it fits.
@@ -133,6 +149,8 @@ fn lacking(need: u64, have: u64) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::config::Preset;
+
+    const NOTHING: Held = Held { copies: 1, file_bytes: 0 };
 
     fn cpu() -> Device {
         pollster::block_on(open_device(BackendChoice::Cpu)).unwrap()
@@ -148,20 +166,20 @@ mod tests {
     #[test]
     fn windows_shrink_until_they_fit_and_no_further() {
         let fits = gently(Preset::Nano.config().model);
-        assert_eq!(fitting_context(fits.clone(), &cpu(), 0), Ok(64));
+        assert_eq!(fitting_context(fits.clone(), &cpu(), NOTHING), Ok(64));
         // 16 heads over 8192 positions: the weights alone are 4 GiB.
         let mut long = fits;
         (long.model.context_length, long.model.n_heads, long.model.n_kv_heads) = (8192, 16, 16);
         long.model.d_model = 64;
-        let context_length = fitting_context(long.clone(), &cpu(), 0).unwrap();
+        let context_length = fitting_context(long.clone(), &cpu(), NOTHING).unwrap();
         assert!((1024..8192).contains(&context_length), "{context_length}");
         long.model.positions = Positions::Learned;
-        let refused = fitting_context(long, &cpu(), 0).unwrap_err();
+        let refused = fitting_context(long, &cpu(), NOTHING).unwrap_err();
         assert!(
             refused.contains("this device allows 2048 MiB, so") && refused.contains("MiB are missing"),
             "{refused}"
         );
         let huge = gently(ModelConfig::cs336([128_000, 1024], [8192, 80, 64, 28_672]));
-        assert!(fitting_context(huge, &cpu(), 0).unwrap_err().contains("MiB are missing"));
+        assert!(fitting_context(huge, &cpu(), NOTHING).unwrap_err().contains("MiB are missing"));
     }
 }

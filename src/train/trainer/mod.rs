@@ -145,7 +145,9 @@ impl Trainer {
         };
         let [evaluation, probe] =
             [transformer.evaluation(), transformer.probe()].map(|recording| backend.prepare(recording));
-        backend.write_f32(plan.params, &table.initial_values(config.train.seed));
+        for (start, values) in table.initial_values_of_each(config.train.seed) {
+            backend.write_f32(plan.params.part(start, values.len()), &values);
+        }
         let model = &config.model;
         let rope_table = cos_sin_table(model.context_length, model.d_head(), model.rope_theta);
         backend.write_f32(plan.cos_sin, &rope_table);

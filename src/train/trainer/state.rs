@@ -1,6 +1,9 @@
 //! Weights, gradients and moments, out of the device and into it.
 
+use std::borrow::Cow;
+
 use super::{BATCH_STREAM, TrainError, Trainer};
+use crate::gpu::recording::Slice;
 use crate::rng::Rng;
 
 /// Everything that the next steps depend on, besides configuration and data.
@@ -12,18 +15,26 @@ pub struct TrainingState {
     pub batches: Rng,
     /// Parameters, laid out by the table.
     pub params: Vec<f32>,
-    /// AdamW's first moments, laid out by the table.
+    /// AdamW's first moments, laid out by the table. Empty where all are 0.
     pub adam_m: Vec<f32>,
-    /// AdamW's second moments, laid out by the table.
+    /// AdamW's second moments, laid out by the table. Empty where all are 0.
     pub adam_v: Vec<f32>,
 }
 
+/// As many zeros are written at once.
+const ZEROS: usize = 1 << 20;
+
 impl TrainingState {
-    /// The state of a model that begins with `params`, laid out by the table: empty moments, the first batches.
+    /// The state of a model that begins with `params`, laid out by the table: no moments, the first batches. Moments of a
+    /// large model would take twice its memory just to say that they are 0.
     pub fn of(params: Vec<f32>, seed: u64) -> Self {
-        let zeros = vec![0.0; params.len()];
         let batches = Rng::with_stream(seed, BATCH_STREAM);
-        Self { step: 0, batches, params, adam_m: zeros.clone(), adam_v: zeros }
+        Self { step: 0, batches, params, adam_m: Vec::new(), adam_v: Vec::new() }
+    }
+
+    /// Moments as numbers, zeros where they are empty.
+    pub fn moments<'a>(&self, of: &'a [f32]) -> Cow<'a, [f32]> {
+        if of.is_empty() { vec![0.0; self.params.len()].into() } else { of.into() }
     }
 }
 
@@ -48,12 +59,22 @@ impl Trainer {
     /// Goes on from `state`, which a trainer of the same model has given. What is in flight is dropped.
     pub fn restore(&mut self, state: &TrainingState) {
         self.backend.write_f32(self.plan.params, &state.params);
-        self.backend.write_f32(self.plan.adam_m, &state.adam_m);
-        self.backend.write_f32(self.plan.adam_v, &state.adam_v);
+        self.write_moments(self.plan.adam_m, &state.adam_m);
+        self.write_moments(self.plan.adam_v, &state.adam_v);
         self.batches = state.batches.clone();
         self.steps_submitted = state.step;
         self.cached.clear();
         self.in_flight.clear();
+    }
+
+    fn write_moments(&self, slice: Slice, moments: &[f32]) {
+        if !moments.is_empty() {
+            return self.backend.write_f32(slice, moments);
+        }
+        for start in (0..slice.len).step_by(ZEROS) {
+            let part = slice.part(start, ZEROS.min(slice.len - start));
+            self.backend.write_f32(part, &vec![0.0; part.len]);
+        }
     }
 
     /// All parameters, laid out by the table.
