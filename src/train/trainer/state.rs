@@ -54,6 +54,7 @@ impl Trainer {
         self.steps_submitted = state.step;
         self.cached.clear();
         self.in_flight.clear();
+        self.release();
     }
 
     /// All parameters, laid out by the table.
