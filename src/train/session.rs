@@ -297,20 +297,6 @@ impl Session {
         false
     }
 
-    /// Tells that the numbers ran away, and where that began.
-    async fn trace_divergence(&mut self) {
-        let Some((step, message)) = self.diverged.take() else { return };
-        let Some(run) = &mut self.run else { return };
-        match run.trace().await {
-            Ok(origin) => {
-                let run = run.id();
-                let message = format!("{message}; {origin}.");
-                self.tell(Event::Diverged { run, step, message });
-            }
-            Err(error) => drop(self.report(Err(error))),
-        }
-    }
-
     async fn start(
         &mut self,
         mut config: RunConfig,

@@ -27,6 +27,7 @@ use super::embed;
 use super::files::Kept;
 use super::link::{Batch, Link, Outgoing, RUN_BATCH_MS};
 use super::questions::Questions;
+use super::state::runs::RunsAction;
 use super::state::{Action, State, Theme, View};
 use super::{autosave, checkpoints};
 use super::{kernels, keys, models, navigation, preferences, share, shown, take_along};

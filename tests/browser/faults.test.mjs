@@ -94,8 +94,8 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
     await screenshot(page, "offer");
     await shows(() => page.locator('input[name="save_every"]').inputValue(), "1", "the setting stays");
     // The latest copy is cut: the one before serves, and training on from it gives the same losses to the last digit.
-    const latest = (await byTestId(page, "copy").count()) === 1 ? await newest(page) : undefined;
-    await cut(page, latest);
+    await shows(() => byTestId(page, "copy").count(), 1, "one run, whose older copy is not shown");
+    await cut(page, await newest(page));
     await byTestId(page, "resume-offer").click();
     await until("the copy before is back", async () => (await number(page, "step-count")) === 30);
     await matches(() => byTestId(page, "save-message").textContent(), /latest copy of this run is damaged/);
@@ -106,8 +106,10 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
     await shows(async () => (await keys(page)).length, 2, "it goes on under its name");
 
     // A second tab goes on with the same run: it keeps its copies elsewhere.
-    const other = await page.context().newPage();
-    await other.goto(page.url());
+    const [other] = await Promise.all([
+      page.waitForEvent("popup"),
+      page.evaluate(() => void globalThis.open(location.href)),
+    ]);
     await waitForState(other, "ready");
     await byTestId(other, "resume-offer").click();
     await until("the run is there", async () => (await number(other, "step-count")) === 40);

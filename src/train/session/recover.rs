@@ -1,4 +1,5 @@
-//! What happens when the device is gone: another one takes the run up at the latest copy that was kept of it.
+//! What happens when the numbers ran away, which is told with the place where it began, and when the device is gone: another
+//! one takes the run up at the latest copy that was kept of it.
 
 use super::Session;
 use super::device::{Device, open_device};
@@ -23,6 +24,20 @@ impl Session {
     pub fn lose_device(&self) {
         let context = self.device.as_ref().and_then(|device| device.context.as_ref());
         context.into_iter().for_each(|context| context.device.destroy());
+    }
+
+    /// Tells that the numbers ran away, and where that began.
+    pub(super) async fn trace_divergence(&mut self) {
+        let Some((step, message)) = self.diverged.take() else { return };
+        let Some(run) = &mut self.run else { return };
+        match run.trace().await {
+            Ok(origin) => {
+                let run = run.id();
+                let message = format!("{message}; {origin}.");
+                self.tell(Event::Diverged { run, step, message });
+            }
+            Err(error) => drop(self.report(Err(error))),
+        }
     }
 
     /// Remembers that the device is gone; the next piece of work mends it.
