@@ -60,10 +60,14 @@ impl Session {
             }
             match self.take_up(&lost, choice).await {
                 Ok(()) => {
-                    let (n, step, where_to) = (self.losses.n, lost.state.step, goes_on(choice));
+                    let (n, step, why) = (self.losses.n, lost.state.step, why.trim_end_matches('.'));
+                    let goes_on = match choice {
+                        BackendChoice::Cpu => "on the CPU, more slowly".to_string(),
+                        _ => format!("on a new device (loss {n}; after {MOST_LOSSES} the CPU takes over)"),
+                    };
                     let message = format!(
-                        "The GPU was lost ({why}). {where_to} at step {step}, where the latest copy was kept; so far this \
-                         has happened {n} of at most {MOST_LOSSES} times before the CPU takes over."
+                        "The GPU was lost: {why}. The run goes on by itself {goes_on}, from step {step}, where the latest \
+                         copy was kept."
                     );
                     self.tell(Event::Notice { run, message });
                     return;
@@ -102,12 +106,5 @@ impl Session {
         if let Ok((about, bytes)) = lost.file() {
             (self.sink)(Event::Runs { run: lost.id, event: RunsEvent::Saved { about } }, Some(bytes));
         }
-    }
-}
-
-fn goes_on(choice: BackendChoice) -> &'static str {
-    match choice {
-        BackendChoice::Cpu => "The run goes on by itself on the CPU, more slowly,",
-        BackendChoice::Gpu | BackendChoice::Auto => "The run goes on by itself on a new device",
     }
 }
