@@ -24,11 +24,13 @@ fn sum_squares(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     }
 }
 
-// norm = √Σ sums; kept for this step and in the ring. One workgroup.
+// norm = √Σ sums; kept for this step and in the ring. Once a loss or a norm is not finite, so are all norms after it,
+// until the host writes 0: steps that were submitted behind a poisoned one change nothing either. One workgroup.
 @group(0) @binding(1) var<storage, read> step: Step;
 @group(0) @binding(2) var<storage, read> sums: array<f32>;
 @group(0) @binding(3) var<storage, read_write> norm_out: array<f32>; // (1)
 @group(0) @binding(4) var<storage, read_write> ring: array<f32>;
+@group(0) @binding(5) var<storage, read> losses: array<f32>; // a ring as well
 
 @compute @workgroup_size(ROW_WORKGROUP)
 fn grad_norm(@builtin(local_invocation_index) local: u32) {
@@ -36,8 +38,10 @@ fn grad_norm(@builtin(local_invocation_index) local: u32) {
     for (var i = local; i < params.len; i += ROW_WORKGROUP) {
         sum += sums[i];
     }
-    let norm = sqrt(workgroup_sum(sum, local));
+    var norm = sqrt(workgroup_sum(sum, local));
     if (local == 0u) {
+        if (!is_finite(losses[step.slot])) { norm = losses[step.slot]; }
+        if (!is_finite(norm_out[0])) { norm = norm_out[0]; }
         norm_out[0] = norm;
         ring[step.slot] = norm;
     }

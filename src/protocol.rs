@@ -214,14 +214,14 @@ pub enum Event {
         /// If the request could not be served: why, and what to change.
         problem: Option<String>,
     },
-    /// The loss or a gradient is no longer a finite number. The weights are those before that step; training has
-    /// stopped.
+    /// The loss or a gradient is no longer a finite number. The model is that before this step; training has stopped.
+    /// [`RunsCommand::GoOnSlower`] goes on.
     Diverged {
         /// The run.
         run: RunId,
         /// The step that was not applied.
         step: u64,
-        /// What happened and what to change.
+        /// What happened, where it began and what to change.
         message: String,
     },
     /// Something is worth knowing but stops nothing (for example: no WebGPU, the CPU trains instead).

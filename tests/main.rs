@@ -3,6 +3,7 @@
 mod common;
 mod cpu;
 mod data;
+mod faults;
 mod files;
 mod gif;
 mod golden;

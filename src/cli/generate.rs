@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::{BackendArg, GenerateArgs, open, sentence};
+use super::{BackendArg, GenerateArgs, keep, open, sentence};
 use crate::data::Tokenizer;
 use crate::protocol::Sampling;
-use crate::train::checkpoint::{self, Checkpoint};
+use crate::train::checkpoint::Checkpoint;
 use crate::train::generate::Writer;
 use crate::train::trainer::Trainer;
 
@@ -46,7 +46,7 @@ pub(super) async fn generate(args: GenerateArgs) -> Result<(), String> {
 /// A saved model, to be asked and not trained.
 async fn load(model: &std::path::Path, backend: BackendArg) -> Result<(Trainer, Tokenizer), String> {
     let context = open(backend).await?;
-    let Checkpoint { mut config, tokenizer, state } = checkpoint::load(model).map_err(sentence)?;
+    let Checkpoint { mut config, tokenizer, state } = keep::load(model)?;
     // Nothing is trained here, so the smallest batch and no text will do.
     config.train.batch_size = 1;
     let tokens = vec![0; config.model.context_length + 1];

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::sentence;
+use super::{keep::load, sentence};
 use crate::interop::export::{export as to_files, training_state};
 use crate::interop::import::{Source, import as from_files};
 use crate::train::adopt::{Adopted, adopt, saved_state};
 use crate::train::checkpoint::{self, Checkpoint};
+use crate::train::generations;
 
 /// The format of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -44,7 +45,7 @@ pub(super) struct ImportArgs {
 
 pub(super) fn export(args: ExportArgs) -> Result<(), String> {
     let Format::Hf = args.format;
-    let Checkpoint { config, tokenizer, state } = checkpoint::load(&args.model).map_err(sentence)?;
+    let Checkpoint { config, tokenizer, state } = load(&args.model)?;
     let mut files = to_files(&config.model, &tokenizer, &state.params).map_err(sentence)?;
     if args.training_state {
         files.push(training_state(&config.model, &saved_state(&config, state)).map_err(sentence)?);
@@ -77,7 +78,8 @@ pub(super) fn import(args: ImportArgs) -> Result<(), String> {
         return Err(format!("{} is no folder", args.from.display()));
     }
     let Adopted { config, tokenizer, state } = adopt(from_files(&mut Folder(&args.from)).map_err(sentence)?);
-    checkpoint::save(&args.out, &config, &tokenizer, &state).map_err(sentence)?;
+    let bytes = checkpoint::to_bytes(&config, &tokenizer, &state, None).map_err(sentence)?;
+    generations::save(&args.out, &bytes).map_err(sentence)?;
     let (path, n_params) = (args.out.join(checkpoint::FILE_NAME), config.model.n_params());
     println!("{}: {n_params} parameters, {} steps done", path.display(), state.step);
     Ok(())

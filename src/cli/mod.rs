@@ -16,6 +16,7 @@ mod bench;
 mod events;
 mod generate;
 mod interop;
+mod keep;
 mod kernels;
 mod log;
 pub mod ops;
@@ -98,17 +99,21 @@ struct TrainArgs {
     /// Seeds initialisation, batches and samples.
     #[arg(long)]
     seed: Option<u64>,
-    /// Changes a field of the preset, for example --set norm=layernorm --set d_model=96.
+    /// Changes a field of the preset, for example --set norm=layernorm --set d_model=96; with --resume only what can
+    /// change while a model trains.
     #[arg(long, value_name = "FIELD=VALUE")]
     set: Vec<String>,
     /// Who computes.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
-    /// The folder for the model: checkpoint.safetensors.
+    /// The folder for the model: checkpoint.safetensors, and the one saved before it.
     #[arg(long)]
     out: PathBuf,
+    /// Save it every so many seconds.
+    #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
+    save_every: f64,
     /// Go on with the model in this folder, on the same text.
-    #[arg(long, conflicts_with_all = ["preset", "seed", "set"])]
+    #[arg(long, conflicts_with_all = ["preset", "seed"])]
     resume: Option<PathBuf>,
     /// Stop after so many tokens in all.
     #[arg(long)]

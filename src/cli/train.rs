@@ -5,6 +5,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::keep::{self, Keeper};
 use super::log::Log;
 use super::{TrainArgs, open, sentence, tune};
 use crate::config::RunConfig;
@@ -12,12 +13,12 @@ use crate::config::rules::{Rules, Standing};
 use crate::data::{DataError, Tokenizer, stories};
 use crate::gpu::context::Context;
 use crate::protocol::{Baselines, Sampling, StepPoint};
-use crate::train::checkpoint::{self, Checkpoint};
+use crate::train::checkpoint::Checkpoint;
 use crate::train::file_data::{FileData, prepare_files};
 use crate::train::generate::Writer;
 use crate::train::prepare::{built_in_bytes, encode, train_tokenizer};
 use crate::train::score::{Score, exact_match};
-use crate::train::trainer::Trainer;
+use crate::train::trainer::{TrainError, Trainer};
 
 /// Steps per submission.
 const CHUNK: u64 = 10;
@@ -38,7 +39,8 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
     if args.eval_every == 0 {
         return Err("--eval-every is 0; it has to be at least 1".into());
     }
-    let resumed = args.resume.as_deref().map(checkpoint::load).transpose().map_err(sentence)?;
+    let keeper = Keeper::new(&args.out, args.save_every)?;
+    let resumed = args.resume.as_deref().map(keep::load).transpose()?;
     let config = match &resumed {
         Some(checkpoint) => checkpoint.config.clone(),
         None => fresh_config(&args)?,
@@ -59,11 +61,14 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
         [] => on_generated(&args, config, context.as_ref(), tokenizer).await?,
         _ => on_files(&args, config, context.as_ref(), tokenizer).await?,
     };
-    state.iter().for_each(|state| trainer.restore(state));
+    if let Some(state) = state {
+        trainer.restore(&state);
+        keep::retune(&mut trainer, &args.set)?;
+    }
     let log = args.log_dir.as_deref().map(|folder| Log::open(folder, trainer.config().tokens_per_step()));
     let report = Report::new(&args, n_steps, log.transpose()?);
     report.begin(&trainer, &corpus, &device);
-    run(trainer, corpus, report, &args, rules).await
+    run(trainer, corpus, report, &args, rules, keeper).await
 }
 
 /// What is told and used of a run's data besides the tokens.
@@ -126,12 +131,18 @@ fn fresh_config(args: &TrainArgs) -> Result<RunConfig, String> {
     config.train.seed = args.seed.unwrap_or(config.train.seed);
     config.train.schedule_steps = args.steps.unwrap_or(config.train.schedule_steps);
     config.train.warmup_steps = config.train.warmup_steps.min(config.train.schedule_steps / 10);
-    for change in &args.set {
+    apply(&mut config, &args.set)?;
+    config.validate().map_err(sentence)?;
+    Ok(config)
+}
+
+/// Changes fields, each told as FIELD=VALUE.
+pub(super) fn apply(config: &mut RunConfig, changes: &[String]) -> Result<(), String> {
+    for change in changes {
         let (field, value) = change.split_once('=').ok_or(format!("--set {change} is not FIELD=VALUE"))?;
         config.set(field.trim(), value.trim()).map_err(sentence)?;
     }
-    config.validate().map_err(sentence)?;
-    Ok(config)
+    Ok(())
 }
 
 async fn run(
@@ -140,6 +151,7 @@ async fn run(
     mut report: Report,
     args: &TrainArgs,
     rules: Rules,
+    mut keeper: Keeper,
 ) -> Result<(), String> {
     let tokens_per_step = trainer.config().tokens_per_step();
     let mut val_loss = trainer.evaluate(EVALUATION_BATCHES).await.map_err(sentence)?;
@@ -148,7 +160,7 @@ async fn run(
     report.validation(&standing, val_loss, stopped.as_ref().map(|_| data.baselines))?;
     while stopped.is_none() {
         let end = trainer.step() + rules.steps_ahead(trainer.step(), tokens_per_step, u64::MAX);
-        train_until(&mut trainer, end, &rules, &mut standing, &mut report).await?;
+        train_until(&mut trainer, end, &rules, &mut standing, &mut report, (&mut keeper, &data.tokenizer)).await?;
         val_loss = trainer.evaluate(EVALUATION_BATCHES).await.map_err(sentence)?;
         standing.val_loss = Some(val_loss);
         stopped = rules.reached(&standing);
@@ -164,10 +176,10 @@ async fn run(
                 let sample = sample(&mut trainer, &data).await?;
                 report.line(&format!("step {}: {sample}\n", standing.step));
             }
-            let state = trainer.state().await.map_err(sentence)?;
-            checkpoint::save(&args.out, trainer.config(), &data.tokenizer, &state).map_err(sentence)?;
+            keeper.save(&mut trainer, &data.tokenizer).await.map_err(sentence)?;
         }
     }
+    keeper.finish()?;
     report.end(val_loss, data.baselines, args, &stopped.unwrap_or_default());
     Ok(())
 }
@@ -179,19 +191,31 @@ async fn train_until(
     rules: &Rules,
     standing: &mut Standing,
     report: &mut Report,
+    (keeper, tokenizer): (&mut Keeper, &Tokenizer),
 ) -> Result<(), String> {
     let (clock, before, mut timed) = (Instant::now(), standing.seconds, 0);
     loop {
         let time_is_up = rules.stop_seconds.is_some_and(|most| standing.seconds >= most);
-        let left = if time_is_up { 0 } else { end - trainer.step() };
+        let save_now = keeper.due(trainer.step());
+        let left = if time_is_up || save_now { 0 } else { end - trainer.step() };
         if left == 0 && trainer.in_flight() == 0 {
-            return Ok(());
+            if !save_now {
+                return Ok(());
+            }
+            keeper.save(trainer, tokenizer).await.map_err(sentence)?;
+            continue;
         }
         if left > 0 {
             trainer.submit(left.min(CHUNK) as usize);
         }
         if trainer.in_flight() > 1 || left == 0 {
-            let points = trainer.collect().await.map_err(sentence)?;
+            let points = match trainer.collect().await {
+                Ok(points) => points,
+                Err(error @ TrainError::Diverged { .. }) => {
+                    return Err(keeper.diverged(trainer, tokenizer, error).await);
+                }
+                Err(error) => return Err(error.to_string()),
+            };
             let seconds = clock.elapsed().as_secs_f64().max(1e-9);
             timed += points.len();
             standing.step += points.len() as u64;

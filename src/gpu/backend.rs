@@ -87,6 +87,14 @@ impl Backend {
         }
     }
 
+    /// Runs one dispatch of a prepared recording.
+    pub fn run_dispatch(&mut self, program: Program, index: usize) {
+        match self {
+            Self::Gpu(gpu) => gpu.run_dispatches(program.0, index..index + 1),
+            Self::Cpu(cpu, recordings) => cpu.run_dispatch(&recordings[program.0], index),
+        }
+    }
+
     /// Replays prepared recordings in order, each after its writes. A GPU gets all of it as one submission.
     pub fn run_all(&mut self, jobs: &[(Program, Writes)]) {
         match self {

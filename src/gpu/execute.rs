@@ -285,12 +285,19 @@ impl GpuBackend {
 /// Keeps the first fault that the device reports.
 fn watch(device: &wgpu::Device) -> Fault {
     let fault = Fault::default();
+    // What a device refuses once it is lost is part of the loss.
     let keep = |fault: &Fault, error| {
-        fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        let mut first = fault.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*first, &error) {
+            (None, _) | (Some(ExecuteError::Refused(_)), ExecuteError::DeviceLost(_)) => *first = Some(error),
+            _ => (),
+        }
     };
     let of_errors = fault.clone();
     device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-        keep(&of_errors, ExecuteError::Refused(error.to_string()));
+        let text = error.to_string();
+        let lost = text.contains("is lost");
+        keep(&of_errors, if lost { ExecuteError::DeviceLost(text) } else { ExecuteError::Refused(text) });
     }));
     let of_loss = fault.clone();
     device.set_device_lost_callback(move |reason, message| {

@@ -4,7 +4,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::step::read_step;
-use super::{CLIP_SCALE, EIGHT_LANES, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, STEP, cpu};
+use super::{CLIP_SCALE, EIGHT_LANES, FINITE, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, STEP, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
@@ -22,14 +22,14 @@ pub struct Params {
 }
 
 const CLIP_WGSL: &str = include_str!("../../shaders/clip.wgsl");
-const WGSL: &[&str] = &[STEP, FLAT, REDUCE, CLIP_SCALE, CLIP_WGSL];
+const WGSL: &[&str] = &[STEP, FLAT, FINITE, REDUCE, CLIP_SCALE, CLIP_WGSL];
 
 macro_rules! squared_sums {
     ($kernel:ident $name:literal, $doc:literal, [$($reduce:ident),*]) => {
         #[doc = $doc]
         pub static $kernel: Kernel = Kernel {
             name: $name,
-            wgsl: &[STEP, FLAT, $($reduce,)* CLIP_SCALE, CLIP_WGSL, row_entry!($name, "sum_squares")],
+            wgsl: &[STEP, FLAT, FINITE, $($reduce,)* CLIP_SCALE, CLIP_WGSL, row_entry!($name, "sum_squares")],
             access: &[Read, ReadWrite],
             params_bytes: size_of::<Params>(),
             cpu: |call| {
@@ -50,16 +50,20 @@ pub static SUMS_LANES: [Variant; 2] = [
     Variant::of_rows(&SQUARED_SUMS, &SQUARED_SUMS_FOUR_LANES, 4),
 ];
 
-/// step, sums of squares → norm (1), `ring[slot]`
+/// step, sums of squares → norm (1), `ring[slot]`; and `losses[slot]`. Once a loss or a norm is not finite, so are all
+/// norms after it, until 0 is written: steps that were submitted behind a poisoned one change nothing either.
 pub static GRAD_NORM: Kernel = Kernel {
     name: "grad_norm",
     wgsl: WGSL,
-    access: &[Read, Read, ReadWrite, ReadWrite],
+    access: &[Read, Read, ReadWrite, ReadWrite, Read],
     params_bytes: size_of::<Params>(),
     cpu: |call| {
-        let norm = call.f32(2)[..PARTIAL_SUMS].iter().sum::<f32>().sqrt();
+        let slot = read_step(&call.u32(1)).slot as usize;
+        let sum = call.f32(2)[..PARTIAL_SUMS].iter().sum::<f32>().sqrt();
+        let candidates = [call.f32_mut(3)[0], call.f32(5)[slot]];
+        let norm = candidates.into_iter().find(|value| !value.is_finite()).unwrap_or(sum);
         call.f32_mut(3)[0] = norm;
-        call.f32_mut(4)[read_step(&call.u32(1)).slot as usize] = norm;
+        call.f32_mut(4)[slot] = norm;
     },
 };
 
@@ -77,11 +81,12 @@ pub static CLIP: Kernel = Kernel {
 };
 
 /// Appends the norm of all gradients. `sums` has [`PARTIAL_SUMS`] elements, `norm` one; the norm also goes into the
-/// step's slot of `ring`. The optimizers clip by it on their way.
-pub fn grad_norm(recording: &mut Recording, step: Slice, grads: Slice, [sums, norm, ring]: [Slice; 3]) {
+/// step's slot of `ring`. It is not finite where the step's slot of `losses` is not, or where an earlier one was not.
+/// The optimizers clip by it on their way.
+pub fn grad_norm(recording: &mut Recording, step: Slice, grads: Slice, [sums, norm, ring, losses]: [Slice; 4]) {
     squared_sums(recording, grads, sums);
     let n_sums = Params { len: PARTIAL_SUMS as u32 };
-    recording.dispatch(&GRAD_NORM, n_sums, &[step, sums, norm, ring], [1, 1, 1]);
+    recording.dispatch(&GRAD_NORM, n_sums, &[step, sums, norm, ring, losses], [1, 1, 1]);
 }
 
 /// Appends the sums of squares that the norm is computed from, [`PARTIAL_SUMS`] of them.

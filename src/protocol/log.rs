@@ -30,6 +30,12 @@ impl History {
         Self { points: thin(&self.points, most), validation: thin(&self.validation, most) }
     }
 
+    /// Forgets what came after `step`.
+    pub fn cut_after(&mut self, step: u64) {
+        self.points.retain(|point| point.step <= step);
+        self.validation.retain(|val| val.step <= step);
+    }
+
     /// The held-out loss that was known at `step`: of the latest evaluation up to it.
     pub fn validation_at(&self, step: u64) -> Option<ValidationPoint> {
         let after = self.validation.partition_point(|val| val.step <= step);

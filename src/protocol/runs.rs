@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{BackendChoice, CorpusChoice, FileInfo, History, RunId};
-use crate::config::RunConfig;
 use crate::config::rules::Rules;
+use crate::config::{RunConfig, TrainConfig};
 
 /// Asked of the worker within [`Command::Runs`](super::Command::Runs).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,10 +47,18 @@ pub enum RunsCommand {
     ForgetResume,
     /// When to stop, and how often to evaluate, from now on and for later runs.
     Rules(Rules),
+    /// Keep a copy of each run in memory every so often, from now on, and tell it: [`RunsEvent::Copied`].
+    Copies {
+        /// Seconds between two; none tells none.
+        every_seconds: Option<u32>,
+    },
     /// Look for a learning rate: [`RunsEvent::LrPoints`], then [`RunsEvent::LrFound`]. The run is left as it was.
     FindLr,
     /// Stop looking.
     StopFinding,
+    /// After [`Event::Diverged`](super::Event::Diverged): go back to the latest copy of the model that was kept while all
+    /// was well, and train on from there with half the learning rate. Answered by [`RunsEvent::WentBack`].
+    GoOnSlower,
 }
 
 /// Told by the worker within [`Event::Runs`](super::Event::Runs).
@@ -59,6 +67,11 @@ pub enum RunsCommand {
 pub enum RunsEvent {
     /// The run as one safetensors file, which rides along.
     Saved {
+        /// What is in it.
+        about: CheckpointInfo,
+    },
+    /// A copy of the run, as a file like that of [`RunsEvent::Saved`], which rides along.
+    Copied {
         /// What is in it.
         about: CheckpointInfo,
     },
@@ -83,6 +96,13 @@ pub enum RunsEvent {
     ResumeFailed {
         /// What happened and what to change.
         message: String,
+    },
+    /// The run went back to an earlier state; what was told of later steps is void.
+    WentBack {
+        /// Its steps.
+        step: u64,
+        /// The numbers in force from here.
+        train: Box<TrainConfig>,
     },
     /// A stop rule has paused the run.
     Stopped {

@@ -1,13 +1,14 @@
 //! A run in one safetensors file: parameters by name, AdamW's moments as `adam_m.NAME` and `adam_v.NAME`, and in the
-//! header's metadata the step, the random state, the configuration and the tokenizer, all as JSON.
+//! header's metadata the step, the random state, the configuration and the tokenizer, all as JSON, and a checksum.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::io;
+use std::path::PathBuf;
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use thiserror::Error;
 
+use super::checksum;
 use super::trainer::TrainingState;
 use crate::config::{ConfigError, RunConfig};
 use crate::data::{DataError, Tokenizer};
@@ -33,6 +34,9 @@ pub enum CheckpointError {
     /// The bytes are not in the safetensors format.
     #[error("this is not a safetensors file, or it was cut: {0}")]
     Format(#[from] safetensors::SafeTensorError),
+    /// The bytes are not those that were written.
+    #[error("the checkpoint is damaged: its checksum is another one")]
+    Damaged,
     /// The header's metadata is not what it should be.
     #[error("the checkpoint's {field} is missing or unreadable ({detail}); it may come from another program")]
     Metadata {
@@ -106,12 +110,18 @@ impl Checkpoint {
             adam_m: adam_m?,
             adam_v: adam_v?,
         };
+        if !checksum::holds(bytes) {
+            return Err(CheckpointError::Damaged);
+        }
         Ok(Self { config, tokenizer, state })
     }
 }
 
 /// The file's bytes; `extra` is one more entry of the header's metadata.
-pub(super) fn to_bytes(
+///
+/// # Errors
+/// As [`Checkpoint::to_bytes`].
+pub fn to_bytes(
     config: &RunConfig,
     tokenizer: &Tokenizer,
     state: &TrainingState,
@@ -132,9 +142,12 @@ pub(super) fn to_bytes(
         ("tokenizer".into(), tokenizer.to_json()?),
         ("step".into(), json("step", &state.step)?),
         ("batches".into(), json("batches", &state.batches)?),
+        (checksum::FIELD.into(), checksum::BLANK.into()),
     ]);
     metadata.extend(extra.map(|(field, text)| (field.to_string(), text)));
-    Ok(safetensors::serialize(views, Some(metadata))?)
+    let mut bytes = safetensors::serialize(views, Some(metadata))?;
+    checksum::seal(&mut bytes);
+    Ok(bytes)
 }
 
 fn json(field: &'static str, value: &impl serde::Serialize) -> Result<String, CheckpointError> {
@@ -175,32 +188,4 @@ fn read_tensors(tensors: &SafeTensors<'_>, prefix: &str, config: &RunConfig) -> 
         }
     }
     Ok(values)
-}
-
-/// Writes a run into `folder`, which is made if it is missing. The file appears whole or not at all.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn save(
-    folder: &Path,
-    config: &RunConfig,
-    tokenizer: &Tokenizer,
-    state: &TrainingState,
-) -> Result<(), CheckpointError> {
-    let bytes = to_bytes(config, tokenizer, state, None)?;
-    let (path, half_done) = (folder.join(FILE_NAME), folder.join("checkpoint.part"));
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&half_done, bytes))
-        .and_then(|()| fs::rename(&half_done, &path))
-        .map_err(|source| CheckpointError::File { path, source })
-}
-
-/// Reads the run in `folder`.
-///
-/// # Errors
-/// When the file is missing or is not what it should be.
-pub fn load(folder: &Path) -> Result<Checkpoint, CheckpointError> {
-    let path = folder.join(FILE_NAME);
-    let bytes = fs::read(&path).map_err(|source| CheckpointError::File { path, source })?;
-    Checkpoint::from_bytes(&bytes)
 }

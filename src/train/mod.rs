@@ -3,10 +3,12 @@
 
 pub mod adopt;
 pub mod checkpoint;
+mod checksum;
 pub mod explain;
 pub mod file_data;
 pub mod first_look;
 pub mod generate;
+pub mod generations;
 pub mod head_scores;
 pub mod lr_find;
 pub mod pace;

@@ -11,6 +11,7 @@ use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer};
 use crate::config::rules::{Rules, Standing};
 use crate::config::{ConfigError, RunConfig, TrainConfig};
 use crate::data::Tokenizer;
+use crate::gpu::backend::ExecuteError;
 use crate::protocol::runs::CorpusRecord;
 use crate::protocol::tokenizer::TokenizerEvent;
 use crate::protocol::{Event, History, RunId, Sampling, StepPoint};
@@ -18,13 +19,17 @@ use crate::protocol::{Event, History, RunId, Sampling, StepPoint};
 mod export;
 mod inspect;
 mod keep;
+mod lost;
 mod meter;
 mod profile;
+mod rescue;
 mod share;
 mod show;
 
 use inspect::Inspecting;
+pub use lost::Lost;
 use meter::{Meter, Recurring};
+use rescue::Rescue;
 pub(super) use show::{attention, cut_probe};
 
 /// An event and the bytes that ride along.
@@ -86,11 +91,18 @@ pub struct Run {
     search_wanted: bool,
     /// While it looks for a learning rate, the run itself waits in here.
     search: Option<Search>,
+    /// What it goes back to when something fails.
+    rescue: Option<Rescue>,
+    /// Seconds between two such copies, and whether they are told.
+    copies: (f64, bool),
+    /// When it was made, on its clock.
+    began: f64,
 }
 
 impl Run {
     /// A paused run at step 0.
     pub fn new(id: RunId, trainer: Trainer, data: PreparedData, clock: Clock) -> Self {
+        let began = clock();
         let inspecting = Inspecting::new(&data.dataset.train, trainer.config().model.context_length);
         Self {
             id,
@@ -119,6 +131,9 @@ impl Run {
             inspecting,
             search_wanted: false,
             search: None,
+            rescue: None,
+            copies: (rescue::EVERY_SECONDS, false),
+            began,
         }
     }
 
@@ -218,8 +233,11 @@ impl Run {
     pub async fn work(&mut self, messages: &mut Vec<Message>) -> Result<bool, TrainError> {
         let result = self.work_or_fail(messages).await;
         self.tell_desertion(messages);
-        if result.is_err() {
-            self.mode = Mode::Paused;
+        if let Err(error) = &result {
+            // Another device takes it up as it was.
+            if !matches!(error, TrainError::Execute(ExecuteError::DeviceLost(_))) {
+                self.mode = Mode::Paused;
+            }
             (self.request, self.sample_writer, self.told_training) = (None, None, false);
         }
         result
@@ -245,6 +263,7 @@ impl Run {
                     messages.push((self.progress(Vec::new()), None));
                 } else {
                     self.show_regularly(messages).await?;
+                    self.copy_regularly(messages).await?;
                 }
                 messages.extend(self.stop_by_rule().map(|event| (event, None)));
                 return Ok(true); // a pause is told in the next piece
@@ -261,6 +280,7 @@ impl Run {
             Mode::Paused => {
                 if self.trainer.in_flight() > 0 || !self.points.is_empty() || self.told_training {
                     self.show(messages).await?;
+                    self.copy_at_pause(messages).await?;
                     self.told_training = false;
                     messages.push((Event::Training { run: self.id, on: false }, None));
                 }

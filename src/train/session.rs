@@ -12,6 +12,7 @@ use super::vocabularies::Vocabularies;
 use crate::config::RunConfig;
 use crate::config::rules::Rules;
 use crate::data::Task;
+use crate::gpu::backend::ExecuteError;
 use crate::protocol::data::{DataEvent, TaskInfo};
 use crate::protocol::export::ExportCommand;
 use crate::protocol::inspect::InspectCommand;
@@ -25,6 +26,7 @@ mod import;
 mod kernels;
 mod lesson;
 mod profile;
+mod recover;
 mod resume;
 mod workers;
 
@@ -33,6 +35,7 @@ use device::{Device, open_device};
 use import::Asked;
 use kernels::Kernels;
 use lesson::LessonDesk;
+use recover::Losses;
 use resume::Waiting;
 use workers::Workers;
 
@@ -60,6 +63,11 @@ pub struct Session {
     lesson: LessonDesk,
     workers: Workers,
     kernels: Kernels,
+    /// The step that was not applied, and what is said of it, until the page was told.
+    diverged: Option<(u64, String)>,
+    losses: Losses,
+    /// How often copies of runs are told, in seconds.
+    copies: Option<u32>,
     /// Whether the page shows something else than the maps.
     maps_hidden: bool,
 }
@@ -82,6 +90,9 @@ impl Session {
             lesson: LessonDesk::default(),
             workers: Workers::default(),
             kernels: Kernels::default(),
+            diverged: None,
+            losses: Losses::default(),
+            copies: None,
             maps_hidden: false,
         };
         session.tell(Event::Listening);
@@ -183,6 +194,15 @@ impl Session {
                 self.tell_all(messages);
                 self.report(result.map(|()| true));
             }
+            RunsCommand::Copies { every_seconds } => {
+                self.copies = every_seconds;
+                self.run.iter_mut().for_each(|run| run.set_copies(every_seconds));
+            }
+            RunsCommand::GoOnSlower => {
+                let mut messages = Vec::new();
+                self.run.iter_mut().for_each(|run| run.go_on_slower(&mut messages));
+                self.tell_all(messages);
+            }
             RunsCommand::FindLr => self.run.iter_mut().for_each(Run::find_lr),
             RunsCommand::StopFinding => {
                 let Some(run) = &mut self.run else { return };
@@ -244,11 +264,15 @@ impl Session {
     }
 
     async fn work_on_run(&mut self) -> bool {
+        self.recover().await;
+        self.trace_divergence().await;
         let Some(run) = &mut self.run else { return false };
         let mut messages = Vec::new();
         let result = run.work(&mut messages).await;
         self.tell_all(messages);
-        self.report(result)
+        let more = self.report(result);
+        self.trace_divergence().await;
+        more
     }
 
     /// Tells what went wrong, if anything; whether there is more to do.
@@ -257,7 +281,13 @@ impl Session {
         match result {
             Ok(more) => return more,
             Err(error @ TrainError::Diverged { step, .. }) => {
-                self.tell(Event::Diverged { run, step, message: error.to_string() });
+                // The next piece of work tells, once it has found out where this began.
+                self.diverged = Some((step, error.to_string()));
+                return true;
+            }
+            Err(TrainError::Execute(ExecuteError::DeviceLost(why))) if self.run.is_some() => {
+                self.lost(why);
+                return true;
             }
             Err(error) => {
                 self.run = None;
@@ -274,6 +304,7 @@ impl Session {
         backend: BackendChoice,
         probe: &str,
     ) -> Result<(), String> {
+        (self.losses, self.diverged) = (Losses::default(), None);
         let run = self.run_id;
         config.validate().map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Device });
@@ -346,6 +377,7 @@ impl Session {
         run.set_scoring(scoring(corpus.choice, &run.config())?);
         run.set_corpus(corpus);
         run.set_rules(self.rules);
+        run.set_copies(self.copies);
         run.set_maps_shown(!self.maps_hidden);
         Ok((run, summary))
     }

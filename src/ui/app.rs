@@ -9,7 +9,6 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::DragEvent;
 use yew::prelude::*;
 
-use super::checkpoints;
 use super::components::accounting::Accounting;
 use super::components::attention::Attention;
 use super::components::checkpoints::Checkpoints;
@@ -28,7 +27,9 @@ use super::embed;
 use super::files::Kept;
 use super::link::{Batch, Link, Outgoing, RUN_BATCH_MS};
 use super::questions::Questions;
+use super::state::runs::RunsAction;
 use super::state::{Action, State, Theme, View};
+use super::{autosave, checkpoints};
 use super::{kernels, keys, models, navigation, preferences, share, shown, take_along};
 use crate::protocol::data::DataEvent;
 use crate::protocol::runs::RunsCommand;
@@ -111,7 +112,8 @@ impl Cx {
         spawn_local(async move {
             let mut first = cx.kept_messages().await;
             first.push((Command::Runs { command: RunsCommand::Rules(cx.state.runs.rules) }, None));
-            let settings = [kernels::command(), cx.state.workers.command(), shown::command(cx.state.view)];
+            let copies = cx.state.runs.autosave.command();
+            let settings = [kernels::command(), copies, cx.state.workers.command(), shown::command(cx.state.view)];
             first.extend(settings.map(|command| (command, None)));
             first.push((command, bytes));
             connect(&cx, first);
@@ -160,6 +162,7 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
                 first.take().into_iter().for_each(|message| link.send_either(message));
             }
             checkpoints::receive(&batch, &cx.state.dispatcher());
+            autosave::receive(&batch, &cx);
             kernels::receive(&batch);
             take_along::receive(&batch, &cx.state, &cx.state.dispatcher());
             models::receive(&batch, &cx.state, &cx.state.dispatcher());
@@ -202,7 +205,10 @@ fn App() -> Html {
             let mut workers = link.0.workers;
             workers.want(wanted());
             dispatcher.dispatch(Action::Workers(workers.wanted));
-            let first = [kernels::command(), workers.command(), shown::command(link.0.view), link.0.start_command()];
+            let copies = autosave::remembered();
+            dispatcher.dispatch(Action::Runs(RunsAction::SaveEvery(copies.every)));
+            let shown = shown::command(link.0.view);
+            let first = [kernels::command(), copies.command(), workers.command(), shown, link.0.start_command()];
             connect(&cx, first.map(|command| (command, None)).into());
             dispatcher.dispatch(Action::Started);
             let said = link.1.iter().map(|message| (Event::Notice { run: 0, message: message.clone() }, None));

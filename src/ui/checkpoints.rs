@@ -8,6 +8,7 @@ use yew::UseReducerDispatcher;
 
 use super::app::Cx;
 use super::link::Batch;
+use super::state::autosave;
 use super::state::runs::{KeptCheckpoint, RunsAction};
 use super::state::{Action, State};
 use super::{download, store};
@@ -18,11 +19,18 @@ type Dispatcher = UseReducerDispatcher<State>;
 
 /// A description as it is kept.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Kept {
+pub struct Kept {
     about: CheckpointInfo,
     bytes: usize,
     /// Milliseconds since 1970.
     saved_ms: f64,
+}
+
+impl Kept {
+    /// Of a file that is saved now.
+    pub fn now(about: CheckpointInfo, file: &Blob) -> Self {
+        Self { about, bytes: file.size() as usize, saved_ms: Date::now() }
+    }
 }
 
 fn say(dispatcher: &Dispatcher, message: impl Into<String>) {
@@ -54,8 +62,8 @@ pub fn receive(batch: &Batch, dispatcher: &Dispatcher) {
 fn save(about: CheckpointInfo, blob: Blob, dispatcher: Dispatcher) {
     let offered = download::offer(&file_name(&about), &blob);
     spawn_local(async move {
-        let saved_ms = Date::now();
-        let kept = Kept { about, bytes: blob.size() as usize, saved_ms };
+        let kept = Kept::now(about, &blob);
+        let saved_ms = kept.saved_ms;
         let json = serde_json::to_string(&kept).unwrap_or_default();
         let message = match (store::put(&format!("{saved_ms:.0}"), &json, &blob).await, offered) {
             (Ok(()), true) => format!("Saved at step {}: kept in this browser, and downloaded.", kept.about.step),
@@ -74,28 +82,34 @@ fn save(about: CheckpointInfo, blob: Blob, dispatcher: Dispatcher) {
 
 /// Asks the browser what it keeps.
 pub async fn list(dispatcher: Dispatcher) {
+    dispatcher.dispatch(Action::Runs(RunsAction::Kept(autosave::pair(kept().await))));
+}
+
+/// What the browser keeps, latest first.
+pub async fn kept() -> Vec<KeptCheckpoint> {
     let mut kept: Vec<(f64, KeptCheckpoint)> = Vec::new();
     // A browser that keeps nothing has nothing to list.
     for (key, json) in store::list().await.unwrap_or_default() {
         if let Ok(Kept { about, bytes, saved_ms }) = serde_json::from_str(&json) {
             let saved = Date::new(&JsValue::from_f64(saved_ms));
             let saved = format!("{} {}", saved.to_locale_date_string("default", &JsValue::UNDEFINED), clock(&saved));
-            kept.push((saved_ms, KeptCheckpoint { key, about, bytes, saved }));
+            kept.push((saved_ms, KeptCheckpoint { key, about, bytes, saved, older: None }));
         }
     }
     kept.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    let kept = kept.into_iter().map(|(_, checkpoint)| checkpoint).collect();
-    dispatcher.dispatch(Action::Runs(RunsAction::Kept(kept)));
+    kept.into_iter().map(|(_, checkpoint)| checkpoint).collect()
 }
 
-fn clock(time: &Date) -> String {
+/// The hour and the minute.
+pub fn clock(time: &Date) -> String {
     format!("{:02}:{:02}", time.get_hours(), time.get_minutes())
 }
 
 /// Goes on with a kept run.
-pub fn resume(cx: &Cx, key: String) {
-    with_kept(cx, key, |cx, blob, _| {
-        spawn_local(async move { resume_blob(&cx, &blob, "the kept run").await });
+pub fn resume(cx: &Cx, checkpoint: &KeptCheckpoint) {
+    let KeptCheckpoint { key, older, .. } = checkpoint.clone();
+    with_kept(cx, key.clone(), |cx, blob, _| {
+        spawn_local(async move { resume_blob(&cx, &blob, "the kept run", Some((key, older))).await });
     });
 }
 
@@ -121,20 +135,25 @@ fn with_kept(cx: &Cx, key: String, then: impl FnOnce(Cx, Blob, &Dispatcher) + 's
 }
 
 /// Forgets a kept run.
-pub fn delete(cx: &Cx, key: String) {
-    let dispatcher = cx.state.dispatcher();
+pub fn delete(cx: &Cx, checkpoint: &KeptCheckpoint) {
+    let (dispatcher, checkpoint) = (cx.state.dispatcher(), checkpoint.clone());
     spawn_local(async move {
-        if store::delete(&key).await.is_err() {
+        let mut refused = false;
+        for key in std::iter::once(&checkpoint.key).chain(&checkpoint.older) {
+            refused |= store::delete(key).await.is_err();
+        }
+        if refused {
             say(&dispatcher, "The browser refuses to delete this run; clear the site's data instead.");
         }
         list(dispatcher).await;
     });
 }
 
-/// Goes on with a saved run from a file.
-pub async fn resume_blob(cx: &Cx, blob: &Blob, name: &str) {
+/// Goes on with a saved run from a file; `copy` is its key where the browser keeps it, and that of the one before it.
+pub async fn resume_blob(cx: &Cx, blob: &Blob, name: &str, copy: Option<(String, Option<String>)>) {
     match JsFuture::from(blob.array_buffer()).await {
         Ok(buffer) => {
+            super::autosave::sending(copy);
             cx.send_or_connect(cx.state.resume_command(), Some(Uint8Array::new(&buffer)));
             cx.act(Action::Runs(RunsAction::Loading));
         }

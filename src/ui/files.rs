@@ -94,7 +94,7 @@ impl Cx {
         }
         if checkpoints::is_checkpoint(&first.name()) {
             let (cx, file) = (self.clone(), first.clone());
-            return spawn_local(async move { checkpoints::resume_blob(&cx, &file, &file.name()).await });
+            return spawn_local(async move { checkpoints::resume_blob(&cx, &file, &file.name(), None).await });
         }
         let name = match files.len() {
             1 => first.name(),

@@ -15,6 +15,8 @@ pub mod tokens;
 #[cfg(target_arch = "wasm32")]
 mod app;
 #[cfg(target_arch = "wasm32")]
+mod autosave;
+#[cfg(target_arch = "wasm32")]
 mod checkpoints;
 #[cfg(target_arch = "wasm32")]
 mod components;
@@ -36,6 +38,8 @@ mod kernels;
 mod keys;
 #[cfg(target_arch = "wasm32")]
 mod link;
+#[cfg(target_arch = "wasm32")]
+mod locks;
 #[cfg(target_arch = "wasm32")]
 mod models;
 #[cfg(target_arch = "wasm32")]

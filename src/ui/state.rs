@@ -24,6 +24,7 @@ use workers::WorkersState;
 mod action;
 pub mod arithmetic;
 pub mod ask;
+pub mod autosave;
 pub mod compare;
 pub mod data;
 pub mod difference;

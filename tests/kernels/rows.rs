@@ -313,8 +313,8 @@ pub(super) fn update(size: usize, i: usize) -> Case {
     let [grads, params, m] = [(); 3].map(|()| case.input(len));
     let v = case.given(numbers(3, len).iter().map(|x| x * x).collect());
     let [sums, norm, ring] = [case.output(clip::PARTIAL_SUMS), case.output(1), case.output(8)];
-    let step = case.step(2);
-    clip::grad_norm(&mut case.recording, step, grads, [sums, norm, ring]);
+    let (step, losses) = (case.step(2), case.input(8));
+    clip::grad_norm(&mut case.recording, step, grads, [sums, norm, ring, losses]);
     for decay_len in [len, len / 3] {
         adamw::adamw(&mut case.recording, step, norm, [grads, params, m, v], decay_len);
         sgd::sgd(&mut case.recording, step, norm, [grads, params, m], decay_len);

@@ -67,7 +67,7 @@ pub(super) fn clip(server: &mut Server<'_>, request: &Request<'_>) -> Result<Ans
     let mut job = Job::new();
     let grads = job.input(&all);
     let step = step_slice(&mut job, Step { max_grad_norm, ..STEP });
-    let norms = [job.output(clipping::PARTIAL_SUMS), job.output(1), job.output(1)];
+    let norms = [job.output(clipping::PARTIAL_SUMS), job.output(1), job.output(1), job.output(1)];
     clipping::grad_norm(&mut job.recording, step, grads, norms);
     clipping::clip(&mut job.recording, step, grads, norms[1]);
     let results = job.run(server, &[grads])?;

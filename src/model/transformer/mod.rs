@@ -52,6 +52,14 @@ impl Transformer<'_> {
         recording
     }
 
+    /// Loss and gradients of the batch that `starts` points to, and no update.
+    pub fn batch_gradients(&self) -> Recording {
+        let mut recording = Recording::new("gradients of a batch");
+        self.gather(&mut recording, self.plan.train_tokens);
+        self.gradients_into(&mut recording);
+        recording
+    }
+
     /// Loss and gradients of the batch whose `inputs` and `targets` are there already.
     pub fn gradients(&self) -> Recording {
         let mut recording = Recording::new("gradients");
@@ -148,7 +156,7 @@ impl Transformer<'_> {
     fn update_into(&self, recording: &mut Recording) {
         let plan = self.plan;
         let (step, norm, grad, param) = (plan.step, plan.grad_norm, plan.step_grads, plan.params);
-        clip::grad_norm(recording, step, grad, [plan.squared_sums, norm, plan.norm_ring]);
+        clip::grad_norm(recording, step, grad, [plan.squared_sums, norm, plan.norm_ring, plan.loss_ring]);
         let decay_len = self.table.decay_len();
         match self.config.train.optimizer {
             Optimizer::Adamw => {

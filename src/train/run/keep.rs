@@ -5,7 +5,7 @@ use crate::protocol::runs::{CheckpointInfo, CorpusRecord, LrPoint, RunRecord, Ru
 use crate::protocol::{Event, History};
 use crate::train::lr_find::{STEPS, Search};
 use crate::train::record::to_bytes_with;
-use crate::train::trainer::{TrainError, TrainingState};
+use crate::train::trainer::{Origin, TrainError, TrainingState};
 
 impl Run {
     /// Remembers what it is trained on.
@@ -18,6 +18,7 @@ impl Run {
         self.trainer.restore(state);
         (self.steps_done, self.seconds) = (state.step, history.seconds());
         self.history = history;
+        self.keep_copy(state.clone());
     }
 
     /// The run as one file.
@@ -26,8 +27,20 @@ impl Run {
     /// When the device failed.
     pub async fn save(&mut self, name: &str, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         let state = self.whole_state(messages).await?;
+        let run = self.id;
+        messages.extend(match self.file(&state, name) {
+            Ok(file) => {
+                file.map(|(about, bytes)| (Event::Runs { run, event: RunsEvent::Saved { about } }, Some(bytes)))
+            }
+            Err(message) => Some((Event::Notice { run, message }, None)),
+        });
+        Ok(())
+    }
+
+    /// A state of the run as one file; none while it does not know what it is trained on.
+    pub(super) fn file(&self, state: &TrainingState, name: &str) -> Result<Option<(CheckpointInfo, Vec<u8>)>, String> {
         let config = self.config();
-        let Some(corpus) = &self.corpus else { return Ok(()) };
+        let Some(corpus) = &self.corpus else { return Ok(None) };
         let about = CheckpointInfo {
             name: name.into(),
             step: state.step,
@@ -36,13 +49,10 @@ impl Run {
             corpus: corpus.name.clone(),
             n_params: config.model.n_params(),
         };
-        let run = self.id;
-        let message = match to_bytes_with(&config, &self.tokenizer, &state, name, corpus, &self.history) {
-            Ok(bytes) => (Event::Runs { run, event: RunsEvent::Saved { about } }, Some(bytes)),
-            Err(error) => (Event::Notice { run, message: format!("The run could not be saved: {error}.") }, None),
-        };
-        messages.push(message);
-        Ok(())
+        match to_bytes_with(&config, &self.tokenizer, state, name, corpus, &self.history) {
+            Ok(bytes) => Ok(Some((about, bytes))),
+            Err(error) => Err(format!("The run could not be saved: {error}.")),
+        }
     }
 
     /// Where training stands, whatever a search has made of it for now.
@@ -60,6 +70,14 @@ impl Run {
     /// What the page is told when it has taken the place of the run before.
     pub fn record(&self, name: String) -> Option<RunRecord> {
         Some(RunRecord { name, corpus: self.corpus.clone()?, history: self.history.clone() })
+    }
+
+    /// Where the step that was not applied went wrong.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn trace(&mut self) -> Result<Origin, TrainError> {
+        self.trainer.trace().await
     }
 
     /// Begins to look for a learning rate; what the run was doing waits.

@@ -30,8 +30,9 @@ pub enum TrainError {
     },
     /// The numbers ran away.
     #[error(
-        "at step {step} the loss is {loss} and the gradient norm {grad_norm}; the weights from before are kept; \
-         lower max_lr, warm up longer, or clip harder, and reset"
+        "at step {step} the loss is {loss} and the gradient norm {grad_norm}; that step was not applied, and the model is \
+         that of step {}; lower max_lr, warm up longer, or clip harder",
+        step - 1
     )]
     Diverged {
         /// The first step that was not applied.

@@ -3,10 +3,11 @@
 //! `source` brings the tokens to the device, `evaluate` computes held-out losses, `look` asks the model what it attends
 //! to and what it would write, `export` reads softmax weights as they are, `question` asks what is behind them and what
 //! would be without a part of the model, `share` computes batches together with others, `state` takes weights and moments
-//! out and puts them back.
+//! out and puts them back, `diverge` tells where numbers ran away.
 
 mod choose;
 mod costs;
+mod diverge;
 mod error;
 mod evaluate;
 mod export;
@@ -19,6 +20,8 @@ mod state;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+pub use self::diverge::Origin;
+use self::diverge::Poisoned;
 pub use self::error::TrainError;
 use self::share::Sharing;
 use self::source::TokenSource;
@@ -71,6 +74,7 @@ pub struct Trainer {
     update: Option<Program>,
     /// Why nobody shares any more, until it was told.
     deserted: Option<String>,
+    poisoned: Poisoned,
 }
 
 /// What a training step replays.
@@ -84,10 +88,10 @@ enum StepPrograms {
 
 /// Steps whose losses are to be collected.
 enum Chunk {
-    /// They are on their way.
-    Submitted { first_step: u64, lrs: Vec<f32>, rings: PendingRead },
-    /// To be trained together with others when they are collected: where each step's sequences start.
-    Planned { first_step: u64, starts: Vec<Vec<u32>> },
+    /// They are on their way: where each step's sequences start, and what drew that, as it was before.
+    Submitted { first_step: u64, starts: Vec<Vec<u32>>, batches: Rng, lrs: Vec<f32>, rings: PendingRead },
+    /// To be trained together with others when they are collected.
+    Planned { first_step: u64, starts: Vec<Vec<u32>>, batches: Rng },
     /// They were trained already.
     Done(Vec<StepPoint>),
 }
@@ -175,6 +179,7 @@ impl Trainer {
             sharing: None,
             update: None,
             deserted: None,
+            poisoned: Poisoned::default(),
         })
     }
 
@@ -246,27 +251,30 @@ impl Trainer {
 
     /// Submits `n_steps` training steps (at most [`MOST_STEPS_AT_ONCE`]) and begins to read their losses.
     pub fn submit(&mut self, n_steps: usize) {
-        let n_steps = n_steps.min(MOST_STEPS_AT_ONCE);
-        let (n_tokens, context_length) = (self.source.n_train(), self.config.model.context_length);
-        let sequences = self.config.train.batch_size * self.config.train.accumulation_steps;
-        let draw = |_| batch_starts(&mut self.batches, n_tokens, context_length, sequences);
-        let starts = (0..n_steps).map(draw).collect();
-        self.submit_on(starts);
+        let batches = self.batches.clone();
+        let starts = (0..n_steps.min(MOST_STEPS_AT_ONCE)).map(|_| self.draw()).collect();
+        self.submit_on(starts, batches);
     }
 
-    /// Submits a step for each of `starts`, or, where batches are shared, plans it.
-    fn submit_on(&mut self, starts: Vec<Vec<u32>>) {
+    /// Where the sequences of the next step start.
+    fn draw(&mut self) -> Vec<u32> {
+        let sequences = self.config.train.batch_size * self.config.train.accumulation_steps;
+        batch_starts(&mut self.batches, self.source.n_train(), self.config.model.context_length, sequences)
+    }
+
+    /// Submits a step for each of `starts`, which `batches` has drawn, or, where batches are shared, plans it.
+    fn submit_on(&mut self, starts: Vec<Vec<u32>>, batches: Rng) {
         let first_step = self.steps_submitted + 1;
         self.steps_submitted += starts.len() as u64;
         let chunk = if self.plans_ahead() {
-            Chunk::Planned { first_step, starts }
+            Chunk::Planned { first_step, starts, batches }
         } else {
             let mut lrs = Vec::with_capacity(starts.len());
             for steps in starts.chunks(self.steps_per_submit) {
                 lrs.extend(self.run_steps(first_step + lrs.len() as u64, steps));
             }
             let rings = self.backend.start_read(&[self.plan.loss_ring, self.plan.norm_ring]);
-            Chunk::Submitted { first_step, lrs, rings }
+            Chunk::Submitted { first_step, starts, batches, lrs, rings }
         };
         self.in_flight.push_back(chunk);
     }
@@ -318,37 +326,39 @@ impl Trainer {
     /// Waits for the oldest submission and returns its steps; none when nothing is in flight.
     ///
     /// # Errors
-    /// When the device failed, or when a loss or gradient is not finite. In the latter case no such step was applied
-    /// and everything that is still in flight is dropped.
+    /// When the device failed, or when a loss or gradient is not finite. In the latter case neither that step nor any after
+    /// it was applied: the trainer stands before it.
     pub async fn collect(&mut self) -> Result<Vec<StepPoint>, TrainError> {
         if let Some(error) = self.unreadable.take() {
             self.in_flight.clear();
             return Err(error.into());
         }
-        let (first_step, lrs, rings) = match self.in_flight.pop_front() {
-            None => return Ok(Vec::new()),
-            Some(Chunk::Submitted { first_step, lrs, rings }) => (first_step, lrs, rings),
-            Some(Chunk::Done(points)) => return Ok(points),
-            Some(Chunk::Planned { first_step, starts }) => {
-                let points = self.train_planned(first_step, &starts).await;
+        match self.in_flight.pop_front() {
+            None => Ok(Vec::new()),
+            Some(Chunk::Done(points)) => Ok(points),
+            Some(Chunk::Planned { first_step, starts, batches }) => {
+                let points = self.train_planned(first_step, &starts, &batches).await;
                 if points.is_err() {
                     self.in_flight.clear();
                 }
-                return points;
+                points
             }
-        };
-        let words = self.backend.finish_read(rings).await?;
-        let mut points = Vec::with_capacity(lrs.len());
-        for (step, lr) in (first_step..).zip(lrs) {
-            let slot = (step % RING as u64) as usize;
-            let (loss, grad_norm) = (f32::from_bits(words[slot]), f32::from_bits(words[RING + slot]));
-            if !loss.is_finite() || !grad_norm.is_finite() {
-                self.in_flight.clear();
-                return Err(TrainError::Diverged { step, loss, grad_norm });
+            Some(Chunk::Submitted { first_step, starts, batches, lrs, rings }) => {
+                let words = self.backend.finish_read(rings).await?;
+                let mut points = Vec::with_capacity(lrs.len());
+                for (step, lr) in (first_step..).zip(lrs) {
+                    let slot = (step % RING as u64) as usize;
+                    let (loss, grad_norm) = (f32::from_bits(words[slot]), f32::from_bits(words[RING + slot]));
+                    if !loss.is_finite() || !grad_norm.is_finite() {
+                        self.in_flight.clear();
+                        self.stand_before(step, first_step, starts, batches);
+                        return Err(TrainError::Diverged { step, loss, grad_norm });
+                    }
+                    points.push(StepPoint { step, loss, lr, grad_norm, seconds: 0.0 });
+                }
+                Ok(points)
             }
-            points.push(StepPoint { step, loss, lr, grad_norm, seconds: 0.0 });
         }
-        Ok(points)
     }
 
     /// Whether all tokens could be read since this was asked last.
@@ -362,7 +372,7 @@ impl Trainer {
     /// As [`Trainer::collect`].
     pub async fn step_on(&mut self, starts: &[u32]) -> Result<StepPoint, TrainError> {
         let first_step = self.steps_submitted + 1;
-        self.submit_on(vec![starts.to_vec()]);
+        self.submit_on(vec![starts.to_vec()], self.batches.clone());
         loop {
             if let Some(point) = self.collect().await?.into_iter().find(|point| point.step == first_step) {
                 return Ok(point);

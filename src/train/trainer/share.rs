@@ -8,6 +8,7 @@ use crate::gpu::backend::{Backend, Program};
 use crate::model::memory::RING;
 use crate::model::transformer::Transformer;
 use crate::protocol::StepPoint;
+use crate::rng::Rng;
 use crate::train::shards::{Shard, ShardGradients, SharedCrew, shard_config, shard_sizes};
 
 /// What sharing needs.
@@ -65,23 +66,29 @@ impl Trainer {
     /// Trains what was planned and not yet trained, so that the model is that of all steps so far.
     pub(super) async fn catch_up(&mut self) -> Result<(), TrainError> {
         for at in 0..self.in_flight.len() {
-            if let Some(Chunk::Planned { first_step, starts }) = self.in_flight.get(at) {
-                let (first_step, starts) = (*first_step, starts.clone());
-                let points = self.train_planned(first_step, &starts).await?;
-                self.in_flight[at] = Chunk::Done(points);
+            if let Some(Chunk::Planned { first_step, starts, batches }) = self.in_flight.get(at) {
+                let (first_step, starts, batches) = (*first_step, starts.clone(), batches.clone());
+                match self.train_planned(first_step, &starts, &batches).await {
+                    Ok(points) => self.in_flight[at] = Chunk::Done(points),
+                    Err(error) => {
+                        self.in_flight.truncate(at);
+                        return Err(error);
+                    }
+                }
             }
         }
         Ok(())
     }
 
-    /// Trains planned steps, each on the sequences that begin at its starts.
+    /// Trains planned steps, each on the sequences that begin at its starts, which `batches` has drawn.
     pub(super) async fn train_planned(
         &mut self,
         first_step: u64,
-        starts: &[Vec<u32>],
+        planned: &[Vec<u32>],
+        batches: &Rng,
     ) -> Result<Vec<StepPoint>, TrainError> {
-        let mut points = Vec::with_capacity(starts.len());
-        for (step, starts) in (first_step..).zip(starts) {
+        let mut points = Vec::with_capacity(planned.len());
+        for (step, starts) in (first_step..).zip(planned) {
             let [lr, loss, grad_norm] = match self.sharing.take() {
                 Some(sharing) => self.shared_step(sharing, step, starts).await?,
                 None => {
@@ -93,6 +100,7 @@ impl Trainer {
                 }
             };
             if !loss.is_finite() || !grad_norm.is_finite() {
+                self.stand_before(step, first_step, planned.to_vec(), batches.clone());
                 return Err(TrainError::Diverged { step, loss, grad_norm });
             }
             points.push(StepPoint { step, loss, lr, grad_norm, seconds: 0.0 });
@@ -118,6 +126,8 @@ impl Trainer {
         let values = self.step_values(step);
         self.backend.write(self.plan.step, bytemuck::cast_slice(&[values]));
         self.backend.write_f32(self.plan.step_grads, &grads);
+        // A loss that is not finite holds the update back.
+        self.backend.write_f32(self.plan.loss_ring.part(values.slot as usize, 1), &[loss]);
         self.backend.run(sharing.update);
         let norm = self.backend.read_f32(self.plan.norm_ring.part(values.slot as usize, 1)).await?[0];
         match lost {

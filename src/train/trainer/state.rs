@@ -65,6 +65,7 @@ impl Trainer {
         self.steps_submitted = state.step;
         self.cached.clear();
         self.in_flight.clear();
+        self.release();
     }
 
     fn write_moments(&self, slice: Slice, moments: &[f32]) {

@@ -5,14 +5,16 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::grouped;
+use super::entry::Entry;
 use super::models::Models;
+use super::{grouped, value_of};
 use crate::protocol::Command;
 use crate::protocol::runs::RunsCommand;
 use crate::ui::app::Cx;
 use crate::ui::state::Action;
+use crate::ui::state::autosave::run_of;
 use crate::ui::state::runs::{KeptCheckpoint, NeededFile, RunsAction};
-use crate::ui::{checkpoints, files};
+use crate::ui::{autosave, checkpoints, files};
 
 #[component]
 pub fn Checkpoints(cx: &Cx) -> Html {
@@ -29,7 +31,12 @@ pub fn Checkpoints(cx: &Cx) -> Html {
             cx.act(Action::Runs(RunsAction::Saving));
         })
     };
-    let kept = runs.kept.as_deref().unwrap_or_default();
+    let all = runs.kept.iter().flatten();
+    let (copies, kept): (Vec<_>, Vec<_>) = all.partition(|kept| run_of(&kept.key).is_some());
+    let every = {
+        let cx = cx.clone();
+        Callback::from(move |event: Event| autosave::set(&cx, &value_of(&event)))
+    };
     html! {
         <section class="panel checkpoints" aria-labelledby="checkpoints-title">
             <h2 id="checkpoints-title">{"Saved runs"}</h2>
@@ -47,10 +54,22 @@ pub fn Checkpoints(cx: &Cx) -> Html {
             </div>
             {needs_file(cx)}
             {pick(cx)}
+            <div class="fields">
+                <label title="a copy is kept in this browser by itself, every so many seconds of training; empty: never">
+                    <span>{"save_every"}</span>
+                    <Entry name="save_every" placeholder="–" onchange={every}
+                        value={runs.autosave.every.map_or(String::new(), |every| every.to_string())} />
+                </label>
+            </div>
+            if let Some(said) = &runs.autosave.said { <p class="count" data-testid="kept-by-itself">{said}</p> }
+            if !copies.is_empty() {
+                <h3>{"kept by themselves"}</h3>
+                <ol class="kept">{for copies.iter().map(|checkpoint| item(cx, checkpoint, "copy"))}</ol>
+            }
             <Models ..cx.clone() />
             if !kept.is_empty() {
                 <h3>{"kept in this browser"}</h3>
-                <ol class="kept">{for kept.iter().map(|checkpoint| item(cx, checkpoint))}</ol>
+                <ol class="kept">{for kept.iter().map(|checkpoint| item(cx, checkpoint, "kept"))}</ol>
             }
         </section>
     }
@@ -103,14 +122,16 @@ fn picked(cx: &Cx, event: &Event) {
     }
 }
 
-fn item(cx: &Cx, checkpoint: &KeptCheckpoint) -> Html {
+/// `kind` is "kept" for what a person has saved, and "copy" for what the page keeps by itself.
+fn item(cx: &Cx, checkpoint: &KeptCheckpoint, kind: &'static str) -> Html {
     let act = |act: fn(&Cx, &KeptCheckpoint)| {
         let (cx, checkpoint) = (cx.clone(), checkpoint.clone());
         Callback::from(move |_: MouseEvent| act(&cx, &checkpoint))
     };
-    let resume = act(|cx, checkpoint| checkpoints::resume(cx, checkpoint.key.clone()));
+    let resume = act(checkpoints::resume);
     let offer = act(checkpoints::offer);
-    let delete = act(|cx, checkpoint| checkpoints::delete(cx, checkpoint.key.clone()));
+    let delete = act(checkpoints::delete);
+    let named = |what: &str| if kind == "kept" { what.to_string() } else { format!("{what}-copy") };
     let KeptCheckpoint { about, bytes, saved, .. } = checkpoint;
     let loss = match (about.val_loss, about.loss) {
         (Some(val), _) => format!(" · held-out {val:.3}"),
@@ -120,16 +141,16 @@ fn item(cx: &Cx, checkpoint: &KeptCheckpoint) -> Html {
     let title = format!("{} parameters, {}", grouped(about.n_params), about.corpus);
     let what = format!("{} at step {}", about.name, about.step);
     html! {
-        <li data-testid="kept" {title}>
+        <li data-testid={kind} {title}>
             <strong>{&about.name}</strong>
             <small>
                 {format!("step {}{loss} · {:.1} MB · {saved}", grouped(about.step as usize), *bytes as f64 / 1e6)}
             </small>
             <span class="line">
-                <button data-testid="resume" onclick={resume} disabled={cx.state.runs.loading.is_some()}
+                <button data-testid={named("resume")} onclick={resume} disabled={cx.state.runs.loading.is_some()}
                     aria-label={format!("go on with {what}")}>{"go on"}</button>
                 <button onclick={offer} aria-label={format!("download {what}")}>{"download"}</button>
-                <button data-testid="delete-kept" onclick={delete} aria-label={format!("delete {what}")}>{"delete"}</button>
+                <button data-testid={named("delete-kept")} onclick={delete} aria-label={format!("delete {what}")}>{"delete"}</button>
             </span>
         </li>
     }

@@ -2,10 +2,12 @@
 
 use yew::prelude::*;
 
-use crate::protocol::Phase;
+use crate::protocol::runs::RunsCommand;
+use crate::protocol::{Command, Phase};
 use crate::ui::app::Cx;
-use crate::ui::keys;
+use crate::ui::state::runs::RunsAction;
 use crate::ui::state::{Action, RunState};
+use crate::ui::{checkpoints, keys};
 
 #[component]
 pub fn Banners(cx: &Cx) -> Html {
@@ -19,11 +21,12 @@ pub fn Banners(cx: &Cx) -> Html {
                     {format!("Paused by a stop rule: {reason}. Change or clear the rule to train on.")}
                 </p>
             }
+            {offer(cx)}
             {match &state.run_state {
                 RunState::Loading(phase) => phases(*phase),
                 RunState::Ready => ready(cx),
-                RunState::Diverged(message) => problem(cx, "The training diverged", message),
-                RunState::Failed(message) => problem(cx, "This run cannot go on", message),
+                RunState::Diverged(message) => problem(cx, "The training diverged", message, true),
+                RunState::Failed(message) => problem(cx, "This run cannot go on", message, false),
                 RunState::Training | RunState::Paused => html! {},
             }}
         </div>
@@ -62,14 +65,45 @@ fn ready(cx: &Cx) -> Html {
     }
 }
 
-fn problem(cx: &Cx, title: &'static str, message: &str) -> Html {
+/// What was kept by itself before the page was closed, reloaded or crashed.
+fn offer(cx: &Cx) -> Html {
+    let Some(kept) = cx.state.offered_run() else { return html! {} };
+    let resume = {
+        let (cx, kept) = (cx.clone(), kept.clone());
+        Callback::from(move |_: MouseEvent| checkpoints::resume(&cx, &kept))
+    };
+    let decline = {
+        let cx = cx.clone();
+        Callback::from(move |_: MouseEvent| cx.act(Action::Runs(RunsAction::Decline)))
+    };
+    let about = &kept.about;
+    html! {
+        <div class="banner" data-testid="offer">
+            <p>{format!("{} was kept by itself at step {}, {}.", about.name, about.step, kept.saved)}</p>
+            <button data-testid="resume-offer" onclick={resume}>{"go on with it"}</button>
+            <button onclick={decline}>{"not now"}</button>
+        </div>
+    }
+}
+
+fn problem(cx: &Cx, title: &'static str, message: &str, can_go_on: bool) -> Html {
     let retry = {
         let cx = cx.clone();
         Callback::from(move |_: MouseEvent| cx.restart())
     };
+    let slower = {
+        let cx = cx.clone();
+        Callback::from(move |_: MouseEvent| cx.send(&Command::Runs { command: RunsCommand::GoOnSlower }))
+    };
     html! {
         <div class="banner problem" data-testid="banner" role="alert">
             <p><strong>{title}{": "}</strong>{message}</p>
+            if can_go_on {
+                <button onclick={slower} data-testid="go-on-slower"
+                    title="from the last copy of the model that was kept while its loss was sane">
+                    {"go on with half the learning rate"}
+                </button>
+            }
             <button onclick={retry} disabled={cx.state.problem().is_some()}>{"start a new run"}</button>
         </div>
     }

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::autosave::Autosave;
 use super::{State, Vocabulary};
 use crate::config::rules::Rules;
 use crate::config::{RunConfig, TrainConfig};
@@ -83,6 +84,8 @@ pub struct KeptCheckpoint {
     pub bytes: usize,
     /// When it was saved, for people.
     pub saved: String,
+    /// The key of the copy before it, where the page has kept it by itself.
+    pub older: Option<String>,
 }
 
 /// A file that a saved run was trained on.
@@ -138,6 +141,8 @@ pub struct Runs {
     pub stopped: Option<String>,
     /// The search for a learning rate.
     pub finder: Option<Finder>,
+    /// What is kept without being asked.
+    pub autosave: Autosave,
 }
 
 /// What can happen to them.
@@ -169,6 +174,12 @@ pub enum RunsAction {
     Finding,
     /// The curve is not needed any more.
     CloseFinder,
+    /// How often a copy is kept, in seconds.
+    SaveEvery(Option<u32>),
+    /// A copy was kept, or not: a sentence.
+    SavedByItself(String),
+    /// What was kept in an earlier visit is not wanted.
+    Decline,
 }
 
 impl State {
@@ -266,6 +277,9 @@ impl State {
             }
             RunsAction::Finding => runs.finder = Some(Finder { running: true, ..Finder::default() }),
             RunsAction::CloseFinder => runs.finder = None,
+            action @ (RunsAction::SaveEvery(_) | RunsAction::SavedByItself(_) | RunsAction::Decline) => {
+                self.apply_autosave(action);
+            }
         }
     }
 
@@ -276,6 +290,7 @@ impl State {
         let runs = &mut self.runs;
         match event {
             RunsEvent::Saved { .. } => runs.saving = false,
+            RunsEvent::Copied { .. } => (), // which `ui::autosave` keeps
             RunsEvent::Resumed { record, config } => self.begin_resumed(run, *record, *config),
             RunsEvent::NeedsFile { name, field, problem } => {
                 runs.needs_file = Some(NeededFile { name, field, problem });
@@ -285,6 +300,7 @@ impl State {
                 runs.message = Some(format!("Not loaded, the present run goes on: {message}."));
             }
             RunsEvent::Stopped { message } => runs.stopped = Some(message),
+            RunsEvent::WentBack { step, train } => self.go_back(step, *train),
             RunsEvent::LrPoints { points, of } => {
                 if let Some(finder) = &mut runs.finder {
                     finder.of = of;
@@ -297,6 +313,16 @@ impl State {
                 }
             }
         }
+    }
+
+    /// The run stands at an earlier step, and its learning rates have changed.
+    fn go_back(&mut self, step: u64, train: TrainConfig) {
+        (self.draft.config.train.max_lr, self.draft.config.train.min_lr) = (train.max_lr, train.min_lr);
+        let lr = train.max_lr;
+        self.runs.train = Some(train);
+        self.step = step;
+        Rc::make_mut(&mut self.history).cut_after(step);
+        self.look.announcement = format!("Back at step {step}, on with max_lr {lr}.");
     }
 
     /// A saved run stands in the place of the present one.

@@ -1,0 +1,110 @@
+//! What `glasshead train` keeps on disk while it trains.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::sentence;
+use crate::config::RunConfig;
+use crate::data::Tokenizer;
+use crate::train::checkpoint::{self, Checkpoint, FILE_NAME};
+use crate::train::generations::{self, PREVIOUS};
+use crate::train::trainer::{TrainError, Trainer};
+
+/// Reads the latest checkpoint of a folder that is whole, and says so where that is an older one.
+pub(super) fn load(folder: &Path) -> Result<Checkpoint, String> {
+    let loaded = generations::load(folder).map_err(sentence)?;
+    loaded.notice.iter().for_each(|notice| eprintln!("{notice}"));
+    Ok(loaded.checkpoint)
+}
+
+/// Takes over numbers of the command line that can change while training.
+pub(super) fn retune(trainer: &mut Trainer, changes: &[String]) -> Result<(), String> {
+    let mut config = trainer.config().clone();
+    super::train::apply(&mut config, changes)?;
+    trainer.tune(&config.train).map_err(sentence)?;
+    if *trainer.config() != config {
+        return Err("only what can change while a model trains can be --set with --resume: learning rates, schedule, \
+                    betas, epsilon, momentum, weight decay and clipping"
+            .into());
+    }
+    Ok(())
+}
+
+/// Saves a run every so often. That it fails stops no training.
+pub(super) struct Keeper {
+    folder: PathBuf,
+    every: Duration,
+    last: Instant,
+    /// The step of the latest attempt.
+    tried: Option<u64>,
+    /// Why the latest attempt failed.
+    problem: Option<String>,
+}
+
+impl Keeper {
+    /// # Errors
+    /// When the folder takes no files.
+    pub(super) fn new(folder: &Path, every_seconds: f64) -> Result<Self, String> {
+        generations::check_folder(folder).map_err(|error| format!("{error}; nothing could be saved there"))?;
+        let every = Duration::try_from_secs_f64(every_seconds)
+            .map_err(|_| format!("--save-every is {every_seconds}; it has to be a number of seconds, such as 30"))?;
+        Ok(Self { folder: folder.into(), every, last: Instant::now(), tried: None, problem: None })
+    }
+
+    /// Whether it is time, and there is something to save since the last time.
+    pub(super) fn due(&self, step: u64) -> bool {
+        self.tried != Some(step) && self.last.elapsed() >= self.every
+    }
+
+    /// Saves the run as it is; needs everything settled. A failure is said once, as long as it stays the same.
+    pub(super) async fn save(&mut self, trainer: &mut Trainer, tokenizer: &Tokenizer) -> Result<(), TrainError> {
+        if self.tried == Some(trainer.step()) && self.problem.is_none() {
+            return Ok(());
+        }
+        let state = trainer.state().await?;
+        let bytes = checkpoint::to_bytes(trainer.config(), tokenizer, &state, None);
+        match bytes.and_then(|bytes| generations::save(&self.folder, &bytes)) {
+            Ok(()) => self.problem = None,
+            Err(error) => {
+                let problem = format!("step {} is not saved: {error}; training goes on", state.step);
+                if self.problem.as_deref().map(after_step) != Some(after_step(&problem)) {
+                    eprintln!("{problem}");
+                }
+                self.problem = Some(problem);
+            }
+        }
+        (self.tried, self.last) = (Some(state.step), Instant::now());
+        Ok(())
+    }
+
+    /// What has to be said at the end, if the latest state is not on disk.
+    pub(super) fn finish(self) -> Result<(), String> {
+        self.problem.map_or(Ok(()), |problem| Err(problem.replace("; training goes on", "; make room and train again")))
+    }
+
+    /// What is said of a step that ran away, once the state before it is saved.
+    pub(super) async fn diverged(&mut self, trainer: &mut Trainer, tokenizer: &Tokenizer, error: TrainError) -> String {
+        let origin = match trainer.trace().await {
+            Ok(origin) => format!("; {origin}"),
+            Err(_) => String::new(),
+        };
+        let RunConfig { train, .. } = trainer.config();
+        let slower = train.max_lr / 2.0;
+        let saved = match self.save(trainer, tokenizer).await {
+            Ok(()) if self.problem.is_none() => format!(
+                "step {} is saved in {}, and what was saved before it is {PREVIOUS} there; to go on from it, more slowly: \
+                 --resume {} --set max_lr={slower} (for the one before, rename it to {FILE_NAME})",
+                trainer.step(),
+                self.folder.display(),
+                self.folder.display(),
+            ),
+            _ => "its state could not be saved".into(),
+        };
+        format!("{error}{origin}. {saved}")
+    }
+}
+
+/// A sentence about a step, without its number.
+fn after_step(problem: &str) -> &str {
+    problem.split_once(" is not saved").map_or(problem, |(_, rest)| rest)
+}

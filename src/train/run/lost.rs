@@ -1,0 +1,89 @@
+//! What is left of a run whose device is gone, and how another run takes it up.
+
+use super::Run;
+use crate::config::RunConfig;
+use crate::data::Tokenizer;
+use crate::protocol::runs::{CheckpointInfo, CorpusRecord};
+use crate::protocol::{History, RunId};
+use crate::train::record::to_bytes_with;
+use crate::train::trainer::TrainingState;
+
+/// All of it that was not on the device.
+pub struct Lost {
+    /// Its number.
+    pub id: RunId,
+    /// Its configuration.
+    pub config: RunConfig,
+    /// What it is trained on.
+    pub corpus: CorpusRecord,
+    /// The latest copy.
+    pub state: TrainingState,
+    /// Whether it was training.
+    pub training: bool,
+    history: History,
+    tokenizer: Tokenizer,
+    probe: Vec<u32>,
+    tokens_cut: usize,
+}
+
+impl Lost {
+    /// Another tokenizer like the run's.
+    ///
+    /// # Errors
+    /// A sentence, for a tokenizer that does not survive being written and read.
+    pub fn tokenizer(&self) -> Result<Tokenizer, String> {
+        let again = self.tokenizer.to_json().and_then(|json| {
+            let mut tokenizer = Tokenizer::from_json(&json)?;
+            tokenizer.reserve_ids(self.config.model.vocab_size)?;
+            Ok(tokenizer)
+        });
+        again.map_err(|error| error.to_string())
+    }
+
+    /// The run as one file.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn file(&self) -> Result<(CheckpointInfo, Vec<u8>), String> {
+        let about = CheckpointInfo {
+            name: String::new(),
+            step: self.state.step,
+            loss: self.history.points.last().map(|point| point.loss),
+            val_loss: self.history.validation.last().map(|val| val.loss),
+            corpus: self.corpus.name.clone(),
+            n_params: self.config.model.n_params(),
+        };
+        let bytes = to_bytes_with(&self.config, &self.tokenizer, &self.state, "", &self.corpus, &self.history);
+        bytes.map(|bytes| (about, bytes)).map_err(|error| error.to_string())
+    }
+}
+
+impl Run {
+    /// What is left without the device; nothing for a run that does not know what it is trained on.
+    pub fn into_lost(self) -> Option<Lost> {
+        let (state, config) = match &self.search {
+            Some(search) => (search.before().clone(), self.config()),
+            None => (self.copy(), self.config()),
+        };
+        let mut history = self.history;
+        history.cut_after(state.step);
+        Some(Lost {
+            id: self.id,
+            config,
+            corpus: self.corpus?,
+            state,
+            training: self.mode == super::Mode::Training,
+            history,
+            tokenizer: self.tokenizer,
+            probe: self.probe,
+            tokens_cut: self.tokens_cut,
+        })
+    }
+
+    /// Goes on where another run was when its device was lost.
+    pub fn take_up(&mut self, lost: &Lost) {
+        self.resume(&lost.state, lost.history.clone());
+        (self.probe, self.tokens_cut) = (lost.probe.clone(), lost.tokens_cut);
+        self.probe_changed = true;
+    }
+}

@@ -1,0 +1,106 @@
+//! The state that a run goes back to when its numbers ran away or its device is gone: every so often a copy is kept in
+//! main memory.
+
+use super::{Message, Run};
+use crate::protocol::runs::RunsEvent;
+use crate::protocol::{Event, StepPoint};
+use crate::train::trainer::{TrainError, TrainingState};
+
+/// How old the copy may get, in seconds, unless told otherwise.
+pub(super) const EVERY_SECONDS: f64 = 30.0;
+
+/// The loss of a copy is the mean over so many steps.
+const STEPS: usize = 20;
+
+/// A model whose loss has risen by more nats than this since the last copy is about to run away; it is not kept.
+const MOST_RISE: f32 = 1.0;
+
+/// A copy.
+pub(super) struct Rescue {
+    state: TrainingState,
+    loss: Option<f32>,
+    taken: f64,
+}
+
+impl Run {
+    /// Keeps this state until the next copy.
+    pub(super) fn keep_copy(&mut self, state: TrainingState) {
+        self.rescue = Some(Rescue { loss: recent_loss(&self.history.points), state, taken: self.now() });
+    }
+
+    /// Takes a copy when the last one is old, unless the model has become worse by much.
+    pub(super) async fn copy_regularly(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+        let taken = self.rescue.as_ref().map_or(self.began, |rescue| rescue.taken);
+        if self.now() < taken + self.copies.0 {
+            return Ok(());
+        }
+        self.copy_now(messages).await
+    }
+
+    /// Takes a copy before the run pauses, if copies are told and it has trained since the last one.
+    pub(super) async fn copy_at_pause(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+        let at = self.rescue.as_ref().map_or(0, |rescue| rescue.state.step);
+        if self.copies.1 && self.steps_done != at { self.copy_now(messages).await } else { Ok(()) }
+    }
+
+    async fn copy_now(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+        self.settle().await?;
+        messages.push((self.progress(Vec::new()), None));
+        let before = match &self.rescue {
+            Some(rescue) => rescue.loss,
+            None => self.history.points.first().map(|point| point.loss),
+        };
+        let worse = recent_loss(&self.history.points).zip(before).is_some_and(|(now, before)| now > before + MOST_RISE);
+        match &mut self.rescue {
+            Some(rescue) if worse => rescue.taken = (self.clock)(),
+            None if worse => self.began = self.now(),
+            _ => {
+                let state = self.trainer.state().await?;
+                self.tell_copy(&state, messages);
+                self.keep_copy(state);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_copy(&self, state: &TrainingState, messages: &mut Vec<Message>) {
+        // That a file cannot be made is told when a person asks for one.
+        if self.copies.1
+            && let Ok(Some((about, bytes))) = self.file(state, "")
+        {
+            messages.push((Event::Runs { run: self.id, event: RunsEvent::Copied { about } }, Some(bytes)));
+        }
+    }
+
+    /// How often copies are kept, and whether they are told.
+    pub fn set_copies(&mut self, every_seconds: Option<u32>) {
+        self.copies = (every_seconds.map_or(EVERY_SECONDS, f64::from), every_seconds.is_some());
+    }
+
+    /// The latest copy; the untrained model where there is none yet.
+    pub(super) fn copy(&self) -> TrainingState {
+        self.rescue.as_ref().map_or_else(|| self.trainer.fresh_state(), |rescue| rescue.state.clone())
+    }
+
+    /// Goes back to the latest copy and on from there with half the learning rate.
+    pub fn go_on_slower(&mut self, messages: &mut Vec<Message>) {
+        let state = self.copy();
+        self.history.cut_after(state.step);
+        self.points.clear();
+        (self.steps_done, self.seconds) = (state.step, self.history.seconds());
+        self.trainer.restore(&state);
+        let mut train = self.trainer.config().train.clone();
+        (train.max_lr, train.min_lr) = (train.max_lr / 2.0, train.min_lr / 2.0);
+        // Half of what was valid is valid.
+        drop(self.trainer.tune(&train));
+        self.probe_changed = true;
+        let (run, step) = (self.id, state.step);
+        messages.push((Event::Runs { run, event: RunsEvent::WentBack { step, train: Box::new(train) } }, None));
+        messages.push((self.train(), None));
+    }
+}
+
+fn recent_loss(points: &[StepPoint]) -> Option<f32> {
+    let recent = &points[points.len().saturating_sub(STEPS)..];
+    (!recent.is_empty()).then(|| recent.iter().map(|point| point.loss).sum::<f32>() / recent.len() as f32)
+}

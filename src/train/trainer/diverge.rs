@@ -1,0 +1,206 @@
+//! What happens when the numbers run away: the model stands before the step that was not applied, and a slow replay of
+//! its batch tells where it began.
+
+use std::fmt;
+
+use super::{TrainError, Trainer};
+use crate::gpu::backend::Program;
+use crate::gpu::kernel::Access;
+use crate::gpu::recording::{Dispatch, Recording, Slice};
+use crate::model::transformer::Transformer;
+use crate::ops::step::Step;
+use crate::rng::Rng;
+
+/// What is remembered of a step that was not applied.
+#[derive(Default)]
+pub(super) struct Poisoned {
+    /// Where its sequences start.
+    starts: Vec<u32>,
+    /// Loss and gradients of one batch, once they were needed.
+    program: Option<Program>,
+}
+
+/// Where the first number came up that is not finite.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Origin {
+    /// A parameter was so already.
+    Parameter {
+        /// Its name.
+        name: String,
+    },
+    /// Something that was computed.
+    Tensor {
+        /// The tensor and its layer, for people.
+        tensor: String,
+        /// The kernel that wrote it.
+        kernel: &'static str,
+        /// How many of its numbers are not finite.
+        bad: usize,
+        /// Of how many.
+        of: usize,
+        /// The first of them.
+        value: f32,
+    },
+    /// All gradients are finite, but not the sum of their squares.
+    Overflow {
+        /// The parameter with the largest gradient.
+        name: String,
+        /// That gradient.
+        largest: f32,
+    },
+    /// The replay of the batch was finite throughout.
+    Unknown,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parameter { name } => write!(f, "it began in the parameter {name}, which is not finite itself"),
+            Self::Tensor { tensor, kernel, bad, of, value } => {
+                write!(
+                    f,
+                    "it began in the {tensor}: {bad} of its {of} numbers are not finite, the first is {value} ({kernel})"
+                )
+            }
+            Self::Overflow { name, largest } => {
+                write!(f, "every gradient is finite, but they are too large to be squared: up to {largest:e} in {name}")
+            }
+            Self::Unknown => write!(f, "computed once more, the same batch stays finite, so the device has erred once"),
+        }
+    }
+}
+
+impl Trainer {
+    /// Stands before `step`, the one of `starts` (the first is that of `first_step`) that was not applied: `batches` drew
+    /// them.
+    pub(super) fn stand_before(&mut self, step: u64, first_step: u64, starts: Vec<Vec<u32>>, batches: Rng) {
+        self.batches = batches;
+        let before = (step - first_step) as usize;
+        (0..before).for_each(|_| drop(self.draw()));
+        self.poisoned.starts = starts.into_iter().nth(before).unwrap_or_default();
+        self.steps_submitted = step - 1;
+        self.release();
+    }
+
+    /// Lets further steps change the model again: [`GRAD_NORM`](crate::ops::clip::GRAD_NORM) holds them back.
+    pub(super) fn release(&mut self) {
+        self.backend.write_f32(self.plan.grad_norm, &[0.0]);
+    }
+
+    /// Where the latest step that was not applied went wrong: its batch is computed once more, dispatch by dispatch, until
+    /// something is not finite. Slow, and it changes nothing but gradients and activations.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn trace(&mut self) -> Result<Origin, TrainError> {
+        let params = self.backend.read_f32(self.plan.params).await?;
+        if let Some(name) = self.table.iter().find(|p| !all_finite(&params[p.start..p.start + p.len()])) {
+            return Ok(Origin::Parameter { name: name.name.clone() });
+        }
+        let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
+        let (recording, again) = (transformer.batch_gradients(), transformer.batch_gradients());
+        let program = self.poisoned.program.unwrap_or_else(|| self.backend.prepare(again));
+        self.poisoned.program = Some(program);
+        let starts = std::mem::take(&mut self.poisoned.starts);
+        let mut largest = (String::new(), 0.0_f32);
+        for batch in starts.chunks(self.config.train.batch_size) {
+            self.clear(&recording);
+            let values = Step { weight: 1.0, first: 1, ..self.step_values(self.steps_submitted + 1) };
+            let writes = self.place(batch, 0, self.plan.train_tokens);
+            writes.iter().for_each(|(slice, words)| self.backend.write(*slice, words));
+            self.backend.write(self.plan.step, bytemuck::cast_slice(&[values]));
+            if let Some(origin) = self.first_poison(&recording, program).await? {
+                return Ok(origin);
+            }
+            let grads = self.backend.read_f32(self.plan.grads).await?;
+            for param in self.table.iter() {
+                let most =
+                    grads[param.start..param.start + param.len()].iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+                if most > largest.1 {
+                    largest = (param.name.clone(), most);
+                }
+            }
+        }
+        let (name, largest) = largest;
+        let overflows = f64::from(largest).powi(2) * self.table.buffer_len() as f64 > f64::from(f32::MAX);
+        Ok(if overflows { Origin::Overflow { name, largest } } else { Origin::Unknown })
+    }
+
+    /// Zeros in all that the recording writes: what an earlier run of it has left must not look like its own.
+    fn clear(&self, recording: &Recording) {
+        for slice in recording.dispatches.iter().flat_map(written) {
+            self.backend.write(slice, &vec![0; slice.len]);
+        }
+    }
+
+    /// Runs one dispatch after the other until one writes a number that is not finite.
+    async fn first_poison(&mut self, recording: &Recording, program: Program) -> Result<Option<Origin>, TrainError> {
+        let mut layer = None;
+        for (index, dispatch) in recording.dispatches.iter().enumerate() {
+            self.backend.run_dispatch(program, index);
+            layer = self.layer_of(dispatch).or(layer);
+            for slice in written(dispatch) {
+                if slice.buffer == self.plan.batch.inputs.buffer || slice.buffer == self.plan.targets.buffer {
+                    continue; // token ids
+                }
+                let values = self.backend.read_f32(slice).await?;
+                if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+                    let bad = values.iter().filter(|value| !value.is_finite()).count();
+                    let tensor = self.tensor(slice, at, layer);
+                    let (kernel, of, value) = (dispatch.kernel.name, values.len(), values[at]);
+                    return Ok(Some(Origin::Tensor { tensor, kernel, bad, of, value }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The layer that a dispatch belongs to, by the buffers and parameters that it touches.
+    fn layer_of(&self, dispatch: &Dispatch) -> Option<usize> {
+        dispatch.bindings.iter().find_map(|&slice| {
+            let name = match self.is_param(slice) {
+                true => self.param(slice.start).replacen("layers.", "batch block ", 1).replace('.', " "),
+                false => self.plan.buffers.specs[slice.buffer.0].name.clone(),
+            };
+            name.strip_prefix("batch block ")?.split(' ').next()?.parse().ok()
+        })
+    }
+
+    fn is_param(&self, slice: Slice) -> bool {
+        [self.plan.params.buffer, self.plan.grads.buffer].contains(&slice.buffer)
+    }
+
+    /// The name of the parameter at a place of the table's layout.
+    fn param(&self, at: usize) -> String {
+        let found = self.table.iter().find(|param| (param.start..param.start + param.len()).contains(&at));
+        found.map_or_else(String::new, |param| param.name.clone())
+    }
+
+    /// What people call the tensor in a slice, whose element `at` matters.
+    fn tensor(&self, slice: Slice, at: usize, layer: Option<usize>) -> String {
+        if self.is_param(slice) {
+            return format!("gradient of {}", self.param(slice.start + at));
+        }
+        let name = self.plan.buffers.specs[slice.buffer.0].name.as_str();
+        let name = name.strip_prefix("batch ").unwrap_or(name);
+        match (name.strip_prefix("block "), layer) {
+            (Some(own), _) => match own.split_once(' ') {
+                Some((layer, tensor)) => format!("{tensor} of layer {layer}"),
+                None => own.to_string(),
+            },
+            (None, Some(layer)) if name.starts_with("gradient of") || name == "branch" => {
+                format!("{name} of layer {layer}")
+            }
+            (None, _) => name.to_string(),
+        }
+    }
+}
+
+fn all_finite(values: &[f32]) -> bool {
+    values.iter().all(|value| value.is_finite())
+}
+
+fn written(dispatch: &Dispatch) -> impl Iterator<Item = Slice> + '_ {
+    let with_access = dispatch.bindings.iter().zip(dispatch.kernel.access);
+    with_access.filter(|(_, access)| **access == Access::ReadWrite).map(|(slice, _)| *slice)
+}

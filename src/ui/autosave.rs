@@ -1,0 +1,189 @@
+//! Keeps a copy of the run every so often, so that a reload or a crash loses at most the seconds since. Two copies of a
+//! run are kept in turns; the browser's database takes one whole or not at all, so the other one is always whole. What a
+//! copy holds is checked by its own checksum when it is read.
+
+use std::cell::RefCell;
+
+use js_sys::{Date, Math};
+use wasm_bindgen_futures::spawn_local;
+use yew::UseReducerDispatcher;
+
+use super::app::Cx;
+use super::checkpoints::{self, Kept};
+use super::link::Batch;
+use super::locks::{self, Lock};
+use super::state::autosave::{Autosave, key, new_run, next_generation, pair, run_of};
+use super::state::runs::RunsAction;
+use super::state::{Action, State};
+use super::{download, preferences, store};
+use crate::protocol::runs::{CheckpointInfo, RunsEvent};
+use crate::protocol::{Event, RunId};
+
+const PREFERENCE: &str = "save_every";
+
+/// So many runs are kept by themselves; then the oldest goes.
+const MOST_RUNS: usize = 3;
+
+const REFUSED: &str = "The run is not kept by itself: this browser's storage is full or forbidden (as in a private window). \
+    Training goes on; save the run as a file from time to time.";
+const ELSEWHERE: &str = "Another tab has this run open: what this one trains is kept under a name of its own.";
+const DAMAGED: &str = "The latest copy of this run is damaged; it goes on from the one before.";
+
+/// The run that copies are kept of.
+struct Keeping {
+    run: RunId,
+    /// The beginning of its keys.
+    name: String,
+    generation: u8,
+    /// No other tab keeps copies under this name meanwhile.
+    _lock: Lock,
+}
+
+#[derive(Default)]
+struct Desk {
+    keeping: Option<Keeping>,
+    /// A copy is on its way into the storage.
+    busy: bool,
+    /// The key of the copy that was sent to the worker, and of the one before.
+    sent: Option<(String, Option<String>)>,
+    /// The run that has gone on from a copy, and its key.
+    resumed: Option<(RunId, String)>,
+}
+
+thread_local! {
+    static DESK: RefCell<Desk> = RefCell::default();
+}
+
+fn with<T>(change: impl FnOnce(&mut Desk) -> T) -> T {
+    DESK.with_borrow_mut(change)
+}
+
+/// What was set in an earlier visit.
+pub fn remembered() -> Autosave {
+    let mut autosave = Autosave::default();
+    if let Some(entry) = preferences::load(PREFERENCE) {
+        drop(autosave.set(&entry)); // what was remembered was valid
+    }
+    autosave
+}
+
+/// Takes over an entry of how often copies are kept.
+pub fn set(cx: &Cx, entry: &str) {
+    let mut autosave = cx.state.runs.autosave.clone();
+    match autosave.set(entry) {
+        Err(problem) => cx.act(Action::EntryProblem(problem)),
+        Ok(()) => {
+            preferences::save(PREFERENCE, entry.trim());
+            cx.send(&autosave.command());
+            cx.act(Action::Runs(RunsAction::SaveEvery(autosave.every)));
+        }
+    }
+}
+
+/// Remembers what a saved run is sent to the worker from: the keys of a copy and of the one before, or nothing for files.
+pub fn sending(copy: Option<(String, Option<String>)>) {
+    with(|desk| desk.sent = copy);
+}
+
+/// Keeps the copies that the worker has told, and takes the older one where the newer is damaged.
+pub fn receive(batch: &Batch, cx: &Cx) {
+    for (event, bytes) in batch {
+        let Event::Runs { run, event } = event else { continue };
+        match (event, bytes) {
+            (RunsEvent::Copied { about }, Some(bytes)) => keep(*run, about, bytes, cx),
+            (RunsEvent::ResumeFailed { .. }, _) => {
+                let older = with(|desk| desk.sent.take()).and_then(|(_, older)| older);
+                older.into_iter().for_each(|older| go_back(cx, older));
+            }
+            (RunsEvent::Resumed { .. }, _) => {
+                with(|desk| desk.resumed = desk.sent.take().map(|(key, _)| (*run, key)));
+            }
+            _ => (),
+        }
+    }
+}
+
+fn go_back(cx: &Cx, older: String) {
+    // A handle keeps every state that it has read, so a new one reads this one.
+    let cx = cx.clone();
+    spawn_local(async move {
+        if let Ok(blob) = store::get(&older).await {
+            let cx = cx.clone();
+            checkpoints::resume_blob(&cx, &blob, "the copy before", Some((older, None))).await;
+            cx.act(Action::Runs(RunsAction::Message(DAMAGED.into())));
+        }
+    });
+}
+
+fn keep(run: RunId, about: &CheckpointInfo, bytes: &[u8], cx: &Cx) {
+    if with(|desk| std::mem::replace(&mut desk.busy, true)) {
+        return; // the storage is slower than the copies come
+    }
+    let cx = cx.clone();
+    let about = CheckpointInfo { name: cx.state.runs.name.clone(), ..about.clone() };
+    let blob = download::blob(bytes, "application/octet-stream");
+    let dispatcher = cx.state.dispatcher();
+    spawn_local(async move {
+        let said = match blob {
+            Ok(blob) => {
+                let key = key_for(run, &dispatcher).await;
+                let json = serde_json::to_string(&Kept::now(about.clone(), &blob)).unwrap_or_default();
+                store::put(&key, &json, &blob).await.ok().map(|()| key)
+            }
+            Err(_) => None,
+        };
+        let said = match said {
+            Some(_) => {
+                with(|desk| desk.keeping.iter_mut().for_each(|keeping| keeping.generation ^= 1));
+                let now = Date::new_0();
+                format!("Kept by itself at step {}, {}.", about.step, checkpoints::clock(&now))
+            }
+            None => REFUSED.into(),
+        };
+        with(|desk| desk.busy = false);
+        dispatcher.dispatch(Action::Runs(RunsAction::SavedByItself(said)));
+        forget_old(&dispatcher).await;
+    });
+}
+
+/// The key of the run's next copy: under the name that it was kept by before, unless another tab has that.
+async fn key_for(run: RunId, dispatcher: &UseReducerDispatcher<State>) -> String {
+    if with(|desk| desk.keeping.as_ref().is_none_or(|keeping| keeping.run != run)) {
+        let resumed = with(|desk| {
+            desk.keeping = None;
+            desk.resumed.take()
+        });
+        let key = resumed.filter(|(resumed, _)| *resumed == run).map(|(_, key)| key);
+        let before = key.and_then(|key| Some((run_of(&key)?.to_string(), next_generation(&key))));
+        let mut taken = None;
+        if let Some((name, generation)) = before {
+            match locks::take(&name).await {
+                Some(lock) => taken = Some((name, generation, lock)),
+                None => dispatcher.dispatch(Action::Runs(RunsAction::Message(ELSEWHERE.into()))),
+            }
+        }
+        let (name, generation, lock) = match taken {
+            Some(taken) => taken,
+            None => loop {
+                let name = new_run(Date::now(), Math::random());
+                if let Some(lock) = locks::take(&name).await {
+                    break (name, 0, lock);
+                }
+            },
+        };
+        with(|desk| desk.keeping = Some(Keeping { run, name, generation, _lock: lock }));
+    }
+    with(|desk| desk.keeping.as_ref().map_or_else(String::new, |keeping| key(&keeping.name, keeping.generation)))
+}
+
+/// Drops the oldest runs that were kept by themselves, and shows the rest.
+async fn forget_old(dispatcher: &UseReducerDispatcher<State>) {
+    let kept = pair(checkpoints::kept().await);
+    for old in kept.iter().filter(|kept| run_of(&kept.key).is_some()).skip(MOST_RUNS) {
+        for key in std::iter::once(&old.key).chain(&old.older) {
+            // What cannot be deleted stays in the list.
+            drop(store::delete(key).await);
+        }
+    }
+    checkpoints::list(dispatcher.clone()).await;
+}
