@@ -17,7 +17,7 @@ const MOST_TOKENS: u32 = 1 << 24;
 
 /// A vocabulary may leave out so many ids, and [`HOLES_PER_TOKEN`] more for every token it has: what lies between its
 /// tokens takes memory too.
-const MOST_HOLES: u32 = 1 << 16;
+const MOST_HOLES: u32 = 1 << 17;
 
 /// See [`MOST_HOLES`].
 const HOLES_PER_TOKEN: u32 = 15;

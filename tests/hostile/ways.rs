@@ -35,7 +35,7 @@ const MIB: usize = 1 << 20;
 /// All of them. JSON takes some hundred times its length in memory at worst (`[[],[],…`).
 pub const WAYS: [Way; 13] = [
     Way { name: "checkpoint", seeds: seeds::checkpoints, enter: checkpoint, factor: 250, base: 4 * MIB },
-    Way { name: "config.json", seeds: seeds::configs, enter: config, factor: 250, base: 4 * MIB },
+    Way { name: "config.json", seeds: seeds::configs, enter: config, factor: 250, base: 8 * MIB },
     Way { name: "model.safetensors", seeds: seeds::weights, enter: weights, factor: 250, base: 4 * MIB },
     Way { name: "index of shards", seeds: seeds::indices, enter: index, factor: 250, base: 4 * MIB },
     Way { name: "training_state", seeds: seeds::states, enter: state, factor: 250, base: 4 * MIB },
