@@ -2,6 +2,7 @@
 //! weight, scores of heads, and what the page makes of the answers.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -168,17 +169,17 @@ fn the_worked_arithmetic_agrees_with_the_map() {
 #[test]
 fn scores_tell_made_up_heads_apart() {
     let tokens = measuring_sequence(&ids(4, 500, 300), 40).unwrap();
-    let half = tokens.len() / 2;
-    assert_eq!((half, &tokens[..half]), (20, &tokens[half..]));
-    let heads: [fn(usize, usize) -> usize; 4] = [
-        |query, _| query.saturating_sub(1),
-        |_, _| 0,
-        |query, half| query.checked_sub(half).unwrap_or(query),
-        |query, half| if query < half { 0 } else { query - half + 1 },
-    ];
+    assert_eq!(tokens.len(), 32, "two blocks of eight, twice each");
+    tokens.chunks(16).for_each(|pair| assert_eq!(pair[..8], pair[8..]));
+    assert_eq!(tokens.iter().collect::<BTreeSet<_>>().len(), 16);
+    let again = |query: usize| query % 16 >= 8;
+    let heads: [&dyn Fn(usize) -> usize; 4] =
+        [&|query| query.saturating_sub(1), &|_| 0, &|query| if again(query) { query - 8 } else { query }, &|query| {
+            if again(query) { query - 7 } else { 0 }
+        }];
     let mut maps = Vec::new();
     for (kind, looks_at) in heads.into_iter().enumerate() {
-        let weight = |query: usize, key: usize| f32::from(u8::from(looks_at(query, half) == key));
+        let weight = |query: usize, key: usize| f32::from(u8::from(looks_at(query) == key));
         let found = scores(&tokens, weight);
         for other in 0..4 {
             let wanted = if kind == other { 0.99..1.01 } else { 0.0..0.6 };
@@ -189,6 +190,7 @@ fn scores_tell_made_up_heads_apart() {
     }
     let all = all_scores(&tokens, &maps);
     assert_eq!((all.len(), all[3][ScoreKind::Induction as usize]), (4, 1.0));
+    assert_eq!(measuring_sequence(&ids(4, 500, 300), 11).unwrap().len(), 10, "a short context has one short block");
     assert!(measuring_sequence(&[1, 2, 3, 1, 2], 40).unwrap_err().contains("larger text"));
     assert!(measuring_sequence(&ids(4, 500, 300), 6).unwrap_err().contains("context_length of 8"));
 }

@@ -1,19 +1,24 @@
-//! Scores of heads that are known to form, measured on a sequence of random tokens that comes twice: nothing but the
-//! repetition tells what comes next, so that a score says what a head does and not what the text is like.
+//! Scores of heads that are known to form, measured on short sequences of random tokens that come twice each: nothing
+//! but the repetition tells what comes next, so that a score says what a head does and not what the text is like.
 
 use crate::protocol::inspect::Scores;
 use crate::rng::Rng;
 
-/// The sequence is at most twice this long.
+/// There are at most so many different tokens.
 const MOST_TOKENS: usize = 32;
 
-/// With fewer different tokens in a half, scores would be chance.
+/// So many come before they come again. Heads with rotary positions prefer distances that their training text had: one
+/// that repeats words of a dozen letters finds nothing 32 tokens back.
+const BLOCK: usize = 8;
+
+/// With fewer different tokens in a block, scores would be chance.
 const LEAST_TOKENS: usize = 4;
 
 /// Draws the sequence; always the same one for the same tokens.
 const SEED: u64 = 77;
 
-/// Different tokens of `known` in random order, twice: as many as the context holds, and at most 2 · 32 in all.
+/// Blocks of eight different tokens of `known` in random order, every block twice: as many as the context holds, and at
+/// most 2 · 32 tokens in all. Where a context or a text is too small for eight, the one block is shorter.
 ///
 /// # Errors
 /// A sentence when there are too few of them, or the context is too short.
@@ -37,8 +42,8 @@ pub fn measuring_sequence(known: &[u32], context_length: usize) -> Result<Vec<u3
         ));
     }
     let mut rng = Rng::new(SEED);
-    let half: Vec<u32> = (0..len).map(|_| tokens.swap_remove(rng.below(tokens.len() as u32) as usize)).collect();
-    Ok([half.clone(), half].concat())
+    let drawn: Vec<u32> = (0..len).map(|_| tokens.swap_remove(rng.below(tokens.len() as u32) as usize)).collect();
+    Ok(drawn.chunks_exact(BLOCK.min(len)).flat_map(|block| [block, block]).flatten().copied().collect())
 }
 
 /// The scores of one head on `tokens` (n): `weight(query, key)` is its attention. A score is the mean over the queries

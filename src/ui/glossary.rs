@@ -47,7 +47,7 @@ pub static GLOSSARY: [Entry; 18] = [
         "induction head",
         "A head that finds an earlier occurrence of the present token and looks at what came after it, so that a \
          repeated text can be continued.",
-        "The mean weight on the token after the earlier occurrence, in the second half of the measuring sequence.",
+        "The mean weight on the token after the earlier occurrence, over the tokens of the measuring sequence that have come before.",
     ),
     entry(
         "key",
@@ -68,7 +68,8 @@ pub static GLOSSARY: [Entry; 18] = [
     entry(
         "measuring sequence",
         "Random tokens that come twice: nothing but the repetition tells what comes next.",
-        "Up to 32 different tokens of the training text in a fixed random order, and the same again.",
+        "Up to 32 different tokens of the training text in a fixed random order, eight by eight: eight tokens, the same \
+         eight again, the next eight.",
     ),
     entry(
         "previous-token head",
@@ -93,7 +94,7 @@ pub static GLOSSARY: [Entry; 18] = [
     entry(
         "same-token head",
         "A head that looks at earlier occurrences of the same token.",
-        "The mean weight on the earlier occurrence, in the second half of the measuring sequence.",
+        "The mean weight on the earlier occurrence, over the tokens of the measuring sequence that have come before.",
     ),
     entry(
         "score",
