@@ -116,7 +116,12 @@ fn gpt2(fields: &Fields) -> Result<ModelConfig, InteropError> {
     let d_model = fields.size("n_embd")?;
     let mut config = ModelConfig::cs336(
         [fields.size("vocab_size")?, fields.size_or("n_positions", 1024)?],
-        [d_model, fields.size("n_layer")?, fields.size("n_head")?, fields.size_or("n_inner", 4 * d_model)?],
+        [
+            d_model,
+            fields.size("n_layer")?,
+            fields.size("n_head")?,
+            fields.size_or("n_inner", d_model.saturating_mul(4))?,
+        ],
     );
     config.norm = Norm::Layernorm;
     config.norm_eps = fields.number_or("layer_norm_epsilon", 1e-5)?;

@@ -36,6 +36,10 @@ fn absurd_shapes_are_refused_by_name_before_anything_is_planned() {
             refused("config.json", &config_with(field, size.into()), ours);
         }
     }
+    // The inner width of GPT-2 is four times the outer one where it is not told.
+    let gpt2 =
+        String::from_utf8_lossy(&seeds::configs()[1]).replace("\"n_embd\":4", &format!("\"n_embd\":{}", u64::MAX));
+    refused("config.json", gpt2.as_bytes(), "d_model");
     // What may be asked for, but not of these weights.
     refused("config.json", &config_with("num_hidden_layers", 1024.into()), "no tensor model.layers.2");
     refused("config.json", &config_with("vocab_size", (1 << 20).into()), "model.embed_tokens.weight");
