@@ -32,6 +32,10 @@ impl Source for Files {
         self.0.keys().cloned().collect()
     }
 
+    fn size(&mut self, name: &str) -> u64 {
+        self.0.get(name).map_or(0, |bytes| bytes.len() as u64)
+    }
+
     fn read(&mut self, name: &str) -> Result<Vec<u8>, String> {
         self.0.get(name).cloned().ok_or_else(|| "it is gone".into())
     }

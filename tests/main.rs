@@ -8,6 +8,7 @@ mod files;
 mod gif;
 mod golden;
 mod gradients;
+mod hostile;
 mod interop;
 mod kernels;
 mod layers;

@@ -50,7 +50,7 @@ fn file(options: impl FnOnce(WriterPropertiesBuilder) -> WriterPropertiesBuilder
 }
 
 /// Every kind of file that can be read.
-fn kinds() -> Vec<Vec<u8>> {
+pub fn kinds() -> Vec<Vec<u8>> {
     let mut kinds = Vec::new();
     for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
         for codec in [Compression::UNCOMPRESSED, Compression::SNAPPY] {

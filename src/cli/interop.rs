@@ -68,6 +68,10 @@ impl Source for Folder<'_> {
         entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     }
 
+    fn size(&mut self, name: &str) -> u64 {
+        fs::metadata(self.0.join(name)).map_or(0, |facts| facts.len())
+    }
+
     fn read(&mut self, name: &str) -> Result<Vec<u8>, String> {
         fs::read(self.0.join(name)).map_err(sentence)
     }

@@ -187,6 +187,9 @@ impl Preset {
 /// No single size may exceed this, so that products of three of them still fit 64 bits with room to spare.
 const MOST: usize = 1 << 20;
 
+/// Steps of a run: what the page's numbers count exactly.
+pub const MOST_STEPS: u64 = 1 << 53;
+
 impl RunConfig {
     /// Whether both halves are valid.
     ///

@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Choice, ConfigError, check_domain, check_sizes};
 
+/// Blocks of a model; the deepest that people train have some hundred. Every one is planned by name, so that their number
+/// alone costs time and memory.
+const MOST_LAYERS: usize = 1024;
+
 /// The shape of the Transformer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -191,6 +195,9 @@ impl ModelConfig {
             ("d_ff", self.d_ff),
         ];
         check_sizes(&sizes)?;
+        if self.n_layers > MOST_LAYERS {
+            return Err(ConfigError::TooLarge { field: "n_layers", value: self.n_layers, most: MOST_LAYERS });
+        }
         let rope = self.positions == Positions::Rope;
         let unit = if rope { 2 * self.n_heads } else { self.n_heads };
         if !self.d_model.is_multiple_of(unit) {

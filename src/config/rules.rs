@@ -61,7 +61,7 @@ impl Rules {
 
     /// The rule that says stop, in words.
     pub fn reached(&self, now: &Standing) -> Option<String> {
-        let tokens = now.step * now.tokens_per_step as u64;
+        let tokens = now.step.saturating_mul(now.tokens_per_step as u64);
         if let Some(most) = self.stop_steps.filter(|&most| now.step >= most) {
             return Some(format!("{most} steps are done"));
         }

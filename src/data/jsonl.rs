@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
+use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 
 use super::error::DataError;
@@ -13,16 +14,16 @@ pub const TEXT_FIELD: &str = "text";
 /// Lines that [`jsonl_fields`] looks at.
 const LINES_LOOKED_AT: usize = 20;
 
+/// Fields that a sentence names.
+const FIELDS_NAMED: usize = 30;
+
 /// The fields with text in the first lines of a file, in the order in which they come.
 pub fn jsonl_fields(bytes: &[u8]) -> Vec<String> {
-    let mut fields: Vec<String> = Vec::new();
+    let (mut fields, mut known): (Vec<String>, FxHashSet<String>) = Default::default();
     for line in bytes.split(|&byte| byte == b'\n').take(LINES_LOOKED_AT) {
         let Ok(object) = serde_json::from_slice::<Map<String, Value>>(line) else { continue };
-        for (field, _) in object.into_iter().filter(|(_, value)| value.is_string()) {
-            if !fields.contains(&field) {
-                fields.push(field);
-            }
-        }
+        let texts = object.into_iter().filter(|(_, value)| value.is_string());
+        fields.extend(texts.map(|(field, _)| field).filter(|field| known.insert(field.clone())));
     }
     fields
 }
@@ -38,7 +39,7 @@ fn line_text(line: &str, number: usize, field: &str) -> Result<Option<String>, D
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(bad(format!("its field {field:?} is no text"))),
         None => {
-            let there: Vec<&str> = object.keys().map(String::as_str).collect();
+            let there: Vec<&str> = object.keys().map(String::as_str).take(FIELDS_NAMED).collect();
             Err(DataError::NoField { line: number, field: field.into(), there: there.join(", ") })
         }
     }

@@ -3,10 +3,14 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::Regex;
+use rustc_hash::FxHashSet;
 
 use super::error::DataError;
+
+/// Special tokens of more bytes than this together are looked for in the way that takes little memory.
+const MOST_DFA_BYTES: usize = 4096;
 
 /// GPT-2's pattern but for its look-ahead `\s+(?!\S)`, which [`pretokens`] carries out by hand.
 static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
@@ -38,16 +42,20 @@ impl Specials {
     /// When one is empty.
     pub fn new<S: AsRef<str>>(specials: &[S]) -> Result<Self, DataError> {
         let mut names: Vec<String> = Vec::new();
+        let mut known = FxHashSet::default();
         for special in specials.iter().map(AsRef::as_ref) {
             if special.is_empty() {
                 return Err(DataError::EmptySpecial);
             }
-            if !names.iter().any(|name| name == special) {
+            if known.insert(special) {
                 names.push(special.to_string());
             }
         }
+        // The fastest kind takes up to a kilobyte for every byte of the names.
+        let long = names.iter().map(String::len).sum::<usize>() > MOST_DFA_BYTES;
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
+            .kind(long.then_some(AhoCorasickKind::ContiguousNFA))
             .build(&names)
             .map_err(|error| DataError::Tokenizer(error.to_string()))?;
         Ok(Self { names, automaton })

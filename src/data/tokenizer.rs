@@ -1,6 +1,7 @@
 //! Text to ids and back. The merging inside a pre-token is done by the `tokenizers` crate.
 
 use ahash::AHashMap;
+use rustc_hash::FxHashSet;
 use tokenizers::models::bpe::BPE;
 
 use super::bpe::Vocabulary;
@@ -13,6 +14,13 @@ pub const END_OF_TEXT: &str = "<|endoftext|>";
 
 /// Ids have to be below this; more tokens than any vocabulary has.
 const MOST_TOKENS: u32 = 1 << 24;
+
+/// A vocabulary may leave out so many ids, and [`HOLES_PER_TOKEN`] more for every token it has: what lies between its
+/// tokens takes memory too.
+const MOST_HOLES: u32 = 1 << 17;
+
+/// See [`MOST_HOLES`].
+const HOLES_PER_TOKEN: u32 = 15;
 
 /// A byte-level BPE tokenizer.
 pub struct Tokenizer {
@@ -42,17 +50,21 @@ impl Tokenizer {
     /// special tokens. A special token has the id of the vocabulary's token with its bytes, or is appended behind it.
     ///
     /// # Errors
-    /// When a merge needs a token that the vocabulary lacks, a special token is empty, or an id is 2²⁴ or more.
+    /// When a merge needs a token that the vocabulary lacks, a special token is empty, or an id is 2²⁴ or more, or far
+    /// beyond the number of tokens.
     pub fn from_parts<S: AsRef<str>>(
         vocabulary: impl IntoIterator<Item = (u32, Vec<u8>)>,
         merges: Vec<(Vec<u8>, Vec<u8>)>,
         specials: &[S],
     ) -> Result<Self, DataError> {
         let mut tokens: Vec<Vec<u8>> = Vec::new();
+        let vocabulary: Vec<(u32, Vec<u8>)> = vocabulary.into_iter().collect();
+        let n_tokens = vocabulary.len().min(MOST_TOKENS as usize) as u32;
+        let most = (n_tokens * (HOLES_PER_TOKEN + 1) + MOST_HOLES).min(MOST_TOKENS);
         for (id, bytes) in vocabulary {
-            if id >= MOST_TOKENS {
-                return Err(DataError::Tokenizer(format!(
-                    "the id {id} is too large; ids have to be below {MOST_TOKENS}"
+            if id >= most {
+                return Err(library(format!(
+                    "the id {id} is too large; ids of a vocabulary of {n_tokens} tokens have to be below {most}"
                 )));
             }
             tokens.resize(tokens.len().max(id as usize + 1), Vec::new());
@@ -80,14 +92,21 @@ impl Tokenizer {
     /// # Errors
     /// When there are more tokens than that.
     pub fn reserve_ids(&mut self, n: usize) -> Result<(), DataError> {
-        if self.tokens.len() > n {
-            return Err(library(format!(
-                "it has {} tokens, and its model only {n}; they are no pair",
-                self.tokens.len()
-            )));
-        }
+        self.check_ids(n)?;
         self.tokens.resize(n, Vec::new());
         Ok(())
+    }
+
+    /// Whether a model of `n` ids can have all tokens.
+    ///
+    /// # Errors
+    /// When there are more tokens than that.
+    pub fn check_ids(&self, n: usize) -> Result<(), DataError> {
+        let there = self.tokens.len();
+        if there <= n {
+            return Ok(());
+        }
+        Err(library(format!("it has {there} tokens, and its model only {n}; they are no pair")))
     }
 
     /// V: how many ids there are.
@@ -153,7 +172,8 @@ impl Tokenizer {
 fn model(tokens: &[Vec<u8>], merges: &[(Vec<u8>, Vec<u8>)], special_ids: &[u32]) -> Result<BPE, DataError> {
     let characters = byte_characters();
     let text = |bytes: &[u8]| bytes.iter().map(|&byte| characters[byte as usize]).collect::<String>();
-    let ordinary = (0..tokens.len() as u32).filter(|id| !special_ids.contains(id));
+    let special: FxHashSet<u32> = special_ids.iter().copied().collect();
+    let ordinary = (0..tokens.len() as u32).filter(|id| !special.contains(id));
     let mut ids: AHashMap<String, u32> = AHashMap::new();
     for id in ordinary.chain(special_ids.iter().copied()).filter(|&id| !tokens[id as usize].is_empty()) {
         ids.entry(text(&tokens[id as usize])).or_insert(id);

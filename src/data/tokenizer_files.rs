@@ -1,5 +1,7 @@
 //! Tokenizers in files: Hugging Face's `tokenizer.json`, and the ranks of a `.tiktoken` file.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -222,13 +224,27 @@ impl Tokenizer {
 /// The two parts that a token is merged from: what the merges of lower ranks leave of its bytes. None for single bytes,
 /// and for tokens that lower ranks cannot build.
 fn last_merge(token: &[u8], rank: u32, ranks: &FxHashMap<&[u8], u32>) -> Option<(Vec<u8>, Vec<u8>)> {
-    let mut ends: Vec<usize> = (0..=token.len()).collect();
-    while ends.len() > 3 {
-        let merged = |at: usize| ranks.get(&token[ends[at - 1]..ends[at + 1]]).copied().filter(|&r| r < rank);
-        let (_, at) = (1..ends.len() - 1).filter_map(|at| Some((merged(at)?, at))).min()?;
-        ends.remove(at);
+    let n_bytes = token.len();
+    // Where the part ends that begins at a place (0: none does), and where the part begins that ends there.
+    let mut end: Vec<usize> = (1..=n_bytes).collect();
+    let mut begin: Vec<usize> = (0..=n_bytes).map(|at| at.saturating_sub(1)).collect();
+    let pair = |from: usize, middle: usize, to: usize| {
+        let merged = ranks.get(&token[from..to]).copied().filter(|&merged| merged < rank)?;
+        Some(Reverse((merged, from, middle, to)))
+    };
+    let mut pairs: BinaryHeap<_> = (2..=n_bytes).filter_map(|to| pair(to - 2, to - 1, to)).collect();
+    let mut n_parts = n_bytes;
+    while n_parts > 2 {
+        let Reverse((_, from, middle, to)) = pairs.pop()?;
+        if end[from] != middle || end[middle] != to {
+            continue; // one of the two has been merged with its other neighbour
+        }
+        (end[from], end[middle], begin[to]) = (to, 0, from);
+        n_parts -= 1;
+        pairs.extend((from > 0).then(|| pair(begin[from], from, to)).flatten());
+        pairs.extend((to < n_bytes).then(|| pair(from, to, end[to])).flatten());
     }
-    (ends.len() == 3).then(|| (token[..ends[1]].to_vec(), token[ends[1]..].to_vec()))
+    (n_parts == 2).then(|| (token[..end[0]].to_vec(), token[end[0]..].to_vec()))
 }
 
 fn other(what: impl Into<String>) -> DataError {

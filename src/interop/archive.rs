@@ -26,12 +26,31 @@ pub fn pack(files: &[NamedFile]) -> Result<Vec<u8>, InteropError> {
     zip.finish().map(Cursor::into_inner).map_err(|error| refused(error.to_string()))
 }
 
+/// Why a file cannot be read that was read before.
+const GONE: &str = "it is not there";
+
+/// What is in a ZIP may be this many times as long as the ZIP, besides [`LEAST_BYTES`]: a small one could unpack to more
+/// than any memory holds.
+const MOST_RATIO: u64 = 100;
+
+/// Every ZIP may unpack to this much.
+const LEAST_BYTES: u64 = 1 << 20;
+
 /// What a person has chosen: files one by one, or one ZIP with all of them. Each can be read once.
 pub enum Chosen {
     /// Files by their names.
     Loose(BTreeMap<String, Vec<u8>>),
-    /// A ZIP, and the place of each file in it by its name.
-    Packed(ZipArchive<Cursor<Vec<u8>>>, BTreeMap<String, usize>),
+    /// A ZIP.
+    Packed(Packed),
+}
+
+/// A ZIP that was opened.
+pub struct Packed {
+    archive: ZipArchive<Cursor<Vec<u8>>>,
+    /// The place of each file in it by its name.
+    places: BTreeMap<String, usize>,
+    /// How many bytes may still be unpacked.
+    left: u64,
 }
 
 impl Chosen {
@@ -46,6 +65,7 @@ impl Chosen {
                     name: name.clone(),
                     detail: format!("{error}; it was cut or is no ZIP file"),
                 };
+                let left = (bytes.len() as u64).saturating_mul(MOST_RATIO).saturating_add(LEAST_BYTES);
                 let archive = ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
                 let mut names = BTreeMap::new();
                 for index in 0..archive.len() {
@@ -55,7 +75,8 @@ impl Chosen {
                     let place = names.entry(name.to_string()).or_insert((depth, index));
                     *place = (*place).min((depth, index));
                 }
-                Ok(Self::Packed(archive, names.into_iter().map(|(name, (_, index))| (name, index)).collect()))
+                let places = names.into_iter().map(|(name, (_, index))| (name, index)).collect();
+                Ok(Self::Packed(Packed { archive, places, left }))
             }
             last => Ok(Self::Loose(files.into_iter().chain(last).collect())),
         }
@@ -66,28 +87,48 @@ impl Source for Chosen {
     fn names(&self) -> Vec<String> {
         match self {
             Self::Loose(files) => files.keys().cloned().collect(),
-            Self::Packed(_, names) => names.keys().cloned().collect(),
+            Self::Packed(packed) => packed.places.keys().cloned().collect(),
+        }
+    }
+
+    fn size(&mut self, name: &str) -> u64 {
+        match self {
+            Self::Loose(files) => files.get(name).map_or(0, |bytes| bytes.len() as u64),
+            Self::Packed(packed) => packed.size(name),
         }
     }
 
     fn read(&mut self, name: &str) -> Result<Vec<u8>, String> {
-        let gone = "it is not there";
         match self {
-            Self::Loose(files) => files.remove(name).ok_or_else(|| gone.into()),
-            Self::Packed(archive, names) => {
-                let index = *names.get(name).ok_or(gone)?;
-                let mut file = archive.by_index(index).map_err(|error| error.to_string())?;
-                let size = file.size();
-                let mut bytes = Vec::new();
-                let asked = usize::try_from(size).ok().and_then(|size| bytes.try_reserve_exact(size).ok());
-                asked.ok_or_else(|| format!("it needs {} MiB, more than there are", size >> 20))?;
-                // A file that holds more than it says would fill the memory. The checksum is looked at behind the end.
-                file.by_ref()
-                    .take(size.saturating_add(1))
-                    .read_to_end(&mut bytes)
-                    .map_err(|error| error.to_string())?;
-                if bytes.len() as u64 == size { Ok(bytes) } else { Err("it holds more than it says".into()) }
-            }
+            Self::Loose(files) => files.remove(name).ok_or_else(|| GONE.into()),
+            Self::Packed(packed) => packed.read(name),
         }
+    }
+}
+
+impl Packed {
+    /// What a file says that it unpacks to.
+    fn size(&mut self, name: &str) -> u64 {
+        let file = self.places.get(name).and_then(|&index| self.archive.by_index_raw(index).ok());
+        file.map_or(0, |file| file.size().min(self.left))
+    }
+
+    fn read(&mut self, name: &str) -> Result<Vec<u8>, String> {
+        let index = *self.places.get(name).ok_or(GONE)?;
+        let mut file = self.archive.by_index(index).map_err(|error| error.to_string())?;
+        let size = file.size();
+        self.left = self.left.checked_sub(size).ok_or_else(|| {
+            format!(
+                "it unpacks to {} MiB, and the ZIP would become more than {MOST_RATIO} times as large; unpack it \
+                 yourself and choose the files in it",
+                size >> 20
+            )
+        })?;
+        let mut bytes = Vec::new();
+        let asked = usize::try_from(size).ok().and_then(|size| bytes.try_reserve_exact(size).ok());
+        asked.ok_or_else(|| format!("it needs {} MiB, more than there are", size >> 20))?;
+        // A file that holds more than it says would fill the memory. The checksum is looked at behind the end.
+        file.by_ref().take(size.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        if bytes.len() as u64 == size { Ok(bytes) } else { Err("it holds more than it says".into()) }
     }
 }

@@ -9,6 +9,9 @@ use crate::config::{FeedForward, ModelConfig, Norm, Positions};
 /// shorter window computes the same.
 const MOST_CONTEXT: usize = 1024;
 
+/// Characters of a setting that a sentence quotes.
+const MOST_SHOWN: usize = 80;
+
 /// The `config.json` of `config`; `end` is the id of the token that ends a text.
 pub(super) fn write(architecture: Architecture, config: &ModelConfig, end: Option<u32>) -> Value {
     let mut value = match architecture {
@@ -113,7 +116,12 @@ fn gpt2(fields: &Fields) -> Result<ModelConfig, InteropError> {
     let d_model = fields.size("n_embd")?;
     let mut config = ModelConfig::cs336(
         [fields.size("vocab_size")?, fields.size_or("n_positions", 1024)?],
-        [d_model, fields.size("n_layer")?, fields.size("n_head")?, fields.size_or("n_inner", 4 * d_model)?],
+        [
+            d_model,
+            fields.size("n_layer")?,
+            fields.size("n_head")?,
+            fields.size_or("n_inner", d_model.saturating_mul(4))?,
+        ],
     );
     config.norm = Norm::Layernorm;
     config.norm_eps = fields.number_or("layer_norm_epsilon", 1e-5)?;
@@ -133,7 +141,11 @@ impl Fields<'_> {
     }
 
     fn refused(&self, field: &'static str, wanted: &str) -> InteropError {
-        InteropError::Setting { field, value: self.get(field).to_string(), wanted: wanted.into() }
+        let mut value = self.get(field).to_string();
+        if let Some((end, _)) = value.char_indices().nth(MOST_SHOWN) {
+            value.replace_range(end.., "…");
+        }
+        InteropError::Setting { field, value, wanted: wanted.into() }
     }
 
     /// Refuses other values than these; a missing one is null.

@@ -45,6 +45,9 @@ pub trait Source {
     /// The names of all files.
     fn names(&self) -> Vec<String>;
 
+    /// How many bytes the file with this name has, without reading it; 0 where there is none.
+    fn size(&mut self, name: &str) -> u64;
+
     /// The bytes of the file with this name.
     ///
     /// # Errors
@@ -101,8 +104,9 @@ impl Opened {
         let json = String::from_utf8(json)
             .map_err(|error| InteropError::File { name: files::TOKENIZER.into(), detail: error.to_string() })?;
         let mut tokenizer = Tokenizer::from_json(&json)?;
-        tokenizer.reserve_ids(model.vocab_size)?;
+        tokenizer.check_ids(model.vocab_size)?;
         let params = read_weights(source, architecture, &model)?;
+        tokenizer.reserve_ids(model.vocab_size)?;
         let state = match source.has(files::TRAINING_STATE) {
             true => Some(state::read(architecture, &model, &required(source, files::TRAINING_STATE, "")?)?),
             false => None,
@@ -132,31 +136,53 @@ fn read_weights(
     let mut missing = layout::entries(architecture, model);
     let mut params = Vec::new();
     let len = ParamTable::new(model).buffer_len();
-    for name in weight_files(source)? {
-        let bytes = required(source, &name, "the index of the weights names it; choose it too")?;
+    let names = weight_files(source)?;
+    if names.len() > 1 {
+        check_total(source, &names, &missing)?;
+    }
+    for name in &names {
+        let bytes = required(source, name, "the index of the weights names it; choose it too")?;
         let damaged = |error: safetensors::SafeTensorError| InteropError::File {
             name: name.clone(),
             detail: format!("{error}; it was cut or is no safetensors file"),
         };
         let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
-        let mut rest = Vec::new();
+        let (mut found, mut rest) = (Vec::new(), Vec::new());
         for entry in missing {
             match find(&tensors, architecture, &entry.name) {
-                // Nothing is allocated by the configuration's sizes before a tensor has agreed with them.
                 Some(tensor) => {
                     check(&tensor, &entry)?;
-                    params.resize(len, 0.0);
-                    take(&tensor, &entry, &mut params);
+                    found.push((tensor, entry));
                 }
                 None => rest.push(entry),
             }
         }
         missing = rest;
+        if names.len() == 1 && !missing.is_empty() {
+            break;
+        }
+        // Nothing is allocated by the configuration's sizes before the files have agreed with them.
+        params.resize(len, 0.0);
+        found.iter().for_each(|(tensor, entry)| take(tensor, entry, &mut params));
     }
     match missing.first() {
         Some(entry) => Err(InteropError::MissingTensor { name: entry.name.clone() }),
         None => Ok(params),
     }
+}
+
+/// Whether files can hold all these tensors, in two bytes a number at least.
+fn check_total(source: &mut dyn Source, names: &BTreeSet<String>, entries: &[Entry]) -> Result<(), InteropError> {
+    let there: u64 = names.iter().map(|name| source.size(name)).fold(0, u64::saturating_add);
+    let asked = entries.iter().map(|entry| entry.len().saturating_mul(2)).fold(0, u64::saturating_add);
+    if asked <= there {
+        return Ok(());
+    }
+    let detail = format!(
+        "the files that it names have {there} bytes together, and config.json asks for weights of {asked} at least; choose \
+         all files of one model"
+    );
+    Err(InteropError::File { name: files::WEIGHTS_INDEX.into(), detail })
 }
 
 fn weight_files(source: &mut dyn Source) -> Result<BTreeSet<String>, InteropError> {

@@ -1,5 +1,7 @@
 //! Which tensor of a file holds which parameters, and in which order.
 
+use std::collections::HashMap;
+
 use super::Architecture;
 use crate::config::ModelConfig;
 use crate::model::params::{Param, ParamTable};
@@ -48,12 +50,14 @@ pub(super) struct Entry {
 /// All tensors of a model's file.
 pub(super) fn entries(architecture: Architecture, config: &ModelConfig) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for param in ParamTable::new(config).iter() {
         let name = name(architecture, &param.name);
-        match entries.iter_mut().find(|entry| entry.name == name) {
-            Some(entry) => entry.params.push(param.clone()),
+        match places.get(&name) {
+            Some(&at) => entries[at].params.push(param.clone()),
             None => {
                 let order = order(architecture, config, param);
+                places.insert(name.clone(), entries.len());
                 entries.push(Entry { name, params: vec![param.clone()], order });
             }
         }
@@ -93,6 +97,11 @@ impl Entry {
             (_, 1) => vec![rows],
             _ => vec![rows, columns],
         }
+    }
+
+    /// How many numbers it has.
+    pub fn len(&self) -> u64 {
+        self.shape().iter().map(|&size| size as u64).product()
     }
 
     /// `[rows, columns]` as they are here; a vector is a matrix of one column.

@@ -1,5 +1,7 @@
 //! The table of parameters: offsets, initialisation, checkpoints and names all derive from it.
 
+use std::collections::HashMap;
+
 use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions};
 use crate::gpu::recording::{ALIGNMENT, Slice};
 use crate::rng::Rng;
@@ -185,13 +187,14 @@ impl ParamTable {
     /// The rows in the order of the buffers: as they are, but w3 right behind w1.
     fn order(params: &[Param]) -> Vec<usize> {
         let mut order: Vec<usize> = (0..params.len()).collect();
+        let places: HashMap<&str, usize> =
+            params.iter().enumerate().map(|(index, param)| (param.name.as_str(), index)).collect();
         let place = |index: usize| {
             let partner = params[index].name.replace("ffn.w3.", "ffn.w1.");
             // A w3 finds its w1, everything else itself.
-            let at = params.iter().position(|param| param.name == partner).unwrap_or(index);
-            (at, index)
+            (places.get(partner.as_str()).copied().unwrap_or(index), index)
         };
-        order.sort_by_key(|&index| place(index));
+        order.sort_by_cached_key(|&index| place(index));
         order
     }
 

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::checksum;
 use super::trainer::TrainingState;
-use crate::config::{ConfigError, RunConfig};
+use crate::config::{ConfigError, MOST_STEPS, RunConfig};
 use crate::data::{DataError, Tokenizer};
 use crate::model::params::ParamTable;
 
@@ -100,11 +100,16 @@ impl Checkpoint {
         let config: RunConfig = read_json(&metadata, "config")?;
         config.validate()?;
         let mut tokenizer = Tokenizer::from_json(entry(&metadata, "tokenizer")?)?;
-        tokenizer.reserve_ids(config.model.vocab_size)?;
+        tokenizer.check_ids(config.model.vocab_size)?;
         let tensors = SafeTensors::deserialize(bytes)?;
         let [params, adam_m, adam_v] = PREFIXES.map(|prefix| read_tensors(&tensors, prefix, &config));
+        let step = read_json(&metadata, "step")?;
+        if step > MOST_STEPS {
+            let detail = format!("it is {step}, and nobody trains for more than {MOST_STEPS} steps");
+            return Err(CheckpointError::Metadata { field: "step", detail });
+        }
         let state = TrainingState {
-            step: read_json(&metadata, "step")?,
+            step,
             batches: read_json(&metadata, "batches")?,
             params: params?,
             adam_m: adam_m?,
@@ -113,6 +118,7 @@ impl Checkpoint {
         if !checksum::holds(bytes) {
             return Err(CheckpointError::Damaged);
         }
+        tokenizer.reserve_ids(config.model.vocab_size)?;
         Ok(Self { config, tokenizer, state })
     }
 }

@@ -26,6 +26,9 @@ const MOST_CHARACTERS: usize = 2_000;
 /// So many pinned rows are taken over.
 const MOST_PINS: usize = 64;
 
+/// A link may have so many entries; there are fewer things that it can say. What comes behind them is not looked at.
+const MOST_ENTRIES: usize = 128;
+
 /// What a link asks to look at, once there are maps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -176,7 +179,7 @@ fn start_over(state: &mut State, preset: Preset) {
 
 fn entries(hash: &str) -> Vec<(String, String)> {
     let all = hash.trim_start_matches('#').split('&').filter_map(|entry| entry.split_once('='));
-    all.map(|(key, value)| (decoded(key), decoded(value))).collect()
+    all.take(MOST_ENTRIES).map(|(key, value)| (decoded(key), decoded(value))).collect()
 }
 
 fn restore(state: &mut State, key: &str, value: &str) -> Result<(), String> {

@@ -127,9 +127,11 @@ impl Floats {
 impl Ints {
     /// The ids, all below `bound`.
     pub(super) fn below(&self, bound: usize) -> Result<Vec<u32>, OpError> {
+        let most =
+            bound.checked_sub(1).map_or("left out, because there is none".into(), |most| format!("from 0 to {most}"));
         let id = |(at, &id): (usize, &i64)| match u32::try_from(id) {
             Ok(id) if (id as usize) < bound => Ok(id),
-            _ => wrong(format!("element {at} of {}", self.name), id.to_string(), format!("from 0 to {}", bound - 1)),
+            _ => wrong(format!("element {at} of {}", self.name), id.to_string(), most.clone()),
         };
         self.values.iter().enumerate().map(id).collect()
     }

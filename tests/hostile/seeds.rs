@@ -1,0 +1,170 @@
+//! Good inputs, small enough to be changed thousands of times.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write as _;
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use glasshead::config::{ModelConfig, Preset, RunConfig};
+use glasshead::data::{Tokenizer, train};
+use glasshead::interop::archive::pack;
+use glasshead::interop::export::{export, training_state};
+use glasshead::model::params::ParamTable;
+use glasshead::train::adopt::saved_state;
+use glasshead::train::checkpoint::Checkpoint;
+use glasshead::train::trainer::TrainingState;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde_json::{Value, json};
+
+fn a_tokenizer() -> Tokenizer {
+    let vocabulary = train("the cat sat on the mat, the cat", 262, &["<|endoftext|>"]).expect("there is a text");
+    Tokenizer::new(&vocabulary).expect("it was trained")
+}
+
+fn run_config() -> RunConfig {
+    let mut config = Preset::Nano.config();
+    config.model = ModelConfig::cs336([262, 8], [4, 2, 2, 6]);
+    config
+}
+
+fn a_state(config: &RunConfig) -> TrainingState {
+    let len = ParamTable::new(&config.model).buffer_len();
+    TrainingState::of((0..len).map(|at| at as f32 * 0.01).collect(), 3)
+}
+
+/// Runs that were saved.
+pub fn checkpoints() -> Vec<Vec<u8>> {
+    let config = run_config();
+    let (tokenizer, state) = (a_tokenizer(), a_state(&config));
+    vec![Checkpoint { config, tokenizer, state }.to_bytes().expect("it is a state of this configuration")]
+}
+
+static MODEL: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
+    let config = run_config();
+    let state = a_state(&config);
+    let mut files = export(&config.model, &a_tokenizer(), &state.params).expect("it is one of Llama's kind");
+    files.push(training_state(&config.model, &saved_state(&config, state)).expect("it is one of Llama's kind"));
+    files.into_iter().map(|(name, bytes)| (name.to_string(), bytes)).collect()
+});
+
+/// The files of a small model, by name.
+pub fn model_files() -> &'static BTreeMap<String, Vec<u8>> {
+    &MODEL
+}
+
+fn one(name: &str) -> Vec<Vec<u8>> {
+    vec![MODEL[name].clone()]
+}
+
+/// Shapes.
+pub fn configs() -> Vec<Vec<u8>> {
+    let gpt2 = json!({
+        "model_type": "gpt2", "vocab_size": 262, "n_embd": 4, "n_layer": 2, "n_head": 2, "n_positions": 8,
+        "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5,
+    });
+    [one("config.json"), vec![gpt2.to_string().into_bytes()]].concat()
+}
+
+/// Weights.
+pub fn weights() -> Vec<Vec<u8>> {
+    one("model.safetensors")
+}
+
+/// States of training.
+pub fn states() -> Vec<Vec<u8>> {
+    one("training_state.safetensors")
+}
+
+/// Indices of weights in several files.
+pub fn indices() -> Vec<Vec<u8>> {
+    let map = json!({ "weight_map": { "lm_head.weight": "a.safetensors", "model.norm.weight": "b.safetensors" } });
+    vec![map.to_string().into_bytes()]
+}
+
+/// Tokenizers of Hugging Face's kind.
+pub fn tokenizers() -> Vec<Vec<u8>> {
+    one("tokenizer.json")
+}
+
+/// Tokenizers of OpenAI's kind.
+pub fn ranks() -> Vec<Vec<u8>> {
+    let tokens = (0..=255u8).map(|byte| vec![byte]).chain([b"th".to_vec(), b"the".to_vec(), b" the".to_vec()]);
+    let lines = tokens.enumerate().map(|(rank, bytes)| format!("{} {rank}\n", BASE64_STANDARD.encode(bytes)));
+    vec![lines.collect::<String>().into_bytes()]
+}
+
+/// Models in one file, stored and compressed.
+pub fn zips() -> Vec<Vec<u8>> {
+    let files: Vec<(&'static str, Vec<u8>)> =
+        MODEL.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in &files {
+        writer.start_file(format!("m/{name}"), zip::write::SimpleFileOptions::default()).expect("a name");
+        writer.write_all(bytes).expect("there is memory");
+    }
+    vec![pack(&files).expect("it is small"), writer.finish().expect("it is small").into_inner()]
+}
+
+/// Links.
+pub fn links() -> Vec<Vec<u8>> {
+    let all = [
+        "#view=train&preset=nano&layer=1&head=2&pin=3,4&gamma=0.5&fade=0.1&colors=magma&hide=setup,loss",
+        "#preset=tiny&n_layers=3&d_model=96&n_heads=4&max_lr=0.003&norm=layernorm&text=The%20cat&task=reverse",
+    ];
+    all.map(|link| link.as_bytes().to_vec()).to_vec()
+}
+
+/// Texts in several encodings.
+pub fn texts() -> Vec<Vec<u8>> {
+    let text = "Once upon a time, a cat sat — 猫. <|endoftext|>\nThe end.\r\n";
+    let utf16 =
+        |mark: u16, bytes: fn(u16) -> [u8; 2]| [mark].into_iter().chain(text.encode_utf16()).flat_map(bytes).collect();
+    let marked = [b"\xef\xbb\xbf", text.as_bytes()].concat();
+    vec![text.into(), marked, utf16(0xfeff, u16::to_le_bytes), utf16(0xfeff, u16::to_be_bytes)]
+}
+
+/// Records of text.
+pub fn json_lines() -> Vec<Vec<u8>> {
+    vec![b"{\"text\": \"one\\n\\u00e9\", \"n\": 12}\n\n{\"text\": \"two\", \"tags\": [[1], {\"a\": null}]}\n".to_vec()]
+}
+
+/// Every kind of Parquet file that can be read.
+pub fn parquets() -> Vec<Vec<u8>> {
+    crate::parquet::kinds()
+}
+
+fn request(op: &str, args: Value, tensors: &[(&str, Dtype, &[usize])]) -> Vec<u8> {
+    let metadata = HashMap::from([("op".into(), json!(op).to_string()), ("args".into(), args.to_string())]);
+    let zeros = vec![0u8; 4096];
+    let views = tensors.iter().map(|&(name, dtype, shape)| {
+        let n_bytes = shape.iter().product::<usize>() * dtype.bitsize() / 8;
+        (name, TensorView::new(dtype, shape.to_vec(), &zeros[..n_bytes]).expect("the length is the shape's"))
+    });
+    safetensors::serialize(views, Some(metadata)).expect("it is small")
+}
+
+/// Requests; none of them names a file.
+pub fn requests() -> Vec<Vec<u8>> {
+    let (f, i, t) = (Dtype::F32, Dtype::I64, Dtype::BOOL);
+    let square = |name| (name, f, &[4, 4][..]);
+    vec![
+        request("linear", json!({}), &[("x", f, &[2, 3]), ("w", f, &[4, 3])]),
+        request("embedding", json!({}), &[("w", f, &[5, 3]), ("ids", i, &[4])]),
+        request("softmax", json!({ "dim": 0 }), &[("x", f, &[2, 4])]),
+        request("rope", json!({ "theta": 10.0 }), &[("x", f, &[2, 4]), ("pos", i, &[2])]),
+        request(
+            "sdpa",
+            json!({}),
+            &[("q", f, &[2, 3, 4]), ("k", f, &[2, 3, 4]), ("v", f, &[2, 3, 4]), ("mask", t, &[3, 3])],
+        ),
+        request("flash_fwd", json!({ "causal": true }), &[square("q"), square("k"), square("v")]),
+        request("mha", json!({ "h": 2, "theta": 10 }), &["x", "wq", "wk", "wv", "wo"].map(square)),
+        request("cross_entropy", json!({}), &[("x", f, &[2, 3]), ("t", i, &[2])]),
+        request("clip", json!({ "max": 1 }), &[("a", f, &[]), ("b", f, &[7])]),
+        request("get_batch", json!({ "b": 2, "ctx": 3 }), &[("data", i, &[5])]),
+        request("lr", json!({ "it": 3, "max": 1, "min": 0.1, "warm": 2, "cyc": 4 }), &[]),
+        request("tok_new", json!({ "vocab": { "0": "YQ==", "1": "Yg==" }, "merges": [], "special": ["ab"] }), &[]),
+    ]
+}

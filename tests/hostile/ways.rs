@@ -1,0 +1,154 @@
+//! Every way in: what reads bytes that anybody may have written.
+
+use std::collections::BTreeMap;
+
+use glasshead::cli::ops::serve;
+use glasshead::data::{Tokenizer, jsonl_fields, read_files, read_parquet};
+use glasshead::interop::archive::Chosen;
+use glasshead::interop::import::import;
+use glasshead::train::checkpoint::Checkpoint;
+use glasshead::train::record;
+use glasshead::ui::share::restored;
+use safetensors::SafeTensors;
+
+use super::seeds;
+
+/// What became of an input: nothing to complain of, or a sentence for whoever sent it.
+pub type Outcome = Result<(), String>;
+
+/// One way in.
+pub struct Way {
+    /// For people.
+    pub name: &'static str,
+    /// Inputs that are good.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+    /// Takes an input.
+    pub enter: fn(&[u8]) -> Outcome,
+    /// Bytes that may be allocated for every byte of the input…
+    pub factor: usize,
+    /// … and besides.
+    pub base: usize,
+}
+
+const MIB: usize = 1 << 20;
+
+/// All of them. JSON takes some hundred times its length in memory at worst (`[[],[],…`).
+pub const WAYS: [Way; 13] = [
+    Way { name: "checkpoint", seeds: seeds::checkpoints, enter: checkpoint, factor: 250, base: 4 * MIB },
+    Way { name: "config.json", seeds: seeds::configs, enter: config, factor: 250, base: 8 * MIB },
+    Way { name: "model.safetensors", seeds: seeds::weights, enter: weights, factor: 250, base: 4 * MIB },
+    Way { name: "index of shards", seeds: seeds::indices, enter: index, factor: 250, base: 4 * MIB },
+    Way { name: "training_state", seeds: seeds::states, enter: state, factor: 250, base: 4 * MIB },
+    Way { name: "tokenizer.json", seeds: seeds::tokenizers, enter: tokenizer, factor: 400, base: 8 * MIB },
+    Way { name: ".tiktoken", seeds: seeds::ranks, enter: ranks, factor: 400, base: 8 * MIB },
+    Way { name: "ZIP", seeds: seeds::zips, enter: zip, factor: 250, base: 6 * MIB },
+    Way { name: "link", seeds: seeds::links, enter: link, factor: 100, base: 4 * MIB },
+    Way { name: "text", seeds: seeds::texts, enter: text, factor: 20, base: MIB },
+    Way { name: "JSON lines", seeds: seeds::json_lines, enter: json_lines, factor: 250, base: 4 * MIB },
+    Way { name: "Parquet", seeds: seeds::parquets, enter: parquet, factor: 2100, base: 8 * MIB },
+    // An operation may ask for results that are larger than it is, up to a limit of its own.
+    Way { name: "frame of ops", seeds: seeds::requests, enter: ops, factor: 100, base: 400 * MIB },
+];
+
+/// Nothing, or what the error says.
+fn said<T>(result: Result<T, impl std::fmt::Display>) -> Outcome {
+    result.map(drop).map_err(|error| error.to_string())
+}
+
+/// A run's file: what trains on, and what the page remembers in it.
+pub fn checkpoint(bytes: &[u8]) -> Outcome {
+    record::read(bytes);
+    said(Checkpoint::from_bytes(bytes))
+}
+
+/// A model's folder in which one file is the input.
+fn model_with(name: &str, bytes: &[u8]) -> Outcome {
+    let mut files: BTreeMap<String, Vec<u8>> = seeds::model_files().clone();
+    if name.ends_with("index.json") {
+        let weights = files.remove("model.safetensors").unwrap_or_default();
+        files.insert("a.safetensors".into(), weights.clone());
+        files.insert("b.safetensors".into(), weights);
+    }
+    files.insert(name.into(), bytes.to_vec());
+    let mut chosen = Chosen::new(files.into_iter().collect()).map_err(|error| error.to_string())?;
+    said(import(&mut chosen))
+}
+
+/// A model's shape.
+pub fn config(bytes: &[u8]) -> Outcome {
+    model_with("config.json", bytes)
+}
+
+/// A model's weights.
+pub fn weights(bytes: &[u8]) -> Outcome {
+    model_with("model.safetensors", bytes)
+}
+
+/// What lies in which file of a model's weights.
+pub fn index(bytes: &[u8]) -> Outcome {
+    model_with("model.safetensors.index.json", bytes)
+}
+
+/// Where a model's training stands.
+pub fn state(bytes: &[u8]) -> Outcome {
+    model_with("training_state.safetensors", bytes)
+}
+
+/// Whether a tokenizer that was read also works.
+fn used(tokenizer: Result<Tokenizer, impl std::fmt::Display>) -> Outcome {
+    let tokenizer = tokenizer.map_err(|error| error.to_string())?;
+    let ids = tokenizer.encode("the cat sat<|endoftext|> 猫\u{0}");
+    tokenizer.decode(&ids);
+    tokenizer.to_json().map(drop).map_err(|error| error.to_string())
+}
+
+/// Hugging Face's tokenizers.
+pub fn tokenizer(bytes: &[u8]) -> Outcome {
+    used(Tokenizer::from_json(&String::from_utf8_lossy(bytes)))
+}
+
+/// OpenAI's.
+pub fn ranks(bytes: &[u8]) -> Outcome {
+    used(Tokenizer::from_tiktoken(&String::from_utf8_lossy(bytes), &["<|endoftext|>"]))
+}
+
+/// A model in one file.
+pub fn zip(bytes: &[u8]) -> Outcome {
+    let mut chosen = Chosen::new(vec![("m.zip".into(), bytes.to_vec())]).map_err(|error| error.to_string())?;
+    said(import(&mut chosen))
+}
+
+/// What stands behind `#` in an address: the state that comes out can start.
+pub fn link(bytes: &[u8]) -> Outcome {
+    let (state, problems) = restored(&String::from_utf8_lossy(bytes));
+    assert_eq!(state.problem(), None);
+    problems.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// A text in any encoding.
+pub fn text(bytes: &[u8]) -> Outcome {
+    said(read_files(&[("a.txt", bytes)], None))
+}
+
+/// JSON Lines.
+pub fn json_lines(bytes: &[u8]) -> Outcome {
+    jsonl_fields(bytes);
+    said(read_files(&[("a.jsonl", bytes)], None))
+}
+
+/// A column of texts.
+pub fn parquet(bytes: &[u8]) -> Outcome {
+    said(read_parquet(bytes.to_vec(), None))
+}
+
+/// A request of another program, once as a message and once as the stream itself.
+pub fn ops(bytes: &[u8]) -> Outcome {
+    let mut out = Vec::new();
+    serve(bytes, &mut out, None).ok();
+    out.clear();
+    let frame = [&(bytes.len() as u64).to_le_bytes(), bytes].concat();
+    serve(&frame[..], &mut out, None).map_err(|error| error.to_string())?;
+    let (_, header) = SafeTensors::read_metadata(&out[8..]).expect("answers are safetensors");
+    let error = header.metadata().as_ref().and_then(|entries| entries.get("error").cloned());
+    error.map_or(Ok(()), |json| Err(serde_json::from_str(&json).expect("an error is a string")))
+}
