@@ -34,6 +34,13 @@ impl Run {
         if self.now() < taken + self.copies.0 {
             return Ok(());
         }
+        if !copies_fit(self.trainer.config().model.n_params(), usize::MAX as u64) {
+            self.copies = (f64::INFINITY, false);
+            let message =
+                "This model is too large to keep copies of it in memory while it trains; save the run yourself.";
+            messages.push((Event::Notice { run: self.id, message: message.into() }, None));
+            return Ok(());
+        }
         self.copy_now(messages).await
     }
 
@@ -100,7 +107,27 @@ impl Run {
     }
 }
 
+/// Whether a copy, the one before it and a file fit into half of the memory that a program can address: the page's worker has
+/// 4 GiB, which also hold the run.
+fn copies_fit(n_params: usize, addressable: u64) -> bool {
+    let bytes_of_one = 3 * 4 * n_params as u64;
+    3 * bytes_of_one <= addressable / 2
+}
+
 fn recent_loss(points: &[StepPoint]) -> Option<f32> {
     let recent = &points[points.len().saturating_sub(STEPS)..];
     (!recent.is_empty()).then(|| recent.iter().map(|point| point.loss).sum::<f32>() / recent.len() as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_models_that_leave_room_are_copied() {
+        let worker = u64::from(u32::MAX);
+        assert!(copies_fit(22_696_448, worker), "the largest preset is");
+        assert!(!copies_fit(124_439_808, worker), "GPT-2 small is not");
+        assert!(copies_fit(124_439_808, u64::MAX));
+    }
 }
