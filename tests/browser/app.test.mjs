@@ -45,8 +45,11 @@ test("works without a server after the first visit, and tells of a newer version
 test("fits into a frame and shows there what the link says", { timeout: 120_000 }, async () => {
   await withPage({ gpu: false }, async (page, { address }) => {
     const link = `${address}#view=train&preset=nano&layer=2&head=3&text=The%20cat%20sat.`;
-    await page.setContent(`<h1>A lesson</h1><iframe id="frame" title="Glasshead" style="width:100%;height:50px;border:0"
-      src="${link}&hide=title,setup,saved,writing,costs"></iframe>`);
+    // Somebody's page, which has a policy of its own.
+    const body = `<!doctype html><h1>A lesson</h1><iframe id="frame" title="Glasshead" style="width:100%;height:50px;border:0"
+      src="${link}&hide=title,setup,saved,writing,costs"></iframe>`;
+    await page.route("**/lesson.html", (route) => route.fulfill({ contentType: "text/html", body }));
+    await page.goto(`${address}lesson.html`);
     await page.evaluate(() => {
       const frame = document.getElementById("frame");
       addEventListener("message", ({ source, data }) => {

@@ -1,17 +1,9 @@
 // The attention view as a person uses it: mouse, keyboard, touch, long sentences, narrow and dark.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { test } from "node:test";
-import { byTestId, matches, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
+import { accessible, byTestId, matches, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-
-async function accessible(page, where) {
-  if (!(await page.evaluate(() => Boolean(globalThis.axe)))) await page.addScriptTag({ path: axe });
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), [], where);
-}
 
 const text = (page, id) => byTestId(page, id).first().textContent();
 

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
@@ -117,6 +118,19 @@ export const matches = (read, pattern, message) =>
 // Waits until what was asked for so far has been rendered.
 export const rendered = (page) =>
   page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20))));
+
+// Brings axe-core into the page, past its Content-Security-Policy, which forbids other people's scripts.
+export async function addAxe(page) {
+  const script = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+  if (!(await page.evaluate(() => Boolean(globalThis.axe)))) await page.evaluate(await readFile(script, "utf8"));
+}
+
+// Asserts that axe-core finds nothing; `where` says in which state.
+export async function accessible(page, where) {
+  await addAxe(page);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], where);
+}
 
 // Saves a screenshot where SCREENSHOTS names a folder.
 export async function screenshot(page, name) {

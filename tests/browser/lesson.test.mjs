@@ -1,20 +1,13 @@
 // The lesson as its reader walks through it: the numbers of every step, by the keyboard alone, on both backends.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { test } from "node:test";
-import { byTestId, matches, screenshot, shows, until, withPage } from "./harness.mjs";
+import { accessible, addAxe, byTestId, matches, screenshot, shows, until, withPage } from "./harness.mjs";
 
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const STEPS = [
   "tokens", "scores", "weights", "overflow", "context", "all", "race", "projections", "attention", "scale", "module",
   "mask", "leak", "heads", "rope", "rmsnorm", "swiglu", "residual", "loss", "weight", "schedule", "sampling",
 ];
-
-async function accessible(page) {
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), []);
-}
 
 async function fits(page) {
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
@@ -131,7 +124,7 @@ const DONE = {
 
 // Walks from the first step to the last by keys alone and checks each.
 async function walk(page, name, look) {
-  await page.addScriptTag({ path: axe });
+  await addAxe(page);
   await byTestId(page, "view-lesson").focus();
   await page.keyboard.press("Enter");
   for (const [number, step] of STEPS.entries()) {

@@ -3,11 +3,9 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { test } from "node:test";
-import { byTestId, number, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
+import { addAxe, byTestId, number, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const WIDE = { width: 1400, height: 1000 };
 const NARROW = { width: 400, height: 900 };
 
@@ -69,7 +67,7 @@ async function whileItTrains(page) {
 
 test("every state is legible in four looks, and what is typed while it trains stays", { timeout: 400_000 }, async () => {
   await withPage({ gpu: false }, async (page) => {
-    await page.addScriptTag({ path: axe });
+    await addAxe(page);
     await waitForState(page, "ready");
     await looked(page, "ready");
     await whileItTrains(page);
@@ -117,7 +115,7 @@ test("every state is legible in four looks, and what is typed while it trains st
 
 test("without the causal mask later keys are shown like all others", { timeout: 200_000 }, async () => {
   await withPage({ gpu: false }, async (page) => {
-    await page.addScriptTag({ path: axe });
+    await addAxe(page);
     await waitForState(page, "ready");
     await page.locator("summary", { hasText: "architecture and optimizer" }).click();
     await page.locator('select[name="causal"]').selectOption("false");

@@ -1,17 +1,8 @@
 // How soon there is something to see, and where the time of a step goes.
 
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { test } from "node:test";
-import { byTestId, matches, number, screenshot, until, waitForState, withPage } from "./harness.mjs";
-
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-
-async function accessible(page) {
-  await page.addScriptTag({ path: axe });
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), []);
-}
+import { accessible, byTestId, matches, number, screenshot, until, waitForState, withPage } from "./harness.mjs";
 
 // Milliseconds from `from` (a click, or the beginning of the page) until `seen` is true in the page, frame by frame.
 const milliseconds = (page, click, seen) =>

@@ -3,16 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRequire } from "node:module";
-import { byTestId, matches, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
-
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-
-async function accessible(page) {
-  await page.addScriptTag({ path: axe });
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), []);
-}
+import { accessible, byTestId, matches, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
 const open = (page, name) => page.getByRole("tab", { name, exact: true }).click();
 

@@ -2,17 +2,8 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { test } from "node:test";
-import { byTestId, matches, number, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
-
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-
-async function accessible(page) {
-  await page.addScriptTag({ path: axe });
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), []);
-}
+import { accessible, byTestId, matches, number, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
 async function fits(page) {
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

@@ -1,6 +1,6 @@
 //! A static file server for localhost.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -17,16 +17,23 @@ pub fn serve(folder: &Path, port: u16) -> Result<(), String> {
     let address = server.server_addr().to_ip().ok_or("the server has no address")?;
     println!("http://localhost:{}/", address.port());
     let server = Arc::new(server);
+    let policy = policy(&fs::read_to_string(folder.join("index.html")).unwrap_or_default());
     let workers: Vec<_> = (0..THREADS)
         .map(|_| {
-            let (server, folder) = (server.clone(), folder.to_path_buf());
-            thread::spawn(move || server.incoming_requests().for_each(|request| answer(request, &folder)))
+            let (server, folder, policy) = (server.clone(), folder.to_path_buf(), policy.clone());
+            thread::spawn(move || server.incoming_requests().for_each(|request| answer(request, &folder, &policy)))
         })
         .collect();
     workers.into_iter().try_for_each(|worker| worker.join()).map_err(|_| "a request could not be served".into())
 }
 
-fn answer(request: Request, folder: &Path) {
+/// The page's own Content-Security-Policy. As a header it holds for the workers too, which no element of the page reaches.
+fn policy(page: &str) -> String {
+    let (_, after) = page.split_once("http-equiv=\"Content-Security-Policy\" content=\"").unwrap_or_default();
+    after.split('"').next().unwrap_or_default().to_string()
+}
+
+fn answer(request: Request, folder: &Path, policy: &str) {
     let file = file_of(request.url()).and_then(|path| {
         let path = folder.join(path);
         Some((File::open(&path).ok().filter(|_| path.is_file())?, mime(&path)))
@@ -34,8 +41,10 @@ fn answer(request: Request, folder: &Path) {
     // A browser that has gone away needs no answer.
     drop(match file {
         Some((file, mime)) => {
-            let headers = [("Content-Type", mime), ("Cache-Control", "no-cache")];
-            let headers = headers.into_iter().filter_map(|(name, value)| Header::from_bytes(name, value).ok());
+            let known = [("Content-Type", mime), ("Cache-Control", "no-cache"), ("X-Content-Type-Options", "nosniff")];
+            let with_policy = (!policy.is_empty()).then_some(("Content-Security-Policy", policy));
+            let headers =
+                known.into_iter().chain(with_policy).filter_map(|(name, value)| Header::from_bytes(name, value).ok());
             request.respond(headers.fold(Response::from_file(file), Response::with_header))
         }
         None => request.respond(Response::from_string("not found").with_status_code(404)),
@@ -73,5 +82,13 @@ mod tests {
         assert_eq!(file_of("/../Cargo.toml"), None);
         assert_eq!(file_of("/a/../../b"), None);
         assert_eq!(mime(Path::new("a.wasm")), "application/wasm");
+    }
+
+    #[test]
+    fn the_policy_of_the_page_is_found() {
+        let page = fs::read_to_string(crate::root().join("index.html")).unwrap();
+        let found = policy(&page);
+        assert!(found.starts_with("default-src 'none'; script-src 'self' 'wasm-unsafe-eval';"), "{found}");
+        assert_eq!(policy("<html>"), "");
     }
 }
