@@ -127,7 +127,9 @@ class Sharded:
         from torch.distributed.fsdp.wrap import ModuleWrapPolicy
 
         self.api = state_dict
-        self.whole = state_dict.StateDictOptions(full_state_dict=True, cpu_offload=True)
+        # On a CPU there is nothing to offload, and PyTorch (2.15) gathers both moments into one tensor when told to.
+        offload = torch.device(device).type != "cpu"
+        self.whole = state_dict.StateDictOptions(full_state_dict=True, cpu_offload=offload)
         blocks = getattr(model, "model", None) or model.transformer
         block = type((blocks.layers if hasattr(blocks, "layers") else blocks.h)[0])
         policy = ModuleWrapPolicy({block})
@@ -162,7 +164,8 @@ class Sharded:
 
     def gathered(self, optimizer):
         weights = self.api.get_model_state_dict(self.model, options=self.whole)
-        state = self.api.get_optimizer_state_dict(self.model, optimizer, options=self.whole)["state"]
+        # All but the first process get nothing.
+        state = self.api.get_optimizer_state_dict(self.model, optimizer, options=self.whole).get("state", {})
         moments = {}
         for name, entry in state.items():
             moments[f"adam_m.{name}"], moments[f"adam_v.{name}"] = entry["exp_avg"], entry["exp_avg_sq"]
@@ -176,7 +179,8 @@ def save(folder, source, weights, moments, header):
         if file.suffix == ".json" and file.resolve() != (folder / file.name).resolve():
             shutil.copy(file, folder / file.name)
     metadata = {"format": "pt", **{name: json.dumps(value) for name, value in header.items()}}
-    on_host = lambda tensors: {name: tensor.to("cpu", torch.float32).contiguous() for name, tensor in tensors.items()}
+    # What FSDP has gathered are parts of larger tensors, which safetensors takes for shared weights.
+    on_host = lambda tensors: {name: tensor.to("cpu", torch.float32, copy=True).contiguous() for name, tensor in tensors.items()}
     save_file(on_host(weights), folder / WEIGHTS, {"format": "pt"})
     save_file(on_host(moments), folder / STATE, metadata)
 
