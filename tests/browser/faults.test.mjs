@@ -3,22 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { byTestId, matches, number, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
-
-async function field(page, name, value) {
-  const input = page.locator(`input[name="${name}"]`);
-  await input.fill(String(value));
-  await input.press("Enter");
-  await input.blur();
-}
-
-async function trainTo(page, steps) {
-  await field(page, "stop_steps", steps);
-  await byTestId(page, "train").click();
-  await byTestId(page, "stopped").waitFor({ timeout: 240_000 });
-  await waitForState(page, "paused");
-  await shows(() => number(page, "step-count"), steps);
-}
+import { byTestId, field, matches, number, rendered, screenshot, shows, trainTo, until, waitForState, withPage } from "./harness.mjs";
 
 // The keys and sizes of what the page keeps, and what is done to one of them.
 const keys = (page) =>

@@ -115,6 +115,23 @@ export const shows = (read, expected, message) =>
 export const matches = (read, pattern, message) =>
   eventually(read, (value) => assert.match(value, pattern, message));
 
+// Enters a value into a field of the setup.
+export async function field(page, name, value) {
+  const input = page.locator(`input[name="${name}"]`);
+  await input.fill(String(value));
+  await input.press("Enter");
+  await input.blur();
+}
+
+// Trains until a stop rule pauses at `steps`.
+export async function trainTo(page, steps) {
+  await field(page, "stop_steps", steps);
+  await byTestId(page, "train").click();
+  await byTestId(page, "stopped").waitFor({ timeout: 240_000 });
+  await waitForState(page, "paused");
+  await shows(() => number(page, "step-count"), steps);
+}
+
 // Waits until what was asked for so far has been rendered.
 export const rendered = (page) =>
   page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20))));

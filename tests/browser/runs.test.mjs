@@ -3,23 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { accessible, byTestId, matches, number, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
-
-async function field(page, name, value) {
-  const input = page.locator(`input[name="${name}"]`);
-  await input.fill(String(value));
-  await input.press("Enter");
-  await input.blur();
-}
-
-// Trains until a stop rule pauses at `steps`.
-async function trainTo(page, steps) {
-  await field(page, "stop_steps", steps);
-  await byTestId(page, "train").click();
-  await byTestId(page, "stopped").waitFor({ timeout: 240_000 });
-  await waitForState(page, "paused");
-  await shows(() => number(page, "step-count"), steps);
-}
+import { accessible, byTestId, field, matches, number, rendered, screenshot, shows, trainTo, until, waitForState, withPage } from "./harness.mjs";
 
 async function download(page, button) {
   const [file] = await Promise.all([page.waitForEvent("download"), button.click()]);
