@@ -80,8 +80,8 @@ fn the_replay_names_the_tensor_and_its_layer() {
             let good = trainer.params().await.unwrap();
             let last = trainer.config().model.n_layers - 1;
             for (name, huge, expected) in [
-                (format!("layers.{last}.attn.output_proj.weight"), 3e38, format!("of layer {last}")),
-                ("layers.0.attn.v_proj.weight".into(), 3e38, "of layer 0".into()),
+                (format!("layers.{last}.attn.output_proj.weight"), 3e38, format!("of layer {}", last + 1)),
+                ("layers.0.attn.v_proj.weight".into(), 3e38, "of layer 1".into()),
                 ("lm_head.weight".into(), 3e38, "logits".into()),
             ] {
                 let mut values = good.clone();

@@ -176,7 +176,7 @@ impl Trainer {
         found.map_or_else(String::new, |param| param.name.clone())
     }
 
-    /// What people call the tensor in a slice, whose element `at` matters.
+    /// What people call the tensor in a slice, whose element `at` matters. Layers count from 1, as on the maps.
     fn tensor(&self, slice: Slice, at: usize, layer: Option<usize>) -> String {
         if self.is_param(slice) {
             return format!("gradient of {}", self.param(slice.start + at));
@@ -185,11 +185,14 @@ impl Trainer {
         let name = name.strip_prefix("batch ").unwrap_or(name);
         match (name.strip_prefix("block "), layer) {
             (Some(own), _) => match own.split_once(' ') {
-                Some((layer, tensor)) => format!("{tensor} of layer {layer}"),
+                Some((layer, tensor)) => match layer.parse::<usize>() {
+                    Ok(layer) => format!("{tensor} of layer {}", layer + 1),
+                    Err(_) => own.to_string(),
+                },
                 None => own.to_string(),
             },
             (None, Some(layer)) if name.starts_with("gradient of") || name == "branch" => {
-                format!("{name} of layer {layer}")
+                format!("{name} of layer {}", layer + 1)
             }
             (None, _) => name.to_string(),
         }
