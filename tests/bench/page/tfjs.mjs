@@ -35,7 +35,8 @@ function layers(tf, [B, T, H, D]) {
 // Changes parameters and moments in place.
 function update(tf, rule, variables, grads, t, [correction1, correction2]) {
   tf.tidy(() => {
-    const norm = tf.sqrt(tf.addN(Object.values(grads).map((g) => tf.sum(tf.square(g)))));
+    // One by one: tf.addN binds them all at once, which is more than most devices can, and then computes nothing.
+    const norm = tf.sqrt(Object.values(grads).map((g) => tf.sum(tf.square(g))).reduce((sum, part) => tf.add(sum, part)));
     const scale = tf.minimum(1, tf.div(rule.max_grad_norm, tf.add(norm, 1e-6)));
     for (const [name, { param, m, v }] of Object.entries(variables)) {
       const g = tf.mul(grads[name], scale);
