@@ -31,6 +31,8 @@ pub(super) struct CheckedPages<R: ChunkReader> {
     snappy: bool,
     /// Whether values can be missing.
     optional: bool,
+    /// Whether there was a dictionary. The crate takes for granted that it comes before the pages that use it.
+    dictionary: bool,
 }
 
 impl<R: ChunkReader> CheckedPages<R> {
@@ -40,7 +42,7 @@ impl<R: ChunkReader> CheckedPages<R> {
         let optional = chunk.column_descr().max_def_level() > 0;
         // The crate would reserve what a page claims to have, so that pages are unpacked here.
         let packed = chunk.clone().into_builder().set_compression(Compression::UNCOMPRESSED).build()?;
-        Ok(Self { pages: SerializedPageReader::new(source, &packed, rows, None)?, snappy, optional })
+        Ok(Self { pages: SerializedPageReader::new(source, &packed, rows, None)?, snappy, optional, dictionary: false })
     }
 
     fn unpack(&self, packed: Bytes) -> Result<Bytes> {
@@ -54,13 +56,14 @@ impl<R: ChunkReader> CheckedPages<R> {
         snap::raw::Decoder::new().decompress_vec(&packed).map(Bytes::from).map_err(wrong)
     }
 
-    fn check(&self, mut page: Page) -> Result<Page> {
+    fn check(&mut self, mut page: Page) -> Result<Page> {
         match &mut page {
             Page::DictionaryPage { buf, num_values, .. } => {
                 *buf = self.unpack(buf.clone())?;
                 if *num_values as usize > buf.len() / LENGTH_BYTES {
                     return Err(wrong("a dictionary claims to have more values than it can have"));
                 }
+                self.dictionary = true;
             }
             Page::DataPage { buf, num_values, encoding, def_level_encoding, .. } => {
                 *buf = self.unpack(buf.clone())?;
@@ -72,6 +75,7 @@ impl<R: ChunkReader> CheckedPages<R> {
                     true => return Err(wrong("its levels are packed in an old way")),
                     false => Some(0),
                 };
+                self.check_dictionary(*encoding)?;
                 check_values(*encoding, *num_values, levels_bytes.and_then(|start| buf.get(start..)))?;
             }
             // The levels stand before the values and are never packed.
@@ -90,10 +94,20 @@ impl<R: ChunkReader> CheckedPages<R> {
                     let values = self.unpack(buf.slice(levels_bytes..))?;
                     *buf = [&buf[..levels_bytes], &values].concat().into();
                 }
+                self.check_dictionary(*encoding)?;
                 check_values(*encoding, *num_values, buf.get(levels_bytes..))?;
             }
         }
         Ok(page)
+    }
+
+    fn check_dictionary(&self, encoding: Encoding) -> Result<()> {
+        match encoding {
+            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY if !self.dictionary => {
+                Err(wrong("its texts stand in a dictionary that is not there"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -139,7 +153,8 @@ impl<R: ChunkReader> Iterator for CheckedPages<R> {
 
 impl<R: ChunkReader> PageReader for CheckedPages<R> {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
-        self.pages.get_next_page()?.map(|page| self.check(page)).transpose()
+        let page = self.pages.get_next_page()?;
+        page.map(|page| self.check(page)).transpose()
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
