@@ -201,6 +201,14 @@ impl GpuBackend {
         self.queue.write_buffer(&self.buffers[slice.buffer.0], slice.start as u64 * 4, bytes);
     }
 
+    /// Fills a slice with zeros before the next run.
+    pub fn clear(&self, slice: Slice) {
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("clear") });
+        let (start, len) = (slice.start as u64 * 4, slice.len as u64 * 4);
+        encoder.clear_buffer(&self.buffers[slice.buffer.0], start, Some(len));
+        self.queue.submit([encoder.finish()]);
+    }
+
     /// Copies slices, one after the other, into a staging buffer behind all runs so far.
     pub fn start_read(&mut self, slices: &[Slice]) -> GpuRead {
         let size_bytes = slices.iter().map(|slice| slice.len as u64 * 4).sum();

@@ -3,27 +3,75 @@
 use std::cell::RefCell;
 
 use super::kernel::{CpuBuffer, CpuCall};
-use super::recording::{Buffers, Recording, Slice};
+use super::recording::{BufferSpec, Buffers, Recording, Slice};
 
-/// The buffers of a run in main memory.
+/// The buffers of a run in main memory. Each gets its memory with its first use: a model that is only looked at has none
+/// for gradients and moments.
 pub struct CpuBackend {
     buffers: Vec<CpuBuffer>,
+    specs: Vec<BufferSpec>,
 }
 
 impl CpuBackend {
-    /// Allocates every buffer of the table, filled with zeros.
-    pub fn new(buffers: &Buffers) -> Self {
-        Self { buffers: buffers.specs.iter().map(|spec| RefCell::new(vec![0; spec.len])).collect() }
+    /// Every buffer of the table, filled with zeros.
+    pub fn new(table: &Buffers) -> Self {
+        let buffers = table.specs.iter().map(|_| RefCell::new(Vec::new())).collect();
+        Self { buffers, specs: table.specs.clone() }
+    }
+
+    /// Gives a recording the memory that it needs, all or nothing.
+    ///
+    /// # Errors
+    /// How many bytes are missing.
+    pub fn make_room(&self, recording: &Recording) -> Result<(), u64> {
+        let (mut new, mut missing) = (Vec::new(), 0);
+        for &slice in recording.dispatches.iter().flat_map(|dispatch| &dispatch.bindings) {
+            let more = self.lacking(slice);
+            let mut words = self.buffers[slice.buffer.0].borrow_mut();
+            if more > 0 && words.is_empty() && !new.contains(&slice.buffer) {
+                new.push(slice.buffer);
+                match words.try_reserve_exact(more) {
+                    Ok(()) => words.resize(more, 0),
+                    Err(_) => missing += 4 * more as u64,
+                }
+            }
+        }
+        if missing > 0 {
+            new.iter().for_each(|id| drop(self.buffers[id.0].take()));
+            return Err(missing);
+        }
+        Ok(())
+    }
+
+    /// How many elements a slice wants that its buffer does not have yet.
+    fn lacking(&self, slice: Slice) -> usize {
+        let spec = &self.specs[slice.buffer.0];
+        let wanted = if spec.grows { slice.start + slice.len } else { spec.len };
+        wanted.saturating_sub(self.buffers[slice.buffer.0].borrow().len())
+    }
+
+    /// The buffer of a slice, with memory for it.
+    fn buffer(&self, slice: Slice) -> &CpuBuffer {
+        let (buffer, more) = (&self.buffers[slice.buffer.0], self.lacking(slice));
+        if more > 0 {
+            let mut words = buffer.borrow_mut();
+            // Zeros from the system cost nothing until they are written to.
+            if words.is_empty() {
+                *words = vec![0; more];
+            } else {
+                let len = words.len() + more;
+                words.reserve_exact(more);
+                words.resize(len, 0);
+            }
+        }
+        buffer
     }
 
     /// Runs one dispatch of a recording.
     pub fn run_dispatch(&self, recording: &Recording, index: usize) {
         let dispatch = &recording.dispatches[index];
-        let bindings = dispatch
-            .bindings
-            .iter()
-            .map(|slice| (&self.buffers[slice.buffer.0], slice.start..slice.start + slice.len))
-            .collect();
+        let bindings =
+            dispatch.bindings.iter().map(|&slice| (self.buffer(slice), slice.start..slice.start + slice.len)).collect();
         (dispatch.kernel.cpu)(&CpuCall { params: recording.params(index), bindings });
     }
 
@@ -33,11 +81,64 @@ impl CpuBackend {
     /// When `words` is longer than the slice.
     pub fn write(&self, slice: Slice, words: &[u32]) {
         assert!(words.len() <= slice.len, "{} words for a slice of {}", words.len(), slice.len);
-        self.buffers[slice.buffer.0].borrow_mut()[slice.start..slice.start + words.len()].copy_from_slice(words);
+        self.buffer(slice).borrow_mut()[slice.start..slice.start + words.len()].copy_from_slice(words);
+    }
+
+    /// Fills a slice with zeros.
+    pub fn clear(&self, slice: Slice) {
+        let mut words = self.buffers[slice.buffer.0].borrow_mut();
+        let end = words.len().min(slice.start + slice.len);
+        words[slice.start.min(end)..end].fill(0);
     }
 
     /// A copy of a slice.
     pub fn read(&self, slice: Slice) -> Vec<u32> {
-        self.buffers[slice.buffer.0].borrow()[slice.start..slice.start + slice.len].to_vec()
+        let words = self.buffers[slice.buffer.0].borrow();
+        let end = words.len().min(slice.start + slice.len);
+        let mut copy = Vec::with_capacity(slice.len);
+        copy.extend_from_slice(&words[slice.start.min(end)..end]);
+        copy.resize(slice.len, 0);
+        copy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_comes_with_the_first_use() {
+        let mut table = Buffers::default();
+        let (whole, part) = (table.add("whole", 100), table.add("part", 1000));
+        table.specs[1].grows = true;
+        let cpu = CpuBackend::new(&table);
+        let sizes = || cpu.buffers.iter().map(|buffer| buffer.borrow().len()).collect::<Vec<_>>();
+        cpu.clear(whole);
+        assert_eq!((cpu.read(whole), sizes()), (vec![0; 100], vec![0, 0]), "zeros are read, and nothing is held");
+        cpu.write(whole.part(3, 1), &[7]);
+        cpu.write(part.part(64, 2), &[8, 9]);
+        assert_eq!(sizes(), [100, 66]);
+        cpu.write(part.part(128, 1), &[5]);
+        assert_eq!((sizes(), cpu.read(part)[64..67].to_vec()), (vec![100, 129], vec![8, 9, 0]));
+        cpu.clear(part);
+        assert_eq!((sizes(), cpu.read(part)), (vec![100, 129], vec![0; 1000]));
+    }
+
+    #[test]
+    fn what_has_no_room_changes_nothing() {
+        use crate::ops::residual::residual;
+        let mut table = Buffers::default();
+        let small = table.add("small", 64);
+        let huge = [(); 2].map(|()| table.add("huge", usize::MAX / 8));
+        let cpu = CpuBackend::new(&table);
+        let mut recording = Recording::new("too large");
+        let [a, b] = huge.map(|slice| slice.part(0, 64));
+        residual(&mut recording, [small, a, b]);
+        assert_eq!(cpu.make_room(&recording), Err(2 * (usize::MAX / 8) as u64 * 4));
+        assert!(cpu.buffers.iter().all(|buffer| buffer.borrow().is_empty()));
+        let mut fits = Recording::new("fits");
+        let others = [(); 3].map(|()| table.add("other", 64));
+        residual(&mut fits, others);
+        assert_eq!(CpuBackend::new(&table).make_room(&fits), Ok(()));
     }
 }

@@ -22,6 +22,8 @@ pub struct BufferSpec {
     pub name: String,
     /// Size in elements of 4 bytes (f32 or u32).
     pub len: usize,
+    /// Whether mostly a small first part is used. Main memory then holds only what was used so far.
+    pub grows: bool,
 }
 
 impl BufferSpec {
@@ -42,8 +44,13 @@ impl Buffers {
     /// Plans a buffer of `len` elements and returns all of it.
     pub fn add(&mut self, name: impl Into<String>, len: usize) -> Slice {
         let id = BufferId(self.specs.len());
-        self.specs.push(BufferSpec { name: name.into(), len });
+        self.specs.push(BufferSpec { name: name.into(), len, grows: false });
         Slice { buffer: id, start: 0, len }
+    }
+
+    /// What those take that do not grow, in bytes.
+    pub fn fixed_bytes(&self) -> u64 {
+        self.specs.iter().filter(|spec| !spec.grows).map(BufferSpec::size_bytes).sum()
     }
 
     /// What all buffers take together, in bytes.

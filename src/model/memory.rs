@@ -78,7 +78,7 @@ pub struct Activations {
     pub pass: Pass,
     /// B
     pub batch_size: usize,
-    /// Positions of a sequence: T, or 1.
+    /// Positions of a sequence: T, fewer for a short one, or 1.
     pub window: usize,
     /// Token ids (B, T).
     pub inputs: Slice,
@@ -208,11 +208,14 @@ impl MemoryPlan {
         let position_ids = add("positions", if learned { n_rows } else { 1 });
         let pairs = model.n_heads * model.context_length * model.context_length;
         let real_keys = (!model.causal).then(|| add("keys that are no padding", pairs));
-        let heatmaps = add("heatmaps", model.n_layers * heatmap_words(model));
+        let heatmaps = add("heatmaps", model.n_layers * heatmap_words(model, model.context_length));
         let head_scale = add("scales of heads", model.n_layers * model.n_heads);
         let batch = Activations::plan(&mut buffers, model, batch_size, Kind::Batch);
         let gradients = Gradients::plan(&mut buffers, model, batch_size);
         let probe = Activations::plan(&mut buffers, model, 1, Kind::Probe);
+        let of_probe = probe.inputs.buffer.0..buffers.specs.len();
+        buffers.specs[of_probe].iter_mut().for_each(|spec| spec.grows = true);
+        buffers.specs[heatmaps.buffer.0].grows = true;
         let cache = Cache::plan(&mut buffers, model);
         Self {
             buffers,
@@ -260,9 +263,9 @@ impl MemoryPlan {
     }
 }
 
-/// Words that the quantised weights of one layer take.
-pub fn heatmap_words(model: &ModelConfig) -> usize {
-    (model.n_heads * model.context_length * model.context_length).div_ceil(4)
+/// Words that the quantised weights of one layer take in a window of so many positions.
+pub fn heatmap_words(model: &ModelConfig, window: usize) -> usize {
+    (model.n_heads * window * window).div_ceil(4)
 }
 
 /// Numbers per position in RoPE's table; a head of odd size, which only other positions allow, still gets a table.
@@ -305,6 +308,35 @@ impl Activations {
     /// N: rows of the pass.
     pub fn n_rows(&self) -> usize {
         self.batch_size * self.window
+    }
+
+    /// The same buffers for one sequence of only `window` positions.
+    pub fn shortened(&self, window: usize) -> Self {
+        let whole = self.window;
+        let rows = |slice: Slice| slice.part(0, slice.len / whole * window);
+        let norm = |norm: NormActivations| NormActivations { values: rows(norm.values), stats: rows(norm.stats) };
+        let block = |block: &BlockActivations| BlockActivations {
+            x: rows(block.x),
+            norm1: block.norm1.map(norm),
+            qkv: rows(block.qkv),
+            lse: rows(block.lse),
+            weights: block.weights.map(|pairs| pairs.part(0, pairs.len / (whole * whole) * window * window)),
+            heads: rows(block.heads),
+            x_mid: rows(block.x_mid),
+            norm2: block.norm2.map(norm),
+            gate_up: rows(block.gate_up),
+            hidden: rows(block.hidden),
+        };
+        Self {
+            window,
+            inputs: rows(self.inputs),
+            blocks: self.blocks.iter().map(block).collect(),
+            branch: rows(self.branch),
+            x_final: rows(self.x_final),
+            norm_final: self.norm_final.map(norm),
+            logits: rows(self.logits),
+            ..self.clone()
+        }
     }
 
     fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize, kind: Kind) -> Self {

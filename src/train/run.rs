@@ -239,6 +239,9 @@ impl Run {
                 self.mode = Mode::Paused;
             }
             (self.request, self.sample_writer, self.told_training) = (None, None, false);
+            if matches!(error, TrainError::Execute(ExecuteError::NoRoom { .. })) {
+                self.stop_finding()?;
+            }
         }
         result
     }

@@ -285,6 +285,14 @@ impl Session {
                 self.diverged = Some((step, error.to_string()));
                 return true;
             }
+            Err(error @ TrainError::Execute(ExecuteError::NoRoom { .. })) => {
+                self.tell(Event::Training { run, on: false });
+                let message = format!(
+                    "{error}. The model is still there: it can be looked at, and it writes; the native program has more \
+                     memory."
+                );
+                self.tell(Event::Notice { run, message });
+            }
             Err(TrainError::Execute(ExecuteError::DeviceLost(why))) if self.run.is_some() => {
                 self.lost(why);
                 return true;

@@ -28,7 +28,12 @@ impl Trainer {
     pub fn compile_ahead(config: &RunConfig, context: &Context) -> Result<(), TrainError> {
         config.validate()?;
         let recordings = with_transformer(config, |transformer| {
-            [transformer.probe(), transformer.evaluation(), transformer.gradients(), transformer.update()]
+            [
+                transformer.probe(&transformer.plan.probe),
+                transformer.evaluation(),
+                transformer.gradients(),
+                transformer.update(),
+            ]
         });
         recordings.iter().for_each(|recording| tuning::compile(context, recording));
         Ok(())
