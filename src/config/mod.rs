@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use crate::gpu::recording::Storage;
+
 mod model;
 pub mod rules;
 mod schedule;
@@ -166,6 +168,7 @@ impl Preset {
             train: TrainConfig {
                 batch_size,
                 accumulation_steps: 1,
+                activation_storage: Storage::F32,
                 optimizer: Optimizer::Adamw,
                 schedule: Schedule::Cosine,
                 max_lr,

@@ -22,6 +22,8 @@ pub struct Context {
     pub subgroup_size: u32,
     /// Whether kernels can use integers of 64 bits.
     pub int64: bool,
+    /// Whether numbers of 16 bits can be stored and loaded (`shader-f16`).
+    pub f16: bool,
     /// What has been compiled for the device so far.
     pub(super) pipelines: Pipelines,
     /// Which variants of kernels it uses.
@@ -125,7 +127,10 @@ impl Context {
             required_limits,
             // The profiler and variants of kernels ask for them, and do without where they are missing.
             required_features: adapter.features()
-                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_INT64 | wgpu::Features::SUBGROUP),
+                & (wgpu::Features::TIMESTAMP_QUERY
+                    | wgpu::Features::SHADER_INT64
+                    | wgpu::Features::SHADER_F16
+                    | wgpu::Features::SUBGROUP),
             ..wgpu::DeviceDescriptor::default()
         };
         let (device, queue) = adapter
@@ -141,9 +146,10 @@ impl Context {
         let adapter = AdapterFacts { name, backend, driver, software, limits };
         let subgroup_size = if has_subgroups(&device) { info.subgroup_min_size } else { 0 };
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
+        let f16 = device.features().contains(wgpu::Features::SHADER_F16);
         let (pipelines, variants, chosen) = Default::default();
         let (told, known) = Default::default();
-        Ok(Self { device, queue, adapter, subgroup_size, int64, pipelines, variants, chosen, told, known })
+        Ok(Self { device, queue, adapter, subgroup_size, int64, f16, pipelines, variants, chosen, told, known })
     }
 
     /// What tells this device from others.

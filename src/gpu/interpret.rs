@@ -2,21 +2,24 @@
 
 use std::cell::RefCell;
 
-use super::kernel::{CpuBuffer, CpuCall};
-use super::recording::{BufferSpec, Buffers, Recording, Slice};
+use half::f16;
+
+use super::kernel::{Access, CpuBuffer, CpuCall};
+use super::recording::{Buffers, Recording, Slice, Storage};
 
 /// The buffers of a run in main memory. Each gets its memory with its first use: a model that is only looked at has none
 /// for gradients and moments.
 pub struct CpuBackend {
     buffers: Vec<CpuBuffer>,
-    specs: Vec<BufferSpec>,
+    /// What is stored in 16 bits on a GPU is in 32 here, rounded after every dispatch.
+    table: Buffers,
 }
 
 impl CpuBackend {
     /// Every buffer of the table, filled with zeros.
-    pub fn new(table: &Buffers) -> Self {
-        let buffers = table.specs.iter().map(|_| RefCell::new(Vec::new())).collect();
-        Self { buffers, specs: table.specs.clone() }
+    pub fn new(buffers: &Buffers) -> Self {
+        let table = buffers.clone();
+        Self { buffers: table.specs.iter().map(|_| RefCell::new(Vec::new())).collect(), table }
     }
 
     /// Gives a recording the memory that it needs, all or nothing.
@@ -45,7 +48,7 @@ impl CpuBackend {
 
     /// How many elements a slice wants that its buffer does not have yet.
     fn lacking(&self, slice: Slice) -> usize {
-        let spec = &self.specs[slice.buffer.0];
+        let spec = &self.table.specs[slice.buffer.0];
         let wanted = if spec.grows { slice.start + slice.len } else { spec.len };
         wanted.saturating_sub(self.buffers[slice.buffer.0].borrow().len())
     }
@@ -73,6 +76,12 @@ impl CpuBackend {
         let bindings =
             dispatch.bindings.iter().map(|&slice| (self.buffer(slice), slice.start..slice.start + slice.len)).collect();
         (dispatch.kernel.cpu)(&CpuCall { params: recording.params(index), bindings });
+        let written = dispatch.bindings.iter().zip(dispatch.kernel.access);
+        for (&slice, _) in written.filter(|(_, access)| **access == Access::ReadWrite) {
+            if self.table.storage(slice) == Storage::F16 {
+                round(&mut self.buffers[slice.buffer.0].borrow_mut()[slice.start..slice.start + slice.len]);
+            }
+        }
     }
 
     /// Overwrites the beginning of a slice.
@@ -81,7 +90,12 @@ impl CpuBackend {
     /// When `words` is longer than the slice.
     pub fn write(&self, slice: Slice, words: &[u32]) {
         assert!(words.len() <= slice.len, "{} words for a slice of {}", words.len(), slice.len);
-        self.buffer(slice).borrow_mut()[slice.start..slice.start + words.len()].copy_from_slice(words);
+        let mut buffer = self.buffer(slice).borrow_mut();
+        let written = &mut buffer[slice.start..slice.start + words.len()];
+        written.copy_from_slice(words);
+        if self.table.storage(slice) == Storage::F16 {
+            round(written);
+        }
     }
 
     /// Fills a slice with zeros.
@@ -102,9 +116,17 @@ impl CpuBackend {
     }
 }
 
+/// Numbers become what 16 bits can hold.
+fn round(numbers: &mut [u32]) {
+    for bits in numbers {
+        *bits = f16::from_f32(f32::from_bits(*bits)).to_f32().to_bits();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::kernel::Kernel;
 
     #[test]
     fn memory_comes_with_the_first_use() {
@@ -126,19 +148,18 @@ mod tests {
 
     #[test]
     fn what_has_no_room_changes_nothing() {
-        use crate::ops::residual::residual;
+        static NOTHING: Kernel =
+            Kernel { name: "nothing", wgsl: &[], access: &[Access::Read; 3], params_bytes: 4, cpu: |_| () };
         let mut table = Buffers::default();
         let small = table.add("small", 64);
-        let huge = [(); 2].map(|()| table.add("huge", usize::MAX / 8));
+        let huge = [(); 2].map(|()| table.add("huge", usize::MAX / 8).part(0, 64));
+        let (mut too_large, mut fits) = (Recording::new("too large"), Recording::new("fits"));
+        too_large.dispatch(&NOTHING, 0u32, &[small, huge[0], huge[1]], [1, 1, 1]);
+        fits.dispatch(&NOTHING, 0u32, &[small; 3], [1, 1, 1]);
         let cpu = CpuBackend::new(&table);
-        let mut recording = Recording::new("too large");
-        let [a, b] = huge.map(|slice| slice.part(0, 64));
-        residual(&mut recording, [small, a, b]);
-        assert_eq!(cpu.make_room(&recording), Err(2 * (usize::MAX / 8) as u64 * 4));
+        assert_eq!(cpu.make_room(&too_large), Err(2 * 4 * (usize::MAX / 8) as u64));
         assert!(cpu.buffers.iter().all(|buffer| buffer.borrow().is_empty()));
-        let mut fits = Recording::new("fits");
-        let others = [(); 3].map(|()| table.add("other", 64));
-        residual(&mut fits, others);
-        assert_eq!(CpuBackend::new(&table).make_room(&fits), Ok(()));
+        assert_eq!(cpu.make_room(&fits), Ok(()));
+        assert_eq!(cpu.buffers[0].borrow().len(), 64);
     }
 }

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::kernel::Kernel;
+use super::kernel::{Halves, Kernel};
 use super::recording::Recording;
 
 /// A kernel with the bindings, the parameters and the CPU twin of another.
@@ -58,9 +58,11 @@ pub(super) fn choose(
     kernel: &'static Kernel,
     params: &[u8],
     workgroups: [u32; 3],
+    halves: Halves,
 ) -> (&'static Kernel, [u32; 3]) {
     let variants = variants.borrow();
-    let fitting = variants.iter().filter(|variant| variant.of.name == kernel.name);
+    // Integers of 64 bits are read in place of two numbers of 32.
+    let fitting = variants.iter().filter(|of| of.of.name == kernel.name && (halves.is_none() || !of.int64));
     let chosen = fitting.filter_map(|variant| Some((variant.kernel, (variant.workgroups)(params, workgroups)?))).next();
     chosen.unwrap_or((kernel, workgroups))
 }

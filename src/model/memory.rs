@@ -1,9 +1,12 @@
 //! Every buffer that a run needs, planned before anything is allocated.
 
+mod passes;
+
 use thiserror::Error;
 
+use self::passes::{Kind, rope_width};
 use super::params::ParamTable;
-use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions, RunConfig};
+use crate::config::{ModelConfig, Positions, RunConfig};
 use crate::gpu::context::DeviceLimits;
 use crate::gpu::recording::{Buffers, Slice};
 use crate::ops::clip::PARTIAL_SUMS;
@@ -210,7 +213,7 @@ impl MemoryPlan {
         let real_keys = (!model.causal).then(|| add("keys that are no padding", pairs));
         let heatmaps = add("heatmaps", model.n_layers * heatmap_words(model, model.context_length));
         let head_scale = add("scales of heads", model.n_layers * model.n_heads);
-        let batch = Activations::plan(&mut buffers, model, batch_size, Kind::Batch);
+        let batch = Activations::plan(&mut buffers, model, batch_size, Kind::Batch(config.train.activation_storage));
         let gradients = Gradients::plan(&mut buffers, model, batch_size);
         let probe = Activations::plan(&mut buffers, model, 1, Kind::Probe);
         let of_probe = probe.inputs.buffer.0..buffers.specs.len();
@@ -266,163 +269,4 @@ impl MemoryPlan {
 /// Words that the quantised weights of one layer take in a window of so many positions.
 pub fn heatmap_words(model: &ModelConfig, window: usize) -> usize {
     (model.n_heads * window * window).div_ceil(4)
-}
-
-/// Numbers per position in RoPE's table; a head of odd size, which only other positions allow, still gets a table.
-fn rope_width(model: &ModelConfig) -> usize {
-    model.d_head().next_multiple_of(2)
-}
-
-/// The width of queries, keys and values beside each other.
-fn qkv_width(model: &ModelConfig) -> usize {
-    model.d_model + 2 * model.d_kv()
-}
-
-/// The width of what comes into the feed-forward network.
-fn gate_up_width(model: &ModelConfig) -> usize {
-    if model.feed_forward == FeedForward::Swiglu { 2 * model.d_ff } else { model.d_ff }
-}
-
-/// Whose activations are planned.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Every block keeps its own, for the backward pass.
-    Batch,
-    /// All blocks share one set.
-    Probe,
-    /// The same, for one token.
-    NextToken,
-}
-
-impl Kind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Batch => "batch",
-            Self::Probe => "probe",
-            Self::NextToken => "next token",
-        }
-    }
-}
-
-impl Activations {
-    /// N: rows of the pass.
-    pub fn n_rows(&self) -> usize {
-        self.batch_size * self.window
-    }
-
-    /// The same buffers for one sequence of only `window` positions.
-    pub fn shortened(&self, window: usize) -> Self {
-        let whole = self.window;
-        let rows = |slice: Slice| slice.part(0, slice.len / whole * window);
-        let norm = |norm: NormActivations| NormActivations { values: rows(norm.values), stats: rows(norm.stats) };
-        let block = |block: &BlockActivations| BlockActivations {
-            x: rows(block.x),
-            norm1: block.norm1.map(norm),
-            qkv: rows(block.qkv),
-            lse: rows(block.lse),
-            weights: block.weights.map(|pairs| pairs.part(0, pairs.len / (whole * whole) * window * window)),
-            heads: rows(block.heads),
-            x_mid: rows(block.x_mid),
-            norm2: block.norm2.map(norm),
-            gate_up: rows(block.gate_up),
-            hidden: rows(block.hidden),
-        };
-        Self {
-            window,
-            inputs: rows(self.inputs),
-            blocks: self.blocks.iter().map(block).collect(),
-            branch: rows(self.branch),
-            x_final: rows(self.x_final),
-            norm_final: self.norm_final.map(norm),
-            logits: rows(self.logits),
-            ..self.clone()
-        }
-    }
-
-    fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize, kind: Kind) -> Self {
-        let one = kind == Kind::NextToken;
-        let (pass, window) = if one { (Pass::NextToken, 1) } else { (Pass::Window, model.context_length) };
-        let (n_rows, name) = (batch_size * window, kind.name());
-        let inputs = buffers.add(format!("{name} inputs"), n_rows);
-        let mut blocks: Vec<BlockActivations> = Vec::new();
-        for layer in 0..model.n_layers {
-            let block = match blocks.first() {
-                Some(&first) if kind != Kind::Batch => first,
-                _ => BlockActivations::plan(buffers, model, n_rows, kind, &format!("{name} block {layer}")),
-            };
-            blocks.push(block);
-        }
-        let wide = n_rows * model.d_model;
-        let branch = buffers.add(format!("{name} branch"), wide);
-        let x_final = buffers.add(format!("{name} final stream"), wide);
-        let pre = model.norm_placement == NormPlacement::Pre;
-        let norm_final =
-            if pre { NormActivations::plan(buffers, model, n_rows, &format!("{name} final norm")) } else { None };
-        let logits = buffers.add(format!("{name} logits"), n_rows * model.vocab_size);
-        Self { pass, batch_size, window, inputs, blocks, branch, x_final, norm_final, logits, head_scale: None }
-    }
-}
-
-impl NormActivations {
-    fn plan(buffers: &mut Buffers, model: &ModelConfig, n_rows: usize, name: &str) -> Option<Self> {
-        let stats = match model.norm {
-            Norm::Rmsnorm => n_rows,
-            Norm::Layernorm => 2 * n_rows,
-            Norm::None => return None,
-        };
-        let values = buffers.add(name, n_rows * model.d_model);
-        Some(Self { values, stats: buffers.add(format!("{name} statistics"), stats) })
-    }
-}
-
-impl BlockActivations {
-    fn plan(buffers: &mut Buffers, model: &ModelConfig, n_rows: usize, kind: Kind, owner: &str) -> Self {
-        let (wide, inner) = (n_rows * model.d_model, n_rows * model.d_ff);
-        let pairs = n_rows * model.n_heads * model.context_length;
-        let norm1 = NormActivations::plan(buffers, model, n_rows, &format!("{owner} first norm"));
-        let norm2 = NormActivations::plan(buffers, model, n_rows, &format!("{owner} second norm"));
-        let mut add = |name: &str, len: usize| buffers.add(format!("{owner} {name}"), len);
-        Self {
-            x: add("stream", wide),
-            norm1,
-            qkv: add("queries, keys and values", n_rows * qkv_width(model)),
-            lse: add("log-sum-exp", n_rows * model.n_heads),
-            weights: (kind != Kind::Batch).then(|| add("attention weights", pairs)),
-            heads: add("heads", wide),
-            x_mid: add("middle stream", wide),
-            norm2,
-            gate_up: add("gate and up", n_rows * gate_up_width(model)),
-            hidden: add("hidden", inner),
-        }
-    }
-}
-
-impl Gradients {
-    fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize) -> Self {
-        let n_rows = batch_size * model.context_length;
-        let (wide, inner) = (n_rows * model.d_model, n_rows * model.d_ff);
-        let mut add = |name: &str, len: usize| buffers.add(format!("gradient of {name}"), len);
-        Self {
-            stream: add("the stream", wide),
-            branch: add("a branch's input", wide),
-            qkv: add("queries, keys and values", n_rows * qkv_width(model)),
-            heads: add("heads", wide),
-            gate_up: add("gate and up", n_rows * gate_up_width(model)),
-            hidden: add("hidden", inner),
-        }
-    }
-}
-
-impl Cache {
-    fn plan(buffers: &mut Buffers, model: &ModelConfig) -> Self {
-        let acts = Activations::plan(buffers, model, 1, Kind::NextToken);
-        let position = buffers.add("next position", 1);
-        let cos_sin = buffers.add("rope table of the next position", rope_width(model));
-        let len = model.context_length * model.d_kv();
-        let mut of_layers = |name: &str| -> Vec<Slice> {
-            (0..model.n_layers).map(|layer| buffers.add(format!("{name} cache {layer}"), len)).collect()
-        };
-        let (k, v) = (of_layers("key"), of_layers("value"));
-        Self { acts, position, cos_sin, k, v }
-    }
 }

@@ -10,7 +10,7 @@ use crate::gpu::clock::now_ns;
 use crate::gpu::compare::SideBySide;
 use crate::gpu::context::Context;
 use crate::gpu::kernel::Kernel;
-use crate::gpu::recording::Recording;
+use crate::gpu::recording::{Buffers, Recording};
 use crate::gpu::variant::Variant;
 use crate::rng::Rng;
 
@@ -124,13 +124,13 @@ pub async fn tune(context: &Context, recording: &Recording) -> Result<Vec<String
 
 /// Has the device compile what a recording needs, but for the kernels whose variants may run in their place: these are
 /// compiled with the choice.
-pub fn compile(context: &Context, recording: &Recording) {
+pub fn compile(context: &Context, buffers: &Buffers, recording: &Recording) {
     let may_be_replaced = |kernel: &Kernel| {
         let of = CANDIDATES.iter().find(|candidates| candidates.of.name == kernel.name);
         let tried = of.is_some_and(|of| of.variants.iter().any(|variant| worth_trying(context, variant)));
         tried && context.known.borrow().get(kernel.name) != Some(kernel.name)
     };
-    context.compile(recording, |kernel| !may_be_replaced(kernel));
+    context.compile(buffers, recording, |kernel| !may_be_replaced(kernel));
 }
 
 async fn recall_or_choose(
