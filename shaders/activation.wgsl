@@ -6,7 +6,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Number1>;
 
 fn sigmoid(x: f32) -> f32 {
     return 1.0 / (1.0 + exp(-x));
@@ -19,7 +19,7 @@ fn gelu_sigmoid(x: f32) -> f32 {
 }
 
 // silu(x) = x · sigmoid(x)
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Number2>;
 
 @compute @workgroup_size(64)
 fn silu(
@@ -29,7 +29,8 @@ fn silu(
 ) {
     let i = flat_index(workgroup, workgroups, local);
     if (i >= params.len) { return; }
-    y[i] = x[i] * sigmoid(x[i]);
+    let value = f32(x[i]);
+    y[i] = Number2(value * sigmoid(value));
 }
 
 // gelu(x) = x · ½·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
@@ -41,7 +42,8 @@ fn gelu(
 ) {
     let i = flat_index(workgroup, workgroups, local);
     if (i >= params.len) { return; }
-    y[i] = x[i] * gelu_sigmoid(x[i]);
+    let value = f32(x[i]);
+    y[i] = Number2(value * gelu_sigmoid(value));
 }
 
 // y = x · s with s = sigmoid(u(x)), so x_grad = y_grad · (s + x · s·(1 − s) · u′(x))
@@ -56,8 +58,9 @@ fn silu_grad(
 ) {
     let i = flat_index(workgroup, workgroups, local);
     if (i >= params.len) { return; }
-    let s = sigmoid(x[i]);
-    x_grad[i] = y_grad[i] * (s + x[i] * s * (1.0 - s));
+    let value = f32(x[i]);
+    let s = sigmoid(value);
+    x_grad[i] = y_grad[i] * (s + value * s * (1.0 - s));
 }
 
 @compute @workgroup_size(64)
@@ -68,7 +71,8 @@ fn gelu_grad(
 ) {
     let i = flat_index(workgroup, workgroups, local);
     if (i >= params.len) { return; }
-    let s = gelu_sigmoid(x[i]);
-    let slope = ROOT_8_OVER_PI * (1.0 + 3.0 * 0.044715 * x[i] * x[i]);
-    x_grad[i] = y_grad[i] * (s + x[i] * s * (1.0 - s) * slope);
+    let value = f32(x[i]);
+    let s = gelu_sigmoid(value);
+    let slope = ROOT_8_OVER_PI * (1.0 + 3.0 * 0.044715 * value * value);
+    x_grad[i] = y_grad[i] * (s + value * s * (1.0 - s) * slope);
 }

@@ -9,7 +9,7 @@ struct Params {
 
 // y[n, c] ← y[n, c] + bias[c]
 @group(0) @binding(1) var<storage, read> bias_in: array<f32>; // (C)
-@group(0) @binding(2) var<storage, read_write> y: array<f32>; // (N, C)
+@group(0) @binding(2) var<storage, read_write> y: array<Number2>; // (N, C)
 
 @compute @workgroup_size(64)
 fn bias(
@@ -19,7 +19,7 @@ fn bias(
 ) {
     let i = flat_index(workgroup, workgroups, local);
     if (i >= params.n_rows * params.n_cols) { return; }
-    y[i] += bias_in[i % params.n_cols];
+    y[i] = Number2(f32(y[i]) + bias_in[i % params.n_cols]);
 }
 
 // y[n, c] = … + bias[c], so bias_grad[c] = Σ_n y_grad[n, c]. One workgroup per column.

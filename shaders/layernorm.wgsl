@@ -10,9 +10,9 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 
 // inv_std = 1 / √(mean((x − mean)²) + eps);   y[c] = gain[c] · (x[c] − mean) · inv_std
-@group(0) @binding(1) var<storage, read> x: array<f32>; // (N, C)
+@group(0) @binding(1) var<storage, read> x: array<Number1>; // (N, C)
 @group(0) @binding(2) var<storage, read> gain: array<f32>; // (C)
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // (N, C)
+@group(0) @binding(3) var<storage, read_write> y: array<Number3>; // (N, C)
 @group(0) @binding(4) var<storage, read_write> stats_out: array<vec2<f32>>; // (N): mean, inv_std
 
 @compute @workgroup_size(64)
@@ -26,17 +26,17 @@ fn layernorm(
     let start = row * params.d_model;
     var sum = 0.0;
     for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
-        sum += x[start + c];
+        sum += f32(x[start + c]);
     }
     let mean = workgroup_sum(sum, local) / f32(params.d_model);
     var squares = 0.0;
     for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
-        let centred = x[start + c] - mean;
+        let centred = f32(x[start + c]) - mean;
         squares += centred * centred;
     }
     let inv_std = 1.0 / sqrt(workgroup_sum(squares, local) / f32(params.d_model) + params.eps);
     for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
-        y[start + c] = gain[c] * (x[start + c] - mean) * inv_std;
+        y[start + c] = Number3(gain[c] * (f32(x[start + c]) - mean) * inv_std);
     }
     if (local == 0u) {
         stats_out[row] = vec2<f32>(mean, inv_std);
@@ -74,13 +74,13 @@ fn grad_of_x(row: u32, local: u32) {
     for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
         let g = gain[c] * y_grad[start + c];
         sum += g;
-        dot += g * (x[start + c] - mean) * inv_std;
+        dot += g * (f32(x[start + c]) - mean) * inv_std;
     }
     let mean_g = workgroup_sum(sum, local) / f32(params.d_model);
     let mean_gn = workgroup_sum(dot, local) / f32(params.d_model);
     for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
         let i = start + c;
-        let n = (x[i] - mean) * inv_std;
+        let n = (f32(x[i]) - mean) * inv_std;
         let value = inv_std * (gain[c] * y_grad[i] - mean_g - n * mean_gn);
         x_grad[i] = select(value, x_grad[i] + value, params.accumulate == 1u);
     }
@@ -91,7 +91,7 @@ fn grad_of_gain(c: u32, local: u32) {
     var sum = 0.0;
     for (var row = local; row < params.n_rows; row += ROW_WORKGROUP) {
         let i = row * params.d_model + c;
-        sum += y_grad[i] * (x[i] - stats_in[row].x) * stats_in[row].y;
+        sum += y_grad[i] * (f32(x[i]) - stats_in[row].x) * stats_in[row].y;
     }
     let total = workgroup_sum(sum, local);
     if (local == 0u) {

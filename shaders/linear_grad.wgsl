@@ -9,7 +9,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<Stored>; // (N, in)
+@group(0) @binding(1) var<storage, read> x: array<Stored1>; // (N, in)
 @group(0) @binding(2) var<storage, read> w: array<Stored>; // (out, in)
 @group(0) @binding(3) var<storage, read> y_grad: array<Stored>; // (N, out)
 @group(0) @binding(4) var<storage, read_write> x_grad: array<Element>; // (N, in)
@@ -19,7 +19,7 @@ fn load_a(order: u32, i: u32) -> Element { return unpack(y_grad[i]); }
 
 fn load_b(order: u32, i: u32) -> Element {
     if (order == NN) { return unpack(w[i]); }
-    return unpack(x[i]);
+    return unpack1(x[i]);
 }
 
 fn store(order: u32, i: u32, value: Element) {

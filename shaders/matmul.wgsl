@@ -12,12 +12,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<Stored>; // nt, nn: (m, k); tn: (k, m)
+@group(0) @binding(1) var<storage, read> a: array<Stored1>; // nt, nn: (m, k); tn: (k, m)
 @group(0) @binding(2) var<storage, read> b: array<Stored>; // nt: (n, k); nn, tn: (k, n)
 @group(0) @binding(3) var<storage, read> base: array<Stored>; // (m, n)
-@group(0) @binding(4) var<storage, read_write> y: array<Element>; // (m, n)
+@group(0) @binding(4) var<storage, read_write> y: array<Stored4>; // (m, n)
 
-fn load_a(order: u32, i: u32) -> Element { return unpack(a[i]); }
+fn load_a(order: u32, i: u32) -> Element { return unpack1(a[i]); }
 fn load_b(order: u32, i: u32) -> Element { return unpack(b[i]); }
 
 fn store(order: u32, i: u32, value: Element) {
@@ -25,7 +25,7 @@ fn store(order: u32, i: u32, value: Element) {
     // As a question about i, because llvmpipe would compile the kernel anew at every use to leave out what a parameter
     // alone switches off.
     if (i < params.onto * arrayLength(&y)) { sum += unpack(base[i]); }
-    y[i] = sum;
+    y[i] = Stored4(sum);
 }
 
 // y[i, j] = (base[i, j] +) Σ_k a[i, k] · b[j, k]

@@ -11,9 +11,9 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 
 // inv_rms = 1 / √(mean(x²) + eps);   y[c] = gain[c] · x[c] · inv_rms
-@group(0) @binding(1) var<storage, read> x: array<f32>; // (N, C)
+@group(0) @binding(1) var<storage, read> x: array<Number1>; // (N, C)
 @group(0) @binding(2) var<storage, read> gain: array<f32>; // (C)
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // (N, C)
+@group(0) @binding(3) var<storage, read_write> y: array<Number3>; // (N, C)
 @group(0) @binding(4) var<storage, read_write> inv_rms_out: array<f32>; // (N)
 
 fn normalize(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
@@ -22,13 +22,13 @@ fn normalize(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     let start = row * params.d_model;
     var squares = 0.0;
     for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
-        let value = x[start + c];
+        let value = f32(x[start + c]);
         squares += value * value;
     }
     let mean = workgroup_sum(squares, local) / f32(params.d_model);
     let inv_rms = 1.0 / sqrt(mean + params.eps);
     for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
-        y[start + c] = gain[c] * x[start + c] * inv_rms;
+        y[start + c] = Number3(gain[c] * f32(x[start + c]) * inv_rms);
     }
     if (local == 0u) {
         inv_rms_out[row] = inv_rms;
@@ -57,13 +57,13 @@ fn grad_of_x(row: u32, local: u32) {
     let inv_rms = inv_rms_in[row];
     var dot = 0.0;
     for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
-        dot += gain[c] * y_grad[start + c] * x[start + c];
+        dot += gain[c] * y_grad[start + c] * f32(x[start + c]);
     }
     let mean = workgroup_sum(dot, local) / f32(params.d_model);
     let pull = inv_rms * inv_rms * mean;
     for (var c = local; c < params.d_model; c += ROW_WORKGROUP) {
         let i = start + c;
-        let value = inv_rms * (gain[c] * y_grad[i] - x[i] * pull);
+        let value = inv_rms * (gain[c] * y_grad[i] - f32(x[i]) * pull);
         x_grad[i] = select(value, x_grad[i] + value, params.accumulate == 1u);
     }
 }
@@ -73,7 +73,7 @@ fn grad_of_gain(c: u32, local: u32) {
     var sum = 0.0;
     for (var row = local; row < params.n_rows; row += ROW_WORKGROUP) {
         let i = row * params.d_model + c;
-        sum += y_grad[i] * x[i] * inv_rms_in[row];
+        sum += y_grad[i] * f32(x[i]) * inv_rms_in[row];
     }
     let total = workgroup_sum(sum, local);
     if (local == 0u) {

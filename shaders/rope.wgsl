@@ -13,7 +13,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 // cos and sin of position · Θ^(−2i/D), computed on the CPU: WGSL leaves the precision of its own open.
 @group(0) @binding(1) var<storage, read> cos_sin: array<f32>; // (T, D/2, 2)
-@group(0) @binding(2) var<storage, read_write> x: array<f32>; // (B, T, stride)
+@group(0) @binding(2) var<storage, read_write> x: array<Number2>; // (B, T, stride)
 
 // (x₀, x₁) ← (x₀·cos − x₁·sin, x₀·sin + x₁·cos)
 @compute @workgroup_size(64)
@@ -31,8 +31,8 @@ fn rope(
     let cosine = cos_sin[entry];
     let sine = params.direction * cos_sin[entry + 1u];
     let at = row * params.stride + 2u * (pair % (params.d_model / 2u));
-    let x0 = x[at];
-    let x1 = x[at + 1u];
-    x[at] = x0 * cosine - x1 * sine;
-    x[at + 1u] = x0 * sine + x1 * cosine;
+    let x0 = f32(x[at]);
+    let x1 = f32(x[at + 1u]);
+    x[at] = Number2(x0 * cosine - x1 * sine);
+    x[at + 1u] = Number2(x0 * sine + x1 * cosine);
 }

@@ -8,8 +8,8 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 
 // hidden = silu(gate) · up,   silu(x) = x · sigmoid(x)
-@group(0) @binding(1) var<storage, read> gate_up: array<f32>; // (N, 2F): rows of [W1·x | W3·x]
-@group(0) @binding(2) var<storage, read_write> hidden: array<f32>; // (N, F)
+@group(0) @binding(1) var<storage, read> gate_up: array<Number1>; // (N, 2F): rows of [W1·x | W3·x]
+@group(0) @binding(2) var<storage, read_write> hidden: array<Number2>; // (N, F)
 
 fn sigmoid(x: f32) -> f32 {
     return 1.0 / (1.0 + exp(-x));
@@ -29,8 +29,8 @@ fn swiglu(
     let i = flat_index(workgroup, workgroups, local);
     if (i >= params.n_rows * params.d_ff) { return; }
     let at = gate_at(i);
-    let gate = gate_up[at];
-    hidden[i] = gate * sigmoid(gate) * gate_up[at + params.d_ff];
+    let gate = f32(gate_up[at]);
+    hidden[i] = Number2(gate * sigmoid(gate) * f32(gate_up[at + params.d_ff]));
 }
 
 // hidden = silu(gate) · up, so up_grad = hidden_grad · silu(gate)
@@ -47,9 +47,9 @@ fn swiglu_grad(
     let i = flat_index(workgroup, workgroups, local);
     if (i >= params.n_rows * params.d_ff) { return; }
     let at = gate_at(i);
-    let gate = gate_up[at];
+    let gate = f32(gate_up[at]);
     let s = sigmoid(gate);
     let grad = hidden_grad[i] * s;
-    gate_up_grad[at] = grad * gate_up[at + params.d_ff] * (1.0 + gate * (1.0 - s));
+    gate_up_grad[at] = grad * f32(gate_up[at + params.d_ff]) * (1.0 + gate * (1.0 - s));
     gate_up_grad[at + params.d_ff] = grad * gate;
 }

@@ -3,9 +3,9 @@
 //!
 //! A product of (m, k) and (k, n) takes 2·m·n·k operations: one multiplication and one addition each. A backward pass
 //! has two products for each of the forward pass. Everything else (norms, activations, softmax, the update) is left
-//! out: it is little beside them. Numbers are f32.
+//! out: it is little beside them. Numbers are f32, but for activations that are stored in 16 bits.
 
-use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions, RunConfig};
+use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions, RunConfig, Storage};
 
 /// Bytes of a number.
 const F32: u64 = 4;
@@ -19,6 +19,8 @@ pub struct Part {
     pub params: u64,
     /// Numbers per token that the forward pass of a batch keeps for the backward pass.
     pub activations: u64,
+    /// Those of them that are stored as `activation_storage` says.
+    pub waiting: u64,
     /// Operations of a forward pass, per token.
     pub forward_flops: u64,
     /// How the three were computed, in the shape letters of the configuration.
@@ -34,6 +36,8 @@ pub struct Account {
     pub batch_tokens: u64,
     /// Batches of a step.
     pub batches: u64,
+    /// How what waits for the backward pass is stored.
+    pub storage: Storage,
 }
 
 impl Account {
@@ -50,7 +54,8 @@ impl Account {
             head(model),
         ];
         let batch_tokens = (config.train.batch_size * model.context_length) as u64;
-        Self { parts, batch_tokens, batches: config.train.accumulation_steps as u64 }
+        let (batches, storage) = (config.train.accumulation_steps as u64, config.train.activation_storage);
+        Self { parts, batch_tokens, batches, storage }
     }
 
     /// Bytes of the weights of a part.
@@ -70,7 +75,8 @@ impl Account {
 
     /// Bytes of what a batch keeps for its backward pass.
     pub fn activation_bytes(&self, part: &Part) -> u64 {
-        F32 * part.activations * self.batch_tokens
+        let waiting = part.waiting * self.batch_tokens;
+        F32 * (part.activations * self.batch_tokens - waiting) + self.storage.size_bytes(waiting as usize)
     }
 
     /// Operations of a training step: forward once, backward twice as much, for every token of every batch.
@@ -91,6 +97,7 @@ fn part(name: &'static str, [params, activations, flops]: [(u64, String); 3]) ->
         name,
         params: params.0,
         activations: activations.0,
+        waiting: 0,
         forward_flops: flops.0,
         formulas: [params.1, activations.1, flops.1],
     }
@@ -118,26 +125,28 @@ fn projections(model: &ModelConfig) -> Part {
     let [l, c, kv] = sizes([model.n_layers, model.d_model, model.d_kv()]);
     let products = 2 * c * c + 2 * kv * c;
     let (bias, biases) = if model.bias { (2 * c + 2 * kv, " + 2C + 2K") } else { (0, "") };
-    part(
+    let projections = part(
         "attention: Q, K, V, output",
         [
             (l * (products + bias), format!("L·(2C² + 2K·C{biases}), K = n_kv_heads·D")),
             (l * (c + 2 * kv), "L·(C + 2K): Q, K, V".into()),
             (l * 2 * products, "L·2·(2C² + 2K·C)".into()),
         ],
-    )
+    );
+    Part { waiting: projections.activations, ..projections }
 }
 
 fn scores(model: &ModelConfig) -> Part {
     let [l, c, t, h] = sizes([model.n_layers, model.d_model, model.context_length, model.n_heads]);
-    part(
+    let scores = part(
         "attention: scores, weighted sums",
         [
             none("no parameters"),
             (l * (h + c), "L·(H + C): log-sum-exp, sums".into()),
             (l * 4 * t * c, "L·(2T·C + 2T·C), the masked half included".into()),
         ],
-    )
+    );
+    Part { waiting: l * c, ..scores }
 }
 
 fn feed_forward(model: &ModelConfig) -> Part {
@@ -148,14 +157,15 @@ fn feed_forward(model: &ModelConfig) -> Part {
         (true, 3) => (2 * f + c, " + 2F + C"),
         (true, _) => (f + c, " + F + C"),
     };
-    part(
+    let network = part(
         "feed-forward",
         [
             (l * (n * c * f + bias), format!("L·({n}C·F{biases})")),
             (l * n * f, format!("L·{n}F")),
             (l * 2 * n * c * f, format!("L·2·{n}C·F")),
         ],
-    )
+    );
+    Part { waiting: network.activations, ..network }
 }
 
 fn norms(model: &ModelConfig) -> Part {
@@ -170,14 +180,15 @@ fn norms(model: &ModelConfig) -> Part {
         NormPlacement::Pre => (2 * l + 1, "(2L + 1)"),
         NormPlacement::Post => (2 * l, "2L"),
     };
-    part(
+    let norms = part(
         "norms",
         [
             (n * gain, format!("{count}·{gains}")),
             (n * (c + stats), format!("{count}·(C + {statistics}): values, statistics")),
             none("not a matrix product"),
         ],
-    )
+    );
+    Part { waiting: n * c, ..norms }
 }
 
 fn stream(model: &ModelConfig) -> Part {

@@ -18,6 +18,7 @@ fn config() -> RunConfig {
     let train = TrainConfig {
         batch_size: 3,
         accumulation_steps: 1,
+        activation_storage: Default::default(),
         optimizer: Optimizer::Adamw,
         schedule: Schedule::Cosine,
         max_lr: 1e-2,

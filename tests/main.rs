@@ -8,6 +8,7 @@ mod files;
 mod gif;
 mod golden;
 mod gradients;
+mod halves;
 mod hostile;
 mod interop;
 mod kernels;

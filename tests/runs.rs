@@ -335,6 +335,7 @@ fn variants() -> Vec<RunConfig> {
         ("n_kv_heads", "2"),
         ("accumulation_steps", "3"),
         ("optimizer", "sgd"),
+        ("activation_storage", "f16"),
     ];
     for (field, value) in changes {
         for bias in ["false", "true"] {
@@ -356,8 +357,8 @@ fn the_account_equals_what_is_built() {
         assert_eq!(account.total(|part| part.params), params as u64, "parameters of {name}");
         let plan = MemoryPlan::new(&config, &table, 1000, 1000);
         let kept = |buffer: &&BufferSpec| buffer.name.starts_with("batch ") && buffer.name != "batch inputs";
-        let planned: u64 = plan.buffers.specs.iter().filter(kept).map(|buffer| buffer.len as u64).sum();
-        assert_eq!(account.total(|part| account.activation_bytes(part)), 4 * planned, "activations of {name}");
+        let planned: u64 = plan.buffers.specs.iter().filter(kept).map(BufferSpec::size_bytes).sum();
+        assert_eq!(account.total(|part| account.activation_bytes(part)), planned, "activations of {name}");
         assert_eq!(account.total(|part| account.weight_bytes(part)), 4 * params as u64);
     }
 }

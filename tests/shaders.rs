@@ -1,13 +1,19 @@
 //! Every kernel's WGSL against its descriptor, without a GPU.
 
-use glasshead::gpu::kernel::{Access, Kernel};
+use glasshead::gpu::kernel::{Access, Halves, Kernel};
 use glasshead::ops::KERNELS;
 use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 
 fn parse(kernel: &Kernel) -> (naga::Module, ModuleInfo) {
+    parse_with(kernel, Halves::default())
+}
+
+/// As `parse`, with some bindings in 16 bits.
+pub fn parse_with(kernel: &Kernel, halves: Halves) -> (naga::Module, ModuleInfo) {
     let name = kernel.name;
-    let module = naga::front::wgsl::parse_str(&kernel.source()).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP | Capabilities::SHADER_INT64)
+    let module = naga::front::wgsl::parse_str(&kernel.source(halves)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let capabilities = Capabilities::SUBGROUP | Capabilities::SHADER_INT64 | Capabilities::SHADER_FLOAT16;
+    let info = Validator::new(ValidationFlags::all(), capabilities)
         .subgroup_stages(ShaderStages::COMPUTE)
         .subgroup_operations(SubgroupOperationSet::all())
         .validate(&module)

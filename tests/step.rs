@@ -24,17 +24,26 @@ pub fn awkward() -> RunConfig {
 }
 
 fn differ(recording_of: fn(&Transformer<'_>) -> Recording) -> Option<String> {
-    let (config, context) = (awkward(), context());
+    first_difference(&awkward(), recording_of, TOLERANCE)
+}
+
+/// Where a recording of a model with made-up weights and tokens differs between GPU and CPU.
+pub fn first_difference(
+    config: &RunConfig,
+    recording_of: fn(&Transformer<'_>) -> Recording,
+    tolerance: f32,
+) -> Option<String> {
+    let context = context();
     let table = ParamTable::new(&config.model);
-    let plan = MemoryPlan::new(&config, &table, 100, 100);
-    let recording = recording_of(&Transformer { config: &config, table: &table, plan: &plan });
+    let plan = MemoryPlan::new(config, &table, 200, 200);
+    let recording = recording_of(&Transformer { config, table: &table, plan: &plan });
     block_on(async {
         let mut sides = SideBySide::new(&context, &plan.buffers).await.unwrap();
         sides.write(plan.params, bytemuck::cast_slice(&table.initial_values(1)));
         let rope = cos_sin_table(config.model.context_length, config.model.d_head(), config.model.rope_theta);
         sides.write(plan.cos_sin, bytemuck::cast_slice(&rope));
         for (seed, tokens) in [plan.train_tokens, plan.val_tokens].into_iter().enumerate() {
-            sides.write(tokens, &ids(seed as u64, 100, config.model.vocab_size));
+            sides.write(tokens, &ids(seed as u64, 200, config.model.vocab_size));
         }
         sides.write(plan.probe.inputs, &ids(9, config.model.context_length, config.model.vocab_size));
         sides.write(plan.starts, &[0, 40, 88]);
@@ -54,7 +63,7 @@ fn differ(recording_of: fn(&Transformer<'_>) -> Recording) -> Option<String> {
             first: 1,
         };
         sides.write(plan.step, bytemuck::cast_slice(&[step]));
-        sides.first_difference(&recording, TOLERANCE).await.unwrap().map(|difference| difference.to_string())
+        sides.first_difference(&recording, tolerance).await.unwrap().map(|difference| difference.to_string())
     })
 }
 

@@ -1,4 +1,10 @@
-// What a product counts: vectors of four numbers.
+// What a product counts: vectors of four numbers. Where bindings 1, 2 and 4 may be stored in 16 bits, the kernel's prelude says
+// as what.
 alias Element = vec4<f32>;
 alias Stored = vec4<f32>;
+alias Stored1 = vec4<Number1>;
+alias Stored2 = vec4<Number2>;
+alias Stored4 = vec4<Number4>;
 fn unpack(x: Stored) -> Element { return x; }
+fn unpack1(x: Stored1) -> Element { return vec4<f32>(x); }
+fn unpack2(x: Stored2) -> Element { return vec4<f32>(x); }

@@ -1,8 +1,8 @@
 // The buffers of FlashAttention, number by number, for heads of any size.
 
-@group(0) @binding(1) var<storage, read> qkv: array<f32>; // (B, T, (H + 2·Hkv)·D): rows of [q | k | v]
-@group(0) @binding(2) var<storage, read_write> out_to: array<f32>; // (B, T, H, D), the forward pass writes it
-@group(0) @binding(2) var<storage, read> out: array<f32>; // (B, T, H, D), the backward pass reads it
+@group(0) @binding(1) var<storage, read> qkv: array<Number1>; // (B, T, (H + 2·Hkv)·D): rows of [q | k | v]
+@group(0) @binding(2) var<storage, read_write> out_to: array<Number2>; // (B, T, H, D), the forward pass writes it
+@group(0) @binding(2) var<storage, read> out: array<Number2>; // (B, T, H, D), the backward pass reads it
 @group(0) @binding(3) var<storage, read> out_grad: array<f32>; // (B, T, H, D)
 @group(0) @binding(5) var<storage, read> cos_sin: array<f32>; // (T, D/2, 2), RoPE's table
 @group(0) @binding(6) var<storage, read_write> qkv_grad: array<f32>; // as qkv
@@ -12,12 +12,12 @@ fn four(at: u32, len: u32) -> vec4<u32> { return min(vec4<u32>(at, at + 1u, at +
 
 fn qkv_at(at: u32) -> vec4<f32> {
     let i = four(at, arrayLength(&qkv));
-    return vec4<f32>(qkv[i.x], qkv[i.y], qkv[i.z], qkv[i.w]);
+    return vec4<f32>(f32(qkv[i.x]), f32(qkv[i.y]), f32(qkv[i.z]), f32(qkv[i.w]));
 }
 
 fn out_at(at: u32) -> vec4<f32> {
     let i = four(at, arrayLength(&out));
-    return vec4<f32>(out[i.x], out[i.y], out[i.z], out[i.w]);
+    return vec4<f32>(f32(out[i.x]), f32(out[i.y]), f32(out[i.z]), f32(out[i.w]));
 }
 
 fn out_grad_at(at: u32) -> vec4<f32> {
@@ -32,10 +32,10 @@ fn cos_sin_at(at: u32) -> vec4<f32> {
 
 // `n` is how many numbers of the row are left.
 fn store_out(at: u32, n: u32, x: vec4<f32>) {
-    out_to[at] = x.x;
-    if (n > 1u) { out_to[at + 1u] = x.y; }
-    if (n > 2u) { out_to[at + 2u] = x.z; }
-    if (n > 3u) { out_to[at + 3u] = x.w; }
+    out_to[at] = Number2(x.x);
+    if (n > 1u) { out_to[at + 1u] = Number2(x.y); }
+    if (n > 2u) { out_to[at + 2u] = Number2(x.z); }
+    if (n > 3u) { out_to[at + 3u] = Number2(x.w); }
 }
 
 fn store_grad(at: u32, n: u32, x: vec4<f32>) {

@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use crate::gpu::recording::Storage;
+
 mod model;
 mod room;
 pub mod rules;
@@ -181,6 +183,7 @@ impl Preset {
             train: TrainConfig {
                 batch_size,
                 accumulation_steps: 1,
+                activation_storage: Storage::F32,
                 optimizer: Optimizer::Adamw,
                 schedule: Schedule::Cosine,
                 max_lr,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Choice, ConfigError, check_domain, check_sizes};
+use crate::gpu::recording::Storage;
 
 /// How the model is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,6 +14,11 @@ pub struct TrainConfig {
     /// Batches whose gradients are averaged for one step: one step then learns from B times as many sequences, in the
     /// memory of one batch.
     pub accumulation_steps: usize,
+    /// How the numbers are stored that wait in each block for the backward pass: outputs of norms, queries, keys and
+    /// values, heads, and what the feed-forward network computes. All sums, the residual stream, parameters and gradients
+    /// have 32 bits.
+    #[serde(default)]
+    pub activation_storage: Storage,
     /// What turns gradients into updates.
     pub optimizer: Optimizer,
     /// How the learning rate goes on after warm-up.
@@ -61,6 +67,10 @@ pub enum Schedule {
     Cosine,
     /// A straight line down to `min_lr`.
     Linear,
+}
+
+impl Choice for Storage {
+    const ALL: &'static [(&'static str, Self)] = &[("f32", Self::F32), ("f16", Self::F16)];
 }
 
 impl Choice for Optimizer {

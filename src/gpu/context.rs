@@ -6,9 +6,8 @@ use std::collections::HashSet;
 use thiserror::Error;
 
 use super::choices::Choices;
-use super::kernel::Kernel;
 use super::pipeline::Pipelines;
-use super::variant::{Variant, Variants};
+use super::variant::{Used, Variant, Variants};
 
 /// A device to compute on, and what is known about it.
 pub struct Context {
@@ -22,11 +21,13 @@ pub struct Context {
     pub subgroup_size: u32,
     /// Whether kernels can use integers of 64 bits.
     pub int64: bool,
+    /// Whether numbers of 16 bits can be stored and loaded (`shader-f16`).
+    pub f16: bool,
     /// What has been compiled for the device so far.
     pub(super) pipelines: Pipelines,
     /// Which variants of kernels it uses.
     pub(super) variants: Variants,
-    /// The kernels that variants were chosen for.
+    /// The kernels, or classes of their shapes, that variants were chosen for.
     chosen: RefCell<HashSet<&'static str>>,
     /// What a person has told to run in place of kernels.
     pub told: RefCell<Choices>,
@@ -130,7 +131,10 @@ impl Context {
             required_limits,
             // The profiler and variants of kernels ask for them, and do without where they are missing.
             required_features: adapter.features()
-                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_INT64 | wgpu::Features::SUBGROUP),
+                & (wgpu::Features::TIMESTAMP_QUERY
+                    | wgpu::Features::SHADER_INT64
+                    | wgpu::Features::SHADER_F16
+                    | wgpu::Features::SUBGROUP),
             ..wgpu::DeviceDescriptor::default()
         };
         let (device, queue) = adapter
@@ -146,9 +150,10 @@ impl Context {
         let adapter = AdapterFacts { name, backend, driver, software, limits };
         let subgroup_size = if has_subgroups(&device) { info.subgroup_min_size } else { 0 };
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
+        let f16 = device.features().contains(wgpu::Features::SHADER_F16);
         let (pipelines, variants, chosen) = Default::default();
         let (told, known) = Default::default();
-        Ok(Self { device, queue, adapter, subgroup_size, int64, pipelines, variants, chosen, told, known })
+        Ok(Self { device, queue, adapter, subgroup_size, int64, f16, pipelines, variants, chosen, told, known })
     }
 
     /// What tells this device from others.
@@ -162,19 +167,26 @@ impl Context {
         variant.subgroup_size <= self.subgroup_size && (self.int64 || !variant.int64)
     }
 
-    /// Whether variants of this kernel are still to be chosen; from now on they are not.
-    pub fn choose_for(&self, kernel: &'static Kernel) -> bool {
-        self.chosen.borrow_mut().insert(kernel.name)
+    /// Whether variants of this kernel, or of a class of its shapes, are still to be chosen; from now on they are not.
+    pub fn choose_for(&self, key: &'static str) -> bool {
+        self.chosen.borrow_mut().insert(key)
     }
 
-    /// From now on, recordings are prepared with this variant where it fits.
-    pub fn use_variant(&self, variant: &'static Variant) {
-        self.variants.borrow_mut().push(variant);
+    /// From now on, recordings are prepared with this variant where it fits and where parameters belong to what it was
+    /// chosen for.
+    pub fn use_variant(&self, variant: &'static Variant, key: &'static str, holds: fn(params: &[u8]) -> bool) {
+        self.variants.borrow_mut().push(Used::new(variant, key, holds));
     }
 
     /// Whether recordings are prepared with this variant.
     pub fn uses(&self, variant: &'static Variant) -> bool {
-        self.variants.borrow().iter().any(|used| used.kernel.name == variant.kernel.name)
+        self.variants.borrow().iter().any(|used| used.variant.kernel.name == variant.kernel.name)
+    }
+
+    /// Whether it is used for this kernel or class of shapes.
+    pub fn uses_for(&self, variant: &'static Variant, key: &str) -> bool {
+        let variants = self.variants.borrow();
+        variants.iter().any(|used| used.key == key && used.variant.kernel.name == variant.kernel.name)
     }
 }
 

@@ -7,7 +7,7 @@ use futures_channel::oneshot;
 use super::backend::{ExecuteError, Program, Writes};
 use super::context::Context;
 use super::pipeline::{Pipelines, pipeline};
-use super::recording::{Buffers, Recording, Slice};
+use super::recording::{Buffers, Recording, Slice, Storage};
 use super::variant::{Variants, choose};
 
 /// The buffers of a run on the GPU, and the recordings prepared for it.
@@ -15,6 +15,7 @@ pub struct GpuBackend {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     buffers: Vec<wgpu::Buffer>,
+    table: Buffers,
     pipelines: Pipelines,
     variants: Variants,
     pub(super) programs: Vec<GpuProgram>,
@@ -53,7 +54,8 @@ impl GpuDispatch {
 /// A copy into a staging buffer that is under way.
 pub struct GpuRead {
     staging: wgpu::Buffer,
-    size_bytes: u64,
+    /// How what was read is stored, and how many elements of it there are.
+    parts: Vec<(Storage, usize)>,
     submission: wgpu::SubmissionIndex,
     mapped: oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>,
 }
@@ -88,6 +90,7 @@ impl GpuBackend {
             device,
             queue,
             buffers,
+            table: table.clone(),
             pipelines,
             variants,
             programs,
@@ -108,9 +111,9 @@ impl GpuBackend {
         self.queue.write_buffer(&uniforms, 0, &recording.uniforms);
         let mut dispatches = Vec::with_capacity(recording.dispatches.len());
         for (index, dispatch) in recording.dispatches.iter().enumerate() {
-            let (kernel, workgroups) =
-                choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups);
-            let pipeline = pipeline(&self.device, &self.pipelines, kernel);
+            let (params, halves) = (recording.params(index), self.table.halves(dispatch));
+            let (kernel, workgroups) = choose(&self.variants, dispatch.kernel, params, dispatch.workgroups, halves);
+            let pipeline = pipeline(&self.device, &self.pipelines, kernel, halves);
             let params = wgpu::BufferBinding {
                 buffer: &uniforms,
                 offset: dispatch.params_start as u64,
@@ -118,8 +121,8 @@ impl GpuBackend {
             };
             let storage = dispatch.bindings.iter().map(|slice| wgpu::BufferBinding {
                 buffer: &self.buffers[slice.buffer.0],
-                offset: slice.start as u64 * 4,
-                size: wgpu::BufferSize::new(slice.len as u64 * 4),
+                offset: self.table.storage(*slice).offset_bytes(slice.start),
+                size: wgpu::BufferSize::new(self.table.storage(*slice).size_bytes(slice.len)),
             });
             let entries: Vec<_> = std::iter::once(params)
                 .chain(storage)
@@ -160,17 +163,18 @@ impl GpuBackend {
 
     /// Submits several prepared recordings at once, each after its writes.
     pub fn run_all(&mut self, jobs: &[(Program, Writes)]) {
-        let words: Vec<u32> =
-            jobs.iter().flat_map(|(_, writes)| writes).flat_map(|(_, words)| words).copied().collect();
+        let writes = jobs.iter().flat_map(|(_, writes)| writes);
+        let words: Vec<u32> = writes.flat_map(|(slice, elements)| self.table.storage(*slice).pack(elements)).collect();
         let uploads = self.uploads(words.len() as u64 * 4);
         self.queue.write_buffer(&uploads, 0, bytemuck::cast_slice(&words));
         let label = Some("several runs");
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
         let mut start = 0;
         for (program, writes) in jobs {
-            for (slice, words) in writes {
-                let (target, len) = (&self.buffers[slice.buffer.0], words.len() as u64 * 4);
-                encoder.copy_buffer_to_buffer(&uploads, start, target, slice.start as u64 * 4, len);
+            for (slice, elements) in writes {
+                let (target, storage) = (&self.buffers[slice.buffer.0], self.table.storage(*slice));
+                let len = storage.size_bytes(elements.len());
+                encoder.copy_buffer_to_buffer(&uploads, start, target, storage.offset_bytes(slice.start), len);
                 start += len;
             }
             let program = &self.programs[program.0];
@@ -196,23 +200,29 @@ impl GpuBackend {
     }
 
     /// Overwrites the beginning of a slice before the next run.
-    pub fn write(&self, slice: Slice, words: &[u32]) {
-        let bytes = bytemuck::cast_slice(&words[..words.len().min(slice.len)]);
-        self.queue.write_buffer(&self.buffers[slice.buffer.0], slice.start as u64 * 4, bytes);
+    pub fn write(&self, slice: Slice, elements: &[u32]) {
+        let elements = &elements[..elements.len().min(slice.len)];
+        let (buffer, storage) = (&self.buffers[slice.buffer.0], self.table.storage(slice));
+        let offset = storage.offset_bytes(slice.start);
+        match storage {
+            Storage::F32 => self.queue.write_buffer(buffer, offset, bytemuck::cast_slice(elements)),
+            Storage::F16 => self.queue.write_buffer(buffer, offset, bytemuck::cast_slice(&storage.pack(elements))),
+        }
     }
 
     /// Copies slices, one after the other, into a staging buffer behind all runs so far.
     pub fn start_read(&mut self, slices: &[Slice]) -> GpuRead {
-        let size_bytes = slices.iter().map(|slice| slice.len as u64 * 4).sum();
+        let parts: Vec<_> = slices.iter().map(|&slice| (self.table.storage(slice), slice.len)).collect();
+        let size_bytes = parts.iter().map(|(storage, len)| storage.size_bytes(*len)).sum();
         let staging = self.staging(size_bytes);
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("read") });
         let mut end = 0;
-        for slice in slices {
-            let (start, len) = (slice.start as u64 * 4, slice.len as u64 * 4);
+        for (slice, (storage, len)) in slices.iter().zip(&parts) {
+            let (start, len) = (storage.offset_bytes(slice.start), storage.size_bytes(*len));
             encoder.copy_buffer_to_buffer(&self.buffers[slice.buffer.0], start, &staging, end, len);
             end += len;
         }
-        self.submit_read(encoder, staging, size_bytes)
+        self.submit_read(encoder, staging, parts)
     }
 
     /// Copies all of a buffer of another kind into a staging buffer at the end of `encoder`, submits it, and waits.
@@ -223,16 +233,21 @@ impl GpuBackend {
     ) -> Result<Vec<u32>, ExecuteError> {
         let staging = self.staging(source.size());
         encoder.copy_buffer_to_buffer(source, 0, &staging, 0, source.size());
-        let read = self.submit_read(encoder, staging, source.size());
+        let read = self.submit_read(encoder, staging, vec![(Storage::F32, source.size() as usize / 4)]);
         self.finish_read(read).await
     }
 
-    fn submit_read(&self, encoder: wgpu::CommandEncoder, staging: wgpu::Buffer, size_bytes: u64) -> GpuRead {
+    fn submit_read(
+        &self,
+        encoder: wgpu::CommandEncoder,
+        staging: wgpu::Buffer,
+        parts: Vec<(Storage, usize)>,
+    ) -> GpuRead {
         let submission = self.queue.submit([encoder.finish()]);
         let (sender, mapped) = oneshot::channel();
         // A reader that is gone makes the send fail, and then nobody is waiting for it.
-        staging.map_async(wgpu::MapMode::Read, 0..size_bytes, move |result| drop(sender.send(result)));
-        GpuRead { staging, size_bytes, submission, mapped }
+        staging.map_async(wgpu::MapMode::Read, 0..staging.size(), move |result| drop(sender.send(result)));
+        GpuRead { staging, parts, submission, mapped }
     }
 
     /// Waits for a read.
@@ -248,15 +263,18 @@ impl GpuBackend {
         let mapped = read.mapped.await.map_err(|_| ExecuteError::DeviceLost("a read was dropped".into()))?;
         self.check()?;
         mapped.map_err(|error| ExecuteError::DeviceLost(error.to_string()))?;
-        let words = {
+        let mut words: Vec<u32> = {
             let view = read
                 .staging
-                .get_mapped_range(0..read.size_bytes)
+                .get_mapped_range(0..read.staging.size())
                 .map_err(|error| ExecuteError::Refused(error.to_string()))?;
             bytemuck::pod_collect_to_vec(&view)
         };
         read.staging.unmap();
         self.idle_staging.push(read.staging);
+        if read.parts.iter().any(|(storage, _)| *storage == Storage::F16) {
+            words = unpack(&words, &read.parts);
+        }
         Ok(words)
     }
 
@@ -280,6 +298,17 @@ impl GpuBackend {
             mapped_at_creation: false,
         })
     }
+}
+
+/// The elements of several parts that lie one after the other.
+fn unpack(mut words: &[u32], parts: &[(Storage, usize)]) -> Vec<u32> {
+    let mut elements = Vec::new();
+    for &(storage, len) in parts {
+        let (part, rest) = words.split_at(storage.size_bytes(len) as usize / 4);
+        elements.extend(storage.unpack(part, len));
+        words = rest;
+    }
+    elements
 }
 
 /// Keeps the first fault that the device reports.

@@ -21,6 +21,22 @@ const SUBGROUP_BUILTINS: [&str; 4] = ["subgroupAdd(", "subgroupMax(", "subgroupB
 /// together where its end was computed from a number that differs between them.
 const ENABLE_SUBGROUPS: &str = "enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n";
 
+/// Which storage bindings hold numbers of 16 bits: bit 0 is binding 1, and so on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Halves(pub u8);
+
+impl Halves {
+    /// Whether binding `number` (from 1, as in WGSL) does.
+    pub fn has(self, number: usize) -> bool {
+        self.0 >> (number - 1) & 1 == 1
+    }
+
+    /// Whether none does.
+    pub fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// One WGSL entry point and the function that computes the same on the CPU.
 ///
 /// In group 0, binding 0 is the uniform `Params`, bindings 1, 2, … are storage buffers in the order of `access`.
@@ -38,13 +54,28 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// The whole WGSL module that holds this entry point.
-    pub fn source(&self) -> String {
+    /// The whole WGSL module that holds this entry point, for bindings of which some hold numbers of 16 bits: those whose
+    /// types are made of `Number1`, `Number2`, … may.
+    pub fn source(&self, halves: Halves) -> String {
         let source = self.wgsl.join("\n");
         let with_subgroups = cfg!(target_arch = "wasm32") && SUBGROUP_BUILTINS.iter().any(|name| source.contains(name));
-        if with_subgroups { format!("{ENABLE_SUBGROUPS}{source}") } else { source }
+        let mut prelude = String::new();
+        if with_subgroups {
+            prelude.push_str(ENABLE_SUBGROUPS);
+        }
+        if !halves.is_none() {
+            prelude.push_str("enable f16;\n");
+        }
+        for number in (1..=MOST_BINDINGS).filter(|number| source.contains(&format!("Number{number}"))) {
+            let number_type = if halves.has(number) { "f16" } else { "f32" };
+            prelude.push_str(&format!("alias Number{number} = {number_type};\n"));
+        }
+        prelude + &source
     }
 }
+
+/// Storage bindings that every device has.
+const MOST_BINDINGS: usize = 8;
 
 /// Memory of the CPU backend: 4-byte elements, as on the GPU. The cell finds a kernel that reads and writes one
 /// buffer at once, which WebGPU forbids too.

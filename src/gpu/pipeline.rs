@@ -5,28 +5,40 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::context::Context;
-use super::kernel::{Access, Kernel};
-use super::recording::Recording;
+use super::kernel::{Access, Halves, Kernel};
+use super::recording::{Buffers, Recording};
 use super::variant::choose;
 
-/// The pipelines of a device by entry point. Compiling one takes longer than most runs of it, so that all backends of
+/// The pipelines of a device by entry point and the width of what is bound. Compiling one takes longer than most runs of it, so that all backends of
 /// a [`Context`] share them.
-pub(super) type Pipelines = Rc<RefCell<HashMap<&'static str, wgpu::ComputePipeline>>>;
+pub(super) type Pipelines = Rc<RefCell<HashMap<(&'static str, Halves), wgpu::ComputePipeline>>>;
 
 impl Context {
+    /// What runs in place of a dispatch's kernel on this device, with buffers of 32 bits.
+    pub fn runs(&self, recording: &Recording, index: usize) -> &'static Kernel {
+        let dispatch = &recording.dispatches[index];
+        choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups, Halves::default()).0
+    }
+
     /// Has the device compile the kernels of a recording that are `wanted`, before there are any buffers. A browser does so
     /// beside this program, which can go on with other things.
-    pub fn compile(&self, recording: &Recording, wanted: impl Fn(&Kernel) -> bool) {
+    pub fn compile(&self, buffers: &Buffers, recording: &Recording, wanted: impl Fn(&Kernel) -> bool) {
         for (index, dispatch) in recording.dispatches.iter().enumerate().filter(|(_, of)| wanted(of.kernel)) {
-            let (kernel, _) = choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups);
-            pipeline(&self.device, &self.pipelines, kernel);
+            let (params, halves) = (recording.params(index), buffers.halves(dispatch));
+            let (kernel, _) = choose(&self.variants, dispatch.kernel, params, dispatch.workgroups, halves);
+            pipeline(&self.device, &self.pipelines, kernel, halves);
         }
     }
 }
 
 /// The pipeline of a kernel, compiled unless that has happened before.
-pub(super) fn pipeline(device: &wgpu::Device, pipelines: &Pipelines, kernel: &'static Kernel) -> wgpu::ComputePipeline {
-    if let Some(pipeline) = pipelines.borrow().get(kernel.name) {
+pub(super) fn pipeline(
+    device: &wgpu::Device,
+    pipelines: &Pipelines,
+    kernel: &'static Kernel,
+    halves: Halves,
+) -> wgpu::ComputePipeline {
+    if let Some(pipeline) = pipelines.borrow().get(&(kernel.name, halves)) {
         return pipeline.clone();
     }
     let label = Some(kernel.name);
@@ -49,7 +61,7 @@ pub(super) fn pipeline(device: &wgpu::Device, pipelines: &Pipelines, kernel: &'s
         bind_group_layouts: &[Some(&layout)],
         immediate_size: 0,
     });
-    let source = wgpu::ShaderSource::Wgsl(kernel.source().into());
+    let source = wgpu::ShaderSource::Wgsl(kernel.source(halves).into());
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label, source });
     let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label,
@@ -59,6 +71,6 @@ pub(super) fn pipeline(device: &wgpu::Device, pipelines: &Pipelines, kernel: &'s
         compilation_options: wgpu::PipelineCompilationOptions::default(),
         cache: None,
     });
-    pipelines.borrow_mut().insert(kernel.name, pipeline.clone());
+    pipelines.borrow_mut().insert((kernel.name, halves), pipeline.clone());
     pipeline
 }

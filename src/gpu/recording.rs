@@ -1,33 +1,81 @@
 //! A recording: buffers and a list of dispatches as pure data, built once and replayed by either backend.
 
 use bytemuck::Pod;
+use half::f16;
+use serde::{Deserialize, Serialize};
 
-use super::kernel::{Access, Kernel};
+use super::kernel::{Access, Halves, Kernel};
 
 /// Slices of a buffer start at multiples of this many bytes: the least storage-buffer offset alignment that every
 /// device has, and the one for uniform slots as well.
 pub const ALIGNMENT_BYTES: usize = 256;
 
-/// Elements (4 bytes each) in [`ALIGNMENT_BYTES`].
+/// Elements at whose multiples slices start: [`ALIGNMENT_BYTES`] in buffers of 32 bits. Buffers of 16 bits are bound whole.
 pub const ALIGNMENT: usize = ALIGNMENT_BYTES / 4;
 
 /// One of the buffers in a [`Buffers`] table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BufferId(pub usize);
 
+/// How the elements of a buffer are stored. Whoever computes, reads or writes sees 32 bits either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Storage {
+    /// 32 bits: f32, or integers.
+    #[default]
+    F32,
+    /// 16 bits: IEEE 754's binary16, to which numbers are rounded when they are written.
+    F16,
+}
+
+impl Storage {
+    /// Bytes that `len` elements take; bindings and copies count in fours.
+    pub fn size_bytes(self, len: usize) -> u64 {
+        (self.offset_bytes(len)).next_multiple_of(4)
+    }
+
+    /// Where element `start` is.
+    pub fn offset_bytes(self, start: usize) -> u64 {
+        start as u64 * if self == Self::F16 { 2 } else { 4 }
+    }
+
+    /// Elements as words of a buffer.
+    pub fn pack(self, elements: &[u32]) -> Vec<u32> {
+        let half = |bits: u32| u32::from(f16::from_f32(f32::from_bits(bits)).to_bits());
+        match self {
+            Self::F32 => elements.to_vec(),
+            Self::F16 => elements
+                .chunks(2)
+                .map(|pair| half(pair[0]) | pair.get(1).map_or(0, |&second| half(second) << 16))
+                .collect(),
+        }
+    }
+
+    /// The first `len` elements in words of a buffer.
+    pub fn unpack(self, words: &[u32], len: usize) -> Vec<u32> {
+        let single = |bits: u32| f16::from_bits(bits as u16).to_f32().to_bits();
+        match self {
+            Self::F32 => words[..len].to_vec(),
+            Self::F16 => words.iter().flat_map(|&word| [single(word), single(word >> 16)]).take(len).collect(),
+        }
+    }
+}
+
 /// What is to be allocated under a [`BufferId`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BufferSpec {
     /// For error messages and debuggers.
     pub name: String,
-    /// Size in elements of 4 bytes (f32 or u32).
+    /// Size in elements.
     pub len: usize,
+    /// How they are stored.
+    pub storage: Storage,
 }
 
 impl BufferSpec {
     /// Size in bytes.
     pub fn size_bytes(&self) -> u64 {
-        self.len as u64 * 4
+        self.storage.size_bytes(self.len)
     }
 }
 
@@ -41,9 +89,25 @@ pub struct Buffers {
 impl Buffers {
     /// Plans a buffer of `len` elements and returns all of it.
     pub fn add(&mut self, name: impl Into<String>, len: usize) -> Slice {
+        self.add_stored(name, len, Storage::F32)
+    }
+
+    /// As [`Buffers::add`], for numbers that may be stored in 16 bits.
+    pub fn add_stored(&mut self, name: impl Into<String>, len: usize, storage: Storage) -> Slice {
         let id = BufferId(self.specs.len());
-        self.specs.push(BufferSpec { name: name.into(), len });
+        self.specs.push(BufferSpec { name: name.into(), len, storage });
         Slice { buffer: id, start: 0, len }
+    }
+
+    /// How a slice's elements are stored.
+    pub fn storage(&self, slice: Slice) -> Storage {
+        self.specs[slice.buffer.0].storage
+    }
+
+    /// Which bindings of a dispatch are stored in 16 bits.
+    pub fn halves(&self, dispatch: &Dispatch) -> Halves {
+        let halves = dispatch.bindings.iter().map(|&slice| self.storage(slice) == Storage::F16);
+        Halves(halves.enumerate().map(|(i, half)| u8::from(half) << i).sum())
     }
 
     /// What all buffers take together, in bytes.
@@ -52,7 +116,7 @@ impl Buffers {
     }
 }
 
-/// A part of a buffer, in elements of 4 bytes.
+/// A part of a buffer, in elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
     /// Which buffer.

@@ -2,7 +2,7 @@
 
 use super::params::ParamTable;
 use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions, RunConfig};
-use crate::gpu::recording::{Buffers, Slice};
+use crate::gpu::recording::{Buffers, Slice, Storage};
 use crate::ops::clip::PARTIAL_SUMS;
 use crate::ops::step::STEP_LEN;
 
@@ -196,7 +196,7 @@ impl MemoryPlan {
         let real_keys = (!model.causal).then(|| add("keys that are no padding", pairs));
         let heatmaps = add("heatmaps", model.n_layers * heatmap_words(model));
         let head_scale = add("scales of heads", model.n_layers * model.n_heads);
-        let batch = Activations::plan(&mut buffers, model, batch_size, Kind::Batch);
+        let batch = Activations::plan(&mut buffers, model, batch_size, Kind::Batch(config.train.activation_storage));
         let gradients = Gradients::plan(&mut buffers, model, batch_size);
         let probe = Activations::plan(&mut buffers, model, 1, Kind::Probe);
         let cache = Cache::plan(&mut buffers, model);
@@ -254,7 +254,7 @@ fn gate_up_width(model: &ModelConfig) -> usize {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// Every block keeps its own, for the backward pass.
-    Batch,
+    Batch(Storage),
     /// All blocks share one set.
     Probe,
     /// The same, for one token.
@@ -262,9 +262,18 @@ enum Kind {
 }
 
 impl Kind {
+    /// How what waits for the backward pass is stored.
+    fn storage(self) -> Storage {
+        if let Self::Batch(storage) = self { storage } else { Storage::F32 }
+    }
+
+    fn is_batch(self) -> bool {
+        matches!(self, Self::Batch(_))
+    }
+
     fn name(self) -> &'static str {
         match self {
-            Self::Batch => "batch",
+            Self::Batch(_) => "batch",
             Self::Probe => "probe",
             Self::NextToken => "next token",
         }
@@ -285,7 +294,7 @@ impl Activations {
         let mut blocks: Vec<BlockActivations> = Vec::new();
         for layer in 0..model.n_layers {
             let block = match blocks.first() {
-                Some(&first) if kind != Kind::Batch => first,
+                Some(&first) if !kind.is_batch() => first,
                 _ => BlockActivations::plan(buffers, model, n_rows, kind, &format!("{name} block {layer}")),
             };
             blocks.push(block);
@@ -295,20 +304,20 @@ impl Activations {
         let x_final = buffers.add(format!("{name} final stream"), wide);
         let pre = model.norm_placement == NormPlacement::Pre;
         let norm_final =
-            if pre { NormActivations::plan(buffers, model, n_rows, &format!("{name} final norm")) } else { None };
+            if pre { NormActivations::plan(buffers, model, n_rows, kind, &format!("{name} final norm")) } else { None };
         let logits = buffers.add(format!("{name} logits"), n_rows * model.vocab_size);
         Self { pass, batch_size, window, inputs, blocks, branch, x_final, norm_final, logits, head_scale: None }
     }
 }
 
 impl NormActivations {
-    fn plan(buffers: &mut Buffers, model: &ModelConfig, n_rows: usize, name: &str) -> Option<Self> {
+    fn plan(buffers: &mut Buffers, model: &ModelConfig, n_rows: usize, kind: Kind, name: &str) -> Option<Self> {
         let stats = match model.norm {
             Norm::Rmsnorm => n_rows,
             Norm::Layernorm => 2 * n_rows,
             Norm::None => return None,
         };
-        let values = buffers.add(name, n_rows * model.d_model);
+        let values = buffers.add_stored(name, n_rows * model.d_model, kind.storage());
         Some(Self { values, stats: buffers.add(format!("{name} statistics"), stats) })
     }
 }
@@ -316,21 +325,23 @@ impl NormActivations {
 impl BlockActivations {
     fn plan(buffers: &mut Buffers, model: &ModelConfig, n_rows: usize, kind: Kind, owner: &str) -> Self {
         let (wide, inner) = (n_rows * model.d_model, n_rows * model.d_ff);
-        let norm1 = NormActivations::plan(buffers, model, n_rows, &format!("{owner} first norm"));
-        let norm2 = NormActivations::plan(buffers, model, n_rows, &format!("{owner} second norm"));
-        let mut add = |name: &str, len: usize| buffers.add(format!("{owner} {name}"), len);
+        let pairs = || n_rows * model.n_heads * model.context_length;
+        let norm1 = NormActivations::plan(buffers, model, n_rows, kind, &format!("{owner} first norm"));
+        let norm2 = NormActivations::plan(buffers, model, n_rows, kind, &format!("{owner} second norm"));
+        let mut stored = |name: &str, len: usize, storage| buffers.add_stored(format!("{owner} {name}"), len, storage);
+        // In 16 bits only what products and their gradients read: the residual stream adds up over all blocks.
+        let (full, waiting) = (Storage::F32, kind.storage());
         Self {
-            x: add("stream", wide),
+            x: stored("stream", wide, full),
             norm1,
-            qkv: add("queries, keys and values", n_rows * qkv_width(model)),
-            lse: add("log-sum-exp", n_rows * model.n_heads),
-            weights: (kind != Kind::Batch)
-                .then(|| add("attention weights", n_rows * model.n_heads * model.context_length)),
-            heads: add("heads", wide),
-            x_mid: add("middle stream", wide),
+            qkv: stored("queries, keys and values", n_rows * qkv_width(model), waiting),
+            lse: stored("log-sum-exp", n_rows * model.n_heads, full),
+            weights: (!kind.is_batch()).then(|| stored("attention weights", pairs(), full)),
+            heads: stored("heads", wide, waiting),
+            x_mid: stored("middle stream", wide, full),
             norm2,
-            gate_up: add("gate and up", n_rows * gate_up_width(model)),
-            hidden: add("hidden", inner),
+            gate_up: stored("gate and up", n_rows * gate_up_width(model), waiting),
+            hidden: stored("hidden", inner, waiting),
         }
     }
 }

@@ -126,7 +126,7 @@ pub fn matmul(recording: &mut Recording, layout: Layout, [a, b, y]: [Slice; 3], 
     let (kernel, vec4) = layout.kernel(shape);
     let workgroups = if vec4 { [n.div_ceil(128) as u32, m.div_ceil(8) as u32, 1] } else { tile_workgroups(m, n, 1) };
     // Something has to be bound in place of a base that is not there.
-    recording.dispatch(kernel, params, &[a, b, base.unwrap_or(a), y], workgroups);
+    recording.dispatch(kernel, params, &[a, b, base.unwrap_or(b), y], workgroups);
 }
 
 /// Operations of a product with these parameters: a multiplication and an addition for each term.

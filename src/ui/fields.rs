@@ -1,6 +1,8 @@
 //! The table of hyper-parameters that the page lets people change.
 
-use crate::config::{Choice as _, FeedForward, Norm, NormPlacement, Optimizer, Positions, RunConfig, Schedule};
+use crate::config::{
+    Choice as _, FeedForward, Norm, NormPlacement, Optimizer, Positions, RunConfig, Schedule, Storage,
+};
 
 /// One number of the setup.
 pub struct Field {
@@ -111,7 +113,7 @@ fn yes_or_no(yes: bool) -> &'static str {
 }
 
 /// All switches, in the order of the page. [`RunConfig::set`] puts a position in.
-pub const SWITCHES: [Switch; 9] = [
+pub const SWITCHES: [Switch; 10] = [
     switch!("norm", Norm, false, model.norm, "what normalises the residual stream"),
     switch!(
         "norm_placement",
@@ -143,6 +145,13 @@ pub const SWITCHES: [Switch; 9] = [
         positions: || vec!["false", "true"],
         get: |config| yes_or_no(config.model.tied_embeddings),
     },
+    switch!(
+        "activation_storage",
+        Storage,
+        false,
+        train.activation_storage,
+        "how what waits for the backward pass is stored: f16 takes half the memory, and needs a GPU that has it"
+    ),
     switch!("optimizer", Optimizer, false, train.optimizer, "what turns gradients into updates"),
     switch!("schedule", Schedule, true, train.schedule, "how the learning rate goes on after warm-up"),
 ];

@@ -152,9 +152,19 @@ impl State {
         let key = |setup: &Setup| {
             let Setup { config, corpus, vocabulary, backend, file_count, .. } = setup;
             let file = if *corpus == CorpusChoice::File { *file_count } else { 0 };
-            let TrainConfig { batch_size, accumulation_steps, optimizer, seed, .. } = config.train;
+            let TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, .. } = config.train;
             let steps = [batch_size, accumulation_steps];
-            (config.model.clone(), steps, optimizer, seed, *corpus, vocabulary.clone(), *backend, file)
+            (
+                config.model.clone(),
+                steps,
+                activation_storage,
+                optimizer,
+                seed,
+                *corpus,
+                vocabulary.clone(),
+                *backend,
+                file,
+            )
         };
         key(started) != key(&self.draft)
     }

@@ -25,7 +25,7 @@ const PROFILE: &str = "page";
 pub enum Purpose {
     /// For those who develop: functions keep their names.
     Tests,
-    /// For hosts: without names, and shrunk by wasm-opt where that is installed.
+    /// For hosts: without names, and no larger than it should be.
     Hosts,
 }
 
@@ -49,7 +49,6 @@ pub fn build(out: &Path, purpose: Purpose) -> Result<(), String> {
         .map_err(|error| format!("wasm-bindgen failed: {error:#}"))?;
     let wasm = self::wasm();
     if purpose == Purpose::Hosts {
-        optimize(&wasm)?;
         size::check(&wasm)?;
     }
     clear(out)?;
@@ -97,28 +96,6 @@ fn check_bindgen_version() -> Result<(), String> {
         "Cargo.lock has another wasm-bindgen than {BINDGEN_VERSION}; set the same version in Cargo.toml, in \
          xtask/Cargo.toml (wasm-bindgen-cli-support) and in xtask/src/bundle.rs"
     ))
-}
-
-/// Shrinks the wasm with Binaryen where that is installed.
-fn optimize(wasm: &Path) -> Result<(), String> {
-    if !install::is_there("wasm-opt") {
-        println!("wasm-opt is not installed, so the wasm stays a little larger than it could be");
-        return Ok(());
-    }
-    let path = wasm.display().to_string();
-    // What every browser with WebGPU has, and what the compiler makes use of.
-    let features = ["simd", "bulk-memory", "sign-ext", "mutable-globals", "nontrapping-float-to-int"];
-    let enabled = features.map(|feature| format!("--enable-{feature}"));
-    let mut args = vec!["-Os", "--enable-reference-types", "--enable-multivalue"];
-    args.extend(enabled.iter().map(String::as_str));
-    let smaller = wasm.with_extension("smaller");
-    let to = smaller.display().to_string();
-    args.extend([&path, "-o", &to]);
-    if execute(&root(), "wasm-opt", &args, &[]).is_err() {
-        println!("this wasm-opt is too old for the wasm, which stays a little larger than it could be");
-        return Ok(());
-    }
-    fs::rename(&smaller, wasm).map_err(|error| format!("{} cannot be replaced: {error}", wasm.display()))
 }
 
 fn clear(folder: &Path) -> Result<(), String> {

@@ -30,6 +30,20 @@ pub enum TrainError {
         /// What to lower, and to what.
         advice: String,
     },
+    /// Activations cannot be stored in 16 bits.
+    #[error("{adapter} computes with no numbers of 16 bits (shader-f16); set activation_storage to f32")]
+    NoHalves {
+        /// The device.
+        adapter: String,
+    },
+    /// Activations in 16 bits give other gradients than on the CPU.
+    #[error("{adapter} computes wrongly with numbers of 16 bits ({difference}); set activation_storage to f32")]
+    WrongHalves {
+        /// The device.
+        adapter: String,
+        /// What is wrong.
+        difference: String,
+    },
     /// A shard of a batch could not be computed: a mistake of this program.
     #[error("a shard of the batch cannot be computed: {message}")]
     Shard {

@@ -135,6 +135,7 @@ impl Trainer {
             TokenSource::Device { n_train, n_val } => MemoryPlan::new(&config, &table, n_train, n_val),
             TokenSource::File { .. } => MemoryPlan::new(&config, &table, window, window),
         };
+        context.map_or(Ok(()), |context| choose::check_storage(&config, context))?;
         plan.check(&config, context.map_or(DeviceLimits::CPU, |context| context.adapter.limits))?;
         let mut backend = match context {
             Some(context) => {
@@ -246,8 +247,9 @@ impl Trainer {
     /// When the numbers are not valid; then nothing changes.
     pub fn tune(&mut self, train: &TrainConfig) -> Result<(), ConfigError> {
         train.validate()?;
-        let TrainConfig { batch_size, accumulation_steps, optimizer, seed, .. } = self.config.train;
-        self.config.train = TrainConfig { batch_size, accumulation_steps, optimizer, seed, ..train.clone() };
+        let TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, .. } = self.config.train;
+        self.config.train =
+            TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, ..train.clone() };
         Ok(())
     }
 

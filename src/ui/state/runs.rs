@@ -201,8 +201,8 @@ impl State {
         // Live changes count; what needs a reset is as it was built.
         let mut config = self.summary.as_ref().map_or(&started.config, |summary| &summary.config).clone();
         if let Some(train) = self.runs.train.clone() {
-            let TrainConfig { batch_size, accumulation_steps, optimizer, seed, .. } = config.train;
-            config.train = TrainConfig { batch_size, accumulation_steps, optimizer, seed, ..train };
+            let TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, .. } = config.train;
+            config.train = TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, ..train };
         }
         Some(ShownRun {
             id: 0,
