@@ -57,11 +57,15 @@ pub struct DeviceLimits {
     pub buffer_bytes: u64,
     /// The largest part of a buffer that a kernel can see, in bytes.
     pub binding_bytes: u64,
+    /// All buffers together, in bytes, where that is known.
+    pub total_bytes: u64,
 }
 
 impl DeviceLimits {
-    /// What the CPU backend can hold: wasm addresses 4 GiB in all, of which one buffer may take half.
-    pub const CPU: Self = Self { buffer_bytes: 1 << 31, binding_bytes: 1 << 31 };
+    /// What the CPU backend can hold: wasm addresses 4 GiB in all, of which one buffer may take half, and all buffers leave
+    /// a quarter for everything else.
+    pub const CPU: Self =
+        Self { buffer_bytes: 1 << 31, binding_bytes: 1 << 31, total_bytes: usize::MAX as u64 / 4 * 3 };
 }
 
 /// Why there is no device.
@@ -120,6 +124,7 @@ impl Context {
         let limits = DeviceLimits {
             buffer_bytes: required_limits.max_buffer_size,
             binding_bytes: required_limits.max_storage_buffer_binding_size,
+            total_bytes: u64::MAX,
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("glasshead"),

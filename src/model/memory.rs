@@ -1,31 +1,17 @@
 //! Every buffer that a run needs, planned before anything is allocated.
 
-use thiserror::Error;
-
 use super::params::ParamTable;
 use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions, RunConfig};
-use crate::gpu::context::DeviceLimits;
 use crate::gpu::recording::{Buffers, Slice, Storage};
 use crate::ops::clip::PARTIAL_SUMS;
 use crate::ops::step::STEP_LEN;
 
+mod room;
+
+pub use room::MemoryError;
+
 /// How many losses and gradient norms the rings on the device hold, and so how many steps can run between two reads.
 pub const RING: usize = 256;
-
-/// A plan that the device cannot hold.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error(
-    "the {buffer} need {need_mib} MiB in one buffer, and this device allows {most_mib} MiB; lower batch_size, \
-     context_length or vocab_size"
-)]
-pub struct MemoryError {
-    /// The buffer that is too large.
-    pub buffer: String,
-    /// What it needs.
-    pub need_mib: u64,
-    /// What the device allows.
-    pub most_mib: u64,
-}
 
 /// What a norm leaves behind in its forward pass.
 #[derive(Clone, Copy, Debug)]
@@ -242,22 +228,6 @@ impl MemoryPlan {
             cache,
         }
     }
-
-    /// Compares every buffer with what the device allows.
-    ///
-    /// # Errors
-    /// The first buffer that is too large.
-    pub fn check(&self, limits: DeviceLimits) -> Result<(), MemoryError> {
-        let most = limits.buffer_bytes.min(limits.binding_bytes);
-        match self.buffers.specs.iter().find(|spec| spec.size_bytes() > most) {
-            None => Ok(()),
-            Some(spec) => Err(MemoryError {
-                buffer: spec.name.clone(),
-                need_mib: spec.size_bytes().div_ceil(1 << 20),
-                most_mib: most >> 20,
-            }),
-        }
-    }
 }
 
 /// Words that the quantised weights of one layer take.
@@ -355,7 +325,7 @@ impl NormActivations {
 impl BlockActivations {
     fn plan(buffers: &mut Buffers, model: &ModelConfig, n_rows: usize, kind: Kind, owner: &str) -> Self {
         let (wide, inner) = (n_rows * model.d_model, n_rows * model.d_ff);
-        let pairs = n_rows * model.n_heads * model.context_length;
+        let pairs = || n_rows * model.n_heads * model.context_length;
         let norm1 = NormActivations::plan(buffers, model, n_rows, kind, &format!("{owner} first norm"));
         let norm2 = NormActivations::plan(buffers, model, n_rows, kind, &format!("{owner} second norm"));
         let mut stored = |name: &str, len: usize, storage| buffers.add_stored(format!("{owner} {name}"), len, storage);
@@ -366,7 +336,7 @@ impl BlockActivations {
             norm1,
             qkv: stored("queries, keys and values", n_rows * qkv_width(model), waiting),
             lse: stored("log-sum-exp", n_rows * model.n_heads, full),
-            weights: (!kind.is_batch()).then(|| stored("attention weights", pairs, full)),
+            weights: (!kind.is_batch()).then(|| stored("attention weights", pairs(), full)),
             heads: stored("heads", wide, waiting),
             x_mid: stored("middle stream", wide, full),
             norm2,

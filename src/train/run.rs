@@ -11,7 +11,6 @@ use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer};
 use crate::config::rules::{Rules, Standing};
 use crate::config::{ConfigError, RunConfig, TrainConfig};
 use crate::data::Tokenizer;
-use crate::gpu::backend::ExecuteError;
 use crate::protocol::runs::CorpusRecord;
 use crate::protocol::tokenizer::TokenizerEvent;
 use crate::protocol::{Event, History, RunId, Sampling, StepPoint};
@@ -235,7 +234,7 @@ impl Run {
         self.tell_desertion(messages);
         if let Err(error) = &result {
             // Another device takes it up as it was.
-            if !matches!(error, TrainError::Execute(ExecuteError::DeviceLost(_))) {
+            if !matches!(error, TrainError::Execute(error) if error.needs_another_device()) {
                 self.mode = Mode::Paused;
             }
             (self.request, self.sample_writer, self.told_training) = (None, None, false);

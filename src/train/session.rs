@@ -12,7 +12,6 @@ use super::vocabularies::Vocabularies;
 use crate::config::RunConfig;
 use crate::config::rules::Rules;
 use crate::data::Task;
-use crate::gpu::backend::ExecuteError;
 use crate::protocol::data::{DataEvent, TaskInfo};
 use crate::protocol::export::ExportCommand;
 use crate::protocol::inspect::InspectCommand;
@@ -285,8 +284,8 @@ impl Session {
                 self.diverged = Some((step, error.to_string()));
                 return true;
             }
-            Err(TrainError::Execute(ExecuteError::DeviceLost(why))) if self.run.is_some() => {
-                self.lost(why);
+            Err(TrainError::Execute(error)) if self.run.is_some() && error.needs_another_device() => {
+                self.lost(error);
                 return true;
             }
             Err(error) => {
