@@ -42,8 +42,12 @@ impl Trainer {
         config.validate()?;
         check_storage(config, context)?;
         with_transformer(config, |transformer| {
-            let recordings =
-                [transformer.probe(), transformer.evaluation(), transformer.gradients(), transformer.update()];
+            let recordings = [
+                transformer.probe(&transformer.plan.probe),
+                transformer.evaluation(),
+                transformer.gradients(),
+                transformer.update(),
+            ];
             recordings.iter().for_each(|recording| tuning::compile(context, &transformer.plan.buffers, recording));
         });
         Ok(())
