@@ -81,33 +81,39 @@ impl Account {
 
     /// Operations of a training step: forward once, backward twice as much, for every token of every batch.
     pub fn step_flops(&self, part: &Part) -> u64 {
-        3 * part.forward_flops * self.batch_tokens * self.batches
+        // So many operations that no number of this kind counts them would take centuries.
+        (3 * part.forward_flops).saturating_mul(self.batch_tokens).saturating_mul(self.batches)
     }
 
     /// The sum of something over all parts.
     pub fn total(&self, of: impl Fn(&Part) -> u64) -> u64 {
-        self.parts.iter().map(of).sum()
+        self.parts.iter().map(of).fold(0, u64::saturating_add)
     }
 }
 
 /// A part from its numbers and the formula of each.
-fn part(name: &'static str, [params, activations, flops]: [(usize, String); 3]) -> Part {
+fn part(name: &'static str, [params, activations, flops]: [(u64, String); 3]) -> Part {
     Part {
         name,
-        params: params.0 as u64,
-        activations: activations.0 as u64,
+        params: params.0,
+        activations: activations.0,
         waiting: 0,
-        forward_flops: flops.0 as u64,
+        forward_flops: flops.0,
         formulas: [params.1, activations.1, flops.1],
     }
 }
 
-fn none(why: &str) -> (usize, String) {
+/// Sizes whose products 32 bits may not hold.
+fn sizes<const N: usize>(sizes: [usize; N]) -> [u64; N] {
+    sizes.map(|size| size as u64)
+}
+
+fn none(why: &str) -> (u64, String) {
     (0, why.into())
 }
 
 fn embedding(model: &ModelConfig) -> Part {
-    let (v, c, t) = (model.vocab_size, model.d_model, model.context_length);
+    let [v, c, t] = sizes([model.vocab_size, model.d_model, model.context_length]);
     let params = match model.positions {
         Positions::Learned => (v * c + t * c, "V·C + T·C".into()),
         Positions::Rope | Positions::None => (v * c, "V·C".into()),
@@ -116,7 +122,7 @@ fn embedding(model: &ModelConfig) -> Part {
 }
 
 fn projections(model: &ModelConfig) -> Part {
-    let (l, c, kv) = (model.n_layers, model.d_model, model.d_kv());
+    let [l, c, kv] = sizes([model.n_layers, model.d_model, model.d_kv()]);
     let products = 2 * c * c + 2 * kv * c;
     let (bias, biases) = if model.bias { (2 * c + 2 * kv, " + 2C + 2K") } else { (0, "") };
     let projections = part(
@@ -131,7 +137,7 @@ fn projections(model: &ModelConfig) -> Part {
 }
 
 fn scores(model: &ModelConfig) -> Part {
-    let (l, c, t, h) = (model.n_layers, model.d_model, model.context_length, model.n_heads);
+    let [l, c, t, h] = sizes([model.n_layers, model.d_model, model.context_length, model.n_heads]);
     let scores = part(
         "attention: scores, weighted sums",
         [
@@ -140,11 +146,11 @@ fn scores(model: &ModelConfig) -> Part {
             (l * 4 * t * c, "L·(2T·C + 2T·C), the masked half included".into()),
         ],
     );
-    Part { waiting: (l * c) as u64, ..scores }
+    Part { waiting: l * c, ..scores }
 }
 
 fn feed_forward(model: &ModelConfig) -> Part {
-    let (l, c, f) = (model.n_layers, model.d_model, model.d_ff);
+    let [l, c, f] = sizes([model.n_layers, model.d_model, model.d_ff]);
     let n = if model.feed_forward == FeedForward::Swiglu { 3 } else { 2 };
     let (bias, biases) = match (model.bias, n) {
         (false, _) => (0, ""),
@@ -163,7 +169,7 @@ fn feed_forward(model: &ModelConfig) -> Part {
 }
 
 fn norms(model: &ModelConfig) -> Part {
-    let (c, l) = (model.d_model, model.n_layers);
+    let [c, l] = sizes([model.d_model, model.n_layers]);
     let (gain, stats, gains, statistics) = match (model.norm, model.bias) {
         (Norm::None, _) => return part("norms", [none("none"), none("none"), none("none")]),
         (Norm::Rmsnorm, _) => (c, 1, "C", "1"),
@@ -182,17 +188,17 @@ fn norms(model: &ModelConfig) -> Part {
             none("not a matrix product"),
         ],
     );
-    Part { waiting: (n * c) as u64, ..norms }
+    Part { waiting: n * c, ..norms }
 }
 
 fn stream(model: &ModelConfig) -> Part {
-    let (l, c) = (model.n_layers, model.d_model);
+    let [l, c] = sizes([model.n_layers, model.d_model]);
     let kept = ((2 * l + 2) * c, "(2L + 2)·C: around every branch, at the end, and a branch under way".into());
     part("residual stream", [none("no parameters"), kept, none("sums only")])
 }
 
 fn head(model: &ModelConfig) -> Part {
-    let (v, c) = (model.vocab_size, model.d_model);
+    let [v, c] = sizes([model.vocab_size, model.d_model]);
     let params = if model.tied_embeddings { none("0: shared with the embedding") } else { (v * c, "V·C".into()) };
     part("head", [params, (v, "V: logits".into()), (2 * v * c, "2·V·C".into())])
 }

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use glasshead::config::RunConfig;
 use glasshead::gpu::context::Context;
 use glasshead::protocol::runs::{RunsCommand, RunsEvent};
-use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, VocabularyChoice};
+use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, FileInfo, VocabularyChoice};
+use glasshead::train::checkpoint::Checkpoint;
 use glasshead::train::run::Message;
 use glasshead::train::session::Session;
 use glasshead::train::trainer::{Origin, TrainError, Trainer};
@@ -218,4 +219,52 @@ fn lost_devices_are_replaced_three_times_and_then_the_cpu_takes_over() {
     assert!(notices[3].contains("on the CPU"), "{notices:?}");
     assert!(back.windows(2).all(|pair| pair[0] < pair[1]) && back[0] > 0, "it gets on between the losses: {back:?}");
     assert!(step > back[3], "it trains on the CPU");
+}
+
+#[test]
+fn where_nothing_can_go_on_the_run_ends_and_its_file_is_offered() {
+    let (mut session, heard) = session(0.3);
+    let mut config = running_away();
+    (config.train.max_lr, config.train.min_lr) = (1e-3, 1e-4);
+    let text = b"Once upon a time there was a cat who sat on a mat. ".repeat(400);
+    let file = |name: &str, size| FileInfo { name: name.into(), size, fields: Vec::new() };
+    block_on(async {
+        session.handle(Command::LoadFiles { files: vec![file("cat.txt", text.len())] }, Some(text.clone())).await;
+        let start = match start(config, BackendChoice::Gpu) {
+            Command::Start { run, config, vocabulary, backend, probe, .. } => {
+                Command::Start { run, config, corpus: CorpusChoice::File, vocabulary, backend, probe }
+            }
+            other => other,
+        };
+        session.handle(start, None).await;
+        session.handle(Command::Train, None).await;
+        for _ in 0..150 {
+            assert!(session.work().await, "it trains");
+        }
+        // The text that it would have to be trained on is gone when the device is.
+        session.handle(Command::LoadFiles { files: Vec::new() }, None).await;
+        session.lose_device();
+        let mut left = 1000;
+        while session.work().await {
+            left -= 1;
+            assert!(left > 0, "it never ends");
+        }
+    });
+    let events = heard.borrow();
+    let failed = events.iter().find_map(|(event, _)| match event {
+        Event::Failed { message, .. } => Some(message.clone()),
+        _ => None,
+    });
+    let said = failed.expect("it says so");
+    assert!(said.contains("GPU was lost") && said.contains("No other device could go on"), "{said}");
+    let (about, bytes) = events
+        .iter()
+        .find_map(|(event, bytes)| match event {
+            Event::Runs { event: RunsEvent::Saved { about }, .. } => Some((about.clone(), bytes.clone())),
+            _ => None,
+        })
+        .expect("the file is offered");
+    assert!(about.step > 0 && said.contains(&format!("step {} is saved", about.step)), "{said}");
+    let saved = Checkpoint::from_bytes(&bytes.expect("with its bytes")).expect("it is whole");
+    assert_eq!(saved.state.step, about.step);
 }

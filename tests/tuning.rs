@@ -37,8 +37,8 @@ static WRONG_ONES: [&Variant; 1] = [&WRONG];
 #[test]
 fn a_wrong_variant_is_not_used_and_says_so() {
     let context = context();
-    let Candidates { gate, measured, .. } = CANDIDATES[0];
-    let candidates = Candidates { of: &MATMUL_NT_VEC4, variants: &WRONG_ONES, gate, measured };
+    let Candidates { gate, classes, .. } = CANDIDATES[0];
+    let candidates = Candidates { of: &MATMUL_NT_VEC4, variants: &WRONG_ONES, gate, classes };
     let sentences = block_on(choose(&context, &candidates)).unwrap();
     assert_eq!(sentences.len(), 1);
     assert!(sentences[0].contains("wrongly"), "{}", sentences[0]);
@@ -51,7 +51,7 @@ fn a_variant_stands_in_for_its_original_and_computes_the_same() {
     for candidates in &CANDIDATES[..2] {
         let variant = candidates.variants[0];
         assert!(context.can_run(variant), "this test needs an adapter that can run {}", variant.kernel.name);
-        context.use_variant(variant);
+        context.use_variant(variant, "test", |_| true);
     }
     let shape = Shape { m: 36, n: 68, k: 12 };
     let mut buffers = Buffers::default();
@@ -105,4 +105,35 @@ fn what_is_told_or_known_of_a_device_is_taken_as_it_is() {
     let (context, _) = tuned("", "");
     let used = of.variants.iter().find(|variant| context.uses(variant)).map_or("rmsnorm", |used| used.kernel.name);
     assert_eq!(context.known.borrow().get("rmsnorm"), Some(used), "what was measured is known from now on");
+}
+
+/// A token that is written is one row; a batch has many.
+#[test]
+fn a_kernel_has_a_choice_for_each_class_of_shapes() {
+    let mut buffers = Buffers::default();
+    let mut product = |m: usize| {
+        let slices = [m * 12, 68 * 12, m * 68].map(|len| buffers.add("test", len));
+        let mut recording = Recording::new("test");
+        matmul(&mut recording, Layout::Nt, slices, Shape { m, n: 68, k: 12 }, None);
+        recording
+    };
+    let (one, many) = (product(1), product(36));
+    let names = |told: &str, known: &str| {
+        let context = context();
+        *context.told.borrow_mut() = Choices::parse(told).unwrap();
+        *context.known.borrow_mut() = Choices::parse(known).unwrap();
+        for recording in [&many, &one] {
+            assert_eq!(block_on(tune(&context, recording)).unwrap(), Vec::<String>::new());
+        }
+        let known = context.known.borrow().clone();
+        ([&one, &many].map(|recording| context.runs(recording, 0).name), known)
+    };
+    let told = "matmul_nt_vec4=matmul_nt_lanes,matmul_nt_vec4.few_rows=matmul_nt_vec4";
+    assert_eq!(names(told, "").0, ["matmul_nt_vec4", "matmul_nt_lanes"]);
+    let other = "matmul_nt_vec4=matmul_nt_vec4,matmul_nt_vec4.few_rows=matmul_nt_lanes";
+    assert_eq!(names("", other).0, ["matmul_nt_lanes", "matmul_nt_vec4"]);
+    // Measured: whatever it is, it is known from now on, under a key of its own.
+    let ([one_name, many_name], known) = names("", "");
+    assert_eq!(known.get("matmul_nt_vec4.few_rows"), Some(one_name));
+    assert_eq!(known.get("matmul_nt_vec4"), Some(many_name));
 }

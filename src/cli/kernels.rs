@@ -22,8 +22,8 @@ pub(super) fn tell(variants: &[String]) -> Result<(), String> {
             return Err(format!("--variant: {kernel} has no variants; these have: {}", known.join(", ")));
         };
         let chosen = told.get(kernel).unwrap_or_default();
-        if chosen != kernel && !variants.contains(&chosen) {
-            return Err(format!("--variant: {kernel} can be {kernel}, {}, not {chosen}", variants.join(", ")));
+        if !variants.contains(&chosen) {
+            return Err(format!("--variant: {kernel} can be {}, not {chosen}", variants.join(", ")));
         }
     }
     TOLD.get_or_init(|| told);

@@ -9,6 +9,7 @@ use thiserror::Error;
 pub use crate::gpu::recording::Storage;
 
 mod model;
+mod room;
 pub mod rules;
 mod schedule;
 mod train;
@@ -75,6 +76,20 @@ pub enum ConfigError {
         value: usize,
         /// The largest value that is accepted.
         most: usize,
+    },
+    /// Sizes that are right each, and too large together.
+    #[error("{sizes} make {numbers:.0} numbers, and {most:.0} can be addressed; lower {field} to {fitting} at most")]
+    Together {
+        /// Their names and values.
+        sizes: String,
+        /// How many numbers they make.
+        numbers: f64,
+        /// How many there can be.
+        most: f64,
+        /// What to lower.
+        field: &'static str,
+        /// To what.
+        fitting: usize,
     },
     /// Heads do not divide the width, or leave an odd head size, which RoPE cannot rotate in pairs.
     #[error("d_model {d_model} does not give {n_heads} heads {size} each; try d_model {below} or {above}")]
@@ -200,7 +215,8 @@ impl RunConfig {
     /// The first field that is wrong, with what to change.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.model.validate()?;
-        self.train.validate()
+        self.train.validate()?;
+        self.check_products()
     }
 
     /// Changes one field by its name, for example `norm` to `layernorm` or `d_model` to `96`, wherever it stands. A

@@ -35,14 +35,9 @@ pub enum PendingRead {
 /// What can go wrong on a device while it works.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ExecuteError {
-    /// There was no memory for the buffers.
-    #[error("the device has no room for {mib} MiB of buffers; choose a smaller model, batch or context ({detail})")]
-    OutOfMemory {
-        /// What was asked for in all.
-        mib: u64,
-        /// The device's own words.
-        detail: String,
-    },
+    /// There was no memory for a buffer; the device's own words.
+    #[error("the GPU has no memory left ({0})")]
+    OutOfMemory(String),
     /// The device went away.
     #[error("the GPU was lost ({0}); start a new run, or choose the CPU backend")]
     DeviceLost(String),
@@ -55,6 +50,13 @@ pub enum ExecuteError {
     /// The device refused a command: a mistake of this program.
     #[error("the GPU refused a command: {0}")]
     Refused(String),
+}
+
+impl ExecuteError {
+    /// Whether another device can take up what this one was doing.
+    pub fn needs_another_device(&self) -> bool {
+        matches!(self, Self::DeviceLost(_) | Self::OutOfMemory(_))
+    }
 }
 
 impl Backend {

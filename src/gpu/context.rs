@@ -6,9 +6,8 @@ use std::collections::HashSet;
 use thiserror::Error;
 
 use super::choices::Choices;
-use super::kernel::Kernel;
 use super::pipeline::Pipelines;
-use super::variant::{Variant, Variants};
+use super::variant::{Used, Variant, Variants};
 
 /// A device to compute on, and what is known about it.
 pub struct Context {
@@ -28,7 +27,7 @@ pub struct Context {
     pub(super) pipelines: Pipelines,
     /// Which variants of kernels it uses.
     pub(super) variants: Variants,
-    /// The kernels that variants were chosen for.
+    /// The kernels, or classes of their shapes, that variants were chosen for.
     chosen: RefCell<HashSet<&'static str>>,
     /// What a person has told to run in place of kernels.
     pub told: RefCell<Choices>,
@@ -58,11 +57,15 @@ pub struct DeviceLimits {
     pub buffer_bytes: u64,
     /// The largest part of a buffer that a kernel can see, in bytes.
     pub binding_bytes: u64,
+    /// All buffers together, in bytes, where that is known.
+    pub total_bytes: u64,
 }
 
 impl DeviceLimits {
-    /// What the CPU backend can hold: wasm addresses 4 GiB in all, of which one buffer may take half.
-    pub const CPU: Self = Self { buffer_bytes: 1 << 31, binding_bytes: 1 << 31 };
+    /// What the CPU backend can hold: wasm addresses 4 GiB in all, of which one buffer may take half, and all buffers leave
+    /// a quarter for everything else.
+    pub const CPU: Self =
+        Self { buffer_bytes: 1 << 31, binding_bytes: 1 << 31, total_bytes: usize::MAX as u64 / 4 * 3 };
 }
 
 /// Why there is no device.
@@ -121,6 +124,7 @@ impl Context {
         let limits = DeviceLimits {
             buffer_bytes: required_limits.max_buffer_size,
             binding_bytes: required_limits.max_storage_buffer_binding_size,
+            total_bytes: u64::MAX,
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("glasshead"),
@@ -163,19 +167,26 @@ impl Context {
         variant.subgroup_size <= self.subgroup_size && (self.int64 || !variant.int64)
     }
 
-    /// Whether variants of this kernel are still to be chosen; from now on they are not.
-    pub fn choose_for(&self, kernel: &'static Kernel) -> bool {
-        self.chosen.borrow_mut().insert(kernel.name)
+    /// Whether variants of this kernel, or of a class of its shapes, are still to be chosen; from now on they are not.
+    pub fn choose_for(&self, key: &'static str) -> bool {
+        self.chosen.borrow_mut().insert(key)
     }
 
-    /// From now on, recordings are prepared with this variant where it fits.
-    pub fn use_variant(&self, variant: &'static Variant) {
-        self.variants.borrow_mut().push(variant);
+    /// From now on, recordings are prepared with this variant where it fits and where parameters belong to what it was
+    /// chosen for.
+    pub fn use_variant(&self, variant: &'static Variant, key: &'static str, holds: fn(params: &[u8]) -> bool) {
+        self.variants.borrow_mut().push(Used::new(variant, key, holds));
     }
 
     /// Whether recordings are prepared with this variant.
     pub fn uses(&self, variant: &'static Variant) -> bool {
-        self.variants.borrow().iter().any(|used| used.kernel.name == variant.kernel.name)
+        self.variants.borrow().iter().any(|used| used.variant.kernel.name == variant.kernel.name)
+    }
+
+    /// Whether it is used for this kernel or class of shapes.
+    pub fn uses_for(&self, variant: &'static Variant, key: &str) -> bool {
+        let variants = self.variants.borrow();
+        variants.iter().any(|used| used.key == key && used.variant.kernel.name == variant.kernel.name)
     }
 }
 

@@ -83,7 +83,7 @@ impl GpuBackend {
             .collect();
         if let Some(error) = scope.pop().await {
             let mib = table.total_bytes() >> 20;
-            return Err(ExecuteError::OutOfMemory { mib, detail: error.to_string() });
+            return Err(ExecuteError::OutOfMemory(format!("{mib} MiB of buffers were asked for: {error}")));
         }
         let (pipelines, variants, programs) = (context.pipelines.clone(), context.variants.clone(), Vec::new());
         Ok(Self {
@@ -323,23 +323,46 @@ fn unpack(mut words: &[u32], parts: &[(Storage, usize)]) -> Vec<u32> {
 /// Keeps the first fault that the device reports.
 fn watch(device: &wgpu::Device) -> Fault {
     let fault = Fault::default();
-    // What a device refuses once it is lost is part of the loss.
+    // What a device refuses once it is lost, or for want of a buffer that it had no memory for, is part of that.
     let keep = |fault: &Fault, error| {
         let mut first = fault.lock().unwrap_or_else(PoisonError::into_inner);
         match (&*first, &error) {
-            (None, _) | (Some(ExecuteError::Refused(_)), ExecuteError::DeviceLost(_)) => *first = Some(error),
+            (None, _) => *first = Some(error),
+            (Some(ExecuteError::Refused(_)), ExecuteError::DeviceLost(_) | ExecuteError::OutOfMemory(_)) => {
+                *first = Some(error);
+            }
             _ => (),
         }
     };
     let of_errors = fault.clone();
-    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-        let text = error.to_string();
-        let lost = text.contains("is lost");
-        keep(&of_errors, if lost { ExecuteError::DeviceLost(text) } else { ExecuteError::Refused(text) });
-    }));
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&of_errors, told(&error))));
     let of_loss = fault.clone();
     device.set_device_lost_callback(move |reason, message| {
         keep(&of_loss, ExecuteError::DeviceLost(format!("{reason:?}: {message}")));
     });
     fault
+}
+
+/// What an error that nobody waited for means.
+fn told(error: &wgpu::Error) -> ExecuteError {
+    let text = error.to_string();
+    match error {
+        _ if text.contains("is lost") => ExecuteError::DeviceLost(text),
+        wgpu::Error::OutOfMemory { .. } => ExecuteError::OutOfMemory(text),
+        _ => ExecuteError::Refused(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_memory_is_told_as_that() {
+        let error = wgpu::Error::OutOfMemory { source: "no memory for the buffer “uploads”".into() };
+        assert!(matches!(told(&error), ExecuteError::OutOfMemory(_)));
+        let refused = |text: &str| told(&wgpu::Error::Validation { source: text.into(), description: text.into() });
+        assert!(matches!(refused("a binding is missing"), ExecuteError::Refused(_)));
+        assert!(matches!(refused("Device with “glasshead” label is lost"), ExecuteError::DeviceLost(_)));
+    }
 }

@@ -14,6 +14,12 @@ use super::variant::choose;
 pub(super) type Pipelines = Rc<RefCell<HashMap<(&'static str, Halves), wgpu::ComputePipeline>>>;
 
 impl Context {
+    /// What runs in place of a dispatch's kernel on this device, with buffers of 32 bits.
+    pub fn runs(&self, recording: &Recording, index: usize) -> &'static Kernel {
+        let dispatch = &recording.dispatches[index];
+        choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups, Halves::default()).0
+    }
+
     /// Has the device compile the kernels of a recording that are `wanted`, before there are any buffers. A browser does so
     /// beside this program, which can go on with other things.
     pub fn compile(&self, buffers: &Buffers, recording: &Recording, wanted: impl Fn(&Kernel) -> bool) {

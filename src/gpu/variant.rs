@@ -49,8 +49,38 @@ impl Variant {
     }
 }
 
+/// A variant that a device uses, and where.
+pub(super) struct Used {
+    pub(super) variant: &'static Variant,
+    /// What it was chosen for: a kernel, or a class of its shapes.
+    pub(super) key: &'static str,
+    holds: fn(params: &[u8]) -> bool,
+}
+
+impl Used {
+    pub(super) fn new(variant: &'static Variant, key: &'static str, holds: fn(params: &[u8]) -> bool) -> Self {
+        Self { variant, key, holds }
+    }
+
+    /// What runs in place of a dispatch, if this can.
+    fn stand_in(
+        &self,
+        kernel: &Kernel,
+        params: &[u8],
+        workgroups: [u32; 3],
+        halves: Halves,
+    ) -> Option<(&'static Kernel, [u32; 3])> {
+        let Variant { of, kernel: stand_in, int64, .. } = self.variant;
+        // Integers of 64 bits are read in place of two numbers of 32.
+        if of.name != kernel.name || !(self.holds)(params) || (*int64 && !halves.is_none()) {
+            return None;
+        }
+        Some((*stand_in, (self.variant.workgroups)(params, workgroups)?))
+    }
+}
+
 /// The variants that a device uses.
-pub(super) type Variants = Rc<RefCell<Vec<&'static Variant>>>;
+pub(super) type Variants = Rc<RefCell<Vec<Used>>>;
 
 /// What runs on the device in place of a dispatch.
 pub(super) fn choose(
@@ -61,8 +91,6 @@ pub(super) fn choose(
     halves: Halves,
 ) -> (&'static Kernel, [u32; 3]) {
     let variants = variants.borrow();
-    // Integers of 64 bits are read in place of two numbers of 32.
-    let fitting = variants.iter().filter(|of| of.of.name == kernel.name && (halves.is_none() || !of.int64));
-    let chosen = fitting.filter_map(|variant| Some((variant.kernel, (variant.workgroups)(params, workgroups)?))).next();
+    let chosen = variants.iter().find_map(|used| used.stand_in(kernel, params, workgroups, halves));
     chosen.unwrap_or((kernel, workgroups))
 }

@@ -1,34 +1,19 @@
 //! Every buffer that a run needs, planned before anything is allocated.
 
 mod passes;
-
-use thiserror::Error;
+mod room;
 
 use self::passes::{Kind, rope_width};
 use super::params::ParamTable;
 use crate::config::{ModelConfig, Positions, RunConfig};
-use crate::gpu::context::DeviceLimits;
 use crate::gpu::recording::{Buffers, Slice};
 use crate::ops::clip::PARTIAL_SUMS;
 use crate::ops::step::STEP_LEN;
 
+pub use room::MemoryError;
+
 /// How many losses and gradient norms the rings on the device hold, and so how many steps can run between two reads.
 pub const RING: usize = 256;
-
-/// A plan that the device cannot hold.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error(
-    "the {buffer} need {need_mib} MiB in one buffer, and this device allows {most_mib} MiB; lower batch_size, \
-     context_length or vocab_size"
-)]
-pub struct MemoryError {
-    /// The buffer that is too large.
-    pub buffer: String,
-    /// What it needs.
-    pub need_mib: u64,
-    /// What the device allows.
-    pub most_mib: u64,
-}
 
 /// What a norm leaves behind in its forward pass.
 #[derive(Clone, Copy, Debug)]
@@ -246,22 +231,6 @@ impl MemoryPlan {
             heatmaps,
             head_scale,
             cache,
-        }
-    }
-
-    /// Compares every buffer with what the device allows.
-    ///
-    /// # Errors
-    /// The first buffer that is too large.
-    pub fn check(&self, limits: DeviceLimits) -> Result<(), MemoryError> {
-        let most = limits.buffer_bytes.min(limits.binding_bytes);
-        match self.buffers.specs.iter().find(|spec| spec.size_bytes() > most) {
-            None => Ok(()),
-            Some(spec) => Err(MemoryError {
-                buffer: spec.name.clone(),
-                need_mib: spec.size_bytes().div_ceil(1 << 20),
-                most_mib: most >> 20,
-            }),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! that are faster there than what they replace.
 
 use self::trials::{
-    GATE, MEASURED, attention, attention_grad, gradients, loss, norm, norm_grad, product, squares, table_grad,
+    GATE, MEASURED, ONE_ROW, attention, attention_grad, gradients, loss, norm, norm_grad, product, squares, table_grad,
 };
 use super::{clip, cross_entropy, embedding, flash_attention, linear_grad, matmul, rmsnorm};
 use crate::gpu::backend::{Backend, ExecuteError};
@@ -18,6 +18,23 @@ mod trials;
 
 pub use self::trials::Trial;
 
+/// Shapes for which one variant is chosen.
+pub struct Class {
+    /// What the choice is remembered under, and told by: the name of the kernel, with that of the class where it has several.
+    pub key: &'static str,
+    /// Whether parameters of the kernel belong to it.
+    pub holds: fn(params: &[u8]) -> bool,
+    /// What is timed: a product or a row of a training step, or of a text that is written, made small enough to take no time.
+    pub measured: fn() -> Trial,
+}
+
+impl Class {
+    /// The one class of a kernel whose variants are faster or slower at all shapes alike.
+    const fn all(key: &'static str, measured: fn() -> Trial) -> [Self; 1] {
+        [Self { key, holds: |_| true, measured }]
+    }
+}
+
 /// Variants of one kernel, and what they are tried on.
 pub struct Candidates {
     /// What they stand in for.
@@ -26,8 +43,8 @@ pub struct Candidates {
     pub variants: &'static [&'static Variant],
     /// Small and awkward: what each has to compute correctly before it may be used.
     pub gate: fn() -> Vec<Trial>,
-    /// What a training step computes, made small enough to take no time.
-    pub measured: fn() -> Trial,
+    /// The classes of shapes; every shape belongs to one.
+    pub classes: &'static [Class],
 }
 
 /// All that there are.
@@ -36,69 +53,80 @@ pub static CANDIDATES: [Candidates; 11] = [
         of: &matmul::MATMUL_NT_VEC4,
         variants: &[&matmul::NT_LANES, &matmul::NT_FOUR_LANES, &matmul::NT_GROUP],
         gate: || GATE.into_iter().map(|shape| product(shape, true)).collect(),
-        measured: || product(MEASURED, false),
+        classes: &[
+            Class { key: "matmul_nt_vec4", holds: |params| !few_rows(params), measured: || product(MEASURED, false) },
+            Class { key: "matmul_nt_vec4.few_rows", holds: few_rows, measured: || product(ONE_ROW, false) },
+        ],
     },
     Candidates {
         of: &linear_grad::LINEAR_GRAD_VEC4,
         variants: &[&linear_grad::GRAD_LANES, &linear_grad::GRAD_FOUR_LANES, &linear_grad::GRAD_GROUP],
         gate: || GATE.into_iter().map(|shape| gradients(shape, true)).collect(),
-        measured: || gradients(MEASURED, false),
+        classes: &Class::all("linear_grad_vec4", || gradients(MEASURED, false)),
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_16,
         variants: &[&flash_attention::LANES[0][0], &flash_attention::LANES[0][1]],
         gate: || vec![attention(13, 12, 0), attention(70, 16, 1)],
-        measured: || attention(64, 16, 1),
+        classes: &Class::all("flash_attention_16", || attention(64, 16, 1)),
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_GRAD_16,
         variants: &[&flash_attention::LANES[1][0], &flash_attention::LANES[1][1]],
         gate: || vec![attention_grad(13, 12, 0), attention_grad(70, 16, 1)],
-        measured: || attention_grad(64, 16, 1),
+        classes: &Class::all("flash_attention_grad_16", || attention_grad(64, 16, 1)),
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_32,
         variants: &[&flash_attention::LANES[2][0], &flash_attention::LANES[2][1]],
         gate: || vec![attention(13, 20, 0), attention(70, 32, 1)],
-        measured: || attention(64, 32, 1),
+        classes: &Class::all("flash_attention_32", || attention(64, 32, 1)),
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_GRAD_32,
         variants: &[&flash_attention::LANES[3][0], &flash_attention::LANES[3][1]],
         gate: || vec![attention_grad(13, 20, 0), attention_grad(70, 32, 1)],
-        measured: || attention_grad(64, 32, 1),
+        classes: &Class::all("flash_attention_grad_32", || attention_grad(64, 32, 1)),
     },
     Candidates {
         of: &rmsnorm::RMSNORM,
         variants: &[&rmsnorm::LANES[0], &rmsnorm::LANES[1]],
         gate: || vec![norm(3, 7), norm(5, 130)],
-        measured: || norm(64, 128),
+        classes: &Class::all("rmsnorm", || norm(64, 128)),
     },
     Candidates {
         of: &rmsnorm::RMSNORM_GRAD,
         variants: &[&rmsnorm::GRAD_LANES[0], &rmsnorm::GRAD_LANES[1]],
         gate: || vec![norm_grad(3, 7), norm_grad(70, 130)],
-        measured: || norm_grad(64, 128),
+        classes: &Class::all("rmsnorm_grad", || norm_grad(64, 128)),
     },
     Candidates {
         of: &cross_entropy::CROSS_ENTROPY_GRAD,
         variants: &[&cross_entropy::GRAD_LANES[0], &cross_entropy::GRAD_LANES[1]],
         gate: || vec![loss(3, 7), loss(5, 130)],
-        measured: || loss(64, 128),
+        classes: &Class::all("cross_entropy_grad", || loss(64, 128)),
     },
     Candidates {
         of: &embedding::EMBEDDING_GRAD,
         variants: &[&embedding::GRAD_LANES[0], &embedding::GRAD_LANES[1]],
         gate: || vec![table_grad(5, 3, 7), table_grad(70, 9, 130)],
-        measured: || table_grad(256, 64, 128),
+        classes: &Class::all("embedding_grad", || table_grad(256, 64, 128)),
     },
     Candidates {
         of: &clip::SQUARED_SUMS,
         variants: &[&clip::SUMS_LANES[0], &clip::SUMS_LANES[1]],
         gate: || vec![squares(7), squares(40_000)],
-        measured: || squares(100_000),
+        classes: &Class::all("squared_sums", || squares(100_000)),
     },
 ];
+
+/// Products of at most so many rows: a text that is written token by token. Variants with large tiles waste most of each.
+const FEW_ROWS: u32 = 8;
+
+fn few_rows(params: &[u8]) -> bool {
+    let params: matmul::Params = bytemuck::pod_read_unaligned(params);
+    params.m <= FEW_ROWS
+}
 
 /// How long it may take until the last kernel is timed. Whatever comes later takes its first variant that is right: they
 /// are all made for the kind of device on which they are tried.
@@ -113,13 +141,21 @@ const MEASURING_NS: f64 = 1e9;
 /// When the device was lost.
 pub async fn tune(context: &Context, recording: &Recording) -> Result<Vec<String>, ExecuteError> {
     let (mut sentences, began) = (Vec::new(), now_ns());
-    for candidates in &CANDIDATES {
-        let used = recording.dispatches.iter().any(|dispatch| dispatch.kernel.name == candidates.of.name);
-        if used && context.choose_for(candidates.of) {
-            sentences.extend(recall_or_choose(context, candidates, now_ns() - began < MEASURING_NS).await?);
+    for (candidates, class) in classes() {
+        let used = (0..recording.dispatches.len()).any(|index| {
+            recording.dispatches[index].kernel.name == candidates.of.name && (class.holds)(recording.params(index))
+        });
+        if used && context.choose_for(class.key) {
+            sentences.extend(recall_or_choose(context, candidates, class, now_ns() - began < MEASURING_NS).await?);
         }
     }
+    // Where a kernel has several classes, a variant that is wrong is wrong for all of them.
+    sentences.dedup();
     Ok(sentences)
+}
+
+fn classes() -> impl Iterator<Item = (&'static Candidates, &'static Class)> {
+    CANDIDATES.iter().flat_map(|candidates| candidates.classes.iter().map(move |class| (candidates, class)))
 }
 
 /// Has the device compile what a recording needs, but for the kernels whose variants may run in their place: these are
@@ -128,7 +164,8 @@ pub fn compile(context: &Context, buffers: &Buffers, recording: &Recording) {
     let may_be_replaced = |kernel: &Kernel| {
         let of = CANDIDATES.iter().find(|candidates| candidates.of.name == kernel.name);
         let tried = of.is_some_and(|of| of.variants.iter().any(|variant| worth_trying(context, variant)));
-        tried && context.known.borrow().get(kernel.name) != Some(kernel.name)
+        let known = context.known.borrow();
+        tried && of.is_some_and(|of| of.classes.iter().any(|class| known.get(class.key) != Some(kernel.name)))
     };
     context.compile(buffers, recording, |kernel| !may_be_replaced(kernel));
 }
@@ -136,44 +173,58 @@ pub fn compile(context: &Context, buffers: &Buffers, recording: &Recording) {
 async fn recall_or_choose(
     context: &Context,
     candidates: &Candidates,
+    class: &Class,
     measure: bool,
 ) -> Result<Vec<String>, ExecuteError> {
     let of = candidates.of.name;
-    let told = context.told.borrow().get(of).map(str::to_string);
-    let known = told.clone().or_else(|| context.known.borrow().get(of).map(str::to_string));
+    let told = context.told.borrow().get(class.key).map(str::to_string);
+    let known = told.clone().or_else(|| context.known.borrow().get(class.key).map(str::to_string));
     let sentences = match known {
         Some(name) if name == of => return Ok(Vec::new()),
         Some(name) => match candidates.variants.iter().find(|variant| variant.kernel.name == name) {
-            Some(&variant) if context.can_run(variant) => adopt(context, candidates, variant).await?,
+            Some(&variant) if context.can_run(variant) => adopt(context, candidates, class, variant).await?,
             _ if told.is_some() => {
                 vec![format!("this device cannot run {name} in place of {of}; {of} is used instead")]
             }
-            _ => choose_by(context, candidates, measure).await?,
+            _ => choose_by(context, candidates, class, measure).await?,
         },
-        None => choose_by(context, candidates, measure).await?,
+        None => choose_by(context, candidates, class, measure).await?,
     };
     if told.is_none() {
-        let used = candidates.variants.iter().find(|variant| context.uses(variant));
-        context.known.borrow_mut().set(of, used.map_or(of, |variant| variant.kernel.name));
+        let used = candidates.variants.iter().find(|variant| context.uses_for(variant, class.key));
+        context.known.borrow_mut().set(class.key, used.map_or(of, |variant| variant.kernel.name));
     }
     Ok(sentences)
 }
 
-/// The names of kernels that have variants, each with those of its variants.
+/// What can be chosen for: each with the names of what may run, of which the first is what runs else.
 pub fn names() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
-    CANDIDATES.iter().map(|of| (of.of.name, of.variants.iter().map(|variant| variant.kernel.name).collect()))
+    classes().map(|(of, class)| {
+        let variants = of.variants.iter().map(|variant| variant.kernel.name);
+        (class.key, std::iter::once(of.of.name).chain(variants).collect())
+    })
 }
 
-/// Chooses among variants of one kernel, as [`tune`] does.
+/// Chooses among variants of one kernel, as [`tune`] does, for all classes of shapes.
 ///
 /// # Errors
 /// As [`tune`].
 pub async fn choose(context: &Context, candidates: &Candidates) -> Result<Vec<String>, ExecuteError> {
-    choose_by(context, candidates, true).await
+    let mut sentences = Vec::new();
+    for class in candidates.classes {
+        sentences.extend(choose_by(context, candidates, class, true).await?);
+    }
+    sentences.dedup();
+    Ok(sentences)
 }
 
-/// As [`choose`]; without a measurement the first one that is right is taken.
-async fn choose_by(context: &Context, candidates: &Candidates, measure: bool) -> Result<Vec<String>, ExecuteError> {
+/// As [`choose`] for one class; without a measurement the first one that is right is taken.
+async fn choose_by(
+    context: &Context,
+    candidates: &Candidates,
+    class: &Class,
+    measure: bool,
+) -> Result<Vec<String>, ExecuteError> {
     let (mut sentences, mut right) = (Vec::new(), Vec::new());
     for &variant in candidates.variants.iter().filter(|variant| worth_trying(context, variant)) {
         match problem(context, candidates, variant).await? {
@@ -182,11 +233,11 @@ async fn choose_by(context: &Context, candidates: &Candidates, measure: bool) ->
         }
     }
     let best = match measure {
-        true => fastest(context, candidates.measured, &right).await?,
+        true => fastest(context, class.measured, &right).await?,
         false => right.first().copied(),
     };
     if let Some(variant) = best {
-        context.use_variant(variant);
+        context.use_variant(variant, class.key, class.holds);
     }
     Ok(sentences)
 }
@@ -195,11 +246,12 @@ async fn choose_by(context: &Context, candidates: &Candidates, measure: bool) ->
 async fn adopt(
     context: &Context,
     candidates: &Candidates,
+    class: &Class,
     variant: &'static Variant,
 ) -> Result<Vec<String>, ExecuteError> {
     let problem = problem(context, candidates, variant).await?;
     if problem.is_none() {
-        context.use_variant(variant);
+        context.use_variant(variant, class.key, class.holds);
     }
     Ok(problem.into_iter().collect())
 }

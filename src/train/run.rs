@@ -235,7 +235,7 @@ impl Run {
         self.tell_desertion(messages);
         if let Err(error) = &result {
             // Another device takes it up as it was.
-            if !matches!(error, TrainError::Execute(ExecuteError::DeviceLost(_))) {
+            if !matches!(error, TrainError::Execute(error) if error.needs_another_device()) {
                 self.mode = Mode::Paused;
             }
             (self.request, self.sample_writer, self.told_training) = (None, None, false);

@@ -293,8 +293,8 @@ impl Session {
                 );
                 self.tell(Event::Notice { run, message });
             }
-            Err(TrainError::Execute(ExecuteError::DeviceLost(why))) if self.run.is_some() => {
-                self.lost(why);
+            Err(TrainError::Execute(error)) if self.run.is_some() && error.needs_another_device() => {
+                self.lost(error);
                 return true;
             }
             Err(error) => {

@@ -102,7 +102,7 @@ impl Shard {
         config.validate()?;
         let (table, model) = (ParamTable::new(&config.model), &config.model);
         let plan = MemoryPlan::new(config, &table, 1, 1);
-        plan.check(DeviceLimits::CPU)?;
+        plan.check(config, DeviceLimits::CPU)?;
         let backend = CpuBackend::new(&plan.buffers);
         let rope = cos_sin_table(model.context_length, model.d_head(), model.rope_theta);
         backend.write(plan.cos_sin, bytemuck::cast_slice(&rope));

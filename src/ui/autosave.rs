@@ -1,10 +1,10 @@
 //! Keeps a copy of the run every so often, so that a reload or a crash loses at most the seconds since. Two copies of a
-//! run are kept in turns; the browser's database takes one whole or not at all, so the other one is always whole. What a
-//! copy holds is checked by its own checksum when it is read.
+//! run are kept in turns, and each is written beside its place before it takes it ([`store`]): whatever happens meanwhile,
+//! the other one is whole. What a copy holds is checked by its own checksum when it is read.
 
 use std::cell::RefCell;
 
-use js_sys::{Date, Math};
+use js_sys::{Date, Math, Uint8Array};
 use wasm_bindgen_futures::spawn_local;
 use yew::UseReducerDispatcher;
 
@@ -12,7 +12,7 @@ use super::app::Cx;
 use super::checkpoints::{self, Kept};
 use super::link::Batch;
 use super::locks::{self, Lock};
-use super::state::autosave::{Autosave, key, new_run, next_generation, pair, run_of};
+use super::state::autosave::{Autosave, files_of, key, new_run, next_generation, pair, run_of};
 use super::state::runs::RunsAction;
 use super::state::{Action, State};
 use super::{download, preferences, store};
@@ -107,9 +107,9 @@ fn go_back(cx: &Cx, older: String) {
     // A handle keeps every state that it has read, so a new one reads this one.
     let cx = cx.clone();
     spawn_local(async move {
-        if let Ok(blob) = store::get(&older).await {
+        if let Ok(bytes) = store::get(&older).await {
             let cx = cx.clone();
-            checkpoints::resume_blob(&cx, &blob, "the copy before", Some((older, None))).await;
+            checkpoints::resume_bytes(&cx, bytes, Some((older, None)));
             cx.act(Action::Runs(RunsAction::Message(DAMAGED.into())));
         }
     });
@@ -121,7 +121,7 @@ fn keep(run: RunId, about: &CheckpointInfo, bytes: &[u8], cx: &Cx) {
     }
     let cx = cx.clone();
     let about = CheckpointInfo { name: cx.state.runs.name.clone(), ..about.clone() };
-    let blob = download::blob(bytes, "application/octet-stream");
+    let blob = download::blob(&Uint8Array::from(bytes), download::BYTES);
     let dispatcher = cx.state.dispatcher();
     spawn_local(async move {
         let said = match blob {
@@ -180,9 +180,9 @@ async fn key_for(run: RunId, dispatcher: &UseReducerDispatcher<State>) -> String
 async fn forget_old(dispatcher: &UseReducerDispatcher<State>) {
     let kept = pair(checkpoints::kept().await);
     for old in kept.iter().filter(|kept| run_of(&kept.key).is_some()).skip(MOST_RUNS) {
-        for key in std::iter::once(&old.key).chain(&old.older) {
+        for key in files_of(&old.key) {
             // What cannot be deleted stays in the list.
-            drop(store::delete(key).await);
+            drop(store::delete(&key).await);
         }
     }
     checkpoints::list(dispatcher.clone()).await;

@@ -2,7 +2,7 @@
 
 use js_sys::{Date, Uint8Array};
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::spawn_local;
 use web_sys::Blob;
 use yew::UseReducerDispatcher;
 
@@ -51,7 +51,7 @@ fn file_name(about: &CheckpointInfo) -> String {
 pub fn receive(batch: &Batch, dispatcher: &Dispatcher) {
     for (event, bytes) in batch {
         if let (Event::Runs { event: RunsEvent::Saved { about }, .. }, Some(bytes)) = (event, bytes) {
-            match download::blob(bytes, "application/octet-stream") {
+            match download::blob(&Uint8Array::from(&**bytes), download::BYTES) {
                 Ok(blob) => save(about.clone(), blob, dispatcher.clone()),
                 Err(_) => say(dispatcher, "The run could not be saved: the browser has no memory for its file."),
             }
@@ -108,27 +108,24 @@ pub fn clock(time: &Date) -> String {
 /// Goes on with a kept run.
 pub fn resume(cx: &Cx, checkpoint: &KeptCheckpoint) {
     let KeptCheckpoint { key, older, .. } = checkpoint.clone();
-    with_kept(cx, key.clone(), |cx, blob, _| {
-        spawn_local(async move { resume_blob(&cx, &blob, "the kept run", Some((key, older))).await });
-    });
+    with_kept(cx, key.clone(), |cx, bytes, _| resume_bytes(&cx, bytes, Some((key, older))));
 }
 
 /// Offers the file of a kept run.
 pub fn offer(cx: &Cx, checkpoint: &KeptCheckpoint) {
     let name = file_name(&checkpoint.about);
-    with_kept(cx, checkpoint.key.clone(), move |cx, blob, dispatcher| {
-        if !download::offer(&name, &blob) {
+    with_kept(cx, checkpoint.key.clone(), move |_, bytes, dispatcher| {
+        if !download::blob(&bytes, download::BYTES).is_ok_and(|blob| download::offer(&name, &blob)) {
             say(dispatcher, "The browser refuses the download.");
         }
-        drop(cx);
     });
 }
 
-fn with_kept(cx: &Cx, key: String, then: impl FnOnce(Cx, Blob, &Dispatcher) + 'static) {
+fn with_kept(cx: &Cx, key: String, then: impl FnOnce(Cx, Uint8Array, &Dispatcher) + 'static) {
     let (cx, dispatcher) = (cx.clone(), cx.state.dispatcher());
     spawn_local(async move {
         match store::get(&key).await {
-            Ok(blob) => then(cx, blob, &dispatcher),
+            Ok(bytes) => then(cx, bytes, &dispatcher),
             Err(_) => say(&dispatcher, "The browser has lost this run; delete it from the list."),
         }
     });
@@ -139,8 +136,8 @@ pub fn delete(cx: &Cx, checkpoint: &KeptCheckpoint) {
     let (dispatcher, checkpoint) = (cx.state.dispatcher(), checkpoint.clone());
     spawn_local(async move {
         let mut refused = false;
-        for key in std::iter::once(&checkpoint.key).chain(&checkpoint.older) {
-            refused |= store::delete(key).await.is_err();
+        for key in autosave::files_of(&checkpoint.key) {
+            refused |= store::delete(&key).await.is_err();
         }
         if refused {
             say(&dispatcher, "The browser refuses to delete this run; clear the site's data instead.");
@@ -149,14 +146,9 @@ pub fn delete(cx: &Cx, checkpoint: &KeptCheckpoint) {
     });
 }
 
-/// Goes on with a saved run from a file; `copy` is its key where the browser keeps it, and that of the one before it.
-pub async fn resume_blob(cx: &Cx, blob: &Blob, name: &str, copy: Option<(String, Option<String>)>) {
-    match JsFuture::from(blob.array_buffer()).await {
-        Ok(buffer) => {
-            super::autosave::sending(copy);
-            cx.send_or_connect(cx.state.resume_command(), Some(Uint8Array::new(&buffer)));
-            cx.act(Action::Runs(RunsAction::Loading));
-        }
-        Err(_) => say(&cx.state.dispatcher(), format!("{name} could not be read; choose it again.")),
-    }
+/// Goes on with a saved run; `copy` is its key where the browser keeps it, and that of the one before it.
+pub fn resume_bytes(cx: &Cx, bytes: Uint8Array, copy: Option<(String, Option<String>)>) {
+    super::autosave::sending(copy);
+    cx.send_or_connect(cx.state.resume_command(), Some(bytes));
+    cx.act(Action::Runs(RunsAction::Loading));
 }

@@ -4,14 +4,17 @@ use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
 
+/// The kind of files that are for programs alone.
+pub const BYTES: &str = "application/octet-stream";
+
 /// A blob of bytes.
 ///
 /// # Errors
 /// When the browser has no memory for it.
-pub fn blob(bytes: &[u8], kind: &str) -> Result<Blob, JsValue> {
+pub fn blob(bytes: &Uint8Array, kind: &str) -> Result<Blob, JsValue> {
     let properties = BlobPropertyBag::new();
     properties.set_type(kind);
-    Blob::new_with_u8_array_sequence_and_options(&Array::of1(&Uint8Array::from(bytes)), &properties)
+    Blob::new_with_u8_array_sequence_and_options(&Array::of1(bytes), &properties)
 }
 
 /// Offers `blob` under this name; false where the browser refuses.
@@ -30,7 +33,7 @@ pub fn offer(name: &str, blob: &Blob) -> bool {
 
 /// Offers bytes under this name; false where the browser refuses.
 pub fn offer_bytes(name: &str, bytes: &[u8], kind: &str) -> bool {
-    blob(bytes, kind).is_ok_and(|blob| offer(name, &blob))
+    blob(&Uint8Array::from(bytes), kind).is_ok_and(|blob| offer(name, &blob))
 }
 
 /// A name for a file, from any text: what a file system may not like becomes a hyphen.

@@ -10,6 +10,7 @@ use super::parquet::{self, ParquetText};
 use super::state::Action;
 use super::state::data::DataAction;
 use super::state::models::is_model;
+use super::state::runs::RunsAction;
 use super::{checkpoints, models};
 use crate::protocol::data::DataCommand;
 use crate::protocol::{Command, FileInfo};
@@ -94,7 +95,12 @@ impl Cx {
         }
         if checkpoints::is_checkpoint(&first.name()) {
             let (cx, file) = (self.clone(), first.clone());
-            return spawn_local(async move { checkpoints::resume_blob(&cx, &file, &file.name(), None).await });
+            return spawn_local(async move {
+                match read(&file).await {
+                    Ok(bytes) => checkpoints::resume_bytes(&cx, bytes, None),
+                    Err(message) => cx.act(Action::Runs(RunsAction::Message(format!("{message}.")))),
+                }
+            });
         }
         let name = match files.len() {
             1 => first.name(),

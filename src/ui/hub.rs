@@ -6,14 +6,12 @@
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{
-    AbortController, File, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions,
-    FileSystemGetFileOptions, FileSystemWritableFileStream, ReadableStreamDefaultReader, RequestInit, Response,
-};
+use web_sys::{AbortController, File, ReadableStreamDefaultReader, RequestInit, Response};
 
 use super::app::Cx;
 use super::state::Action;
 use super::state::data::{DataAction, Fetching, HubText};
+use super::store;
 
 /// The folder in the browser's own file system.
 const FOLDER: &str = "data";
@@ -28,22 +26,10 @@ fn act(cx: &Cx, action: DataAction) {
     cx.act(Action::Data(action));
 }
 
-async fn folder() -> Result<FileSystemDirectoryHandle, JsValue> {
-    let window = web_sys::window().ok_or(JsValue::NULL)?;
-    let root = JsFuture::from(window.navigator().storage().get_directory()).await?;
-    let root: FileSystemDirectoryHandle = root.unchecked_into(); // what the promise resolves to
-    let options = FileSystemGetDirectoryOptions::new();
-    options.set_create(true);
-    let folder = JsFuture::from(root.get_directory_handle_with_options(FOLDER, &options)).await?;
-    Ok(folder.unchecked_into())
-}
-
 /// The file of a text that is kept.
 async fn file(text: HubText) -> Option<File> {
-    let handle = JsFuture::from(folder().await.ok()?.get_file_handle(text.file_name())).await.ok()?;
-    let handle: FileSystemFileHandle = handle.unchecked_into(); // what the promise resolves to
-    let file: File = JsFuture::from(handle.get_file()).await.ok()?.unchecked_into();
-    (file.size() > 0.0).then_some(file)
+    let folder = store::folder(FOLDER).await.ok()?;
+    store::file(&folder, text.file_name()).await.ok().filter(|file| file.size() > 0.0)
 }
 
 /// Looks which texts are kept from earlier visits.
@@ -73,9 +59,9 @@ pub fn open(cx: &Cx, text: HubText) {
 pub fn delete(cx: &Cx, text: HubText) {
     let cx = cx.clone();
     spawn_local(async move {
-        if let Ok(folder) = folder().await {
+        if let Ok(folder) = store::folder(FOLDER).await {
             // Not being there is what is wanted.
-            drop(JsFuture::from(folder.remove_entry(text.file_name())).await);
+            drop(store::remove(&folder, text.file_name()).await);
         }
         act(&cx, DataAction::Kept(text, None));
     });
@@ -126,25 +112,19 @@ async fn stream(cx: &Cx, text: HubText, controller: &AbortController) -> Result<
     let total = whole.map(|whole| whole.min(text.most_bytes()));
     let body = response.body().ok_or(NO_NETWORK)?;
     let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into(); // no other kind was asked for
-    let folder = folder().await.map_err(|_| NO_SPACE)?;
-    let writable = writable(&folder, text).await.map_err(|_| NO_SPACE)?;
+    let folder = store::folder(FOLDER).await.map_err(|_| NO_SPACE)?;
+    let writable = store::writable(&folder, text.file_name()).await.map_err(|_| NO_SPACE)?;
     let result = copy(cx, Fetching { text, received: 0, total }, &reader, &writable).await;
     // Neither can fail in a way that matters: the stream is given up.
     drop(JsFuture::from(reader.cancel()).await);
-    if let Err(message) = result {
-        drop(JsFuture::from(writable.abort()).await);
-        drop(JsFuture::from(folder.remove_entry(text.file_name())).await);
-        return Err(message);
+    let result = match result {
+        Ok(()) => store::ask(&writable, "close", &[]).await.map(drop).map_err(|_| NO_SPACE.into()),
+        broken => broken,
+    };
+    if result.is_err() {
+        store::give_up(&folder, text.file_name(), &writable).await;
     }
-    JsFuture::from(writable.close()).await.map(drop).map_err(|_| NO_SPACE.into())
-}
-
-async fn writable(folder: &FileSystemDirectoryHandle, text: HubText) -> Result<FileSystemWritableFileStream, JsValue> {
-    let options = FileSystemGetFileOptions::new();
-    options.set_create(true);
-    let handle = JsFuture::from(folder.get_file_handle_with_options(text.file_name(), &options)).await?;
-    let handle: FileSystemFileHandle = handle.unchecked_into(); // what the promise resolves to
-    Ok(JsFuture::from(handle.create_writable()).await?.unchecked_into())
+    result
 }
 
 /// Writes chunk after chunk, up to the most that is wanted, and tells how it goes ten times a second.
@@ -152,7 +132,7 @@ async fn copy(
     cx: &Cx,
     mut now: Fetching,
     reader: &ReadableStreamDefaultReader,
-    writable: &FileSystemWritableFileStream,
+    writable: &JsValue,
 ) -> Result<(), String> {
     let mut told = 0.0;
     loop {
@@ -167,8 +147,7 @@ async fn copy(
         let last = u64::from(chunk.length()) >= left;
         // The text ends with a whole line, if there is one in sight.
         let chunk = if last { whole_lines(&chunk.subarray(0, left as u32)) } else { chunk };
-        let written = writable.write_with_js_u8_array(&chunk).map_err(|_| NO_SPACE)?;
-        JsFuture::from(written).await.map_err(|_| NO_SPACE)?;
+        store::ask(writable, "write", &[chunk.clone().into()]).await.map_err(|_| NO_SPACE)?;
         now.received += u64::from(chunk.length());
         if js_sys::Date::now() - told > 100.0 {
             told = js_sys::Date::now();

@@ -39,7 +39,9 @@ impl Link {
         let on_message = receiver(inbox, receive.clone(), batch_ms);
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         let on_error: Closure<dyn FnMut(web_sys::Event)> = Closure::new(move |_| {
-            let message = "The worker stopped unexpectedly; reset to start it again, or reload the page.".into();
+            let message =
+                "The worker stopped unexpectedly; reset to start it again, or go on with what was kept of the run."
+                    .into();
             receive(vec![(Event::Failed { run: 0, message }, None)]);
         });
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));

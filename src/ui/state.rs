@@ -365,7 +365,12 @@ impl State {
             }
             Event::Diverged { message, .. } => self.run_state = RunState::Diverged(message),
             Event::Notice { message, .. } => self.notices.push(message),
-            Event::Failed { message, .. } => self.run_state = RunState::Failed(message),
+            Event::Failed { run, message } => {
+                // A worker without memory stops without a word, and so does the page's end of the line to it.
+                let spare = self.started.as_ref().filter(|_| run == 0).map(|started| started.config.advice(|_| true));
+                let spare = spare.map_or_else(String::new, |advice| format!(" If memory is short, {advice}."));
+                self.run_state = RunState::Failed(message + &spare);
+            }
             Event::Runs { .. } => (),   // heard above
             Event::Export { .. } => (), // a file, which `take_along` makes
         }

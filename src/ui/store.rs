@@ -1,27 +1,113 @@
-//! What the browser keeps of runs: a table of their descriptions and one of their files, in IndexedDB, which all
-//! browsers have and which writes both or neither.
+//! What the browser keeps for this page: files in folders of its origin-private file system. Runs lie there, each as a
+//! line that describes it and the bytes of its file.
+//!
+//! A file is written beside its place and comes to it when it is closed: until then, and whatever breaks it off, what was
+//! there before is whole. All is called by name, because older browsers, private windows and pages that came without
+//! encryption lack some of it or refuse: an error then, and never an exception that nobody catches.
 
-use js_sys::{Array, Promise};
+use js_sys::{Function, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, IdbDatabase, IdbOpenDbRequest, IdbRequest, IdbTransaction, IdbTransactionMode as Mode};
+use web_sys::{Blob, File};
 
-const DATABASE: &str = "glasshead";
-const VERSION: u32 = 1;
-/// Descriptions, as JSON, by key.
-const ABOUT: &str = "about";
-/// Files, as blobs, by the same keys.
-const FILES: &str = "files";
+/// The folder of runs.
+const RUNS: &str = "runs";
 
-/// Keeps a description and its file under a new key.
+/// No description is longer.
+const MOST_ABOUT: f64 = 65_536.0;
+
+/// Calls a method, and waits for what it promises.
+///
+/// # Errors
+/// What the browser says, also when it knows no such method.
+pub async fn ask(object: &JsValue, method: &str, arguments: &[JsValue]) -> Result<JsValue, JsValue> {
+    let function: Function = Reflect::get(object, &method.into())?.dyn_into()?;
+    let answer = function.apply(object, &arguments.iter().collect())?;
+    JsFuture::from(Promise::resolve(&answer)).await
+}
+
+/// A folder, which is made where there is none yet.
+///
+/// # Errors
+/// What the browser says.
+pub async fn folder(name: &str) -> Result<JsValue, JsValue> {
+    let navigator = web_sys::window().ok_or(JsValue::NULL)?.navigator();
+    let storage = Reflect::get(&navigator, &"storage".into())?;
+    let root = ask(&storage, "getDirectory", &[]).await?;
+    ask(&root, "getDirectoryHandle", &[name.into(), making()?]).await
+}
+
+/// A file of a folder.
+///
+/// # Errors
+/// What the browser says, for example that there is no such file.
+pub async fn file(folder: &JsValue, name: &str) -> Result<File, JsValue> {
+    let handle = ask(folder, "getFileHandle", &[name.into()]).await?;
+    ask(&handle, "getFile", &[]).await?.dyn_into()
+}
+
+/// A stream into a file, which takes the place of what has that name when it is closed.
 ///
 /// # Errors
 /// What the browser says, for example that its storage is full.
-pub async fn put(key: &str, about: &str, file: &Blob) -> Result<(), JsValue> {
-    let transaction = open().await?.transaction_with_str_sequence_and_mode(&both(), Mode::Readwrite)?;
-    transaction.object_store(ABOUT)?.put_with_key(&about.into(), &key.into())?;
-    transaction.object_store(FILES)?.put_with_key(file, &key.into())?;
-    finished(&transaction).await
+pub async fn writable(folder: &JsValue, name: &str) -> Result<JsValue, JsValue> {
+    let handle = ask(folder, "getFileHandle", &[name.into(), making()?]).await?;
+    let writable = ask(&handle, "createWritable", &[]).await;
+    if writable.is_err() {
+        remove_empty(folder, name).await;
+    }
+    writable
+}
+
+/// Gives a stream up.
+pub async fn give_up(folder: &JsValue, name: &str, writable: &JsValue) {
+    // What it was to write is lost, whatever the browser says to that.
+    drop(ask(writable, "abort", &[]).await);
+    remove_empty(folder, name).await;
+}
+
+/// Removes the empty file that was made for a stream, where the name was new.
+async fn remove_empty(folder: &JsValue, name: &str) {
+    if file(folder, name).await.is_ok_and(|file| file.size() == 0.0) {
+        drop(remove(folder, name).await); // an empty file is taken for none
+    }
+}
+
+/// Sees to it that there is no such file.
+///
+/// # Errors
+/// What the browser says where the file stays.
+pub async fn remove(folder: &JsValue, name: &str) -> Result<(), JsValue> {
+    match ask(folder, "removeEntry", &[name.into()]).await {
+        Err(refusal) if file(folder, name).await.is_ok() => Err(refusal),
+        _ => Ok(()),
+    }
+}
+
+fn making() -> Result<JsValue, JsValue> {
+    let options = Object::new();
+    Reflect::set(&options, &"create".into(), &JsValue::TRUE)?;
+    Ok(options.into())
+}
+
+/// Keeps a run under a key, in place of what had it.
+///
+/// # Errors
+/// What the browser says; what was there before is there still.
+pub async fn put(key: &str, about: &str, run: &Blob) -> Result<(), JsValue> {
+    let folder = folder(RUNS).await?;
+    let writable = writable(&folder, key).await?;
+    let written = write(&writable, about, run).await;
+    if written.is_err() {
+        give_up(&folder, key, &writable).await;
+    }
+    written
+}
+
+async fn write(writable: &JsValue, about: &str, run: &Blob) -> Result<(), JsValue> {
+    ask(writable, "write", &[format!("{about}\n").into()]).await?;
+    ask(writable, "write", &[run.into()]).await?;
+    ask(writable, "close", &[]).await.map(drop)
 }
 
 /// All keys and descriptions.
@@ -29,66 +115,42 @@ pub async fn put(key: &str, about: &str, file: &Blob) -> Result<(), JsValue> {
 /// # Errors
 /// What the browser says.
 pub async fn list() -> Result<Vec<(String, String)>, JsValue> {
-    let store = open().await?.transaction_with_str(ABOUT)?.object_store(ABOUT)?;
-    let (keys, values) = (store.get_all_keys()?, store.get_all()?);
-    let (keys, values): (Array, Array) = (answer(&keys).await?.into(), answer(&values).await?.into());
-    let texts = |list: Array| list.iter().map(|text| text.as_string().unwrap_or_default()).collect::<Vec<_>>();
-    Ok(texts(keys).into_iter().zip(texts(values)).collect())
+    let folder = folder(RUNS).await?;
+    let (keys, mut listed) = (ask(&folder, "keys", &[]).await?, Vec::new());
+    loop {
+        let next = ask(&keys, "next", &[]).await?;
+        let Some(key) = Reflect::get(&next, &"value".into())?.as_string() else { return Ok(listed) };
+        // What cannot be read, or is still being written, is not there for anybody.
+        if let Ok(file) = file(&folder, &key).await
+            && let Ok(about) = about(&file).await
+        {
+            listed.push((key, about));
+        }
+    }
 }
 
-/// The file under a key.
+/// The run under a key.
 ///
 /// # Errors
-/// What the browser says, or nothing when there is no such file.
-pub async fn get(key: &str) -> Result<Blob, JsValue> {
-    let store = open().await?.transaction_with_str(FILES)?.object_store(FILES)?;
-    answer(&store.get(&key.into())?).await?.dyn_into()
+/// What the browser says, or nothing when there is no such run.
+pub async fn get(key: &str) -> Result<Uint8Array, JsValue> {
+    let file = file(&folder(RUNS).await?, key).await?;
+    let start = about(&file).await?.len() + 1;
+    let bytes = JsFuture::from(file.slice_with_f64(start as f64)?.array_buffer()).await?;
+    Ok(Uint8Array::new(&bytes))
 }
 
-/// Forgets a description and its file.
+/// Forgets a run.
 ///
 /// # Errors
 /// What the browser says.
 pub async fn delete(key: &str) -> Result<(), JsValue> {
-    let transaction = open().await?.transaction_with_str_sequence_and_mode(&both(), Mode::Readwrite)?;
-    transaction.object_store(ABOUT)?.delete(&key.into())?;
-    transaction.object_store(FILES)?.delete(&key.into())?;
-    finished(&transaction).await
+    remove(&folder(RUNS).await?, key).await
 }
 
-fn both() -> JsValue {
-    Array::of2(&ABOUT.into(), &FILES.into()).into()
-}
-
-async fn open() -> Result<IdbDatabase, JsValue> {
-    let factory = web_sys::window().ok_or(JsValue::NULL)?.indexed_db()?.ok_or(JsValue::NULL)?;
-    let request = factory.open_with_u32(DATABASE, VERSION)?;
-    let create = Closure::once(move |event: web_sys::Event| -> Result<(), JsValue> {
-        let request: IdbOpenDbRequest = event.target().ok_or(JsValue::NULL)?.dyn_into()?;
-        let database: IdbDatabase = request.result()?.dyn_into()?;
-        database.create_object_store(ABOUT)?;
-        database.create_object_store(FILES)?;
-        Ok(())
-    });
-    request.set_onupgradeneeded(Some(create.as_ref().unchecked_ref()));
-    answer(&request).await?.dyn_into()
-}
-
-/// Waits for a request. A promise's own functions serve as the handlers.
-async fn answer(request: &IdbRequest) -> Result<JsValue, JsValue> {
-    let promise = Promise::new(&mut |resolve, reject| {
-        request.set_onsuccess(Some(&resolve));
-        request.set_onerror(Some(&reject));
-    });
-    JsFuture::from(promise).await?;
-    request.result()
-}
-
-async fn finished(transaction: &IdbTransaction) -> Result<(), JsValue> {
-    let promise = Promise::new(&mut |resolve, reject| {
-        transaction.set_oncomplete(Some(&resolve));
-        transaction.set_onerror(Some(&reject));
-        transaction.set_onabort(Some(&reject));
-    });
-    JsFuture::from(promise).await.map(drop)
+/// The line at the beginning of a kept run.
+async fn about(file: &File) -> Result<String, JsValue> {
+    let text = JsFuture::from(file.slice_with_f64_and_f64(0.0, MOST_ABOUT)?.text()).await?;
+    let text = text.as_string().unwrap_or_default();
+    text.split_once('\n').map(|(line, _)| line.to_string()).ok_or(JsValue::NULL)
 }

@@ -5,38 +5,33 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { byTestId, field, matches, number, rendered, screenshot, shows, trainTo, until, waitForState, withPage } from "./harness.mjs";
 
-// The keys and sizes of what the page keeps, and what is done to one of them.
+// The names of what the page keeps in its part of the browser's file system, the latest first.
 const keys = (page) =>
-  page.evaluate(
-    () =>
-      new Promise((done, fail) => {
-        const open = indexedDB.open("glasshead", 1);
-        open.onerror = () => fail(open.error);
-        open.onsuccess = () => {
-          const all = open.result.transaction("files").objectStore("files").getAllKeys();
-          all.onsuccess = () => done(all.result);
-        };
-      }),
-  );
+  page.evaluate(async () => {
+    const runs = await (await navigator.storage.getDirectory()).getDirectoryHandle("runs");
+    const files = [];
+    for await (const [name, handle] of runs.entries()) {
+      const file = await handle.getFile().catch(() => null); // deleted meanwhile
+      if (file) files.push({ name, at: file.lastModified });
+    }
+    return files.sort((a, b) => b.at - a.at).map(({ name }) => name);
+  });
 
-const cut = (page, key) =>
-  page.evaluate(
-    (key) =>
-      new Promise((done, fail) => {
-        const open = indexedDB.open("glasshead", 1);
-        open.onerror = () => fail(open.error);
-        open.onsuccess = () => {
-          const files = () => open.result.transaction("files", "readwrite").objectStore("files");
-          const get = files().get(key);
-          get.onsuccess = async () => {
-            const bytes = await get.result.arrayBuffer();
-            const put = files().put(new Blob([bytes.slice(0, bytes.byteLength - 1000)]), key);
-            put.onsuccess = () => done();
-          };
-        };
-      }),
-    key,
+// Cuts the end off the latest of these; a negative length counts from its end.
+const cutNewest = async (page, length) => {
+  const [name] = await keys(page);
+  await page.evaluate(
+    async ({ name, length }) => {
+      const runs = await (await navigator.storage.getDirectory()).getDirectoryHandle("runs");
+      const handle = await runs.getFileHandle(name);
+      const { size } = await handle.getFile();
+      const stream = await handle.createWritable({ keepExistingData: true });
+      await stream.truncate(length < 0 ? size + length : length);
+      await stream.close();
+    },
+    { name, length },
   );
+};
 
 test("a run that diverges says where, and goes on with half the learning rate", { timeout: 400_000 }, async () => {
   await withPage({ gpu: false }, async (page) => {
@@ -80,7 +75,7 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
     await shows(() => page.locator('input[name="save_every"]').inputValue(), "1", "the setting stays");
     // The latest copy is cut: the one before serves, and training on from it gives the same losses to the last digit.
     await shows(() => byTestId(page, "copy").count(), 1, "one run, whose older copy is not shown");
-    await cut(page, await newest(page));
+    await cutNewest(page, -1000);
     await byTestId(page, "resume-offer").click();
     await until("the copy before is back", async () => (await number(page, "step-count")) === 30);
     await matches(() => byTestId(page, "save-message").textContent(), /latest copy of this run is damaged/);
@@ -106,68 +101,143 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
   });
 });
 
-async function newest(page) {
-  return page.evaluate(
-    () =>
-      new Promise((done) => {
-        const open = indexedDB.open("glasshead", 1);
-        open.onsuccess = () => {
-          const store = open.result.transaction("about").objectStore("about");
-          const [names, values] = [store.getAllKeys(), store.getAll()];
-          values.onsuccess = () => {
-            const saved = values.result.map((json) => JSON.parse(json).saved_ms);
-            done(names.result[saved.indexOf(Math.max(...saved))]);
-          };
-        };
-      }),
-  );
-}
-
-test("a storage that refuses costs a sentence, not the run", { timeout: 400_000 }, async () => {
+test("a tab that is gone while it keeps a copy leaves the one before", { timeout: 400_000 }, async () => {
   await withPage({ gpu: false }, async (page) => {
     await waitForState(page, "ready");
+    await field(page, "save_every", "1");
+    await trainTo(page, 20);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    await trainTo(page, 30);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 30/);
+    const loss = await byTestId(page, "loss").textContent();
+    // All of the next copy is written, but its file is never closed.
     await page.evaluate(() => {
-      IDBObjectStore.prototype.put = () => {
-        throw new DOMException("full", "QuotaExceededError");
+      FileSystemWritableFileStream.prototype.close = () => {
+        globalThis.stuck = true;
+        return new Promise(() => {});
       };
     });
-    await field(page, "save_every", "1");
-    await trainTo(page, 30);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /not kept by itself.*Training goes on/);
     await trainTo(page, 40);
+    await until("a copy is being written", () => page.evaluate(() => globalThis.stuck === true));
+    await page.reload();
+    await waitForState(page, "ready");
+    await matches(() => byTestId(page, "offer").textContent(), /kept by itself at step 30/);
+    await shows(async () => (await keys(page)).length, 2, "what was not closed is not there");
+    await byTestId(page, "resume-offer").click();
+    await until("the copy is back", async () => (await number(page, "step-count")) === 30);
+    await shows(() => byTestId(page, "loss").textContent(), loss);
+    await trainTo(page, 40);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 40/);
+    await shows(async () => (await keys(page)).length, 2, "it goes on under its name");
+
+    // Of a copy so short that not even its description is whole, nothing is offered.
+    await cutNewest(page, 5);
+    await page.reload();
+    await matches(() => byTestId(page, "offer").textContent(), /kept by itself at step 30/);
+    await byTestId(page, "delete-kept-copy").click();
+    await shows(() => keys(page), [], "deleting a run deletes what is damaged of it too");
   });
 });
 
-// The worker's device, caught when it is used next.
-async function destroyDevice(page) {
+// Ways in which browsers refuse: all of it (private windows, old browsers), a new file, and one that is half written.
+const REFUSALS = {
+  "no storage": () => {
+    StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException("no", "SecurityError"));
+  },
+  "no such function": () => {
+    delete FileSystemFileHandle.prototype.createWritable;
+  },
+  "no room for a file": () => {
+    FileSystemFileHandle.prototype.createWritable = () => Promise.reject(new DOMException("full", "QuotaExceededError"));
+  },
+  "no room within a file": () => {
+    const { write } = FileSystemWritableFileStream.prototype;
+    FileSystemWritableFileStream.prototype.write = function (part) {
+      if (typeof part === "string") return write.call(this, part);
+      return Promise.reject(new DOMException("full", "QuotaExceededError"));
+    };
+  },
+};
+
+test("a storage that refuses costs a sentence, not the run", { timeout: 600_000 }, async () => {
+  await withPage({ gpu: false }, async (page) => {
+    for (const [name, refuse] of Object.entries(REFUSALS)) {
+      await waitForState(page, "ready");
+      await page.evaluate(refuse);
+      await field(page, "save_every", "1");
+      await trainTo(page, 20);
+      await matches(() => byTestId(page, "kept-by-itself").textContent(), /not kept by itself.*Training goes on/, name);
+      await trainTo(page, 30);
+      await page.reload();
+      await waitForState(page, "ready");
+      await shows(() => keys(page), [], `${name} leaves nothing behind`);
+    }
+  });
+});
+
+// What happens to the worker's device when it is used next.
+async function toDevice(page, happens) {
   const worker = page.workers()[0];
-  await worker.evaluate(() => {
+  await worker.evaluate((happens) => {
     const { createCommandEncoder } = GPUDevice.prototype;
     GPUDevice.prototype.createCommandEncoder = function (...args) {
       GPUDevice.prototype.createCommandEncoder = createCommandEncoder;
       const encoder = createCommandEncoder.apply(this, args);
-      this.destroy();
+      if (happens === "lost") this.destroy();
+      else {
+        const error = new GPUOutOfMemoryError("no memory for a buffer");
+        this.dispatchEvent(new GPUUncapturedErrorEvent("uncapturederror", { error }));
+      }
       return encoder;
     };
-  });
+  }, happens);
 }
 
-test("a lost device is replaced, and training goes on by itself", { timeout: 500_000 }, async () => {
-  await withPage({ expected: /destroyed|lost/i }, async (page) => {
+test("a device that is lost or has no memory left is replaced, and training goes on by itself", { timeout: 600_000 }, async () => {
+  await withPage({ expected: /destroyed|lost|memory/i }, async (page) => {
     await waitForState(page, "ready");
     await field(page, "save_every", "2");
     await byTestId(page, "train").click();
     await until("a copy is kept", async () => (await byTestId(page, "kept-by-itself").count()) === 1, 240_000);
-    await destroyDevice(page);
-    const notice = page.locator('p[data-testid="banner"]', { hasText: "The GPU was lost" });
-    await notice.first().waitFor({ timeout: 240_000 });
-    await matches(() => notice.first().textContent(), /goes on by itself on a new device .*from step [1-9]/);
-    await waitForState(page, "training");
-    const step = await number(page, "step-count");
-    await until("it trains on", async () => (await number(page, "step-count")) > step + 3, 240_000);
-    await screenshot(page, "lost");
+    const faults = {
+      lost: /The GPU was lost.*goes on by itself on a new device .*from step [1-9]/,
+      memory: /no memory left.*lower batch_size from 8 to 4.*goes on by itself on a new device \(loss 2.*from step [1-9]/,
+    };
+    for (const [fault, said] of Object.entries(faults)) {
+      await toDevice(page, fault);
+      const notice = page.locator('p[data-testid="banner"]', { hasText: said });
+      await notice.first().waitFor({ timeout: 240_000 });
+      await waitForState(page, "training");
+      const step = await number(page, "step-count");
+      await until("it trains on", async () => (await number(page, "step-count")) > step + 3, 240_000);
+      await screenshot(page, fault);
+    }
     await byTestId(page, "train").click();
     await waitForState(page, "paused");
     await rendered(page);
+  });
+});
+
+test("a worker that dies leaves the run in the browser", { timeout: 400_000 }, async () => {
+  await withPage({ gpu: false, expected: /unreachable/ }, async (page) => {
+    await waitForState(page, "ready");
+    await field(page, "save_every", "1");
+    await trainTo(page, 20);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    const loss = await byTestId(page, "loss").textContent();
+    // What a failed allocation is in wasm.
+    await page.workers()[0].evaluate(() => void setTimeout(() => {
+      throw new WebAssembly.RuntimeError("unreachable");
+    }));
+    await waitForState(page, "failed");
+    const banner = page.locator('[role="alert"][data-testid="banner"]');
+    await matches(() => banner.textContent(), /worker stopped unexpectedly.*If memory is short, lower batch_size from 8 to 4/);
+    await matches(() => byTestId(page, "offer").textContent(), /run 1 was kept by itself at step 20/);
+    await screenshot(page, "worker-died");
+    await byTestId(page, "resume-offer").click();
+    await waitForState(page, "ready");
+    await shows(() => number(page, "step-count"), 20);
+    await shows(() => byTestId(page, "loss").textContent(), loss);
+    await trainTo(page, 30);
   });
 });

@@ -63,8 +63,9 @@ pub(in crate::cli) async fn matmul_bench(args: MatmulArgs) -> Result<(), String>
             machine.tune(&product(Layout::Nt, shape)).await?;
         }
         for row in &mut rows {
-            let uses = variants().any(|variant| variant.kernel.name == row["kernel"] && context.uses(variant));
-            row["chosen"] = uses.into();
+            let [m, n, k] = ["m", "n", "k"].map(|size| row[size].as_u64().unwrap_or_default() as usize);
+            let runs = context.runs(&product(Layout::Nt, Shape { m, n, k }), 0);
+            row["chosen"] = (runs.name == row["kernel"]).into();
         }
     }
     let best = rows.iter().filter_map(|row| row["gflops"].as_f64()).fold(0.0, f64::max);
@@ -78,7 +79,7 @@ pub(in crate::cli) async fn matmul_bench(args: MatmulArgs) -> Result<(), String>
     println!("{machine}: at most {best:.2} GFLOP/s");
     for row in rows {
         let [m, n, k] = ["m", "n", "k"].map(|size| row[size].as_u64().unwrap_or_default());
-        let chosen = if row["chosen"] == true { ", chosen where it fits" } else { "" };
+        let chosen = if row["chosen"] == true { ", chosen" } else { "" };
         let kernel = row["kernel"].as_str().unwrap_or_default();
         println!("{m}x{n}x{k}  {kernel:<22} {:>9.2} GFLOP/s{chosen}", row["gflops"].as_f64().unwrap_or_default());
     }

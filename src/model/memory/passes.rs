@@ -129,7 +129,7 @@ impl NormActivations {
 impl BlockActivations {
     pub(super) fn plan(buffers: &mut Buffers, model: &ModelConfig, n_rows: usize, kind: Kind, owner: &str) -> Self {
         let (wide, inner) = (n_rows * model.d_model, n_rows * model.d_ff);
-        let pairs = n_rows * model.n_heads * model.context_length;
+        let pairs = || n_rows * model.n_heads * model.context_length;
         let norm1 = NormActivations::plan(buffers, model, n_rows, kind, &format!("{owner} first norm"));
         let norm2 = NormActivations::plan(buffers, model, n_rows, kind, &format!("{owner} second norm"));
         let mut stored = |name: &str, len: usize, storage| buffers.add_stored(format!("{owner} {name}"), len, storage);
@@ -140,7 +140,7 @@ impl BlockActivations {
             norm1,
             qkv: stored("queries, keys and values", n_rows * qkv_width(model), waiting),
             lse: stored("log-sum-exp", n_rows * model.n_heads, full),
-            weights: (!kind.is_batch()).then(|| stored("attention weights", pairs, full)),
+            weights: (!kind.is_batch()).then(|| stored("attention weights", pairs(), full)),
             heads: stored("heads", wide, waiting),
             x_mid: stored("middle stream", wide, full),
             norm2,

@@ -27,14 +27,19 @@ impl Trial {
     }
 }
 
-/// One of everything, an edge in every direction, several tiles.
-pub(super) const GATE: [Shape; 4] = [
+/// One of everything, an edge in every direction, several tiles, a single row.
+pub(super) const GATE: [Shape; 5] = [
+    ONE_ROW,
     Shape { m: 4, n: 4, k: 4 },
     Shape { m: 36, n: 68, k: 12 },
     Shape { m: 32, n: 64, k: 32 },
     Shape { m: 100, n: 132, k: 260 },
 ];
 
+/// A token that is written.
+pub(super) const ONE_ROW: Shape = Shape { m: 1, n: 512, k: 128 };
+
+/// Many rows: a batch.
 pub(super) const MEASURED: Shape = Shape { m: 256, n: 128, k: 128 };
 
 pub(super) fn product(shape: Shape, onto: bool) -> Trial {

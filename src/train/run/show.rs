@@ -10,8 +10,8 @@ use crate::train::trainer::{TrainError, Trainer};
 /// Operations of an evaluation that a model which was taken over begins with: some seconds on a slow device.
 const MOST_FLOPS_AT_FIRST: f64 = 1e11;
 
-/// How often maps are shown, and which share of the time that may take: ten times a second while somebody looks, else only
-/// as often as earlier moments are wanted.
+/// How often maps are shown, and which share of the time that may take: after every chunk of steps, about ten times a second,
+/// while somebody looks, else only as often as earlier moments are wanted.
 pub(super) fn pace(somebody_looks: bool) -> Pace {
     let (at_least_apart, share) = looks(somebody_looks);
     Pace::new(at_least_apart, share)
@@ -19,7 +19,8 @@ pub(super) fn pace(somebody_looks: bool) -> Pace {
 
 fn looks(somebody_looks: bool) -> (f64, f64) {
     // Painting takes about as much again where page and workers share the processor, and helpers wait for a look to end.
-    if somebody_looks { (0.1, 0.05) } else { (5.0, 0.02) }
+    // A chunk that turns out a little short still counts.
+    if somebody_looks { (0.75 * CHUNK_SECONDS, 0.06) } else { (5.0, 0.02) }
 }
 
 impl Run {

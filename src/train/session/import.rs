@@ -8,7 +8,7 @@ use crate::gpu::context::DeviceLimits;
 use crate::interop::archive::Chosen;
 use crate::interop::files::TRAINING_STATE;
 use crate::interop::import::{Opened, Source};
-use crate::model::memory::MemoryPlan;
+use crate::model::memory::{MemoryError, MemoryPlan};
 use crate::model::params::ParamTable;
 use crate::protocol::runs::{CorpusRecord, RunsEvent};
 use crate::protocol::{BackendChoice, CorpusChoice, Event, History, RunId};
@@ -137,13 +137,11 @@ fn missing(config: &RunConfig, device: &Device, held: Held, purpose: Purpose) ->
     let plan = MemoryPlan::new(config, &table, window, window);
     let n_params = config.model.n_params();
     let limits = device.context.as_ref().map_or(DeviceLimits::CPU, |context| context.adapter.limits);
-    if let Err(error) = plan.check(limits) {
-        let (need, most) = (error.need_mib, error.most_mib);
+    if let Err(MemoryError { what, need_mib, most_mib, .. }) = plan.check(config, limits) {
+        let missing = need_mib - most_mib;
         return Some(format!(
-            "the model has {n_params} parameters, and its {} need {need} MiB in one buffer; this device allows {most} \
-             MiB, so {} MiB are missing",
-            error.buffer,
-            need - most
+            "the model has {n_params} parameters, and its {what}; this device allows {most_mib} MiB, so {missing} MiB are \
+             missing"
         ));
     }
     let copies = held.copies * 4 * table.buffer_len() as u64;

@@ -3,6 +3,7 @@
 
 use super::Session;
 use super::device::{Device, open_device};
+use crate::gpu::backend::ExecuteError;
 use crate::protocol::runs::{CorpusRecord, RunsEvent};
 use crate::protocol::{BackendChoice, Event};
 use crate::train::prepare::encode;
@@ -15,12 +16,12 @@ const MOST_LOSSES: u32 = 3;
 #[derive(Default)]
 pub(super) struct Losses {
     n: u32,
-    /// Why the latest is gone, until the run goes on.
+    /// The latest of them, in a sentence, until the run goes on.
     why: Option<String>,
 }
 
 impl Session {
-    /// Destroys the run's device, as a reset of its driver does. What happens then is what tests look at.
+    /// Destroys the run's device, as a reset of its driver does; tests look at what happens then.
     pub fn lose_device(&self) {
         let context = self.device.as_ref().and_then(|device| device.context.as_ref());
         context.into_iter().for_each(|context| context.device.destroy());
@@ -40,8 +41,17 @@ impl Session {
         }
     }
 
-    /// Remembers that the device is gone; the next piece of work mends it.
-    pub(super) fn lost(&mut self, why: String) {
+    /// Remembers that the device is gone or has no memory left; the next piece of work mends it.
+    pub(super) fn lost(&mut self, error: ExecuteError) {
+        let why = match error {
+            ExecuteError::OutOfMemory(why) => {
+                let advice = self.run.as_ref().map_or_else(String::new, |run| run.config().advice(|_| true));
+                format!("The GPU has no memory left ({}); if that happens again, {advice}", why.trim_end_matches('.'))
+            }
+            ExecuteError::DeviceLost(why) => format!("The GPU was lost: {}", why.trim_end_matches('.')),
+            // No other needs another device.
+            other => other.to_string(),
+        };
         self.losses.n += 1;
         self.losses.why = Some(why);
     }
@@ -51,6 +61,8 @@ impl Session {
     pub(super) async fn recover(&mut self) {
         let Some(why) = self.losses.why.take() else { return };
         let Some(lost) = self.run.take().and_then(Run::into_lost) else { return };
+        // One that is not gone, but has no memory left, gives back what it has.
+        self.lose_device();
         self.device = None;
         let run = lost.id;
         let mut problem = String::new();
@@ -60,13 +72,13 @@ impl Session {
             }
             match self.take_up(&lost, choice).await {
                 Ok(()) => {
-                    let (n, step, why) = (self.losses.n, lost.state.step, why.trim_end_matches('.'));
+                    let (n, step) = (self.losses.n, lost.state.step);
                     let goes_on = match choice {
                         BackendChoice::Cpu => "on the CPU, more slowly".to_string(),
                         _ => format!("on a new device (loss {n}; after {MOST_LOSSES} the CPU takes over)"),
                     };
                     let message = format!(
-                        "The GPU was lost: {why}. The run goes on by itself {goes_on}, from step {step}, where the latest \
+                        "{why}. The run goes on by itself {goes_on}, from step {step}, where the latest \
                          copy was kept."
                     );
                     self.tell(Event::Notice { run, message });
@@ -77,8 +89,7 @@ impl Session {
         }
         self.offer(&lost);
         let step = lost.state.step;
-        let message =
-            format!("the GPU was lost ({why}), and no other device could go on ({problem}); step {step} is saved");
+        let message = format!("{why}. No other device could go on ({problem}); step {step} is saved");
         self.tell(Event::Failed { run, message });
     }
 

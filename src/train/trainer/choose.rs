@@ -22,7 +22,11 @@ impl Trainer {
         config.validate()?;
         let Some(context) = context else { return Ok(Vec::new()) };
         check_storage(config, context)?;
-        let sentences = tuning::tune(context, &with_transformer(config, |transformer| transformer.gradients())).await?;
+        let recordings = with_transformer(config, |of| [of.gradients(), of.next_token()]);
+        let mut sentences = Vec::new();
+        for recording in recordings {
+            sentences.extend(tuning::tune(context, &recording).await?);
+        }
         if config.train.activation_storage == Storage::F16 {
             compare_halves(config, context).await?;
         }

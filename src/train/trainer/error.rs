@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, RunConfig};
 use crate::data::DataError;
 use crate::gpu::backend::ExecuteError;
 use crate::model::memory::MemoryError;
@@ -22,6 +22,14 @@ pub enum TrainError {
     /// The device failed.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
+    /// The device had no memory for what the configuration needs.
+    #[error("the GPU has no memory left ({detail}); {advice}, or choose the CPU backend")]
+    OutOfMemory {
+        /// The device's own words.
+        detail: String,
+        /// What to lower, and to what.
+        advice: String,
+    },
     /// Activations cannot be stored in 16 bits.
     #[error("{adapter} computes with no numbers of 16 bits (shader-f16); set activation_storage to f32")]
     NoHalves {
@@ -56,4 +64,17 @@ pub enum TrainError {
         /// Its gradient norm.
         grad_norm: f32,
     },
+}
+
+impl TrainError {
+    /// The same; where memory is missing, with what of this configuration to lower.
+    pub fn advised(self, config: &RunConfig) -> Self {
+        match self {
+            // How much less is enough, the device does not tell.
+            Self::Execute(ExecuteError::OutOfMemory(detail)) => {
+                Self::OutOfMemory { detail, advice: config.advice(|_| true) }
+            }
+            other => other,
+        }
+    }
 }

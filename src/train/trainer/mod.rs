@@ -137,9 +137,11 @@ impl Trainer {
             TokenSource::File { .. } => MemoryPlan::new(&config, &table, window, window),
         };
         context.map_or(Ok(()), |context| choose::check_storage(&config, context))?;
-        plan.check(context.map_or(DeviceLimits::CPU, |context| context.adapter.limits))?;
+        plan.check(&config, context.map_or(DeviceLimits::CPU, |context| context.adapter.limits))?;
         let mut backend = match context {
-            Some(context) => Backend::gpu(context, &plan.buffers).await?,
+            Some(context) => {
+                Backend::gpu(context, &plan.buffers).await.map_err(|e| TrainError::from(e).advised(&config))?
+            }
             None => Backend::cpu(&plan.buffers),
         };
         let transformer = Transformer { config: &config, table: &table, plan: &plan };

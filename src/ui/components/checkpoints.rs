@@ -5,6 +5,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
+use super::awake::Awake;
 use super::entry::Entry;
 use super::models::Models;
 use super::{grouped, value_of};
@@ -61,6 +62,7 @@ pub fn Checkpoints(cx: &Cx) -> Html {
                         value={runs.autosave.every.map_or(String::new(), |every| every.to_string())} />
                 </label>
             </div>
+            <Awake ..cx.clone() />
             if let Some(said) = &runs.autosave.said { <p class="count" data-testid="kept-by-itself">{said}</p> }
             if !copies.is_empty() {
                 <h3>{"kept by themselves"}</h3>

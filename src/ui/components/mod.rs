@@ -3,6 +3,7 @@
 pub mod accounting;
 pub mod ask;
 pub mod attention;
+mod awake;
 pub mod checkpoints;
 pub mod compare_moments;
 pub mod data;

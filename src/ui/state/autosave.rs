@@ -1,7 +1,7 @@
 //! What the page knows of copies that it keeps by itself.
 
-use super::State;
 use super::runs::{KeptCheckpoint, RunsAction};
+use super::{RunState, State};
 use crate::protocol::Command;
 use crate::protocol::runs::RunsCommand;
 
@@ -63,6 +63,11 @@ pub fn key(run: &str, generation: u8) -> String {
     format!("{run}-{}", generation % 2)
 }
 
+/// The keys of all that belongs to a kept run: both copies, also one that is too damaged to be listed, or the one file.
+pub fn files_of(kept: &str) -> Vec<String> {
+    run_of(kept).map_or_else(|| vec![kept.to_string()], |run| vec![key(run, 0), key(run, 1)])
+}
+
 /// A key for a new run.
 pub fn new_run(now_ms: f64, chance: f64) -> String {
     format!("{PREFIX}{now_ms:.0}x{:06.0}", chance * 1e6)
@@ -88,9 +93,10 @@ pub fn pair(kept: Vec<KeptCheckpoint>) -> Vec<KeptCheckpoint> {
 }
 
 impl State {
-    /// What was kept by itself in an earlier visit, as long as this one has not trained.
+    /// What was kept by itself: in an earlier visit, as long as this one has not trained, or of a run that has failed.
     pub fn offered_run(&self) -> Option<&KeptCheckpoint> {
-        let idle = self.step == 0 && self.runs.loading.is_none() && !self.runs.autosave.declined;
+        let over = self.step == 0 || matches!(self.run_state, RunState::Failed(_));
+        let idle = over && self.runs.loading.is_none() && !self.runs.autosave.declined;
         let mut kept = self.runs.kept.iter().flatten();
         kept.find(|kept| idle && run_of(&kept.key).is_some())
     }
