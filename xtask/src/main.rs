@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode};
 
 mod bench;
 mod bundle;
+mod icons;
 mod install;
 mod offline;
 mod serve;

@@ -186,6 +186,23 @@ mod tests {
     }
 
     #[test]
+    fn gpt2_small_fits_a_tab() {
+        let mut config = gently(ModelConfig::cs336([50_257, 1024], [768, 12, 12, 3072]));
+        for (switch, value) in
+            [("norm", "layernorm"), ("positions", "learned"), ("feed_forward", "gelu"), ("bias", "true")]
+        {
+            config.set(switch, value).unwrap();
+        }
+        config.model.tied_embeddings = true;
+        let plan = MemoryPlan::new(&config, &ParamTable::new(&config.model), 200_000, 20_000);
+        let tab = u64::from(u32::MAX);
+        let limits = DeviceLimits { total_bytes: tab / 4 * 3, ..DeviceLimits::CPU };
+        assert_eq!((config.model.n_params(), plan.check(&config, limits)), (124_439_808, Ok(())));
+        let held = 4 * config.model.n_params() as u64;
+        assert!(held + plan.buffers.fixed_bytes() + IN_PASSING < tab, "and so does what it is trained on from");
+    }
+
+    #[test]
     fn windows_shrink_until_they_fit_and_no_further() {
         let fits = gently(Preset::Nano.config().model);
         assert_eq!(fitting_context(fits.clone(), &cpu(), NOTHING), Ok((64, None)));
