@@ -65,7 +65,7 @@ fn shaders_see_each_binding_as_it_is_stored() {
         let table = ParamTable::new(&config.model);
         let plan = MemoryPlan::new(&config, &table, 1000, 1000);
         let transformer = Transformer { config: &config, table: &table, plan: &plan };
-        for recording in [transformer.training_step(), transformer.evaluation(), transformer.probe()] {
+        for recording in [transformer.training_step(), transformer.evaluation(), transformer.probe(&plan.probe)] {
             for dispatch in &recording.dispatches {
                 let halves = plan.buffers.halves(dispatch);
                 let of = CANDIDATES.iter().find(|of| of.of.name == dispatch.kernel.name);

@@ -115,6 +115,34 @@ fn what_is_written_is_read_back() {
     }
 }
 
+/// Here all linear layers have biases or none has; those that a family's files do not have are 0.
+#[test]
+fn relatives_of_llama_are_read_with_the_biases_they_have() {
+    let biased = model(&[("bias", "true")]);
+    let all = numbers(&biased);
+    for (settings, kept) in [
+        (json!({ "model_type": "qwen2", "use_sliding_window": false }), &["q_proj", "k_proj", "v_proj"][..]),
+        (json!({ "mlp_bias": null }), &["q_proj", "k_proj", "v_proj", "output_proj"]),
+    ] {
+        let read = import(&mut exported(&biased).with(settings.clone())).unwrap();
+        assert_eq!(read.model, biased);
+        for param in ParamTable::new(&biased).iter() {
+            let range = param.start..param.start + param.len();
+            let is_there = !param.name.ends_with(".bias") || kept.iter().any(|name| param.name.contains(name));
+            let expected = if is_there { all[range.clone()].to_vec() } else { vec![0.0; param.len()] };
+            assert_eq!(read.params[range], expected, "{settings}: {}", param.name);
+        }
+    }
+    let plain = model(&[]);
+    let window = |window: Value| exported(&plain).with(json!({ "model_type": "mistral", "sliding_window": window }));
+    for open in [json!(null), json!(4096)] {
+        assert_eq!(import(&mut window(open)).unwrap().params, numbers(&plain));
+    }
+    assert!(window(json!(8)).refusal().contains("sliding_window is 8; windows as long as the context"));
+    let qwen = exported(&biased).with(json!({ "model_type": "qwen2", "use_sliding_window": true }));
+    assert!(qwen.refusal().contains("use_sliding_window is true"));
+}
+
 #[test]
 fn where_training_stands_comes_back() {
     for switches in [&[][..], &[("n_kv_heads", "2"), ("tied_embeddings", "true")], &GPT2] {
@@ -178,7 +206,7 @@ fn a_model_without_a_counterpart_is_told_what_is_in_the_way() {
 fn what_cannot_be_read_is_named() {
     let files = exported(&model(&[]));
     for (settings, words) in [
-        (json!({ "model_type": "mamba" }), "model_type is \"mamba\"; llama and gpt2"),
+        (json!({ "model_type": "mamba" }), "model_type is \"mamba\"; llama, mistral, qwen2 and gpt2"),
         (json!({ "hidden_act": "relu" }), "hidden_act"),
         (json!({ "rms_norm_eps": "small" }), "rms_norm_eps is \"small\"; it has to be a number"),
         (json!({ "rms_norm_eps": 0 }), "norm_eps is 0"),

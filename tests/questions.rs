@@ -43,6 +43,37 @@ fn every_head() -> Vec<(usize, usize)> {
     (0..2).flat_map(|layer| (0..3).map(move |head| (layer, head))).collect()
 }
 
+/// No position looks at later ones, so a sentence is computed in the shortest window that holds it.
+#[test]
+fn short_sentences_are_computed_in_short_windows_with_the_same_numbers() {
+    for (gpu, positions) in [(false, "rope"), (false, "learned"), (true, "rope"), (true, "learned")] {
+        let (context, tokens, mut config) = (gpu.then(context), ids(1, 400, 300), awkward());
+        config.model.context_length = 70;
+        config.set("positions", positions).unwrap();
+        block_on(async {
+            let mut trainer = Trainer::new(config, context.as_ref(), &tokens, &tokens).await.unwrap();
+            let (long, short) = (ids(5, 70, 300), 20);
+            let whole = trainer.logits(&long).await.unwrap();
+            let maps = trainer.attention(&long).await.unwrap();
+            let part = trainer.logits(&long[..short]).await.unwrap();
+            let largest = part.iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(part.len() == short * 300 && largest < 1e-5, "GPU {gpu}, {positions}: {largest}");
+            let small = trainer.attention(&long[..short]).await.unwrap();
+            for (row, weights) in small.chunks_exact(short).enumerate() {
+                let (head, query) = (row / short, row % short);
+                let same = &maps[(head * 70 + query) * 70..][..short];
+                assert!(weights.iter().zip(same).all(|(a, b)| a.abs_diff(*b) <= 1), "GPU {gpu}: row {row}");
+            }
+            let next = trainer.next_logits(&long[..short]).await.unwrap();
+            let last = &whole[(short - 1) * 300..short * 300];
+            assert!(next.iter().zip(last).all(|(a, b)| (a - b).abs() < 1e-5), "GPU {gpu}, {positions}");
+            let next = trainer.next_logits(&long[..=short]).await.unwrap();
+            let last = &whole[short * 300..(short + 1) * 300];
+            assert!(next.iter().zip(last).all(|(a, b)| (a - b).abs() < 1e-5), "GPU {gpu}, {positions}: from the cache");
+        });
+    }
+}
+
 #[test]
 fn a_change_is_tried_out_and_leaves_no_trace() {
     for gpu in [false, true] {

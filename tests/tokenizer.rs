@@ -125,6 +125,54 @@ fn the_library_reads_our_file_and_encodes_alike() {
     assert_eq!(library.decode(&tokenizer.encode("one day"), false).unwrap(), "one day");
 }
 
+/// With the habits of one family; the vocabulary is small.
+fn of_family(cut: Cut) -> Tokenizer {
+    let like_llama = cut == Cut::Llama3;
+    small().with_habits(Habits { cut, composes: cut == Cut::Qwen2, keeps_whole: like_llama })
+}
+
+static FAMILIES: LazyLock<Vec<(Tokenizer, tokenizers::Tokenizer)>> = LazyLock::new(|| {
+    let both = |cut| {
+        let ours = of_family(cut);
+        let json = ours.to_json().unwrap();
+        assert_eq!(Tokenizer::from_json(&json).unwrap().to_json().unwrap(), json);
+        (ours, json.parse().unwrap())
+    };
+    Cut::ALL.into_iter().map(both).collect()
+});
+
+proptest! {
+    /// The library carries the patterns out as the files have them, look-ahead included.
+    #[test]
+    fn families_cut_as_the_library_does(
+        text in "\\PC*|[ \\n\\r\\t'a-zA-Z0-9.,!é\u{301}ſ²½٣\u{3000}🙂]*|( |\n|\r\n|[a-c]|[0-9]|[!?]|'S|'lL){0,30}"
+    ) {
+        for (cut, (ours, library)) in Cut::ALL.into_iter().zip(&*FAMILIES) {
+            let theirs = library.encode(text.as_str(), false).unwrap();
+            prop_assert_eq!(ours.encode(&text), theirs.get_ids(), "{:?} {:?}", cut, &text);
+            prop_assert_eq!(cut.pretokens(&text).collect::<String>(), text.clone());
+        }
+    }
+}
+
+#[test]
+fn families_cut_numbers_lines_and_whole_words_in_their_ways() {
+    let cut = |cut: Cut| cut.pretokens("It'S 12345!\n\n  x").collect::<Vec<_>>();
+    assert_eq!(cut(Cut::Gpt2), ["It", "'", "S", " 12345", "!", "\n\n ", " x"]);
+    assert_eq!(cut(Cut::Digits), ["It", "'", "S", " ", "1", "2", "3", "4", "5", "!", "\n\n ", " x"]);
+    assert_eq!(cut(Cut::Llama3), ["It", "'S", " ", "123", "45", "!\n\n", " ", " x"]);
+    assert_eq!(cut(Cut::Qwen2), ["It", "'S", " ", "1", "2", "3", "4", "5", "!\n\n", " ", " x"]);
+    // "abc" has an id, and no merge leads to it.
+    let tokens = ["a", "b", "c", "ab", "abc"].map(|token| token.as_bytes().to_vec());
+    let merges = vec![(b"a".to_vec(), b"b".to_vec())];
+    let tokenizer = || Tokenizer::from_parts((0..).zip(tokens.clone()), merges.clone(), &[END_OF_TEXT]).unwrap();
+    assert_eq!(tokenizer().encode("abc"), [3, 2]);
+    let whole = Habits { keeps_whole: true, ..Habits::default() };
+    assert_eq!(tokenizer().with_habits(whole).encode("abc"), [4]);
+    let composing = of_family(Cut::Qwen2);
+    assert_eq!(composing.encode("e\u{301}"), composing.encode("é"), "an accent behind its letter");
+}
+
 #[test]
 fn other_tokenizers_are_refused_with_a_reason() {
     let json = small().to_json().unwrap();
@@ -132,6 +180,7 @@ fn other_tokenizers_are_refused_with_a_reason() {
         ("\"add_prefix_space\": false", "\"add_prefix_space\": true", "adds a space"),
         ("\"lstrip\": false", "\"lstrip\": true", "white space"),
         ("\"byte_fallback\": false", "\"byte_fallback\": true", "byte_fallback"),
+        ("\"use_regex\": true }", "\"use_regex\": false }", "cuts otherwise"),
         ("\"normalizer\": null", "\"normalizer\": {\"type\": \"Lowercase\"}", "normalizer"),
         ("\"continuing_subword_prefix\": null", "\"continuing_subword_prefix\": \"##\"", "marks"),
         ("\"type\": \"BPE\"", "\"type\": \"Unigram\"", "another model"),

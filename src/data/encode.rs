@@ -1,13 +1,14 @@
 //! Encoding that remembers the pre-tokens it has met, for texts of any length.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use rustc_hash::FxHashMap;
-use tokenizers::Model as _;
+use tokenizers::{Model as _, NormalizedString};
 
 use super::blocks::Blocks;
 use super::error::DataError;
-use super::pretokenize::{Piece, pretokens};
+use super::pretokenize::Piece;
 use super::tokenizer::{Tokenizer, byte_characters};
 
 /// How many pre-tokens are remembered, and how long they may be: some 30 MB at most.
@@ -38,9 +39,19 @@ impl<'t> Encoder<'t> {
         for piece in tokenizer.specials.pieces(text) {
             match piece {
                 Piece::Special(index) => out.push(tokenizer.special_ids[index]),
-                Piece::Text(text) => pretokens(text).for_each(|word| self.encode_word(word, out)),
+                Piece::Text(text) => {
+                    let text = self.composed(text);
+                    tokenizer.habits.cut.pretokens(&text).for_each(|word| self.encode_word(word, out));
+                }
             }
         }
+    }
+
+    fn composed<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !self.tokenizer.habits.composes || text.is_ascii() {
+            return text.into();
+        }
+        NormalizedString::from(text).nfc().get().to_string().into()
     }
 
     fn encode_word(&mut self, word: &str, out: &mut Vec<u32>) {

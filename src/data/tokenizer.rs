@@ -5,6 +5,7 @@ use rustc_hash::FxHashSet;
 use tokenizers::models::bpe::BPE;
 
 use super::bpe::Vocabulary;
+use super::cut::Habits;
 use super::encode::Encoder;
 use super::error::DataError;
 use super::pretokenize::Specials;
@@ -33,6 +34,7 @@ pub struct Tokenizer {
     pub(super) specials: Specials,
     /// The ids of `specials`.
     pub(super) special_ids: Vec<u32>,
+    pub(super) habits: Habits,
 }
 
 impl Tokenizer {
@@ -84,7 +86,15 @@ impl Tokenizer {
             }
         }
         let model = model(&tokens, &merges, &special_ids)?;
-        Ok(Self { model, tokens, merges, specials, special_ids })
+        Ok(Self { model, tokens, merges, specials, special_ids, habits: Habits::default() })
+    }
+
+    /// The same with other habits than GPT-2's.
+    #[must_use]
+    pub fn with_habits(mut self, habits: Habits) -> Self {
+        self.specials = self.specials.with_cut(habits.cut);
+        self.model.ignore_merges = habits.keeps_whole;
+        Self { habits, ..self }
     }
 
     /// Makes `n` ids, of which the last ones have no token: some models have more rows than their vocabulary has tokens.

@@ -9,6 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
+use super::cut::{Cut, Habits};
 use super::error::DataError;
 use super::tokenizer::{END_OF_TEXT, Tokenizer, byte_characters, library, missing_merge};
 
@@ -18,8 +19,8 @@ const HEAD: &str = r#"{
   "truncation": null,
   "padding": null,
   "added_tokens": ADDED,
-  "normalizer": null,
-  "pre_tokenizer": BYTE_LEVEL,
+  "normalizer": NORMALIZER,
+  "pre_tokenizer": PRE_TOKENIZER,
   "post_processor": null,
   "decoder": BYTE_LEVEL,
   "model": {
@@ -30,7 +31,7 @@ const HEAD: &str = r#"{
     "end_of_word_suffix": null,
     "fuse_unk": false,
     "byte_fallback": false,
-    "ignore_merges": false,
+    "ignore_merges": KEEPS_WHOLE,
     "vocab": {"#;
 
 const BYTE_LEVEL: &str =
@@ -42,13 +43,14 @@ struct File {
     merges: Vec<(String, String)>,
     /// Tokens that are found in texts before anything is merged, by id.
     added: Vec<(u32, String)>,
+    habits: Habits,
 }
 
 impl File {
     /// Refuses what would encode differently here.
     fn read(json: &str) -> Result<Self, DataError> {
         let file: Value = serde_json::from_str(json).map_err(library)?;
-        check(&file)?;
+        let habits = habits(&file)?;
         let model = &file["model"];
         let mut vocab = FxHashMap::default();
         for (token, id) in model["vocab"].as_object().ok_or_else(|| library("it has no vocabulary"))? {
@@ -75,7 +77,7 @@ impl File {
         }
         added.sort_unstable();
         added.dedup();
-        Ok(Self { vocab, merges, added })
+        Ok(Self { vocab, merges, added, habits })
     }
 }
 
@@ -94,8 +96,8 @@ fn merge(value: &Value) -> Result<(String, String), DataError> {
     Ok((left.into(), right.into()))
 }
 
-/// Whether a file describes what this module does in its place.
-fn check(file: &Value) -> Result<(), DataError> {
+/// What a file describes besides merging, as far as this module does it.
+fn habits(file: &Value) -> Result<Habits, DataError> {
     let model = &file["model"];
     if !model.is_object() || model["type"].as_str().is_some_and(|kind| kind != "BPE") {
         return Err(other("another model than BPE"));
@@ -105,26 +107,60 @@ fn check(file: &Value) -> Result<(), DataError> {
         return Err(other("marks inside or at the end of words"));
     }
     let drops = model["dropout"].as_f64().is_some_and(|rate| rate > 0.0);
-    if model["byte_fallback"] == true || model["ignore_merges"] == true || drops {
-        return Err(other("byte_fallback, ignore_merges or dropout"));
+    if model["byte_fallback"] == true || drops {
+        return Err(other("byte_fallback or dropout"));
     }
-    if !file["normalizer"].is_null() {
-        return Err(other("a normalizer"));
+    let normalizer = &file["normalizer"];
+    let composes = normalizer["type"] == "NFC";
+    if !normalizer.is_null() && !composes {
+        return Err(other("a normalizer other than NFC"));
     }
-    let cut = &file["pre_tokenizer"];
-    if cut["type"] != "ByteLevel" || cut["add_prefix_space"] != false || cut["use_regex"] == false {
-        return Err(other("another pre-tokenizer than ByteLevel, or one that adds a space"));
-    }
-    Ok(())
+    Ok(Habits { cut: cut(&file["pre_tokenizer"])?, composes, keeps_whole: model["ignore_merges"] == true })
+}
+
+/// How a file's pre-tokenizer cuts; it may be a sequence of several.
+fn cut(pre_tokenizer: &Value) -> Result<Cut, DataError> {
+    let several = pre_tokenizer["pretokenizers"].as_array().filter(|_| pre_tokenizer["type"] == "Sequence");
+    let steps: Vec<&Value> = several.map_or_else(|| vec![pre_tokenizer], |steps| steps.iter().collect());
+    let byte_level = |step: &Value| step["type"] == "ByteLevel" && step["add_prefix_space"] == false;
+    let pattern = |step: &Value| -> Option<Cut> {
+        let plain = step["type"] == "Split" && step["behavior"] == "Isolated" && step["invert"] != true;
+        let pattern = step["pattern"]["Regex"].as_str().filter(|_| plain)?;
+        Cut::ALL.into_iter().find(|cut| cut.split().as_deref() == Some(pattern))
+    };
+    let known = match steps[..] {
+        [last] if byte_level(last) && last["use_regex"] != false => Some(Cut::Gpt2),
+        [first, last] if byte_level(last) && last["use_regex"] != false => {
+            (first["type"] == "Digits" && first["individual_digits"] == true).then_some(Cut::Digits)
+        }
+        [first, last] if byte_level(last) => pattern(first),
+        _ => None,
+    };
+    known.ok_or_else(|| {
+        other("a pre-tokenizer that cuts otherwise than those of GPT-2, SmolLM, Llama 3 and Qwen 2, or adds a space")
+    })
+}
+
+/// The pre-tokenizer of a file that cuts so.
+fn pre_tokenizer(cut: Cut) -> String {
+    let byte_level = |regex: bool| BYTE_LEVEL.replace("true }", &format!("{regex} }}"));
+    let first = match (cut, cut.split()) {
+        (Cut::Digits, _) => json!({ "type": "Digits", "individual_digits": true }),
+        (_, Some(pattern)) => {
+            json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false })
+        }
+        (_, None) => return BYTE_LEVEL.into(),
+    };
+    format!("{{ \"type\": \"Sequence\", \"pretokenizers\": [{first}, {}] }}", byte_level(cut == Cut::Digits))
 }
 
 impl Tokenizer {
     /// Reads the Hugging Face `tokenizer.json` format.
     ///
     /// # Errors
-    /// When it is not that, or another tokenizer than byte-level BPE with GPT-2's pre-tokenisation.
+    /// When it is not that, or another tokenizer than byte-level BPE with one of the ways to [`Cut`].
     pub fn from_json(json: &str) -> Result<Self, DataError> {
-        let File { vocab, merges, added } = File::read(json)?;
+        let File { vocab, merges, added, habits } = File::read(json)?;
         let bytes_of: FxHashMap<char, u8> = byte_characters().into_iter().zip(0..=255).collect();
         let bytes = |text: &str| -> Result<Vec<u8>, DataError> {
             let bytes = text.chars().map(|character| bytes_of.get(&character).copied()).collect::<Option<_>>();
@@ -139,7 +175,7 @@ impl Tokenizer {
         let merges = merges.collect::<Result<Vec<_>, DataError>>()?;
         vocabulary.extend(added.iter().map(|(id, content)| (*id, content.clone().into_bytes())));
         let specials: Vec<String> = added.into_iter().map(|(_, content)| content).collect();
-        Self::from_parts(vocabulary, merges, &specials)
+        Ok(Self::from_parts(vocabulary, merges, &specials)?.with_habits(habits))
     }
 
     /// The Hugging Face `tokenizer.json` format.
@@ -171,7 +207,13 @@ impl Tokenizer {
             })
         });
         let added = format!("{:#}", Value::Array(added.collect())).replace('\n', "\n  ");
-        let mut text = HEAD.replace("BYTE_LEVEL", BYTE_LEVEL).replacen("ADDED", &added, 1);
+        let Habits { cut, composes, keeps_whole } = self.habits;
+        let mut text = HEAD
+            .replace("PRE_TOKENIZER", &pre_tokenizer(cut))
+            .replace("BYTE_LEVEL", BYTE_LEVEL)
+            .replace("NORMALIZER", if composes { r#"{ "type": "NFC" }"# } else { "null" })
+            .replace("KEEPS_WHOLE", &keeps_whole.to_string())
+            .replacen("ADDED", &added, 1);
         for (at, (id, token)) in vocab.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             text += &format!("{comma}\n      {}: {id}", Value::from(token.as_str()));

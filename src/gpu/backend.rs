@@ -41,6 +41,12 @@ pub enum ExecuteError {
     /// The device went away.
     #[error("the GPU was lost ({0}); start a new run, or choose the CPU backend")]
     DeviceLost(String),
+    /// This program cannot address more memory.
+    #[error("{mib} MiB of memory are missing to train or measure this model here")]
+    NoRoom {
+        /// How much.
+        mib: u64,
+    },
     /// The device refused a command: a mistake of this program.
     #[error("the GPU refused a command: {0}")]
     Refused(String),
@@ -75,6 +81,19 @@ impl Backend {
                 recordings.push(recording);
                 Program(recordings.len() - 1)
             }
+        }
+    }
+
+    /// Gives a prepared recording its memory, which on the CPU comes with the first use.
+    ///
+    /// # Errors
+    /// When there is not enough; then nothing has changed.
+    pub fn make_room(&self, program: Program) -> Result<(), ExecuteError> {
+        match self {
+            Self::Gpu(_) => Ok(()),
+            Self::Cpu(cpu, recordings) => cpu
+                .make_room(&recordings[program.0])
+                .map_err(|bytes| ExecuteError::NoRoom { mib: bytes.div_ceil(1 << 20) }),
         }
     }
 
@@ -134,6 +153,14 @@ impl Backend {
         match self {
             Self::Gpu(gpu) => gpu.write(slice, words),
             Self::Cpu(cpu, _) => cpu.write(slice, words),
+        }
+    }
+
+    /// Fills a slice with zeros.
+    pub fn clear(&self, slice: Slice) {
+        match self {
+            Self::Gpu(gpu) => gpu.clear(slice),
+            Self::Cpu(cpu, _) => cpu.clear(slice),
         }
     }
 

@@ -210,6 +210,15 @@ impl GpuBackend {
         }
     }
 
+    /// Fills a slice with zeros before the next run.
+    pub fn clear(&self, slice: Slice) {
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("clear") });
+        let storage = self.table.storage(slice);
+        let (start, len) = (storage.offset_bytes(slice.start), storage.size_bytes(slice.len));
+        encoder.clear_buffer(&self.buffers[slice.buffer.0], start, Some(len));
+        self.queue.submit([encoder.finish()]);
+    }
+
     /// Copies slices, one after the other, into a staging buffer behind all runs so far.
     pub fn start_read(&mut self, slices: &[Slice]) -> GpuRead {
         let parts: Vec<_> = slices.iter().map(|&slice| (self.table.storage(slice), slice.len)).collect();

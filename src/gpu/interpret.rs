@@ -7,7 +7,8 @@ use half::f16;
 use super::kernel::{Access, CpuBuffer, CpuCall};
 use super::recording::{Buffers, Recording, Slice, Storage};
 
-/// The buffers of a run in main memory.
+/// The buffers of a run in main memory. Each gets its memory with its first use: a model that is only looked at has none
+/// for gradients and moments.
 pub struct CpuBackend {
     buffers: Vec<CpuBuffer>,
     /// What is stored in 16 bits on a GPU is in 32 here, rounded after every dispatch.
@@ -15,20 +16,65 @@ pub struct CpuBackend {
 }
 
 impl CpuBackend {
-    /// Allocates every buffer of the table, filled with zeros.
+    /// Every buffer of the table, filled with zeros.
     pub fn new(buffers: &Buffers) -> Self {
         let table = buffers.clone();
-        Self { buffers: buffers.specs.iter().map(|spec| RefCell::new(vec![0; spec.len])).collect(), table }
+        Self { buffers: table.specs.iter().map(|_| RefCell::new(Vec::new())).collect(), table }
+    }
+
+    /// Gives a recording the memory that it needs, all or nothing.
+    ///
+    /// # Errors
+    /// How many bytes are missing.
+    pub fn make_room(&self, recording: &Recording) -> Result<(), u64> {
+        let (mut new, mut missing) = (Vec::new(), 0);
+        for &slice in recording.dispatches.iter().flat_map(|dispatch| &dispatch.bindings) {
+            let more = self.lacking(slice);
+            let mut words = self.buffers[slice.buffer.0].borrow_mut();
+            if more > 0 && words.is_empty() && !new.contains(&slice.buffer) {
+                new.push(slice.buffer);
+                match words.try_reserve_exact(more) {
+                    Ok(()) => words.resize(more, 0),
+                    Err(_) => missing += 4 * more as u64,
+                }
+            }
+        }
+        if missing > 0 {
+            new.iter().for_each(|id| drop(self.buffers[id.0].take()));
+            return Err(missing);
+        }
+        Ok(())
+    }
+
+    /// How many elements a slice wants that its buffer does not have yet.
+    fn lacking(&self, slice: Slice) -> usize {
+        let spec = &self.table.specs[slice.buffer.0];
+        let wanted = if spec.grows { slice.start + slice.len } else { spec.len };
+        wanted.saturating_sub(self.buffers[slice.buffer.0].borrow().len())
+    }
+
+    /// The buffer of a slice, with memory for it.
+    fn buffer(&self, slice: Slice) -> &CpuBuffer {
+        let (buffer, more) = (&self.buffers[slice.buffer.0], self.lacking(slice));
+        if more > 0 {
+            let mut words = buffer.borrow_mut();
+            // Zeros from the system cost nothing until they are written to.
+            if words.is_empty() {
+                *words = vec![0; more];
+            } else {
+                let len = words.len() + more;
+                words.reserve_exact(more);
+                words.resize(len, 0);
+            }
+        }
+        buffer
     }
 
     /// Runs one dispatch of a recording.
     pub fn run_dispatch(&self, recording: &Recording, index: usize) {
         let dispatch = &recording.dispatches[index];
-        let bindings = dispatch
-            .bindings
-            .iter()
-            .map(|slice| (&self.buffers[slice.buffer.0], slice.start..slice.start + slice.len))
-            .collect();
+        let bindings =
+            dispatch.bindings.iter().map(|&slice| (self.buffer(slice), slice.start..slice.start + slice.len)).collect();
         (dispatch.kernel.cpu)(&CpuCall { params: recording.params(index), bindings });
         let written = dispatch.bindings.iter().zip(dispatch.kernel.access);
         for (&slice, _) in written.filter(|(_, access)| **access == Access::ReadWrite) {
@@ -44,7 +90,7 @@ impl CpuBackend {
     /// When `words` is longer than the slice.
     pub fn write(&self, slice: Slice, words: &[u32]) {
         assert!(words.len() <= slice.len, "{} words for a slice of {}", words.len(), slice.len);
-        let mut buffer = self.buffers[slice.buffer.0].borrow_mut();
+        let mut buffer = self.buffer(slice).borrow_mut();
         let written = &mut buffer[slice.start..slice.start + words.len()];
         written.copy_from_slice(words);
         if self.table.storage(slice) == Storage::F16 {
@@ -52,9 +98,21 @@ impl CpuBackend {
         }
     }
 
+    /// Fills a slice with zeros.
+    pub fn clear(&self, slice: Slice) {
+        let mut words = self.buffers[slice.buffer.0].borrow_mut();
+        let end = words.len().min(slice.start + slice.len);
+        words[slice.start.min(end)..end].fill(0);
+    }
+
     /// A copy of a slice.
     pub fn read(&self, slice: Slice) -> Vec<u32> {
-        self.buffers[slice.buffer.0].borrow()[slice.start..slice.start + slice.len].to_vec()
+        let words = self.buffers[slice.buffer.0].borrow();
+        let end = words.len().min(slice.start + slice.len);
+        let mut copy = Vec::with_capacity(slice.len);
+        copy.extend_from_slice(&words[slice.start.min(end)..end]);
+        copy.resize(slice.len, 0);
+        copy
     }
 }
 
@@ -62,5 +120,46 @@ impl CpuBackend {
 fn round(numbers: &mut [u32]) {
     for bits in numbers {
         *bits = f16::from_f32(f32::from_bits(*bits)).to_f32().to_bits();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::kernel::Kernel;
+
+    #[test]
+    fn memory_comes_with_the_first_use() {
+        let mut table = Buffers::default();
+        let (whole, part) = (table.add("whole", 100), table.add("part", 1000));
+        table.specs[1].grows = true;
+        let cpu = CpuBackend::new(&table);
+        let sizes = || cpu.buffers.iter().map(|buffer| buffer.borrow().len()).collect::<Vec<_>>();
+        cpu.clear(whole);
+        assert_eq!((cpu.read(whole), sizes()), (vec![0; 100], vec![0, 0]), "zeros are read, and nothing is held");
+        cpu.write(whole.part(3, 1), &[7]);
+        cpu.write(part.part(64, 2), &[8, 9]);
+        assert_eq!(sizes(), [100, 66]);
+        cpu.write(part.part(128, 1), &[5]);
+        assert_eq!((sizes(), cpu.read(part)[64..67].to_vec()), (vec![100, 129], vec![8, 9, 0]));
+        cpu.clear(part);
+        assert_eq!((sizes(), cpu.read(part)), (vec![100, 129], vec![0; 1000]));
+    }
+
+    #[test]
+    fn what_has_no_room_changes_nothing() {
+        static NOTHING: Kernel =
+            Kernel { name: "nothing", wgsl: &[], access: &[Access::Read; 3], params_bytes: 4, cpu: |_| () };
+        let mut table = Buffers::default();
+        let small = table.add("small", 64);
+        let huge = [(); 2].map(|()| table.add("huge", usize::MAX / 8).part(0, 64));
+        let (mut too_large, mut fits) = (Recording::new("too large"), Recording::new("fits"));
+        too_large.dispatch(&NOTHING, 0u32, &[small, huge[0], huge[1]], [1, 1, 1]);
+        fits.dispatch(&NOTHING, 0u32, &[small; 3], [1, 1, 1]);
+        let cpu = CpuBackend::new(&table);
+        assert_eq!(cpu.make_room(&too_large), Err(2 * 4 * (usize::MAX / 8) as u64));
+        assert!(cpu.buffers.iter().all(|buffer| buffer.borrow().is_empty()));
+        assert_eq!(cpu.make_room(&fits), Ok(()));
+        assert_eq!(cpu.buffers[0].borrow().len(), 64);
     }
 }

@@ -68,6 +68,8 @@ pub struct BufferSpec {
     pub name: String,
     /// Size in elements.
     pub len: usize,
+    /// Whether mostly a small first part is used. Main memory then holds only what was used so far.
+    pub grows: bool,
     /// How they are stored.
     pub storage: Storage,
 }
@@ -95,7 +97,7 @@ impl Buffers {
     /// As [`Buffers::add`], for numbers that may be stored in 16 bits.
     pub fn add_stored(&mut self, name: impl Into<String>, len: usize, storage: Storage) -> Slice {
         let id = BufferId(self.specs.len());
-        self.specs.push(BufferSpec { name: name.into(), len, storage });
+        self.specs.push(BufferSpec { name: name.into(), len, grows: false, storage });
         Slice { buffer: id, start: 0, len }
     }
 
@@ -108,6 +110,11 @@ impl Buffers {
     pub fn halves(&self, dispatch: &Dispatch) -> Halves {
         let halves = dispatch.bindings.iter().map(|&slice| self.storage(slice) == Storage::F16);
         Halves(halves.enumerate().map(|(i, half)| u8::from(half) << i).sum())
+    }
+
+    /// What those take that do not grow, in bytes.
+    pub fn fixed_bytes(&self) -> u64 {
+        self.specs.iter().filter(|spec| !spec.grows).map(BufferSpec::size_bytes).sum()
     }
 
     /// What all buffers take together, in bytes.

@@ -12,6 +12,29 @@ const MOST_CONTEXT: usize = 1024;
 /// Characters of a setting that a sentence quotes.
 const MOST_SHOWN: usize = 80;
 
+/// Which linear layers have a bias in the file. Here all have one or none has; one that is not in the file is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Biases {
+    None,
+    OfQkv,
+    OfAttention,
+    OfAll,
+}
+
+impl Biases {
+    /// Whether the file has the tensor of this name.
+    pub fn have(self, name: &str) -> bool {
+        let ends = |parts: &[&str]| parts.iter().any(|part| name.ends_with(&format!("{part}_proj.bias")));
+        match self {
+            _ if !name.ends_with("_proj.bias") => true,
+            Self::None => false,
+            Self::OfQkv => ends(&["q", "k", "v"]),
+            Self::OfAttention => ends(&["q", "k", "v", "o"]),
+            Self::OfAll => true,
+        }
+    }
+}
+
 /// The `config.json` of `config`; `end` is the id of the token that ends a text.
 pub(super) fn write(architecture: Architecture, config: &ModelConfig, end: Option<u32>) -> Value {
     let mut value = match architecture {
@@ -64,21 +87,39 @@ pub(super) fn write(architecture: Architecture, config: &ModelConfig, end: Optio
 ///
 /// # Errors
 /// When it is no such file, another architecture, or one with a setting that is not computed here.
-pub(super) fn read(bytes: &[u8]) -> Result<(Architecture, ModelConfig), InteropError> {
+pub(super) fn read(bytes: &[u8]) -> Result<(Architecture, ModelConfig, Biases), InteropError> {
     let wrong = |detail: String| InteropError::File { name: files::CONFIG.into(), detail };
     let value: Value = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
     let fields = Fields(value.as_object().ok_or_else(|| wrong("it is no object of settings".into()))?);
     fields.only("quantization_config", &[Value::Null], "save the weights unquantised first")?;
-    let (architecture, config) = match fields.0.get("model_type").and_then(Value::as_str) {
-        Some("llama") => (Architecture::Llama, llama(&fields)?),
-        Some("gpt2") => (Architecture::Gpt2, gpt2(&fields)?),
-        _ => return Err(fields.refused("model_type", "llama and gpt2 can be read")),
+    let (architecture, (config, biases)) = match fields.0.get("model_type").and_then(Value::as_str) {
+        Some("llama") => (Architecture::Llama, llama(&fields, fields.llamas_biases()?)?),
+        Some("mistral") => (Architecture::Llama, mistral(&fields)?),
+        Some("qwen2") => (Architecture::Llama, qwen2(&fields)?),
+        Some("gpt2") => (Architecture::Gpt2, (gpt2(&fields)?, Biases::OfAll)),
+        _ => return Err(fields.refused("model_type", "llama, mistral, qwen2 and gpt2 can be read")),
     };
     config.validate()?;
-    Ok((architecture, config))
+    Ok((architecture, config, biases))
 }
 
-fn llama(fields: &Fields) -> Result<ModelConfig, InteropError> {
+/// Llama with a window behind which nothing is seen; it has to be as long as the context.
+fn mistral(fields: &Fields) -> Result<(ModelConfig, Biases), InteropError> {
+    let (config, biases) = llama(fields, Biases::None)?;
+    let window = fields.size_or("sliding_window", config.context_length)?;
+    if window < config.context_length {
+        return Err(fields.refused("sliding_window", "windows as long as the context can be read"));
+    }
+    Ok((config, biases))
+}
+
+/// Llama with biases of queries, keys and values.
+fn qwen2(fields: &Fields) -> Result<(ModelConfig, Biases), InteropError> {
+    fields.only("use_sliding_window", &[Value::Null, json!(false)], "false can be read")?;
+    llama(fields, Biases::OfQkv)
+}
+
+fn llama(fields: &Fields, biases: Biases) -> Result<(ModelConfig, Biases), InteropError> {
     fields.only("hidden_act", &[json!("silu"), json!("swish")], "SwiGLU needs silu")?;
     let d_model = fields.size("hidden_size")?;
     let n_heads = fields.size("num_attention_heads")?;
@@ -91,15 +132,9 @@ fn llama(fields: &Fields) -> Result<ModelConfig, InteropError> {
     fields.only("head_dim", &[Value::Null, json!(d_head)], "heads of hidden_size / num_attention_heads can be read")?;
     config.norm_eps = fields.number_or("rms_norm_eps", 1e-6)?;
     config.rope_theta = fields.rope_theta()?;
-    config.bias = fields.flag("attention_bias", false)?;
-    fields.only("mlp_bias", &biases(config.bias), "biases stand in all linear layers or in none")?;
+    config.bias = biases != Biases::None;
     config.tied_embeddings = fields.flag("tie_word_embeddings", false)?;
-    Ok(config)
-}
-
-/// Files from before `mlp_bias` existed leave it out; then it is false.
-fn biases(attention: bool) -> Vec<Value> {
-    if attention { vec![json!(true)] } else { vec![Value::Null, json!(false)] }
+    Ok((config, biases))
 }
 
 fn gpt2(fields: &Fields) -> Result<ModelConfig, InteropError> {
@@ -174,6 +209,16 @@ impl Fields<'_> {
         match self.get(field) {
             Value::Null => Ok(default),
             number => number.as_f64().ok_or_else(|| self.refused(field, "it has to be a number")),
+        }
+    }
+
+    /// Files from before `mlp_bias` existed leave it out; then it is false.
+    fn llamas_biases(&self) -> Result<Biases, InteropError> {
+        match (self.flag("attention_bias", false)?, self.flag("mlp_bias", false)?) {
+            (true, true) => Ok(Biases::OfAll),
+            (true, false) => Ok(Biases::OfAttention),
+            (false, false) => Ok(Biases::None),
+            (false, true) => Err(self.refused("mlp_bias", "it can be read with an attention_bias of true")),
         }
     }
 

@@ -8,6 +8,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
+use super::config::Biases;
 use super::layout::Entry;
 use super::state::{self, SavedState};
 use super::{Architecture, InteropError, config, files, layout};
@@ -38,6 +39,7 @@ pub struct Imported {
 pub struct Opened {
     architecture: Architecture,
     model: ModelConfig,
+    biases: Biases,
 }
 
 /// Where a model's files lie.
@@ -84,8 +86,8 @@ impl Opened {
             return Err(InteropError::MissingFile { name: files::WEIGHTS.into(), fix: PICKLED });
         }
         let fix = "choose the folder, or all files, of a model saved with save_pretrained";
-        let (architecture, model) = config::read(&required(source, files::CONFIG, fix)?)?;
-        Ok(Self { architecture, model })
+        let (architecture, model, biases) = config::read(&required(source, files::CONFIG, fix)?)?;
+        Ok(Self { architecture, model, biases })
     }
 
     /// The shape.
@@ -98,14 +100,14 @@ impl Opened {
     /// # Errors
     /// When a file is missing or damaged.
     pub fn read(self, source: &mut dyn Source) -> Result<Imported, InteropError> {
-        let Self { architecture, model } = self;
+        let Self { architecture, model, biases } = self;
         let fix = "in Python, save it beside the model with AutoTokenizer.from_pretrained(...).save_pretrained(FOLDER)";
         let json = required(source, files::TOKENIZER, fix)?;
         let json = String::from_utf8(json)
             .map_err(|error| InteropError::File { name: files::TOKENIZER.into(), detail: error.to_string() })?;
         let mut tokenizer = Tokenizer::from_json(&json)?;
         tokenizer.check_ids(model.vocab_size)?;
-        let params = read_weights(source, architecture, &model)?;
+        let params = read_weights(source, architecture, &model, biases)?;
         tokenizer.reserve_ids(model.vocab_size)?;
         let state = match source.has(files::TRAINING_STATE) {
             true => Some(state::read(architecture, &model, &required(source, files::TRAINING_STATE, "")?)?),
@@ -132,8 +134,10 @@ fn read_weights(
     source: &mut dyn Source,
     architecture: Architecture,
     model: &ModelConfig,
+    biases: Biases,
 ) -> Result<Vec<f32>, InteropError> {
     let mut missing = layout::entries(architecture, model);
+    missing.retain(|entry| biases.have(&entry.name));
     let mut params = Vec::new();
     let len = ParamTable::new(model).buffer_len();
     let names = weight_files(source)?;

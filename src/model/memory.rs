@@ -1,12 +1,14 @@
 //! Every buffer that a run needs, planned before anything is allocated.
 
+mod passes;
+mod room;
+
+use self::passes::{Kind, rope_width};
 use super::params::ParamTable;
-use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions, RunConfig};
-use crate::gpu::recording::{Buffers, Slice, Storage};
+use crate::config::{ModelConfig, Positions, RunConfig};
+use crate::gpu::recording::{Buffers, Slice};
 use crate::ops::clip::PARTIAL_SUMS;
 use crate::ops::step::STEP_LEN;
-
-mod room;
 
 pub use room::MemoryError;
 
@@ -64,7 +66,7 @@ pub struct Activations {
     pub pass: Pass,
     /// B
     pub batch_size: usize,
-    /// Positions of a sequence: T, or 1.
+    /// Positions of a sequence: T, fewer for a short one, or 1.
     pub window: usize,
     /// Token ids (B, T).
     pub inputs: Slice,
@@ -194,11 +196,14 @@ impl MemoryPlan {
         let position_ids = add("positions", if learned { n_rows } else { 1 });
         let pairs = model.n_heads * model.context_length * model.context_length;
         let real_keys = (!model.causal).then(|| add("keys that are no padding", pairs));
-        let heatmaps = add("heatmaps", model.n_layers * heatmap_words(model));
+        let heatmaps = add("heatmaps", model.n_layers * heatmap_words(model, model.context_length));
         let head_scale = add("scales of heads", model.n_layers * model.n_heads);
         let batch = Activations::plan(&mut buffers, model, batch_size, Kind::Batch(config.train.activation_storage));
         let gradients = Gradients::plan(&mut buffers, model, batch_size);
         let probe = Activations::plan(&mut buffers, model, 1, Kind::Probe);
+        let of_probe = probe.inputs.buffer.0..buffers.specs.len();
+        buffers.specs[of_probe].iter_mut().for_each(|spec| spec.grows = true);
+        buffers.specs[heatmaps.buffer.0].grows = true;
         let cache = Cache::plan(&mut buffers, model);
         Self {
             buffers,
@@ -230,148 +235,7 @@ impl MemoryPlan {
     }
 }
 
-/// Words that the quantised weights of one layer take.
-pub fn heatmap_words(model: &ModelConfig) -> usize {
-    (model.n_heads * model.context_length * model.context_length).div_ceil(4)
-}
-
-/// Numbers per position in RoPE's table; a head of odd size, which only other positions allow, still gets a table.
-fn rope_width(model: &ModelConfig) -> usize {
-    model.d_head().next_multiple_of(2)
-}
-
-/// The width of queries, keys and values beside each other.
-fn qkv_width(model: &ModelConfig) -> usize {
-    model.d_model + 2 * model.d_kv()
-}
-
-/// The width of what comes into the feed-forward network.
-fn gate_up_width(model: &ModelConfig) -> usize {
-    if model.feed_forward == FeedForward::Swiglu { 2 * model.d_ff } else { model.d_ff }
-}
-
-/// Whose activations are planned.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Every block keeps its own, for the backward pass.
-    Batch(Storage),
-    /// All blocks share one set.
-    Probe,
-    /// The same, for one token.
-    NextToken,
-}
-
-impl Kind {
-    /// How what waits for the backward pass is stored.
-    fn storage(self) -> Storage {
-        if let Self::Batch(storage) = self { storage } else { Storage::F32 }
-    }
-
-    fn is_batch(self) -> bool {
-        matches!(self, Self::Batch(_))
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Batch(_) => "batch",
-            Self::Probe => "probe",
-            Self::NextToken => "next token",
-        }
-    }
-}
-
-impl Activations {
-    /// N: rows of the pass.
-    pub fn n_rows(&self) -> usize {
-        self.batch_size * self.window
-    }
-
-    fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize, kind: Kind) -> Self {
-        let one = kind == Kind::NextToken;
-        let (pass, window) = if one { (Pass::NextToken, 1) } else { (Pass::Window, model.context_length) };
-        let (n_rows, name) = (batch_size * window, kind.name());
-        let inputs = buffers.add(format!("{name} inputs"), n_rows);
-        let mut blocks: Vec<BlockActivations> = Vec::new();
-        for layer in 0..model.n_layers {
-            let block = match blocks.first() {
-                Some(&first) if !kind.is_batch() => first,
-                _ => BlockActivations::plan(buffers, model, n_rows, kind, &format!("{name} block {layer}")),
-            };
-            blocks.push(block);
-        }
-        let wide = n_rows * model.d_model;
-        let branch = buffers.add(format!("{name} branch"), wide);
-        let x_final = buffers.add(format!("{name} final stream"), wide);
-        let pre = model.norm_placement == NormPlacement::Pre;
-        let norm_final =
-            if pre { NormActivations::plan(buffers, model, n_rows, kind, &format!("{name} final norm")) } else { None };
-        let logits = buffers.add(format!("{name} logits"), n_rows * model.vocab_size);
-        Self { pass, batch_size, window, inputs, blocks, branch, x_final, norm_final, logits, head_scale: None }
-    }
-}
-
-impl NormActivations {
-    fn plan(buffers: &mut Buffers, model: &ModelConfig, n_rows: usize, kind: Kind, name: &str) -> Option<Self> {
-        let stats = match model.norm {
-            Norm::Rmsnorm => n_rows,
-            Norm::Layernorm => 2 * n_rows,
-            Norm::None => return None,
-        };
-        let values = buffers.add_stored(name, n_rows * model.d_model, kind.storage());
-        Some(Self { values, stats: buffers.add(format!("{name} statistics"), stats) })
-    }
-}
-
-impl BlockActivations {
-    fn plan(buffers: &mut Buffers, model: &ModelConfig, n_rows: usize, kind: Kind, owner: &str) -> Self {
-        let (wide, inner) = (n_rows * model.d_model, n_rows * model.d_ff);
-        let pairs = || n_rows * model.n_heads * model.context_length;
-        let norm1 = NormActivations::plan(buffers, model, n_rows, kind, &format!("{owner} first norm"));
-        let norm2 = NormActivations::plan(buffers, model, n_rows, kind, &format!("{owner} second norm"));
-        let mut stored = |name: &str, len: usize, storage| buffers.add_stored(format!("{owner} {name}"), len, storage);
-        // In 16 bits only what products and their gradients read: the residual stream adds up over all blocks.
-        let (full, waiting) = (Storage::F32, kind.storage());
-        Self {
-            x: stored("stream", wide, full),
-            norm1,
-            qkv: stored("queries, keys and values", n_rows * qkv_width(model), waiting),
-            lse: stored("log-sum-exp", n_rows * model.n_heads, full),
-            weights: (!kind.is_batch()).then(|| stored("attention weights", pairs(), full)),
-            heads: stored("heads", wide, waiting),
-            x_mid: stored("middle stream", wide, full),
-            norm2,
-            gate_up: stored("gate and up", n_rows * gate_up_width(model), waiting),
-            hidden: stored("hidden", inner, waiting),
-        }
-    }
-}
-
-impl Gradients {
-    fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize) -> Self {
-        let n_rows = batch_size * model.context_length;
-        let (wide, inner) = (n_rows * model.d_model, n_rows * model.d_ff);
-        let mut add = |name: &str, len: usize| buffers.add(format!("gradient of {name}"), len);
-        Self {
-            stream: add("the stream", wide),
-            branch: add("a branch's input", wide),
-            qkv: add("queries, keys and values", n_rows * qkv_width(model)),
-            heads: add("heads", wide),
-            gate_up: add("gate and up", n_rows * gate_up_width(model)),
-            hidden: add("hidden", inner),
-        }
-    }
-}
-
-impl Cache {
-    fn plan(buffers: &mut Buffers, model: &ModelConfig) -> Self {
-        let acts = Activations::plan(buffers, model, 1, Kind::NextToken);
-        let position = buffers.add("next position", 1);
-        let cos_sin = buffers.add("rope table of the next position", rope_width(model));
-        let len = model.context_length * model.d_kv();
-        let mut of_layers = |name: &str| -> Vec<Slice> {
-            (0..model.n_layers).map(|layer| buffers.add(format!("{name} cache {layer}"), len)).collect()
-        };
-        let (k, v) = (of_layers("key"), of_layers("value"));
-        Self { acts, position, cos_sin, k, v }
-    }
+/// Words that the quantised weights of one layer take in a window of so many positions.
+pub fn heatmap_words(model: &ModelConfig, window: usize) -> usize {
+    (model.n_heads * window * window).div_ceil(4)
 }

@@ -11,6 +11,7 @@ use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer};
 use crate::config::rules::{Rules, Standing};
 use crate::config::{ConfigError, RunConfig, TrainConfig};
 use crate::data::Tokenizer;
+use crate::gpu::backend::ExecuteError;
 use crate::protocol::runs::CorpusRecord;
 use crate::protocol::tokenizer::TokenizerEvent;
 use crate::protocol::{Event, History, RunId, Sampling, StepPoint};
@@ -238,6 +239,9 @@ impl Run {
                 self.mode = Mode::Paused;
             }
             (self.request, self.sample_writer, self.told_training) = (None, None, false);
+            if matches!(error, TrainError::Execute(ExecuteError::NoRoom { .. })) {
+                self.stop_finding()?;
+            }
         }
         result
     }

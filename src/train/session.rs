@@ -12,6 +12,7 @@ use super::vocabularies::Vocabularies;
 use crate::config::RunConfig;
 use crate::config::rules::Rules;
 use crate::data::Task;
+use crate::gpu::backend::ExecuteError;
 use crate::protocol::data::{DataEvent, TaskInfo};
 use crate::protocol::export::ExportCommand;
 use crate::protocol::inspect::InspectCommand;
@@ -283,6 +284,14 @@ impl Session {
                 // The next piece of work tells, once it has found out where this began.
                 self.diverged = Some((step, error.to_string()));
                 return true;
+            }
+            Err(error @ TrainError::Execute(ExecuteError::NoRoom { .. })) => {
+                self.tell(Event::Training { run, on: false });
+                let message = format!(
+                    "{error}. The model is still there: it can be looked at, and it writes; the native program has more \
+                     memory."
+                );
+                self.tell(Event::Notice { run, message });
             }
             Err(TrainError::Execute(error)) if self.run.is_some() && error.needs_another_device() => {
                 self.lost(error);

@@ -291,6 +291,7 @@ impl State {
         self.ask.begin();
         self.run = run;
         self.begin_runs();
+        self.runs.from_file = false;
         self.run_state = RunState::Loading(None);
         self.started = Some(self.draft.clone());
         (self.step, self.tokens_per_s, self.history) = (0, 0.0, Rc::default());

@@ -20,7 +20,18 @@ test("works without a server after the first visit, and tells of a newer version
       await until("it is kept", () => page.evaluate(() => navigator.serviceWorker.controller !== null));
       const manifest = await page.evaluate(async () => (await fetch(document.querySelector("[rel=manifest]").href)).json());
       assert.equal(manifest.display, "standalone");
-      assert.equal(await page.evaluate(async (icon) => (await fetch(icon)).status, manifest.icons[0].src), 200);
+      for (const { src, sizes, purpose, type } of manifest.icons) {
+        // Decoded by the browser, as an installer would.
+        const size = await page.evaluate(async (src) => {
+          const icon = new Image();
+          icon.src = src;
+          await icon.decode();
+          return `${icon.naturalWidth}x${icon.naturalHeight}`;
+        }, src);
+        assert.ok(type === "image/svg+xml" || size === sizes, `${purpose}: ${size}`);
+      }
+      const offered = manifest.icons.map(({ sizes, purpose }) => `${purpose} ${sizes}`);
+      assert.deepEqual(offered, ["any any", "any 192x192", "any 512x512", "maskable 512x512"]);
       assert.equal(await page.locator(".update").count(), 0);
 
       const script = await readFile(join(dist, "sw.js"), "utf8");

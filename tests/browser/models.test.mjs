@@ -2,7 +2,9 @@
 // that was made elsewhere.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { accessible, byTestId, matches, number, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
@@ -146,5 +148,25 @@ test("a model goes out and comes back, and a foreign one comes in", { timeout: 3
     await shows(() => number(page, "step-count"), 13);
     await accessible(page);
     await screenshot(page, "models-back");
+
+    // Unpacked, the same folder comes in by its button, and dropped on the page.
+    const folder = await mkdtemp(join(tmpdir(), "glasshead-model-"));
+    try {
+      await Promise.all(Object.entries(files).map(([name, bytes]) => writeFile(join(folder, name), bytes)));
+      await byTestId(page, "model-folder").setInputFiles(folder);
+      await shows(() => number(page, "step-count"), 12);
+      assert.equal(await write(page), written);
+      await byTestId(page, "step").click();
+      await shows(() => number(page, "step-count"), 13);
+      const session = await page.context().newCDPSession(page);
+      const data = { items: [], files: [folder], dragOperationsMask: 1 };
+      for (const type of ["dragEnter", "dragOver", "drop"]) {
+        await session.send("Input.dispatchDragEvent", { type, x: 600, y: 300, data });
+      }
+      await shows(() => number(page, "step-count"), 12);
+      assert.equal(await write(page), written);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

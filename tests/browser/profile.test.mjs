@@ -50,3 +50,19 @@ test("shows a heatmap and trains soon, and tells where the time goes", { timeout
     await screenshot(page, "profile-narrow-dark");
   });
 });
+
+test("takes the kernels that its address tells", { timeout: 240_000 }, async () => {
+  await withPage({}, async (page, { address }) => {
+    await page.goto(`${address}/?variant=rmsnorm=rmsnorm,squared_sums=quick`);
+    await waitForState(page, "ready");
+    await matches(() => page.locator("body").textContent(), /this device cannot run quick in place of squared_sums/);
+    await byTestId(page, "train").click();
+    await waitForState(page, "training");
+    await byTestId(page, "view-profile").click();
+    await byTestId(page, "measure").click();
+    await byTestId(page, "profile-table").waitFor({ timeout: 120_000 });
+    const kernels = await byTestId(page, "profile-table").locator("tbody th").allTextContents();
+    assert.ok(kernels.includes("rmsnorm"), kernels.join(", "));
+    assert.ok(!kernels.some((kernel) => kernel.startsWith("rmsnorm_") && kernel.endsWith("lanes") && !kernel.includes("grad")), kernels.join(", "));
+  });
+});

@@ -24,7 +24,11 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
     PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
 )
 
 BINARY = sys.argv[1]
@@ -114,6 +118,43 @@ def llamas(work, tokenizer, vocab_size):
         there_and_back(name, work / name, work)
 
 
+# As the families' own files have them.
+LLAMA3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+QWEN2 = LLAMA3.replace("{1,3}", "")
+
+
+def split(pattern):
+    step = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
+    return {"type": "Sequence", "pretokenizers": [step, level]}
+
+
+def relatives(work, tokenizer, vocab_size):
+    """Mistral's and Qwen 2's models, with Llama 3's and Qwen 2's way of cutting texts."""
+    sizes = dict(
+        vocab_size=vocab_size, hidden_size=32, intermediate_size=56, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=96, initializer_range=0.2, bos_token_id=0, eos_token_id=0,
+    )
+    for name, model, pre_tokenizer, normalizer in [
+        ("mistral", MistralForCausalLM(MistralConfig(**sizes, sliding_window=None)), split(LLAMA3), None),
+        ("qwen2", Qwen2ForCausalLM(Qwen2Config(**sizes, rope_theta=1e6)), split(QWEN2), {"type": "NFC"}),
+    ]:
+        torch.manual_seed(3)
+        for parameter, weight in model.named_parameters():
+            if parameter.endswith("bias") or "norm" in parameter:
+                torch.nn.init.normal_(weight, 1.0 if "norm" in parameter else 0.0, 0.2)
+        model.save_pretrained(work / name, safe_serialization=True)
+        file = json.loads(tokenizer.read_text())
+        file["pre_tokenizer"], file["normalizer"] = pre_tokenizer, normalizer
+        file["model"]["ignore_merges"] = name == "mistral"
+        changed = work / f"{name}.json"
+        changed.write_text(json.dumps(file))
+        with_tokenizer(work / name, changed)
+        there_and_back(name, work / name, work)
+
+
 def gpt2s(work, tokenizer, vocab_size):
     for tied, dtype in itertools.product([True, False], ["float32", "bfloat16"]):
         torch.manual_seed(2)
@@ -182,6 +223,7 @@ def main():
         # Rows that no token has, as many models have them.
         vocab_size = 304
         llamas(work, tokenizer, vocab_size)
+        relatives(work, tokenizer, vocab_size)
         gpt2s(work, tokenizer, vocab_size)
         trained_here(work)
         refused(work, work / "llama-untied-kv4-float32")

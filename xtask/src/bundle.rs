@@ -119,7 +119,7 @@ fn copy_hashed(from: &Path, folder: &Path, stem: &str, extension: &str) -> Resul
 }
 
 /// Writes a file under a name that changes with its content, and returns the name.
-fn write_hashed(bytes: &[u8], folder: &Path, stem: &str, extension: &str) -> Result<String, String> {
+pub fn write_hashed(bytes: &[u8], folder: &Path, stem: &str, extension: &str) -> Result<String, String> {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);
     let name = format!("{stem}-{:016x}.{extension}", hasher.finish());

@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode};
 
 mod bench;
 mod bundle;
+mod icons;
 mod install;
 mod long;
 mod offline;

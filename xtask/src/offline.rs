@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::bundle;
+use crate::icons::{ICONS, png};
 use crate::root;
 
 /// Tells builds apart: another one for other parts.
@@ -17,8 +18,16 @@ pub fn version(parts: &[&str]) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// Writes the manifest, which names the icon, and the service worker, which keeps `files` and the page itself.
+/// Writes the manifest, which names the icons, and the service worker, which keeps `files` and the page itself.
 pub fn write(out: &Path, version: &str, icon: &str, files: &[&str]) -> Result<(), String> {
+    let mut icons = vec![json!({ "src": icon, "sizes": "any", "type": "image/svg+xml", "purpose": "any" })];
+    let svg = bundle::read(&out.join(icon))?;
+    for icon in &ICONS {
+        let purpose = if icon.maskable { "maskable" } else { "any" };
+        let name = bundle::write_hashed(&png(&svg, icon)?, out, &format!("icon-{purpose}-{}", icon.size), "png")?;
+        let sizes = format!("{0}x{0}", icon.size);
+        icons.push(json!({ "src": name, "sizes": sizes, "type": "image/png", "purpose": purpose }));
+    }
     let manifest = json!({
         "name": "Glasshead",
         "short_name": "Glasshead",
@@ -29,7 +38,7 @@ pub fn write(out: &Path, version: &str, icon: &str, files: &[&str]) -> Result<()
         "display": "standalone",
         "background_color": "#15181c",
         "theme_color": "#15181c",
-        "icons": [{ "src": icon, "sizes": "any", "type": "image/svg+xml", "purpose": "any" }],
+        "icons": icons,
     });
     bundle::write(&out.join("manifest.webmanifest"), format!("{manifest:#}\n").as_bytes())?;
     let script = script(&bundle::read(&root().join("www/sw.js"))?, version, files);

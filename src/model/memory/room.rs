@@ -38,7 +38,8 @@ impl MemoryPlan {
 
     /// What the device has no room for, the bytes that it needs, and those that there are.
     fn too_large(&self, limits: DeviceLimits) -> Option<(String, u64, u64)> {
-        let (most, total) = (limits.buffer_bytes.min(limits.binding_bytes), self.buffers.total_bytes());
+        // Those that grow stay small where memory is told: windows that are looked at are.
+        let (most, total) = (limits.buffer_bytes.min(limits.binding_bytes), self.buffers.fixed_bytes());
         let spec = self.buffers.specs.iter().find(|spec| spec.size_bytes() > most);
         let mib = |bytes: u64| bytes.div_ceil(1 << 20);
         match spec.map(|spec| (&spec.name, spec.size_bytes())) {

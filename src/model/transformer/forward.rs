@@ -89,12 +89,12 @@ impl Transformer<'_> {
 
     /// heads = softmax(mask(q·kᵀ / √D)) · v, with the weights in memory, where they can be looked at.
     fn attend(&self, recording: &mut Recording, acts: &Activations, block: &BlockActivations, weights: Slice) {
-        attention_scores(recording, [block.qkv, weights], acts.batch_size, self.scores(self.scale(), MASKED));
+        attention_scores(recording, [block.qkv, weights], acts.batch_size, self.scores(acts, MASKED));
         if let Some(real) = self.plan.real_keys {
-            mask::mask(recording, [real, weights], 1.0, MASKED);
+            mask::mask(recording, [real.part(0, weights.len), weights], 1.0, MASKED);
         }
         softmax::softmax(recording, weights, self.score_rows(acts));
-        weighted_sum(recording, [weights, block.qkv, block.heads], acts.batch_size, self.sums());
+        weighted_sum(recording, [weights, block.qkv, block.heads], acts.batch_size, self.sums(acts));
     }
 
     /// The same for one new position, over the keys and values of the earlier ones.

@@ -5,11 +5,10 @@ use super::{Activations, Transformer};
 use crate::gpu::recording::Recording;
 
 impl Transformer<'_> {
-    /// Block `layer` of the probe alone, the first one behind the embedding. Run in order, they leave queries, keys,
+    /// Block `layer` of a probe alone, the first one behind the embedding. Run in order, they leave queries, keys,
     /// values and weights of the latest block in the buffers that all blocks share.
-    pub fn probe_layer(&self, layer: usize) -> Recording {
+    pub fn probe_layer(&self, acts: &Activations, layer: usize) -> Recording {
         let mut recording = Recording::new("probe layer");
-        let acts = &self.plan.probe;
         if layer == 0 {
             self.embed(&mut recording, acts, acts.blocks[0].x);
         }
@@ -19,18 +18,17 @@ impl Transformer<'_> {
 
     /// What the last norm and the head make of the stream behind block `layer`, into the probe's logits. Behind the last
     /// block these are the model's own.
-    pub fn lens(&self, layer: usize) -> Recording {
+    pub fn lens(&self, acts: &Activations, layer: usize) -> Recording {
         let mut recording = Recording::new("logit lens");
-        let acts = &self.plan.probe;
         let stream = acts.blocks.get(layer + 1).map_or(acts.x_final, |next| next.x);
         self.head(&mut recording, acts, stream);
         recording
     }
 
     /// The probe's logits with every head times its number in `head_scale`.
-    pub fn scaled_probe(&self) -> Recording {
+    pub fn scaled_probe(&self, acts: &Activations) -> Recording {
         let mut recording = Recording::new("probe with scaled heads");
-        self.forward(&mut recording, &self.scaled(&self.plan.probe), |_, _, _| ());
+        self.forward(&mut recording, &self.scaled(acts), |_, _, _| ());
         recording
     }
 

@@ -179,28 +179,28 @@ impl Transformer<'_> {
         flash_attention::Params { rotated, causal: u32::from(model.causal), ..sizes }
     }
 
-    pub(super) fn scores(&self, scale: f32, masked_value: f32) -> attention_scores::Params {
+    pub(super) fn scores(&self, acts: &Activations, masked_value: f32) -> attention_scores::Params {
         let model = self.model();
         attention_scores::Params {
-            context_length: model.context_length as u32,
+            context_length: acts.window as u32,
             n_heads: model.n_heads as u32,
             n_kv_heads: model.n_kv_heads as u32,
             d_head: model.d_head() as u32,
             causal: u32::from(model.causal),
-            scale,
+            scale: self.scale(),
             masked_value,
         }
     }
 
     pub(super) fn score_rows(&self, acts: &Activations) -> softmax::Params {
-        let n = self.model().context_length;
+        let n = acts.window;
         softmax::Params { n_rows: (acts.batch_size * self.model().n_heads * n) as u32, n_cols: n as u32 }
     }
 
-    pub(super) fn sums(&self) -> weighted_sum::Params {
+    pub(super) fn sums(&self, acts: &Activations) -> weighted_sum::Params {
         let model = self.model();
         weighted_sum::Params {
-            context_length: model.context_length as u32,
+            context_length: acts.window as u32,
             n_heads: model.n_heads as u32,
             n_kv_heads: model.n_kv_heads as u32,
             d_head: model.d_head() as u32,

@@ -98,23 +98,25 @@ impl Transformer<'_> {
         mean_loss::mean_loss(recording, [plan.step, plan.losses, plan.loss_ring]);
     }
 
-    /// One sequence: logits at every position, and all softmax weights as bytes.
-    pub fn probe(&self) -> Recording {
+    /// One sequence, whose activations are those of the plan's probe or [shortened](Activations::shortened): logits at
+    /// every position, and all softmax weights as bytes.
+    pub fn probe(&self, acts: &Activations) -> Recording {
         let mut recording = Recording::new("probe");
-        let words = heatmap_words(self.model());
-        self.forward(&mut recording, &self.plan.probe, |recording, layer, block| {
+        let words = heatmap_words(self.model(), acts.window);
+        let heatmaps = self.plan.heatmaps.part(0, self.model().n_layers * words);
+        self.forward(&mut recording, acts, |recording, layer, block| {
             if let Some(weights) = block.weights {
-                quantize::quantize(recording, [weights, self.plan.heatmaps], layer * words);
+                quantize::quantize(recording, [weights, heatmaps], layer * words);
             }
         });
         recording
     }
 
     /// One sequence: logits at every position, and all keys and values into the cache, for [`Transformer::next_token`].
-    pub fn fill_cache(&self) -> Recording {
+    pub fn fill_cache(&self, acts: &Activations) -> Recording {
         let mut recording = Recording::new("fill cache");
-        self.forward(&mut recording, &self.plan.probe, |recording, layer, block| {
-            self.cache(recording, layer, block, self.model().context_length);
+        self.forward(&mut recording, acts, |recording, layer, block| {
+            self.cache(recording, layer, block, acts.window);
         });
         recording
     }

@@ -45,7 +45,7 @@ impl Run {
         with_state: bool,
         messages: &mut Vec<Message>,
     ) -> Result<(ExportEvent, Option<Vec<u8>>), TrainError> {
-        let state = self.whole_state(messages).await?;
+        let state = self.whole_state(with_state, messages).await?;
         let step = state.step;
         Ok(match self.packed(state, with_state) {
             Ok(bytes) => (ExportEvent::Model { step }, Some(bytes)),

@@ -14,11 +14,11 @@ impl Run {
     }
 
     /// Goes on from a saved state.
-    pub fn resume(&mut self, state: &TrainingState, history: History) {
-        self.trainer.restore(state);
+    pub fn resume(&mut self, state: TrainingState, history: History) {
+        self.trainer.restore(&state);
         (self.steps_done, self.seconds) = (state.step, history.seconds());
         self.history = history;
-        self.keep_copy(state.clone());
+        self.keep_copy(state);
     }
 
     /// The run as one file.
@@ -26,7 +26,7 @@ impl Run {
     /// # Errors
     /// When the device failed.
     pub async fn save(&mut self, name: &str, messages: &mut Vec<Message>) -> Result<(), TrainError> {
-        let state = self.whole_state(messages).await?;
+        let state = self.whole_state(true, messages).await?;
         let run = self.id;
         messages.extend(match self.file(&state, name) {
             Ok(file) => {
@@ -55,14 +55,24 @@ impl Run {
         }
     }
 
-    /// Where training stands, whatever a search has made of it for now.
-    pub(super) async fn whole_state(&mut self, messages: &mut Vec<Message>) -> Result<TrainingState, TrainError> {
+    /// Where training stands, whatever a search has made of it for now; its moments only where they are wanted.
+    pub(super) async fn whole_state(
+        &mut self,
+        with_moments: bool,
+        messages: &mut Vec<Message>,
+    ) -> Result<TrainingState, TrainError> {
         match &self.search {
             Some(search) => Ok(search.before().clone()),
             None => {
                 self.settle().await?;
                 messages.push((self.progress(Vec::new()), None));
-                self.trainer.state().await
+                match with_moments {
+                    true => self.trainer.state().await,
+                    false => {
+                        let state = TrainingState::of(self.trainer.params().await?, 0);
+                        Ok(TrainingState { step: self.trainer.step(), ..state })
+                    }
+                }
             }
         }
     }

@@ -82,7 +82,7 @@ impl Run {
 
     /// Goes on where another run was when its device was lost.
     pub fn take_up(&mut self, lost: &Lost) {
-        self.resume(&lost.state, lost.history.clone());
+        self.resume(lost.state.clone(), lost.history.clone());
         (self.probe, self.tokens_cut) = (lost.probe.clone(), lost.tokens_cut);
         self.probe_changed = true;
     }

@@ -34,13 +34,6 @@ impl Run {
         if self.now() < taken + self.copies.0 {
             return Ok(());
         }
-        if !copies_fit(self.trainer.config().model.n_params(), usize::MAX as u64) {
-            self.copies = (f64::INFINITY, false);
-            let message =
-                "This model is too large to keep copies of it in memory while it trains; save the run yourself.";
-            messages.push((Event::Notice { run: self.id, message: message.into() }, None));
-            return Ok(());
-        }
         self.copy_now(messages).await
     }
 
@@ -51,6 +44,13 @@ impl Run {
     }
 
     async fn copy_now(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+        if !copies_fit(self.trainer.config().model.n_params(), usize::MAX as u64) {
+            self.copies = (f64::INFINITY, false);
+            let message =
+                "This model is too large to keep copies of it in memory while it trains; save the run yourself.";
+            messages.push((Event::Notice { run: self.id, message: message.into() }, None));
+            return Ok(());
+        }
         self.settle().await?;
         messages.push((self.progress(Vec::new()), None));
         let before = match &self.rescue {

@@ -7,8 +7,11 @@ use crate::train::generate::Writer;
 use crate::train::pace::Pace;
 use crate::train::trainer::{TrainError, Trainer};
 
-/// How often maps are shown, and which share of the time that may take: ten times a second while somebody looks, else only
-/// as often as earlier moments are wanted.
+/// Operations of an evaluation that a model which was taken over begins with: some seconds on a slow device.
+const MOST_FLOPS_AT_FIRST: f64 = 1e11;
+
+/// How often maps are shown, and which share of the time that may take: after every chunk of steps, about ten times a second,
+/// while somebody looks, else only as often as earlier moments are wanted.
 pub(super) fn pace(somebody_looks: bool) -> Pace {
     let (at_least_apart, share) = looks(somebody_looks);
     Pace::new(at_least_apart, share)
@@ -16,7 +19,8 @@ pub(super) fn pace(somebody_looks: bool) -> Pace {
 
 fn looks(somebody_looks: bool) -> (f64, f64) {
     // Painting takes about as much again where page and workers share the processor, and helpers wait for a look to end.
-    if somebody_looks { (0.1, 0.05) } else { (5.0, 0.02) }
+    // A chunk that turns out a little short still counts.
+    if somebody_looks { (0.75 * CHUNK_SECONDS, 0.06) } else { (5.0, 0.02) }
 }
 
 impl Run {
@@ -27,6 +31,20 @@ impl Run {
     pub async fn show(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         self.settle().await?;
         self.evaluate(messages).await?;
+        self.show_attention(messages).await
+    }
+
+    /// The same for a model that comes from elsewhere; where an evaluation takes long, it waits until the model trains.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn show_first(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+        let config = self.trainer.config();
+        let flops = 2.0 * (config.model.n_params() * config.tokens_per_step() * EVALUATION_BATCHES) as f64;
+        if flops <= MOST_FLOPS_AT_FIRST {
+            return self.show(messages).await;
+        }
+        messages.push((self.progress(Vec::new()), None));
         self.show_attention(messages).await
     }
 

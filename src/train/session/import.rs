@@ -18,8 +18,8 @@ use crate::train::record::fingerprint;
 /// No window is made shorter than this.
 const LEAST_CONTEXT: usize = 64;
 
-/// Copies of all parameters that exist while a model is taken over, besides those of the run itself: as read, and with
-/// its training state two moments of each.
+/// Copies of all parameters that are read, and then kept to go back to: one, and with its training state two moments of
+/// each.
 const COPIES: [u64; 2] = [1, 3];
 
 /// A model that was chosen.
@@ -53,7 +53,7 @@ impl Session {
         let held = Held { copies, file_bytes: bytes as u64 };
         let opened = Opened::new(&mut files).map_err(|error| error.to_string())?;
         let device = open_device(backend).await?;
-        let context_length = fitting_context(gently(opened.model().clone()), &device, held)?;
+        let (context_length, no_training) = fitting_context(gently(opened.model().clone()), &device, held)?;
         let imported = opened.read(&mut files).map_err(|error| error.to_string())?;
         drop(files);
         let Adopted { mut config, tokenizer, state } = adopt(imported);
@@ -68,11 +68,15 @@ impl Session {
             fingerprint: fingerprint(&text),
             asked: config.clone(),
         };
-        let notice = (cut > 0).then(|| {
+        let cut = (cut > 0).then(|| {
             format!(
                 "Longer windows than {context_length} tokens do not fit this device, so {cut} fewer are seen at once."
             )
         });
+        let no_training = no_training
+            .map(|problem| format!("It can be looked at, and it writes, but not be trained here: {problem}."));
+        let notices: Vec<String> = cut.into_iter().chain(no_training).collect();
+        let notice = (!notices.is_empty()).then(|| notices.join(" "));
         let corpus = Corpus { record, text, notice };
         let put =
             self.put_in_place(run, &probe, device, corpus, (config, tokenizer, state), (name, History::default()));
@@ -81,7 +85,7 @@ impl Session {
 }
 
 /// Maps, logits and tokens on their way from the model to the page, in bytes.
-const IN_PASSING: u64 = 768 << 20;
+const IN_PASSING: u64 = 256 << 20;
 
 /// What is in memory while a model is taken over, before its run is.
 #[derive(Clone, Copy)]
@@ -91,10 +95,26 @@ struct Held {
     file_bytes: u64,
 }
 
-/// The longest window that fits the device. Only rotary models compute the same in shorter ones.
-fn fitting_context(mut config: RunConfig, device: &Device, held: Held) -> Result<usize, String> {
+/// What a model is wanted for. On the CPU, memory for training comes with the first step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Look,
+    Train,
+}
+
+/// The longest window that fits the device, and what is missing where the model can be looked at but not trained.
+fn fitting_context(config: RunConfig, device: &Device, held: Held) -> Result<(usize, Option<String>), String> {
+    let no_training = match longest_context(config.clone(), device, held, Purpose::Train) {
+        Ok(context_length) => return Ok((context_length, None)),
+        Err(problem) => problem,
+    };
+    Ok((longest_context(config, device, held, Purpose::Look)?, Some(no_training)))
+}
+
+/// Only rotary models compute the same in shorter windows.
+fn longest_context(mut config: RunConfig, device: &Device, held: Held, purpose: Purpose) -> Result<usize, String> {
     loop {
-        let problem = match missing(&config, device, held) {
+        let problem = match missing(&config, device, held, purpose) {
             None => return Ok(config.model.context_length),
             Some(problem) => problem,
         };
@@ -106,7 +126,7 @@ fn fitting_context(mut config: RunConfig, device: &Device, held: Held) -> Result
 }
 
 /// How much memory the device or this program lacks for a model, as a sentence.
-fn missing(config: &RunConfig, device: &Device, held: Held) -> Option<String> {
+fn missing(config: &RunConfig, device: &Device, held: Held, purpose: Purpose) -> Option<String> {
     let too_large = |mib: u64| format!("the model does not fit this program's memory: {mib} MiB are missing");
     // Sizes that no address reaches are not even planned.
     if let Some(mib) = lacking(at_least_bytes(&config.model), usize::MAX as u64) {
@@ -124,8 +144,12 @@ fn missing(config: &RunConfig, device: &Device, held: Held) -> Option<String> {
              missing"
         ));
     }
-    let buffers = if device.context.is_none() { plan.buffers.total_bytes() } else { 0 };
     let copies = held.copies * 4 * table.buffer_len() as u64;
+    let buffers = match (&device.context, purpose) {
+        (Some(_), _) => 0,
+        (None, Purpose::Look) => copies,
+        (None, Purpose::Train) => plan.buffers.fixed_bytes(),
+    };
     // The files are gone when the run's buffers come.
     lacking(copies + buffers.max(held.file_bytes) + IN_PASSING, usize::MAX as u64).map(too_large)
 }
@@ -162,14 +186,31 @@ mod tests {
     }
 
     #[test]
+    fn gpt2_small_fits_a_tab() {
+        let mut config = gently(ModelConfig::cs336([50_257, 1024], [768, 12, 12, 3072]));
+        for (switch, value) in
+            [("norm", "layernorm"), ("positions", "learned"), ("feed_forward", "gelu"), ("bias", "true")]
+        {
+            config.set(switch, value).unwrap();
+        }
+        config.model.tied_embeddings = true;
+        let plan = MemoryPlan::new(&config, &ParamTable::new(&config.model), 200_000, 20_000);
+        let tab = u64::from(u32::MAX);
+        let limits = DeviceLimits { total_bytes: tab / 4 * 3, ..DeviceLimits::CPU };
+        assert_eq!((config.model.n_params(), plan.check(&config, limits)), (124_439_808, Ok(())));
+        let held = 4 * config.model.n_params() as u64;
+        assert!(held + plan.buffers.fixed_bytes() + IN_PASSING < tab, "and so does what it is trained on from");
+    }
+
+    #[test]
     fn windows_shrink_until_they_fit_and_no_further() {
         let fits = gently(Preset::Nano.config().model);
-        assert_eq!(fitting_context(fits.clone(), &cpu(), NOTHING), Ok(64));
+        assert_eq!(fitting_context(fits.clone(), &cpu(), NOTHING), Ok((64, None)));
         // 16 heads over 8192 positions: the weights alone are 4 GiB.
         let mut long = fits;
         (long.model.context_length, long.model.n_heads, long.model.n_kv_heads) = (8192, 16, 16);
         long.model.d_model = 64;
-        let context_length = fitting_context(long.clone(), &cpu(), NOTHING).unwrap();
+        let (context_length, _) = fitting_context(long.clone(), &cpu(), NOTHING).unwrap();
         assert!((1024..8192).contains(&context_length), "{context_length}");
         long.model.positions = Positions::Learned;
         let refused = fitting_context(long, &cpu(), NOTHING).unwrap_err();

@@ -48,9 +48,9 @@ impl Session {
                 let advice = self.run.as_ref().map_or_else(String::new, |run| run.config().advice(|_| true));
                 format!("The GPU has no memory left ({}); if that happens again, {advice}", why.trim_end_matches('.'))
             }
-            ExecuteError::DeviceLost(why) | ExecuteError::Refused(why) => {
-                format!("The GPU was lost: {}", why.trim_end_matches('.'))
-            }
+            ExecuteError::DeviceLost(why) => format!("The GPU was lost: {}", why.trim_end_matches('.')),
+            // No other needs another device.
+            other => other.to_string(),
         };
         self.losses.n += 1;
         self.losses.why = Some(why);

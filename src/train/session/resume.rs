@@ -103,11 +103,11 @@ impl Session {
         let chosen = record.vocabulary.clone().zip(tokenizer.to_json().ok().map(String::into_bytes));
         let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
         let (mut run, summary) = self.build(id, config, &device, data, record, text.len()).await?;
-        run.resume(&state, history);
+        run.resume(state, history);
         run.set_probe(probe);
         let record = run.record(name).ok_or("The run has no text.".to_string())?;
         let mut messages = Vec::new();
-        run.show(&mut messages).await.map_err(|error| error.to_string())?;
+        run.show_first(&mut messages).await.map_err(|error| error.to_string())?;
         (self.run, self.run_id) = (Some(run), id);
         (self.losses, self.diverged) = (Losses::default(), None);
         let event = RunsEvent::Resumed { record: Box::new(record), config: Box::new(summary.config.clone()) };

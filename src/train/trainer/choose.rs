@@ -22,7 +22,7 @@ impl Trainer {
         config.validate()?;
         let Some(context) = context else { return Ok(Vec::new()) };
         check_storage(config, context)?;
-        let recordings = with_transformer(config, |of| [of.gradients(), of.next_token()]);
+        let recordings = with_transformer(config, |of| [of.gradients(), of.update(), of.next_token()]);
         let mut sentences = Vec::new();
         for recording in recordings {
             sentences.extend(tuning::tune(context, &recording).await?);
@@ -42,8 +42,12 @@ impl Trainer {
         config.validate()?;
         check_storage(config, context)?;
         with_transformer(config, |transformer| {
-            let recordings =
-                [transformer.probe(), transformer.evaluation(), transformer.gradients(), transformer.update()];
+            let recordings = [
+                transformer.probe(&transformer.plan.probe),
+                transformer.evaluation(),
+                transformer.gradients(),
+                transformer.update(),
+            ];
             recordings.iter().for_each(|recording| tuning::compile(context, &transformer.plan.buffers, recording));
         });
         Ok(())

@@ -129,7 +129,7 @@ impl Trainer {
     /// Zeros in all that the recording writes: what an earlier run of it has left must not look like its own.
     fn clear(&self, recording: &Recording) {
         for slice in recording.dispatches.iter().flat_map(written) {
-            self.backend.write(slice, &vec![0; slice.len]);
+            self.backend.clear(slice);
         }
     }
 

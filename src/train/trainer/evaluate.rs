@@ -12,14 +12,18 @@ impl Trainer {
     /// # Errors
     /// When the device failed.
     pub async fn evaluate(&mut self, n_batches: usize) -> Result<f32, TrainError> {
-        let n = self.submit_evaluation(self.evaluation, n_batches);
+        let n = self.submit_evaluation(self.evaluation, n_batches)?;
         self.readable()?;
         let losses = self.backend.read_f32(self.plan.loss_ring).await?;
         Ok(losses[..n].iter().sum::<f32>() / n as f32)
     }
 
     /// Runs `program` on held-out batches, whose losses then begin the ring; how many there are.
-    pub(super) fn submit_evaluation(&mut self, program: Program, n_batches: usize) -> usize {
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub(super) fn submit_evaluation(&mut self, program: Program, n_batches: usize) -> Result<usize, TrainError> {
+        self.backend.make_room(program)?;
         let model = &self.config.model;
         let batch_size = self.config.train.batch_size;
         let n_val = self.source.n_val();
@@ -30,6 +34,6 @@ impl Trainer {
             writes.push((self.plan.step, bytemuck::cast_slice(&[step]).to_vec()));
             self.backend.run_all(&[(program, writes)]);
         }
-        all.len()
+        Ok(all.len())
     }
 }

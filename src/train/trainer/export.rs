@@ -1,6 +1,6 @@
 //! Softmax weights as they are.
 
-use super::{TrainError, Trainer};
+use super::{Look, TrainError, Trainer};
 use crate::protocol::inspect::visible_keys;
 
 impl Trainer {
@@ -12,17 +12,18 @@ impl Trainer {
     /// # Errors
     /// When the device failed.
     pub async fn attention_weights(&mut self, ids: &[u32]) -> Result<Vec<f32>, TrainError> {
-        let programs = self.questions();
         let model = &self.config.model;
-        let (t, n_heads, n) = (model.context_length, model.n_heads, ids.len().min(model.context_length));
-        let causal = model.causal;
+        let (n_layers, n_heads, causal) = (model.n_layers, model.n_heads, model.causal);
+        let n = ids.len().min(model.context_length);
+        let t = self.window(n);
         self.write_probe(&ids[..n]);
-        let mut numbers = Vec::with_capacity(model.n_layers * n_heads * n * n);
-        for (layer, program) in programs.layers.iter().enumerate() {
-            self.backend.run(*program);
+        let mut numbers = Vec::with_capacity(n_layers * n_heads * n * n);
+        for layer in 0..n_layers {
+            let program = self.look(Look::Layer(layer), n);
+            self.backend.run(program);
             // The probe's blocks have room for their weights.
             let Some(weights) = self.plan.probe.blocks[layer].weights else { continue };
-            let weights = self.backend.read_f32(weights).await?;
+            let weights = self.backend.read_f32(weights.part(0, n_heads * t * t)).await?;
             for (row, query) in (0..n_heads * t).zip((0..t).cycle()).filter(|&(_, query)| query < n) {
                 let visible = visible_keys(causal, n, query);
                 numbers.extend_from_slice(&weights[row * t..row * t + visible]);

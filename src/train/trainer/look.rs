@@ -5,13 +5,22 @@ use crate::gpu::backend::Program;
 use crate::model::memory::heatmap_words;
 use crate::model::transformer::Transformer;
 
-/// What a text is continued with.
-#[derive(Clone, Copy)]
-pub(super) struct WritingPrograms {
-    /// The logits behind a whole window; keys and values go into the cache.
-    fill_cache: Program,
-    /// Those behind one more token.
-    next_token: Program,
+/// No window is shorter, so that sentences of about the same length share their programs.
+const LEAST_WINDOW: usize = 32;
+
+/// What looks at one sequence.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Look {
+    /// Logits and softmax weights.
+    Probe,
+    /// Logits, and keys and values into the cache.
+    FillCache,
+    /// One block alone.
+    Layer(usize),
+    /// The last norm and the head behind a block.
+    Lens(usize),
+    /// Logits without some heads.
+    Scaled,
 }
 
 impl Trainer {
@@ -22,10 +31,11 @@ impl Trainer {
     /// When the device failed.
     pub async fn attention(&mut self, ids: &[u32]) -> Result<Vec<u8>, TrainError> {
         let model = &self.config.model;
-        let (t, n) = (model.context_length, ids.len().min(model.context_length));
-        let (n_layers, n_heads, words) = (model.n_layers, model.n_heads, heatmap_words(model));
-        self.run_probe(self.probe, &ids[..n]);
-        let heatmaps = self.backend.read(self.plan.heatmaps).await?;
+        let n = ids.len().min(model.context_length);
+        let t = self.window(n);
+        let (n_layers, n_heads, words) = (model.n_layers, model.n_heads, heatmap_words(model, t));
+        self.run_probe(Look::Probe, &ids[..n]);
+        let heatmaps = self.backend.read(self.plan.heatmaps.part(0, n_layers * words)).await?;
         let mut bytes = Vec::with_capacity(n_layers * n_heads * n * n);
         for layer in 0..n_layers {
             let weights: &[u8] = bytemuck::cast_slice(&heatmaps[layer * words..(layer + 1) * words]);
@@ -53,8 +63,7 @@ impl Trainer {
             self.plan.cache.acts.logits
         } else {
             self.backend.write(self.plan.cache.position, &[0]);
-            let fill_cache = self.writing().fill_cache;
-            self.run_probe(fill_cache, window);
+            self.run_probe(Look::FillCache, window);
             self.plan.probe.logits.part(last * v, v)
         };
         self.cached = window.to_vec();
@@ -67,7 +76,7 @@ impl Trainer {
     /// When the device failed.
     pub async fn logits(&mut self, ids: &[u32]) -> Result<Vec<f32>, TrainError> {
         let (t, v) = (self.config.model.context_length, self.config.model.vocab_size);
-        self.run_probe(self.probe, ids.get(..t).unwrap_or(ids));
+        self.run_probe(Look::Probe, ids.get(..t).unwrap_or(ids));
         Ok(self.backend.read_f32(self.plan.probe.logits.part(0, ids.len().min(t) * v)).await?)
     }
 
@@ -77,36 +86,60 @@ impl Trainer {
         self.backend.write(cache.acts.inputs, &[id]);
         self.backend.write(cache.position, &[position as u32]);
         self.backend.write_f32(cache.cos_sin, &self.rope_table[position * width..(position + 1) * width]);
-        let next_token = self.writing().next_token;
+        let next_token = match self.next_token {
+            Some(program) => program,
+            None => {
+                let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
+                self.backend.prepare(transformer.next_token())
+            }
+        };
+        self.next_token = Some(next_token);
         self.backend.run(next_token);
     }
 
-    /// Prepares them once: training needs none of it.
-    fn writing(&mut self) -> WritingPrograms {
-        if let Some(programs) = self.writing {
-            return programs;
-        }
-        let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
-        let fill_cache = self.backend.prepare(transformer.fill_cache());
-        let next_token = self.backend.prepare(transformer.next_token());
-        *self.writing.insert(WritingPrograms { fill_cache, next_token })
+    /// The positions that are computed for a sequence of `n` tokens: the least power of two that holds it, as far as the
+    /// context goes.
+    pub(super) fn window(&self, n: usize) -> usize {
+        n.next_power_of_two().max(LEAST_WINDOW).min(self.config.model.context_length)
     }
 
-    /// Runs `program` on `ids`.
-    fn run_probe(&mut self, program: Program, ids: &[u32]) {
-        self.write_probe(ids);
+    /// The program that looks at a sequence of `n` tokens.
+    pub(super) fn look(&mut self, what: Look, n: usize) -> Program {
+        let window = self.window(n);
+        if let Some(&program) = self.looks.get(&(what, window)) {
+            return program;
+        }
+        let acts = self.plan.probe.shortened(window);
+        let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
+        let program = self.backend.prepare(match what {
+            Look::Probe => transformer.probe(&acts),
+            Look::FillCache => transformer.fill_cache(&acts),
+            Look::Layer(layer) => transformer.probe_layer(&acts, layer),
+            Look::Lens(layer) => transformer.lens(&acts, layer),
+            Look::Scaled => transformer.scaled_probe(&acts),
+        });
+        self.looks.insert((what, window), program);
+        program
+    }
+
+    /// Looks at the first T of `ids`.
+    pub(super) fn run_probe(&mut self, what: Look, ids: &[u32]) {
+        let n = self.write_probe(ids);
+        let program = self.look(what, n);
         self.backend.run(program);
     }
 
-    /// Makes the first T of `ids` the probe, followed by padding: no position looks at later ones, so it changes nothing;
+    /// Makes the first T of `ids` the probe, followed by padding up to its window: no position looks at later ones, so it changes nothing;
     /// without the causal mask, positions are told which keys are real. How many those are.
     pub(super) fn write_probe(&self, ids: &[u32]) -> usize {
-        let mut padded = ids.to_vec();
-        padded.resize(self.config.model.context_length, 0);
+        let n = ids.len().min(self.config.model.context_length);
+        let t = self.window(n);
+        let mut padded = ids[..n].to_vec();
+        padded.resize(t, 0);
         self.backend.write(self.plan.probe.inputs, &padded);
-        let (t, n) = (self.config.model.context_length, ids.len().min(self.config.model.context_length));
         if let Some(real_keys) = self.plan.real_keys {
-            let real: Vec<u32> = (0..real_keys.len).map(|pair| u32::from(pair % t < n)).collect();
+            let pairs = self.config.model.n_heads * t * t;
+            let real: Vec<u32> = (0..pairs).map(|pair| u32::from(pair % t < n)).collect();
             self.backend.write(real_keys, &real);
         }
         n

@@ -17,17 +17,17 @@ mod share;
 mod source;
 mod state;
 
-use std::collections::VecDeque;
-use std::rc::Rc;
+use std::collections::{HashMap, VecDeque};
 
 pub use self::diverge::Origin;
 use self::diverge::Poisoned;
 pub use self::error::TrainError;
+use self::look::Look;
 use self::share::Sharing;
 use self::source::TokenSource;
 pub use self::state::TrainingState;
 use crate::config::{ConfigError, RunConfig, TrainConfig, learning_rate};
-use crate::data::{DataError, TokenFile, batch_starts};
+use crate::data::{TokenFile, batch_starts};
 use crate::gpu::backend::{Backend, PendingRead, Program, Writes};
 use crate::gpu::context::{Context, DeviceLimits};
 use crate::gpu::profile::Timing;
@@ -53,15 +53,16 @@ pub struct Trainer {
     backend: Backend,
     step_programs: StepPrograms,
     evaluation: Program,
-    probe: Program,
-    /// What writing runs; made with the first text.
-    writing: Option<look::WritingPrograms>,
-    /// Made with the first question.
-    questions: Option<Rc<question::QuestionPrograms>>,
+    /// What looks at sequences of up to so many tokens, made when it is first needed: training needs none of it.
+    looks: HashMap<(Look, usize), Program>,
+    /// The logits behind one more token, once they were needed.
+    next_token: Option<Program>,
+    /// [`Trainer::evaluation`] without some heads, once it was needed.
+    scaled_evaluation: Option<Program>,
     rope_table: Vec<f32>,
     source: TokenSource,
-    /// Why tokens could not be read; told when the steps are collected.
-    unreadable: Option<DataError>,
+    /// Why tokens could not be read, or there is no memory to train; told when the steps are collected.
+    unreadable: Option<TrainError>,
     /// The text whose keys and values are in the cache; none once a weight has changed.
     cached: Vec<u32>,
     batches: Rng,
@@ -150,8 +151,7 @@ impl Trainer {
             let batch = backend.prepare(transformer.accumulated_batch());
             StepPrograms::Accumulated { batch, update: backend.prepare(transformer.update()) }
         };
-        let [evaluation, probe] =
-            [transformer.evaluation(), transformer.probe()].map(|recording| backend.prepare(recording));
+        let evaluation = backend.prepare(transformer.evaluation());
         for (start, values) in table.initial_values_of_each(config.train.seed) {
             backend.write_f32(plan.params.part(start, values.len()), &values);
         }
@@ -168,9 +168,9 @@ impl Trainer {
             backend,
             step_programs,
             evaluation,
-            probe,
-            writing: None,
-            questions: None,
+            looks: HashMap::new(),
+            next_token: None,
+            scaled_evaluation: None,
             rope_table,
             source,
             unreadable: None,
@@ -269,6 +269,12 @@ impl Trainer {
     /// Submits a step for each of `starts`, which `batches` has drawn, or, where batches are shared, plans it.
     fn submit_on(&mut self, starts: Vec<Vec<u32>>, batches: Rng) {
         let first_step = self.steps_submitted + 1;
+        let (StepPrograms::Whole(program) | StepPrograms::Accumulated { update: program, .. }) = self.step_programs;
+        if let Err(error) = self.backend.make_room(program) {
+            self.batches = batches;
+            self.unreadable = Some(error.into());
+            return;
+        }
         self.steps_submitted += starts.len() as u64;
         let chunk = if self.plans_ahead() {
             Chunk::Planned { first_step, starts, batches }
@@ -335,7 +341,7 @@ impl Trainer {
     pub async fn collect(&mut self) -> Result<Vec<StepPoint>, TrainError> {
         if let Some(error) = self.unreadable.take() {
             self.in_flight.clear();
-            return Err(error.into());
+            return Err(error);
         }
         match self.in_flight.pop_front() {
             None => Ok(Vec::new()),
@@ -367,7 +373,7 @@ impl Trainer {
 
     /// Whether all tokens could be read since this was asked last.
     fn readable(&mut self) -> Result<(), TrainError> {
-        self.unreadable.take().map_or(Ok(()), |error| Err(error.into()))
+        self.unreadable.take().map_or(Ok(()), Err)
     }
 
     /// Trains one step on given sequences, B for each accumulated batch, for comparisons with other implementations.

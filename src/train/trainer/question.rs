@@ -2,23 +2,11 @@
 //! without some heads or with another weight. Their programs are made when they are first needed; training runs none
 //! of them, and none of them changes what training reads.
 
-use std::rc::Rc;
-
-use super::{TrainError, Trainer};
+use super::{Look, TrainError, Trainer};
 use crate::gpu::backend::Program;
 use crate::model::memory::RING;
 use crate::model::transformer::Transformer;
 use crate::protocol::inspect::{HeadRows, LENS_CHOICES, Lens, LensCell, WeightAt};
-
-/// Recordings that questions replay.
-pub(super) struct QuestionPrograms {
-    /// Each block of the probe alone.
-    pub(super) layers: Vec<Program>,
-    /// The last norm and the head behind each block.
-    lens: Vec<Program>,
-    scaled_probe: Program,
-    scaled_evaluation: Program,
-}
 
 /// A change to the model that is tried out and taken back.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,32 +27,17 @@ pub struct Answer {
 }
 
 impl Trainer {
-    /// The programs, which the first question makes.
-    pub(super) fn questions(&mut self) -> Rc<QuestionPrograms> {
-        if let Some(programs) = &self.questions {
-            return programs.clone();
-        }
-        let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
-        let layers = 0..self.config.model.n_layers;
-        let backend = &mut self.backend;
-        let programs = Rc::new(QuestionPrograms {
-            layers: layers.clone().map(|layer| backend.prepare(transformer.probe_layer(layer))).collect(),
-            lens: layers.map(|layer| backend.prepare(transformer.lens(layer))).collect(),
-            scaled_probe: backend.prepare(transformer.scaled_probe()),
-            scaled_evaluation: backend.prepare(transformer.scaled_evaluation()),
-        });
-        self.questions = Some(programs.clone());
-        programs
-    }
-
     /// Queries, keys (after the position encoding) and values of one head for the first T of `ids`.
     ///
     /// # Errors
     /// When the device failed.
     pub async fn head_rows(&mut self, ids: &[u32], (layer, head): (usize, usize)) -> Result<HeadRows, TrainError> {
-        let (model, programs) = (self.config.model.clone(), self.questions());
+        let model = self.config.model.clone();
         let n = self.write_probe(ids);
-        programs.layers[..=layer].iter().for_each(|&program| self.backend.run(program));
+        for layer in 0..=layer {
+            let program = self.look(Look::Layer(layer), n);
+            self.backend.run(program);
+        }
         let block = self.plan.probe.blocks[layer];
         let (d, kv_head) = (model.d_head(), head / (model.n_heads / model.n_kv_heads));
         let (c, width) = (model.d_model, model.d_model + 2 * model.d_kv());
@@ -96,10 +69,11 @@ impl Trainer {
     /// # Errors
     /// When the device failed.
     pub async fn lens_logits(&mut self, ids: &[u32], layer: usize) -> Result<Vec<f32>, TrainError> {
-        let programs = self.questions();
         let n = if layer == 0 { self.write_probe(ids) } else { ids.len().min(self.config.model.context_length) };
-        self.backend.run(programs.layers[layer]);
-        self.backend.run(programs.lens[layer]);
+        for look in [Look::Layer(layer), Look::Lens(layer)] {
+            let program = self.look(look, n);
+            self.backend.run(program);
+        }
         Ok(self.backend.read_f32(self.plan.probe.logits.part(0, n * self.config.model.vocab_size)).await?)
     }
 
@@ -115,25 +89,31 @@ impl Trainer {
         n_batches: usize,
         change: &Change,
     ) -> Result<[Answer; 2], TrainError> {
-        let programs = self.questions();
-        let plain = self.answer([self.evaluation, self.probe], (ids, position), n_batches, None).await?;
+        let plain = self.answer((self.evaluation, Look::Probe), (ids, position), n_batches, None).await?;
         let model = &self.config.model;
         let mut scale = vec![1.0; model.n_layers * model.n_heads];
         change.off.iter().for_each(|(layer, head)| scale[layer * model.n_heads + head] = 0.0);
         self.backend.write_f32(self.plan.head_scale, &scale);
-        let scaled = [programs.scaled_evaluation, programs.scaled_probe];
-        let changed = self.answer(scaled, (ids, position), n_batches, change.weight).await?;
+        let scaled = self.scaled_evaluation();
+        let changed = self.answer((scaled, Look::Scaled), (ids, position), n_batches, change.weight).await?;
         Ok([plain, changed])
+    }
+
+    fn scaled_evaluation(&mut self) -> Program {
+        let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
+        let make = || self.backend.prepare(transformer.scaled_evaluation());
+        *self.scaled_evaluation.get_or_insert_with(make)
     }
 
     /// Runs an evaluation and a probe with one parameter changed meanwhile.
     async fn answer(
         &mut self,
-        [evaluation, probe]: [Program; 2],
+        (evaluation, probe): (Program, Look),
         (ids, position): (&[u32], usize),
         n_batches: usize,
         weight: Option<(usize, f32)>,
     ) -> Result<Answer, TrainError> {
+        self.backend.make_room(evaluation)?;
         let before = match weight {
             Some((at, value)) => {
                 let slice = self.plan.params.part(at, 1);
@@ -144,11 +124,10 @@ impl Trainer {
             None => None,
         };
         // Everything is submitted, and the parameter is back, before anything is waited for.
-        let n = self.submit_evaluation(evaluation, n_batches);
+        let n = self.submit_evaluation(evaluation, n_batches)?;
         let losses = self.backend.start_read(&[self.plan.loss_ring.part(0, n.min(RING))]);
         let logits = (position < ids.len()).then(|| {
-            self.write_probe(ids);
-            self.backend.run(probe);
+            self.run_probe(probe, ids);
             let v = self.config.model.vocab_size;
             self.backend.start_read(&[self.plan.probe.logits.part(position * v, v)])
         });

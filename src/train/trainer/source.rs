@@ -44,7 +44,7 @@ impl Trainer {
             match tokens.read(start..start + window) {
                 Ok(ids) => staged.extend(ids),
                 Err(error) => {
-                    self.unreadable = Some(error);
+                    self.unreadable = Some(error.into());
                     return Writes::new();
                 }
             }

@@ -21,9 +21,6 @@ pub struct TrainingState {
     pub adam_v: Vec<f32>,
 }
 
-/// As many zeros are written at once.
-const ZEROS: usize = 1 << 20;
-
 impl TrainingState {
     /// The state of a model that begins with `params`, laid out by the table: no moments, the first batches. Moments of a
     /// large model would take twice its memory just to say that they are 0.
@@ -45,6 +42,9 @@ impl Trainer {
     /// When the device failed.
     pub async fn state(&mut self) -> Result<TrainingState, TrainError> {
         let params = self.params().await?;
+        if self.steps_submitted == 0 {
+            return Ok(TrainingState { batches: self.batches.clone(), ..TrainingState::of(params, 0) });
+        }
         let adam_m = self.backend.read_f32(self.plan.adam_m).await?;
         let adam_v = self.backend.read_f32(self.plan.adam_v).await?;
         Ok(TrainingState { step: self.steps_submitted, batches: self.batches.clone(), params, adam_m, adam_v })
@@ -69,13 +69,7 @@ impl Trainer {
     }
 
     fn write_moments(&self, slice: Slice, moments: &[f32]) {
-        if !moments.is_empty() {
-            return self.backend.write_f32(slice, moments);
-        }
-        for start in (0..slice.len).step_by(ZEROS) {
-            let part = slice.part(start, ZEROS.min(slice.len - start));
-            self.backend.write_f32(part, &vec![0.0; part.len]);
-        }
+        if moments.is_empty() { self.backend.clear(slice) } else { self.backend.write_f32(slice, moments) }
     }
 
     /// All parameters, laid out by the table.

@@ -57,6 +57,9 @@ fn phases(now: Option<Phase>) -> Html {
 
 fn ready(cx: &Cx) -> Html {
     let uniform = cx.state.summary.as_ref().map_or(0.0, |summary| summary.baselines.uniform);
+    if cx.state.runs.from_file {
+        return html! { <p class="banner" data-testid="banner">{"Ready, with the weights of its file."}</p> };
+    }
     html! {
         <p class="banner" data-testid="banner">
             {format!("Ready, with random weights: every token is about equally likely, so expect a loss near ln V = \

@@ -123,6 +123,8 @@ pub struct Runs {
     pub over: Vec<ShownRun>,
     /// What the chart counts along.
     pub axis: Axis,
+    /// Whether it came from a file, so that its weights are not random.
+    pub from_file: bool,
     /// What the browser keeps, latest first; none before it was asked.
     pub kept: Option<Vec<KeptCheckpoint>>,
     /// The number of the saved run that the worker is loading.
@@ -340,6 +342,7 @@ impl State {
         }
         self.entry_problem = None;
         self.begin(run);
+        self.runs.from_file = true;
         if !record.name.is_empty() {
             self.runs.name = record.name;
         }
