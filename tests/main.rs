@@ -3,6 +3,7 @@
 mod common;
 mod cpu;
 mod data;
+mod dependencies;
 mod faults;
 mod files;
 mod gif;

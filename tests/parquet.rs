@@ -2,69 +2,14 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::sync::Arc;
 
 use glasshead::data::{DataError, END_OF_TEXT, is_parquet, open_files, read_parquet};
-use parquet::basic::{Compression, Encoding};
-use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
-use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder, WriterVersion};
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::parser::parse_message_type;
+use kinds::file;
+pub use kinds::kinds;
+use parquet::basic::Compression;
 use proptest::prelude::*;
 
-const SCHEMA: &str = "message rows {
-    required int64 id;
-    required binary story (STRING);
-    optional binary text (UTF8);
-    required binary image;
-}";
-
-/// A file of so many row groups with seven rows each; every third text is missing.
-fn file(options: impl FnOnce(WriterPropertiesBuilder) -> WriterPropertiesBuilder, n_groups: usize) -> Vec<u8> {
-    let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
-    let properties = Arc::new(options(WriterProperties::builder()).build());
-    let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
-    for group in 0..n_groups {
-        let mut row_group = writer.next_row_group().unwrap();
-        let mut column = row_group.next_column().unwrap().unwrap();
-        column.typed::<Int64Type>().write_batch(&[0, 1, 2, 3, 4, 5, 6], None, None).unwrap();
-        column.close().unwrap();
-        let texts = |name: &str| -> Vec<ByteArray> {
-            (0..7).map(|row| format!("{name} {group}.{row} é").as_str().into()).collect()
-        };
-        let columns = [("story", None), ("text", Some([1, 1, 0, 1, 1, 0, 1])), ("image", None)];
-        for (name, levels) in columns {
-            let mut values = texts(name).into_iter();
-            let present: Vec<ByteArray> = match levels {
-                Some(levels) => values.zip(levels).filter(|(_, level)| *level == 1).map(|(text, _)| text).collect(),
-                None => values.by_ref().collect(),
-            };
-            let mut column = row_group.next_column().unwrap().unwrap();
-            let levels = levels.as_ref().map(|levels| &levels[..]);
-            column.typed::<ByteArrayType>().write_batch(&present, levels, None).unwrap();
-            column.close().unwrap();
-        }
-        row_group.close().unwrap();
-    }
-    writer.into_inner().unwrap()
-}
-
-/// Every kind of file that can be read.
-pub fn kinds() -> Vec<Vec<u8>> {
-    let mut kinds = Vec::new();
-    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
-        for codec in [Compression::UNCOMPRESSED, Compression::SNAPPY] {
-            let plain = |properties: WriterPropertiesBuilder| {
-                properties.set_writer_version(version).set_compression(codec).set_dictionary_enabled(false)
-            };
-            kinds.push(file(|p| p.set_writer_version(version).set_compression(codec), 2));
-            kinds.push(file(|p| plain(p).set_encoding(Encoding::PLAIN), 3));
-            let delta = |p| plain(p).set_column_encoding("text".into(), Encoding::DELTA_LENGTH_BYTE_ARRAY);
-            kinds.push(file(|p| delta(p).set_column_encoding("id".into(), Encoding::PLAIN), 1));
-        }
-    }
-    kinds
-}
+mod kinds;
 
 fn expected(name: &str, rows: &[usize], n_groups: usize) -> String {
     let rows = (0..n_groups).flat_map(|group| rows.iter().map(move |row| (group, row)));
@@ -124,6 +69,35 @@ fn what_cannot_be_read_says_what_to_do() {
     let at = good.len() - 8;
     long[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(read_parquet(long, None).unwrap_err().to_string().contains("cut"));
+}
+
+/// The crate takes for granted that a dictionary stands before the pages that use it.
+#[test]
+fn pages_whose_dictionary_is_missing_are_refused() {
+    let mut bytes = file(|properties| properties.set_dictionary_enabled(false), 1);
+    assert!(read_parquet(bytes.clone(), Some("story")).is_ok());
+    // Headers of pages with seven values as they are, whose levels are run lengths; they become numbers of a dictionary.
+    let header = [0x15, 14, 0x15, 0, 0x15, 6, 0x15, 6];
+    let places: Vec<usize> = (0..bytes.len() - 8).filter(|&at| bytes[at..at + 8] == header).collect();
+    assert!(places.len() >= 3, "a page of each column: {places:?}");
+    places.iter().for_each(|at| bytes[at + 3] = 16);
+    let said = read_parquet(bytes, Some("story")).unwrap_err().to_string();
+    assert!(said.contains("its texts stand in a dictionary that is not there"), "{said}");
+}
+
+/// The crate goes through lists that no header has, as long as they claim to be: found by fuzzing.
+#[test]
+fn lists_in_headers_of_pages_are_refused() {
+    let mut bytes = file(|properties| properties.set_dictionary_enabled(false), 1);
+    let header = [0x15, 14, 0x15, 0, 0x15, 6, 0x15, 6];
+    let places: Vec<usize> = (0..bytes.len() - 8).filter(|&at| bytes[at..at + 8] == header).collect();
+    assert!(places.len() >= 3, "a page of each column: {places:?}");
+    for at in places {
+        // A field with a list of two thousand million lists of as many texts.
+        bytes[at..at + 8].copy_from_slice(&[0x19, 0xf9, 0xff, 0xff, 0xff, 0xff, 0x07, 0xf8]);
+    }
+    let said = read_parquet(bytes, Some("story")).unwrap_err().to_string();
+    assert!(said.contains("header of a page is damaged"), "{said}");
 }
 
 /// A schema of groups within groups, deep enough to overflow the stack of whoever follows it by recursion.

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask build`, `serve`, `test` and `bench`.
+//! The project's own commands: `cargo xtask build`, `serve`, `test`, `bench`, `audit` and `fuzz`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -7,6 +7,7 @@ mod bench;
 mod bundle;
 mod icons;
 mod install;
+mod long;
 mod offline;
 mod serve;
 mod size;
@@ -21,7 +22,9 @@ const USAGE: &str = "usage:
   cargo xtask bench [--dev]                 measure this machine natively, as JSON
   cargo xtask bench --browser [--dev]       measure in Chromium, as JSON
   cargo xtask bench --peers [--dev]         the same beside other programs in the browser, and a table
-    [--only NAME,NAME] [--steps N]          of the last two: which programs, and how many steps";
+    [--only NAME,NAME] [--steps N]          of the last two: which programs, and how many steps
+  cargo xtask audit                         ask what is known of the dependencies' faults (cargo-deny, npm)
+  cargo xtask fuzz [--seconds N]            fuzz every way in for so long (120), guided by coverage (cargo-fuzz)";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -57,6 +60,16 @@ fn run(args: &[String]) -> Result<(), String> {
                 bundle::build(&folder, purpose)?;
             }
             serve::serve(&folder, port)
+        }
+        "audit" => {
+            flags.finish()?;
+            long::audit()
+        }
+        "fuzz" => {
+            let seconds = flags.value("--seconds")?.unwrap_or("120".into());
+            let seconds = seconds.parse().map_err(|_| format!("--seconds {seconds} is not a number"))?;
+            flags.finish()?;
+            long::fuzz(seconds)
         }
         "test" => {
             let (native, browser) = (flags.take("--native"), flags.take("--browser"));

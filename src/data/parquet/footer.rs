@@ -1,4 +1,5 @@
-//! How deeply the columns of a Parquet file are nested, before the parquet crate follows them by recursion.
+//! How deeply the columns of a Parquet file are nested, before the parquet crate follows them by recursion; and whether
+//! headers of pages are what they should be.
 //!
 //! The footer is a structure of Thrift's compact protocol whose first two fields are the version and the schema: a list
 //! of elements in depth-first order, each with its number of children.
@@ -7,6 +8,9 @@ use super::varint;
 
 /// Columns may be nested this deeply.
 const MOST_DEPTH: usize = 64;
+
+/// Statistics lie in the header of a kind of page, which lies in the page's.
+const MOST_DEPTH_OF_HEADERS: usize = 4;
 
 /// Types of fields in Thrift's compact protocol.
 mod kind {
@@ -32,6 +36,12 @@ const CHILDREN: i64 = 5;
 /// What is wrong with it.
 pub(super) fn check(footer: &[u8]) -> Result<(), &'static str> {
     Walk { bytes: footer }.footer().unwrap_or(Err("its footer cannot be read"))
+}
+
+/// Whether a page's header can be read: a structure of numbers, texts and such structures, and no lists, which the crate would
+/// go through as long as they claim to be.
+pub(super) fn is_page_header(bytes: &[u8]) -> bool {
+    Walk { bytes }.skip(kind::STRUCT, MOST_DEPTH_OF_HEADERS).is_some()
 }
 
 /// What is left of the bytes. Methods return none where they do not fit.
@@ -94,7 +104,7 @@ impl Walk<'_> {
         Some((id, header & 15))
     }
 
-    /// Skips a value that is not a collection: neither version nor schema has any other.
+    /// Skips a value that is not a collection: neither version, schema nor headers of pages have any other.
     fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
         match kind {
             kind::TRUE | kind::FALSE => Some(()),

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::buf::Reader;
+use bytes::{Buf as _, Bytes};
 use parquet::basic::{Compression, Encoding};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::ColumnChunkMetaData;
-use parquet::file::reader::ChunkReader;
+use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 
-use super::varint;
+use super::{footer, varint};
 
 /// A page may have this many values; those of real files have some thousands.
 const MOST_VALUES: u32 = 1 << 24;
@@ -24,10 +25,37 @@ const MOST_BLOCK: u64 = 1 << 16;
 /// A value of a plain page begins with its length.
 const LENGTH_BYTES: usize = 4;
 
+/// The headers of pages end within so many bytes.
+const MOST_HEADER_BYTES: u64 = 1 << 16;
+
+/// A file that gives out only headers of pages that can be read.
+struct CheckedHeaders<R>(Arc<R>);
+
+impl<R: ChunkReader> Length for CheckedHeaders<R> {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl<R: ChunkReader> ChunkReader for CheckedHeaders<R> {
+    type T = Reader<Bytes>;
+
+    /// What is read in this way is a header; pages are asked for by their length.
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        let left = self.0.len().saturating_sub(start).min(MOST_HEADER_BYTES);
+        let bytes = self.0.get_bytes(start, left as usize)?;
+        if footer::is_page_header(&bytes) { Ok(bytes.reader()) } else { Err(wrong("the header of a page is damaged")) }
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        self.0.get_bytes(start, length)
+    }
+}
+
 /// Pages whose sizes were checked.
 pub(super) struct CheckedPages<R: ChunkReader> {
     /// As they are in the file.
-    pages: SerializedPageReader<R>,
+    pages: SerializedPageReader<CheckedHeaders<R>>,
     snappy: bool,
     /// Whether values can be missing.
     optional: bool,
@@ -42,6 +70,7 @@ impl<R: ChunkReader> CheckedPages<R> {
         let optional = chunk.column_descr().max_def_level() > 0;
         // The crate would reserve what a page claims to have, so that pages are unpacked here.
         let packed = chunk.clone().into_builder().set_compression(Compression::UNCOMPRESSED).build()?;
+        let source = Arc::new(CheckedHeaders(source));
         Ok(Self { pages: SerializedPageReader::new(source, &packed, rows, None)?, snappy, optional, dictionary: false })
     }
 

@@ -1,0 +1,52 @@
+//! What takes long, or asks others: fuzzing and the audit of dependencies.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::{execute, install, root};
+
+/// Where the fuzzed program is, below `fuzz/target`.
+const RELEASE: &str = "release/ways";
+
+/// Asks what is known of the faults of all dependencies, in Rust and in JavaScript; needs a network.
+pub fn audit() -> Result<(), String> {
+    let deny = Command::new("cargo").args(["deny", "--version"]).output();
+    if !deny.is_ok_and(|output| output.status.success()) {
+        return Err("cargo-deny is missing: `cargo install --locked cargo-deny`".into());
+    }
+    let folder = root().join("tests/browser");
+    // Both are asked, whatever the first one says.
+    let rust = execute(&root(), "cargo", &["deny", "check"], &[]);
+    let browser = execute(&folder, "npm", &["audit"], &[]);
+    rust.and(browser)
+}
+
+/// Fuzzes every way in, each for so many seconds; ends with the first input that is not as promised.
+pub fn fuzz(seconds: u32) -> Result<(), String> {
+    if !install::is_there("cargo-fuzz") {
+        return Err("cargo-fuzz is missing: `cargo install cargo-fuzz`, and `rustup toolchain install nightly`".into());
+    }
+    let folder = root().join("fuzz");
+    // All code that reads is safe Rust, which needs no sanitizer, and is faster without.
+    execute(&folder, "cargo", &["+nightly", "fuzz", "build", "--sanitizer", "none", "ways"], &[])?;
+    let program = built(&folder.join("target"))?;
+    let output = Command::new(&program).env("GLASSHEAD_WAY", "list").output();
+    let output = output.map_err(|error| format!("{program} cannot be started: {error}"))?;
+    for way in String::from_utf8_lossy(&output.stdout).lines() {
+        let corpus = folder.join("corpus").join(way.replace([' ', '.'], "_"));
+        std::fs::create_dir_all(&corpus).map_err(|error| format!("{}: {error}", corpus.display()))?;
+        println!("== {way}");
+        let time = format!("-max_total_time={seconds}");
+        let args = [&corpus.display().to_string(), &time, "-timeout=20", "-rss_limit_mb=3000", "-print_final_stats=1"];
+        execute(&folder, &program, &args.map(|arg| arg as &str), &[("GLASSHEAD_WAY", way)])?;
+    }
+    Ok(())
+}
+
+/// The program, in the folder of whatever target it was built for.
+fn built(target: &Path) -> Result<String, String> {
+    let folders = target.read_dir().map_err(|error| format!("{}: {error}", target.display()))?;
+    let mut programs = folders.flatten().map(|folder| folder.path().join(RELEASE));
+    let program = programs.find(|program| program.is_file());
+    program.map(|program| program.display().to_string()).ok_or_else(|| "the fuzzed program was not built".into())
+}
