@@ -282,7 +282,7 @@ fn import_command(files: &[(&str, usize)]) -> Command {
 #[test]
 fn the_page_exports_a_run_and_takes_it_over_again() {
     let (mut session, heard) = session();
-    block_on(session.handle(Command::Export(ExportCommand::Model { training_state: true }), None));
+    block_on(session.handle(Command::Export(ExportCommand::Model { loose: false, training_state: true }), None));
     let (event, zip) = heard.borrow_mut().pop().unwrap();
     assert!(matches!(event, Event::Export { run: 1, event: ExportEvent::Model { step: 2 } }), "{event:?}");
     let zip = zip.unwrap();

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Token;
 use super::inspect::visible_keys;
+use super::{FileInfo, Token};
 
 /// What the page asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,8 +15,10 @@ pub enum ExportCommand {
         /// Tells the answers of this request from those of older ones.
         request: u32,
     },
-    /// The model in the files of transformers: [`ExportEvent::Model`], or [`ExportEvent::NoModel`].
+    /// The model in the files of transformers: [`ExportEvent::Model`], [`ExportEvent::Files`], or [`ExportEvent::NoModel`].
     Model {
+        /// Whether the files come one by one instead of in a ZIP.
+        loose: bool,
         /// Whether what training goes on from comes too: the optimizer's moments, the step, what draws the batches.
         training_state: bool,
     },
@@ -38,6 +40,13 @@ pub enum ExportEvent {
     Model {
         /// Steps done.
         step: u64,
+    },
+    /// The model's files ride along one after the other.
+    Files {
+        /// Steps done.
+        step: u64,
+        /// Their names and sizes.
+        files: Vec<FileInfo>,
     },
     /// The model cannot be written in this format.
     NoModel {

@@ -1,6 +1,8 @@
-//! Models in other programs' files: offered as one ZIP, and opened.
+//! Models in other programs' files: offered as one ZIP or written into a folder, and opened.
 
-use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
+use std::cell::RefCell;
+
+use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{DataTransfer, File};
@@ -11,9 +13,9 @@ use super::link::Batch;
 use super::state::models::{Part, part};
 use super::state::runs::RunsAction;
 use super::state::{Action, State};
-use super::{download, files};
-use crate::protocol::export::ExportEvent;
-use crate::protocol::{Event, FileInfo};
+use super::{download, files, store};
+use crate::protocol::export::{ExportCommand, ExportEvent};
+use crate::protocol::{Command, Event, FileInfo};
 
 fn say(dispatcher: &UseReducerDispatcher<State>, message: String) {
     dispatcher.dispatch(Action::Runs(RunsAction::Message(message)));
@@ -34,10 +36,70 @@ pub fn receive(batch: &Batch, state: &State, dispatcher: &UseReducerDispatcher<S
                 };
                 say(dispatcher, message);
             }
+            (ExportEvent::Files { step, files }, Some(bytes)) => fill(*step, files.clone(), bytes, dispatcher.clone()),
             (ExportEvent::NoModel { message }, _) => say(dispatcher, format!("Not exported: {message}.")),
             _ => (),
         }
     }
+}
+
+thread_local! {
+    /// The folder that a person has chosen for the model that is on its way.
+    static CHOSEN: RefCell<Option<JsValue>> = const { RefCell::new(None) };
+}
+
+/// Whether the browser lets people choose a folder to write into.
+pub fn can_write_folders() -> bool {
+    web_sys::window().is_some_and(|window| method(&window, PICKER).is_some())
+}
+
+const PICKER: &str = "showDirectoryPicker";
+
+/// Asks for a folder, and for the model's files when there is one.
+pub fn export_into_folder(cx: &Cx, training_state: bool) {
+    let cx = cx.clone();
+    spawn_local(async move {
+        let Some(window) = web_sys::window() else { return };
+        let options = Object::new();
+        // A plain object takes any property.
+        drop(Reflect::set(&options, &"mode".into(), &"readwrite".into()));
+        // Nobody has to choose one, and then nothing happens.
+        let Ok(folder) = store::ask(&window, PICKER, &[options.into()]).await else { return };
+        CHOSEN.set(Some(folder));
+        cx.send(&Command::Export(ExportCommand::Model { loose: true, training_state }));
+        cx.act(Action::Runs(RunsAction::Saving));
+    });
+}
+
+/// Writes files that lie one after the other into the folder that was chosen.
+fn fill(step: u64, files: Vec<FileInfo>, bytes: &[u8], dispatcher: UseReducerDispatcher<State>) {
+    let (Some(folder), bytes) = (CHOSEN.take(), Uint8Array::from(bytes)) else { return };
+    spawn_local(async move {
+        let (mut start, mut written) = (0, Ok(()));
+        for file in &files {
+            let end = start + file.size as u32;
+            written = write(&folder, &file.name, &bytes.subarray(start, end)).await;
+            if written.is_err() {
+                break;
+            }
+            start = end;
+        }
+        let message = match written {
+            Ok(()) => format!("Exported at step {step}: transformers opens the folder with its {} files.", files.len()),
+            Err(_) => "The model could not be exported: the browser cannot write into this folder.".into(),
+        };
+        say(&dispatcher, message);
+    });
+}
+
+async fn write(folder: &JsValue, name: &str, bytes: &Uint8Array) -> Result<(), JsValue> {
+    let writable = store::writable(folder, name).await?;
+    let written = store::ask(&writable, "write", &[bytes.into()]).await;
+    if written.is_err() {
+        store::give_up(folder, name, &writable).await;
+    }
+    written?;
+    store::ask(&writable, "close", &[]).await.map(drop)
 }
 
 /// What a person would call a model: its folder, or its file.

@@ -2,6 +2,7 @@
 // that was made elsewhere.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -118,6 +119,34 @@ test("a model goes out and comes back, and a foreign one comes in", { timeout: 3
     assert.deepEqual([tensor.dtype, tensor.shape], ["F32", [48, 48]]);
     assert.equal(tensorsOf(files["training_state.safetensors"]).__metadata__.step, "12");
     await matches(() => byTestId(page, "save-message").textContent(), /Exported at step 12/);
+
+    // The same files into a folder that a person chooses; here it is one of the browser's own.
+    await page.evaluate(() => {
+      globalThis.showDirectoryPicker = async () =>
+        (await navigator.storage.getDirectory()).getDirectoryHandle("chosen", { create: true });
+    });
+    await byTestId(page, "export-folder").click();
+    await matches(() => byTestId(page, "save-message").textContent(), /opens the folder with its 6 files/);
+    const sums = await page.evaluate(async () => {
+      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("chosen");
+      const sums = {};
+      for await (const [name, handle] of folder) {
+        const digest = await crypto.subtle.digest("SHA-256", await (await handle.getFile()).arrayBuffer());
+        sums[name] = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+      }
+      return sums;
+    });
+    const sum = (bytes) => createHash("sha256").update(bytes).digest("hex");
+    const expected = Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, sum(bytes)]));
+    // What is said of the training state comes in any order.
+    assert.equal(typeof sums["training_state.safetensors"], "string");
+    delete sums["training_state.safetensors"];
+    delete expected["training_state.safetensors"];
+    assert.deepEqual(sums, expected);
+    // Whoever chooses no folder gets no files, and can go on.
+    await page.evaluate(() => (globalThis.showDirectoryPicker = () => Promise.reject(new DOMException("", "AbortError"))));
+    await byTestId(page, "export-folder").click();
+    assert.ok(await byTestId(page, "export-folder").isEnabled());
 
     // What cannot be opened is refused with the way out, and the run stays.
     const file = (name, buffer) => ({ name, mimeType: "application/octet-stream", buffer });

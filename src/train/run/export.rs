@@ -3,9 +3,9 @@
 use super::{Message, Run};
 use crate::interop::InteropError;
 use crate::interop::archive::pack;
-use crate::interop::export::{export, training_state};
-use crate::protocol::Event;
+use crate::interop::export::{NamedFile, export, training_state};
 use crate::protocol::export::{ExportCommand, ExportEvent, WeightsAbout};
+use crate::protocol::{Event, FileInfo};
 use crate::train::adopt::saved_state;
 use crate::train::trainer::{TrainError, TrainingState};
 
@@ -17,7 +17,9 @@ impl Run {
     pub async fn export(&mut self, command: ExportCommand, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         let (event, bytes) = match command {
             ExportCommand::Weights { request } => self.export_weights(request).await?,
-            ExportCommand::Model { training_state } => self.export_model(training_state, messages).await?,
+            ExportCommand::Model { loose, training_state } => {
+                self.export_model(loose, training_state, messages).await?
+            }
         };
         messages.push((Event::Export { run: self.id, event }, bytes));
         Ok(())
@@ -42,23 +44,37 @@ impl Run {
 
     async fn export_model(
         &mut self,
+        loose: bool,
         with_state: bool,
         messages: &mut Vec<Message>,
     ) -> Result<(ExportEvent, Option<Vec<u8>>), TrainError> {
         let state = self.whole_state(with_state, messages).await?;
         let step = state.step;
-        Ok(match self.packed(state, with_state) {
-            Ok(bytes) => (ExportEvent::Model { step }, Some(bytes)),
+        let files = self.files(state, with_state);
+        let answer = files.and_then(|files| match loose {
+            true => Ok(in_a_row(step, files)),
+            false => Ok((ExportEvent::Model { step }, pack(&files)?)),
+        });
+        Ok(match answer {
+            Ok((event, bytes)) => (event, Some(bytes)),
             Err(error) => (ExportEvent::NoModel { message: error.to_string() }, None),
         })
     }
 
-    fn packed(&self, state: TrainingState, with_state: bool) -> Result<Vec<u8>, InteropError> {
+    fn files(&self, state: TrainingState, with_state: bool) -> Result<Vec<NamedFile>, InteropError> {
         let config = self.config();
         let mut files = export(&config.model, &self.tokenizer, &state.params)?;
         if with_state {
             files.push(training_state(&config.model, &saved_state(&config, state))?);
         }
-        pack(&files)
+        Ok(files)
     }
+}
+
+/// Files one after the other, and what they are.
+fn in_a_row(step: u64, files: Vec<NamedFile>) -> (ExportEvent, Vec<u8>) {
+    let info = |(name, bytes): &NamedFile| FileInfo { name: (*name).into(), size: bytes.len(), fields: Vec::new() };
+    let infos = files.iter().map(info).collect();
+    let bytes = files.into_iter().flat_map(|(_, bytes)| bytes).collect();
+    (ExportEvent::Files { step, files: infos }, bytes)
 }

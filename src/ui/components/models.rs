@@ -17,9 +17,13 @@ pub fn Models(cx: &Cx) -> Html {
     let export = {
         let (cx, training_state) = (cx.clone(), *with_state);
         Callback::from(move |_: MouseEvent| {
-            cx.send(&Command::Export(ExportCommand::Model { training_state }));
+            cx.send(&Command::Export(ExportCommand::Model { loose: false, training_state }));
             cx.act(Action::Runs(RunsAction::Saving));
         })
+    };
+    let into_folder = {
+        let (cx, training_state) = (cx.clone(), *with_state);
+        Callback::from(move |_: MouseEvent| models::export_into_folder(&cx, training_state))
     };
     let toggle = {
         let with_state = with_state.clone();
@@ -46,6 +50,11 @@ pub fn Models(cx: &Cx) -> Html {
             <div class="line">
                 <button data-testid="export-model" onclick={export} disabled={!cx.state.has_run() || cx.state.runs.saving}
                     title={about}>{"export this model"}</button>
+                if models::can_write_folders() {
+                    <button data-testid="export-folder" onclick={into_folder}
+                        disabled={!cx.state.has_run() || cx.state.runs.saving}
+                        title="the same files, into a folder that you choose">{"… into a folder"}</button>
+                }
                 <label class="beside" title="the optimizer's moments, the step, the data position: what other machines go on from">
                     <input type="checkbox" data-testid="with-state" checked={*with_state} onchange={toggle} />
                     {"with its training state"}
