@@ -1,13 +1,14 @@
-// Training for long in the page: memory does not grow. SOAK_STEPS=5000 makes it long; SOAK_BACKEND=gpu takes
-// the GPU, whose software emulation is too slow for every day.
+// Training for long in the page, and one run after the other: memory does not grow. SOAK_STEPS=5000 and SOAK_ROUNDS=200 make it
+// long; SOAK_BACKEND=gpu takes the GPU, whose software emulation is too slow for every day.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { byTestId, number, until, waitForState, withPage } from "./harness.mjs";
+import { byTestId, number, shows, until, waitForState, withPage } from "./harness.mjs";
 
 const STEPS = Number(process.env.SOAK_STEPS ?? 500);
 const GPU = process.env.SOAK_BACKEND === "gpu";
+const ROUNDS = Number(process.env.SOAK_ROUNDS ?? 10);
 const PARTS = 5;
 
 // The first parts fill caches, pools and the scrubber; afterwards so much is noise of several garbage collectors.
@@ -50,6 +51,55 @@ test(`memory does not grow over ${STEPS} steps`, { timeout: 300_000 + STEPS * 10
     await byTestId(page, "train").click();
     await waitForState(page, "paused");
     assert.ok(sizes.every((size) => size > 0), "the system tells how much memory is in use");
+    const growth = sizes.at(-1) - sizes[1];
+    assert.ok(growth < ROOM, `memory has grown by ${growth} bytes from the second part on`);
+  });
+});
+
+// Runs of two sizes and a model from a file, in turn; each learns a step and is dropped for the next one.
+const ROUND = {
+  nano: async (page) => {
+    await byTestId(page, "preset").selectOption("nano");
+    await byTestId(page, "reset").click();
+    await shows(() => byTestId(page, "head-map").count(), 8);
+  },
+  tiny: async (page) => {
+    await byTestId(page, "preset").selectOption("tiny");
+    await byTestId(page, "reset").click();
+    await shows(() => byTestId(page, "head-map").count(), 16);
+  },
+  model: async (page, file) => {
+    await byTestId(page, "model-files").setInputFiles({ name: "kept.zip", mimeType: "application/zip", buffer: file });
+    await shows(() => number(page, "step-count"), 1);
+    await shows(() => byTestId(page, "head-map").count(), 8);
+  },
+};
+
+test(`memory does not grow over ${ROUNDS} runs of each kind`, { timeout: 300_000 + ROUNDS * 30_000 }, async () => {
+  await withPage({ gpu: GPU }, async (page) => {
+    const session = await page.context().browser().newBrowserCDPSession();
+    await waitForState(page, "ready");
+    await byTestId(page, "step").click();
+    await shows(() => number(page, "step-count"), 1);
+    await byTestId(page, "with-state").check();
+    const [download] = await Promise.all([page.waitForEvent("download"), byTestId(page, "export-model").click()]);
+    const file = await readFile(await download.path());
+    const sizes = [];
+    for (let round = 1; round <= ROUNDS; round++) {
+      for (const begin of Object.values(ROUND)) {
+        await begin(page, file);
+        await waitForState(page, ["ready", "paused"]);
+        const step = await number(page, "step-count");
+        await byTestId(page, "step").click();
+        await shows(() => number(page, "step-count"), step + 1);
+      }
+      if ((round * PARTS) % ROUNDS < PARTS) {
+        sizes.push(await memory(session));
+        const heap = await page.evaluate(() => performance.memory.usedJSHeapSize);
+        const sizeNow = (size) => `${(size / 2 ** 20).toFixed(0)} MiB`;
+        console.log(`round ${round}: ${sizeNow(sizes.at(-1))} in all processes, ${sizeNow(heap)} in the page's heap`);
+      }
+    }
     const growth = sizes.at(-1) - sizes[1];
     assert.ok(growth < ROOM, `memory has grown by ${growth} bytes from the second part on`);
   });

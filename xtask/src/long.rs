@@ -1,12 +1,25 @@
-//! What takes long, or asks others: fuzzing and the audit of dependencies.
+//! What takes long, or asks others: soaks, fuzzing and the audit of dependencies.
 
 use std::path::Path;
 use std::process::Command;
 
-use crate::{execute, install, root};
+use crate::{bundle, execute, install, root, target, test};
 
 /// Where the fuzzed program is, below `fuzz/target`.
 const RELEASE: &str = "release/ways";
+
+/// Trains for so many steps natively, for a tenth of them in Chromium, and there begins, loads and drops so many runs.
+pub fn soak(steps: u32, rounds: u32) -> Result<(), String> {
+    execute(&root(), "cargo", &["build", "--bin", "glasshead", "--profile", "web"], &[])?;
+    let program = target().join("web/glasshead").display().to_string();
+    execute(&root(), &program, &["soak", "--backend", "cpu", "--steps", &steps.to_string()], &[])?;
+    let chromium = install::browser()?;
+    let dist = target().join("dist-test");
+    bundle::build(&dist, bundle::Purpose::Tests)?;
+    let (steps, rounds) = ((steps / 10).to_string(), rounds.to_string());
+    let settings = [("SOAK_STEPS", steps.as_str()), ("SOAK_ROUNDS", &rounds)];
+    test::run_in_browser(&dist, &chromium, &["test", "soak.test.mjs"], &settings)
+}
 
 /// Asks what is known of the faults of all dependencies, in Rust and in JavaScript; needs a network.
 pub fn audit() -> Result<(), String> {

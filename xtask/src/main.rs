@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask build`, `serve`, `test`, `bench`, `audit` and `fuzz`.
+//! The project's own commands: `cargo xtask build`, `serve`, `test`, `bench`, `soak`, `audit` and `fuzz`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -23,6 +23,7 @@ const USAGE: &str = "usage:
   cargo xtask bench --browser [--dev]       measure in Chromium, as JSON
   cargo xtask bench --peers [--dev]         the same beside other programs in the browser, and a table
     [--only NAME,NAME] [--steps N]          of the last two: which programs, and how many steps
+  cargo xtask soak [--steps N] [--rounds N] train for long (100000) and change runs often (200): memory and speed stay
   cargo xtask audit                         ask what is known of the dependencies' faults (cargo-deny, npm)
   cargo xtask fuzz [--seconds N]            fuzz every way in for so long (120), guided by coverage (cargo-fuzz)";
 
@@ -60,6 +61,14 @@ fn run(args: &[String]) -> Result<(), String> {
                 bundle::build(&folder, purpose)?;
             }
             serve::serve(&folder, port)
+        }
+        "soak" => {
+            let [steps, rounds] = [("--steps", "100000"), ("--rounds", "200")].map(|(name, default)| {
+                let count = flags.value(name)?.unwrap_or(default.into());
+                count.parse().map_err(|_| format!("{name} {count} is not a number"))
+            });
+            flags.finish()?;
+            long::soak(steps?, rounds?)
         }
         "audit" => {
             flags.finish()?;

@@ -39,21 +39,22 @@ pub fn test(native: bool, browser: bool) -> Result<(), String> {
         phase("building the page", "--browser", || bundle::build(&dist, bundle::Purpose::Tests))?;
         phase("size of the page", "--browser", || size::check(&bundle::wasm()))?;
         let chromium = chromium.ok_or("Chromium is missing")?;
-        phase("browser tests", "--browser", || run_in_browser(&dist, &chromium))?;
+        phase("browser tests", "--browser", || run_in_browser(&dist, &chromium, &["test"], &[]))?;
     }
     println!("all tests passed");
     Ok(())
 }
 
-fn run_in_browser(dist: &Path, chromium: &Path) -> Result<(), String> {
+/// Runs the browser tests, or what else `command` of npm runs in their folder, with a page that is built.
+pub fn run_in_browser(dist: &Path, chromium: &Path, command: &[&str], settings: &[(&str, &str)]) -> Result<(), String> {
     let (dist, chromium) = (dist.display().to_string(), chromium.display().to_string());
     let server = std::env::current_exe().map_err(|error| error.to_string())?.display().to_string();
-    let envs = [
+    let page = [
         ("GLASSHEAD_DIST", dist.as_str()),
         ("GLASSHEAD_CHROMIUM", chromium.as_str()),
         ("GLASSHEAD_XTASK", server.as_str()),
     ];
-    execute(&root().join("tests/browser"), "npm", &["test"], &envs)
+    execute(&root().join("tests/browser"), "npm", command, &[&page, settings].concat())
 }
 
 /// Runs one phase, prints its name and duration, and tells how to repeat it.
