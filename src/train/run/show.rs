@@ -20,7 +20,7 @@ pub(super) fn pace(somebody_looks: bool) -> Pace {
 fn looks(somebody_looks: bool) -> (f64, f64) {
     // Painting takes about as much again where page and workers share the processor, and helpers wait for a look to end.
     // A chunk that turns out a little short still counts.
-    if somebody_looks { (0.75 * CHUNK_SECONDS, 0.06) } else { (5.0, 0.02) }
+    if somebody_looks { (0.75 * CHUNK_SECONDS, 0.05) } else { (5.0, 0.02) }
 }
 
 impl Run {
