@@ -14,10 +14,6 @@ const PARTS = 5;
 // The first parts fill caches, pools and the scrubber; afterwards so much is noise of several garbage collectors.
 const ROOM = 96 * 2 ** 20;
 
-// Where runs follow one another, garbage of whole runs comes and goes. A run that stayed would take 12 MiB or more, and there
-// are thirty of them at least.
-const ROUNDS_ROOM = 256 * 2 ** 20;
-
 // Bytes in use by all of the browser's processes: the least of a few looks, because garbage comes and goes.
 async function memory(session) {
   const looks = [];
@@ -105,6 +101,6 @@ test(`memory does not grow over ${ROUNDS} runs of each kind`, { timeout: 300_000
       }
     }
     const growth = sizes.at(-1) - sizes[1];
-    assert.ok(growth < ROUNDS_ROOM, `memory has grown by ${growth} bytes from the second part on`);
+    assert.ok(growth < ROOM, `memory has grown by ${growth} bytes from the second part on`);
   });
 });
