@@ -42,7 +42,7 @@ fn a_wrong_variant_is_not_used_and_says_so() {
     let sentences = block_on(choose(&context, &candidates)).unwrap();
     assert_eq!(sentences.len(), 1);
     assert!(sentences[0].contains("wrongly"), "{}", sentences[0]);
-    assert!(!context.uses(&WRONG));
+    assert!(candidates.classes.iter().all(|class| !context.uses(&WRONG, class.key)));
 }
 
 #[test]
@@ -93,17 +93,21 @@ fn what_is_told_or_known_of_a_device_is_taken_as_it_is() {
     let lanes = format!("rmsnorm={}", variant.kernel.name);
 
     let (context, sentences) = tuned("", "rmsnorm=rmsnorm");
-    assert!(sentences.is_empty() && !context.uses(variant), "nothing was better on this device: {sentences:?}");
+    assert!(
+        sentences.is_empty() && !context.uses(variant, "rmsnorm"),
+        "nothing was better on this device: {sentences:?}"
+    );
     let (context, sentences) = tuned(&lanes, "rmsnorm=rmsnorm");
-    assert!(sentences.is_empty() && context.uses(variant), "what a person tells counts: {sentences:?}");
+    assert!(sentences.is_empty() && context.uses(variant, "rmsnorm"), "what a person tells counts: {sentences:?}");
     assert_eq!(context.known.borrow().get("rmsnorm"), Some("rmsnorm"), "it says nothing of the device");
     let (context, sentences) = tuned("", &lanes);
-    assert!(sentences.is_empty() && context.uses(variant), "it was the best on this device: {sentences:?}");
+    assert!(sentences.is_empty() && context.uses(variant, "rmsnorm"), "it was the best on this device: {sentences:?}");
     let (context, sentences) = tuned("rmsnorm=quick", "");
-    assert!(sentences[0].contains("cannot run quick") && !context.uses(variant), "{sentences:?}");
+    assert!(sentences[0].contains("cannot run quick") && !context.uses(variant, "rmsnorm"), "{sentences:?}");
 
     let (context, _) = tuned("", "");
-    let used = of.variants.iter().find(|variant| context.uses(variant)).map_or("rmsnorm", |used| used.kernel.name);
+    let used =
+        of.variants.iter().find(|variant| context.uses(variant, "rmsnorm")).map_or("rmsnorm", |used| used.kernel.name);
     assert_eq!(context.known.borrow().get("rmsnorm"), Some(used), "what was measured is known from now on");
 }
 

@@ -178,13 +178,8 @@ impl Context {
         self.variants.borrow_mut().push(Used::new(variant, key, holds));
     }
 
-    /// Whether recordings are prepared with this variant.
-    pub fn uses(&self, variant: &'static Variant) -> bool {
-        self.variants.borrow().iter().any(|used| used.variant.kernel.name == variant.kernel.name)
-    }
-
-    /// Whether it is used for this kernel or class of shapes.
-    pub fn uses_for(&self, variant: &'static Variant, key: &str) -> bool {
+    /// Whether recordings are prepared with this variant for this kernel or class of shapes.
+    pub fn uses(&self, variant: &'static Variant, key: &str) -> bool {
         let variants = self.variants.borrow();
         variants.iter().any(|used| used.key == key && used.variant.kernel.name == variant.kernel.name)
     }

@@ -191,7 +191,7 @@ async fn recall_or_choose(
         None => choose_by(context, candidates, class, measure).await?,
     };
     if told.is_none() {
-        let used = candidates.variants.iter().find(|variant| context.uses_for(variant, class.key));
+        let used = candidates.variants.iter().find(|variant| context.uses(variant, class.key));
         context.known.borrow_mut().set(class.key, used.map_or(of, |variant| variant.kernel.name));
     }
     Ok(sentences)

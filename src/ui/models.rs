@@ -78,7 +78,7 @@ fn fill(step: u64, files: Vec<FileInfo>, bytes: &[u8], dispatcher: UseReducerDis
         let (mut start, mut written) = (0, Ok(()));
         for file in &files {
             let end = start + file.size as u32;
-            written = write(&folder, &file.name, &bytes.subarray(start, end)).await;
+            written = store::put_into(&folder, &file.name, &[bytes.subarray(start, end).into()]).await;
             if written.is_err() {
                 break;
             }
@@ -90,16 +90,6 @@ fn fill(step: u64, files: Vec<FileInfo>, bytes: &[u8], dispatcher: UseReducerDis
         };
         say(&dispatcher, message);
     });
-}
-
-async fn write(folder: &JsValue, name: &str, bytes: &Uint8Array) -> Result<(), JsValue> {
-    let writable = store::writable(folder, name).await?;
-    let written = store::ask(&writable, "write", &[bytes.into()]).await;
-    if written.is_err() {
-        store::give_up(folder, name, &writable).await;
-    }
-    written?;
-    store::ask(&writable, "close", &[]).await.map(drop)
 }
 
 /// What a person would call a model: its folder, or its file.

@@ -95,18 +95,26 @@ fn making() -> Result<JsValue, JsValue> {
 /// # Errors
 /// What the browser says; what was there before is there still.
 pub async fn put(key: &str, about: &str, run: &Blob) -> Result<(), JsValue> {
-    let folder = folder(RUNS).await?;
-    let writable = writable(&folder, key).await?;
-    let written = write(&writable, about, run).await;
+    put_into(&folder(RUNS).await?, key, &[format!("{about}\n").into(), run.into()]).await
+}
+
+/// Writes parts, one after the other, into a file of a folder, in place of what had its name.
+///
+/// # Errors
+/// What the browser says; what was there before is there still.
+pub async fn put_into(folder: &JsValue, name: &str, parts: &[JsValue]) -> Result<(), JsValue> {
+    let writable = writable(folder, name).await?;
+    let written = write(&writable, parts).await;
     if written.is_err() {
-        give_up(&folder, key, &writable).await;
+        give_up(folder, name, &writable).await;
     }
     written
 }
 
-async fn write(writable: &JsValue, about: &str, run: &Blob) -> Result<(), JsValue> {
-    ask(writable, "write", &[format!("{about}\n").into()]).await?;
-    ask(writable, "write", &[run.into()]).await?;
+async fn write(writable: &JsValue, parts: &[JsValue]) -> Result<(), JsValue> {
+    for part in parts {
+        ask(writable, "write", std::slice::from_ref(part)).await?;
+    }
     ask(writable, "close", &[]).await.map(drop)
 }
 
