@@ -77,7 +77,7 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
     let (to_be_lost, lost_devices) = (args.lose_device.clone(), LostDevices::default());
     let args = &args;
     Training { args, rules, corpus, context, report, keeper, standing, looked_at: None, copy, lost_devices, to_be_lost }
-        .to_the_end(trainer)
+        .train(trainer)
         .await
 }
 
@@ -124,7 +124,7 @@ struct Training<'a> {
 
 impl Training<'_> {
     /// Trains until a rule says stop, on as many devices as that takes.
-    async fn to_the_end(mut self, mut trainer: Trainer) -> Result<(), String> {
+    async fn train(mut self, mut trainer: Trainer) -> Result<(), String> {
         let why = loop {
             match self.until_stopped(&mut trainer).await {
                 Ok(why) => break why,
@@ -152,7 +152,9 @@ impl Training<'_> {
                 return Ok(why);
             }
             let begins = self.standing.val_loss.is_none();
-            if !begins && !(self.rules.evaluation_due(step) && self.looked_at != Some(step)) {
+            // One that was saved just before its evaluation is taken up there.
+            let due = begins || self.rules.evaluation_due(step) && self.looked_at != Some(step);
+            if !due {
                 let end = step + self.rules.steps_ahead(step, self.standing.tokens_per_step, u64::MAX);
                 self.train_until(trainer, end).await?;
             }

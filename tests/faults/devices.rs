@@ -80,8 +80,8 @@ fn a_lost_gpu_is_replaced_while_it_trains_on_a_file_and_the_log_holds_every_step
     let csv = fs::read_to_string(log.join("log.csv")).unwrap();
     let rows: Vec<u64> = csv.lines().skip(1).map(|row| row.split(',').next().unwrap().parse().unwrap()).collect();
     assert_eq!(rows, lines.iter().map(|line| line["step"].as_u64().unwrap()).collect::<Vec<_>>());
-    let events = fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().path());
-    let events = events.filter(|path| path.to_string_lossy().contains("tfevents")).next().unwrap();
+    let mut paths = fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().path());
+    let events = paths.find(|path| path.to_string_lossy().contains("tfevents")).unwrap();
     let restart = |step: u8| [0x10, step, 0x3a, 2, 0x08, 1];
     let events = fs::read(events).unwrap();
     let restarts = |step: u8| events.windows(6).filter(|bytes| *bytes == restart(step)).count();
