@@ -23,7 +23,18 @@ pub struct GpuBackend {
     idle_staging: Vec<wgpu::Buffer>,
     /// Where writes wait that come between runs of one submission.
     uploads: Option<wgpu::Buffer>,
+    /// The parameters of each program.
+    uniforms: Vec<wgpu::Buffer>,
     fault: Fault,
+}
+
+impl Drop for GpuBackend {
+    /// Gives the memory back at once. In a browser dropping a buffer only leaves it to the garbage collector, which does not
+    /// know how much memory a small object stands for.
+    fn drop(&mut self) {
+        let staging = self.idle_staging.iter().chain(&self.uploads);
+        self.buffers.iter().chain(&self.uniforms).chain(staging).for_each(wgpu::Buffer::destroy);
+    }
 }
 
 /// The first thing that went wrong, told by the device's callbacks and handed on by the next read.
@@ -96,6 +107,7 @@ impl GpuBackend {
             programs,
             idle_staging: Vec::new(),
             uploads: None,
+            uniforms: Vec::new(),
             fault,
         })
     }
@@ -139,6 +151,7 @@ impl GpuBackend {
             });
             dispatches.push(GpuDispatch { kernel: kernel.name, pipeline, bind_group, workgroups });
         }
+        self.uniforms.push(uniforms);
         self.programs.push(GpuProgram { name: recording.name, dispatches });
         self.programs.len() - 1
     }

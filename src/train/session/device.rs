@@ -11,6 +11,13 @@ pub(super) struct Device {
     pub notice: Option<String>,
 }
 
+impl Drop for Device {
+    /// Gives the device back with all that is on it, which a browser else does when it happens to collect garbage.
+    fn drop(&mut self) {
+        self.context.iter().for_each(|context| context.device.destroy());
+    }
+}
+
 /// Opens what was asked for.
 ///
 /// # Errors
