@@ -16,6 +16,7 @@ use pollster::block_on;
 use crate::common::context;
 use crate::step::awkward;
 
+mod devices;
 mod disk;
 
 fn tokens() -> Vec<u32> {

@@ -1,5 +1,6 @@
 //! All headless tests in one binary, because each binary links wgpu again.
 
+mod accounting;
 mod common;
 mod cpu;
 mod data;

@@ -12,6 +12,13 @@ use crate::protocol::StepPoint;
 
 const CSV_HEADER: &str = "step,tokens,seconds,loss,lr,grad_norm,val_loss\n";
 
+/// Where the files in words end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    csv_bytes: u64,
+    jsonl_bytes: u64,
+}
+
 /// Three files that grow while a model trains. Those in words go on where an earlier run has left them.
 pub(super) struct Log {
     folder: PathBuf,
@@ -80,13 +87,42 @@ impl Log {
         self.write(&csv, &format!("{line}\n"), &events::record(&event.encoded(seconds())))
     }
 
+    /// Where the log ends now.
+    ///
+    /// # Errors
+    /// As [`Log::steps`].
+    pub fn mark(&self) -> Result<Mark, String> {
+        let mark = || Ok(Mark { csv_bytes: self.csv.metadata()?.len(), jsonl_bytes: self.jsonl.metadata()?.len() });
+        mark().map_err(|error| self.problem(error))
+    }
+
+    /// Forgets what came after `mark`, which was set behind `step`: the run goes on from there. The event file keeps it,
+    /// and says that it holds no longer.
+    ///
+    /// # Errors
+    /// As [`Log::steps`].
+    pub fn go_back(&mut self, step: u64, mark: Mark) -> Result<(), String> {
+        let cut = |name: &str, bytes| {
+            // Files that are open to append to cannot be cut everywhere.
+            OpenOptions::new().write(true).open(self.folder.join(name))?.set_len(bytes)
+        };
+        let restart = events::record(&Event::Restart { step: step + 1 }.encoded(seconds()));
+        let cut = cut("log.csv", mark.csv_bytes).and_then(|()| cut("log.jsonl", mark.jsonl_bytes));
+        let result = cut.and_then(|()| self.events.write_all(&restart));
+        result.map_err(|error| self.problem(error))
+    }
+
+    fn problem(&self, error: io::Error) -> String {
+        format!("{}: {error}", self.folder.display())
+    }
+
     fn write(&mut self, csv: &str, jsonl: &str, records: &[u8]) -> Result<(), String> {
         let mut write = || -> io::Result<()> {
             self.csv.write_all(csv.as_bytes())?;
             self.jsonl.write_all(jsonl.as_bytes())?;
             self.events.write_all(records)
         };
-        write().map_err(|error| format!("{}: {error}", self.folder.display()))
+        write().map_err(|error| self.problem(error))
     }
 }
 

@@ -133,6 +133,9 @@ struct TrainArgs {
     /// A folder for log.csv, log.jsonl and an event file that TensorBoard shows.
     #[arg(long)]
     log_dir: Option<PathBuf>,
+    /// Destroys the device from a step on before a kind of work, once for each; tests look at what happens then.
+    #[arg(long, hide = true, value_name = "WORK@STEP")]
+    lose_device: Vec<train::Moment>,
 }
 
 #[derive(Args)]

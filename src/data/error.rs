@@ -95,7 +95,7 @@ pub enum DataError {
         codec: String,
     },
     /// A Parquet file lacks the column with the text.
-    #[error("there is no column {field:?} with text; choose one of its columns: {there}")]
+    #[error("there is no column {field:?} with text; {}", choose(there))]
     NoColumn {
         /// The column that was asked for.
         field: String,
@@ -150,6 +150,14 @@ pub enum DataError {
     /// The library refused the vocabulary, or a tokenizer file cannot be read.
     #[error("the tokenizer cannot be used: {0}")]
     Tokenizer(String),
+}
+
+/// What to do, where these are the columns with text.
+fn choose(there: &str) -> String {
+    match there {
+        "" => "none of its columns holds text, so choose another file".into(),
+        _ => format!("choose one of its columns: {there}"),
+    }
 }
 
 impl DataError {

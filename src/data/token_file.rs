@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::error::DataError;
 use super::tokenizer::Tokenizer;
@@ -24,11 +25,11 @@ pub struct EncodedFile {
     pub tokens: usize,
 }
 
-/// A file of tokens.
-#[derive(Debug)]
+/// A file of tokens. Copies read the same map.
+#[derive(Clone, Debug)]
 pub struct TokenFile {
     path: PathBuf,
-    map: Mmap,
+    map: Arc<Mmap>,
     vocab_size: usize,
     len: usize,
 }
@@ -57,7 +58,7 @@ impl TokenFile {
     /// When it cannot be read, or its length is no number of ids.
     pub fn open(path: &Path, vocab_size: usize) -> Result<Self, DataError> {
         let file = File::open(path).map_err(|error| file_error(path, error))?;
-        let map = unchecked::map(&file).map_err(|error| file_error(path, error))?;
+        let map = Arc::new(unchecked::map(&file).map_err(|error| file_error(path, error))?);
         let bytes = map.len() as u64;
         if !bytes.is_multiple_of(width(vocab_size) as u64) {
             let problem = format!("{bytes} bytes are no whole number of ids; encode the text again");

@@ -280,6 +280,10 @@ impl GpuBackend {
         // Natively this drives the callbacks; in a browser it does nothing and the await below waits.
         let wait = wgpu::PollType::Wait { submission_index: Some(read.submission), timeout: None };
         let polled = self.device.poll(wait).map_err(|error| ExecuteError::DeviceLost(error.to_string()));
+        if polled.is_err() {
+            // A device that is gone has refused what to wait for, and says that it is gone once it has nothing to do.
+            drop(self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: None }));
+        }
         self.check()?;
         polled?;
         let mapped = read.mapped.await.map_err(|_| ExecuteError::DeviceLost("a read was dropped".into()))?;
@@ -351,7 +355,8 @@ fn watch(device: &wgpu::Device) -> Fault {
     device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&of_errors, told(&error))));
     let of_loss = fault.clone();
     device.set_device_lost_callback(move |reason, message| {
-        keep(&of_loss, ExecuteError::DeviceLost(format!("{reason:?}: {message}")));
+        let why = format!("{reason:?}: {}", message.trim());
+        keep(&of_loss, ExecuteError::DeviceLost(why.trim_end_matches(": ").into()));
     });
     fault
 }

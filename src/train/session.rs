@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use super::first_look::first_look;
+use super::lost_devices::LostDevices;
 use super::prepare::{PreparedData, encode, tokenizer_text, train_tokenizer};
 use super::record::fingerprint;
 use super::run::{Clock, Message, Run};
@@ -35,7 +36,6 @@ use device::{Device, open_device};
 use import::Asked;
 use kernels::Kernels;
 use lesson::LessonDesk;
-use recover::Losses;
 use resume::Waiting;
 use workers::Workers;
 
@@ -65,7 +65,7 @@ pub struct Session {
     kernels: Kernels,
     /// The step that was not applied, and what is said of it, until the page was told.
     diverged: Option<(u64, String)>,
-    losses: Losses,
+    lost_devices: LostDevices,
     /// How often copies of runs are told, in seconds.
     copies: Option<u32>,
     /// Whether the page shows something else than the maps.
@@ -91,7 +91,7 @@ impl Session {
             workers: Workers::default(),
             kernels: Kernels::default(),
             diverged: None,
-            losses: Losses::default(),
+            lost_devices: LostDevices::default(),
             copies: None,
             maps_hidden: false,
         };
@@ -312,7 +312,7 @@ impl Session {
         backend: BackendChoice,
         probe: &str,
     ) -> Result<(), String> {
-        (self.losses, self.diverged) = (Losses::default(), None);
+        (self.lost_devices, self.diverged) = (LostDevices::default(), None);
         let run = self.run_id;
         config.validate().map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Device });
