@@ -223,6 +223,35 @@ fn lost_devices_are_replaced_three_times_and_then_the_cpu_takes_over() {
 }
 
 #[test]
+fn a_device_serves_the_next_run_unless_it_was_lost_meanwhile() {
+    let (mut session, heard) = session(0.3);
+    let mut config = running_away();
+    (config.train.max_lr, config.train.min_lr) = (1e-3, 1e-4);
+    block_on(async {
+        for lost in [false, false, true] {
+            if lost {
+                session.lose_device();
+            }
+            session.handle(start(config.clone(), BackendChoice::Gpu), None).await;
+            session.handle(Command::Step, None).await;
+            while session.work().await {}
+        }
+    });
+    let events = heard.borrow();
+    let (mut steps, mut ready) = (Vec::new(), 0);
+    for (event, _) in events.iter() {
+        match event {
+            Event::Ready { .. } => ready += 1,
+            Event::Progress { points, .. } => steps.extend(points.iter().map(|point| (point.step, point.loss))),
+            Event::Failed { message, .. } => panic!("{message}"),
+            _ => (),
+        }
+    }
+    assert_eq!((ready, steps.len()), (3, 3), "{steps:?}");
+    assert!(steps.iter().all(|step| *step == steps[0] && step.0 == 1), "every run begins alike: {steps:?}");
+}
+
+#[test]
 fn where_nothing_can_go_on_the_run_ends_and_its_file_is_offered() {
     let (mut session, heard) = session(0.3);
     let mut config = running_away();

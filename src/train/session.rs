@@ -32,7 +32,7 @@ mod resume;
 mod workers;
 
 use corpus::{File, scoring, split_files};
-use device::{Device, open_device};
+use device::{Device, keep_or_open};
 use import::Asked;
 use kernels::Kernels;
 use lesson::LessonDesk;
@@ -316,7 +316,7 @@ impl Session {
         let run = self.run_id;
         config.validate().map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Device });
-        let device = open_device(backend).await?;
+        let device = keep_or_open(self.device.take(), backend).await?;
         self.tell_device(run, &device);
         if let Some(context) = &device.context {
             // What makes no sense is told with the choice.

@@ -80,7 +80,7 @@ test("the page lets go of what it has shown", { timeout: 300_000 }, async () => 
   });
 });
 
-// Counts what a worker's buffers on the GPU take, from now on, until they or their devices are destroyed.
+// Counts what a worker's buffers on the GPU take, from now on, until they or their devices are destroyed; and new devices.
 const countBuffers = () => {
   const { createBuffer, destroy: destroyDevice } = GPUDevice.prototype;
   const { destroy: destroyBuffer } = GPUBuffer.prototype;
@@ -99,6 +99,12 @@ const countBuffers = () => {
     return destroyDevice.call(this);
   };
   globalThis.gpuBytes = () => [...alive.values()].reduce((sum, { size }) => sum + size, 0);
+  const { requestDevice } = GPUAdapter.prototype;
+  globalThis.gpuDevices = 0;
+  GPUAdapter.prototype.requestDevice = function (...given) {
+    globalThis.gpuDevices += 1;
+    return requestDevice.apply(this, given);
+  };
 };
 
 test("a run that ends leaves nothing on the GPU", { timeout: 400_000 }, async () => {
@@ -118,6 +124,8 @@ test("a run that ends leaves nothing on the GPU", { timeout: 400_000 }, async ()
     console.log(`buffers on the GPU after each run: ${sizes.map(mebibytes).join(", ")}`);
     assert.ok(sizes[0] > 2 ** 20, `only ${sizes[0]} bytes were counted`);
     assert.ok(sizes.at(-1) < 1.25 * sizes[0], `${sizes}`);
+    // What was compiled for the first run serves the next ones.
+    assert.equal(await worker.evaluate(() => globalThis.gpuDevices), 0, "new devices");
   });
 });
 
