@@ -149,7 +149,7 @@ impl Soak {
             (part, at) = (part + 1, (heard.steps, Instant::now(), heard.maps));
         }
         tell_halves(&speeds);
-        judge(settled, resident_bytes())
+        judge(settled, resident_bytes(), self.backend)
     }
 }
 

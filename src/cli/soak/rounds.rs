@@ -33,7 +33,7 @@ impl Soak {
                 self.tell_round(round, memory);
             }
         }
-        judge(settled, resident_bytes())
+        judge(settled, resident_bytes(), self.backend)
     }
 
     async fn step(&mut self) -> Result<(), String> {
