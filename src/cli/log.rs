@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 
 use super::events::{self, Event};
+use super::in_file;
 use crate::protocol::StepPoint;
 
 const CSV_HEADER: &str = "step,tokens,seconds,loss,lr,grad_norm,val_loss\n";
@@ -47,7 +48,7 @@ impl Log {
             events.write_all(&events::record(&Event::Version.encoded(seconds())))?;
             Ok(Self { folder: folder.into(), csv, jsonl, events, tokens_per_step: tokens_per_step as u64 })
         };
-        open().map_err(|error| format!("{}: {error}; choose another --log-dir", folder.display()))
+        open().map_err(|error| format!("{}; choose another --log-dir", in_file(folder)(error)))
     }
 
     /// Steps that were done; they had ended `trained` seconds after training began.
@@ -113,7 +114,7 @@ impl Log {
     }
 
     fn problem(&self, error: io::Error) -> String {
-        format!("{}: {error}", self.folder.display())
+        in_file(&self.folder)(error)
     }
 
     fn write(&mut self, csv: &str, jsonl: &str, records: &[u8]) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! What can be wrong with text and vocabularies.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -123,7 +123,7 @@ pub enum DataError {
         context_length: usize,
     },
     /// The vocabulary has no room for the bytes.
-    #[error("vocab_size {vocab_size} is too small; {specials} special tokens and 256 bytes need {least}")]
+    #[error("vocab_size {vocab_size} is too small; 256 bytes and special tokens ({specials}) need {least}")]
     VocabularyTooSmall {
         /// What was asked for.
         vocab_size: usize,
@@ -161,6 +161,18 @@ fn choose(there: &str) -> String {
 }
 
 impl DataError {
+    /// What the system says of a file, and what to do where that is clear.
+    pub fn of_file(path: &Path, error: &io::Error) -> Self {
+        let problem = match error.kind() {
+            io::ErrorKind::NotFound => "there is no such file or folder; check the name".into(),
+            io::ErrorKind::IsADirectory => "this is a folder; name a file".into(),
+            io::ErrorKind::NotADirectory => "it would lie within a file; name a folder instead of that".into(),
+            io::ErrorKind::AlreadyExists => "there is a file of this name; choose another folder".into(),
+            _ => error.to_string(),
+        };
+        Self::File { path: path.into(), problem }
+    }
+
     /// What went wrong while text was read; a reader of ours says it as one of these.
     pub fn from_read(error: io::Error) -> Self {
         let problem = error.to_string();

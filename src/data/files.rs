@@ -96,15 +96,15 @@ pub fn open_files(paths: &[impl AsRef<Path>], field: Option<&str>) -> Result<Box
 
 /// One file's text, as UTF-8 without a byte-order mark. Only a text in UTF-16 has to be in memory as a whole.
 fn open_file(path: &Path, field: &str) -> Result<Box<dyn Read + Send>, DataError> {
-    let mut file = File::open(path).map_err(|error| file_error(path, &error))?;
+    let mut file = File::open(path).map_err(|error| DataError::of_file(path, &error))?;
     let mut begin = Vec::new();
-    (&mut file).take(4).read_to_end(&mut begin).map_err(|error| file_error(path, &error))?;
+    (&mut file).take(4).read_to_end(&mut begin).map_err(|error| DataError::of_file(path, &error))?;
     if begin == MAGIC {
         return Ok(Box::new(ParquetReader::open(file, Some(field))?));
     }
     check_kind(&begin)?;
     if begin.starts_with(&[0xff, 0xfe]) || begin.starts_with(&[0xfe, 0xff]) {
-        file.read_to_end(&mut begin).map_err(|error| file_error(path, &error))?;
+        file.read_to_end(&mut begin).map_err(|error| DataError::of_file(path, &error))?;
         return Ok(Box::new(Cursor::new(decode_text(begin)?.into_bytes())));
     }
     if begin.starts_with(&[0xef, 0xbb, 0xbf]) {
@@ -112,8 +112,4 @@ fn open_file(path: &Path, field: &str) -> Result<Box<dyn Read + Send>, DataError
     }
     let file = BufReader::new(Cursor::new(begin).chain(file));
     Ok(if is_jsonl(&path.to_string_lossy()) { Box::new(JsonlReader::new(file, field)) } else { Box::new(file) })
-}
-
-fn file_error(path: &Path, error: &std::io::Error) -> DataError {
-    DataError::File { path: path.into(), problem: error.to_string() }
 }
