@@ -58,7 +58,7 @@ impl Log {
     pub fn steps(&mut self, points: &[StepPoint], trained: f64, tokens_per_s: f64) -> Result<(), String> {
         let (mut csv, mut jsonl, mut records) = (String::new(), String::new(), Vec::new());
         for &StepPoint { step, loss, lr, grad_norm, .. } in points {
-            let tokens = step * self.tokens_per_step;
+            let tokens = step.saturating_mul(self.tokens_per_step);
             csv.push_str(&format!("{step},{tokens},{trained:.3},{loss},{lr},{grad_norm},\n"));
             let line = json!({ "step": step, "tokens": tokens, "seconds": trained, "loss": loss, "lr": lr,
                 "grad_norm": grad_norm, "tokens_per_s": tokens_per_s });
@@ -81,7 +81,7 @@ impl Log {
     /// # Errors
     /// As [`Log::steps`].
     pub fn validation(&mut self, step: u64, trained: f64, val_loss: f32) -> Result<(), String> {
-        let tokens = step * self.tokens_per_step;
+        let tokens = step.saturating_mul(self.tokens_per_step);
         let csv = format!("{step},{tokens},{trained:.3},,,,{val_loss}\n");
         let line = json!({ "step": step, "tokens": tokens, "seconds": trained, "val_loss": val_loss });
         let event = Event::Scalar { step, tag: "loss/held-out", value: val_loss };

@@ -65,7 +65,7 @@ pub enum DataError {
         problem: String,
     },
     /// A line of a `.jsonl` file lacks the field with the text.
-    #[error("line {line} has no field {field:?}; choose one of its fields: {there}")]
+    #[error("line {line} has no field {field:?}; {}", choose("fields", there))]
     NoField {
         /// Counted from 1.
         line: usize,
@@ -95,7 +95,7 @@ pub enum DataError {
         codec: String,
     },
     /// A Parquet file lacks the column with the text.
-    #[error("there is no column {field:?} with text; {}", choose(there))]
+    #[error("there is no column {field:?} with text; {}", choose("columns", there))]
     NoColumn {
         /// The column that was asked for.
         field: String,
@@ -152,11 +152,11 @@ pub enum DataError {
     Tokenizer(String),
 }
 
-/// What to do, where these are the columns with text.
-fn choose(there: &str) -> String {
+/// What to do, where these are the fields or columns with text.
+fn choose(what: &str, there: &str) -> String {
     match there {
-        "" => "none of its columns holds text, so choose another file".into(),
-        _ => format!("choose one of its columns: {there}"),
+        "" => format!("none of its {what} holds text, so choose another file"),
+        _ => format!("choose one of its {what}: {there}"),
     }
 }
 

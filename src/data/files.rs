@@ -1,7 +1,7 @@
 //! The user's files as one text: plain text, JSON Lines and Parquet, one file or several.
 
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use super::dataset::decode_text;
@@ -103,13 +103,14 @@ fn open_file(path: &Path, field: &str) -> Result<Box<dyn Read + Send>, DataError
         return Ok(Box::new(ParquetReader::open(file, Some(field))?));
     }
     check_kind(&begin)?;
-    if begin.starts_with(&[0xff, 0xfe]) || begin.starts_with(&[0xfe, 0xff]) {
+    let file: Box<dyn BufRead + Send> = if begin.starts_with(&[0xff, 0xfe]) || begin.starts_with(&[0xfe, 0xff]) {
         file.read_to_end(&mut begin).map_err(|error| DataError::of_file(path, &error))?;
-        return Ok(Box::new(Cursor::new(decode_text(begin)?.into_bytes())));
-    }
-    if begin.starts_with(&[0xef, 0xbb, 0xbf]) {
-        begin.drain(..3);
-    }
-    let file = BufReader::new(Cursor::new(begin).chain(file));
+        Box::new(Cursor::new(decode_text(begin)?.into_bytes()))
+    } else {
+        if begin.starts_with(&[0xef, 0xbb, 0xbf]) {
+            begin.drain(..3);
+        }
+        Box::new(BufReader::new(Cursor::new(begin).chain(file)))
+    };
     Ok(if is_jsonl(&path.to_string_lossy()) { Box::new(JsonlReader::new(file, field)) } else { Box::new(file) })
 }
