@@ -80,6 +80,47 @@ test("the page lets go of what it has shown", { timeout: 300_000 }, async () => 
   });
 });
 
+// Counts what a worker's buffers on the GPU take, from now on, until they or their devices are destroyed.
+const countBuffers = () => {
+  const { createBuffer, destroy: destroyDevice } = GPUDevice.prototype;
+  const { destroy: destroyBuffer } = GPUBuffer.prototype;
+  const alive = new Map();
+  GPUDevice.prototype.createBuffer = function (descriptor) {
+    const buffer = createBuffer.call(this, descriptor);
+    alive.set(buffer, { device: this, size: descriptor.size });
+    return buffer;
+  };
+  GPUBuffer.prototype.destroy = function () {
+    alive.delete(this);
+    return destroyBuffer.call(this);
+  };
+  GPUDevice.prototype.destroy = function () {
+    for (const [buffer, { device }] of alive) if (device === this) alive.delete(buffer);
+    return destroyDevice.call(this);
+  };
+  globalThis.gpuBytes = () => [...alive.values()].reduce((sum, { size }) => sum + size, 0);
+};
+
+test("a run that ends leaves nothing on the GPU", { timeout: 400_000 }, async () => {
+  await withPage({ gpu: true }, async (page) => {
+    await waitForState(page, "ready");
+    const worker = page.workers()[0];
+    await worker.evaluate(countBuffers);
+    const sizes = [];
+    for (let round = 0; round < 4; round++) {
+      await byTestId(page, "reset").click();
+      await waitForState(page, "loading");
+      await waitForState(page, "ready");
+      await byTestId(page, "step").click();
+      await shows(() => number(page, "step-count"), 1);
+      sizes.push(await worker.evaluate(() => globalThis.gpuBytes()));
+    }
+    console.log(`buffers on the GPU after each run: ${sizes.map(mebibytes).join(", ")}`);
+    assert.ok(sizes[0] > 2 ** 20, `only ${sizes[0]} bytes were counted`);
+    assert.ok(sizes.at(-1) < 1.25 * sizes[0], `${sizes}`);
+  });
+});
+
 test(`memory does not grow over ${STEPS} steps`, { timeout: 300_000 + STEPS * 1000 }, async () => {
   await withPage({ gpu: GPU }, async (page) => {
     const session = await page.context().browser().newBrowserCDPSession();

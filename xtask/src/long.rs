@@ -12,7 +12,9 @@ const RELEASE: &str = "release/ways";
 pub fn soak(steps: u32, rounds: u32) -> Result<(), String> {
     execute(&root(), "cargo", &["build", "--bin", "glasshead", "--profile", "web"], &[])?;
     let program = target().join("web/glasshead").display().to_string();
-    execute(&root(), &program, &["soak", "--backend", "cpu", "--steps", &steps.to_string()], &[])?;
+    let (of_steps, of_rounds) = (steps.to_string(), rounds.to_string());
+    let native = ["soak", "--backend", "cpu", "--steps", &of_steps, "--rounds", &of_rounds];
+    execute(&root(), &program, &native, &[])?;
     let chromium = install::browser()?;
     let dist = target().join("dist-test");
     bundle::build(&dist, bundle::Purpose::Tests)?;
