@@ -6,13 +6,18 @@ use std::time::{Duration, Instant};
 use super::sentence;
 use crate::config::RunConfig;
 use crate::data::Tokenizer;
-use crate::train::checkpoint::{self, Checkpoint, FILE_NAME};
+use crate::train::checkpoint::{self, Checkpoint, CheckpointError, FILE_NAME};
 use crate::train::generations::{self, PREVIOUS};
 use crate::train::trainer::{TrainError, Trainer, TrainingState};
 
 /// Reads the latest checkpoint of a folder that is whole, and says so where that is an older one.
 pub(super) fn load(folder: &Path) -> Result<Checkpoint, String> {
-    let loaded = generations::load(folder).map_err(sentence)?;
+    let loaded = generations::load(folder).map_err(|error| match error {
+        CheckpointError::File { .. } => {
+            format!("{error}; name the folder that a model was saved in, as --out of train or import")
+        }
+        _ => format!("{}: {error}", folder.join(FILE_NAME).display()),
+    })?;
     loaded.notice.iter().for_each(|notice| eprintln!("{notice}"));
     Ok(loaded.checkpoint)
 }

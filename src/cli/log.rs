@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 
 use super::events::{self, Event};
+use super::in_file;
 use crate::protocol::StepPoint;
 
 const CSV_HEADER: &str = "step,tokens,seconds,loss,lr,grad_norm,val_loss\n";
@@ -47,7 +48,7 @@ impl Log {
             events.write_all(&events::record(&Event::Version.encoded(seconds())))?;
             Ok(Self { folder: folder.into(), csv, jsonl, events, tokens_per_step: tokens_per_step as u64 })
         };
-        open().map_err(|error| format!("{}: {error}; choose another --log-dir", folder.display()))
+        open().map_err(|error| format!("{}; choose another --log-dir", in_file(folder)(error)))
     }
 
     /// Steps that were done; they had ended `trained` seconds after training began.
@@ -57,7 +58,7 @@ impl Log {
     pub fn steps(&mut self, points: &[StepPoint], trained: f64, tokens_per_s: f64) -> Result<(), String> {
         let (mut csv, mut jsonl, mut records) = (String::new(), String::new(), Vec::new());
         for &StepPoint { step, loss, lr, grad_norm, .. } in points {
-            let tokens = step * self.tokens_per_step;
+            let tokens = step.saturating_mul(self.tokens_per_step);
             csv.push_str(&format!("{step},{tokens},{trained:.3},{loss},{lr},{grad_norm},\n"));
             let line = json!({ "step": step, "tokens": tokens, "seconds": trained, "loss": loss, "lr": lr,
                 "grad_norm": grad_norm, "tokens_per_s": tokens_per_s });
@@ -80,7 +81,7 @@ impl Log {
     /// # Errors
     /// As [`Log::steps`].
     pub fn validation(&mut self, step: u64, trained: f64, val_loss: f32) -> Result<(), String> {
-        let tokens = step * self.tokens_per_step;
+        let tokens = step.saturating_mul(self.tokens_per_step);
         let csv = format!("{step},{tokens},{trained:.3},,,,{val_loss}\n");
         let line = json!({ "step": step, "tokens": tokens, "seconds": trained, "val_loss": val_loss });
         let event = Event::Scalar { step, tag: "loss/held-out", value: val_loss };
@@ -113,7 +114,7 @@ impl Log {
     }
 
     fn problem(&self, error: io::Error) -> String {
-        format!("{}: {error}", self.folder.display())
+        in_file(&self.folder)(error)
     }
 
     fn write(&mut self, csv: &str, jsonl: &str, records: &[u8]) -> Result<(), String> {

@@ -157,17 +157,17 @@ fn tell(json: bool, steps: u64, tokens_per_s: f64, maps_per_s: f64, loss: f32, m
     if json {
         let line = json!({ "step": steps, "tokens_per_s": tokens_per_s, "maps_per_s": maps_per_s, "loss": loss,
                            "memory_bytes": memory });
-        return println!("{line}");
+        return say!("{line}");
     }
     let memory = memory.map_or("memory unknown".into(), |bytes| format!("{:.1} MiB", bytes as f64 / 1048576.0));
-    println!("step {steps}: {tokens_per_s:.0} tokens/s, {maps_per_s:.1} maps/s, loss {loss:.3}, {memory}");
+    say!("step {steps}: {tokens_per_s:.0} tokens/s, {maps_per_s:.1} maps/s, loss {loss:.3}, {memory}");
 }
 
 /// How the two halves compare, without the first part.
 fn tell_halves(speeds: &[f64]) {
     let half = |speeds: &[f64]| speeds.iter().sum::<f64>() / speeds.len().max(1) as f64;
     let (first, second) = speeds[1.min(speeds.len())..].split_at(speeds.len().saturating_sub(1) / 2);
-    println!("first half {:.0} tokens/s, second half {:.0} tokens/s", half(first), half(second));
+    say!("first half {:.0} tokens/s, second half {:.0} tokens/s", half(first), half(second));
 }
 
 /// An error when memory has grown.

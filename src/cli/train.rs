@@ -41,9 +41,6 @@ const EXAMPLES: [usize; 2] = [50, 500];
 const EVALUATIONS_PER_SAVE: u64 = 5;
 
 pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
-    if args.eval_every == 0 {
-        return Err("--eval-every is 0; it has to be at least 1".into());
-    }
     let keeper = Keeper::new(&args.out, args.save_every)?;
     let resumed = args.resume.as_deref().map(keep::load).transpose()?;
     let mut config = match &resumed {

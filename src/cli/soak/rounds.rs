@@ -68,9 +68,9 @@ impl Soak {
 
     fn tell_round(&self, round: u64, memory: Option<u64>) {
         if self.json {
-            return println!("{}", json!({ "round": round, "memory_bytes": memory }));
+            return say!("{}", json!({ "round": round, "memory_bytes": memory }));
         }
         let memory = memory.map_or("memory unknown".into(), |bytes| format!("{:.1} MiB", bytes as f64 / 1048576.0));
-        println!("round {round}: {memory}");
+        say!("round {round}: {memory}");
     }
 }

@@ -33,7 +33,7 @@ impl Report {
     pub fn line(&self, text: &str) {
         if let Some(bar) = &self.bar {
             // Without a terminal the bar prints nothing, and its lines would be lost.
-            if bar.is_hidden() { println!("{text}") } else { bar.println(text) }
+            if bar.is_hidden() { say!("{text}") } else { bar.println(text) }
         }
     }
 
@@ -52,7 +52,7 @@ impl Report {
     pub fn went_back(&mut self, to: &Standing, mark: Option<Mark>, message: &str) -> Result<(), String> {
         (self.latest, self.val_loss) = (None, to.val_loss.unwrap_or(f32::NAN));
         match &self.bar {
-            None => println!("{}", json!({ "step": to.step, "notice": message })),
+            None => say!("{}", json!({ "step": to.step, "notice": message })),
             Some(bar) if bar.is_hidden() => eprintln!("{message}"),
             Some(bar) => {
                 bar.println(message);
@@ -89,7 +89,7 @@ impl Report {
             }
             _ => points.iter().for_each(|point| {
                 let StepPoint { step, loss, .. } = point;
-                println!("{}", json!({ "step": step, "loss": loss, "val_loss": null, "tokens_per_s": tokens_per_s }));
+                say!("{}", json!({ "step": step, "loss": loss, "val_loss": null, "tokens_per_s": tokens_per_s }));
             }),
         }
         self.log.as_mut().map_or(Ok(()), |log| log.steps(points, trained, tokens_per_s))
@@ -99,7 +99,7 @@ impl Report {
     pub fn score(&self, step: u64, score: &Score) {
         let (right, of) = (score.right, score.answers.len());
         if self.bar.is_none() {
-            return println!("{}", json!({ "step": step, "exact_match": score.share(), "examples": of }));
+            return say!("{}", json!({ "step": step, "exact_match": score.share(), "examples": of }));
         }
         let wrong = score.answers.iter().find(|answer| answer.written != answer.expected);
         let example = wrong.map_or(String::new(), |answer| {
@@ -133,7 +133,7 @@ impl Report {
         if let Some(Baselines { uniform, unigram, bigram }) = baselines {
             line["baselines"] = json!({ "uniform": uniform, "unigram": unigram, "bigram": bigram });
         }
-        println!("{line}");
+        say!("{line}");
     }
 
     pub fn end(&self, val_loss: f32, baselines: Baselines, args: &TrainArgs, why: &str) {
