@@ -171,13 +171,15 @@ fn tell_halves(speeds: &[f64]) {
 }
 
 /// An error when memory has grown.
-fn judge(settled: Option<u64>, now: Option<u64>) -> Result<(), String> {
-    match (settled, now) {
-        (Some(settled), Some(now)) if now > settled + ROOM_BYTES => {
-            Err(format!("memory has grown from {settled} to {now} bytes, and at most {ROOM_BYTES} more are right"))
-        }
-        _ => Ok(()),
-    }
+fn judge(settled: Option<u64>, now: Option<u64>, backend: BackendChoice) -> Result<(), String> {
+    let Some((settled, now)) = settled.zip(now).filter(|(settled, now)| *now > settled + ROOM_BYTES) else {
+        return Ok(());
+    };
+    let driver = match backend {
+        BackendChoice::Cpu => "",
+        _ => "; the threads of a software GPU keep heaps of their own, so set MALLOC_ARENA_MAX=1 for one",
+    };
+    Err(format!("memory has grown from {settled} to {now} bytes, and at most {ROOM_BYTES} more are right{driver}"))
 }
 
 /// The memory of this process, where the system tells.
