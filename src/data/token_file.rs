@@ -2,7 +2,7 @@
 //! 65,536 tokens. The file is mapped into memory, so that the system reads what is needed and forgets what is not.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -61,6 +61,9 @@ impl TokenFile {
     /// When it cannot be read, or its length is no number of ids.
     pub fn open(path: &Path, vocab_size: usize) -> Result<Self, DataError> {
         let file = File::open(path).map_err(|error| DataError::of_file(path, &error))?;
+        if file.metadata().is_ok_and(|facts| facts.is_dir()) {
+            return Err(DataError::of_file(path, &io::ErrorKind::IsADirectory.into()));
+        }
         let map = Arc::new(unchecked::map(&file).map_err(|error| DataError::of_file(path, &error))?);
         let bytes = map.len() as u64;
         if !bytes.is_multiple_of(width(vocab_size) as u64) {
@@ -126,7 +129,7 @@ struct Counting<R> {
 }
 
 impl<R: Read> Read for Counting<R> {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let n = self.reader.read(out)?;
         self.bytes += n;
         Ok(n)
