@@ -182,6 +182,39 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
     }
 }
 
+/// Opens the line to the worker once, starts the run that the link describes, and listens until the page goes away.
+#[hook]
+fn use_start(cx: &Cx, latest: Rc<RefCell<Cx>>, link: &Rc<(State, Vec<String>)>) {
+    let (cx, link) = (cx.clone(), link.clone());
+    use_effect_with((), move |()| {
+        let dispatcher = cx.state.dispatcher();
+        let load = |key: &str| preferences::load(key).unwrap_or_default();
+        dispatcher.dispatch(Action::Theme(Theme::from_name(&load("theme"))));
+        if !navigation::hash().contains("colors=") {
+            dispatcher.dispatch(Action::ColorMap(ColorMap::from_name(&load("colors"))));
+        }
+        let mut workers = link.0.workers;
+        workers.want(wanted());
+        dispatcher.dispatch(Action::Workers(workers.wanted));
+        let copies = autosave::remembered();
+        dispatcher.dispatch(Action::Runs(RunsAction::SaveEvery(copies.every)));
+        let shown = shown::command(link.0.view);
+        let first = [kernels::command(), copies.command(), workers.command(), shown, link.0.start_command()];
+        connect(&cx, first.map(|command| (command, None)).into());
+        dispatcher.dispatch(Action::Started);
+        let said = link.1.iter().map(|message| (Event::Notice { run: 0, message: message.clone() }, None));
+        dispatcher.dispatch(Action::Events(said.collect()));
+        let stop_navigation = navigation::listen(latest.clone());
+        let stop_shown = shown::listen(latest.clone());
+        let stop_keys = keys::listen(latest);
+        || {
+            stop_navigation();
+            stop_shown();
+            stop_keys();
+        }
+    });
+}
+
 #[component]
 fn App() -> Html {
     let link = use_memo((), |()| share::restored(&navigation::hash()));
@@ -196,35 +229,7 @@ fn App() -> Html {
     // Listeners outlive a rendering, so they look the latest one up here.
     let latest: Rc<RefCell<Cx>> = (*use_memo((), |()| Rc::new(RefCell::new(cx.clone())))).clone();
     latest.replace(cx.clone());
-    {
-        let (cx, dispatcher) = (cx.clone(), state.dispatcher());
-        use_effect_with((), move |()| {
-            let load = |key: &str| preferences::load(key).unwrap_or_default();
-            dispatcher.dispatch(Action::Theme(Theme::from_name(&load("theme"))));
-            if !navigation::hash().contains("colors=") {
-                dispatcher.dispatch(Action::ColorMap(ColorMap::from_name(&load("colors"))));
-            }
-            let mut workers = link.0.workers;
-            workers.want(wanted());
-            dispatcher.dispatch(Action::Workers(workers.wanted));
-            let copies = autosave::remembered();
-            dispatcher.dispatch(Action::Runs(RunsAction::SaveEvery(copies.every)));
-            let shown = shown::command(link.0.view);
-            let first = [kernels::command(), copies.command(), workers.command(), shown, link.0.start_command()];
-            connect(&cx, first.map(|command| (command, None)).into());
-            dispatcher.dispatch(Action::Started);
-            let said = link.1.iter().map(|message| (Event::Notice { run: 0, message: message.clone() }, None));
-            dispatcher.dispatch(Action::Events(said.collect()));
-            let stop_navigation = navigation::listen(latest.clone());
-            let stop_shown = shown::listen(latest.clone());
-            let stop_keys = keys::listen(latest);
-            || {
-                stop_navigation();
-                stop_shown();
-                stop_keys();
-            }
-        });
-    }
+    use_start(&cx, latest, &link);
     {
         let cx = cx.clone();
         use_effect_with(state.view, move |view| cx.send(&shown::command(*view)));

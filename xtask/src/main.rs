@@ -65,12 +65,9 @@ fn run(args: &[String]) -> Result<(), String> {
             serve::serve(&folder, port)
         }
         "soak" => {
-            let [steps, rounds] = [("--steps", "100000"), ("--rounds", "200")].map(|(name, default)| {
-                let count = flags.value(name)?.unwrap_or(default.into());
-                count.parse().map_err(|_| format!("{name} {count} is not a number"))
-            });
+            let (steps, rounds) = (flags.number("--steps", 100_000)?, flags.number("--rounds", 200)?);
             flags.finish()?;
-            long::soak(steps?, rounds?)
+            long::soak(steps, rounds)
         }
         "audit" => {
             let reachable = flags.take("--reachable");
@@ -78,8 +75,7 @@ fn run(args: &[String]) -> Result<(), String> {
             audit::audit(reachable)
         }
         "fuzz" => {
-            let seconds = flags.value("--seconds")?.unwrap_or("120".into());
-            let seconds = seconds.parse().map_err(|_| format!("--seconds {seconds} is not a number"))?;
+            let seconds = flags.number("--seconds", 120)?;
             flags.finish()?;
             long::fuzz(seconds)
         }
@@ -127,6 +123,11 @@ impl Flags {
         }
         self.0.remove(at);
         Ok(Some(self.0.remove(at)))
+    }
+
+    fn number(&mut self, name: &str, default: u32) -> Result<u32, String> {
+        let Some(value) = self.value(name)? else { return Ok(default) };
+        value.parse().map_err(|_| format!("{name} {value} is not a whole number"))
     }
 
     fn finish(self) -> Result<(), String> {

@@ -46,22 +46,7 @@ pub fn Loss(cx: &Cx) -> Html {
         let pointed = pointed.clone();
         Callback::from(move |_: PointerEvent| pointed.set(None))
     };
-    let keys = {
-        let (pointed, last) = (pointed.clone(), last_place(&picture));
-        Callback::from(move |event: KeyboardEvent| {
-            let now = (*pointed).unwrap_or(last);
-            let next = match event.key().as_str() {
-                "ArrowLeft" => Some((now - last / 100.0).max(0.0)),
-                "ArrowRight" => Some((now + last / 100.0).min(last)),
-                "Home" => Some(0.0),
-                "End" => Some(last),
-                "Escape" => None,
-                _ => return,
-            };
-            event.prevent_default();
-            pointed.set(next);
-        })
-    };
+    let keys = keys(&pointed, last_place(&picture));
     html! {
         <section class="panel loss" aria-labelledby="loss-title">
             <div class="line spread">
@@ -78,6 +63,24 @@ pub fn Loss(cx: &Cx) -> Html {
             <RunsTable ..cx.clone() />
         </section>
     }
+}
+
+/// ← → Home End walk along the chart, up to `last`; Escape leaves it.
+fn keys(pointed: &UseStateHandle<Option<f64>>, last: f64) -> Callback<KeyboardEvent> {
+    let pointed = pointed.clone();
+    Callback::from(move |event: KeyboardEvent| {
+        let now = (*pointed).unwrap_or(last);
+        let next = match event.key().as_str() {
+            "ArrowLeft" => Some((now - last / 100.0).max(0.0)),
+            "ArrowRight" => Some((now + last / 100.0).min(last)),
+            "Home" => Some(0.0),
+            "End" => Some(last),
+            "Escape" => None,
+            _ => return,
+        };
+        event.prevent_default();
+        pointed.set(next);
+    })
 }
 
 fn axis(cx: &Cx) -> Html {

@@ -8,9 +8,11 @@ use web_sys::{CanvasRenderingContext2d, Element, HtmlCanvasElement, ImageData};
 use yew::prelude::*;
 
 use super::{arithmetic, explain};
+use crate::protocol::inspect::HeadRows;
 use crate::ui::app::Cx;
 use crate::ui::components::{value_of, visible};
 use crate::ui::draw::signed::signed_pixels;
+use crate::ui::state::Maps;
 use crate::ui::state::arithmetic::{Row, output, products};
 use crate::ui::state::ask::Head;
 
@@ -82,15 +84,8 @@ pub fn Neurons(cx: &Cx) -> Html {
         true => format!("{:.2}", row.dots[key]),
         false => format!("{:.3}", row.weight(key)),
     };
-    let readout = pointed.filter(|&(key, at)| key < n && at < d).and_then(|(key, at)| {
-        let (q, k, product) = products(&head.rows, query, key).nth(at)?;
-        let (v, weight) = (head.rows.row(&head.rows.v, key).get(at)?, row.weight(key));
-        let token = visible(&maps.tokens[key].text);
-        Some(format!(
-            "dimension {at}, key “{token}” ({key}): q {q:.3} × k {k:.3} = {product:.3}; weight {weight:.3} × v {v:.3} = {:.3}",
-            weight * v
-        ))
-    });
+    let readout = pointed.filter(|&(key, at)| key < n && at < d);
+    let readout = readout.and_then(|cell| readout_of(&maps, &head.rows, query, cell));
     let line = |name: &'static str, numbers: Vec<f32>| {
         html! {
             <>
@@ -129,6 +124,17 @@ pub fn Neurons(cx: &Cx) -> Html {
             </p>
         </div>
     }
+}
+
+/// The numbers of one dimension of a key and of its value.
+fn readout_of(maps: &Maps, rows: &HeadRows, query: usize, (key, at): (usize, usize)) -> Option<String> {
+    let (q, k, product) = products(rows, query, key).nth(at)?;
+    let (v, weight) = (rows.row(&rows.v, key).get(at)?, Row::of(rows, query)?.weight(key));
+    let token = visible(&maps.tokens.get(key)?.text);
+    Some(format!(
+        "dimension {at}, key “{token}” ({key}): q {q:.3} × k {k:.3} = {product:.3}; weight {weight:.3} × v {v:.3} = {:.3}",
+        weight * v
+    ))
 }
 
 type Pointed = UseStateHandle<Option<(usize, usize)>>;

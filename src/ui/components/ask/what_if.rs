@@ -65,21 +65,48 @@ fn heads(cx: &Cx) -> Html {
 
 fn weight(cx: &Cx) -> Html {
     let state = &cx.state;
-    let at = state.ask.weight.clone();
-    let Some(at) = at else {
-        let (layer, head) = state.selected;
-        let d = state.summary.as_ref().map_or(1, |summary| summary.config.model.d_head());
-        let tensor = format!("layers.{layer}.attn.q_proj.weight");
-        let first = WeightAt { tensor, row: head * d, column: 0 };
-        return html! {
-            <>
-                <h3>{"One weight"}</h3>
-                <button data-testid="edit-weight" onclick={ask(cx, AskAction::Weight(first))}>
-                    {"change a weight, beginning with W_q of this head"}
-                </button>
-            </>
-        };
+    let Some(at) = state.ask.weight.clone() else { return first_weight(cx) };
+    let keep = {
+        let (cx, at, value) = (cx.clone(), at.clone(), state.ask.value);
+        Callback::from(move |_: MouseEvent| {
+            if let Some(value) = value {
+                cx.send(&Command::Inspect { command: InspectCommand::Keep(at.clone(), value) });
+            }
+        })
     };
+    html! {
+        <>
+            <h3>{"One weight"}</h3>
+            {fields(cx, &at)}
+            <div class="line">
+                <button disabled={state.ask.value.is_none()} onclick={ask(cx, AskAction::Value(None))}>{"undo"}</button>
+                <button data-testid="keep-weight" disabled={state.ask.value.is_none()} onclick={keep}
+                    title="puts the new value into the run itself; training goes on from it">
+                    {"keep it in the run"}
+                </button>
+            </div>
+        </>
+    }
+}
+
+fn first_weight(cx: &Cx) -> Html {
+    let (layer, head) = cx.state.selected;
+    let d = cx.state.summary.as_ref().map_or(1, |summary| summary.config.model.d_head());
+    let tensor = format!("layers.{layer}.attn.q_proj.weight");
+    let first = WeightAt { tensor, row: head * d, column: 0 };
+    html! {
+        <>
+            <h3>{"One weight"}</h3>
+            <button data-testid="edit-weight" onclick={ask(cx, AskAction::Weight(first))}>
+                {"change a weight, beginning with W_q of this head"}
+            </button>
+        </>
+    }
+}
+
+/// Which weight, what it is, and what to try.
+fn fields(cx: &Cx, at: &WeightAt) -> Html {
+    let state = &cx.state;
     let change = |set: fn(&mut WeightAt, String)| {
         let (cx, at) = (cx.clone(), at.clone());
         Callback::from(move |event: Event| {
@@ -95,19 +122,10 @@ fn weight(cx: &Cx) -> Html {
             cx.act(Action::Ask(AskAction::Value(value)));
         })
     };
-    let keep = {
-        let (cx, at, value) = (cx.clone(), at.clone(), state.ask.value);
-        Callback::from(move |_: MouseEvent| {
-            if let Some(value) = value {
-                cx.send(&Command::Inspect { command: InspectCommand::Keep(at.clone(), value) });
-            }
-        })
-    };
-    let old = state.ask.comparison.as_ref().filter(|shown| shown.change.weight.as_ref() == Some(&at));
+    let old = state.ask.comparison.as_ref().filter(|shown| shown.change.weight.as_ref() == Some(at));
     let old = old.and_then(|shown| shown.old).map_or("…".into(), |old| format!("{old}"));
     html! {
         <>
-            <h3>{"One weight"}</h3>
             <label>{"tensor"}
                 <select onchange={change(|at, text| at.tensor = text)}>
                     {for state.ask.tensors.iter().map(|tensor| html! {
@@ -131,13 +149,6 @@ fn weight(cx: &Cx) -> Html {
                     <Entry testid="new-weight" onchange={value}
                         value={state.ask.value.map_or(String::new(), |value| value.to_string())} />
                 </label>
-            </div>
-            <div class="line">
-                <button disabled={state.ask.value.is_none()} onclick={ask(cx, AskAction::Value(None))}>{"undo"}</button>
-                <button data-testid="keep-weight" disabled={state.ask.value.is_none()} onclick={keep}
-                    title="puts the new value into the run itself; training goes on from it">
-                    {"keep it in the run"}
-                </button>
             </div>
         </>
     }

@@ -67,29 +67,12 @@ pub fn Lines(cx: &Cx) -> Html {
         };
         html! { <ol class={name} aria-label={name}>{for maps.tokens.iter().enumerate().map(token)}</ol> }
     };
-    let over = {
-        let cx = cx.clone();
-        Callback::from(move |event: PointerEvent| {
-            let cell = at_of(&event).map(|at| (at, at));
-            if event.pointer_type() != "touch" && cell != cx.state.hovered {
-                cx.act(Action::Hover(cell));
-            }
-        })
-    };
-    let out = {
-        let cx = cx.clone();
-        Callback::from(move |event: PointerEvent| {
-            if event.pointer_type() != "touch" {
-                cx.act(Action::Hover(None));
-            }
-        })
-    };
     let reads = state.look.direction == Direction::LooksAt;
     let weakest = WEAKEST.max(f64::from(state.look.threshold));
     html! {
         <>
             <div class="head-view" data-testid="head-view" tabindex="0" role="region"
-                aria-label={format!("lines of {}", state.plane().name())} onpointerover={over} onpointerleave={out}
+                aria-label={format!("lines of {}", state.plane().name())} onpointerover={over(cx)} onpointerleave={out(cx)}
                 onclick={super::strip::click(cx)}>
                 {column("looking", reads)}
                 <canvas ref={canvas} style={format!("height:{}px", ROW * maps.n() as f64)} role="img"
@@ -102,6 +85,26 @@ pub fn Lines(cx: &Cx) -> Html {
             </p>
         </>
     }
+}
+
+/// A token under the pointer stands for its row; fingers tap instead.
+fn over(cx: &Cx) -> Callback<PointerEvent> {
+    let cx = cx.clone();
+    Callback::from(move |event: PointerEvent| {
+        let cell = at_of(&event).map(|at| (at, at));
+        if event.pointer_type() != "touch" && cell != cx.state.hovered {
+            cx.act(Action::Hover(cell));
+        }
+    })
+}
+
+fn out(cx: &Cx) -> Callback<PointerEvent> {
+    let cx = cx.clone();
+    Callback::from(move |event: PointerEvent| {
+        if event.pointer_type() != "touch" {
+            cx.act(Action::Hover(None));
+        }
+    })
 }
 
 fn paint(canvas: &HtmlCanvasElement, picture: &Picture) {
