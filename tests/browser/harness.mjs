@@ -8,8 +8,8 @@ import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
-const NO_GPU = ["--disable-features=WebGPU,WebGPUService", "--disable-gpu", "--disable-software-rasterizer"];
-const QUIET = [
+export const NO_GPU = ["--disable-features=WebGPU,WebGPUService", "--disable-gpu", "--disable-software-rasterizer"];
+export const QUIET = [
   "--no-sandbox",
   "--disable-quic",
   "--no-first-run",
@@ -25,7 +25,7 @@ export function required(name) {
 }
 
 // Starts the file server and resolves to its address and a function that stops it.
-async function serve() {
+export async function serve() {
   const args = ["serve", "--dist", required("GLASSHEAD_DIST"), "--port", "0"];
   const server = spawn(required("GLASSHEAD_XTASK"), args, { stdio: ["ignore", "pipe", "inherit"] });
   for await (const line of createInterface({ input: server.stdout })) {

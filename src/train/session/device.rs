@@ -1,6 +1,8 @@
 //! The device that a run computes on.
 
+use crate::config::RunConfig;
 use crate::gpu::context::Context;
+use crate::model::memory;
 use crate::protocol::{BackendChoice, DeviceInfo};
 
 /// What computes; without a context it is the CPU.
@@ -35,4 +37,15 @@ pub(super) async fn open_device(choice: BackendChoice) -> Result<Device, String>
         None => DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false },
     };
     Ok(Device { context, info, notice })
+}
+
+/// Whether this program's memory holds a new run, where that is what computes.
+///
+/// # Errors
+/// A sentence with what to lower when it does not.
+pub(super) fn check_room(config: &RunConfig, device: &Device) -> Result<(), String> {
+    match device.context {
+        Some(_) => Ok(()),
+        None => memory::check_room(config).map_err(|error| error.to_string()),
+    }
 }
