@@ -35,10 +35,10 @@ export async function serve() {
 }
 
 // Chromium, with an emulated GPU or without any.
-export function launch({ gpu }) {
+export function launch({ gpu, flags = [] }) {
   return chromium.launch({
     executablePath: required("GLASSHEAD_CHROMIUM"),
-    args: [...QUIET, ...(gpu ? SOFTWARE_GPU : NO_GPU)],
+    args: [...QUIET, ...(gpu ? SOFTWARE_GPU : NO_GPU), ...flags],
   });
 }
 
@@ -46,11 +46,11 @@ export function launch({ gpu }) {
 // Opens the page, hands it to `use`, and checks that the console stayed clean but for what is `expected`: Chromium
 // itself reports every request that fails.
 export async function withPage(
-  { gpu = true, viewport = { width: 1400, height: 1000 }, colorScheme = "light", serviceWorkers = "block", expected = /^$/ },
+  { gpu = true, flags = [], viewport = { width: 1400, height: 1000 }, colorScheme = "light", serviceWorkers = "block", expected = /^$/ },
   use,
 ) {
   const server = await serve();
-  const browser = await launch({ gpu });
+  const browser = await launch({ gpu, flags });
   const complaints = [];
   const requests = [];
   try {

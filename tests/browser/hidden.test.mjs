@@ -70,17 +70,17 @@ test("a hidden tab trains on at full speed, and a frozen one goes on as if it ha
       new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => (longest = Math.max(longest, duration)))).observe({ type: "longtask" });
     `);
     const loss = await trained({ page }, async () => {
-      const inFront = await speed(page, 4000);
+      const inFront = await speed(page, 3000);
       await other.front();
       await until("it is hidden", () => tab.evaluate("document.hidden"));
-      const hidden = await speed(page, 4000);
+      const hidden = await speed(page, 3000);
       console.log(`${inFront.toFixed(1)} steps/s in front, ${hidden.toFixed(1)} hidden`);
       assert.ok(hidden > inFront * 0.6, `${hidden} steps/s hidden, ${inFront} in front`);
       for (let time = 1; time <= 3; time++) {
         await tab.call("Page.setWebLifecycleState", { state: "frozen" });
         await until("it is frozen", () => tab.evaluate(`told.at(-1) === "freeze"`));
         const before = await page.step();
-        await wait(3000);
+        await wait(2000);
         await tab.call("Page.setWebLifecycleState", { state: "active" });
         await until("it is awake", () => tab.evaluate(`told.at(-1) === "resume"`));
         const after = await page.step();
@@ -97,5 +97,46 @@ test("a hidden tab trains on at full speed, and a frozen one goes on as if it ha
       assert.ok((await page.step()) < STEPS, "all of this while it trained");
     });
     assert.equal(loss, whole, "the same losses to the last digit");
+  });
+});
+
+// Has the browser discard the tab at `address`, on the page that it has for that.
+async function discard(browser, address) {
+  const desk = await browser.open("chrome://discards");
+  await desk.front();
+  const link = `(() => {
+    const all = (node) => [...node.querySelectorAll("*")].flatMap((one) => [one, ...(one.shadowRoot ? all(one.shadowRoot) : [])]);
+    const rows = all(document).filter((one) => one.localName === "tr" && one.textContent.includes("${address}"));
+    const links = rows.flatMap((row) => [...row.querySelectorAll("[is=action-link]")]);
+    return links.find((one) => one.textContent.includes("Urgent Discard"));
+  })()`;
+  await until("the tab is in the list", () => desk.evaluate(`Boolean(${link})`));
+  await desk.evaluate(`${link}.click()`);
+}
+
+test("a tab that the browser has discarded offers its run, and goes on with it", { timeout: 300_000 }, async () => {
+  await withBrowser(async (browser) => {
+    const { tab, page } = await opened(browser);
+    await page.fill("save_every", "1");
+    await page.click("train");
+    await until("a copy is kept", async () => /step/.test(await page.text("kept-by-itself")));
+    const workers = async () => (await browser.send("Target.getTargets")).targetInfos.filter(({ type }) => type === "worker").length;
+    assert.ok((await workers()) > 0, "it trains in a worker");
+    await tab.leave();
+    await discard(browser, browser.address);
+    await until("it is gone", async () => (await workers()) === 0);
+    const { targetInfos } = await browser.send("Target.getTargets");
+    const { targetId } = targetInfos.find(({ type, url }) => type === "page" && url.startsWith(browser.address));
+    await browser.send("Target.activateTarget", { targetId });
+    const loaded = await browser.attach(targetId);
+    const back = seen(loaded);
+    await until("it is there again", async () => (await back.state()) === "ready");
+    assert.equal(await loaded.evaluate("document.wasDiscarded"), true);
+    const [, kept] = /kept by itself at step (\d+)/.exec(await back.text("offer")) ?? [];
+    assert.ok(Number(kept) > 0, "its run is offered");
+    await back.click("resume-offer");
+    await until("the run is back", async () => (await back.step()) === Number(kept));
+    await back.click("train");
+    await until("it trains on", async () => (await back.step()) > Number(kept));
   });
 });

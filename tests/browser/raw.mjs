@@ -39,6 +39,7 @@ async function tab(send, target) {
   return {
     targetId,
     call,
+    leave: () => send("Target.detachFromTarget", { sessionId }),
     front: () => send("Target.activateTarget", { targetId }),
     async evaluate(expression) {
       const question = { expression, awaitPromise: true, returnByValue: true, userGesture: true };

@@ -39,13 +39,10 @@ pub struct RoomError {
 pub fn check_room(config: &RunConfig) -> Result<(), RoomError> {
     let plan = MemoryPlan::new(config, &ParamTable::new(&config.model), 0, 0);
     // What no tab has room for, whoever makes the trainer tells.
-    if plan.check(config, DeviceLimits::CPU).is_err() || has_room(sizes(config)) {
+    if plan.check(config, DeviceLimits::CPU).is_err() || holds(config) {
         return Ok(());
     }
-    Err(RoomError {
-        need_mib: bytes(config).div_ceil(1 << 20),
-        advice: config.advice(|smaller| has_room(sizes(smaller))),
-    })
+    Err(RoomError { need_mib: (bytes(config) + beside(config) as u64).div_ceil(1 << 20), advice: config.advice(holds) })
 }
 
 /// What to lower where a run lacks so many bytes.
@@ -58,6 +55,15 @@ pub fn spare(config: &RunConfig, lacking: u64) -> String {
 fn sizes(config: &RunConfig) -> Vec<usize> {
     let plan = MemoryPlan::new(config, &ParamTable::new(&config.model), 0, 0);
     plan.buffers.specs.iter().filter(|spec| !spec.grows).map(|spec| spec.len.saturating_mul(4)).collect()
+}
+
+/// What else a run takes: its text and tokens, what is evaluated and looked at, what memory in pieces wastes.
+fn beside(config: &RunConfig) -> usize {
+    (8 << 20) + bytes(config) as usize / 8
+}
+
+fn holds(config: &RunConfig) -> bool {
+    has_room(sizes(config).into_iter().chain([beside(config)]))
 }
 
 /// All of them together.

@@ -47,8 +47,7 @@ impl Run {
     async fn copy_now(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         if !copies_fit(self.trainer.config().model.n_params(), usize::MAX as u64) || !self.has_room_for_file() {
             self.copies = (f64::INFINITY, false);
-            let message =
-                "This model is too large to keep copies of it in memory while it trains; save the run yourself.";
+            let message = "There is no room in memory for copies of this model while it trains; save the run yourself.";
             messages.push((Event::Notice { run: self.id, message: message.into() }, None));
             return Ok(());
         }
