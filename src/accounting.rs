@@ -53,7 +53,8 @@ impl Account {
             stream(model),
             head(model),
         ];
-        let batch_tokens = (config.train.batch_size * model.context_length) as u64;
+        let [batch_size, context_length] = sizes([config.train.batch_size, model.context_length]);
+        let batch_tokens = batch_size * context_length;
         let (batches, storage) = (config.train.accumulation_steps as u64, config.train.activation_storage);
         Self { parts, batch_tokens, batches, storage }
     }
@@ -75,8 +76,9 @@ impl Account {
 
     /// Bytes of what a batch keeps for its backward pass.
     pub fn activation_bytes(&self, part: &Part) -> u64 {
-        let waiting = part.waiting * self.batch_tokens;
-        F32 * (part.activations * self.batch_tokens - waiting) + self.storage.size_bytes(waiting as usize)
+        let of_a_token = F32 * (part.activations - part.waiting) + self.storage.element_bytes() * part.waiting;
+        // A buffer's bytes count in fours.
+        of_a_token.saturating_mul(self.batch_tokens).div_ceil(4).saturating_mul(4)
     }
 
     /// Operations of a training step: forward once, backward twice as much, for every token of every batch.

@@ -197,6 +197,16 @@ fn batches_stay_inside_the_tokens() {
     }
 }
 
+/// A file of tokens may be longer than 32 bits count.
+#[test]
+fn batches_of_more_tokens_than_32_bits_count_come_from_all_that_they_do() {
+    let n_tokens = (1 << 32) + 8 + 5;
+    let starts = batch_starts(&mut Rng::new(1), n_tokens, 8, 1_000);
+    assert!(starts.iter().any(|&start| start > u32::MAX / 10 * 9) && starts.iter().any(|&start| start < u32::MAX / 10));
+    let starts = evaluation_starts(n_tokens, 8, 3, 4).concat();
+    assert!(starts.is_sorted() && starts[0] == 0 && starts[11] > u32::MAX / 10 * 9, "{starts:?}");
+}
+
 #[test]
 fn baselines_are_probability_distributions_and_get_better() {
     let tokens: Vec<u32> = (0..2_000).map(|i| [0, 1, 2, 0, 3][i % 5]).collect();

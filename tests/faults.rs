@@ -16,6 +16,7 @@ use pollster::block_on;
 use crate::common::context;
 use crate::step::awkward;
 
+mod devices;
 mod disk;
 
 fn tokens() -> Vec<u32> {
@@ -219,6 +220,35 @@ fn lost_devices_are_replaced_three_times_and_then_the_cpu_takes_over() {
     assert!(notices[3].contains("on the CPU"), "{notices:?}");
     assert!(back.windows(2).all(|pair| pair[0] < pair[1]) && back[0] > 0, "it gets on between the losses: {back:?}");
     assert!(step > back[3], "it trains on the CPU");
+}
+
+#[test]
+fn a_device_serves_the_next_run_unless_it_was_lost_meanwhile() {
+    let (mut session, heard) = session(0.3);
+    let mut config = running_away();
+    (config.train.max_lr, config.train.min_lr) = (1e-3, 1e-4);
+    block_on(async {
+        for lost in [false, false, true] {
+            if lost {
+                session.lose_device();
+            }
+            session.handle(start(config.clone(), BackendChoice::Gpu), None).await;
+            session.handle(Command::Step, None).await;
+            while session.work().await {}
+        }
+    });
+    let events = heard.borrow();
+    let (mut steps, mut ready) = (Vec::new(), 0);
+    for (event, _) in events.iter() {
+        match event {
+            Event::Ready { .. } => ready += 1,
+            Event::Progress { points, .. } => steps.extend(points.iter().map(|point| (point.step, point.loss))),
+            Event::Failed { message, .. } => panic!("{message}"),
+            _ => (),
+        }
+    }
+    assert_eq!((ready, steps.len()), (3, 3), "{steps:?}");
+    assert!(steps.iter().all(|step| *step == steps[0] && step.0 == 1), "every run begins alike: {steps:?}");
 }
 
 #[test]

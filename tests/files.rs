@@ -29,6 +29,7 @@ fn json_lines_give_the_text_of_a_field() {
     let broken = problem("a.ndjson", b"{\"text\": \"a\"}\n{\"text\": \n", None);
     assert!(broken.contains("a.ndjson: line 2") && broken.contains("delete"), "{broken}");
     assert!(problem("a.jsonl", b"[1]", None).contains("line 1"));
+    assert!(problem("a.jsonl", b"{}", None).contains("none of its fields holds text, so choose another file"));
     assert!(jsonl_fields(b"no json").is_empty());
 }
 
@@ -61,6 +62,15 @@ fn files_on_disk_are_read_as_those_in_memory() {
     assert_eq!(text, "plain<|endoftext|>\none<|endoftext|>\ntwo<|endoftext|>\n");
     let error = train_reader(open_files(&[&lines], Some("u")).unwrap(), 300, &[]).unwrap_err();
     assert_eq!(error, DataError::NoField { line: 1, field: "u".into(), there: "t".into() });
+    // Lines in UTF-16 are lines, and one that is no text is named.
+    let utf16: Vec<u8> = "\u{feff}{\"t\": \"é\"}\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(&lines, utf16).unwrap();
+    text.clear();
+    open_files(&[&lines], Some("t")).unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "é<|endoftext|>\n");
+    fs::write(&lines, b"{\"t\": \"one\"}\n{\"t\": \"\xff\"}\n").unwrap();
+    let error = train_reader(open_files(&[&lines], Some("t")).unwrap(), 300, &[]).unwrap_err();
+    assert_eq!(error, DataError::JsonLine { line: 2, problem: "it is not UTF-8".into() });
     fs::write(&plain, "PAR1").unwrap();
     assert!(open_files(&[&plain], None).err().unwrap().to_string().contains("cut"));
     assert!(open_files(&[folder.path().join("none")], None).is_err());

@@ -1,5 +1,7 @@
 //! All headless tests in one binary, because each binary links wgpu again.
 
+mod accounting;
+mod commands;
 mod common;
 mod cpu;
 mod data;

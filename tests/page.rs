@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use glasshead::config::Preset;
-use glasshead::protocol::{Event, StepPoint, Token};
+use glasshead::protocol::{Event, StepPoint, Token, ValidationPoint};
 use glasshead::ui::draw::chart::{Scale, apart, columns, nearest, smoothed};
 use glasshead::ui::fields::FIELDS;
 use glasshead::ui::state::{Action, RunState, State};
@@ -89,4 +89,29 @@ fn labels_of_a_chart_never_overlap() {
     assert_eq!(apart(&[5.0, 50.0], 10.0, 100.0), [5.0, 50.0]);
     assert_eq!(apart(&[5.0, 6.0, 7.0], 10.0, 100.0), [5.0, 15.0, 25.0]);
     assert_eq!(apart(&[88.0, 99.0, 100.0], 10.0, 100.0), [80.0, 90.0, 100.0]);
+}
+
+#[test]
+fn a_run_that_lasts_all_night_is_remembered_evenly_and_in_bounded_memory() {
+    let mut state = State::default();
+    state.apply(Action::Started);
+    let (last, batch) = (1_000_000, 250);
+    for first in (1..=last).step_by(batch) {
+        let points: Vec<StepPoint> = (first..first + batch as u64).map(|step| point(step, 2.0)).collect();
+        let step = first + batch as u64 - 1;
+        let validation = vec![ValidationPoint { step, loss: 3.0 }];
+        let progress = Event::Progress { run: 1, step, points, validation, tokens_per_s: 1.0 };
+        state.apply(Action::Events(vec![(progress, None)]));
+        assert!(state.history.points.len() <= 40_000);
+    }
+    let steps: Vec<u64> = state.history.points.iter().map(|point| point.step).collect();
+    assert_eq!((steps[0], steps[steps.len() - 1]), (1, last));
+    let (old, latest) = steps.split_at(steps.len() - 1_000);
+    assert!(latest.is_sorted_by(|a, b| a + 1 == *b), "the latest are all there");
+    assert!(old.len() > 10_000, "{}", old.len());
+    // What came since the list was halved is still dense; before that all are equally far apart.
+    let apart: Vec<u64> = old.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let halved = apart.iter().position(|&gap| gap != apart[0]).unwrap_or(apart.len());
+    assert!(halved > 9_000 && apart[halved..].iter().all(|&gap| gap <= apart[0]), "{halved} of {}", apart.len());
+    assert_eq!(state.history.validation.len(), (last / batch as u64) as usize, "these are few, and all there");
 }

@@ -92,12 +92,18 @@ fn lists_in_headers_of_pages_are_refused() {
     let header = [0x15, 14, 0x15, 0, 0x15, 6, 0x15, 6];
     let places: Vec<usize> = (0..bytes.len() - 8).filter(|&at| bytes[at..at + 8] == header).collect();
     assert!(places.len() >= 3, "a page of each column: {places:?}");
-    for at in places {
+    for header in [
         // A field with a list of two thousand million lists of as many texts.
-        bytes[at..at + 8].copy_from_slice(&[0x19, 0xf9, 0xff, 0xff, 0xff, 0xff, 0x07, 0xf8]);
+        [0x19, 0xf9, 0xff, 0xff, 0xff, 0xff, 0x07, 0xf8],
+        // Six bytes where a number should be; who reads that number meets a list of truth values, which take no bytes.
+        [0x18, 6, 0xf9, 0xf1, 0xff, 0xff, 0xff, 0x7f],
+    ] {
+        for at in &places {
+            bytes[*at..at + 8].copy_from_slice(&header);
+        }
+        let said = read_parquet(bytes.clone(), Some("story")).unwrap_err().to_string();
+        assert!(said.contains("header of a page is damaged"), "{said}");
     }
-    let said = read_parquet(bytes, Some("story")).unwrap_err().to_string();
-    assert!(said.contains("header of a page is damaged"), "{said}");
 }
 
 /// A schema of groups within groups, deep enough to overflow the stack of whoever follows it by recursion.

@@ -4,12 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use glasshead::accounting::Account;
 use glasshead::config::rules::{Rules, Standing};
 use glasshead::config::{Preset, RunConfig};
-use glasshead::gpu::recording::BufferSpec;
-use glasshead::model::memory::MemoryPlan;
-use glasshead::model::params::ParamTable;
 use glasshead::protocol::runs::{CorpusRecord, RunRecord, RunsCommand, RunsEvent};
 use glasshead::protocol::{
     BackendChoice, Command, CorpusChoice, Event, FileInfo, History, Sampling, StepPoint, ValidationPoint,
@@ -317,62 +313,6 @@ fn a_thinned_log_keeps_its_ends() {
     assert_eq!((thin.points[0].step, thin.points.last().map(|point| point.step)), (1, Some(1001)));
     assert_eq!(history().thinned(100), history());
     assert_eq!(History::default().thinned(5), History::default());
-}
-
-/// Every switch away from the preset, one at a time, and all presets.
-fn variants() -> Vec<RunConfig> {
-    let mut variants: Vec<RunConfig> = Preset::ALL.into_iter().map(Preset::config).collect();
-    let changes = [
-        ("norm", "layernorm"),
-        ("norm", "none"),
-        ("norm_placement", "post"),
-        ("positions", "learned"),
-        ("positions", "none"),
-        ("feed_forward", "silu"),
-        ("feed_forward", "gelu"),
-        ("bias", "true"),
-        ("tied_embeddings", "true"),
-        ("n_kv_heads", "2"),
-        ("accumulation_steps", "3"),
-        ("optimizer", "sgd"),
-        ("activation_storage", "f16"),
-    ];
-    for (field, value) in changes {
-        for bias in ["false", "true"] {
-            let mut config = Preset::Nano.config();
-            config.set("bias", bias).expect("a switch");
-            config.set(field, value).expect("a switch");
-            variants.push(config);
-        }
-    }
-    variants
-}
-
-#[test]
-fn the_account_equals_what_is_built() {
-    for config in variants() {
-        let (account, table) = (Account::new(&config), ParamTable::new(&config.model));
-        let name = serde_json::to_string(&config).expect("JSON");
-        let params: usize = table.iter().map(|param| param.len()).sum();
-        assert_eq!(account.total(|part| part.params), params as u64, "parameters of {name}");
-        let plan = MemoryPlan::new(&config, &table, 1000, 1000);
-        let kept = |buffer: &&BufferSpec| buffer.name.starts_with("batch ") && buffer.name != "batch inputs";
-        let planned: u64 = plan.buffers.specs.iter().filter(kept).map(BufferSpec::size_bytes).sum();
-        assert_eq!(account.total(|part| account.activation_bytes(part)), planned, "activations of {name}");
-        assert_eq!(account.total(|part| account.weight_bytes(part)), 4 * params as u64);
-    }
-}
-
-/// By hand: 2·m·n·k for every product of one window, divided by its tokens.
-#[test]
-fn the_account_of_operations_is_that_of_the_products() {
-    let config = Preset::Cs336.config();
-    let (t, c, f, v, l) = (256u64, 512, 1344, 10_000, 4);
-    let block = 4 * 2 * t * c * c + 2 * 2 * t * t * c + 3 * 2 * t * c * f;
-    let account = Account::new(&config);
-    let per_token = account.total(|part| part.forward_flops);
-    assert_eq!(per_token * t, l * block + 2 * t * c * v);
-    assert_eq!(account.total(|part| account.step_flops(part)), 3 * per_token * 32 * t);
 }
 
 #[test]

@@ -26,14 +26,14 @@ fn multiply(order: u32, tile: vec2<u32>, local: u32, s: Shape) {
             let b = mat4x4<f32>(block_b[at], block_b[at + 16u], block_b[at + 32u], block_b[at + 48u]);
             let c = mat4x4<f32>(block_b[at + 8u], block_b[at + 24u], block_b[at + 40u], block_b[at + 56u]);
             let a = row * STRIDE + t;
-            let a0 = block_a[a]; y0 += b * a0; z0 += c * a0;
-            let a1 = block_a[a + 8u * STRIDE]; y1 += b * a1; z1 += c * a1;
-            let a2 = block_a[a + 16u * STRIDE]; y2 += b * a2; z2 += c * a2;
-            let a3 = block_a[a + 24u * STRIDE]; y3 += b * a3; z3 += c * a3;
-            let a4 = block_a[a + 32u * STRIDE]; y4 += b * a4; z4 += c * a4;
-            let a5 = block_a[a + 40u * STRIDE]; y5 += b * a5; z5 += c * a5;
-            let a6 = block_a[a + 48u * STRIDE]; y6 += b * a6; z6 += c * a6;
-            let a7 = block_a[a + 56u * STRIDE]; y7 += b * a7; z7 += c * a7;
+            let a0 = block_a[a]; y0 = plus_terms(y0, a0, b); z0 = plus_terms(z0, a0, c);
+            let a1 = block_a[a + 8u * STRIDE]; y1 = plus_terms(y1, a1, b); z1 = plus_terms(z1, a1, c);
+            let a2 = block_a[a + 16u * STRIDE]; y2 = plus_terms(y2, a2, b); z2 = plus_terms(z2, a2, c);
+            let a3 = block_a[a + 24u * STRIDE]; y3 = plus_terms(y3, a3, b); z3 = plus_terms(z3, a3, c);
+            let a4 = block_a[a + 32u * STRIDE]; y4 = plus_terms(y4, a4, b); z4 = plus_terms(z4, a4, c);
+            let a5 = block_a[a + 40u * STRIDE]; y5 = plus_terms(y5, a5, b); z5 = plus_terms(z5, a5, c);
+            let a6 = block_a[a + 48u * STRIDE]; y6 = plus_terms(y6, a6, b); z6 = plus_terms(z6, a6, c);
+            let a7 = block_a[a + 56u * STRIDE]; y7 = plus_terms(y7, a7, b); z7 = plus_terms(z7, a7, c);
         }
         workgroupBarrier();
     }
@@ -46,6 +46,12 @@ fn multiply(order: u32, tile: vec2<u32>, local: u32, s: Shape) {
     store_halves(order, mine + vec2<u32>(40u, 0u), s, y5, z5);
     store_halves(order, mine + vec2<u32>(48u, 0u), s, y6, z6);
     store_halves(order, mine + vec2<u32>(56u, 0u), s, y7, z7);
+}
+
+// Four terms more. A product b · a would be summed up first and added then, five operations in place of these four.
+fn plus_terms(y: vec4<f32>, a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
+    let first = fma(b[1], vec4<f32>(a.y), fma(b[0], vec4<f32>(a.x), y));
+    return fma(b[3], vec4<f32>(a.w), fma(b[2], vec4<f32>(a.z), first));
 }
 
 // Each invocation loads 4 × 4 numbers of either block. Neighbours read on where memory goes on: along the terms of (m, k)

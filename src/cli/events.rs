@@ -2,8 +2,8 @@
 //!
 //! A record is its length (u64), the masked CRC-32C of that (u32), its bytes, and the masked CRC-32C of those (u32), all
 //! little-endian (tensorflow.org/tutorials/load_data/tfrecord). Of `Event` (event.proto) there are `wall_time` (1, double),
-//! `step` (2, int64), `file_version` (3, string) and `summary` (5); of `Summary` (summary.proto) `value` (1), with `tag`
-//! (1, string) and `simple_value` (2, float).
+//! `step` (2, int64), `file_version` (3, string), `summary` (5) and `session_log` (7); of `Summary` (summary.proto) `value`
+//! (1), with `tag` (1, string) and `simple_value` (2, float); of `SessionLog` `status` (1), of which 1 is a start.
 
 /// What a reader expects first.
 const VERSION: &str = "brain.Event:2";
@@ -31,6 +31,11 @@ pub(super) enum Event<'a> {
         /// How much it is.
         value: f32,
     },
+    /// What was told of this step and later ones no longer holds: they are trained again.
+    Restart {
+        /// The first of them.
+        step: u64,
+    },
 }
 
 impl Event<'_> {
@@ -47,6 +52,12 @@ impl Event<'_> {
                 field(&mut summary, 1, LENGTH, &scalar);
                 field(&mut out, 2, VARINT, &varint(step));
                 field(&mut out, 5, LENGTH, &summary);
+            }
+            Self::Restart { step } => {
+                let mut status = Vec::new();
+                field(&mut status, 1, VARINT, &varint(1));
+                field(&mut out, 2, VARINT, &varint(step));
+                field(&mut out, 7, LENGTH, &status);
             }
         }
         out
@@ -114,6 +125,8 @@ mod tests {
         let expected =
             [&[0x09][..], &2f64.to_le_bytes(), &[0x10, 0xac, 0x02, 0x2a, summary.len() as u8], &summary].concat();
         assert_eq!(event, expected);
+        let restart = Event::Restart { step: 7 }.encoded(2.0);
+        assert_eq!(restart, [&[0x09][..], &2f64.to_le_bytes(), &[0x10, 7, 0x3a, 2, 0x08, 1]].concat());
         let framed = record(&event);
         assert_eq!(framed[..8], (event.len() as u64).to_le_bytes());
         assert_eq!(framed[8..12], masked(crc32c(&framed[..8])).to_le_bytes());

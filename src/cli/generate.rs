@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::{BackendArg, GenerateArgs, keep, open, sentence};
+use super::{BackendArg, GenerateArgs, in_file, keep, open, sentence};
 use crate::data::Tokenizer;
 use crate::protocol::Sampling;
 use crate::train::checkpoint::Checkpoint;
@@ -29,18 +29,21 @@ pub(super) async fn generate(args: GenerateArgs) -> Result<(), String> {
         seed: args.seed,
     };
     let mut writer = Writer::new(&tokenizer, &args.prompt, sampling);
-    print!("{}", args.prompt);
+    let print = |text: &str| {
+        let mut out = std::io::stdout();
+        let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        printed.map_err(|error| format!("standard output takes nothing any more: {error}"))
+    };
+    print(&args.prompt)?;
     let mut printed = 0;
     while !writer.done() {
         writer.write(&mut trainer, &tokenizer).await.map_err(sentence)?;
         let text = writer.text(&tokenizer);
         // A character that became whole may replace what was left out, never what was printed.
-        print!("{}", text.get(printed..).unwrap_or_default());
-        std::io::stdout().flush().map_err(sentence)?;
+        print(text.get(printed..).unwrap_or_default())?;
         printed = text.len();
     }
-    println!();
-    Ok(())
+    print("\n")
 }
 
 /// A saved model, to be asked and not trained.
@@ -91,5 +94,5 @@ pub(super) async fn logits(args: LogitsArgs) -> Result<(), String> {
         views.push((name, view.map_err(sentence)?));
     }
     let bytes = safetensors::serialize(views, None).map_err(sentence)?;
-    std::fs::write(&args.out, bytes).map_err(|error| format!("{}: {error}", args.out.display()))
+    std::fs::write(&args.out, bytes).map_err(in_file(&args.out))
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::{keep::load, sentence};
+use super::keep::load;
+use super::{in_file, sentence};
 use crate::interop::export::{export as to_files, training_state};
 use crate::interop::import::{Source, import as from_files};
 use crate::train::adopt::{Adopted, adopt, saved_state};
@@ -50,11 +51,11 @@ pub(super) fn export(args: ExportArgs) -> Result<(), String> {
     if args.training_state {
         files.push(training_state(&config.model, &saved_state(&config, state)).map_err(sentence)?);
     }
-    fs::create_dir_all(&args.to).map_err(|error| format!("{}: {error}", args.to.display()))?;
+    fs::create_dir_all(&args.to).map_err(in_file(&args.to))?;
     for (name, bytes) in files {
         let path = args.to.join(name);
-        fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
-        println!("{}", path.display());
+        fs::write(&path, bytes).map_err(in_file(&path))?;
+        say!("{}", path.display());
     }
     Ok(())
 }
@@ -85,6 +86,6 @@ pub(super) fn import(args: ImportArgs) -> Result<(), String> {
     let bytes = checkpoint::to_bytes(&config, &tokenizer, &state, None).map_err(sentence)?;
     generations::save(&args.out, &bytes).map_err(sentence)?;
     let (path, n_params) = (args.out.join(checkpoint::FILE_NAME), config.model.n_params());
-    println!("{}: {n_params} parameters, {} steps done", path.display(), state.step);
+    say!("{}: {n_params} parameters, {} steps done", path.display(), state.step);
     Ok(())
 }

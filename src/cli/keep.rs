@@ -6,13 +6,18 @@ use std::time::{Duration, Instant};
 use super::sentence;
 use crate::config::RunConfig;
 use crate::data::Tokenizer;
-use crate::train::checkpoint::{self, Checkpoint, FILE_NAME};
+use crate::train::checkpoint::{self, Checkpoint, CheckpointError, FILE_NAME};
 use crate::train::generations::{self, PREVIOUS};
-use crate::train::trainer::{TrainError, Trainer};
+use crate::train::trainer::{TrainError, Trainer, TrainingState};
 
 /// Reads the latest checkpoint of a folder that is whole, and says so where that is an older one.
 pub(super) fn load(folder: &Path) -> Result<Checkpoint, String> {
-    let loaded = generations::load(folder).map_err(sentence)?;
+    let loaded = generations::load(folder).map_err(|error| match error {
+        CheckpointError::File { .. } => {
+            format!("{error}; name the folder that a model was saved in, as --out of train or import")
+        }
+        _ => format!("{}: {error}", folder.join(FILE_NAME).display()),
+    })?;
     loaded.notice.iter().for_each(|notice| eprintln!("{notice}"));
     Ok(loaded.checkpoint)
 }
@@ -56,10 +61,15 @@ impl Keeper {
         self.tried != Some(step) && self.last.elapsed() >= self.every
     }
 
-    /// Saves the run as it is; needs everything settled. A failure is said once, as long as it stays the same.
-    pub(super) async fn save(&mut self, trainer: &mut Trainer, tokenizer: &Tokenizer) -> Result<(), TrainError> {
+    /// Saves the run as it is, and returns its state, unless that is saved already; needs everything settled. A failure
+    /// is said once, as long as it stays the same.
+    pub(super) async fn save(
+        &mut self,
+        trainer: &mut Trainer,
+        tokenizer: &Tokenizer,
+    ) -> Result<Option<TrainingState>, TrainError> {
         if self.tried == Some(trainer.step()) && self.problem.is_none() {
-            return Ok(());
+            return Ok(None);
         }
         let state = trainer.state().await?;
         let bytes = checkpoint::to_bytes(trainer.config(), tokenizer, &state, None);
@@ -74,7 +84,19 @@ impl Keeper {
             }
         }
         (self.tried, self.last) = (Some(state.step), Instant::now());
-        Ok(())
+        Ok(Some(state))
+    }
+
+    /// What a run that cannot go on is told: where its latest state is.
+    pub(super) fn saved(&self) -> String {
+        match (self.tried, &self.problem) {
+            (Some(step), None) => {
+                let folder = self.folder.display();
+                format!("step {step} is saved in {folder}; to go on from it: --resume {folder}")
+            }
+            (_, Some(problem)) => problem.replace("; training goes on", ""),
+            (None, None) => "nothing was saved since it began".into(),
+        }
     }
 
     /// What has to be said at the end, if the latest state is not on disk.
@@ -91,7 +113,7 @@ impl Keeper {
         let RunConfig { train, .. } = trainer.config();
         let slower = train.max_lr / 2.0;
         let saved = match self.save(trainer, tokenizer).await {
-            Ok(()) if self.problem.is_none() => format!(
+            Ok(_) if self.problem.is_none() => format!(
                 "step {} is saved in {}, and what was saved before it is {PREVIOUS} there; to go on from it, more slowly: \
                  --resume {} --set max_lr={slower} (for the one before, rename it to {FILE_NAME})",
                 trainer.step(),

@@ -8,9 +8,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 
 use super::events::{self, Event};
+use super::in_file;
 use crate::protocol::StepPoint;
 
 const CSV_HEADER: &str = "step,tokens,seconds,loss,lr,grad_norm,val_loss\n";
+
+/// Where the files in words end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    csv_bytes: u64,
+    jsonl_bytes: u64,
+}
 
 /// Three files that grow while a model trains. Those in words go on where an earlier run has left them.
 pub(super) struct Log {
@@ -40,7 +48,7 @@ impl Log {
             events.write_all(&events::record(&Event::Version.encoded(seconds())))?;
             Ok(Self { folder: folder.into(), csv, jsonl, events, tokens_per_step: tokens_per_step as u64 })
         };
-        open().map_err(|error| format!("{}: {error}; choose another --log-dir", folder.display()))
+        open().map_err(|error| format!("{}; choose another --log-dir", in_file(folder)(error)))
     }
 
     /// Steps that were done; they had ended `trained` seconds after training began.
@@ -50,7 +58,7 @@ impl Log {
     pub fn steps(&mut self, points: &[StepPoint], trained: f64, tokens_per_s: f64) -> Result<(), String> {
         let (mut csv, mut jsonl, mut records) = (String::new(), String::new(), Vec::new());
         for &StepPoint { step, loss, lr, grad_norm, .. } in points {
-            let tokens = step * self.tokens_per_step;
+            let tokens = step.saturating_mul(self.tokens_per_step);
             csv.push_str(&format!("{step},{tokens},{trained:.3},{loss},{lr},{grad_norm},\n"));
             let line = json!({ "step": step, "tokens": tokens, "seconds": trained, "loss": loss, "lr": lr,
                 "grad_norm": grad_norm, "tokens_per_s": tokens_per_s });
@@ -73,11 +81,40 @@ impl Log {
     /// # Errors
     /// As [`Log::steps`].
     pub fn validation(&mut self, step: u64, trained: f64, val_loss: f32) -> Result<(), String> {
-        let tokens = step * self.tokens_per_step;
+        let tokens = step.saturating_mul(self.tokens_per_step);
         let csv = format!("{step},{tokens},{trained:.3},,,,{val_loss}\n");
         let line = json!({ "step": step, "tokens": tokens, "seconds": trained, "val_loss": val_loss });
         let event = Event::Scalar { step, tag: "loss/held-out", value: val_loss };
         self.write(&csv, &format!("{line}\n"), &events::record(&event.encoded(seconds())))
+    }
+
+    /// Where the log ends now.
+    ///
+    /// # Errors
+    /// As [`Log::steps`].
+    pub fn mark(&self) -> Result<Mark, String> {
+        let mark = || Ok(Mark { csv_bytes: self.csv.metadata()?.len(), jsonl_bytes: self.jsonl.metadata()?.len() });
+        mark().map_err(|error| self.problem(error))
+    }
+
+    /// Forgets what came after `mark`, which was set behind `step`: the run goes on from there. The event file keeps it,
+    /// and says that it holds no longer.
+    ///
+    /// # Errors
+    /// As [`Log::steps`].
+    pub fn go_back(&mut self, step: u64, mark: Mark) -> Result<(), String> {
+        let cut = |name: &str, bytes| {
+            // Files that are open to append to cannot be cut everywhere.
+            OpenOptions::new().write(true).open(self.folder.join(name))?.set_len(bytes)
+        };
+        let restart = events::record(&Event::Restart { step: step + 1 }.encoded(seconds()));
+        let cut = cut("log.csv", mark.csv_bytes).and_then(|()| cut("log.jsonl", mark.jsonl_bytes));
+        let result = cut.and_then(|()| self.events.write_all(&restart));
+        result.map_err(|error| self.problem(error))
+    }
+
+    fn problem(&self, error: io::Error) -> String {
+        in_file(&self.folder)(error)
     }
 
     fn write(&mut self, csv: &str, jsonl: &str, records: &[u8]) -> Result<(), String> {
@@ -86,7 +123,7 @@ impl Log {
             self.jsonl.write_all(jsonl.as_bytes())?;
             self.events.write_all(records)
         };
-        write().map_err(|error| format!("{}: {error}", self.folder.display()))
+        write().map_err(|error| self.problem(error))
     }
 }
 

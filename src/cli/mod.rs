@@ -1,16 +1,20 @@
 //! The native command line.
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Preset, RunConfig};
-use crate::data::{Task, reading_parquet};
+use crate::data::{DataError, Task, reading_parquet};
 use crate::gpu::context::Context;
 use crate::protocol::Sampling;
 use crate::train::trainer::Trainer;
+
+#[macro_use]
+mod say;
 
 mod bench;
 mod events;
@@ -94,7 +98,7 @@ struct TrainArgs {
     #[arg(long, conflicts_with = "text", value_parser = task)]
     task: Option<Task>,
     /// How many steps in all; as many as the schedule has unless told.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
     /// Seeds initialisation, batches and samples.
     #[arg(long)]
@@ -116,7 +120,7 @@ struct TrainArgs {
     #[arg(long, conflicts_with_all = ["preset", "seed"])]
     resume: Option<PathBuf>,
     /// Stop after so many tokens in all.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     stop_tokens: Option<u64>,
     /// Stop once the held-out loss is at or below this, in nats per token.
     #[arg(long)]
@@ -125,7 +129,7 @@ struct TrainArgs {
     #[arg(long)]
     stop_seconds: Option<f64>,
     /// Held-out loss every so many steps.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     eval_every: u64,
     /// One JSON object a line instead of a progress bar.
     #[arg(long)]
@@ -133,6 +137,9 @@ struct TrainArgs {
     /// A folder for log.csv, log.jsonl and an event file that TensorBoard shows.
     #[arg(long)]
     log_dir: Option<PathBuf>,
+    /// Destroys the device from a step on before a kind of work, once for each; tests look at what happens then.
+    #[arg(long, hide = true, value_name = "WORK@STEP")]
+    lose_device: Vec<train::Moment>,
 }
 
 #[derive(Args)]
@@ -210,6 +217,20 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What the system says of a file of the command line.
+fn in_file(path: &Path) -> impl Fn(io::Error) -> String {
+    |error| DataError::of_file(path, &error).to_string()
+}
+
+/// Refuses to write over a file that is read, which would be lost before it was.
+fn check_out<'p>(out: &Path, inputs: impl IntoIterator<Item = &'p PathBuf>) -> Result<(), String> {
+    let Ok(place) = out.canonicalize() else { return Ok(()) };
+    match inputs.into_iter().any(|input| input.canonicalize().is_ok_and(|input| input == place)) {
+        true => Err(format!("--out {} is read from; choose another file", out.display())),
+        false => Ok(()),
+    }
+}
+
 /// Errors end as a sentence on standard error.
 fn sentence(error: impl Display) -> String {
     error.to_string()
@@ -239,10 +260,10 @@ async fn tune(config: &RunConfig, context: Option<&Context>) -> Result<(), Strin
 
 async fn info() -> Result<(), String> {
     let adapter = Context::new().await.map_err(sentence)?.adapter;
-    println!("adapter         {}{}", adapter.name, if adapter.software { " (emulated on the CPU)" } else { "" });
-    println!("backend         {}", adapter.backend);
-    println!("driver          {}", adapter.driver);
-    println!("largest buffer  {} MiB", adapter.limits.buffer_bytes >> 20);
-    println!("largest binding {} MiB", adapter.limits.binding_bytes >> 20);
+    say!("adapter         {}{}", adapter.name, if adapter.software { " (emulated on the CPU)" } else { "" });
+    say!("backend         {}", adapter.backend);
+    say!("driver          {}", adapter.driver);
+    say!("largest buffer  {} MiB", adapter.limits.buffer_bytes >> 20);
+    say!("largest binding {} MiB", adapter.limits.binding_bytes >> 20);
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! `glasshead soak`: trains for long through the page's own loop, and watches that it neither slows down nor grows.
+//! `glasshead soak`: trains for long through the page's own loop, then begins, loads and drops runs, and watches that it
+//! neither slows down nor grows.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,9 +11,12 @@ use serde_json::json;
 use super::{BackendArg, preset};
 use crate::config::Preset;
 use crate::config::rules::Rules;
+use crate::protocol::export::ExportEvent;
 use crate::protocol::runs::{RunsCommand, RunsEvent};
 use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, VocabularyChoice};
 use crate::train::session::Session;
+
+mod rounds;
 
 /// Parts into which the steps are divided. The first one fills caches and pools; the others are compared.
 const PARTS: u64 = 10;
@@ -20,13 +24,19 @@ const PARTS: u64 = 10;
 /// Memory may grow by so much from the end of the second part on: losses are kept, and allocators round.
 const ROOM_BYTES: u64 = 24 << 20;
 
+/// The sentence whose maps are computed meanwhile.
+const PROBE: &str = "Lily had a red ball.";
+
 /// What to run.
 #[derive(Args)]
 pub(super) struct SoakArgs {
     /// Steps in all.
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(20..))]
     steps: u64,
-    /// nano, tiny, small or cs336.
+    /// How often runs of two sizes are begun, and one is loaded from a file, each for a step.
+    #[arg(long, default_value_t = 20)]
+    rounds: u64,
+    /// What is trained for long: nano, tiny, small or cs336.
     #[arg(long, default_value = "nano", value_parser = preset)]
     preset: Preset,
     /// Who computes.
@@ -45,11 +55,13 @@ struct Heard {
     loss: f32,
     tokens_per_step: usize,
     stopped: bool,
+    /// A model that was exported.
+    file: Option<Vec<u8>>,
     problem: Option<String>,
 }
 
 impl Heard {
-    fn hear(&mut self, event: Event) {
+    fn hear(&mut self, event: Event, bytes: Option<Vec<u8>>) {
         match event {
             Event::Ready { summary, .. } => self.tokens_per_step = summary.config.tokens_per_step(),
             Event::Progress { points, .. } => {
@@ -58,80 +70,116 @@ impl Heard {
             }
             Event::Attention { .. } => self.maps += 1,
             Event::Runs { event: RunsEvent::Stopped { .. }, .. } => self.stopped = true,
-            Event::Failed { message, .. } | Event::Diverged { message, .. } => self.problem = Some(message),
+            Event::Export { event: ExportEvent::Model { .. }, .. } => self.file = bytes,
+            Event::Failed { message, .. }
+            | Event::Diverged { message, .. }
+            | Event::Export { event: ExportEvent::NoModel { message }, .. }
+            | Event::Runs { event: RunsEvent::ResumeFailed { message }, .. } => self.problem = Some(message),
             _ => (),
         }
     }
 }
 
+/// A session, and what it has told.
+struct Soak {
+    session: Session,
+    heard: Rc<RefCell<Heard>>,
+    backend: BackendChoice,
+    json: bool,
+}
+
 pub(super) async fn soak(args: SoakArgs) -> Result<(), String> {
     let (heard, began): (Rc<RefCell<Heard>>, _) = (Rc::default(), Instant::now());
-    let mut session = {
+    let session = {
         let heard = heard.clone();
-        let sink = Box::new(move |event, _| heard.borrow_mut().hear(event));
+        let sink = Box::new(move |event, bytes| heard.borrow_mut().hear(event, bytes));
         Session::new(sink, Box::new(move || began.elapsed().as_secs_f64()))
     };
     let backend = if args.backend == BackendArg::Gpu { BackendChoice::Gpu } else { BackendChoice::Cpu };
-    let start = Command::Start {
-        run: 1,
-        config: args.preset.config(),
-        corpus: CorpusChoice::BuiltIn,
-        vocabulary: VocabularyChoice::Trained,
-        backend,
-        probe: "Lily had a red ball.".into(),
-    };
-    let rules = Rules { stop_steps: Some(args.steps), ..Rules::default() };
-    session.handle(Command::Runs { command: RunsCommand::Rules(rules) }, None).await;
-    session.handle(start, None).await;
-    session.handle(Command::Train, None).await;
-    let (mut part, mut at, mut settled, mut speeds) = (1, (0, Instant::now(), 0), None, Vec::new());
-    while !heard.borrow().stopped {
-        session.work().await;
-        let heard = heard.borrow();
-        if let Some(problem) = &heard.problem {
-            return Err(problem.clone());
-        }
-        if heard.steps < args.steps * part / PARTS {
-            continue;
-        }
-        let seconds = at.1.elapsed().as_secs_f64();
-        let speed = ((heard.steps - at.0) as usize * heard.tokens_per_step) as f64 / seconds;
-        let maps_per_s = (heard.maps - at.2) as f64 / seconds;
-        let memory = resident_bytes();
-        if part == 2 {
-            settled = memory;
-        }
-        tell(args.json, heard.steps, speed, maps_per_s, heard.loss, memory);
-        speeds.push(speed);
-        (part, at) = (part + 1, (heard.steps, Instant::now(), heard.maps));
+    let mut soak = Soak { session, heard, backend, json: args.json };
+    soak.train(args.preset, args.steps).await?;
+    soak.change_runs(args.rounds).await
+}
+
+impl Soak {
+    async fn send(&mut self, command: Command, bytes: Option<Vec<u8>>) {
+        self.session.handle(command, bytes).await;
     }
-    judge(&speeds, settled, resident_bytes())
+
+    async fn start(&mut self, run: u32, preset: Preset) {
+        let start = Command::Start {
+            run,
+            config: preset.config(),
+            corpus: CorpusChoice::BuiltIn,
+            vocabulary: VocabularyChoice::Trained,
+            backend: self.backend,
+            probe: PROBE.into(),
+        };
+        self.send(start, None).await;
+    }
+
+    /// Does a piece of work, and fails with what went wrong meanwhile; whether there is more to do.
+    async fn work(&mut self) -> Result<bool, String> {
+        let more = self.session.work().await;
+        self.heard.borrow().problem.clone().map_or(Ok(more), Err)
+    }
+
+    /// Trains for so many steps without a pause.
+    async fn train(&mut self, preset: Preset, steps: u64) -> Result<(), String> {
+        let rules = Rules { stop_steps: Some(steps), ..Rules::default() };
+        self.send(Command::Runs { command: RunsCommand::Rules(rules) }, None).await;
+        self.start(1, preset).await;
+        self.send(Command::Train, None).await;
+        let (mut part, mut at, mut settled, mut speeds) = (1, (0, Instant::now(), 0), None, Vec::new());
+        while !self.heard.borrow().stopped {
+            self.work().await?;
+            let heard = self.heard.borrow();
+            if heard.steps < steps * part / PARTS {
+                continue;
+            }
+            let seconds = at.1.elapsed().as_secs_f64();
+            let speed = ((heard.steps - at.0) as usize * heard.tokens_per_step) as f64 / seconds;
+            let maps_per_s = (heard.maps - at.2) as f64 / seconds;
+            let memory = resident_bytes();
+            if part == 2 {
+                settled = memory;
+            }
+            tell(self.json, heard.steps, speed, maps_per_s, heard.loss, memory);
+            speeds.push(speed);
+            (part, at) = (part + 1, (heard.steps, Instant::now(), heard.maps));
+        }
+        tell_halves(&speeds);
+        judge(settled, resident_bytes(), self.backend)
+    }
 }
 
 fn tell(json: bool, steps: u64, tokens_per_s: f64, maps_per_s: f64, loss: f32, memory: Option<u64>) {
     if json {
         let line = json!({ "step": steps, "tokens_per_s": tokens_per_s, "maps_per_s": maps_per_s, "loss": loss,
                            "memory_bytes": memory });
-        return println!("{line}");
+        return say!("{line}");
     }
     let memory = memory.map_or("memory unknown".into(), |bytes| format!("{:.1} MiB", bytes as f64 / 1048576.0));
-    println!("step {steps}: {tokens_per_s:.0} tokens/s, {maps_per_s:.1} maps/s, loss {loss:.3}, {memory}");
+    say!("step {steps}: {tokens_per_s:.0} tokens/s, {maps_per_s:.1} maps/s, loss {loss:.3}, {memory}");
 }
 
-/// An error when memory has grown; else tells how the two halves compare, without the first part.
-fn judge(speeds: &[f64], settled: Option<u64>, now: Option<u64>) -> Result<(), String> {
-    if let (Some(settled), Some(now)) = (settled, now)
-        && now > settled + ROOM_BYTES
-    {
-        return Err(format!(
-            "memory has grown from {} to {} bytes, and at most {ROOM_BYTES} more are right",
-            settled, now
-        ));
-    }
+/// How the two halves compare, without the first part.
+fn tell_halves(speeds: &[f64]) {
     let half = |speeds: &[f64]| speeds.iter().sum::<f64>() / speeds.len().max(1) as f64;
     let (first, second) = speeds[1.min(speeds.len())..].split_at(speeds.len().saturating_sub(1) / 2);
-    println!("first half {:.0} tokens/s, second half {:.0} tokens/s", half(first), half(second));
-    Ok(())
+    say!("first half {:.0} tokens/s, second half {:.0} tokens/s", half(first), half(second));
+}
+
+/// An error when memory has grown.
+fn judge(settled: Option<u64>, now: Option<u64>, backend: BackendChoice) -> Result<(), String> {
+    let Some((settled, now)) = settled.zip(now).filter(|(settled, now)| *now > settled + ROOM_BYTES) else {
+        return Ok(());
+    };
+    let driver = match backend {
+        BackendChoice::Cpu => "",
+        _ => "; the threads of a software GPU keep heaps of their own, so set MALLOC_ARENA_MAX=1 for one",
+    };
+    Err(format!("memory has grown from {settled} to {now} bytes, and at most {ROOM_BYTES} more are right{driver}"))
 }
 
 /// The memory of this process, where the system tells.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::{Args, Subcommand};
 
-use super::sentence;
+use super::{check_out, in_file, sentence};
 use crate::data::{TokenFile, Tokenizer, Vocabulary, open_files, train_reader};
 
 /// Tokens that are decoded at a time.
@@ -83,39 +83,42 @@ pub(super) fn tokenizer(command: TokenizerCommand) -> Result<(), String> {
 }
 
 fn train(args: &TrainArgs) -> Result<(), String> {
+    check_out(&args.out, &args.text.text)?;
     let began = Instant::now();
     let specials: Vec<&str> = args.special.iter().map(String::as_str).collect();
     let text = open_files(&args.text.text, Some(&args.text.field)).map_err(sentence)?;
     let vocabulary = train_reader(text, args.vocab_size, &specials).map_err(sentence)?;
     let seconds = began.elapsed().as_secs_f64();
     let json = Tokenizer::new(&vocabulary).and_then(|tokenizer| tokenizer.to_json()).map_err(sentence)?;
-    fs::write(&args.out, json).map_err(|error| format!("{}: {error}", args.out.display()))?;
+    fs::write(&args.out, json).map_err(in_file(&args.out))?;
     let Vocabulary { tokens, merges, .. } = vocabulary;
-    println!("{} tokens, {} of them merged, in {seconds:.2} s", tokens.len(), merges.len());
+    say!("{} tokens, {} of them merged, in {seconds:.2} s", tokens.len(), merges.len());
     Ok(())
 }
 
 fn encode(args: &EncodeArgs) -> Result<(), String> {
+    check_out(&args.out, args.text.text.iter().chain([&args.tokenizer]))?;
     let tokenizer = Tokenizer::from_file(&args.tokenizer).map_err(sentence)?;
     let text = open_files(&args.text.text, Some(&args.text.field)).map_err(sentence)?;
     let began = Instant::now();
     let encoded = TokenFile::write(&args.out, text, &tokenizer).map_err(sentence)?;
     let seconds = began.elapsed().as_secs_f64().max(1e-9);
     let (bytes, tokens) = (encoded.bytes as f64, encoded.tokens as f64);
-    println!("{} bytes, {} tokens", encoded.bytes, encoded.tokens);
-    println!("{:.3} bytes per token, {:.1} MB/s", bytes / tokens.max(1.0), bytes / seconds / 1e6);
+    say!("{} bytes, {} tokens", encoded.bytes, encoded.tokens);
+    say!("{:.3} bytes per token, {:.1} MB/s", bytes / tokens.max(1.0), bytes / seconds / 1e6);
     Ok(())
 }
 
 fn decode(args: &DecodeArgs) -> Result<(), String> {
+    check_out(&args.out, [&args.tokens, &args.tokenizer])?;
     let tokenizer = Tokenizer::from_file(&args.tokenizer).map_err(sentence)?;
     let tokens = TokenFile::open(&args.tokens, tokenizer.vocab_size()).map_err(sentence)?;
-    let file_error = |error: std::io::Error| format!("{}: {error}", args.out.display());
-    let mut out = BufWriter::new(File::create(&args.out).map_err(file_error)?);
+    let file_error = in_file(&args.out);
+    let mut out = BufWriter::new(File::create(&args.out).map_err(&file_error)?);
     for start in (0..tokens.len()).step_by(WINDOW) {
         // A character's bytes may lie in two windows, so bytes are written and not text.
         for id in tokens.read(start..start + WINDOW).map_err(sentence)? {
-            out.write_all(&tokenizer.token_bytes(id)).map_err(file_error)?;
+            out.write_all(&tokenizer.token_bytes(id)).map_err(&file_error)?;
         }
     }
     out.flush().map_err(file_error)

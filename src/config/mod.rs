@@ -234,10 +234,11 @@ impl RunConfig {
             [_, Some(true)] => "train",
             _ => return Err(ConfigError::Unknown { field: field.into(), known: known_fields(&tree) }),
         };
+        let wanted = wanted(&tree[half][field]);
         // Numbers and true or false read as such; anything else is a name.
         tree[half][field] = serde_json::from_str(value).unwrap_or_else(|_| value.into());
         let multi_head = self.model.n_kv_heads == self.model.n_heads;
-        *self = serde_json::from_value(tree).map_err(|error| refuse(error.to_string()))?;
+        *self = serde_json::from_value(tree).map_err(|error| refuse(wanted.map_or(error.to_string(), Into::into)))?;
         if field == "n_heads" && multi_head {
             self.model.n_kv_heads = self.model.n_heads;
         }
@@ -247,6 +248,18 @@ impl RunConfig {
     /// Tokens that one step trains on: B·T for each accumulated batch.
     pub fn tokens_per_step(&self) -> usize {
         self.train.batch_size * self.train.accumulation_steps * self.model.context_length
+    }
+}
+
+/// What a field like this one has to be; none for names, which the library lists.
+fn wanted(value: &serde_json::Value) -> Option<&'static str> {
+    match value {
+        serde_json::Value::Bool(_) => Some("it has to be true or false"),
+        serde_json::Value::Number(number) if number.is_u64() => {
+            Some("it has to be a whole number, and not too large a one")
+        }
+        serde_json::Value::Number(_) => Some("it has to be a number"),
+        _ => None,
     }
 }
 

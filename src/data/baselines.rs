@@ -34,9 +34,10 @@ impl BigramCounter {
             if let Some(before) = self.before.replace(token) {
                 let count = self.pairs.entry((before, token)).or_default();
                 let (followed, kinds) = &mut self.contexts[before as usize];
+                // Where there are more than 32 bits count, they are all the same to the frequencies.
                 *kinds += u32::from(*count == 0);
-                *followed += 1;
-                *count += 1;
+                *followed = followed.saturating_add(1);
+                *count = count.saturating_add(1);
             }
         }
     }
@@ -70,7 +71,7 @@ impl Bigram {
             return self.unigram(token);
         }
         let count = self.pairs.get(&(before, token)).copied().unwrap_or(0);
-        (f64::from(count) + f64::from(kinds) * self.unigram(token)) / f64::from(followed + kinds)
+        (f64::from(count) + f64::from(kinds) * self.unigram(token)) / (f64::from(followed) + f64::from(kinds))
     }
 
     /// Cross-entropies on `val`, in nats per token. Each token of `val` but the first is predicted, from the one before

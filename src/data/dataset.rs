@@ -64,18 +64,19 @@ pub fn split(text: &str) -> (&str, &str) {
 }
 
 /// Where the sequences of a batch begin (B): every start that leaves room for `context_length` inputs and the token
-/// after them is equally likely.
+/// after them is equally likely, of those that 32 bits number.
 ///
 /// # Panics
 /// When there is no such start; [`Dataset::new`] has made sure that there is.
 pub fn batch_starts(rng: &mut Rng, n_tokens: usize, context_length: usize, batch_size: usize) -> Vec<u32> {
-    let n_starts = n_tokens - context_length;
-    (0..batch_size).map(|_| rng.below(n_starts as u32)).collect()
+    let n_starts = u32::try_from(n_tokens - context_length).unwrap_or(u32::MAX);
+    (0..batch_size).map(|_| rng.below(n_starts)).collect()
 }
 
-/// `n_batches` batches of starts, spread evenly over the tokens and always the same.
+/// `n_batches` batches of starts, spread evenly over the tokens, as far as 32 bits number them, and always the same.
 pub fn evaluation_starts(n_tokens: usize, context_length: usize, batch_size: usize, n_batches: usize) -> Vec<Vec<u32>> {
-    let (last, n) = ((n_tokens - context_length - 1) as u64, (n_batches * batch_size) as u64);
+    let last = (n_tokens - context_length - 1).min(u32::MAX as usize) as u64;
+    let n = (n_batches * batch_size) as u64;
     let start = |i: u64| (last * i / (n - 1).max(1)) as u32;
     let starts: Vec<u32> = (0..n).map(start).collect();
     starts.chunks(batch_size).map(<[u32]>::to_vec).collect()

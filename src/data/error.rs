@@ -1,7 +1,7 @@
 //! What can be wrong with text and vocabularies.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -65,7 +65,7 @@ pub enum DataError {
         problem: String,
     },
     /// A line of a `.jsonl` file lacks the field with the text.
-    #[error("line {line} has no field {field:?}; choose one of its fields: {there}")]
+    #[error("line {line} has no field {field:?}; {}", choose("fields", there))]
     NoField {
         /// Counted from 1.
         line: usize,
@@ -95,7 +95,7 @@ pub enum DataError {
         codec: String,
     },
     /// A Parquet file lacks the column with the text.
-    #[error("there is no column {field:?} with text; choose one of its columns: {there}")]
+    #[error("there is no column {field:?} with text; {}", choose("columns", there))]
     NoColumn {
         /// The column that was asked for.
         field: String,
@@ -123,7 +123,7 @@ pub enum DataError {
         context_length: usize,
     },
     /// The vocabulary has no room for the bytes.
-    #[error("vocab_size {vocab_size} is too small; {specials} special tokens and 256 bytes need {least}")]
+    #[error("vocab_size {vocab_size} is too small; 256 bytes and special tokens ({specials}) need {least}")]
     VocabularyTooSmall {
         /// What was asked for.
         vocab_size: usize,
@@ -152,7 +152,27 @@ pub enum DataError {
     Tokenizer(String),
 }
 
+/// What to do, where these are the fields or columns with text.
+fn choose(what: &str, there: &str) -> String {
+    match there {
+        "" => format!("none of its {what} holds text, so choose another file"),
+        _ => format!("choose one of its {what}: {there}"),
+    }
+}
+
 impl DataError {
+    /// What the system says of a file, and what to do where that is clear.
+    pub fn of_file(path: &Path, error: &io::Error) -> Self {
+        let problem = match error.kind() {
+            io::ErrorKind::NotFound => "there is no such file or folder; check the name".into(),
+            io::ErrorKind::IsADirectory => "this is a folder; name a file".into(),
+            io::ErrorKind::NotADirectory => "it would lie within a file; name a folder instead of that".into(),
+            io::ErrorKind::AlreadyExists => "there is a file of this name; choose another folder".into(),
+            _ => error.to_string(),
+        };
+        Self::File { path: path.into(), problem }
+    }
+
     /// What went wrong while text was read; a reader of ours says it as one of these.
     pub fn from_read(error: io::Error) -> Self {
         let problem = error.to_string();

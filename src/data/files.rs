@@ -1,7 +1,7 @@
 //! The user's files as one text: plain text, JSON Lines and Parquet, one file or several.
 
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use super::dataset::decode_text;
@@ -96,24 +96,21 @@ pub fn open_files(paths: &[impl AsRef<Path>], field: Option<&str>) -> Result<Box
 
 /// One file's text, as UTF-8 without a byte-order mark. Only a text in UTF-16 has to be in memory as a whole.
 fn open_file(path: &Path, field: &str) -> Result<Box<dyn Read + Send>, DataError> {
-    let mut file = File::open(path).map_err(|error| file_error(path, &error))?;
+    let mut file = File::open(path).map_err(|error| DataError::of_file(path, &error))?;
     let mut begin = Vec::new();
-    (&mut file).take(4).read_to_end(&mut begin).map_err(|error| file_error(path, &error))?;
+    (&mut file).take(4).read_to_end(&mut begin).map_err(|error| DataError::of_file(path, &error))?;
     if begin == MAGIC {
         return Ok(Box::new(ParquetReader::open(file, Some(field))?));
     }
     check_kind(&begin)?;
-    if begin.starts_with(&[0xff, 0xfe]) || begin.starts_with(&[0xfe, 0xff]) {
-        file.read_to_end(&mut begin).map_err(|error| file_error(path, &error))?;
-        return Ok(Box::new(Cursor::new(decode_text(begin)?.into_bytes())));
-    }
-    if begin.starts_with(&[0xef, 0xbb, 0xbf]) {
-        begin.drain(..3);
-    }
-    let file = BufReader::new(Cursor::new(begin).chain(file));
+    let file: Box<dyn BufRead + Send> = if begin.starts_with(&[0xff, 0xfe]) || begin.starts_with(&[0xfe, 0xff]) {
+        file.read_to_end(&mut begin).map_err(|error| DataError::of_file(path, &error))?;
+        Box::new(Cursor::new(decode_text(begin)?.into_bytes()))
+    } else {
+        if begin.starts_with(&[0xef, 0xbb, 0xbf]) {
+            begin.drain(..3);
+        }
+        Box::new(BufReader::new(Cursor::new(begin).chain(file)))
+    };
     Ok(if is_jsonl(&path.to_string_lossy()) { Box::new(JsonlReader::new(file, field)) } else { Box::new(file) })
-}
-
-fn file_error(path: &Path, error: &std::io::Error) -> DataError {
-    DataError::File { path: path.into(), problem: error.to_string() }
 }

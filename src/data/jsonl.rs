@@ -65,7 +65,15 @@ impl<R: BufRead> JsonlReader<R> {
     /// The next text with what ends it; empty at the end of the file.
     fn next_text(&mut self) -> io::Result<String> {
         let mut line = String::new();
-        while self.reader.read_line(&mut line)? > 0 {
+        let not_utf8 = |line| {
+            move |error: io::Error| match error.kind() {
+                io::ErrorKind::InvalidData => {
+                    io::Error::other(DataError::JsonLine { line, problem: "it is not UTF-8".into() })
+                }
+                _ => error,
+            }
+        };
+        while self.reader.read_line(&mut line).map_err(not_utf8(self.line + 1))? > 0 {
             self.line += 1;
             if let Some(text) = line_text(&line, self.line, &self.field).map_err(io::Error::other)? {
                 return Ok(text + END_OF_TEXT + "\n");

@@ -24,7 +24,9 @@ use super::jsonl::TEXT_FIELD;
 use super::tokenizer::END_OF_TEXT;
 
 mod footer;
+mod format;
 mod pages;
+mod thrift;
 
 use pages::CheckedPages;
 

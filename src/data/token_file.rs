@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::error::DataError;
 use super::tokenizer::Tokenizer;
@@ -24,11 +25,11 @@ pub struct EncodedFile {
     pub tokens: usize,
 }
 
-/// A file of tokens.
-#[derive(Debug)]
+/// A file of tokens. Copies read the same map.
+#[derive(Clone, Debug)]
 pub struct TokenFile {
     path: PathBuf,
-    map: Mmap,
+    map: Arc<Mmap>,
     vocab_size: usize,
     len: usize,
 }
@@ -40,9 +41,12 @@ impl TokenFile {
     /// # Errors
     /// When the text cannot be read or is not UTF-8, or the file cannot be written.
     pub fn write(path: &Path, text: impl Read, tokenizer: &Tokenizer) -> Result<EncodedFile, DataError> {
-        let half_done = path.with_extension("part");
+        // Behind the whole name: one with another ending may be the text itself.
+        let mut half_done = path.as_os_str().to_owned();
+        half_done.push(".part");
+        let half_done = PathBuf::from(half_done);
         let result = write_ids(&half_done, text, tokenizer).and_then(|encoded| {
-            fs::rename(&half_done, path).map(|()| encoded).map_err(|error| file_error(path, error))
+            fs::rename(&half_done, path).map(|()| encoded).map_err(|error| DataError::of_file(path, &error))
         });
         if result.is_err() {
             // It may not even be there.
@@ -56,8 +60,8 @@ impl TokenFile {
     /// # Errors
     /// When it cannot be read, or its length is no number of ids.
     pub fn open(path: &Path, vocab_size: usize) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|error| file_error(path, error))?;
-        let map = unchecked::map(&file).map_err(|error| file_error(path, error))?;
+        let file = File::open(path).map_err(|error| DataError::of_file(path, &error))?;
+        let map = Arc::new(unchecked::map(&file).map_err(|error| DataError::of_file(path, &error))?);
         let bytes = map.len() as u64;
         if !bytes.is_multiple_of(width(vocab_size) as u64) {
             let problem = format!("{bytes} bytes are no whole number of ids; encode the text again");
@@ -102,16 +106,16 @@ impl TokenFile {
 }
 
 fn write_ids(path: &Path, text: impl Read, tokenizer: &Tokenizer) -> Result<EncodedFile, DataError> {
-    let mut out = BufWriter::new(File::create(path).map_err(|error| file_error(path, error))?);
+    let mut out = BufWriter::new(File::create(path).map_err(|error| DataError::of_file(path, &error))?);
     let mut text = Counting { reader: text, bytes: 0 };
     let (width, mut tokens) = (width(tokenizer.vocab_size()), 0);
     for ids in tokenizer.encode_reader(&mut text) {
         let ids = ids?;
         tokens += ids.len();
         let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes().into_iter().take(width)).collect();
-        out.write_all(&bytes).map_err(|error| file_error(path, error))?;
+        out.write_all(&bytes).map_err(|error| DataError::of_file(path, &error))?;
     }
-    out.flush().map_err(|error| file_error(path, error))?;
+    out.flush().map_err(|error| DataError::of_file(path, &error))?;
     Ok(EncodedFile { bytes: text.bytes, tokens })
 }
 
@@ -127,8 +131,4 @@ impl<R: Read> Read for Counting<R> {
         self.bytes += n;
         Ok(n)
     }
-}
-
-fn file_error(path: &Path, error: std::io::Error) -> DataError {
-    DataError::File { path: path.into(), problem: error.to_string() }
 }

@@ -234,7 +234,7 @@ impl Tokenizer {
     /// When it cannot be read or is something else.
     pub fn from_file(path: &Path) -> Result<Self, DataError> {
         let file_error = |problem: String| DataError::File { path: path.into(), problem };
-        let text = std::fs::read_to_string(path).map_err(|error| file_error(error.to_string()))?;
+        let text = std::fs::read_to_string(path).map_err(|error| DataError::of_file(path, &error))?;
         let is_tiktoken = path.extension().is_some_and(|extension| extension == "tiktoken");
         let read = if is_tiktoken { Self::from_tiktoken(&text, &[END_OF_TEXT]) } else { Self::from_json(&text) };
         read.map_err(|error| file_error(error.to_string()))

@@ -23,7 +23,18 @@ pub struct GpuBackend {
     idle_staging: Vec<wgpu::Buffer>,
     /// Where writes wait that come between runs of one submission.
     uploads: Option<wgpu::Buffer>,
+    /// The parameters of each program.
+    uniforms: Vec<wgpu::Buffer>,
     fault: Fault,
+}
+
+impl Drop for GpuBackend {
+    /// Gives the memory back at once. In a browser dropping a buffer only leaves it to the garbage collector, which does not
+    /// know how much memory a small object stands for.
+    fn drop(&mut self) {
+        let staging = self.idle_staging.iter().chain(&self.uploads);
+        self.buffers.iter().chain(&self.uniforms).chain(staging).for_each(wgpu::Buffer::destroy);
+    }
 }
 
 /// The first thing that went wrong, told by the device's callbacks and handed on by the next read.
@@ -96,6 +107,7 @@ impl GpuBackend {
             programs,
             idle_staging: Vec::new(),
             uploads: None,
+            uniforms: Vec::new(),
             fault,
         })
     }
@@ -139,6 +151,7 @@ impl GpuBackend {
             });
             dispatches.push(GpuDispatch { kernel: kernel.name, pipeline, bind_group, workgroups });
         }
+        self.uniforms.push(uniforms);
         self.programs.push(GpuProgram { name: recording.name, dispatches });
         self.programs.len() - 1
     }
@@ -267,6 +280,10 @@ impl GpuBackend {
         // Natively this drives the callbacks; in a browser it does nothing and the await below waits.
         let wait = wgpu::PollType::Wait { submission_index: Some(read.submission), timeout: None };
         let polled = self.device.poll(wait).map_err(|error| ExecuteError::DeviceLost(error.to_string()));
+        if polled.is_err() {
+            // A device that is gone has refused what to wait for, and says that it is gone once it has nothing to do.
+            drop(self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: None }));
+        }
         self.check()?;
         polled?;
         let mapped = read.mapped.await.map_err(|_| ExecuteError::DeviceLost("a read was dropped".into()))?;
@@ -338,7 +355,8 @@ fn watch(device: &wgpu::Device) -> Fault {
     device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&of_errors, told(&error))));
     let of_loss = fault.clone();
     device.set_device_lost_callback(move |reason, message| {
-        keep(&of_loss, ExecuteError::DeviceLost(format!("{reason:?}: {message}")));
+        let why = format!("{reason:?}: {}", message.trim());
+        keep(&of_loss, ExecuteError::DeviceLost(why.trim_end_matches(": ").into()));
     });
     fault
 }

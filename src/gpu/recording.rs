@@ -36,7 +36,12 @@ impl Storage {
 
     /// Where element `start` is.
     pub fn offset_bytes(self, start: usize) -> u64 {
-        start as u64 * if self == Self::F16 { 2 } else { 4 }
+        start as u64 * self.element_bytes()
+    }
+
+    /// Bytes of an element.
+    pub fn element_bytes(self) -> u64 {
+        if self == Self::F16 { 2 } else { 4 }
     }
 
     /// Elements as words of a buffer.

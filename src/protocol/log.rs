@@ -1,5 +1,5 @@
-//! What is remembered of a run while it trains: every step, every evaluation; thinned where it has to stay small, and
-//! written as CSV or JSON.
+//! What is remembered of a run while it trains: its steps and evaluations, thinned where it gets long or has to stay small,
+//! and written as CSV or JSON.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -7,12 +7,18 @@ use serde_json::{Value, json};
 use super::{StepPoint, ValidationPoint};
 use crate::config::RunConfig;
 
-/// All losses of a run.
+/// A run that lasts all night does millions of steps. So many are remembered at most, and as many evaluations.
+const MOST: usize = 40_000;
+
+/// Of these the latest are all there.
+const LATEST: usize = 1_000;
+
+/// The losses of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
-    /// Every step, in order.
+    /// Its steps, in order: all of them, or some that lie evenly over a long run, and the latest.
     pub points: Vec<StepPoint>,
-    /// Every evaluation, in order.
+    /// Its evaluations, likewise.
     pub validation: Vec<ValidationPoint>,
 }
 
@@ -25,6 +31,14 @@ struct Row {
 }
 
 impl History {
+    /// Takes in what came next.
+    pub fn extend(&mut self, points: &[StepPoint], validation: &[ValidationPoint]) {
+        self.points.extend_from_slice(points);
+        self.validation.extend_from_slice(validation);
+        spread(&mut self.points, |point| point.step);
+        spread(&mut self.validation, |val| val.step);
+    }
+
     /// At most about `most` steps and as many evaluations, evenly spread; the first and the last of each are kept.
     pub fn thinned(&self, most: usize) -> Self {
         Self { points: thin(&self.points, most), validation: thin(&self.validation, most) }
@@ -95,6 +109,25 @@ impl History {
         let log = json!({ "name": name, "corpus": corpus, "config": config, "points": points });
         format!("{log:#}\n")
     }
+}
+
+/// Makes a list that has become too long about half as long: what stays lies evenly over all steps, but for the latest.
+pub fn spread<T>(items: &mut Vec<T>, step: impl Fn(&T) -> u64) {
+    let (Some(first), Some(last)) = (items.first().map(&step), items.last().map(&step)) else { return };
+    if items.len() <= MOST {
+        return;
+    }
+    // A power of two, so that what stayed before and what came since end up equally far apart.
+    let apart = (last.saturating_sub(first) / (MOST as u64 / 2)).next_power_of_two();
+    let (latest, mut index, mut next) = (items.len() - LATEST, 0, first);
+    items.retain(|item| {
+        index += 1;
+        let stays = index > latest || step(item) >= next;
+        if stays {
+            next = step(item).saturating_add(apart);
+        }
+        stays
+    });
 }
 
 fn thin<T: Copy>(items: &[T], most: usize) -> Vec<T> {

@@ -24,7 +24,7 @@ const PREFIXES: [&str; 3] = ["", "adam_m.", "adam_v."];
 #[derive(Debug, Error)]
 pub enum CheckpointError {
     /// A file cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("{}", DataError::of_file(path, source))]
     File {
         /// Which file.
         path: PathBuf,

@@ -48,7 +48,7 @@ pub fn prepare_files(
         Some(tokenizer) => tokenizer,
         None => train_tokenizer(&beginning(paths, field)?, config)?,
     };
-    fs::create_dir_all(folder).map_err(|error| file_error(folder, &error))?;
+    fs::create_dir_all(folder).map_err(|error| DataError::of_file(folder, &error))?;
     let (name, file_bytes) = token_file_name(paths, field, &tokenizer)?;
     let encoded = folder.join(name);
     if !encoded.exists() {
@@ -71,7 +71,7 @@ fn token_file_name(paths: &[PathBuf], field: &str, tokenizer: &Tokenizer) -> Res
     let mut hasher = DefaultHasher::new();
     let mut file_bytes = 0;
     for path in paths {
-        let in_file = |error| file_error(path, &error);
+        let in_file = |error| DataError::of_file(path, &error);
         let facts = fs::metadata(path).map_err(in_file)?;
         (path.canonicalize().map_err(in_file)?, facts.len(), facts.modified().ok()).hash(&mut hasher);
         file_bytes += facts.len();
@@ -109,8 +109,4 @@ fn measure(tokens: &TokenFile, n_train: usize, vocab_size: usize) -> Result<Base
     }
     let val = tokens.read(n_train..tokens.len().min(n_train + MEASURED))?;
     Ok(counter.finish().baselines(&val))
-}
-
-fn file_error(path: &Path, error: &std::io::Error) -> DataError {
-    DataError::File { path: path.into(), problem: error.to_string() }
 }

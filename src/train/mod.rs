@@ -10,6 +10,7 @@ pub mod first_look;
 pub mod generate;
 pub mod generations;
 pub mod head_scores;
+pub mod lost_devices;
 pub mod lr_find;
 pub mod pace;
 pub mod pair;

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use super::first_look::first_look;
+use super::lost_devices::LostDevices;
 use super::prepare::{PreparedData, encode, tokenizer_text, train_tokenizer};
 use super::record::fingerprint;
 use super::run::{Clock, Message, Run};
@@ -30,11 +31,10 @@ mod resume;
 mod workers;
 
 use corpus::{File, scoring, split_files};
-use device::{Device, check_room, open_device};
+use device::{Device, check_room, keep_or_open};
 use import::Asked;
 use kernels::Kernels;
 use lesson::LessonDesk;
-use recover::Losses;
 use resume::Waiting;
 use workers::Workers;
 
@@ -64,7 +64,7 @@ pub struct Session {
     kernels: Kernels,
     /// The step that was not applied, and what is said of it, until the page was told.
     diverged: Option<(u64, String)>,
-    losses: Losses,
+    lost_devices: LostDevices,
     /// How often copies of runs are told, in seconds.
     copies: Option<u32>,
     /// Whether the page shows something else than the maps.
@@ -90,7 +90,7 @@ impl Session {
             workers: Workers::default(),
             kernels: Kernels::default(),
             diverged: None,
-            losses: Losses::default(),
+            lost_devices: LostDevices::default(),
             copies: None,
             maps_hidden: false,
         };
@@ -311,11 +311,11 @@ impl Session {
         backend: BackendChoice,
         probe: &str,
     ) -> Result<(), String> {
-        (self.losses, self.diverged) = (Losses::default(), None);
+        (self.lost_devices, self.diverged) = (LostDevices::default(), None);
         let run = self.run_id;
         config.validate().map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Device });
-        let device = open_device(backend).await?;
+        let device = keep_or_open(self.device.take(), backend).await?;
         self.tell_device(run, &device);
         check_room(&config, &device)?;
         if let Some(context) = &device.context {

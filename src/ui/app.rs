@@ -156,6 +156,8 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
     let receive = {
         let (cx, first) = (cx.clone(), RefCell::new(first));
         Rc::new(move |batch: Batch| {
+            // A handle keeps every state that it has read as long as it lives: this one until the batch is done.
+            let cx = cx.clone();
             if batch.iter().any(|(event, _)| matches!(event, Event::Listening))
                 && let Some(link) = &*cx.line.borrow()
             {

@@ -54,7 +54,8 @@ impl Cx {
             return;
         }
         let cx = self.clone();
-        match Link::start(Rc::new(move |batch| hear(&cx, batch)), ANSWER_BATCH_MS) {
+        // A handle keeps every state that it has read as long as it lives, so each batch gets its own.
+        match Link::start(Rc::new(move |batch| hear(&cx.clone(), batch)), ANSWER_BATCH_MS) {
             Ok(link) => drop(self.questions.link.replace(Some(link))),
             Err(message) => self.act(Action::Tokenizer(TokenizerAction::Problem(message))),
         }

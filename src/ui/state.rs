@@ -336,9 +336,7 @@ impl State {
             Event::Training { on: false, .. } => self.run_state = RunState::Paused,
             Event::Progress { step, points, validation, tokens_per_s, .. } => {
                 (self.step, self.tokens_per_s) = (step, tokens_per_s);
-                let history = Rc::make_mut(&mut self.history);
-                history.points.extend(points);
-                history.validation.extend(validation);
+                Rc::make_mut(&mut self.history).extend(&points, &validation);
                 self.announce_baselines();
             }
             Event::Attention { step, tokens, n_layers, n_heads, causal, tokens_cut, .. } => {

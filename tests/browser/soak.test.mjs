@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { byTestId, number, shows, until, waitForState, withPage } from "./harness.mjs";
+import { byTestId, field, number, shows, until, waitForState, withPage } from "./harness.mjs";
 
 const STEPS = Number(process.env.SOAK_STEPS ?? 500);
 const GPU = process.env.SOAK_BACKEND === "gpu";
@@ -14,7 +14,8 @@ const PARTS = 5;
 // The first parts fill caches, pools and the scrubber; afterwards so much is noise of several garbage collectors.
 const ROOM = 96 * 2 ** 20;
 
-// Bytes in use by all of the browser's processes: the least of a few looks, because garbage comes and goes.
+// Bytes in use by the browser's processes for pages and graphics (Chromium starts others when it likes): the least of a few
+// looks, because garbage comes and goes.
 async function memory(session) {
   const looks = [];
   for (let look = 0; look < 5; look++) {
@@ -26,17 +27,113 @@ async function memory(session) {
 
 async function memoryNow(session) {
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-  const sizes = processInfo.map(async ({ id }) => {
+  const ours = processInfo.filter(({ type }) => type === "renderer" || type === "GPU");
+  const sizes = ours.map(async ({ id }) => {
     const status = await readFile(`/proc/${id}/status`, "utf8").catch(() => "");
     return Number(/VmRSS:\s*(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
   });
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
+// Notes the size of the wasm memory whenever the program reads a text from it, in the page and in its workers.
+async function watchHeaps(page) {
+  const watch = () => {
+    const decode = TextDecoder.prototype.decode;
+    TextDecoder.prototype.decode = function (...given) {
+      if (given[0]?.buffer) globalThis.heapBytes = given[0].buffer.byteLength;
+      return decode.apply(this, given);
+    };
+  };
+  await Promise.all([page, ...page.workers()].map((side) => side.evaluate(watch)));
+}
+
+const heap = (side) => side.evaluate(() => globalThis.heapBytes ?? 0);
+const mebibytes = (size) => `${(size / 2 ** 20).toFixed(0)} MiB`;
+
+// Of the page, and of all its workers together.
+async function heaps(page) {
+  const workers = await Promise.all(page.workers().map(heap));
+  return [await heap(page), workers.reduce((sum, size) => sum + size, 0)];
+}
+
+test("the page lets go of what it has shown", { timeout: 300_000 }, async () => {
+  await withPage({ gpu: GPU }, async (page) => {
+    await waitForState(page, "ready");
+    await watchHeaps(page);
+    // Maps of a long sentence: 2 MiB each, so that a few that stay are seen.
+    const sizes = { n_layers: 4, n_heads: 8, d_model: 32, d_ff: 32, context_length: 256, batch_size: 1 };
+    for (const [name, value] of Object.entries(sizes)) await field(page, name, value);
+    await byTestId(page, "probe-input").fill("Lily had a red ball. Tom gave the ball to him. ".repeat(30));
+    let before;
+    for (let round = 0; round < 15; round++) {
+      await byTestId(page, "reset").click();
+      await shows(() => number(page, "step-count"), 0);
+      await waitForState(page, "ready");
+      await shows(() => byTestId(page, "head-map").count(), 32);
+      await byTestId(page, "step").click();
+      await shows(() => number(page, "step-count"), 1);
+      if (round === 4) [before] = await heaps(page);
+    }
+    const [after] = await heaps(page);
+    console.log(`the page's wasm memory: ${mebibytes(before)} after 5 runs, ${mebibytes(after)} after 15`);
+    assert.ok(before > 0 && after - before < 8 * 2 ** 20, `${before} bytes have become ${after}`);
+  });
+});
+
+// Counts what a worker's buffers on the GPU take, from now on, until they or their devices are destroyed; and new devices.
+const countBuffers = () => {
+  const { createBuffer, destroy: destroyDevice } = GPUDevice.prototype;
+  const { destroy: destroyBuffer } = GPUBuffer.prototype;
+  const alive = new Map();
+  GPUDevice.prototype.createBuffer = function (descriptor) {
+    const buffer = createBuffer.call(this, descriptor);
+    alive.set(buffer, { device: this, size: descriptor.size });
+    return buffer;
+  };
+  GPUBuffer.prototype.destroy = function () {
+    alive.delete(this);
+    return destroyBuffer.call(this);
+  };
+  GPUDevice.prototype.destroy = function () {
+    for (const [buffer, { device }] of alive) if (device === this) alive.delete(buffer);
+    return destroyDevice.call(this);
+  };
+  globalThis.gpuBytes = () => [...alive.values()].reduce((sum, { size }) => sum + size, 0);
+  const { requestDevice } = GPUAdapter.prototype;
+  globalThis.gpuDevices = 0;
+  GPUAdapter.prototype.requestDevice = function (...given) {
+    globalThis.gpuDevices += 1;
+    return requestDevice.apply(this, given);
+  };
+};
+
+test("a run that ends leaves nothing on the GPU", { timeout: 400_000 }, async () => {
+  await withPage({ gpu: true }, async (page) => {
+    await waitForState(page, "ready");
+    const worker = page.workers()[0];
+    await worker.evaluate(countBuffers);
+    const sizes = [];
+    for (let round = 0; round < 4; round++) {
+      await byTestId(page, "reset").click();
+      await waitForState(page, "loading");
+      await waitForState(page, "ready");
+      await byTestId(page, "step").click();
+      await shows(() => number(page, "step-count"), 1);
+      sizes.push(await worker.evaluate(() => globalThis.gpuBytes()));
+    }
+    console.log(`buffers on the GPU after each run: ${sizes.map(mebibytes).join(", ")}`);
+    assert.ok(sizes[0] > 2 ** 20, `only ${sizes[0]} bytes were counted`);
+    assert.ok(sizes.at(-1) < 1.25 * sizes[0], `${sizes}`);
+    // What was compiled for the first run serves the next ones.
+    assert.equal(await worker.evaluate(() => globalThis.gpuDevices), 0, "new devices");
+  });
+});
+
 test(`memory does not grow over ${STEPS} steps`, { timeout: 300_000 + STEPS * 1000 }, async () => {
   await withPage({ gpu: GPU }, async (page) => {
     const session = await page.context().browser().newBrowserCDPSession();
     await waitForState(page, "ready");
+    await watchHeaps(page);
     await byTestId(page, "train").click();
     const sizes = [];
     for (let part = 1; part <= PARTS; part++) {
@@ -46,7 +143,10 @@ test(`memory does not grow over ${STEPS} steps`, { timeout: 300_000 + STEPS * 10
       const steps = (await number(page, "step-count")) - began.step;
       sizes.push(await memory(session));
       const speed = ((steps * 1000) / (Date.now() - began.at)).toFixed(1);
-      console.log(`step ${goal}: ${speed} steps/s, ${(sizes.at(-1) / 2 ** 20).toFixed(0)} MiB in all processes`);
+      const [ofPage, ofWorkers] = (await heaps(page)).map(mebibytes);
+      console.log(
+        `step ${goal}: ${speed} steps/s, ${mebibytes(sizes.at(-1))} in all, of which wasm ${ofPage} in the page, ${ofWorkers} in workers`,
+      );
     }
     await byTestId(page, "train").click();
     await waitForState(page, "paused");
@@ -79,6 +179,7 @@ test(`memory does not grow over ${ROUNDS} runs of each kind`, { timeout: 300_000
   await withPage({ gpu: GPU }, async (page) => {
     const session = await page.context().browser().newBrowserCDPSession();
     await waitForState(page, "ready");
+    await watchHeaps(page);
     await byTestId(page, "step").click();
     await shows(() => number(page, "step-count"), 1);
     await byTestId(page, "with-state").check();
@@ -95,9 +196,11 @@ test(`memory does not grow over ${ROUNDS} runs of each kind`, { timeout: 300_000
       }
       if ((round * PARTS) % ROUNDS < PARTS) {
         sizes.push(await memory(session));
-        const heap = await page.evaluate(() => performance.memory.usedJSHeapSize);
-        const sizeNow = (size) => `${(size / 2 ** 20).toFixed(0)} MiB`;
-        console.log(`round ${round}: ${sizeNow(sizes.at(-1))} in all processes, ${sizeNow(heap)} in the page's heap`);
+        const [ofPage, ofWorkers] = (await heaps(page)).map(mebibytes);
+        const objects = mebibytes(await page.evaluate(() => performance.memory.usedJSHeapSize));
+        console.log(
+          `round ${round}: ${mebibytes(sizes.at(-1))} in all, of which wasm ${ofPage} in the page, ${ofWorkers} in workers; JavaScript ${objects}`,
+        );
       }
     }
     const growth = sizes.at(-1) - sizes[1];

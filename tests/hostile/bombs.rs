@@ -143,3 +143,65 @@ fn a_short_request_cannot_ask_for_a_large_answer() {
     blob[0] += 6;
     refused("frame of ops", &blob, "argument b is 9999999");
 }
+
+/// A Parquet file with nothing but a footer.
+fn footer(footer: &[u8]) -> Vec<u8> {
+    [b"PAR1", footer, &(footer.len() as u32).to_le_bytes(), b"PAR1"].concat()
+}
+
+/// Seven bits a byte, the lowest first.
+fn varint(mut value: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value > 127 {
+        bytes.push(value as u8 | 128);
+        value >>= 7;
+    }
+    [bytes, vec![value as u8]].concat()
+}
+
+/// A schema of one group with so many children in it, as the version and what follows stand in a footer.
+fn schema(group: &str, n_columns: usize, claimed: u32) -> Vec<u8> {
+    let name = |name: &str| [&[0x18][..], &varint(name.len() as u64), name.as_bytes()].concat();
+    // Required; an INT32 before that for columns.
+    let column = [&[0x15, 2, 0x25, 0][..], &name("c"), &[0]].concat();
+    let parts = [
+        vec![0x15, 2, 0x19, 0xfc],
+        varint(n_columns as u64 + 2),
+        [&[0x48][..], &varint(4), b"root", &[0x15, 2, 0]].concat(),
+        [&[0x35, 0][..], &name(group), &[0x15], &varint(2 * u64::from(claimed)), &[0]].concat(),
+    ];
+    [parts.concat(), column.repeat(n_columns)].concat()
+}
+
+#[test]
+fn footers_cannot_ask_for_more_than_they_have() {
+    // No rows and no parts.
+    let end = [0x16, 0, 0x19, 0x0c, 0];
+    let good = [schema("group", 3, 3), end.into()].concat();
+    refused("Parquet", &footer(&good), "none of its columns holds text");
+    // Room for two thousand million children.
+    let many = [schema("group", 3, i32::MAX as u32), end.into()].concat();
+    refused("Parquet", &footer(&many), "claims to have more columns than it has");
+    // A long name, once for each of ten thousand columns.
+    let long = [schema(&"g".repeat(1 << 16), 10_000, 10_000), end.into()].concat();
+    refused("Parquet", &footer(&long), "the names of its columns are too long");
+    // A field that nobody knows: a list of lists of two thousand million truth values each, which have no bytes.
+    let endless =
+        [&[0xf9, 0xf9][..], &varint(150), &[&[0xf1][..], &varint(i32::MAX as u64)].concat().repeat(150)].concat();
+    for at in [0, good.len() - 1] {
+        let endless = [&good[..at], &endless, &good[at..]].concat();
+        refused("Parquet", &footer(&endless), "its footer cannot be read");
+    }
+}
+
+#[test]
+fn footers_are_understood_as_the_parquet_crate_understands_them() {
+    let columns = schema("group", 3, 3);
+    let deep = [&[0x19, 0xfc][..], &varint(200_000), &[0x35, 0, 0x18, 0, 0x15, 2, 0].repeat(200_000)].concat();
+    // Field 65538, which is 2 in the 16 bits of a field's number.
+    let far = [&[0x15, 2, 0x09][..], &varint(2 * 65538), &deep[1..], &[0]].concat();
+    refused("Parquet", &footer(&far), "its footer cannot be read");
+    // The version, said to be bytes, and read as a number: then what lies in the bytes follows.
+    let hidden = [&[0x18][..], &varint(deep.len() as u64), &deep, &columns[2..], &[0x16, 0, 0x19, 0x0c, 0]].concat();
+    refused("Parquet", &footer(&hidden), "its footer cannot be read");
+}

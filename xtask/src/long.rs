@@ -1,4 +1,4 @@
-//! What takes long, or asks others: soaks, fuzzing and the audit of dependencies.
+//! What takes long: soaks and fuzzing.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,26 +12,15 @@ const RELEASE: &str = "release/ways";
 pub fn soak(steps: u32, rounds: u32) -> Result<(), String> {
     execute(&root(), "cargo", &["build", "--bin", "glasshead", "--profile", "web"], &[])?;
     let program = target().join("web/glasshead").display().to_string();
-    execute(&root(), &program, &["soak", "--backend", "cpu", "--steps", &steps.to_string()], &[])?;
+    let (of_steps, of_rounds) = (steps.to_string(), rounds.to_string());
+    let native = ["soak", "--backend", "cpu", "--steps", &of_steps, "--rounds", &of_rounds];
+    execute(&root(), &program, &native, &[])?;
     let chromium = install::browser()?;
     let dist = target().join("dist-test");
     bundle::build(&dist, bundle::Purpose::Tests)?;
     let (steps, rounds) = ((steps / 10).to_string(), rounds.to_string());
     let settings = [("SOAK_STEPS", steps.as_str()), ("SOAK_ROUNDS", &rounds)];
     test::run_in_browser(&dist, &chromium, &["test", "soak.test.mjs"], &settings)
-}
-
-/// Asks what is known of the faults of all dependencies, in Rust and in JavaScript; needs a network.
-pub fn audit() -> Result<(), String> {
-    let deny = Command::new("cargo").args(["deny", "--version"]).output();
-    if !deny.is_ok_and(|output| output.status.success()) {
-        return Err("cargo-deny is missing: `cargo install --locked cargo-deny`".into());
-    }
-    let folder = root().join("tests/browser");
-    // Both are asked, whatever the first one says.
-    let rust = execute(&root(), "cargo", &["deny", "check"], &[]);
-    let browser = execute(&folder, "npm", &["audit"], &[]);
-    rust.and(browser)
 }
 
 /// Fuzzes every way in, each for so many seconds; ends with the first input that is not as promised.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+mod audit;
 mod bench;
 mod bundle;
 mod icons;
@@ -24,7 +25,8 @@ const USAGE: &str = "usage:
   cargo xtask bench --peers [--dev]         the same beside other programs in the browser, and a table
     [--only NAME,NAME] [--steps N]          of the last two: which programs, and how many steps
   cargo xtask soak [--steps N] [--rounds N] train for long (100000) and change runs often (200): memory and speed stay
-  cargo xtask audit                         ask what is known of the dependencies' faults (cargo-deny, npm)
+  cargo xtask audit [--reachable]           look at all dependencies (cargo-deny, npm): their licences, their sources,
+                                            and what is known of their faults, or only if it can be asked
   cargo xtask fuzz [--seconds N]            fuzz every way in for so long (120), guided by coverage (cargo-fuzz)";
 
 fn main() -> ExitCode {
@@ -71,8 +73,9 @@ fn run(args: &[String]) -> Result<(), String> {
             long::soak(steps?, rounds?)
         }
         "audit" => {
+            let reachable = flags.take("--reachable");
             flags.finish()?;
-            long::audit()
+            audit::audit(reachable)
         }
         "fuzz" => {
             let seconds = flags.value("--seconds")?.unwrap_or("120".into());

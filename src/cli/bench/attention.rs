@@ -62,25 +62,25 @@ pub(in crate::cli) async fn attention(args: AttentionArgs) -> Result<(), String>
         line["gflops"] = best.into();
         line["attention"] = rows.into();
         line["training"] = models.into();
-        println!("{line}");
+        say!("{line}");
         return Ok(());
     }
-    println!("{machine}: attention, forward and backward, one sequence, {} heads", args.heads);
+    say!("{machine}: attention, forward and backward, one sequence, {} heads", args.heads);
     print(&rows, &["d_head", "context", "forward_ms", "backward_ms", "gflops", "mib", "mib_of_weights"]);
-    println!("a model on one sequence");
+    say!("a model on one sequence");
     print(&models, &["context", "memory_mib", "tokens_per_s", "loss_first", "loss_last"]);
     Ok(())
 }
 
 /// Columns of a table, by name.
 fn print(rows: &[Value], columns: &[&str]) {
-    println!("{}", columns.iter().map(|column| format!("{column:>15}")).collect::<String>());
+    say!("{}", columns.iter().map(|column| format!("{column:>15}")).collect::<String>());
     for row in rows {
         let cell = |column: &&str| match row[*column].as_u64() {
             Some(whole) => format!("{whole:>15}"),
             None => format!("{:>15.3}", row[*column].as_f64().unwrap_or(f64::NAN)),
         };
-        println!("{}", columns.iter().map(cell).collect::<String>());
+        say!("{}", columns.iter().map(cell).collect::<String>());
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::sentence;
+use crate::cli::{in_file, sentence};
 use crate::data::{END_OF_TEXT, StoryGenerator, TokenFile, Tokenizer, stories, train, train_file};
 use crate::rng::Rng;
 
@@ -16,8 +16,8 @@ use crate::rng::Rng;
 #[derive(Args)]
 pub(in crate::cli) struct BpeArgs {
     /// How many megabytes the large text has.
-    #[arg(long, default_value_t = 100)]
-    megabytes: usize,
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
+    megabytes: u16,
     /// One JSON object instead of lines.
     #[arg(long)]
     json: bool,
@@ -44,7 +44,7 @@ pub(in crate::cli) fn bpe(args: &BpeArgs) -> Result<(), String> {
     let (vocabulary, small_seconds) = timed(|| train(&small, 500, &[END_OF_TEXT]));
     vocabulary.map_err(sentence)?;
     let (text, tokens) = (Scratch::new("txt"), Scratch::new("bin"));
-    write_stories(&text.0, args.megabytes * 1_000_000).map_err(|error| format!("{}: {error}", text.0.display()))?;
+    write_stories(&text.0, usize::from(args.megabytes) * 1_000_000).map_err(in_file(&text.0))?;
     let (vocabulary, large_seconds) = timed(|| train_file(&text.0, 10_000, &[END_OF_TEXT]));
     let vocabulary = vocabulary.map_err(sentence)?;
     let tokenizer = Tokenizer::new(&vocabulary).map_err(sentence)?;
@@ -60,14 +60,14 @@ pub(in crate::cli) fn bpe(args: &BpeArgs) -> Result<(), String> {
             "large_bytes": encoded.bytes, "large_vocab_size": n_tokens, "large_train_s": large_seconds,
             "encode_mb_per_s": megabytes_per_s, "bytes_per_token": bytes_per_token, "peak_memory_bytes": peak,
         });
-        println!("{line}");
+        say!("{line}");
         return Ok(());
     }
-    println!("train on {} bytes to 500 tokens: {small_seconds:.3} s", small.len());
-    println!("train on {} bytes to {n_tokens} tokens: {large_seconds:.2} s", encoded.bytes);
-    println!("encode: {megabytes_per_s:.1} MB/s, {bytes_per_token:.3} bytes per token");
+    say!("train on {} bytes to 500 tokens: {small_seconds:.3} s", small.len());
+    say!("train on {} bytes to {n_tokens} tokens: {large_seconds:.2} s", encoded.bytes);
+    say!("encode: {megabytes_per_s:.1} MB/s, {bytes_per_token:.3} bytes per token");
     if let Some(peak) = peak {
-        println!("memory at most: {} MB", peak / 1_000_000);
+        say!("memory at most: {} MB", peak / 1_000_000);
     }
     Ok(())
 }

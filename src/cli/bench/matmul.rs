@@ -73,15 +73,15 @@ pub(in crate::cli) async fn matmul_bench(args: MatmulArgs) -> Result<(), String>
         let mut line = machine.describe();
         line["gflops"] = best.into();
         line["products"] = rows.into();
-        println!("{line}");
+        say!("{line}");
         return Ok(());
     }
-    println!("{machine}: at most {best:.2} GFLOP/s");
+    say!("{machine}: at most {best:.2} GFLOP/s");
     for row in rows {
         let [m, n, k] = ["m", "n", "k"].map(|size| row[size].as_u64().unwrap_or_default());
         let chosen = if row["chosen"] == true { ", chosen" } else { "" };
         let kernel = row["kernel"].as_str().unwrap_or_default();
-        println!("{m}x{n}x{k}  {kernel:<22} {:>9.2} GFLOP/s{chosen}", row["gflops"].as_f64().unwrap_or_default());
+        say!("{m}x{n}x{k}  {kernel:<22} {:>9.2} GFLOP/s{chosen}", row["gflops"].as_f64().unwrap_or_default());
     }
     Ok(())
 }

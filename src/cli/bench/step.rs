@@ -83,16 +83,16 @@ pub(in crate::cli) async fn step(args: StepArgs) -> Result<(), String> {
         report["profile"] = profile(&machine, &mut trainer).await?;
     }
     if args.json {
-        println!("{report}");
+        say!("{report}");
         return Ok(());
     }
-    println!(
-        "{machine}: {tokens_per_s:.0} tokens/s, the median of {speeds:.0?}; {:.2} GFLOP/s",
-        number(&report["gflops"])
-    );
-    println!(
+    say!("{machine}: {tokens_per_s:.0} tokens/s, the median of {speeds:.0?}; {:.2} GFLOP/s", number(&report["gflops"]));
+    say!(
         "{} dispatches and {} submissions a step, loss {} to {}",
-        report["dispatches_per_step"], report["submits_per_step"], report["loss_first"], report["loss_last"]
+        report["dispatches_per_step"],
+        report["submits_per_step"],
+        report["loss_first"],
+        report["loss_last"]
     );
     if args.profile {
         print_profile(&report["profile"]);
@@ -139,15 +139,15 @@ async fn profile(machine: &Machine, trainer: &mut Trainer) -> Result<Value, Stri
 
 fn print_profile(profile: &Value) {
     let [gflops, gb_per_s] = ["peak_gflops", "peak_gb_per_s"].map(|peak| number(&profile[peak]));
-    println!(
+    say!(
         "at most {gflops:.1} GFLOP/s and {gb_per_s:.1} GB/s, measured now; `of peak`: the least time by these / the time"
     );
     let columns = ["times", "ms", "share", "GFLOP", "MB", "GFLOP/s", "GB/s", "of peak"];
-    println!("{:<26}{}", "kernel", columns.map(|column| format!("{column:>10}")).concat());
+    say!("{:<26}{}", "kernel", columns.map(|column| format!("{column:>10}")).concat());
     for row in profile["kernels"].as_array().into_iter().flatten().chain([&profile["all"]]) {
         let [ms, share, gflop, mb, gflops, gb_per_s, of_peak] =
             ["ms", "share", "gflop", "mb", "gflops", "gb_per_s", "share_of_peak"].map(|key| number(&row[key]));
-        println!(
+        say!(
             "{:<26}{:>10}{ms:>10.3}{:>9.1}%{gflop:>10.3}{mb:>10.2}{gflops:>10.2}{gb_per_s:>10.2}{:>9.1}%",
             row["kernel"].as_str().unwrap_or_default(),
             row["times"].to_string(),

@@ -1,148 +1,112 @@
-//! How deeply the columns of a Parquet file are nested, before the parquet crate follows them by recursion; and whether
-//! headers of pages are what they should be.
-//!
-//! The footer is a structure of Thrift's compact protocol whose first two fields are the version and the schema: a list
-//! of elements in depth-first order, each with its number of children.
+//! Whether a Parquet file's footer and the headers of its pages are what they should be, before the parquet crate reads
+//! them: it follows columns by recursion, reserves room for as many children as a group claims to have, and gives each
+//! column a copy of the names of all groups around it.
 
-use super::varint;
+use super::format::{FOOTER, PAGE_HEADER, SCHEMA_ELEMENT};
+use super::thrift::{Walk, kind};
 
 /// Columns may be nested this deeply.
 const MOST_DEPTH: usize = 64;
 
-/// Statistics lie in the header of a kind of page, which lies in the page's.
-const MOST_DEPTH_OF_HEADERS: usize = 4;
+/// The names of all columns, each with those of the groups around it, may take so many bytes for each byte of the footer,
+/// which holds them once more for every part of the file …
+const MOST_NAMES_RATIO: u64 = 64;
 
-/// Types of fields in Thrift's compact protocol.
-mod kind {
-    pub const STOP: u8 = 0;
-    pub const TRUE: u8 = 1;
-    pub const FALSE: u8 = 2;
-    pub const I8: u8 = 3;
-    pub const I16: u8 = 4;
-    pub const I32: u8 = 5;
-    pub const I64: u8 = 6;
-    pub const BINARY: u8 = 8;
-    pub const LIST: u8 = 9;
-    pub const STRUCT: u8 = 12;
-}
+/// … and so many besides.
+const LEAST_NAMES_BYTES: u64 = 1 << 16;
 
-/// Number of the footer's field with the schema, and of an element's with its number of children.
-const SCHEMA: i64 = 2;
-const CHILDREN: i64 = 5;
+/// What a name takes in memory besides its bytes.
+const NAME_BYTES: u64 = size_of::<String>() as u64;
 
-/// Looks whether the schema can be followed.
+/// The footer's field with the schema: a list of elements in depth-first order, each with its number of children.
+const SCHEMA: i16 = 2;
+
+/// Fields of an element.
+const NAME: i16 = 4;
+const CHILDREN: i16 = 5;
+
+const UNREADABLE: &str = "its footer cannot be read";
+
+/// Looks whether the footer can be read.
 ///
 /// # Errors
 /// What is wrong with it.
 pub(super) fn check(footer: &[u8]) -> Result<(), &'static str> {
-    Walk { bytes: footer }.footer().unwrap_or(Err("its footer cannot be read"))
+    let most_names = MOST_NAMES_RATIO * footer.len() as u64 + LEAST_NAMES_BYTES;
+    let (mut walk, mut id) = (Walk { bytes: footer }, 0);
+    loop {
+        let kind;
+        (id, kind) = walk.field(id).ok_or(UNREADABLE)?;
+        match (id, kind) {
+            (_, kind::STOP) => return Ok(()),
+            (SCHEMA, kind::LIST) => check_schema(&mut walk, most_names)?,
+            (SCHEMA, _) => return Err(UNREADABLE),
+            _ => walk.known_field(id, kind, FOOTER).ok_or(UNREADABLE)?,
+        }
+    }
 }
 
-/// Whether a page's header can be read: a structure of numbers, texts and such structures, and no lists, which the crate would
-/// go through as long as they claim to be.
+/// Whether a page's header can be read.
 pub(super) fn is_page_header(bytes: &[u8]) -> bool {
-    Walk { bytes }.skip(kind::STRUCT, MOST_DEPTH_OF_HEADERS).is_some()
+    Walk { bytes }.known(kind::STRUCT, PAGE_HEADER).is_some()
 }
 
-/// What is left of the bytes. Methods return none where they do not fit.
-struct Walk<'b> {
-    bytes: &'b [u8],
+/// A group on the way down.
+struct Group {
+    /// How many of its children are still to come.
+    left: u64,
+    /// What its name and those of the groups around it take.
+    names: u64,
 }
 
-impl Walk<'_> {
-    fn footer(&mut self) -> Option<Result<(), &'static str>> {
-        let (mut id, mut kind) = self.field(0)?;
-        while id != SCHEMA {
-            // The schema comes before everything that nests.
-            self.skip(kind, 1)?;
-            (id, kind) = self.field(id)?;
-        }
-        if kind != kind::LIST {
-            return None;
-        }
-        let header = self.byte()?;
-        let n_elements = if header >> 4 == 15 { self.varint()? } else { u64::from(header >> 4) };
-        if header & 15 != kind::STRUCT || n_elements > self.bytes.len() as u64 {
-            return None;
-        }
-        // How many children of each element on the way down are still to come.
-        let mut open: Vec<u64> = Vec::new();
-        for _ in 0..n_elements {
-            open.push(self.element()?);
-            if open.len() > MOST_DEPTH {
-                return Some(Err("its columns are nested too deeply"));
-            }
-            while open.last() == Some(&0) {
-                open.pop();
-                open.iter_mut().last().into_iter().for_each(|left| *left -= 1);
-            }
-        }
-        Some(Ok(()))
+/// Looks whether the schema can be followed.
+fn check_schema(walk: &mut Walk<'_>, most_names: u64) -> Result<(), &'static str> {
+    let (n_elements, kind) = walk.list().ok_or(UNREADABLE)?;
+    if n_elements > 0 && kind != kind::STRUCT {
+        return Err(UNREADABLE);
     }
-
-    /// An element of the schema: its number of children.
-    fn element(&mut self) -> Option<u64> {
-        let (mut id, mut children) = (0, 0);
-        loop {
-            let kind;
-            (id, kind) = self.field(id)?;
-            match (id, kind) {
-                (_, kind::STOP) => return Some(children),
-                (CHILDREN, kind::I32) => children = u64::try_from(self.integer()?).unwrap_or(0),
-                _ => self.skip(kind, 4)?,
-            }
+    let mut open: Vec<Group> = Vec::new();
+    // Children that are still to come, and what the names of all columns so far take.
+    let (mut to_come, mut all_names) = (0, 0u64);
+    for left in (0..n_elements).rev() {
+        let (children, name) = element(walk).ok_or(UNREADABLE)?;
+        let mut names = name + NAME_BYTES;
+        if let Some(group) = open.last_mut() {
+            (group.left, to_come, names) = (group.left - 1, to_come - 1, names + group.names);
+        }
+        if children == 0 {
+            all_names += names;
+        }
+        open.push(Group { left: children, names });
+        to_come += children;
+        if open.len() > MOST_DEPTH {
+            return Err("its columns are nested too deeply");
+        }
+        while open.last().is_some_and(|group| group.left == 0) {
+            open.pop();
+        }
+        if to_come > left {
+            return Err("its schema claims to have more columns than it has");
+        }
+        if all_names > most_names {
+            return Err("the names of its columns are too long");
         }
     }
+    Ok(())
+}
 
-    /// The number and the type of the next field; `before` is the number of the one before it.
-    fn field(&mut self, before: i64) -> Option<(i64, u8)> {
-        let header = self.byte()?;
-        let id = match header >> 4 {
-            0 if header & 15 != kind::STOP => self.integer()?,
-            step => before.checked_add(i64::from(step))?,
-        };
-        Some((id, header & 15))
-    }
-
-    /// Skips a value that is not a collection: neither version, schema nor headers of pages have any other.
-    fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
-        match kind {
-            kind::TRUE | kind::FALSE => Some(()),
-            kind::I8 => self.byte().map(drop),
-            kind::I16 | kind::I32 | kind::I64 => self.varint().map(drop),
-            kind::BINARY => {
-                let length = usize::try_from(self.varint()?).ok()?;
-                self.bytes = self.bytes.get(length..)?;
-                Some(())
-            }
-            kind::STRUCT if depth > 0 => {
-                let mut id = 0;
-                loop {
-                    let kind;
-                    (id, kind) = self.field(id)?;
-                    if kind == kind::STOP {
-                        return Some(());
-                    }
-                    self.skip(kind, depth - 1)?;
-                }
-            }
-            _ => None,
+/// An element of the schema: its number of children, and the length of its name.
+fn element(walk: &mut Walk<'_>) -> Option<(u64, u64)> {
+    let (mut id, mut children, mut name) = (0, 0, 0);
+    loop {
+        let kind;
+        (id, kind) = walk.field(id)?;
+        match (id, kind) {
+            (_, kind::STOP) => return Some((children, name)),
+            (NAME, kind::BINARY) => name = walk.binary()? as u64,
+            (CHILDREN, kind::I32) => children = u32::try_from(walk.integer()?).ok()?.into(),
+            (NAME | CHILDREN, _) => return None,
+            _ => walk.known_field(id, kind, SCHEMA_ELEMENT)?,
         }
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        let (&first, rest) = self.bytes.split_first()?;
-        self.bytes = rest;
-        Some(first)
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        varint(&mut self.bytes)
-    }
-
-    /// 0, −1, 1, −2 …
-    fn integer(&mut self) -> Option<i64> {
-        let value = self.varint()?;
-        Some((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 }

@@ -163,8 +163,7 @@ impl Run {
     /// What the page was not told yet; it enters the history.
     pub(super) fn progress(&mut self, validation: Vec<ValidationPoint>) -> Event {
         let points = std::mem::take(&mut self.points);
-        self.history.points.extend_from_slice(&points);
-        self.history.validation.extend_from_slice(&validation);
+        self.history.extend(&points, &validation);
         Event::Progress { run: self.id, step: self.steps_done, points, validation, tokens_per_s: self.meter.per_second }
     }
 }

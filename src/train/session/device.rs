@@ -1,16 +1,27 @@
 //! The device that a run computes on.
 
 use crate::config::RunConfig;
+use crate::gpu::backend::Backend;
 use crate::gpu::context::Context;
+use crate::gpu::recording::Buffers;
 use crate::model::memory;
 use crate::protocol::{BackendChoice, DeviceInfo};
 
 /// What computes; without a context it is the CPU.
 pub(super) struct Device {
     pub context: Option<Context>,
+    /// What was asked for when it was opened.
+    choice: BackendChoice,
     pub info: DeviceInfo,
     /// Why it is not what one would wish for.
     pub notice: Option<String>,
+}
+
+impl Drop for Device {
+    /// Gives the device back with all that is on it, which a browser else does when it happens to collect garbage.
+    fn drop(&mut self) {
+        self.context.iter().for_each(|context| context.device.destroy());
+    }
 }
 
 /// Opens what was asked for.
@@ -36,7 +47,32 @@ pub(super) async fn open_device(choice: BackendChoice) -> Result<Device, String>
         }
         None => DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false },
     };
-    Ok(Device { context, info, notice })
+    Ok(Device { context, choice, info, notice })
+}
+
+/// What was opened for the run before, if it is the GPU that this choice would open again and still there: what was compiled
+/// for it serves on. Else opens what was asked for.
+///
+/// # Errors
+/// As [`open_device`].
+pub(super) async fn keep_or_open(before: Option<Device>, choice: BackendChoice) -> Result<Device, String> {
+    if let Some(device) = before.filter(|device| device.choice == choice)
+        && let Some(context) = &device.context
+        && answers(context).await
+    {
+        return Ok(device);
+    }
+    open_device(choice).await
+}
+
+/// Whether a device still computes, which only a read tells.
+async fn answers(context: &Context) -> bool {
+    let mut buffers = Buffers::default();
+    let word = buffers.add("is it there", 1);
+    match Backend::gpu(context, &buffers).await {
+        Ok(mut backend) => backend.read(word).await.is_ok(),
+        Err(_) => false,
+    }
 }
 
 /// Whether this program's memory holds a new run, where that is what computes.

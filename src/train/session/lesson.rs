@@ -8,13 +8,19 @@ use crate::protocol::lesson::{Exercise, LessonCommand, LessonEvent};
 use crate::protocol::{BackendChoice, Event};
 use crate::train::pair::Pair;
 
-/// The device that the lesson computes on, and the two models, once they were needed.
+/// The device that the exercises are computed on, and the two models with theirs, once they were needed.
 #[derive(Default)]
 pub(super) struct LessonDesk {
     device: Option<(BackendChoice, Device)>,
-    pair: Option<(BackendChoice, Pair)>,
+    pair: Option<PairOnDevice>,
     /// Whether the two models are under training.
     training: bool,
+}
+
+struct PairOnDevice {
+    pair: Pair,
+    backend: BackendChoice,
+    device: Device,
 }
 
 impl Session {
@@ -75,35 +81,37 @@ impl LessonDesk {
 
     /// Begins, or goes on where it was paused.
     async fn train_pair(&mut self, backend: BackendChoice) -> Result<LessonEvent, String> {
-        let kept = self.pair.take().filter(|(choice, pair)| *choice == backend && !pair.done());
-        let device = self.device(backend).await?;
-        let info = device.info.clone();
-        let pair = match kept {
-            Some((_, pair)) => pair,
-            None => Pair::new(device.context.as_ref()).await.map_err(|error| error.to_string())?,
+        let kept = self.pair.take().filter(|kept| kept.backend == backend && !kept.pair.done());
+        let on_device = match kept {
+            Some(kept) => kept,
+            None => {
+                let device = open_device(backend).await?;
+                let pair = Pair::new(device.context.as_ref()).await.map_err(|error| error.to_string())?;
+                PairOnDevice { pair, backend, device }
+            }
         };
-        self.pair = Some((backend, pair));
+        let info = self.pair.insert(on_device).device.info.clone();
         self.training = true;
         Ok(LessonEvent::Pair { device: info, points: Vec::new(), written: None, running: true })
     }
 
     fn pause_pair(&mut self) -> Result<LessonEvent, String> {
         self.training = false;
-        let device = self.device.as_ref().ok_or("There is nothing to pause; begin the training first.")?;
-        Ok(LessonEvent::Pair { device: device.1.info.clone(), points: Vec::new(), written: None, running: false })
+        let kept = self.pair.as_ref().ok_or("There is nothing to pause; begin the training first.")?;
+        Ok(LessonEvent::Pair { device: kept.device.info.clone(), points: Vec::new(), written: None, running: false })
     }
 
     async fn work(&mut self) -> Result<LessonEvent, String> {
         let result = self.train().await;
         if result.is_err() {
-            (self.training, self.pair, self.device) = (false, None, None);
+            (self.training, self.pair) = (false, None);
         }
         result
     }
 
     async fn train(&mut self) -> Result<LessonEvent, String> {
         let gone = "The two models are gone; begin their training again.";
-        let ((_, pair), (_, device)) = self.pair.as_mut().zip(self.device.as_ref()).ok_or(gone)?;
+        let PairOnDevice { pair, device, .. } = self.pair.as_mut().ok_or(gone)?;
         let points = pair.train().await.map_err(|error| error.to_string())?;
         let written = match pair.writes_now() {
             true => Some(pair.write().await.map_err(|error| error.to_string())?),

@@ -9,17 +9,6 @@ use crate::protocol::{BackendChoice, Event};
 use crate::train::prepare::encode;
 use crate::train::run::{Lost, Run};
 
-/// So many devices may be lost in one run until the CPU takes it up.
-const MOST_LOSSES: u32 = 3;
-
-/// The devices that a run has lost.
-#[derive(Default)]
-pub(super) struct Losses {
-    n: u32,
-    /// The latest of them, in a sentence, until the run goes on.
-    why: Option<String>,
-}
-
 impl Session {
     /// Destroys the run's device, as a reset of its driver does; tests look at what happens then.
     pub fn lose_device(&self) {
@@ -43,44 +32,24 @@ impl Session {
 
     /// Remembers that the device is gone or has no memory left; the next piece of work mends it.
     pub(super) fn lost(&mut self, error: ExecuteError) {
-        let why = match error {
-            ExecuteError::OutOfMemory(why) => {
-                let advice = self.run.as_ref().map_or_else(String::new, |run| run.config().advice(|_| true));
-                format!("The GPU has no memory left ({}); if that happens again, {advice}", why.trim_end_matches('.'))
-            }
-            ExecuteError::DeviceLost(why) => format!("The GPU was lost: {}", why.trim_end_matches('.')),
-            // No other needs another device.
-            other => other.to_string(),
-        };
-        self.losses.n += 1;
-        self.losses.why = Some(why);
+        let config = self.run.as_ref().map(Run::config);
+        self.lost_devices.add(error, config.as_ref());
     }
 
     /// Takes the run up on another device, if its own is gone: on a new one, after several losses on the CPU. Where that
     /// fails as well, the run ends and its file is offered.
     pub(super) async fn recover(&mut self) {
-        let Some(why) = self.losses.why.take() else { return };
+        let Some(why) = self.lost_devices.take_why() else { return };
         let Some(lost) = self.run.take().and_then(Run::into_lost) else { return };
         // One that is not gone, but has no memory left, gives back what it has.
         self.lose_device();
         self.device = None;
         let run = lost.id;
         let mut problem = String::new();
-        for choice in [BackendChoice::Gpu, BackendChoice::Cpu] {
-            if choice == BackendChoice::Gpu && self.losses.n > MOST_LOSSES {
-                continue;
-            }
+        for &choice in self.lost_devices.successors() {
             match self.take_up(&lost, choice).await {
                 Ok(()) => {
-                    let (n, step) = (self.losses.n, lost.state.step);
-                    let goes_on = match choice {
-                        BackendChoice::Cpu => "on the CPU, more slowly".to_string(),
-                        _ => format!("on a new device (loss {n}; after {MOST_LOSSES} the CPU takes over)"),
-                    };
-                    let message = format!(
-                        "{why}. The run goes on by itself {goes_on}, from step {step}, where the latest \
-                         copy was kept."
-                    );
+                    let message = self.lost_devices.goes_on(&why, choice, lost.state.step);
                     self.tell(Event::Notice { run, message });
                     return;
                 }

@@ -2,12 +2,12 @@
 
 use super::Session;
 use super::device::{Device, open_device};
-use super::recover::Losses;
 use crate::config::RunConfig;
 use crate::data::Tokenizer;
 use crate::protocol::runs::{CorpusRecord, RunRecord, RunsEvent};
 use crate::protocol::{BackendChoice, CorpusChoice, Event, History, RunId};
 use crate::train::checkpoint::Checkpoint;
+use crate::train::lost_devices::LostDevices;
 use crate::train::prepare::encode;
 use crate::train::record::{self, fingerprint};
 use crate::train::trainer::TrainingState;
@@ -109,7 +109,7 @@ impl Session {
         let mut messages = Vec::new();
         run.show_first(&mut messages).await.map_err(|error| error.to_string())?;
         (self.run, self.run_id) = (Some(run), id);
-        (self.losses, self.diverged) = (Losses::default(), None);
+        (self.lost_devices, self.diverged) = (LostDevices::default(), None);
         let event = RunsEvent::Resumed { record: Box::new(record), config: Box::new(summary.config.clone()) };
         (self.sink)(Event::Runs { run: id, event }, chosen.as_ref().map(|(_, json)| json.clone()));
         if chosen.is_some() {

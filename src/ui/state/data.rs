@@ -3,6 +3,7 @@
 use super::{DEFAULT_PROBE, State, Vocabulary};
 use crate::config::Preset;
 use crate::protocol::data::{DataCommand, DataEvent, TaskAnswer, TaskInfo};
+use crate::protocol::log::spread;
 use crate::protocol::{Command, CorpusChoice, RunId};
 
 /// A text of the TinyStories data set (Eldan & Li 2023) on the public hub.
@@ -187,6 +188,7 @@ impl DataState {
             DataEvent::Score { run: of_run, .. } if of_run != run => (),
             DataEvent::Score { step, right, of, shown, .. } => {
                 self.scores.push(ScorePoint { step, right, of });
+                spread(&mut self.scores, |score| score.step);
                 self.answers = shown;
             }
             DataEvent::Fields { fields } => {

@@ -1,0 +1,162 @@
+//! Thrift's compact protocol: what the parquet crate is going to read is gone through as it will read it.
+//!
+//! The crate goes on as long as a list claims, and reads the fields that it knows as what they should be, whatever their
+//! headers say. So lists have to be as long as they claim, and known fields have to be what they should be; otherwise the
+//! two would understand the same bytes differently.
+
+/// What is not known may be nested this deeply.
+const MOST_DEPTH: usize = 16;
+
+/// Types of fields.
+pub(super) mod kind {
+    pub const STOP: u8 = 0;
+    pub const TRUE: u8 = 1;
+    pub const FALSE: u8 = 2;
+    pub const I8: u8 = 3;
+    pub const I16: u8 = 4;
+    pub const I32: u8 = 5;
+    pub const I64: u8 = 6;
+    pub const DOUBLE: u8 = 7;
+    pub const BINARY: u8 = 8;
+    pub const LIST: u8 = 9;
+    pub const SET: u8 = 10;
+    pub const STRUCT: u8 = 12;
+    pub const UUID: u8 = 13;
+}
+
+/// What a known field should be.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    Bool,
+    Byte,
+    /// Of 16, 32 or 64 bits, which are written alike.
+    Number,
+    Double,
+    Binary,
+    List(&'static Shape),
+    Struct(Fields),
+}
+
+/// The known fields of a structure, by their numbers.
+pub(super) type Fields = &'static [(i16, Shape)];
+
+/// What is left of the bytes. Methods return none where they do not fit.
+pub(super) struct Walk<'b> {
+    pub bytes: &'b [u8],
+}
+
+impl Walk<'_> {
+    /// Goes through a value of this type, which should be of this shape.
+    pub fn known(&mut self, kind: u8, shape: Shape) -> Option<()> {
+        match (shape, kind) {
+            (Shape::Bool, kind::TRUE | kind::FALSE)
+            | (Shape::Byte, kind::I8)
+            | (Shape::Number, kind::I16 | kind::I32 | kind::I64)
+            | (Shape::Double, kind::DOUBLE)
+            | (Shape::Binary, kind::BINARY) => self.skip(kind, 0),
+            (Shape::List(shape), kind::LIST) => {
+                let (n, kind) = self.list()?;
+                (0..n).try_for_each(|_| self.known(kind, *shape))
+            }
+            (Shape::Struct(fields), kind::STRUCT) => {
+                let mut id = 0;
+                loop {
+                    let kind;
+                    (id, kind) = self.field(id)?;
+                    if kind == kind::STOP {
+                        return Some(());
+                    }
+                    self.known_field(id, kind, fields)?;
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Goes through the value of a field, which should be what is known of its number.
+    pub fn known_field(&mut self, id: i16, kind: u8, fields: Fields) -> Option<()> {
+        match fields.iter().find(|(number, _)| *number == id) {
+            Some((_, shape)) => self.known(kind, *shape),
+            None => self.skip(kind, MOST_DEPTH),
+        }
+    }
+
+    /// The number and the type of the next field; `before` is the number of the one before it.
+    pub fn field(&mut self, before: i16) -> Option<(i16, u8)> {
+        let header = self.byte()?;
+        let kind = header & 15;
+        let id = match header >> 4 {
+            _ if kind == kind::STOP => 0,
+            0 => self.integer()?.try_into().ok()?,
+            step => before.checked_add(step.into())?,
+        };
+        Some((id, kind))
+    }
+
+    /// How many elements a list has, and of which type.
+    pub fn list(&mut self) -> Option<(u64, u8)> {
+        let header = self.byte()?;
+        let n_elements = if header >> 4 == 15 { self.varint()? } else { u64::from(header >> 4) };
+        let kind = header & 15;
+        // No element takes less than a byte. Truth values do for the crate, so that they could go on for ever; no list in
+        // this format has them.
+        let fits = n_elements <= self.bytes.len() as u64 && (n_elements == 0 || kind > kind::FALSE);
+        fits.then_some((n_elements, kind))
+    }
+
+    /// Skips a value of this type; structures and lists lie in one another at most `depth` times.
+    fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
+        match kind {
+            kind::TRUE | kind::FALSE => Some(()),
+            kind::I8 => self.byte().map(drop),
+            kind::I16 | kind::I32 | kind::I64 => self.varint().map(drop),
+            kind::DOUBLE => self.take(8),
+            kind::UUID => self.take(16),
+            kind::BINARY => self.binary().map(drop),
+            kind::LIST | kind::SET if depth > 0 => {
+                let (n, kind) = self.list()?;
+                (0..n).try_for_each(|_| self.skip(kind, depth - 1))
+            }
+            kind::STRUCT if depth > 0 => {
+                let mut id = 0;
+                loop {
+                    let kind;
+                    (id, kind) = self.field(id)?;
+                    if kind == kind::STOP {
+                        return Some(());
+                    }
+                    self.skip(kind, depth - 1)?;
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Skips bytes that follow their length, which is returned.
+    pub fn binary(&mut self) -> Option<usize> {
+        let length = usize::try_from(self.varint()?).ok()?;
+        self.take(length)?;
+        Some(length)
+    }
+
+    fn take(&mut self, n_bytes: usize) -> Option<()> {
+        self.bytes = self.bytes.get(n_bytes..)?;
+        Some(())
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (&first, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(first)
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        super::varint(&mut self.bytes)
+    }
+
+    /// 0, −1, 1, −2 …
+    pub fn integer(&mut self) -> Option<i64> {
+        let value = self.varint()?;
+        Some((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+}
