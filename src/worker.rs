@@ -13,6 +13,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
 
+use crate::gpu::interpret::has_room;
 use crate::protocol::{Command, Event};
 use crate::train::session::Session;
 use crew::Helpers;
@@ -40,9 +41,10 @@ pub fn start() {
 fn receiver(inbox: Rc<RefCell<Inbox>>, scope: DedicatedWorkerGlobalScope) -> Closure<dyn FnMut(MessageEvent)> {
     Closure::new(move |event: MessageEvent| {
         let parts: Array = event.data().unchecked_into();
-        let bytes = parts.get(1).dyn_into::<Uint8Array>().ok().map(|bytes| bytes.to_vec());
+        let array = parts.get(1).dyn_into::<Uint8Array>().ok();
         match serde_json::from_str(&parts.get(0).as_string().unwrap_or_default()) {
-            Ok(command) => {
+            Ok(mut command) => {
+                let bytes = array.filter(|array| fits(&mut command, array, &scope)).map(|array| array.to_vec());
                 let mut inbox = inbox.borrow_mut();
                 inbox.messages.push_back((command, bytes));
                 if let Some(waker) = inbox.waker.take() {
@@ -56,6 +58,22 @@ fn receiver(inbox: Rc<RefCell<Inbox>>, scope: DedicatedWorkerGlobalScope) -> Clo
             }
         }
     })
+}
+
+/// Whether there is memory for what rides along. Texts that have none are refused: every new worker is given them again,
+/// and each would die of them.
+fn fits(command: &mut Command, array: &Uint8Array, scope: &DedicatedWorkerGlobalScope) -> bool {
+    let Command::LoadFiles { files } = command else { return true };
+    // Once as they come, once as what is made of them.
+    let bytes = array.length() as usize;
+    if has_room([bytes; 2]) {
+        return true;
+    }
+    files.clear();
+    let mib = bytes.div_ceil(1 << 20);
+    let message = format!("There is not enough memory left for a text of {mib} MiB here; choose a smaller one.");
+    post(scope, &Event::Notice { run: 0, message }, None);
+    false
 }
 
 async fn run(scope: DedicatedWorkerGlobalScope, inbox: Rc<RefCell<Inbox>>) {

@@ -7,6 +7,18 @@ use half::f16;
 use super::kernel::{Access, CpuBuffer, CpuCall};
 use super::recording::{Buffers, Recording, Slice, Storage};
 
+/// Whether so many bytes can still be had, in pieces of these sizes, all at once. They are given back.
+pub fn has_room(sizes: impl IntoIterator<Item = usize>) -> bool {
+    let mut pieces = Vec::new();
+    sizes.into_iter().all(|bytes| {
+        let mut piece = Vec::<u8>::new();
+        let fits = piece.try_reserve_exact(bytes).is_ok();
+        // Compilers leave out what is allocated and never used.
+        pieces.push(std::hint::black_box(piece));
+        fits
+    })
+}
+
 /// The buffers of a run in main memory. Each gets its memory with its first use: a model that is only looked at has none
 /// for gradients and moments.
 pub struct CpuBackend {
@@ -127,6 +139,13 @@ fn round(numbers: &mut [u32]) {
 mod tests {
     use super::*;
     use crate::gpu::kernel::Kernel;
+
+    #[test]
+    fn room_is_asked_for_all_at_once() {
+        assert!(has_room([]));
+        assert!(has_room([1 << 20, 0, 1 << 20]));
+        assert!(!has_room([1 << 20, usize::MAX / 4]));
+    }
 
     #[test]
     fn memory_comes_with_the_first_use() {

@@ -10,7 +10,7 @@ use crate::gpu::recording::{Buffers, Slice};
 use crate::ops::clip::PARTIAL_SUMS;
 use crate::ops::step::STEP_LEN;
 
-pub use room::MemoryError;
+pub use room::{MemoryError, RoomError, check_room, spare};
 
 /// How many losses and gradient norms the rings on the device hold, and so how many steps can run between two reads.
 pub const RING: usize = 256;

@@ -11,7 +11,6 @@ use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer};
 use crate::config::rules::{Rules, Standing};
 use crate::config::{ConfigError, RunConfig, TrainConfig};
 use crate::data::Tokenizer;
-use crate::gpu::backend::ExecuteError;
 use crate::protocol::runs::CorpusRecord;
 use crate::protocol::tokenizer::TokenizerEvent;
 use crate::protocol::{Event, History, RunId, Sampling, StepPoint};
@@ -239,7 +238,7 @@ impl Run {
                 self.mode = Mode::Paused;
             }
             (self.request, self.sample_writer, self.told_training) = (None, None, false);
-            if matches!(error, TrainError::Execute(ExecuteError::NoRoom { .. })) {
+            if matches!(error, TrainError::NoRoom { .. }) {
                 self.stop_finding()?;
             }
         }

@@ -13,7 +13,6 @@ use super::vocabularies::Vocabularies;
 use crate::config::RunConfig;
 use crate::config::rules::Rules;
 use crate::data::Task;
-use crate::gpu::backend::ExecuteError;
 use crate::protocol::data::{DataEvent, TaskInfo};
 use crate::protocol::export::ExportCommand;
 use crate::protocol::inspect::InspectCommand;
@@ -32,7 +31,7 @@ mod resume;
 mod workers;
 
 use corpus::{File, scoring, split_files};
-use device::{Device, keep_or_open};
+use device::{Device, check_room, keep_or_open};
 use import::Asked;
 use kernels::Kernels;
 use lesson::LessonDesk;
@@ -285,7 +284,7 @@ impl Session {
                 self.diverged = Some((step, error.to_string()));
                 return true;
             }
-            Err(error @ TrainError::Execute(ExecuteError::NoRoom { .. })) => {
+            Err(error @ TrainError::NoRoom { .. }) => {
                 self.tell(Event::Training { run, on: false });
                 let message = format!(
                     "{error}. The model is still there: it can be looked at, and it writes; the native program has more \
@@ -318,6 +317,7 @@ impl Session {
         self.tell(Event::Loading { run, phase: Phase::Device });
         let device = keep_or_open(self.device.take(), backend).await?;
         self.tell_device(run, &device);
+        check_room(&config, &device)?;
         if let Some(context) = &device.context {
             // What makes no sense is told with the choice.
             drop(self.recall_kernels(context));

@@ -39,11 +39,21 @@ struct Keeping {
     _lock: Lock,
 }
 
+/// A copy on its way.
+struct Copied {
+    run: RunId,
+    about: CheckpointInfo,
+    /// None where the browser refuses it.
+    blob: Option<web_sys::Blob>,
+}
+
 #[derive(Default)]
 struct Desk {
     keeping: Option<Keeping>,
     /// A copy is on its way into the storage.
     busy: bool,
+    /// The latest that came meanwhile.
+    waiting: Option<Copied>,
     /// The key of the copy that was sent to the worker, and of the one before.
     sent: Option<(String, Option<String>)>,
     /// The run that has gone on from a copy, and its key.
@@ -116,34 +126,44 @@ fn go_back(cx: &Cx, older: String) {
 }
 
 fn keep(run: RunId, about: &CheckpointInfo, bytes: &[u8], cx: &Cx) {
-    if with(|desk| std::mem::replace(&mut desk.busy, true)) {
-        return; // the storage is slower than the copies come
-    }
-    let cx = cx.clone();
     let about = CheckpointInfo { name: cx.state.runs.name.clone(), ..about.clone() };
-    let blob = download::blob(&Uint8Array::from(bytes), download::BYTES);
+    let blob = download::blob(&Uint8Array::from(bytes), download::BYTES).ok();
+    let copy = Copied { run, about, blob };
+    // Where the storage is slower than the copies come, the latest waits: it may be the one of a pause.
+    let Some(copy) = with(|desk| {
+        if desk.busy {
+            desk.waiting = Some(copy);
+            return None;
+        }
+        desk.busy = true;
+        Some(copy)
+    }) else {
+        return;
+    };
     let dispatcher = cx.state.dispatcher();
     spawn_local(async move {
-        let said = match blob {
-            Ok(blob) => {
-                let key = key_for(run, &dispatcher).await;
-                let json = serde_json::to_string(&Kept::now(about.clone(), &blob)).unwrap_or_default();
-                store::put(&key, &json, &blob).await.ok().map(|()| key)
-            }
-            Err(_) => None,
-        };
-        let said = match said {
-            Some(_) => {
-                with(|desk| desk.keeping.iter_mut().for_each(|keeping| keeping.generation ^= 1));
-                let now = Date::new_0();
-                format!("Kept by itself at step {}, {}.", about.step, checkpoints::clock(&now))
-            }
-            None => REFUSED.into(),
-        };
-        with(|desk| desk.busy = false);
-        dispatcher.dispatch(Action::Runs(RunsAction::SavedByItself(said)));
-        forget_old(&dispatcher).await;
+        let mut next = Some(copy);
+        while let Some(copy) = next {
+            let said = write(copy, &dispatcher).await;
+            next = with(|desk| desk.waiting.take());
+            with(|desk| desk.busy = next.is_some());
+            dispatcher.dispatch(Action::Runs(RunsAction::SavedByItself(said)));
+            forget_old(&dispatcher).await;
+        }
     });
+}
+
+/// Writes a copy; what is said about it.
+async fn write(copy: Copied, dispatcher: &UseReducerDispatcher<State>) -> String {
+    let step = copy.about.step;
+    let Some(blob) = copy.blob else { return REFUSED.into() };
+    let key = key_for(copy.run, dispatcher).await;
+    let json = serde_json::to_string(&Kept::now(copy.about, &blob)).unwrap_or_default();
+    if store::put(&key, &json, &blob).await.is_err() {
+        return REFUSED.into();
+    }
+    with(|desk| desk.keeping.iter_mut().for_each(|keeping| keeping.generation ^= 1));
+    format!("Kept by itself at step {step}, {}.", checkpoints::clock(&Date::new_0()))
 }
 
 /// The key of the run's next copy: under the name that it was kept by before, unless another tab has that.

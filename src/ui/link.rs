@@ -36,13 +36,15 @@ impl Link {
     pub fn start(receive: Rc<dyn Fn(Batch)>, batch_ms: i32) -> Result<Self, String> {
         let worker = start_worker()?;
         let inbox: Rc<RefCell<Batch>> = Rc::default();
-        let on_message = receiver(inbox, receive.clone(), batch_ms);
+        let on_message = receiver(inbox.clone(), receive.clone(), batch_ms);
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         let on_error: Closure<dyn FnMut(web_sys::Event)> = Closure::new(move |_| {
             let message =
-                "The worker stopped unexpectedly; reset to start it again, or go on with what was kept of the run."
-                    .into();
-            receive(vec![(Event::Failed { run: 0, message }, None)]);
+                "The worker stopped unexpectedly; start a new run, or go on with what was kept of this one.".into();
+            // Behind what it has told before: a run that is still said to load would hide its end.
+            let mut batch = std::mem::take(&mut *inbox.borrow_mut());
+            batch.push((Event::Failed { run: 0, message }, None));
+            receive(batch);
         });
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         Ok(Self { worker, _on_message: on_message, _on_error: on_error })

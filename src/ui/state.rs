@@ -362,7 +362,10 @@ impl State {
                 }
             }
             Event::Diverged { message, .. } => self.run_state = RunState::Diverged(message),
-            Event::Notice { message, .. } => self.notices.push(message),
+            Event::Notice { message, .. } => {
+                self.notices.push(message);
+                self.runs.saving = false; // it may be why nothing was saved
+            }
             Event::Failed { run, message } => {
                 // A worker without memory stops without a word, and so does the page's end of the line to it.
                 let spare = self.started.as_ref().filter(|_| run == 0).map(|started| started.config.advice(|_| true));

@@ -241,3 +241,77 @@ test("a worker that dies leaves the run in the browser", { timeout: 400_000 }, a
     await trainTo(page, 30);
   });
 });
+
+// Chromium with so many MiB for each wasm memory.
+const memory = (mib) => ({ gpu: false, flags: [`--js-flags=--wasm-max-mem-pages=${16 * mib}`], expected: /unreachable|memory/i });
+
+// The page and nano fit, little more does.
+const LITTLE_MIB = 31;
+
+// More, with room for a text, but not for its tokens.
+const [MORE_MIB, TEXT_MIB] = [94, 24];
+
+test("where wasm has no memory left, a sentence says what to lower, and following it helps", { timeout: 600_000 }, async () => {
+  await withPage(memory(LITTLE_MIB), async (page) => {
+    const banner = page.locator('[role="alert"][data-testid="banner"]');
+    await waitForState(page, "ready");
+    await field(page, "save_every", "1");
+    await trainTo(page, 20);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    const loss = await byTestId(page, "loss").textContent();
+    const tooMuch = async () => {
+      // The page's own check lets this pass: a tab could have 4 GiB.
+      await field(page, "batch_size", "64");
+      await byTestId(page, "reset").click();
+      await waitForState(page, "failed");
+      const said = /training needs \d+ MiB here, and less memory is left; lower batch_size from 64 to (\d+)/;
+      await matches(() => banner.textContent(), said);
+      return said.exec(await banner.textContent())[1];
+    };
+    const advised = await tooMuch();
+    await screenshot(page, "no-memory");
+    await matches(() => byTestId(page, "offer").textContent(), /run 1 was kept by itself at step 20/);
+    await byTestId(page, "resume-offer").click();
+    await waitForState(page, "ready");
+    await shows(() => number(page, "step-count"), 20);
+    await shows(() => byTestId(page, "loss").textContent(), loss);
+    await tooMuch();
+    await field(page, "batch_size", advised);
+    await byTestId(page, "reset").click();
+    await waitForState(page, "ready");
+    await trainTo(page, 10);
+  });
+});
+
+test("a worker that really runs out of memory leaves the run in the browser", { timeout: 600_000 }, async () => {
+  await withPage(memory(MORE_MIB), async (page) => {
+    const deaths = [];
+    page.on("pageerror", (error) => deaths.push(String(error)));
+    await waitForState(page, "ready");
+    await field(page, "save_every", "1");
+    await trainTo(page, 20);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    const loss = await byTestId(page, "loss").textContent();
+    // A text that cannot be held is refused, and the run is still there; one that can be held, but not encoded, ends the worker.
+    const open = (mib) => {
+      const buffer = Buffer.alloc(mib * 2 ** 20, "Once upon a time there was a small house. ");
+      return byTestId(page, "file-input").setInputFiles({ name: `${mib}.txt`, mimeType: "text/plain", buffer });
+    };
+    await open(49);
+    const refused = byTestId(page, "banner").filter({ hasText: "not enough memory left for a text of 49 MiB here; choose a smaller one" });
+    await refused.waitFor();
+    await open(TEXT_MIB);
+    await byTestId(page, "reset").click();
+    await waitForState(page, "failed");
+    const banner = page.locator('[role="alert"][data-testid="banner"]');
+    await matches(() => banner.textContent(), /worker stopped unexpectedly.*If memory is short, lower batch_size from 8 to 4/);
+    assert.ok(deaths.some((death) => /unreachable/.test(death)), "wasm itself has ended it");
+    await matches(() => byTestId(page, "offer").textContent(), /run 1 was kept by itself at step 20/);
+    await screenshot(page, "worker-out-of-memory");
+    await byTestId(page, "resume-offer").click();
+    await waitForState(page, "ready");
+    await shows(() => number(page, "step-count"), 20);
+    await shows(() => byTestId(page, "loss").textContent(), loss);
+    await trainTo(page, 30);
+  });
+});

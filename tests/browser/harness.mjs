@@ -8,8 +8,8 @@ import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
-const NO_GPU = ["--disable-features=WebGPU,WebGPUService", "--disable-gpu", "--disable-software-rasterizer"];
-const QUIET = [
+export const NO_GPU = ["--disable-features=WebGPU,WebGPUService", "--disable-gpu", "--disable-software-rasterizer"];
+export const QUIET = [
   "--no-sandbox",
   "--disable-quic",
   "--no-first-run",
@@ -25,7 +25,7 @@ export function required(name) {
 }
 
 // Starts the file server and resolves to its address and a function that stops it.
-async function serve() {
+export async function serve() {
   const args = ["serve", "--dist", required("GLASSHEAD_DIST"), "--port", "0"];
   const server = spawn(required("GLASSHEAD_XTASK"), args, { stdio: ["ignore", "pipe", "inherit"] });
   for await (const line of createInterface({ input: server.stdout })) {
@@ -35,10 +35,10 @@ async function serve() {
 }
 
 // Chromium, with an emulated GPU or without any.
-export function launch({ gpu }) {
+export function launch({ gpu, flags = [] }) {
   return chromium.launch({
     executablePath: required("GLASSHEAD_CHROMIUM"),
-    args: [...QUIET, ...(gpu ? SOFTWARE_GPU : NO_GPU)],
+    args: [...QUIET, ...(gpu ? SOFTWARE_GPU : NO_GPU), ...flags],
   });
 }
 
@@ -46,11 +46,11 @@ export function launch({ gpu }) {
 // Opens the page, hands it to `use`, and checks that the console stayed clean but for what is `expected`: Chromium
 // itself reports every request that fails.
 export async function withPage(
-  { gpu = true, viewport = { width: 1400, height: 1000 }, colorScheme = "light", serviceWorkers = "block", expected = /^$/ },
+  { gpu = true, flags = [], viewport = { width: 1400, height: 1000 }, colorScheme = "light", serviceWorkers = "block", expected = /^$/ },
   use,
 ) {
   const server = await serve();
-  const browser = await launch({ gpu });
+  const browser = await launch({ gpu, flags });
   const complaints = [];
   const requests = [];
   try {

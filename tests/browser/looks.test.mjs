@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { addAxe, byTestId, number, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
+import { addAxe, byTestId, field, number, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
 const WIDE = { width: 1400, height: 1000 };
 const NARROW = { width: 400, height: 900 };
@@ -143,5 +143,35 @@ test("without the causal mask later keys are shown like all others", { timeout: 
     await byTestId(page, "csv-head").click();
     const lines = (await readFile(await (await coming).path())).toString().trim().split("\n");
     assert.equal(lines.length, 1 + n * n, "the file has every cell");
+  });
+});
+
+test("a layer of many heads is seen whole at every width", { timeout: 300_000 }, async () => {
+  await withPage({ gpu: false }, async (page) => {
+    await waitForState(page, "ready");
+    await page.locator("summary", { hasText: "architecture and optimizer" }).click();
+    for (const heads of [1, 12, 16]) {
+      await field(page, "d_model", 16 * heads);
+      await field(page, "n_heads", heads);
+      await field(page, "n_kv_heads", heads);
+      await byTestId(page, "reset").click();
+      await shows(() => byTestId(page, "head-map").count(), 2 * heads);
+      await waitForState(page, "ready");
+      for (const [width, colorScheme] of [[400, "dark"], [800, "light"], [1280, "light"], [1400, "dark"]]) {
+        await page.emulateMedia({ colorScheme });
+        await page.setViewportSize({ width, height: 1000 });
+        await rendered(page);
+        const outside = await page.evaluate(() => {
+          const all = document.querySelector(".heads").getBoundingClientRect();
+          const maps = [...document.querySelectorAll(".heads .head")].map((map) => [map, map.getBoundingClientRect()]);
+          const cut = ([map, box]) => box.right > all.right + 0.5 || map.scrollWidth > map.clientWidth || box.width < 50;
+          const [first, second] = maps.filter(([map]) => map.dataset.head === "0").map(([, box]) => box.left);
+          return { cut: maps.filter(cut).map(([map]) => map.ariaLabel), aligned: first === second };
+        });
+        assert.deepEqual(outside, { cut: [], aligned: true }, `${heads} heads, ${width} px`);
+        await screenshot(page, `heads-${heads}-${width}`);
+      }
+      await page.setViewportSize(WIDE);
+    }
   });
 });

@@ -26,8 +26,16 @@ impl Run {
     /// # Errors
     /// When the device failed.
     pub async fn save(&mut self, name: &str, messages: &mut Vec<Message>) -> Result<(), TrainError> {
-        let state = self.whole_state(true, messages).await?;
         let run = self.id;
+        if !self.has_room_for_file() {
+            let message =
+                "There is not enough memory left to save this run; nothing is lost, and it can train on. A smaller \
+                           batch_size leaves more."
+                    .into();
+            messages.push((Event::Notice { run, message }, None));
+            return Ok(());
+        }
+        let state = self.whole_state(true, messages).await?;
         messages.extend(match self.file(&state, name) {
             Ok(file) => {
                 file.map(|(about, bytes)| (Event::Runs { run, event: RunsEvent::Saved { about } }, Some(bytes)))

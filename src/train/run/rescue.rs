@@ -2,6 +2,7 @@
 //! main memory.
 
 use super::{Message, Run};
+use crate::gpu::interpret::has_room;
 use crate::protocol::runs::RunsEvent;
 use crate::protocol::{Event, StepPoint};
 use crate::train::trainer::{TrainError, TrainingState};
@@ -44,10 +45,9 @@ impl Run {
     }
 
     async fn copy_now(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
-        if !copies_fit(self.trainer.config().model.n_params(), usize::MAX as u64) {
+        if !copies_fit(self.trainer.config().model.n_params(), usize::MAX as u64) || !self.has_room_for_file() {
             self.copies = (f64::INFINITY, false);
-            let message =
-                "This model is too large to keep copies of it in memory while it trains; save the run yourself.";
+            let message = "There is no room in memory for copies of this model while it trains; save the run yourself.";
             messages.push((Event::Notice { run: self.id, message: message.into() }, None));
             return Ok(());
         }
@@ -104,6 +104,13 @@ impl Run {
         let (run, step) = (self.id, state.step);
         messages.push((Event::Runs { run, event: RunsEvent::WentBack { step, train: Box::new(train) } }, None));
         messages.push((self.train(), None));
+    }
+}
+
+impl Run {
+    /// Whether a copy of the state and a file of it can be had now; running out of memory would end the program.
+    pub(super) fn has_room_for_file(&self) -> bool {
+        has_room([3 * 4 * self.trainer.config().model.n_params(); 2])
     }
 }
 

@@ -1,8 +1,10 @@
 //! The device that a run computes on.
 
+use crate::config::RunConfig;
 use crate::gpu::backend::Backend;
 use crate::gpu::context::Context;
 use crate::gpu::recording::Buffers;
+use crate::model::memory;
 use crate::protocol::{BackendChoice, DeviceInfo};
 
 /// What computes; without a context it is the CPU.
@@ -70,5 +72,16 @@ async fn answers(context: &Context) -> bool {
     match Backend::gpu(context, &buffers).await {
         Ok(mut backend) => backend.read(word).await.is_ok(),
         Err(_) => false,
+    }
+}
+
+/// Whether this program's memory holds a new run, where that is what computes.
+///
+/// # Errors
+/// A sentence with what to lower when it does not.
+pub(super) fn check_room(config: &RunConfig, device: &Device) -> Result<(), String> {
+    match device.context {
+        Some(_) => Ok(()),
+        None => memory::check_room(config).map_err(|error| error.to_string()),
     }
 }

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::config::{ConfigError, RunConfig};
 use crate::data::DataError;
 use crate::gpu::backend::ExecuteError;
-use crate::model::memory::MemoryError;
+use crate::model::memory::{MemoryError, spare};
 
 /// Why a model cannot be trained.
 #[derive(Debug, Error, PartialEq)]
@@ -27,6 +27,14 @@ pub enum TrainError {
     OutOfMemory {
         /// The device's own words.
         detail: String,
+        /// What to lower, and to what.
+        advice: String,
+    },
+    /// This program cannot address more memory.
+    #[error("{mib} MiB of memory are missing to train or measure this model here; {advice}")]
+    NoRoom {
+        /// How much.
+        mib: u64,
         /// What to lower, and to what.
         advice: String,
     },
@@ -74,6 +82,7 @@ impl TrainError {
             Self::Execute(ExecuteError::OutOfMemory(detail)) => {
                 Self::OutOfMemory { detail, advice: config.advice(|_| true) }
             }
+            Self::Execute(ExecuteError::NoRoom { mib }) => Self::NoRoom { mib, advice: spare(config, mib << 20) },
             other => other,
         }
     }

@@ -18,12 +18,20 @@ impl Trainer {
         Ok(losses[..n].iter().sum::<f32>() / n as f32)
     }
 
+    /// Gives a program its memory.
+    ///
+    /// # Errors
+    /// When there is not enough, with what to lower.
+    pub(super) fn make_room(&self, program: Program) -> Result<(), TrainError> {
+        self.backend.make_room(program).map_err(|error| TrainError::from(error).advised(&self.config))
+    }
+
     /// Runs `program` on held-out batches, whose losses then begin the ring; how many there are.
     ///
     /// # Errors
     /// When there is no memory for it.
     pub(super) fn submit_evaluation(&mut self, program: Program, n_batches: usize) -> Result<usize, TrainError> {
-        self.backend.make_room(program)?;
+        self.make_room(program)?;
         let model = &self.config.model;
         let batch_size = self.config.train.batch_size;
         let n_val = self.source.n_val();

@@ -270,9 +270,9 @@ impl Trainer {
     fn submit_on(&mut self, starts: Vec<Vec<u32>>, batches: Rng) {
         let first_step = self.steps_submitted + 1;
         let (StepPrograms::Whole(program) | StepPrograms::Accumulated { update: program, .. }) = self.step_programs;
-        if let Err(error) = self.backend.make_room(program) {
+        if let Err(error) = self.make_room(program) {
             self.batches = batches;
-            self.unreadable = Some(error.into());
+            self.unreadable = Some(error);
             return;
         }
         self.steps_submitted += starts.len() as u64;

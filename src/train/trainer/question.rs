@@ -113,7 +113,7 @@ impl Trainer {
         n_batches: usize,
         weight: Option<(usize, f32)>,
     ) -> Result<Answer, TrainError> {
-        self.backend.make_room(evaluation)?;
+        self.make_room(evaluation)?;
         let before = match weight {
             Some((at, value)) => {
                 let slice = self.plan.params.part(at, 1);
