@@ -32,7 +32,8 @@ pub struct RoomError {
     pub advice: String,
 }
 
-/// Asks for the memory that a run takes on the CPU besides its text, where running out of it would end the program, and gives it back.
+/// Asks for the memory that a run takes on the CPU besides its text, where running out of it would end the program, and gives
+/// it back.
 ///
 /// # Errors
 /// When it cannot be had, and what of the configuration to lower.
