@@ -14,8 +14,8 @@ const PARTS = 5;
 // The first parts fill caches, pools and the scrubber; afterwards so much is noise of several garbage collectors.
 const ROOM = 96 * 2 ** 20;
 
-// Bytes in use by the browser's processes for pages and graphics (Chromium starts others when it likes): the least of a few
-// looks, because garbage comes and goes.
+// Bytes in use by all of the browser's processes, but for the one that Chromium starts for language models of its own when it
+// likes (90 MiB): the least of a few looks, because garbage comes and goes.
 async function memory(session) {
   const looks = [];
   for (let look = 0; look < 5; look++) {
@@ -27,7 +27,7 @@ async function memory(session) {
 
 async function memoryNow(session) {
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-  const ours = processInfo.filter(({ type }) => type === "renderer" || type === "GPU");
+  const ours = processInfo.filter(({ type }) => !type.startsWith("on_device_model"));
   const sizes = ours.map(async ({ id }) => {
     const status = await readFile(`/proc/${id}/status`, "utf8").catch(() => "");
     return Number(/VmRSS:\s*(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
