@@ -42,7 +42,6 @@ impl Session {
         let Some(why) = self.lost_devices.take_why() else { return };
         let Some(lost) = self.run.take().and_then(Run::into_lost) else { return };
         // One that is not gone, but has no memory left, gives back what it has.
-        self.lose_device();
         self.device = None;
         let run = lost.id;
         let mut problem = String::new();
