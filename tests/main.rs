@@ -26,6 +26,7 @@ mod profile;
 mod questions;
 mod remember;
 mod runs;
+mod settings;
 mod shaders;
 mod shards;
 mod step;
