@@ -28,6 +28,13 @@ struct Inbox {
     waker: Option<oneshot::Sender<()>>,
 }
 
+/// Tells the page why the worker ends, which happens right after.
+pub fn report_panic(message: &str) {
+    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    let message = format!("The worker stopped unexpectedly: {message}. Start a new run, or resume what was autosaved.");
+    post(&scope, &Event::Failed { run: 0, message }, None);
+}
+
 /// Starts the worker's loop, which never ends.
 pub fn start() {
     let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();

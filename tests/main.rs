@@ -6,6 +6,7 @@ mod common;
 mod cpu;
 mod data;
 mod dependencies;
+mod evaluation;
 mod faults;
 mod files;
 mod gif;

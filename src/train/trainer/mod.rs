@@ -22,6 +22,8 @@ use std::collections::{HashMap, VecDeque};
 pub use self::diverge::Origin;
 use self::diverge::Poisoned;
 pub use self::error::TrainError;
+pub use self::evaluate::WeightsVersion;
+pub use self::look::AttentionMaps;
 use self::look::Look;
 use self::share::Sharing;
 use self::source::TokenSource;
@@ -76,6 +78,8 @@ pub struct Trainer {
     /// Why nobody shares any more, until it was told.
     deserted: Option<String>,
     poisoned: Poisoned,
+    /// Counts changes of the weights that are no steps.
+    edits: u64,
 }
 
 /// What a training step replays.
@@ -183,6 +187,7 @@ impl Trainer {
             update: None,
             deserted: None,
             poisoned: Poisoned::default(),
+            edits: 0,
         })
     }
 
