@@ -45,16 +45,7 @@ pub mod worker;
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen::prelude::wasm_bindgen(start)]
 pub fn start() {
-    let in_page = web_sys::window().is_some();
-    std::panic::set_hook(Box::new(move |panic| {
-        let message = panic.to_string();
-        web_sys::console::error_1(&message.as_str().into());
-        match in_page {
-            true => ui::report_panic(&message),
-            false => worker::report_panic(&message),
-        }
-    }));
-    if in_page {
+    if web_sys::window().is_some() {
         ui::start();
     } else {
         worker::start();

@@ -137,7 +137,7 @@ fn comparison(events: &[Event]) -> Comparison {
 }
 
 fn weight() -> WeightAt {
-    WeightAt { tensor: "head.weight".into(), row: 97, column: 1 }
+    WeightAt { tensor: "lm_head.weight".into(), row: 97, column: 1 }
 }
 
 fn watch(value: Option<f32>) -> Command {
@@ -222,14 +222,16 @@ fn a_renamed_run_keeps_its_name_through_autosaves() {
     let every_second = Command::Runs { command: RunsCommand::Copies { every_seconds: Some(1) } };
     first.tell(every_second.clone());
     first.tell(Command::Runs { command: RunsCommand::Name { run: 1, name: "wide".into() } });
-    first.tell(Command::Step);
+    first.rules(3);
+    first.tell(Command::Train);
     let file = copied(&first);
     assert_eq!(read(&file).expect("a record").name, "wide");
     let mut second = Desk::start(CorpusChoice::BuiltIn);
     second.tell(every_second);
     let resume = RunsCommand::Resume { run: 2, backend: BackendChoice::Cpu, probe: "a cat".into() };
     block_on(second.session.handle(Command::Runs { command: resume }, Some(file)));
-    second.tell(Command::Step);
+    second.rules(6);
+    second.tell(Command::Train);
     assert_eq!(read(&copied(&second)).expect("a record").name, "wide");
 
     // A file from before names were written takes the one that the list of saved runs has.

@@ -40,15 +40,18 @@ pub fn start() {
     let root = web_sys::window().and_then(|window| window.document()).and_then(|d| d.get_element_by_id("app"));
     if let Some(root) = root {
         root.set_inner_html("");
+        yew::set_custom_panic_hook(Box::new(report_panic));
         yew::Renderer::<App>::with_root(root).render();
         embed::tell_height();
     }
 }
 
 /// Leaves the message of a panic to the screen after a crash, which `boot.js` shows for whatever ends the program.
-pub fn report_panic(message: &str) {
+fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let message = JsValue::from(panic.to_string());
+    web_sys::console::error_1(&message);
     // The global object takes any property.
-    let _ = js_sys::Reflect::set(&js_sys::global(), &"glassheadPanic".into(), &message.into());
+    let _ = js_sys::Reflect::set(&js_sys::global(), &"glassheadPanic".into(), &message);
 }
 
 impl Reducible for State {

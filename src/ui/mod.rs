@@ -59,4 +59,4 @@ mod store;
 mod take_along;
 
 #[cfg(target_arch = "wasm32")]
-pub use app::{report_panic, start};
+pub use app::start;
