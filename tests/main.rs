@@ -8,6 +8,7 @@ mod data;
 mod dependencies;
 mod faults;
 mod files;
+mod generation;
 mod gif;
 mod golden;
 mod gradients;
