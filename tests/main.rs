@@ -3,6 +3,7 @@
 mod accounting;
 mod commands;
 mod common;
+mod compatibility;
 mod cpu;
 mod data;
 mod dependencies;
