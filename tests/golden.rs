@@ -278,7 +278,7 @@ fn the_count_of_parameters_is_the_tables() {
     for (name, change) in VARIANTS {
         let model = Golden::variant(name, change).config.model;
         let in_table: usize = ParamTable::new(&model).iter().map(|param| param.len()).sum();
-        assert_eq!(model.n_params(), in_table, "{name}");
+        assert_eq!(model.n_params(), in_table as u64, "{name}");
     }
 }
 

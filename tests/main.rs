@@ -28,6 +28,7 @@ mod profile;
 mod questions;
 mod remember;
 mod runs;
+mod settings;
 mod shaders;
 mod shards;
 mod step;

@@ -51,7 +51,7 @@ fn weights_are_found_and_pins_stay_inside_the_sentence() {
 fn only_what_needs_it_asks_for_a_reset() {
     let mut state = State::default();
     state.apply(Action::Started);
-    let mut config = state.draft.config.clone();
+    let mut config = (*state.draft.config).clone();
     config.train.max_lr = 0.02;
     state.apply(Action::Config(config));
     assert!(!state.needs_restart());

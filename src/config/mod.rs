@@ -13,10 +13,12 @@ mod room;
 pub mod rules;
 mod schedule;
 mod train;
+mod valid;
 
 pub use model::{FeedForward, ModelConfig, Norm, NormPlacement, Positions};
 pub use schedule::learning_rate;
 pub use train::{Optimizer, Schedule, TrainConfig};
+pub use valid::{MIN_TRAINED_VOCABULARY, ValidConfig};
 
 /// A switch with a few named positions.
 pub trait Choice: Copy + PartialEq + 'static {
@@ -76,6 +78,18 @@ pub enum ConfigError {
         value: usize,
         /// The largest value that is accepted.
         most: usize,
+    },
+    /// A size is smaller than its use needs.
+    #[error("{field} is {value}, and has to be at least {least}: {why}")]
+    TooSmall {
+        /// The name of the field.
+        field: &'static str,
+        /// The refused value.
+        value: usize,
+        /// The smallest value that is accepted.
+        least: usize,
+        /// The reason, as a clause.
+        why: &'static str,
     },
     /// Sizes that are right each, and too large together.
     #[error("{sizes} make {numbers:.0} numbers, and {most:.0} can be addressed; lower {field} to {fitting} at most")]
@@ -282,5 +296,14 @@ fn check_sizes(sizes: &[(&'static str, usize)]) -> Result<(), ConfigError> {
 
 fn check_domain(field: &'static str, value: f64, ok: bool, domain: &'static str) -> Result<(), ConfigError> {
     // A NaN fails every comparison, so `ok` is false for it; infinity has to be asked for.
-    if ok && value.is_finite() { Ok(()) } else { Err(ConfigError::Domain { field, value, domain }) }
+    if !ok || !value.is_finite() {
+        return Err(ConfigError::Domain { field, value, domain });
+    }
+    // Kernels compute in f32: what overflows there would diverge, and what becomes 0 would divide by it.
+    let stored = value as f32;
+    if stored.is_finite() && (stored != 0.0 || value == 0.0) {
+        Ok(())
+    } else {
+        Err(ConfigError::Domain { field, value, domain: "a number that 32-bit floating point can hold" })
+    }
 }

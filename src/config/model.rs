@@ -162,22 +162,24 @@ impl ModelConfig {
         self.n_kv_heads * self.d_head()
     }
 
-    /// The number of trainable parameters.
-    pub fn n_params(&self) -> usize {
-        let (c, f, bias) = (self.d_model, self.d_ff, usize::from(self.bias));
-        let linear = |d_out: usize, d_in: usize| d_out * d_in + bias * d_out;
+    /// The number of trainable parameters, in 64 bits: models that this machine cannot address are counted, too.
+    pub fn n_params(&self) -> u64 {
+        let [c, f, v, t, l] =
+            [self.d_model, self.d_ff, self.vocab_size, self.context_length, self.n_layers].map(|size| size as u64);
+        let (kv, bias) = (self.d_kv() as u64, u64::from(self.bias));
+        let linear = |d_out: u64, d_in: u64| d_out * d_in + bias * d_out;
         let norm = match self.norm {
             Norm::Rmsnorm => c,
             Norm::Layernorm => c + bias * c,
             Norm::None => 0,
         };
-        let attention = 2 * linear(c, c) + 2 * linear(self.d_kv(), c);
+        let attention = 2 * linear(c, c) + 2 * linear(kv, c);
         let gates = if self.feed_forward == FeedForward::Swiglu { 2 } else { 1 };
         let block = attention + gates * linear(f, c) + linear(c, f) + 2 * norm;
-        let embeddings = self.vocab_size * c * if self.tied_embeddings { 1 } else { 2 };
-        let positions = if self.positions == Positions::Learned { self.context_length * c } else { 0 };
+        let embeddings = v * c * if self.tied_embeddings { 1 } else { 2 };
+        let positions = if self.positions == Positions::Learned { t * c } else { 0 };
         let final_norm = if self.norm_placement == NormPlacement::Pre { norm } else { 0 };
-        embeddings + positions + self.n_layers * block + final_norm
+        embeddings + positions + l * block + final_norm
     }
 
     /// Whether a model can be built from these sizes.

@@ -34,8 +34,52 @@ pub struct Switch {
 
 /// Puts a parsed entry into its place.
 fn put<T: std::str::FromStr>(place: &mut T, entry: &str) -> bool {
-    let value = entry.trim().replace(['_', ' '], "").parse().ok();
+    let value = number(entry);
     value.map(|value| *place = value).is_some()
+}
+
+/// The number in an entry, in which digits may be grouped by spaces or underscores.
+pub fn number<T: std::str::FromStr>(entry: &str) -> Option<T> {
+    entry.trim().replace(['_', ' ', '\u{2009}'], "").parse().ok()
+}
+
+/// What is wrong with an entry that is not a number of the right kind.
+pub fn not_a_number(name: &str, entry: &str, whole: bool) -> String {
+    let wanted = match (entry.contains(','), whole) {
+        (true, false) => "a number with a decimal point, such as 0.5",
+        (false, false) => "a number",
+        (_, true) => "a whole number",
+    };
+    format!("{name} cannot be “{}”; enter {wanted}", entry.trim())
+}
+
+/// Puts an entry of a field or a switch into a configuration.
+///
+/// # Errors
+/// A sentence when there is no such field, or the entry is of another kind. Then nothing changes.
+pub fn set(config: &mut RunConfig, name: &str, entry: &str) -> Result<(), String> {
+    if let Some(field) = FIELDS.iter().find(|field| field.name == name) {
+        let mut changed = config.clone();
+        if !(field.set)(&mut changed, entry) {
+            let whole = !(field.set)(&mut changed, "0.5");
+            return Err(not_a_number(name, entry, whole));
+        }
+        *config = changed;
+        return Ok(());
+    }
+    config.set(name, entry).map_err(|error| error.to_string())
+}
+
+/// What a field or a switch is in a configuration; none where there is no such field.
+pub fn get(config: &RunConfig, name: &str) -> Option<String> {
+    let field = FIELDS.iter().find(|field| field.name == name).map(|field| (field.get)(config));
+    field.or_else(|| SWITCHES.iter().find(|switch| switch.name == name).map(|switch| (switch.get)(config).to_string()))
+}
+
+/// The names of all fields and switches that apply while training (`live`), or of those that a new run takes over.
+pub fn names(live: bool) -> impl Iterator<Item = &'static str> {
+    let fields = FIELDS.iter().filter(move |field| field.live == live).map(|field| field.name);
+    fields.chain(SWITCHES.iter().filter(move |switch| switch.live == live).map(|switch| switch.name))
 }
 
 macro_rules! field {

@@ -12,6 +12,8 @@ pub use crate::protocol::History;
 pub use action::Action;
 use ask::AskState;
 use data::{DataAction, DataState};
+use draft::SETUP;
+pub use draft::{Mark, Refused};
 use lesson::LessonState;
 use look::{Look, LookAction};
 pub use parts::*;
@@ -28,6 +30,7 @@ pub mod autosave;
 pub mod compare;
 pub mod data;
 pub mod difference;
+mod draft;
 mod first;
 pub mod lesson;
 pub mod look;
@@ -39,6 +42,7 @@ pub mod runs;
 pub mod shown;
 pub mod snapshots;
 pub mod tokenizer;
+pub mod typed;
 pub mod workers;
 
 /// The sentence whose attention is shown at first.
@@ -66,8 +70,8 @@ pub struct State {
     pub started: Option<Setup>,
     /// What the next run will be.
     pub draft: Setup,
-    /// What is wrong with an entry, if anything.
-    pub entry_problem: Option<String>,
+    /// Texts in fields that are not in force.
+    pub refused: Vec<Refused>,
     /// Who computes.
     pub device: Option<DeviceInfo>,
     /// What was built.
@@ -135,7 +139,7 @@ impl State {
     pub fn start_command(&self) -> Command {
         Command::Start {
             run: self.next_run(),
-            config: self.draft.config.clone(),
+            config: (*self.draft.config).clone(),
             corpus: self.draft.corpus,
             vocabulary: match self.draft.vocabulary {
                 Vocabulary::OfTheText => VocabularyChoice::Trained,
@@ -167,11 +171,6 @@ impl State {
             )
         };
         key(started) != key(&self.draft)
-    }
-
-    /// What is wrong with the draft, if anything.
-    pub fn problem(&self) -> Option<String> {
-        self.entry_problem.clone().or_else(|| self.draft.config.validate().err().map(|error| error.to_string()))
     }
 
     /// Whether there is a run that takes commands.
@@ -220,12 +219,17 @@ impl State {
                 self.data.apply(action);
             }
             Action::TakeVocabulary(name, vocab_size) => {
-                self.draft.vocabulary = Vocabulary::Chosen { name, vocab_size, choice: self.version };
-                self.draft.config.model.vocab_size = vocab_size;
+                let choice = self.version;
+                self.change_draft(SETUP, |draft, config| {
+                    draft.vocabulary = Vocabulary::Chosen { name, vocab_size, choice };
+                    config.model.vocab_size = vocab_size;
+                });
             }
             Action::DropVocabulary => {
-                self.draft.vocabulary = Vocabulary::OfTheText;
-                self.draft.config.model.vocab_size = self.text_vocab_size();
+                let size = self.text_vocab_size();
+                self.change_draft(SETUP, |draft, config| {
+                    (draft.vocabulary, config.model.vocab_size) = (Vocabulary::OfTheText, size);
+                });
             }
             Action::Events(events) => events.into_iter().for_each(|(event, bytes)| self.hear(event, bytes)),
             Action::Started => {
@@ -233,18 +237,33 @@ impl State {
                 self.begin(self.next_run());
             }
             Action::Preset(preset) => {
-                let seed = self.draft.config.train.seed;
-                self.draft.config = preset.config();
-                self.draft.config.train.seed = seed;
-                match (&self.draft.vocabulary, self.draft.corpus) {
-                    (Vocabulary::Chosen { vocab_size, .. }, _) => self.draft.config.model.vocab_size = *vocab_size,
-                    (_, CorpusChoice::Task(_)) => self.draft.config.model.vocab_size = self.text_vocab_size(),
-                    _ => (),
-                }
-                self.entry_problem = None;
+                let task_vocabulary = self.text_vocab_size();
+                self.change_draft(SETUP, |draft, config| {
+                    let seed = config.train.seed;
+                    *config = preset.config();
+                    config.train.seed = seed;
+                    match (&draft.vocabulary, draft.corpus) {
+                        (Vocabulary::Chosen { vocab_size, .. }, _) => config.model.vocab_size = *vocab_size,
+                        (_, CorpusChoice::Task(_)) => config.model.vocab_size = task_vocabulary,
+                        _ => (),
+                    }
+                });
             }
-            Action::Config(config) => (self.draft.config, self.entry_problem) = (config, None),
-            Action::EntryProblem(problem) => self.entry_problem = Some(problem),
+            Action::Config(config) => match self.draft.check(config) {
+                Ok(config) => {
+                    self.accept_settings();
+                    self.take_settings(config);
+                }
+                Err(problem) => self.refuse(SETUP, "", problem),
+            },
+            Action::Enter(name, text) => self.enter(name, &text),
+            Action::Refuse(name, text, problem) => self.refuse(name, &text, problem),
+            Action::Accept(name) => self.accept(name),
+            Action::Discard => self.accept_settings(),
+            Action::ApplyToRun => {
+                let names = self.pending_live();
+                self.apply_to_run(&names);
+            }
             Action::Backend(backend) => self.draft.backend = backend,
             Action::Corpus(corpus) => self.choose_corpus(corpus),
             Action::File(name) => {
@@ -269,7 +288,7 @@ impl State {
             Action::ToggleTable => self.table_shown = !self.table_shown,
             Action::ToggleHelp => self.help_open = !self.help_open,
             Action::Prompt(prompt) => self.prompt = prompt,
-            Action::Sampling(sampling) => self.sampling = sampling,
+            Action::Type(field, text) => self.take_typed(field, &text),
             Action::Generate => {
                 let request = self.generated.request + 1;
                 let (prompt, sampling) = (self.prompt.clone(), self.sampling.clone());
@@ -296,6 +315,7 @@ impl State {
         self.started = Some(self.draft.clone());
         (self.step, self.tokens_per_s, self.history) = (0, 0.0, Rc::default());
         (self.maps, self.summary, self.device) = (None, None, None);
+        self.refused.retain(|refused| !refused.name.starts_with("weight "));
         self.remember.begin();
         (self.hovered, self.pinned, self.selected) = (None, None, (0, 0));
         self.begin_look();
