@@ -25,6 +25,7 @@ fn config() -> RunConfig {
         min_lr: 1e-3,
         warmup_steps: 3,
         schedule_steps: 8,
+        decay_fraction: 0.2,
         beta1: 0.9,
         beta2: 0.95,
         adam_eps: 1e-8,

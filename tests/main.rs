@@ -3,12 +3,14 @@
 mod accounting;
 mod commands;
 mod common;
+mod compatibility;
 mod cpu;
 mod data;
 mod dependencies;
 mod evaluation;
 mod faults;
 mod files;
+mod generation;
 mod gif;
 mod golden;
 mod gradients;

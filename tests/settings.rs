@@ -1,9 +1,10 @@
 //! The setup of the page: what is drafted, what the run has, and what no text in any field may do.
 
 use glasshead::accounting::Account;
+use glasshead::config::fields::documentation;
+use glasshead::config::table::{FIELDS, Kind};
 use glasshead::config::{Preset, ValidConfig};
 use glasshead::protocol::{Baselines, Event, RunSummary};
-use glasshead::ui::fields::{self, FIELDS, SWITCHES};
 use glasshead::ui::share::{hash, restored};
 use glasshead::ui::state::runs::RunsAction;
 use glasshead::ui::state::typed::TypedField;
@@ -41,7 +42,34 @@ fn enter(state: &mut State, name: &'static str, text: &str) {
 }
 
 fn of_run(state: &State, name: &str) -> String {
-    fields::get(&state.run_config().expect("a run"), name).expect("a field")
+    state.run_config().expect("a run").get(name).expect("a field")
+}
+
+#[test]
+fn the_page_of_settings_is_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
+    let page = std::fs::read_to_string(path).unwrap_or_default();
+    let advice = "docs/settings.md is out of date; write it with `cargo run -- settings > docs/settings.md`";
+    assert!(page.trim_end() == documentation().trim_end(), "{advice}");
+}
+
+#[test]
+fn a_field_accepts_its_range_and_nothing_else() {
+    for field in &FIELDS {
+        let mut config = Preset::Nano.config();
+        assert_eq!(field.check(&config), Ok(()), "{}", field.name);
+        let outside: &[&str] = match field.kind {
+            Kind::Count { min, max, .. } => &[&min.wrapping_sub(1).to_string(), &max.wrapping_add(1).to_string()],
+            Kind::Number { .. } => &["-1", "NaN", "inf", "1e300"],
+            Kind::Choice { .. } => &[],
+        };
+        for text in outside.iter().filter(|text| !(field.name == "seed" && **text != "-1")) {
+            let refused = field.set(&mut config, text).and_then(|()| field.check(&config));
+            assert!(refused.is_err_and(|error| error.to_string().contains(field.name)), "{} {text}", field.name);
+        }
+    }
+    let error = Preset::Nano.config().set("tied", "true").unwrap_err().to_string();
+    assert!(error.starts_with("unknown field `tied`; expected one of vocab_size, "), "{error}");
 }
 
 #[test]
@@ -241,20 +269,19 @@ fn texts() -> impl Strategy<Value = String> {
 
 /// One change of the settings, and whether the page asks for a new run after it.
 fn changes() -> impl Strategy<Value = (usize, String, u8)> {
-    (0..FIELDS.len() + SWITCHES.len() + TypedField::SAMPLING.len() + 4, texts(), 0u8..8)
+    (0..FIELDS.len() + TypedField::SAMPLING.len() + 4, texts(), 0u8..8)
 }
 
 fn change(state: &mut State, (field, text, then): (usize, String, u8)) {
-    let settings = FIELDS.len() + SWITCHES.len();
+    let settings = FIELDS.len();
     let typed = settings + TypedField::SAMPLING.len();
     state.apply(match field {
-        _ if field < FIELDS.len() => Action::Enter(FIELDS[field].name, text),
-        _ if field < settings => {
-            let switch = &SWITCHES[field - FIELDS.len()];
-            let positions = (switch.positions)();
-            let position = positions[text.len() % positions.len()].to_string();
-            Action::Enter(switch.name, if text.len() == 7 { text } else { position })
-        }
+        _ if field < settings => match &FIELDS[field].kind {
+            Kind::Choice { names, .. } if text.len() != 7 => {
+                Action::Enter(FIELDS[field].name, names()[text.len() % names().len()].into())
+            }
+            _ => Action::Enter(FIELDS[field].name, text),
+        },
         _ if field < typed => Action::Type(TypedField::SAMPLING[field - settings], text),
         _ if field == typed => Action::Preset(Preset::ALL[text.len() % Preset::ALL.len()]),
         _ if field == typed + 1 => Action::TakeVocabulary(text.clone(), text.parse().unwrap_or(300)),
@@ -288,12 +315,12 @@ proptest! {
             let (config, _) = state.accounted();
             prop_assert!(Account::new(&config).total(|part| part.params) == config.model.n_params());
             prop_assert!(config.tokens_per_step() > 0 && config.model.d_head() > 0);
-            for name in fields::names(false).chain(fields::names(true)) {
-                let in_force = fields::get(&state.draft.config, name).unwrap();
+            for name in FIELDS.iter().map(|field| field.name) {
+                let in_force = state.draft.config.get(name).unwrap();
                 let refused = state.refused(name).is_some();
                 prop_assert!(refused || state.field_text(name) == in_force, "{name} shows another value");
                 if let Some(run) = state.run_config() {
-                    let same = fields::get(&run, name).unwrap() == in_force;
+                    let same = run.get(name).unwrap() == in_force;
                     prop_assert!(same != state.mark(name).is_some(), "{name} differs and is not marked");
                 }
             }

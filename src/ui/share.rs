@@ -5,13 +5,13 @@
 //! `pin` (positions), how it is looked at (`form`, `reads`, `shows`, `gamma`, `fade`, `colors`, `mask`), `hide` (parts of
 //! the page), and `text` when the sentence is wanted. A link is a stranger's text: whatever it says, the state that comes out can start.
 
-use serde_json::Value;
-
 use super::draw::colors::ColorMap;
 use super::lesson::steps::STEPS;
 use super::maps::Direction;
 use super::state::look::{Form, Look, LookAction, Together, Values};
 use super::state::{DEFAULT_PROBE, State, View, Vocabulary};
+use crate::config::fields::Field;
+use crate::config::table::FIELDS;
 use crate::config::{ConfigError, Preset, RunConfig, ValidConfig};
 use crate::protocol::data::TASKS;
 use crate::protocol::{CorpusChoice, RunId};
@@ -277,20 +277,10 @@ fn nearest_preset(config: &RunConfig) -> (Preset, Vec<(String, String)>) {
 }
 
 fn differences(config: &RunConfig, plain: &RunConfig) -> Vec<(String, String)> {
-    let [ours, theirs] = [config, plain].map(|config| serde_json::to_value(config).unwrap_or_default());
-    let mut changes = Vec::new();
-    for half in ["model", "train"] {
-        let Some(fields) = ours[half].as_object() else { continue };
-        for (field, value) in fields {
-            // n_heads takes n_kv_heads along when it is set, so they go together.
-            let together = field == "n_kv_heads" && config.model.n_heads != plain.model.n_heads;
-            if *value != theirs[half][field] || together {
-                let text = if let Value::String(text) = value { text.clone() } else { value.to_string() };
-                changes.push((field.clone(), text));
-            }
-        }
-    }
-    changes
+    // A change of n_heads changes n_kv_heads with it, so they go together.
+    let together = |name: &str| name == "n_kv_heads" && config.model.n_heads != plain.model.n_heads;
+    let differs = |field: &&Field| together(field.name) || field.get(config) != field.get(plain);
+    FIELDS.iter().filter(differs).map(|field| (field.name.into(), field.get(config))).collect()
 }
 
 /// Percent-encoding (RFC 3986): all but its unreserved characters.

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use crate::config::TrainConfig;
 use crate::protocol::data::DataEvent;
 use crate::protocol::{Command, CorpusChoice, DeviceInfo, Event, RunId, RunSummary, Sampling, VocabularyChoice};
 
@@ -12,8 +11,8 @@ pub use crate::protocol::History;
 pub use action::Action;
 use ask::AskState;
 use data::{DataAction, DataState};
-use draft::SETUP;
 pub use draft::{Mark, Refused};
+use draft::{SETUP, is_live};
 use lesson::LessonState;
 use look::{Look, LookAction};
 pub use parts::*;
@@ -155,23 +154,12 @@ impl State {
     pub fn needs_restart(&self) -> bool {
         let Some(started) = &self.started else { return false };
         let key = |setup: &Setup| {
-            let Setup { config, corpus, vocabulary, backend, file_count, .. } = setup;
+            let Setup { corpus, vocabulary, backend, file_count, .. } = setup;
             let file = if *corpus == CorpusChoice::File { *file_count } else { 0 };
-            let TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, .. } = config.train;
-            let steps = [batch_size, accumulation_steps];
-            (
-                config.model.clone(),
-                steps,
-                activation_storage,
-                optimizer,
-                seed,
-                *corpus,
-                vocabulary.clone(),
-                *backend,
-                file,
-            )
+            (*corpus, vocabulary.clone(), *backend, file)
         };
-        key(started) != key(&self.draft)
+        let changed = started.config.differences(&self.draft.config);
+        key(started) != key(&self.draft) || changed.iter().any(|name| !is_live(name))
     }
 
     /// Whether there is a run that takes commands.

@@ -9,41 +9,39 @@ use super::rules::RulesFields;
 use super::workers::Workers;
 use super::{counted, value_of};
 use crate::config::Preset;
+use crate::config::fields::Field;
+use crate::config::table::{FIELDS, Kind};
 use crate::protocol::BackendChoice;
 use crate::ui::app::Cx;
-use crate::ui::fields::{FIELDS, Field, RARE, SWITCHES, Switch};
 use crate::ui::state::{Action, State, Vocabulary};
 
 #[component]
 pub fn SetupPanel(cx: &Cx) -> Html {
-    let numbers = |live: bool, rare: bool| {
-        FIELDS.iter().filter(move |field| field.live == live && RARE.contains(&field.name) == rare)
+    let fields = |live: bool, advanced: bool| {
+        FIELDS.iter().filter(move |field| field.is_live() == live && field.advanced == advanced)
     };
-    let switches = |live: bool| SWITCHES.iter().filter(move |switch| switch.live == live);
     html! {
         <section class="panel setup" aria-labelledby="setup-title">
             <h2 id="setup-title">{"Setup"}</h2>
             {preset(cx)}
             <DataPanel ..cx.clone() />
             <h3>{"needs a reset ↺"}</h3>
-            <div class="fields">{for numbers(false, false).map(|field| number(cx, field))}</div>
+            <div class="fields">{for fields(false, false).map(|field| input(cx, field))}</div>
             <details data-testid="architecture">
                 <summary>{"architecture and optimizer"}</summary>
                 <div class="fields">
-                    {for switches(false).map(|field| switch(cx, field))}
-                    {for numbers(false, true).map(|field| number(cx, field))}
+                    {for fields(false, true).map(|field| input(cx, field))}
                 </div>
             </details>
             {backend(cx)}
             <h3>{"applies while it trains"}</h3>
             <div class="fields">
                 <Workers ..cx.clone() />
-                {for numbers(true, false).map(|field| number(cx, field))}
-                {for switches(true).map(|field| switch(cx, field))}
+                {for fields(true, false).map(|field| input(cx, field))}
             </div>
             <details>
                 <summary>{"moments"}</summary>
-                <div class="fields">{for numbers(true, true).map(|field| number(cx, field))}</div>
+                <div class="fields">{for fields(true, true).map(|field| input(cx, field))}</div>
             </details>
             <LrFind ..cx.clone() />
             <RulesFields ..cx.clone() />
@@ -166,6 +164,13 @@ fn preset(cx: &Cx) -> Html {
     }
 }
 
+fn input(cx: &Cx, field: &'static Field) -> Html {
+    match &field.kind {
+        Kind::Choice { names, .. } => select(cx, field, names()),
+        Kind::Count { .. } | Kind::Number { .. } => number(cx, field),
+    }
+}
+
 fn number(cx: &Cx, field: &'static Field) -> Html {
     let change = {
         let cx = cx.clone();
@@ -181,7 +186,7 @@ fn number(cx: &Cx, field: &'static Field) -> Html {
     }
 }
 
-fn switch(cx: &Cx, field: &'static Switch) -> Html {
+fn select(cx: &Cx, field: &'static Field, names: Vec<&'static str>) -> Html {
     let change = {
         let cx = cx.clone();
         Callback::from(move |event: Event| cx.change_settings(Action::Enter(field.name, value_of(&event))))
@@ -198,7 +203,7 @@ fn switch(cx: &Cx, field: &'static Switch) -> Html {
     html! {
         <label title={field.help}>
             <span>{field.name}</span>
-            <select name={field.name} onchange={change}>{for (field.positions)().into_iter().map(option)}</select>
+            <select name={field.name} onchange={change}>{for names.into_iter().map(option)}</select>
             {marked(cx, field.name)}
         </label>
     }

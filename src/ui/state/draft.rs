@@ -2,9 +2,10 @@
 //! from the run; the draft is always valid, and a text that would make it invalid waits in its field.
 
 use super::{RunState, Setup, State, Vocabulary};
+use crate::config::fields::Field;
+use crate::config::table::FIELDS;
 use crate::config::{RunConfig, TrainConfig, ValidConfig};
 use crate::protocol::CorpusChoice;
-use crate::ui::fields;
 
 /// A text in a field that is not in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +64,7 @@ impl State {
     /// What a field of the setup shows: the refused text, else the draft's value.
     pub fn field_text(&self, name: &str) -> String {
         let refused = self.refused(name).map(|refused| refused.text.clone());
-        refused.or_else(|| fields::get(&self.draft.config, name)).unwrap_or_default()
+        refused.or_else(|| self.draft.config.get(name)).unwrap_or_default()
     }
 
     /// Keeps a text that a field does not accept, with the reason.
@@ -87,12 +88,12 @@ impl State {
     pub(super) fn enter(&mut self, name: &str, text: &str) {
         self.accept(name);
         let mut alone = (*self.draft.config).clone();
-        if let Err(problem) = fields::set(&mut alone, name, text) {
-            return self.refuse(name, text, problem);
+        if let Err(problem) = alone.set(name, text) {
+            return self.refuse(name, text, problem.to_string());
         }
         let (mut together, mut tried) = (alone.clone(), Vec::new());
         for refused in self.refused.iter().filter(|refused| is_setting(&refused.name)) {
-            if fields::set(&mut together, &refused.name, &refused.text).is_ok() {
+            if together.set(&refused.name, &refused.text).is_ok() {
                 tried.push(refused.name.clone());
             }
         }
@@ -109,8 +110,8 @@ impl State {
     /// Replaces the draft's configuration; the run takes over those of the changed settings that apply while training.
     pub(super) fn take_settings(&mut self, config: ValidConfig) {
         let before = std::mem::replace(&mut self.draft.config, config);
-        let changed = |name: &&str| fields::get(&before, name) != fields::get(&self.draft.config, name);
-        let changed: Vec<&str> = fields::names(true).filter(changed).collect();
+        let changed = before.differences(&self.draft.config).into_iter();
+        let changed: Vec<&str> = changed.filter(|name| is_live(name)).collect();
         self.apply_to_run(&changed);
     }
 
@@ -133,9 +134,8 @@ impl State {
         let Some(mut config) = self.run_config().filter(|_| self.takes_settings()) else { return };
         let before = config.train.clone();
         for name in names {
-            if let Some(value) = fields::get(&self.draft.config, name) {
-                // The draft's values are of the right kind.
-                let _ = fields::set(&mut config, name, &value);
+            if let Some(field) = Field::find(name) {
+                field.copy(&self.draft.config, &mut config);
             }
         }
         if config.train != before && config.train.validate().is_ok() {
@@ -151,9 +151,8 @@ impl State {
     pub fn run_config(&self) -> Option<RunConfig> {
         let started = self.started.as_ref()?;
         let mut config = self.summary.as_ref().map_or(&*started.config, |summary| &summary.config).clone();
-        if let Some(train) = self.runs.train.clone() {
-            let TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, .. } = config.train;
-            config.train = TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, ..train };
+        if let Some(train) = &self.runs.train {
+            config.train = config.train.with_live_of(train);
         }
         Some(config)
     }
@@ -166,8 +165,8 @@ impl State {
     /// How the run's value of a field or switch differs from the draft's; none where it does not.
     pub fn mark(&self, name: &str) -> Option<Mark> {
         let (started, run) = (self.started.as_ref()?, self.run_config()?);
-        let (of_run, of_draft) = (fields::get(&run, name)?, fields::get(&self.draft.config, name)?);
-        let asked_again = !is_live(name) && fields::get(&started.config, name).as_ref() == Some(&of_draft);
+        let (of_run, of_draft) = (run.get(name)?, self.draft.config.get(name)?);
+        let asked_again = !is_live(name) && started.config.get(name).as_ref() == Some(&of_draft);
         let same_text = started.vocabulary == self.draft.vocabulary;
         (of_run != of_draft).then_some(Mark { of_run, pending: !(asked_again && same_text) })
     }
@@ -182,8 +181,8 @@ impl State {
             ("vocabulary", started.vocabulary != draft.vocabulary),
             ("computed by", started.backend != draft.backend),
         ];
-        let fields = fields::names(false).chain(fields::names(true));
-        let marked = fields.filter(|name| self.mark(name).is_some_and(|mark| mark.pending));
+        let names = FIELDS.iter().map(|field| field.name);
+        let marked = names.filter(|name| self.mark(name).is_some_and(|mark| mark.pending));
         others.iter().filter(|(_, differs)| *differs).map(|&(name, _)| name).chain(marked).collect()
     }
 
@@ -203,11 +202,11 @@ impl State {
 }
 
 fn is_setting(name: &str) -> bool {
-    name == SETUP || fields::names(false).chain(fields::names(true)).any(|known| known == name)
+    name == SETUP || Field::find(name).is_some()
 }
 
-fn is_live(name: &str) -> bool {
-    fields::names(true).any(|known| known == name)
+pub(super) fn is_live(name: &str) -> bool {
+    Field::find(name).is_some_and(Field::is_live)
 }
 
 /// Stands for the setup as a whole where a preset, a text or a vocabulary is refused.

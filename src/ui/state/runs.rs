@@ -6,11 +6,12 @@ use std::rc::Rc;
 use super::autosave::Autosave;
 use super::draft::SETUP;
 use super::{State, Vocabulary};
+use crate::config::fields::Field;
 use crate::config::rules::Rules;
+use crate::config::table::FIELDS;
 use crate::config::{RunConfig, TrainConfig};
 use crate::protocol::runs::{CheckpointInfo, LrPoint, RunRecord, RunsCommand, RunsEvent};
 use crate::protocol::{Command, CorpusChoice, History, RunId, StepPoint};
-use crate::ui::fields;
 
 /// How many runs that are over stay.
 pub const MOST_RUNS: usize = 8;
@@ -329,14 +330,12 @@ impl State {
     fn go_back(&mut self, step: u64, train: TrainConfig) {
         let lr = train.max_lr;
         // Settings in which draft and run agreed go on agreeing; others are the user's, and stay.
-        let agreed: Vec<&str> = fields::names(true).filter(|name| self.mark(name).is_none()).collect();
+        let live = FIELDS.iter().filter(|field| field.is_live());
+        let agreed: Vec<&Field> = live.filter(|field| self.mark(field.name).is_none()).collect();
         self.runs.train = Some(train);
         if let Some(run) = self.run_config() {
             let mut config = (*self.draft.config).clone();
-            for name in agreed {
-                // The run's values are of the right kind.
-                let _ = fields::get(&run, name).map(|value| fields::set(&mut config, name, &value));
-            }
+            agreed.iter().for_each(|field| field.copy(&run, &mut config));
             if let Ok(config) = self.draft.check(config) {
                 self.draft.config = config;
             }
