@@ -32,6 +32,7 @@ mod runs;
 mod settings;
 mod shaders;
 mod shards;
+mod starts;
 mod step;
 mod tasks;
 mod tokenizer;
