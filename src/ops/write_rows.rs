@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::FLAT;
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
 /// The uniform.
@@ -27,6 +27,7 @@ pub static WRITE_ROWS: Kernel = Kernel {
     wgsl: &[FLAT, include_str!("../../shaders/write_rows.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| {
         let params: Params = call.params();
         let (width, start) = (params.width as usize, (call.u32(1)[0] * params.width) as usize);
