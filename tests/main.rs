@@ -21,6 +21,7 @@ mod layers;
 mod lesson;
 mod links;
 mod look;
+mod loops;
 mod ops;
 mod page;
 mod parquet;

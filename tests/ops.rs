@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::common::{context, ids, numbers};
 
+mod long;
 mod values;
 
 /// A tensor on its way in or out.

@@ -164,7 +164,13 @@ impl Run {
     pub(super) fn progress(&mut self, validation: Vec<ValidationPoint>) -> Event {
         let points = std::mem::take(&mut self.points);
         self.history.extend(&points, &validation);
-        Event::Progress { run: self.id, step: self.steps_done, points, validation, tokens_per_s: self.meter.per_second }
+        Event::Progress {
+            run: self.id,
+            step: self.steps_done,
+            points,
+            validation,
+            tokens_per_s: self.meter.tokens_per_second(),
+        }
     }
 }
 

@@ -156,6 +156,7 @@ impl Trainer {
             StepPrograms::Accumulated { batch, update: backend.prepare(transformer.update()) }
         };
         let evaluation = backend.prepare(transformer.evaluation());
+        backend.ready().await?;
         for (start, values) in table.initial_values_of_each(config.train.seed) {
             backend.write_f32(plan.params.part(start, values.len()), &values);
         }
