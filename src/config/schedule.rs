@@ -8,13 +8,15 @@ use super::{Schedule, TrainConfig};
 pub fn learning_rate(step: u64, train: &TrainConfig) -> f64 {
     let TrainConfig { max_lr, min_lr, warmup_steps, schedule_steps, .. } = *train;
     if step < warmup_steps {
-        return max_lr * step as f64 / warmup_steps as f64;
+        return max_lr * (step as f64 / warmup_steps as f64);
     }
     let progress =
         if step < schedule_steps { (step - warmup_steps) as f64 / (schedule_steps - warmup_steps) as f64 } else { 1.0 };
-    match train.schedule {
-        Schedule::Constant => max_lr,
-        Schedule::Cosine => min_lr + 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()) * (max_lr - min_lr),
-        Schedule::Linear => max_lr - progress * (max_lr - min_lr),
-    }
+    let weight = match train.schedule {
+        Schedule::Constant => return max_lr,
+        Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()),
+        Schedule::Linear => 1.0 - progress,
+    };
+    // A mean with weights overflows for no rates, as their difference would.
+    weight * max_lr + (1.0 - weight) * min_lr
 }

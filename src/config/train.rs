@@ -89,14 +89,29 @@ impl TrainConfig {
     /// The first field that is wrong, with what to change.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_sizes(&[("batch_size", self.batch_size), ("accumulation_steps", self.accumulation_steps)])?;
-        check_domain("max_lr", self.max_lr, self.max_lr > 0.0, "greater than 0")?;
+        check_domain("max_lr", self.max_lr, is_normal_f32(self.max_lr), NORMAL_F32)?;
         let min_ok = (0.0..=self.max_lr).contains(&self.min_lr);
         check_domain("min_lr", self.min_lr, min_ok, "between 0 and max_lr")?;
         check_domain("beta1", self.beta1, (0.0..1.0).contains(&self.beta1), "at least 0 and less than 1")?;
         check_domain("beta2", self.beta2, (0.0..1.0).contains(&self.beta2), "at least 0 and less than 1")?;
-        check_domain("adam_eps", self.adam_eps, self.adam_eps > 0.0, "greater than 0")?;
-        check_domain("momentum", self.momentum, (0.0..1.0).contains(&self.momentum), "at least 0 and less than 1")?;
-        check_domain("weight_decay", self.weight_decay, self.weight_decay >= 0.0, "at least 0")?;
-        check_domain("max_grad_norm", self.max_grad_norm, self.max_grad_norm > 0.0, "greater than 0")
+        check_domain("adam_eps", self.adam_eps, is_normal_f32(self.adam_eps), NORMAL_F32)?;
+        let decays = self.momentum >= 0.0 && (self.momentum as f32) < 1.0;
+        check_domain(
+            "momentum",
+            self.momentum,
+            decays,
+            "at least 0 and at most 0.99999997; closer to 1, f32 takes it for 1",
+        )?;
+        let decay_ok = self.weight_decay >= 0.0 && (self.weight_decay as f32).is_finite();
+        check_domain("weight_decay", self.weight_decay, decay_ok, "from 0 to 3.4e38")?;
+        check_domain("max_grad_norm", self.max_grad_norm, is_normal_f32(self.max_grad_norm), NORMAL_F32)
     }
+}
+
+/// The domain of [`is_normal_f32`], in words.
+const NORMAL_F32: &str = "from 1.2e-38 to 3.4e38, which f32 can hold";
+
+/// Whether a positive number neither overflows in f32 nor underflows to what devices may take for 0.
+fn is_normal_f32(value: f64) -> bool {
+    value > 0.0 && (value as f32).is_normal()
 }

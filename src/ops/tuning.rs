@@ -14,8 +14,10 @@ use crate::gpu::recording::{Buffers, Recording};
 use crate::gpu::variant::Variant;
 use crate::rng::Rng;
 
+mod forced;
 mod trials;
 
+pub use self::forced::force;
 pub use self::trials::Trial;
 
 /// Shapes for which one variant is chosen.
