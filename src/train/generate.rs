@@ -36,6 +36,18 @@ pub fn candidates(logits: &[f32], sampling: &Sampling) -> Vec<(u32, f32)> {
     sorted
 }
 
+/// Whether there is something to choose by: no logit is NaN or positive infinity, and one is finite.
+///
+/// # Errors
+/// When there is not.
+pub fn check_logits(logits: &[f32]) -> Result<(), TrainError> {
+    match logits.iter().find(|logit| logit.is_nan() || **logit == f32::INFINITY) {
+        Some(&logit) => Err(TrainError::Logits { logit }),
+        None if logits.iter().all(|logit| !logit.is_finite()) => Err(TrainError::Logits { logit: f32::NEG_INFINITY }),
+        None => Ok(()),
+    }
+}
+
 /// Chooses one of the candidates at random, by their probabilities.
 pub fn choose(candidates: &[(u32, f32)], rng: &mut Rng) -> Option<u32> {
     let mut left = rng.uniform() as f32;
@@ -63,30 +75,27 @@ pub struct Writer {
 impl Writer {
     /// Begins after `prompt`, or at the beginning of a new text when it is empty.
     pub fn new(tokenizer: &Tokenizer, prompt: &str, sampling: Sampling) -> Self {
-        let mut ids = tokenizer.encode(prompt);
-        if ids.is_empty() {
-            // Without an end-of-text token, any token is as good to begin with.
-            ids.push(tokenizer.end_of_text().unwrap_or(0));
-        }
+        let ids = tokenizer.encode_prompt(prompt);
         let rng = Rng::with_stream(sampling.seed, SAMPLING_STREAM);
         let (untold, telling) = (Vec::new(), Telling::default());
         Self { prompt_len: ids.len(), ids, done: sampling.max_tokens == 0, sampling, rng, untold, telling }
     }
 
-    /// Writes one token; ends at the end-of-text token or after `max_tokens`.
+    /// Writes one token; ends at a token that the model stops at, or after `max_tokens`.
     ///
     /// # Errors
-    /// When the device failed.
+    /// When the device failed, or the model's logits are not numbers to choose by.
     pub async fn write(&mut self, trainer: &mut Trainer, tokenizer: &Tokenizer) -> Result<(), TrainError> {
         if self.done {
             return Ok(());
         }
         let logits = trainer.next_logits(&self.ids).await?;
+        check_logits(&logits)?;
         let candidates = candidates(&logits, &self.sampling);
         let chosen = choose(&candidates, &mut self.rng);
         self.untold.extend(chosen.map(|id| explain(&logits, &self.sampling, id, candidates.len())));
         match chosen {
-            Some(id) if Some(id) != tokenizer.end_of_text() => self.ids.push(id),
+            Some(id) if !tokenizer.stops_at(id) => self.ids.push(id),
             _ => self.done = true,
         }
         self.done |= self.ids.len() - self.prompt_len >= self.sampling.max_tokens;

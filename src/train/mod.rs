@@ -24,3 +24,4 @@ pub mod session;
 pub mod shards;
 pub mod trainer;
 pub mod vocabularies;
+pub mod window;

@@ -1,6 +1,6 @@
 //! How many held-out examples of a synthetic task the model answers exactly.
 
-use super::generate::candidates;
+use super::generate::{candidates, check_logits};
 use super::trainer::{TrainError, Trainer};
 use crate::data::Tokenizer;
 use crate::protocol::Sampling;
@@ -73,6 +73,7 @@ pub async fn answer(
     let mut written = String::new();
     while ids.len() - prompt_len < most && !written.contains('\n') {
         let logits = trainer.next_logits(&ids).await?;
+        check_logits(&logits)?;
         ids.extend(candidates(&logits, &likeliest).first().map(|&(id, _)| id));
         written = tokenizer.decode(&ids[prompt_len..]);
     }
