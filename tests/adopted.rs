@@ -13,8 +13,8 @@ use glasshead::model::params::ParamTable;
 use glasshead::protocol::Sampling;
 use glasshead::train::adopt::{Adopted, adopt};
 use glasshead::train::checkpoint::{Checkpoint, to_bytes};
-use glasshead::train::generate::Writer;
 use glasshead::train::trainer::{TrainError, Trainer};
+use glasshead::train::writer::Writer;
 use pollster::block_on;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -95,7 +95,7 @@ fn written(files: &Files, prompt: &str) -> String {
     let sampling = Sampling { temperature: 0.0, max_tokens: 7, ..Sampling::default() };
     let mut writer = Writer::new(&tokenizer, prompt, sampling);
     while !writer.done() {
-        block_on(writer.write(&mut trainer, &tokenizer)).unwrap();
+        block_on(writer.write(&mut trainer)).unwrap();
     }
     writer.text(&tokenizer)
 }
@@ -458,7 +458,7 @@ fn numbers_that_are_none_are_named() {
     let mut trainer = block_on(Trainer::new(config, None, &tokens, &tokens)).unwrap();
     trainer.set_params(&state.params);
     let mut writer = Writer::new(&tokenizer, "x", Sampling::default());
-    let said = block_on(writer.write(&mut trainer, &tokenizer)).unwrap_err();
+    let said = block_on(writer.write(&mut trainer)).unwrap_err();
     assert!(matches!(said, TrainError::Logits { .. }), "{said}");
     assert_eq!(writer.text(&tokenizer), "");
 }
