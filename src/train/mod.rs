@@ -24,4 +24,5 @@ pub mod session;
 pub mod shards;
 pub mod trainer;
 pub mod vocabularies;
+pub mod window;
 pub mod writer;

@@ -180,7 +180,7 @@ fn tokens(tokenizer: &Tokenizer, ids: &[u32]) -> Vec<Token> {
 
 /// The ids of a sentence to look at, of which a model sees `most`, and how many are cut off.
 pub(in crate::train) fn cut_probe(tokenizer: &Tokenizer, text: &str, most: usize) -> (Vec<u32>, usize) {
-    let mut probe = tokenizer.encode(text);
+    let mut probe = tokenizer.encode_with_template(text);
     let cut = probe.len().saturating_sub(most);
     probe.truncate(most);
     (probe, cut)
