@@ -58,6 +58,7 @@ pub mod quantize;
 pub mod residual;
 pub mod rmsnorm;
 pub mod rope;
+pub mod row_entropy;
 pub mod sgd;
 pub mod softmax;
 pub mod step;
@@ -85,7 +86,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 77] = [
+pub static KERNELS: [&Kernel; 78] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -162,6 +163,7 @@ pub static KERNELS: [&Kernel; 77] = [
     &adamw::ADAMW,
     &sgd::SGD,
     &quantize::QUANTIZE,
+    &row_entropy::ROW_ENTROPY,
     &peak::PEAK,
 ];
 

@@ -181,6 +181,9 @@ impl Session {
                 let files = split_files(files, bytes.unwrap_or_default()).into_iter().map(File::into_named).collect();
                 self.import(Asked { run, backend, probe, name, corpus, files }).await;
             }
+            RunsCommand::Name { run: id, name } => {
+                self.run.iter_mut().filter(|run| run.id() == id).for_each(|run| run.set_name(&name));
+            }
             RunsCommand::ForgetResume => self.waiting = None,
             RunsCommand::Rules(rules) => {
                 self.rules = rules;

@@ -10,6 +10,9 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, File};
 
+use super::app::on_window;
+use super::preferences;
+
 /// The folder of runs.
 const RUNS: &str = "runs";
 
@@ -95,7 +98,9 @@ fn making() -> Result<JsValue, JsValue> {
 /// # Errors
 /// What the browser says; what was there before is there still.
 pub async fn put(key: &str, about: &str, run: &Blob) -> Result<(), JsValue> {
-    put_into(&folder(RUNS).await?, key, &[format!("{about}\n").into(), run.into()]).await
+    put_into(&folder(RUNS).await?, key, &[format!("{about}\n").into(), run.into()]).await?;
+    tell_other_tabs();
+    Ok(())
 }
 
 /// Writes parts, one after the other, into a file of a folder, in place of what had its name.
@@ -116,6 +121,24 @@ async fn write(writable: &JsValue, parts: &[JsValue]) -> Result<(), JsValue> {
         ask(writable, "write", std::slice::from_ref(part)).await?;
     }
     ask(writable, "close", &[]).await.map(drop)
+}
+
+/// The name of the entry of local storage that changes with the runs that are kept; other tabs get an event then.
+const CHANGED: &str = "runs_changed";
+
+fn tell_other_tabs() {
+    // The value only has to differ from the one before.
+    preferences::save(CHANGED, &format!("{} {}", js_sys::Date::now(), js_sys::Math::random()));
+}
+
+/// Calls `then` whenever another tab has kept or deleted a run, until the returned guard is called.
+pub fn on_change_elsewhere(then: impl Fn() + 'static) -> impl FnOnce() {
+    on_window("storage", move |event| {
+        let key = Reflect::get(&event, &"key".into()).ok().and_then(|key| key.as_string());
+        if key.is_some_and(|key| key.ends_with(CHANGED)) {
+            then();
+        }
+    })
 }
 
 /// All keys and descriptions.
@@ -153,7 +176,9 @@ pub async fn get(key: &str) -> Result<Uint8Array, JsValue> {
 /// # Errors
 /// What the browser says.
 pub async fn delete(key: &str) -> Result<(), JsValue> {
-    remove(&folder(RUNS).await?, key).await
+    remove(&folder(RUNS).await?, key).await?;
+    tell_other_tabs();
+    Ok(())
 }
 
 /// The line at the beginning of a kept run.

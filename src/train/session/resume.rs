@@ -105,6 +105,7 @@ impl Session {
         let (mut run, summary) = self.build(id, config, &device, data, record, text.len()).await?;
         run.resume(state, history);
         run.set_probe(probe);
+        run.set_name(&name);
         let record = run.record(name).ok_or("The run has no text.".to_string())?;
         let mut messages = Vec::new();
         run.show_first(&mut messages).await.map_err(|error| error.to_string())?;
