@@ -124,7 +124,10 @@ impl Weights {
                 for (key, weight) in row[..self.keys(query)].iter().enumerate() {
                     let (step, layer, head) = (self.about.step, at.0 + 1, at.1 + 1);
                     let [a, b] = [query, key].map(|at| &quoted[at]);
-                    csv.push_str(&format!("{step},{layer},{head},{query},{key},{a},{b},{weight}\n"));
+                    let [query_id, key_id] = [query, key].map(|at| tokens[at].id);
+                    csv.push_str(&format!(
+                        "{step},{layer},{head},{query},{key},{a},{b},{weight},{query_id},{key_id}\n"
+                    ));
                 }
             }
         }
@@ -161,7 +164,7 @@ impl Weights {
     }
 }
 
-const CSV_HEADER: &str = "step,layer,head,query,key,query_token,key_token,weight\n";
+const CSV_HEADER: &str = "step,layer,head,query,key,query_token,key_token,weight,query_id,key_id\n";
 
 /// Several moments of the same sentence as one table; its first column tells them apart.
 pub fn csv_of(moments: impl Iterator<Item = Weights>, only: Option<(usize, usize)>) -> String {

@@ -56,6 +56,8 @@ mod shown;
 mod store;
 #[cfg(target_arch = "wasm32")]
 mod take_along;
+#[cfg(target_arch = "wasm32")]
+mod workers;
 
 #[cfg(target_arch = "wasm32")]
 pub use app::start;

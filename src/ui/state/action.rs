@@ -10,6 +10,7 @@ use super::parts::*;
 use super::remember::RememberAction;
 use super::runs::RunsAction;
 use super::tokenizer::TokenizerAction;
+use super::workers::Wanted;
 use crate::config::{Preset, RunConfig};
 use crate::protocol::{BackendChoice, CorpusChoice, Event, Sampling};
 use crate::ui::draw::colors::ColorMap;
@@ -94,6 +95,6 @@ pub enum Action {
     Remember(RememberAction),
     /// A step is to be timed.
     Profile,
-    /// So many workers are to share batches.
-    Workers(usize),
+    /// How many workers are to share batches.
+    Workers(Wanted),
 }
