@@ -62,7 +62,8 @@ impl WorkersState {
         self.reported.filter(|&reported| !self.unmeasured && self.wanted < reported.min(MOST_WORKERS))
     }
 
-    pub(super) fn hear(&mut self, event: &WorkersEvent) {
+    /// Takes in what the worker reports.
+    pub fn hear(&mut self, event: &WorkersEvent) {
         match event {
             WorkersEvent::Computing { n } => self.computing = *n,
             WorkersEvent::Measured { n } if self.unmeasured => (self.wanted, self.unmeasured) = (*n, false),

@@ -39,13 +39,14 @@ export class Page {
       if (!element || element.disabled) return undefined;
       element.scrollIntoView({ block: "center" });
       const { left, top, width, height } = element.getBoundingClientRect();
-      return [left + right * width, top + down * height];
+      const at = [left + right * width, top + down * height];
+      return element.contains(document.elementFromPoint(...at)) ? at : undefined;
     }, selector, right, down);
     // What loads above an element moves it.
     let at;
     await until(`${selector} can be clicked`, async () => {
       const before = await place();
-      await new Promise((done) => setTimeout(done, 50));
+      await new Promise((done) => setTimeout(done, 100));
       at = await place();
       return at && String(at) === String(before);
     });
