@@ -169,10 +169,9 @@ impl GpuBackend {
         let iterations = (kernel.loops)(params);
         let problem = if most > limit {
             Some(ExecuteError::TooManyWorkgroups { kernel: kernel.name, needed: most, limit })
-        } else if let Some(limit) = self.loop_limit.filter(|&limit| iterations > limit) {
-            Some(ExecuteError::LoopTooLong { kernel: kernel.name, iterations, limit })
         } else {
-            None
+            let exceeded = self.loop_limit.filter(|&limit| iterations > limit);
+            exceeded.map(|limit| ExecuteError::LoopTooLong { kernel: kernel.name, iterations, limit })
         };
         self.impossible = self.impossible.take().or(problem);
     }
