@@ -73,21 +73,18 @@ impl Case {
     }
 
     fn step(&mut self, slot: u32) -> Slice {
-        let (beta1, beta2) = (0.9, 0.95);
         let step = Step {
             lr: 0.01,
             momentum: 0.8,
             weight: 0.25,
             first: slot % 2,
-            beta1,
-            beta2,
             eps: 1e-8,
             weight_decay: 0.1,
-            correction1: 1.0 - beta1 * beta1,
-            correction2: 1.0 - beta2 * beta2,
             max_grad_norm: 0.5,
             slot,
+            ..bytemuck::Zeroable::zeroed()
         };
+        let step = step.with_betas([0.9, 0.95], 2.0);
         self.words(bytemuck::cast_slice(&[step]).to_vec())
     }
 

@@ -1,6 +1,8 @@
 //! All headless tests in one binary, because each binary links wgpu again.
 
 mod accounting;
+mod added_tokens;
+mod adopted;
 mod commands;
 mod common;
 mod compatibility;
@@ -22,11 +24,13 @@ mod layers;
 mod lesson;
 mod links;
 mod look;
+mod loops;
 mod ops;
 mod page;
 mod parquet;
 mod profile;
 mod questions;
+mod ranks;
 mod remember;
 mod runs;
 mod settings;

@@ -62,17 +62,30 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
         trainer.restore(state);
         keep::retune(&mut trainer, &args.set)?;
     }
-    let log = args.log_dir.as_deref().map(|folder| Log::open(folder, trainer.config().tokens_per_step()));
+    let resumed_at = state.as_ref().map(|state| state.step);
+    let tokens_per_step = trainer.config().tokens_per_step();
+    let log = args.log_dir.as_deref().map(|folder| Log::open(folder, tokens_per_step, resumed_at));
     let report = Report::new(&args, n_steps, log.transpose()?);
     report.begin(&trainer, &corpus, &device);
-    let tokens_per_step = trainer.config().tokens_per_step();
     let standing = Standing { step: trainer.step(), tokens_per_step, ..Standing::default() };
     let copy = Copy { state, standing, looked_at: None, log: report.mark()? };
     let (to_be_lost, lost_devices) = (args.lose_device.clone(), LostDevices::default());
     let args = &args;
-    Training { args, rules, corpus, context, report, keeper, standing, looked_at: None, copy, lost_devices, to_be_lost }
-        .train(trainer)
-        .await
+    let training = Training {
+        args,
+        rules,
+        corpus,
+        context,
+        report,
+        keeper,
+        standing,
+        resumed_at,
+        looked_at: None,
+        copy,
+        lost_devices,
+        to_be_lost,
+    };
+    training.train(trainer).await
 }
 
 /// The preset with what the command line changes of it; the schedule ends with the last step.
@@ -108,6 +121,8 @@ struct Training<'a> {
     report: Report,
     keeper: Keeper,
     standing: Standing,
+    /// The step of the checkpoint that it was resumed from.
+    resumed_at: Option<u64>,
     /// The step of the latest evaluation.
     looked_at: Option<u64>,
     copy: Copy,
@@ -173,7 +188,9 @@ impl Training<'_> {
             let score = exact_match(trainer, &self.corpus.tokenizer, &examples).await?;
             self.report.score(step, &score);
         }
-        self.report.validation(&self.standing, val_loss, last.then_some(self.corpus.baselines))?;
+        // A run that is resumed needs its held-out loss; its log has one where a run that never stopped would.
+        let logged = last || !begins || self.resumed_at.is_none() || self.rules.evaluation_due(step);
+        self.report.validation(&self.standing, val_loss, last.then_some(self.corpus.baselines), logged)?;
         self.looked_at = Some(step);
         if !begins && (last || (step / self.args.eval_every).is_multiple_of(EVALUATIONS_PER_SAVE)) {
             self.save(trainer).await?;

@@ -24,7 +24,7 @@ impl Dataset {
         }
         let (train, val) = split(text);
         let encode = |part, text| {
-            let ids = tokenizer.encode(text);
+            let ids = tokenizer.encode_documents(text);
             let tokens = ids.len();
             if tokens > context_length { Ok(ids) } else { Err(DataError::TooShort { part, tokens, context_length }) }
         };

@@ -190,6 +190,12 @@ pub(crate) const FINITE: &str = include_str!("../../shaders/lib/finite.wgsl");
 pub(crate) const KV_HEAD: &str = include_str!("../../shaders/lib/kv_head.wgsl");
 pub(crate) const CAUSAL_MASK: &str = include_str!("../../shaders/lib/causal_mask.wgsl");
 
+/// [`Kernel::loops`] of so many passes over a row of `len` elements by the invocations of a workgroup; two sums over the
+/// workgroup take six iterations each.
+pub(crate) fn row_loops<const INVOCATIONS: u32>(len: u32, passes: u64) -> u64 {
+    passes * u64::from(len.div_ceil(INVOCATIONS)) + 12
+}
+
 /// Workgroups of 8 × 8 invocations that compute 4 × 4 results each, for a (rows, cols) result.
 pub(crate) fn tile_workgroups(rows: usize, cols: usize, layers: usize) -> [u32; 3] {
     [cols.div_ceil(32) as u32, rows.div_ceil(32) as u32, layers as u32]

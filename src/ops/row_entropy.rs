@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, REDUCE};
+use super::{FLAT, REDUCE, row_loops};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
@@ -25,6 +25,10 @@ pub static ROW_ENTROPY: Kernel = Kernel {
     wgsl: &[FLAT, REDUCE, include_str!("../../shaders/row_entropy.wgsl")],
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: |params| {
+        let Params { n_heads, window, .. } = bytemuck::pod_read_unaligned(params);
+        row_loops::<64>(window, u64::from(n_heads) + 1)
+    },
     cpu: |call| {
         let params: Params = call.params();
         reference(&call.f32(1), &mut call.f32_mut(2)[params.start as usize..], &params);

@@ -125,11 +125,14 @@ impl Weights {
                 for (key, weight) in row[..self.keys(query)].iter().enumerate() {
                     let (step, layer, head) = (self.about.step, at.0 + 1, at.1 + 1);
                     let [a, b] = [query, key].map(|at| &quoted[at]);
+                    let [query_id, key_id] = [query, key].map(|at| tokens[at].id);
                     let weight = match self.about.kept_as_bytes {
                         true => format!("{weight:.3},{BYTE_PRECISION}"),
                         false => format!("{weight},"),
                     };
-                    csv.push_str(&format!("{step},{layer},{head},{query},{key},{a},{b},{weight}\n"));
+                    csv.push_str(&format!(
+                        "{step},{layer},{head},{query},{key},{a},{b},{weight},{query_id},{key_id}\n"
+                    ));
                 }
             }
         }
@@ -171,7 +174,7 @@ impl Weights {
     }
 }
 
-const CSV_HEADER: &str = "step,layer,head,query,key,query_token,key_token,weight,precision\n";
+const CSV_HEADER: &str = "step,layer,head,query,key,query_token,key_token,weight,precision,query_id,key_id\n";
 
 /// How far a weight may be off that was kept in steps of 1/255.
 const BYTE_PRECISION: &str = "0.002";

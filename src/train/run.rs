@@ -78,6 +78,8 @@ pub struct Run {
     /// Whether the page believes that it trains.
     told_training: bool,
     meter: Meter,
+    /// When the steps that are collected next began, on the clock.
+    busy_since: f64,
     progress: Recurring,
     looks: Pace,
     evaluation: Recurring,
@@ -126,6 +128,7 @@ impl Run {
             seconds: 0.0,
             told_training: false,
             meter: Meter::default(),
+            busy_since: began,
             progress: Recurring::new(0.1, 0.0),
             looks: show::pace(true),
             evaluation: Recurring::new(5.0, 12.0),
@@ -281,9 +284,8 @@ impl Run {
             }
             Mode::OneStep => {
                 self.mode = Mode::Paused;
-                let began = self.now();
-                self.trainer.submit(1);
-                self.collect(began).await?;
+                self.submit_steps(1);
+                self.collect().await?;
                 messages.push((self.progress(Vec::new()), None));
                 self.show_attention(messages).await?;
                 messages.push((Event::Training { run: self.id, on: false }, None));
@@ -306,20 +308,16 @@ impl Run {
 
     /// Submits the next chunk, then collects the one before: the device always has something to do.
     async fn train_chunk(&mut self) -> Result<(), TrainError> {
-        let seconds = self.meter.seconds_per_step;
-        let wish = if seconds > 0.0 { (CHUNK_SECONDS / seconds) as u64 } else { 1 };
-        let began = self.now();
         let was_idle = self.trainer.in_flight() == 0;
-        self.submit(wish.clamp(1, MOST_STEPS_AT_ONCE as u64));
+        let n_steps = self.meter.chunk(CHUNK_SECONDS, MOST_STEPS_AT_ONCE);
+        self.submit(n_steps as u64);
         if was_idle && !self.rules.evaluation_due(self.trainer.step()) {
-            // The device had nothing to do: this one is waited for, and timed, alone.
+            // The device had nothing to do; it gets one step more, so that it still has something when these are done.
             self.submit(1);
         }
-        let n_before = self.points.len();
-        self.collect(began).await?;
-        let (n, took) = (self.points.len() - n_before, self.now() - began);
-        self.meter.add(n, n * self.trainer.config().tokens_per_step(), took);
-        self.trainer.set_steps_per_submit((SUBMIT_SECONDS / self.meter.seconds_per_step) as usize);
+        self.collect().await?;
+        let per_submission = self.meter.submission(SUBMIT_SECONDS, MOST_STEPS_AT_ONCE);
+        self.trainer.set_steps_per_submit(per_submission);
         if self.rules.steps_ahead(self.trainer.step(), self.trainer.config().tokens_per_step(), 1) == 0
             || self.rules.evaluation_due(self.trainer.step())
         {
@@ -328,24 +326,34 @@ impl Run {
         Ok(())
     }
 
-    /// Submits at most `wish` steps, and none beyond a rule.
+    /// Submits at most `wish` steps, and none that a rule forbids.
     fn submit(&mut self, wish: u64) {
         let tokens_per_step = self.trainer.config().tokens_per_step();
         match self.rules.steps_ahead(self.trainer.step(), tokens_per_step, wish) {
             0 => (),
-            n_steps => self.trainer.submit(n_steps as usize),
+            n_steps => self.submit_steps(n_steps as usize),
         }
     }
 
-    /// Waits for the oldest submission and counts the time since `began` as training.
-    async fn collect(&mut self, began: f64) -> Result<(), TrainError> {
+    fn submit_steps(&mut self, n_steps: usize) {
+        if self.trainer.in_flight() == 0 {
+            self.busy_since = self.now();
+        }
+        self.trainer.submit(n_steps);
+    }
+
+    /// Waits for the oldest submission. The time since the collection before, or since an idle device got it, is training.
+    async fn collect(&mut self) -> Result<(), TrainError> {
         let mut points = self.trainer.collect().await?;
-        let (before, took, n) = (self.seconds, self.now() - began, points.len().max(1) as f64);
+        let now = self.now();
+        let (before, took, n) = (self.seconds, (now - self.busy_since).max(0.0), points.len().max(1) as f64);
+        self.busy_since = now;
         for (i, point) in (1..).zip(&mut points) {
             point.seconds = before + took * f64::from(i) / n;
         }
         self.seconds += took;
         self.looks.trained(took);
+        self.meter.add(points.len(), points.len() * self.trainer.config().tokens_per_step(), took);
         self.steps_done = points.last().map_or(self.steps_done, |point| point.step);
         self.points.extend(points);
         Ok(())
@@ -354,7 +362,7 @@ impl Run {
     /// Waits for all steps that are under way.
     async fn settle(&mut self) -> Result<(), TrainError> {
         while self.trainer.in_flight() > 0 {
-            self.collect(self.now()).await?;
+            self.collect().await?;
         }
         Ok(())
     }

@@ -136,7 +136,7 @@ impl Session {
                 self.run.iter_mut().for_each(|run| run.set_maps_shown(shown));
             }
             Command::Export(command) => self.handle_export(command).await,
-            Command::Workers(command) => self.handle_workers(command, bytes),
+            Command::Workers(command) => self.handle_workers(command, bytes).await,
             Command::Profile(command) => self.handle_profile(command).await,
             Command::Kernels { memory, told } => self.kernels = Kernels { memory, told },
             other => self.handle_in_run(other),
@@ -352,7 +352,7 @@ impl Session {
         self.tell(Event::Ready { run, summary: Box::new(summary) });
         self.tell_all(messages);
         (self.run, self.device) = (Some(new_run), Some(device));
-        self.share_run();
+        self.share_run().await;
         Ok(())
     }
 

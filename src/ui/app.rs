@@ -20,7 +20,6 @@ use super::components::profile::ProfileView;
 use super::components::setup::SetupPanel;
 use super::components::status::{Banners, Help};
 use super::components::tokenizer::TokenizerView;
-use super::components::workers::wanted;
 use super::components::writing::Writing;
 use super::draw::colors::ColorMap;
 use super::embed;
@@ -30,7 +29,7 @@ use super::questions::Questions;
 use super::state::runs::RunsAction;
 use super::state::{Action, State, Theme, View};
 use super::{autosave, checkpoints};
-use super::{kernels, keys, models, navigation, preferences, share, shown, store, take_along};
+use super::{kernels, keys, models, navigation, preferences, share, shown, store, take_along, workers};
 use crate::protocol::data::DataEvent;
 use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, Event};
@@ -186,6 +185,7 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
             checkpoints::receive(&batch, &cx.state.dispatcher());
             autosave::receive(&batch, &cx);
             kernels::receive(&batch);
+            workers::receive(&batch, cx.state.workers);
             take_along::receive(&batch, &cx.state, &cx.state.dispatcher());
             models::receive(&batch, &cx.state, &cx.state.dispatcher());
             batch.iter().for_each(|(event, bytes)| cx.pass_on(event, bytes.as_deref()));
@@ -213,13 +213,13 @@ fn use_start(cx: &Cx, latest: Rc<RefCell<Cx>>, link: &Rc<(State, Vec<String>)>) 
         if !navigation::hash().contains("colors=") {
             dispatcher.dispatch(Action::ColorMap(ColorMap::from_name(&load("colors"))));
         }
-        let mut workers = link.0.workers;
-        workers.want(wanted());
-        dispatcher.dispatch(Action::Workers(workers.wanted));
+        let (wanted, mut sharing) = (workers::wanted(), link.0.workers);
+        sharing.want(wanted);
+        dispatcher.dispatch(Action::Workers(wanted));
         let copies = autosave::remembered();
         dispatcher.dispatch(Action::Runs(RunsAction::SaveEvery(copies.every)));
         let shown = shown::command(link.0.view);
-        let first = [kernels::command(), copies.command(), workers.command(), shown, link.0.start_command()];
+        let first = [kernels::command(), copies.command(), sharing.command(), shown, link.0.start_command()];
         connect(&cx, first.map(|command| (command, None)).into());
         dispatcher.dispatch(Action::Started);
         let said = link.1.iter().map(|message| (Event::Notice { run: 0, message: message.clone() }, None));

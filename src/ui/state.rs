@@ -291,7 +291,7 @@ impl State {
             Action::Resized => self.resizes += 1,
             Action::Runs(action) => self.apply_runs(action),
             Action::Remember(action) => self.apply_remember(action),
-            Action::Workers(n) => self.workers.want(n),
+            Action::Workers(wanted) => self.workers.want(wanted),
             Action::Profile => self.profile.measuring = true,
         }
     }

@@ -110,12 +110,13 @@ impl Report {
         self.line(&format!("step {step}: {right} of {of} held-out examples right{example}"));
     }
 
-    /// `baselines` come with the last line.
+    /// `baselines` come with the last line; what is not `logged` is only shown.
     pub fn validation(
         &mut self,
         standing: &Standing,
         val_loss: f32,
         baselines: Option<Baselines>,
+        logged: bool,
     ) -> Result<(), String> {
         let step = standing.step;
         self.val_loss = val_loss;
@@ -126,7 +127,8 @@ impl Report {
         } else {
             self.validation_line(step, val_loss, baselines);
         }
-        self.log.as_mut().map_or(Ok(()), |log| log.validation(step, standing.seconds, val_loss))
+        let log = self.log.as_mut().filter(|_| logged);
+        log.map_or(Ok(()), |log| log.validation(step, standing.seconds, val_loss))
     }
 
     fn validation_line(&self, step: u64, val_loss: f32, baselines: Option<Baselines>) {

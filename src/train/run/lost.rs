@@ -29,16 +29,8 @@ pub struct Lost {
 
 impl Lost {
     /// Another tokenizer like the run's.
-    ///
-    /// # Errors
-    /// A sentence, for a tokenizer that does not survive being written and read.
-    pub fn tokenizer(&self) -> Result<Tokenizer, String> {
-        let again = self.tokenizer.to_json().and_then(|json| {
-            let mut tokenizer = Tokenizer::from_json(&json)?;
-            tokenizer.reserve_ids(self.config.model.vocab_size)?;
-            Ok(tokenizer)
-        });
-        again.map_err(|error| error.to_string())
+    pub fn tokenizer(&self) -> Tokenizer {
+        self.tokenizer.clone()
     }
 
     /// The run as one file.

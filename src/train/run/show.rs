@@ -182,7 +182,13 @@ impl Run {
     pub(super) fn progress(&mut self, validation: Vec<ValidationPoint>) -> Event {
         let points = std::mem::take(&mut self.points);
         self.history.extend(&points, &validation);
-        Event::Progress { run: self.id, step: self.steps_done, points, validation, tokens_per_s: self.meter.per_second }
+        Event::Progress {
+            run: self.id,
+            step: self.steps_done,
+            points,
+            validation,
+            tokens_per_s: self.meter.tokens_per_second(),
+        }
     }
 }
 
@@ -192,7 +198,7 @@ fn tokens(tokenizer: &Tokenizer, ids: &[u32]) -> Vec<Token> {
 
 /// The ids of a sentence to look at, of which a model sees `most`, and how many are cut off.
 pub(in crate::train) fn cut_probe(tokenizer: &Tokenizer, text: &str, most: usize) -> (Vec<u32>, usize) {
-    let mut probe = tokenizer.encode(text);
+    let mut probe = tokenizer.encode_with_template(text);
     let cut = probe.len().saturating_sub(most);
     probe.truncate(most);
     (probe, cut)

@@ -121,7 +121,7 @@ impl Session {
         notice.into_iter().for_each(|message| self.tell(Event::Notice { run: id, message }));
         self.tell(Event::Ready { run: id, summary: Box::new(summary) });
         self.tell_all(messages);
-        self.share_run();
+        self.share_run().await;
         Ok(())
     }
 
