@@ -31,6 +31,7 @@ mod questions;
 mod ranks;
 mod remember;
 mod runs;
+mod settings;
 mod shaders;
 mod shards;
 mod step;

@@ -41,7 +41,7 @@ impl Run {
     pub async fn show_first(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         let config = self.trainer.config();
         // As numbers of wasm's 32 bits the product would overflow.
-        let [params, tokens] = [config.model.n_params(), config.tokens_per_step()].map(|count| count as f64);
+        let [params, tokens] = [config.model.n_params(), config.tokens_per_step() as u64].map(|count| count as f64);
         let flops = 2.0 * params * tokens * EVALUATION_BATCHES as f64;
         if flops <= MOST_FLOPS_AT_FIRST {
             return self.show(messages).await;

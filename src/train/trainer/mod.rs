@@ -246,15 +246,13 @@ impl Trainer {
         self.in_flight.len()
     }
 
-    /// Takes over what can change while training; `batch_size`, `accumulation_steps`, `optimizer` and `seed` stay.
+    /// Takes over the settings that can change during training; the others stay.
     ///
     /// # Errors
     /// When the numbers are not valid; then nothing changes.
     pub fn tune(&mut self, train: &TrainConfig) -> Result<(), ConfigError> {
         train.validate()?;
-        let TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, .. } = self.config.train;
-        self.config.train =
-            TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, ..train.clone() };
+        self.config.train = self.config.train.with_live_of(train);
         Ok(())
     }
 
