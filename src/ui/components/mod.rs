@@ -41,6 +41,7 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 
 use crate::ui::tokens as display;
+pub use crate::ui::units::{counted, file_size, grouped};
 
 /// The text of the field that an event is from.
 pub fn value_of(event: &Event) -> String {
@@ -57,17 +58,4 @@ pub fn value_of(event: &Event) -> String {
 /// A token for display: nothing in it is invisible or empty.
 pub fn visible(text: &str) -> String {
     if text.is_empty() { "∅".into() } else { display::visible(text) }
-}
-
-/// A count with thin spaces between thousands.
-pub fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + 4);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push('\u{2009}');
-        }
-        out.push(digit);
-    }
-    out
 }

@@ -7,9 +7,13 @@ use super::value_of;
 use crate::protocol::BackendChoice;
 use crate::protocol::workers::MOST_WORKERS;
 use crate::ui::app::Cx;
+use crate::ui::fields::number;
 use crate::ui::state::Action;
 use crate::ui::state::workers::Wanted;
 use crate::ui::workers;
+
+/// The name of the field.
+const NAME: &str = "workers";
 
 #[component]
 pub fn Workers(cx: &Cx) -> Html {
@@ -22,15 +26,18 @@ pub fn Workers(cx: &Cx) -> Html {
         let cx = cx.clone();
         Callback::from(move |event: Event| {
             let entry = value_of(&event);
-            let wanted = match entry.trim().parse() {
-                Ok(n) => Wanted::Chosen(n),
-                Err(_) if entry.trim().is_empty() => Wanted::Reported(workers::reported()),
-                Err(_) => {
-                    let problem =
-                        format!("workers cannot be “{entry}”; enter a number from 1, or nothing to measure it");
-                    return cx.act(Action::EntryProblem(problem));
+            let wanted = match number::<usize>(&entry) {
+                Some(n) if (1..=MOST_WORKERS).contains(&n) => Wanted::Chosen(n),
+                None if entry.trim().is_empty() => Wanted::Reported(workers::reported()),
+                _ => {
+                    let problem = format!(
+                        "workers cannot be “{entry}”; enter a whole number from 1 to {MOST_WORKERS}, or nothing to \
+                         measure it"
+                    );
+                    return cx.act(Action::Refuse(NAME, entry, problem));
                 }
             };
+            cx.act(Action::Accept(NAME));
             let mut state = cx.state.workers;
             state.want(wanted);
             workers::remember(matches!(wanted, Wanted::Chosen(_)).then_some(state.wanted));
@@ -39,6 +46,8 @@ pub fn Workers(cx: &Cx) -> Html {
         })
     };
     let now = state.workers;
+    let refused = state.refused(NAME).map(|refused| refused.text.clone());
+    let value = refused.clone().unwrap_or_else(|| now.wanted.to_string());
     let help = format!(
         "how many workers share each batch on the CPU, at most {MOST_WORKERS} and one per sequence; applies at once; \
          empty: measured"
@@ -46,7 +55,7 @@ pub fn Workers(cx: &Cx) -> Html {
     html! {
         <label title={help}>
             <span>{"workers"}</span>
-            <Entry name="workers" testid="workers" value={now.wanted.to_string()} onchange={change} />
+            <Entry name={NAME} testid={NAME} {value} onchange={change} invalid={refused.is_some()} />
             if state.on_cpu() && now.computing != now.wanted {
                 <small>{format!("{} compute", now.computing)}</small>
             }
