@@ -19,6 +19,7 @@ mod layers;
 mod lesson;
 mod links;
 mod look;
+mod one_reader;
 mod ops;
 mod page;
 mod parquet;
