@@ -394,11 +394,4 @@ impl Session {
         run.set_maps_shown(!self.maps_hidden);
         Ok((run, summary))
     }
-
-    fn tell_device(&mut self, run: RunId, device: &Device) {
-        if let Some(message) = device.notice.clone() {
-            self.tell(Event::Notice { run, message });
-        }
-        self.tell(Event::Device { run, device: device.info.clone() });
-    }
 }

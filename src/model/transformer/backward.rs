@@ -111,7 +111,7 @@ impl Transformer<'_> {
         // heads = softmax(mask(q·kᵀ / √D)) · v, q and k rotated: to the gradients of q, k and v before rotation
         let acts = &self.plan.batch;
         let bindings = [block.qkv, block.heads, grad.heads, block.lse, self.cos_sin(acts), grad.qkv];
-        flash_attention_grad(recording, bindings, acts.batch_size, self.flash());
+        flash_attention_grad(recording, bindings, acts.batch_size, self.flash(acts));
         // qkv = input · W_qkvᵀ
         let qkv = [&weights.qkv, &grads.qkv];
         self.linear_grad(recording, qkv, [input, grad.qkv, branch.in_grad], branch.accumulate);

@@ -13,8 +13,6 @@ const LEAST_WINDOW: usize = 32;
 pub(super) enum Look {
     /// Logits and softmax weights.
     Probe,
-    /// Logits, and keys and values into the cache.
-    FillCache,
     /// One block alone.
     Layer(usize),
     /// The last norm and the head behind a block.
@@ -46,30 +44,6 @@ impl Trainer {
         Ok(bytes)
     }
 
-    /// The logits (V) for the token after `ids`, of which the model sees the last T.
-    ///
-    /// As long as `ids` grows by one token from call to call, keys and values of the earlier ones come from a cache and
-    /// only the last token is computed. Once the text is longer than the context every call computes the whole window:
-    /// all its positions have changed. The same goes for a model without the causal mask.
-    ///
-    /// # Errors
-    /// When the device failed.
-    pub async fn next_logits(&mut self, ids: &[u32]) -> Result<Vec<f32>, TrainError> {
-        let (t, v) = (self.config.model.context_length, self.config.model.vocab_size);
-        let window = &ids[ids.len().saturating_sub(t)..];
-        let last = window.len().saturating_sub(1);
-        let logits = if self.config.model.causal && last > 0 && self.cached == window[..last] {
-            self.run_next_token(window[last], last);
-            self.plan.cache.acts.logits
-        } else {
-            self.backend.write(self.plan.cache.position, &[0]);
-            self.run_probe(Look::FillCache, window);
-            self.plan.probe.logits.part(last * v, v)
-        };
-        self.cached = window.to_vec();
-        Ok(self.backend.read_f32(logits).await?)
-    }
-
     /// The logits (n, V) behind each of the first T of `ids`.
     ///
     /// # Errors
@@ -78,23 +52,6 @@ impl Trainer {
         let (t, v) = (self.config.model.context_length, self.config.model.vocab_size);
         self.run_probe(Look::Probe, ids.get(..t).unwrap_or(ids));
         Ok(self.backend.read_f32(self.plan.probe.logits.part(0, ids.len().min(t) * v)).await?)
-    }
-
-    fn run_next_token(&mut self, id: u32, position: usize) {
-        let cache = &self.plan.cache;
-        let width = self.rope_table.len() / self.config.model.context_length;
-        self.backend.write(cache.acts.inputs, &[id]);
-        self.backend.write(cache.position, &[position as u32]);
-        self.backend.write_f32(cache.cos_sin, &self.rope_table[position * width..(position + 1) * width]);
-        let next_token = match self.next_token {
-            Some(program) => program,
-            None => {
-                let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
-                self.backend.prepare(transformer.next_token())
-            }
-        };
-        self.next_token = Some(next_token);
-        self.backend.run(next_token);
     }
 
     /// The positions that are computed for a sequence of `n` tokens: the least power of two that holds it, as far as the
@@ -113,7 +70,6 @@ impl Trainer {
         let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
         let program = self.backend.prepare(match what {
             Look::Probe => transformer.probe(&acts),
-            Look::FillCache => transformer.fill_cache(&acts),
             Look::Layer(layer) => transformer.probe_layer(&acts, layer),
             Look::Lens(layer) => transformer.lens(&acts, layer),
             Look::Scaled => transformer.scaled_probe(&acts),
