@@ -4,8 +4,7 @@ use std::fs;
 use std::io::Read as _;
 
 use glasshead::data::{DataError, END_OF_TEXT, is_parquet, open_files, read_parquet};
-use kinds::file;
-pub use kinds::kinds;
+pub use kinds::{file, kinds};
 use parquet::basic::Compression;
 use proptest::prelude::*;
 
@@ -23,6 +22,7 @@ fn a_column_of_texts_is_read_from_every_kind_of_file() {
         let n_groups = read.text.matches(".0 ").count();
         assert!((1..=3).contains(&n_groups));
         assert_eq!(read.text, expected("text", &[0, 1, 3, 4, 6], n_groups));
+        assert_eq!(read.skipped, 2 * n_groups as u64, "missing texts are counted");
         assert_eq!(read.fields, ["text", "story"], "what is chosen comes first; bytes and numbers are no text");
     }
     let bytes = file(|properties| properties, 2);
@@ -44,7 +44,7 @@ fn files_on_disk_are_joined_with_others() {
     let mut text = String::new();
     open_files(&paths, Some("story")).unwrap().read_to_string(&mut text).unwrap();
     let part = expected("story", &[0, 1, 2, 3, 4, 5, 6], 1);
-    assert_eq!(text, format!("{part}{END_OF_TEXT}\nplain{END_OF_TEXT}\n{part}"));
+    assert_eq!(text, format!("{part}plain{END_OF_TEXT}\n{part}"));
     let error = open_files(&paths, Some("body")).err().unwrap().to_string();
     assert!(error.contains("a.parquet") && error.contains("story, text"), "{error}");
 }

@@ -12,6 +12,7 @@ use crate::config::{Preset, RunConfig};
 use crate::data::{DataError, Task, reading_parquet};
 use crate::gpu::context::Context;
 use crate::protocol::Sampling;
+use crate::protocol::data::skipped_rows;
 use crate::train::trainer::Trainer;
 
 #[macro_use]
@@ -89,11 +90,12 @@ struct TrainArgs {
     /// nano, tiny, small or cs336.
     #[arg(long, default_value = "nano", value_parser = preset)]
     preset: Preset,
-    /// A text file, a .jsonl or a .parquet file to train on instead of the built-in stories; several are joined by the
-    /// tokenizer's end token, which <|endoftext|> in a text stands for.
+    /// A text file, a .jsonl (.ndjson, or .json with an object on each line) or a .parquet file to train on instead of the
+    /// built-in stories; several are joined by the tokenizer's end token, which <|endoftext|> in a text stands for.
     #[arg(long, visible_alias = "file")]
     text: Vec<PathBuf>,
-    /// The field of .jsonl files, or the column of .parquet files, that holds the text.
+    /// The field of .jsonl files, or the column of .parquet files, that holds the text; a field within an object as
+    /// meta.text.
     #[arg(long, default_value = "text")]
     field: String,
     /// A synthetic task to train on instead, with a vocabulary of bytes: copy, reverse, sort, addition,
@@ -237,6 +239,11 @@ fn check_out<'p>(out: &Path, inputs: impl IntoIterator<Item = &'p PathBuf>) -> R
         true => Err(format!("--out {} is read from; choose another file", out.display())),
         false => Ok(()),
     }
+}
+
+/// Reports rows whose field has no text.
+fn report_skipped(rows: u64, field: &str) {
+    skipped_rows(rows, field).iter().for_each(|message| eprintln!("{message}"));
 }
 
 /// Errors end as a sentence on standard error.

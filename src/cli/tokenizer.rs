@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::{Args, Subcommand};
 
-use super::{check_out, in_file, sentence};
+use super::{check_out, in_file, report_skipped, sentence};
 use crate::data::{CUT_NAMES, Cut, TokenFile, Tokenizer, Vocabulary, open_files, train_reader};
 use crate::interop::companions::{KEPT, attach};
 use crate::interop::files::TOKENIZER;
@@ -118,8 +118,9 @@ fn train(args: &TrainArgs) -> Result<(), String> {
     check_out(&args.out, &args.text.text)?;
     let began = Instant::now();
     let specials: Vec<&str> = args.special.iter().map(String::as_str).collect();
-    let text = open_files(&args.text.text, Some(&args.text.field)).map_err(sentence)?;
-    let vocabulary = train_reader(text, args.vocab_size, &specials).map_err(sentence)?;
+    let mut text = open_files(&args.text.text, Some(&args.text.field)).map_err(sentence)?;
+    let vocabulary = train_reader(&mut text, args.vocab_size, &specials).map_err(sentence)?;
+    report_skipped(text.skipped(), &args.text.field);
     let seconds = began.elapsed().as_secs_f64();
     let json = Tokenizer::new(&vocabulary).and_then(|tokenizer| tokenizer.to_json()).map_err(sentence)?;
     fs::write(&args.out, json).map_err(in_file(&args.out))?;
@@ -131,9 +132,10 @@ fn train(args: &TrainArgs) -> Result<(), String> {
 fn encode(args: &EncodeArgs) -> Result<(), String> {
     check_out(&args.out, args.text.text.iter().chain([&args.tokenizer.tokenizer]))?;
     let tokenizer = args.tokenizer.read()?;
-    let text = open_files(&args.text.text, Some(&args.text.field)).map_err(sentence)?;
+    let mut text = open_files(&args.text.text, Some(&args.text.field)).map_err(sentence)?;
     let began = Instant::now();
-    let encoded = TokenFile::write(&args.out, text, &tokenizer).map_err(sentence)?;
+    let encoded = TokenFile::write(&args.out, &mut text, &tokenizer).map_err(sentence)?;
+    report_skipped(text.skipped(), &args.text.field);
     if tokenizer.end_of_text().is_none() {
         eprintln!("This tokenizer has no token that ends a document; documents are separated by line breaks only.");
     }

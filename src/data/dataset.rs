@@ -1,5 +1,7 @@
 //! Training and held-out tokens, and where batches begin in them.
 
+use std::ops::Range;
+
 use super::error::DataError;
 use super::tokenizer::{END_OF_TEXT, Tokenizer};
 use crate::rng::Rng;
@@ -14,7 +16,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Encodes both parts of `text`.
+    /// Encodes `text` and holds out the last tenth of its tokens.
     ///
     /// # Errors
     /// When a part is too short for a window of `context_length` and its next token.
@@ -22,14 +24,32 @@ impl Dataset {
         if text.is_empty() {
             return Err(DataError::Empty);
         }
-        let (train, val) = split(text);
-        let encode = |part, text| {
-            let ids = tokenizer.encode_documents(text);
-            let tokens = ids.len();
-            if tokens > context_length { Ok(ids) } else { Err(DataError::TooShort { part, tokens, context_length }) }
-        };
-        Ok(Self { train: encode("training", train)?, val: encode("held-out", val)? })
+        let mut train = tokenizer.encode_documents(text);
+        let window = held_out_window(train.len());
+        let val = train.split_off(window.start + held_out_offset(&train[window], tokenizer));
+        for (part, tokens) in [("training", train.len()), ("held-out", val.len())] {
+            if tokens <= context_length {
+                return Err(DataError::TooShort { part, tokens, context_length });
+            }
+        }
+        Ok(Self { train, val })
     }
+}
+
+/// A long text's held-out part begins at most this many tokens later than its last tenth.
+const MAX_WINDOW: usize = 1 << 20;
+
+/// Where the held-out part of so many tokens may begin.
+pub fn held_out_window(n_tokens: usize) -> Range<usize> {
+    let target = n_tokens / 10 * 9;
+    target..target + (n_tokens / 50).min(MAX_WINDOW)
+}
+
+/// Where in the tokens of that window it begins: after the end of a text where there is one, else after a line, else at once.
+pub fn held_out_offset(window: &[u32], tokenizer: &Tokenizer) -> usize {
+    let end = window.iter().position(|&id| Some(id) == tokenizer.end_of_text());
+    let line = || window.iter().position(|&id| tokenizer.token_bytes(id).ends_with(b"\n"));
+    end.or_else(line).map_or(0, |at| at + 1)
 }
 
 /// The text of a file: UTF-8 with or without a byte-order mark, or UTF-16 with one.

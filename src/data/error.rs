@@ -64,14 +64,14 @@ pub enum DataError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A line of a `.jsonl` file lacks the field with the text.
-    #[error("line {line} has no field {field:?}; {}", choose("fields", there))]
+    /// No row has text in the chosen field.
+    #[error("no row of {rows} has text in the field {field:?}; {}", choose("fields", there))]
     NoField {
-        /// Counted from 1.
-        line: usize,
+        /// How many rows there are.
+        rows: u64,
         /// The field that was asked for.
         field: String,
-        /// The fields that there are.
+        /// The fields with text in the first rows.
         there: String,
     },
     /// A Parquet file is damaged, or has something that cannot be read.

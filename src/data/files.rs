@@ -1,17 +1,26 @@
-//! The user's files as one text: plain text, JSON Lines and Parquet, one file or several.
+//! The user's files as one text: plain text, JSON Lines and Parquet, one file or several. The page, which has files in memory,
+//! and the command line, which has them on disk, read them with the same reader.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use super::dataset::decode_text;
 use super::error::DataError;
-use super::jsonl::{JsonlReader, TEXT_FIELD};
-use super::parquet::{MAGIC, ParquetReader};
+use super::jsonl::{JsonlReader, TEXT_FIELD, is_object};
+use super::parquet::{MAGIC, ParquetReader, is_parquet};
+use super::plain::PlainReader;
 use super::tokenizer::END_OF_TEXT;
 
 /// A text in memory may have this many bytes: with its tokens, a browser's wasm has no room for more.
 pub(super) const MOST_BYTES: usize = 512 << 20;
+
+/// Bytes that are read at a time.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// The first line decides whether a `.json` file is JSON Lines, unless it is longer than this.
+const MAX_FIRST_LINE: usize = 64 << 20;
 
 /// How files of other kinds begin, and what to do with them.
 const OTHER_KINDS: [(&[u8], &str); 4] = [
@@ -21,49 +30,169 @@ const OTHER_KINDS: [(&[u8], &str); 4] = [
     (b"%PDF", "is a PDF; save it as plain text"),
 ];
 
-/// Whether a file is JSON Lines, by its name.
-pub fn is_jsonl(name: &str) -> bool {
-    let name = name.to_lowercase();
-    name.ends_with(".jsonl") || name.ends_with(".ndjson")
+/// A file's text in UTF-8.
+pub(super) trait Source: Read + Send {
+    /// Rows without text that were passed over so far.
+    fn skipped(&self) -> u64 {
+        0
+    }
+
+    /// Why a source that has ended had no text.
+    fn no_text(&self) -> DataError {
+        DataError::Empty
+    }
 }
 
-/// The text of files, given by name and content, joined by [`END_OF_TEXT`]. Of JSON Lines, the text is in
-/// `jsonl_field`, or in `text`.
+type Opened<'a> = Result<Box<dyn Source + 'a>, DataError>;
+
+/// Whether a file is JSON Lines: by its name, or where that ends in `.json`, by its first line with something on it.
+pub fn is_jsonl(name: &str, bytes: &[u8]) -> bool {
+    let name = name.to_lowercase();
+    if !name.ends_with(".json") {
+        return name.ends_with(".jsonl") || name.ends_with(".ndjson");
+    }
+    let mut lines = bytes[..bytes.len().min(MAX_FIRST_LINE)].split(|&byte| byte == b'\n').map(String::from_utf8_lossy);
+    lines.find(|line| !line.trim().is_empty()).is_some_and(|line| is_object(line.trim_start_matches('\u{feff}')))
+}
+
+/// The text of files in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts {
+    /// Their texts, joined by [`END_OF_TEXT`].
+    pub text: String,
+    /// Rows without text that were skipped.
+    pub skipped: u64,
+}
+
+/// The text of files, given by name and content. Of JSON Lines, the text is in `field`, or in `text`.
 ///
 /// # Errors
 /// A sentence that names the file, when one is empty, too large, of another kind or encoding, or has a bad line.
-pub fn read_files(files: &[(&str, &[u8])], jsonl_field: Option<&str>) -> Result<String, DataError> {
+pub fn read_files(files: &[(&str, &[u8])], field: Option<&str>) -> Result<Texts, DataError> {
     let bytes = files.iter().map(|(_, bytes)| bytes.len()).sum();
     if bytes > MOST_BYTES {
         return Err(DataError::TooLarge { bytes, most: MOST_BYTES });
     }
-    let mut all = String::new();
-    for (name, bytes) in files {
-        let in_file = |problem| DataError::InFile { name: name.to_string(), problem: Box::new(problem) };
-        let text = read_file(name, bytes, jsonl_field.unwrap_or(TEXT_FIELD)).map_err(in_file)?;
-        if !all.is_empty() && !all.trim_end().ends_with(END_OF_TEXT) {
-            all.push_str(END_OF_TEXT);
-            all.push('\n');
-        }
-        all.push_str(&text);
-    }
-    if all.is_empty() { Err(DataError::Empty) } else { Ok(all) }
+    let open = |&(name, bytes): &(&str, _)| (name.to_string(), open_memory(name, bytes, field));
+    let mut reader = TextReader::new(files.iter().map(open))?;
+    let mut text = String::new();
+    reader.read_to_string(&mut text).map_err(DataError::from_read)?;
+    if text.is_empty() { Err(DataError::Empty) } else { Ok(Texts { text, skipped: reader.skipped() }) }
 }
 
-fn read_file(name: &str, bytes: &[u8], field: &str) -> Result<String, DataError> {
-    if bytes.starts_with(MAGIC) {
-        // What has the name is read before it comes here, where a panic would end more than the reading.
-        return Err(DataError::OtherKind { advice: "is a Parquet file; let its name end in .parquet" });
+/// Opens files of any size as one text, joined by [`END_OF_TEXT`]. They are read as the text is. Of JSON Lines and
+/// Parquet files, the text is in `field`, or in `text`.
+///
+/// # Errors
+/// When one cannot be opened or is of another kind. What else is wrong shows when the text is read.
+pub fn open_files(paths: &[impl AsRef<Path>], field: Option<&str>) -> Result<TextReader<'static>, DataError> {
+    TextReader::new(paths.iter().map(AsRef::as_ref).map(|path| (path.display().to_string(), open_disk(path, field))))
+}
+
+/// Several files as one text. Between two of them stands one [`END_OF_TEXT`], unless the first ends with it anyway.
+pub struct TextReader<'a> {
+    waiting: VecDeque<(String, Box<dyn Source + 'a>)>,
+    current: Option<(String, Box<dyn Source + 'a>)>,
+    /// Whether the current file had nothing but white space so far.
+    blank: bool,
+    end: LastCharacters,
+    skipped: u64,
+    chunk: Vec<u8>,
+    /// How much of `chunk` was given out.
+    at: usize,
+}
+
+impl<'a> TextReader<'a> {
+    fn new(sources: impl Iterator<Item = (String, Opened<'a>)>) -> Result<Self, DataError> {
+        let mut waiting = VecDeque::new();
+        for (name, source) in sources {
+            match source {
+                Ok(source) => waiting.push_back((name, source)),
+                Err(problem) => return Err(in_file(name, problem)),
+            }
+        }
+        let (end, chunk) = (LastCharacters::default(), Vec::new());
+        Ok(Self { current: waiting.pop_front(), waiting, blank: true, end, skipped: 0, chunk, at: 0 })
     }
-    check_kind(bytes)?;
-    let text = decode_text(bytes.to_vec())?;
-    if !is_jsonl(name) {
-        return Ok(text);
+
+    /// Rows without text that were skipped so far.
+    pub fn skipped(&self) -> u64 {
+        self.skipped + self.current.as_ref().map_or(0, |(_, source)| source.skipped())
     }
-    let mut texts = String::new();
-    let mut reader = JsonlReader::new(text.as_bytes(), field);
-    reader.read_to_string(&mut texts).map_err(DataError::from_read)?;
-    if texts.is_empty() { Err(DataError::Empty) } else { Ok(texts) }
+
+    /// Puts the next part into `chunk`, which is empty at the end of the last file.
+    fn next_chunk(&mut self) -> Result<(), DataError> {
+        self.at = 0;
+        self.chunk.clear();
+        while let Some((name, source)) = &mut self.current {
+            let read = source.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut self.chunk);
+            read.map_err(|error| in_file(name.clone(), DataError::from_read(error)))?;
+            if !self.chunk.is_empty() {
+                self.blank &= self.chunk.trim_ascii().is_empty();
+                self.end.add(&self.chunk);
+                return Ok(());
+            }
+            if self.blank {
+                return Err(in_file(name.clone(), source.no_text()));
+            }
+            self.skipped += source.skipped();
+            (self.current, self.blank) = (self.waiting.pop_front(), true);
+            if self.current.is_some() && !self.end.is(END_OF_TEXT.as_bytes()) {
+                self.chunk.extend([END_OF_TEXT, "\n"].concat().as_bytes());
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Read for TextReader<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.chunk.len()
+            && let Err(error) = self.next_chunk()
+        {
+            (self.current, self.waiting) = (None, VecDeque::new());
+            self.chunk.clear();
+            return Err(io::Error::other(error));
+        }
+        let n = out.len().min(self.chunk.len() - self.at);
+        out[..n].copy_from_slice(&self.chunk[self.at..self.at + n]);
+        self.at += n;
+        Ok(n)
+    }
+}
+
+fn in_file(name: String, problem: DataError) -> DataError {
+    match problem {
+        DataError::File { .. } | DataError::InFile { .. } => problem,
+        _ => DataError::InFile { name, problem: Box::new(problem) },
+    }
+}
+
+/// The last characters of a text but for white space after them, as far as an end of a text is long.
+#[derive(Default)]
+struct LastCharacters {
+    kept: Vec<u8>,
+    /// White space after them.
+    space: Vec<u8>,
+}
+
+impl LastCharacters {
+    fn add(&mut self, part: &[u8]) {
+        let n = part.trim_ascii_end().len();
+        if n > 0 {
+            self.kept.append(&mut self.space);
+            self.kept.extend(&part[..n]);
+            self.kept.drain(..self.kept.len().saturating_sub(END_OF_TEXT.len()));
+        }
+        // More of it than an end has does not matter.
+        let room = END_OF_TEXT.len().saturating_sub(self.space.len());
+        self.space.extend(part[n..].iter().take(room));
+    }
+
+    fn is(&self, end: &[u8]) -> bool {
+        self.kept.ends_with(end)
+    }
 }
 
 fn check_kind(begin: &[u8]) -> Result<(), DataError> {
@@ -73,44 +202,54 @@ fn check_kind(begin: &[u8]) -> Result<(), DataError> {
     }
 }
 
-/// Opens files of any size as one text, joined by [`END_OF_TEXT`]. They are read as the text is. Of JSON Lines and
-/// Parquet files, the text is in `field`, or in `text`.
-///
-/// # Errors
-/// When one cannot be opened or is of another kind. What else is wrong shows when the text is read.
-pub fn open_files(paths: &[impl AsRef<Path>], field: Option<&str>) -> Result<Box<dyn Read + Send>, DataError> {
-    let mut all: Box<dyn Read + Send> = Box::new(std::io::empty());
-    for (index, path) in paths.iter().map(AsRef::as_ref).enumerate() {
-        let name = || path.display().to_string();
-        let text = open_file(path, field.unwrap_or(TEXT_FIELD)).map_err(|problem| match problem {
-            DataError::File { .. } => problem,
-            _ => DataError::InFile { name: name(), problem: Box::new(problem) },
-        })?;
-        all = match index {
-            0 => text,
-            _ => Box::new(all.chain(END_OF_TEXT.as_bytes()).chain(b"\n".as_slice()).chain(text)),
-        };
+fn open_memory<'a>(name: &str, bytes: &'a [u8], field: Option<&str>) -> Opened<'a> {
+    if bytes.starts_with(MAGIC) {
+        // What has the name is read before it comes here, where a panic would end more than the reading.
+        return Err(DataError::OtherKind { advice: "is a Parquet file; let its name end in .parquet" });
     }
-    Ok(all)
+    open_text(name, bytes, field)
 }
 
-/// One file's text, as UTF-8 without a byte-order mark. Only a text in UTF-16 has to be in memory as a whole.
-fn open_file(path: &Path, field: &str) -> Result<Box<dyn Read + Send>, DataError> {
-    let mut file = File::open(path).map_err(|error| DataError::of_file(path, &error))?;
+fn open_disk(path: &Path, field: Option<&str>) -> Opened<'static> {
+    let of_file = |error| DataError::of_file(path, &error);
+    let mut file = File::open(path).map_err(of_file)?;
     let mut begin = Vec::new();
-    (&mut file).take(4).read_to_end(&mut begin).map_err(|error| DataError::of_file(path, &error))?;
-    if begin == MAGIC {
-        return Ok(Box::new(ParquetReader::open(file, Some(field))?));
+    (&mut file).take(MAGIC.len() as u64).read_to_end(&mut begin).map_err(of_file)?;
+    let name = path.to_string_lossy();
+    if begin == MAGIC || is_parquet(&name) {
+        return Ok(Box::new(ParquetReader::open(file, Some(field.unwrap_or(TEXT_FIELD)))?));
     }
+    open_text(&name, BufReader::new(Cursor::new(begin).chain(file)), field).map_err(|problem| match problem {
+        DataError::Read { problem } => DataError::File { path: path.into(), problem },
+        other => other,
+    })
+}
+
+/// A file's text without a byte-order mark. Only a text in UTF-16 has to be in memory as a whole.
+fn open_text<'a>(name: &str, mut bytes: impl BufRead + Send + 'a, field: Option<&str>) -> Opened<'a> {
+    let mut begin = Vec::new();
+    (&mut bytes).take(4).read_to_end(&mut begin).map_err(DataError::from_read)?;
     check_kind(&begin)?;
-    let file: Box<dyn BufRead + Send> = if begin.starts_with(&[0xff, 0xfe]) || begin.starts_with(&[0xfe, 0xff]) {
-        file.read_to_end(&mut begin).map_err(|error| DataError::of_file(path, &error))?;
-        Box::new(Cursor::new(decode_text(begin)?.into_bytes()))
-    } else {
-        if begin.starts_with(&[0xef, 0xbb, 0xbf]) {
-            begin.drain(..3);
+    if begin.starts_with(&[0xff, 0xfe]) || begin.starts_with(&[0xfe, 0xff]) {
+        bytes.read_to_end(&mut begin).map_err(DataError::from_read)?;
+        begin = decode_text(begin)?.into_bytes();
+    } else if begin.starts_with(&[0xef, 0xbb, 0xbf]) {
+        begin.drain(..3);
+    }
+    let mut bytes = Cursor::new(begin).chain(bytes);
+    // The first line decides about a file whose name does not.
+    let mut line = Vec::new();
+    while name.to_lowercase().ends_with(".json") && line.trim_ascii().is_empty() {
+        let room = MAX_FIRST_LINE.saturating_sub(line.len()) as u64;
+        if (&mut bytes).take(room).read_until(b'\n', &mut line).map_err(DataError::from_read)? == 0 {
+            break;
         }
-        Box::new(BufReader::new(Cursor::new(begin).chain(file)))
-    };
-    Ok(if is_jsonl(&path.to_string_lossy()) { Box::new(JsonlReader::new(file, field)) } else { Box::new(file) })
+    }
+    let rows = is_jsonl(name, &line);
+    let bytes = Cursor::new(line).chain(bytes);
+    Ok(if rows {
+        Box::new(JsonlReader::new(bytes, field.unwrap_or(TEXT_FIELD)))
+    } else {
+        Box::new(PlainReader::new(bytes))
+    })
 }

@@ -19,7 +19,7 @@ use parquet::file::reader::ChunkReader;
 use parquet::schema::types::ColumnDescriptor;
 
 use super::error::DataError;
-use super::files::MOST_BYTES;
+use super::files::{MOST_BYTES, Source};
 use super::jsonl::TEXT_FIELD;
 use super::tokenizer::END_OF_TEXT;
 
@@ -86,6 +86,8 @@ pub struct ParquetText {
     pub fields: Vec<String>,
     /// The texts of the column, each followed by [`END_OF_TEXT`] and a new line.
     pub text: String,
+    /// Rows without text that were skipped.
+    pub skipped: u64,
 }
 
 /// Reads the texts of a column (`text`, or the first one, unless told otherwise) into memory.
@@ -99,7 +101,10 @@ pub fn read_parquet(bytes: Vec<u8>, field: Option<&str>) -> Result<ParquetText, 
     if text.len() > MOST_BYTES {
         return Err(DataError::TooLarge { bytes: text.len(), most: MOST_BYTES });
     }
-    Ok(ParquetText { fields: reader.fields, text })
+    if text.is_empty() {
+        return Err(reader.no_text());
+    }
+    Ok(ParquetText { fields: reader.fields, text, skipped: reader.skipped })
 }
 
 /// Reads the texts of a column as one text, each followed by [`END_OF_TEXT`] and a new line.
@@ -117,6 +122,8 @@ pub struct ParquetReader<R: ChunkReader> {
     at: usize,
     /// How many bytes of text may still come.
     left: u64,
+    /// Rows without text so far.
+    skipped: u64,
 }
 
 impl<R: ChunkReader + 'static> ParquetReader<R> {
@@ -134,7 +141,7 @@ impl<R: ChunkReader + 'static> ParquetReader<R> {
             }
             let left = source.len().saturating_mul(MOST_RATIO).saturating_add(LEAST_TEXT_BYTES);
             let (source, text) = (Arc::new(source), Vec::new());
-            Ok(Self { source, metadata, fields, column, next_group: 0, texts: None, text, at: 0, left })
+            Ok(Self { source, metadata, fields, column, next_group: 0, texts: None, text, at: 0, left, skipped: 0 })
         })
     }
 
@@ -161,6 +168,7 @@ impl<R: ChunkReader + 'static> ParquetReader<R> {
             if rows == 0 {
                 self.texts = None;
             }
+            self.skipped += rows.saturating_sub(values.len()) as u64;
             for value in &values {
                 self.left = self.left.saturating_sub(value.data().len() as u64);
                 if self.left == 0 {
@@ -179,6 +187,20 @@ impl<R: ChunkReader + 'static> ParquetReader<R> {
         let chunk = group.column(self.column);
         let pages = CheckedPages::new(self.source.clone(), chunk, rows).map_err(damaged)?;
         Ok(GenericColumnReader::new(chunk.column_descr_ptr(), Box::new(pages)))
+    }
+}
+
+impl<R: ChunkReader + Send + 'static> Source for ParquetReader<R> {
+    fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    fn no_text(&self) -> DataError {
+        if self.skipped == 0 {
+            return DataError::Empty;
+        }
+        let field = self.fields.first().cloned().unwrap_or_default();
+        DataError::NoField { rows: self.skipped, field, there: self.fields[1.min(self.fields.len())..].join(", ") }
     }
 }
 

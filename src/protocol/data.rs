@@ -9,6 +9,16 @@ use super::RunId;
 pub const TASKS: [&str; 9] =
     ["copy", "reverse", "sort", "addition", "modular-addition", "parity", "brackets", "induction", "recall"];
 
+/// A sentence about rows whose field has no text, if there are any.
+pub fn skipped_rows(rows: u64, field: &str) -> Option<String> {
+    let rows = match rows {
+        0 => return None,
+        1 => "1 row was".into(),
+        rows => format!("{rows} rows were"),
+    };
+    Some(format!("{rows} skipped: without text in the field {field}."))
+}
+
 /// What the page asks about data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "data", rename_all = "snake_case")]
@@ -48,6 +58,8 @@ pub enum DataEvent {
     ParquetText {
         /// The columns with text: the one that was read, then the others.
         fields: Vec<String>,
+        /// Rows without text that were skipped.
+        skipped: u64,
     },
     /// A Parquet file cannot be read.
     ParquetProblem {

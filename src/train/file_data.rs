@@ -6,9 +6,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::prepare::{TOKENIZER_BYTES, train_tokenizer};
+use super::prepare::{TOKENIZER_BYTES, tokenizer_text, train_tokenizer_on};
 use crate::config::RunConfig;
-use crate::data::{BigramCounter, DataError, TokenFile, Tokenizer, decode_text, open_files};
+use crate::data::{BigramCounter, DataError, TokenFile, Tokenizer, held_out_offset, held_out_window, open_files};
 use crate::protocol::Baselines;
 
 /// Tokens that are read at once while counting.
@@ -29,6 +29,8 @@ pub struct FileData {
     pub baselines: Baselines,
     /// Size of the files.
     pub file_bytes: u64,
+    /// Rows without text that were skipped; 0 where the text was encoded before.
+    pub skipped: u64,
 }
 
 /// Encodes the text in files into a file in `folder`, unless that was done already, and counts the baselines; the text
@@ -46,13 +48,16 @@ pub fn prepare_files(
 ) -> Result<FileData, DataError> {
     let tokenizer = match tokenizer {
         Some(tokenizer) => tokenizer,
-        None => train_tokenizer(&beginning(paths, field)?, config)?,
+        None => train_tokenizer_on(&beginning(paths, field)?, config)?,
     };
     fs::create_dir_all(folder).map_err(|error| DataError::of_file(folder, &error))?;
     let (name, file_bytes) = token_file_name(paths, field, &tokenizer)?;
     let encoded = folder.join(name);
+    let mut skipped = 0;
     if !encoded.exists() {
-        TokenFile::write(&encoded, open_files(paths, Some(field))?, &tokenizer)?;
+        let mut text = open_files(paths, Some(field))?;
+        TokenFile::write(&encoded, &mut text, &tokenizer)?;
+        skipped = text.skipped();
     }
     let tokens = TokenFile::open(&encoded, tokenizer.vocab_size())?;
     let n_train = split(&tokens, &tokenizer)?;
@@ -63,7 +68,7 @@ pub fn prepare_files(
         }
     }
     let baselines = measure(&tokens, n_train, tokenizer.vocab_size())?;
-    Ok(FileData { tokenizer, tokens, n_train, baselines, file_bytes })
+    Ok(FileData { tokenizer, tokens, n_train, baselines, file_bytes, skipped })
 }
 
 /// Another name for other files, another state of one, or another vocabulary; and the size of all files.
@@ -80,26 +85,25 @@ fn token_file_name(paths: &[PathBuf], field: &str, tokenizer: &Tokenizer) -> Res
     Ok((format!("tokens-{:016x}.bin", hasher.finish()), file_bytes))
 }
 
-/// As much of the text as a tokenizer learns from, with the tenth that it holds out of that.
+/// As much of the text as a tokenizer is trained on: what [`tokenizer_text`] takes of the whole text.
 fn beginning(paths: &[PathBuf], field: &str) -> Result<String, DataError> {
-    let (mut bytes, most) = (Vec::new(), TOKENIZER_BYTES * 10 / 9);
-    open_files(paths, Some(field))?.take(most as u64).read_to_end(&mut bytes).map_err(DataError::from_read)?;
-    if let Err(error) = std::str::from_utf8(&bytes)
-        && error.error_len().is_none()
-        && bytes.len() == most
-    {
-        // The end has cut a character.
-        bytes.truncate(error.valid_up_to());
-    }
-    decode_text(bytes)
+    // Of a text of this length, what is not held out is enough.
+    const ENOUGH: usize = (TOKENIZER_BYTES / 9 + 1) * 10;
+    let mut bytes = Vec::new();
+    open_files(paths, Some(field))?.take(ENOUGH as u64).read_to_end(&mut bytes).map_err(DataError::from_read)?;
+    let whole = bytes.len() < ENOUGH;
+    // The end may have cut a character; there is no other fault, because the reader checks what it reads.
+    let valid = bytes.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
+    bytes.truncate(valid);
+    let mut text = String::from_utf8(bytes).map_err(|error| DataError::Read { problem: error.to_string() })?;
+    text.truncate(if whole { tokenizer_text(&text).len() } else { text.floor_char_boundary(TOKENIZER_BYTES) });
+    Ok(text)
 }
 
-/// Where the last tenth begins: behind the end of a text where there is one near.
+/// Where the held-out part begins.
 fn split(tokens: &TokenFile, tokenizer: &Tokenizer) -> Result<usize, DataError> {
-    let target = tokens.len() / 10 * 9;
-    let near = tokens.read(target..target + (tokens.len() / 50).min(BLOCK))?;
-    let end = near.iter().position(|&id| Some(id) == tokenizer.end_of_text());
-    Ok(end.map_or(target, |at| target + at + 1))
+    let window = held_out_window(tokens.len());
+    Ok(window.start + held_out_offset(&tokens.read(window)?, tokenizer))
 }
 
 fn measure(tokens: &TokenFile, n_train: usize, vocab_size: usize) -> Result<Baselines, DataError> {

@@ -36,7 +36,15 @@ pub fn tokenizer_text(text: &str) -> &str {
 /// # Errors
 /// When the text is too short or the vocabulary too small.
 pub fn train_tokenizer(text: &str, config: &mut RunConfig) -> Result<Tokenizer, DataError> {
-    let vocabulary = data::train(tokenizer_text(text), config.model.vocab_size, &[END_OF_TEXT])?;
+    train_tokenizer_on(tokenizer_text(text), config)
+}
+
+/// As [`train_tokenizer`], on all of `text`.
+///
+/// # Errors
+/// As [`train_tokenizer`].
+pub(super) fn train_tokenizer_on(text: &str, config: &mut RunConfig) -> Result<Tokenizer, DataError> {
+    let vocabulary = data::train(text, config.model.vocab_size, &[END_OF_TEXT])?;
     let tokenizer = Tokenizer::new(&vocabulary)?;
     config.model.vocab_size = tokenizer.vocab_size();
     Ok(tokenizer)

@@ -1,6 +1,7 @@
 //! The session: takes the page's commands, keeps one run, and answers with events. It knows nothing of browsers, so
 //! that native tests drive the very loop that the worker drives.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use super::first_look::first_look;
@@ -44,6 +45,8 @@ pub type Sink = Box<dyn FnMut(Event, Option<Vec<u8>>)>;
 /// The worker's side of the protocol.
 pub struct Session {
     sink: Sink,
+    /// Rows without text that were skipped when the corpus was read last.
+    skipped_rows: Cell<u64>,
     clock: Clock,
     files: Vec<File>,
     /// The field of their records that holds the text.
@@ -76,6 +79,7 @@ impl Session {
     pub fn new(sink: Sink, clock: Box<dyn Fn() -> f64>) -> Self {
         let mut session = Self {
             sink,
+            skipped_rows: Cell::new(0),
             clock: Rc::from(clock),
             files: Vec::new(),
             field: None,
@@ -329,6 +333,7 @@ impl Session {
         self.tell(Event::Loading { run, phase: Phase::Corpus });
         let asked = config.clone();
         let (name, text) = self.read_corpus(corpus, &config)?;
+        self.report_skipped(run);
         self.tell(Event::Loading { run, phase: Phase::Tokenizer });
         let tokenizer = match vocabulary {
             VocabularyChoice::Trained => train_tokenizer(&text, &mut config).map_err(|error| error.to_string())?,
@@ -391,12 +396,5 @@ impl Session {
         run.set_copies(self.copies);
         run.set_maps_shown(!self.maps_hidden);
         Ok((run, summary))
-    }
-
-    fn tell_device(&mut self, run: RunId, device: &Device) {
-        if let Some(message) = device.notice.clone() {
-            self.tell(Event::Notice { run, message });
-        }
-        self.tell(Event::Device { run, device: device.info.clone() });
     }
 }

@@ -12,8 +12,8 @@ use super::state::data::DataAction;
 use super::state::models::is_model;
 use super::state::runs::RunsAction;
 use super::{checkpoints, models};
-use crate::protocol::data::DataCommand;
-use crate::protocol::{Command, FileInfo};
+use crate::protocol::data::{DataCommand, skipped_rows};
+use crate::protocol::{Command, Event, FileInfo};
 
 /// The most that the worker takes at once: it addresses 4 GiB, and needs room for what it makes of them.
 const MOST_BYTES: u64 = 1 << 31;
@@ -47,21 +47,33 @@ pub async fn read(file: &File) -> Result<Uint8Array, String> {
         .map_err(|_| format!("{} could not be read; choose it again", file.name()))
 }
 
-/// The command that gives files to a worker; of Parquet files, the texts in `field`.
+/// Files on their way to a worker.
+pub struct Loaded {
+    /// The command that gives them to it.
+    pub outgoing: Outgoing,
+    /// A sentence about rows of Parquet files that have no text, if there are any.
+    pub notice: Option<String>,
+}
+
+/// Reads files to give them to a worker; of Parquet files, the texts in `field`.
 ///
 /// # Errors
 /// A sentence when one cannot be read.
-pub async fn load_command(files: &[File], field: Option<String>) -> Result<Outgoing, String> {
-    let (mut infos, mut parts) = (Vec::new(), Vec::new());
+pub async fn load_command(files: &[File], field: Option<String>) -> Result<Loaded, String> {
+    let (mut infos, mut parts, mut skipped_in) = (Vec::new(), Vec::new(), (0, String::new()));
     for file in files {
-        let ParquetText { text, fields } = match parquet::is_parquet(file) {
+        let ParquetText { text, fields, skipped } = match parquet::is_parquet(file) {
             true => parquet::read(file, field.clone()).await?,
-            false => ParquetText { text: read(file).await?, fields: Vec::new() },
+            false => ParquetText { text: read(file).await?, fields: Vec::new(), skipped: 0 },
         };
+        if skipped > 0 {
+            skipped_in = (skipped_in.0 + skipped, fields.first().cloned().unwrap_or_default());
+        }
         infos.push(FileInfo { name: file.name(), size: text.length() as usize, fields });
         parts.push(text);
     }
-    Ok((Command::LoadFiles { files: infos }, Some(joined(parts)?)))
+    let notice = skipped_rows(skipped_in.0, &skipped_in.1);
+    Ok(Loaded { outgoing: (Command::LoadFiles { files: infos }, Some(joined(parts)?)), notice })
 }
 
 /// The bytes of several files, one behind the other.
@@ -140,8 +152,10 @@ impl Cx {
                 return; // others were opened meanwhile
             }
             match loaded {
-                Ok(outgoing) => {
+                Ok(Loaded { outgoing, notice }) => {
                     cx.send_outgoing(outgoing);
+                    let notices = notice.into_iter().map(|message| (Event::Notice { run: 0, message }, None));
+                    cx.act(Action::Events(notices.collect()));
                     field.into_iter().for_each(|field| cx.send(&Command::Data(DataCommand::ChooseField { field })));
                     cx.kept.borrow_mut().files = files;
                     cx.act(Action::Data(DataAction::Read(None)));
@@ -162,7 +176,7 @@ impl Cx {
         if !files.is_empty() {
             // A file that is gone meanwhile is missed when a run on it starts.
             let data = &self.clone().state.data;
-            out.extend(load_command(&files, data.chosen_field()).await.ok());
+            out.extend(load_command(&files, data.chosen_field()).await.ok().map(|loaded| loaded.outgoing));
             out.extend(data.field_command().map(|command| (command, None)));
         }
         if let Some((name, json)) = vocabulary {

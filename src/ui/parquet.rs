@@ -23,6 +23,8 @@ pub struct ParquetText {
     pub text: Uint8Array,
     /// The columns with text: the one that was read, then the others.
     pub fields: Vec<String>,
+    /// Rows without text that were skipped.
+    pub skipped: u64,
 }
 
 type Answer = Result<ParquetText, String>;
@@ -56,8 +58,8 @@ pub async fn read(file: &File, field: Option<String>) -> Answer {
             Some((Event::Listening, _)) => {
                 asked.take().into_iter().for_each(|(command, bytes)| post(&worker, &command, Some(&bytes)));
             }
-            Some((Event::Data(DataEvent::ParquetText { fields }), Some(text))) => {
-                give(&answer, Ok(ParquetText { text, fields }));
+            Some((Event::Data(DataEvent::ParquetText { fields, skipped }), Some(text))) => {
+                give(&answer, Ok(ParquetText { text, fields, skipped }));
             }
             Some((Event::Data(DataEvent::ParquetProblem { message }) | Event::Failed { message, .. }, _)) => {
                 give(&answer, Err(message));

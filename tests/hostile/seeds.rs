@@ -141,7 +141,8 @@ pub fn texts() -> Vec<Vec<u8>> {
 
 /// Records of text.
 pub fn json_lines() -> Vec<Vec<u8>> {
-    vec![b"{\"text\": \"one\\n\\u00e9\", \"n\": 12}\n\n{\"text\": \"two\", \"tags\": [[1], {\"a\": null}]}\n".to_vec()]
+    vec![b"{\"text\": \"one\\n\\u00e9\", \"n\": 12}\n\n{\"text\": \"two\", \"tags\": [[1], {\"a\": null}]}\n".to_vec(),
+        b"{\"meta\": {\"text\": \"in\"}, \"text\": \"a \\ud800\", \"n\": NaN, \"m\": [-Infinity, {\"\": [[[[]]]]}]}\n{\"text\": null}\n".to_vec()]
 }
 
 /// Rows of logs, up to step 5.

@@ -153,6 +153,8 @@ pub fn text(bytes: &[u8]) -> Outcome {
 /// JSON Lines.
 pub fn json_lines(bytes: &[u8]) -> Outcome {
     jsonl_fields(bytes);
+    // Rows or plain text, by their content; a sentence about a field that is missing says nothing of the rows.
+    let _ = read_files(&[("a.json", bytes)], Some("meta.text"));
     said(read_files(&[("a.jsonl", bytes)], None))
 }
 

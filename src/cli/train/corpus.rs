@@ -47,7 +47,8 @@ impl Corpus {
             _ => format!("the files: {error}"),
         };
         let data = prepare_files(&args.text, &args.field, &args.out, tokenizer, config).map_err(in_file)?;
-        let FileData { tokenizer, tokens, n_train, baselines, file_bytes: text_bytes } = data;
+        let FileData { tokenizer, tokens, n_train, baselines, file_bytes: text_bytes, skipped } = data;
+        super::super::report_skipped(skipped, &args.field);
         let n_val = tokens.len() - n_train;
         Ok(Self { tokenizer, baselines, text_bytes, n_train, n_val, tokens: Tokens::InFile(tokens) })
     }

@@ -2,9 +2,9 @@
 
 use super::Session;
 use crate::config::RunConfig;
-use crate::data::{ParquetText, Task, Tokenizer, is_jsonl, jsonl_fields, read_files, read_parquet, stories};
-use crate::protocol::data::{DataCommand, DataEvent};
-use crate::protocol::{CorpusChoice, Event, FileInfo};
+use crate::data::{ParquetText, Task, Texts, Tokenizer, is_jsonl, jsonl_fields, read_files, read_parquet, stories};
+use crate::protocol::data::{DataCommand, DataEvent, skipped_rows};
+use crate::protocol::{CorpusChoice, Event, FileInfo, RunId};
 use crate::train::prepare::built_in_bytes;
 use crate::train::scoring::Scoring;
 
@@ -26,7 +26,7 @@ impl File {
 
     /// The fields of its records, where it has any.
     fn fields(&self) -> Option<Vec<String>> {
-        if is_jsonl(&self.name) {
+        if is_jsonl(&self.name, &self.bytes) {
             return Some(jsonl_fields(&self.bytes));
         }
         (!self.columns.is_empty()).then(|| self.columns.clone())
@@ -46,7 +46,9 @@ impl Session {
             DataCommand::ChooseField { field } => self.field = Some(field),
             DataCommand::ReadParquet { name, field } => {
                 let (event, text) = match read_parquet(bytes, field.as_deref()) {
-                    Ok(ParquetText { fields, text }) => (DataEvent::ParquetText { fields }, Some(text.into_bytes())),
+                    Ok(ParquetText { fields, text, skipped }) => {
+                        (DataEvent::ParquetText { fields, skipped }, Some(text.into_bytes()))
+                    }
                     Err(error) => (DataEvent::ParquetProblem { message: format!("{name}: {error}") }, None),
                 };
                 (self.sink)(Event::Data(event), text);
@@ -65,8 +67,15 @@ impl Session {
         Ok(tokenizer)
     }
 
+    /// Reports the rows without text that [`Session::read_corpus`] has skipped, once.
+    pub(super) fn report_skipped(&mut self, run: RunId) {
+        let message = skipped_rows(self.skipped_rows.take(), self.field.as_deref().unwrap_or("text"));
+        message.into_iter().for_each(|message| self.tell(Event::Notice { run, message }));
+    }
+
     /// The text to train on, and where it is from.
     pub(super) fn read_corpus(&self, choice: CorpusChoice, config: &RunConfig) -> Result<(String, String), String> {
+        self.skipped_rows.set(0);
         match choice {
             CorpusChoice::BuiltIn => {
                 let text = stories(config.train.seed, built_in_bytes(config));
@@ -83,7 +92,9 @@ impl Session {
                     [first, rest @ ..] => format!("{} and {} more", first.name, rest.len()),
                 };
                 let files: Vec<_> = self.files.iter().map(|file| (file.name.as_str(), &file.bytes[..])).collect();
-                let text = read_files(&files, self.field.as_deref()).map_err(|error| error.to_string())?;
+                let Texts { text, skipped } =
+                    read_files(&files, self.field.as_deref()).map_err(|error| error.to_string())?;
+                self.skipped_rows.set(skipped);
                 Ok((name, text))
             }
         }

@@ -1,11 +1,12 @@
 //! The device that a run computes on.
 
+use super::Session;
 use crate::config::RunConfig;
 use crate::gpu::backend::Backend;
 use crate::gpu::context::Context;
 use crate::gpu::recording::Buffers;
 use crate::model::memory;
-use crate::protocol::{BackendChoice, DeviceInfo};
+use crate::protocol::{BackendChoice, DeviceInfo, Event, RunId};
 
 /// What computes; without a context it is the CPU.
 pub(super) struct Device {
@@ -83,5 +84,15 @@ pub(super) fn check_room(config: &RunConfig, device: &Device) -> Result<(), Stri
     match device.context {
         Some(_) => Ok(()),
         None => memory::check_room(config).map_err(|error| error.to_string()),
+    }
+}
+
+impl Session {
+    /// Reports the device of a run.
+    pub(super) fn tell_device(&mut self, run: RunId, device: &Device) {
+        if let Some(message) = device.notice.clone() {
+            self.tell(Event::Notice { run, message });
+        }
+        self.tell(Event::Device { run, device: device.info.clone() });
     }
 }

@@ -92,7 +92,7 @@ fn own_files(cx: &Cx) -> Html {
         <>
             <label class="wide">
                 {"your own text: pick files, or drop them anywhere"}
-                <input type="file" data-testid="file-input" multiple=true accept=".txt,.md,.jsonl,.parquet,text/*"
+                <input type="file" data-testid="file-input" multiple=true accept=".txt,.md,.jsonl,.ndjson,.json,.parquet,text/*"
                     onchange={pick} />
             </label>
             <div role="status">

@@ -76,7 +76,7 @@ fn train(cx: &Cx) {
     spawn_local(async move {
         if corpus == CorpusChoice::File {
             match files::load_command(&own, cx.state.data.chosen_field()).await {
-                Ok((command, bytes)) => {
+                Ok(files::Loaded { outgoing: (command, bytes), .. }) => {
                     cx.ask_with(command, bytes);
                     cx.state.data.field_command().into_iter().for_each(|command| cx.ask_with(command, None));
                 }
