@@ -4,7 +4,7 @@ use super::Session;
 use super::device::{Device, open_device};
 use super::resume::{Corpus, Refusal};
 use crate::config::{ModelConfig, Positions, RunConfig};
-use crate::gpu::context::DeviceLimits;
+use crate::gpu::context::{Budget, Context, DeviceLimits};
 use crate::interop::archive::Chosen;
 use crate::interop::files::TRAINING_STATE;
 use crate::interop::import::{Opened, Source};
@@ -134,7 +134,8 @@ fn missing(config: &RunConfig, device: &Device, held: Held, purpose: Purpose) ->
     }
     let table = ParamTable::new(&config.model);
     let window = config.model.context_length + 1;
-    let plan = MemoryPlan::new(config, &table, window, window);
+    let budget = device.context.as_ref().map_or_else(Budget::default, Context::budget);
+    let plan = MemoryPlan::within(budget, config, &table, window, window);
     let n_params = config.model.n_params();
     let limits = device.context.as_ref().map_or(DeviceLimits::CPU, |context| context.adapter.limits);
     if let Err(MemoryError { what, need_mib, most_mib, .. }) = plan.check(config, limits) {

@@ -52,6 +52,14 @@ pub enum TrainError {
         /// What is wrong.
         difference: String,
     },
+    /// The device gives other results than the CPU.
+    #[error("{adapter} computes wrongly ({difference}); choose the CPU backend")]
+    WrongKernel {
+        /// The device.
+        adapter: String,
+        /// What is wrong.
+        difference: String,
+    },
     /// A shard of a batch could not be computed: a mistake of this program.
     #[error("a shard of the batch cannot be computed: {message}")]
     Shard {
