@@ -23,6 +23,7 @@ mod loops;
 mod ops;
 mod page;
 mod parquet;
+mod pieces;
 mod profile;
 mod questions;
 mod remember;

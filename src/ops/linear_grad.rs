@@ -23,7 +23,7 @@ pub struct Params {
     pub d_in: u32,
     /// Columns of y.
     pub d_out: u32,
-    /// 1 adds to what `x_grad` holds already.
+    /// 1 adds to what `x_grad` holds already, 2 to what `w_grad` holds, 3 to both.
     pub accumulate: u32,
 }
 
@@ -83,9 +83,15 @@ const fn tiles<const ROWS: u32, const COLS: u32>(kernel: &'static Kernel) -> Var
 
 /// Appends both products over `n_rows` rows: x, w, y_grad → x_grad (added to what is there when `accumulate`), w_grad.
 pub fn linear_grad(recording: &mut Recording, bindings: [Slice; 5], n_rows: usize, accumulate: bool) {
+    linear_grad_onto(recording, bindings, n_rows, [accumulate, false]);
+}
+
+/// As [`linear_grad`], adding to what x_grad and w_grad hold where told.
+pub fn linear_grad_onto(recording: &mut Recording, bindings: [Slice; 5], n_rows: usize, onto: [bool; 2]) {
     let [_, _, y_grad, x_grad, _] = bindings;
     let [d_in, d_out] = [x_grad, y_grad].map(|slice| (slice.len / n_rows) as u32);
-    let params = Params { n_rows: n_rows as u32, d_in, d_out, accumulate: u32::from(accumulate) };
+    let accumulate = u32::from(onto[0]) | u32::from(onto[1]) << 1;
+    let params = Params { n_rows: n_rows as u32, d_in, d_out, accumulate };
     let (kernel, workgroups) = match d_in.is_multiple_of(4) && d_out.is_multiple_of(4) {
         true => (&LINEAR_GRAD_VEC4, params.workgroups(8, 128)),
         false => (&LINEAR_GRAD, params.workgroups(32, 32)),
@@ -93,15 +99,17 @@ pub fn linear_grad(recording: &mut Recording, bindings: [Slice; 5], n_rows: usiz
     recording.dispatch(kernel, params, &bindings, workgroups);
 }
 
-/// x_grad = y_grad·W, added when `accumulate` is 1; W_grad = y_gradᵀ·x
+/// x_grad = y_grad·W and W_grad = y_gradᵀ·x, added to what is there as `accumulate` says
 pub fn reference<T: Real>([x, w, y_grad]: [&[T]; 3], [x_grad, w_grad]: [&mut [T]; 2], params: &Params) {
     let [n_rows, d_in, d_out] = [params.n_rows, params.d_in, params.d_out].map(|size| size as usize);
-    let before = x_grad.to_vec();
+    let before = [x_grad.to_vec(), w_grad.to_vec()];
     reference_nn(y_grad, w, x_grad, Shape { m: n_rows, n: d_in, k: d_out });
-    if params.accumulate == 1 {
-        x_grad.iter_mut().zip(before).for_each(|(grad, before)| *grad += before);
-    }
     reference_tn(y_grad, x, w_grad, Shape { m: d_out, n: d_in, k: n_rows });
+    for (bit, (grads, before)) in [x_grad, w_grad].into_iter().zip(before).enumerate() {
+        if params.accumulate >> bit & 1 == 1 {
+            grads.iter_mut().zip(before).for_each(|(grad, before)| *grad += before);
+        }
+    }
 }
 
 /// Operations of both products: a multiplication and an addition for each term.
@@ -116,7 +124,13 @@ fn run(call: &CpuCall<'_>) {
     let (x, w, y_grad) = (&*call.f32(1), &*call.f32(2), &*call.f32(3));
     let x_grad = &mut call.f32_mut(4)[..n_rows * d_in];
     let of_x = Shape { m: n_rows, n: d_in, k: d_out };
-    cpu::matmul::matmul(Layout::Nn, [y_grad, w], x_grad, of_x, params.accumulate == 1);
+    cpu::matmul::matmul(Layout::Nn, [y_grad, w], x_grad, of_x, params.accumulate & 1 == 1);
     let w_grad = &mut call.f32_mut(5)[..d_out * d_in];
-    cpu::matmul::matmul(Layout::Tn, [y_grad, x], w_grad, Shape { m: d_out, n: d_in, k: n_rows }, false);
+    cpu::matmul::matmul(
+        Layout::Tn,
+        [y_grad, x],
+        w_grad,
+        Shape { m: d_out, n: d_in, k: n_rows },
+        params.accumulate & 2 == 2,
+    );
 }

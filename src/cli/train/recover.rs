@@ -119,6 +119,7 @@ impl Training<'_> {
     async fn take_up(&self, choice: BackendChoice, config: &RunConfig) -> Result<(Trainer, Option<Context>), String> {
         let backend = if choice == BackendChoice::Cpu { BackendArg::Cpu } else { BackendArg::Gpu };
         let context = open(backend).await?;
+        context.iter().for_each(|context| context.losses.set(self.lost_devices.count()));
         let mut trainer = self.corpus.trainer(config.clone(), context.as_ref()).await?;
         self.copy.state.iter().for_each(|state| trainer.restore(state));
         Ok((trainer, context))

@@ -84,7 +84,13 @@ impl Activations {
         }
     }
 
-    pub(super) fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize, kind: Kind) -> Self {
+    pub(super) fn plan(
+        buffers: &mut Buffers,
+        model: &ModelConfig,
+        batch_size: usize,
+        kind: Kind,
+        logit_rows: usize,
+    ) -> Self {
         let one = kind == Kind::NextToken;
         let (pass, window) = if one { (Pass::NextToken, 1) } else { (Pass::Window, model.context_length) };
         let (n_rows, name) = (batch_size * window, kind.name());
@@ -103,7 +109,7 @@ impl Activations {
         let pre = model.norm_placement == NormPlacement::Pre;
         let norm_final =
             if pre { NormActivations::plan(buffers, model, n_rows, kind, &format!("{name} final norm")) } else { None };
-        let logits = buffers.add(format!("{name} logits"), n_rows * model.vocab_size);
+        let logits = buffers.add(format!("{name} logits"), logit_rows * model.vocab_size);
         Self { pass, batch_size, window, inputs, blocks, branch, x_final, norm_final, logits, head_scale: None }
     }
 }
@@ -168,7 +174,7 @@ impl Gradients {
 
 impl Cache {
     pub(super) fn plan(buffers: &mut Buffers, model: &ModelConfig) -> Self {
-        let acts = Activations::plan(buffers, model, 1, Kind::NextToken);
+        let acts = Activations::plan(buffers, model, 1, Kind::NextToken, 1);
         let position = buffers.add("next position", 1);
         let cos_sin = buffers.add("rope table of the next position", rope_width(model));
         let len = model.context_length * model.d_kv();

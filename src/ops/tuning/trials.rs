@@ -126,7 +126,7 @@ pub(super) fn loss(n: usize, v: usize) -> Trial {
     let logits = trial.input(n * v);
     let targets = trial.buffers.add("targets", n);
     let losses = trial.input(n);
-    let params = cross_entropy::Params { n_rows: n as u32, vocab_size: v as u32 };
+    let params = cross_entropy::Params::new(n, v);
     cross_entropy::cross_entropy_grad(&mut trial.recording, [logits, targets, losses], params);
     trial
 }
@@ -137,7 +137,8 @@ pub(super) fn table_grad(n: usize, v: usize, c: usize) -> Trial {
     let out_grad = trial.input(n * c);
     let ids = trial.buffers.add("ids", n);
     let table_grad = trial.input(v * c);
-    let params = embedding::Params { n_tokens: n as u32, vocab_size: v as u32, d_model: c as u32, accumulate: 0 };
+    let params =
+        embedding::Params { n_tokens: n as u32, vocab_size: v as u32, d_model: c as u32, accumulate: 0, first_id: 0 };
     embedding::embedding_grad(&mut trial.recording, [out_grad, ids, table_grad], params);
     trial
 }

@@ -16,6 +16,7 @@ pub mod question;
 mod share;
 mod source;
 mod state;
+mod submissions;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -29,7 +30,7 @@ pub use self::state::TrainingState;
 use crate::config::{ConfigError, RunConfig, TrainConfig, learning_rate};
 use crate::data::{TokenFile, batch_starts};
 use crate::gpu::backend::{Backend, PendingRead, Program, Writes};
-use crate::gpu::context::{Context, DeviceLimits};
+use crate::gpu::context::{Budget, Context, DeviceLimits};
 use crate::gpu::profile::Timing;
 use crate::model::memory::{MemoryPlan, RING};
 use crate::model::params::ParamTable;
@@ -68,6 +69,8 @@ pub struct Trainer {
     batches: Rng,
     steps_submitted: u64,
     steps_per_submit: usize,
+    /// Submissions of a step, or of a batch of those that are accumulated.
+    submissions: usize,
     in_flight: VecDeque<Chunk>,
     /// With whom the batches are shared.
     sharing: Option<Sharing>,
@@ -132,10 +135,12 @@ impl Trainer {
         config.validate()?;
         let table = ParamTable::new(&config.model);
         let window = config.train.batch_size * (config.model.context_length + 1);
-        let plan = match source {
-            TokenSource::Device { n_train, n_val } => MemoryPlan::new(&config, &table, n_train, n_val),
-            TokenSource::File { .. } => MemoryPlan::new(&config, &table, window, window),
+        let budget = context.map_or_else(Budget::default, Context::budget);
+        let (n_train, n_val) = match source {
+            TokenSource::Device { n_train, n_val } => (n_train, n_val),
+            TokenSource::File { .. } => (window, window),
         };
+        let plan = MemoryPlan::within(budget, &config, &table, n_train, n_val);
         context.map_or(Ok(()), |context| choose::check_storage(&config, context))?;
         plan.check(&config, context.map_or(DeviceLimits::CPU, |context| context.adapter.limits))?;
         let mut backend = match context {
@@ -162,7 +167,7 @@ impl Trainer {
         let positions: Vec<u32> = (0..plan.position_ids.len).map(|row| (row % model.context_length) as u32).collect();
         backend.write(plan.position_ids, &positions);
         let batches = Rng::with_stream(config.train.seed, BATCH_STREAM);
-        Ok(Self {
+        let mut trainer = Self {
             config,
             table,
             plan,
@@ -179,12 +184,15 @@ impl Trainer {
             batches,
             steps_submitted: 0,
             steps_per_submit: 1,
+            submissions: 1,
             in_flight: VecDeque::new(),
             sharing: None,
             update: None,
             deserted: None,
             poisoned: Poisoned::default(),
-        })
+        };
+        trainer.limit_submissions(None);
+        Ok(trainer)
     }
 
     /// The configuration in force.
@@ -218,7 +226,7 @@ impl Trainer {
 
     /// Submissions of one training step: one for all that [`Trainer::set_steps_per_submit`] puts together.
     pub fn submits_per_step(&self) -> f64 {
-        1.0 / self.steps_per_submit as f64
+        self.submissions as f64 / self.steps_per_submit as f64
     }
 
     /// Trains one step more and tells how long each of its dispatches takes.
@@ -316,22 +324,7 @@ impl Trainer {
     }
 
     fn step_values(&self, step: u64) -> Step {
-        let train = &self.config.train;
-        let correction = |beta: f64| (1.0 - beta.powf(step as f64)) as f32;
-        Step {
-            lr: learning_rate(step, train) as f32,
-            beta1: train.beta1 as f32,
-            beta2: train.beta2 as f32,
-            eps: train.adam_eps as f32,
-            weight_decay: train.weight_decay as f32,
-            correction1: correction(train.beta1),
-            correction2: correction(train.beta2),
-            max_grad_norm: train.max_grad_norm as f32,
-            slot: (step % RING as u64) as u32,
-            momentum: train.momentum as f32,
-            weight: 1.0,
-            first: 1,
-        }
+        step_values(&self.config.train, step)
     }
 
     /// Waits for the oldest submission and returns its steps; none when nothing is in flight.
@@ -389,5 +382,24 @@ impl Trainer {
                 return Ok(point);
             }
         }
+    }
+}
+
+/// What a step of this training needs to know.
+fn step_values(train: &TrainConfig, step: u64) -> Step {
+    let correction = |beta: f64| (1.0 - beta.powf(step as f64)) as f32;
+    Step {
+        lr: learning_rate(step, train) as f32,
+        beta1: train.beta1 as f32,
+        beta2: train.beta2 as f32,
+        eps: train.adam_eps as f32,
+        weight_decay: train.weight_decay as f32,
+        correction1: correction(train.beta1),
+        correction2: correction(train.beta2),
+        max_grad_norm: train.max_grad_norm as f32,
+        slot: (step % RING as u64) as u32,
+        momentum: train.momentum as f32,
+        weight: 1.0,
+        first: 1,
     }
 }
