@@ -65,7 +65,8 @@ fn step_on_cpu(config: &RunConfig, budget: Budget) -> (Vec<f32>, usize) {
         cpu.write(slice, &words);
     }
     (0..recording.dispatches.len()).for_each(|index| cpu.run_dispatch(&recording, index));
-    let numbers = [plan.grads, plan.loss_ring, plan.norm_ring, plan.params].map(|slice| cpu.read(slice));
+    let numbers = [plan.grads, plan.loss_ring, plan.norm_ring, plan.adam_m, plan.adam_v, plan.params]
+        .map(|slice| cpu.read(slice));
     (numbers.concat().into_iter().map(f32::from_bits).collect(), recording.dispatches.len())
 }
 
@@ -106,10 +107,16 @@ fn a_step_in_pieces_computes_what_a_whole_one_does() {
         let (whole, n_whole) = step_on_cpu(&config, Budget::WHOLE);
         let (cut, n_cut) = step_on_cpu(&config, TIGHT);
         assert!(n_cut > n_whole + 30, "{n_cut} dispatches instead of {n_whole}");
-        let largest = whole.iter().fold(0f32, |most, x| most.max(x.abs()));
-        for (at, (a, b)) in whole.iter().zip(&cut).enumerate() {
-            assert!((a - b).abs() <= 1e-5 * largest, "tied {tied}, number {at}: {a} whole, {b} in pieces");
-        }
+        let n_params = ParamTable::new(&config.model).buffer_len();
+        let differ = |a: &[f32], b: &[f32]| {
+            let largest = a.iter().fold(0f32, |most, x| most.max(x.abs()));
+            a.iter().zip(b).filter(|(a, b)| (*a - *b).abs() > 1e-5 * largest).count()
+        };
+        let params_at = whole.len() - n_params;
+        assert_eq!(differ(&whole[..params_at], &cut[..params_at]), 0, "tied {tied}: gradients, losses and moments");
+        // The first update of AdamW goes by the sign of a gradient, also of one that is nearly 0.
+        let n_differ = differ(&whole[params_at..], &cut[params_at..]);
+        assert!(n_differ < n_params / 1000, "tied {tied}: {n_differ} of {n_params} parameters");
     }
 }
 

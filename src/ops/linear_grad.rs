@@ -5,8 +5,8 @@ use bytemuck::{Pod, Zeroable};
 
 use super::matmul::{Layout, Shape, reference_nn, reference_tn, terms_iterations};
 use super::{
-    EIGHT_LANES, ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_LANES, FOUR_ROWS, LANES, LAYOUTS, MATMUL_FOUR_LANES,
-    MATMUL_GROUP, MATMUL_LANES, MATMUL_SCALAR, MATMUL_VEC4, Real, TILE, cpu,
+    EIGHT_LANES, ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_LANES, FOUR_ROWS, GROUP_TERMS, LANES, LAYOUTS,
+    MATMUL_FOUR_LANES, MATMUL_GROUP, MATMUL_GROUP_32, MATMUL_LANES, MATMUL_SCALAR, MATMUL_VEC4, Real, TILE, cpu,
 };
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
@@ -60,11 +60,18 @@ kernel!(LINEAR_GRAD_FOUR_LANES "linear_grad_four_lanes", "The same with subgroup
 
 kernel!(
     LINEAR_GRAD_GROUP "linear_grad_group", "The same with workgroup memory, N a multiple of 4 too",
-    [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_GROUP]
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, MATMUL_GROUP]
+);
+kernel!(
+    LINEAR_GRAD_GROUP_32 "linear_grad_group_32", "The same with tiles of 32 × 32",
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, MATMUL_GROUP_32]
 );
 
 /// [`LINEAR_GRAD_GROUP`] in place of [`LINEAR_GRAD_VEC4`].
 pub static GRAD_GROUP: Variant = Variant { hardware: true, ..tiles::<64, 64>(&LINEAR_GRAD_GROUP) };
+
+/// [`LINEAR_GRAD_GROUP_32`] in place of [`LINEAR_GRAD_VEC4`].
+pub static GRAD_GROUP_32: Variant = Variant { hardware: true, ..tiles::<32, 32>(&LINEAR_GRAD_GROUP_32) };
 
 /// [`LINEAR_GRAD_LANES`] in place of [`LINEAR_GRAD_VEC4`].
 pub static GRAD_LANES: Variant = Variant { subgroup_size: 8, int64: true, ..tiles::<32, 64>(&LINEAR_GRAD_LANES) };

@@ -85,7 +85,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 77] = [
+pub static KERNELS: [&Kernel; 80] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -100,11 +100,14 @@ pub static KERNELS: [&Kernel; 77] = [
     &matmul::MATMUL_NT_LANES,
     &matmul::MATMUL_NT_FOUR_LANES,
     &matmul::MATMUL_NT_GROUP,
+    &matmul::MATMUL_NT_GROUP_32,
+    &matmul::MATMUL_NT_ROWS,
     &linear_grad::LINEAR_GRAD,
     &linear_grad::LINEAR_GRAD_VEC4,
     &linear_grad::LINEAR_GRAD_LANES,
     &linear_grad::LINEAR_GRAD_FOUR_LANES,
     &linear_grad::LINEAR_GRAD_GROUP,
+    &linear_grad::LINEAR_GRAD_GROUP_32,
     &rmsnorm::RMSNORM,
     &rmsnorm::RMSNORM_GRAD,
     &rmsnorm::RMSNORM_LANES,
@@ -179,6 +182,9 @@ pub(crate) const FOUR_ROWS: &str = include_str!("../../shaders/lib/four_rows.wgs
 pub(crate) const LANES: &str = include_str!("../../shaders/lib/lanes.wgsl");
 pub(crate) const MATMUL_SCALAR: &str = include_str!("../../shaders/lib/matmul_scalar.wgsl");
 pub(crate) const MATMUL_GROUP: &str = include_str!("../../shaders/lib/matmul_group.wgsl");
+pub(crate) const MATMUL_GROUP_32: &str = include_str!("../../shaders/lib/matmul_group_32.wgsl");
+pub(crate) const MATMUL_ROWS: &str = include_str!("../../shaders/lib/matmul_rows.wgsl");
+pub(crate) const GROUP_TERMS: &str = include_str!("../../shaders/lib/group_terms.wgsl");
 pub(crate) const MATMUL_VEC4: &str = include_str!("../../shaders/lib/matmul_vec4.wgsl");
 pub(crate) const MATMUL_LANES: &str = include_str!("../../shaders/lib/matmul_lanes.wgsl");
 pub(crate) const MATMUL_FOUR_LANES: &str = include_str!("../../shaders/lib/matmul_four_lanes.wgsl");

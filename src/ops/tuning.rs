@@ -57,7 +57,13 @@ pub struct Candidates {
 pub static CANDIDATES: [Candidates; 11] = [
     Candidates {
         of: &matmul::MATMUL_NT_VEC4,
-        variants: &[&matmul::NT_LANES, &matmul::NT_FOUR_LANES, &matmul::NT_GROUP],
+        variants: &[
+            &matmul::NT_LANES,
+            &matmul::NT_FOUR_LANES,
+            &matmul::NT_GROUP,
+            &matmul::NT_GROUP_32,
+            &matmul::NT_ROWS,
+        ],
         gate: || GATE.into_iter().map(|shape| product(shape, true)).collect(),
         classes: &[
             Class { key: "matmul_nt_vec4", holds: |params| !few_rows(params), measured: product_like },
@@ -66,7 +72,12 @@ pub static CANDIDATES: [Candidates; 11] = [
     },
     Candidates {
         of: &linear_grad::LINEAR_GRAD_VEC4,
-        variants: &[&linear_grad::GRAD_LANES, &linear_grad::GRAD_FOUR_LANES, &linear_grad::GRAD_GROUP],
+        variants: &[
+            &linear_grad::GRAD_LANES,
+            &linear_grad::GRAD_FOUR_LANES,
+            &linear_grad::GRAD_GROUP,
+            &linear_grad::GRAD_GROUP_32,
+        ],
         gate: || GATE.into_iter().map(|shape| gradients(shape, true)).collect(),
         classes: &Class::all("linear_grad_vec4", gradients_like),
     },
@@ -126,12 +137,9 @@ pub static CANDIDATES: [Candidates; 11] = [
     },
 ];
 
-/// Products of at most so many rows: a text that is written token by token. Variants with large tiles waste most of each.
-const FEW_ROWS: u32 = 8;
-
 fn few_rows(params: &[u8]) -> bool {
     let params: matmul::Params = bytemuck::pod_read_unaligned(params);
-    params.m <= FEW_ROWS
+    params.m <= matmul::FEW_ROWS
 }
 
 /// How long timing may take in all, compilation not included. Kernels that come later take their first variant that is

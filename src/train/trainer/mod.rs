@@ -31,7 +31,6 @@ use crate::config::{ConfigError, RunConfig, TrainConfig, learning_rate};
 use crate::data::{TokenFile, batch_starts};
 use crate::gpu::backend::{Backend, PendingRead, Program, Writes};
 use crate::gpu::context::{Budget, Context, DeviceLimits};
-use crate::gpu::profile::Timing;
 use crate::model::memory::{MemoryPlan, RING};
 use crate::model::params::ParamTable;
 use crate::model::transformer::Transformer;
@@ -217,27 +216,6 @@ impl Trainer {
             1 => transformer.training_step().dispatches.len(),
             n => n * transformer.accumulated_batch().dispatches.len() + transformer.update().dispatches.len(),
         }
-    }
-
-    /// How many steps one submission holds, from 1 to [`MOST_STEPS_AT_ONCE`].
-    pub fn set_steps_per_submit(&mut self, n_steps: usize) {
-        self.steps_per_submit = n_steps.clamp(1, MOST_STEPS_AT_ONCE);
-    }
-
-    /// Submissions of one training step: one for all that [`Trainer::set_steps_per_submit`] puts together.
-    pub fn submits_per_step(&self) -> f64 {
-        self.submissions as f64 / self.steps_per_submit as f64
-    }
-
-    /// Trains one step more and tells how long each of its dispatches takes.
-    ///
-    /// # Errors
-    /// When a GPU has no timestamp queries, was lost, or refused a command.
-    pub async fn profile_step(&mut self) -> Result<Vec<Timing>, TrainError> {
-        self.submit(1);
-        self.collect().await?;
-        let (StepPrograms::Whole(program) | StepPrograms::Accumulated { batch: program, .. }) = self.step_programs;
-        Ok(self.backend.profile(program).await?)
     }
 
     /// Steps submitted so far; all of them are done once nothing is in flight.

@@ -1,6 +1,6 @@
 //! How a step is cut into submissions: drivers reset a device that works on one for too long.
 
-use super::{StepPrograms, Trainer};
+use super::{MOST_STEPS_AT_ONCE, StepPrograms, Trainer};
 use crate::ops::cost::Cost;
 
 /// A submission takes about so long at most.
@@ -13,6 +13,16 @@ const MAX_FLOPS: f64 = 5e10;
 const FLOPS_PER_BYTE: f64 = 30.0;
 
 impl Trainer {
+    /// How many steps one submission holds, from 1 to [`MOST_STEPS_AT_ONCE`].
+    pub fn set_steps_per_submit(&mut self, n_steps: usize) {
+        self.steps_per_submit = n_steps.clamp(1, MOST_STEPS_AT_ONCE);
+    }
+
+    /// Submissions of one training step: one for all that [`Trainer::set_steps_per_submit`] puts together.
+    pub fn submits_per_step(&self) -> f64 {
+        self.submissions as f64 / self.steps_per_submit as f64
+    }
+
     /// Cuts the step into as many submissions as a device needs whose steps take so long; none is not known yet.
     pub fn limit_submissions(&mut self, seconds_per_step: Option<f64>) {
         let (program, batches) = match self.step_programs {
