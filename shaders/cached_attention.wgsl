@@ -1,21 +1,22 @@
-// Attention of one new position over the keys and values that earlier ones have left in the cache: scores, softmax and
-// weighted sum in one go. One workgroup per head.
+// Attention of one new position per sequence over the keys and values that earlier ones have left in the cache: scores,
+// softmax and weighted sum in one pass. One workgroup per head and sequence.
 
 struct Params {
     context_length: u32, // T
     n_heads: u32, // H
     n_kv_heads: u32, // Hkv
     d_head: u32, // D
+    q_stride: u32, // from the queries of one sequence to those of the next
     scale: f32, // 1/√D
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> position: array<u32>; // (1), of the new token; it sees 0 … position
-@group(0) @binding(2) var<storage, read> q: array<f32>; // (H, D)
-@group(0) @binding(3) var<storage, read> k_cache: array<f32>; // (T, Hkv, D)
-@group(0) @binding(4) var<storage, read> v_cache: array<f32>; // (T, Hkv, D)
-@group(0) @binding(5) var<storage, read_write> weights: array<f32>; // (H, T)
-@group(0) @binding(6) var<storage, read_write> out: array<f32>; // (H, D)
+@group(0) @binding(1) var<storage, read> position: array<u32>; // (B), of the new tokens; each sees 0 … position
+@group(0) @binding(2) var<storage, read> q: array<f32>; // (B, q_stride), of which the first H·D
+@group(0) @binding(3) var<storage, read> k_cache: array<f32>; // (B, T, Hkv, D)
+@group(0) @binding(4) var<storage, read> v_cache: array<f32>; // (B, T, Hkv, D)
+@group(0) @binding(5) var<storage, read_write> weights: array<f32>; // (B, H, T)
+@group(0) @binding(6) var<storage, read_write> out: array<f32>; // (B, H, D)
 
 // weights[key] = softmax(scale · q·k[key]) over key ≤ position;   out[d] = Σ_key weights[key] · v[key, d]
 @compute @workgroup_size(64)
@@ -24,15 +25,18 @@ fn cached_attention(
     @builtin(local_invocation_index) local: u32,
 ) {
     let head = workgroup.x;
-    let end = visible_keys_end(position[0]);
+    let sequence = workgroup.y;
+    let end = visible_keys_end(position[sequence]);
     let width = params.n_kv_heads * params.d_head;
-    let origin = kv_head(head, params.n_heads, params.n_kv_heads) * params.d_head;
-    let row = head * params.context_length;
+    let origin = sequence * params.context_length * width
+        + kv_head(head, params.n_heads, params.n_kv_heads) * params.d_head;
+    let query = sequence * params.q_stride + head * params.d_head;
+    let row = (sequence * params.n_heads + head) * params.context_length;
     var largest = -1e30;
     for (var key = local; key < end; key += ROW_WORKGROUP) {
         var dot = 0.0;
         for (var d = 0u; d < params.d_head; d++) {
-            dot += q[head * params.d_head + d] * k_cache[key * width + origin + d];
+            dot += q[query + d] * k_cache[key * width + origin + d];
         }
         weights[row + key] = params.scale * dot;
         largest = max(largest, params.scale * dot);
@@ -51,6 +55,6 @@ fn cached_attention(
         for (var key = 0u; key < end; key++) {
             value += weights[row + key] * v_cache[key * width + origin + d];
         }
-        out[head * params.d_head + d] = value / total;
+        out[(sequence * params.n_heads + head) * params.d_head + d] = value / total;
     }
 }

@@ -1,18 +1,20 @@
-// Copies rows into a table, for example new keys and values into their cache.
+// Copies rows of several sequences into their tables, for example new keys and values into the cache.
 
 struct Params {
-    n_rows: u32,
+    n_rows: u32, // of all sequences
+    rows_per_sequence: u32, // W
+    table_rows: u32, // T
     width: u32,
     stride: u32, // from one row of x to the next
     first_col: u32, // of x
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> first_row: array<u32>; // (1)
-@group(0) @binding(2) var<storage, read> x: array<f32>; // (n_rows, stride)
-@group(0) @binding(3) var<storage, read_write> table: array<f32>; // (rows, width)
+@group(0) @binding(1) var<storage, read> first_row: array<u32>; // (B)
+@group(0) @binding(2) var<storage, read> x: array<f32>; // (B, W, stride)
+@group(0) @binding(3) var<storage, read_write> table: array<f32>; // (B, T, width)
 
-// table[first_row + r, c] = x[r, first_col + c]
+// table[b, first_row[b] + r, c] = x[b, r, first_col + c]
 @compute @workgroup_size(64)
 fn write_rows(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -21,5 +23,9 @@ fn write_rows(
 ) {
     let i = flat_index(workgroup, workgroups, local);
     if (i >= params.n_rows * params.width) { return; }
-    table[first_row[0] * params.width + i] = x[i / params.width * params.stride + params.first_col + i % params.width];
+    let row = i / params.width;
+    let column = i % params.width;
+    let sequence = row / params.rows_per_sequence;
+    let to = sequence * params.table_rows + first_row[sequence] + row % params.rows_per_sequence;
+    table[to * params.width + column] = x[row * params.stride + params.first_col + column];
 }

@@ -5,7 +5,7 @@
 //! has two products for each of the forward pass. Everything else (norms, activations, softmax, the update) is left
 //! out: it is little beside them. Numbers are f32, but for activations that are stored in 16 bits.
 
-use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions, RunConfig, Storage};
+use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions, Storage, ValidConfig};
 
 /// Bytes of a number.
 const F32: u64 = 4;
@@ -41,8 +41,8 @@ pub struct Account {
 }
 
 impl Account {
-    /// Accounts for a valid configuration.
-    pub fn new(config: &RunConfig) -> Self {
+    /// Accounts for a configuration.
+    pub fn new(config: &ValidConfig) -> Self {
         let model = &config.model;
         let parts = vec![
             embedding(model),

@@ -319,7 +319,7 @@ pub struct RunSummary {
     /// The configuration in force; `vocab_size` may be smaller than asked when the text has too few pairs to merge.
     pub config: RunConfig,
     /// Trainable parameters.
-    pub n_params: usize,
+    pub n_params: u64,
     /// What all buffers take together.
     pub memory_bytes: u64,
     /// Where the text is from, for people.

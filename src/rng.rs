@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod philox;
 pub mod torch;
 
 const MULTIPLIER: u64 = 6_364_136_223_846_793_005;

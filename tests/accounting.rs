@@ -1,7 +1,7 @@
 //! What a model costs, held against what is built.
 
 use glasshead::accounting::Account;
-use glasshead::config::{Preset, RunConfig};
+use glasshead::config::{Preset, RunConfig, ValidConfig};
 use glasshead::gpu::context::Budget;
 use glasshead::gpu::recording::BufferSpec;
 use glasshead::model::memory::MemoryPlan;
@@ -36,10 +36,14 @@ fn variants() -> Vec<RunConfig> {
     variants
 }
 
+fn valid(config: &RunConfig) -> ValidConfig {
+    ValidConfig::try_from(config.clone()).expect("a valid configuration")
+}
+
 #[test]
 fn the_account_equals_what_is_built() {
     for config in variants() {
-        let (account, table) = (Account::new(&config), ParamTable::new(&config.model));
+        let (account, table) = (Account::new(&valid(&config)), ParamTable::new(&config.model));
         let name = serde_json::to_string(&config).expect("JSON");
         let params: usize = table.iter().map(|param| param.len()).sum();
         assert_eq!(account.total(|part| part.params), params as u64, "parameters of {name}");
@@ -56,7 +60,7 @@ fn the_account_equals_what_is_built() {
 fn the_account_of_activations_is_right_where_32_bits_are_not_enough() {
     let mut config = Preset::Nano.config();
     config.set("activation_storage", "f16").expect("a switch");
-    let small = Account::new(&config);
+    let small = Account::new(&valid(&config));
     for times in [1u64 << 20, 1 << 62] {
         let large = Account { batch_tokens: small.batch_tokens.saturating_mul(times), ..small.clone() };
         for (part, of_small) in small.parts.iter().map(|part| (part, small.activation_bytes(part))) {
@@ -76,7 +80,7 @@ fn the_account_of_operations_is_that_of_the_products() {
     let config = Preset::Cs336.config();
     let (t, c, f, v, l) = (256u64, 512, 1344, 10_000, 4);
     let block = 4 * 2 * t * c * c + 2 * 2 * t * t * c + 3 * 2 * t * c * f;
-    let account = Account::new(&config);
+    let account = Account::new(&valid(&config));
     let per_token = account.total(|part| part.forward_flops);
     assert_eq!(per_token * t, l * block + 2 * t * c * v);
     assert_eq!(account.total(|part| account.step_flops(part)), 3 * per_token * 32 * t);

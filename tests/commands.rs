@@ -40,10 +40,10 @@ fn what_cannot_be_done_says_what_to_change() {
     train("--text none.txt", "none.txt: there is no such file or folder; check the name");
     train("--steps 0", "0 is not in 1..");
     train("--eval-every 0", "0 is not in 1..");
-    train("--set d_model=1e30", "d_model cannot be 1e30: it has to be a whole number");
-    train("--set max_lr=fast", "max_lr cannot be fast: it has to be a number");
-    train("--set bias=perhaps", "bias cannot be perhaps: it has to be true or false");
-    train("--set norm=none_at_all", "unknown variant `none_at_all`, expected one of");
+    train("--set d_model=1e30", "d_model cannot be “1e30”; enter a whole number");
+    train("--set max_lr=fast", "max_lr cannot be “fast”; enter a number");
+    train("--set bias=perhaps", "bias cannot be “perhaps”; enter true or false");
+    train("--set norm=none_at_all", "norm cannot be “none_at_all”; enter one of rmsnorm, layernorm, none");
     train(
         "--resume folder",
         "folder/checkpoint.safetensors: there is no such file or folder; check the name; name the folder",

@@ -25,6 +25,7 @@ fn config() -> RunConfig {
         min_lr: 1e-3,
         warmup_steps: 3,
         schedule_steps: 8,
+        decay_fraction: 0.2,
         beta1: 0.9,
         beta2: 0.95,
         adam_eps: 1e-8,
@@ -278,7 +279,7 @@ fn the_count_of_parameters_is_the_tables() {
     for (name, change) in VARIANTS {
         let model = Golden::variant(name, change).config.model;
         let in_table: usize = ParamTable::new(&model).iter().map(|param| param.len()).sum();
-        assert_eq!(model.n_params(), in_table, "{name}");
+        assert_eq!(model.n_params(), in_table as u64, "{name}");
     }
 }
 

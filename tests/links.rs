@@ -30,7 +30,7 @@ fn sender() -> State {
     let mut state = State::default();
     state.apply(Action::Started);
     heard(&mut state);
-    let mut config = state.draft.config.clone();
+    let mut config = (*state.draft.config).clone();
     (config.model.n_layers, config.train.seed, config.train.max_lr) = (3, 99, 0.005);
     state.apply(Action::Config(config));
     state.apply(Action::Pin(4));
@@ -111,7 +111,7 @@ fn a_link_is_taken_over_by_a_page_that_runs() {
     assert!(!state.needs_restart());
     // One that is plain puts back what it does not name.
     assert_eq!(take_over(&mut state, "#view=train&preset=nano"), Vec::<String>::new());
-    assert_eq!((&state.draft.config, state.look.gamma, state.mask_shown), (&Preset::Nano.config(), 1.0, true));
+    assert_eq!((&*state.draft.config, state.look.gamma, state.mask_shown), (&Preset::Nano.config(), 1.0, true));
 }
 
 #[test]

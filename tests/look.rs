@@ -135,7 +135,7 @@ fn scores_are_shown_around_zero_for_one_live_head() {
 #[test]
 fn passing_a_baseline_is_announced_once() {
     let mut state = State::default();
-    let config = state.draft.config.clone();
+    let config = (*state.draft.config).clone();
     let summary = RunSummary {
         config,
         n_params: 1,

@@ -318,9 +318,9 @@ fn a_thinned_log_keeps_its_ends() {
 #[test]
 fn runs_that_are_over_stay_and_show_what_differs() {
     let mut state = State::default();
-    for (run, lr) in (1..=10).zip([0.01, 0.02].into_iter().cycle()) {
-        let mut config = state.draft.config.clone();
-        config.train.max_lr = lr;
+    for (run, seed) in (1..=10).zip([1, 2].into_iter().cycle()) {
+        let mut config = (*state.draft.config).clone();
+        config.train.seed = seed;
         state.apply(Action::Config(config));
         state.apply(Action::Started);
         let points = history().points;
@@ -331,8 +331,8 @@ fn runs_that_are_over_stay_and_show_what_differs() {
     assert_eq!(runs.len(), 1 + MOST_RUNS);
     assert_eq!((runs[0].name.as_str(), runs[1].name.as_str()), ("run 10", "run 2"));
     let comparison = compare(&runs);
-    assert_eq!(comparison.columns, ["max_lr"]);
-    assert_eq!((comparison.rows[0][0].as_str(), comparison.rows[2][0].as_str()), ("0.02", "0.01"));
+    assert_eq!(comparison.columns, ["seed"]);
+    assert_eq!((comparison.rows[0][0].as_str(), comparison.rows[2][0].as_str()), ("2", "1"));
     let id = runs[1].id;
     state.apply(Action::Runs(RunsAction::Toggle(id)));
     assert!(!state.all_runs()[1].shown);
@@ -370,7 +370,7 @@ fn a_failed_load_leaves_the_page_as_it_was_and_a_good_one_takes_over() {
     assert_eq!(state.run, 1, "nobody has asked for that one");
     hear(&mut state, 2, RunsEvent::Resumed { record, config: Box::new(asked.clone()) });
     assert_eq!((state.run, state.step, state.runs.name.as_str()), (2, 5, "old"));
-    assert_eq!((state.draft.config.clone(), state.draft.file_name.clone()), (asked, Some("mine.txt".into())));
+    assert_eq!(((*state.draft.config).clone(), state.draft.file_name.clone()), (asked, Some("mine.txt".into())));
     assert_eq!(state.all_runs().len(), 2, "the run before stays for comparison");
     let vocabulary = &state.draft.vocabulary;
     assert!(matches!(vocabulary, Vocabulary::Chosen { name, .. } if name == "of mine"), "{vocabulary:?}");

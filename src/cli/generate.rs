@@ -10,8 +10,8 @@ use super::{BackendArg, GenerateArgs, in_file, keep, open, sentence};
 use crate::data::Tokenizer;
 use crate::protocol::Sampling;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::generate::Writer;
 use crate::train::trainer::Trainer;
+use crate::train::writer::Writer;
 
 pub(super) async fn generate(args: GenerateArgs) -> Result<(), String> {
     if !(args.temperature >= 0.0 && args.temperature.is_finite()) {
@@ -37,7 +37,7 @@ pub(super) async fn generate(args: GenerateArgs) -> Result<(), String> {
     print(&args.prompt)?;
     let mut printed = 0;
     while !writer.done() {
-        writer.write(&mut trainer, &tokenizer).await.map_err(sentence)?;
+        writer.write(&mut trainer).await.map_err(sentence)?;
         let text = writer.text(&tokenizer);
         // A character that became whole may replace what was left out, never what was printed.
         print(text.get(printed..).unwrap_or_default())?;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::sentence;
 use crate::config::RunConfig;
+use crate::config::table::FIELDS;
 use crate::data::Tokenizer;
 use crate::train::checkpoint::{self, Checkpoint, CheckpointError, FILE_NAME};
 use crate::train::generations::{self, PREVIOUS};
@@ -28,9 +29,9 @@ pub(super) fn retune(trainer: &mut Trainer, changes: &[String]) -> Result<(), St
     super::train::apply(&mut config, changes)?;
     trainer.tune(&config.train).map_err(sentence)?;
     if *trainer.config() != config {
-        return Err("only what can change while a model trains can be --set with --resume: learning rates, schedule, \
-                    betas, epsilon, momentum, weight decay and clipping"
-            .into());
+        let fixed = config.differences(trainer.config()).join(", ");
+        let live = FIELDS.iter().filter(|field| field.is_live()).map(|field| field.name).collect::<Vec<_>>().join(", ");
+        return Err(format!("{fixed} cannot change during training. With --resume, --set accepts {live}."));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::fields::documentation;
 use crate::config::{Preset, RunConfig};
 use crate::data::{DataError, Task, reading_parquet};
 use crate::gpu::context::Context;
@@ -59,6 +60,8 @@ enum Command {
     /// Train a tokenizer, encode and decode.
     #[command(subcommand)]
     Tokenizer(tokenizer::TokenizerCommand),
+    /// Print every field that --set changes, with its range and meaning.
+    Settings,
     /// Measure how fast this machine is.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -198,6 +201,10 @@ pub fn main() -> ExitCode {
     }
     let result = match cli.command {
         Command::Info => pollster::block_on(info()),
+        Command::Settings => {
+            say!("{}", documentation());
+            Ok(())
+        }
         Command::Train(args) => pollster::block_on(train::train(args)),
         Command::Generate(args) => pollster::block_on(generate::generate(args)),
         Command::Logits(args) => pollster::block_on(generate::logits(args)),

@@ -11,10 +11,10 @@ use crate::config::rules::{Rules, Standing};
 use crate::gpu::context::Context;
 use crate::protocol::Sampling;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::generate::Writer;
 use crate::train::lost_devices::LostDevices;
 use crate::train::score::exact_match;
 use crate::train::trainer::{TrainError, Trainer};
+use crate::train::writer::Writer;
 
 mod corpus;
 mod recover;
@@ -231,7 +231,7 @@ impl Training<'_> {
         let sampling = Sampling { max_tokens: 80, seed: trainer.step(), ..Sampling::default() };
         let mut writer = Writer::new(tokenizer, "", sampling);
         while !writer.done() {
-            writer.write(trainer, tokenizer).await?;
+            writer.write(trainer).await?;
         }
         Ok(writer.text(tokenizer))
     }

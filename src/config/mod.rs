@@ -8,15 +8,19 @@ use thiserror::Error;
 
 pub use crate::gpu::recording::Storage;
 
+pub mod fields;
 mod model;
 mod room;
 pub mod rules;
 mod schedule;
+pub mod table;
 mod train;
+mod valid;
 
 pub use model::{FeedForward, ModelConfig, Norm, NormPlacement, Positions};
 pub use schedule::learning_rate;
 pub use train::{Optimizer, Schedule, TrainConfig};
+pub use valid::{MIN_TRAINED_VOCABULARY, ValidConfig};
 
 /// A switch with a few named positions.
 pub trait Choice: Copy + PartialEq + 'static {
@@ -67,15 +71,29 @@ pub enum ConfigError {
         /// The name of the field.
         field: &'static str,
     },
-    /// A size is larger than anything this program can address.
-    #[error("{field} {value} is too large; the most is {most}")]
-    TooLarge {
+    /// A whole number is too small or too large.
+    #[error("{field} is {value}; it has to be from {min} to {max}")]
+    OutOfRange {
         /// The name of the field.
         field: &'static str,
-        /// What was asked for.
-        value: usize,
+        /// The refused value.
+        value: u64,
+        /// The smallest value that is accepted.
+        min: u64,
         /// The largest value that is accepted.
-        most: usize,
+        max: u64,
+    },
+    /// A size is smaller than its use needs.
+    #[error("{field} is {value}, and has to be at least {least}: {why}")]
+    TooSmall {
+        /// The name of the field.
+        field: &'static str,
+        /// The refused value.
+        value: usize,
+        /// The smallest value that is accepted.
+        least: usize,
+        /// The reason, as a clause.
+        why: &'static str,
     },
     /// Sizes that are right each, and too large together.
     #[error("{sizes} make {numbers:.0} numbers, and {most:.0} can be addressed; lower {field} to {fitting} at most")]
@@ -116,22 +134,22 @@ pub enum ConfigError {
         below: usize,
     },
     /// There is no such field.
-    #[error("there is no {field} to set; there are {known}")]
+    #[error("unknown field `{field}`; expected one of {known}")]
     Unknown {
-        /// What was asked for.
+        /// The name that was given.
         field: String,
-        /// All names, in a row.
+        /// All names.
         known: String,
     },
-    /// A value is none of its field's kind.
-    #[error("{field} cannot be {value}: {detail}")]
+    /// A text is not a value of its field's type.
+    #[error("{field} cannot be “{value}”; enter {expected}")]
     Value {
         /// The name of the field.
-        field: String,
-        /// What was asked for.
+        field: &'static str,
+        /// The refused text.
         value: String,
-        /// What is wrong, and often what would be right.
-        detail: String,
+        /// What the field accepts.
+        expected: String,
     },
     /// A number lies outside its domain.
     #[error("{field} is {value}; it has to be {domain}")]
@@ -196,17 +214,22 @@ impl Preset {
                 momentum: 0.9,
                 weight_decay: 0.1,
                 max_grad_norm: 1.0,
+                decay_fraction: train::DECAY_FRACTION,
                 seed: 336,
             },
         }
     }
 }
 
-/// No single size may exceed this, so that products of three of them still fit 64 bits with room to spare.
-const MOST: usize = 1 << 20;
+/// The largest size, so that products of three of them still fit 64 bits with room to spare.
+const MAX_SIZE: u64 = 1 << 20;
+
+/// Blocks of a model. The deepest models have some hundred; every block is planned by name, so their number alone costs time
+/// and memory.
+const MAX_LAYERS: u64 = 1024;
 
 /// Steps of a run: what the page's numbers count exactly.
-pub const MOST_STEPS: u64 = 1 << 53;
+pub const MAX_STEPS: u64 = 1 << 53;
 
 impl RunConfig {
     /// Whether both halves are valid.
@@ -214,73 +237,14 @@ impl RunConfig {
     /// # Errors
     /// The first field that is wrong, with what to change.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        self.model.validate()?;
-        self.train.validate()?;
+        self.check_fields(|_| true)?;
+        self.model.check_heads()?;
+        self.train.check_rates()?;
         self.check_products()
-    }
-
-    /// Changes one field by its name, for example `norm` to `layernorm` or `d_model` to `96`, wherever it stands. A
-    /// change of `n_heads` takes `n_kv_heads` along where both were the same.
-    ///
-    /// # Errors
-    /// When there is no such field, or the value is none of its kind. Then nothing changes. Whether the numbers fit each
-    /// other is for [`RunConfig::validate`].
-    pub fn set(&mut self, field: &str, value: &str) -> Result<(), ConfigError> {
-        let refuse = |detail: String| ConfigError::Value { field: field.into(), value: value.into(), detail };
-        let mut tree = serde_json::to_value(&*self).map_err(|error| refuse(error.to_string()))?;
-        let halves = ["model", "train"].map(|half| tree[half].as_object().map(|half| half.contains_key(field)));
-        let half = match halves {
-            [Some(true), _] => "model",
-            [_, Some(true)] => "train",
-            _ => return Err(ConfigError::Unknown { field: field.into(), known: known_fields(&tree) }),
-        };
-        let wanted = wanted(&tree[half][field]);
-        // Numbers and true or false read as such; anything else is a name.
-        tree[half][field] = serde_json::from_str(value).unwrap_or_else(|_| value.into());
-        let multi_head = self.model.n_kv_heads == self.model.n_heads;
-        *self = serde_json::from_value(tree).map_err(|error| refuse(wanted.map_or(error.to_string(), Into::into)))?;
-        if field == "n_heads" && multi_head {
-            self.model.n_kv_heads = self.model.n_heads;
-        }
-        Ok(())
     }
 
     /// Tokens that one step trains on: B·T for each accumulated batch.
     pub fn tokens_per_step(&self) -> usize {
         self.train.batch_size * self.train.accumulation_steps * self.model.context_length
     }
-}
-
-/// What a field like this one has to be; none for names, which the library lists.
-fn wanted(value: &serde_json::Value) -> Option<&'static str> {
-    match value {
-        serde_json::Value::Bool(_) => Some("it has to be true or false"),
-        serde_json::Value::Number(number) if number.is_u64() => {
-            Some("it has to be a whole number, and not too large a one")
-        }
-        serde_json::Value::Number(_) => Some("it has to be a number"),
-        _ => None,
-    }
-}
-
-fn known_fields(tree: &serde_json::Value) -> String {
-    let halves = ["model", "train"].iter().filter_map(|half| tree[half].as_object());
-    halves.flat_map(|half| half.keys().cloned()).collect::<Vec<_>>().join(", ")
-}
-
-fn check_sizes(sizes: &[(&'static str, usize)]) -> Result<(), ConfigError> {
-    for &(field, value) in sizes {
-        if value == 0 {
-            return Err(ConfigError::Zero { field });
-        }
-        if value > MOST {
-            return Err(ConfigError::TooLarge { field, value, most: MOST });
-        }
-    }
-    Ok(())
-}
-
-fn check_domain(field: &'static str, value: f64, ok: bool, domain: &'static str) -> Result<(), ConfigError> {
-    // A NaN fails every comparison, so `ok` is false for it; infinity has to be asked for.
-    if ok && value.is_finite() { Ok(()) } else { Err(ConfigError::Domain { field, value, domain }) }
 }

@@ -102,6 +102,21 @@ impl Backend {
         Self::Cpu(CpuBackend::new(buffers), Vec::new())
     }
 
+    /// Replaces the buffers from number `first` on by those of `table`, filled with zeros. Programs that bind the old ones
+    /// can no longer run.
+    ///
+    /// # Errors
+    /// When a GPU has no room for them; then nothing has changed.
+    pub async fn replace_buffers(&mut self, first: usize, table: &Buffers) -> Result<(), ExecuteError> {
+        match self {
+            Self::Gpu(gpu) => gpu.replace_buffers(first, table).await,
+            Self::Cpu(cpu, _) => {
+                cpu.replace_buffers(first, table);
+                Ok(())
+            }
+        }
+    }
+
     /// Makes a recording ready to be replayed.
     pub fn prepare(&mut self, recording: Recording) -> Program {
         match self {

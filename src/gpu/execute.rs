@@ -5,7 +5,7 @@ use super::context::Context;
 use super::fault::Fault;
 use super::kernel::Kernel;
 use super::pipeline::{Compiled, PipelineKey, Pipelines};
-use super::recording::{Buffers, Recording, Slice, Storage};
+use super::recording::{BufferSpec, Buffers, Recording, Slice, Storage};
 use super::variant::{Variants, choose};
 
 mod read;
@@ -76,23 +76,7 @@ impl GpuBackend {
     /// When the device has no room for them.
     pub async fn new(context: &Context, table: &Buffers) -> Result<Self, ExecuteError> {
         let (device, queue) = (context.device.clone(), context.queue.clone());
-        let scope = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let buffers = table
-            .specs
-            .iter()
-            .map(|spec| {
-                device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some(&spec.name),
-                    size: spec.size_bytes(),
-                    usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
-                    mapped_at_creation: false,
-                })
-            })
-            .collect();
-        if let Some(error) = scope.pop().await {
-            let mib = table.total_bytes() >> 20;
-            return Err(ExecuteError::OutOfMemory(format!("{mib} MiB of buffers were asked for: {error}")));
-        }
+        let buffers = allocate(&device, &table.specs).await?;
         let (pipelines, variants, programs) = (context.pipelines.clone(), context.variants.clone(), Vec::new());
         Ok(Self {
             device,
@@ -110,6 +94,19 @@ impl GpuBackend {
             impossible: None,
             loop_limit: context.loop_limit(),
         })
+    }
+
+    /// Replaces the buffers of the table from number `first` on by those of `table`, filled with zeros. Recordings that bind
+    /// the old ones can no longer run.
+    ///
+    /// # Errors
+    /// When the device has no room for them; then nothing has changed.
+    pub async fn replace_buffers(&mut self, first: usize, table: &Buffers) -> Result<(), ExecuteError> {
+        let new = allocate(&self.device, &table.specs[first..]).await?;
+        let old = self.buffers.splice(first.., new);
+        old.for_each(|buffer| buffer.destroy());
+        self.table = table.clone();
+        Ok(())
     }
 
     /// Makes pipelines and bind groups for a recording and returns its number.
@@ -291,4 +288,23 @@ impl GpuBackend {
     fn cannot_run(&self) -> Option<ExecuteError> {
         self.impossible.clone().or_else(|| self.pipelines.refused(&self.used).map(ExecuteError::Refused))
     }
+}
+
+/// Creates a buffer for each of `specs`, filled with zeros.
+async fn allocate(device: &wgpu::Device, specs: &[BufferSpec]) -> Result<Vec<wgpu::Buffer>, ExecuteError> {
+    let scope = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+    let create = |spec: &BufferSpec| {
+        device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(&spec.name),
+            size: spec.size_bytes(),
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        })
+    };
+    let buffers = specs.iter().map(create).collect();
+    if let Some(error) = scope.pop().await {
+        let mib = specs.iter().map(BufferSpec::size_bytes).sum::<u64>() >> 20;
+        return Err(ExecuteError::OutOfMemory(format!("{mib} MiB of buffers were requested: {error}")));
+    }
+    Ok(buffers)
 }

@@ -34,6 +34,13 @@ impl CpuBackend {
         Self { buffers: table.specs.iter().map(|_| RefCell::new(Vec::new())).collect(), table }
     }
 
+    /// Replaces the buffers from number `first` on by those of `table`, filled with zeros.
+    pub fn replace_buffers(&mut self, first: usize, table: &Buffers) {
+        self.buffers.truncate(first);
+        self.buffers.resize_with(table.specs.len(), CpuBuffer::default);
+        self.table = table.clone();
+    }
+
     /// Gives a recording the memory that it needs, all or nothing.
     ///
     /// # Errors

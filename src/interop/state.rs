@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Architecture, InteropError, files, layout};
-use crate::config::{MOST_STEPS, ModelConfig, TrainConfig};
+use crate::config::{MAX_STEPS, ModelConfig, TrainConfig};
 use crate::model::params::ParamTable;
 use crate::rng::Rng;
 
@@ -88,8 +88,8 @@ pub(super) fn read(architecture: Architecture, model: &ModelConfig, bytes: &[u8]
     };
     let [adam_m, adam_v] = PREFIXES.map(moments);
     let (step, batches): (u64, Rng) = (entry(&metadata, "step")?, entry(&metadata, "batches")?);
-    if step > MOST_STEPS {
-        return Err(damaged(format!("its step is {step}, and nobody trains for more than {MOST_STEPS}")));
+    if step > MAX_STEPS {
+        return Err(damaged(format!("its step is {step}, and nobody trains for more than {MAX_STEPS}")));
     }
     Ok(SavedState { step, batches, train, adam_m: adam_m?, adam_v: adam_v? })
 }

@@ -46,8 +46,8 @@ pub struct BlockActivations {
     pub qkv: Slice,
     /// Log-sum-exp of each query's scores (B, H, T).
     pub lse: Slice,
-    /// Softmax weights (B, H, T, T) where they are looked at; room for those of one position (H, T) where one token is
-    /// computed. Batches have none: FlashAttention needs no memory for them.
+    /// Softmax weights: (B, H, T, T) in the probe, scratch (B, H, T) where one token of each sequence is computed. Batches
+    /// and prompts have none: FlashAttention needs no memory for them.
     pub weights: Option<Slice>,
     /// Weighted sums of all heads (B, T, H, D).
     pub heads: Slice,
@@ -64,9 +64,11 @@ pub struct BlockActivations {
 /// What a forward pass runs over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
-    /// Whole windows of T tokens.
+    /// Whole windows, from position 0 on.
     Window,
-    /// One token, behind those whose keys and values are in the cache.
+    /// Windows of prompts that are about to be continued, from position 0 on.
+    Prompt,
+    /// One token of each sequence, after those whose keys and values are in the cache.
     NextToken,
 }
 
@@ -113,18 +115,26 @@ pub struct Gradients {
     pub hidden: Slice,
 }
 
-/// Keys and values of a text that grows token by token.
+/// Keys and values of B texts that grow token by token.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    /// The forward pass of the next token.
-    pub acts: Activations,
-    /// Where the next token stands (1).
+    /// The id of the first of these buffers. They are the last of the plan, so that a larger batch can replace them.
+    pub first_buffer: usize,
+    /// The forward pass over the prompts (B, T). Its blocks share their buffers, and it has no logits of its own.
+    pub prompt: Activations,
+    /// 0 … W − 1 for every prompt (B, W), for learned positions.
+    pub prompt_positions: Slice,
+    /// The row of (B, W) that holds each prompt's last token (B).
+    pub last_rows: Slice,
+    /// The forward pass of the next tokens (B).
+    pub next: Activations,
+    /// The next tokens' positions (B).
     pub position: Slice,
-    /// RoPE's table for that position (1, D/2, 2).
+    /// RoPE's table for those positions (B, D/2, 2).
     pub cos_sin: Slice,
-    /// Rotated keys by layer (T, Hkv, D).
+    /// Rotated keys by layer (B, T, Hkv, D).
     pub k: Vec<Slice>,
-    /// Values by layer (T, Hkv, D).
+    /// Values by layer (B, T, Hkv, D).
     pub v: Vec<Slice>,
 }
 
@@ -179,7 +189,7 @@ pub struct MemoryPlan {
     pub batch: Activations,
     /// Its backward pass.
     pub gradients: Gradients,
-    /// The forward pass of one sequence, for looking and for writing. Its blocks share their buffers.
+    /// The forward pass of one sequence, for inspection. Its blocks share their buffers.
     pub probe: Activations,
     /// Where the probe has no causal mask: which of its scores belong to keys that are there and no padding (H, T, T).
     pub real_keys: Option<Slice>,
@@ -187,7 +197,7 @@ pub struct MemoryPlan {
     pub heatmaps: Slice,
     /// What each head's output is multiplied by when the page asks what the model is without some of them (L, H).
     pub head_scale: Slice,
-    /// For writing token by token.
+    /// For generation.
     pub cache: Cache,
 }
 
@@ -233,7 +243,7 @@ impl MemoryPlan {
         let of_probe = probe.inputs.buffer.0..buffers.specs.len();
         buffers.specs[of_probe].iter_mut().for_each(|spec| spec.grows = true);
         buffers.specs[heatmaps.buffer.0].grows = true;
-        let cache = Cache::plan(&mut buffers, model);
+        let cache = Cache::plan(&mut buffers, model, 1);
         for slice in [params, grads, step_grads, adam_m, adam_v, probe.logits, heatmaps] {
             buffers.specs[slice.buffer.0].in_parts = true;
         }

@@ -1,4 +1,5 @@
-//! Copies some columns of rows into a table from a row on that is known only when it runs: new keys and values into their cache.
+//! Copies some columns of the rows of several sequences into their tables, each from a row on that is only known when the
+//! recording runs: new keys and values into the cache.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -11,9 +12,13 @@ use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// How many rows.
+    /// B·W: rows of x.
     pub n_rows: u32,
-    /// Elements of a row of the table.
+    /// W: rows of x that belong to one sequence.
+    pub rows_per_sequence: u32,
+    /// T: rows of a sequence's table.
+    pub table_rows: u32,
+    /// Elements of a row of a table.
     pub width: u32,
     /// From one row of x to the next.
     pub stride: u32,
@@ -21,26 +26,29 @@ pub struct Params {
     pub first_col: u32,
 }
 
-/// first row (1), x (n_rows, stride) → table (rows, width)
+/// first row (B), x (B, W, stride) → tables (B, T, width)
 pub static WRITE_ROWS: Kernel = Kernel {
     name: "write_rows",
     wgsl: &[FLAT, include_str!("../../shaders/write_rows.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: NO_LOOPS,
-    cpu: |call| {
-        let params: Params = call.params();
-        let (width, start) = (params.width as usize, (call.u32(1)[0] * params.width) as usize);
-        let (x, table) = (call.f32(2), &mut call.f32_mut(3)[start..]);
-        let rows = x.chunks(params.stride as usize).take(params.n_rows as usize);
-        for (to, from) in table.chunks_exact_mut(width).zip(rows) {
-            to.copy_from_slice(&from[params.first_col as usize..][..width]);
-        }
-    },
+    cpu: |call| reference(&call.u32(1), &call.f32(2), &mut call.f32_mut(3), &call.params()),
 };
 
-/// Appends the copy.
+/// Appends the copy. The caller keeps `first_row[b] + W` at or below T.
 pub fn write_rows(recording: &mut Recording, [first_row, x, table]: [Slice; 3], params: Params) {
     let len = params.n_rows as usize * params.width as usize;
     recording.dispatch(&WRITE_ROWS, params, &[first_row, x, table], flat_workgroups(len));
+}
+
+/// `table[b, first_row[b] + r, c] = x[b, r, first_col + c]`
+pub fn reference<T: Copy>(first_row: &[u32], x: &[T], table: &mut [T], params: &Params) {
+    let (width, per_sequence) = (params.width as usize, params.rows_per_sequence as usize);
+    let rows = x.chunks(params.stride as usize).take(params.n_rows as usize);
+    for (row, from) in rows.enumerate() {
+        let (sequence, offset) = (row / per_sequence, row % per_sequence);
+        let to = sequence * params.table_rows as usize + first_row[sequence] as usize + offset;
+        table[to * width..][..width].copy_from_slice(&from[params.first_col as usize..][..width]);
+    }
 }

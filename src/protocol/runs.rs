@@ -137,7 +137,7 @@ pub struct CheckpointInfo {
     /// What it was trained on.
     pub corpus: String,
     /// Trainable parameters.
-    pub n_params: usize,
+    pub n_params: u64,
 }
 
 /// What a saved run's file remembers besides the model and the state of training.

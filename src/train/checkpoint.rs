@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::checksum;
 use super::trainer::TrainingState;
-use crate::config::{ConfigError, MOST_STEPS, RunConfig};
+use crate::config::{ConfigError, MAX_STEPS, RunConfig};
 use crate::data::{DataError, Tokenizer};
 use crate::model::params::ParamTable;
 
@@ -104,8 +104,8 @@ impl Checkpoint {
         let tensors = SafeTensors::deserialize(bytes)?;
         let [params, adam_m, adam_v] = PREFIXES.map(|prefix| read_tensors(&tensors, prefix, &config));
         let step = read_json(&metadata, "step")?;
-        if step > MOST_STEPS {
-            let detail = format!("it is {step}, and nobody trains for more than {MOST_STEPS} steps");
+        if step > MAX_STEPS {
+            let detail = format!("it is {step}, and nobody trains for more than {MAX_STEPS} steps");
             return Err(CheckpointError::Metadata { field: "step", detail });
         }
         let state = TrainingState {

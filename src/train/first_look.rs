@@ -8,7 +8,7 @@ use crate::data::Tokenizer;
 use crate::protocol::RunId;
 
 /// Larger models take longer than a moment.
-const MOST_PARAMS: usize = 2 << 20;
+const MOST_PARAMS: u64 = 2 << 20;
 
 /// The maps of a sentence before the first step; none for a large model.
 ///

@@ -123,9 +123,7 @@ impl Search {
 
     /// Takes over new numbers of the run that was put aside.
     pub fn tune(&mut self, train: &TrainConfig) {
-        let TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, .. } = self.train;
-        self.train =
-            TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, ..train.clone() };
+        self.train = self.train.with_live_of(train);
     }
 }
 

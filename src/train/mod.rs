@@ -1,4 +1,4 @@
-//! Training: the loop over steps ([`trainer`]), alone or with others ([`shards`]), writing text ([`generate`]), models on disk ([`checkpoint`]), and the
+//! Training: the loop over steps ([`trainer`]), alone or with others ([`shards`]), generating text ([`generate`]), models on disk ([`checkpoint`]), and the
 //! session that the page talks to ([`session`]).
 
 pub mod adopt;
@@ -24,3 +24,4 @@ pub mod session;
 pub mod shards;
 pub mod trainer;
 pub mod vocabularies;
+pub mod writer;

@@ -1,9 +1,9 @@
 //! Two small models of one size on the same batches: one with the causal mask, and one without, which learns to look the
 //! next token up instead of predicting it.
 
-use super::generate::Writer;
 use super::prepare::train_tokenizer;
 use super::trainer::{TrainError, Trainer};
+use super::writer::Writer;
 use crate::config::{ModelConfig, Preset, RunConfig, TrainConfig};
 use crate::data::{Dataset, Tokenizer, stories};
 use crate::gpu::context::Context;
@@ -109,7 +109,7 @@ async fn alone(trainer: &mut Trainer, tokenizer: &Tokenizer, val: &[u32], step: 
     let sampling = Sampling { max_tokens: 24, ..Sampling::default() };
     let mut writer = Writer::new(tokenizer, PAIR_PROMPT, sampling);
     while !writer.done() {
-        writer.write(trainer, tokenizer).await?;
+        writer.write(trainer).await?;
     }
     let length = trainer.config().model.context_length;
     let mut sum = 0.0;

@@ -20,7 +20,7 @@ pub(super) const TOKENIZER_BYTES: usize = 8 << 20;
 /// How much of the built-in corpus a run of this size deserves, in bytes: more parameters take longer to learn it by
 /// heart.
 pub fn built_in_bytes(config: &RunConfig) -> usize {
-    ((2 << 20) + 8 * config.model.n_params()).min(16 << 20)
+    ((2 << 20) + 8 * config.model.n_params()).min(16 << 20) as usize
 }
 
 /// The part of `text` that a tokenizer learns from.

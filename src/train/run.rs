@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use super::generate::Writer;
 use super::lr_find::Search;
 use super::pace::Pace;
 use super::prepare::PreparedData;
 use super::scoring::Scoring;
 use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer};
+use super::writer::Writer;
 use crate::config::rules::{Rules, Standing};
 use crate::config::{ConfigError, RunConfig, TrainConfig};
 use crate::data::Tokenizer;

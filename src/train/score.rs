@@ -1,6 +1,6 @@
 //! How many held-out examples of a synthetic task the model answers exactly.
 
-use super::generate::candidates;
+use super::generate::{Generator, Text};
 use super::trainer::{TrainError, Trainer};
 use crate::data::Tokenizer;
 use crate::protocol::Sampling;
@@ -38,7 +38,7 @@ impl Score {
     }
 }
 
-/// Lets the model answer each (prompt, answer) with its likeliest tokens, up to a line break or a little past the length
+/// Has the model answer each (prompt, answer) with its most probable tokens, up to a line break or a little past the length
 /// of the right answer.
 ///
 /// # Errors
@@ -49,33 +49,35 @@ pub async fn exact_match(
     examples: &[(String, String)],
 ) -> Result<Score, TrainError> {
     let mut score = Score::default();
-    for (prompt, expected) in examples {
-        score.add(answer(trainer, tokenizer, prompt, expected).await?);
+    for group in examples.chunks(trainer.max_texts(examples.len())) {
+        answer(trainer, tokenizer, group).await?.into_iter().for_each(|answer| score.add(answer));
     }
     Ok(score)
 }
 
-/// Answers one example.
+/// Answers some examples as one batch.
 ///
 /// # Errors
-/// When the device failed.
+/// When the device failed, or has no memory for that many texts at once.
 pub async fn answer(
     trainer: &mut Trainer,
     tokenizer: &Tokenizer,
-    prompt: &str,
-    expected: &str,
-) -> Result<Answer, TrainError> {
-    let likeliest = Sampling { temperature: 0.0, ..Sampling::default() };
-    let expected = expected.trim_end_matches('\n').to_string();
-    let mut ids = tokenizer.encode(prompt);
-    let prompt_len = ids.len();
-    let most = tokenizer.encode(&expected).len() + 2;
-    let mut written = String::new();
-    while ids.len() - prompt_len < most && !written.contains('\n') {
-        let logits = trainer.next_logits(&ids).await?;
-        ids.extend(candidates(&logits, &likeliest).first().map(|&(id, _)| id));
-        written = tokenizer.decode(&ids[prompt_len..]);
-    }
-    let written = written.split('\n').next().unwrap_or_default().to_string();
-    Ok(Answer { prompt: prompt.to_string(), expected, written })
+    examples: &[(String, String)],
+) -> Result<Vec<Answer>, TrainError> {
+    let greedy = Sampling { temperature: 0.0, ..Sampling::default() };
+    let line_breaks: Vec<u32> =
+        (0..tokenizer.vocab_size() as u32).filter(|&id| tokenizer.token_bytes(id).contains(&b'\n')).collect();
+    let text = |(prompt, expected): &(String, String)| {
+        let max_tokens = tokenizer.encode(expected.trim_end_matches('\n')).len() + 2;
+        Text::new(0, tokenizer.encode(prompt), line_breaks.clone(), max_tokens)
+    };
+    let mut generator = Generator::new(examples.iter().map(text).collect(), greedy, 0);
+    generator.complete(trainer).await?;
+    let answer = |((prompt, expected), text): (&(String, String), &Text)| {
+        // The token of the line break may begin with the last letters of the answer.
+        let ids: Vec<u32> = text.generated().iter().copied().chain(text.stopped_by()).collect();
+        let written = tokenizer.decode(&ids).split('\n').next().unwrap_or_default().to_string();
+        Answer { prompt: prompt.clone(), expected: expected.trim_end_matches('\n').to_string(), written }
+    };
+    Ok(examples.iter().zip(generator.texts()).map(answer).collect())
 }

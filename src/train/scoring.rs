@@ -15,6 +15,9 @@ const SHOWN: usize = 6;
 /// Examples are answered for about this many seconds at once, so that a command never waits long.
 const PIECE_SECONDS: f64 = 0.08;
 
+/// The first batch; it doubles as long as it takes less than half of [`PIECE_SECONDS`].
+const FIRST_BATCH: usize = 2;
+
 /// Seconds of pause per second of answering: at most a tenth of the time goes into it.
 const PAUSE_FACTOR: f64 = 9.0;
 
@@ -24,6 +27,8 @@ const APART_SECONDS: f64 = 3.0;
 /// The examples of a task, and the round that is under way.
 pub struct Scoring {
     examples: Vec<(String, String)>,
+    /// How many examples are answered at once.
+    batch: usize,
     /// Steps done when the round began, and its answers so far.
     round: Option<(u64, Score)>,
     not_before: f64,
@@ -32,7 +37,7 @@ pub struct Scoring {
 impl Scoring {
     /// Scores on held-out examples of `task`.
     pub fn new(task: Task, seed: u64) -> Self {
-        Self { examples: task.examples(seed, EXAMPLES), round: None, not_before: 0.0 }
+        Self { examples: task.examples(seed, EXAMPLES), batch: FIRST_BATCH, round: None, not_before: 0.0 }
     }
 
     /// Whether it is time to go on.
@@ -53,9 +58,15 @@ impl Scoring {
     ) -> Result<Option<Event>, TrainError> {
         let began = clock();
         let (step, mut score) = self.round.take().unwrap_or_else(|| (trainer.step(), Score::default()));
-        for (prompt, expected) in &self.examples[score.answers.len()..] {
-            score.add(answer(trainer, tokenizer, prompt, expected).await?);
-            if clock() - began >= PIECE_SECONDS {
+        while score.answers.len() < self.examples.len() {
+            let (rest, batch_began) = (&self.examples[score.answers.len()..], clock());
+            let batch = &rest[..rest.len().min(trainer.max_texts(self.batch))];
+            answer(trainer, tokenizer, batch).await?.into_iter().for_each(|answer| score.add(answer));
+            let now = clock();
+            if now - batch_began < PIECE_SECONDS / 2.0 {
+                self.batch = (2 * self.batch).min(self.examples.len());
+            }
+            if now - began >= PIECE_SECONDS {
                 break;
             }
         }

@@ -96,6 +96,16 @@ impl Cx {
         }
     }
 
+    /// Changes settings; the worker is told where the run takes over any of them.
+    pub fn change_settings(&self, action: Action) {
+        let mut next = (*self.state).clone();
+        next.apply(action.clone());
+        if let Some(train) = next.run_train().filter(|train| self.state.run_train().as_ref() != Some(train)) {
+            self.send(&Command::Tune { train });
+        }
+        self.act(action);
+    }
+
     /// Starts the draft as a new run.
     pub fn restart(&self) {
         self.send_or_connect(self.state.start_command(), None);

@@ -19,6 +19,7 @@ use super::{download, preferences, store};
 use crate::protocol::runs::{CheckpointInfo, RunsEvent};
 use crate::protocol::{Event, RunId};
 
+/// The name of the field, and of what the browser remembers of it.
 const PREFERENCE: &str = "save_every";
 
 /// So many runs are kept by themselves; then the oldest goes.
@@ -81,8 +82,9 @@ pub fn remembered() -> Autosave {
 pub fn set(cx: &Cx, entry: &str) {
     let mut autosave = cx.state.runs.autosave.clone();
     match autosave.set(entry) {
-        Err(problem) => cx.act(Action::EntryProblem(problem)),
+        Err(problem) => cx.act(Action::Refuse(PREFERENCE, entry.into(), problem)),
         Ok(()) => {
+            cx.act(Action::Accept(PREFERENCE));
             preferences::save(PREFERENCE, entry.trim());
             cx.send(&autosave.command());
             cx.act(Action::Runs(RunsAction::SaveEvery(autosave.every)));

@@ -11,6 +11,7 @@ pub mod maps;
 pub mod share;
 pub mod state;
 pub mod tokens;
+pub mod units;
 
 #[cfg(target_arch = "wasm32")]
 mod app;

@@ -9,7 +9,6 @@ use wasm_bindgen::JsValue;
 
 use super::app::{Cx, on_window};
 use super::share::{differ_in_place_alone, restored, with_entry};
-use super::state::runs::RunsAction;
 use super::state::{Action, View};
 use crate::protocol::{Command, CorpusChoice, Event};
 
@@ -30,7 +29,7 @@ pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {
 /// Takes over a link that was put into the open page. What needs a new run starts at once while there is nothing to
 /// lose; else it stands in the setup, and a sentence says so.
 fn follow(cx: &Cx, hash: String) {
-    let (sentence, train) = (cx.state.probe.clone(), cx.state.draft.config.train.clone());
+    let sentence = cx.state.probe.clone();
     let (_, mut said) = restored(&hash);
     cx.act(Action::Follow(hash));
     // A handle keeps every state that it has read, so a new one reads this one.
@@ -42,10 +41,8 @@ fn follow(cx: &Cx, hash: String) {
         let message = "This link has settings of its own. They stand in the setup now; “reset” starts a run with them, \
                        and the present run ends then.";
         said.push(message.into());
-    } else if state.draft.config.train != train {
-        let train = state.draft.config.train.clone();
-        cx.send(&Command::Tune { train: train.clone() });
-        cx.act(Action::Runs(RunsAction::Tuned(train)));
+    } else if !state.pending_live().is_empty() {
+        cx.change_settings(Action::ApplyToRun);
     }
     if state.probe != sentence {
         cx.send(&Command::Probe { text: state.probe.clone() });

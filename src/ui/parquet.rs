@@ -10,6 +10,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{File, MessageEvent};
 
 use super::link::{post, start_worker};
+use super::units::file_size;
 use crate::protocol::data::{DataCommand, DataEvent};
 use crate::protocol::{Command, Event};
 
@@ -39,10 +40,9 @@ pub async fn read(file: &File, field: Option<String>) -> Answer {
     let name = file.name();
     if file.size() > MOST_BYTES {
         return Err(format!(
-            "{name} has {:.0} MB, and {:.0} MB fit here; choose a part of it, or train with the command line \
-             (glasshead train)",
-            file.size() / 1e6,
-            MOST_BYTES / 1e6
+            "{name} has {}, and {} fit here; choose a part of it, or train with the command line (glasshead train)",
+            file_size(file.size() as u64),
+            file_size(MOST_BYTES as u64)
         ));
     }
     let bytes = super::files::read(file).await?;

@@ -5,14 +5,14 @@
 //! `pin` (positions), how it is looked at (`form`, `reads`, `shows`, `gamma`, `fade`, `colors`, `mask`), `hide` (parts of
 //! the page), and `text` when the sentence is wanted. A link is a stranger's text: whatever it says, the state that comes out can start.
 
-use serde_json::Value;
-
 use super::draw::colors::ColorMap;
 use super::lesson::steps::STEPS;
 use super::maps::Direction;
 use super::state::look::{Form, Look, LookAction, Together, Values};
 use super::state::{DEFAULT_PROBE, State, View, Vocabulary};
-use crate::config::{ConfigError, Preset, RunConfig};
+use crate::config::fields::Field;
+use crate::config::table::FIELDS;
+use crate::config::{ConfigError, Preset, RunConfig, ValidConfig};
 use crate::protocol::data::TASKS;
 use crate::protocol::{CorpusChoice, RunId};
 
@@ -141,15 +141,17 @@ pub fn take_over(state: &mut State, hash: &str) -> Vec<String> {
             None => problems.push(format!("The link names a preset, {}, that there is not.", shown(name))),
         }
     }
-    let plain = state.draft.config.clone();
+    let mut config = (*state.draft.config).clone();
     for (key, value) in entries.iter().filter(|(key, _)| key != "preset") {
-        if let Err(problem) = restore(state, key, value) {
+        if let Err(problem) = restore(state, &mut config, (key, value)) {
             problems.push(problem);
         }
     }
-    if let Err(error) = state.draft.config.validate() {
-        problems.push(format!("The link's settings do not fit together, so the preset's are used: {error}."));
-        state.draft.config = plain;
+    match state.draft.check(config) {
+        Ok(config) => state.draft.config = config,
+        Err(error) => {
+            problems.push(format!("The link's settings do not fit together, so the preset's are used: {error}."));
+        }
     }
     let run = if state.needs_restart() || state.run == 0 { state.next_run() } else { state.run };
     if let Some(wanted) = &mut state.remember.wanted {
@@ -163,13 +165,13 @@ pub fn take_over(state: &mut State, hash: &str) -> Vec<String> {
 
 /// Settings and look as a link finds them that says nothing but a preset.
 fn start_over(state: &mut State, preset: Preset) {
-    state.draft.config = preset.config();
+    state.draft.config = ValidConfig::preset(preset);
     state.draft.vocabulary = Vocabulary::OfTheText;
     if matches!(state.draft.corpus, CorpusChoice::Task(_)) {
         state.probe = DEFAULT_PROBE.into();
     }
     state.draft.corpus = CorpusChoice::BuiltIn;
-    state.entry_problem = None;
+    state.refused.clear();
     state.hidden.clear();
     let Look { form, direction, values, gamma, threshold, .. } = Look::default();
     let look = &mut state.look;
@@ -182,7 +184,8 @@ fn entries(hash: &str) -> Vec<(String, String)> {
     all.take(MOST_ENTRIES).map(|(key, value)| (decoded(key), decoded(value))).collect()
 }
 
-fn restore(state: &mut State, key: &str, value: &str) -> Result<(), String> {
+/// Takes over one entry; settings are put into `config`, which is validated at the end.
+fn restore(state: &mut State, config: &mut RunConfig, (key, value): (&str, &str)) -> Result<(), String> {
     let refused = || refused(key, value);
     let number = || value.parse::<f32>().ok().filter(|number| number.is_finite()).ok_or_else(refused);
     match key {
@@ -201,6 +204,7 @@ fn restore(state: &mut State, key: &str, value: &str) -> Result<(), String> {
         "task" => {
             let number = TASKS.iter().position(|&task| task == value).ok_or_else(refused)?;
             state.choose_corpus(CorpusChoice::Task(number));
+            config.model.vocab_size = state.draft.config.model.vocab_size;
         }
         "corpus" | "vocabulary" if value == OWN => {
             let (what, instead) = match key {
@@ -209,7 +213,7 @@ fn restore(state: &mut State, key: &str, value: &str) -> Result<(), String> {
             };
             return Err(format!("The sender {what} of their own, which no link holds. Here {instead}."));
         }
-        _ => match state.draft.config.set(key, value) {
+        _ => match config.set(key, value) {
             Ok(()) => (),
             Err(ConfigError::Unknown { .. }) => {
                 return Err(format!("The link has an entry, {}, that this page does not know.", shown(key)));
@@ -273,20 +277,10 @@ fn nearest_preset(config: &RunConfig) -> (Preset, Vec<(String, String)>) {
 }
 
 fn differences(config: &RunConfig, plain: &RunConfig) -> Vec<(String, String)> {
-    let [ours, theirs] = [config, plain].map(|config| serde_json::to_value(config).unwrap_or_default());
-    let mut changes = Vec::new();
-    for half in ["model", "train"] {
-        let Some(fields) = ours[half].as_object() else { continue };
-        for (field, value) in fields {
-            // n_heads takes n_kv_heads along when it is set, so they go together.
-            let together = field == "n_kv_heads" && config.model.n_heads != plain.model.n_heads;
-            if *value != theirs[half][field] || together {
-                let text = if let Value::String(text) = value { text.clone() } else { value.to_string() };
-                changes.push((field.clone(), text));
-            }
-        }
-    }
-    changes
+    // A change of n_heads changes n_kv_heads with it, so they go together.
+    let together = |name: &str| name == "n_kv_heads" && config.model.n_heads != plain.model.n_heads;
+    let differs = |field: &&Field| together(field.name) || field.get(config) != field.get(plain);
+    FIELDS.iter().filter(differs).map(|field| (field.name.into(), field.get(config))).collect()
 }
 
 /// Percent-encoding (RFC 3986): all but its unreserved characters.

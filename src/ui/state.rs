@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use crate::config::TrainConfig;
 use crate::protocol::data::DataEvent;
 use crate::protocol::{Command, CorpusChoice, DeviceInfo, Event, RunId, RunSummary, Sampling, VocabularyChoice};
 
@@ -12,6 +11,8 @@ pub use crate::protocol::History;
 pub use action::Action;
 use ask::AskState;
 use data::{DataAction, DataState};
+pub use draft::{Mark, Refused};
+use draft::{SETUP, is_live};
 use lesson::LessonState;
 use look::{Look, LookAction};
 pub use parts::*;
@@ -28,6 +29,7 @@ pub mod autosave;
 pub mod compare;
 pub mod data;
 pub mod difference;
+mod draft;
 mod first;
 pub mod lesson;
 pub mod look;
@@ -39,6 +41,7 @@ pub mod runs;
 pub mod shown;
 pub mod snapshots;
 pub mod tokenizer;
+pub mod typed;
 pub mod workers;
 
 /// The sentence whose attention is shown at first.
@@ -66,8 +69,8 @@ pub struct State {
     pub started: Option<Setup>,
     /// What the next run will be.
     pub draft: Setup,
-    /// What is wrong with an entry, if anything.
-    pub entry_problem: Option<String>,
+    /// Texts in fields that are not in force.
+    pub refused: Vec<Refused>,
     /// Who computes.
     pub device: Option<DeviceInfo>,
     /// What was built.
@@ -135,7 +138,7 @@ impl State {
     pub fn start_command(&self) -> Command {
         Command::Start {
             run: self.next_run(),
-            config: self.draft.config.clone(),
+            config: (*self.draft.config).clone(),
             corpus: self.draft.corpus,
             vocabulary: match self.draft.vocabulary {
                 Vocabulary::OfTheText => VocabularyChoice::Trained,
@@ -150,28 +153,12 @@ impl State {
     pub fn needs_restart(&self) -> bool {
         let Some(started) = &self.started else { return false };
         let key = |setup: &Setup| {
-            let Setup { config, corpus, vocabulary, backend, file_count, .. } = setup;
+            let Setup { corpus, vocabulary, backend, file_count, .. } = setup;
             let file = if *corpus == CorpusChoice::File { *file_count } else { 0 };
-            let TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, .. } = config.train;
-            let steps = [batch_size, accumulation_steps];
-            (
-                config.model.clone(),
-                steps,
-                activation_storage,
-                optimizer,
-                seed,
-                *corpus,
-                vocabulary.clone(),
-                *backend,
-                file,
-            )
+            (*corpus, vocabulary.clone(), *backend, file)
         };
-        key(started) != key(&self.draft)
-    }
-
-    /// What is wrong with the draft, if anything.
-    pub fn problem(&self) -> Option<String> {
-        self.entry_problem.clone().or_else(|| self.draft.config.validate().err().map(|error| error.to_string()))
+        let changed = started.config.differences(&self.draft.config);
+        key(started) != key(&self.draft) || changed.iter().any(|name| !is_live(name))
     }
 
     /// Whether there is a run that takes commands.
@@ -220,12 +207,17 @@ impl State {
                 self.data.apply(action);
             }
             Action::TakeVocabulary(name, vocab_size) => {
-                self.draft.vocabulary = Vocabulary::Chosen { name, vocab_size, choice: self.version };
-                self.draft.config.model.vocab_size = vocab_size;
+                let choice = self.version;
+                self.change_draft(SETUP, |draft, config| {
+                    draft.vocabulary = Vocabulary::Chosen { name, vocab_size, choice };
+                    config.model.vocab_size = vocab_size;
+                });
             }
             Action::DropVocabulary => {
-                self.draft.vocabulary = Vocabulary::OfTheText;
-                self.draft.config.model.vocab_size = self.text_vocab_size();
+                let size = self.text_vocab_size();
+                self.change_draft(SETUP, |draft, config| {
+                    (draft.vocabulary, config.model.vocab_size) = (Vocabulary::OfTheText, size);
+                });
             }
             Action::Events(events) => events.into_iter().for_each(|(event, bytes)| self.hear(event, bytes)),
             Action::Started => {
@@ -233,18 +225,33 @@ impl State {
                 self.begin(self.next_run());
             }
             Action::Preset(preset) => {
-                let seed = self.draft.config.train.seed;
-                self.draft.config = preset.config();
-                self.draft.config.train.seed = seed;
-                match (&self.draft.vocabulary, self.draft.corpus) {
-                    (Vocabulary::Chosen { vocab_size, .. }, _) => self.draft.config.model.vocab_size = *vocab_size,
-                    (_, CorpusChoice::Task(_)) => self.draft.config.model.vocab_size = self.text_vocab_size(),
-                    _ => (),
-                }
-                self.entry_problem = None;
+                let task_vocabulary = self.text_vocab_size();
+                self.change_draft(SETUP, |draft, config| {
+                    let seed = config.train.seed;
+                    *config = preset.config();
+                    config.train.seed = seed;
+                    match (&draft.vocabulary, draft.corpus) {
+                        (Vocabulary::Chosen { vocab_size, .. }, _) => config.model.vocab_size = *vocab_size,
+                        (_, CorpusChoice::Task(_)) => config.model.vocab_size = task_vocabulary,
+                        _ => (),
+                    }
+                });
             }
-            Action::Config(config) => (self.draft.config, self.entry_problem) = (config, None),
-            Action::EntryProblem(problem) => self.entry_problem = Some(problem),
+            Action::Config(config) => match self.draft.check(config) {
+                Ok(config) => {
+                    self.accept_settings();
+                    self.take_settings(config);
+                }
+                Err(problem) => self.refuse(SETUP, "", problem),
+            },
+            Action::Enter(name, text) => self.enter(name, &text),
+            Action::Refuse(name, text, problem) => self.refuse(name, &text, problem),
+            Action::Accept(name) => self.accept(name),
+            Action::Discard => self.accept_settings(),
+            Action::ApplyToRun => {
+                let names = self.pending_live();
+                self.apply_to_run(&names);
+            }
             Action::Backend(backend) => self.draft.backend = backend,
             Action::Corpus(corpus) => self.choose_corpus(corpus),
             Action::File(name) => {
@@ -269,7 +276,7 @@ impl State {
             Action::ToggleTable => self.table_shown = !self.table_shown,
             Action::ToggleHelp => self.help_open = !self.help_open,
             Action::Prompt(prompt) => self.prompt = prompt,
-            Action::Sampling(sampling) => self.sampling = sampling,
+            Action::Type(field, text) => self.take_typed(field, &text),
             Action::Generate => {
                 let request = self.generated.request + 1;
                 let (prompt, sampling) = (self.prompt.clone(), self.sampling.clone());
@@ -296,6 +303,7 @@ impl State {
         self.started = Some(self.draft.clone());
         (self.step, self.tokens_per_s, self.history) = (0, 0.0, Rc::default());
         (self.maps, self.summary, self.device) = (None, None, None);
+        self.refused.retain(|refused| !refused.name.starts_with("weight "));
         self.remember.begin();
         (self.hovered, self.pinned, self.selected) = (None, None, (0, 0));
         self.begin_look();

@@ -106,18 +106,20 @@ pub(super) fn add_bias(size: usize, i: usize) -> Case {
     case
 }
 
-/// Keys and values of all positions, then one position more and what it attends to.
+/// Two sequences: keys and values of all positions, then one position more of each and what it attends to.
 pub(super) fn cached(size: usize, i: usize) -> Case {
     let (_, n_heads, n_kv_heads) = ATTENTION;
     let mut case = Case::new(i, size);
-    let (d_head, position) = (d_head(i), size / 2);
-    let width = n_kv_heads * d_head;
-    let [first, at] = [case.words(vec![0]), case.words(vec![position as u32])];
-    let [q, window, new] = [case.input(n_heads * d_head), case.input(size * (width + 3)), case.input(width + 3)];
-    let [k, v] = [(); 2].map(|()| case.output(size * width));
-    let [weights, out] = [case.given(vec![0.0; n_heads * size]), case.output(n_heads * d_head)];
-    let rows = |n_rows: usize| write_rows::Params {
-        n_rows: n_rows as u32,
+    let (d_head, positions) = (d_head(i), vec![size as u32 / 2, size as u32 - 1]);
+    let (width, q_stride) = (n_kv_heads * d_head, n_heads * d_head + 5);
+    let [first, at] = [case.words(vec![0; 2]), case.words(positions)];
+    let [q, window, new] = [case.input(2 * q_stride), case.input(2 * size * (width + 3)), case.input(2 * (width + 3))];
+    let [k, v] = [(); 2].map(|()| case.output(2 * size * width));
+    let [weights, out] = [case.given(vec![0.0; 2 * n_heads * size]), case.output(2 * n_heads * d_head)];
+    let rows = |per_sequence: usize| write_rows::Params {
+        n_rows: 2 * per_sequence as u32,
+        rows_per_sequence: per_sequence as u32,
+        table_rows: size as u32,
         width: width as u32,
         stride: width as u32 + 3,
         first_col: 2,
@@ -131,6 +133,7 @@ pub(super) fn cached(size: usize, i: usize) -> Case {
         n_heads: n_heads as u32,
         n_kv_heads: n_kv_heads as u32,
         d_head: d_head as u32,
+        q_stride: q_stride as u32,
         scale: 0.3,
     };
     cached_attention::cached_attention(&mut case.recording, [at, q, k, v, weights, out], params);

@@ -15,6 +15,7 @@ use crate::threads;
 
 mod attention;
 mod bpe;
+mod generate;
 mod matmul;
 mod step;
 
@@ -28,6 +29,8 @@ pub(super) enum BenchCommand {
     Matmul(matmul::MatmulArgs),
     /// Attention, forward and backward, over contexts and head sizes.
     Attention(attention::AttentionArgs),
+    /// Generate several texts at once.
+    Generate(generate::GenerateArgs),
 }
 
 pub(super) fn bench(command: BenchCommand) -> Result<(), String> {
@@ -36,6 +39,7 @@ pub(super) fn bench(command: BenchCommand) -> Result<(), String> {
         BenchCommand::Step(args) => pollster::block_on(step::step(args)),
         BenchCommand::Matmul(args) => pollster::block_on(matmul::matmul_bench(args)),
         BenchCommand::Attention(args) => pollster::block_on(attention::attention(args)),
+        BenchCommand::Generate(args) => pollster::block_on(generate::generate(args)),
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Machine, cpu_seconds, median, reference_workload};
 use crate::accounting::Account;
 use crate::cli::{BackendArg, preset, sentence, tune};
-use crate::config::{Preset, RunConfig};
+use crate::config::{Preset, ValidConfig};
 use crate::protocol::profile::KernelTime;
 use crate::rng::Rng;
 use crate::train::profile::profile_step;
@@ -50,12 +50,12 @@ pub(in crate::cli) async fn step(args: StepArgs) -> Result<(), String> {
         let (field, value) = change.split_once('=').ok_or(format!("--set {change} is not FIELD=VALUE"))?;
         config.set(field.trim(), value.trim()).map_err(sentence)?;
     }
-    config.validate().map_err(sentence)?;
+    let valid = ValidConfig::try_from(config.clone()).map_err(sentence)?;
     let machine = Machine::open(args.backend).await?;
     let mut rng = Rng::new(config.train.seed);
     let n_tokens = 100 * config.model.context_length;
     let tokens: Vec<u32> = (0..n_tokens).map(|_| rng.below(config.model.vocab_size as u32)).collect();
-    let (tokens_per_step, flops_per_step) = (config.tokens_per_step(), flops(&config));
+    let (tokens_per_step, flops_per_step) = (config.tokens_per_step(), flops(&valid));
     tune(&config, machine.context.as_ref()).await?;
     let trainer = Trainer::new(config, machine.context.as_ref(), &tokens, &tokens).await;
     let mut trainer = trainer.map_err(sentence)?;
@@ -101,7 +101,7 @@ pub(in crate::cli) async fn step(args: StepArgs) -> Result<(), String> {
 }
 
 /// Operations of the matrix products of a step; of attention only what is not masked.
-fn flops(config: &RunConfig) -> f64 {
+fn flops(config: &ValidConfig) -> f64 {
     let account = Account::new(config);
     let model = &config.model;
     let masked = 3 * model.n_layers * 2 * model.context_length * model.d_model * config.tokens_per_step();

@@ -1,7 +1,7 @@
 //! How the buffers of forward and backward passes are planned.
 
 use super::{Activations, BlockActivations, Cache, Gradients, NormActivations, Pass};
-use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement};
+use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions};
 use crate::gpu::recording::{Buffers, Slice, Storage};
 
 /// Numbers per position in RoPE's table; a head of odd size, which only other positions allow, still gets a table.
@@ -26,7 +26,9 @@ pub(super) enum Kind {
     Batch(Storage),
     /// All blocks share one set.
     Probe,
-    /// The same, for one token.
+    /// The same without attention weights and logits, for prompts that are about to be continued.
+    Prompt,
+    /// The same for one token of each sequence.
     NextToken,
 }
 
@@ -40,10 +42,15 @@ impl Kind {
         matches!(self, Self::Batch(_))
     }
 
+    fn keeps_weights(self) -> bool {
+        matches!(self, Self::Probe | Self::NextToken)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Batch(_) => "batch",
             Self::Probe => "probe",
+            Self::Prompt => "prompt",
             Self::NextToken => "next token",
         }
     }
@@ -57,15 +64,24 @@ impl Activations {
 
     /// The same buffers for one sequence of only `window` positions.
     pub fn shortened(&self, window: usize) -> Self {
-        let whole = self.window;
-        let rows = |slice: Slice| slice.part(0, slice.len / whole * window);
+        self.for_batch(1, window)
+    }
+
+    /// The same buffers for `batch_size` sequences of `window` positions, no more of either than there is room for.
+    pub fn for_batch(&self, batch_size: usize, window: usize) -> Self {
+        let (whole, n_rows) = (self.window, batch_size * window);
+        let rows = |slice: Slice| slice.part(0, slice.len / self.n_rows() * n_rows);
+        let weights = |slice: Slice| match self.pass {
+            Pass::NextToken => rows(slice),
+            _ => slice.part(0, slice.len / (self.n_rows() * whole) * n_rows * window),
+        };
         let norm = |norm: NormActivations| NormActivations { values: rows(norm.values), stats: rows(norm.stats) };
         let block = |block: &BlockActivations| BlockActivations {
             x: rows(block.x),
             norm1: block.norm1.map(norm),
             qkv: rows(block.qkv),
             lse: rows(block.lse),
-            weights: block.weights.map(|pairs| pairs.part(0, pairs.len / (whole * whole) * window * window)),
+            weights: block.weights.map(weights),
             heads: rows(block.heads),
             x_mid: rows(block.x_mid),
             norm2: block.norm2.map(norm),
@@ -73,6 +89,7 @@ impl Activations {
             hidden: rows(block.hidden),
         };
         Self {
+            batch_size,
             window,
             inputs: rows(self.inputs),
             blocks: self.blocks.iter().map(block).collect(),
@@ -91,8 +108,11 @@ impl Activations {
         kind: Kind,
         logit_rows: usize,
     ) -> Self {
-        let one = kind == Kind::NextToken;
-        let (pass, window) = if one { (Pass::NextToken, 1) } else { (Pass::Window, model.context_length) };
+        let (pass, window) = match kind {
+            Kind::Batch(_) | Kind::Probe => (Pass::Window, model.context_length),
+            Kind::Prompt => (Pass::Prompt, model.context_length),
+            Kind::NextToken => (Pass::NextToken, 1),
+        };
         let (n_rows, name) = (batch_size * window, kind.name());
         let inputs = buffers.add(format!("{name} inputs"), n_rows);
         let mut blocks: Vec<BlockActivations> = Vec::new();
@@ -109,7 +129,9 @@ impl Activations {
         let pre = model.norm_placement == NormPlacement::Pre;
         let norm_final =
             if pre { NormActivations::plan(buffers, model, n_rows, kind, &format!("{name} final norm")) } else { None };
-        let logits = buffers.add(format!("{name} logits"), logit_rows * model.vocab_size);
+        // The head runs on the last row of each prompt alone.
+        let logits_len = if kind == Kind::Prompt { 1 } else { logit_rows * model.vocab_size };
+        let logits = buffers.add(format!("{name} logits"), logits_len);
         Self { pass, batch_size, window, inputs, blocks, branch, x_final, norm_final, logits, head_scale: None }
     }
 }
@@ -146,7 +168,7 @@ impl BlockActivations {
             norm1,
             qkv: stored("queries, keys and values", n_rows * qkv_width(model), waiting),
             lse: stored("log-sum-exp", n_rows * model.n_heads, full),
-            weights: (!kind.is_batch()).then(|| stored("attention weights", pairs(), full)),
+            weights: kind.keeps_weights().then(|| stored("attention weights", pairs(), full)),
             heads: stored("heads", wide, waiting),
             x_mid: stored("middle stream", wide, full),
             norm2,
@@ -173,15 +195,46 @@ impl Gradients {
 }
 
 impl Cache {
-    pub(super) fn plan(buffers: &mut Buffers, model: &ModelConfig) -> Self {
-        let acts = Activations::plan(buffers, model, 1, Kind::NextToken, 1);
-        let position = buffers.add("next position", 1);
-        let cos_sin = buffers.add("rope table of the next position", rope_width(model));
-        let len = model.context_length * model.d_kv();
+    /// Plans buffers for `batch_size` texts at the end of the table.
+    pub fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize) -> Self {
+        let first_buffer = buffers.specs.len();
+        let prompt = Activations::plan(buffers, model, batch_size, Kind::Prompt, 0);
+        let learned = model.positions == Positions::Learned;
+        let prompt_positions = buffers.add("positions of prompts", if learned { prompt.n_rows() } else { 1 });
+        let last_rows = buffers.add("last rows of prompts", batch_size);
+        // Most prompts are much shorter than the context, and so are most texts.
+        buffers.specs[first_buffer..].iter_mut().for_each(|spec| spec.grows = true);
+        let next = Activations::plan(buffers, model, batch_size, Kind::NextToken, batch_size);
+        let position = buffers.add("next positions", batch_size);
+        let cos_sin = buffers.add("rope table of the next positions", batch_size * rope_width(model));
+        let len = batch_size * model.context_length * model.d_kv();
         let mut of_layers = |name: &str| -> Vec<Slice> {
             (0..model.n_layers).map(|layer| buffers.add(format!("{name} cache {layer}"), len)).collect()
         };
         let (k, v) = (of_layers("key"), of_layers("value"));
-        Self { acts, position, cos_sin, k, v }
+        Self { first_buffer, prompt, prompt_positions, last_rows, next, position, cos_sin, k, v }
+    }
+
+    /// The most texts that there is room for.
+    pub fn capacity(&self) -> usize {
+        self.next.batch_size
+    }
+
+    /// The same buffers for the first `batch_size` texts, with prompts of `window` positions.
+    pub fn for_batch(&self, batch_size: usize, window: usize) -> Self {
+        let sequences = |slice: Slice| slice.part(0, slice.len / self.capacity() * batch_size);
+        let learned = self.prompt_positions.len == self.prompt.n_rows();
+        let prompt = self.prompt.for_batch(batch_size, window);
+        Self {
+            first_buffer: self.first_buffer,
+            prompt_positions: self.prompt_positions.part(0, if learned { prompt.n_rows() } else { 1 }),
+            prompt,
+            last_rows: sequences(self.last_rows),
+            next: self.next.for_batch(batch_size, 1),
+            position: sequences(self.position),
+            cos_sin: sequences(self.cos_sin),
+            k: self.k.iter().copied().map(sequences).collect(),
+            v: self.v.iter().copied().map(sequences).collect(),
+        }
     }
 }

@@ -88,6 +88,11 @@ impl MemoryPlan {
         Err(MemoryError { what, need_mib: need.div_ceil(1 << 20), most_mib: most >> 20, advice })
     }
 
+    /// Whether a device with these limits can hold the plan.
+    pub fn fits(&self, limits: DeviceLimits) -> bool {
+        self.too_large(limits).is_none()
+    }
+
     /// What the device has no room for, the bytes that it needs, and those that there are.
     fn too_large(&self, limits: DeviceLimits) -> Option<(String, u64, u64)> {
         // Those that grow stay small where memory is told: windows that are looked at are.

@@ -123,8 +123,8 @@ impl Transformer<'_> {
         // heads = softmax(mask(q·kᵀ / √D)) · v, q and k rotated: to the gradients of q, k and v before rotation
         let acts = &self.plan.batch;
         let bindings = [block.qkv, block.heads, grad.heads, block.lse, self.cos_sin(acts), grad.qkv];
-        let params = self.flash();
-        for some in self.sequence_pieces(self.attention_flops(5.0)) {
+        let params = self.flash(acts);
+        for some in self.sequence_pieces(acts, 5.0) {
             let part = |slice: Slice| some.of(slice, acts.batch_size);
             let [qkv, heads, heads_grad, lse, cos_sin, qkv_grad] = bindings;
             let slices = [part(qkv), part(heads), part(heads_grad), part(lse), cos_sin, part(qkv_grad)];

@@ -31,12 +31,22 @@ impl Transformer<'_> {
         acts: &Activations,
         after_block: impl Fn(&mut Recording, usize, &BlockActivations),
     ) -> Slice {
+        self.blocks(recording, acts, after_block);
+        self.norm_before_head(recording, acts, acts.x_final)
+    }
+
+    /// Token ids → the residual stream after the last block.
+    pub(super) fn blocks(
+        &self,
+        recording: &mut Recording,
+        acts: &Activations,
+        after_block: impl Fn(&mut Recording, usize, &BlockActivations),
+    ) {
         self.embed(recording, acts, acts.blocks[0].x);
         for (layer, block) in acts.blocks.iter().enumerate() {
             self.block(recording, acts, layer);
             after_block(recording, layer, block);
         }
-        self.norm_before_head(recording, acts, acts.x_final)
     }
 
     /// logits = norm(x) · W_headᵀ
@@ -113,16 +123,16 @@ impl Transformer<'_> {
             rope::rope(recording, [self.cos_sin(acts), block.qkv], self.rotation(acts));
         }
         match (acts.pass, block.weights) {
-            (Pass::Window, None) => {
+            (Pass::NextToken, weights) => self.attend_to_cache(recording, acts, layer, weights.unwrap_or(acts.branch)),
+            (_, Some(weights)) => self.attend(recording, acts, block, weights),
+            (_, None) => {
                 let bindings = [block.qkv, block.heads, block.lse];
-                let params = self.flash();
-                for some in self.sequence_pieces(self.attention_flops(2.0)) {
+                let params = self.flash(acts);
+                for some in self.sequence_pieces(acts, 2.0) {
                     let slices = bindings.map(|slice| some.of(slice, acts.batch_size));
                     flash_attention(recording, slices, some.n, params);
                 }
             }
-            (Pass::Window, Some(weights)) => self.attend(recording, acts, block, weights),
-            (Pass::NextToken, weights) => self.attend_to_cache(recording, layer, block, weights.unwrap_or(acts.branch)),
         }
         if let Some(scale) = acts.head_scale {
             let model = self.model();
@@ -142,15 +152,16 @@ impl Transformer<'_> {
         weighted_sum(recording, [weights, block.qkv, block.heads], acts.batch_size, self.sums(acts));
     }
 
-    /// The same for one new position, over the keys and values of the earlier ones.
-    fn attend_to_cache(&self, recording: &mut Recording, layer: usize, block: &BlockActivations, weights: Slice) {
-        self.cache(recording, layer, block, 1);
-        let (cache, model) = (&self.plan.cache, self.model());
+    /// The same for one new position of each text, over the keys and values of the earlier ones.
+    fn attend_to_cache(&self, recording: &mut Recording, acts: &Activations, layer: usize, weights: Slice) {
+        let (cache, model, block) = (&self.plan.cache, self.model(), &acts.blocks[layer]);
+        self.cache(recording, layer, block, acts);
         let params = cached_attention::Params {
             context_length: model.context_length as u32,
             n_heads: model.n_heads as u32,
             n_kv_heads: model.n_kv_heads as u32,
             d_head: model.d_head() as u32,
+            q_stride: (model.d_model + 2 * model.d_kv()) as u32,
             scale: self.scale(),
         };
         let bindings = [cache.position, block.qkv, cache.k[layer], cache.v[layer], weights, block.heads];

@@ -168,16 +168,17 @@ impl Transformer<'_> {
     }
 
     /// Operations of `products` products of queries and keys for one sequence.
-    pub(super) fn attention_flops(&self, products: f64) -> f64 {
-        let (t, c) = (self.model().context_length as f64, self.model().d_model as f64);
+    pub(super) fn attention_flops(&self, acts: &Activations, products: f64) -> f64 {
+        let (t, c) = (acts.window as f64, self.model().d_model as f64);
         let visible = if self.model().causal { 0.5 } else { 1.0 };
         2.0 * products * visible * t * t * c
     }
 
-    /// 0 … T − 1 for every sequence, or the one new position.
+    /// 0 … T − 1 for every sequence, or the one new position of each.
     pub(super) fn position_ids(&self, acts: &Activations) -> Slice {
         match acts.pass {
             Pass::Window => self.plan.position_ids.part(0, acts.n_rows()),
+            Pass::Prompt => self.plan.cache.prompt_positions,
             Pass::NextToken => self.plan.cache.position,
         }
     }
@@ -185,7 +186,7 @@ impl Transformer<'_> {
     /// RoPE's table for the positions of this pass.
     pub(super) fn cos_sin(&self, acts: &Activations) -> Slice {
         match acts.pass {
-            Pass::Window => self.plan.cos_sin,
+            Pass::Window | Pass::Prompt => self.plan.cos_sin,
             Pass::NextToken => self.plan.cache.cos_sin,
         }
     }
@@ -200,7 +201,8 @@ impl Transformer<'_> {
         let (c, kv) = (self.model().d_model as u32, self.model().d_kv() as u32);
         rope::Params {
             n_rows: acts.n_rows() as u32,
-            context_length: acts.window as u32,
+            // The table of the next tokens has a row for each text.
+            context_length: if acts.pass == Pass::NextToken { acts.n_rows() } else { acts.window } as u32,
             d_model: c + kv,
             stride: c + 2 * kv,
             d_head: self.model().d_head() as u32,
@@ -208,10 +210,10 @@ impl Transformer<'_> {
         }
     }
 
-    pub(super) fn flash(&self) -> flash_attention::Params {
+    pub(super) fn flash(&self, acts: &Activations) -> flash_attention::Params {
         let model = self.model();
         let rotated = u32::from(model.positions == Positions::Rope);
-        let sizes = flash_attention::Params::new(model.context_length, model.n_heads, model.n_kv_heads, model.d_head());
+        let sizes = flash_attention::Params::new(acts.window, model.n_heads, model.n_kv_heads, model.d_head());
         flash_attention::Params { rotated, causal: u32::from(model.causal), ..sizes }
     }
 

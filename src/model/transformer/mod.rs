@@ -122,27 +122,35 @@ impl Transformer<'_> {
         recording
     }
 
-    /// One sequence: logits at every position, and all keys and values into the cache, for [`Transformer::next_token`].
-    pub fn fill_cache(&self, acts: &Activations) -> Recording {
+    /// The prompts: all keys and values into the cache, for [`Transformer::next_token`], and the logits after each prompt's
+    /// last token, where those of the next token will be.
+    pub fn fill_cache(&self) -> Recording {
         let mut recording = Recording::new("fill cache");
-        self.forward(&mut recording, acts, |recording, layer, block| {
-            self.cache(recording, layer, block, acts.window);
-        });
+        let (prompt, next) = (&self.plan.cache.prompt, &self.plan.cache.next);
+        self.blocks(&mut recording, prompt, |recording, layer, block| self.cache(recording, layer, block, prompt));
+        self.lookup(&mut recording, next.n_rows(), [prompt.x_final, self.plan.cache.last_rows, next.x_final]);
+        self.head(&mut recording, next, next.x_final);
         recording
     }
 
-    /// One token behind those in the cache: its logits, and its keys and values into the cache.
+    /// One token of each text after those in the cache: its logits, and its keys and values into the cache.
     pub fn next_token(&self) -> Recording {
         let mut recording = Recording::new("next token");
-        self.forward(&mut recording, &self.plan.cache.acts, |_, _, _| ());
+        self.forward(&mut recording, &self.plan.cache.next, |_, _, _| ());
         recording
     }
 
-    /// Copies the keys and values of `n_rows` positions into the cache, from the cache's position on.
-    fn cache(&self, recording: &mut Recording, layer: usize, block: &BlockActivations, n_rows: usize) {
+    /// Copies the keys and values of a block into the cache, from each text's position on.
+    fn cache(&self, recording: &mut Recording, layer: usize, block: &BlockActivations, acts: &Activations) {
         let (cache, c, kv) = (&self.plan.cache, self.model().d_model as u32, self.model().d_kv() as u32);
-        let columns =
-            |first_col| write_rows::Params { n_rows: n_rows as u32, width: kv, stride: c + 2 * kv, first_col };
+        let columns = |first_col| write_rows::Params {
+            n_rows: acts.n_rows() as u32,
+            rows_per_sequence: acts.window as u32,
+            table_rows: self.model().context_length as u32,
+            width: kv,
+            stride: c + 2 * kv,
+            first_col,
+        };
         write_rows::write_rows(recording, [cache.position, block.qkv, cache.k[layer]], columns(c));
         write_rows::write_rows(recording, [cache.position, block.qkv, cache.v[layer]], columns(c + kv));
     }

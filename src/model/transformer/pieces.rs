@@ -37,16 +37,17 @@ impl Transformer<'_> {
         pieces(n_rows, (most / ROWS_UNIT).max(1) * ROWS_UNIT)
     }
 
-    /// Sequences whose attention takes so many operations each, in pieces.
-    pub(super) fn sequence_pieces(&self, flops: f64) -> impl Iterator<Item = Rows> + use<> {
-        let (model, batch_size) = (self.model(), self.plan.batch.batch_size);
+    /// Sequences in pieces, for attention with so many products of queries and keys.
+    pub(super) fn sequence_pieces(&self, acts: &Activations, products: f64) -> impl Iterator<Item = Rows> + use<> {
+        let flops = self.attention_flops(acts, products);
         // Pieces begin where slices may begin.
         let mut unit = 1;
-        while !(unit * model.context_length).is_multiple_of(ROWS_UNIT) {
+        while !(unit * acts.window).is_multiple_of(ROWS_UNIT) {
             unit *= 2;
         }
-        let most = ((self.plan.budget.dispatch_flops / flops.max(1.0)) as usize).min(MAX_WORKGROUPS / model.n_heads);
-        pieces(batch_size, (most / unit).max(1) * unit)
+        let most =
+            ((self.plan.budget.dispatch_flops / flops.max(1.0)) as usize).min(MAX_WORKGROUPS / self.model().n_heads);
+        pieces(acts.batch_size, (most / unit).max(1) * unit)
     }
 
     /// The parts of a buffer with one number per parameter that one dispatch binds.

@@ -110,14 +110,15 @@ impl Run {
 impl Run {
     /// Whether a copy of the state and a file of it can be had now; running out of memory would end the program.
     pub(super) fn has_room_for_file(&self) -> bool {
-        has_room([3 * 4 * self.trainer.config().model.n_params(); 2])
+        // A model that is in memory has as many parameters as memory has numbers.
+        has_room([3 * 4 * self.trainer.config().model.n_params() as usize; 2])
     }
 }
 
 /// Whether a copy, the one before it and a file fit into half of the memory that a program can address: the page's worker has
 /// 4 GiB, which also hold the run.
-fn copies_fit(n_params: usize, addressable: u64) -> bool {
-    let bytes_of_one = 3 * 4 * n_params as u64;
+fn copies_fit(n_params: u64, addressable: u64) -> bool {
+    let bytes_of_one = 3 * 4 * n_params;
     3 * bytes_of_one <= addressable / 2
 }
 

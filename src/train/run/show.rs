@@ -3,9 +3,9 @@
 use super::{CHUNK_SECONDS, EVALUATION_BATCHES, Message, Run};
 use crate::data::Tokenizer;
 use crate::protocol::{Event, RunId, Sampling, Token, ValidationPoint};
-use crate::train::generate::Writer;
 use crate::train::pace::Pace;
 use crate::train::trainer::{TrainError, Trainer};
+use crate::train::writer::Writer;
 
 /// Operations of an evaluation that a model which was taken over begins with: some seconds on a slow device.
 const MOST_FLOPS_AT_FIRST: f64 = 1e11;
@@ -41,7 +41,7 @@ impl Run {
     pub async fn show_first(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         let config = self.trainer.config();
         // As numbers of wasm's 32 bits the product would overflow.
-        let [params, tokens] = [config.model.n_params(), config.tokens_per_step()].map(|count| count as f64);
+        let [params, tokens] = [config.model.n_params(), config.tokens_per_step() as u64].map(|count| count as f64);
         let flops = 2.0 * params * tokens * EVALUATION_BATCHES as f64;
         if flops <= MOST_FLOPS_AT_FIRST {
             return self.show(messages).await;
@@ -117,7 +117,7 @@ impl Run {
         let Some((step, mut writer)) = self.sample_writer.take() else { return Ok(()) };
         let began = self.now();
         while !writer.done() && self.now() - began < CHUNK_SECONDS {
-            writer.write(&mut self.trainer, &self.tokenizer).await?;
+            writer.write(&mut self.trainer).await?;
         }
         if writer.done() {
             messages.push((Event::Sample { run: self.id, step, text: writer.text(&self.tokenizer) }, None));
@@ -135,7 +135,7 @@ impl Run {
         let Some((request, mut writer)) = self.request.take() else { return Ok(()) };
         let began = self.now();
         while !writer.done() && self.now() - began < CHUNK_SECONDS {
-            writer.write(&mut self.trainer, &self.tokenizer).await?;
+            writer.write(&mut self.trainer).await?;
         }
         let (text, done) = (writer.text(&self.tokenizer), writer.done());
         let tokens = writer.written(&self.tokenizer);

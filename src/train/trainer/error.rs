@@ -38,6 +38,14 @@ pub enum TrainError {
         /// What to lower, and to what.
         advice: String,
     },
+    /// More texts at once than there is memory for.
+    #[error("There is no memory to generate {n_texts} texts at once. Generate at most {max} at once.")]
+    TooManyTexts {
+        /// The requested number.
+        n_texts: usize,
+        /// The most that fit.
+        max: usize,
+    },
     /// Activations cannot be stored in 16 bits.
     #[error("{adapter} computes with no numbers of 16 bits (shader-f16); set activation_storage to f32")]
     NoHalves {

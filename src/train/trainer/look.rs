@@ -16,8 +16,6 @@ const LEAST_WINDOW: usize = 32;
 pub(super) enum Look {
     /// Logits and softmax weights.
     Probe,
-    /// Logits, and keys and values into the cache.
-    FillCache,
     /// One block alone.
     Layer(usize),
     /// The last norm and the head behind a block.
@@ -47,30 +45,6 @@ impl Trainer {
             }
         }
         Ok(bytes)
-    }
-
-    /// The logits (V) for the token after `ids`, of which the model sees the last T.
-    ///
-    /// As long as `ids` grows by one token from call to call, keys and values of the earlier ones come from a cache and
-    /// only the last token is computed. Once the text is longer than the context every call computes the whole window:
-    /// all its positions have changed. The same goes for a model without the causal mask.
-    ///
-    /// # Errors
-    /// When the device failed.
-    pub async fn next_logits(&mut self, ids: &[u32]) -> Result<Vec<f32>, TrainError> {
-        let t = self.config.model.context_length;
-        let window = &ids[ids.len().saturating_sub(t)..];
-        let last = window.len().saturating_sub(1);
-        let logits = if self.config.model.causal && last > 0 && self.cached == window[..last] {
-            self.run_next_token(window[last], last);
-            vec![self.plan.cache.acts.logits]
-        } else {
-            self.backend.write(self.plan.cache.position, &[0]);
-            self.run_probe(Look::FillCache, window);
-            self.logit_slices(self.window(window.len()), last..last + 1)
-        };
-        self.cached = window.to_vec();
-        self.read_slices(&logits).await
     }
 
     /// The logits (n, V) behind each of the first T of `ids`.
@@ -105,26 +79,9 @@ impl Trainer {
         rows.flat_map(of_row).collect()
     }
 
-    async fn read_slices(&mut self, slices: &[Slice]) -> Result<Vec<f32>, TrainError> {
+    pub(super) async fn read_slices(&mut self, slices: &[Slice]) -> Result<Vec<f32>, TrainError> {
         let read = self.backend.start_read(slices);
         Ok(self.backend.finish_read(read).await?.into_iter().map(f32::from_bits).collect())
-    }
-
-    fn run_next_token(&mut self, id: u32, position: usize) {
-        let cache = &self.plan.cache;
-        let width = self.rope_table.len() / self.config.model.context_length;
-        self.backend.write(cache.acts.inputs, &[id]);
-        self.backend.write(cache.position, &[position as u32]);
-        self.backend.write_f32(cache.cos_sin, &self.rope_table[position * width..(position + 1) * width]);
-        let next_token = match self.next_token {
-            Some(program) => program,
-            None => {
-                let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
-                self.backend.prepare(transformer.next_token())
-            }
-        };
-        self.next_token = Some(next_token);
-        self.backend.run(next_token);
     }
 
     /// The positions that are computed for a sequence of `n` tokens: the least power of two that holds it, as far as the
@@ -143,7 +100,6 @@ impl Trainer {
         let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
         let program = self.backend.prepare(match what {
             Look::Probe => transformer.probe(&acts),
-            Look::FillCache => transformer.fill_cache(&acts),
             Look::Layer(layer) => transformer.probe_layer(&acts, layer),
             Look::Lens(layer) => transformer.lens(&acts, layer),
             Look::Scaled => transformer.scaled_probe(&acts),

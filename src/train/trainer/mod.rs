@@ -1,7 +1,7 @@
 //! The training loop: steps are submitted ahead, their losses come back later, and nothing in between waits.
 //!
 //! `source` brings the tokens to the device, `evaluate` computes held-out losses, `look` asks the model what it attends
-//! to and what it would write, `export` reads softmax weights as they are, `question` asks what is behind them and what
+//! to, `next` computes the logits of the next tokens of several texts, `export` reads softmax weights as they are, `question` asks what is behind them and what
 //! would be without a part of the model, `share` computes batches together with others, `state` takes weights and moments
 //! out and puts them back, `diverge` tells where numbers ran away.
 
@@ -12,6 +12,7 @@ mod error;
 mod evaluate;
 mod export;
 mod look;
+mod next;
 pub mod question;
 mod share;
 mod source;
@@ -24,6 +25,7 @@ pub use self::diverge::Origin;
 use self::diverge::Poisoned;
 pub use self::error::TrainError;
 use self::look::Look;
+use self::next::NextPass;
 use self::share::Sharing;
 use self::source::TokenSource;
 pub use self::state::TrainingState;
@@ -55,16 +57,17 @@ pub struct Trainer {
     evaluation: Program,
     /// What looks at sequences of up to so many tokens, made when it is first needed: training needs none of it.
     looks: HashMap<(Look, usize), Program>,
-    /// The logits behind one more token, once they were needed.
-    next_token: Option<Program>,
+    /// The programs of [`Trainer::next_logits_of`] by number of texts, prepared with their first use.
+    next_programs: HashMap<(usize, NextPass), Program>,
     /// [`Trainer::evaluation`] without some heads, once it was needed.
     scaled_evaluation: Option<Program>,
     rope_table: Vec<f32>,
     source: TokenSource,
     /// Why tokens could not be read, or there is no memory to train; told when the steps are collected.
     unreadable: Option<TrainError>,
-    /// The text whose keys and values are in the cache; none once a weight has changed.
-    cached: Vec<u32>,
+    /// The texts whose keys and values are in the cache; none once a weight has changed.
+    cached: Vec<Vec<u32>>,
+    limits: DeviceLimits,
     batches: Rng,
     steps_submitted: u64,
     steps_per_submit: usize,
@@ -141,7 +144,8 @@ impl Trainer {
         };
         let plan = MemoryPlan::within(budget, &config, &table, n_train, n_val);
         context.map_or(Ok(()), |context| choose::check_storage(&config, context))?;
-        plan.check(&config, context.map_or(DeviceLimits::CPU, |context| context.adapter.limits))?;
+        let limits = context.map_or(DeviceLimits::CPU, |context| context.adapter.limits);
+        plan.check(&config, limits)?;
         let mut backend = match context {
             Some(context) => {
                 Backend::gpu(context, &plan.buffers).await.map_err(|e| TrainError::from(e).advised(&config))?
@@ -174,12 +178,13 @@ impl Trainer {
             step_programs,
             evaluation,
             looks: HashMap::new(),
-            next_token: None,
+            next_programs: HashMap::new(),
             scaled_evaluation: None,
             rope_table,
             source,
             unreadable: None,
             cached: Vec::new(),
+            limits,
             batches,
             steps_submitted: 0,
             steps_per_submit: 1,
@@ -228,15 +233,13 @@ impl Trainer {
         self.in_flight.len()
     }
 
-    /// Takes over what can change while training; `batch_size`, `accumulation_steps`, `optimizer` and `seed` stay.
+    /// Takes over the settings that can change during training; the others stay.
     ///
     /// # Errors
     /// When the numbers are not valid; then nothing changes.
     pub fn tune(&mut self, train: &TrainConfig) -> Result<(), ConfigError> {
         train.validate()?;
-        let TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, .. } = self.config.train;
-        self.config.train =
-            TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, ..train.clone() };
+        self.config.train = self.config.train.with_live_of(train);
         Ok(())
     }
 

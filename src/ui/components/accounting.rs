@@ -2,25 +2,32 @@
 
 use yew::prelude::*;
 
-use super::grouped;
+use super::setup::smaller_vocabulary;
+use super::{counted, grouped};
 use crate::accounting::{Account, Part};
 use crate::ui::app::Cx;
 
 #[component]
 pub fn Accounting(cx: &Cx) -> Html {
-    let config = &cx.state.draft.config;
-    let account = use_memo(config.clone(), |config| config.validate().is_ok().then(|| Account::new(config)));
-    let Some(account) = &*account else { return html! {} };
+    let (config, of_run) = cx.state.accounted();
+    let account = use_memo(config, Account::new);
+    let account = &*account;
+    let whose = if of_run {
+        "Of this run, with its real vocabulary.".to_string()
+    } else {
+        format!("Of the next run, as the setup is now{}.", smaller_vocabulary(&cx.state))
+    };
     let step = account.total(|part| account.step_flops(part));
     html! {
         <details class="panel accounting" data-testid="accounting">
             <summary>
                 <h2>{"What it costs"}</h2>
-                <small>{format!(" · {} parameters, {} of memory besides the text, {} a step",
-                    grouped(account.total(|part| part.params) as usize), bytes(memory(account)), flops(step))}</small>
+                <small data-testid="accounting-summary">{format!(" · {}: {}, {} of memory besides the text, {} a step",
+                    if of_run { "this run" } else { "next run" },
+                    counted(account.total(|part| part.params), "parameter"), bytes(memory(account)), flops(step))}</small>
             </summary>
             <p class="count">
-                {"Of the setup as it stands, whether it runs already or not. Operations: two for each multiplication and \
+                {whose}{" Operations: two for each multiplication and \
                   addition of a matrix product; a backward pass takes twice a forward pass. Numbers have 4 bytes. \
                   Letters: B batch_size, T context_length, C d_model, H n_heads, D = C/H, F d_ff, L n_layers, \
                   V vocab_size."}
@@ -47,7 +54,7 @@ fn row(account: &Account, part: &Part, step: u64) -> Html {
     html! {
         <tr title={how}>
             <th scope="row">{part.name}</th>
-            <td>{grouped(part.params as usize)}</td>
+            <td>{grouped(part.params)}</td>
             <td>{bytes(account.weight_bytes(part))}</td>
             <td>{bytes(account.gradient_bytes(part))}</td>
             <td>{bytes(account.moment_bytes(part))}</td>
@@ -69,7 +76,7 @@ fn total(account: &Account, step: u64) -> Html {
     html! {
         <tr data-testid="accounting-total">
             <th scope="row">{"all"}</th>
-            <td>{grouped(account.total(|part| part.params) as usize)}</td>
+            <td>{grouped(account.total(|part| part.params))}</td>
             <td>{sum(Account::weight_bytes)}</td>
             <td>{sum(Account::gradient_bytes)}</td>
             <td>{sum(Account::moment_bytes)}</td>
@@ -78,7 +85,7 @@ fn total(account: &Account, step: u64) -> Html {
             <td>{flops(step)}</td>
             <td>{"100 %"}</td>
             <td class="how"><span>{format!("a step: 3 · FLOPs a token · {} tokens",
-                grouped((account.batch_tokens * account.batches) as usize))}</span></td>
+                grouped(account.batch_tokens * account.batches))}</span></td>
         </tr>
     }
 }

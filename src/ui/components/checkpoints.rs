@@ -8,7 +8,7 @@ use yew::prelude::*;
 use super::awake::Awake;
 use super::entry::Entry;
 use super::models::Models;
-use super::{grouped, value_of};
+use super::{counted, file_size, grouped, value_of};
 use crate::protocol::Command;
 use crate::protocol::runs::RunsCommand;
 use crate::ui::app::Cx;
@@ -32,6 +32,8 @@ pub fn Checkpoints(cx: &Cx) -> Html {
             cx.act(Action::Runs(RunsAction::Saving));
         })
     };
+    let refused = cx.state.refused("save_every");
+    let in_force = || runs.autosave.every.map_or(String::new(), |every| every.to_string());
     let all = runs.kept.iter().flatten();
     let (copies, kept): (Vec<_>, Vec<_>) = all.partition(|kept| run_of(&kept.key).is_some());
     let every = {
@@ -58,10 +60,11 @@ pub fn Checkpoints(cx: &Cx) -> Html {
             <div class="fields">
                 <label title="a copy is kept in this browser by itself, every so many seconds of training; empty: never">
                     <span>{"save_every"}</span>
-                    <Entry name="save_every" placeholder="–" onchange={every}
-                        value={runs.autosave.every.map_or(String::new(), |every| every.to_string())} />
+                    <Entry name="save_every" placeholder="–" onchange={every} invalid={refused.is_some()}
+                        value={refused.map_or_else(in_force, |refused| refused.text.clone())} />
                 </label>
             </div>
+            if let Some(refused) = refused { <p class="problem" role="alert">{&refused.problem}</p> }
             <Awake ..cx.clone() />
             if let Some(said) = &runs.autosave.said { <p class="count" data-testid="kept-by-itself">{said}</p> }
             if !copies.is_empty() {
@@ -140,13 +143,13 @@ fn item(cx: &Cx, checkpoint: &KeptCheckpoint, kind: &'static str) -> Html {
         (None, Some(loss)) => format!(" · loss {loss:.3}"),
         (None, None) => String::new(),
     };
-    let title = format!("{} parameters, {}", grouped(about.n_params), about.corpus);
+    let title = format!("{}, {}", counted(about.n_params, "parameter"), about.corpus);
     let what = format!("{} at step {}", about.name, about.step);
     html! {
         <li data-testid={kind} {title}>
             <strong>{&about.name}</strong>
             <small>
-                {format!("step {}{loss} · {:.1} MB · {saved}", grouped(about.step as usize), *bytes as f64 / 1e6)}
+                {format!("step {}{loss} · {} · {saved}", grouped(about.step), file_size(*bytes as u64))}
             </small>
             <span class="line">
                 <button data-testid={named("resume")} onclick={resume} disabled={cx.state.runs.loading.is_some()}

@@ -4,7 +4,7 @@ use wasm_bindgen::JsCast as _;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::{grouped, value_of};
+use super::{counted, file_size, grouped, value_of};
 use crate::protocol::CorpusChoice;
 use crate::protocol::data::TaskInfo;
 use crate::ui::app::Cx;
@@ -115,10 +115,6 @@ fn own_files(cx: &Cx) -> Html {
     }
 }
 
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
-}
-
 fn tiny_stories(cx: &Cx) -> Html {
     let data = &cx.state.data;
     let text = data.hub_text;
@@ -141,7 +137,7 @@ fn tiny_stories(cx: &Cx) -> Html {
         (Some(fetching), _) => progress(cx, fetching),
         (None, Some(bytes)) => html! {
             <p class="tools" data-testid="hub-kept">
-                {format!("kept, {}", megabytes(bytes))}
+                {format!("kept, {}", file_size(bytes))}
                 <button data-testid="hub-use" onclick={call(hub::open)}>{"use it"}</button>
                 <button data-testid="hub-delete" onclick={call(hub::delete)}>{"delete"}</button>
             </p>
@@ -172,13 +168,13 @@ fn progress(cx: &Cx, Fetching { received, total, .. }: &Fetching) -> Html {
         let cx = cx.clone();
         Callback::from(move |_: MouseEvent| hub::cancel(&cx))
     };
-    let of = total.map_or(String::new(), |total| format!(" of {}", megabytes(total)));
+    let of = total.map_or(String::new(), |total| format!(" of {}", file_size(total)));
     html! {
         <p class="tools" data-testid="hub-progress">
             if let Some(total) = total {
                 <progress aria-label="fetched" max={total.max(&1).to_string()} value={received.to_string()}></progress>
             }
-            <span>{megabytes(*received)}{of}</span>
+            <span>{file_size(*received)}{of}</span>
             <button data-testid="hub-cancel" onclick={cancel}>{"cancel"}</button>
         </p>
     }
@@ -204,10 +200,10 @@ fn summary(cx: &Cx) -> Html {
     html! {
         <p class="count" data-testid="corpus">
             {format!(
-                "{}, {:.1} MB: {} tokens to train on, {} held out, vocabulary {}",
+                "This run: {}, {}: {} to train on, {} held out, vocabulary {}",
                 summary.corpus,
-                summary.corpus_bytes as f64 / 1e6,
-                grouped(summary.train_tokens),
+                file_size(summary.corpus_bytes as u64),
+                counted(summary.train_tokens, "token"),
                 grouped(summary.val_tokens),
                 grouped(summary.config.model.vocab_size),
             )}

@@ -22,6 +22,9 @@ pub struct EntryProps {
     /// Which keyboard a touch screen offers.
     #[prop_or(AttrValue::Static("decimal"))]
     pub inputmode: AttrValue,
+    /// Whether what the field shows is not accepted.
+    #[prop_or_default]
+    pub invalid: bool,
     /// Called with every letter, where something follows it at once.
     #[prop_or_default]
     pub oninput: Callback<InputEvent>,
@@ -52,7 +55,7 @@ pub fn Entry(props: &EntryProps) -> Html {
     let value = typed.as_ref().map_or_else(|| props.value.clone(), |typed| typed.clone().into());
     html! {
         <input name={props.name.clone()} data-testid={props.testid.clone()} placeholder={props.placeholder.clone()}
-            aria-label={props.label.clone()} inputmode={props.inputmode.clone()} autocomplete="off" {value} {oninput}
+            aria-label={props.label.clone()} aria-invalid={props.invalid.then_some("true")} inputmode={props.inputmode.clone()} autocomplete="off" {value} {oninput}
             {onchange} {onblur} />
     }
 }

@@ -82,7 +82,7 @@ fn Numbers(cx: &Cx) -> Html {
     let speed = if state.tokens_per_s > 0.0 { grouped(state.tokens_per_s as usize) } else { "–".into() };
     html! {
         <dl class="numbers">
-            <div><dt>{"step"}</dt><dd data-testid="step-count">{grouped(state.step as usize)}</dd></div>
+            <div><dt>{"step"}</dt><dd data-testid="step-count">{grouped(state.step)}</dd></div>
             <div title="mean cross-entropy of the latest batch, in nats per token">
                 <dt>{"loss"}</dt><dd data-testid="loss">{number(loss)}</dd>
             </div>

@@ -13,12 +13,16 @@ use super::value_of;
 use crate::protocol::lesson::{LessonCommand, WORDS};
 use crate::protocol::{BackendChoice, Command};
 use crate::ui::app::{Cx, on_window};
+use crate::ui::fields::not_a_number;
 use crate::ui::lesson::formula::{pieces, spoken};
 use crate::ui::lesson::steps::{Control, STEPS, Step, from_hash};
 use crate::ui::lesson::worked::worked;
 use crate::ui::navigation;
 use crate::ui::state::Action;
 use crate::ui::state::lesson::LessonAction;
+
+/// The key under which a refused seed is kept.
+const SEED: &str = "lesson seed";
 
 /// Changes the lesson.
 pub fn act(cx: &Cx, action: LessonAction) {
@@ -215,10 +219,21 @@ fn control(cx: &Cx, step: &Step) -> Html {
             </select></label> }
         }
         Control::Seed => {
-            let change = with(|cx, text| text.trim().parse().map_or((), |seed| act(cx, LessonAction::Seed(seed))));
-            html! { <label class="beside">{"seed, as in torch.manual_seed"}
-            <Entry testid="lesson-control" inputmode="numeric" value={state.seed.to_string()}
-                onchange={Callback::noop()} oninput={Callback::from(move |event: InputEvent| change(&event))} /></label> }
+            let change = with(|cx, text| match crate::ui::fields::number(text) {
+                Some(seed) => {
+                    cx.act(Action::Accept(SEED));
+                    act(cx, LessonAction::Seed(seed));
+                }
+                None => cx.act(Action::Refuse(SEED, text.into(), not_a_number("the seed", text, true))),
+            });
+            let refused = cx.state.refused(SEED);
+            let value = refused.map_or_else(|| state.seed.to_string(), |refused| refused.text.clone());
+            html! { <>
+                <label class="beside">{"seed, as in torch.manual_seed"}
+                <Entry testid="lesson-control" inputmode="numeric" {value} invalid={refused.is_some()}
+                    onchange={Callback::noop()} oninput={Callback::from(move |event: InputEvent| change(&event))} /></label>
+                if let Some(refused) = refused { <p class="problem" role="alert">{&refused.problem}</p> }
+            </> }
         }
         Control::Embedding => {
             html! { <p>{"Point at a number of X, or walk to it; a click or Enter opens a field for another one."}</p> }

@@ -8,7 +8,11 @@ use super::lesson::act;
 use super::value_of;
 use crate::protocol::lesson::{EMBEDDINGS, WORDS};
 use crate::ui::app::Cx;
+use crate::ui::state::Action;
 use crate::ui::state::lesson::LessonAction;
+
+/// The key under which a refused number is kept.
+const FIELD: &str = "lesson x";
 
 /// Shown while a number of X is under change; Enter and Escape close it and go back to the number.
 #[component]
@@ -32,15 +36,24 @@ pub fn EditX(cx: &Cx) -> Html {
     let change = {
         let cx = cx.clone();
         Callback::from(move |event: InputEvent| {
-            let typed = value_of(&event).trim().replace(',', ".").parse::<f32>();
-            if let Some(value) = typed.ok().filter(|value| value.is_finite()) {
-                act(&cx, LessonAction::Embedding(place, value));
+            let typed = value_of(&event);
+            match typed.trim().replace(',', ".").parse::<f32>() {
+                Ok(value) if value.is_finite() => {
+                    cx.act(Action::Accept(FIELD));
+                    act(&cx, LessonAction::Embedding(place, value));
+                }
+                _ => {
+                    let problem =
+                        format!("X keeps its number while the field holds “{typed}”; enter a number up to 3.4e38");
+                    cx.act(Action::Refuse(FIELD, typed, problem));
+                }
             }
         })
     };
     let close = {
         let cx = cx.clone();
         move || {
+            cx.act(Action::Accept(FIELD));
             act(&cx, LessonAction::Edit(None));
             go_back(row, col);
         }
@@ -55,14 +68,18 @@ pub fn EditX(cx: &Cx) -> Html {
             }
         })
     };
+    let refused = cx.state.refused(FIELD);
     html! {
+        <>
         <p class="line edit">
             <label class="beside">{format!("X, row “{}”, column {}", WORDS[row], col + 1)}
                 <input ref={field} inputmode="decimal" autocomplete="off" size="8" data-testid="lesson-x"
-                    oninput={change} onkeydown={keys} />
+                    oninput={change} onkeydown={keys} aria-invalid={refused.map(|_| "true")} />
             </label>
             <button onclick={Callback::from(move |_: MouseEvent| close())}>{"done"}</button>
         </p>
+        if let Some(refused) = refused { <p class="problem" role="alert">{&refused.problem}</p> }
+        </>
     }
 }
 

@@ -43,12 +43,10 @@ fn found(cx: &Cx, finder: &Finder) -> Html {
     let take = finder.suggestion.map(|suggestion| {
         let cx = cx.clone();
         let click = Callback::from(move |_: MouseEvent| {
-            let mut config = cx.state.draft.config.clone();
+            let mut config = (*cx.state.draft.config).clone();
             config.train.min_lr *= suggestion / config.train.max_lr;
             config.train.max_lr = suggestion;
-            cx.send(&Command::Tune { train: config.train.clone() });
-            cx.act(Action::Runs(RunsAction::Tuned(config.train.clone())));
-            cx.act(Action::Config(config));
+            cx.change_settings(Action::Config(config));
         });
         html! { <button data-testid="lr-use" onclick={click}>{"use it"}</button> }
     });

@@ -40,6 +40,8 @@ pub mod writing;
 use wasm_bindgen::JsCast as _;
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 
+pub use crate::ui::units::{counted, file_size, grouped};
+
 /// The text of the field that an event is from.
 pub fn value_of(event: &Event) -> String {
     let Some(target) = event.target() else { return String::new() };
@@ -64,17 +66,4 @@ pub fn visible(text: &str) -> String {
         })
         .collect();
     if shown.is_empty() { "∅".into() } else { shown }
-}
-
-/// A count with thin spaces between thousands.
-pub fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + 4);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push('\u{2009}');
-        }
-        out.push(digit);
-    }
-    out
 }

@@ -8,13 +8,15 @@ use crate::config::rules::Rules;
 use crate::protocol::Command;
 use crate::protocol::runs::RunsCommand;
 use crate::ui::app::Cx;
+use crate::ui::fields::not_a_number;
 use crate::ui::state::Action;
 use crate::ui::state::runs::RunsAction;
 
-/// One rule: its name, what it is, its entry, and how an entry is put in. An empty entry is no rule.
+/// One rule: its name, what it is, whether it is a whole number, its entry, and how an entry is put in. An empty entry is no rule.
 struct Rule {
     name: &'static str,
     help: &'static str,
+    whole: bool,
     get: fn(&Rules) -> String,
     set: fn(&mut Rules, &str) -> bool,
 }
@@ -31,10 +33,11 @@ fn put<T: std::str::FromStr>(place: &mut Option<T>, entry: &str) -> bool {
 }
 
 macro_rules! rule {
-    ($name:ident, $help:literal) => {
+    ($name:ident, $whole:literal, $help:literal) => {
         Rule {
             name: stringify!($name),
             help: $help,
+            whole: $whole,
             get: |rules| rules.$name.map_or(String::new(), |value| value.to_string()),
             set: |rules, entry| put(&mut rules.$name, entry),
         }
@@ -42,11 +45,11 @@ macro_rules! rule {
 }
 
 const RULES: [Rule; 5] = [
-    rule!(stop_steps, "pause after so many steps in all; empty: never"),
-    rule!(stop_tokens, "pause after so many tokens in all; empty: never"),
-    rule!(stop_loss, "pause once the held-out loss is at or below this; empty: never"),
-    rule!(stop_seconds, "pause after so many seconds of training in all; empty: never"),
-    rule!(evaluate_every, "held-out loss every so many steps; empty: every few seconds"),
+    rule!(stop_steps, true, "pause after so many steps in all; empty: never"),
+    rule!(stop_tokens, true, "pause after so many tokens in all; empty: never"),
+    rule!(stop_loss, false, "pause once the held-out loss is at or below this; empty: never"),
+    rule!(stop_seconds, false, "pause after so many seconds of training in all; empty: never"),
+    rule!(evaluate_every, true, "held-out loss every so many steps; empty: every few seconds"),
 ];
 
 #[component]
@@ -65,20 +68,22 @@ fn field(cx: &Cx, rule: &'static Rule) -> Html {
         Callback::from(move |event: Event| {
             let (entry, mut rules) = (value_of(&event), cx.state.runs.rules);
             if !(rule.set)(&mut rules, &entry) {
-                let problem = format!("{} cannot be “{entry}”; enter a number, or nothing for never", rule.name);
-                return cx.act(Action::EntryProblem(problem));
+                let problem = format!("{}, or nothing for never", not_a_number(rule.name, &entry, rule.whole));
+                return cx.act(Action::Refuse(rule.name, entry, problem));
             }
             if let Err(problem) = rules.validate() {
-                return cx.act(Action::EntryProblem(problem.to_string()));
+                return cx.act(Action::Refuse(rule.name, entry, problem.to_string()));
             }
             cx.send(&Command::Runs { command: RunsCommand::Rules(rules) });
             cx.act(Action::Runs(RunsAction::Rules(rules)));
         })
     };
+    let refused = cx.state.refused(rule.name).map(|refused| refused.text.clone());
+    let value = refused.clone().unwrap_or_else(|| (rule.get)(&cx.state.runs.rules));
     html! {
         <label title={rule.help}>
             <span>{rule.name}</span>
-            <Entry name={rule.name} placeholder="–" value={(rule.get)(&cx.state.runs.rules)} onchange={change} />
+            <Entry name={rule.name} placeholder="–" {value} onchange={change} invalid={refused.is_some()} />
         </label>
     }
 }

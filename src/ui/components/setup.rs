@@ -7,66 +7,134 @@ use super::entry::Entry;
 use super::lr_find::LrFind;
 use super::rules::RulesFields;
 use super::workers::Workers;
-use super::{grouped, value_of};
-use crate::config::{Preset, RunConfig};
-use crate::protocol::{BackendChoice, Command};
+use super::{counted, value_of};
+use crate::config::Preset;
+use crate::config::fields::Field;
+use crate::config::table::{FIELDS, Kind};
+use crate::protocol::BackendChoice;
 use crate::ui::app::Cx;
-use crate::ui::fields::{FIELDS, Field, RARE, SWITCHES, Switch};
-use crate::ui::state::Action;
-use crate::ui::state::runs::RunsAction;
+use crate::ui::state::{Action, State, Vocabulary};
 
 #[component]
 pub fn SetupPanel(cx: &Cx) -> Html {
-    let state = &cx.state;
-    let problem = state.problem();
-    let restart = {
-        let cx = cx.clone();
-        Callback::from(move |_: MouseEvent| cx.restart())
+    let fields = |live: bool, advanced: bool| {
+        FIELDS.iter().filter(move |field| field.is_live() == live && field.advanced == advanced)
     };
-    let numbers = |live: bool, rare: bool| {
-        FIELDS.iter().filter(move |field| field.live == live && RARE.contains(&field.name) == rare)
-    };
-    let switches = |live: bool| SWITCHES.iter().filter(move |switch| switch.live == live);
     html! {
         <section class="panel setup" aria-labelledby="setup-title">
             <h2 id="setup-title">{"Setup"}</h2>
             {preset(cx)}
             <DataPanel ..cx.clone() />
             <h3>{"needs a reset ↺"}</h3>
-            <div class="fields">{for numbers(false, false).map(|field| number(cx, field))}</div>
+            <div class="fields">{for fields(false, false).map(|field| input(cx, field))}</div>
             <details data-testid="architecture">
                 <summary>{"architecture and optimizer"}</summary>
                 <div class="fields">
-                    {for switches(false).map(|field| switch(cx, field))}
-                    {for numbers(false, true).map(|field| number(cx, field))}
+                    {for fields(false, true).map(|field| input(cx, field))}
                 </div>
             </details>
             {backend(cx)}
             <h3>{"applies while it trains"}</h3>
             <div class="fields">
                 <Workers ..cx.clone() />
-                {for numbers(true, false).map(|field| number(cx, field))}
-                {for switches(true).map(|field| switch(cx, field))}
+                {for fields(true, false).map(|field| input(cx, field))}
             </div>
             <details>
                 <summary>{"moments"}</summary>
-                <div class="fields">{for numbers(true, true).map(|field| number(cx, field))}</div>
+                <div class="fields">{for fields(true, true).map(|field| input(cx, field))}</div>
             </details>
             <LrFind ..cx.clone() />
             <RulesFields ..cx.clone() />
-            <p class="count">
-                {format!("{} parameters", grouped(state.draft.config.model.n_params()))}
-                if let Some(summary) = &state.summary {
-                    {format!(" · {} MiB of buffers", summary.memory_bytes >> 20)}
-                }
-            </p>
-            if let Some(problem) = &problem { <p class="problem" role="alert">{problem}</p> }
-            if state.needs_restart() && problem.is_none() {
-                <p class="pending">
-                    {"The setup has changed. "}<button onclick={restart}>{"reset to apply"}</button>
-                </p>
-            }
+            {counts(cx)}
+            {problems(cx)}
+            {pending(cx)}
         </section>
+    }
+}
+
+/// How many parameters the run has, and the draft where that is another model.
+fn counts(cx: &Cx) -> Html {
+    let state = &cx.state;
+    let (config, of_run) = state.accounted();
+    let parameters = counted(config.model.n_params(), "parameter");
+    let memory = state.summary.as_ref().map(|summary| format!("{} MiB of buffers", summary.memory_bytes >> 20));
+    html! {
+        <p class="count" data-testid="parameters">
+            if of_run {
+                {format!("This run: {parameters}")}{memory.map(|memory| format!(" · {memory}"))}
+            } else {
+                {format!("Next run: {parameters}")}{smaller_vocabulary(state)}
+            }
+        </p>
+    }
+}
+
+/// Said of counts of a run whose vocabulary is still to be trained.
+pub fn smaller_vocabulary(state: &State) -> &'static str {
+    match state.draft.vocabulary {
+        Vocabulary::OfTheText => ", fewer where the text gives a smaller vocabulary",
+        Vocabulary::Chosen { .. } => "",
+    }
+}
+
+/// What is wrong with texts that were entered, and a way back to the values in force.
+fn problems(cx: &Cx) -> Html {
+    let state = &cx.state;
+    if state.refused.is_empty() {
+        return html! {};
+    }
+    let discard = {
+        let cx = cx.clone();
+        Callback::from(move |_: MouseEvent| cx.act(Action::Discard))
+    };
+    let of_setup = state.refused.iter().filter(|refused| !refused.name.contains(' ') && refused.name != "save_every");
+    let lines: Vec<Html> = of_setup.map(|refused| html! { <p class="problem">{&refused.problem}</p> }).collect();
+    html! {
+        <div role="alert" data-testid="setup-problems">
+            {for lines}
+            if state.problem().is_some() {
+                <button data-testid="discard" onclick={discard}>{"Discard refused entries"}</button>
+            }
+        </div>
+    }
+}
+
+/// Which settings differ from the run's, and what applies them.
+fn pending(cx: &Cx) -> Html {
+    let (names, live) = (cx.state.pending(), cx.state.pending_live());
+    if names.is_empty() || cx.state.problem().is_some() {
+        return html! {};
+    }
+    let restart = {
+        let cx = cx.clone();
+        Callback::from(move |_: MouseEvent| cx.restart())
+    };
+    let apply = {
+        let cx = cx.clone();
+        Callback::from(move |_: MouseEvent| cx.change_settings(Action::ApplyToRun))
+    };
+    html! {
+        <p class="pending" data-testid="pending">
+            {format!("Not applied to this run yet: {}. ", names.join(", "))}
+            <button data-testid="reset-to-apply" onclick={restart}>{"Reset to apply"}</button>
+            if !live.is_empty() {
+                {" "}
+                <button data-testid="apply-to-run" onclick={apply} title={live.join(", ")}>
+                    {if live.len() == names.len() { "Apply to this run" } else { "Apply to this run what needs no reset" }}
+                </button>
+            }
+        </p>
+    }
+}
+
+/// The run's value of a field where it is not the one that is shown.
+fn marked(cx: &Cx, name: &str) -> Html {
+    let Some(mark) = cx.state.mark(name) else { return html! {} };
+    let title = if mark.pending { "this run has another value" } else { "what this run came to have" };
+    html! {
+        <small class={classes!("mark", mark.pending.then_some("differs"))} {title} data-testid={format!("mark-{name}")}>
+            {format!("run: {}", mark.of_run)}
+        </small>
     }
 }
 
@@ -76,13 +144,13 @@ fn preset(cx: &Cx) -> Html {
         let cx = cx.clone();
         Callback::from(move |event: Event| {
             if let Some(preset) = Preset::from_name(&value_of(&event)) {
-                cx.act(Action::Preset(preset));
+                cx.change_settings(Action::Preset(preset));
             }
         })
     };
     let now = Preset::ALL.into_iter().find(|preset| preset.config().model == *draft);
     let option = |preset: Preset| {
-        let label = format!("{} · {} parameters", preset.name(), grouped(preset.config().model.n_params()));
+        let label = format!("{} · {}", preset.name(), counted(preset.config().model.n_params(), "parameter"));
         html! { <option value={preset.name()} selected={now == Some(preset)}>{label}</option> }
     };
     html! {
@@ -96,50 +164,34 @@ fn preset(cx: &Cx) -> Html {
     }
 }
 
+fn input(cx: &Cx, field: &'static Field) -> Html {
+    match &field.kind {
+        Kind::Choice { names, .. } => select(cx, field, names()),
+        Kind::Count { .. } | Kind::Number { .. } => number(cx, field),
+    }
+}
+
 fn number(cx: &Cx, field: &'static Field) -> Html {
     let change = {
         let cx = cx.clone();
-        Callback::from(move |event: Event| {
-            let (entry, mut config) = (value_of(&event), cx.state.draft.config.clone());
-            if !(field.set)(&mut config, &entry) {
-                return cx.act(Action::EntryProblem(format!("{} cannot be “{entry}”; enter a number", field.name)));
-            }
-            if field.live && config.validate().is_ok() {
-                tune(&cx, &config);
-            }
-            cx.act(Action::Config(config));
-        })
+        Callback::from(move |event: Event| cx.change_settings(Action::Enter(field.name, value_of(&event))))
     };
-    let value = (field.get)(&cx.state.draft.config);
+    let invalid = cx.state.refused(field.name).is_some();
     html! {
-        <label title={field.help}>
+        <label title={field.help} class={classes!(invalid.then_some("refused"))}>
             <span>{field.name}</span>
-            <Entry name={field.name} {value} onchange={change} />
+            <Entry name={field.name} value={cx.state.field_text(field.name)} onchange={change} {invalid} />
+            {marked(cx, field.name)}
         </label>
     }
 }
 
-/// Tells the worker what applies while it trains.
-fn tune(cx: &Cx, config: &RunConfig) {
-    cx.send(&Command::Tune { train: config.train.clone() });
-    cx.act(Action::Runs(RunsAction::Tuned(config.train.clone())));
-}
-
-fn switch(cx: &Cx, field: &'static Switch) -> Html {
+fn select(cx: &Cx, field: &'static Field, names: Vec<&'static str>) -> Html {
     let change = {
         let cx = cx.clone();
-        Callback::from(move |event: Event| {
-            let mut config = cx.state.draft.config.clone();
-            if let Err(problem) = config.set(field.name, &value_of(&event)) {
-                return cx.act(Action::EntryProblem(problem.to_string()));
-            }
-            if field.live && config.validate().is_ok() {
-                tune(&cx, &config);
-            }
-            cx.act(Action::Config(config));
-        })
+        Callback::from(move |event: Event| cx.change_settings(Action::Enter(field.name, value_of(&event))))
     };
-    let now = (field.get)(&cx.state.draft.config);
+    let now = cx.state.field_text(field.name);
     let option = |name: &'static str| {
         let shown = match name {
             "true" => "yes",
@@ -151,7 +203,8 @@ fn switch(cx: &Cx, field: &'static Switch) -> Html {
     html! {
         <label title={field.help}>
             <span>{field.name}</span>
-            <select name={field.name} onchange={change}>{for (field.positions)().into_iter().map(option)}</select>
+            <select name={field.name} onchange={change}>{for names.into_iter().map(option)}</select>
+            {marked(cx, field.name)}
         </label>
     }
 }

@@ -71,7 +71,7 @@ pub fn VocabularyTraining(cx: &Cx) -> Html {
 fn train(cx: &Cx) {
     let Ok(vocab_size) = cx.state.tokenizer.size() else { return };
     act(cx, TokenizerAction::TrainingAsked);
-    let (corpus, config) = (cx.state.draft.corpus, cx.state.draft.config.clone());
+    let (corpus, config) = (cx.state.draft.corpus, (*cx.state.draft.config).clone());
     let (cx, own) = (cx.clone(), cx.kept.borrow().files.clone());
     spawn_local(async move {
         if corpus == CorpusChoice::File {

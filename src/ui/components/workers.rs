@@ -7,8 +7,12 @@ use super::value_of;
 use crate::protocol::BackendChoice;
 use crate::protocol::workers::MOST_WORKERS;
 use crate::ui::app::Cx;
+use crate::ui::fields::number;
 use crate::ui::preferences;
 use crate::ui::state::Action;
+
+/// The name of the field.
+const NAME: &str = "workers";
 
 /// Under this name the browser remembers a choice.
 const PREFERENCE: &str = "workers";
@@ -31,9 +35,14 @@ pub fn Workers(cx: &Cx) -> Html {
         let cx = cx.clone();
         Callback::from(move |event: Event| {
             let entry = value_of(&event);
-            let Ok(n) = entry.trim().parse::<usize>() else {
-                return cx.act(Action::EntryProblem(format!("workers cannot be “{entry}”; enter a number from 1")));
+            let n = match number::<usize>(&entry) {
+                Some(n) if (1..=MOST_WORKERS).contains(&n) => n,
+                _ => {
+                    let problem = format!("workers cannot be “{entry}”; enter a whole number from 1 to {MOST_WORKERS}");
+                    return cx.act(Action::Refuse(NAME, entry, problem));
+                }
             };
+            cx.act(Action::Accept(NAME));
             let mut workers = cx.state.workers;
             workers.want(n);
             preferences::save(PREFERENCE, &workers.wanted.to_string());
@@ -42,13 +51,15 @@ pub fn Workers(cx: &Cx) -> Html {
         })
     };
     let workers = state.workers;
+    let refused = state.refused(NAME).map(|refused| refused.text.clone());
+    let value = refused.clone().unwrap_or_else(|| workers.wanted.to_string());
     let help = format!(
         "how many workers share each batch on the CPU, at most {MOST_WORKERS} and one per sequence; applies at once"
     );
     html! {
         <label title={help}>
             <span>{"workers"}</span>
-            <Entry name="workers" testid="workers" value={workers.wanted.to_string()} onchange={change} />
+            <Entry name={NAME} testid={NAME} {value} onchange={change} invalid={refused.is_some()} />
             if state.on_cpu() && workers.computing != workers.wanted {
                 <small>{format!("{} compute", workers.computing)}</small>
             }

@@ -4,10 +4,11 @@ use yew::prelude::*;
 
 use super::entry::Entry;
 use super::tokens::Tokens;
-use super::value_of;
-use crate::protocol::{Command, Sampling};
+use super::{counted, value_of};
+use crate::protocol::Command;
 use crate::ui::app::Cx;
 use crate::ui::state::Action;
+use crate::ui::state::typed::TypedField;
 
 #[component]
 pub fn Writing(cx: &Cx) -> Html {
@@ -29,9 +30,9 @@ pub fn Writing(cx: &Cx) -> Html {
                 </div>
                 <p class="count" role="status">
                     if !state.generated.running {
-                        {format!("{} tokens; point at one, or walk them with the arrow keys, to see what else could \
+                        {format!("{}; point at one, or walk them with the arrow keys, to see what else could \
                                   have been chosen. A darker line under a token: the model was surer.",
-                                 state.generated.tokens.len())}
+                                 counted(state.generated.tokens.len(), "token"))}
                     }
                 </p>
             }
@@ -44,9 +45,6 @@ pub fn Writing(cx: &Cx) -> Html {
     }
 }
 
-/// One number of the sampling: its label, its value, and how an entry is put in.
-type Knob = (&'static str, String, fn(&mut Sampling, f64) -> bool);
-
 fn prompt(cx: &Cx) -> Html {
     let state = &cx.state;
     let input = {
@@ -57,14 +55,7 @@ fn prompt(cx: &Cx) -> Html {
         let cx = cx.clone();
         Callback::from(move |_: MouseEvent| generate_or_stop(&cx))
     };
-    let Sampling { temperature, top_k, top_p, max_tokens, seed } = &state.sampling;
-    let knobs: [Knob; 5] = [
-        ("temperature", temperature.to_string(), |s, x| x >= 0.0 && set(&mut s.temperature, x as f32)),
-        ("top-k (0: all)", top_k.to_string(), |s, x| x >= 0.0 && set(&mut s.top_k, x as usize)),
-        ("top-p", top_p.to_string(), |s, x| x > 0.0 && x <= 1.0 && set(&mut s.top_p, x as f32)),
-        ("max tokens", max_tokens.to_string(), |s, x| x >= 1.0 && set(&mut s.max_tokens, x as usize)),
-        ("seed", seed.to_string(), |s, x| x >= 0.0 && set(&mut s.seed, x as u64)),
-    ];
+    let problems = state.typed_problems(&TypedField::SAMPLING);
     let running = state.generated.running;
     html! {
         <div class="ask">
@@ -72,33 +63,29 @@ fn prompt(cx: &Cx) -> Html {
                 {"prompt (empty begins a new story)"}
                 <textarea data-testid="prompt" rows="2" value={state.prompt.clone()} oninput={input} />
             </label>
-            <div class="fields">{for knobs.into_iter().map(|entry| knob(cx, entry))}</div>
-            <button data-testid="generate" onclick={toggle} disabled={!state.has_run()}>
+            <div class="fields">{for TypedField::SAMPLING.map(|field| typed(cx, field, None))}</div>
+            <div role="alert">{for problems.iter().map(|problem| html! { <p class="problem">{problem}</p> })}</div>
+            <button data-testid="generate" onclick={toggle}
+                disabled={!running && (!state.has_run() || !problems.is_empty())}>
                 {if running { "stop" } else { "write" }}
             </button>
         </div>
     }
 }
 
-fn set<T>(place: &mut T, value: T) -> bool {
-    *place = value;
-    true
-}
-
-fn knob(cx: &Cx, (name, value, put): Knob) -> Html {
+/// A labeled field that keeps a refused text until it is changed.
+pub fn typed(cx: &Cx, field: TypedField, testid: Option<&'static str>) -> Html {
     let change = {
         let cx = cx.clone();
-        Callback::from(move |event: Event| {
-            let mut sampling = cx.state.sampling.clone();
-            // An entry that cannot be used leaves what was there, and the field shows it again.
-            if value_of(&event).trim().parse().is_ok_and(|x: f64| x.is_finite() && put(&mut sampling, x)) {
-                cx.act(Action::Sampling(sampling));
-            } else {
-                cx.act(Action::Sampling(cx.state.sampling.clone()));
-            }
-        })
+        Callback::from(move |event: Event| cx.act(Action::Type(field, value_of(&event))))
     };
-    html! { <label><span>{name}</span><Entry {value} onchange={change} /></label> }
+    let invalid = cx.state.refused(field.key()).is_some();
+    html! {
+        <label>
+            <span>{field.label()}</span>
+            <Entry {testid} value={cx.state.typed_text(field)} onchange={change} {invalid} />
+        </label>
+    }
 }
 
 fn generate_or_stop(cx: &Cx) {

@@ -10,8 +10,9 @@ use super::parts::*;
 use super::remember::RememberAction;
 use super::runs::RunsAction;
 use super::tokenizer::TokenizerAction;
+use super::typed::TypedField;
 use crate::config::{Preset, RunConfig};
-use crate::protocol::{BackendChoice, CorpusChoice, Event, Sampling};
+use crate::protocol::{BackendChoice, CorpusChoice, Event};
 use crate::ui::draw::colors::ColorMap;
 
 /// What can happen.
@@ -37,10 +38,18 @@ pub enum Action {
     Started,
     /// Another preset: its numbers replace the draft's.
     Preset(Preset),
-    /// The draft's numbers.
+    /// Another configuration of the draft; an invalid one changes nothing and is refused with a sentence.
     Config(RunConfig),
-    /// An entry cannot be used.
-    EntryProblem(String),
+    /// A text was entered into a field or switch of the setup, which has this name.
+    Enter(&'static str, String),
+    /// A text in a field is not accepted: the name of the field, the text, and what to change.
+    Refuse(&'static str, String, String),
+    /// The field with this name holds nothing refused any longer.
+    Accept(&'static str),
+    /// Refused texts of the setup give way to the draft's values.
+    Discard,
+    /// The run takes over what the draft has set and what applies while training.
+    ApplyToRun,
     /// The draft's backend.
     Backend(BackendChoice),
     /// The draft's corpus.
@@ -76,8 +85,8 @@ pub enum Action {
     ToggleHelp,
     /// The text box.
     Prompt(String),
-    /// How to choose tokens.
-    Sampling(Sampling),
+    /// A text was typed into a field for sampling or for a changed weight.
+    Type(TypedField, String),
     /// Writing was asked for.
     Generate,
     /// Other colours of the heatmaps.

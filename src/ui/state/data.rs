@@ -1,7 +1,8 @@
 //! What the page knows about the data to train on, and how it changes. Pure, as all of [`super`].
 
+use super::draft::SETUP;
 use super::{DEFAULT_PROBE, State, Vocabulary};
-use crate::config::Preset;
+use crate::config::{MIN_TRAINED_VOCABULARY, Preset};
 use crate::protocol::data::{DataCommand, DataEvent, TaskAnswer, TaskInfo};
 use crate::protocol::log::spread;
 use crate::protocol::{Command, CorpusChoice, RunId};
@@ -203,7 +204,6 @@ impl State {
     /// A task brings its own sentence and is learned byte by byte; a text after a task goes back to words.
     pub(in crate::ui) fn choose_corpus(&mut self, corpus: CorpusChoice) {
         let was_task = matches!(self.draft.corpus, CorpusChoice::Task(_));
-        self.draft.corpus = corpus;
         let probe = match corpus {
             // A link may choose a task before the worker has told its sentence.
             CorpusChoice::Task(number) => {
@@ -212,9 +212,14 @@ impl State {
             _ => was_task.then(|| DEFAULT_PROBE.to_string()),
         };
         if let Some(probe) = probe {
-            self.draft.vocabulary = Vocabulary::OfTheText;
-            self.draft.config.model.vocab_size = self.text_vocab_size();
+            let vocab_size = vocab_size_of(corpus);
+            self.change_draft(SETUP, |draft, config| {
+                draft.corpus = corpus;
+                (draft.vocabulary, config.model.vocab_size) = (Vocabulary::OfTheText, vocab_size);
+            });
             self.take_probe(probe);
+        } else {
+            self.draft.corpus = corpus;
         }
     }
 
@@ -230,7 +235,11 @@ impl State {
 
     /// V of a vocabulary that a run trains on the draft's text: for a task the bytes and the end of a text.
     pub(super) fn text_vocab_size(&self) -> usize {
-        let task = matches!(self.draft.corpus, CorpusChoice::Task(_));
-        if task { 257 } else { Preset::Nano.config().model.vocab_size }
+        vocab_size_of(self.draft.corpus)
     }
+}
+
+fn vocab_size_of(corpus: CorpusChoice) -> usize {
+    let task = matches!(corpus, CorpusChoice::Task(_));
+    if task { MIN_TRAINED_VOCABULARY } else { Preset::Nano.config().model.vocab_size }
 }

@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use super::*;
-use crate::config::Preset;
+use crate::config::{Preset, ValidConfig};
 use crate::protocol::{BackendChoice, CorpusChoice, Sampling};
 
 impl Default for State {
     fn default() -> Self {
-        let config = Preset::Nano.config();
+        let config = ValidConfig::preset(Preset::Nano);
         let (corpus, backend) = (CorpusChoice::BuiltIn, BackendChoice::Auto);
         let vocabulary = Vocabulary::OfTheText;
         Self {
@@ -20,7 +20,7 @@ impl Default for State {
             run_state: RunState::Loading(None),
             started: None,
             draft: Setup { config, corpus, vocabulary, backend, file_name: None, file_count: 0 },
-            entry_problem: None,
+            refused: Vec::new(),
             device: None,
             summary: None,
             notices: Vec::new(),

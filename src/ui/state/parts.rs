@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::config::RunConfig;
+use crate::config::ValidConfig;
 use crate::protocol::writing::WrittenToken;
 use crate::protocol::{BackendChoice, CorpusChoice, Event, Phase, RunId, Sampling, Token};
 
@@ -41,7 +41,7 @@ impl RunState {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setup {
     /// Model and training.
-    pub config: RunConfig,
+    pub config: ValidConfig,
     /// What to train on.
     pub corpus: CorpusChoice,
     /// What turns it into tokens.

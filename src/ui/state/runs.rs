@@ -4,8 +4,11 @@
 use std::rc::Rc;
 
 use super::autosave::Autosave;
+use super::draft::SETUP;
 use super::{State, Vocabulary};
+use crate::config::fields::Field;
 use crate::config::rules::Rules;
+use crate::config::table::FIELDS;
 use crate::config::{RunConfig, TrainConfig};
 use crate::protocol::runs::{CheckpointInfo, LrPoint, RunRecord, RunsCommand, RunsEvent};
 use crate::protocol::{Command, CorpusChoice, History, RunId, StepPoint};
@@ -18,6 +21,9 @@ const MOST_POINTS: usize = 10_000;
 
 /// A name is cut after so many characters, so that it fits beside the chart.
 const MOST_CHARACTERS: usize = 24;
+
+/// The names of the rules' fields.
+const RULES: [&str; 5] = ["stop_steps", "stop_tokens", "stop_loss", "stop_seconds", "evaluate_every"];
 
 /// What the loss chart counts along.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,7 +142,7 @@ pub struct Runs {
     /// Why something could not be saved or loaded, or that it was.
     pub message: Option<String>,
     /// The training numbers that the worker was told last.
-    train: Option<TrainConfig>,
+    pub(super) train: Option<TrainConfig>,
     /// When to stop.
     pub rules: Rules,
     /// Which rule has stopped the run.
@@ -168,8 +174,6 @@ pub enum RunsAction {
     ForgetFile,
     /// Something is worth saying about files.
     Message(String),
-    /// The worker was told other numbers for the present run.
-    Tuned(TrainConfig),
     /// When to stop.
     Rules(Rules),
     /// The search has begun.
@@ -199,13 +203,7 @@ impl State {
 
     /// The present run, once it has a configuration.
     pub fn present_run(&self) -> Option<ShownRun> {
-        let started = self.started.as_ref()?;
-        // Live changes count; what needs a reset is as it was built.
-        let mut config = self.summary.as_ref().map_or(&started.config, |summary| &summary.config).clone();
-        if let Some(train) = self.runs.train.clone() {
-            let TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, .. } = config.train;
-            config.train = TrainConfig { batch_size, accumulation_steps, activation_storage, optimizer, seed, ..train };
-        }
+        let config = self.run_config()?;
         Some(ShownRun {
             id: 0,
             name: self.runs.name.clone(),
@@ -272,10 +270,9 @@ impl State {
             RunsAction::Loading => (runs.loading, runs.needs_file, runs.message) = (Some(next_run), None, None),
             RunsAction::ForgetFile => (runs.loading, runs.needs_file) = (None, None),
             RunsAction::Message(message) => (runs.message, runs.saving) = (Some(message), false),
-            RunsAction::Tuned(train) => runs.train = Some(train),
             RunsAction::Rules(rules) => {
                 (runs.rules, runs.stopped) = (rules, None);
-                self.entry_problem = None;
+                RULES.iter().for_each(|name| self.accept(name));
             }
             RunsAction::Finding => runs.finder = Some(Finder { running: true, ..Finder::default() }),
             RunsAction::CloseFinder => runs.finder = None,
@@ -319,9 +316,18 @@ impl State {
 
     /// The run stands at an earlier step, and its learning rates have changed.
     fn go_back(&mut self, step: u64, train: TrainConfig) {
-        (self.draft.config.train.max_lr, self.draft.config.train.min_lr) = (train.max_lr, train.min_lr);
         let lr = train.max_lr;
+        // Settings in which draft and run agreed go on agreeing; others are the user's, and stay.
+        let live = FIELDS.iter().filter(|field| field.is_live());
+        let agreed: Vec<&Field> = live.filter(|field| self.mark(field.name).is_none()).collect();
         self.runs.train = Some(train);
+        if let Some(run) = self.run_config() {
+            let mut config = (*self.draft.config).clone();
+            agreed.iter().for_each(|field| field.copy(&run, &mut config));
+            if let Ok(config) = self.draft.check(config) {
+                self.draft.config = config;
+            }
+        }
         self.step = step;
         Rc::make_mut(&mut self.history).cut_after(step);
         self.look.announcement = format!("Back at step {step}, on with max_lr {lr}.");
@@ -330,17 +336,19 @@ impl State {
     /// A saved run stands in the place of the present one.
     fn begin_resumed(&mut self, run: RunId, record: RunRecord, config: RunConfig) {
         self.keep_run();
-        self.draft.vocabulary = record.corpus.vocabulary.map_or(Vocabulary::OfTheText, |name| Vocabulary::Chosen {
-            name,
-            vocab_size: config.model.vocab_size,
-            choice: self.version,
+        let choice = self.version;
+        self.change_draft(SETUP, |draft, drafted| {
+            draft.vocabulary = record.corpus.vocabulary.map_or(Vocabulary::OfTheText, |name| Vocabulary::Chosen {
+                name,
+                vocab_size: config.model.vocab_size,
+                choice,
+            });
+            *drafted = config;
+            draft.corpus = record.corpus.choice;
+            if draft.corpus == CorpusChoice::File {
+                draft.file_name = Some(record.corpus.name);
+            }
         });
-        self.draft.config = config;
-        self.draft.corpus = record.corpus.choice;
-        if self.draft.corpus == CorpusChoice::File {
-            self.draft.file_name = Some(record.corpus.name);
-        }
-        self.entry_problem = None;
         self.begin(run);
         self.runs.from_file = true;
         if !record.name.is_empty() {

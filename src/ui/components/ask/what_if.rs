@@ -6,10 +6,11 @@ use super::{ask, explain};
 use crate::protocol::Command;
 use crate::protocol::inspect::{Comparison, InspectCommand, WeightAt};
 use crate::ui::app::Cx;
-use crate::ui::components::entry::Entry;
-use crate::ui::components::{value_of, visible};
+use crate::ui::components::writing::typed;
+use crate::ui::components::{counted, value_of, visible};
 use crate::ui::state::Action;
 use crate::ui::state::ask::AskAction;
+use crate::ui::state::typed::TypedField;
 
 #[component]
 pub fn WhatIf(cx: &Cx) -> Html {
@@ -107,27 +108,20 @@ fn first_weight(cx: &Cx) -> Html {
 /// Which weight, what it is, and what to try.
 fn fields(cx: &Cx, at: &WeightAt) -> Html {
     let state = &cx.state;
-    let change = |set: fn(&mut WeightAt, String)| {
+    let choose = {
         let (cx, at) = (cx.clone(), at.clone());
         Callback::from(move |event: Event| {
-            let mut at = at.clone();
-            set(&mut at, value_of(&event));
+            let at = WeightAt { tensor: value_of(&event), ..at.clone() };
             cx.act(Action::Ask(AskAction::Weight(at)));
         })
     };
-    let value = {
-        let cx = cx.clone();
-        Callback::from(move |event: Event| {
-            let value = value_of(&event).trim().parse::<f32>().ok().filter(|value| value.is_finite());
-            cx.act(Action::Ask(AskAction::Value(value)));
-        })
-    };
+    let problems = state.typed_problems(&[TypedField::WeightRow, TypedField::WeightColumn, TypedField::WeightValue]);
     let old = state.ask.comparison.as_ref().filter(|shown| shown.change.weight.as_ref() == Some(at));
     let old = old.and_then(|shown| shown.old).map_or("…".into(), |old| format!("{old}"));
     html! {
         <>
             <label>{"tensor"}
-                <select onchange={change(|at, text| at.tensor = text)}>
+                <select onchange={choose}>
                     {for state.ask.tensors.iter().map(|tensor| html! {
                         <option value={tensor.name.clone()} selected={tensor.name == at.tensor}>
                             {format!("{} ({} × {})", tensor.name, tensor.rows, tensor.columns)}
@@ -136,20 +130,12 @@ fn fields(cx: &Cx, at: &WeightAt) -> Html {
                 </select>
             </label>
             <div class="fields">
-                <label>{"row"}
-                    <Entry testid="weight-row" value={at.row.to_string()} inputmode="numeric"
-                        onchange={change(|at, text| at.row = text.trim().parse().unwrap_or(at.row))} />
-                </label>
-                <label>{"column"}
-                    <Entry testid="weight-column" value={at.column.to_string()} inputmode="numeric"
-                        onchange={change(|at, text| at.column = text.trim().parse().unwrap_or(at.column))} />
-                </label>
+                {typed(cx, TypedField::WeightRow, Some("weight-row"))}
+                {typed(cx, TypedField::WeightColumn, Some("weight-column"))}
                 <label>{"it is"}<output data-testid="old-weight">{old}</output></label>
-                <label>{"try"}
-                    <Entry testid="new-weight" onchange={value}
-                        value={state.ask.value.map_or(String::new(), |value| value.to_string())} />
-                </label>
+                {typed(cx, TypedField::WeightValue, Some("new-weight"))}
             </div>
+            <div role="alert">{for problems.iter().map(|problem| html! { <p class="problem">{problem}</p> })}</div>
         </>
     }
 }
@@ -189,7 +175,7 @@ fn compared(cx: &Cx, comparison: &Comparison) -> Html {
             </div>
             <p class="count">
                 {last}{explain(cx, "probability")}
-                {format!(". The loss is over the same {} held-out tokens each time.", comparison.n_tokens)}
+                {format!(". The loss is over the same {} each time.", counted(comparison.n_tokens, "held-out token"))}
             </p>
             {position(cx)}
         </>

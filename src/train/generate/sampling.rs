@@ -1,0 +1,41 @@
+//! From logits to the next token.
+
+use crate::protocol::Sampling;
+
+/// The tokens to choose from and their probabilities, likeliest first: softmax of logits / temperature, of which
+/// `top_k` and then `top_p` keep the head. Temperature 0 keeps the likeliest alone.
+pub fn candidates(logits: &[f32], sampling: &Sampling) -> Vec<(u32, f32)> {
+    let mut sorted: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
+    sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let keep = match (sampling.temperature > 0.0, sampling.top_k) {
+        (false, _) => 1,
+        (true, 0) => sorted.len(),
+        (true, top_k) => top_k,
+    };
+    sorted.truncate(keep);
+    let largest = sorted.first().map_or(0.0, |&(_, logit)| logit);
+    let temperature = if sampling.temperature > 0.0 { sampling.temperature } else { 1.0 };
+    sorted.iter_mut().for_each(|(_, logit)| *logit = ((*logit - largest) / temperature).exp());
+    let sum: f32 = sorted.iter().map(|&(_, weight)| weight).sum();
+    let mut reached = 0.0;
+    let end = sorted.iter().position(|&(_, weight)| {
+        reached += weight / sum;
+        reached >= sampling.top_p
+    });
+    sorted.truncate(end.map_or(sorted.len(), |last| last + 1));
+    let kept: f32 = sorted.iter().map(|&(_, weight)| weight).sum();
+    sorted.iter_mut().for_each(|(_, weight)| *weight /= kept);
+    sorted
+}
+
+/// The candidate at `uniform`, a number in [0, 1), when they are laid end to end by their probabilities; none of none.
+pub fn choose(candidates: &[(u32, f32)], uniform: f64) -> Option<u32> {
+    let mut left = uniform as f32;
+    for &(id, probability) in candidates {
+        left -= probability;
+        if left < 0.0 {
+            return Some(id);
+        }
+    }
+    candidates.last().map(|&(id, _)| id) // rounding may leave a crumb
+}
