@@ -96,9 +96,8 @@ impl SideBySide {
             let cpu: &[f32] = bytemuck::cast_slice(&cpu);
             let largest =
                 cpu.iter().filter(|value| value.is_finite()).fold(0f32, |largest, value| largest.max(value.abs()));
-            let wrong = |(&gpu, cpu): (&u32, &f32)| {
-                gpu != cpu.to_bits() && !((f32::from_bits(gpu) - cpu).abs() <= tolerance * largest)
-            };
+            let right = |gpu: f32, cpu: f32| (gpu - cpu).abs() <= tolerance * largest; // a NaN is right nowhere
+            let wrong = |(&gpu, cpu): (&u32, &f32)| gpu != cpu.to_bits() && !right(f32::from_bits(gpu), *cpu);
             if let Some(element) = gpu.iter().zip(cpu).position(wrong).filter(|_| first.is_none()) {
                 let kernel = recording.dispatches[index].kernel.name;
                 let (gpu, cpu) = (f32::from_bits(gpu[element]), cpu[element]);

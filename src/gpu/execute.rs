@@ -162,12 +162,12 @@ impl GpuBackend {
         let limit = self.device.limits().max_compute_workgroups_per_dimension;
         let most = workgroups.into_iter().max().unwrap_or_default();
         let iterations = (kernel.loops)(params);
-        let problem = if most > limit {
-            Some(ExecuteError::TooManyWorkgroups { kernel: kernel.name, needed: most, limit })
-        } else if let Some(limit) = self.loop_limit.filter(|&limit| iterations > limit) {
-            Some(ExecuteError::LoopTooLong { kernel: kernel.name, iterations, limit })
-        } else {
-            None
+        let problem = match self.loop_limit {
+            _ if most > limit => Some(ExecuteError::TooManyWorkgroups { kernel: kernel.name, needed: most, limit }),
+            Some(limit) if iterations > limit => {
+                Some(ExecuteError::LoopTooLong { kernel: kernel.name, iterations, limit })
+            }
+            _ => None,
         };
         self.impossible = self.impossible.take().or(problem);
     }

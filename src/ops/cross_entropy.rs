@@ -38,7 +38,7 @@ impl Params {
     }
 
     /// Logits in blocks as rows.
-    fn to_rows(&self, blocked: &[f32]) -> Vec<f32> {
+    fn rows_of(&self, blocked: &[f32]) -> Vec<f32> {
         let (n, v) = (self.n_rows as usize, self.vocab_size as usize);
         let mut rows = vec![0.0; n * v];
         let (mut first, mut rest) = (0, blocked);
@@ -81,7 +81,7 @@ pub static CROSS_ENTROPY: Kernel = Kernel {
         let (targets, losses) = (call.u32(2), &mut call.f32_mut(3));
         match params.block == params.vocab_size {
             true => cpu::loss::cross_entropy(&logits, &targets, losses, sizes),
-            false => cpu::loss::cross_entropy(&params.to_rows(&logits), &targets, losses, sizes),
+            false => cpu::loss::cross_entropy(&params.rows_of(&logits), &targets, losses, sizes),
         }
     },
 };
@@ -135,7 +135,7 @@ const fn grad(name: &'static str, loops: fn(&[u8]) -> u64, wgsl: &'static [&'sta
             if params.block == params.vocab_size {
                 cpu::loss::cross_entropy_grad(logits, targets, losses, sizes, count);
             } else {
-                let mut rows = params.to_rows(logits);
+                let mut rows = params.rows_of(logits);
                 cpu::loss::cross_entropy_grad(&mut rows, targets, losses, sizes, count);
                 params.write_blocks(&rows, logits);
             }

@@ -85,7 +85,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 80] = [
+pub static KERNELS: [&Kernel; 82] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -136,6 +136,8 @@ pub static KERNELS: [&Kernel; 80] = [
     &flash_attention::FLASH_ATTENTION_GRAD_16_LANES,
     &flash_attention::FLASH_ATTENTION_32_LANES,
     &flash_attention::FLASH_ATTENTION_GRAD_32_LANES,
+    &flash_attention::FLASH_ATTENTION_32_GROUP,
+    &flash_attention::FLASH_ATTENTION_64_GROUP,
     &flash_attention::FLASH_ATTENTION_16_FOUR_LANES,
     &flash_attention::FLASH_ATTENTION_GRAD_16_FOUR_LANES,
     &flash_attention::FLASH_ATTENTION_32_FOUR_LANES,

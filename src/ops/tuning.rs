@@ -4,8 +4,8 @@
 use std::hash::Hasher;
 
 use self::trials::{
-    GATE, attention, attention_grad, gradients, gradients_like, loss, norm, norm_grad, product, product_like, squares,
-    table_grad,
+    GATE, attention, attention_grad, attention_like, gradients, gradients_like, loss, norm, norm_grad, product,
+    product_like, squares, table_grad,
 };
 use super::cost::costs;
 use super::{KERNELS, clip, cross_entropy, embedding, flash_attention, linear_grad, matmul, rmsnorm};
@@ -54,7 +54,7 @@ pub struct Candidates {
 }
 
 /// All that there are.
-pub static CANDIDATES: [Candidates; 11] = [
+pub static CANDIDATES: [Candidates; 12] = [
     Candidates {
         of: &matmul::MATMUL_NT_VEC4,
         variants: &[
@@ -95,9 +95,15 @@ pub static CANDIDATES: [Candidates; 11] = [
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_32,
-        variants: &[&flash_attention::LANES[2][0], &flash_attention::LANES[2][1]],
+        variants: &[&flash_attention::LANES[2][0], &flash_attention::LANES[2][1], &flash_attention::GROUPS[0]],
         gate: || vec![attention(13, 20, 0), attention(70, 32, 1)],
-        classes: &Class::all("flash_attention_32", |_, _| attention(64, 32, 1)),
+        classes: &Class::all("flash_attention_32", attention_like),
+    },
+    Candidates {
+        of: &flash_attention::FLASH_ATTENTION_64,
+        variants: &[&flash_attention::GROUPS[1]],
+        gate: || vec![attention(13, 40, 0), attention(70, 64, 1)],
+        classes: &Class::all("flash_attention_64", attention_like),
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_GRAD_32,

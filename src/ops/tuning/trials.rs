@@ -90,6 +90,17 @@ pub(super) fn attention(positions: usize, d_head: usize, causal: u32) -> Trial {
     trial
 }
 
+/// Attention with the heads and the positions of a dispatch, of which only so many as take at most `most_flops` operations.
+pub(super) fn attention_like(params: &[u8], most_flops: f64) -> Trial {
+    let flash_attention::Params { context_length, d_head, .. } = bytemuck::pod_read_unaligned(params);
+    let (mut positions, d_head) = (context_length as usize, d_head as usize);
+    // Two sequences of four heads, half of the pairs, two products.
+    while positions > 64 && 16.0 * (positions * positions * d_head) as f64 > most_flops {
+        positions /= 2;
+    }
+    attention(positions, d_head, 1)
+}
+
 pub(super) fn attention_grad(positions: usize, d_head: usize, rotated: u32) -> Trial {
     let mut trial = Trial::new("gradient of attention", positions.max(d_head));
     let causal = rotated;
