@@ -15,6 +15,10 @@ use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice};
 use crate::gpu::variant::Variant;
 
+mod group;
+
+pub use group::*;
+
 /// Positions of a workgroup.
 const POSITIONS: u32 = 128;
 
@@ -198,43 +202,6 @@ kernels!(
     FLASH_ATTENTION_GRAD_32_FOUR_LANES "flash_attention_grad_32_four_lanes",
     ["element_vec4", "flash_vec4", "row_32", "flash_whole", "four_lanes", "flash_lanes"], "D ≤ 32, with subgroups of four"
 );
-
-/// Forward with blocks of keys and values in workgroup memory.
-macro_rules! group {
-    ($kernel:ident $name:literal, $half:literal, $doc:literal) => {
-        #[doc = concat!("qkv → out, lse, ", $doc, ", with workgroup memory")]
-        pub static $kernel: Kernel = Kernel {
-            name: $name,
-            wgsl: &[
-                KV_HEAD,
-                include_str!(concat!("../../shaders/lib/", $half, ".wgsl")),
-                include_str!("../../shaders/flash_attention_group.wgsl"),
-                concat!(
-                    "@compute @workgroup_size(64)\nfn ",
-                    $name,
-                    "(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) ",
-                    "{ attend_in_groups(workgroup, local); }"
-                ),
-            ],
-            access: &[Read, ReadWrite, ReadWrite],
-            params_bytes: size_of::<Params>(),
-            loops: |params| forward_loops(&bytemuck::pod_read_unaligned(params)),
-            cpu: |call| cpu::flash::forward(&call.f32(1), &mut call.f32_mut(2), &mut call.f32_mut(3), &call.params()),
-        };
-    };
-}
-
-group!(FLASH_ATTENTION_32_GROUP "flash_attention_32_group", "half_16", "D ≤ 32");
-group!(FLASH_ATTENTION_64_GROUP "flash_attention_64_group", "half_32", "D ≤ 64");
-
-/// Kernels for hardware in place of [`FLASH_ATTENTION_32`] and [`FLASH_ATTENTION_64`].
-pub static GROUPS: [Variant; 2] =
-    [groups(&FLASH_ATTENTION_32, &FLASH_ATTENTION_32_GROUP), groups(&FLASH_ATTENTION_64, &FLASH_ATTENTION_64_GROUP)];
-
-/// Workgroups that own 32 queries each.
-const fn groups(of: &'static Kernel, kernel: &'static Kernel) -> Variant {
-    Variant { of, kernel, workgroups: workgroups_of::<8>, subgroup_size: 0, int64: false, hardware: true }
-}
 
 /// Kernels with subgroups in place of those without, for each of these: those of eight, those of four.
 pub static LANES: [[Variant; 2]; 4] = [

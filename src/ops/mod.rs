@@ -85,7 +85,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 82] = [
+pub static KERNELS: [&Kernel; 84] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -138,6 +138,8 @@ pub static KERNELS: [&Kernel; 82] = [
     &flash_attention::FLASH_ATTENTION_GRAD_32_LANES,
     &flash_attention::FLASH_ATTENTION_32_GROUP,
     &flash_attention::FLASH_ATTENTION_64_GROUP,
+    &flash_attention::FLASH_ATTENTION_GRAD_32_GROUP,
+    &flash_attention::FLASH_ATTENTION_GRAD_64_GROUP,
     &flash_attention::FLASH_ATTENTION_16_FOUR_LANES,
     &flash_attention::FLASH_ATTENTION_GRAD_16_FOUR_LANES,
     &flash_attention::FLASH_ATTENTION_32_FOUR_LANES,

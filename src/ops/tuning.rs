@@ -4,8 +4,8 @@
 use std::hash::Hasher;
 
 use self::trials::{
-    GATE, attention, attention_grad, attention_like, gradients, gradients_like, loss, norm, norm_grad, product,
-    product_like, squares, table_grad,
+    GATE, attention, attention_grad, attention_grad_like, attention_like, gradients, gradients_like, loss, norm,
+    norm_grad, product, product_like, squares, table_grad,
 };
 use super::cost::costs;
 use super::{KERNELS, clip, cross_entropy, embedding, flash_attention, linear_grad, matmul, rmsnorm};
@@ -54,7 +54,7 @@ pub struct Candidates {
 }
 
 /// All that there are.
-pub static CANDIDATES: [Candidates; 12] = [
+pub static CANDIDATES: [Candidates; 13] = [
     Candidates {
         of: &matmul::MATMUL_NT_VEC4,
         variants: &[
@@ -107,9 +107,15 @@ pub static CANDIDATES: [Candidates; 12] = [
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_GRAD_32,
-        variants: &[&flash_attention::LANES[3][0], &flash_attention::LANES[3][1]],
+        variants: &[&flash_attention::LANES[3][0], &flash_attention::LANES[3][1], &flash_attention::GROUPS[2]],
         gate: || vec![attention_grad(13, 20, 0), attention_grad(70, 32, 1)],
-        classes: &Class::all("flash_attention_grad_32", |_, _| attention_grad(64, 32, 1)),
+        classes: &Class::all("flash_attention_grad_32", attention_grad_like),
+    },
+    Candidates {
+        of: &flash_attention::FLASH_ATTENTION_GRAD_64,
+        variants: &[&flash_attention::GROUPS[3]],
+        gate: || vec![attention_grad(13, 40, 0), attention_grad(70, 64, 1)],
+        classes: &Class::all("flash_attention_grad_64", attention_grad_like),
     },
     Candidates {
         of: &rmsnorm::RMSNORM,

@@ -92,13 +92,26 @@ pub(super) fn attention(positions: usize, d_head: usize, causal: u32) -> Trial {
 
 /// Attention with the heads and the positions of a dispatch, of which only so many as take at most `most_flops` operations.
 pub(super) fn attention_like(params: &[u8], most_flops: f64) -> Trial {
+    let [positions, d_head] = attention_sizes(params, most_flops / 2.0);
+    attention(positions, d_head, 1)
+}
+
+/// Its gradient, likewise.
+pub(super) fn attention_grad_like(params: &[u8], most_flops: f64) -> Trial {
+    let [positions, d_head] = attention_sizes(params, most_flops / 5.0);
+    attention_grad(positions, d_head, 1)
+}
+
+/// Positions and the size of a head for trials of two sequences of four heads, each product of which takes at most
+/// `most_flops`.
+fn attention_sizes(params: &[u8], most_flops: f64) -> [usize; 2] {
     let flash_attention::Params { context_length, d_head, .. } = bytemuck::pod_read_unaligned(params);
     let (mut positions, d_head) = (context_length as usize, d_head as usize);
-    // Two sequences of four heads, half of the pairs, two products.
-    while positions > 64 && 16.0 * (positions * positions * d_head) as f64 > most_flops {
+    // Half of the pairs are visible.
+    while positions > 64 && 8.0 * (positions * positions) as f64 * d_head as f64 > most_flops {
         positions /= 2;
     }
-    attention(positions, d_head, 1)
+    [positions, d_head]
 }
 
 pub(super) fn attention_grad(positions: usize, d_head: usize, rotated: u32) -> Trial {
