@@ -29,6 +29,7 @@ mod one_reader;
 mod ops;
 mod page;
 mod parquet;
+mod pieces;
 mod profile;
 mod questions;
 mod ranks;
