@@ -14,6 +14,7 @@ use super::encode::Encoder;
 use super::ends::{Template, TextEnds};
 use super::error::DataError;
 use super::pretokenize::{AddedToken, Specials};
+use crate::protocol::spelling::spelled;
 
 /// Ends a text in texts to train on; which token that is depends on the tokenizer.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
@@ -249,9 +250,9 @@ impl Tokenizer {
         self.tokens.get(id as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// One token for people; bytes that are no UTF-8 become U+FFFD.
+    /// One token for display; bytes that are not a whole character are spelled as digits.
     pub fn token_text(&self, id: u32) -> String {
-        self.decode(&[id])
+        spelled(self.token(id))
     }
 
     /// Compression: how many bytes of `text` a token stands for on average; 0 for an empty text.

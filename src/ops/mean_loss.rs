@@ -23,13 +23,14 @@ pub static MEAN_LOSS: Kernel = Kernel {
     wgsl: &[STEP, REDUCE, include_str!("../../shaders/mean_loss.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: |params| super::row_loops::<64>(bytemuck::pod_read_unaligned::<Params>(params).n_rows, 1),
     cpu: |call| {
         let params: Params = call.params();
         let step = read_step(&call.u32(1));
-        let sum: f32 = call.f32(2)[..params.n_rows as usize].iter().sum();
+        let sum: f64 = call.f32(2)[..params.n_rows as usize].iter().map(|&loss| f64::from(loss)).sum();
         let slot = &mut call.f32_mut(3)[step.slot as usize];
         let before = if step.first == 1 { 0.0 } else { *slot };
-        *slot = before + step.weight * sum / params.n_rows as f32;
+        *slot = before + (f64::from(step.weight) * sum / f64::from(params.n_rows)) as f32;
     },
 };
 

@@ -1,7 +1,7 @@
 //! A run in one safetensors file: parameters by name, AdamW's moments as `adam_m.NAME` and `adam_v.NAME`, and in the
 //! header's metadata the step, the random state, the configuration and the tokenizer, all as JSON, and a checksum.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::PathBuf;
 
@@ -14,6 +14,7 @@ use crate::config::{ConfigError, MAX_STEPS, RunConfig};
 use crate::data::{DataError, TextFiles, Tokenizer};
 use crate::interop::companions;
 use crate::model::params::ParamTable;
+use crate::tensor_file;
 
 /// The name of the file in a model's folder.
 pub const FILE_NAME: &str = "checkpoint.safetensors";
@@ -163,19 +164,19 @@ pub fn to_bytes(
             views.push((format!("{prefix}{}", param.name), view));
         }
     }
-    let mut metadata = HashMap::from([
-        ("format".into(), "pt".into()),
-        ("config".into(), json("config", config)?),
-        ("tokenizer".into(), tokenizer.to_json()?),
-        ("step".into(), json("step", &state.step)?),
-        ("batches".into(), json("batches", &state.batches)?),
-        (checksum::FIELD.into(), checksum::BLANK.into()),
+    let mut metadata = BTreeMap::from([
+        ("format", "pt".into()),
+        ("config", json("config", config)?),
+        ("tokenizer", tokenizer.to_json()?),
+        ("step", json("step", &state.step)?),
+        ("batches", json("batches", &state.batches)?),
+        (checksum::FIELD, checksum::BLANK.into()),
     ]);
     if !tokenizer.companions().is_empty() {
-        metadata.insert(COMPANIONS.into(), json(COMPANIONS, tokenizer.companions())?);
+        metadata.insert(COMPANIONS, json(COMPANIONS, tokenizer.companions())?);
     }
-    metadata.extend(extra.map(|(field, text)| (field.to_string(), text)));
-    let mut bytes = safetensors::serialize(views, Some(metadata))?;
+    metadata.extend(extra);
+    let mut bytes = tensor_file::to_bytes(views, &metadata)?;
     checksum::seal(&mut bytes);
     Ok(bytes)
 }

@@ -12,6 +12,7 @@ pub mod generations;
 pub mod head_scores;
 pub mod lost_devices;
 pub mod lr_find;
+pub mod measure;
 pub mod pace;
 pub mod pair;
 pub mod prepare;

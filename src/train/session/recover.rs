@@ -76,7 +76,7 @@ impl Session {
         let on = lost.training.then(|| run.train());
         (self.run, self.device) = (Some(run), Some(device));
         on.into_iter().for_each(|event| self.tell(event));
-        self.share_run();
+        self.share_run().await;
         Ok(())
     }
 

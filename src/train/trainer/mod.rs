@@ -23,6 +23,8 @@ use std::collections::{HashMap, VecDeque};
 pub use self::diverge::Origin;
 use self::diverge::Poisoned;
 pub use self::error::TrainError;
+pub use self::evaluate::WeightsVersion;
+pub use self::look::AttentionMaps;
 use self::look::Look;
 use self::next::NextPass;
 use self::share::Sharing;
@@ -79,6 +81,8 @@ pub struct Trainer {
     /// Why nobody shares any more, until it was told.
     deserted: Option<String>,
     poisoned: Poisoned,
+    /// Counts changes of the weights that are no steps.
+    edits: u64,
 }
 
 /// What a training step replays.
@@ -156,6 +160,7 @@ impl Trainer {
             StepPrograms::Accumulated { batch, update: backend.prepare(transformer.update()) }
         };
         let evaluation = backend.prepare(transformer.evaluation());
+        backend.ready().await?;
         for (start, values) in table.initial_values_of_each(config.train.seed) {
             backend.write_f32(plan.params.part(start, values.len()), &values);
         }
@@ -188,6 +193,7 @@ impl Trainer {
             update: None,
             deserted: None,
             poisoned: Poisoned::default(),
+            edits: 0,
         })
     }
 
@@ -319,21 +325,18 @@ impl Trainer {
 
     fn step_values(&self, step: u64) -> Step {
         let train = &self.config.train;
-        let correction = |beta: f64| (1.0 - beta.powf(step as f64)) as f32;
-        Step {
+        let values = Step {
             lr: learning_rate(step, train) as f32,
-            beta1: train.beta1 as f32,
-            beta2: train.beta2 as f32,
             eps: train.adam_eps as f32,
             weight_decay: train.weight_decay as f32,
-            correction1: correction(train.beta1),
-            correction2: correction(train.beta2),
             max_grad_norm: train.max_grad_norm as f32,
             slot: (step % RING as u64) as u32,
             momentum: train.momentum as f32,
             weight: 1.0,
             first: 1,
-        }
+            ..bytemuck::Zeroable::zeroed()
+        };
+        values.with_betas([train.beta1, train.beta2], step as f64)
     }
 
     /// Waits for the oldest submission and returns its steps; none when nothing is in flight.
