@@ -394,9 +394,7 @@ impl Session {
     }
 
     fn tell_device(&mut self, run: RunId, device: &Device) {
-        if let Some(message) = device.notice.clone() {
-            self.tell(Event::Notice { run, message });
-        }
+        device.notice.iter().for_each(|notice| self.tell(Event::Notice { run, message: notice.clone() }));
         self.tell(Event::Device { run, device: device.info.clone() });
     }
 }

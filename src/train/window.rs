@@ -150,7 +150,7 @@ mod tests {
         let tab = u64::from(u32::MAX);
         let limits = DeviceLimits { total_bytes: tab / 4 * 3, ..DeviceLimits::CPU };
         assert_eq!((config.model.n_params(), plan.check(&config, limits)), (124_439_808, Ok(())));
-        let held = 4 * config.model.n_params() as u64;
+        let held = 4 * config.model.n_params();
         assert!(held + plan.buffers.fixed_bytes() + IN_PASSING < tab, "and so does what it is trained on from");
     }
 
