@@ -18,6 +18,7 @@ use crate::step::awkward;
 
 mod devices;
 mod disk;
+mod errors;
 mod logs;
 
 fn tokens() -> Vec<u32> {

@@ -107,7 +107,7 @@ impl Case {
 /// One row per operation: from a size and its place in `SIZES` to a case.
 type Row = (&'static str, fn(usize, usize) -> Case);
 
-const ROWS: [Row; 29] = [
+const ROWS: [Row; 30] = [
     ("gather_batch", gather),
     ("embedding", embed),
     ("matmul_nt", |size, i| multiply(Layout::Nt, 1, size, i)),
@@ -136,6 +136,7 @@ const ROWS: [Row; 29] = [
     ("clip, adamw and sgd", update),
     ("accumulate", accumulate_twice),
     ("quantize", bytes),
+    ("row_entropy", entropies),
     ("peak", chains),
 ];
 

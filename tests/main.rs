@@ -1,12 +1,15 @@
 //! All headless tests in one binary, because each binary links wgpu again.
 
 mod accounting;
+mod added_tokens;
+mod adopted;
 mod commands;
 mod common;
 mod compatibility;
 mod cpu;
 mod data;
 mod dependencies;
+mod evaluation;
 mod faults;
 mod files;
 mod generation;
@@ -21,12 +24,14 @@ mod layers;
 mod lesson;
 mod links;
 mod look;
+mod loops;
 mod one_reader;
 mod ops;
 mod page;
 mod parquet;
 mod profile;
 mod questions;
+mod ranks;
 mod remember;
 mod runs;
 mod settings;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::common::{context, ids, numbers};
 
 mod long;
+mod sums;
 mod values;
 mod variants;
 

@@ -4,7 +4,8 @@ use glasshead::gpu::kernel::{Access, Halves, Kernel};
 use glasshead::ops::KERNELS;
 use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 
-fn parse(kernel: &Kernel) -> (naga::Module, ModuleInfo) {
+/// The module of a kernel with all bindings in 32 bits.
+pub fn parse(kernel: &Kernel) -> (naga::Module, ModuleInfo) {
     parse_with(kernel, Halves::default())
 }
 

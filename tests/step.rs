@@ -100,6 +100,7 @@ fn a_difference_is_found_and_named() {
         wgsl: RESIDUAL.wgsl,
         access: RESIDUAL.access,
         params_bytes: RESIDUAL.params_bytes,
+        loops: RESIDUAL.loops,
         cpu: |call| call.f32_mut(3).fill(7.0),
     };
     let mut buffers = Buffers::default();

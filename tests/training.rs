@@ -153,7 +153,7 @@ fn tokens_in_a_file_train_as_tokens_in_memory() {
     let run = async |mut trainer: Trainer| {
         trainer.submit(5);
         let points = trainer.collect().await.unwrap();
-        (points, trainer.evaluate(3).await.unwrap())
+        (points, trainer.evaluate().await.unwrap())
     };
     for gpu in [false, true] {
         let context = gpu.then(context);

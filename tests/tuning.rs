@@ -20,6 +20,7 @@ static WRONG_KERNEL: Kernel = Kernel {
     wgsl: MATMUL_NN_VEC4.wgsl,
     access: MATMUL_NN_VEC4.access,
     params_bytes: MATMUL_NN_VEC4.params_bytes,
+    loops: MATMUL_NN_VEC4.loops,
     cpu: MATMUL_NT_VEC4.cpu,
 };
 

@@ -8,24 +8,31 @@ fn multiply(order: u32, tile: vec2<u32>, local: u32, s: Shape) {
     let first = tile * TILE_ROWS + vec2<u32>(local / 8u, local % 8u) * 4u; // row, column
     if (first.x >= s.m || first.y >= s.n) { return; }
     // Where the tile's rows of a and columns of b begin, and how far the next term of a sum is.
-    var row = tile_indices(first.x, s.m) * select(s.k, 1u, order == TN);
-    var col = tile_indices(first.y, s.n) * select(1u, s.k, order == NT);
-    let a_step = select(1u, s.m, order == TN);
-    let b_step = select(s.n, 1u, order == NT);
-    var y0 = vec4<f32>(); var y1 = vec4<f32>(); var y2 = vec4<f32>(); var y3 = vec4<f32>();
-    for (var k = 0u; k < s.k; k++) {
-        let b = vec4<f32>(load_b(order, col.x), load_b(order, col.y), load_b(order, col.z), load_b(order, col.w));
-        y0 += load_a(order, row.x) * b;
-        y1 += load_a(order, row.y) * b;
-        y2 += load_a(order, row.z) * b;
-        y3 += load_a(order, row.w) * b;
-        row += vec4<u32>(a_step);
-        col += vec4<u32>(b_step);
+    let row = tile_indices(first.x, s.m) * select(s.k, 1u, order == TN);
+    let col = tile_indices(first.y, s.n) * select(1u, s.k, order == NT);
+    let step = vec2<u32>(select(1u, s.m, order == TN), select(s.n, 1u, order == NT));
+    var y = mat4x4<f32>();
+    // Four terms per iteration: llvmpipe ends the loops of an invocation after 65,535 iterations in all.
+    var k = 0u;
+    for (; k + 4u <= s.k; k += 4u) {
+        for (var i = 0u; i < 4u; i++) { add_term(order, row, col, step * (k + i), &y); }
     }
-    store_row(order, first, s, y0);
-    store_row(order, first + vec2<u32>(1u, 0u), s, y1);
-    store_row(order, first + vec2<u32>(2u, 0u), s, y2);
-    store_row(order, first + vec2<u32>(3u, 0u), s, y3);
+    for (; k < s.k; k++) { add_term(order, row, col, step * k, &y); }
+    store_row(order, first, s, y[0]);
+    store_row(order, first + vec2<u32>(1u, 0u), s, y[1]);
+    store_row(order, first + vec2<u32>(2u, 0u), s, y[2]);
+    store_row(order, first + vec2<u32>(3u, 0u), s, y[3]);
+}
+
+// The tile gains the term that is `at` elements after the first ones of a's rows and b's columns.
+fn add_term(order: u32, row: vec4<u32>, col: vec4<u32>, at: vec2<u32>, y: ptr<function, mat4x4<f32>>) {
+    let a = row + vec4<u32>(at.x);
+    let c = col + vec4<u32>(at.y);
+    let b = vec4<f32>(load_b(order, c.x), load_b(order, c.y), load_b(order, c.z), load_b(order, c.w));
+    (*y)[0] += load_a(order, a.x) * b;
+    (*y)[1] += load_a(order, a.y) * b;
+    (*y)[2] += load_a(order, a.z) * b;
+    (*y)[3] += load_a(order, a.w) * b;
 }
 
 fn store_row(order: u32, first: vec2<u32>, s: Shape, row: vec4<f32>) {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use crate::gpu::choices::{Choices, recall, remember};
 use crate::gpu::context::Context;
-use crate::ops::tuning;
+use crate::ops::tuning::{self, memory_key};
 
 /// What the command line tells.
 static TOLD: OnceLock<Choices> = OnceLock::new();
@@ -38,13 +38,13 @@ pub(super) fn any_told() -> bool {
 /// Tells a device what was told and what is known of it.
 pub(super) fn prepare(context: &Context) {
     *context.told.borrow_mut() = TOLD.get().cloned().unwrap_or_default();
-    *context.known.borrow_mut() = recall(&memory(), &context.device_name());
+    *context.known.borrow_mut() = recall(&memory(), &memory_key(context));
 }
 
 /// Keeps what was chosen. Where it cannot be written, the next run measures again.
 pub(super) fn keep(context: &Context) {
     let (before, Some(path)) = (memory(), path()) else { return };
-    let after = remember(&before, &context.device_name(), &context.known.borrow());
+    let after = remember(&before, &memory_key(context), &context.known.borrow());
     if after != before {
         let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         drop(folder.and_then(|()| std::fs::write(path, after)));

@@ -90,8 +90,8 @@ struct TrainArgs {
     /// nano, tiny, small or cs336.
     #[arg(long, default_value = "nano", value_parser = preset)]
     preset: Preset,
-    /// A text file, a .jsonl (.ndjson, or .json with an object on each line) or a .parquet file to train on instead of the built-in stories; several are joined by
-    /// <|endoftext|>.
+    /// A text file, a .jsonl (.ndjson, or .json with an object on each line) or a .parquet file to train on instead of the
+    /// built-in stories; several are joined by the tokenizer's end token, which <|endoftext|> in a text stands for.
     #[arg(long, visible_alias = "file")]
     text: Vec<PathBuf>,
     /// The field of .jsonl files, or the column of .parquet files, that holds the text; a field within an object as

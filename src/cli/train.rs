@@ -12,7 +12,7 @@ use crate::gpu::context::Context;
 use crate::protocol::Sampling;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::lost_devices::LostDevices;
-use crate::train::score::exact_match;
+use crate::train::score::{SCORED_EXAMPLES, exact_match};
 use crate::train::trainer::{TrainError, Trainer};
 use crate::train::writer::Writer;
 
@@ -28,14 +28,11 @@ use report::Report;
 /// Steps per submission.
 const CHUNK: u64 = 10;
 
-/// Held-out batches per evaluation.
-const EVALUATION_BATCHES: usize = 16;
-
 /// The 256 bytes and the end-of-text token: what a synthetic task needs.
 const BYTE_VOCABULARY: usize = 257;
 
 /// Examples of a task that are answered at every evaluation, and at the end.
-const EXAMPLES: [usize; 2] = [50, 500];
+const EXAMPLES: [usize; 2] = [SCORED_EXAMPLES, 500];
 
 /// Evaluations between two saves and two samples.
 const EVALUATIONS_PER_SAVE: u64 = 5;
@@ -181,7 +178,7 @@ impl Training<'_> {
     async fn look(&mut self, trainer: &mut Trainer, begins: bool) -> Result<Option<String>, Trouble> {
         let step = self.standing.step;
         self.lose_device_before(Work::Evaluate, step);
-        let val_loss = trainer.evaluate(EVALUATION_BATCHES).await?;
+        let val_loss = trainer.evaluate().await?;
         self.standing.val_loss = Some(val_loss);
         let stopped = self.rules.reached(&self.standing);
         let last = stopped.is_some();

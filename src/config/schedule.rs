@@ -16,14 +16,14 @@ pub fn learning_rate(step: u64, train: &TrainConfig) -> f64 {
         Schedule::Constant => return max_lr,
         Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()),
         Schedule::Linear => 1.0 - progress,
+        // Where warm-up lasts as long as the schedule, nothing is left to decay in.
+        Schedule::Wsd if step >= schedule_steps => 0.0,
         Schedule::Wsd => {
             let stable = (schedule_steps as f64 * (1.0 - train.decay_fraction)).max(warmup_steps as f64);
-            let decay = ((step as f64 - stable) / (schedule_steps as f64 - stable)).clamp(0.0, 1.0);
-            // Where warm-up lasts as long as the schedule, nothing is left to decay in.
-            if step >= schedule_steps { 0.0 } else { 1.0 - decay }
+            1.0 - ((step as f64 - stable) / (schedule_steps as f64 - stable)).max(0.0)
         }
     };
-    // A weighted mean of two rates cannot overflow; their difference can.
+    // A mean with weights overflows for no rates, as their difference would.
     weight * max_lr + (1.0 - weight) * min_lr
 }
 

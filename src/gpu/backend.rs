@@ -6,7 +6,7 @@ use super::clock::now_ns;
 use super::context::Context;
 use super::execute::{GpuBackend, GpuRead};
 use super::interpret::CpuBackend;
-use super::profile::{Timing, profile};
+use super::profile::{Reading, Timing, profile, time_repeated};
 use super::recording::{Buffers, Recording, Slice};
 
 /// Executes recordings over one table of buffers.
@@ -46,6 +46,35 @@ pub enum ExecuteError {
     NoRoom {
         /// How much.
         mib: u64,
+    },
+    /// Kernels cannot be timed one by one.
+    #[error("this adapter has no timestamp queries, so kernels cannot be timed")]
+    NoTimestamps,
+    /// The device has fewer workgroups than a kernel needs.
+    #[error(
+        "kernel {kernel} needs {needed} workgroups in one direction for these sizes, and this device allows {limit}; \
+         choose smaller sizes, or the CPU backend"
+    )]
+    TooManyWorkgroups {
+        /// The kernel.
+        kernel: &'static str,
+        /// Workgroups in one direction.
+        needed: u32,
+        /// The device's limit.
+        limit: u32,
+    },
+    /// The device would end a loop early, without an error.
+    #[error(
+        "kernel {kernel} would run up to {iterations} loop iterations for these sizes, and this software adapter stops \
+         after {limit}; choose smaller sizes, or the CPU backend"
+    )]
+    LoopTooLong {
+        /// The kernel.
+        kernel: &'static str,
+        /// An upper bound for these sizes.
+        iterations: u64,
+        /// The device's limit.
+        limit: u64,
     },
     /// The device refused a command: a mistake of this program.
     #[error("the GPU refused a command: {0}")]
@@ -96,6 +125,17 @@ impl Backend {
                 recordings.push(recording);
                 Program(recordings.len() - 1)
             }
+        }
+    }
+
+    /// Waits until the device has compiled what the prepared recordings need.
+    ///
+    /// # Errors
+    /// When a GPU cannot run one of the kernels, or has failed before.
+    pub async fn ready(&self) -> Result<(), ExecuteError> {
+        match self {
+            Self::Gpu(gpu) => gpu.ready().await,
+            Self::Cpu(..) => Ok(()),
         }
     }
 
@@ -159,6 +199,21 @@ impl Backend {
                     Timing { kernel: recording.dispatches[index].kernel.name, ns: now_ns() - began }
                 };
                 Ok((0..recording.dispatches.len()).map(time).collect())
+            }
+        }
+    }
+
+    /// Runs a prepared recording so many times and reports how long that took.
+    ///
+    /// # Errors
+    /// When a GPU was lost or refused a command.
+    pub async fn time_repeated(&mut self, program: Program, repeats: u32) -> Result<Reading, ExecuteError> {
+        match self {
+            Self::Gpu(gpu) => time_repeated(gpu, program.0, repeats).await,
+            Self::Cpu(..) => {
+                let began = now_ns();
+                (0..repeats).for_each(|_| self.run(program));
+                Ok(Reading { stamps_ns: None, wall_ns: now_ns() - began })
             }
         }
     }

@@ -80,6 +80,7 @@ impl SideBySide {
         tolerance: f32,
     ) -> Result<Option<Difference>, ExecuteError> {
         let program = self.gpu.prepare(recording);
+        self.gpu.ready().await?;
         for (index, dispatch) in recording.dispatches.iter().enumerate() {
             self.gpu.run_dispatches(program, index..index + 1);
             self.cpu.run_dispatch(recording, index);

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use thiserror::Error;
 
 use super::choices::Choices;
+use super::fault::Fault;
 use super::pipeline::Pipelines;
 use super::variant::{Used, Variant, Variants};
 
@@ -23,6 +24,8 @@ pub struct Context {
     pub int64: bool,
     /// Whether numbers of 16 bits can be stored and loaded (`shader-f16`).
     pub f16: bool,
+    /// The first error that the device reported.
+    pub(super) fault: Fault,
     /// What has been compiled for the device so far.
     pub(super) pipelines: Pipelines,
     /// Which variants of kernels it uses.
@@ -151,15 +154,25 @@ impl Context {
         let subgroup_size = if has_subgroups(&device) { info.subgroup_min_size } else { 0 };
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
         let f16 = device.features().contains(wgpu::Features::SHADER_F16);
+        let fault = Fault::watch(&device);
         let (pipelines, variants, chosen) = Default::default();
         let (told, known) = Default::default();
-        Ok(Self { device, queue, adapter, subgroup_size, int64, f16, pipelines, variants, chosen, told, known })
+        Ok(Self { device, queue, adapter, subgroup_size, int64, f16, fault, pipelines, variants, chosen, told, known })
     }
 
     /// What tells this device from others.
     pub fn device_name(&self) -> String {
         let AdapterFacts { name, backend, driver, .. } = &self.adapter;
         [name, backend, driver].map(|part| part.replace(['\t', '\n', '\r'], " ")).join(" / ")
+    }
+
+    /// After how many iterations, those of nested loops included, the device ends an invocation's loops without an error.
+    /// llvmpipe does so; a browser may run on llvmpipe and not say so.
+    pub fn loop_limit(&self) -> Option<u64> {
+        const LLVMPIPE: u64 = 65_535;
+        let swiftshader = self.adapter.name.to_lowercase().contains("swiftshader");
+        let may_be_llvmpipe = self.adapter.software || cfg!(target_arch = "wasm32");
+        (may_be_llvmpipe && !swiftshader).then_some(LLVMPIPE)
     }
 
     /// Whether the device has what a variant needs.
@@ -175,7 +188,7 @@ impl Context {
     /// From now on, recordings are prepared with this variant where it fits and where parameters belong to what it was
     /// chosen for.
     pub fn use_variant(&self, variant: &'static Variant, key: &'static str, holds: fn(params: &[u8]) -> bool) {
-        self.variants.borrow_mut().push(Used::new(variant, key, holds));
+        self.variants.borrow_mut().push(Used::new(variant, key, holds, self.loop_limit()));
     }
 
     /// Whether recordings are prepared with this variant for this kernel or class of shapes.

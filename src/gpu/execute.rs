@@ -1,12 +1,12 @@
 //! The GPU backend: pipelines and bind groups are made once per recording, then replayed.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use futures_channel::oneshot;
 
 use super::backend::{ExecuteError, Program, Writes};
 use super::context::Context;
-use super::pipeline::{Pipelines, pipeline};
+use super::fault::Fault;
+use super::kernel::Kernel;
+use super::pipeline::{Compiled, PipelineKey, Pipelines};
 use super::recording::{BufferSpec, Buffers, Recording, Slice, Storage};
 use super::variant::{Variants, choose};
 
@@ -25,7 +25,13 @@ pub struct GpuBackend {
     uploads: Option<wgpu::Buffer>,
     /// The parameters of each program.
     uniforms: Vec<wgpu::Buffer>,
+    /// Of the device.
     fault: Fault,
+    /// What the prepared recordings run.
+    used: Vec<PipelineKey>,
+    /// What the device cannot run of the prepared recordings.
+    impossible: Option<ExecuteError>,
+    loop_limit: Option<u64>,
 }
 
 impl Drop for GpuBackend {
@@ -36,9 +42,6 @@ impl Drop for GpuBackend {
         self.buffers.iter().chain(&self.uniforms).chain(staging).for_each(wgpu::Buffer::destroy);
     }
 }
-
-/// The first thing that went wrong, told by the device's callbacks and handed on by the next read.
-type Fault = Arc<Mutex<Option<ExecuteError>>>;
 
 pub(super) struct GpuProgram {
     name: &'static str,
@@ -78,7 +81,6 @@ impl GpuBackend {
     /// When the device has no room for them.
     pub async fn new(context: &Context, table: &Buffers) -> Result<Self, ExecuteError> {
         let (device, queue) = (context.device.clone(), context.queue.clone());
-        let fault = watch(&device);
         let buffers = allocate(&device, &table.specs).await?;
         let (pipelines, variants, programs) = (context.pipelines.clone(), context.variants.clone(), Vec::new());
         Ok(Self {
@@ -92,7 +94,10 @@ impl GpuBackend {
             idle_staging: Vec::new(),
             uploads: None,
             uniforms: Vec::new(),
-            fault,
+            fault: context.fault.clone(),
+            used: Vec::new(),
+            impossible: None,
+            loop_limit: context.loop_limit(),
         })
     }
 
@@ -122,7 +127,11 @@ impl GpuBackend {
         for (index, dispatch) in recording.dispatches.iter().enumerate() {
             let (params, halves) = (recording.params(index), self.table.halves(dispatch));
             let (kernel, workgroups) = choose(&self.variants, dispatch.kernel, params, dispatch.workgroups, halves);
-            let pipeline = pipeline(&self.device, &self.pipelines, kernel, halves);
+            self.check_limits(kernel, params, workgroups);
+            let Compiled { pipeline, layout } = self.pipelines.get(&self.device, kernel, halves);
+            if !self.used.contains(&(kernel.name, halves)) {
+                self.used.push((kernel.name, halves));
+            }
             let params = wgpu::BufferBinding {
                 buffer: &uniforms,
                 offset: dispatch.params_start as u64,
@@ -143,7 +152,7 @@ impl GpuBackend {
                 .collect();
             let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some(kernel.name),
-                layout: &pipeline.get_bind_group_layout(0),
+                layout: &layout,
                 entries: &entries,
             });
             dispatches.push(GpuDispatch { kernel: kernel.name, pipeline, bind_group, workgroups });
@@ -153,13 +162,39 @@ impl GpuBackend {
         self.programs.len() - 1
     }
 
-    /// Submits all dispatches of a prepared recording.
+    /// Remembers the first dispatch that the device would compute wrongly or refuse.
+    fn check_limits(&mut self, kernel: &'static Kernel, params: &[u8], workgroups: [u32; 3]) {
+        let limit = self.device.limits().max_compute_workgroups_per_dimension;
+        let most = workgroups.into_iter().max().unwrap_or_default();
+        let iterations = (kernel.loops)(params);
+        let problem = if most > limit {
+            Some(ExecuteError::TooManyWorkgroups { kernel: kernel.name, needed: most, limit })
+        } else {
+            let exceeded = self.loop_limit.filter(|&limit| iterations > limit);
+            exceeded.map(|limit| ExecuteError::LoopTooLong { kernel: kernel.name, iterations, limit })
+        };
+        self.impossible = self.impossible.take().or(problem);
+    }
+
+    /// Waits until the device has compiled what the prepared recordings need.
+    ///
+    /// # Errors
+    /// When it cannot run one of the kernels, or has failed before.
+    pub async fn ready(&self) -> Result<(), ExecuteError> {
+        self.pipelines.confirm(&self.fault).await;
+        self.check()
+    }
+
+    /// Submits all dispatches of a prepared recording, unless the device cannot run one of them.
     pub fn run(&self, program: usize) {
         self.run_dispatches(program, 0..self.programs[program].dispatches.len());
     }
 
     /// Submits some dispatches of a prepared recording.
     pub fn run_dispatches(&self, program: usize, range: std::ops::Range<usize>) {
+        if self.cannot_run().is_some() {
+            return; // the next read reports it
+        }
         let program = &self.programs[program];
         let mut encoder =
             self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(program.name) });
@@ -173,6 +208,9 @@ impl GpuBackend {
 
     /// Submits several prepared recordings at once, each after its writes.
     pub fn run_all(&mut self, jobs: &[(Program, Writes)]) {
+        if self.cannot_run().is_some() {
+            return; // the next read reports it
+        }
         let writes = jobs.iter().flat_map(|(_, writes)| writes);
         let words: Vec<u32> = writes.flat_map(|(slice, elements)| self.table.storage(*slice).pack(elements)).collect();
         let uploads = self.uploads(words.len() as u64 * 4);
@@ -247,12 +285,27 @@ impl GpuBackend {
     /// Copies all of a buffer of another kind into a staging buffer at the end of `encoder`, submits it, and waits.
     pub(super) async fn read_after(
         &mut self,
-        mut encoder: wgpu::CommandEncoder,
+        encoder: wgpu::CommandEncoder,
         source: &wgpu::Buffer,
     ) -> Result<Vec<u32>, ExecuteError> {
-        let staging = self.staging(source.size());
-        encoder.copy_buffer_to_buffer(source, 0, &staging, 0, source.size());
-        let read = self.submit_read(encoder, staging, vec![(Storage::F32, source.size() as usize / 4)]);
+        self.read_part_after(encoder, source, source.size()).await
+    }
+
+    /// Submits what was encoded and waits until it is done.
+    pub(super) async fn wait_after(&mut self, encoder: wgpu::CommandEncoder) -> Result<(), ExecuteError> {
+        let source = self.uploads(4);
+        self.read_part_after(encoder, &source, 4).await.map(drop)
+    }
+
+    async fn read_part_after(
+        &mut self,
+        mut encoder: wgpu::CommandEncoder,
+        source: &wgpu::Buffer,
+        size_bytes: u64,
+    ) -> Result<Vec<u32>, ExecuteError> {
+        let staging = self.staging(size_bytes);
+        encoder.copy_buffer_to_buffer(source, 0, &staging, 0, size_bytes);
+        let read = self.submit_read(encoder, staging, vec![(Storage::F32, size_bytes as usize / 4)]);
         self.finish_read(read).await
     }
 
@@ -276,6 +329,7 @@ impl GpuBackend {
     pub async fn finish_read(&mut self, read: GpuRead) -> Result<Vec<u32>, ExecuteError> {
         // Natively this drives the callbacks; in a browser it does nothing and the await below waits.
         let wait = wgpu::PollType::Wait { submission_index: Some(read.submission), timeout: None };
+        self.pipelines.confirm(&self.fault).await;
         let polled = self.device.poll(wait).map_err(|error| ExecuteError::DeviceLost(error.to_string()));
         if polled.is_err() {
             // A device that is gone has refused what to wait for, and says that it is gone once it has nothing to do.
@@ -302,10 +356,15 @@ impl GpuBackend {
     }
 
     fn check(&self) -> Result<(), ExecuteError> {
-        match &*self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(fault) => Err(fault.clone()),
-            None => Ok(()),
+        match self.fault.check() {
+            Err(error) if error.needs_another_device() => Err(error),
+            other => self.cannot_run().map_or(other, Err),
         }
+    }
+
+    /// Why the prepared recordings cannot run on this device, if they cannot.
+    fn cannot_run(&self) -> Option<ExecuteError> {
+        self.impossible.clone().or_else(|| self.pipelines.refused(&self.used).map(ExecuteError::Refused))
     }
 
     /// An idle staging buffer of exactly this size, or a new one. Reads repeat in a few sizes, so the pool stays
@@ -351,52 +410,4 @@ fn unpack(mut words: &[u32], parts: &[(Storage, usize)]) -> Vec<u32> {
         words = rest;
     }
     elements
-}
-
-/// Keeps the first fault that the device reports.
-fn watch(device: &wgpu::Device) -> Fault {
-    let fault = Fault::default();
-    // What a device refuses once it is lost, or for want of a buffer that it had no memory for, is part of that.
-    let keep = |fault: &Fault, error| {
-        let mut first = fault.lock().unwrap_or_else(PoisonError::into_inner);
-        match (&*first, &error) {
-            (None, _) => *first = Some(error),
-            (Some(ExecuteError::Refused(_)), ExecuteError::DeviceLost(_) | ExecuteError::OutOfMemory(_)) => {
-                *first = Some(error);
-            }
-            _ => (),
-        }
-    };
-    let of_errors = fault.clone();
-    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&of_errors, told(&error))));
-    let of_loss = fault.clone();
-    device.set_device_lost_callback(move |reason, message| {
-        let why = format!("{reason:?}: {}", message.trim());
-        keep(&of_loss, ExecuteError::DeviceLost(why.trim_end_matches(": ").into()));
-    });
-    fault
-}
-
-/// What an error that nobody waited for means.
-fn told(error: &wgpu::Error) -> ExecuteError {
-    let text = error.to_string();
-    match error {
-        _ if text.contains("is lost") => ExecuteError::DeviceLost(text),
-        wgpu::Error::OutOfMemory { .. } => ExecuteError::OutOfMemory(text),
-        _ => ExecuteError::Refused(text),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn missing_memory_is_told_as_that() {
-        let error = wgpu::Error::OutOfMemory { source: "no memory for the buffer “uploads”".into() };
-        assert!(matches!(told(&error), ExecuteError::OutOfMemory(_)));
-        let refused = |text: &str| told(&wgpu::Error::Validation { source: text.into(), description: text.into() });
-        assert!(matches!(refused("a binding is missing"), ExecuteError::Refused(_)));
-        assert!(matches!(refused("Device with “glasshead” label is lost"), ExecuteError::DeviceLost(_)));
-    }
 }

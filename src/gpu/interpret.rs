@@ -174,8 +174,14 @@ mod tests {
 
     #[test]
     fn what_has_no_room_changes_nothing() {
-        static NOTHING: Kernel =
-            Kernel { name: "nothing", wgsl: &[], access: &[Access::Read; 3], params_bytes: 4, cpu: |_| () };
+        static NOTHING: Kernel = Kernel {
+            name: "nothing",
+            wgsl: &[],
+            access: &[Access::Read; 3],
+            params_bytes: 4,
+            loops: |_| 0,
+            cpu: |_| (),
+        };
         let mut table = Buffers::default();
         let small = table.add("small", 64);
         let huge = [(); 2].map(|()| table.add("huge", usize::MAX / 8).part(0, 64));

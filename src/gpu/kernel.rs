@@ -49,6 +49,8 @@ pub struct Kernel {
     pub access: &'static [Access],
     /// `size_of` the operation's `Params`.
     pub params_bytes: usize,
+    /// An upper bound of the iterations of all loops of one invocation together, for these parameters.
+    pub loops: fn(params: &[u8]) -> u64,
     /// The same computation on the CPU.
     pub cpu: fn(&CpuCall<'_>),
 }
@@ -73,6 +75,9 @@ impl Kernel {
         prelude + &source
     }
 }
+
+/// [`Kernel::loops`] of a kernel without loops.
+pub const NO_LOOPS: fn(&[u8]) -> u64 = |_| 0;
 
 /// Storage bindings that every device has.
 const MOST_BINDINGS: usize = 8;

@@ -10,6 +10,7 @@ pub(crate) mod clock;
 pub mod compare;
 pub mod context;
 pub mod execute;
+mod fault;
 pub mod interpret;
 pub mod kernel;
 mod pipeline;

@@ -1,6 +1,7 @@
 //! How long each dispatch of a recording takes on the GPU, by timestamp queries.
 
 use super::backend::ExecuteError;
+use super::clock::now_ns;
 use super::execute::GpuBackend;
 
 /// One dispatch and its time.
@@ -12,6 +13,50 @@ pub struct Timing {
     pub ns: f64,
 }
 
+/// How long several runs took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// Between two timestamps, where the device has them. Rounded in browsers; 0 or negative where the device erred.
+    pub stamps_ns: Option<f64>,
+    /// From submission to the answer, by the clock.
+    pub wall_ns: f64,
+}
+
+impl Reading {
+    /// What the timestamps say, unless that is impossible.
+    pub fn valid_stamps(&self) -> Option<f64> {
+        self.stamps_ns.filter(|ns| *ns > 0.0)
+    }
+}
+
+/// Runs a prepared recording so many times in one compute pass.
+///
+/// # Errors
+/// When the device was lost or refused a command.
+pub async fn time_repeated(gpu: &mut GpuBackend, program: usize, repeats: u32) -> Result<Reading, ExecuteError> {
+    gpu.ready().await?;
+    let stamps = gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY).then(|| Stamps::new(&gpu.device, 2));
+    let began = now_ns();
+    let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("timing") });
+    {
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some("timing"),
+            timestamp_writes: stamps.as_ref().map(|stamps| stamps.writes(0)),
+        });
+        for _ in 0..repeats {
+            gpu.programs[program].dispatches.iter().for_each(|dispatch| dispatch.record(&mut pass));
+        }
+    }
+    let stamps_ns = match stamps {
+        Some(stamps) => stamps.read(gpu, encoder).await?.first().copied(),
+        None => {
+            gpu.wait_after(encoder).await?;
+            None
+        }
+    };
+    Ok(Reading { stamps_ns, wall_ns: now_ns() - began })
+}
+
 /// Queries of one set that every device allows.
 const MOST_QUERIES: usize = 4096;
 
@@ -21,8 +66,9 @@ const MOST_QUERIES: usize = 4096;
 /// When the device has no timestamp queries, was lost, or refused a command.
 pub async fn profile(gpu: &mut GpuBackend, program: usize) -> Result<Vec<Timing>, ExecuteError> {
     if !gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
-        return Err(ExecuteError::Refused("this adapter has no timestamp queries, so kernels cannot be timed".into()));
+        return Err(ExecuteError::NoTimestamps);
     }
+    gpu.ready().await?;
     let n = gpu.programs[program].dispatches.len();
     let mut timings = Vec::with_capacity(n);
     for start in (0..n).step_by(MOST_QUERIES / 2) {
@@ -37,36 +83,60 @@ async fn profile_range(
     program: usize,
     range: std::ops::Range<usize>,
 ) -> Result<Vec<Timing>, ExecuteError> {
-    let n_queries = 2 * range.len() as u32;
-    let query_set = gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
-        label: Some("profile"),
-        ty: wgpu::QueryType::Timestamp,
-        count: n_queries,
-    });
-    let resolved = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some("profile"),
-        size: u64::from(n_queries) * 8,
-        usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
-        mapped_at_creation: false,
-    });
+    let stamps = Stamps::new(&gpu.device, 2 * range.len() as u32);
     let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("profile") });
     let dispatches = &gpu.programs[program].dispatches[range];
     for (dispatch, query) in dispatches.iter().zip((0u32..).step_by(2)) {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some("profile"),
-            timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
-                query_set: &query_set,
-                beginning_of_pass_write_index: Some(query),
-                end_of_pass_write_index: Some(query + 1),
-            }),
+            timestamp_writes: Some(stamps.writes(query)),
         });
         dispatch.record(&mut pass);
     }
-    encoder.resolve_query_set(&query_set, 0..n_queries, &resolved, 0);
     let kernels: Vec<&'static str> = dispatches.iter().map(|dispatch| dispatch.kernel).collect();
-    let words = gpu.read_after(encoder, &resolved).await?;
-    let ticks: Vec<u64> = words.chunks_exact(2).map(|word| u64::from(word[0]) | u64::from(word[1]) << 32).collect();
-    let period_ns = f64::from(gpu.queue.get_timestamp_period());
-    let ns = ticks.chunks_exact(2).map(|pair| pair[1].saturating_sub(pair[0]) as f64 * period_ns);
-    Ok(kernels.into_iter().zip(ns).map(|(kernel, ns)| Timing { kernel, ns }).collect())
+    let ns = stamps.read(gpu, encoder).await?;
+    Ok(kernels.into_iter().zip(ns).map(|(kernel, ns)| Timing { kernel, ns: ns.max(0.0) }).collect())
+}
+
+/// A set of timestamp queries and the buffer that they are resolved into.
+struct Stamps {
+    queries: wgpu::QuerySet,
+    resolved: wgpu::Buffer,
+    n: u32,
+}
+
+impl Stamps {
+    fn new(device: &wgpu::Device, n: u32) -> Self {
+        let queries = device.create_query_set(&wgpu::QuerySetDescriptor {
+            label: Some("profile"),
+            ty: wgpu::QueryType::Timestamp,
+            count: n,
+        });
+        let resolved = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("profile"),
+            size: u64::from(n) * 8,
+            usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        });
+        Self { queries, resolved, n }
+    }
+
+    /// Of the pass whose beginning is query `first`, and whose end is the next.
+    fn writes(&self, first: u32) -> wgpu::ComputePassTimestampWrites<'_> {
+        wgpu::ComputePassTimestampWrites {
+            query_set: &self.queries,
+            beginning_of_pass_write_index: Some(first),
+            end_of_pass_write_index: Some(first + 1),
+        }
+    }
+
+    /// Submits what was encoded; nanoseconds of each pass, negative where the device reports an end before the beginning.
+    async fn read(self, gpu: &mut GpuBackend, mut encoder: wgpu::CommandEncoder) -> Result<Vec<f64>, ExecuteError> {
+        encoder.resolve_query_set(&self.queries, 0..self.n, &self.resolved, 0);
+        let words = gpu.read_after(encoder, &self.resolved).await?;
+        let ticks: Vec<u64> = words.chunks_exact(2).map(|word| u64::from(word[0]) | u64::from(word[1]) << 32).collect();
+        let period_ns = f64::from(gpu.queue.get_timestamp_period());
+        let ns = |pair: &[u64]| (i128::from(pair[1]) - i128::from(pair[0])) as f64 * period_ns;
+        Ok(ticks.chunks_exact(2).map(ns).collect())
+    }
 }

@@ -55,11 +55,18 @@ pub(super) struct Used {
     /// What it was chosen for: a kernel, or a class of its shapes.
     pub(super) key: &'static str,
     holds: fn(params: &[u8]) -> bool,
+    /// Iterations after which the device ends a loop.
+    loop_limit: Option<u64>,
 }
 
 impl Used {
-    pub(super) fn new(variant: &'static Variant, key: &'static str, holds: fn(params: &[u8]) -> bool) -> Self {
-        Self { variant, key, holds }
+    pub(super) fn new(
+        variant: &'static Variant,
+        key: &'static str,
+        holds: fn(params: &[u8]) -> bool,
+        loop_limit: Option<u64>,
+    ) -> Self {
+        Self { variant, key, holds, loop_limit }
     }
 
     /// What runs in place of a dispatch, if this can.
@@ -73,6 +80,9 @@ impl Used {
         let Variant { of, kernel: stand_in, int64, .. } = self.variant;
         // Integers of 64 bits are read in place of two numbers of 32.
         if of.name != kernel.name || !(self.holds)(params) || (*int64 && !halves.is_none()) {
+            return None;
+        }
+        if self.loop_limit.is_some_and(|limit| (stand_in.loops)(params) > limit) {
             return None;
         }
         Some((*stand_in, (self.variant.workgroups)(params, workgroups)?))

@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 use super::step::{Step, read_step};
 use super::{FLAT, Real, STEP, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
 /// The uniform.
@@ -22,6 +22,7 @@ pub static ACCUMULATE: Kernel = Kernel {
     wgsl: &[STEP, FLAT, include_str!("../../shaders/accumulate.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| {
         let Step { weight, first, .. } = read_step(&call.u32(1));
         cpu::elementwise::add_scaled(&mut call.f32_mut(3), &call.f32(2), weight, first == 0);

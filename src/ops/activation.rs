@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{FLAT, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::{CpuCall, Kernel};
+use crate::gpu::kernel::{CpuCall, Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
 /// The uniform of all four kernels.
@@ -22,7 +22,7 @@ pub use cpu::activation::Activation;
 
 const fn kernel(name: &'static str, access: &'static [crate::gpu::kernel::Access], cpu: fn(&CpuCall<'_>)) -> Kernel {
     let wgsl = &[FLAT, include_str!("../../shaders/activation.wgsl")];
-    Kernel { name, wgsl, access, params_bytes: size_of::<Params>(), cpu }
+    Kernel { name, wgsl, access, params_bytes: size_of::<Params>(), loops: NO_LOOPS, cpu }
 }
 
 /// x → y

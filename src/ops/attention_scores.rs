@@ -41,6 +41,7 @@ pub static ATTENTION_SCORES: Kernel = Kernel {
     wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, include_str!("../../shaders/attention_scores.wgsl")],
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: |params| bytemuck::pod_read_unaligned::<Params>(params).d_head.into(),
     cpu: |call| {
         let params: Params = call.params();
         cpu::pairs::attention_scores(&call.f32(1), &mut call.f32_mut(2), &params);

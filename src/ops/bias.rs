@@ -2,9 +2,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, REDUCE, Real, cpu};
+use super::{FLAT, REDUCE, Real, cpu, row_loops};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups, row_workgroups};
 
 /// The uniform of both kernels.
@@ -25,6 +25,7 @@ pub static BIAS: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| reference(&call.f32(1), &mut call.f32_mut(2)),
 };
 
@@ -34,6 +35,7 @@ pub static BIAS_GRAD: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: |params| row_loops::<64>(bytemuck::pod_read_unaligned::<Params>(params).n_rows, 1),
     cpu: |call| cpu::norm::bias_grad(&call.f32(1), &mut call.f32_mut(2)),
 };
 

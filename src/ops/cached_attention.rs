@@ -36,6 +36,11 @@ pub static CACHED_ATTENTION: Kernel = Kernel {
     wgsl: &[REDUCE, CAUSAL_MASK, KV_HEAD, include_str!("../../shaders/cached_attention.wgsl")],
     access: &[Read, Read, Read, Read, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: |params| {
+        let Params { context_length, d_head, .. } = bytemuck::pod_read_unaligned(params);
+        let [positions, d] = [context_length, d_head].map(u64::from);
+        positions.div_ceil(64) * (2 + d) + d.div_ceil(64) * (1 + positions) + 16
+    },
     cpu: run,
 };
 

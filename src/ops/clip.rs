@@ -4,14 +4,17 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::step::read_step;
-use super::{CLIP_SCALE, EIGHT_LANES, FINITE, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, STEP, cpu};
+use super::{CLIP_SCALE, EIGHT_LANES, FINITE, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, STEP, cpu, row_loops};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 use crate::gpu::variant::Variant;
 
 /// How many partial sums the norm is computed from.
 pub const PARTIAL_SUMS: usize = 256;
+
+/// Consecutive gradients that one workgroup adds up before the next workgroup's; as in clip.wgsl.
+const RUN: u32 = 64;
 
 /// The uniform of all three kernels.
 #[repr(C)]
@@ -25,13 +28,17 @@ const CLIP_WGSL: &str = include_str!("../../shaders/clip.wgsl");
 const WGSL: &[&str] = &[STEP, FLAT, FINITE, REDUCE, CLIP_SCALE, CLIP_WGSL];
 
 macro_rules! squared_sums {
-    ($kernel:ident $name:literal, $doc:literal, [$($reduce:ident),*]) => {
+    ($kernel:ident $name:literal, $doc:literal, $invocations:literal, [$($reduce:ident),*]) => {
         #[doc = $doc]
         pub static $kernel: Kernel = Kernel {
             name: $name,
             wgsl: &[STEP, FLAT, FINITE, $($reduce,)* CLIP_SCALE, CLIP_WGSL, row_entry!($name, "sum_squares")],
             access: &[Read, ReadWrite],
             params_bytes: size_of::<Params>(),
+            loops: |params| {
+                let runs = bytemuck::pod_read_unaligned::<Params>(params).len.div_ceil(RUN * PARTIAL_SUMS as u32);
+                u64::from(runs) * (1 + u64::from(RUN / $invocations)) + 8
+            },
             cpu: |call| {
                 let params: Params = call.params();
                 cpu::update::squared_sums(&call.f32(1)[..params.len as usize], &mut call.f32_mut(2)[..PARTIAL_SUMS]);
@@ -40,9 +47,9 @@ macro_rules! squared_sums {
     };
 }
 
-squared_sums!(SQUARED_SUMS "squared_sums", "grads (P) → sums of squares ([`PARTIAL_SUMS`])", [REDUCE]);
-squared_sums!(SQUARED_SUMS_LANES "squared_sums_lanes", "The same with subgroups", [EIGHT_LANES, REDUCE_LANES]);
-squared_sums!(SQUARED_SUMS_FOUR_LANES "squared_sums_four_lanes", "The same with subgroups of four", [FOUR_LANES, REDUCE_LANES]);
+squared_sums!(SQUARED_SUMS "squared_sums", "grads (P) → sums of squares ([`PARTIAL_SUMS`])", 64, [REDUCE]);
+squared_sums!(SQUARED_SUMS_LANES "squared_sums_lanes", "The same with subgroups", 8, [EIGHT_LANES, REDUCE_LANES]);
+squared_sums!(SQUARED_SUMS_FOUR_LANES "squared_sums_four_lanes", "The same with subgroups of four", 4, [FOUR_LANES, REDUCE_LANES]);
 
 /// Kernels with subgroups in place of [`SQUARED_SUMS`].
 pub static SUMS_LANES: [Variant; 2] = [
@@ -57,6 +64,7 @@ pub static GRAD_NORM: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, Read, ReadWrite, ReadWrite, Read],
     params_bytes: size_of::<Params>(),
+    loops: |params| row_loops::<64>(bytemuck::pod_read_unaligned::<Params>(params).len, 1),
     cpu: |call| {
         let slot = read_step(&call.u32(1)).slot as usize;
         let sum = call.f32(2)[..PARTIAL_SUMS].iter().sum::<f32>().sqrt();
@@ -73,6 +81,7 @@ pub static CLIP: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| {
         let params: Params = call.params();
         let grads = &mut call.f32_mut(3)[..params.len as usize];

@@ -3,7 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{EIGHT_LANES, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, cpu};
+use super::{EIGHT_LANES, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, cpu, row_loops};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
@@ -27,6 +27,7 @@ pub static CROSS_ENTROPY: Kernel = Kernel {
     wgsl: &[FLAT, REDUCE, WGSL, row_entry!("cross_entropy", "row_loss")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: |params| row_loops::<64>(bytemuck::pod_read_unaligned::<Params>(params).vocab_size, 2),
     cpu: |call| {
         let Params { n_rows, vocab_size } = call.params();
         let sizes = [n_rows as usize, vocab_size as usize];
@@ -36,17 +37,19 @@ pub static CROSS_ENTROPY: Kernel = Kernel {
 
 /// logits (N, V) become the gradient of the mean loss; targets (N) → losses (N)
 pub static CROSS_ENTROPY_GRAD: Kernel =
-    grad("cross_entropy_grad", &[FLAT, REDUCE, WGSL, row_entry!("cross_entropy_grad", "row_grad")]);
+    grad("cross_entropy_grad", grad_loops::<64>, &[FLAT, REDUCE, WGSL, row_entry!("cross_entropy_grad", "row_grad")]);
 
 /// [`CROSS_ENTROPY_GRAD`] with subgroups
 pub static CROSS_ENTROPY_GRAD_LANES: Kernel = grad(
     "cross_entropy_grad_lanes",
+    grad_loops::<8>,
     &[FLAT, EIGHT_LANES, REDUCE_LANES, WGSL, row_entry!("cross_entropy_grad_lanes", "row_grad")],
 );
 
 /// The same with subgroups of four
 pub static CROSS_ENTROPY_GRAD_FOUR_LANES: Kernel = grad(
     "cross_entropy_grad_four_lanes",
+    grad_loops::<4>,
     &[FLAT, FOUR_LANES, REDUCE_LANES, WGSL, row_entry!("cross_entropy_grad_four_lanes", "row_grad")],
 );
 
@@ -56,12 +59,17 @@ pub static GRAD_LANES: [Variant; 2] = [
     Variant::of_rows(&CROSS_ENTROPY_GRAD, &CROSS_ENTROPY_GRAD_FOUR_LANES, 4),
 ];
 
-const fn grad(name: &'static str, wgsl: &'static [&'static str]) -> Kernel {
+fn grad_loops<const INVOCATIONS: u32>(params: &[u8]) -> u64 {
+    row_loops::<INVOCATIONS>(bytemuck::pod_read_unaligned::<Params>(params).vocab_size, 3)
+}
+
+const fn grad(name: &'static str, loops: fn(&[u8]) -> u64, wgsl: &'static [&'static str]) -> Kernel {
     Kernel {
         name,
         wgsl,
         access: &[ReadWrite, Read, ReadWrite],
         params_bytes: size_of::<Params>(),
+        loops,
         cpu: |call| {
             let Params { n_rows, vocab_size } = call.params();
             let sizes = [n_rows as usize, vocab_size as usize];

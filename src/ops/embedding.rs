@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{EIGHT_LANES, FLAT, FOUR_LANES, REDUCE_LANES, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::{CpuCall, Kernel};
+use crate::gpu::kernel::{CpuCall, Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups, row_workgroups};
 use crate::gpu::variant::Variant;
 
@@ -33,6 +33,7 @@ pub static EMBEDDING: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| {
         let params: Params = call.params();
         reference(&call.f32(1), &call.u32(2), &mut call.f32_mut(3), &params);
@@ -40,17 +41,19 @@ pub static EMBEDDING: Kernel = Kernel {
 };
 
 /// out_grad (N, C), ids (N) → table_grad (V, C)
-pub static EMBEDDING_GRAD: Kernel = grad("embedding_grad", WGSL);
+pub static EMBEDDING_GRAD: Kernel = grad("embedding_grad", block_loops, WGSL);
 
 /// [`EMBEDDING_GRAD`] with subgroups of eight
 pub static EMBEDDING_GRAD_LANES: Kernel = grad(
     "embedding_grad_lanes",
+    row_loops_of::<8>,
     &[FLAT, EIGHT_LANES, REDUCE_LANES, EMBEDDING_WGSL, ROWS_IN_LANES, row_entry!("embedding_grad_lanes", "sum_hits")],
 );
 
 /// The same with subgroups of four
 pub static EMBEDDING_GRAD_FOUR_LANES: Kernel = grad(
     "embedding_grad_four_lanes",
+    row_loops_of::<4>,
     &[
         FLAT,
         FOUR_LANES,
@@ -62,13 +65,31 @@ pub static EMBEDDING_GRAD_FOUR_LANES: Kernel = grad(
 );
 
 /// Kernels with subgroups in place of [`EMBEDDING_GRAD`].
-pub static GRAD_LANES: [Variant; 2] = [
-    Variant::of_rows(&EMBEDDING_GRAD, &EMBEDDING_GRAD_LANES, 8),
-    Variant::of_rows(&EMBEDDING_GRAD, &EMBEDDING_GRAD_FOUR_LANES, 4),
-];
+pub static GRAD_LANES: [Variant; 2] = [whole_rows(&EMBEDDING_GRAD_LANES, 8), whole_rows(&EMBEDDING_GRAD_FOUR_LANES, 4)];
 
-const fn grad(name: &'static str, wgsl: &'static [&'static str]) -> Kernel {
-    Kernel { name, wgsl, access: &[Read, Read, ReadWrite], params_bytes: size_of::<Params>(), cpu: run_grad }
+/// Columns that a workgroup of [`EMBEDDING_GRAD`] computes.
+const COLUMNS: u32 = 256;
+
+/// A variant with one workgroup per row of the table for all columns.
+const fn whole_rows(kernel: &'static Kernel, subgroup_size: u32) -> Variant {
+    Variant { workgroups: |_, [x, y, _]| Some([x, y, 1]), ..Variant::of_rows(&EMBEDDING_GRAD, kernel, subgroup_size) }
+}
+
+/// For every token at most one hit; for every 1,024 tokens 16 rounds over their ids and 32 words of hits.
+fn block_loops(params: &[u8]) -> u64 {
+    let n_tokens = u64::from(bytemuck::pod_read_unaligned::<Params>(params).n_tokens);
+    n_tokens + n_tokens.div_ceil(1024) * 49
+}
+
+/// In the worst case all tokens are the same one: each of them adds a whole row.
+fn row_loops_of<const INVOCATIONS: u32>(params: &[u8]) -> u64 {
+    let params: Params = bytemuck::pod_read_unaligned(params);
+    let of_row = u64::from(params.d_model.div_ceil(INVOCATIONS));
+    u64::from(params.n_tokens) * (1 + of_row) + u64::from(params.n_tokens.div_ceil(INVOCATIONS)) + of_row
+}
+
+const fn grad(name: &'static str, loops: fn(&[u8]) -> u64, wgsl: &'static [&'static str]) -> Kernel {
+    Kernel { name, wgsl, access: &[Read, Read, ReadWrite], params_bytes: size_of::<Params>(), loops, cpu: run_grad }
 }
 
 fn run_grad(call: &CpuCall<'_>) {
@@ -87,7 +108,8 @@ pub fn embedding(recording: &mut Recording, [table, ids, out]: [Slice; 3], param
 
 /// Appends the backward pass; it overwrites `table_grad`, or adds to it when told to accumulate.
 pub fn embedding_grad(recording: &mut Recording, [out_grad, ids, table_grad]: [Slice; 3], params: Params) {
-    let workgroups = row_workgroups(params.vocab_size as usize);
+    let [x, y, _] = row_workgroups(params.vocab_size as usize);
+    let workgroups = [x, y, params.d_model.div_ceil(COLUMNS)];
     recording.dispatch(&EMBEDDING_GRAD, params, &[out_grad, ids, table_grad], workgroups);
 }
 

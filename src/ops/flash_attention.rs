@@ -102,6 +102,26 @@ struct Query {
     row: usize,
 }
 
+/// An upper bound of the iterations for one query and one key with `products` inner products: the loop over keys, the one
+/// over the keys of a subgroup, and those over the parts of a head that an invocation does not hold.
+fn pair_loops(params: &Params, products: u64) -> u64 {
+    let parts = match params.d_head {
+        d if !d.is_multiple_of(4) => d.div_ceil(32),
+        ..=64 => 0,
+        d => d.div_ceil(64),
+    };
+    2 + products * u64::from(parts)
+}
+
+fn forward_loops(params: &Params) -> u64 {
+    u64::from(params.context_length) * pair_loops(params, 1)
+}
+
+/// A workgroup that owns keys visits the queries of all heads that share them.
+fn grad_loops(params: &Params) -> u64 {
+    u64::from(params.context_length) * u64::from(params.n_heads / params.n_kv_heads) * pair_loops(params, 2)
+}
+
 /// Forward and backward for rows of one length.
 macro_rules! kernels {
     ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, [$($piece:literal),*], $doc:literal) => {
@@ -111,6 +131,7 @@ macro_rules! kernels {
             wgsl: kernels!(@wgsl $forward_name, $backward_name, [$($piece),*]),
             access: &[Read, ReadWrite, ReadWrite],
             params_bytes: size_of::<Params>(),
+            loops: |params| forward_loops(&bytemuck::pod_read_unaligned(params)),
             cpu: |call| cpu::flash::forward(&call.f32(1), &mut call.f32_mut(2), &mut call.f32_mut(3), &call.params()),
         };
         #[doc = concat!("qkv, out, out_grad, lse, cos_sin → qkv_grad, ", $doc)]
@@ -119,6 +140,7 @@ macro_rules! kernels {
             wgsl: kernels!(@wgsl $forward_name, $backward_name, [$($piece),*]),
             access: &[Read, Read, Read, Read, Read, ReadWrite],
             params_bytes: size_of::<Params>(),
+            loops: |params| grad_loops(&bytemuck::pod_read_unaligned(params)),
             cpu: run_grad,
         };
     };

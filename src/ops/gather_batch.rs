@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::FLAT;
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
 /// The uniform.
@@ -23,6 +23,7 @@ pub static GATHER_BATCH: Kernel = Kernel {
     wgsl: &[FLAT, include_str!("../../shaders/gather_batch.wgsl")],
     access: &[Read, Read, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| {
         let params: Params = call.params();
         reference(&call.u32(1), &call.u32(2), &mut call.u32_mut(3), &mut call.u32_mut(4), &params);

@@ -6,7 +6,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{FLAT, Real};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
 /// The uniform.
@@ -29,6 +29,7 @@ pub static HEAD_SCALE: Kernel = Kernel {
     wgsl: &[FLAT, include_str!("../../shaders/head_scale.wgsl")],
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| reference(&call.f32(1), &mut call.f32_mut(2), &call.params()),
 };
 

@@ -1,8 +1,8 @@
 //! LayerNorm (Ba et al. 2016) over rows of (N, C): y = gain ⊙ (x − mean) / √(variance + ε). Its bias is a
 //! [`bias`](super::bias) of its own.
 
-use super::rmsnorm::Params;
-use super::{FLAT, REDUCE, Real, cpu};
+use super::rmsnorm::{Params, grad_loops};
+use super::{FLAT, REDUCE, Real, cpu, row_loops};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
@@ -15,6 +15,7 @@ pub static LAYERNORM: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, Read, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: |params| row_loops::<64>(bytemuck::pod_read_unaligned::<Params>(params).d_model, 3),
     cpu: |call| {
         let params: Params = call.params();
         let (y, stats) = (&mut call.f32_mut(3), &mut call.f32_mut(4));
@@ -28,6 +29,7 @@ pub static LAYERNORM_GRAD: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, Read, Read, Read, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: grad_loops::<64>,
     cpu: |call| {
         let params: Params = call.params();
         let (x, gain, y_grad, stats) = (&*call.f32(1), &*call.f32(2), &*call.f32(3), &*call.f32(4));

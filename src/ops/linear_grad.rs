@@ -3,7 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::matmul::{Layout, Shape, reference_nn, reference_tn};
+use super::matmul::{Layout, Shape, reference_nn, reference_tn, terms_iterations};
 use super::{
     EIGHT_LANES, ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_LANES, FOUR_ROWS, LANES, LAYOUTS, MATMUL_FOUR_LANES,
     MATMUL_GROUP, MATMUL_LANES, MATMUL_SCALAR, MATMUL_VEC4, Real, TILE, cpu,
@@ -44,6 +44,10 @@ macro_rules! kernel {
             wgsl: &[LAYOUTS, $($lib,)* GRADS, entry!($name, "both_grads")],
             access: &[Read, Read, Read, ReadWrite, ReadWrite],
             params_bytes: size_of::<Params>(),
+            loops: |params| {
+                let params: Params = bytemuck::pod_read_unaligned(params);
+                terms_iterations(params.n_rows.max(params.d_out))
+            },
             cpu: run,
         };
     };

@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{FLAT, Real};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
 /// The uniform.
@@ -28,6 +28,7 @@ pub static MASK: Kernel = Kernel {
     wgsl: &[FLAT, include_str!("../../shaders/mask.wgsl")],
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| reference(&call.u32(1), &mut call.f32_mut(2), &call.params()),
 };
 

@@ -45,6 +45,7 @@ macro_rules! kernel {
             wgsl: &[LAYOUTS, $($lib,)* PRODUCTS, entry!($name, $function)],
             access: &[Read, Read, Read, ReadWrite],
             params_bytes: size_of::<Params>(),
+            loops: |params| terms_iterations(bytemuck::pod_read_unaligned::<Params>(params).k),
             cpu: |call| run(call, Layout::$layout),
         };
     };
@@ -127,6 +128,12 @@ pub fn matmul(recording: &mut Recording, layout: Layout, [a, b, y]: [Slice; 3], 
     let workgroups = if vec4 { [n.div_ceil(128) as u32, m.div_ceil(8) as u32, 1] } else { tile_workgroups(m, n, 1) };
     // Something has to be bound in place of a base that is not there.
     recording.dispatch(kernel, params, &[a, b, base.unwrap_or(b), y], workgroups);
+}
+
+/// An upper bound of the iterations for sums of `k` terms: at least 16 / 5 terms per iteration in all kernels, and a remainder
+/// of three.
+pub(super) fn terms_iterations(k: u32) -> u64 {
+    u64::from(k) * 5 / 16 + 8
 }
 
 /// Operations of a product with these parameters: a multiplication and an addition for each term.

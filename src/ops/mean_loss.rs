@@ -23,6 +23,7 @@ pub static MEAN_LOSS: Kernel = Kernel {
     wgsl: &[STEP, REDUCE, include_str!("../../shaders/mean_loss.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: |params| super::row_loops::<64>(bytemuck::pod_read_unaligned::<Params>(params).n_rows, 1),
     cpu: |call| {
         let params: Params = call.params();
         let step = read_step(&call.u32(1));

@@ -58,6 +58,7 @@ pub mod quantize;
 pub mod residual;
 pub mod rmsnorm;
 pub mod rope;
+pub mod row_entropy;
 pub mod sgd;
 pub mod softmax;
 pub mod step;
@@ -85,7 +86,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 77] = [
+pub static KERNELS: [&Kernel; 78] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -162,6 +163,7 @@ pub static KERNELS: [&Kernel; 77] = [
     &adamw::ADAMW,
     &sgd::SGD,
     &quantize::QUANTIZE,
+    &row_entropy::ROW_ENTROPY,
     &peak::PEAK,
 ];
 
@@ -187,6 +189,12 @@ pub(crate) const CLIP_SCALE: &str = include_str!("../../shaders/lib/clip_scale.w
 pub(crate) const FINITE: &str = include_str!("../../shaders/lib/finite.wgsl");
 pub(crate) const KV_HEAD: &str = include_str!("../../shaders/lib/kv_head.wgsl");
 pub(crate) const CAUSAL_MASK: &str = include_str!("../../shaders/lib/causal_mask.wgsl");
+
+/// [`Kernel::loops`] of so many passes over a row of `len` elements by the invocations of a workgroup; two sums over the
+/// workgroup take six iterations each.
+pub(crate) fn row_loops<const INVOCATIONS: u32>(len: u32, passes: u64) -> u64 {
+    passes * u64::from(len.div_ceil(INVOCATIONS)) + 12
+}
 
 /// Workgroups of 8 × 8 invocations that compute 4 × 4 results each, for a (rows, cols) result.
 pub(crate) fn tile_workgroups(rows: usize, cols: usize, layers: usize) -> [u32; 3] {

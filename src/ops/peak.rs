@@ -34,6 +34,7 @@ pub static PEAK: Kernel = Kernel {
     wgsl: &[FLAT, include_str!("../../shaders/peak.wgsl")],
     access: &[ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: |params| bytemuck::pod_read_unaligned::<Params>(params).rounds.into(),
     cpu: run,
 };
 

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::FLAT;
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
 /// The uniform.
@@ -23,6 +23,7 @@ pub static QUANTIZE: Kernel = Kernel {
     wgsl: &[FLAT, include_str!("../../shaders/quantize.wgsl")],
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| {
         let params: Params = call.params();
         let words = &mut call.u32_mut(2)[params.start as usize..];

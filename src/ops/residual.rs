@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{FLAT, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
 /// The uniform.
@@ -21,6 +21,7 @@ pub static RESIDUAL: Kernel = Kernel {
     wgsl: &[FLAT, include_str!("../../shaders/residual.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| cpu::elementwise::add(&mut call.f32_mut(3), &call.f32(1), &call.f32(2)),
 };
 

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{EIGHT_LANES, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, cpu};
+use super::{EIGHT_LANES, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, cpu, row_loops};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
@@ -32,17 +32,24 @@ impl Params {
     }
 }
 
+/// [`Kernel::loops`] of the gradients of a norm: over the columns of a row, or the rows of a column.
+pub(super) fn grad_loops<const INVOCATIONS: u32>(params: &[u8]) -> u64 {
+    let params: Params = bytemuck::pod_read_unaligned(params);
+    row_loops::<INVOCATIONS>(params.d_model.max(params.n_rows), 2)
+}
+
 const WGSL: &str = include_str!("../../shaders/rmsnorm.wgsl");
 
 /// Forward and backward with one way to sum up.
 macro_rules! kernels {
-    ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, [$($reduce:ident),*]) => {
+    ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, $invocations:literal, [$($reduce:ident),*]) => {
         /// x (N, C), gain (C) → y (N, C), inv_rms (N)
         pub static $forward: Kernel = Kernel {
             name: $forward_name,
             wgsl: &[FLAT, $($reduce,)* WGSL, row_entry!($forward_name, "normalize")],
             access: &[Read, Read, ReadWrite, ReadWrite],
             params_bytes: size_of::<Params>(),
+            loops: |params| row_loops::<$invocations>(bytemuck::pod_read_unaligned::<Params>(params).d_model, 2),
             cpu: |call| {
                 let params: Params = call.params();
                 let (y, inv_rms) = (&mut call.f32_mut(3), &mut call.f32_mut(4));
@@ -55,6 +62,7 @@ macro_rules! kernels {
             wgsl: &[FLAT, $($reduce,)* WGSL, row_entry!($backward_name, "norm_grads")],
             access: &[Read, Read, Read, Read, ReadWrite, ReadWrite],
             params_bytes: size_of::<Params>(),
+            loops: grad_loops::<$invocations>,
             cpu: |call| {
                 let params: Params = call.params();
                 let (x, gain, y_grad, inv_rms) = (&*call.f32(1), &*call.f32(2), &*call.f32(3), &*call.f32(4));
@@ -66,13 +74,13 @@ macro_rules! kernels {
     };
 }
 
-kernels!(RMSNORM "rmsnorm", RMSNORM_GRAD "rmsnorm_grad", [REDUCE]);
+kernels!(RMSNORM "rmsnorm", RMSNORM_GRAD "rmsnorm_grad", 64, [REDUCE]);
 kernels!(
-    RMSNORM_LANES "rmsnorm_lanes", RMSNORM_GRAD_LANES "rmsnorm_grad_lanes",
+    RMSNORM_LANES "rmsnorm_lanes", RMSNORM_GRAD_LANES "rmsnorm_grad_lanes", 8,
     [EIGHT_LANES, REDUCE_LANES]
 );
 kernels!(
-    RMSNORM_FOUR_LANES "rmsnorm_four_lanes", RMSNORM_GRAD_FOUR_LANES "rmsnorm_grad_four_lanes",
+    RMSNORM_FOUR_LANES "rmsnorm_four_lanes", RMSNORM_GRAD_FOUR_LANES "rmsnorm_grad_four_lanes", 4,
     [FOUR_LANES, REDUCE_LANES]
 );
 

@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{FLAT, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
 /// The uniform.
@@ -32,6 +32,7 @@ pub static ROPE: Kernel = Kernel {
     wgsl: &[FLAT, include_str!("../../shaders/rope.wgsl")],
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| {
         let params: Params = call.params();
         cpu::rope::rope(&call.f32(1), &mut call.f32_mut(2), params.on_cpu(), params.direction);

@@ -7,7 +7,7 @@ use super::clip::clip_scale;
 use super::step::{Step, read_step};
 use super::{CLIP_SCALE, FINITE, FLAT, Real, STEP, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
 /// The uniform.
@@ -26,6 +26,7 @@ pub static SGD: Kernel = Kernel {
     wgsl: &[STEP, FLAT, FINITE, CLIP_SCALE, include_str!("../../shaders/sgd.wgsl")],
     access: &[Read, Read, Read, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| {
         let params: Params = call.params();
         let norm = call.f32(2)[0];

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, REDUCE, Real, cpu};
+use super::{FLAT, REDUCE, Real, cpu, row_loops};
 use crate::gpu::kernel::Access::ReadWrite;
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
@@ -25,6 +25,7 @@ pub static SOFTMAX: Kernel = Kernel {
     wgsl: WGSL,
     access: &[ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: |params| row_loops::<64>(bytemuck::pod_read_unaligned::<Params>(params).n_cols, 3),
     cpu: |call| {
         let Params { n_rows, n_cols } = call.params();
         cpu::softmax::softmax(&mut call.f32_mut(1), [n_rows as usize, n_cols as usize]);

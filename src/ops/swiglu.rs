@@ -6,7 +6,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{FLAT, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::{CpuCall, Kernel};
+use crate::gpu::kernel::{CpuCall, Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
 /// The uniform of both kernels.
@@ -27,6 +27,7 @@ pub static SWIGLU: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| cpu::activation::swiglu(&call.f32(1), &mut call.f32_mut(2), d_ff(call)),
 };
 
@@ -36,6 +37,7 @@ pub static SWIGLU_GRAD: Kernel = Kernel {
     wgsl: WGSL,
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| cpu::activation::swiglu_grad(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), d_ff(call)),
 };
 

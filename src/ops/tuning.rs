@@ -1,20 +1,25 @@
 //! Which variants of kernels a device uses: those that it can run, that agree with the reference on this very device, and
 //! that are faster there than what they replace.
 
+use std::hash::Hasher;
+
 use self::trials::{
-    GATE, MEASURED, ONE_ROW, attention, attention_grad, gradients, loss, norm, norm_grad, product, squares, table_grad,
+    GATE, attention, attention_grad, gradients, gradients_like, loss, norm, norm_grad, product, product_like, squares,
+    table_grad,
 };
-use super::{clip, cross_entropy, embedding, flash_attention, linear_grad, matmul, rmsnorm};
+use super::cost::costs;
+use super::{KERNELS, clip, cross_entropy, embedding, flash_attention, linear_grad, matmul, rmsnorm};
 use crate::gpu::backend::{Backend, ExecuteError};
 use crate::gpu::clock::now_ns;
 use crate::gpu::compare::SideBySide;
 use crate::gpu::context::Context;
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{Halves, Kernel};
 use crate::gpu::recording::{Buffers, Recording};
 use crate::gpu::variant::Variant;
 use crate::rng::Rng;
 
 mod forced;
+mod timing;
 mod trials;
 
 pub use self::forced::force;
@@ -26,13 +31,14 @@ pub struct Class {
     pub key: &'static str,
     /// Whether parameters of the kernel belong to it.
     pub holds: fn(params: &[u8]) -> bool,
-    /// What is timed: a product or a row of a training step, or of a text that is written, made small enough to take no time.
-    pub measured: fn() -> Trial,
+    /// What is timed, from the parameters of the largest dispatch of the model in this class and the operations that a run
+    /// may take.
+    pub measured: fn(params: &[u8], most_flops: f64) -> Trial,
 }
 
 impl Class {
     /// The one class of a kernel whose variants are faster or slower at all shapes alike.
-    const fn all(key: &'static str, measured: fn() -> Trial) -> [Self; 1] {
+    const fn all(key: &'static str, measured: fn(&[u8], f64) -> Trial) -> [Self; 1] {
         [Self { key, holds: |_| true, measured }]
     }
 }
@@ -56,69 +62,69 @@ pub static CANDIDATES: [Candidates; 11] = [
         variants: &[&matmul::NT_LANES, &matmul::NT_FOUR_LANES, &matmul::NT_GROUP],
         gate: || GATE.into_iter().map(|shape| product(shape, true)).collect(),
         classes: &[
-            Class { key: "matmul_nt_vec4", holds: |params| !few_rows(params), measured: || product(MEASURED, false) },
-            Class { key: "matmul_nt_vec4.few_rows", holds: few_rows, measured: || product(ONE_ROW, false) },
+            Class { key: "matmul_nt_vec4", holds: |params| !few_rows(params), measured: product_like },
+            Class { key: "matmul_nt_vec4.few_rows", holds: few_rows, measured: product_like },
         ],
     },
     Candidates {
         of: &linear_grad::LINEAR_GRAD_VEC4,
         variants: &[&linear_grad::GRAD_LANES, &linear_grad::GRAD_FOUR_LANES, &linear_grad::GRAD_GROUP],
         gate: || GATE.into_iter().map(|shape| gradients(shape, true)).collect(),
-        classes: &Class::all("linear_grad_vec4", || gradients(MEASURED, false)),
+        classes: &Class::all("linear_grad_vec4", gradients_like),
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_16,
         variants: &[&flash_attention::LANES[0][0], &flash_attention::LANES[0][1]],
         gate: || vec![attention(13, 12, 0), attention(70, 16, 1)],
-        classes: &Class::all("flash_attention_16", || attention(64, 16, 1)),
+        classes: &Class::all("flash_attention_16", |_, _| attention(64, 16, 1)),
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_GRAD_16,
         variants: &[&flash_attention::LANES[1][0], &flash_attention::LANES[1][1]],
         gate: || vec![attention_grad(13, 12, 0), attention_grad(70, 16, 1)],
-        classes: &Class::all("flash_attention_grad_16", || attention_grad(64, 16, 1)),
+        classes: &Class::all("flash_attention_grad_16", |_, _| attention_grad(64, 16, 1)),
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_32,
         variants: &[&flash_attention::LANES[2][0], &flash_attention::LANES[2][1]],
         gate: || vec![attention(13, 20, 0), attention(70, 32, 1)],
-        classes: &Class::all("flash_attention_32", || attention(64, 32, 1)),
+        classes: &Class::all("flash_attention_32", |_, _| attention(64, 32, 1)),
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_GRAD_32,
         variants: &[&flash_attention::LANES[3][0], &flash_attention::LANES[3][1]],
         gate: || vec![attention_grad(13, 20, 0), attention_grad(70, 32, 1)],
-        classes: &Class::all("flash_attention_grad_32", || attention_grad(64, 32, 1)),
+        classes: &Class::all("flash_attention_grad_32", |_, _| attention_grad(64, 32, 1)),
     },
     Candidates {
         of: &rmsnorm::RMSNORM,
         variants: &[&rmsnorm::LANES[0], &rmsnorm::LANES[1]],
         gate: || vec![norm(3, 7), norm(5, 130)],
-        classes: &Class::all("rmsnorm", || norm(64, 128)),
+        classes: &Class::all("rmsnorm", |_, _| norm(64, 128)),
     },
     Candidates {
         of: &rmsnorm::RMSNORM_GRAD,
         variants: &[&rmsnorm::GRAD_LANES[0], &rmsnorm::GRAD_LANES[1]],
         gate: || vec![norm_grad(3, 7), norm_grad(70, 130)],
-        classes: &Class::all("rmsnorm_grad", || norm_grad(64, 128)),
+        classes: &Class::all("rmsnorm_grad", |_, _| norm_grad(64, 128)),
     },
     Candidates {
         of: &cross_entropy::CROSS_ENTROPY_GRAD,
         variants: &[&cross_entropy::GRAD_LANES[0], &cross_entropy::GRAD_LANES[1]],
         gate: || vec![loss(3, 7), loss(5, 130)],
-        classes: &Class::all("cross_entropy_grad", || loss(64, 128)),
+        classes: &Class::all("cross_entropy_grad", |_, _| loss(64, 128)),
     },
     Candidates {
         of: &embedding::EMBEDDING_GRAD,
         variants: &[&embedding::GRAD_LANES[0], &embedding::GRAD_LANES[1]],
         gate: || vec![table_grad(5, 3, 7), table_grad(70, 9, 130)],
-        classes: &Class::all("embedding_grad", || table_grad(256, 64, 128)),
+        classes: &Class::all("embedding_grad", |_, _| table_grad(256, 64, 128)),
     },
     Candidates {
         of: &clip::SQUARED_SUMS,
         variants: &[&clip::SUMS_LANES[0], &clip::SUMS_LANES[1]],
         gate: || vec![squares(7), squares(40_000)],
-        classes: &Class::all("squared_sums", || squares(100_000)),
+        classes: &Class::all("squared_sums", |_, _| squares(100_000)),
     },
 ];
 
@@ -130,9 +136,13 @@ fn few_rows(params: &[u8]) -> bool {
     params.m <= FEW_ROWS
 }
 
-/// How long it may take until the last kernel is timed. Whatever comes later takes its first variant that is right: they
-/// are all made for the kind of device on which they are tried.
+/// How long timing may take in all, compilation not included. Kernels that come later take their first variant that is
+/// right: they are all made for the kind of device on which they are tried.
 const MEASURING_NS: f64 = 1e9;
+
+/// Operations of one run that is timed: some milliseconds on either kind of device.
+const MOST_FLOPS_ON_SOFTWARE: f64 = 1e7;
+const MOST_FLOPS_ON_HARDWARE: f64 = 2e9;
 
 /// Chooses the variants of this device for the kernels of a recording that it has not chosen for yet, and returns a
 /// sentence for each that it can run but computes wrongly. Without any for kernels that nobody uses, because to compile
@@ -142,19 +152,39 @@ const MEASURING_NS: f64 = 1e9;
 /// # Errors
 /// When the device was lost.
 pub async fn tune(context: &Context, recording: &Recording) -> Result<Vec<String>, ExecuteError> {
-    let (mut sentences, began) = (Vec::new(), now_ns());
+    let (mut sentences, mut measuring_ns) = (Vec::new(), 0.0);
     for (candidates, class) in classes() {
-        let used = (0..recording.dispatches.len()).any(|index| {
-            recording.dispatches[index].kernel.name == candidates.of.name && (class.holds)(recording.params(index))
-        });
-        if used && context.choose_for(class.key) {
-            sentences.extend(recall_or_choose(context, candidates, class, now_ns() - began < MEASURING_NS).await?);
+        if let Some(params) = largest(recording, candidates, class)
+            && context.choose_for(class.key)
+        {
+            let trial = (measuring_ns < MEASURING_NS).then_some((params, &mut measuring_ns));
+            sentences.extend(recall_or_choose(context, candidates, class, trial).await?);
         }
     }
     // Where a kernel has several classes, a variant that is wrong is wrong for all of them.
     sentences.dedup();
     Ok(sentences)
 }
+
+/// The parameters of the dispatch with the most operations of a class, if there is one.
+fn largest<'r>(recording: &'r Recording, candidates: &Candidates, class: &Class) -> Option<&'r [u8]> {
+    let costs = costs(recording);
+    let of_class = (0..recording.dispatches.len()).filter(|&index| {
+        recording.dispatches[index].kernel.name == candidates.of.name && (class.holds)(recording.params(index))
+    });
+    let index = of_class.max_by(|&a, &b| costs[a].flops.total_cmp(&costs[b].flops))?;
+    Some(recording.params(index))
+}
+
+/// Under which name choices of a device are remembered: they hold for one version of device, driver, browser and shaders.
+pub fn memory_key(context: &Context) -> String {
+    let mut hasher = rustc_hash::FxHasher::default();
+    KERNELS.iter().for_each(|kernel| hasher.write(kernel.source(Halves::default()).as_bytes()));
+    format!("{} / {:016x}", context.device_name(), hasher.finish())
+}
+
+/// Parameters to time with, and the time that was spent on timing so far; none where nothing is timed any more.
+type Measuring<'m> = Option<(&'m [u8], &'m mut f64)>;
 
 fn classes() -> impl Iterator<Item = (&'static Candidates, &'static Class)> {
     CANDIDATES.iter().flat_map(|candidates| candidates.classes.iter().map(move |class| (candidates, class)))
@@ -176,7 +206,7 @@ async fn recall_or_choose(
     context: &Context,
     candidates: &Candidates,
     class: &Class,
-    measure: bool,
+    measuring: Measuring<'_>,
 ) -> Result<Vec<String>, ExecuteError> {
     let of = candidates.of.name;
     let told = context.told.borrow().get(class.key).map(str::to_string);
@@ -188,9 +218,9 @@ async fn recall_or_choose(
             _ if told.is_some() => {
                 vec![format!("this device cannot run {name} in place of {of}; {of} is used instead")]
             }
-            _ => choose_by(context, candidates, class, measure).await?,
+            _ => choose_by(context, candidates, class, measuring).await?,
         },
-        None => choose_by(context, candidates, class, measure).await?,
+        None => choose_by(context, candidates, class, measuring).await?,
     };
     if told.is_none() {
         let used = candidates.variants.iter().find(|variant| context.uses(variant, class.key));
@@ -207,14 +237,14 @@ pub fn names() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
     })
 }
 
-/// Chooses among variants of one kernel, as [`tune`] does, for all classes of shapes.
+/// Chooses among variants of one kernel for all classes of shapes, without timing them.
 ///
 /// # Errors
 /// As [`tune`].
 pub async fn choose(context: &Context, candidates: &Candidates) -> Result<Vec<String>, ExecuteError> {
     let mut sentences = Vec::new();
     for class in candidates.classes {
-        sentences.extend(choose_by(context, candidates, class, true).await?);
+        sentences.extend(choose_by(context, candidates, class, None).await?);
     }
     sentences.dedup();
     Ok(sentences)
@@ -225,7 +255,7 @@ async fn choose_by(
     context: &Context,
     candidates: &Candidates,
     class: &Class,
-    measure: bool,
+    measuring: Measuring<'_>,
 ) -> Result<Vec<String>, ExecuteError> {
     let (mut sentences, mut right) = (Vec::new(), Vec::new());
     for &variant in candidates.variants.iter().filter(|variant| worth_trying(context, variant)) {
@@ -234,9 +264,9 @@ async fn choose_by(
             Some(sentence) => sentences.push(sentence),
         }
     }
-    let best = match measure {
-        true => fastest(context, class.measured, &right).await?,
-        false => right.first().copied(),
+    let best = match measuring {
+        Some((params, spent_ns)) => fastest(context, class.measured, params, &right, spent_ns).await?,
+        None => right.first().copied(),
     };
     if let Some(variant) = best {
         context.use_variant(variant, class.key, class.holds);
@@ -307,40 +337,37 @@ async fn disagreement(
     Ok(None)
 }
 
-/// The fastest of some variants, if it beats what they replace. Where nothing can be timed, the first is taken.
+/// The fastest of some variants, if it beats what they replace. The time that this takes is added to `spent_ns`.
 async fn fastest(
     context: &Context,
-    measured: fn() -> Trial,
+    measured: fn(&[u8], f64) -> Trial,
+    params: &[u8],
     variants: &[&'static Variant],
+    spent_ns: &mut f64,
 ) -> Result<Option<&'static Variant>, ExecuteError> {
     if variants.is_empty() {
         return Ok(None);
     }
-    let mut best = time(context, measured()).await?.map(|ns| (ns, None));
-    for &variant in variants {
-        let mut trial = measured();
-        variant.stand_in(&mut trial.recording);
-        let Some(ns) = time(context, trial).await? else { return Ok(Some(variant)) };
-        if best.is_none_or(|(least, _)| ns < least) {
-            best = Some((ns, Some(variant)));
-        }
+    let most_flops = if context.adapter.software { MOST_FLOPS_ON_SOFTWARE } else { MOST_FLOPS_ON_HARDWARE };
+    let mut contestants = Vec::new();
+    for stand_in in std::iter::once(None).chain(variants.iter().map(Some)) {
+        let mut trial = measured(params, most_flops);
+        stand_in.into_iter().for_each(|variant| {
+            variant.stand_in(&mut trial.recording);
+        });
+        let mut backend = Backend::gpu(context, &trial.buffers).await?;
+        let program = backend.prepare(trial.recording);
+        backend.ready().await?;
+        contestants.push((backend, program));
     }
-    Ok(best.and_then(|(_, variant)| variant))
-}
-
-/// Nanoseconds of a trial, the best of three; none where nothing can be timed.
-async fn time(context: &Context, trial: Trial) -> Result<Option<f64>, ExecuteError> {
-    let mut backend = Backend::gpu(context, &trial.buffers).await?;
-    let program = backend.prepare(trial.recording);
-    let mut best = f64::INFINITY;
-    // The first run loads code and data.
-    for _ in 0..4 {
-        match backend.profile(program).await {
-            Err(ExecuteError::Refused(_)) => return Ok(None),
-            timings => best = best.min(timings?.iter().map(|timing| timing.ns).sum()),
-        }
-    }
-    Ok(Some(best))
+    let began = now_ns();
+    let times = timing::time(contestants.len(), async |which, repeats| {
+        let (backend, program) = &mut contestants[which];
+        backend.time_repeated(*program, repeats).await
+    });
+    let winner = timing::winner(&times.await?, variants);
+    *spent_ns += now_ns() - began;
+    Ok(winner.map(|index| variants[index]))
 }
 
 /// Numbers in −1 … 1.

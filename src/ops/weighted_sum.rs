@@ -32,6 +32,7 @@ pub static WEIGHTED_SUM: Kernel = Kernel {
     wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, include_str!("../../shaders/weighted_sum.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: |params| bytemuck::pod_read_unaligned::<Params>(params).context_length.into(),
     cpu: |call| cpu::pairs::weighted_sum(&call.f32(1), &call.f32(2), &mut call.f32_mut(3), &call.params()),
 };
 

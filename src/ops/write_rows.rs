@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::FLAT;
 use crate::gpu::kernel::Access::{Read, ReadWrite};
-use crate::gpu::kernel::Kernel;
+use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
 /// The uniform.
@@ -32,6 +32,7 @@ pub static WRITE_ROWS: Kernel = Kernel {
     wgsl: &[FLAT, include_str!("../../shaders/write_rows.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
+    loops: NO_LOOPS,
     cpu: |call| reference(&call.u32(1), &call.f32(2), &mut call.f32_mut(3), &call.params()),
 };
 

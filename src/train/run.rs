@@ -6,7 +6,7 @@ use super::lr_find::Search;
 use super::pace::Pace;
 use super::prepare::PreparedData;
 use super::scoring::Scoring;
-use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer};
+use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer, WeightsVersion};
 use super::writer::Writer;
 use crate::config::rules::{Rules, Standing};
 use crate::config::{ConfigError, RunConfig, TrainConfig};
@@ -37,9 +37,6 @@ pub type Message = (Event, Option<Vec<u8>>);
 /// Tells seconds, from any beginning.
 pub type Clock = Rc<dyn Fn() -> f64>;
 
-/// Batches of held-out text per evaluation.
-const EVALUATION_BATCHES: usize = 4;
-
 /// Steps are submitted in chunks of about this many seconds, so that a command never waits long.
 const CHUNK_SECONDS: f64 = 0.08;
 
@@ -58,6 +55,8 @@ enum Mode {
 /// A model under training and its showing.
 pub struct Run {
     id: RunId,
+    /// What the page calls it; in the files of its autosaves.
+    name: String,
     trainer: Trainer,
     tokenizer: Tokenizer,
     clock: Clock,
@@ -79,11 +78,17 @@ pub struct Run {
     /// Whether the page believes that it trains.
     told_training: bool,
     meter: Meter,
+    /// When the steps that are collected next began, on the clock.
+    busy_since: f64,
     progress: Recurring,
     looks: Pace,
     evaluation: Recurring,
     sample: Recurring,
     sample_writer: Option<(u64, Writer)>,
+    /// The latest held-out loss, and of which weights it is.
+    evaluated: Option<(WeightsVersion, f32)>,
+    /// Whether a weight was changed by hand since the last evaluation.
+    edited: bool,
     scoring: Option<Scoring>,
     request: Option<(u32, Writer)>,
     inspecting: Inspecting,
@@ -96,15 +101,18 @@ pub struct Run {
     copies: (f64, bool),
     /// When it was made, on its clock.
     began: f64,
+    /// Of the weights that it was made with.
+    first_version: WeightsVersion,
 }
 
 impl Run {
     /// A paused run at step 0.
     pub fn new(id: RunId, trainer: Trainer, data: PreparedData, clock: Clock) -> Self {
-        let began = clock();
+        let (began, first_version) = (clock(), trainer.weights_version());
         let inspecting = Inspecting::new(&data.dataset.train, trainer.config().model.context_length);
         Self {
             id,
+            name: String::new(),
             trainer,
             tokenizer: data.tokenizer,
             clock,
@@ -120,11 +128,14 @@ impl Run {
             seconds: 0.0,
             told_training: false,
             meter: Meter::default(),
+            busy_since: began,
             progress: Recurring::new(0.1, 0.0),
             looks: show::pace(true),
             evaluation: Recurring::new(5.0, 12.0),
             sample: Recurring::new(10.0, 12.0),
             sample_writer: None,
+            evaluated: None,
+            edited: false,
             scoring: None,
             request: None,
             inspecting,
@@ -133,6 +144,7 @@ impl Run {
             rescue: None,
             copies: (rescue::EVERY_SECONDS, false),
             began,
+            first_version,
         }
     }
 
@@ -272,9 +284,8 @@ impl Run {
             }
             Mode::OneStep => {
                 self.mode = Mode::Paused;
-                let began = self.now();
-                self.trainer.submit(1);
-                self.collect(began).await?;
+                self.submit_steps(1);
+                self.collect().await?;
                 messages.push((self.progress(Vec::new()), None));
                 self.show_attention(messages).await?;
                 messages.push((Event::Training { run: self.id, on: false }, None));
@@ -286,30 +297,27 @@ impl Run {
                     self.told_training = false;
                     messages.push((Event::Training { run: self.id, on: false }, None));
                 }
+                self.show_edited(messages).await?;
                 if self.probe_changed {
                     self.show_attention(messages).await?;
                 }
             }
         }
-        Ok(self.request.is_some())
+        Ok(self.request.is_some() || self.scoring.as_ref().is_some_and(Scoring::is_owed))
     }
 
     /// Submits the next chunk, then collects the one before: the device always has something to do.
     async fn train_chunk(&mut self) -> Result<(), TrainError> {
-        let seconds = self.meter.seconds_per_step;
-        let wish = if seconds > 0.0 { (CHUNK_SECONDS / seconds) as u64 } else { 1 };
-        let began = self.now();
         let was_idle = self.trainer.in_flight() == 0;
-        self.submit(wish.clamp(1, MOST_STEPS_AT_ONCE as u64));
+        let n_steps = self.meter.chunk(CHUNK_SECONDS, MOST_STEPS_AT_ONCE);
+        self.submit(n_steps as u64);
         if was_idle && !self.rules.evaluation_due(self.trainer.step()) {
-            // The device had nothing to do: this one is waited for, and timed, alone.
+            // The device had nothing to do; it gets one step more, so that it still has something when these are done.
             self.submit(1);
         }
-        let n_before = self.points.len();
-        self.collect(began).await?;
-        let (n, took) = (self.points.len() - n_before, self.now() - began);
-        self.meter.add(n, n * self.trainer.config().tokens_per_step(), took);
-        self.trainer.set_steps_per_submit((SUBMIT_SECONDS / self.meter.seconds_per_step) as usize);
+        self.collect().await?;
+        let per_submission = self.meter.submission(SUBMIT_SECONDS, MOST_STEPS_AT_ONCE);
+        self.trainer.set_steps_per_submit(per_submission);
         if self.rules.steps_ahead(self.trainer.step(), self.trainer.config().tokens_per_step(), 1) == 0
             || self.rules.evaluation_due(self.trainer.step())
         {
@@ -318,24 +326,34 @@ impl Run {
         Ok(())
     }
 
-    /// Submits at most `wish` steps, and none beyond a rule.
+    /// Submits at most `wish` steps, and none that a rule forbids.
     fn submit(&mut self, wish: u64) {
         let tokens_per_step = self.trainer.config().tokens_per_step();
         match self.rules.steps_ahead(self.trainer.step(), tokens_per_step, wish) {
             0 => (),
-            n_steps => self.trainer.submit(n_steps as usize),
+            n_steps => self.submit_steps(n_steps as usize),
         }
     }
 
-    /// Waits for the oldest submission and counts the time since `began` as training.
-    async fn collect(&mut self, began: f64) -> Result<(), TrainError> {
+    fn submit_steps(&mut self, n_steps: usize) {
+        if self.trainer.in_flight() == 0 {
+            self.busy_since = self.now();
+        }
+        self.trainer.submit(n_steps);
+    }
+
+    /// Waits for the oldest submission. The time since the collection before, or since an idle device got it, is training.
+    async fn collect(&mut self) -> Result<(), TrainError> {
         let mut points = self.trainer.collect().await?;
-        let (before, took, n) = (self.seconds, self.now() - began, points.len().max(1) as f64);
+        let now = self.now();
+        let (before, took, n) = (self.seconds, (now - self.busy_since).max(0.0), points.len().max(1) as f64);
+        self.busy_since = now;
         for (i, point) in (1..).zip(&mut points) {
             point.seconds = before + took * f64::from(i) / n;
         }
         self.seconds += took;
         self.looks.trained(took);
+        self.meter.add(points.len(), points.len() * self.trainer.config().tokens_per_step(), took);
         self.steps_done = points.last().map_or(self.steps_done, |point| point.step);
         self.points.extend(points);
         Ok(())
@@ -344,7 +362,7 @@ impl Run {
     /// Waits for all steps that are under way.
     async fn settle(&mut self) -> Result<(), TrainError> {
         while self.trainer.in_flight() > 0 {
-            self.collect(self.now()).await?;
+            self.collect().await?;
         }
         Ok(())
     }

@@ -67,6 +67,20 @@ pub fn configs() -> Vec<Vec<u8>> {
     [one("config.json"), vec![gpt2.to_string().into_bytes()]].concat()
 }
 
+/// Where texts begin and end.
+pub fn generations() -> Vec<Vec<u8>> {
+    let mut lists = one("generation_config.json");
+    lists.push(br#"{ "bos_token_id": 3, "eos_token_id": [0, 5, 90000] }"#.into());
+    lists
+}
+
+/// Settings beside a tokenizer.
+pub fn settings() -> Vec<Vec<u8>> {
+    let mut settings = one("tokenizer_config.json");
+    settings.push(br#"{ "eos_token": { "content": "<|endoftext|>", "lstrip": false } }"#.into());
+    settings
+}
+
 /// Weights.
 pub fn weights() -> Vec<Vec<u8>> {
     one("model.safetensors")

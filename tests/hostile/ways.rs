@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use glasshead::cli::log::resume;
 use glasshead::cli::ops::serve;
-use glasshead::data::{Tokenizer, jsonl_fields, read_files, read_parquet};
+use glasshead::data::{Cut, Tokenizer, jsonl_fields, read_files, read_parquet};
 use glasshead::interop::archive::Chosen;
 use glasshead::interop::import::import;
 use glasshead::train::checkpoint::Checkpoint;
@@ -34,9 +34,11 @@ pub struct Way {
 const MIB: usize = 1 << 20;
 
 /// All of them. JSON takes some hundred times its length in memory at worst (`[[],[],…`).
-pub const WAYS: [Way; 15] = [
+pub const WAYS: [Way; 17] = [
     Way { name: "checkpoint", seeds: seeds::checkpoints, enter: checkpoint, factor: 250, base: 4 * MIB },
     Way { name: "config.json", seeds: seeds::configs, enter: config, factor: 250, base: 8 * MIB },
+    Way { name: "generation_config.json", seeds: seeds::generations, enter: generation, factor: 250, base: 8 * MIB },
+    Way { name: "tokenizer_config.json", seeds: seeds::settings, enter: settings, factor: 250, base: 8 * MIB },
     Way { name: "model.safetensors", seeds: seeds::weights, enter: weights, factor: 250, base: 4 * MIB },
     Way { name: "index of shards", seeds: seeds::indices, enter: index, factor: 250, base: 4 * MIB },
     Way { name: "training_state", seeds: seeds::states, enter: state, factor: 250, base: 4 * MIB },
@@ -86,6 +88,16 @@ pub fn config(bytes: &[u8]) -> Outcome {
     model_with("config.json", bytes)
 }
 
+/// Where a model's texts begin and end.
+pub fn generation(bytes: &[u8]) -> Outcome {
+    model_with("generation_config.json", bytes)
+}
+
+/// Settings beside a model's tokenizer.
+pub fn settings(bytes: &[u8]) -> Outcome {
+    model_with("tokenizer_config.json", bytes)
+}
+
 /// A model's weights.
 pub fn weights(bytes: &[u8]) -> Outcome {
     model_with("model.safetensors", bytes)
@@ -116,7 +128,8 @@ pub fn tokenizer(bytes: &[u8]) -> Outcome {
 
 /// OpenAI's.
 pub fn ranks(bytes: &[u8]) -> Outcome {
-    used(Tokenizer::from_tiktoken(&String::from_utf8_lossy(bytes), &["<|endoftext|>"]))
+    let text = String::from_utf8_lossy(bytes);
+    used(Tokenizer::from_ranks(&text, None)).or_else(|_| used(Tokenizer::from_ranks(&text, Some(Cut::O200k))))
 }
 
 /// A model in one file.

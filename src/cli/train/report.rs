@@ -6,6 +6,7 @@ use serde_json::json;
 use super::super::TrainArgs;
 use super::super::log::{Log, Mark};
 use super::corpus::Corpus;
+use crate::config::EVALUATION_TOKENS;
 use crate::config::rules::Standing;
 use crate::protocol::{Baselines, StepPoint};
 use crate::train::score::Score;
@@ -75,6 +76,7 @@ impl Report {
             "{} bytes, {} tokens to train on, {} held out, vocabulary {}",
             corpus.text_bytes, corpus.n_train, corpus.n_val, model.vocab_size,
         ));
+        self.line(&format!("held-out losses are means over {EVALUATION_TOKENS} tokens"));
         self.line(&format!("to beat: uniform {uniform:.3}, unigram {unigram:.3}, bigram {bigram:.3} nats per token"));
     }
 

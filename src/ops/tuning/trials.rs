@@ -1,9 +1,8 @@
 //! What variants of kernels are compared and timed on.
 
 use crate::gpu::recording::{Buffers, Recording, Slice};
-use crate::ops::linear_grad::linear_grad;
-use crate::ops::matmul::{Layout, Shape, matmul};
-use crate::ops::{clip, cross_entropy, embedding, flash_attention, rmsnorm};
+use crate::ops::matmul::{Layout, Shape};
+use crate::ops::{clip, cross_entropy, embedding, flash_attention, linear_grad, matmul, rmsnorm};
 
 /// A recording of the kernel that variants stand in for, and its inputs.
 pub struct Trial {
@@ -36,19 +35,40 @@ pub(super) const GATE: [Shape; 5] = [
     Shape { m: 100, n: 132, k: 260 },
 ];
 
+/// A product of the shape of a dispatch, made small enough that one run takes at most `most_flops` operations.
+pub(super) fn product_like(params: &[u8], most_flops: f64) -> Trial {
+    let matmul::Params { m, n, k, .. } = bytemuck::pod_read_unaligned(params);
+    let [m, n, k] = shrink([m, n, k], most_flops);
+    product(Shape { m, n, k }, false)
+}
+
+/// The gradients of a linear layer, likewise.
+pub(super) fn gradients_like(params: &[u8], most_flops: f64) -> Trial {
+    let linear_grad::Params { n_rows, d_in, d_out, .. } = bytemuck::pod_read_unaligned(params);
+    let [m, n, k] = shrink([n_rows, d_in, d_out], most_flops / 2.0);
+    gradients(Shape { m, n, k }, false)
+}
+
+/// Halves the largest size, which stays a multiple of four, until the product of the three takes at most `most_flops`.
+fn shrink(sizes: [u32; 3], most_flops: f64) -> [usize; 3] {
+    let mut sizes = sizes.map(|size| size as usize);
+    while sizes.iter().map(|&size| size as f64).product::<f64>() * 2.0 > most_flops {
+        let Some(largest) = sizes.iter_mut().max().filter(|size| **size >= 128) else { break };
+        *largest = (*largest / 2).next_multiple_of(4);
+    }
+    sizes
+}
+
 /// A token that is written.
 pub(super) const ONE_ROW: Shape = Shape { m: 1, n: 512, k: 128 };
-
-/// Many rows: a batch.
-pub(super) const MEASURED: Shape = Shape { m: 256, n: 128, k: 128 };
 
 pub(super) fn product(shape: Shape, onto: bool) -> Trial {
     let Shape { m, n, k } = shape;
     let mut trial = Trial::new("product", k);
     let [a, b, base, y] = [m * k, n * k, m * n, m * n].map(|len| trial.input(len));
-    matmul(&mut trial.recording, Layout::Nt, [a, b, y], shape, None);
+    matmul::matmul(&mut trial.recording, Layout::Nt, [a, b, y], shape, None);
     if onto {
-        matmul(&mut trial.recording, Layout::Nt, [a, b, y], shape, Some(base));
+        matmul::matmul(&mut trial.recording, Layout::Nt, [a, b, y], shape, Some(base));
     }
     trial
 }
@@ -56,7 +76,7 @@ pub(super) fn product(shape: Shape, onto: bool) -> Trial {
 pub(super) fn gradients(Shape { m, n, k }: Shape, accumulate: bool) -> Trial {
     let mut trial = Trial::new("gradients", m.max(k));
     let bindings = [m * n, k * n, m * k, m * n, k * n].map(|len| trial.input(len));
-    linear_grad(&mut trial.recording, bindings, m, accumulate);
+    linear_grad::linear_grad(&mut trial.recording, bindings, m, accumulate);
     trial
 }
 

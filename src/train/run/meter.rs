@@ -1,5 +1,7 @@
 //! What a run measures in time: its speed, and when what is shown comes again.
 
+use std::collections::VecDeque;
+
 /// Something that is shown from time to time. It may take a share of the time, and comes no more often than asked.
 pub(super) struct Recurring {
     at_least_apart: f64,
@@ -19,27 +21,167 @@ impl Recurring {
     }
 }
 
-/// Tokens per second over the steps of the last second or so. Only the time between a submission and its collection
-/// counts: looking and writing are not training.
+/// Time between two collections that is long enough to be measured: clocks of browsers tick in milliseconds, and Firefox
+/// reports finished work every 100 ms. Shorter times are merged with the next.
+const MIN_SAMPLE_SECONDS: f64 = 0.02;
+
+/// The speed is the one of about this many seconds of training.
+const WINDOW_SECONDS: f64 = 1.0;
+
+/// Speed of training: the sum of tokens by the sum of seconds between collections. Looking and writing are not training.
 #[derive(Default)]
 pub(super) struct Meter {
-    pub per_second: f64,
-    pub seconds_per_step: f64,
+    samples: VecDeque<Sample>,
+    /// Too short to be a sample yet.
+    pending: Sample,
+    pacing: Pacing,
+}
+
+/// Steps that were collected, and the seconds since the collection before.
+#[derive(Clone, Copy, Default)]
+struct Sample {
+    steps: usize,
+    tokens: usize,
+    seconds: f64,
+}
+
+/// Sizes of the latest chunk and submission, in steps.
+#[derive(Default)]
+struct Pacing {
+    chunk: usize,
+    submission: usize,
 }
 
 impl Meter {
-    /// Others compute from now on: what was measured says nothing about them.
+    /// Discards all measurements, because other workers compute from now on.
     pub fn forget(&mut self) {
         *self = Self::default();
     }
 
-    /// `n_steps` with `tokens` in all took `seconds`.
-    pub fn add(&mut self, n_steps: usize, tokens: usize, seconds: f64) {
-        let seconds = seconds.max(1e-6);
-        // The longer a chunk took, the more it says: half weight at a second.
-        let weight = (seconds / (seconds + 1.0)).max(0.1);
-        let mix = |old: f64, new: f64| if old == 0.0 { new } else { old + weight * (new - old) };
-        self.per_second = mix(self.per_second, tokens as f64 / seconds);
-        self.seconds_per_step = mix(self.seconds_per_step, seconds / n_steps.max(1) as f64);
+    /// Adds the steps of a collection, `seconds` after the one before.
+    pub fn add(&mut self, steps: usize, tokens: usize, seconds: f64) {
+        let pending = &mut self.pending;
+        pending.steps += steps;
+        pending.tokens += tokens;
+        pending.seconds += seconds.max(0.0);
+        if pending.seconds < MIN_SAMPLE_SECONDS || pending.steps == 0 {
+            return;
+        }
+        self.samples.push_back(std::mem::take(pending));
+        while let Some(oldest) = self.samples.front()
+            && self.total().seconds - oldest.seconds >= WINDOW_SECONDS
+        {
+            self.samples.pop_front();
+        }
+    }
+
+    fn total(&self) -> Sample {
+        self.samples.iter().fold(Sample::default(), |sum, sample| Sample {
+            steps: sum.steps + sample.steps,
+            tokens: sum.tokens + sample.tokens,
+            seconds: sum.seconds + sample.seconds,
+        })
+    }
+
+    /// 0 until enough was measured.
+    pub fn tokens_per_second(&self) -> f64 {
+        let total = self.total();
+        if total.seconds > 0.0 { total.tokens as f64 / total.seconds } else { 0.0 }
+    }
+
+    /// None until enough was measured.
+    fn seconds_per_step(&self) -> Option<f64> {
+        let total = self.total();
+        (total.steps > 0).then(|| total.seconds / total.steps as f64)
+    }
+
+    /// How many steps take about `seconds`, at most twice as many as the last time.
+    pub fn chunk(&mut self, seconds: f64, most: usize) -> usize {
+        let step = self.seconds_per_step();
+        self.pacing.chunk = grow(self.pacing.chunk, step, seconds, most);
+        self.pacing.chunk
+    }
+
+    /// The same for one submission; a single step until enough was measured.
+    pub fn submission(&mut self, seconds: f64, most: usize) -> usize {
+        if let Some(step) = self.seconds_per_step() {
+            self.pacing.submission = grow(self.pacing.submission, Some(step), seconds, most);
+        }
+        self.pacing.submission.max(1)
+    }
+}
+
+fn grow(last: usize, seconds_per_step: Option<f64>, seconds: f64, most: usize) -> usize {
+    let doubled = (2 * last).clamp(1, most);
+    match seconds_per_step {
+        // A cast saturates, so a step that takes no time is as many as `doubled` allows.
+        Some(step) => ((seconds / step) as usize).clamp(1, doubled),
+        None => doubled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKENS: usize = 1024;
+
+    /// Feeds chunks of `steps` that take `true_seconds` each, as a clock reports them that shows `shown(time)`; the largest
+    /// ratio of the reported to the true speed after the first second, and the largest growth of chunk and submission.
+    fn worst(steps: usize, true_seconds: f64, shown: impl Fn(f64) -> f64) -> f64 {
+        let (mut meter, mut time, mut worst) = (Meter::default(), 0.0, 1.0f64);
+        for _ in 0..400 {
+            let before = shown(time);
+            time += true_seconds;
+            meter.add(steps, steps * TOKENS, shown(time) - before);
+            let ratio = meter.tokens_per_second() / ((steps * TOKENS) as f64 / true_seconds);
+            if time > 1.0 {
+                worst = worst.max(ratio.max(1.0 / ratio));
+            }
+        }
+        worst
+    }
+
+    #[test]
+    fn completions_that_come_in_bunches_are_counted_by_their_sum() {
+        // Firefox: work that is done is reported every 100 ms.
+        let polled = |time: f64| (time / 0.1).ceil() * 0.1;
+        for true_seconds in [0.003, 0.03, 0.08, 0.13] {
+            let worst = worst(1, true_seconds, polled);
+            assert!(worst < 1.25, "{true_seconds} s a chunk: off by {worst}");
+        }
+    }
+
+    #[test]
+    fn a_clock_of_a_millisecond_is_fine_enough() {
+        let coarse = |time: f64| (time * 1e3).floor() / 1e3;
+        for true_seconds in [0.0001, 0.0007, 0.004, 0.05] {
+            let worst = worst(4, true_seconds, coarse);
+            assert!(worst < 1.06, "{true_seconds} s a chunk: off by {worst}");
+        }
+    }
+
+    #[test]
+    fn a_chunk_that_was_done_already_is_no_measurement() {
+        let mut meter = Meter::default();
+        meter.add(1, TOKENS, 0.0);
+        assert_eq!(meter.tokens_per_second(), 0.0);
+        assert_eq!(meter.submission(0.008, 64), 1);
+        meter.add(1, TOKENS, 0.1);
+        assert_eq!(meter.tokens_per_second(), 2.0 * TOKENS as f64 / 0.1);
+    }
+
+    #[test]
+    fn chunks_and_submissions_at_most_double() {
+        let mut meter = Meter::default();
+        let chunks: Vec<usize> = (0..4).map(|_| meter.chunk(0.08, 64)).collect();
+        assert_eq!(chunks, [1, 2, 4, 8]);
+        meter.add(15, 15 * TOKENS, 0.02);
+        let chunks: Vec<usize> = (0..4).map(|_| meter.chunk(0.08, 64)).collect();
+        assert_eq!(chunks, [16, 32, 60, 60], "a step takes 1.3 ms");
+        let submissions: Vec<usize> = (0..4).map(|_| meter.submission(0.008, 64)).collect();
+        assert_eq!(submissions, [1, 2, 4, 6]);
+        meter.add(60, 60 * TOKENS, 6.0);
+        assert_eq!((meter.chunk(0.08, 64), meter.submission(0.008, 64)), (1, 1), "it has become slow");
     }
 }

@@ -5,6 +5,7 @@ use super::device::Device;
 use crate::config::RunConfig;
 use crate::gpu::choices::{Choices, recall, remember};
 use crate::gpu::context::Context;
+use crate::ops::tuning::memory_key;
 use crate::protocol::Event;
 use crate::train::trainer::Trainer;
 
@@ -23,7 +24,7 @@ impl Session {
     /// # Errors
     /// A sentence when what the page has told makes no sense.
     pub(super) fn recall_kernels(&self, context: &Context) -> Result<(), String> {
-        *context.known.borrow_mut() = recall(&self.kernels.memory, &context.device_name());
+        *context.known.borrow_mut() = recall(&self.kernels.memory, &memory_key(context));
         *context.told.borrow_mut() = Choices::parse(&self.kernels.told)?;
         Ok(())
     }
@@ -33,7 +34,7 @@ impl Session {
     pub(super) async fn choose_kernels(&mut self, config: &RunConfig, device: &Device) -> Result<Vec<String>, String> {
         let Some(context) = &device.context else { return Ok(Vec::new()) };
         let mut sentences: Vec<String> = self.recall_kernels(context).err().into_iter().collect();
-        let name = context.device_name();
+        let name = memory_key(context);
         let wrong = Trainer::choose_kernels(config, Some(context)).await.map_err(|error| error.to_string())?;
         sentences.extend(wrong);
         let memory = remember(&self.kernels.memory, &name, &context.known.borrow());

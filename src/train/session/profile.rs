@@ -20,7 +20,7 @@ impl Session {
         self.tell_all(messages);
         let event = match result {
             Ok(profile) => ProfileEvent::Measured(Box::new(profile)),
-            Err(TrainError::Execute(ExecuteError::Refused(_))) => unavailable(
+            Err(TrainError::Execute(ExecuteError::NoTimestamps)) => unavailable(
                 "This adapter takes no timestamps, so its kernels cannot be timed one by one; the CPU backend's can.",
             ),
             Err(error) => {

@@ -65,7 +65,7 @@ impl Session {
         let CorpusRecord { choice: corpus, asked, .. } = &lost.corpus;
         let (_, text) = self.read_corpus(*corpus, asked)?;
         let device: Device = open_device(choice).await?;
-        let tokenizer = lost.tokenizer()?;
+        let tokenizer = lost.tokenizer();
         let data = encode(&text, tokenizer, &lost.config).map_err(|error| error.to_string())?;
         let (mut run, _) =
             self.build(lost.id, lost.config.clone(), &device, data, lost.corpus.clone(), text.len()).await?;
@@ -76,7 +76,7 @@ impl Session {
         let on = lost.training.then(|| run.train());
         (self.run, self.device) = (Some(run), Some(device));
         on.into_iter().for_each(|event| self.tell(event));
-        self.share_run();
+        self.share_run().await;
         Ok(())
     }
 

@@ -23,6 +23,8 @@ use std::collections::{HashMap, VecDeque};
 pub use self::diverge::Origin;
 use self::diverge::Poisoned;
 pub use self::error::TrainError;
+pub use self::evaluate::WeightsVersion;
+pub use self::look::AttentionMaps;
 use self::look::Look;
 use self::next::NextPass;
 use self::share::Sharing;
@@ -79,6 +81,8 @@ pub struct Trainer {
     /// Why nobody shares any more, until it was told.
     deserted: Option<String>,
     poisoned: Poisoned,
+    /// Counts changes of the weights that are no steps.
+    edits: u64,
 }
 
 /// What a training step replays.
@@ -156,6 +160,7 @@ impl Trainer {
             StepPrograms::Accumulated { batch, update: backend.prepare(transformer.update()) }
         };
         let evaluation = backend.prepare(transformer.evaluation());
+        backend.ready().await?;
         for (start, values) in table.initial_values_of_each(config.train.seed) {
             backend.write_f32(plan.params.part(start, values.len()), &values);
         }
@@ -188,6 +193,7 @@ impl Trainer {
             update: None,
             deserted: None,
             poisoned: Poisoned::default(),
+            edits: 0,
         })
     }
 

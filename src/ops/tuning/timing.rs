@@ -1,0 +1,163 @@
+//! Which of several kernels is the fastest on a device, by clocks that may be coarse, wrong, or missing.
+
+use crate::gpu::profile::Reading;
+use crate::gpu::variant::Variant;
+
+/// A reading of timestamps has to be this long: browsers round them to 65,536 ns, so this is 76 ticks.
+const MIN_STAMPS_NS: f64 = 5e6;
+
+/// The same for the clock on the wall, which includes submitting the work and waiting for it.
+const MIN_WALL_NS: f64 = 3e7;
+
+/// Runs of one reading at most.
+const MAX_REPEATS: u32 = 1 << 12;
+
+/// Readings of each contestant, in turn with the others.
+const ROUNDS: usize = 3;
+
+/// A variant for hardware wins unless the original is faster by more than this factor.
+const TIE: f64 = 1.03;
+
+/// Sum of the valid readings of one contestant.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    ns: f64,
+    runs: f64,
+    readings: usize,
+}
+
+impl Sum {
+    fn add(&mut self, ns: f64, runs: u32) {
+        self.ns += ns;
+        self.runs += f64::from(runs);
+        self.readings += 1;
+    }
+
+    fn mean(self) -> Option<f64> {
+        (self.readings > 0).then(|| self.ns / self.runs)
+    }
+}
+
+/// Nanoseconds of one run of each of `n` contestants; none where no reading was valid. `measure` reads how long so many runs of a
+/// contestant take; readings of 0 and reversed pairs are discarded.
+///
+/// # Errors
+/// What `measure` reports.
+pub(super) async fn time<E>(
+    n: usize,
+    mut measure: impl AsyncFnMut(usize, u32) -> Result<Reading, E>,
+) -> Result<Vec<Option<f64>>, E> {
+    let mut repeats = vec![1; n];
+    for (which, repeats) in repeats.iter_mut().enumerate() {
+        measure(which, 1).await?; // loads code and data
+        while let Some(more) = longer(measure(which, *repeats).await?, *repeats) {
+            *repeats = more;
+        }
+    }
+    let (mut stamps, mut wall) = (vec![Sum::default(); n], vec![Sum::default(); n]);
+    for _ in 0..ROUNDS {
+        for which in 0..n {
+            let reading = measure(which, repeats[which]).await?;
+            if let Some(ns) = reading.valid_stamps() {
+                stamps[which].add(ns, repeats[which]);
+            }
+            if reading.wall_ns > 0.0 {
+                wall[which].add(reading.wall_ns, repeats[which]);
+            }
+        }
+    }
+    // All are compared by the same clock.
+    let by = if stamps.iter().all(|sum| sum.readings > 0) { stamps } else { wall };
+    Ok(by.into_iter().map(Sum::mean).collect())
+}
+
+/// How many runs the next reading needs if this one was too short.
+fn longer(reading: Reading, repeats: u32) -> Option<u32> {
+    let share = match reading.valid_stamps() {
+        Some(ns) => ns / MIN_STAMPS_NS,
+        None => reading.wall_ns / MIN_WALL_NS,
+    };
+    let enough = share >= 1.0 || reading.wall_ns >= 4.0 * MIN_WALL_NS || repeats >= MAX_REPEATS;
+    let factor = (1.2 / share).clamp(2.0, 8.0).ceil() as u32;
+    (!enough).then(|| (repeats * factor).min(MAX_REPEATS))
+}
+
+/// Which of these variants is used, by the times of the original and of each of them; none is the original.
+pub(super) fn winner(times: &[Option<f64>], variants: &[&'static Variant]) -> Option<usize> {
+    let Some(original) = times[0] else { return (!variants.is_empty()).then_some(0) };
+    let timed = times[1..].iter().enumerate().filter_map(|(index, ns)| Some((index, (*ns)?)));
+    let (index, ns) = timed.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    let limit = if variants[index].hardware { TIE * original } else { original };
+    (ns < limit).then_some(index)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::ops::matmul::{NT_GROUP, NT_LANES};
+
+    const TICK_NS: f64 = 65_536.0;
+
+    /// Times two kernels of which one run takes so many ns; `stamps` turns beginning and end into a reading.
+    fn times(ns: [f64; 2], stamps: impl Fn(f64, f64) -> Option<f64>, wall: impl Fn(f64) -> f64) -> Vec<Option<f64>> {
+        let now = Cell::new(12_345.0);
+        let measure = async |which: usize, repeats: u32| {
+            let began = now.get() + 31_337.0;
+            let end = began + ns[which] * f64::from(repeats);
+            now.set(end);
+            Ok::<_, ()>(Reading { stamps_ns: stamps(began, end), wall_ns: wall(end - began) })
+        };
+        pollster::block_on(time(2, measure)).unwrap()
+    }
+
+    fn quantized(began: f64, end: f64) -> Option<f64> {
+        Some(((end / TICK_NS).floor() - (began / TICK_NS).floor()) * TICK_NS)
+    }
+
+    fn wall(ns: f64) -> f64 {
+        ns + 300_000.0
+    }
+
+    #[test]
+    fn quantized_timestamps_find_the_faster_kernel() {
+        for (ns, expected) in
+            [([10e3, 7e3], Some(0)), ([10e3, 12e3], None), ([900e3, 1.1e6], None), ([2e3, 1e3], Some(0))]
+        {
+            let times = times(ns, quantized, wall);
+            assert!((times[0].unwrap() / ns[0] - 1.0).abs() < 0.03, "{ns:?}: {times:?}");
+            assert_eq!(winner(&times, &[&NT_GROUP]), expected, "{ns:?}: {times:?}");
+        }
+    }
+
+    #[test]
+    fn zeros_and_reversed_pairs_are_no_times() {
+        let readings: [fn(f64, f64) -> Option<f64>; 3] =
+            [|_, _| Some(0.0), |began, end| Some(began - end), |_, _| None];
+        for stamps in readings {
+            let by_wall = times([10e3, 7e3], stamps, wall);
+            assert_eq!(winner(&by_wall, &[&NT_GROUP]), Some(0), "{by_wall:?}");
+            let by_wall = times([10e3, 13e3], stamps, wall);
+            assert_eq!(winner(&by_wall, &[&NT_GROUP]), None, "{by_wall:?}");
+        }
+        // One kernel whose pairs are all zero is no winner by that.
+        let now = Cell::new(0);
+        let measure = async |which: usize, repeats: u32| {
+            now.set(now.get() + 1);
+            let ns = [1e5, 2e5][which] * f64::from(repeats);
+            Ok::<_, ()>(Reading { stamps_ns: Some(if which == 0 { ns } else { 0.0 }), wall_ns: ns })
+        };
+        let times = pollster::block_on(time(2, measure)).unwrap();
+        assert_eq!(winner(&times, &[&NT_LANES]), None, "{times:?}");
+    }
+
+    #[test]
+    fn a_tie_goes_to_the_variant_for_hardware() {
+        assert_eq!(winner(&[Some(100.0), Some(101.0)], &[&NT_GROUP]), Some(0));
+        assert_eq!(winner(&[Some(100.0), Some(100.0)], &[&NT_LANES]), None);
+        assert_eq!(winner(&[Some(100.0), None, Some(90.0)], &[&NT_GROUP, &NT_LANES]), Some(1));
+        assert_eq!(winner(&[None, None], &[&NT_GROUP]), Some(0), "nothing could be timed");
+        assert_eq!(winner(&[Some(1.0)], &[]), None);
+    }
+}
