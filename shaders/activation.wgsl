@@ -9,7 +9,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<Number1>;
 
 fn sigmoid(x: f32) -> f32 {
-    return 1.0 / (1.0 + exp(-x));
+    return 1.0 / (1.0 + exp(min(-x, 80.0))); // WGSL may assume that there are no infinities
 }
 
 const ROOT_8_OVER_PI: f32 = 1.5957691216; // 2·√(2/π)

@@ -3,11 +3,26 @@
 struct Params {
     n_rows: u32,
     vocab_size: u32,
+    block: u32, // columns of a block: the logits are blocks (N, block), the last one is narrower; V for a single block
+    n_total: u32, // rows of the batch, whose mean is the loss
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> targets: array<u32>; // (N)
 @group(0) @binding(3) var<storage, read_write> losses: array<f32>; // (N)
+
+const LOWEST: f32 = -3.4028234e38;
+
+// Columns `first` to the end of their block: logits[block_start(row, first) + i] is column i of a row.
+fn block_end(first: u32) -> u32 { return min(first + params.block, params.vocab_size); }
+fn block_start(row: u32, first: u32) -> u32 {
+    return first * params.n_rows + row * (block_end(first) - first) - first;
+}
+
+fn target_index(row: u32) -> u32 {
+    let target_id = targets[row];
+    return block_start(row, target_id / params.block * params.block) + target_id;
+}
 
 // losses[n] = ln Σ exp(logits[n]) − logits[n, targets[n]]
 @group(0) @binding(1) var<storage, read> logits: array<f32>; // (N, V)
@@ -15,20 +30,24 @@ struct Params {
 fn row_loss(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     let row = flat_workgroup(workgroup, workgroups);
     if (row >= params.n_rows) { return; }
-    let start = row * params.vocab_size;
-    let end = start + params.vocab_size;
-    var largest = logits[start];
-    for (var i = start + local; i < end; i += ROW_WORKGROUP) {
-        largest = max(largest, logits[i]);
+    var largest = LOWEST;
+    for (var first = 0u; first < params.vocab_size; first += params.block) {
+        let start = block_start(row, first);
+        for (var i = first + local; i < block_end(first); i += ROW_WORKGROUP) {
+            largest = max(largest, logits[start + i]);
+        }
     }
     largest = workgroup_max(largest, local);
     var sum = 0.0;
-    for (var i = start + local; i < end; i += ROW_WORKGROUP) {
-        sum += exp(logits[i] - largest);
+    for (var first = 0u; first < params.vocab_size; first += params.block) {
+        let start = block_start(row, first);
+        for (var i = first + local; i < block_end(first); i += ROW_WORKGROUP) {
+            sum += exp(logits[start + i] - largest);
+        }
     }
     sum = workgroup_sum(sum, local);
     if (local == 0u) {
-        losses[row] = log(sum) + largest - logits[start + targets[row]];
+        losses[row] = log(sum) + largest - logits[target_index(row)];
     }
 }
 
@@ -39,28 +58,35 @@ fn row_loss(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
 fn row_grad(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     let row = flat_workgroup(workgroup, workgroups);
     if (row >= params.n_rows) { return; }
-    let start = row * params.vocab_size;
-    let end = start + params.vocab_size;
-    let target_at = start + targets[row];
-    // The invocation that overwrites the target's logit is the one that needs it.
+    let target_at = target_index(row);
+    // The invocation that overwrites the target's logit is the one that needs it: blocks are a multiple of 64 wide.
     let owns_target = targets[row] % ROW_WORKGROUP == local;
     var target_logit = 0.0;
     if (owns_target) { target_logit = logits_to_grad[target_at]; }
-    var largest = logits_to_grad[start];
-    for (var i = start + local; i < end; i += ROW_WORKGROUP) {
-        largest = max(largest, logits_to_grad[i]);
+    var largest = LOWEST;
+    for (var first = 0u; first < params.vocab_size; first += params.block) {
+        let start = block_start(row, first);
+        for (var i = first + local; i < block_end(first); i += ROW_WORKGROUP) {
+            largest = max(largest, logits_to_grad[start + i]);
+        }
     }
     largest = workgroup_max(largest, local);
     var sum = 0.0;
-    for (var i = start + local; i < end; i += ROW_WORKGROUP) {
-        let e = exp(logits_to_grad[i] - largest);
-        logits_to_grad[i] = e;
-        sum += e;
+    for (var first = 0u; first < params.vocab_size; first += params.block) {
+        let start = block_start(row, first);
+        for (var i = first + local; i < block_end(first); i += ROW_WORKGROUP) {
+            let e = exp(logits_to_grad[start + i] - largest);
+            logits_to_grad[start + i] = e;
+            sum += e;
+        }
     }
     sum = workgroup_sum(sum, local);
-    for (var i = start + local; i < end; i += ROW_WORKGROUP) {
-        let probability = logits_to_grad[i] / sum;
-        logits_to_grad[i] = (probability - select(0.0, 1.0, i == target_at)) / f32(params.n_rows);
+    for (var first = 0u; first < params.vocab_size; first += params.block) {
+        let start = block_start(row, first);
+        for (var i = first + local; i < block_end(first); i += ROW_WORKGROUP) {
+            let probability = logits_to_grad[start + i] / sum;
+            logits_to_grad[start + i] = (probability - select(0.0, 1.0, start + i == target_at)) / f32(params.n_total);
+        }
     }
     if (owns_target) {
         losses[row] = log(sum) + largest - target_logit;

@@ -5,11 +5,12 @@ struct Params {
     vocab_size: u32,
     d_model: u32,
     accumulate: u32, // embedding_grad: 1 adds to what table_grad holds already
+    first_id: u32, // of the rows of the table that are bound; V of them
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 
-// out[n, c] = table[ids[n], c]
+// out[n, c] = table[ids[n] − first_id, c], for the tokens whose rows are bound
 @group(0) @binding(1) var<storage, read> table: array<f32>; // (V, C)
 @group(0) @binding(2) var<storage, read> ids: array<u32>; // (N)
 @group(0) @binding(3) var<storage, read_write> out: array<f32>; // (N, C)
@@ -24,7 +25,8 @@ fn embedding(
     if (i >= params.n_tokens * params.d_model) { return; }
     let n = i / params.d_model;
     let c = i % params.d_model;
-    out[i] = table[ids[n] * params.d_model + c];
+    let v = ids[n] - params.first_id;
+    if (v < params.vocab_size) { out[i] = table[v * params.d_model + c]; }
 }
 
 // out[n, c] = table[ids[n], c], so table_grad[v, c] sums out_grad[n, c] over the n with ids[n] = v.
@@ -56,7 +58,7 @@ fn embedding_grad(
         workgroupBarrier();
         let end = min(first + BLOCK, params.n_tokens);
         for (var n = first + local; n < end; n += FLAT_WORKGROUP) {
-            if (ids[n] == v) {
+            if (ids[n] - params.first_id == v) {
                 atomicOr(&hits[(n - first) / 32u], 1u << (n % 32u));
                 atomicStore(&any_hit, 1u);
             }

@@ -5,7 +5,7 @@ struct Params {
     n_rows: u32, // N
     d_in: u32,
     d_out: u32,
-    accumulate: u32, // 1 adds to what x_grad holds already
+    accumulate: u32, // 1 adds to what x_grad holds already, 2 to what w_grad holds, 3 to both
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,12 +23,14 @@ fn load_b(order: u32, i: u32) -> Element {
 }
 
 fn store(order: u32, i: u32, value: Element) {
+    var sum = value;
+    // Conditions about i, as in matmul.wgsl.
     if (order == TN) {
-        w_grad[i] = value;
+        if (i < (params.accumulate >> 1u) * arrayLength(&w_grad)) { sum += w_grad[i]; }
+        w_grad[i] = sum;
         return;
     }
-    var sum = value;
-    if (i < params.accumulate * arrayLength(&x_grad)) { sum += x_grad[i]; } // a question about i, as in matmul.wgsl
+    if (i < (params.accumulate & 1u) * arrayLength(&x_grad)) { sum += x_grad[i]; }
     x_grad[i] = sum;
 }
 

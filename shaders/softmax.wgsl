@@ -20,7 +20,7 @@ fn softmax(
     if (row >= params.n_rows) { return; }
     let start = row * params.n_cols;
     let end = start + params.n_cols;
-    var largest = x[start];
+    var largest = -3.4028234e38; // no invocation reads an element that another one overwrites
     for (var i = start + local; i < end; i += ROW_WORKGROUP) {
         largest = max(largest, x[i]);
     }

@@ -12,7 +12,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> hidden: array<Number2>; // (N, F)
 
 fn sigmoid(x: f32) -> f32 {
-    return 1.0 / (1.0 + exp(-x));
+    return 1.0 / (1.0 + exp(min(-x, 80.0))); // WGSL may assume that there are no infinities
 }
 
 // Where element i of (N, F) has its gate; `up` is F behind it.

@@ -2,6 +2,7 @@
 
 use glasshead::accounting::Account;
 use glasshead::config::{Preset, RunConfig, ValidConfig};
+use glasshead::gpu::context::Budget;
 use glasshead::gpu::recording::BufferSpec;
 use glasshead::model::memory::MemoryPlan;
 use glasshead::model::params::ParamTable;
@@ -46,7 +47,7 @@ fn the_account_equals_what_is_built() {
         let name = serde_json::to_string(&config).expect("JSON");
         let params: usize = table.iter().map(|param| param.len()).sum();
         assert_eq!(account.total(|part| part.params), params as u64, "parameters of {name}");
-        let plan = MemoryPlan::new(&config, &table, 1000, 1000);
+        let plan = MemoryPlan::within(Budget::WHOLE, &config, &table, 1000, 1000);
         let kept = |buffer: &&BufferSpec| buffer.name.starts_with("batch ") && buffer.name != "batch inputs";
         let planned: u64 = plan.buffers.specs.iter().filter(kept).map(BufferSpec::size_bytes).sum();
         assert_eq!(account.total(|part| account.activation_bytes(part)), planned, "activations of {name}");

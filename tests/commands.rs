@@ -40,14 +40,8 @@ fn what_cannot_be_done_says_what_to_change() {
     train("--text none.txt", "none.txt: there is no such file or folder; check the name");
     train("--steps 0", "0 is not in 1..");
     train("--eval-every 0", "0 is not in 1..");
-    train(
-        "--set max_lr=1e39",
-        "max_lr is 1000000000000000000000000000000000000000; it has to be from 1.2e-38 to 3.4e38, which f32 can hold",
-    );
-    train(
-        "--set adam_eps=1e-46",
-        "adam_eps is 0.0000000000000000000000000000000000000000000001; it has to be from 1.2e-38",
-    );
+    train("--set max_lr=1e39", "it has to be a number that 32-bit floating point can hold");
+    train("--set adam_eps=1e-40", "it has to be a number that 32-bit floating point can hold");
     train("--set momentum=0.99999999", "momentum is 0.99999999; it has to be at least 0 and at most 0.99999997");
     train("--variant rmsnorm=rmsnorm", "--variant chooses kernels of the GPU, and --backend cpu runs none");
     refused("ops --backend cpu --variant rmsnorm=rmsnorm", "--backend cpu runs none; leave out one of them");

@@ -101,14 +101,14 @@ fn softmax_and_cross_entropy_agree_with_their_references() {
         cpu::softmax::softmax(&mut fast, [n, c]);
         softmax::reference(&mut reference, &params);
         assert_close(&fast, &reference, &format!("softmax {label}"));
-        let params = cross_entropy::Params { n_rows: n as u32, vocab_size: c as u32 };
+        let params = cross_entropy::Params::new(n, c);
         let [mut losses, mut fast_losses, mut again] = [(); 3].map(|()| vec![0.0; n]);
         let (mut fast, mut reference) = (logits.clone(), logits.clone());
         cross_entropy::reference(&logits, &targets, &mut losses, &params);
         cpu::loss::cross_entropy(&logits, &targets, &mut again, [n, c]);
         assert_close(&again, &losses, &format!("cross_entropy {label}"));
         cross_entropy::reference_grad(&mut reference, &targets, &params);
-        cpu::loss::cross_entropy_grad(&mut fast, &targets, &mut fast_losses, [n, c]);
+        cpu::loss::cross_entropy_grad(&mut fast, &targets, &mut fast_losses, [n, c], n);
         assert_close(&fast_losses, &losses, &format!("losses {label}"));
         let times_n = |grads: Vec<f32>| -> Vec<f32> { grads.iter().map(|grad| grad * n as f32).collect() };
         assert_close(&times_n(fast), &times_n(reference), &format!("cross_entropy_grad {label}"));
@@ -143,8 +143,13 @@ fn activations_embeddings_and_rotations_agree_with_their_references() {
         let vocab_size = 500;
         let ids = ids(4, n, vocab_size);
         for accumulate in [0, 1] {
-            let params =
-                embedding::Params { n_tokens: n as u32, vocab_size: vocab_size as u32, d_model: c as u32, accumulate };
+            let params = embedding::Params {
+                n_tokens: n as u32,
+                vocab_size: vocab_size as u32,
+                d_model: c as u32,
+                accumulate,
+                first_id: 0,
+            };
             let [mut sums, mut fast] = [(); 2].map(|()| vec![1.0; vocab_size * c]);
             embedding::reference_grad(&grad, &ids, &mut sums, &params);
             cpu::embedding::embedding_grad(&grad, &ids, &mut fast, c, accumulate == 1);

@@ -202,7 +202,7 @@ fn bias_gradient() {
 
 #[test]
 fn cross_entropy_gradient() {
-    let params = cross_entropy::Params { n_rows: 4, vocab_size: 6 };
+    let params = cross_entropy::Params::new(4, 6);
     let (logits, targets) = (doubles(1, 24), ids(2, 4, 6));
     let mut grad = logits.clone();
     cross_entropy::reference_grad(&mut grad, &targets, &params);
@@ -215,7 +215,7 @@ fn cross_entropy_gradient() {
 
 #[test]
 fn embedding_gradient() {
-    let params = embedding::Params { n_tokens: 6, vocab_size: 4, d_model: 3, accumulate: 0 };
+    let params = embedding::Params { n_tokens: 6, vocab_size: 4, d_model: 3, accumulate: 0, first_id: 0 };
     let (table, tokens, out_grad) = (doubles(1, 12), [2, 0, 2, 3, 2, 0], doubles(3, 18));
     let mut table_grad = vec![f64::NAN; 12];
     embedding::reference_grad(&out_grad, &tokens, &mut table_grad, &params);

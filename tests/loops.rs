@@ -108,7 +108,7 @@ fn rows_may_be_long_and_many() {
         });
         check(&context, &what, |case| {
             let [logits, targets, losses] = [case.input(n_rows * width), case.zeros(n_rows), case.zeros(n_rows)];
-            let params = cross_entropy::Params { n_rows: n_rows as u32, vocab_size: width as u32 };
+            let params = cross_entropy::Params::new(n_rows, width);
             let mut recording = Recording::new("test");
             cross_entropy::cross_entropy_grad(&mut recording, [logits, targets, losses], params);
             recording
@@ -117,7 +117,7 @@ fn rows_may_be_long_and_many() {
     // The vocabulary of o200k: three passes over it by eight invocations are more than 65,535 iterations.
     check(&context, "a vocabulary of 200,019", |case| {
         let [logits, targets, losses] = [case.input(200_019), case.zeros(1), case.zeros(1)];
-        let params = cross_entropy::Params { n_rows: 1, vocab_size: 200_019 };
+        let params = cross_entropy::Params::new(1, 200_019);
         let mut recording = Recording::new("test");
         cross_entropy::cross_entropy_grad(&mut recording, [logits, targets, losses], params);
         recording
@@ -131,7 +131,8 @@ fn one_token_may_have_all_rows() {
     for [n, c] in [[9_000, 512], [1_500, 300], [50_000, 4]] {
         check(&context, &format!("{n} tokens of width {c}"), |case| {
             let (out_grad, ids, table_grad) = (case.input(n * c), case.zeros(n), case.zeros(3 * c));
-            let params = embedding::Params { n_tokens: n as u32, vocab_size: 3, d_model: c as u32, accumulate: 0 };
+            let params =
+                embedding::Params { n_tokens: n as u32, vocab_size: 3, d_model: c as u32, accumulate: 0, first_id: 0 };
             let mut recording = Recording::new("test");
             embedding::embedding_grad(&mut recording, [out_grad, ids, table_grad], params);
             recording

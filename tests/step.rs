@@ -116,3 +116,34 @@ fn a_difference_is_found_and_named() {
     let found = found.expect("the second dispatch differs");
     assert_eq!((found.dispatch, found.kernel, found.binding, found.cpu), (1, "residual", 3, 7.0));
 }
+
+/// A gradient of a ten-thousandth that is wrong by a tenth is far below what a tolerance relative to 1 notices.
+#[test]
+fn small_tensors_are_compared_by_their_own_size() {
+    use glasshead::gpu::kernel::Kernel;
+    use glasshead::gpu::recording::Buffers;
+    use glasshead::ops::residual::{Params, RESIDUAL};
+    static WRONG: Kernel = Kernel {
+        name: "residual",
+        wgsl: RESIDUAL.wgsl,
+        access: RESIDUAL.access,
+        params_bytes: RESIDUAL.params_bytes,
+        loops: RESIDUAL.loops,
+        cpu: |call| {
+            (RESIDUAL.cpu)(call);
+            call.f32_mut(3).iter_mut().for_each(|x| *x *= 1.1);
+        },
+    };
+    let mut buffers = Buffers::default();
+    let slices = [(); 3].map(|()| buffers.add("test", 4));
+    let mut recording = Recording::new("test");
+    recording.dispatch(&WRONG, Params { len: 4 }, &slices, [1, 1, 1]);
+    let context = context();
+    block_on(async {
+        let mut sides = SideBySide::new(&context, &buffers).await.unwrap();
+        sides.write(slices[0], &[1e-4f32.to_bits(); 4]);
+        assert_eq!(sides.first_difference(&recording, 4e-3).await.unwrap(), None, "it escapes this comparison");
+        let found = sides.first_wrong(&recording, 2e-4).await.unwrap().expect("a difference");
+        assert_eq!((found.kernel, found.binding), ("residual", 3));
+    });
+}

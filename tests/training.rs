@@ -210,7 +210,7 @@ fn a_model_that_does_not_fit_is_refused_before_anything_is_allocated() {
     config.train.batch_size = 1000;
     let result = block_on(Trainer::new(config, None, &tokens, &tokens)).err();
     let message = result.map(|error| error.to_string()).unwrap_or_default();
-    assert!(message.contains("MiB") && message.contains("lower batch_size from 1000 to 125"), "{message}");
+    assert!(message.contains("MiB") && message.contains("lower batch_size from 1000 to 500"), "{message}");
 }
 
 /// The loop that the worker drives, on the CPU, from the first command to a text.

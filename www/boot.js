@@ -75,13 +75,15 @@ async function showCrash(error) {
   if (document.querySelector(".crash")) return;
   workers.forEach((worker) => worker.terminate());
   const screen = document.createElement("main");
-  screen.className = "crash";
-  screen.dataset.testid = "crash";
-  screen.setAttribute("role", "alert");
+  const alert = document.createElement("div");
+  alert.className = "crash";
+  alert.dataset.testid = "crash";
+  alert.setAttribute("role", "alert");
+  screen.append(alert);
   const add = (tag, text, onclick) => {
     const element = document.createElement(tag);
     Object.assign(element, { textContent: text, onclick });
-    screen.append(element);
+    alert.append(element);
   };
   add("h1", "Glasshead stopped because of an error in the program");
   add("p", "The run ended with it. Nothing that was saved or autosaved is lost.");

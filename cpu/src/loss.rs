@@ -20,9 +20,15 @@ pub fn cross_entropy(logits: &[f32], targets: &[u32], losses: &mut [f32], [n, wi
 }
 
 /// Twin of `cross_entropy::reference` followed by
-/// `reference_grad`.
-pub fn cross_entropy_grad(logits: &mut [f32], targets: &[u32], losses: &mut [f32], [n, width]: [usize; 2]) {
-    let (rows, per_row) = (rows_per_piece(width), 1.0 / n as f32);
+/// `reference_grad`; the loss is the mean over `n_total` rows.
+pub fn cross_entropy_grad(
+    logits: &mut [f32],
+    targets: &[u32],
+    losses: &mut [f32],
+    [n, width]: [usize; 2],
+    n_total: usize,
+) {
+    let (rows, per_row) = (rows_per_piece(width), 1.0 / n_total as f32);
     let pieces = logits[..n * width].chunks_mut(rows * width).zip(targets[..n].chunks(rows));
     threads::each(pieces.zip(losses.chunks_mut(rows)).collect(), |((logits, targets), losses)| {
         wide(|| {

@@ -11,7 +11,7 @@ fn sum_hits(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     }
     for (var first = 0u; first < n_tokens; first += LANES) {
         let n = min(first + local, n_tokens - 1u);
-        let hit = u32(first + local < n_tokens && ids[n] == v);
+        let hit = u32(first + local < n_tokens && ids[n] - params.first_id == v);
         if (subgroupMax(hit) == 0u) { continue; }
         for (var lane = 0u; lane < LANES; lane++) {
             if (subgroupShuffle(hit, lane) == 1u) { add_row(v, first + lane, local); }

@@ -100,6 +100,12 @@ impl Field {
                 value if !value.is_finite() || !contains(value) => {
                     Err(ConfigError::Domain { field, value, domain: range })
                 }
+                // Kernels compute in f32: what overflows there would diverge, and what devices take for 0, as they may do with
+                // subnormal numbers, would divide by it.
+                value if value != 0.0 && !(value as f32).is_normal() => {
+                    let domain = "a number that 32-bit floating point can hold";
+                    Err(ConfigError::Domain { field, value, domain })
+                }
                 _ => Ok(()),
             },
             Kind::Choice { .. } => Ok(()),

@@ -23,7 +23,7 @@ pub fn learning_rate(step: u64, train: &TrainConfig) -> f64 {
             1.0 - ((step as f64 - stable) / (schedule_steps as f64 - stable)).max(0.0)
         }
     };
-    // A mean with weights overflows for no rates, as their difference would.
+    // A weighted mean of two rates cannot overflow; their difference can.
     weight * max_lr + (1.0 - weight) * min_lr
 }
 

@@ -163,6 +163,13 @@ impl Backend {
         }
     }
 
+    /// Cuts the submissions of a program before these dispatches, in ascending order. The CPU has none.
+    pub fn split(&mut self, program: Program, before: Vec<usize>) {
+        if let Self::Gpu(gpu) = self {
+            gpu.split(program.0, before);
+        }
+    }
+
     /// Runs one dispatch of a prepared recording.
     pub fn run_dispatch(&mut self, program: Program, index: usize) {
         match self {

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::execute::GpuBackend;
 use super::interpret::CpuBackend;
 use super::kernel::Access;
-use super::recording::{Buffers, Recording, Slice};
+use super::recording::{Buffers, Dispatch, Recording, Slice};
 
 /// The same buffers on the GPU and on the CPU.
 pub struct SideBySide {
@@ -68,6 +68,45 @@ impl SideBySide {
         self.gpu.finish_read(read).await
     }
 
+    /// Runs the recording on the CPU, and each of its dispatches on the GPU from the CPU's inputs; returns the first difference
+    /// of more than `tolerance` × the largest magnitude of the tensor. No errors add up, so it can be tight, and small
+    /// tensors are held as well as large ones.
+    ///
+    /// # Errors
+    /// When the device was lost, refused a command, or cannot run one of the kernels.
+    pub async fn first_wrong(
+        &mut self,
+        recording: &Recording,
+        tolerance: f32,
+    ) -> Result<Option<Difference>, ExecuteError> {
+        let program = self.gpu.prepare(recording);
+        self.gpu.ready().await?;
+        let mut reads = Vec::new();
+        for (index, dispatch) in recording.dispatches.iter().enumerate() {
+            dispatch.bindings.iter().for_each(|&slice| self.gpu.write(slice, &self.cpu.read(slice)));
+            self.gpu.run_dispatches(program, index..index + 1);
+            self.cpu.run_dispatch(recording, index);
+            for (binding, slice) in written(dispatch) {
+                reads.push((index, binding, self.cpu.read(slice), self.gpu.start_read(&[slice])));
+            }
+        }
+        let mut first = None;
+        for (index, binding, cpu, read) in reads {
+            let gpu = self.gpu.finish_read(read).await?;
+            let cpu: &[f32] = bytemuck::cast_slice(&cpu);
+            let largest =
+                cpu.iter().filter(|value| value.is_finite()).fold(0f32, |largest, value| largest.max(value.abs()));
+            let right = |gpu: f32, cpu: f32| (gpu - cpu).abs() <= tolerance * largest; // a NaN is right nowhere
+            let wrong = |(&gpu, cpu): (&u32, &f32)| gpu != cpu.to_bits() && !right(f32::from_bits(gpu), *cpu);
+            if let Some(element) = gpu.iter().zip(cpu).position(wrong).filter(|_| first.is_none()) {
+                let kernel = recording.dispatches[index].kernel.name;
+                let (gpu, cpu) = (f32::from_bits(gpu[element]), cpu[element]);
+                first = Some(Difference { dispatch: index, kernel, binding, element, gpu, cpu });
+            }
+        }
+        Ok(first)
+    }
+
     /// Runs the recording dispatch by dispatch on both and returns the first difference: two elements that are not
     /// the same bits and differ by more than `tolerance` × (1 + |CPU|). Each dispatch starts from what its own
     /// backend computed before, so the tolerance has to allow for what rounding adds up to.
@@ -84,9 +123,7 @@ impl SideBySide {
         for (index, dispatch) in recording.dispatches.iter().enumerate() {
             self.gpu.run_dispatches(program, index..index + 1);
             self.cpu.run_dispatch(recording, index);
-            let written =
-                dispatch.bindings.iter().enumerate().filter(|(i, _)| dispatch.kernel.access[*i] == Access::ReadWrite);
-            for (i, &slice) in written {
+            for (binding, slice) in written(dispatch) {
                 let (gpu, cpu) = (self.read_gpu(slice).await?, self.cpu.read(slice));
                 let differs =
                     |(&a, &b): (&u32, &u32)| a != b && !close(f32::from_bits(a), f32::from_bits(b), tolerance);
@@ -94,7 +131,7 @@ impl SideBySide {
                     return Ok(Some(Difference {
                         dispatch: index,
                         kernel: dispatch.kernel.name,
-                        binding: i + 1,
+                        binding,
                         element,
                         gpu: f32::from_bits(gpu[element]),
                         cpu: f32::from_bits(cpu[element]),
@@ -104,6 +141,12 @@ impl SideBySide {
         }
         Ok(None)
     }
+}
+
+/// The storage bindings that a dispatch writes, from 1.
+fn written(dispatch: &Dispatch) -> impl Iterator<Item = (usize, Slice)> + '_ {
+    let with_access = dispatch.bindings.iter().zip(dispatch.kernel.access).enumerate();
+    with_access.filter(|(_, (_, access))| **access == Access::ReadWrite).map(|(i, (slice, _))| (i + 1, *slice))
 }
 
 /// Whether two results agree; a NaN agrees with nothing.

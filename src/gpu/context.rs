@@ -1,12 +1,13 @@
 //! The adapter and the device.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
 use thiserror::Error;
 
 use super::choices::Choices;
 use super::fault::Fault;
+use super::limits;
 use super::pipeline::Pipelines;
 use super::variant::{Used, Variant, Variants};
 
@@ -36,6 +37,8 @@ pub struct Context {
     pub told: RefCell<Choices>,
     /// What was chosen for this device, now or earlier.
     pub known: RefCell<Choices>,
+    /// How many devices before this one were lost; each makes pieces four times smaller.
+    pub losses: Cell<u32>,
 }
 
 /// What the rest of the program wants to know about an adapter.
@@ -53,6 +56,28 @@ pub struct AdapterFacts {
     pub limits: DeviceLimits,
 }
 
+impl AdapterFacts {
+    fn new(info: &wgpu::AdapterInfo, name: String, limits: DeviceLimits) -> Self {
+        let software = info.device_type == wgpu::DeviceType::Cpu || name.to_lowercase().contains("swiftshader");
+        let backend = match info.backend {
+            wgpu::Backend::BrowserWebGpu => "WebGPU".to_string(),
+            other => format!("{other:?}"),
+        };
+        let driver = format!("{} {} {}", info.driver, info.driver_info, limits::browser()).trim().to_string();
+        Self { name, backend, driver, software, limits }
+    }
+
+    /// What to try where the browser has chosen the slower of two GPUs, if that is likely.
+    pub fn advice(&self) -> Option<&'static str> {
+        let intel = self.name.to_lowercase().contains("intel");
+        (intel && limits::browser().contains("Windows")).then_some(SECOND_GPU)
+    }
+}
+
+/// On Windows browsers use the GPU that the system assigns to them, whatever a page asks for.
+const SECOND_GPU: &str = "Training runs on the Intel GPU. If this computer has a second GPU, assign the browser to it: \
+                          Windows Settings > System > Display > Graphics, then High performance, and restart the browser.";
+
 /// The limits that decide whether a model fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceLimits {
@@ -69,6 +94,27 @@ impl DeviceLimits {
     /// a quarter for everything else.
     pub const CPU: Self =
         Self { buffer_bytes: 1 << 31, binding_bytes: 1 << 31, total_bytes: usize::MAX as u64 / 4 * 3 };
+}
+
+/// What one dispatch may take. Larger layers are computed in pieces.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Budget {
+    /// Bytes of one binding.
+    pub binding_bytes: u64,
+    /// Operations of one dispatch: drivers reset a device that is busy with one for about two seconds.
+    pub dispatch_flops: f64,
+}
+
+impl Budget {
+    /// No limits: every layer is one piece.
+    pub const WHOLE: Self = Self { binding_bytes: u32::MAX as u64, dispatch_flops: f64::INFINITY };
+}
+
+impl Default for Budget {
+    /// What every GPU computes in a fraction of a second.
+    fn default() -> Self {
+        Self { binding_bytes: 1 << 31, dispatch_flops: 2e10 }
+    }
 }
 
 /// Why there is no device.
@@ -104,11 +150,19 @@ const NO_ADAPTER_HINT: &str = "hardware acceleration may be switched off in the 
                                on the browser's block list";
 
 impl Context {
-    /// Asks for the fastest adapter and a device with its memory limits.
+    /// Requests the fastest adapter and a device with its memory limits.
     ///
     /// # Errors
     /// When there is none, with what to change.
     pub async fn new() -> Result<Self, ContextError> {
+        Self::with_binding_limit(u64::MAX).await
+    }
+
+    /// The same with bindings of at most so many bytes, as smaller adapters have them.
+    ///
+    /// # Errors
+    /// As [`Context::new`].
+    pub async fn with_binding_limit(binding_bytes: u64) -> Result<Self, ContextError> {
         check_environment()?;
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let options = wgpu::RequestAdapterOptions {
@@ -116,18 +170,15 @@ impl Context {
             ..Default::default()
         };
         let adapter = instance.request_adapter(&options).await.map_err(|_| ContextError::NoAdapter)?;
-        let (info, offered) = (adapter.get_info(), adapter.limits());
+        let (info, mut offered) = (adapter.get_info(), adapter.limits());
+        offered.max_storage_buffer_binding_size = offered.max_storage_buffer_binding_size.min(binding_bytes);
         let name = readable_name(&info).await;
-        // Everything else stays at WebGPU's defaults, so that what runs here runs on every device.
-        let required_limits = wgpu::Limits {
-            max_buffer_size: offered.max_buffer_size,
-            max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
-            ..wgpu::Limits::default()
-        };
+        let required_limits =
+            limits::required(&offered).map_err(|detail| ContextError::Refused { name: name.clone(), detail })?;
         let limits = DeviceLimits {
             buffer_bytes: required_limits.max_buffer_size,
             binding_bytes: required_limits.max_storage_buffer_binding_size,
-            total_bytes: u64::MAX,
+            total_bytes: limits::total_bytes(),
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("glasshead"),
@@ -144,20 +195,31 @@ impl Context {
             .request_device(&descriptor)
             .await
             .map_err(|error| ContextError::Refused { name: name.clone(), detail: error.to_string() })?;
-        let software = info.device_type == wgpu::DeviceType::Cpu || name.to_lowercase().contains("swiftshader");
-        let backend = match info.backend {
-            wgpu::Backend::BrowserWebGpu => "WebGPU".to_string(),
-            other => format!("{other:?}"),
-        };
-        let driver = format!("{} {}", info.driver, info.driver_info).trim().to_string();
-        let adapter = AdapterFacts { name, backend, driver, software, limits };
-        let subgroup_size = if has_subgroups(&device) { info.subgroup_min_size } else { 0 };
+        Ok(Self::of(device, queue, AdapterFacts::new(&info, name, limits), info.subgroup_min_size))
+    }
+
+    fn of(device: wgpu::Device, queue: wgpu::Queue, adapter: AdapterFacts, subgroup_min_size: u32) -> Self {
+        let subgroup_size = if has_subgroups(&device) { subgroup_min_size } else { 0 };
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
         let f16 = device.features().contains(wgpu::Features::SHADER_F16);
         let fault = Fault::watch(&device);
         let (pipelines, variants, chosen) = Default::default();
-        let (told, known) = Default::default();
-        Ok(Self { device, queue, adapter, subgroup_size, int64, f16, fault, pipelines, variants, chosen, told, known })
+        let (told, known, losses) = Default::default();
+        Self {
+            device,
+            queue,
+            adapter,
+            subgroup_size,
+            int64,
+            f16,
+            fault,
+            pipelines,
+            variants,
+            chosen,
+            told,
+            known,
+            losses,
+        }
     }
 
     /// What tells this device from others.
@@ -175,6 +237,15 @@ impl Context {
         (may_be_llvmpipe && !swiftshader).then_some(LLVMPIPE)
     }
 
+    /// What one dispatch may take on this device.
+    pub fn budget(&self) -> Budget {
+        let Budget { binding_bytes, dispatch_flops } = Budget::default();
+        Budget {
+            binding_bytes: binding_bytes.min(self.adapter.limits.binding_bytes),
+            dispatch_flops: dispatch_flops / 4f64.powi(self.losses.get().min(4) as i32),
+        }
+    }
+
     /// Whether the device has what a variant needs.
     pub fn can_run(&self, variant: &Variant) -> bool {
         variant.subgroup_size <= self.subgroup_size && (self.int64 || !variant.int64)
@@ -189,6 +260,15 @@ impl Context {
     /// chosen for.
     pub fn use_variant(&self, variant: &'static Variant, key: &'static str, holds: fn(params: &[u8]) -> bool) {
         self.variants.borrow_mut().push(Used::new(variant, key, holds, self.loop_limit()));
+    }
+
+    /// From now on, recordings are prepared without variants of this kernel; the names of those that were in use.
+    pub fn forget_variants(&self, of: &str) -> Vec<&'static str> {
+        let mut variants = self.variants.borrow_mut();
+        let gone =
+            variants.iter().filter(|used| used.variant.of.name == of).map(|used| used.variant.kernel.name).collect();
+        variants.retain(|used| used.variant.of.name != of);
+        gone
     }
 
     /// Whether recordings are prepared with this variant for this kernel or class of shapes.
@@ -241,7 +321,7 @@ async fn family() -> String {
 
 /// A property; undefined where there is none.
 #[cfg(target_arch = "wasm32")]
-fn get(object: &wasm_bindgen::JsValue, key: &str) -> wasm_bindgen::JsValue {
+pub(super) fn get(object: &wasm_bindgen::JsValue, key: &str) -> wasm_bindgen::JsValue {
     js_sys::Reflect::get(object, &key.into()).unwrap_or_default()
 }
 

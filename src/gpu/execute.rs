@@ -1,7 +1,5 @@
 //! The GPU backend: pipelines and bind groups are made once per recording, then replayed.
 
-use futures_channel::oneshot;
-
 use super::backend::{ExecuteError, Program, Writes};
 use super::context::Context;
 use super::fault::Fault;
@@ -9,6 +7,10 @@ use super::kernel::Kernel;
 use super::pipeline::{Compiled, PipelineKey, Pipelines};
 use super::recording::{BufferSpec, Buffers, Recording, Slice, Storage};
 use super::variant::{Variants, choose};
+
+mod read;
+
+pub use read::GpuRead;
 
 /// The buffers of a run on the GPU, and the recordings prepared for it.
 pub struct GpuBackend {
@@ -46,6 +48,8 @@ impl Drop for GpuBackend {
 pub(super) struct GpuProgram {
     name: &'static str,
     pub(super) dispatches: Vec<GpuDispatch>,
+    /// Dispatches before which a submission ends.
+    splits: Vec<usize>,
 }
 
 pub(super) struct GpuDispatch {
@@ -63,15 +67,6 @@ impl GpuDispatch {
         pass.set_bind_group(0, &self.bind_group, &[]);
         pass.dispatch_workgroups(x, y, z);
     }
-}
-
-/// A copy into a staging buffer that is under way.
-pub struct GpuRead {
-    staging: wgpu::Buffer,
-    /// How what was read is stored, and how many elements of it there are.
-    parts: Vec<(Storage, usize)>,
-    submission: wgpu::SubmissionIndex,
-    mapped: oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>,
 }
 
 impl GpuBackend {
@@ -158,7 +153,7 @@ impl GpuBackend {
             dispatches.push(GpuDispatch { kernel: kernel.name, pipeline, bind_group, workgroups });
         }
         self.uniforms.push(uniforms);
-        self.programs.push(GpuProgram { name: recording.name, dispatches });
+        self.programs.push(GpuProgram { name: recording.name, dispatches, splits: Vec::new() });
         self.programs.len() - 1
     }
 
@@ -167,11 +162,12 @@ impl GpuBackend {
         let limit = self.device.limits().max_compute_workgroups_per_dimension;
         let most = workgroups.into_iter().max().unwrap_or_default();
         let iterations = (kernel.loops)(params);
-        let problem = if most > limit {
-            Some(ExecuteError::TooManyWorkgroups { kernel: kernel.name, needed: most, limit })
-        } else {
-            let exceeded = self.loop_limit.filter(|&limit| iterations > limit);
-            exceeded.map(|limit| ExecuteError::LoopTooLong { kernel: kernel.name, iterations, limit })
+        let problem = match self.loop_limit {
+            _ if most > limit => Some(ExecuteError::TooManyWorkgroups { kernel: kernel.name, needed: most, limit }),
+            Some(limit) if iterations > limit => {
+                Some(ExecuteError::LoopTooLong { kernel: kernel.name, iterations, limit })
+            }
+            _ => None,
         };
         self.impossible = self.impossible.take().or(problem);
     }
@@ -206,6 +202,11 @@ impl GpuBackend {
         self.queue.submit([encoder.finish()]);
     }
 
+    /// Cuts the submissions of a program before these dispatches.
+    pub fn split(&mut self, program: usize, before: Vec<usize>) {
+        self.programs[program].splits = before;
+    }
+
     /// Submits several prepared recordings at once, each after its writes.
     pub fn run_all(&mut self, jobs: &[(Program, Writes)]) {
         if self.cannot_run().is_some() {
@@ -217,18 +218,27 @@ impl GpuBackend {
         self.queue.write_buffer(&uploads, 0, bytemuck::cast_slice(&words));
         let label = Some("several runs");
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
-        let mut start = 0;
+        let mut upload_start = 0;
         for (program, writes) in jobs {
             for (slice, elements) in writes {
                 let (target, storage) = (&self.buffers[slice.buffer.0], self.table.storage(*slice));
                 let len = storage.size_bytes(elements.len());
-                encoder.copy_buffer_to_buffer(&uploads, start, target, storage.offset_bytes(slice.start), len);
-                start += len;
+                encoder.copy_buffer_to_buffer(&uploads, upload_start, target, storage.offset_bytes(slice.start), len);
+                upload_start += len;
             }
             let program = &self.programs[program.0];
-            let mut pass = encoder
-                .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(program.name), timestamp_writes: None });
-            program.dispatches.iter().for_each(|dispatch| dispatch.record(&mut pass));
+            let mut start = 0;
+            for end in program.splits.iter().copied().chain([program.dispatches.len()]) {
+                if start > 0 {
+                    let next = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
+                    self.queue.submit([std::mem::replace(&mut encoder, next).finish()]);
+                }
+                let label = Some(program.name);
+                let mut pass =
+                    encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes: None });
+                program.dispatches[start..end].iter().for_each(|dispatch| dispatch.record(&mut pass));
+                start = end;
+            }
         }
         self.queue.submit([encoder.finish()]);
     }
@@ -267,94 +277,6 @@ impl GpuBackend {
         self.queue.submit([encoder.finish()]);
     }
 
-    /// Copies slices, one after the other, into a staging buffer behind all runs so far.
-    pub fn start_read(&mut self, slices: &[Slice]) -> GpuRead {
-        let parts: Vec<_> = slices.iter().map(|&slice| (self.table.storage(slice), slice.len)).collect();
-        let size_bytes = parts.iter().map(|(storage, len)| storage.size_bytes(*len)).sum();
-        let staging = self.staging(size_bytes);
-        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("read") });
-        let mut end = 0;
-        for (slice, (storage, len)) in slices.iter().zip(&parts) {
-            let (start, len) = (storage.offset_bytes(slice.start), storage.size_bytes(*len));
-            encoder.copy_buffer_to_buffer(&self.buffers[slice.buffer.0], start, &staging, end, len);
-            end += len;
-        }
-        self.submit_read(encoder, staging, parts)
-    }
-
-    /// Copies all of a buffer of another kind into a staging buffer at the end of `encoder`, submits it, and waits.
-    pub(super) async fn read_after(
-        &mut self,
-        encoder: wgpu::CommandEncoder,
-        source: &wgpu::Buffer,
-    ) -> Result<Vec<u32>, ExecuteError> {
-        self.read_part_after(encoder, source, source.size()).await
-    }
-
-    /// Submits what was encoded and waits until it is done.
-    pub(super) async fn wait_after(&mut self, encoder: wgpu::CommandEncoder) -> Result<(), ExecuteError> {
-        let source = self.uploads(4);
-        self.read_part_after(encoder, &source, 4).await.map(drop)
-    }
-
-    async fn read_part_after(
-        &mut self,
-        mut encoder: wgpu::CommandEncoder,
-        source: &wgpu::Buffer,
-        size_bytes: u64,
-    ) -> Result<Vec<u32>, ExecuteError> {
-        let staging = self.staging(size_bytes);
-        encoder.copy_buffer_to_buffer(source, 0, &staging, 0, size_bytes);
-        let read = self.submit_read(encoder, staging, vec![(Storage::F32, size_bytes as usize / 4)]);
-        self.finish_read(read).await
-    }
-
-    fn submit_read(
-        &self,
-        encoder: wgpu::CommandEncoder,
-        staging: wgpu::Buffer,
-        parts: Vec<(Storage, usize)>,
-    ) -> GpuRead {
-        let submission = self.queue.submit([encoder.finish()]);
-        let (sender, mapped) = oneshot::channel();
-        // A reader that is gone makes the send fail, and then nobody is waiting for it.
-        staging.map_async(wgpu::MapMode::Read, 0..staging.size(), move |result| drop(sender.send(result)));
-        GpuRead { staging, parts, submission, mapped }
-    }
-
-    /// Waits for a read.
-    ///
-    /// # Errors
-    /// When the device was lost or had refused a command.
-    pub async fn finish_read(&mut self, read: GpuRead) -> Result<Vec<u32>, ExecuteError> {
-        // Natively this drives the callbacks; in a browser it does nothing and the await below waits.
-        let wait = wgpu::PollType::Wait { submission_index: Some(read.submission), timeout: None };
-        self.pipelines.confirm(&self.fault).await;
-        let polled = self.device.poll(wait).map_err(|error| ExecuteError::DeviceLost(error.to_string()));
-        if polled.is_err() {
-            // A device that is gone has refused what to wait for, and says that it is gone once it has nothing to do.
-            drop(self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: None }));
-        }
-        self.check()?;
-        polled?;
-        let mapped = read.mapped.await.map_err(|_| ExecuteError::DeviceLost("a read was dropped".into()))?;
-        self.check()?;
-        mapped.map_err(|error| ExecuteError::DeviceLost(error.to_string()))?;
-        let mut words: Vec<u32> = {
-            let view = read
-                .staging
-                .get_mapped_range(0..read.staging.size())
-                .map_err(|error| ExecuteError::Refused(error.to_string()))?;
-            bytemuck::pod_collect_to_vec(&view)
-        };
-        read.staging.unmap();
-        self.idle_staging.push(read.staging);
-        if read.parts.iter().any(|(storage, _)| *storage == Storage::F16) {
-            words = unpack(&words, &read.parts);
-        }
-        Ok(words)
-    }
-
     fn check(&self) -> Result<(), ExecuteError> {
         match self.fault.check() {
             Err(error) if error.needs_another_device() => Err(error),
@@ -365,20 +287,6 @@ impl GpuBackend {
     /// Why the prepared recordings cannot run on this device, if they cannot.
     fn cannot_run(&self) -> Option<ExecuteError> {
         self.impossible.clone().or_else(|| self.pipelines.refused(&self.used).map(ExecuteError::Refused))
-    }
-
-    /// An idle staging buffer of exactly this size, or a new one. Reads repeat in a few sizes, so the pool stays
-    /// small.
-    fn staging(&mut self, size_bytes: u64) -> wgpu::Buffer {
-        if let Some(index) = self.idle_staging.iter().position(|buffer| buffer.size() == size_bytes) {
-            return self.idle_staging.swap_remove(index);
-        }
-        self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("staging"),
-            size: size_bytes,
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        })
     }
 }
 
@@ -399,15 +307,4 @@ async fn allocate(device: &wgpu::Device, specs: &[BufferSpec]) -> Result<Vec<wgp
         return Err(ExecuteError::OutOfMemory(format!("{mib} MiB of buffers were requested: {error}")));
     }
     Ok(buffers)
-}
-
-/// The elements of several parts that lie one after the other.
-fn unpack(mut words: &[u32], parts: &[(Storage, usize)]) -> Vec<u32> {
-    let mut elements = Vec::new();
-    for &(storage, len) in parts {
-        let (part, rest) = words.split_at(storage.size_bytes(len) as usize / 4);
-        elements.extend(storage.unpack(part, len));
-        words = rest;
-    }
-    elements
 }

@@ -77,6 +77,8 @@ pub struct BufferSpec {
     pub grows: bool,
     /// How they are stored.
     pub storage: Storage,
+    /// Whether dispatches bind only parts of it, so that it may be larger than a binding.
+    pub in_parts: bool,
 }
 
 impl BufferSpec {
@@ -102,7 +104,7 @@ impl Buffers {
     /// As [`Buffers::add`], for numbers that may be stored in 16 bits.
     pub fn add_stored(&mut self, name: impl Into<String>, len: usize, storage: Storage) -> Slice {
         let id = BufferId(self.specs.len());
-        self.specs.push(BufferSpec { name: name.into(), len, grows: false, storage });
+        self.specs.push(BufferSpec { name: name.into(), len, grows: false, storage, in_parts: false });
         Slice { buffer: id, start: 0, len }
     }
 

@@ -94,7 +94,8 @@ impl Kept {
         };
         let tied_embeddings = model.tied_embeddings;
         if (ModelConfig { context_length, tied_embeddings, ..before.model }) != *model {
-            kept.set(&fresh, |_| true);
+            let rotary = model.positions == Positions::Rope;
+            kept.set(&fresh, |field| !(rotary && field == "max_position_embeddings"));
             kept.biases = Biases::OfAll;
         } else if !layout::entries(architecture, model).into_iter().filter(unused).all(all_zero) {
             let of_family = ["architectures", "model_type", "attention_bias", "mlp_bias", "head_dim"];

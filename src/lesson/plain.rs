@@ -21,6 +21,7 @@ pub(super) fn embed(desk: &mut Desk, x: &[f32]) {
         vocab_size: N_TOKENS as u32,
         d_model: D_IN as u32,
         accumulate: 0,
+        first_id: 0,
     };
     let bindings = [desk.slice_of(table), places, out];
     embedding(&mut desk.recording, bindings, params);

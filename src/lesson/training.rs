@@ -37,7 +37,7 @@ pub(super) fn loss(desk: &mut Desk, seed: u64, bonus: f32) {
     let probabilities = desk.softmax("p", of);
     let ids = desk.words(targets.iter().map(|&target| target as u32).collect());
     let (grads, losses) = (desk.copy(desk.slice_of(of), [n, vocab]), desk.zeros(n));
-    let params = cross_entropy::Params { n_rows: n as u32, vocab_size: vocab as u32 };
+    let params = cross_entropy::Params::new(n, vocab);
     cross_entropy_grad(&mut desk.recording, [grads, ids, losses], params);
     let column = [axes[0].clone(), labels(["−ln p"])];
     let made = Made::CrossEntropy { of, targets: targets.clone() };

@@ -6,11 +6,22 @@ mod room;
 use self::passes::{Kind, rope_width};
 use super::params::ParamTable;
 use crate::config::{ModelConfig, Positions, RunConfig};
-use crate::gpu::recording::{Buffers, Slice};
+use crate::gpu::context::Budget;
+use crate::gpu::recording::{ALIGNMENT, Buffers, Slice};
 use crate::ops::clip::PARTIAL_SUMS;
 use crate::ops::step::STEP_LEN;
 
 pub use room::{MemoryError, RoomError, check_room, spare};
+
+/// Rows of a pass are cut into pieces of a multiple of so many, so that pieces begin where slices may begin, also those that are
+/// stored in 16 bits.
+pub const ROWS_UNIT: usize = 128;
+
+/// Bytes of logits that are in memory at a time.
+const MAX_LOGIT_BYTES: usize = 64 << 20;
+
+/// Smaller vocabularies are computed as one block, whatever their size.
+const MIN_TAIL_VOCABULARY: usize = 1024;
 
 /// How many losses and gradient norms the rings on the device hold, and so how many steps can run between two reads.
 pub const RING: usize = 256;
@@ -80,7 +91,8 @@ pub struct Activations {
     pub x_final: Slice,
     /// The last norm's, where there is one.
     pub norm_final: Option<NormActivations>,
-    /// (N, V); training replaces it by its gradient.
+    /// (N, V), in blocks of the vocabulary. A batch has only [`MemoryPlan::head_rows`] rows at a time; training replaces them
+    /// by their gradient.
     pub logits: Slice,
     /// What each head's output is multiplied by (L, H), where a pass asks what the model is without some of them.
     pub head_scale: Option<Slice>,
@@ -131,6 +143,14 @@ pub struct Cache {
 pub struct MemoryPlan {
     /// What to allocate.
     pub buffers: Buffers,
+    /// What one dispatch may take.
+    pub budget: Budget,
+    /// Rows of a batch whose logits are computed at a time.
+    pub head_rows: usize,
+    /// Columns of a block of the logits, V or a multiple of 64; the last one may be narrower.
+    pub vocab_block: usize,
+    /// Parameters that one dispatch of the update binds.
+    pub param_piece: usize,
     /// Parameters, laid out by the table.
     pub params: Slice,
     /// Their gradients, of one batch.
@@ -186,9 +206,16 @@ pub struct MemoryPlan {
 impl MemoryPlan {
     /// Plans a run on this many training and held-out tokens.
     pub fn new(config: &RunConfig, table: &ParamTable, n_train: usize, n_val: usize) -> Self {
+        Self::within(Budget::default(), config, table, n_train, n_val)
+    }
+
+    /// The same in pieces that fit this budget.
+    pub fn within(budget: Budget, config: &RunConfig, table: &ParamTable, n_train: usize, n_val: usize) -> Self {
         let (model, batch_size) = (&config.model, config.train.batch_size);
         let n_rows = batch_size * model.context_length;
         let mut buffers = Buffers::default();
+        let (head_rows, vocab_block) = (head_rows(config, budget), vocab_block(model, budget));
+        let param_piece = (budget.binding_bytes as usize / 4 / ALIGNMENT * ALIGNMENT).min(table.buffer_len());
         let mut add = |name: &str, len: usize| buffers.add(name, len);
         let [params, grads] = ["parameters", "gradients"].map(|name| add(name, table.buffer_len()));
         let several = config.train.accumulation_steps > 1;
@@ -200,7 +227,8 @@ impl MemoryPlan {
         let targets = add("targets", n_rows);
         let losses = add("losses", n_rows);
         let [loss_ring, norm_ring] = ["loss ring", "norm ring"].map(|name| add(name, RING));
-        let squared_sums = add("squared sums", PARTIAL_SUMS);
+        let n_pieces = table.buffer_len().div_ceil(param_piece);
+        let squared_sums = add("squared sums", n_pieces * PARTIAL_SUMS);
         let grad_norm = add("gradient norm", 1);
         // FlashAttention binds the table even where nothing is rotated, and reads four numbers at a time.
         let cos_sin = add("rope table", (model.context_length * rope_width(model)).next_multiple_of(4));
@@ -211,16 +239,24 @@ impl MemoryPlan {
         let heatmaps = add("heatmaps", model.n_layers * heatmap_words(model, model.context_length));
         let entropies = add("entropies of rows", model.n_layers * (model.n_heads + 1) * model.context_length);
         let head_scale = add("scales of heads", model.n_layers * model.n_heads);
-        let batch = Activations::plan(&mut buffers, model, batch_size, Kind::Batch(config.train.activation_storage));
+        let kind = Kind::Batch(config.train.activation_storage);
+        let batch = Activations::plan(&mut buffers, model, batch_size, kind, head_rows);
         let gradients = Gradients::plan(&mut buffers, model, batch_size);
-        let probe = Activations::plan(&mut buffers, model, 1, Kind::Probe);
+        let probe = Activations::plan(&mut buffers, model, 1, Kind::Probe, model.context_length);
         let of_probe = probe.inputs.buffer.0..buffers.specs.len();
         buffers.specs[of_probe].iter_mut().for_each(|spec| spec.grows = true);
         buffers.specs[heatmaps.buffer.0].grows = true;
         buffers.specs[entropies.buffer.0].grows = true;
         let cache = Cache::plan(&mut buffers, model, 1);
+        for slice in [params, grads, step_grads, adam_m, adam_v, probe.logits, heatmaps] {
+            buffers.specs[slice.buffer.0].in_parts = true;
+        }
         Self {
             buffers,
+            budget,
+            head_rows,
+            vocab_block,
+            param_piece,
             params,
             grads,
             step_grads,
@@ -248,6 +284,32 @@ impl MemoryPlan {
             cache,
         }
     }
+}
+
+/// Rows of a batch whose logits, and their gradients, one dispatch computes: as many as the budget allows, in equal pieces.
+fn head_rows(config: &RunConfig, budget: Budget) -> usize {
+    let (model, n_rows) = (&config.model, config.train.batch_size * config.model.context_length);
+    let bytes_per_row = 4 * model.vocab_size;
+    let flops_per_row = 4.0 * model.d_model as f64 * model.vocab_size as f64;
+    let by_flops = (budget.dispatch_flops / flops_per_row) as usize;
+    let by_bytes =
+        if budget == Budget::WHOLE { usize::MAX } else { MAX_LOGIT_BYTES.min(budget.binding_bytes as usize) };
+    let most = (by_flops.min(by_bytes / bytes_per_row) / ROWS_UNIT).max(1) * ROWS_UNIT;
+    if n_rows <= most {
+        return n_rows;
+    }
+    n_rows.div_ceil(n_rows.div_ceil(most)).next_multiple_of(ROWS_UNIT)
+}
+
+/// Columns of a block of the vocabulary: so many rows of the head's matrix fit one binding. A vocabulary that is no multiple of
+/// four leaves a small block behind, so that all others take the kernels that read four numbers at a time.
+fn vocab_block(model: &ModelConfig, budget: Budget) -> usize {
+    let (v, row_bytes) = (model.vocab_size, 4 * model.d_model);
+    let n_blocks = v.div_ceil((budget.binding_bytes as usize / row_bytes).max(64));
+    if budget == Budget::WHOLE || n_blocks == 1 && (v.is_multiple_of(4) || v < MIN_TAIL_VOCABULARY) {
+        return v;
+    }
+    (v / n_blocks / ALIGNMENT).max(1) * ALIGNMENT
 }
 
 /// Words that the quantised weights of one layer take in a window of so many positions.

@@ -7,7 +7,7 @@ use super::step::read_step;
 use super::{CLIP_SCALE, EIGHT_LANES, FINITE, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, STEP, cpu, row_loops};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{Kernel, NO_LOOPS};
-use crate::gpu::recording::{Recording, Slice, flat_workgroups};
+use crate::gpu::recording::{ALIGNMENT, Recording, Slice, flat_workgroups};
 use crate::gpu::variant::Variant;
 
 /// How many partial sums the norm is computed from.
@@ -67,7 +67,8 @@ pub static GRAD_NORM: Kernel = Kernel {
     loops: |params| row_loops::<64>(bytemuck::pod_read_unaligned::<Params>(params).len, 1),
     cpu: |call| {
         let slot = read_step(&call.u32(1)).slot as usize;
-        let sum = call.f32(2)[..PARTIAL_SUMS].iter().sum::<f32>().sqrt();
+        let n_sums = call.params::<Params>().len as usize;
+        let sum = call.f32(2)[..n_sums].iter().sum::<f32>().sqrt();
         let candidates = [call.f32_mut(3)[0], call.f32(5)[slot]];
         let norm = candidates.into_iter().find(|value| !value.is_finite()).unwrap_or(sum);
         call.f32_mut(3)[0] = norm;
@@ -89,12 +90,18 @@ pub static CLIP: Kernel = Kernel {
     },
 };
 
-/// Appends the norm of all gradients. `sums` has [`PARTIAL_SUMS`] elements, `norm` one; the norm also goes into the
+/// Appends the norm of all gradients. `sums` has [`PARTIAL_SUMS`] elements for each piece that the gradients are bound in,
+/// `norm` has one; the norm also goes into the
 /// step's slot of `ring`. It is not finite where the step's slot of `losses` is not, or where an earlier one was not.
 /// The optimizers clip by it on their way.
 pub fn grad_norm(recording: &mut Recording, step: Slice, grads: Slice, [sums, norm, ring, losses]: [Slice; 4]) {
-    squared_sums(recording, grads, sums);
-    let n_sums = Params { len: PARTIAL_SUMS as u32 };
+    let n_pieces = sums.len / PARTIAL_SUMS;
+    let piece = grads.len.div_ceil(n_pieces).next_multiple_of(ALIGNMENT);
+    for (index, start) in (0..grads.len).step_by(piece).enumerate() {
+        let part = grads.part(start, piece.min(grads.len - start));
+        squared_sums(recording, part, sums.part(index * PARTIAL_SUMS, PARTIAL_SUMS));
+    }
+    let n_sums = Params { len: sums.len as u32 };
     recording.dispatch(&GRAD_NORM, n_sums, &[step, sums, norm, ring, losses], [1, 1, 1]);
 }
 

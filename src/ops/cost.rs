@@ -80,7 +80,7 @@ mod tests {
         let params = gather_batch::Params { batch_size: 8, context_length: 48 };
         gather_batch::gather_batch(&mut recording, [tokens, starts, inputs, targets], params);
         let [table, out, sum] = [512 * 64, 384 * 64, 384 * 64].map(|len| buffers.add("rows", len));
-        let params = embedding::Params { n_tokens: 384, vocab_size: 512, d_model: 64, accumulate: 0 };
+        let params = embedding::Params { n_tokens: 384, vocab_size: 512, d_model: 64, accumulate: 0, first_id: 0 };
         embedding::embedding(&mut recording, [table, inputs, out], params);
         residual::residual(&mut recording, [out, out, sum]);
         let bytes: Vec<f64> = costs(&recording).iter().map(|cost| cost.bytes / 4.0).collect();

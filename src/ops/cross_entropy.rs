@@ -17,6 +17,53 @@ pub struct Params {
     pub n_rows: u32,
     /// V
     pub vocab_size: u32,
+    /// Columns of a block: the logits are blocks (N, block) one after the other, the last one narrower. V, or a multiple of
+    /// 64.
+    pub block: u32,
+    /// Rows of the batch, over which the loss is a mean: N, unless these are some rows of it.
+    pub n_total: u32,
+}
+
+impl Params {
+    /// All rows of a batch, in a single block.
+    pub fn new(n_rows: usize, vocab_size: usize) -> Self {
+        let [n_rows, vocab_size] = [n_rows, vocab_size].map(|size| size as u32);
+        Self { n_rows, vocab_size, block: vocab_size, n_total: n_rows }
+    }
+
+    /// The widths of the blocks.
+    fn blocks(&self) -> impl Iterator<Item = usize> {
+        let (v, block) = (self.vocab_size, self.block.max(1));
+        (0..v.div_ceil(block)).map(move |index| block.min(v - index * block) as usize)
+    }
+
+    /// Logits in blocks as rows.
+    fn rows_of(&self, blocked: &[f32]) -> Vec<f32> {
+        let (n, v) = (self.n_rows as usize, self.vocab_size as usize);
+        let mut rows = vec![0.0; n * v];
+        let (mut first, mut rest) = (0, blocked);
+        for width in self.blocks() {
+            let (block, others) = rest.split_at(n * width);
+            for (row, part) in rows.chunks_exact_mut(v).zip(block.chunks_exact(width)) {
+                row[first..first + width].copy_from_slice(part);
+            }
+            (first, rest) = (first + width, others);
+        }
+        rows
+    }
+
+    /// Rows as blocks.
+    fn write_blocks(&self, rows: &[f32], blocked: &mut [f32]) {
+        let (n, v) = (self.n_rows as usize, self.vocab_size as usize);
+        let (mut first, mut rest) = (0, blocked);
+        for width in self.blocks() {
+            let (block, others) = rest.split_at_mut(n * width);
+            for (row, part) in rows.chunks_exact(v).zip(block.chunks_exact_mut(width)) {
+                part.copy_from_slice(&row[first..first + width]);
+            }
+            (first, rest) = (first + width, others);
+        }
+    }
 }
 
 const WGSL: &str = include_str!("../../shaders/cross_entropy.wgsl");
@@ -27,11 +74,15 @@ pub static CROSS_ENTROPY: Kernel = Kernel {
     wgsl: &[FLAT, REDUCE, WGSL, row_entry!("cross_entropy", "row_loss")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
-    loops: |params| row_loops::<64>(bytemuck::pod_read_unaligned::<Params>(params).vocab_size, 2),
+    loops: |params| block_loops::<64>(&bytemuck::pod_read_unaligned(params), 2),
     cpu: |call| {
-        let Params { n_rows, vocab_size } = call.params();
-        let sizes = [n_rows as usize, vocab_size as usize];
-        cpu::loss::cross_entropy(&call.f32(1), &call.u32(2), &mut call.f32_mut(3), sizes);
+        let params: Params = call.params();
+        let (sizes, logits) = ([params.n_rows as usize, params.vocab_size as usize], call.f32(1));
+        let (targets, losses) = (call.u32(2), &mut call.f32_mut(3));
+        match params.block == params.vocab_size {
+            true => cpu::loss::cross_entropy(&logits, &targets, losses, sizes),
+            false => cpu::loss::cross_entropy(&params.rows_of(&logits), &targets, losses, sizes),
+        }
     },
 };
 
@@ -59,8 +110,14 @@ pub static GRAD_LANES: [Variant; 2] = [
     Variant::of_rows(&CROSS_ENTROPY_GRAD, &CROSS_ENTROPY_GRAD_FOUR_LANES, 4),
 ];
 
+/// So many passes over the blocks of a row.
+fn block_loops<const INVOCATIONS: u32>(params: &Params, passes: u64) -> u64 {
+    row_loops::<INVOCATIONS>(params.vocab_size, passes)
+        + 2 * passes * u64::from(params.vocab_size / params.block.max(1))
+}
+
 fn grad_loops<const INVOCATIONS: u32>(params: &[u8]) -> u64 {
-    row_loops::<INVOCATIONS>(bytemuck::pod_read_unaligned::<Params>(params).vocab_size, 3)
+    block_loops::<INVOCATIONS>(&bytemuck::pod_read_unaligned(params), 3)
 }
 
 const fn grad(name: &'static str, loops: fn(&[u8]) -> u64, wgsl: &'static [&'static str]) -> Kernel {
@@ -71,9 +128,17 @@ const fn grad(name: &'static str, loops: fn(&[u8]) -> u64, wgsl: &'static [&'sta
         params_bytes: size_of::<Params>(),
         loops,
         cpu: |call| {
-            let Params { n_rows, vocab_size } = call.params();
-            let sizes = [n_rows as usize, vocab_size as usize];
-            cpu::loss::cross_entropy_grad(&mut call.f32_mut(1), &call.u32(2), &mut call.f32_mut(3), sizes);
+            let params: Params = call.params();
+            let (logits, targets, losses) = (&mut *call.f32_mut(1), &*call.u32(2), &mut *call.f32_mut(3));
+            let sizes = [params.n_rows as usize, params.vocab_size as usize];
+            let count = params.n_total as usize;
+            if params.block == params.vocab_size {
+                cpu::loss::cross_entropy_grad(logits, targets, losses, sizes, count);
+            } else {
+                let mut rows = params.rows_of(logits);
+                cpu::loss::cross_entropy_grad(&mut rows, targets, losses, sizes, count);
+                params.write_blocks(&rows, logits);
+            }
         },
     }
 }
@@ -101,7 +166,7 @@ pub fn reference<T: Real>(logits: &[T], targets: &[u32], losses: &mut [T], param
 pub fn reference_grad<T: Real>(logits: &mut [T], targets: &[u32], params: &Params) {
     let (n_rows, n_cols) = (params.n_rows, params.vocab_size);
     super::softmax::reference(logits, &super::softmax::Params { n_rows, n_cols });
-    let count = T::of(f64::from(n_rows));
+    let count = T::of(f64::from(params.n_total));
     for (row, &target) in logits.chunks_exact_mut(n_cols as usize).zip(&targets[..n_rows as usize]) {
         row[target as usize] = row[target as usize] - T::one();
         row.iter_mut().for_each(|grad| *grad = *grad / count);

@@ -20,6 +20,16 @@ pub struct Params {
     pub d_model: u32,
     /// 1: the gradient is added to what `table_grad` holds already.
     pub accumulate: u32,
+    /// The id of the first row of the table that is bound; V rows are. Other tokens are left alone.
+    pub first_id: u32,
+}
+
+impl Params {
+    /// The bound row of a token, if it is bound.
+    fn row_of(&self, id: u32) -> Option<usize> {
+        let v = id.checked_sub(self.first_id)?;
+        (v < self.vocab_size).then_some(v as usize)
+    }
 }
 
 const EMBEDDING_WGSL: &str = include_str!("../../shaders/embedding.wgsl");
@@ -96,8 +106,12 @@ fn run_grad(call: &CpuCall<'_>) {
     let params: Params = call.params();
     let [n_tokens, vocab_size, width] = [params.n_tokens, params.vocab_size, params.d_model].map(|size| size as usize);
     let table_grad = &mut call.f32_mut(3)[..vocab_size * width];
-    let (ids, accumulate) = (&call.u32(2)[..n_tokens], params.accumulate == 1);
-    cpu::embedding::embedding_grad(&call.f32(1), ids, table_grad, width, accumulate);
+    let (out_grad, ids, accumulate) = (call.f32(1), call.u32(2), params.accumulate == 1);
+    if params.first_id == 0 && ids[..n_tokens].iter().all(|&id| id < params.vocab_size) {
+        cpu::embedding::embedding_grad(&out_grad, &ids[..n_tokens], table_grad, width, accumulate);
+    } else {
+        reference_grad(&out_grad, &ids, table_grad, &params);
+    }
 }
 
 /// Appends the forward pass.
@@ -117,7 +131,9 @@ pub fn embedding_grad(recording: &mut Recording, [out_grad, ids, table_grad]: [S
 pub fn reference<T: Real>(table: &[T], ids: &[u32], out: &mut [T], params: &Params) {
     let width = params.d_model as usize;
     for (row, &id) in out.chunks_exact_mut(width).zip(&ids[..params.n_tokens as usize]) {
-        row.copy_from_slice(&table[id as usize * width..][..width]);
+        if let Some(v) = params.row_of(id) {
+            row.copy_from_slice(&table[v * width..][..width]);
+        }
     }
 }
 
@@ -128,7 +144,8 @@ pub fn reference_grad<T: Real>(out_grad: &[T], ids: &[u32], table_grad: &mut [T]
         table_grad[..params.vocab_size as usize * width].fill(T::zero());
     }
     for (row, &id) in out_grad.chunks_exact(width).zip(&ids[..params.n_tokens as usize]) {
-        for (sum, &grad) in table_grad[id as usize * width..][..width].iter_mut().zip(row) {
+        let Some(v) = params.row_of(id) else { continue };
+        for (sum, &grad) in table_grad[v * width..][..width].iter_mut().zip(row) {
             *sum += grad;
         }
     }

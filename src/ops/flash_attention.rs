@@ -15,6 +15,10 @@ use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice};
 use crate::gpu::variant::Variant;
 
+mod group;
+
+pub use group::*;
+
 /// Positions of a workgroup.
 const POSITIONS: u32 = 128;
 

@@ -5,8 +5,8 @@ use bytemuck::{Pod, Zeroable};
 
 use super::matmul::{Layout, Shape, reference_nn, reference_tn, terms_iterations};
 use super::{
-    EIGHT_LANES, ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_LANES, FOUR_ROWS, LANES, LAYOUTS, MATMUL_FOUR_LANES,
-    MATMUL_GROUP, MATMUL_LANES, MATMUL_SCALAR, MATMUL_VEC4, Real, TILE, cpu,
+    EIGHT_LANES, ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_LANES, FOUR_ROWS, GROUP_TERMS, LANES, LAYOUTS,
+    MATMUL_FOUR_LANES, MATMUL_GROUP, MATMUL_GROUP_32, MATMUL_LANES, MATMUL_SCALAR, MATMUL_VEC4, Real, TILE, cpu,
 };
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
@@ -23,7 +23,7 @@ pub struct Params {
     pub d_in: u32,
     /// Columns of y.
     pub d_out: u32,
-    /// 1 adds to what `x_grad` holds already.
+    /// 1 adds to what `x_grad` holds already, 2 to what `w_grad` holds, 3 to both.
     pub accumulate: u32,
 }
 
@@ -60,11 +60,18 @@ kernel!(LINEAR_GRAD_FOUR_LANES "linear_grad_four_lanes", "The same with subgroup
 
 kernel!(
     LINEAR_GRAD_GROUP "linear_grad_group", "The same with workgroup memory, N a multiple of 4 too",
-    [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_GROUP]
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, MATMUL_GROUP]
+);
+kernel!(
+    LINEAR_GRAD_GROUP_32 "linear_grad_group_32", "The same with tiles of 32 × 32",
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, MATMUL_GROUP_32]
 );
 
 /// [`LINEAR_GRAD_GROUP`] in place of [`LINEAR_GRAD_VEC4`].
 pub static GRAD_GROUP: Variant = Variant { hardware: true, ..tiles::<64, 64>(&LINEAR_GRAD_GROUP) };
+
+/// [`LINEAR_GRAD_GROUP_32`] in place of [`LINEAR_GRAD_VEC4`].
+pub static GRAD_GROUP_32: Variant = Variant { hardware: true, ..tiles::<32, 32>(&LINEAR_GRAD_GROUP_32) };
 
 /// [`LINEAR_GRAD_LANES`] in place of [`LINEAR_GRAD_VEC4`].
 pub static GRAD_LANES: Variant = Variant { subgroup_size: 8, int64: true, ..tiles::<32, 64>(&LINEAR_GRAD_LANES) };
@@ -83,9 +90,15 @@ const fn tiles<const ROWS: u32, const COLS: u32>(kernel: &'static Kernel) -> Var
 
 /// Appends both products over `n_rows` rows: x, w, y_grad → x_grad (added to what is there when `accumulate`), w_grad.
 pub fn linear_grad(recording: &mut Recording, bindings: [Slice; 5], n_rows: usize, accumulate: bool) {
+    linear_grad_onto(recording, bindings, n_rows, [accumulate, false]);
+}
+
+/// As [`linear_grad`], adding to what x_grad and w_grad hold where told.
+pub fn linear_grad_onto(recording: &mut Recording, bindings: [Slice; 5], n_rows: usize, onto: [bool; 2]) {
     let [_, _, y_grad, x_grad, _] = bindings;
     let [d_in, d_out] = [x_grad, y_grad].map(|slice| (slice.len / n_rows) as u32);
-    let params = Params { n_rows: n_rows as u32, d_in, d_out, accumulate: u32::from(accumulate) };
+    let accumulate = u32::from(onto[0]) | u32::from(onto[1]) << 1;
+    let params = Params { n_rows: n_rows as u32, d_in, d_out, accumulate };
     let (kernel, workgroups) = match d_in.is_multiple_of(4) && d_out.is_multiple_of(4) {
         true => (&LINEAR_GRAD_VEC4, params.workgroups(8, 128)),
         false => (&LINEAR_GRAD, params.workgroups(32, 32)),
@@ -93,15 +106,17 @@ pub fn linear_grad(recording: &mut Recording, bindings: [Slice; 5], n_rows: usiz
     recording.dispatch(kernel, params, &bindings, workgroups);
 }
 
-/// x_grad = y_grad·W, added when `accumulate` is 1; W_grad = y_gradᵀ·x
+/// x_grad = y_grad·W and W_grad = y_gradᵀ·x, added to what is there as `accumulate` says
 pub fn reference<T: Real>([x, w, y_grad]: [&[T]; 3], [x_grad, w_grad]: [&mut [T]; 2], params: &Params) {
     let [n_rows, d_in, d_out] = [params.n_rows, params.d_in, params.d_out].map(|size| size as usize);
-    let before = x_grad.to_vec();
+    let before = [x_grad.to_vec(), w_grad.to_vec()];
     reference_nn(y_grad, w, x_grad, Shape { m: n_rows, n: d_in, k: d_out });
-    if params.accumulate == 1 {
-        x_grad.iter_mut().zip(before).for_each(|(grad, before)| *grad += before);
-    }
     reference_tn(y_grad, x, w_grad, Shape { m: d_out, n: d_in, k: n_rows });
+    for (bit, (grads, before)) in [x_grad, w_grad].into_iter().zip(before).enumerate() {
+        if params.accumulate >> bit & 1 == 1 {
+            grads.iter_mut().zip(before).for_each(|(grad, before)| *grad += before);
+        }
+    }
 }
 
 /// Operations of both products: a multiplication and an addition for each term.
@@ -116,7 +131,13 @@ fn run(call: &CpuCall<'_>) {
     let (x, w, y_grad) = (&*call.f32(1), &*call.f32(2), &*call.f32(3));
     let x_grad = &mut call.f32_mut(4)[..n_rows * d_in];
     let of_x = Shape { m: n_rows, n: d_in, k: d_out };
-    cpu::matmul::matmul(Layout::Nn, [y_grad, w], x_grad, of_x, params.accumulate == 1);
+    cpu::matmul::matmul(Layout::Nn, [y_grad, w], x_grad, of_x, params.accumulate & 1 == 1);
     let w_grad = &mut call.f32_mut(5)[..d_out * d_in];
-    cpu::matmul::matmul(Layout::Tn, [y_grad, x], w_grad, Shape { m: d_out, n: d_in, k: n_rows }, false);
+    cpu::matmul::matmul(
+        Layout::Tn,
+        [y_grad, x],
+        w_grad,
+        Shape { m: d_out, n: d_in, k: n_rows },
+        params.accumulate & 2 == 2,
+    );
 }

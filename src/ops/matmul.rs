@@ -13,8 +13,9 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::{
-    EIGHT_LANES, ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_LANES, FOUR_ROWS, LANES, LAYOUTS, MATMUL_FOUR_LANES,
-    MATMUL_GROUP, MATMUL_LANES, MATMUL_SCALAR, MATMUL_VEC4, Real, TILE, cpu, tile_workgroups,
+    EIGHT_LANES, ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_LANES, FOUR_ROWS, GROUP_TERMS, LANES, LAYOUTS,
+    MATMUL_FOUR_LANES, MATMUL_GROUP, MATMUL_GROUP_32, MATMUL_LANES, MATMUL_ROWS, MATMUL_SCALAR, MATMUL_VEC4, Real,
+    TILE, cpu, tile_workgroups,
 };
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
@@ -62,11 +63,35 @@ kernel!(MATMUL_NT_FOUR_LANES "matmul_nt_four_lanes", "product_nt", Nt, "The same
 
 kernel!(
     MATMUL_NT_GROUP "matmul_nt_group", "product_nt", Nt, "As [`MATMUL_NT_VEC4`], with workgroup memory",
-    [ELEMENT_VEC4, TILE, FOUR_ROWS, MATMUL_GROUP]
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, MATMUL_GROUP]
+);
+kernel!(
+    MATMUL_NT_GROUP_32 "matmul_nt_group_32", "product_nt", Nt, "The same with tiles of 32 × 32",
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, MATMUL_GROUP_32]
+);
+kernel!(
+    MATMUL_NT_ROWS "matmul_nt_rows", "product_nt", Nt, "The same for few rows, each by whole workgroups",
+    [ELEMENT_VEC4, MATMUL_ROWS]
 );
 
 /// [`MATMUL_NT_GROUP`] in place of [`MATMUL_NT_VEC4`].
 pub static NT_GROUP: Variant = Variant { hardware: true, ..tiles::<64, 64>(&MATMUL_NT_GROUP) };
+
+/// [`MATMUL_NT_GROUP_32`] in place of [`MATMUL_NT_VEC4`].
+pub static NT_GROUP_32: Variant = Variant { hardware: true, ..tiles::<32, 32>(&MATMUL_NT_GROUP_32) };
+
+/// [`MATMUL_NT_ROWS`] in place of [`MATMUL_NT_VEC4`], for few rows.
+pub static NT_ROWS: Variant = Variant {
+    workgroups: |params, _| {
+        let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
+        (m <= FEW_ROWS).then_some([n / 4, m, 1])
+    },
+    hardware: true,
+    ..tiles::<1, 4>(&MATMUL_NT_ROWS)
+};
+
+/// Rows of a text that is written token by token. Variants with large tiles waste most of each.
+pub(super) const FEW_ROWS: u32 = 8;
 
 /// [`MATMUL_NT_LANES`] in place of [`MATMUL_NT_VEC4`].
 pub static NT_LANES: Variant = Variant { subgroup_size: 8, int64: true, ..tiles::<32, 64>(&MATMUL_NT_LANES) };

@@ -86,7 +86,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 78] = [
+pub static KERNELS: [&Kernel; 85] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -101,11 +101,14 @@ pub static KERNELS: [&Kernel; 78] = [
     &matmul::MATMUL_NT_LANES,
     &matmul::MATMUL_NT_FOUR_LANES,
     &matmul::MATMUL_NT_GROUP,
+    &matmul::MATMUL_NT_GROUP_32,
+    &matmul::MATMUL_NT_ROWS,
     &linear_grad::LINEAR_GRAD,
     &linear_grad::LINEAR_GRAD_VEC4,
     &linear_grad::LINEAR_GRAD_LANES,
     &linear_grad::LINEAR_GRAD_FOUR_LANES,
     &linear_grad::LINEAR_GRAD_GROUP,
+    &linear_grad::LINEAR_GRAD_GROUP_32,
     &rmsnorm::RMSNORM,
     &rmsnorm::RMSNORM_GRAD,
     &rmsnorm::RMSNORM_LANES,
@@ -134,6 +137,10 @@ pub static KERNELS: [&Kernel; 78] = [
     &flash_attention::FLASH_ATTENTION_GRAD_16_LANES,
     &flash_attention::FLASH_ATTENTION_32_LANES,
     &flash_attention::FLASH_ATTENTION_GRAD_32_LANES,
+    &flash_attention::FLASH_ATTENTION_32_GROUP,
+    &flash_attention::FLASH_ATTENTION_64_GROUP,
+    &flash_attention::FLASH_ATTENTION_GRAD_32_GROUP,
+    &flash_attention::FLASH_ATTENTION_GRAD_64_GROUP,
     &flash_attention::FLASH_ATTENTION_16_FOUR_LANES,
     &flash_attention::FLASH_ATTENTION_GRAD_16_FOUR_LANES,
     &flash_attention::FLASH_ATTENTION_32_FOUR_LANES,
@@ -181,6 +188,9 @@ pub(crate) const FOUR_ROWS: &str = include_str!("../../shaders/lib/four_rows.wgs
 pub(crate) const LANES: &str = include_str!("../../shaders/lib/lanes.wgsl");
 pub(crate) const MATMUL_SCALAR: &str = include_str!("../../shaders/lib/matmul_scalar.wgsl");
 pub(crate) const MATMUL_GROUP: &str = include_str!("../../shaders/lib/matmul_group.wgsl");
+pub(crate) const MATMUL_GROUP_32: &str = include_str!("../../shaders/lib/matmul_group_32.wgsl");
+pub(crate) const MATMUL_ROWS: &str = include_str!("../../shaders/lib/matmul_rows.wgsl");
+pub(crate) const GROUP_TERMS: &str = include_str!("../../shaders/lib/group_terms.wgsl");
 pub(crate) const MATMUL_VEC4: &str = include_str!("../../shaders/lib/matmul_vec4.wgsl");
 pub(crate) const MATMUL_LANES: &str = include_str!("../../shaders/lib/matmul_lanes.wgsl");
 pub(crate) const MATMUL_FOUR_LANES: &str = include_str!("../../shaders/lib/matmul_four_lanes.wgsl");

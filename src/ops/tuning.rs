@@ -4,8 +4,8 @@
 use std::hash::Hasher;
 
 use self::trials::{
-    GATE, attention, attention_grad, gradients, gradients_like, loss, norm, norm_grad, product, product_like, squares,
-    table_grad,
+    GATE, attention, attention_grad, attention_grad_like, attention_like, gradients, gradients_like, loss, norm,
+    norm_grad, product, product_like, squares, table_grad,
 };
 use super::cost::costs;
 use super::{KERNELS, clip, cross_entropy, embedding, flash_attention, linear_grad, matmul, rmsnorm};
@@ -56,10 +56,16 @@ pub struct Candidates {
 }
 
 /// All that there are.
-pub static CANDIDATES: [Candidates; 11] = [
+pub static CANDIDATES: [Candidates; 13] = [
     Candidates {
         of: &matmul::MATMUL_NT_VEC4,
-        variants: &[&matmul::NT_LANES, &matmul::NT_FOUR_LANES, &matmul::NT_GROUP],
+        variants: &[
+            &matmul::NT_LANES,
+            &matmul::NT_FOUR_LANES,
+            &matmul::NT_GROUP,
+            &matmul::NT_GROUP_32,
+            &matmul::NT_ROWS,
+        ],
         gate: || GATE.into_iter().map(|shape| product(shape, true)).collect(),
         classes: &[
             Class { key: "matmul_nt_vec4", holds: |params| !few_rows(params), measured: product_like },
@@ -68,7 +74,12 @@ pub static CANDIDATES: [Candidates; 11] = [
     },
     Candidates {
         of: &linear_grad::LINEAR_GRAD_VEC4,
-        variants: &[&linear_grad::GRAD_LANES, &linear_grad::GRAD_FOUR_LANES, &linear_grad::GRAD_GROUP],
+        variants: &[
+            &linear_grad::GRAD_LANES,
+            &linear_grad::GRAD_FOUR_LANES,
+            &linear_grad::GRAD_GROUP,
+            &linear_grad::GRAD_GROUP_32,
+        ],
         gate: || GATE.into_iter().map(|shape| gradients(shape, true)).collect(),
         classes: &Class::all("linear_grad_vec4", gradients_like),
     },
@@ -86,15 +97,27 @@ pub static CANDIDATES: [Candidates; 11] = [
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_32,
-        variants: &[&flash_attention::LANES[2][0], &flash_attention::LANES[2][1]],
+        variants: &[&flash_attention::LANES[2][0], &flash_attention::LANES[2][1], &flash_attention::GROUPS[0]],
         gate: || vec![attention(13, 20, 0), attention(70, 32, 1)],
-        classes: &Class::all("flash_attention_32", |_, _| attention(64, 32, 1)),
+        classes: &Class::all("flash_attention_32", attention_like),
+    },
+    Candidates {
+        of: &flash_attention::FLASH_ATTENTION_64,
+        variants: &[&flash_attention::GROUPS[1]],
+        gate: || vec![attention(13, 40, 0), attention(70, 64, 1)],
+        classes: &Class::all("flash_attention_64", attention_like),
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_GRAD_32,
-        variants: &[&flash_attention::LANES[3][0], &flash_attention::LANES[3][1]],
+        variants: &[&flash_attention::LANES[3][0], &flash_attention::LANES[3][1], &flash_attention::GROUPS[2]],
         gate: || vec![attention_grad(13, 20, 0), attention_grad(70, 32, 1)],
-        classes: &Class::all("flash_attention_grad_32", |_, _| attention_grad(64, 32, 1)),
+        classes: &Class::all("flash_attention_grad_32", attention_grad_like),
+    },
+    Candidates {
+        of: &flash_attention::FLASH_ATTENTION_GRAD_64,
+        variants: &[&flash_attention::GROUPS[3]],
+        gate: || vec![attention_grad(13, 40, 0), attention_grad(70, 64, 1)],
+        classes: &Class::all("flash_attention_grad_64", attention_grad_like),
     },
     Candidates {
         of: &rmsnorm::RMSNORM,
@@ -128,12 +151,9 @@ pub static CANDIDATES: [Candidates; 11] = [
     },
 ];
 
-/// Products of at most so many rows: a text that is written token by token. Variants with large tiles waste most of each.
-const FEW_ROWS: u32 = 8;
-
 fn few_rows(params: &[u8]) -> bool {
     let params: matmul::Params = bytemuck::pod_read_unaligned(params);
-    params.m <= FEW_ROWS
+    params.m <= matmul::FEW_ROWS
 }
 
 /// How long timing may take in all, compilation not included. Kernels that come later take their first variant that is

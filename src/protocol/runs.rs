@@ -139,7 +139,7 @@ pub struct CheckpointInfo {
     pub step: u64,
     /// Of the latest step.
     pub loss: Option<f32>,
-    /// Of the latest evaluation.
+    /// Of an evaluation at this step, where there was one.
     pub val_loss: Option<f32>,
     /// What it was trained on.
     pub corpus: String,

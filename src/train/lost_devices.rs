@@ -31,6 +31,11 @@ impl LostDevices {
         self.why = Some(why);
     }
 
+    /// How many were lost so far: the next one computes in pieces that are so many times four times smaller.
+    pub fn count(&self) -> u32 {
+        self.n
+    }
+
     /// Why the latest one is gone, once: who asks takes the run up on another.
     pub fn take_why(&mut self) -> Option<String> {
         self.why.take()
@@ -45,7 +50,7 @@ impl LostDevices {
     pub fn goes_on(&self, why: &str, choice: BackendChoice, step: u64) -> String {
         let on = match choice {
             BackendChoice::Cpu => "on the CPU, more slowly".to_string(),
-            _ => format!("on a new device (loss {}; after {MOST} the CPU takes over)", self.n),
+            _ => format!("on a new device (loss {}; after {MOST} the CPU takes over), in smaller pieces", self.n),
         };
         format!("{why}. The run goes on by itself {on}, from step {step}, where the latest copy was kept.")
     }

@@ -318,6 +318,9 @@ impl Run {
         self.collect().await?;
         let per_submission = self.meter.submission(SUBMIT_SECONDS, MOST_STEPS_AT_ONCE);
         self.trainer.set_steps_per_submit(per_submission);
+        if let Some(seconds) = self.meter.seconds_per_step() {
+            self.trainer.limit_submissions(Some(seconds));
+        }
         if self.rules.steps_ahead(self.trainer.step(), self.trainer.config().tokens_per_step(), 1) == 0
             || self.rules.evaluation_due(self.trainer.step())
         {

@@ -322,7 +322,7 @@ impl Session {
         let run = self.run_id;
         config.validate().map_err(|error| error.to_string())?;
         self.tell(Event::Loading { run, phase: Phase::Device });
-        let device = keep_or_open(self.device.take(), backend).await?;
+        let mut device = keep_or_open(self.device.take(), backend).await?;
         self.tell_device(run, &device);
         check_room(&config, &device)?;
         if let Some(context) = &device.context {
@@ -350,7 +350,7 @@ impl Session {
         };
         let (choice, field, fingerprint) = (corpus, self.field.clone(), fingerprint(&text));
         let corpus = CorpusRecord { choice, name, field, vocabulary, fingerprint, asked };
-        let (mut new_run, summary) = self.build(run, config, &device, data, corpus, text.len()).await?;
+        let (mut new_run, summary) = self.build(run, config, &mut device, data, corpus, text.len()).await?;
         new_run.set_probe(probe);
         let mut messages = Vec::new();
         new_run.show(&mut messages).await.map_err(|error| error.to_string())?;
@@ -366,7 +366,7 @@ impl Session {
         &mut self,
         id: RunId,
         config: RunConfig,
-        device: &Device,
+        device: &mut Device,
         data: PreparedData,
         corpus: CorpusRecord,
         corpus_bytes: usize,

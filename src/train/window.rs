@@ -2,7 +2,7 @@
 //! which can be more than any device holds, and compute the same in shorter ones.
 
 use crate::config::{ModelConfig, Positions, RunConfig};
-use crate::gpu::context::DeviceLimits;
+use crate::gpu::context::{Budget, DeviceLimits};
 use crate::model::memory::{MemoryError, MemoryPlan};
 use crate::model::params::ParamTable;
 
@@ -39,21 +39,21 @@ enum Purpose {
     Train,
 }
 
-/// The longest window that fits a device with these limits, or the CPU, and a sentence where the model can be inspected but
+/// The longest window that fits a device with these limits and this budget, or the CPU, and a sentence where the model can be inspected but
 /// not trained.
 ///
 /// # Errors
 /// A sentence that says how much memory is missing.
 pub fn fitting_context(
     config: RunConfig,
-    limits: Option<DeviceLimits>,
+    device: Option<(DeviceLimits, Budget)>,
     held: Held,
 ) -> Result<(usize, Option<String>), String> {
-    let no_training = match longest_context(config.clone(), limits, held, Purpose::Train) {
+    let no_training = match longest_context(config.clone(), device, held, Purpose::Train) {
         Ok(context_length) => return Ok((context_length, None)),
         Err(problem) => problem,
     };
-    let context_length = longest_context(config, limits, held, Purpose::Look)?;
+    let context_length = longest_context(config, device, held, Purpose::Look)?;
     let sentence =
         format!("This model can be inspected and writes text, but it cannot be trained here: {no_training}.");
     Ok((context_length, Some(sentence)))
@@ -62,12 +62,12 @@ pub fn fitting_context(
 /// Only rotary models compute the same in shorter windows.
 fn longest_context(
     mut config: RunConfig,
-    limits: Option<DeviceLimits>,
+    device: Option<(DeviceLimits, Budget)>,
     held: Held,
     purpose: Purpose,
 ) -> Result<usize, String> {
     loop {
-        let problem = match missing(&config, limits, held, purpose) {
+        let problem = match missing(&config, device, held, purpose) {
             None => return Ok(config.model.context_length),
             Some(problem) => problem,
         };
@@ -79,7 +79,7 @@ fn longest_context(
 }
 
 /// How much memory the device or this program lacks for a model, as a sentence.
-fn missing(config: &RunConfig, limits: Option<DeviceLimits>, held: Held, purpose: Purpose) -> Option<String> {
+fn missing(config: &RunConfig, device: Option<(DeviceLimits, Budget)>, held: Held, purpose: Purpose) -> Option<String> {
     let too_large = |mib: u64| format!("the model does not fit this program's memory: {mib} MiB are missing");
     // Sizes that no address reaches are not even planned.
     if let Some(mib) = lacking(at_least_bytes(&config.model), usize::MAX as u64) {
@@ -87,9 +87,10 @@ fn missing(config: &RunConfig, limits: Option<DeviceLimits>, held: Held, purpose
     }
     let table = ParamTable::new(&config.model);
     let window = config.model.context_length + 1;
-    let plan = MemoryPlan::new(config, &table, window, window);
+    let (limits, budget) = device.unwrap_or((DeviceLimits::CPU, Budget::default()));
+    let plan = MemoryPlan::within(budget, config, &table, window, window);
     let n_params = config.model.n_params();
-    if let Err(MemoryError { what, need_mib, most_mib, .. }) = plan.check(config, limits.unwrap_or(DeviceLimits::CPU)) {
+    if let Err(MemoryError { what, need_mib, most_mib, .. }) = plan.check(config, limits) {
         let missing = need_mib - most_mib;
         return Some(format!(
             "the model has {n_params} parameters, and its {what}; this device allows {most_mib} MiB, so {missing} MiB are \
@@ -100,7 +101,7 @@ fn missing(config: &RunConfig, limits: Option<DeviceLimits>, held: Held, purpose
         return Some(format!("the model is too large for this program: {problem}"));
     }
     let copies = held.copies * 4 * table.buffer_len() as u64;
-    let buffers = match (limits, purpose) {
+    let buffers = match (device, purpose) {
         (Some(_), _) => 0,
         (None, Purpose::Look) => copies,
         (None, Purpose::Train) => plan.buffers.fixed_bytes(),
@@ -150,7 +151,7 @@ mod tests {
         let tab = u64::from(u32::MAX);
         let limits = DeviceLimits { total_bytes: tab / 4 * 3, ..DeviceLimits::CPU };
         assert_eq!((config.model.n_params(), plan.check(&config, limits)), (124_439_808, Ok(())));
-        let held = 4 * config.model.n_params() as u64;
+        let held = 4 * config.model.n_params();
         assert!(held + plan.buffers.fixed_bytes() + IN_PASSING < tab, "and so does what it is trained on from");
     }
 

@@ -91,7 +91,7 @@ pub async fn list(dispatcher: Dispatcher) {
 pub async fn kept() -> Vec<KeptCheckpoint> {
     let mut kept: Vec<(f64, KeptCheckpoint)> = Vec::new();
     // A browser that keeps nothing has nothing to list.
-    for (key, json) in store::list().await.unwrap_or_default() {
+    for (key, json) in store::list().await {
         if let Ok(Kept { about, bytes, saved_ms }) = serde_json::from_str(&json) {
             let saved = Date::new(&JsValue::from_f64(saved_ms));
             let saved = format!("{} {}", saved.to_locale_date_string("default", &JsValue::UNDEFINED), clock(&saved));

@@ -152,14 +152,18 @@ pub fn on_change_elsewhere(then: impl Fn() + 'static) -> impl FnOnce() {
     })
 }
 
-/// All keys and descriptions.
-///
-/// # Errors
-/// What the browser says.
-pub async fn list() -> Result<Vec<(String, String)>, JsValue> {
-    if !has_files() {
-        return database::list().await;
+/// All keys and descriptions. A browser that has learned to write files still has older runs in its database.
+pub async fn list() -> Vec<(String, String)> {
+    let mut listed = list_files().await.unwrap_or_default();
+    for (key, about) in database::list().await.unwrap_or_default() {
+        if listed.iter().all(|(other, _)| *other != key) {
+            listed.push((key, about));
+        }
     }
+    listed
+}
+
+async fn list_files() -> Result<Vec<(String, String)>, JsValue> {
     let folder = folder(RUNS).await?;
     let (keys, mut listed) = (ask(&folder, "keys", &[]).await?, Vec::new());
     loop {
@@ -179,9 +183,13 @@ pub async fn list() -> Result<Vec<(String, String)>, JsValue> {
 /// # Errors
 /// What the browser says, or nothing when there is no such run.
 pub async fn get(key: &str) -> Result<Uint8Array, JsValue> {
-    if !has_files() {
-        return database::get(key).await;
+    match get_file(key).await {
+        Ok(bytes) => Ok(bytes),
+        Err(_) => database::get(key).await,
     }
+}
+
+async fn get_file(key: &str) -> Result<Uint8Array, JsValue> {
     let file = file(&folder(RUNS).await?, key).await?;
     let start = about(&file).await?.len() + 1;
     let bytes = JsFuture::from(file.slice_with_f64(start as f64)?.array_buffer()).await?;
@@ -193,10 +201,11 @@ pub async fn get(key: &str) -> Result<Uint8Array, JsValue> {
 /// # Errors
 /// What the browser says.
 pub async fn delete(key: &str) -> Result<(), JsValue> {
+    let in_database = database::delete(key).await;
     if has_files() {
         remove(&folder(RUNS).await?, key).await?;
     } else {
-        database::delete(key).await?;
+        in_database?;
     }
     tell_other_tabs();
     Ok(())

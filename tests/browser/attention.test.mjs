@@ -90,10 +90,11 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     assert.ok(new Set(heads).size > 1, "heads differ");
     await byTestId(page, "max-map").first().click();
     await shows(() => pressed(page, "max-map"), "true");
-    await shows(() => said(), Math.max(...heads));
+    // Of several heads the map has steps of 1/255, so two decimals are shown.
+    await until("the maximum is shown", async () => Math.abs((await said()) - Math.max(...heads)) < 0.0076);
     await byTestId(page, "mean-map").first().click();
     const mean4 = heads.reduce((sum, weight) => sum + weight, 0) / 4;
-    assert.ok(Math.abs((await said()) - mean4) < 0.0011, "the mean is computed");
+    await until("the mean is shown", async () => Math.abs((await said()) - mean4) < 0.0076);
     const bits = Number(await page.locator(".entropy").first().textContent());
     await byTestId(page, "entropy-unit").click();
     await rendered(page);

@@ -146,6 +146,9 @@ const REFUSALS = {
   },
   "no such function": () => {
     delete FileSystemFileHandle.prototype.createWritable;
+    IDBFactory.prototype.open = () => {
+      throw new DOMException("no", "SecurityError");
+    };
   },
   "no room for a file": () => {
     FileSystemFileHandle.prototype.createWritable = () => Promise.reject(new DOMException("full", "QuotaExceededError"));

@@ -87,7 +87,7 @@ async function checkMoments(page, moments) {
   const first = rows((await saved(page, "csv-head")).bytes.toString());
   const n = await byTestId(page, "token-chip").count();
   assert.equal(first.length, (n * (n + 1)) / 2);
-  assert.ok(first.every(([step, , , , , , , weight]) => step === "0" && Math.abs(weight * 255 - Math.round(weight * 255)) < 1e-4));
+  assert.ok(first.every(([step, , , , , , , weight]) => step === "0" && /^[01](\.\d{1,3})?$/.test(weight) && Math.abs(weight * 255 - Math.round(weight * 255)) < 0.13));
   await byTestId(page, "live").click();
   const all = rows((await saved(page, "csv-moments")).bytes.toString());
   assert.equal(new Set(all.map(([step]) => step)).size, moments);
@@ -167,7 +167,7 @@ test("goes back through the training, compares, takes along", { timeout: 300_000
     const changes = await byTestId(page, "head-change").allTextContents();
     assert.ok(changes.length === 8 && changes.some((change) => Number(change) > 0.001), `${changes}`);
     await byTestId(page, "map-difference").locator("canvas").hover({ position: { x: 3, y: 60 } });
-    await matches(() => byTestId(page, "compare-readout").textContent(), /A \d\.\d{3}, B \d\.\d{3}, B − A [+-]\d\.\d{3}/);
+    await matches(() => byTestId(page, "compare-readout").textContent(), /A \d\.\d{2}, B \d\.\d{2}, B − A [+-]\d\.\d{2}/);
     await byTestId(page, "take-along").locator("summary").click();
     await checkWeights(page);
     checkpoint = (await saved(page, "save")).bytes;

@@ -270,7 +270,7 @@ test("trains on a task and scores its answers", { timeout: 300_000 }, async () =
     await waitForState(page, "ready");
     await byTestId(page, "train").click();
     await byTestId(page, "task-score").waitFor({ timeout: 120_000 });
-    await matches(() => byTestId(page, "task-score").textContent(), /^\d+ of 32 held-out examples/);
+    await matches(() => byTestId(page, "task-score").textContent(), /^\d+ of 50 held-out examples/);
     await shows(() => byTestId(page, "task-answer").count(), 6);
     for (const answer of await byTestId(page, "task-answer").allTextContents()) {
       // A mark is right exactly where what was written is what was expected, which is not said twice.

@@ -28,7 +28,7 @@ pub(super) fn embed(size: usize, i: usize) -> Case {
     let (n_tokens, vocab_size, width) = (size, 37, other(i));
     let mut case = Case::new(i, n_tokens);
     let (n, v, c) = (n_tokens as u32, vocab_size as u32, width as u32);
-    let params = embedding::Params { n_tokens: n, vocab_size: v, d_model: c, accumulate: 0 };
+    let params = embedding::Params { n_tokens: n, vocab_size: v, d_model: c, accumulate: 0, first_id: 0 };
     let ids = case.ids(n_tokens, vocab_size);
     let [table, out] = [case.input(vocab_size * width), case.output(n_tokens * width)];
     embedding::embedding(&mut case.recording, [table, ids, out], params);
@@ -58,8 +58,8 @@ pub(super) fn linear_grads(unit: usize, size: usize, i: usize) -> Case {
     let mut case = Case::new(i, n_rows.max(d_out));
     let [x, w, y_grad] = [case.input(n_rows * d_in), case.input(d_out * d_in), case.input(n_rows * d_out)];
     let [x_grad, w_grad] = [case.output(n_rows * d_in), case.output(d_out * d_in)];
-    for accumulate in [false, true] {
-        linear_grad::linear_grad(&mut case.recording, [x, w, y_grad, x_grad, w_grad], n_rows, accumulate);
+    for onto in [[false, false], [true, false], [false, true], [true, true]] {
+        linear_grad::linear_grad_onto(&mut case.recording, [x, w, y_grad, x_grad, w_grad], n_rows, onto);
     }
     case
 }
@@ -299,7 +299,7 @@ pub(super) fn add(size: usize, i: usize) -> Case {
 pub(super) fn loss(size: usize, i: usize) -> Case {
     let (rows, vocab_size) = (other(i), size);
     let mut case = Case::new(i, rows.max(vocab_size));
-    let params = cross_entropy::Params { n_rows: rows as u32, vocab_size: vocab_size as u32 };
+    let params = cross_entropy::Params::new(rows, vocab_size);
     let logits = numbers(i as u64, rows * vocab_size).iter().map(|x| 20.0 * x).collect();
     let [logits, targets] = [case.given(logits), case.ids(rows, vocab_size)];
     let [losses, again, ring] = [case.output(rows), case.output(rows), case.output(8)];

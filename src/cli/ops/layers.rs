@@ -46,6 +46,7 @@ pub(super) fn embedding(server: &mut Server<'_>, request: &Request<'_>) -> Resul
         vocab_size: vocab_size as u32,
         d_model: d_model as u32,
         accumulate: 0,
+        first_id: 0,
     };
     let mut job = Job::new();
     let (table, ids) = (job.input(&w.values), job.words(words));

@@ -7,6 +7,7 @@ use super::layers::theta;
 use super::request::{OpError, Request, elements, wrong};
 use super::training::STEP;
 use crate::config::{ModelConfig, Preset, RunConfig};
+use crate::gpu::context::Budget;
 use crate::gpu::recording::Recording;
 use crate::model::memory::MemoryPlan;
 use crate::model::params::{Param, ParamTable};
@@ -32,7 +33,8 @@ impl Model {
         elements("the feed-forward network", &[batch_size, t, model.d_ff])?;
         elements("the attention weights", &[batch_size.max(model.n_layers), h, t, t])?;
         let table = ParamTable::new(model);
-        let plan = MemoryPlan::new(&config, &table, 1, 1);
+        // Answers hold the logits of all positions.
+        let plan = MemoryPlan::within(Budget::WHOLE, &config, &table, 1, 1);
         Ok(Self { config, table, plan })
     }
 

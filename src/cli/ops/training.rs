@@ -53,7 +53,7 @@ pub(super) fn cross_entropy(server: &mut Server<'_>, request: &Request<'_>) -> R
     let mut job = Job::new();
     let (logits, targets) = (job.input(&x.values), job.words(t.below(vocab_size)?));
     let (losses, mean, step) = (job.output(n_rows), job.output(1), step_slice(&mut job, STEP));
-    let params = loss::Params { n_rows: n_rows as u32, vocab_size: vocab_size as u32 };
+    let params = loss::Params::new(n_rows, vocab_size);
     loss::cross_entropy(&mut job.recording, [logits, targets, losses], params);
     mean_loss::mean_loss(&mut job.recording, [step, losses, mean]);
     let results = job.run(server, &[mean])?;

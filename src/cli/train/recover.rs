@@ -118,6 +118,7 @@ impl Training<'_> {
 
     async fn take_up(&self, choice: BackendChoice, config: &RunConfig) -> Result<(Trainer, Option<Context>), String> {
         let context = if choice == BackendChoice::Cpu { None } else { Some(open_gpu().await?) };
+        context.iter().for_each(|context| context.losses.set(self.lost_devices.count()));
         let mut trainer = self.corpus.trainer(config.clone(), context.as_ref()).await?;
         self.copy.state.iter().for_each(|state| trainer.restore(state));
         Ok((trainer, context))

@@ -101,7 +101,13 @@ impl Activations {
         }
     }
 
-    pub(super) fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize, kind: Kind) -> Self {
+    pub(super) fn plan(
+        buffers: &mut Buffers,
+        model: &ModelConfig,
+        batch_size: usize,
+        kind: Kind,
+        logit_rows: usize,
+    ) -> Self {
         let (pass, window) = match kind {
             Kind::Batch(_) | Kind::Probe => (Pass::Window, model.context_length),
             Kind::Prompt => (Pass::Prompt, model.context_length),
@@ -124,7 +130,7 @@ impl Activations {
         let norm_final =
             if pre { NormActivations::plan(buffers, model, n_rows, kind, &format!("{name} final norm")) } else { None };
         // The head runs on the last row of each prompt alone.
-        let logits_len = if kind == Kind::Prompt { 1 } else { n_rows * model.vocab_size };
+        let logits_len = if kind == Kind::Prompt { 1 } else { logit_rows * model.vocab_size };
         let logits = buffers.add(format!("{name} logits"), logits_len);
         Self { pass, batch_size, window, inputs, blocks, branch, x_final, norm_final, logits, head_scale: None }
     }
@@ -192,13 +198,13 @@ impl Cache {
     /// Plans buffers for `batch_size` texts at the end of the table.
     pub fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize) -> Self {
         let first_buffer = buffers.specs.len();
-        let prompt = Activations::plan(buffers, model, batch_size, Kind::Prompt);
+        let prompt = Activations::plan(buffers, model, batch_size, Kind::Prompt, 0);
         let learned = model.positions == Positions::Learned;
         let prompt_positions = buffers.add("positions of prompts", if learned { prompt.n_rows() } else { 1 });
         let last_rows = buffers.add("last rows of prompts", batch_size);
         // Most prompts are much shorter than the context, and so are most texts.
         buffers.specs[first_buffer..].iter_mut().for_each(|spec| spec.grows = true);
-        let next = Activations::plan(buffers, model, batch_size, Kind::NextToken);
+        let next = Activations::plan(buffers, model, batch_size, Kind::NextToken, batch_size);
         let position = buffers.add("next positions", batch_size);
         let cos_sin = buffers.add("rope table of the next positions", batch_size * rope_width(model));
         let len = batch_size * model.context_length * model.d_kv();

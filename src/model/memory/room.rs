@@ -6,6 +6,7 @@ use super::MemoryPlan;
 use crate::config::RunConfig;
 use crate::gpu::context::DeviceLimits;
 use crate::gpu::interpret::has_room;
+use crate::gpu::recording::BufferSpec;
 use crate::model::params::ParamTable;
 
 /// A plan that the device cannot hold.
@@ -82,7 +83,7 @@ impl MemoryPlan {
         let (n_train, n_val) = (self.train_tokens.len, self.val_tokens.len);
         let advice = config.advice(|smaller| {
             let table = ParamTable::new(&smaller.model);
-            MemoryPlan::new(smaller, &table, n_train, n_val).too_large(limits).is_none()
+            MemoryPlan::within(self.budget, smaller, &table, n_train, n_val).too_large(limits).is_none()
         });
         Err(MemoryError { what, need_mib: need.div_ceil(1 << 20), most_mib: most >> 20, advice })
     }
@@ -95,11 +96,15 @@ impl MemoryPlan {
     /// What the device has no room for, the bytes that it needs, and those that there are.
     fn too_large(&self, limits: DeviceLimits) -> Option<(String, u64, u64)> {
         // Those that grow stay small where memory is told: windows that are looked at are.
-        let (most, total) = (limits.buffer_bytes.min(limits.binding_bytes), self.buffers.fixed_bytes());
-        let spec = self.buffers.specs.iter().find(|spec| spec.size_bytes() > most);
+        let total = self.buffers.fixed_bytes();
+        let most = |spec: &BufferSpec| match spec.in_parts {
+            true => limits.buffer_bytes,
+            false => limits.buffer_bytes.min(limits.binding_bytes),
+        };
+        let spec = self.buffers.specs.iter().find(|spec| spec.size_bytes() > most(spec));
         let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-        match spec.map(|spec| (&spec.name, spec.size_bytes())) {
-            Some((name, bytes)) => Some((format!("{name} need {} MiB in one buffer", mib(bytes)), bytes, most)),
+        match spec.map(|spec| (&spec.name, spec.size_bytes(), most(spec))) {
+            Some((name, bytes, most)) => Some((format!("{name} need {} MiB in one buffer", mib(bytes)), bytes, most)),
             None if total > limits.total_bytes => {
                 Some((format!("buffers need {} MiB together", mib(total)), total, limits.total_bytes))
             }

@@ -9,6 +9,7 @@
 //! - Norms after the sums: the stream's gradient first goes through the norm, from one of the two buffers into the
 //!   other; the two norms of a block bring it back to `gradients.stream`.
 
+use super::pieces::{Rows, logits_block};
 use super::{BlockActivations, Transformer};
 use crate::config::FeedForward;
 use crate::gpu::recording::{Recording, Slice};
@@ -16,6 +17,7 @@ use crate::model::memory::NormActivations;
 use crate::model::params::{BlockSlices, NormSlices};
 use crate::ops::activation::activation_grad;
 use crate::ops::flash_attention::flash_attention_grad;
+use crate::ops::linear_grad::linear_grad_onto;
 use crate::ops::swiglu;
 
 /// A norm with its gradients and what its forward pass left behind.
@@ -46,13 +48,6 @@ impl Transformer<'_> {
         let (plan, acts, grad) = (self.plan, &self.plan.batch, &self.plan.gradients);
         let (params, grads) = (plan.params, plan.grads);
         let norm = NormParts::new(self.table.ln_final(params), self.table.ln_final(grads), acts.norm_final);
-        // logits = head_in · W_headᵀ
-        let (head_in, head_in_grad) = match norm {
-            Some(norm) => (norm.acts.values, grad.branch),
-            None => (acts.x_final, grad.stream),
-        };
-        let head = [&self.table.lm_head(params), &self.table.lm_head(grads)];
-        self.linear_grad(recording, head, [head_in, acts.logits, head_in_grad], false);
         // head_in = norm(x_final)
         if let Some(norm) = norm {
             self.norm_parts_grad(recording, norm, [acts.x_final, grad.branch, grad.stream], false);
@@ -67,6 +62,23 @@ impl Transformer<'_> {
         self.lookup_grad(recording, [grad.stream, acts.inputs, self.table.token_embeddings(grads)], tied);
         if let Some(table_grad) = self.table.position_embeddings(grads) {
             self.lookup_grad(recording, [grad.stream, self.position_ids(acts), table_grad], false);
+        }
+    }
+
+    /// From the gradient of the logits of some rows, logits = head_in · W_headᵀ, to those of head_in and W_head.
+    pub(super) fn head_grad(&self, recording: &mut Recording, rows: Rows) {
+        let (plan, acts, grad) = (self.plan, &self.plan.batch, &self.plan.gradients);
+        let (head_in, head_in_grad) = match acts.norm_final.filter(|_| self.table.ln_final(plan.params).is_some()) {
+            Some(norm) => (norm.values, grad.branch),
+            None => (acts.x_final, grad.stream),
+        };
+        let [x, x_grad] = [head_in, head_in_grad].map(|slice| rows.of(slice, acts.n_rows()));
+        let (head, head_grads) = (self.table.lm_head(plan.params), self.table.lm_head(plan.grads));
+        for block in self.vocabulary_blocks() {
+            let logits_grad = logits_block(acts, rows.n, Rows { first: 0, n: rows.n }, block);
+            let [weight, w_grad] = [&head, &head_grads].map(|of| self.head_block(of, block).weight);
+            let onto = [block.first > 0, rows.first > 0];
+            linear_grad_onto(recording, [x, weight, logits_grad, x_grad, w_grad], rows.n, onto);
         }
     }
 
@@ -111,7 +123,13 @@ impl Transformer<'_> {
         // heads = softmax(mask(q·kᵀ / √D)) · v, q and k rotated: to the gradients of q, k and v before rotation
         let acts = &self.plan.batch;
         let bindings = [block.qkv, block.heads, grad.heads, block.lse, self.cos_sin(acts), grad.qkv];
-        flash_attention_grad(recording, bindings, acts.batch_size, self.flash(acts));
+        let params = self.flash(acts);
+        for some in self.sequence_pieces(acts, 5.0) {
+            let part = |slice: Slice| some.of(slice, acts.batch_size);
+            let [qkv, heads, heads_grad, lse, cos_sin, qkv_grad] = bindings;
+            let slices = [part(qkv), part(heads), part(heads_grad), part(lse), cos_sin, part(qkv_grad)];
+            flash_attention_grad(recording, slices, some.n, params);
+        }
         // qkv = input · W_qkvᵀ
         let qkv = [&weights.qkv, &grads.qkv];
         self.linear_grad(recording, qkv, [input, grad.qkv, branch.in_grad], branch.accumulate);

@@ -1,9 +1,10 @@
 //! Token ids → logits.
 
+use super::pieces::{Rows, logits_block, pieces};
 use super::{Activations, BlockActivations, Transformer};
 use crate::config::{FeedForward, Positions};
 use crate::gpu::recording::{Recording, Slice};
-use crate::model::memory::Pass;
+use crate::model::memory::{Pass, ROWS_UNIT};
 use crate::model::params::BlockSlices;
 use crate::ops::activation::{Activation, activation};
 use crate::ops::attention_scores::{MASKED, attention_scores};
@@ -19,8 +20,19 @@ impl Transformer<'_> {
         acts: &Activations,
         after_block: impl Fn(&mut Recording, usize, &BlockActivations),
     ) {
+        let x = self.forward_to_head(recording, acts, after_block);
+        self.all_logits(recording, acts, x);
+    }
+
+    /// Token ids → what the head reads.
+    pub(super) fn forward_to_head(
+        &self,
+        recording: &mut Recording,
+        acts: &Activations,
+        after_block: impl Fn(&mut Recording, usize, &BlockActivations),
+    ) -> Slice {
         self.blocks(recording, acts, after_block);
-        self.head(recording, acts, acts.x_final);
+        self.norm_before_head(recording, acts, acts.x_final)
     }
 
     /// Token ids → the residual stream after the last block.
@@ -39,15 +51,44 @@ impl Transformer<'_> {
 
     /// logits = norm(x) · W_headᵀ
     pub(super) fn head(&self, recording: &mut Recording, acts: &Activations, x: Slice) {
+        let x = self.norm_before_head(recording, acts, x);
+        self.all_logits(recording, acts, x);
+    }
+
+    fn norm_before_head(&self, recording: &mut Recording, acts: &Activations, x: Slice) -> Slice {
         let params = self.plan.params;
-        let head_in = match self.table.ln_final(params).zip(acts.norm_final) {
+        match self.table.ln_final(params).zip(acts.norm_final) {
             Some((norm, buffers)) => {
                 self.norm(recording, acts.n_rows(), &norm, [x, buffers.values, buffers.stats]);
                 buffers.values
             }
             None => x,
-        };
-        self.linear(recording, acts.n_rows(), &self.table.lm_head(params), [head_in, acts.logits], None);
+        }
+    }
+
+    /// The logits of all rows, in a buffer that holds all of them.
+    fn all_logits(&self, recording: &mut Recording, acts: &Activations, x: Slice) {
+        let n_rows = acts.n_rows();
+        let bytes_per_row = 4 * self.plan.vocab_block;
+        let most = (self.plan.budget.binding_bytes as usize / bytes_per_row / ROWS_UNIT).max(1) * ROWS_UNIT;
+        for rows in pieces(n_rows, most) {
+            self.logits_into(recording, acts, rows.of(x, n_rows), (n_rows, rows));
+        }
+    }
+
+    /// The logits of some rows of x, into `rows` of a buffer of so many rows, block by block of the vocabulary.
+    pub(super) fn logits_into(
+        &self,
+        recording: &mut Recording,
+        acts: &Activations,
+        x: Slice,
+        (buffer_rows, rows): (usize, Rows),
+    ) {
+        let head = self.table.lm_head(self.plan.params);
+        for block in self.vocabulary_blocks() {
+            let logits = logits_block(acts, buffer_rows, rows, block);
+            self.linear(recording, rows.n, &self.head_block(&head, block), [x, logits], None);
+        }
     }
 
     /// One block: attention, then the feed-forward network.
@@ -86,7 +127,11 @@ impl Transformer<'_> {
             (_, Some(weights)) => self.attend(recording, acts, block, weights),
             (_, None) => {
                 let bindings = [block.qkv, block.heads, block.lse];
-                flash_attention(recording, bindings, acts.batch_size, self.flash(acts));
+                let params = self.flash(acts);
+                for some in self.sequence_pieces(acts, 2.0) {
+                    let slices = bindings.map(|slice| some.of(slice, acts.batch_size));
+                    flash_attention(recording, slices, some.n, params);
+                }
             }
         }
         if let Some(scale) = acts.head_scale {

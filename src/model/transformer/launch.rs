@@ -1,5 +1,6 @@
 //! Layers as dispatches: the steps of forward and backward, with the parameters of their kernels filled in.
 
+use super::pieces::{Rows, pieces};
 use super::{Activations, Transformer};
 use crate::config::{Norm, Positions};
 use crate::gpu::recording::{Recording, Slice};
@@ -9,6 +10,9 @@ use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::ops::{
     attention_scores, bias, embedding, flash_attention, layernorm, linear_grad, rmsnorm, rope, softmax, weighted_sum,
 };
+
+/// Tokens whose gradients one dispatch adds up: llvmpipe's limit of 65,535 iterations with some room.
+const MAX_TOKENS: usize = 57_344;
 
 impl Transformer<'_> {
     /// y (N, out) = x (N, in) · Wᵀ + b, and `base` (N, out) where there is one; the widths follow from the sizes.
@@ -20,8 +24,12 @@ impl Transformer<'_> {
         [x, y]: [Slice; 2],
         base: Option<Slice>,
     ) {
-        let shape = Shape { m: n_rows, n: y.len / n_rows, k: x.len / n_rows };
-        matmul(recording, Layout::Nt, [x, layer.weight, y], shape, base);
+        let (n, k) = (y.len / n_rows, x.len / n_rows);
+        for rows in self.row_pieces(n_rows, 2.0 * n as f64 * k as f64) {
+            let [x, y] = [x, y].map(|slice| rows.of(slice, n_rows));
+            let base = base.map(|base| rows.of(base, n_rows));
+            matmul(recording, Layout::Nt, [x, layer.weight, y], Shape { m: rows.n, n, k }, base);
+        }
         if let Some(b) = layer.bias {
             bias::bias(recording, [b, y], n_rows);
         }
@@ -37,7 +45,11 @@ impl Transformer<'_> {
         accumulate: bool,
     ) {
         let n_rows = self.plan.batch.n_rows();
-        linear_grad::linear_grad(recording, [x, layer.weight, y_grad, x_grad, grads.weight], n_rows, accumulate);
+        for rows in self.row_pieces(n_rows, 4.0 * layer.weight.len as f64) {
+            let [x, y_grad, x_grad] = [x, y_grad, x_grad].map(|slice| rows.of(slice, n_rows));
+            let bindings = [x, layer.weight, y_grad, x_grad, grads.weight];
+            linear_grad::linear_grad_onto(recording, bindings, rows.n, [accumulate, rows.first > 0]);
+        }
         if let Some(b_grad) = grads.bias {
             bias::bias_grad(recording, [y_grad, b_grad], n_rows);
         }
@@ -114,7 +126,10 @@ impl Transformer<'_> {
 
     /// out (N, C) = table[ids]
     pub(super) fn lookup(&self, recording: &mut Recording, n_rows: usize, [table, ids, out]: [Slice; 3]) {
-        embedding::embedding(recording, [table, ids, out], self.lookup_params(n_rows, table, false));
+        for block in self.blocks_of(table) {
+            let part = block.of(table, table.len / self.model().d_model);
+            embedding::embedding(recording, [part, ids, out], self.lookup_params(n_rows, block, false));
+        }
     }
 
     /// The gradient of a table, added to what is there when `accumulate`.
@@ -124,18 +139,39 @@ impl Transformer<'_> {
         [out_grad, ids, table_grad]: [Slice; 3],
         accumulate: bool,
     ) {
-        let params = self.lookup_params(self.plan.batch.n_rows(), table_grad, accumulate);
-        embedding::embedding_grad(recording, [out_grad, ids, table_grad], params);
+        let n_rows = self.plan.batch.n_rows();
+        for block in self.blocks_of(table_grad) {
+            let part = block.of(table_grad, table_grad.len / self.model().d_model);
+            // More rows than llvmpipe's loops may run are added in pieces.
+            for rows in pieces(n_rows, MAX_TOKENS) {
+                let [out_grad, ids] = [out_grad, ids].map(|slice| rows.of(slice, n_rows));
+                let params = self.lookup_params(rows.n, block, accumulate || rows.first > 0);
+                embedding::embedding_grad(recording, [out_grad, ids, part], params);
+            }
+        }
     }
 
-    fn lookup_params(&self, n_rows: usize, table: Slice, accumulate: bool) -> embedding::Params {
-        let d_model = self.model().d_model;
+    /// The parts of a table that are bound at a time: of the tokens' table, blocks of the vocabulary.
+    fn blocks_of(&self, table: Slice) -> Vec<Rows> {
+        let n = table.len / self.model().d_model;
+        if n == self.model().vocab_size { self.table_blocks().collect() } else { vec![Rows { first: 0, n }] }
+    }
+
+    fn lookup_params(&self, n_rows: usize, block: Rows, accumulate: bool) -> embedding::Params {
         embedding::Params {
             n_tokens: n_rows as u32,
-            vocab_size: (table.len / d_model) as u32,
-            d_model: d_model as u32,
+            vocab_size: block.n as u32,
+            d_model: self.model().d_model as u32,
             accumulate: u32::from(accumulate),
+            first_id: block.first as u32,
         }
+    }
+
+    /// Operations of `products` products of queries and keys for one sequence.
+    pub(super) fn attention_flops(&self, acts: &Activations, products: f64) -> f64 {
+        let (t, c) = (acts.window as f64, self.model().d_model as f64);
+        let visible = if self.model().causal { 0.5 } else { 1.0 };
+        2.0 * products * visible * t * t * c
     }
 
     /// 0 … T − 1 for every sequence, or the one new position of each.

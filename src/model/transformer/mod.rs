@@ -8,11 +8,13 @@ mod backward;
 mod forward;
 mod inspect;
 mod launch;
+mod pieces;
 
+use self::pieces::{Rows, pieces};
 use super::memory::{Activations, BlockActivations, MemoryPlan, heatmap_words};
 use super::params::ParamTable;
 use crate::config::{ModelConfig, NormPlacement, Optimizer, RunConfig};
-use crate::gpu::recording::{Recording, Slice};
+use crate::gpu::recording::{ALIGNMENT, Recording, Slice};
 use crate::ops::{
     accumulate, adamw, clip, cross_entropy, gather_batch, mean_loss, quantize, row_entropy, sgd, write_rows,
 };
@@ -43,7 +45,10 @@ impl Transformer<'_> {
         let plan = self.plan;
         self.gather(&mut recording, plan.train_tokens);
         self.gradients_into(&mut recording);
-        accumulate::accumulate(&mut recording, [plan.step, plan.grads, plan.step_grads]);
+        for piece in self.param_pieces() {
+            let [grads, sums] = [plan.grads, plan.step_grads].map(|of| of.part(piece.first, piece.n));
+            accumulate::accumulate(&mut recording, [plan.step, grads, sums]);
+        }
         recording
     }
 
@@ -94,9 +99,11 @@ impl Transformer<'_> {
     fn evaluate(&self, recording: &mut Recording, acts: &Activations) {
         let plan = self.plan;
         self.gather(recording, plan.val_tokens);
-        self.forward(recording, acts, |_, _, _| ());
-        let bindings = [acts.logits, plan.targets, plan.losses];
-        cross_entropy::cross_entropy(recording, bindings, self.loss_params());
+        let x = self.forward_to_head(recording, acts, |_, _, _| ());
+        for rows in self.head_pieces() {
+            let params = self.logits_of(recording, acts, x, rows);
+            cross_entropy::cross_entropy(recording, self.loss_slices(acts, rows), params);
+        }
         mean_loss::mean_loss(recording, [plan.step, plan.losses, plan.loss_ring]);
     }
 
@@ -108,7 +115,10 @@ impl Transformer<'_> {
         let heatmaps = self.plan.heatmaps.part(0, self.model().n_layers * words);
         self.forward(&mut recording, acts, |recording, layer, block| {
             if let Some(weights) = block.weights {
-                quantize::quantize(recording, [weights, heatmaps], layer * words);
+                // Only this layer's words are bound, from where a slice may begin.
+                let (end, start) = ((layer + 1) * words, layer * words / ALIGNMENT * ALIGNMENT);
+                let bound = heatmaps.part(start, end - start);
+                quantize::quantize(recording, [weights, bound], layer * words - start);
                 let [n_heads, window] = [self.model().n_heads, acts.window].map(|size| size as u32);
                 let params = row_entropy::Params { n_heads, window, start: layer as u32 * (n_heads + 1) * window };
                 row_entropy::row_entropy(recording, [weights, self.plan.entropies], params);
@@ -160,9 +170,12 @@ impl Transformer<'_> {
     /// Forward, loss, backward.
     fn gradients_into(&self, recording: &mut Recording) {
         let plan = self.plan;
-        self.forward(recording, &plan.batch, |_, _, _| ());
-        let bindings = [plan.batch.logits, plan.targets, plan.losses];
-        cross_entropy::cross_entropy_grad(recording, bindings, self.loss_params());
+        let x = self.forward_to_head(recording, &plan.batch, |_, _, _| ());
+        for rows in self.head_pieces() {
+            let params = self.logits_of(recording, &plan.batch, x, rows);
+            cross_entropy::cross_entropy_grad(recording, self.loss_slices(&plan.batch, rows), params);
+            self.head_grad(recording, rows);
+        }
         mean_loss::mean_loss(recording, [plan.step, plan.losses, plan.loss_ring]);
         self.backward(recording);
     }
@@ -175,15 +188,37 @@ impl Transformer<'_> {
         let decay_len = self.table.decay_len();
         match self.config.train.optimizer {
             Optimizer::Adamw => {
-                adamw::adamw(recording, step, norm, [grad, param, plan.adam_m, plan.adam_v], decay_len);
+                for piece in self.param_pieces() {
+                    let slices = [grad, param, plan.adam_m, plan.adam_v].map(|of| of.part(piece.first, piece.n));
+                    adamw::adamw(recording, step, norm, slices, decay_len.saturating_sub(piece.first));
+                }
             }
-            Optimizer::Sgd => sgd::sgd(recording, step, norm, [grad, param, plan.adam_m], decay_len),
+            Optimizer::Sgd => {
+                for piece in self.param_pieces() {
+                    let slices = [grad, param, plan.adam_m].map(|of| of.part(piece.first, piece.n));
+                    sgd::sgd(recording, step, norm, slices, decay_len.saturating_sub(piece.first));
+                }
+            }
         }
     }
 
-    fn loss_params(&self) -> cross_entropy::Params {
-        let (n_rows, vocab_size) = (self.plan.batch.n_rows() as u32, self.model().vocab_size as u32);
-        cross_entropy::Params { n_rows, vocab_size }
+    /// The rows of a batch whose logits are in memory together.
+    fn head_pieces(&self) -> impl Iterator<Item = Rows> + use<> {
+        pieces(self.plan.batch.n_rows(), self.plan.head_rows)
+    }
+
+    /// The logits of some rows of a batch, and how their loss is computed.
+    fn logits_of(&self, recording: &mut Recording, acts: &Activations, x: Slice, rows: Rows) -> cross_entropy::Params {
+        let all = Rows { first: 0, n: rows.n };
+        self.logits_into(recording, acts, rows.of(x, acts.n_rows()), (rows.n, all));
+        let (block, n_total) = (self.plan.vocab_block as u32, acts.n_rows() as u32);
+        cross_entropy::Params { block, n_total, ..cross_entropy::Params::new(rows.n, self.model().vocab_size) }
+    }
+
+    /// Logits, targets and losses of some rows of a batch.
+    fn loss_slices(&self, acts: &Activations, rows: Rows) -> [Slice; 3] {
+        let (plan, logits) = (self.plan, acts.logits.part(0, rows.n * self.model().vocab_size));
+        [logits, plan.targets.part(rows.first, rows.n), plan.losses.part(rows.first, rows.n)]
     }
 
     fn model(&self) -> &ModelConfig {

@@ -90,6 +90,30 @@ pub(super) fn attention(positions: usize, d_head: usize, causal: u32) -> Trial {
     trial
 }
 
+/// Attention with the heads and the positions of a dispatch, of which only so many as take at most `most_flops` operations.
+pub(super) fn attention_like(params: &[u8], most_flops: f64) -> Trial {
+    let [positions, d_head] = attention_sizes(params, most_flops / 2.0);
+    attention(positions, d_head, 1)
+}
+
+/// Its gradient, likewise.
+pub(super) fn attention_grad_like(params: &[u8], most_flops: f64) -> Trial {
+    let [positions, d_head] = attention_sizes(params, most_flops / 5.0);
+    attention_grad(positions, d_head, 1)
+}
+
+/// Positions and the size of a head for trials of two sequences of four heads, each product of which takes at most
+/// `most_flops`.
+fn attention_sizes(params: &[u8], most_flops: f64) -> [usize; 2] {
+    let flash_attention::Params { context_length, d_head, .. } = bytemuck::pod_read_unaligned(params);
+    let (mut positions, d_head) = (context_length as usize, d_head as usize);
+    // Half of the pairs are visible.
+    while positions > 64 && 8.0 * (positions * positions) as f64 * d_head as f64 > most_flops {
+        positions /= 2;
+    }
+    [positions, d_head]
+}
+
 pub(super) fn attention_grad(positions: usize, d_head: usize, rotated: u32) -> Trial {
     let mut trial = Trial::new("gradient of attention", positions.max(d_head));
     let causal = rotated;
@@ -126,7 +150,7 @@ pub(super) fn loss(n: usize, v: usize) -> Trial {
     let logits = trial.input(n * v);
     let targets = trial.buffers.add("targets", n);
     let losses = trial.input(n);
-    let params = cross_entropy::Params { n_rows: n as u32, vocab_size: v as u32 };
+    let params = cross_entropy::Params::new(n, v);
     cross_entropy::cross_entropy_grad(&mut trial.recording, [logits, targets, losses], params);
     trial
 }
@@ -137,7 +161,8 @@ pub(super) fn table_grad(n: usize, v: usize, c: usize) -> Trial {
     let out_grad = trial.input(n * c);
     let ids = trial.buffers.add("ids", n);
     let table_grad = trial.input(v * c);
-    let params = embedding::Params { n_tokens: n as u32, vocab_size: v as u32, d_model: c as u32, accumulate: 0 };
+    let params =
+        embedding::Params { n_tokens: n as u32, vocab_size: v as u32, d_model: c as u32, accumulate: 0, first_id: 0 };
     embedding::embedding_grad(&mut trial.recording, [out_grad, ids, table_grad], params);
     trial
 }

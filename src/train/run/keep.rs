@@ -58,7 +58,7 @@ impl Run {
             name: name.into(),
             step: state.step,
             loss: self.history.points.last().map(|point| point.loss),
-            val_loss: self.history.validation.last().map(|val| val.loss),
+            val_loss: self.history.validation.last().filter(|val| val.step == state.step).map(|val| val.loss),
             corpus: corpus.name.clone(),
             n_params: config.model.n_params(),
         };

@@ -42,7 +42,7 @@ impl Lost {
             name: self.name.clone(),
             step: self.state.step,
             loss: self.history.points.last().map(|point| point.loss),
-            val_loss: self.history.validation.last().map(|val| val.loss),
+            val_loss: self.history.validation.last().filter(|val| val.step == self.state.step).map(|val| val.loss),
             corpus: self.corpus.name.clone(),
             n_params: self.config.model.n_params(),
         };

@@ -90,7 +90,7 @@ impl Meter {
     }
 
     /// None until enough was measured.
-    fn seconds_per_step(&self) -> Option<f64> {
+    pub fn seconds_per_step(&self) -> Option<f64> {
         let total = self.total();
         (total.steps > 0).then(|| total.seconds / total.steps as f64)
     }

@@ -25,6 +25,15 @@ impl Drop for Device {
     }
 }
 
+impl Device {
+    /// The CPU computes from now on, for this reason.
+    pub(super) fn replace_by_cpu(&mut self, why: String) {
+        self.context.take().iter().for_each(|context| context.device.destroy());
+        self.info = DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false };
+        self.notice = Some(why);
+    }
+}
+
 /// Opens what was asked for.
 ///
 /// # Errors
@@ -42,6 +51,9 @@ pub(super) async fn open_device(choice: BackendChoice) -> Result<Device, String>
             }
         },
     };
+    if let Some(advice) = context.as_ref().and_then(|context| context.adapter.advice()) {
+        notice = Some(advice.into());
+    }
     let info = match &context {
         Some(Context { adapter, .. }) => {
             DeviceInfo { name: adapter.name.clone(), backend: adapter.backend.clone(), software: adapter.software }

@@ -47,8 +47,8 @@ impl Session {
         let held = Held { copies, file_bytes: bytes as u64 };
         let opened = Opened::new(&mut files).map_err(|error| error.to_string())?;
         let device = open_device(backend).await?;
-        let limits = device.context.as_ref().map(|context| context.adapter.limits);
-        let (context_length, no_training) = fitting_context(gently(opened.model().clone()), limits, held)?;
+        let room = device.context.as_ref().map(|context| (context.adapter.limits, context.budget()));
+        let (context_length, no_training) = fitting_context(gently(opened.model().clone()), room, held)?;
         let imported = opened.read(&mut files).map_err(|error| error.to_string())?;
         drop(files);
         let Adopted { mut config, tokenizer, state, mut notes } = adopt(imported);

@@ -64,11 +64,12 @@ impl Session {
     async fn take_up(&mut self, lost: &Lost, choice: BackendChoice) -> Result<(), String> {
         let CorpusRecord { choice: corpus, asked, .. } = &lost.corpus;
         let (_, text) = self.read_corpus(*corpus, asked)?;
-        let device: Device = open_device(choice).await?;
+        let mut device: Device = open_device(choice).await?;
+        device.context.iter().for_each(|context| context.losses.set(self.lost_devices.count()));
         let tokenizer = lost.tokenizer();
         let data = encode(&text, tokenizer, &lost.config).map_err(|error| error.to_string())?;
         let (mut run, _) =
-            self.build(lost.id, lost.config.clone(), &device, data, lost.corpus.clone(), text.len()).await?;
+            self.build(lost.id, lost.config.clone(), &mut device, data, lost.corpus.clone(), text.len()).await?;
         run.take_up(lost);
         self.tell_device(lost.id, &device);
         let (step, train) = (lost.state.step, Box::new(run.config().train));

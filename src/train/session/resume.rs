@@ -94,7 +94,7 @@ impl Session {
         &mut self,
         id: RunId,
         probe: &str,
-        device: Device,
+        mut device: Device,
         corpus: Corpus,
         (config, tokenizer, state): (RunConfig, Tokenizer, TrainingState),
         (name, history): (String, History),
@@ -102,7 +102,7 @@ impl Session {
         let Corpus { record, text, notice } = corpus;
         let chosen = record.vocabulary.clone().zip(tokenizer.to_json().ok().map(String::into_bytes));
         let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
-        let (mut run, summary) = self.build(id, config, &device, data, record, text.len()).await?;
+        let (mut run, summary) = self.build(id, config, &mut device, data, record, text.len()).await?;
         run.resume(state, history);
         run.set_probe(probe);
         run.set_name(&name);

@@ -66,6 +66,14 @@ pub enum TrainError {
         /// The number in the way.
         logit: f32,
     },
+    /// The device gives other results than the CPU.
+    #[error("{adapter} computes wrongly ({difference}); choose the CPU backend")]
+    WrongKernel {
+        /// The device.
+        adapter: String,
+        /// What is wrong.
+        difference: String,
+    },
     /// A shard of a batch could not be computed: a mistake of this program.
     #[error("a shard of the batch cannot be computed: {message}")]
     Shard {

@@ -1,7 +1,10 @@
 //! What the model attends to, and what it would write.
 
+use std::ops::Range;
+
 use super::{TrainError, Trainer};
 use crate::gpu::backend::Program;
+use crate::gpu::recording::Slice;
 use crate::model::memory::heatmap_words;
 use crate::model::transformer::Transformer;
 
@@ -71,9 +74,36 @@ impl Trainer {
     /// # Errors
     /// When the device failed.
     pub async fn logits(&mut self, ids: &[u32]) -> Result<Vec<f32>, TrainError> {
-        let (t, v) = (self.config.model.context_length, self.config.model.vocab_size);
+        let t = self.config.model.context_length;
         self.run_probe(Look::Probe, ids.get(..t).unwrap_or(ids));
-        Ok(self.backend.read_f32(self.plan.probe.logits.part(0, ids.len().min(t) * v)).await?)
+        self.probe_logits(ids.len().min(t)).await
+    }
+
+    /// The logits (n, V) of the first `n` positions of the probe.
+    pub(super) async fn probe_logits(&mut self, n: usize) -> Result<Vec<f32>, TrainError> {
+        let slices = self.logit_slices(self.window(n), 0..n);
+        self.read_slices(&slices).await
+    }
+
+    /// Where the logits of some positions of a probe of this window are, row by row: they are stored in blocks of the
+    /// vocabulary.
+    pub(super) fn logit_slices(&self, window: usize, rows: Range<usize>) -> Vec<Slice> {
+        let (v, block, logits) = (self.config.model.vocab_size, self.plan.vocab_block, self.plan.probe.logits);
+        if block == v {
+            return vec![logits.part(rows.start * v, rows.len() * v)];
+        }
+        let of_row = |row: usize| {
+            (0..v).step_by(block).map(move |first| {
+                let width = block.min(v - first);
+                logits.part(first * window + row * width, width)
+            })
+        };
+        rows.flat_map(of_row).collect()
+    }
+
+    pub(super) async fn read_slices(&mut self, slices: &[Slice]) -> Result<Vec<f32>, TrainError> {
+        let read = self.backend.start_read(slices);
+        Ok(self.backend.finish_read(read).await?.into_iter().map(f32::from_bits).collect())
     }
 
     /// The positions that are computed for a sequence of `n` tokens: the least power of two that holds it, as far as the

@@ -17,6 +17,7 @@ pub mod question;
 mod share;
 mod source;
 mod state;
+mod submissions;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -33,8 +34,7 @@ pub use self::state::TrainingState;
 use crate::config::{ConfigError, RunConfig, TrainConfig, learning_rate};
 use crate::data::{TokenFile, batch_starts};
 use crate::gpu::backend::{Backend, PendingRead, Program, Writes};
-use crate::gpu::context::{Context, DeviceLimits};
-use crate::gpu::profile::Timing;
+use crate::gpu::context::{Budget, Context, DeviceLimits};
 use crate::model::memory::{MemoryPlan, RING};
 use crate::model::params::ParamTable;
 use crate::model::transformer::Transformer;
@@ -73,6 +73,8 @@ pub struct Trainer {
     batches: Rng,
     steps_submitted: u64,
     steps_per_submit: usize,
+    /// Submissions of a step, or of a batch of those that are accumulated.
+    submissions: usize,
     in_flight: VecDeque<Chunk>,
     /// With whom the batches are shared.
     sharing: Option<Sharing>,
@@ -139,10 +141,12 @@ impl Trainer {
         config.validate()?;
         let table = ParamTable::new(&config.model);
         let window = config.train.batch_size * (config.model.context_length + 1);
-        let plan = match source {
-            TokenSource::Device { n_train, n_val } => MemoryPlan::new(&config, &table, n_train, n_val),
-            TokenSource::File { .. } => MemoryPlan::new(&config, &table, window, window),
+        let budget = context.map_or_else(Budget::default, Context::budget);
+        let (n_train, n_val) = match source {
+            TokenSource::Device { n_train, n_val } => (n_train, n_val),
+            TokenSource::File { .. } => (window, window),
         };
+        let plan = MemoryPlan::within(budget, &config, &table, n_train, n_val);
         context.map_or(Ok(()), |context| choose::check_storage(&config, context))?;
         let limits = context.map_or(DeviceLimits::CPU, |context| context.adapter.limits);
         plan.check(&config, limits)?;
@@ -170,7 +174,7 @@ impl Trainer {
         let positions: Vec<u32> = (0..plan.position_ids.len).map(|row| (row % model.context_length) as u32).collect();
         backend.write(plan.position_ids, &positions);
         let batches = Rng::with_stream(config.train.seed, BATCH_STREAM);
-        Ok(Self {
+        let mut trainer = Self {
             config,
             table,
             plan,
@@ -188,13 +192,16 @@ impl Trainer {
             batches,
             steps_submitted: 0,
             steps_per_submit: 1,
+            submissions: 1,
             in_flight: VecDeque::new(),
             sharing: None,
             update: None,
             deserted: None,
             poisoned: Poisoned::default(),
             edits: 0,
-        })
+        };
+        trainer.limit_submissions(None);
+        Ok(trainer)
     }
 
     /// The configuration in force.
@@ -219,27 +226,6 @@ impl Trainer {
             1 => transformer.training_step().dispatches.len(),
             n => n * transformer.accumulated_batch().dispatches.len() + transformer.update().dispatches.len(),
         }
-    }
-
-    /// How many steps one submission holds, from 1 to [`MOST_STEPS_AT_ONCE`].
-    pub fn set_steps_per_submit(&mut self, n_steps: usize) {
-        self.steps_per_submit = n_steps.clamp(1, MOST_STEPS_AT_ONCE);
-    }
-
-    /// Submissions of one training step: one for all that [`Trainer::set_steps_per_submit`] puts together.
-    pub fn submits_per_step(&self) -> f64 {
-        1.0 / self.steps_per_submit as f64
-    }
-
-    /// Trains one step more and tells how long each of its dispatches takes.
-    ///
-    /// # Errors
-    /// When a GPU has no timestamp queries, was lost, or refused a command.
-    pub async fn profile_step(&mut self) -> Result<Vec<Timing>, TrainError> {
-        self.submit(1);
-        self.collect().await?;
-        let (StepPrograms::Whole(program) | StepPrograms::Accumulated { batch: program, .. }) = self.step_programs;
-        Ok(self.backend.profile(program).await?)
     }
 
     /// Steps submitted so far; all of them are done once nothing is in flight.
@@ -324,19 +310,7 @@ impl Trainer {
     }
 
     fn step_values(&self, step: u64) -> Step {
-        let train = &self.config.train;
-        let values = Step {
-            lr: learning_rate(step, train) as f32,
-            eps: train.adam_eps as f32,
-            weight_decay: train.weight_decay as f32,
-            max_grad_norm: train.max_grad_norm as f32,
-            slot: (step % RING as u64) as u32,
-            momentum: train.momentum as f32,
-            weight: 1.0,
-            first: 1,
-            ..bytemuck::Zeroable::zeroed()
-        };
-        values.with_betas([train.beta1, train.beta2], step as f64)
+        step_values(&self.config.train, step)
     }
 
     /// Waits for the oldest submission and returns its steps; none when nothing is in flight.
@@ -395,4 +369,20 @@ impl Trainer {
             }
         }
     }
+}
+
+/// What a step of this training needs to know.
+fn step_values(train: &TrainConfig, step: u64) -> Step {
+    let values = Step {
+        lr: learning_rate(step, train) as f32,
+        eps: train.adam_eps as f32,
+        weight_decay: train.weight_decay as f32,
+        max_grad_norm: train.max_grad_norm as f32,
+        slot: (step % RING as u64) as u32,
+        momentum: train.momentum as f32,
+        weight: 1.0,
+        first: 1,
+        ..bytemuck::Zeroable::zeroed()
+    };
+    values.with_betas([train.beta1, train.beta2], step as f64)
 }

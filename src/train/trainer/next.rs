@@ -52,7 +52,8 @@ impl Trainer {
         }
         self.cached = windows.iter().map(|window| window.to_vec()).collect();
         let logits = self.plan.cache.next.logits.part(0, texts.len() * self.config.model.vocab_size);
-        Ok(self.backend.read_f32(logits).await?)
+        let blocks = self.backend.read_f32(logits).await?;
+        Ok(self.rows_of_blocks(blocks, texts.len()))
     }
 
     /// Makes the next call of [`Trainer::next_logits_of`] compute whole prompts. Its numbers then do not depend on what was
@@ -94,13 +95,26 @@ impl Trainer {
         plan
     }
 
+    /// Logits in blocks of the vocabulary as rows.
+    fn rows_of_blocks(&self, blocks: Vec<f32>, n_rows: usize) -> Vec<f32> {
+        let (v, width) = (self.config.model.vocab_size, self.plan.vocab_block);
+        if n_rows == 1 || width == v {
+            return blocks; // a single row, or a single block
+        }
+        let element = |row: usize, i: usize| {
+            let first = i / width * width;
+            blocks[first * n_rows + row * width.min(v - first) + i - first]
+        };
+        (0..n_rows).flat_map(|row| (0..v).map(move |i| (row, i))).map(|(row, i)| element(row, i)).collect()
+    }
+
     async fn next_logits_one_by_one(&mut self, windows: &[&[u32]]) -> Result<Vec<f32>, TrainError> {
-        let v = self.config.model.vocab_size;
-        let mut logits = Vec::with_capacity(windows.len() * v);
+        let mut logits = Vec::with_capacity(windows.len() * self.config.model.vocab_size);
         for window in windows {
             self.run_probe(Look::Probe, window);
-            let last = self.plan.probe.logits.part(window.len().saturating_sub(1) * v, v);
-            logits.extend(self.backend.read_f32(last).await?);
+            let last = window.len().saturating_sub(1);
+            let slices = self.logit_slices(self.window(window.len()), last..last + 1);
+            logits.extend(self.read_slices(&slices).await?);
         }
         Ok(logits)
     }

@@ -80,7 +80,7 @@ impl Trainer {
             let program = self.look(look, n);
             self.backend.run(program);
         }
-        Ok(self.backend.read_f32(self.plan.probe.logits.part(0, n * self.config.model.vocab_size)).await?)
+        self.probe_logits(n).await
     }
 
     /// The model as it is, and with `change`: its held-out loss, as [`Trainer::evaluate`] computes it, and its logits at
@@ -139,8 +139,9 @@ impl Trainer {
         };
         let logits = (position < ids.len()).then(|| {
             self.run_probe(probe, ids);
-            let v = self.config.model.vocab_size;
-            self.backend.start_read(&[self.plan.probe.logits.part(position * v, v)])
+            let window = self.window(ids.len().min(self.config.model.context_length));
+            let slices = self.logit_slices(window, position..position + 1);
+            self.backend.start_read(&slices)
         });
         if let Some((slice, before)) = before {
             self.backend.write(slice, &before);

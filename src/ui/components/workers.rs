@@ -31,7 +31,8 @@ pub fn Workers(cx: &Cx) -> Html {
                 None if entry.trim().is_empty() => Wanted::Reported(workers::reported()),
                 _ => {
                     let problem = format!(
-                        "workers cannot be “{entry}”; enter a whole number from 1 to {MOST_WORKERS}, or nothing to measure it"
+                        "workers cannot be “{entry}”; enter a whole number from 1 to {MOST_WORKERS}, or nothing to \
+                         measure it"
                     );
                     return cx.act(Action::Refuse(NAME, entry, problem));
                 }

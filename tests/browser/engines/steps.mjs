@@ -183,6 +183,8 @@ export async function resume(page, path) {
   await page.tab.choose(id("checkpoint-file"), path);
   await until("the file is loaded", async () => (await page.text("step-count")) === step);
   await page.state("paused", "ready");
+  await page.click(id("delete-kept"));
+  await until("the saved run is deleted", async () => (await page.count(id("kept"))) === 0);
 }
 
 /** Without its server the page opens from the browser's cache and trains. */

@@ -1,0 +1,132 @@
+//! Reading buffers: copies into staging buffers, which are mapped once the device is done with what came before.
+
+use futures_channel::oneshot;
+
+use super::super::poll::keep_polled;
+use super::{ExecuteError, GpuBackend, Slice, Storage};
+
+/// A copy into a staging buffer that is under way.
+pub struct GpuRead {
+    staging: wgpu::Buffer,
+    /// How what was read is stored, and how many elements of it there are.
+    parts: Vec<(Storage, usize)>,
+    submission: wgpu::SubmissionIndex,
+    mapped: oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>,
+}
+
+impl GpuBackend {
+    /// Copies slices, one after the other, into a staging buffer behind all runs so far.
+    pub fn start_read(&mut self, slices: &[Slice]) -> GpuRead {
+        let parts: Vec<_> = slices.iter().map(|&slice| (self.table.storage(slice), slice.len)).collect();
+        let size_bytes = parts.iter().map(|(storage, len)| storage.size_bytes(*len)).sum();
+        let staging = self.staging(size_bytes);
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("read") });
+        let mut end = 0;
+        for (slice, (storage, len)) in slices.iter().zip(&parts) {
+            let (start, len) = (storage.offset_bytes(slice.start), storage.size_bytes(*len));
+            encoder.copy_buffer_to_buffer(&self.buffers[slice.buffer.0], start, &staging, end, len);
+            end += len;
+        }
+        self.submit_read(encoder, staging, parts)
+    }
+
+    /// Copies all of a buffer of another kind into a staging buffer at the end of `encoder`, submits it, and waits.
+    pub(in crate::gpu) async fn read_after(
+        &mut self,
+        encoder: wgpu::CommandEncoder,
+        source: &wgpu::Buffer,
+    ) -> Result<Vec<u32>, ExecuteError> {
+        self.read_part_after(encoder, source, source.size()).await
+    }
+
+    /// Submits what was encoded and waits until it is done.
+    pub(in crate::gpu) async fn wait_after(&mut self, encoder: wgpu::CommandEncoder) -> Result<(), ExecuteError> {
+        let source = self.uploads(4);
+        self.read_part_after(encoder, &source, 4).await.map(drop)
+    }
+
+    async fn read_part_after(
+        &mut self,
+        mut encoder: wgpu::CommandEncoder,
+        source: &wgpu::Buffer,
+        size_bytes: u64,
+    ) -> Result<Vec<u32>, ExecuteError> {
+        let staging = self.staging(size_bytes);
+        encoder.copy_buffer_to_buffer(source, 0, &staging, 0, size_bytes);
+        let read = self.submit_read(encoder, staging, vec![(Storage::F32, size_bytes as usize / 4)]);
+        self.finish_read(read).await
+    }
+
+    fn submit_read(
+        &self,
+        encoder: wgpu::CommandEncoder,
+        staging: wgpu::Buffer,
+        parts: Vec<(Storage, usize)>,
+    ) -> GpuRead {
+        let submission = self.queue.submit([encoder.finish()]);
+        let (sender, mapped) = oneshot::channel();
+        // A reader that is gone makes the send fail, and then nobody is waiting for it.
+        staging.map_async(wgpu::MapMode::Read, 0..staging.size(), move |result| drop(sender.send(result)));
+        GpuRead { staging, parts, submission, mapped }
+    }
+
+    /// Waits for a read.
+    ///
+    /// # Errors
+    /// When the device was lost or had refused a command.
+    pub async fn finish_read(&mut self, read: GpuRead) -> Result<Vec<u32>, ExecuteError> {
+        // Natively this drives the callbacks; in a browser it does nothing and the await below waits.
+        let wait = wgpu::PollType::Wait { submission_index: Some(read.submission), timeout: None };
+        self.pipelines.confirm(&self.fault).await;
+        let polled = self.device.poll(wait).map_err(|error| ExecuteError::DeviceLost(error.to_string()));
+        if polled.is_err() {
+            // A device that is gone has refused what to wait for, and says that it is gone once it has nothing to do.
+            drop(self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: None }));
+        }
+        self.check()?;
+        polled?;
+        let mapped = keep_polled(&self.queue, read.mapped)
+            .await
+            .map_err(|_| ExecuteError::DeviceLost("a read was dropped".into()))?;
+        self.check()?;
+        mapped.map_err(|error| ExecuteError::DeviceLost(error.to_string()))?;
+        let mut words: Vec<u32> = {
+            let view = read
+                .staging
+                .get_mapped_range(0..read.staging.size())
+                .map_err(|error| ExecuteError::Refused(error.to_string()))?;
+            bytemuck::pod_collect_to_vec(&view)
+        };
+        read.staging.unmap();
+        self.idle_staging.push(read.staging);
+        if read.parts.iter().any(|(storage, _)| *storage == Storage::F16) {
+            words = unpack(&words, &read.parts);
+        }
+        Ok(words)
+    }
+
+    /// An idle staging buffer of exactly this size, or a new one. Reads repeat in a few sizes, so the pool stays
+    /// small.
+    fn staging(&mut self, size_bytes: u64) -> wgpu::Buffer {
+        if let Some(index) = self.idle_staging.iter().position(|buffer| buffer.size() == size_bytes) {
+            return self.idle_staging.swap_remove(index);
+        }
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("staging"),
+            size: size_bytes,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
+    }
+}
+
+/// The elements of several parts that lie one after the other.
+fn unpack(mut words: &[u32], parts: &[(Storage, usize)]) -> Vec<u32> {
+    let mut elements = Vec::new();
+    for &(storage, len) in parts {
+        let (part, rest) = words.split_at(storage.size_bytes(len) as usize / 4);
+        elements.extend(storage.unpack(part, len));
+        words = rest;
+    }
+    elements
+}

@@ -1,0 +1,50 @@
+//! Waiting for a device. Firefox looks for finished work every 100 ms, and whenever something is submitted.
+
+use std::future::Future;
+
+/// Waits; natively the device was polled before.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) async fn keep_polled<T>(_: &wgpu::Queue, wait: impl Future<Output = T>) -> T {
+    wait.await
+}
+
+/// Waits, and in Firefox submits nothing every few milliseconds meanwhile, so that the browser notices what is done.
+#[cfg(target_arch = "wasm32")]
+pub(super) async fn keep_polled<T>(queue: &wgpu::Queue, wait: impl Future<Output = T>) -> T {
+    let _ticks = super::limits::browser().contains("Firefox").then(|| ticks::Ticks::start(queue.clone()));
+    wait.await
+}
+
+#[cfg(target_arch = "wasm32")]
+mod ticks {
+    use wasm_bindgen::JsCast;
+    use wasm_bindgen::closure::Closure;
+    use web_sys::WorkerGlobalScope;
+
+    const EVERY_MS: i32 = 4;
+
+    /// Empty submissions, until it is dropped.
+    pub struct Ticks {
+        scope: WorkerGlobalScope,
+        id: Option<i32>,
+        _submit: Closure<dyn FnMut()>,
+    }
+
+    impl Ticks {
+        pub fn start(queue: wgpu::Queue) -> Self {
+            let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
+            let submit = Closure::<dyn FnMut()>::new(move || {
+                queue.submit([]);
+            });
+            let callback = submit.as_ref().unchecked_ref();
+            let id = scope.set_interval_with_callback_and_timeout_and_arguments_0(callback, EVERY_MS).ok();
+            Self { scope, id, _submit: submit }
+        }
+    }
+
+    impl Drop for Ticks {
+        fn drop(&mut self) {
+            self.id.into_iter().for_each(|id| self.scope.clear_interval_with_handle(id));
+        }
+    }
+}
