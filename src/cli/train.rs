@@ -173,8 +173,8 @@ impl Training<'_> {
         }
     }
 
-    /// Evaluates, and every so often saves and writes a sample; the rule that says stop. A run that begins is evaluated
-    /// only.
+    /// Evaluates, and every so often, and at the end, saves and writes a sample; the rule that says stop. A run that begins
+    /// is evaluated only.
     async fn look(&mut self, trainer: &mut Trainer, begins: bool) -> Result<Option<String>, Trouble> {
         let step = self.standing.step;
         self.lose_device_before(Work::Evaluate, step);
@@ -192,7 +192,8 @@ impl Training<'_> {
         let logged = last || !begins || self.resumed_at.is_none() || self.rules.evaluation_due(step);
         self.report.validation(&self.standing, val_loss, last.then_some(self.corpus.baselines), logged)?;
         self.looked_at = Some(step);
-        if !begins && (last || (step / self.args.eval_every).is_multiple_of(EVALUATIONS_PER_SAVE)) {
+        // A run that was over when it was resumed may have been saved elsewhere, or only half.
+        if last || !begins && (step / self.args.eval_every).is_multiple_of(EVALUATIONS_PER_SAVE) {
             self.save(trainer).await?;
             if !self.args.json {
                 let sample = self.sample(trainer).await?;

@@ -143,6 +143,19 @@ fn a_cut_or_changed_checkpoint_gives_way_to_the_one_before() {
     assert_eq!(load(folder.path()).checkpoint.state.step, 6);
 }
 
+/// Also where it was killed between the two renames of its last save.
+#[test]
+fn a_run_that_is_over_when_it_is_resumed_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(run(small(folder.path(), 3, &[])).status.success());
+    let model = folder.path().join("model");
+    fs::rename(model.join(FILE_NAME), model.join("checkpoint.part")).unwrap();
+    let output = run(resumed(folder.path(), 3, &[]));
+    assert!(output.status.success(), "{}", told(&output));
+    let Loaded { checkpoint, notice } = load(folder.path());
+    assert_eq!((checkpoint.state.step, notice), (3, None));
+}
+
 #[test]
 fn a_folder_that_takes_no_files_is_told_before_training() {
     let folder = tempfile::tempdir().unwrap();
@@ -202,5 +215,5 @@ fn a_run_that_diverges_ends_with_a_sentence_and_its_last_good_state() {
     assert!(state.params.iter().all(|value| value.is_finite()));
     // A resumed run takes another learning rate, but no other model.
     let output = run(resumed(folder.path(), 50, &["--set", "d_model=16"]));
-    assert!(told(&output).contains("only what can change while a model trains"), "{}", told(&output));
+    assert!(told(&output).contains("d_model cannot change during training"), "{}", told(&output));
 }

@@ -47,7 +47,7 @@ fn absurd_shapes_are_refused_by_name_before_anything_is_planned() {
     refused("config.json", &config_with("hidden_act", "x".repeat(1 << 20).into()), "hidden_act");
     let mut config = Preset::Nano.config();
     config.model.n_layers = 1025;
-    assert!(config.validate().expect_err("it is absurd").to_string().contains("n_layers 1025"));
+    assert!(config.validate().expect_err("it is absurd").to_string().contains("n_layers is 1025"));
 }
 
 #[test]
