@@ -19,7 +19,7 @@ pub struct Params {
 /// step, grads (P) of one batch → sums (P) of the step
 pub static ACCUMULATE: Kernel = Kernel {
     name: "accumulate",
-    wgsl: &[STEP, FLAT, include_str!("../../shaders/accumulate.wgsl")],
+    wgsl: &[STEP, FLAT, wgsl!("../../shaders/accumulate.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: NO_LOOPS,

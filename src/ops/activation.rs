@@ -20,9 +20,10 @@ pub struct Params {
 
 pub use cpu::activation::Activation;
 
+const WGSL: &[&str] = &[FLAT, wgsl!("../../shaders/activation.wgsl")];
+
 const fn kernel(name: &'static str, access: &'static [crate::gpu::kernel::Access], cpu: fn(&CpuCall<'_>)) -> Kernel {
-    let wgsl = &[FLAT, include_str!("../../shaders/activation.wgsl")];
-    Kernel { name, wgsl, access, params_bytes: size_of::<Params>(), loops: NO_LOOPS, cpu }
+    Kernel { name, wgsl: WGSL, access, params_bytes: size_of::<Params>(), loops: NO_LOOPS, cpu }
 }
 
 /// x → y

@@ -23,7 +23,7 @@ pub struct Params {
 /// gradient must not reach the weights.
 pub static ADAMW: Kernel = Kernel {
     name: "adamw",
-    wgsl: &[STEP, FLAT, FINITE, CLIP_SCALE, include_str!("../../shaders/adamw.wgsl")],
+    wgsl: &[STEP, FLAT, FINITE, CLIP_SCALE, wgsl!("../../shaders/adamw.wgsl")],
     access: &[Read, Read, Read, ReadWrite, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: NO_LOOPS,

@@ -38,7 +38,7 @@ pub struct Params {
 /// qkv (B, T, (H + 2·Hkv)·D) → scores (B, H, T, T)
 pub static ATTENTION_SCORES: Kernel = Kernel {
     name: "attention_scores",
-    wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, include_str!("../../shaders/attention_scores.wgsl")],
+    wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, wgsl!("../../shaders/attention_scores.wgsl")],
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: |params| bytemuck::pod_read_unaligned::<Params>(params).d_head.into(),

@@ -17,7 +17,7 @@ pub struct Params {
     pub n_cols: u32,
 }
 
-const WGSL: &[&str] = &[FLAT, REDUCE, include_str!("../../shaders/bias.wgsl")];
+const WGSL: &[&str] = &[FLAT, REDUCE, wgsl!("../../shaders/bias.wgsl")];
 
 /// bias (C), y (N, C) in place
 pub static BIAS: Kernel = Kernel {

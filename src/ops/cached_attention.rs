@@ -33,7 +33,7 @@ pub const MAX_SEQUENCES: usize = 65_535;
 /// position (B), q (B, q_stride), k and v caches (B, T, Hkv, D) → scratch for the weights (B, H, T), out (B, H, D)
 pub static CACHED_ATTENTION: Kernel = Kernel {
     name: "cached_attention",
-    wgsl: &[REDUCE, CAUSAL_MASK, KV_HEAD, include_str!("../../shaders/cached_attention.wgsl")],
+    wgsl: &[REDUCE, CAUSAL_MASK, KV_HEAD, wgsl!("../../shaders/cached_attention.wgsl")],
     access: &[Read, Read, Read, Read, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: |params| {

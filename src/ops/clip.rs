@@ -24,7 +24,7 @@ pub struct Params {
     pub len: u32,
 }
 
-const CLIP_WGSL: &str = include_str!("../../shaders/clip.wgsl");
+const CLIP_WGSL: &str = wgsl!("../../shaders/clip.wgsl");
 const WGSL: &[&str] = &[STEP, FLAT, FINITE, REDUCE, CLIP_SCALE, CLIP_WGSL];
 
 macro_rules! squared_sums {

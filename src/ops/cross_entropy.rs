@@ -66,7 +66,7 @@ impl Params {
     }
 }
 
-const WGSL: &str = include_str!("../../shaders/cross_entropy.wgsl");
+const WGSL: &str = wgsl!("../../shaders/cross_entropy.wgsl");
 
 /// logits (N, V), targets (N) → losses (N)
 pub static CROSS_ENTROPY: Kernel = Kernel {

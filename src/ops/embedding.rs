@@ -32,8 +32,8 @@ impl Params {
     }
 }
 
-const EMBEDDING_WGSL: &str = include_str!("../../shaders/embedding.wgsl");
-const ROWS_IN_LANES: &str = include_str!("../../shaders/lib/embedding_lanes.wgsl");
+const EMBEDDING_WGSL: &str = wgsl!("../../shaders/embedding.wgsl");
+const ROWS_IN_LANES: &str = wgsl!("../../shaders/lib/embedding_lanes.wgsl");
 
 const WGSL: &[&str] = &[FLAT, EMBEDDING_WGSL];
 

@@ -153,10 +153,10 @@ macro_rules! kernels {
             CAUSAL_MASK,
             KV_HEAD,
             TILE,
-            $(include_str!(concat!("../../shaders/lib/", $piece, ".wgsl")),)*
-            include_str!("../../shaders/flash_attention.wgsl"),
-            include_str!("../../shaders/flash_attention_grad.wgsl"),
-            include_str!("../../shaders/flash_attention_grad_keys.wgsl"),
+            $(wgsl!(concat!("../../shaders/lib/", $piece, ".wgsl")),)*
+            wgsl!("../../shaders/flash_attention.wgsl"),
+            wgsl!("../../shaders/flash_attention_grad.wgsl"),
+            wgsl!("../../shaders/flash_attention_grad_keys.wgsl"),
             entry!($forward_name, "attend"),
             entry!($backward_name, "attend_grad"),
         ]

@@ -20,7 +20,7 @@ pub struct Params {
 /// tokens, starts (B) → inputs (B, T), targets (B, T)
 pub static GATHER_BATCH: Kernel = Kernel {
     name: "gather_batch",
-    wgsl: &[FLAT, include_str!("../../shaders/gather_batch.wgsl")],
+    wgsl: &[FLAT, wgsl!("../../shaders/gather_batch.wgsl")],
     access: &[Read, Read, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: NO_LOOPS,

@@ -26,7 +26,7 @@ pub struct Params {
 /// scale (L, H), heads (N, H, D) in place
 pub static HEAD_SCALE: Kernel = Kernel {
     name: "head_scale",
-    wgsl: &[FLAT, include_str!("../../shaders/head_scale.wgsl")],
+    wgsl: &[FLAT, wgsl!("../../shaders/head_scale.wgsl")],
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: NO_LOOPS,

@@ -7,7 +7,7 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
 
-const WGSL: &[&str] = &[FLAT, REDUCE, include_str!("../../shaders/layernorm.wgsl")];
+const WGSL: &[&str] = &[FLAT, REDUCE, wgsl!("../../shaders/layernorm.wgsl")];
 
 /// x (N, C), gain (C) → y (N, C), stats (N, 2)
 pub static LAYERNORM: Kernel = Kernel {

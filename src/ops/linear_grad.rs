@@ -34,7 +34,7 @@ impl Params {
     }
 }
 
-const GRADS: &str = include_str!("../../shaders/linear_grad.wgsl");
+const GRADS: &str = wgsl!("../../shaders/linear_grad.wgsl");
 
 macro_rules! kernel {
     ($kernel:ident $name:literal, $doc:literal, [$($lib:ident),*]) => {

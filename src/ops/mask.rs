@@ -25,7 +25,7 @@ pub struct Params {
 /// mask (N), x (N) in place
 pub static MASK: Kernel = Kernel {
     name: "apply_mask",
-    wgsl: &[FLAT, include_str!("../../shaders/mask.wgsl")],
+    wgsl: &[FLAT, wgsl!("../../shaders/mask.wgsl")],
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: NO_LOOPS,

@@ -36,7 +36,7 @@ pub struct Params {
     pub onto: u32,
 }
 
-const PRODUCTS: &str = include_str!("../../shaders/matmul.wgsl");
+const PRODUCTS: &str = wgsl!("../../shaders/matmul.wgsl");
 
 macro_rules! kernel {
     ($kernel:ident $name:literal, $function:literal, $layout:ident, $doc:literal, [$($lib:ident),*]) => {

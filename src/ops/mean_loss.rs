@@ -20,7 +20,7 @@ pub struct Params {
 /// step, losses (N) → `ring[slot]`
 pub static MEAN_LOSS: Kernel = Kernel {
     name: "mean_loss",
-    wgsl: &[STEP, REDUCE, include_str!("../../shaders/mean_loss.wgsl")],
+    wgsl: &[STEP, REDUCE, wgsl!("../../shaders/mean_loss.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: |params| super::row_loops::<64>(bytemuck::pod_read_unaligned::<Params>(params).n_rows, 1),

@@ -7,6 +7,23 @@
 
 use crate::gpu::kernel::Kernel;
 
+/// The text of a shader file without comments and indentation, which would be an eighth of the page's download.
+macro_rules! wgsl {
+    ($path:expr) => {{
+        const TEXT: &[u8] = include_str!($path).as_bytes();
+        const LEN: usize = $crate::ops::strip(TEXT, &mut []);
+        const STRIPPED: [u8; LEN] = {
+            let mut stripped = [0; LEN];
+            $crate::ops::strip(TEXT, &mut stripped);
+            stripped
+        };
+        match std::str::from_utf8(&STRIPPED) {
+            Ok(text) => text,
+            Err(_) => panic!("only whole comments are removed"),
+        }
+    }};
+}
+
 /// An entry point in front of a function that the shader files hold, with their `WORKGROUP` of invocations.
 macro_rules! entry {
     ($name:literal, $function:literal) => {
@@ -66,6 +83,30 @@ pub mod swiglu;
 pub mod tuning;
 pub mod weighted_sum;
 pub mod write_rows;
+
+/// Copies WGSL without comments, indentation and empty lines into `out`, as far as there is room; the length of all of it.
+pub const fn strip(wgsl: &[u8], out: &mut [u8]) -> usize {
+    let (mut at, mut len, mut line_has_code) = (0, 0, false);
+    while at < wgsl.len() {
+        let byte = wgsl[at];
+        if byte == b'/' && at + 1 < wgsl.len() && wgsl[at + 1] == b'/' {
+            while at < wgsl.len() && wgsl[at] != b'\n' {
+                at += 1;
+            }
+            continue;
+        }
+        at += 1;
+        if !line_has_code && (byte == b'\n' || byte == b' ') {
+            continue;
+        }
+        line_has_code = byte != b'\n';
+        if len < out.len() {
+            out[len] = byte;
+        }
+        len += 1;
+    }
+    len
+}
 
 /// f32 or f64.
 pub trait Real: num_traits::Float + std::iter::Sum + std::ops::AddAssign {
@@ -174,31 +215,31 @@ pub static KERNELS: [&Kernel; 85] = [
     &peak::PEAK,
 ];
 
-pub(crate) const FLAT: &str = include_str!("../../shaders/lib/flat.wgsl");
-pub(crate) const EIGHT_LANES: &str = include_str!("../../shaders/lib/eight_lanes.wgsl");
-pub(crate) const FOUR_LANES: &str = include_str!("../../shaders/lib/four_lanes.wgsl");
-pub(crate) const REDUCE_LANES: &str = include_str!("../../shaders/lib/reduce_lanes.wgsl");
-pub(crate) const REDUCE: &str = include_str!("../../shaders/lib/reduce.wgsl");
-pub(crate) const TILE: &str = include_str!("../../shaders/lib/tile.wgsl");
-pub(crate) const ELEMENT_F32: &str = include_str!("../../shaders/lib/element_f32.wgsl");
-pub(crate) const ELEMENT_VEC4: &str = include_str!("../../shaders/lib/element_vec4.wgsl");
-pub(crate) const ELEMENT_U64: &str = include_str!("../../shaders/lib/element_u64.wgsl");
-pub(crate) const LAYOUTS: &str = include_str!("../../shaders/lib/layouts.wgsl");
-pub(crate) const FOUR_ROWS: &str = include_str!("../../shaders/lib/four_rows.wgsl");
-pub(crate) const LANES: &str = include_str!("../../shaders/lib/lanes.wgsl");
-pub(crate) const MATMUL_SCALAR: &str = include_str!("../../shaders/lib/matmul_scalar.wgsl");
-pub(crate) const MATMUL_GROUP: &str = include_str!("../../shaders/lib/matmul_group.wgsl");
-pub(crate) const MATMUL_GROUP_32: &str = include_str!("../../shaders/lib/matmul_group_32.wgsl");
-pub(crate) const MATMUL_ROWS: &str = include_str!("../../shaders/lib/matmul_rows.wgsl");
-pub(crate) const GROUP_TERMS: &str = include_str!("../../shaders/lib/group_terms.wgsl");
-pub(crate) const MATMUL_VEC4: &str = include_str!("../../shaders/lib/matmul_vec4.wgsl");
-pub(crate) const MATMUL_LANES: &str = include_str!("../../shaders/lib/matmul_lanes.wgsl");
-pub(crate) const MATMUL_FOUR_LANES: &str = include_str!("../../shaders/lib/matmul_four_lanes.wgsl");
-pub(crate) const STEP: &str = include_str!("../../shaders/lib/step.wgsl");
-pub(crate) const CLIP_SCALE: &str = include_str!("../../shaders/lib/clip_scale.wgsl");
-pub(crate) const FINITE: &str = include_str!("../../shaders/lib/finite.wgsl");
-pub(crate) const KV_HEAD: &str = include_str!("../../shaders/lib/kv_head.wgsl");
-pub(crate) const CAUSAL_MASK: &str = include_str!("../../shaders/lib/causal_mask.wgsl");
+pub(crate) const FLAT: &str = wgsl!("../../shaders/lib/flat.wgsl");
+pub(crate) const EIGHT_LANES: &str = wgsl!("../../shaders/lib/eight_lanes.wgsl");
+pub(crate) const FOUR_LANES: &str = wgsl!("../../shaders/lib/four_lanes.wgsl");
+pub(crate) const REDUCE_LANES: &str = wgsl!("../../shaders/lib/reduce_lanes.wgsl");
+pub(crate) const REDUCE: &str = wgsl!("../../shaders/lib/reduce.wgsl");
+pub(crate) const TILE: &str = wgsl!("../../shaders/lib/tile.wgsl");
+pub(crate) const ELEMENT_F32: &str = wgsl!("../../shaders/lib/element_f32.wgsl");
+pub(crate) const ELEMENT_VEC4: &str = wgsl!("../../shaders/lib/element_vec4.wgsl");
+pub(crate) const ELEMENT_U64: &str = wgsl!("../../shaders/lib/element_u64.wgsl");
+pub(crate) const LAYOUTS: &str = wgsl!("../../shaders/lib/layouts.wgsl");
+pub(crate) const FOUR_ROWS: &str = wgsl!("../../shaders/lib/four_rows.wgsl");
+pub(crate) const LANES: &str = wgsl!("../../shaders/lib/lanes.wgsl");
+pub(crate) const MATMUL_SCALAR: &str = wgsl!("../../shaders/lib/matmul_scalar.wgsl");
+pub(crate) const MATMUL_GROUP: &str = wgsl!("../../shaders/lib/matmul_group.wgsl");
+pub(crate) const MATMUL_GROUP_32: &str = wgsl!("../../shaders/lib/matmul_group_32.wgsl");
+pub(crate) const MATMUL_ROWS: &str = wgsl!("../../shaders/lib/matmul_rows.wgsl");
+pub(crate) const GROUP_TERMS: &str = wgsl!("../../shaders/lib/group_terms.wgsl");
+pub(crate) const MATMUL_VEC4: &str = wgsl!("../../shaders/lib/matmul_vec4.wgsl");
+pub(crate) const MATMUL_LANES: &str = wgsl!("../../shaders/lib/matmul_lanes.wgsl");
+pub(crate) const MATMUL_FOUR_LANES: &str = wgsl!("../../shaders/lib/matmul_four_lanes.wgsl");
+pub(crate) const STEP: &str = wgsl!("../../shaders/lib/step.wgsl");
+pub(crate) const CLIP_SCALE: &str = wgsl!("../../shaders/lib/clip_scale.wgsl");
+pub(crate) const FINITE: &str = wgsl!("../../shaders/lib/finite.wgsl");
+pub(crate) const KV_HEAD: &str = wgsl!("../../shaders/lib/kv_head.wgsl");
+pub(crate) const CAUSAL_MASK: &str = wgsl!("../../shaders/lib/causal_mask.wgsl");
 
 /// [`Kernel::loops`] of so many passes over a row of `len` elements by the invocations of a workgroup; two sums over the
 /// workgroup take six iterations each.

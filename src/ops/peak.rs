@@ -31,7 +31,7 @@ const CHAINS: usize = 32;
 /// → out: the sum of all chains of each invocation
 pub static PEAK: Kernel = Kernel {
     name: "peak",
-    wgsl: &[FLAT, include_str!("../../shaders/peak.wgsl")],
+    wgsl: &[FLAT, wgsl!("../../shaders/peak.wgsl")],
     access: &[ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: |params| bytemuck::pod_read_unaligned::<Params>(params).rounds.into(),

@@ -20,7 +20,7 @@ pub struct Params {
 /// weights (len) → ⌈len/4⌉ words from `start`
 pub static QUANTIZE: Kernel = Kernel {
     name: "quantize",
-    wgsl: &[FLAT, include_str!("../../shaders/quantize.wgsl")],
+    wgsl: &[FLAT, wgsl!("../../shaders/quantize.wgsl")],
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: NO_LOOPS,

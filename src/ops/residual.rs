@@ -18,7 +18,7 @@ pub struct Params {
 /// x, branch → out, all (N, C)
 pub static RESIDUAL: Kernel = Kernel {
     name: "residual",
-    wgsl: &[FLAT, include_str!("../../shaders/residual.wgsl")],
+    wgsl: &[FLAT, wgsl!("../../shaders/residual.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: NO_LOOPS,

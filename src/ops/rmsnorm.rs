@@ -38,7 +38,7 @@ pub(super) fn grad_loops<const INVOCATIONS: u32>(params: &[u8]) -> u64 {
     row_loops::<INVOCATIONS>(params.d_model.max(params.n_rows), 2)
 }
 
-const WGSL: &str = include_str!("../../shaders/rmsnorm.wgsl");
+const WGSL: &str = wgsl!("../../shaders/rmsnorm.wgsl");
 
 /// Forward and backward with one way to sum up.
 macro_rules! kernels {

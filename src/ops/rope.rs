@@ -29,7 +29,7 @@ pub struct Params {
 /// cos_sin (T, D/2, 2), x (B, T, stride) in place
 pub static ROPE: Kernel = Kernel {
     name: "rope",
-    wgsl: &[FLAT, include_str!("../../shaders/rope.wgsl")],
+    wgsl: &[FLAT, wgsl!("../../shaders/rope.wgsl")],
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: NO_LOOPS,

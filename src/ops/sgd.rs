@@ -23,7 +23,7 @@ pub struct Params {
 /// step, norm (1), grad → param, m in place. Does nothing when the norm of all gradients is not finite.
 pub static SGD: Kernel = Kernel {
     name: "sgd",
-    wgsl: &[STEP, FLAT, FINITE, CLIP_SCALE, include_str!("../../shaders/sgd.wgsl")],
+    wgsl: &[STEP, FLAT, FINITE, CLIP_SCALE, wgsl!("../../shaders/sgd.wgsl")],
     access: &[Read, Read, Read, ReadWrite, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: NO_LOOPS,

@@ -17,7 +17,7 @@ pub struct Params {
     pub n_cols: u32,
 }
 
-const WGSL: &[&str] = &[FLAT, REDUCE, include_str!("../../shaders/softmax.wgsl")];
+const WGSL: &[&str] = &[FLAT, REDUCE, wgsl!("../../shaders/softmax.wgsl")];
 
 /// x (rows, cols) in place
 pub static SOFTMAX: Kernel = Kernel {

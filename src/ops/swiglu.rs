@@ -19,7 +19,7 @@ pub struct Params {
     pub d_ff: u32,
 }
 
-const WGSL: &[&str] = &[FLAT, include_str!("../../shaders/swiglu.wgsl")];
+const WGSL: &[&str] = &[FLAT, wgsl!("../../shaders/swiglu.wgsl")];
 
 /// gate_up (N, 2F) → hidden (N, F)
 pub static SWIGLU: Kernel = Kernel {

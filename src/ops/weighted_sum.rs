@@ -29,7 +29,7 @@ pub struct Params {
 /// weights (B, H, T, T), qkv (B, T, (H + 2·Hkv)·D) → out (B, T, H, D)
 pub static WEIGHTED_SUM: Kernel = Kernel {
     name: "weighted_sum",
-    wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, include_str!("../../shaders/weighted_sum.wgsl")],
+    wgsl: &[TILE, CAUSAL_MASK, KV_HEAD, wgsl!("../../shaders/weighted_sum.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: |params| bytemuck::pod_read_unaligned::<Params>(params).context_length.into(),

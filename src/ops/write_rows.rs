@@ -29,7 +29,7 @@ pub struct Params {
 /// first row (B), x (B, W, stride) → tables (B, T, width)
 pub static WRITE_ROWS: Kernel = Kernel {
     name: "write_rows",
-    wgsl: &[FLAT, include_str!("../../shaders/write_rows.wgsl")],
+    wgsl: &[FLAT, wgsl!("../../shaders/write_rows.wgsl")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: NO_LOOPS,

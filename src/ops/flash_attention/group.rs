@@ -31,8 +31,8 @@ macro_rules! group {
             name: $forward_name,
             wgsl: &[
                 KV_HEAD,
-                include_str!(concat!("../../../shaders/lib/", $half, ".wgsl")),
-                include_str!("../../../shaders/flash_attention_group.wgsl"),
+                wgsl!(concat!("../../../shaders/lib/", $half, ".wgsl")),
+                wgsl!("../../../shaders/flash_attention_group.wgsl"),
                 entry_of_64!($forward_name, "attend_in_groups"),
             ],
             access: &[Read, ReadWrite, ReadWrite],
@@ -45,9 +45,9 @@ macro_rules! group {
             name: $backward_name,
             wgsl: &[
                 KV_HEAD,
-                include_str!(concat!("../../../shaders/lib/", $share, ".wgsl")),
-                include_str!("../../../shaders/flash_attention_grad_group.wgsl"),
-                include_str!("../../../shaders/flash_attention_grad_group_roles.wgsl"),
+                wgsl!(concat!("../../../shaders/lib/", $share, ".wgsl")),
+                wgsl!("../../../shaders/flash_attention_grad_group.wgsl"),
+                wgsl!("../../../shaders/flash_attention_grad_group_roles.wgsl"),
                 entry_of_64!($backward_name, "attend_grad_in_groups"),
             ],
             access: &[Read, Read, Read, Read, Read, ReadWrite],
