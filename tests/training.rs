@@ -251,13 +251,15 @@ fn a_session_trains_shows_and_writes() {
     assert_eq!(failures.len(), 2, "{failures:?}");
     assert!(failures[0].contains("pick one") && failures[1].contains("UTF-8"), "{failures:?}");
     let maps = events.iter().filter_map(|(event, bytes)| match event {
-        Event::Attention { tokens, n_layers, n_heads, .. } => Some((tokens.len(), n_layers * n_heads, bytes)),
+        Event::Attention { tokens, n_layers, n_heads, .. } => Some((tokens.len(), [*n_layers, *n_heads], bytes)),
         _ => None,
     });
-    for (n, heads, bytes) in maps {
-        let bytes = bytes.as_ref().expect("the weights ride along");
-        assert_eq!(bytes.len(), heads * n * n);
-        for row in bytes.chunks(n) {
+    for (n, [n_layers, n_heads], bytes) in maps {
+        let bytes = bytes.as_ref().expect("the weights come with the event");
+        // The weights, then an entropy in four bytes for every head and for the mean of each layer.
+        let (weights, entropies) = bytes.split_at(n_layers * n_heads * n * n);
+        assert_eq!(entropies.len(), n_layers * (n_heads + 1) * 4);
+        for row in weights.chunks(n) {
             let sum: u32 = row.iter().map(|&byte| u32::from(byte)).sum();
             assert!((250..=260).contains(&sum), "a row of softmax weights sums to {sum} / 255");
         }

@@ -37,7 +37,7 @@ pub fn test(native: bool, browser: bool) -> Result<(), String> {
         })?;
         let dist = target().join("dist-test");
         phase("building the page", "--browser", || bundle::build(&dist, bundle::Purpose::Tests))?;
-        phase("size of the page", "--browser", || size::check(&bundle::wasm()))?;
+        phase("size of the page", "--browser", || size::check(&dist))?;
         let (chromium, firefox) = browsers.ok_or("no browser is installed")?;
         let firefox = [("GLASSHEAD_FIREFOX", &*firefox.display().to_string())];
         phase("browser tests", "--browser", || run_in_browser(&dist, &chromium, &["test"], &firefox))?;
