@@ -13,8 +13,14 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> m: array<f32>; // first moment
 @group(0) @binding(6) var<storage, read_write> v: array<f32>; // second moment
 
+// β·mean + (1 − β)·value. Where β is near 1, f32 rounds β by more than 1 − β can bear, so the step towards `value` is
+// computed from 1 − β alone; where it is not, that difference would cancel.
+fn moving_mean(mean: f32, value: f32, beta: f32, one_minus_beta: f32) -> f32 {
+    return select(beta * mean + one_minus_beta * value, mean + one_minus_beta * (value - mean), one_minus_beta < 0.5);
+}
+
 // m ← β₁·m + (1 − β₁)·g;   v ← β₂·v + (1 − β₂)·g²
-// p ← p − lr·decay·p − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
+// p ← p − lr · (decay·p + (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε))
 @compute @workgroup_size(64)
 fn adamw(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -25,11 +31,11 @@ fn adamw(
     if (i >= params.len) { return; }
     if (!is_finite(norm[0])) { return; } // a poisoned gradient must not reach the weights
     let g = grad[i] * clip_scale(norm[0], step.max_grad_norm);
-    let m_new = step.beta1 * m[i] + (1.0 - step.beta1) * g;
-    let v_new = step.beta2 * v[i] + (1.0 - step.beta2) * g * g;
-    let decayed = param[i] * (1.0 - step.lr * step.weight_decay * select(0.0, 1.0, i < params.decay_len));
+    let m_new = moving_mean(m[i], g, step.beta1, step.one_minus_beta1);
+    let v_new = moving_mean(v[i], g * g, step.beta2, step.one_minus_beta2);
+    let decay = select(0.0, step.weight_decay, i < params.decay_len) * param[i];
     let update = (m_new / step.correction1) / (sqrt(v_new / step.correction2) + step.eps);
     m[i] = m_new;
     v[i] = v_new;
-    param[i] = decayed - step.lr * update;
+    param[i] = param[i] - step.lr * (decay + update);
 }

@@ -5,6 +5,8 @@ struct Params {
     n_rows: u32,
 }
 
+const RUN: u32 = 16384;
+
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> step: Step;
 @group(0) @binding(2) var<storage, read> losses: array<f32>; // (N)
@@ -14,8 +16,14 @@ struct Params {
 @compute @workgroup_size(64)
 fn mean_loss(@builtin(local_invocation_index) local: u32) {
     var sum = 0.0;
-    for (var row = local; row < params.n_rows; row += ROW_WORKGROUP) {
-        sum += losses[row];
+    // Sums of runs: one chain over millions of rows would round too much.
+    for (var start = 0u; start < params.n_rows; start += RUN) {
+        let end = min(params.n_rows, start + RUN);
+        var part = 0.0;
+        for (var row = start + local; row < end; row += ROW_WORKGROUP) {
+            part += losses[row];
+        }
+        sum += part;
     }
     sum = workgroup_sum(sum, local);
     if (local == 0u) {

@@ -12,7 +12,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> param: array<f32>;
 @group(0) @binding(5) var<storage, read_write> m: array<f32>; // momentum's running sum
 
-// m ← momentum·m + g;   p ← p − lr·weight_decay·decay·p − lr·m
+// m ← momentum·m + g;   p ← p − lr · (weight_decay·decay·p + m)
 @compute @workgroup_size(64)
 fn sgd(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -24,5 +24,6 @@ fn sgd(
     if (!is_finite(norm[0])) { return; } // a poisoned gradient must not reach the weights
     let m_new = step.momentum * m[i] + grad[i] * clip_scale(norm[0], step.max_grad_norm);
     m[i] = m_new;
-    param[i] = param[i] * (1.0 - step.lr * step.weight_decay * select(0.0, 1.0, i < params.decay_len)) - step.lr * m_new;
+    let decay = select(0.0, step.weight_decay, i < params.decay_len) * param[i];
+    param[i] = param[i] - step.lr * (decay + m_new);
 }

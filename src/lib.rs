@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`config`], [`rng`] | hyper-parameters and presets; seeded random numbers |
 //! | [`threads`], [`unchecked`] | work on several threads; all that the compiler cannot check |
+//! | [`tensor_file`] | writes safetensors files |
 //! | [`accounting`] | what a configuration costs: parameters, bytes, operations |
 //! | [`protocol`] | what the page and the worker say to each other |
 //! | [`data`] | stories, tokenizer, batches, baselines; knows nothing of the GPU |
@@ -36,6 +37,7 @@ pub mod model;
 pub mod ops;
 pub mod protocol;
 pub mod rng;
+pub mod tensor_file;
 pub mod train;
 pub mod ui;
 #[cfg(target_arch = "wasm32")]

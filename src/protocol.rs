@@ -16,6 +16,7 @@ pub mod lesson;
 pub mod log;
 pub mod profile;
 pub mod runs;
+pub mod spelling;
 pub mod tokenizer;
 pub mod workers;
 pub mod writing;
@@ -375,6 +376,6 @@ pub struct ValidationPoint {
 pub struct Token {
     /// Its id in the vocabulary.
     pub id: u32,
-    /// Its text; bytes that are not a whole character show as U+FFFD.
+    /// Its text; bytes that are not a whole character in digits, see [`spelling`].
     pub text: String,
 }

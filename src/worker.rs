@@ -28,8 +28,17 @@ struct Inbox {
     waker: Option<oneshot::Sender<()>>,
 }
 
+/// Tells the page why the worker ends, which happens right after.
+fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    web_sys::console::error_1(&panic.to_string().into());
+    let message = format!("The worker stopped unexpectedly: {panic}. Start a new run, or resume what was autosaved.");
+    post(&scope, &Event::Failed { run: 0, message }, None);
+}
+
 /// Starts the worker's loop, which never ends.
 pub fn start() {
+    std::panic::set_hook(Box::new(report_panic));
     let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
     let inbox = Rc::new(RefCell::new(Inbox::default()));
     let receive = receiver(inbox.clone(), scope.clone());

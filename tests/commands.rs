@@ -40,6 +40,17 @@ fn what_cannot_be_done_says_what_to_change() {
     train("--text none.txt", "none.txt: there is no such file or folder; check the name");
     train("--steps 0", "0 is not in 1..");
     train("--eval-every 0", "0 is not in 1..");
+    train(
+        "--set max_lr=1e39",
+        "max_lr is 1000000000000000000000000000000000000000; it has to be from 1.2e-38 to 3.4e38, which f32 can hold",
+    );
+    train(
+        "--set adam_eps=1e-46",
+        "adam_eps is 0.0000000000000000000000000000000000000000000001; it has to be from 1.2e-38",
+    );
+    train("--set momentum=0.99999999", "momentum is 0.99999999; it has to be at least 0 and at most 0.99999997");
+    train("--variant rmsnorm=rmsnorm", "--variant chooses kernels of the GPU, and --backend cpu runs none");
+    refused("ops --backend cpu --variant rmsnorm=rmsnorm", "--backend cpu runs none; leave out one of them");
     train("--set d_model=1e30", "d_model cannot be “1e30”; enter a whole number");
     train("--set max_lr=fast", "max_lr cannot be “fast”; enter a number");
     train("--set bias=perhaps", "bias cannot be “perhaps”; enter true or false");
@@ -56,6 +67,29 @@ fn what_cannot_be_done_says_what_to_change() {
     refused("import nowhere --out model", "nowhere is no folder");
     refused("tokenizer train --text text.txt --vocab-size 3 --out t.json", "vocab_size 3 is too small");
     refused("bench bpe --megabytes 18446744073709551615", "--megabytes");
+}
+
+/// `VK_LOADER_DEBUG` makes the Vulkan loader report whatever a program asks of it.
+#[test]
+fn the_cpu_backend_opens_no_gpu() {
+    let folder = folder();
+    let reports_of_vulkan = |arguments: &str| {
+        let mut command = program(folder.path(), arguments);
+        let output = command.env("VK_LOADER_DEBUG", "all").stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments}: {said}");
+        said.to_lowercase().contains("vulkan") || said.contains("VkInstance")
+    };
+    assert!(reports_of_vulkan("ops --backend gpu"), "a GPU that is opened shows");
+    let train = format!("train --text text.txt --steps 3 --out model --set {}", SMALL.join(" --set "));
+    for command in
+        [&*train, "ops", "generate --model model --max-tokens 3", "logits --model model --text cat --out l.st"]
+    {
+        assert!(!reports_of_vulkan(&format!("{command} --backend cpu")), "{command}");
+    }
+    for command in ["info", "export --model model hf", "import hf --out again"] {
+        assert_eq!(reports_of_vulkan(command), command == "info", "{command}");
+    }
 }
 
 /// A file that is read while it is written over is lost; one that is mapped into memory would even end the program.

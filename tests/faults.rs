@@ -19,6 +19,7 @@ use crate::step::awkward;
 mod devices;
 mod disk;
 mod errors;
+mod logs;
 
 fn tokens() -> Vec<u32> {
     let vocab_size = awkward().model.vocab_size as u32;

@@ -86,7 +86,7 @@ fn tokens_survive_their_file_in_both_widths() {
     let narrow = Tokenizer::new(&train(&stories(1, 50_000), 300, &[END_OF_TEXT]).unwrap()).unwrap();
     for (tokenizer, width) in [(narrow, 2), (wide, 4)] {
         let encoded = TokenFile::write(&path, text.as_bytes(), &tokenizer).unwrap();
-        let ids = tokenizer.encode(&text);
+        let ids = tokenizer.encode_documents(&text);
         assert_eq!(encoded, EncodedFile { bytes: text.len(), tokens: ids.len() });
         assert_eq!(fs::metadata(&path).unwrap().len() as usize, width * ids.len());
         let file = TokenFile::open(&path, tokenizer.vocab_size()).unwrap();

@@ -73,21 +73,18 @@ impl Case {
     }
 
     fn step(&mut self, slot: u32) -> Slice {
-        let (beta1, beta2) = (0.9, 0.95);
         let step = Step {
             lr: 0.01,
             momentum: 0.8,
             weight: 0.25,
             first: slot % 2,
-            beta1,
-            beta2,
             eps: 1e-8,
             weight_decay: 0.1,
-            correction1: 1.0 - beta1 * beta1,
-            correction2: 1.0 - beta2 * beta2,
             max_grad_norm: 0.5,
             slot,
+            ..bytemuck::Zeroable::zeroed()
         };
+        let step = step.with_betas([0.9, 0.95], 2.0);
         self.words(bytemuck::cast_slice(&[step]).to_vec())
     }
 
@@ -110,7 +107,7 @@ impl Case {
 /// One row per operation: from a size and its place in `SIZES` to a case.
 type Row = (&'static str, fn(usize, usize) -> Case);
 
-const ROWS: [Row; 29] = [
+const ROWS: [Row; 30] = [
     ("gather_batch", gather),
     ("embedding", embed),
     ("matmul_nt", |size, i| multiply(Layout::Nt, 1, size, i)),
@@ -139,6 +136,7 @@ const ROWS: [Row; 29] = [
     ("clip, adamw and sgd", update),
     ("accumulate", accumulate_twice),
     ("quantize", bytes),
+    ("row_entropy", entropies),
     ("peak", chains),
 ];
 

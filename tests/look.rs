@@ -21,14 +21,25 @@ use proptest::prelude::*;
 fn maps() -> Maps {
     let bytes = [255, 0, 0, 128, 127, 0, 85, 85, 85, 255, 0, 0, 0, 255, 0, 0, 0, 255];
     let tokens = (0..3).map(|id| Token { id, text: "x".into() }).collect();
-    Maps { step: 1, tokens, n_layers: 1, n_heads: 2, causal: true, tokens_cut: 0, bytes: bytes.into() }
+    Maps {
+        step: 1,
+        tokens,
+        n_layers: 1,
+        n_heads: 2,
+        causal: true,
+        tokens_cut: 0,
+        bytes: bytes.into(),
+        entropies: [0.861_654, 0.0, 0.9].into(),
+    }
 }
 
 fn state() -> State {
     let mut state = State::default();
-    let Maps { step, tokens, n_layers, n_heads, causal, tokens_cut, bytes } = maps();
+    let Maps { step, tokens, n_layers, n_heads, causal, tokens_cut, bytes, entropies } = maps();
     let event = Event::Attention { run: state.run, step, tokens, n_layers, n_heads, causal, tokens_cut };
-    state.apply(Action::Events(vec![(event, Some(bytes))]));
+    let rest = entropies.iter().flat_map(|entropy| entropy.to_le_bytes());
+    let bytes: Vec<u8> = bytes.iter().copied().chain(rest).collect();
+    state.apply(Action::Events(vec![(event, Some(bytes.into()))]));
     state
 }
 
@@ -47,9 +58,10 @@ fn heads_are_taken_together_cell_by_cell() {
 
 #[test]
 fn entropy_is_zero_for_one_key_and_the_logarithm_for_all() {
-    let maps = maps();
+    let maps = state().maps.expect("the event's maps and entropies");
     let even = (1.0 + 3f64.log2()) / 3.0;
     assert!((maps.entropy(Plane::Head(0, 0)).unwrap() - even).abs() < 1e-4);
+    assert_eq!(maps.entropy(Plane::Mean(0)), Some(f64::from(0.9_f32)));
     assert!((maps.most_entropy() - even).abs() < 1e-12);
     assert!(maps.entropy(Plane::Head(0, 1)).unwrap().abs() < 1e-12);
     assert_eq!(maps.entropy(Plane::Max(0)), None);
@@ -189,7 +201,6 @@ fn without_a_mask_nothing_is_hidden() {
     assert!((seen[1].unwrap() - 191.0 / 255.0).abs() < 1e-9);
     assert!(!open.hides(0, 1) && maps().hides(0, 1));
     assert_eq!(open.most_entropy(), 1.0, "two keys for every query");
-    assert!((open.entropy(head).unwrap() - 0.5 * (0.8127 + 1.0)).abs() < 1e-3);
     assert_eq!(Snapshots::new(&open, 100).maps(0).unwrap(), open, "moments keep all cells");
     assert!(obstacle(&open, &Maps { causal: true, ..open.clone() }).unwrap().contains("mask"));
     let rows = HeadRows { d_head: 1, causal: false, q: vec![2.0, -1.0], k: vec![1.0, 3.0], v: vec![0.0; 2] };
@@ -263,4 +274,31 @@ proptest! {
         let [x, y] = [window.middle(window.left, cell.1, n), window.middle(window.top, cell.0, n)];
         prop_assert_eq!(window.cell_at([x, y], n), Some(cell));
     }
+}
+
+/// What is printed of the selected head comes from its numbers, not from the picture, which holds steps of 1/255.
+#[test]
+fn numbers_of_the_selected_head_are_those_of_its_arithmetic() {
+    use glasshead::protocol::inspect::InspectEvent;
+    use glasshead::ui::state::arithmetic::Row;
+    let mut state = state();
+    assert_eq!(state.watched().head, None, "no number is on show");
+    state.apply(Action::Pin(1));
+    assert_eq!(state.watched().head, Some((0, 0)));
+    assert_eq!(state.weight_text(state.weight(1, 0)), "0.50", "two decimals are what bytes hold");
+    let rows = HeadRows { d_head: 1, causal: true, q: vec![1.0, 1.0, 1.0], k: vec![0.35, 0.0, 0.2], v: vec![0.0; 3] };
+    let event = InspectEvent::Head { step: 1, at: (0, 0), n: 3, d_head: 1, causal: true };
+    let event = Event::Inspect { run: state.run, event };
+    state.apply(Action::Events(vec![(event.clone(), Some(rows.to_bytes().into()))]));
+    let row = Row::of(&rows, 1).unwrap();
+    assert_eq!(state.weight(1, 0), f64::from(row.weight(0)));
+    assert_eq!(state.weight_text(state.weight(1, 0)), format!("{:.3}", row.weight(0)));
+    assert_eq!(state.seen(&[1], Direction::LooksAt)[0], Some(f64::from(row.weight(0))));
+    // Of another step they are not those of the map.
+    let Event::Inspect { run, event: InspectEvent::Head { at, n, d_head, causal, .. } } = event else { unreachable!() };
+    let other = Event::Inspect { run, event: InspectEvent::Head { step: 2, at, n, d_head, causal } };
+    state.apply(Action::Events(vec![(other, Some(rows.to_bytes().into()))]));
+    assert_eq!(state.weight_text(state.weight(1, 0)), "0.50");
+    look(&mut state, LookAction::Show(Plane::Mean(0)));
+    assert_eq!(state.watched().head, None);
 }

@@ -1,12 +1,15 @@
 //! All headless tests in one binary, because each binary links wgpu again.
 
 mod accounting;
+mod added_tokens;
+mod adopted;
 mod commands;
 mod common;
 mod compatibility;
 mod cpu;
 mod data;
 mod dependencies;
+mod evaluation;
 mod faults;
 mod files;
 mod generation;
@@ -28,6 +31,7 @@ mod parquet;
 mod pieces;
 mod profile;
 mod questions;
+mod ranks;
 mod remember;
 mod runs;
 mod settings;

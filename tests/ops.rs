@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use crate::common::{context, ids, numbers};
 
 mod long;
+mod sums;
 mod values;
+mod variants;
 
 /// A tensor on its way in or out.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,6 +103,14 @@ fn ask(op: &str, args: Value, tensors: Tensors<'_>, context: Option<&Context>) -
     end.unwrap();
     assert_eq!(answers.len(), 1);
     answers.remove(0)
+}
+
+/// Asserts that numbers agree within 1e-5.
+fn close(what: &str, found: &[f64], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (at, (a, b)) in found.iter().zip(expected).enumerate() {
+        assert!((a - b).abs() <= 1e-5, "{what}[{at}]: {a} instead of {b}");
+    }
 }
 
 /// The tensors of a model with inputs and targets.

@@ -80,17 +80,14 @@ fn contents(
     let starts: Vec<u32> = (0..config.train.batch_size as u32).map(|index| 31 * index).collect();
     let step = Step {
         lr: 0.01,
-        beta1: 0.9,
-        beta2: 0.95,
         eps: 1e-8,
         weight_decay: 0.1,
-        correction1: 0.1,
-        correction2: 0.05,
         max_grad_norm: 1.0,
         weight: 1.0,
         first: 1,
         ..bytemuck::Zeroable::zeroed()
     };
+    let step = step.with_betas([0.9, 0.95], 1.0);
     vec![
         (plan.params, table.initial_values(3).into_iter().map(f32::to_bits).collect()),
         (plan.cos_sin, bytemuck::cast_slice(&rope).to_vec()),
@@ -176,7 +173,7 @@ fn a_model_whose_tables_exceed_a_binding_trains_and_writes() {
                 trainer.limit_submissions(submissions);
                 assert!(trainer.submits_per_step() > 2.0, "{}", trainer.submits_per_step());
             }
-            let mut losses = vec![trainer.evaluate(2).await.unwrap()];
+            let mut losses = vec![trainer.evaluate().await.unwrap()];
             trainer.submit(3);
             losses.extend(trainer.collect().await.unwrap().iter().map(|point| point.loss));
             losses.extend(trainer.logits(&tokens[..50]).await.unwrap());

@@ -80,28 +80,28 @@ fn a_change_is_tried_out_and_leaves_no_trace() {
         block_on(async {
             let mut trainer = trainer(gpu).await;
             let before = trainer.state().await.unwrap();
-            let none = trainer.what_if(&PROBE, 6, 2, &Change::default()).await.unwrap();
+            let none = trainer.what_if(&PROBE, 6, &Change::default(), None).await.unwrap();
             assert_eq!(none[0], none[1], "GPU {gpu}: no change has changed something");
-            assert_eq!(none[0].loss, trainer.evaluate(2).await.unwrap(), "GPU {gpu}");
+            assert_eq!(none[0].loss, trainer.evaluate().await.unwrap(), "GPU {gpu}");
             let off = Change { off: every_head(), weight: None };
-            let [plain, without] = trainer.what_if(&PROBE, 6, 2, &off).await.unwrap();
+            let [plain, without] = trainer.what_if(&PROBE, 6, &off, None).await.unwrap();
             assert_eq!(plain, none[0]);
             let at = WeightAt { tensor: "layers.1.attn.v_proj.weight".into(), row: 2, column: 5 };
             let place = trainer.weight_place(&at).unwrap();
             let edit = Change { off: Vec::new(), weight: Some((place, 2.5)) };
-            let [_, edited] = trainer.what_if(&PROBE, 6, 2, &edit).await.unwrap();
+            let [_, edited] = trainer.what_if(&PROBE, 6, &edit, None).await.unwrap();
             assert_ne!(edited, plain);
             assert!(trainer.state().await.unwrap() == before, "GPU {gpu}: a question has changed the run");
             // The same changes, made for good.
             trainer.set_weight(place, 2.5);
-            assert_eq!(trainer.what_if(&PROBE, 6, 2, &Change::default()).await.unwrap()[0], edited, "GPU {gpu}");
+            assert_eq!(trainer.what_if(&PROBE, 6, &Change::default(), None).await.unwrap()[0], edited, "GPU {gpu}");
             trainer.restore(&before);
             let mut params = before.params.clone();
             for param in trainer.table().iter().filter(|param| param.name.contains("output_proj")) {
                 params[param.start..param.start + param.len()].fill(0.0);
             }
             trainer.set_params(&params);
-            let [zeroed, _] = trainer.what_if(&PROBE, 6, 2, &Change::default()).await.unwrap();
+            let [zeroed, _] = trainer.what_if(&PROBE, 6, &Change::default(), None).await.unwrap();
             assert_eq!(zeroed, without, "GPU {gpu}: W_o = 0 is not the same as no heads");
         });
     }
@@ -113,7 +113,7 @@ fn both_backends_answer_alike() {
     let [cpu, gpu] = [false, true].map(|gpu| {
         block_on(async {
             let mut trainer = trainer(gpu).await;
-            let [_, changed] = trainer.what_if(&PROBE, 4, 2, &change).await.unwrap();
+            let [_, changed] = trainer.what_if(&PROBE, 4, &change, None).await.unwrap();
             (changed, trainer.lens(&PROBE).await.unwrap(), trainer.head_rows(&PROBE, (1, 2)).await.unwrap())
         })
     });

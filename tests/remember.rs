@@ -22,11 +22,20 @@ fn tokens(n: usize) -> Vec<Token> {
 fn maps(step: u64, n: usize) -> Maps {
     let cell = |i: usize| if i % n > i / n % n { 0 } else { (i as u64 * 7 + step * 13) as u8 };
     let bytes: Vec<u8> = (0..2 * 3 * n * n).map(cell).collect();
-    Maps { step, tokens: tokens(n), n_layers: 2, n_heads: 3, causal: true, tokens_cut: 0, bytes: bytes.into() }
+    Maps {
+        step,
+        tokens: tokens(n),
+        n_layers: 2,
+        n_heads: 3,
+        causal: true,
+        tokens_cut: 0,
+        bytes: bytes.into(),
+        entropies: Rc::from([]),
+    }
 }
 
 fn heard(state: &mut State, maps: &Maps) {
-    let Maps { step, tokens, n_layers, n_heads, causal, tokens_cut, bytes } = maps.clone();
+    let Maps { step, tokens, n_layers, n_heads, causal, tokens_cut, bytes, .. } = maps.clone();
     let event = Event::Attention { run: state.run, step, tokens, n_layers, n_heads, causal, tokens_cut };
     state.apply(Action::Events(vec![(event, Some(bytes))]));
 }
@@ -154,9 +163,9 @@ fn files_of_weights_name_every_cell() {
     assert_eq!(Weights::from_bytes(about.clone(), &bytes[1..]), None);
     let weights = Weights::from_bytes(about, &bytes).unwrap();
     let csv = weights.to_csv(Some((0, 1)));
-    let header = "step,layer,head,query,key,query_token,key_token,weight\n";
-    assert!(csv.starts_with(&format!("{header}12,1,2,0,0,\" t0\",\" t0\",1\n")), "{csv}");
-    assert!(csv.contains("12,1,2,1,0,\"\"\"a\"\",\n\",\" t0\",0.000000001\n"), "{csv}");
+    let header = "step,layer,head,query,key,query_token,key_token,weight,precision,query_id,key_id\n";
+    assert!(csv.starts_with(&format!("{header}12,1,2,0,0,\" t0\",\" t0\",1,,0,0\n")), "{csv}");
+    assert!(csv.contains("12,1,2,1,0,\"\"\"a\"\",\n\",\" t0\",0.000000001,,1,0\n"), "{csv}");
     assert_eq!(weights.to_csv(None).matches("\n12,").count(), 6);
     let json: serde_json::Value = serde_json::from_str(&weights.to_json(None)).unwrap();
     assert_eq!((&json["seed"], &json["heads"][0]["layer"]), (&5.into(), &1.into()));
@@ -168,12 +177,16 @@ fn files_of_weights_name_every_cell() {
     let mut later = weights.clone();
     (later.about.step, later.about.kept_as_bytes) = (13, true);
     let both = csv_of([weights.clone(), later.clone()].into_iter(), Some((0, 0)));
-    assert!(both.starts_with(header) && both.matches("weight\n").count() == 1, "{both}");
+    assert!(both.starts_with(header) && both.matches("weight,").count() == 1, "{both}");
+    assert!(
+        both.contains("\n13,1,1,1,0,\"\"\"a\"\",\n\",\" t0\",0.123,0.002,1,0\n"),
+        "what was kept as bytes holds three decimals: {both}"
+    );
     assert_eq!((both.matches("\n12,").count(), both.matches("\n13,").count()), (3, 3));
     let list: serde_json::Value = serde_json::from_str(&json_of([weights, later].into_iter(), Some((0, 0)))).unwrap();
     assert_eq!(
         (&list[1]["step"], &list[1]["precision"], &list[2]),
-        (&13.into(), &"1/255".into(), &serde_json::Value::Null)
+        (&13.into(), &"0.002".into(), &serde_json::Value::Null)
     );
 }
 

@@ -350,12 +350,12 @@ fn a_failed_load_leaves_the_page_as_it_was_and_a_good_one_takes_over() {
     let progress = Event::Progress { run: 1, step: 5, points, validation: Vec::new(), tokens_per_s: 1.0 };
     state.apply(Action::Events(vec![(progress, None)]));
     let hear = |state: &mut State, run, event| state.apply(Action::Events(vec![(Event::Runs { run, event }, None)]));
-    state.apply(Action::Runs(RunsAction::Loading));
+    state.apply(Action::Runs(RunsAction::Loading(None)));
     let before = state.all_runs();
     hear(&mut state, 2, RunsEvent::ResumeFailed { message: "it was cut".into() });
     assert_eq!((state.all_runs(), state.run), (before, 1));
     assert!(state.runs.message.as_ref().is_some_and(|message| message.contains("it was cut")));
-    state.apply(Action::Runs(RunsAction::Loading));
+    state.apply(Action::Runs(RunsAction::Loading(None)));
     let asked = Preset::Tiny.config();
     let corpus = CorpusRecord {
         choice: CorpusChoice::File,

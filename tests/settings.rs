@@ -292,7 +292,7 @@ fn change(state: &mut State, (field, text, then): (usize, String, u8)) {
         0 if state.problem().is_none() => built(state, 300),
         1 => state.apply(Action::Events(vec![(Event::Training { run: state.run, on: true }, None)])),
         2 => state.apply(Action::ApplyToRun),
-        3 => state.apply(Action::Runs(RunsAction::Loading)),
+        3 => state.apply(Action::Runs(RunsAction::Loading(None))),
         4 => state.apply(Action::Events(vec![(Event::Failed { run: 0, message: "it stopped".into() }, None)])),
         _ => (),
     }

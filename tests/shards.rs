@@ -6,11 +6,13 @@ use std::rc::Rc;
 use glasshead::config::{Optimizer, RunConfig};
 use glasshead::protocol::workers::{WorkersCommand, WorkersEvent};
 use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, StepPoint, VocabularyChoice};
+use glasshead::train::measure::{date_ms, spin, useful_workers, workers_for};
 use glasshead::train::pace::Pace;
 use glasshead::train::run::Message;
 use glasshead::train::session::Session;
-use glasshead::train::shards::{Answer, Crew, Desk, ShardGradients, SharedCrew, shard_config, shard_sizes};
+use glasshead::train::shards::{Answer, Crew, Desk, Rounds, ShardGradients, SharedCrew, shard_config, shard_sizes};
 use glasshead::train::trainer::{Trainer, TrainingState};
+use glasshead::ui::state::workers::{Wanted, WorkersState};
 use pollster::block_on;
 use proptest::prelude::*;
 
@@ -29,6 +31,10 @@ struct Local {
 impl Crew for Local {
     fn call(&mut self, n: usize) {
         self.desks.resize_with(n, Desk::default);
+    }
+
+    fn spin(&mut self, n: usize, _: u32) -> Rounds {
+        Box::pin(async move { vec![1; n] })
     }
 
     fn prepare(&mut self, config: &RunConfig, sizes: &[usize]) -> Result<(), String> {
@@ -213,6 +219,142 @@ fn a_session_shares_its_run() {
     assert!(steps.len() > 20);
     assert!(events.iter().any(|(event, _)| matches!(event, Event::Attention { step, .. } if *step > 1)));
     assert!(!events.iter().any(|(event, _)| matches!(event, Event::Failed { .. })));
+}
+
+/// Helpers on a machine with a known number of cores, which other programs use now and then.
+struct Cores {
+    cores: f64,
+    /// The share of each trial that other programs leave.
+    free: Vec<f64>,
+    trial: usize,
+    helpers: usize,
+}
+
+impl Crew for Cores {
+    fn call(&mut self, n: usize) {
+        self.helpers = n;
+    }
+
+    fn spin(&mut self, n: usize, ms: u32) -> Rounds {
+        self.call(self.helpers.max(n - 1));
+        let free = self.free[self.trial % self.free.len()];
+        self.trial += 1;
+        let each = 30.0 * f64::from(ms) * free * (self.cores / n as f64).min(1.0);
+        Box::pin(async move { vec![each as u64; n] })
+    }
+
+    fn prepare(&mut self, _: &RunConfig, _: &[usize]) -> Result<(), String> {
+        Err("it only spins".into())
+    }
+
+    fn send(&mut self, _: usize, _: &[f32], _: &[u32]) {}
+
+    fn receive(&mut self, _: usize) -> Answer {
+        Box::pin(async { Err("it only spins".into()) })
+    }
+}
+
+#[test]
+fn only_workers_that_add_throughput_are_used() {
+    let measured = |reported, cores, free: &[f64]| {
+        let crew = Rc::new(RefCell::new(Cores { cores, free: free.to_vec(), trial: 0, helpers: 0 }));
+        let shared: SharedCrew = crew.clone();
+        let n = block_on(useful_workers(&shared, reported));
+        let crew = crew.borrow();
+        assert!(crew.trial == 0 || crew.helpers == n - 1, "the others are dismissed");
+        (n, crew.trial > 0)
+    };
+    // As WebKitGTK reports: 4 on machines of one, two, and four cores.
+    assert_eq!([1.0, 2.0, 4.0].map(|cores| measured(4, cores, &[1.0]).0), [1, 2, 4]);
+    assert_eq!(measured(16, 2.0, &[1.0]).0, 2);
+    assert_eq!(measured(8, 3.0, &[1.0]).0, 3);
+    // Cores that slow each other down a little are still worth their workers.
+    assert_eq!(measured(8, 6.6, &[1.0]).0, 8);
+    // Other programs leave less in most trials.
+    assert_eq!(measured(4, 2.0, &[0.4, 0.5, 0.7, 1.0, 0.8]).0, 2);
+    // A report of two is used without a measurement; none becomes one.
+    assert_eq!(
+        [measured(2, 1.0, &[1.0]), measured(1, 1.0, &[1.0]), measured(0, 1.0, &[1.0])],
+        [(2, false), (1, false), (1, false)]
+    );
+    // A crew that does nothing is no reason to fail.
+    assert_eq!(workers_for(4, 0, 0), 1);
+}
+
+#[test]
+fn a_window_of_time_bounds_the_work() {
+    let now = date_ms();
+    assert_eq!(spin(now - 20.0, now - 10.0), 0, "it is over");
+    let rounds = spin(now, now + 20.0);
+    assert!(rounds > 0);
+    assert!(date_ms() >= now + 20.0);
+    assert_eq!(spin(f64::MAX, date_ms() + 5.0), 0, "it never begins");
+}
+
+/// A run on the CPU has the report measured once, and tells the page.
+#[test]
+fn a_session_measures_what_the_browser_reports() {
+    let events: Rc<RefCell<Vec<Event>>> = Rc::default();
+    let sink = events.clone();
+    let mut session = Session::new(Box::new(move |event, _| sink.borrow_mut().push(event)), Box::new(|| 0.0));
+    let crew = Rc::new(RefCell::new(Cores { cores: 2.0, free: vec![1.0], trial: 0, helpers: 0 }));
+    session.lend(crew.clone());
+    let start = |run| Command::Start {
+        run,
+        config: configs()[0].clone(),
+        corpus: CorpusChoice::BuiltIn,
+        vocabulary: VocabularyChoice::Trained,
+        backend: BackendChoice::Cpu,
+        probe: "Tom saw a cat.".into(),
+    };
+    block_on(async {
+        session.handle(Command::Workers(WorkersCommand::Measure { reported: 4 }), None).await;
+        assert_eq!(crew.borrow().trial, 0, "without a run nothing is measured");
+        session.handle(start(1), None).await;
+        let trials = crew.borrow().trial;
+        assert!(trials > 0);
+        session.handle(start(2), None).await;
+        assert_eq!(crew.borrow().trial, trials, "once is enough");
+        // As a helper, it answers with its own rounds.
+        let from_ms = date_ms();
+        let spin = WorkersCommand::Spin { order: 7, from_ms, to_ms: from_ms + 5.0 };
+        session.handle(Command::Workers(spin), None).await;
+    });
+    let told: Vec<WorkersEvent> = events
+        .borrow()
+        .iter()
+        .filter_map(|event| match event {
+            Event::Workers { event, .. } => Some(event.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        told[..3],
+        [WorkersEvent::Measured { n: 2 }, WorkersEvent::Computing { n: 2 }, WorkersEvent::Computing { n: 2 }]
+    );
+    assert!(matches!(told[3], WorkersEvent::Spun { order: 7, rounds } if rounds > 0));
+}
+
+#[test]
+fn the_page_has_a_report_measured_unless_the_user_chose() {
+    let mut state = WorkersState::default();
+    state.want(Wanted::Reported(4));
+    assert_eq!(state.command(), Command::Workers(WorkersCommand::Measure { reported: 4 }));
+    assert_eq!(state.doubted(), None);
+    state.hear(&WorkersEvent::Measured { n: 2 });
+    assert_eq!((state.wanted, state.doubted()), (2, Some(4)));
+    assert_eq!(
+        state.command(),
+        Command::Workers(WorkersCommand::Share { n: 2 }),
+        "a new worker need not measure again"
+    );
+    state.want(Wanted::Measured { n: 3, reported: 8 });
+    assert_eq!((state.command(), state.doubted()), (Command::Workers(WorkersCommand::Share { n: 3 }), Some(8)));
+    state.want(Wanted::Chosen(5));
+    state.hear(&WorkersEvent::Measured { n: 2 });
+    assert_eq!((state.wanted, state.doubted()), (5, None), "what the user chose meanwhile stays");
+    state.want(Wanted::Chosen(99));
+    assert_eq!(state.wanted, 16);
 }
 
 proptest! {

@@ -49,19 +49,17 @@ pub fn first_difference(
         sides.write(plan.starts, &[0, 40, 88]);
         let step = Step {
             lr: 1e-3,
-            beta1: 0.9,
-            beta2: 0.95,
             // Adam divides by the root of the second moment; a larger ε keeps the rounding of tiny gradients tiny.
             eps: 1e-3,
             weight_decay: 0.1,
-            correction1: 0.1,
-            correction2: 0.05,
             max_grad_norm: 1.0,
             slot: 1,
             momentum: 0.9,
             weight: 0.5,
             first: 1,
+            ..bytemuck::Zeroable::zeroed()
         };
+        let step = step.with_betas([0.9, 0.95], 1.0);
         sides.write(plan.step, bytemuck::cast_slice(&[step]));
         sides.first_difference(&recording, tolerance).await.unwrap().map(|difference| difference.to_string())
     })

@@ -178,7 +178,6 @@ fn other_tokenizers_are_refused_with_a_reason() {
     let json = small().to_json().unwrap();
     for (from, to, reason) in [
         ("\"add_prefix_space\": false", "\"add_prefix_space\": true", "adds a space"),
-        ("\"lstrip\": false", "\"lstrip\": true", "white space"),
         ("\"byte_fallback\": false", "\"byte_fallback\": true", "byte_fallback"),
         ("\"use_regex\": true }", "\"use_regex\": false }", "cuts otherwise"),
         ("\"normalizer\": null", "\"normalizer\": {\"type\": \"Lowercase\"}", "normalizer"),

@@ -2,6 +2,7 @@
 
 use glasshead::data::{END_OF_TEXT, Tokenizer, train};
 use glasshead::protocol::data::{DataCommand, DataEvent, TaskInfo};
+use glasshead::protocol::spelling::{spelled, unspelled};
 use glasshead::protocol::tokenizer::{
     ExportPurpose, MergeStep, TokenBytes, TokenizerCommand, TokenizerEvent, VocabularyFormat, VocabularySource,
 };
@@ -10,7 +11,8 @@ use glasshead::train::vocabularies::Vocabularies;
 use glasshead::ui::state::data::{DataAction, Fetching, HubText};
 use glasshead::ui::state::tokenizer::{TOKENS_PER_PAGE, TokenizerAction, TokenizerState};
 use glasshead::ui::state::{Action, DEFAULT_PROBE, State, View};
-use glasshead::ui::tokens::groups;
+use glasshead::ui::tokens::{flowing, groups, visible};
+use proptest::prelude::*;
 
 fn cut(parts: &[&[u8]]) -> Vec<TokenBytes> {
     (0..).zip(parts).map(|(id, bytes)| TokenBytes { id, bytes: bytes.to_vec() }).collect()
@@ -179,4 +181,65 @@ fn a_vocabulary_is_trained_replayed_and_written_down() {
     assert!(matches!(loaded, TokenizerEvent::Loaded { vocab_size, .. } if vocab_size == vocabulary.tokens.len()));
     let refused = ask(&mut vocabularies, load("bad.json"), Some(b"{}".to_vec())).remove(0);
     assert!(matches!(refused, TokenizerEvent::Problem { message } if message.starts_with("bad.json: ")));
+}
+
+#[test]
+fn characters_that_draw_nothing_have_a_sign() {
+    let signs = [
+        ("a\u{200b}b", "a⟨U+200B⟩b"),             // zero-width space
+        ("\u{ad}", "⟨U+00AD⟩"),                   // soft hyphen
+        ("\u{feff}x", "⟨U+FEFF⟩x"),               // byte order mark
+        ("\u{200e}\u{200f}", "⟨U+200E⟩⟨U+200F⟩"), // direction marks
+        ("\u{202e}abc\u{2066}", "⟨U+202E⟩abc⟨U+2066⟩"),
+        ("\u{2060}\u{180e}\u{61c}", "⟨U+2060⟩⟨U+180E⟩⟨U+061C⟩"),
+        ("\u{a0}", "⍽"),
+        ("\u{3000}\u{2003}", "⟨U+3000⟩⟨U+2003⟩"), // spaces of other widths
+        ("\u{2028}\u{85}", "⟨U+2028⟩⟨U+0085⟩"),   // line ends
+        ("\u{0}\u{1b}\u{7f}\r", "␀␛␡␍"),
+        ("\u{3164}\u{2800}", "⟨U+3164⟩⟨U+2800⟩"), // fillers and blanks
+        ("\u{fe0f}", "⟨U+FE0F⟩"),                 // a selector on its own
+        ("a\u{fe0f}", "a⟨U+FE0F⟩"),               // and one without effect
+        ("\u{200d}", "⟨U+200D⟩"),
+        ("👩\u{200d}", "👩⟨U+200D⟩"), // half of a sequence
+        ("\u{e0041}", "⟨U+E0041⟩"),   // tag
+        ("x \n\t", "x·↵→"),
+    ];
+    for (text, expected) in signs {
+        assert_eq!(visible(text), expected, "{text:?}");
+    }
+    // Where joiners and selectors choose what is drawn, and where marks are drawn, the text stays.
+    for text in ["👩\u{200d}👧", "❤\u{fe0f}", "1\u{fe0f}\u{20e3}", "e\u{301}", "🇩🇪", "日本語", "ก็", "�"]
+    {
+        assert_eq!(visible(text), text);
+    }
+    assert_eq!(flowing("one two\n\u{200b}\tthree"), "one two\n⟨U+200B⟩\tthree");
+}
+
+#[test]
+fn pieces_of_characters_are_spelled_as_bytes() {
+    let bytes = "日本語".as_bytes();
+    let tokenizer = Tokenizer::new(&train("", 257, &[END_OF_TEXT]).unwrap()).unwrap();
+    let ids = tokenizer.encode("日本語");
+    let texts: Vec<String> = ids.iter().map(|&id| tokenizer.token_text(id)).collect();
+    assert_eq!(texts, ["⟨e6⟩", "⟨97⟩", "⟨a5⟩", "⟨e6⟩", "⟨9c⟩", "⟨ac⟩", "⟨e8⟩", "⟨aa⟩", "⟨9e⟩"]);
+    assert_eq!(unspelled(&texts.concat()), bytes);
+    assert_eq!(spelled(b" \xe6\x97"), " ⟨e6 97⟩");
+    assert_eq!(spelled(b"\xff\xfea"), "⟨ff fe⟩a");
+    assert_eq!(spelled("⟨x⟩ ⟨".as_bytes()), "⟨x⟩ ⟨");
+    assert_eq!(unspelled("⟨x⟩ ⟨"), "⟨x⟩ ⟨".as_bytes());
+}
+
+proptest! {
+    #[test]
+    fn what_is_spelled_is_read_back(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+        prop_assert_eq!(unspelled(&spelled(&bytes)), bytes);
+    }
+
+    #[test]
+    fn every_character_of_a_token_leaves_a_mark(text in ".{0,12}") {
+        let shown = visible(&text);
+        let drawn = |character| !"\u{200b}\u{ad}\u{feff}\u{200e}\u{202e}\u{a0} \n\t".contains(character);
+        prop_assert!(shown.chars().all(drawn), "{:?}", shown);
+        prop_assert_eq!(shown.is_empty(), text.is_empty());
+    }
 }

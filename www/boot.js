@@ -19,6 +19,26 @@ if (typeof GPUAdapter !== "undefined") {
   };
 }
 
+// Workers of the page, which end with it when it crashes.
+const workers = new Set();
+if (isPage) {
+  const Plain = self.Worker;
+  self.Worker = class extends Plain {
+    constructor(...args) {
+      super(...args);
+      workers.add(this);
+    }
+    terminate() {
+      workers.delete(this);
+      super.terminate();
+    }
+  };
+  // Nothing can be called any longer in a program that panicked, ran out of memory or overflowed its stack.
+  const ended = (error) => error instanceof WebAssembly.RuntimeError || self.glassheadPanic !== undefined;
+  addEventListener("error", ({ error }) => ended(error) && showCrash(error));
+  addEventListener("unhandledrejection", ({ reason }) => ended(reason) && showCrash(reason));
+}
+
 const started = init({ module_or_path: compiled ?? new URL("./WASM", import.meta.url) });
 started.catch((error) => {
   const message = `The program could not be loaded (${error}). Reload the page; if that does not help, use a current browser.`;
@@ -48,4 +68,59 @@ async function keepForOffline() {
   });
   serviceWorker.startMessages();
   await serviceWorker.register(new URL("./sw.js", import.meta.url));
+}
+
+// Replaces the page by a screen that says what happened, and offers the latest autosave.
+async function showCrash(error) {
+  if (document.querySelector(".crash")) return;
+  workers.forEach((worker) => worker.terminate());
+  const screen = document.createElement("main");
+  screen.className = "crash";
+  screen.dataset.testid = "crash";
+  screen.setAttribute("role", "alert");
+  const add = (tag, text, onclick) => {
+    const element = document.createElement(tag);
+    Object.assign(element, { textContent: text, onclick });
+    screen.append(element);
+  };
+  add("h1", "Glasshead stopped because of an error in the program");
+  add("p", "The run ended with it. Nothing that was saved or autosaved is lost.");
+  document.body.replaceChildren(screen);
+  const autosave = await latestAutosave();
+  if (autosave) {
+    const { key, about, saved_ms } = autosave;
+    add("p", `The latest autosave is ${about.name}, step ${about.step}, ${new Date(saved_ms).toLocaleString()}.`);
+    add("button", "Reload and resume it", () => {
+      sessionStorage.setItem("glasshead.resume", key);
+      location.reload();
+    });
+  } else {
+    add("p", "There is no autosave in this browser.");
+  }
+  add("button", "Reload", () => location.reload());
+  // Where the settings of a link have led here, they would again.
+  if (location.hash) add("button", "Reload with default settings", () => ((location.hash = ""), location.reload()));
+  add("p", "Please report this message:");
+  add("pre", String(self.glassheadPanic ?? error));
+}
+
+// What was autosaved last: its key and its description.
+async function latestAutosave() {
+  let latest;
+  try {
+    const runs = await (await navigator.storage.getDirectory()).getDirectoryHandle("runs");
+    for await (const [key, handle] of runs.entries()) {
+      if (!key.startsWith("auto-")) continue;
+      try {
+        const [line] = (await (await handle.getFile()).slice(0, 65536).text()).split("\n");
+        const { about, saved_ms } = JSON.parse(line);
+        if (!latest || saved_ms > latest.saved_ms) latest = { key, about, saved_ms };
+      } catch {
+        // A file that cannot be read is none.
+      }
+    }
+  } catch {
+    // A browser without this storage has no autosaves.
+  }
+  return latest;
 }

@@ -40,27 +40,37 @@ pub struct Update {
 pub struct AdamW {
     /// β₁, β₂
     pub betas: [f32; 2],
+    /// 1 − β₁, 1 − β₂; not what is left of 1 after β was rounded.
+    pub one_minus_betas: [f32; 2],
     /// ε
     pub eps: f32,
     /// 1 − βᵗ of both.
     pub corrections: [f32; 2],
 }
 
+/// Twin of the function of this name in `ops::adamw`.
+#[inline(always)]
+fn moving_mean(mean: f32, value: f32, beta: f32, one_minus_beta: f32) -> f32 {
+    let near_one = mean + one_minus_beta * (value - mean);
+    let other = beta * mean + one_minus_beta * value;
+    if one_minus_beta < 0.5 { near_one } else { other }
+}
+
 /// Twin of `adamw::reference`.
 pub fn adamw(update: Update, rule: AdamW, grad: &[f32], [param, m, v]: [&mut [f32]; 3]) {
     let Update { lr, weight_decay, decay_len, scale } = update;
-    let AdamW { betas: [beta1, beta2], eps, corrections: [correction1, correction2] } = rule;
-    let kept = 1.0 - lr * weight_decay;
+    let AdamW { betas: [beta1, beta2], eps, corrections: [correction1, correction2], .. } = rule;
+    let [one_minus_beta1, one_minus_beta2] = rule.one_minus_betas;
     let state = param.chunks_mut(GRAIN).zip(m.chunks_mut(GRAIN)).zip(v.chunks_mut(GRAIN));
     threads::each(grad.chunks(GRAIN).zip(state).enumerate().collect(), |(piece, (grad, ((param, m), v)))| {
         wide(|| {
             let all = grad.iter().zip(param.iter_mut().zip(m).zip(v));
             for (i, (&g, ((param, m), v))) in (piece * GRAIN..).zip(all) {
-                let (g, keep) = (scale * g, if i < decay_len { kept } else { 1.0 });
-                *m = beta1 * *m + (1.0 - beta1) * g;
-                *v = beta2 * *v + (1.0 - beta2) * g * g;
+                let (g, decay) = (scale * g, if i < decay_len { weight_decay * *param } else { 0.0 });
+                *m = moving_mean(*m, g, beta1, one_minus_beta1);
+                *v = moving_mean(*v, g * g, beta2, one_minus_beta2);
                 let update = (*m / correction1) / ((*v / correction2).sqrt() + eps);
-                *param = *param * keep - lr * update;
+                *param -= lr * (decay + update);
             }
         });
     });
@@ -69,14 +79,13 @@ pub fn adamw(update: Update, rule: AdamW, grad: &[f32], [param, m, v]: [&mut [f3
 /// Twin of `sgd::reference`.
 pub fn sgd(update: Update, momentum: f32, grad: &[f32], [param, m]: [&mut [f32]; 2]) {
     let Update { lr, weight_decay, decay_len, scale } = update;
-    let kept = 1.0 - lr * weight_decay;
     let state = param.chunks_mut(GRAIN).zip(m.chunks_mut(GRAIN));
     threads::each(grad.chunks(GRAIN).zip(state).enumerate().collect(), |(piece, (grad, (param, m)))| {
         wide(|| {
             for (i, (&g, (param, m))) in (piece * GRAIN..).zip(grad.iter().zip(param.iter_mut().zip(m))) {
-                let (g, keep) = (scale * g, if i < decay_len { kept } else { 1.0 });
+                let (g, decay) = (scale * g, if i < decay_len { weight_decay * *param } else { 0.0 });
                 *m = momentum * *m + g;
-                *param = *param * keep - lr * *m;
+                *param -= lr * (decay + *m);
             }
         });
     });

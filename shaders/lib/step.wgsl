@@ -3,6 +3,8 @@ struct Step {
     lr: f32,
     beta1: f32,
     beta2: f32,
+    one_minus_beta1: f32, // computed in f64
+    one_minus_beta2: f32,
     eps: f32,
     weight_decay: f32,
     correction1: f32, // 1 − β₁ᵗ

@@ -5,6 +5,8 @@
 //! `step` (2, int64), `file_version` (3, string), `summary` (5) and `session_log` (7); of `Summary` (summary.proto) `value`
 //! (1), with `tag` (1, string) and `simple_value` (2, float); of `SessionLog` `status` (1), of which 1 is a start.
 
+use std::io::{self, Read};
+
 /// What a reader expects first.
 const VERSION: &str = "brain.Event:2";
 
@@ -83,6 +85,75 @@ fn varint(mut value: u64) -> Vec<u8> {
     out
 }
 
+/// What [`decoded`] finds in a record: its step, and what kind of event it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Decoded {
+    pub step: u64,
+    /// Whether all that is known of this step and later ones is void.
+    pub restart: bool,
+}
+
+/// The step of an encoded [`Event`], 0 where it has none; nothing where the bytes are no protocol buffer.
+pub(super) fn decoded(mut bytes: &[u8]) -> Option<Decoded> {
+    let mut event = Decoded { step: 0, restart: false };
+    while !bytes.is_empty() {
+        let key = take_varint(&mut bytes)?;
+        let skipped = match (key & 7) as u8 {
+            VARINT => {
+                let value = take_varint(&mut bytes)?;
+                event.step = if key >> 3 == 2 { value } else { event.step };
+                0
+            }
+            EIGHT_BYTES => 8,
+            FOUR_BYTES => 4,
+            LENGTH => usize::try_from(take_varint(&mut bytes)?).ok()?,
+            _ => return None,
+        };
+        event.restart |= key >> 3 == 7;
+        bytes = bytes.get(skipped..)?;
+    }
+    Some(event)
+}
+
+fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..u64::BITS).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Records are short; a longer one is damage.
+const MAX_RECORD_BYTES: u64 = 1 << 20;
+
+/// The bytes of the next record; nothing at the end of a file, or where it is cut or damaged.
+pub(super) fn next_record(reader: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    const CHECKSUM_BYTES: u64 = 4;
+    let head = read_up_to(reader, 8 + CHECKSUM_BYTES)?;
+    let Some((length, checksum)) = head.split_first_chunk::<8>() else { return Ok(None) };
+    let n_bytes = u64::from_le_bytes(*length);
+    if checksum != masked(crc32c(length)).to_le_bytes() || n_bytes > MAX_RECORD_BYTES {
+        return Ok(None);
+    }
+    let mut body = read_up_to(reader, n_bytes + CHECKSUM_BYTES)?;
+    let checksum = body.split_off(body.len().min(n_bytes as usize));
+    Ok((checksum == masked(crc32c(&body)).to_le_bytes()).then_some(body))
+}
+
+fn read_up_to(reader: &mut impl Read, n_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(n_bytes).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Bytes of a record around what it carries.
+pub(super) const FRAME_BYTES: u64 = 16;
+
 /// The frame of a record.
 pub(super) fn record(bytes: &[u8]) -> Vec<u8> {
     let length = (bytes.len() as u64).to_le_bytes();
@@ -127,7 +198,17 @@ mod tests {
         assert_eq!(event, expected);
         let restart = Event::Restart { step: 7 }.encoded(2.0);
         assert_eq!(restart, [&[0x09][..], &2f64.to_le_bytes(), &[0x10, 7, 0x3a, 2, 0x08, 1]].concat());
+        assert_eq!(decoded(&event), Some(Decoded { step: 300, restart: false }));
+        assert_eq!(decoded(&restart), Some(Decoded { step: 7, restart: true }));
+        assert_eq!(decoded(&event[..event.len() - 1]), None);
         let framed = record(&event);
+        assert_eq!(next_record(&mut &framed[..]).unwrap(), Some(event.clone()));
+        for at in 0..framed.len() {
+            let mut changed = framed.clone();
+            changed[at] ^= 4;
+            assert_eq!(next_record(&mut &changed[..]).unwrap(), None, "byte {at} changed");
+            assert_eq!(next_record(&mut &framed[..at]).unwrap(), None, "cut to {at} bytes");
+        }
         assert_eq!(framed[..8], (event.len() as u64).to_le_bytes());
         assert_eq!(framed[8..12], masked(crc32c(&framed[..8])).to_le_bytes());
         assert_eq!(framed[12..12 + event.len()], event);

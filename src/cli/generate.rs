@@ -76,7 +76,7 @@ pub(super) struct LogitsArgs {
 
 pub(super) async fn logits(args: LogitsArgs) -> Result<(), String> {
     let (mut trainer, tokenizer) = load(&args.model, args.backend).await?;
-    let mut ids = tokenizer.encode(&args.text);
+    let mut ids = tokenizer.encode_with_template(&args.text);
     ids.truncate(trainer.config().model.context_length);
     if ids.is_empty() {
         return Err("--text is empty; give at least one token".into());

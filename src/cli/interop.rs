@@ -7,11 +7,12 @@ use clap::{Args, ValueEnum};
 
 use super::keep::load;
 use super::{in_file, sentence};
-use crate::interop::export::{export as to_files, training_state};
-use crate::interop::import::{Source, import as from_files};
-use crate::train::adopt::{Adopted, adopt, saved_state};
+use crate::interop::export::{changes, export as to_files, training_state};
+use crate::interop::import::{Opened, Source};
+use crate::train::adopt::{Adopted, adopt, gently, saved_state};
 use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::generations;
+use crate::train::window::{Held, fitting_context, shorten};
 
 /// The format of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -48,6 +49,8 @@ pub(super) fn export(args: ExportArgs) -> Result<(), String> {
     let Format::Hf = args.format;
     let Checkpoint { config, tokenizer, state } = load(&args.model)?;
     let mut files = to_files(&config.model, &tokenizer, &state.params).map_err(sentence)?;
+    let changes = changes(&config.model, &tokenizer, &state.params).map_err(sentence)?;
+    changes.iter().for_each(|change| eprintln!("{change}"));
     if args.training_state {
         files.push(training_state(&config.model, &saved_state(&config, state)).map_err(sentence)?);
     }
@@ -82,7 +85,14 @@ pub(super) fn import(args: ImportArgs) -> Result<(), String> {
     if !args.from.is_dir() {
         return Err(format!("{} is no folder", args.from.display()));
     }
-    let Adopted { config, tokenizer, state } = adopt(from_files(&mut Folder(&args.from)).map_err(sentence)?);
+    let mut folder = Folder(&args.from);
+    let opened = Opened::new(&mut folder).map_err(sentence)?;
+    let held = Held { copies: 1, file_bytes: 0 };
+    let (context_length, no_training) = fitting_context(gently(opened.model().clone()), None, held)?;
+    let Adopted { mut config, tokenizer, state, mut notes } = adopt(opened.read(&mut folder).map_err(sentence)?);
+    notes.extend(shorten(&mut config, context_length));
+    notes.extend(no_training);
+    notes.iter().for_each(|note| eprintln!("{note}"));
     let bytes = checkpoint::to_bytes(&config, &tokenizer, &state, None).map_err(sentence)?;
     generations::save(&args.out, &bytes).map_err(sentence)?;
     let (path, n_params) = (args.out.join(checkpoint::FILE_NAME), config.model.n_params());

@@ -30,6 +30,11 @@ pub(super) fn tell(variants: &[String]) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether the command line has chosen variants.
+pub(super) fn any_told() -> bool {
+    TOLD.get().is_some_and(|told| told.kernels().next().is_some())
+}
+
 /// Tells a device what was told and what is known of it.
 pub(super) fn prepare(context: &Context) {
     *context.told.borrow_mut() = TOLD.get().cloned().unwrap_or_default();

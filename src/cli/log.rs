@@ -1,5 +1,7 @@
-//! Logs of a training that other programs read: `log.csv`, `log.jsonl`, and a TensorBoard event file.
+//! Logs of a training that other programs read: `log.csv`, `log.jsonl`, and TensorBoard event files. A run that is resumed
+//! continues them: each step is in each of them once.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,56 +13,103 @@ use super::events::{self, Event};
 use super::in_file;
 use crate::protocol::StepPoint;
 
+pub mod resume;
+
 const CSV_HEADER: &str = "step,tokens,seconds,loss,lr,grad_norm,val_loss\n";
 
-/// Where the files in words end.
+/// The tag of held-out losses in event files.
+const HELD_OUT: &str = "loss/held-out";
+
+/// The names of the files in words.
+const NAMES: [&str; 2] = ["log.csv", "log.jsonl"];
+
+/// A position in both files in words.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mark {
-    csv_bytes: u64,
-    jsonl_bytes: u64,
+pub(super) struct Mark([WordsMark; 2]);
+
+#[derive(Clone, Copy, Debug)]
+struct WordsMark {
+    bytes: u64,
+    evaluated: Option<u64>,
 }
 
-/// Three files that grow while a model trains. Those in words go on where an earlier run has left them.
+/// A file in words, open for appending.
+struct Words {
+    file: File,
+    /// The latest step whose held-out loss it holds.
+    evaluated: Option<u64>,
+}
+
+impl Words {
+    fn mark(&self) -> io::Result<WordsMark> {
+        Ok(WordsMark { bytes: self.file.metadata()?.len(), evaluated: self.evaluated })
+    }
+}
+
+/// The files of a run's log.
 pub(super) struct Log {
     folder: PathBuf,
-    csv: File,
-    jsonl: File,
+    csv: Words,
+    jsonl: Words,
     events: File,
+    /// The steps whose held-out losses the event files hold.
+    evaluated: BTreeSet<u64>,
     tokens_per_step: u64,
+    /// Seconds of training before this process.
+    seconds_before: f64,
 }
 
 impl Log {
-    /// Opens the files in `folder`, which is made if it is missing.
+    /// Opens the files in `folder`, which is made if it is missing. A run that is resumed after `resumed_at` steps continues
+    /// the log there: what the files hold of later steps is removed.
     ///
     /// # Errors
-    /// A sentence when they cannot be written.
-    pub fn open(folder: &Path, tokens_per_step: usize) -> Result<Self, String> {
-        let open = || -> io::Result<Self> {
+    /// A sentence when they cannot be written, or hold another run.
+    pub fn open(folder: &Path, tokens_per_step: usize, resumed_at: Option<u64>) -> Result<Self, String> {
+        let problem = |error| format!("{}; choose another --log-dir", in_file(folder)(error));
+        let open = || -> io::Result<Option<Self>> {
             fs::create_dir_all(folder)?;
-            let append = |name: &str| OpenOptions::new().create(true).append(true).open(folder.join(name));
-            let (mut csv, jsonl) = (append("log.csv")?, append("log.jsonl")?);
-            if csv.metadata()?.len() == 0 {
-                csv.write_all(CSV_HEADER.as_bytes())?;
+            let [csv, jsonl] = NAMES.map(|name| resume::scan_file(&folder.join(name), resumed_at.unwrap_or(0)));
+            let scans = [csv?, jsonl?];
+            if resumed_at.is_none() && scans.iter().any(|scan| scan.rows > 0) {
+                return Ok(None);
             }
-            // TensorBoard takes all files of a folder as one run, by the seconds in their names.
-            let name = format!("events.out.tfevents.{:010}.glasshead.{}", seconds() as u64, std::process::id());
-            let mut events = File::create(folder.join(name))?;
-            events.write_all(&events::record(&Event::Version.encoded(seconds())))?;
-            Ok(Self { folder: folder.into(), csv, jsonl, events, tokens_per_step: tokens_per_step as u64 })
+            let [mut csv, jsonl] = [words(folder, NAMES[0], &scans[0])?, words(folder, NAMES[1], &scans[1])?];
+            if csv.file.metadata()?.len() == 0 {
+                csv.file.write_all(CSV_HEADER.as_bytes())?;
+            }
+            let evaluated = resumed_at.map_or(Ok(BTreeSet::new()), |step| resume::cut_events(folder, step))?;
+            let mut log = Self {
+                folder: folder.into(),
+                csv,
+                jsonl,
+                events: event_file(folder)?,
+                evaluated,
+                tokens_per_step: tokens_per_step as u64,
+                seconds_before: scans.iter().fold(0.0, |most, scan| scan.seconds.max(most)),
+            };
+            resumed_at.map_or(Ok(()), |step| log.restart(step))?;
+            Ok(Some(log))
         };
-        open().map_err(|error| format!("{}; choose another --log-dir", in_file(folder)(error)))
+        open().map_err(problem)?.ok_or_else(|| {
+            let folder = folder.display();
+            format!(
+                "{folder} holds the log of another run; choose another --log-dir, or continue that run with --resume"
+            )
+        })
     }
 
-    /// Steps that were done; they had ended `trained` seconds after training began.
+    /// Steps that were done; they had ended `trained` seconds after this process began to train.
     ///
     /// # Errors
     /// A sentence when the disk is full or the like.
     pub fn steps(&mut self, points: &[StepPoint], trained: f64, tokens_per_s: f64) -> Result<(), String> {
+        let seconds = self.seconds_before + trained;
         let (mut csv, mut jsonl, mut records) = (String::new(), String::new(), Vec::new());
         for &StepPoint { step, loss, lr, grad_norm, .. } in points {
             let tokens = step.saturating_mul(self.tokens_per_step);
-            csv.push_str(&format!("{step},{tokens},{trained:.3},{loss},{lr},{grad_norm},\n"));
-            let line = json!({ "step": step, "tokens": tokens, "seconds": trained, "loss": loss, "lr": lr,
+            csv.push_str(&format!("{step},{tokens},{seconds:.3},{loss},{lr},{grad_norm},\n"));
+            let line = json!({ "step": step, "tokens": tokens, "seconds": seconds, "loss": loss, "lr": lr,
                 "grad_norm": grad_norm, "tokens_per_s": tokens_per_s });
             jsonl.push_str(&format!("{line}\n"));
             let scalars = [
@@ -70,22 +119,36 @@ impl Log {
                 ("tokens_per_second", tokens_per_s as f32),
             ];
             for (tag, value) in scalars {
-                records.extend(events::record(&Event::Scalar { step, tag, value }.encoded(seconds())));
+                records.extend(events::record(&Event::Scalar { step, tag, value }.encoded(now())));
             }
         }
-        self.write(&csv, &jsonl, &records)
+        let written = self.csv.file.write_all(csv.as_bytes());
+        let written = written.and_then(|()| self.jsonl.file.write_all(jsonl.as_bytes()));
+        written.and_then(|()| self.events.write_all(&records)).map_err(|error| self.problem(error))
     }
 
-    /// An evaluation on held-out tokens after `step` steps.
+    /// An evaluation on held-out tokens after `step` steps, unless the files hold it already.
     ///
     /// # Errors
     /// As [`Log::steps`].
     pub fn validation(&mut self, step: u64, trained: f64, val_loss: f32) -> Result<(), String> {
-        let tokens = step.saturating_mul(self.tokens_per_step);
-        let csv = format!("{step},{tokens},{trained:.3},,,,{val_loss}\n");
-        let line = json!({ "step": step, "tokens": tokens, "seconds": trained, "val_loss": val_loss });
-        let event = Event::Scalar { step, tag: "loss/held-out", value: val_loss };
-        self.write(&csv, &format!("{line}\n"), &events::record(&event.encoded(seconds())))
+        let (tokens, seconds) = (step.saturating_mul(self.tokens_per_step), self.seconds_before + trained);
+        let csv = format!("{step},{tokens},{seconds:.3},,,,{val_loss}\n");
+        let line = json!({ "step": step, "tokens": tokens, "seconds": seconds, "val_loss": val_loss });
+        let write = || -> io::Result<()> {
+            for (words, row) in [(&mut self.csv, csv), (&mut self.jsonl, format!("{line}\n"))] {
+                if words.evaluated != Some(step) {
+                    words.file.write_all(row.as_bytes())?;
+                    words.evaluated = Some(step);
+                }
+            }
+            if self.evaluated.insert(step) {
+                let event = Event::Scalar { step, tag: HELD_OUT, value: val_loss };
+                self.events.write_all(&events::record(&event.encoded(now())))?;
+            }
+            Ok(())
+        };
+        write().map_err(|error| self.problem(error))
     }
 
     /// Where the log ends now.
@@ -93,41 +156,63 @@ impl Log {
     /// # Errors
     /// As [`Log::steps`].
     pub fn mark(&self) -> Result<Mark, String> {
-        let mark = || Ok(Mark { csv_bytes: self.csv.metadata()?.len(), jsonl_bytes: self.jsonl.metadata()?.len() });
+        let mark = || Ok(Mark([self.csv.mark()?, self.jsonl.mark()?]));
         mark().map_err(|error| self.problem(error))
     }
 
-    /// Forgets what came after `mark`, which was set behind `step`: the run goes on from there. The event file keeps it,
-    /// and says that it holds no longer.
+    /// Removes what came after `mark`, which was set after `step` steps: the run continues from there. The event file keeps
+    /// it, and says that it is void.
     ///
     /// # Errors
     /// As [`Log::steps`].
-    pub fn go_back(&mut self, step: u64, mark: Mark) -> Result<(), String> {
-        let cut = |name: &str, bytes| {
-            // Files that are open to append to cannot be cut everywhere.
-            OpenOptions::new().write(true).open(self.folder.join(name))?.set_len(bytes)
+    pub fn go_back(&mut self, step: u64, Mark(marks): Mark) -> Result<(), String> {
+        let mut cut = || -> io::Result<()> {
+            for ((words, mark), name) in [&mut self.csv, &mut self.jsonl].into_iter().zip(marks).zip(NAMES) {
+                cut_to(&self.folder.join(name), mark.bytes)?;
+                words.evaluated = mark.evaluated;
+            }
+            self.evaluated.retain(|&evaluated| evaluated <= step);
+            self.restart(step)
         };
-        let restart = events::record(&Event::Restart { step: step + 1 }.encoded(seconds()));
-        let cut = cut("log.csv", mark.csv_bytes).and_then(|()| cut("log.jsonl", mark.jsonl_bytes));
-        let result = cut.and_then(|()| self.events.write_all(&restart));
-        result.map_err(|error| self.problem(error))
+        cut().map_err(|error| self.problem(error))
+    }
+
+    /// Tells readers of the event files that all they know of steps after `step` is void.
+    fn restart(&mut self, step: u64) -> io::Result<()> {
+        self.events.write_all(&events::record(&Event::Restart { step: step + 1 }.encoded(now())))
     }
 
     fn problem(&self, error: io::Error) -> String {
         in_file(&self.folder)(error)
     }
-
-    fn write(&mut self, csv: &str, jsonl: &str, records: &[u8]) -> Result<(), String> {
-        let mut write = || -> io::Result<()> {
-            self.csv.write_all(csv.as_bytes())?;
-            self.jsonl.write_all(jsonl.as_bytes())?;
-            self.events.write_all(records)
-        };
-        write().map_err(|error| self.problem(error))
-    }
 }
 
-/// Since 1970.
-fn seconds() -> f64 {
+/// Cuts a file to what a scan keeps of it, and opens it for appending.
+fn words(folder: &Path, name: &str, scan: &resume::Scan) -> io::Result<Words> {
+    let path = folder.join(name);
+    let file = OpenOptions::new().create(true).append(true).open(&path)?;
+    if file.metadata()?.len() > scan.bytes {
+        cut_to(&path, scan.bytes)?;
+    }
+    Ok(Words { file, evaluated: scan.evaluated })
+}
+
+/// Files that are open for appending cannot be cut on every system.
+fn cut_to(path: &Path, bytes: u64) -> io::Result<()> {
+    OpenOptions::new().write(true).open(path)?.set_len(bytes)
+}
+
+/// A new event file. TensorBoard takes all files of a folder as one run, in the order of the seconds in their names.
+fn event_file(folder: &Path) -> io::Result<File> {
+    let latest = resume::event_files(folder)?.pop().map_or(0, |(seconds, _)| seconds);
+    let seconds = (now() as u64).max(latest.saturating_add(1));
+    let name = format!("{}{seconds:010}.glasshead.{}", resume::EVENTS_PREFIX, std::process::id());
+    let mut file = File::create(folder.join(name))?;
+    file.write_all(&events::record(&Event::Version.encoded(now())))?;
+    Ok(file)
+}
+
+/// Seconds since 1970.
+fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

@@ -23,7 +23,7 @@ mod generate;
 mod interop;
 mod keep;
 mod kernels;
-mod log;
+pub mod log;
 pub mod ops;
 mod soak;
 mod tokenizer;
@@ -89,8 +89,8 @@ struct TrainArgs {
     /// nano, tiny, small or cs336.
     #[arg(long, default_value = "nano", value_parser = preset)]
     preset: Preset,
-    /// A text file, a .jsonl or a .parquet file to train on instead of the built-in stories; several are joined by
-    /// <|endoftext|>.
+    /// A text file, a .jsonl or a .parquet file to train on instead of the built-in stories; several are joined by the
+    /// tokenizer's end token, which <|endoftext|> in a text stands for.
     #[arg(long, visible_alias = "file")]
     text: Vec<PathBuf>,
     /// The field of .jsonl files, or the column of .parquet files, that holds the text.
@@ -128,7 +128,7 @@ struct TrainArgs {
     /// Stop once the held-out loss is at or below this, in nats per token.
     #[arg(long)]
     stop_loss: Option<f64>,
-    /// Stop after so many seconds of training.
+    /// Stop after this many seconds of training; with --resume, counted from there.
     #[arg(long)]
     stop_seconds: Option<f64>,
     /// Held-out loss every so many steps.
@@ -137,7 +137,8 @@ struct TrainArgs {
     /// One JSON object a line instead of a progress bar.
     #[arg(long)]
     json: bool,
-    /// A folder for log.csv, log.jsonl and an event file that TensorBoard shows.
+    /// A folder for log.csv, log.jsonl and an event file that TensorBoard shows. With --resume, a log that is there
+    /// continues: its rows of later steps are replaced.
     #[arg(long)]
     log_dir: Option<PathBuf>,
     /// Destroys the device from a step on before a kind of work, once for each; tests look at what happens then.
@@ -244,16 +245,24 @@ fn sentence(error: impl Display) -> String {
 }
 
 /// The device to compute on; none stands for the CPU.
+///
+/// # Errors
+/// A sentence when there is no GPU, or variants of its kernels are chosen for the CPU.
 async fn open(backend: BackendArg) -> Result<Option<Context>, String> {
     match backend {
-        BackendArg::Cpu => Ok(None),
-        BackendArg::Gpu => {
-            let hint = |error| format!("{error}; or train on the CPU with --backend cpu");
-            let context = Context::new().await.map_err(hint)?;
-            kernels::prepare(&context);
-            Ok(Some(context))
+        BackendArg::Cpu if kernels::any_told() => {
+            Err("--variant chooses kernels of the GPU, and --backend cpu runs none; leave out one of them".into())
         }
+        BackendArg::Cpu => Ok(None),
+        BackendArg::Gpu => open_gpu().await.map(Some),
     }
+}
+
+async fn open_gpu() -> Result<Context, String> {
+    let hint = |error| format!("{error}; or compute on the CPU with --backend cpu");
+    let context = Context::new().await.map_err(hint)?;
+    kernels::prepare(&context);
+    Ok(context)
 }
 
 /// Chooses the fastest kernels for training this model on this device, and says which could not be used.

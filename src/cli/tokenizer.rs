@@ -2,13 +2,15 @@
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, Subcommand};
 
 use super::{check_out, in_file, sentence};
-use crate::data::{TokenFile, Tokenizer, Vocabulary, open_files, train_reader};
+use crate::data::{CUT_NAMES, Cut, TokenFile, Tokenizer, Vocabulary, open_files, train_reader};
+use crate::interop::companions::{KEPT, attach};
+use crate::interop::files::TOKENIZER;
 
 /// Tokens that are decoded at a time.
 const WINDOW: usize = 1 << 20;
@@ -26,12 +28,44 @@ pub(super) enum TokenizerCommand {
 /// Where text comes from.
 #[derive(Args)]
 struct TextArgs {
-    /// A text file in UTF-8, a .jsonl or a .parquet file; several are joined by <|endoftext|>.
+    /// A text file in UTF-8, a .jsonl or a .parquet file; documents and several files are joined by the tokenizer's end
+    /// token, which <|endoftext|> in a text stands for.
     #[arg(long, required = true)]
     text: Vec<PathBuf>,
     /// The field of .jsonl files, or the column of .parquet files, that holds the text.
     #[arg(long, default_value = "text")]
     field: String,
+}
+
+/// Where a tokenizer comes from.
+#[derive(Args)]
+struct TokenizerArgs {
+    /// A tokenizer.json, in the folder of its model so that it is known which token ends a document; or a rank file
+    /// (.tiktoken).
+    #[arg(long)]
+    tokenizer: PathBuf,
+    /// The pattern of a rank file that is not one of OpenAI's: gpt2, cl100k, o200k, llama3 or qwen2.
+    #[arg(long, value_parser = parse_cut)]
+    pattern: Option<Cut>,
+}
+
+fn parse_cut(name: &str) -> Result<Cut, String> {
+    let names = CUT_NAMES.map(|(name, _)| name).join(", ");
+    Cut::from_name(name).ok_or_else(|| format!("unknown pattern; expected one of {names}"))
+}
+
+impl TokenizerArgs {
+    fn read(&self) -> Result<Tokenizer, String> {
+        let mut tokenizer = Tokenizer::from_file(&self.tokenizer, self.pattern).map_err(sentence)?;
+        tokenizer.notes().iter().for_each(|note| eprintln!("{note}"));
+        let folder = self.tokenizer.parent().map(Path::to_path_buf).unwrap_or_default();
+        let read = |name: &str| Some((name.to_string(), fs::read_to_string(folder.join(name)).ok()?));
+        if self.tokenizer.file_name().is_some_and(|name| name == TOKENIZER) {
+            let companions = KEPT.into_iter().filter_map(read).collect();
+            attach(&mut tokenizer, companions).map_err(sentence)?;
+        }
+        Ok(tokenizer)
+    }
 }
 
 #[derive(Args)]
@@ -51,9 +85,8 @@ pub(super) struct TrainArgs {
 
 #[derive(Args)]
 pub(super) struct EncodeArgs {
-    /// A tokenizer.json, or a .tiktoken file of GPT-2's kind.
-    #[arg(long)]
-    tokenizer: PathBuf,
+    #[command(flatten)]
+    tokenizer: TokenizerArgs,
     #[command(flatten)]
     text: TextArgs,
     /// The file of token ids to write.
@@ -63,9 +96,8 @@ pub(super) struct EncodeArgs {
 
 #[derive(Args)]
 pub(super) struct DecodeArgs {
-    /// The tokenizer that encoded them.
-    #[arg(long)]
-    tokenizer: PathBuf,
+    #[command(flatten)]
+    tokenizer: TokenizerArgs,
     /// The file of token ids.
     #[arg(long)]
     tokens: PathBuf,
@@ -97,11 +129,14 @@ fn train(args: &TrainArgs) -> Result<(), String> {
 }
 
 fn encode(args: &EncodeArgs) -> Result<(), String> {
-    check_out(&args.out, args.text.text.iter().chain([&args.tokenizer]))?;
-    let tokenizer = Tokenizer::from_file(&args.tokenizer).map_err(sentence)?;
+    check_out(&args.out, args.text.text.iter().chain([&args.tokenizer.tokenizer]))?;
+    let tokenizer = args.tokenizer.read()?;
     let text = open_files(&args.text.text, Some(&args.text.field)).map_err(sentence)?;
     let began = Instant::now();
     let encoded = TokenFile::write(&args.out, text, &tokenizer).map_err(sentence)?;
+    if tokenizer.end_of_text().is_none() {
+        eprintln!("This tokenizer has no token that ends a document; documents are separated by line breaks only.");
+    }
     let seconds = began.elapsed().as_secs_f64().max(1e-9);
     let (bytes, tokens) = (encoded.bytes as f64, encoded.tokens as f64);
     say!("{} bytes, {} tokens", encoded.bytes, encoded.tokens);
@@ -110,8 +145,8 @@ fn encode(args: &EncodeArgs) -> Result<(), String> {
 }
 
 fn decode(args: &DecodeArgs) -> Result<(), String> {
-    check_out(&args.out, [&args.tokens, &args.tokenizer])?;
-    let tokenizer = Tokenizer::from_file(&args.tokenizer).map_err(sentence)?;
+    check_out(&args.out, [&args.tokens, &args.tokenizer.tokenizer])?;
+    let tokenizer = args.tokenizer.read()?;
     let tokens = TokenFile::open(&args.tokens, tokenizer.vocab_size()).map_err(sentence)?;
     let file_error = in_file(&args.out);
     let mut out = BufWriter::new(File::create(&args.out).map_err(&file_error)?);

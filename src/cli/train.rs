@@ -12,7 +12,7 @@ use crate::gpu::context::Context;
 use crate::protocol::Sampling;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::lost_devices::LostDevices;
-use crate::train::score::exact_match;
+use crate::train::score::{SCORED_EXAMPLES, exact_match};
 use crate::train::trainer::{TrainError, Trainer};
 use crate::train::writer::Writer;
 
@@ -28,14 +28,11 @@ use report::Report;
 /// Steps per submission.
 const CHUNK: u64 = 10;
 
-/// Held-out batches per evaluation.
-const EVALUATION_BATCHES: usize = 16;
-
 /// The 256 bytes and the end-of-text token: what a synthetic task needs.
 const BYTE_VOCABULARY: usize = 257;
 
 /// Examples of a task that are answered at every evaluation, and at the end.
-const EXAMPLES: [usize; 2] = [50, 500];
+const EXAMPLES: [usize; 2] = [SCORED_EXAMPLES, 500];
 
 /// Evaluations between two saves and two samples.
 const EVALUATIONS_PER_SAVE: u64 = 5;
@@ -65,17 +62,30 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
         trainer.restore(state);
         keep::retune(&mut trainer, &args.set)?;
     }
-    let log = args.log_dir.as_deref().map(|folder| Log::open(folder, trainer.config().tokens_per_step()));
+    let resumed_at = state.as_ref().map(|state| state.step);
+    let tokens_per_step = trainer.config().tokens_per_step();
+    let log = args.log_dir.as_deref().map(|folder| Log::open(folder, tokens_per_step, resumed_at));
     let report = Report::new(&args, n_steps, log.transpose()?);
     report.begin(&trainer, &corpus, &device);
-    let tokens_per_step = trainer.config().tokens_per_step();
     let standing = Standing { step: trainer.step(), tokens_per_step, ..Standing::default() };
     let copy = Copy { state, standing, looked_at: None, log: report.mark()? };
     let (to_be_lost, lost_devices) = (args.lose_device.clone(), LostDevices::default());
     let args = &args;
-    Training { args, rules, corpus, context, report, keeper, standing, looked_at: None, copy, lost_devices, to_be_lost }
-        .train(trainer)
-        .await
+    let training = Training {
+        args,
+        rules,
+        corpus,
+        context,
+        report,
+        keeper,
+        standing,
+        resumed_at,
+        looked_at: None,
+        copy,
+        lost_devices,
+        to_be_lost,
+    };
+    training.train(trainer).await
 }
 
 /// The preset with what the command line changes of it; the schedule ends with the last step.
@@ -111,6 +121,8 @@ struct Training<'a> {
     report: Report,
     keeper: Keeper,
     standing: Standing,
+    /// The step of the checkpoint that it was resumed from.
+    resumed_at: Option<u64>,
     /// The step of the latest evaluation.
     looked_at: Option<u64>,
     copy: Copy,
@@ -166,7 +178,7 @@ impl Training<'_> {
     async fn look(&mut self, trainer: &mut Trainer, begins: bool) -> Result<Option<String>, Trouble> {
         let step = self.standing.step;
         self.lose_device_before(Work::Evaluate, step);
-        let val_loss = trainer.evaluate(EVALUATION_BATCHES).await?;
+        let val_loss = trainer.evaluate().await?;
         self.standing.val_loss = Some(val_loss);
         let stopped = self.rules.reached(&self.standing);
         let last = stopped.is_some();
@@ -176,7 +188,9 @@ impl Training<'_> {
             let score = exact_match(trainer, &self.corpus.tokenizer, &examples).await?;
             self.report.score(step, &score);
         }
-        self.report.validation(&self.standing, val_loss, last.then_some(self.corpus.baselines))?;
+        // A run that is resumed needs its held-out loss; its log has one where a run that never stopped would.
+        let logged = last || !begins || self.resumed_at.is_none() || self.rules.evaluation_due(step);
+        self.report.validation(&self.standing, val_loss, last.then_some(self.corpus.baselines), logged)?;
         self.looked_at = Some(step);
         if !begins && (last || (step / self.args.eval_every).is_multiple_of(EVALUATIONS_PER_SAVE)) {
             self.save(trainer).await?;

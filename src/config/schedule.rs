@@ -8,22 +8,23 @@ use super::{Schedule, TrainConfig};
 pub fn learning_rate(step: u64, train: &TrainConfig) -> f64 {
     let TrainConfig { max_lr, min_lr, warmup_steps, schedule_steps, .. } = *train;
     if step < warmup_steps {
-        return max_lr * step as f64 / warmup_steps as f64;
+        return max_lr * (step as f64 / warmup_steps as f64);
     }
     let progress =
         if step < schedule_steps { (step - warmup_steps) as f64 / (schedule_steps - warmup_steps) as f64 } else { 1.0 };
-    match train.schedule {
-        Schedule::Constant => max_lr,
-        Schedule::Cosine => min_lr + 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()) * (max_lr - min_lr),
-        Schedule::Linear => max_lr - progress * (max_lr - min_lr),
+    let weight = match train.schedule {
+        Schedule::Constant => return max_lr,
+        Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()),
+        Schedule::Linear => 1.0 - progress,
+        // Where warm-up lasts as long as the schedule, nothing is left to decay in.
+        Schedule::Wsd if step >= schedule_steps => 0.0,
         Schedule::Wsd => {
             let stable = (schedule_steps as f64 * (1.0 - train.decay_fraction)).max(warmup_steps as f64);
-            let decay = ((step as f64 - stable) / (schedule_steps as f64 - stable)).clamp(0.0, 1.0);
-            // Where warm-up lasts as long as the schedule, nothing is left to decay in.
-            let decay = if step >= schedule_steps { 1.0 } else { decay };
-            max_lr - decay * (max_lr - min_lr)
+            1.0 - ((step as f64 - stable) / (schedule_steps as f64 - stable)).max(0.0)
         }
-    }
+    };
+    // A mean with weights overflows for no rates, as their difference would.
+    weight * max_lr + (1.0 - weight) * min_lr
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ macro_rules! count {
 }
 
 macro_rules! number {
-    ($($path:ident).+, $range:literal, $contains:expr) => {
+    ($($path:ident).+, $range:expr, $contains:expr) => {
         Kind::Number {
             contains: $contains,
             range: $range,
@@ -100,6 +100,14 @@ macro_rules! switch {
             set: |config, name| name.parse().ok().map(|on| config.$($path).+ = on),
         }
     };
+}
+
+/// The range of [`is_normal_f32`], in words.
+const NORMAL_F32: &str = "from 1.2e-38 to 3.4e38, which f32 can hold";
+
+/// Whether a positive number neither overflows in f32 nor underflows to what devices may take for 0.
+fn is_normal_f32(value: f64) -> bool {
+    value > 0.0 && (value as f32).is_normal()
 }
 
 /// A change of `n_heads` changes `n_kv_heads` with it where both were equal: multi-head attention stays multi-head.
@@ -264,7 +272,7 @@ pub static FIELDS: [Field; 33] = [
         Live,
         ["max_lr", "Peak learning rate"],
         "",
-        number!(train.max_lr, "greater than 0", |value| value > 0.0),
+        number!(train.max_lr, NORMAL_F32, is_normal_f32),
         "learning rate after warm-up",
     ),
     field(
@@ -306,14 +314,14 @@ pub static FIELDS: [Field; 33] = [
         Live,
         ["weight_decay", "Weight decay"],
         "",
-        number!(train.weight_decay, "at least 0", |value| value >= 0.0),
+        number!(train.weight_decay, "from 0 to 3.4e38", |value| value >= 0.0 && (value as f32).is_finite()),
         "decoupled weight decay of the matrices",
     ),
     field(
         Live,
         ["max_grad_norm", "Gradient clip"],
         "",
-        number!(train.max_grad_norm, "greater than 0", |value| value > 0.0),
+        number!(train.max_grad_norm, NORMAL_F32, is_normal_f32),
         "gradients are scaled down to this global norm",
     ),
     advanced(field(
@@ -334,14 +342,16 @@ pub static FIELDS: [Field; 33] = [
         Live,
         ["adam_eps", "Adam epsilon"],
         "",
-        number!(train.adam_eps, "greater than 0", |value| value > 0.0),
+        number!(train.adam_eps, NORMAL_F32, is_normal_f32),
         "AdamW: added to the denominator",
     )),
     advanced(field(
         Live,
         ["momentum", "SGD momentum"],
         "",
-        number!(train.momentum, "at least 0 and less than 1", |value| (0.0..1.0).contains(&value)),
+        number!(train.momentum, "at least 0 and at most 0.99999997; closer to 1, f32 takes it for 1", |value| value
+            >= 0.0
+            && (value as f32) < 1.0),
         "SGD: share of the last update that is repeated; 0 is plain gradient descent",
     )),
 ];

@@ -24,7 +24,7 @@ impl Dataset {
         }
         let (train, val) = split(text);
         let encode = |part, text| {
-            let ids = tokenizer.encode(text);
+            let ids = tokenizer.encode_documents(text);
             let tokens = ids.len();
             if tokens > context_length { Ok(ids) } else { Err(DataError::TooShort { part, tokens, context_length }) }
         };
@@ -73,11 +73,9 @@ pub fn batch_starts(rng: &mut Rng, n_tokens: usize, context_length: usize, batch
     (0..batch_size).map(|_| rng.below(n_starts)).collect()
 }
 
-/// `n_batches` batches of starts, spread evenly over the tokens, as far as 32 bits number them, and always the same.
-pub fn evaluation_starts(n_tokens: usize, context_length: usize, batch_size: usize, n_batches: usize) -> Vec<Vec<u32>> {
+/// The starts of `n_windows` windows, spread evenly over the tokens, as far as 32 bits number them, and always the same.
+pub fn evaluation_starts(n_tokens: usize, context_length: usize, n_windows: usize) -> Vec<u32> {
     let last = (n_tokens - context_length - 1).min(u32::MAX as usize) as u64;
-    let n = (n_batches * batch_size) as u64;
-    let start = |i: u64| (last * i / (n - 1).max(1)) as u32;
-    let starts: Vec<u32> = (0..n).map(start).collect();
-    starts.chunks(batch_size).map(<[u32]>::to_vec).collect()
+    let n = n_windows as u64;
+    (0..n).map(|i| (last * i / n.saturating_sub(1).max(1)) as u32).collect()
 }

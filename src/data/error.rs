@@ -147,6 +147,23 @@ pub enum DataError {
         /// Counted from 1.
         line: usize,
     },
+    /// A rank file of an encoding that is not known.
+    #[error(
+        "this rank file has {n_ranks} ranks and is none of r50k_base, p50k_base, cl100k_base and o200k_base; name the \
+         pattern that it was made with (--pattern {names}), or choose the tokenizer.json of its model"
+    )]
+    UnknownRanks {
+        /// How many ranks it has.
+        n_ranks: usize,
+        /// The patterns to choose from.
+        names: String,
+    },
+    /// A tokenizer of SentencePiece's kind.
+    #[error(
+        "the tokenizer is of SentencePiece's kind (byte_fallback), as Llama 2 and Mistral have it, and only byte-level \
+         BPE can be read; choose a model with byte-level BPE, such as Llama 3, Qwen 2, SmolLM or GPT-2"
+    )]
+    SentencePiece,
     /// The library refused the vocabulary, or a tokenizer file cannot be read.
     #[error("the tokenizer cannot be used: {0}")]
     Tokenizer(String),

@@ -1,8 +1,13 @@
 //! Pre-tokenisation: special tokens cut the text first, then a pattern cuts what is between them; merges never cross the
 //! borders of these pieces.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use regex::Regex;
 use rustc_hash::FxHashSet;
+use tokenizers::NormalizedString;
 
 use super::cut::Cut;
 use super::error::DataError;
@@ -19,12 +24,68 @@ pub enum Piece<'t> {
     Special(usize),
 }
 
+/// A token that is found in texts before anything is merged, with the flags of `tokenizer.json`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddedToken {
+    /// The text that it is found by.
+    pub content: String,
+    /// Whether it is only found between characters that are not part of a word.
+    pub single_word: bool,
+    /// Whether it includes the white space before it.
+    pub lstrip: bool,
+    /// Whether it includes the white space after it.
+    pub rstrip: bool,
+    /// Whether it is found in the normalized text, after the tokens that are found in the text as it is.
+    pub normalized: bool,
+}
+
+impl AddedToken {
+    /// A token without any flag.
+    pub fn plain(content: &str) -> Self {
+        Self { content: content.into(), ..Self::default() }
+    }
+
+    fn is_flagged(&self) -> bool {
+        self.single_word || self.lstrip || self.rstrip || self.normalized
+    }
+}
+
+/// The tokens of one pass over a text.
+#[derive(Clone, Debug)]
+struct Pass {
+    automaton: AhoCorasick,
+    /// The index among all tokens of each pattern.
+    indices: Vec<usize>,
+}
+
+impl Pass {
+    fn new(patterns: Vec<(usize, &str)>) -> Result<Self, DataError> {
+        let (indices, patterns): (Vec<usize>, Vec<&str>) = patterns.into_iter().unzip();
+        // The fastest kind takes up to a kilobyte for every byte of the names.
+        let long = patterns.iter().map(|pattern| pattern.len()).sum::<usize>() > MOST_DFA_BYTES;
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .kind(long.then_some(AhoCorasickKind::ContiguousNFA))
+            .build(patterns)
+            .map_err(|error| DataError::Tokenizer(error.to_string()))?;
+        Ok(Self { automaton, indices })
+    }
+}
+
 /// A list of special tokens, ready to be found in texts, and how what is between them is cut.
 #[derive(Clone, Debug)]
 pub struct Specials {
     names: Vec<String>,
+    tokens: Vec<AddedToken>,
     cut: Cut,
-    automaton: AhoCorasick,
+    /// Finds tokens in the text as it is.
+    verbatim: Pass,
+    /// Finds tokens in the normalized text.
+    normalized: Pass,
+    /// Finds all tokens, where blocks of a text may end.
+    all: AhoCorasick,
+    /// Tokens with white space after something else: a block must not end inside of them.
+    spaced: Vec<String>,
 }
 
 impl Specials {
@@ -33,24 +94,32 @@ impl Specials {
     /// # Errors
     /// When one is empty.
     pub fn new<S: AsRef<str>>(specials: &[S]) -> Result<Self, DataError> {
-        let mut names: Vec<String> = Vec::new();
+        Self::with_flags(specials.iter().map(|special| AddedToken::plain(special.as_ref())).collect(), false)
+    }
+
+    /// Special tokens with flags; `composes` says whether normalization composes characters.
+    ///
+    /// # Errors
+    /// When one is empty.
+    pub fn with_flags(specials: Vec<AddedToken>, composes: bool) -> Result<Self, DataError> {
         let mut known = FxHashSet::default();
-        for special in specials.iter().map(AsRef::as_ref) {
-            if special.is_empty() {
-                return Err(DataError::EmptySpecial);
-            }
-            if known.insert(special) {
-                names.push(special.to_string());
-            }
+        let mut tokens = specials;
+        if tokens.iter().any(|token| token.content.is_empty()) {
+            return Err(DataError::EmptySpecial);
         }
-        // The fastest kind takes up to a kilobyte for every byte of the names.
-        let long = names.iter().map(String::len).sum::<usize>() > MOST_DFA_BYTES;
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .kind(long.then_some(AhoCorasickKind::ContiguousNFA))
-            .build(&names)
-            .map_err(|error| DataError::Tokenizer(error.to_string()))?;
-        Ok(Self { names, cut: Cut::Gpt2, automaton })
+        tokens.retain(|token| known.insert(token.content.clone()));
+        let names: Vec<String> = tokens.iter().map(|token| token.content.clone()).collect();
+        let composed = |name: &String| if composes { compose(name).into_owned() } else { name.clone() };
+        let patterns: Vec<String> = names.iter().map(composed).collect();
+        let of = |normalized: bool, texts: &[String]| {
+            let chosen = tokens.iter().enumerate().filter(|(_, token)| token.normalized == normalized);
+            Pass::new(chosen.map(|(index, _)| (index, texts[index].as_str())).collect())
+        };
+        let (verbatim, normalized) = (of(false, &names)?, of(true, &patterns)?);
+        let all = Pass::new(names.iter().map(String::as_str).enumerate().collect())?.automaton;
+        let is_spaced = |name: &&String| name.trim_start().contains(char::is_whitespace);
+        let spaced = names.iter().chain(&patterns).filter(is_spaced).cloned().collect();
+        Ok(Self { names, tokens, cut: Cut::Gpt2, verbatim, normalized, all, spaced })
     }
 
     /// The same with another way of cutting than GPT-2's.
@@ -69,23 +138,42 @@ impl Specials {
         &self.names
     }
 
-    /// Cuts `text` at special tokens. Where several begin at one place, the longest wins.
+    /// The special tokens with their flags.
+    pub fn tokens(&self) -> &[AddedToken] {
+        &self.tokens
+    }
+
+    /// Cuts `text` at the tokens that are found in it as it is. Where several begin at one place, the longest wins.
     pub fn pieces<'t>(&self, text: &'t str) -> impl Iterator<Item = Piece<'t>> {
-        let mut found = self.automaton.find_iter(text);
+        self.find(&self.verbatim, text)
+    }
+
+    /// Cuts normalized text, without the tokens of [`Specials::pieces`], at the others.
+    pub fn normalized_pieces<'t>(&self, text: &'t str) -> impl Iterator<Item = Piece<'t>> {
+        self.find(&self.normalized, text)
+    }
+
+    fn find<'s, 't>(&'s self, pass: &'s Pass, text: &'t str) -> impl Iterator<Item = Piece<'t>> + use<'s, 't> {
+        let mut found = pass.automaton.find_iter(text);
         let (mut at, mut waiting, mut ended) = (0, None, false);
         std::iter::from_fn(move || {
             while waiting.is_none() && !ended {
-                let (start, end) = match found.next() {
-                    Some(special) => {
-                        waiting = Some(Piece::Special(special.pattern().as_usize()));
-                        (special.start(), special.end())
+                let special = found.by_ref().find_map(|special| {
+                    let index = pass.indices[special.pattern().as_usize()];
+                    let (start, end) = self.tokens[index].extent(text, at, (special.start(), special.end()))?;
+                    Some((index, start, end))
+                });
+                let (start, end) = match special {
+                    Some((index, start, end)) => {
+                        waiting = Some(Piece::Special(index));
+                        (start, end)
                     }
                     None => {
                         ended = true;
                         (text.len(), text.len())
                     }
                 };
-                let before = &text[at..start];
+                let before = text.get(at..start).unwrap_or_default();
                 at = end;
                 if !before.is_empty() {
                     return Some(Piece::Text(before));
@@ -104,20 +192,60 @@ impl Specials {
         // A special token that begins later may not be complete yet.
         let longest = self.names.iter().map(String::len).max().unwrap_or(0);
         let certain = text.floor_char_boundary(text.len().checked_sub(longest)?);
-        let specials = self.automaton.find_iter(text).take_while(|special| special.start() <= certain);
+        let specials = self.all.find_iter(text).take_while(|special| special.start() <= certain);
         let behind_special = specials.last().map(|special| special.end());
         let from = behind_special.unwrap_or(0);
         let plain = text.get(from..certain).unwrap_or("");
         let ends = |space: char| space.is_whitespace() && self.cut.ends_before(space);
         let mut next_is_space = text[certain.max(from)..].starts_with(ends);
         for (at, character) in plain.char_indices().rev() {
-            if next_is_space && !character.is_whitespace() {
-                return Some(from + at + character.len_utf8());
+            let border = from + at + character.len_utf8();
+            if next_is_space && !character.is_whitespace() && !self.is_inside(text, border) {
+                return Some(border);
             }
             next_is_space = ends(character);
         }
-        behind_special
+        // What a token with a flag takes depends on what is around it.
+        behind_special.filter(|_| !self.tokens.iter().any(AddedToken::is_flagged))
     }
+
+    /// Whether `border` is inside of a special token.
+    fn is_inside(&self, text: &str, border: usize) -> bool {
+        self.spaced.iter().any(|token| {
+            let begin = text.floor_char_boundary(border.saturating_sub(token.len() - 1));
+            let end = text.ceil_char_boundary((border + token.len() - 1).min(text.len()));
+            text[begin..end].contains(token.as_str())
+        })
+    }
+}
+
+impl AddedToken {
+    /// Which part of `text` the token takes that was found at `start..end`, where everything before `taken` belongs to an
+    /// earlier token; none where it does not count.
+    fn extent(&self, text: &str, taken: usize, (start, end): (usize, usize)) -> Option<(usize, usize)> {
+        let (before, after) = (&text[..start], &text[end..]);
+        let in_word = before.chars().next_back().is_some_and(is_word) || after.chars().next().is_some_and(is_word);
+        if self.single_word && in_word {
+            return None;
+        }
+        let start = if self.lstrip { before.trim_end().len().max(taken) } else { start };
+        let end = if self.rstrip { text.len() - after.trim_start().len() } else { end };
+        Some((start, end))
+    }
+}
+
+/// Whether a character is part of a word, as regular expressions have it.
+fn is_word(character: char) -> bool {
+    static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\w").ok());
+    WORD.as_ref().is_some_and(|word| word.is_match(character.encode_utf8(&mut [0; 4])))
+}
+
+/// Unicode's normalization form C.
+pub(super) fn compose(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return text.into();
+    }
+    NormalizedString::from(text).nfc().get().to_string().into()
 }
 
 /// The pre-tokens of ordinary text as GPT-2 has them, in order; together they are the text.

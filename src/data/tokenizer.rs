@@ -1,16 +1,22 @@
 //! Text to ids and back. The merging inside a pre-token is done by the `tokenizers` crate.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use ahash::AHashMap;
 use rustc_hash::FxHashSet;
+use tokenizers::Model as _;
 use tokenizers::models::bpe::BPE;
 
 use super::bpe::Vocabulary;
 use super::cut::Habits;
 use super::encode::Encoder;
+use super::ends::{Template, TextEnds};
 use super::error::DataError;
-use super::pretokenize::Specials;
+use super::pretokenize::{AddedToken, Specials};
+use crate::protocol::spelling::spelled;
 
-/// Ends a text.
+/// Ends a text in texts to train on; which token that is depends on the tokenizer.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
 
 /// Ids have to be below this; more tokens than any vocabulary has.
@@ -23,7 +29,11 @@ const MOST_HOLES: u32 = 1 << 17;
 /// See [`MOST_HOLES`].
 const HOLES_PER_TOKEN: u32 = 15;
 
+/// Text files by name.
+pub type TextFiles = BTreeMap<String, String>;
+
 /// A byte-level BPE tokenizer.
+#[derive(Clone)]
 pub struct Tokenizer {
     /// Knows every token by the characters that stand for its bytes.
     pub(super) model: BPE,
@@ -34,7 +44,29 @@ pub struct Tokenizer {
     pub(super) specials: Specials,
     /// The ids of `specials`.
     pub(super) special_ids: Vec<u32>,
+    /// `specials` and [`END_OF_TEXT`], where that is not one of them; for texts to train on.
+    pub(super) with_border: Option<Specials>,
     pub(super) habits: Habits,
+    pub(super) template: Template,
+    pub(super) ends: TextEnds,
+    /// The `tokenizer.json` that it was read from.
+    pub(super) source: Option<Arc<str>>,
+    /// The files that belong to its model and are exported with it.
+    pub(super) companions: Arc<TextFiles>,
+    /// What of its file is not used as it is written there.
+    pub(super) notes: Vec<String>,
+}
+
+/// What a tokenizer is made of.
+#[derive(Default)]
+pub(super) struct Parts {
+    /// The bytes of every token by id.
+    pub vocabulary: Vec<(u32, Vec<u8>)>,
+    /// The pairs of byte strings that are merged.
+    pub merges: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Added tokens, with their ids where these are known.
+    pub added: Vec<(AddedToken, Option<u32>)>,
+    pub habits: Habits,
 }
 
 impl Tokenizer {
@@ -59,61 +91,110 @@ impl Tokenizer {
         merges: Vec<(Vec<u8>, Vec<u8>)>,
         specials: &[S],
     ) -> Result<Self, DataError> {
-        let mut tokens: Vec<Vec<u8>> = Vec::new();
-        let vocabulary: Vec<(u32, Vec<u8>)> = vocabulary.into_iter().collect();
-        let n_tokens = vocabulary.len().min(MOST_TOKENS as usize) as u32;
-        let most = (n_tokens * (HOLES_PER_TOKEN + 1) + MOST_HOLES).min(MOST_TOKENS);
-        for (id, bytes) in vocabulary {
-            if id >= most {
-                return Err(library(format!(
-                    "the id {id} is too large; ids of a vocabulary of {n_tokens} tokens have to be below {most}"
-                )));
-            }
-            tokens.resize(tokens.len().max(id as usize + 1), Vec::new());
-            tokens[id as usize] = bytes;
-        }
-        let specials = Specials::new(specials)?;
+        let vocabulary = vocabulary.into_iter().collect();
+        let added = specials.iter().map(|special| (AddedToken::plain(special.as_ref()), None)).collect();
+        Self::assemble(Parts { vocabulary, merges, added, habits: Habits::default() })
+    }
+
+    /// As [`Tokenizer::from_parts`], with added tokens that have flags and ids.
+    pub(super) fn assemble(parts: Parts) -> Result<Self, DataError> {
+        let Parts { vocabulary, merges, mut added, habits } = parts;
+        let mut tokens = by_id(vocabulary)?;
+        let mut known = FxHashSet::default();
+        added.retain(|(token, _)| known.insert(token.content.clone()));
+        let (added, ids): (Vec<AddedToken>, Vec<Option<u32>>) = added.into_iter().unzip();
         let mut first: AHashMap<&[u8], u32> = AHashMap::new();
         for (id, bytes) in (0..).zip(&tokens) {
             first.entry(bytes).or_insert(id);
         }
-        let known: Vec<Option<u32>> = specials.names().iter().map(|name| first.get(name.as_bytes()).copied()).collect();
+        let of_bytes = |token: &AddedToken| first.get(token.content.as_bytes()).copied();
+        let ids: Vec<_> = added.iter().zip(ids).map(|(token, id)| id.or_else(|| of_bytes(token))).collect();
         let mut special_ids = Vec::new();
-        for (name, known) in specials.names().iter().zip(known) {
-            special_ids.push(known.unwrap_or(tokens.len() as u32));
-            if known.is_none() {
-                tokens.push(name.clone().into_bytes());
+        for (token, id) in added.iter().zip(ids) {
+            let id = id.unwrap_or(tokens.len() as u32);
+            special_ids.push(id);
+            tokens.resize(tokens.len().max(id as usize + 1), Vec::new());
+            if tokens[id as usize].is_empty() {
+                tokens[id as usize] = token.content.clone().into_bytes();
             }
         }
-        let model = model(&tokens, &merges, &special_ids)?;
-        Ok(Self { model, tokens, merges, specials, special_ids, habits: Habits::default() })
+        let specials = Specials::with_flags(added, habits.composes)?.with_cut(habits.cut);
+        let with_border = with_border(&specials, habits)?;
+        let mut model = model(&tokens, &merges, &special_ids)?;
+        model.ignore_merges = habits.keeps_whole;
+        let (template, ends, source, companions, notes) = Default::default();
+        let mut tokenizer = Self {
+            model,
+            tokens,
+            merges,
+            specials,
+            special_ids,
+            with_border,
+            habits,
+            template,
+            ends,
+            source,
+            companions,
+            notes,
+        };
+        tokenizer.ends = TextEnds::of_document_end(tokenizer.usual_end());
+        Ok(tokenizer)
     }
 
     /// The same with other habits than GPT-2's.
     #[must_use]
     pub fn with_habits(mut self, habits: Habits) -> Self {
         self.specials = self.specials.with_cut(habits.cut);
+        self.with_border = self.with_border.map(|specials| specials.with_cut(habits.cut));
         self.model.ignore_merges = habits.keeps_whole;
-        Self { habits, ..self }
+        Self { habits, source: None, ..self }
+    }
+
+    /// What of its file is not used as it is written there, as sentences.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The files that belong to its model.
+    pub fn companions(&self) -> &TextFiles {
+        &self.companions
+    }
+
+    /// Attaches the files that belong to its model.
+    pub fn set_companions(&mut self, companions: TextFiles) {
+        self.companions = Arc::new(companions);
     }
 
     /// Makes `n` ids, of which the last ones have no token: some models have more rows than their vocabulary has tokens.
+    /// Added tokens beyond are no longer found in texts; returns these.
     ///
     /// # Errors
-    /// When there are more tokens than that.
-    pub fn reserve_ids(&mut self, n: usize) -> Result<(), DataError> {
+    /// When other tokens are beyond.
+    pub fn fit_ids(&mut self, n: usize) -> Result<Vec<String>, DataError> {
         self.check_ids(n)?;
+        let beyond = |id: u32| id as usize >= n;
+        let all = self.specials.tokens().iter().cloned().zip(self.special_ids.iter().copied());
+        let (dropped, kept): (Vec<_>, Vec<_>) = all.partition(|&(_, id)| beyond(id));
+        if !dropped.is_empty() {
+            let (tokens, ids): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+            self.specials = Specials::with_flags(tokens, self.habits.composes)?.with_cut(self.habits.cut);
+            self.with_border = with_border(&self.specials, self.habits)?;
+            self.special_ids = ids;
+        }
         self.tokens.resize(n, Vec::new());
-        Ok(())
+        self.template.before.retain(|&id| !beyond(id));
+        self.template.after.retain(|&id| !beyond(id));
+        self.set_ends(self.ends.clone());
+        Ok(dropped.into_iter().map(|(token, _)| token.content).collect())
     }
 
-    /// Whether a model of `n` ids can have all tokens.
+    /// Whether a model of `n` ids can have all tokens; added tokens may lack.
     ///
     /// # Errors
     /// When there are more tokens than that.
     pub fn check_ids(&self, n: usize) -> Result<(), DataError> {
         let there = self.tokens.len();
-        if there <= n {
+        if (n..there).all(|id| self.model.id_to_token(id as u32).is_none()) {
             return Ok(());
         }
         Err(library(format!("it has {there} tokens, and its model only {n}; they are no pair")))
@@ -122,12 +203,6 @@ impl Tokenizer {
     /// V: how many ids there are.
     pub fn vocab_size(&self) -> usize {
         self.tokens.len()
-    }
-
-    /// The id of [`END_OF_TEXT`], if it is a special token.
-    pub fn end_of_text(&self) -> Option<u32> {
-        let at = self.specials.names().iter().position(|name| name == END_OF_TEXT)?;
-        Some(self.special_ids[at])
     }
 
     /// The special tokens and their ids.
@@ -152,6 +227,14 @@ impl Tokenizer {
         ids
     }
 
+    /// The ids of `text` to train on: where [`END_OF_TEXT`] is, a document ends, with the token that this tokenizer has
+    /// for that, or none.
+    pub fn encode_documents(&self, text: &str) -> Vec<u32> {
+        let mut ids = Vec::with_capacity(text.len() / 3);
+        Encoder::of_documents(self).encode(text, &mut ids);
+        ids
+    }
+
     /// The text of `ids`; bytes that are no UTF-8 become U+FFFD, ids that do not exist nothing.
     pub fn decode(&self, ids: &[u32]) -> String {
         let bytes: Vec<u8> = ids.iter().flat_map(|&id| self.token(id)).copied().collect();
@@ -167,9 +250,9 @@ impl Tokenizer {
         self.tokens.get(id as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// One token for people; bytes that are no UTF-8 become U+FFFD.
+    /// One token for display; bytes that are not a whole character are spelled as digits.
     pub fn token_text(&self, id: u32) -> String {
-        self.decode(&[id])
+        spelled(self.token(id))
     }
 
     /// Compression: how many bytes of `text` a token stands for on average; 0 for an empty text.
@@ -178,14 +261,44 @@ impl Tokenizer {
     }
 }
 
-/// The library's model. Where several ids have the same bytes, the first one counts that is no special token.
+/// The bytes of tokens by id; empty where there is none.
+fn by_id(vocabulary: Vec<(u32, Vec<u8>)>) -> Result<Vec<Vec<u8>>, DataError> {
+    let mut tokens: Vec<Vec<u8>> = Vec::new();
+    let n_tokens = vocabulary.len().min(MOST_TOKENS as usize) as u32;
+    let most = (n_tokens * (HOLES_PER_TOKEN + 1) + MOST_HOLES).min(MOST_TOKENS);
+    for (id, bytes) in vocabulary {
+        if id >= most {
+            return Err(library(format!(
+                "the id {id} is too large; ids of a vocabulary of {n_tokens} tokens have to be below {most}"
+            )));
+        }
+        tokens.resize(tokens.len().max(id as usize + 1), Vec::new());
+        tokens[id as usize] = bytes;
+    }
+    Ok(tokens)
+}
+
+/// `specials` and [`END_OF_TEXT`], where that is not one of them.
+fn with_border(specials: &Specials, habits: Habits) -> Result<Option<Specials>, DataError> {
+    if specials.names().iter().any(|name| name == END_OF_TEXT) {
+        return Ok(None);
+    }
+    let tokens = specials.tokens().iter().cloned().chain([AddedToken::plain(END_OF_TEXT)]).collect();
+    Ok(Some(Specials::with_flags(tokens, habits.composes)?.with_cut(habits.cut)))
+}
+
+/// The library's model. Where several ids have the same bytes, the first one counts that is no special token. Special
+/// tokens are part of it only where they are bytes or merged.
 fn model(tokens: &[Vec<u8>], merges: &[(Vec<u8>, Vec<u8>)], special_ids: &[u32]) -> Result<BPE, DataError> {
     let characters = byte_characters();
     let text = |bytes: &[u8]| bytes.iter().map(|&byte| characters[byte as usize]).collect::<String>();
     let special: FxHashSet<u32> = special_ids.iter().copied().collect();
     let ordinary = (0..tokens.len() as u32).filter(|id| !special.contains(id));
+    let merged: FxHashSet<Vec<u8>> = merges.iter().map(|(left, right)| [&left[..], right].concat()).collect();
+    let is_used = |bytes: &Vec<u8>| bytes.len() == 1 || merged.contains(bytes);
+    let used = special_ids.iter().copied().filter(|&id| is_used(&tokens[id as usize]));
     let mut ids: AHashMap<String, u32> = AHashMap::new();
-    for id in ordinary.chain(special_ids.iter().copied()).filter(|&id| !tokens[id as usize].is_empty()) {
+    for id in ordinary.chain(used).filter(|&id| !tokens[id as usize].is_empty()) {
         ids.entry(text(&tokens[id as usize])).or_insert(id);
     }
     let merges: Vec<_> = merges.iter().map(|(left, right)| (text(left), text(right))).collect();

@@ -5,10 +5,6 @@ use serde_json::{Map, Value, json};
 use super::{Architecture, InteropError, files};
 use crate::config::{FeedForward, ModelConfig, Norm, Positions};
 
-/// Rotary models give their longest window as what they were trained for, which can be more than a page can hold; a
-/// shorter window computes the same.
-const MOST_CONTEXT: usize = 1024;
-
 /// Characters of a setting that a sentence quotes.
 const MOST_SHOWN: usize = 80;
 
@@ -83,58 +79,94 @@ pub(super) fn write(architecture: Architecture, config: &ModelConfig, end: Optio
     value
 }
 
-/// The architecture and the configuration of a `config.json`.
+/// What a `config.json` describes.
+pub(super) struct Description {
+    pub architecture: Architecture,
+    pub model: ModelConfig,
+    pub biases: Biases,
+    /// What of the file is not used, or used in another way than it says.
+    pub notes: Vec<String>,
+}
+
+/// What a `config.json` describes.
 ///
 /// # Errors
 /// When it is no such file, another architecture, or one with a setting that is not computed here.
-pub(super) fn read(bytes: &[u8]) -> Result<(Architecture, ModelConfig, Biases), InteropError> {
+pub(super) fn read(bytes: &[u8]) -> Result<Description, InteropError> {
     let wrong = |detail: String| InteropError::File { name: files::CONFIG.into(), detail };
     let value: Value = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
     let fields = Fields(value.as_object().ok_or_else(|| wrong("it is no object of settings".into()))?);
     fields.only("quantization_config", &[Value::Null], "save the weights unquantised first")?;
-    let (architecture, (config, biases)) = match fields.0.get("model_type").and_then(Value::as_str) {
-        Some("llama") => (Architecture::Llama, llama(&fields, fields.llamas_biases()?)?),
-        Some("mistral") => (Architecture::Llama, mistral(&fields)?),
-        Some("qwen2") => (Architecture::Llama, qwen2(&fields)?),
-        Some("gpt2") => (Architecture::Gpt2, (gpt2(&fields)?, Biases::OfAll)),
+    let mut notes = Vec::new();
+    let (architecture, model, biases) = match fields.0.get("model_type").and_then(Value::as_str) {
+        Some("llama") => (Architecture::Llama, llama(&fields, LLAMA, &mut notes)?, fields.llamas_biases()?),
+        Some("mistral") => (Architecture::Llama, mistral(&fields, &mut notes)?, Biases::None),
+        Some("qwen2") => (Architecture::Llama, qwen2(&fields, &mut notes)?, Biases::OfQkv),
+        Some("gpt2") => (Architecture::Gpt2, gpt2(&fields)?, Biases::OfAll),
         _ => return Err(fields.refused("model_type", "llama, mistral, qwen2 and gpt2 can be read")),
     };
-    config.validate()?;
-    Ok((architecture, config, biases))
+    let model = ModelConfig { bias: biases != Biases::None, ..model };
+    model.validate()?;
+    Ok(Description { architecture, model, biases, notes })
 }
 
-/// Llama with a window behind which nothing is seen; it has to be as long as the context.
-fn mistral(fields: &Fields) -> Result<(ModelConfig, Biases), InteropError> {
-    let (config, biases) = llama(fields, Biases::None)?;
-    let window = fields.size_or("sliding_window", config.context_length)?;
-    if window < config.context_length {
-        return Err(fields.refused("sliding_window", "windows as long as the context can be read"));
+/// What the classes of a family take where a file leaves a setting out.
+#[derive(Clone, Copy)]
+struct Defaults {
+    max_position_embeddings: usize,
+    /// As many as heads, if none.
+    num_key_value_heads: Option<usize>,
+}
+
+const LLAMA: Defaults = Defaults { max_position_embeddings: 2048, num_key_value_heads: None };
+const MISTRAL: Defaults = Defaults { max_position_embeddings: 131_072, num_key_value_heads: Some(8) };
+const QWEN2: Defaults = Defaults { max_position_embeddings: 32_768, num_key_value_heads: Some(32) };
+
+/// The window of Mistral's class where a file leaves it out.
+const MISTRAL_WINDOW: usize = 4096;
+
+/// Llama with a window beyond which nothing is seen: within the window it computes what Llama computes.
+fn mistral(fields: &Fields, notes: &mut Vec<String>) -> Result<ModelConfig, InteropError> {
+    let mut model = llama(fields, MISTRAL, notes)?;
+    let window = match fields.0.get("sliding_window") {
+        None => MISTRAL_WINDOW,
+        Some(_) => fields.size_or("sliding_window", model.context_length)?,
+    };
+    if window < model.context_length {
+        notes.push(format!(
+            "config.json: sliding_window is {window}, and max_position_embeddings {}; windows of {window} tokens are \
+             computed as there, longer ones are not.",
+            model.context_length
+        ));
+        model.context_length = window;
     }
-    Ok((config, biases))
+    Ok(model)
 }
 
 /// Llama with biases of queries, keys and values.
-fn qwen2(fields: &Fields) -> Result<(ModelConfig, Biases), InteropError> {
+fn qwen2(fields: &Fields, notes: &mut Vec<String>) -> Result<ModelConfig, InteropError> {
     fields.only("use_sliding_window", &[Value::Null, json!(false)], "false can be read")?;
-    llama(fields, Biases::OfQkv)
+    llama(fields, QWEN2, notes)
 }
 
-fn llama(fields: &Fields, biases: Biases) -> Result<(ModelConfig, Biases), InteropError> {
-    fields.only("hidden_act", &[json!("silu"), json!("swish")], "SwiGLU needs silu")?;
+fn llama(fields: &Fields, defaults: Defaults, notes: &mut Vec<String>) -> Result<ModelConfig, InteropError> {
+    fields.only("hidden_act", &[Value::Null, json!("silu"), json!("swish")], "SwiGLU needs silu")?;
     let d_model = fields.size("hidden_size")?;
     let n_heads = fields.size("num_attention_heads")?;
     let mut config = ModelConfig::cs336(
-        [fields.size("vocab_size")?, fields.size_or("max_position_embeddings", 2048)?.min(MOST_CONTEXT)],
+        [fields.size("vocab_size")?, fields.size_or("max_position_embeddings", defaults.max_position_embeddings)?],
         [d_model, fields.size("num_hidden_layers")?, n_heads, fields.size("intermediate_size")?],
     );
-    config.n_kv_heads = fields.size_or("num_key_value_heads", n_heads)?;
+    config.n_kv_heads = match fields.0.get("num_key_value_heads") {
+        None => defaults.num_key_value_heads.unwrap_or(n_heads),
+        Some(_) => fields.size_or("num_key_value_heads", n_heads)?,
+    };
     let d_head = d_model.checked_div(n_heads).unwrap_or(0);
     fields.only("head_dim", &[Value::Null, json!(d_head)], "heads of hidden_size / num_attention_heads can be read")?;
     config.norm_eps = fields.number_or("rms_norm_eps", 1e-6)?;
-    config.rope_theta = fields.rope_theta()?;
-    config.bias = biases != Biases::None;
+    config.rope_theta = fields.rope_theta(notes)?;
     config.tied_embeddings = fields.flag("tie_word_embeddings", false)?;
-    Ok((config, biases))
+    Ok(config)
 }
 
 fn gpt2(fields: &Fields) -> Result<ModelConfig, InteropError> {
@@ -162,7 +194,6 @@ fn gpt2(fields: &Fields) -> Result<ModelConfig, InteropError> {
     config.norm_eps = fields.number_or("layer_norm_epsilon", 1e-5)?;
     config.positions = Positions::Learned;
     config.feed_forward = FeedForward::Gelu;
-    config.bias = true;
     config.tied_embeddings = fields.flag("tie_word_embeddings", true)?;
     Ok(config)
 }
@@ -222,21 +253,36 @@ impl Fields<'_> {
         }
     }
 
-    /// Θ, where older and newer versions write it.
-    fn rope_theta(&self) -> Result<f64, InteropError> {
-        let scaling = "only plain RoPE can be read";
-        for field in ["rope_scaling", "rope_parameters"] {
+    /// Θ. As in transformers, `rope_scaling` replaces `rope_parameters`, and what has no Θ takes that of the top level.
+    fn rope_theta(&self, notes: &mut Vec<String>) -> Result<f64, InteropError> {
+        let is_set = |field: &&str| match self.get(field) {
+            Value::Null => false,
+            Value::Object(map) => !map.is_empty(),
+            _ => true,
+        };
+        let parameters = ["rope_scaling", "rope_parameters"].into_iter().find(is_set);
+        if let Some(field) = parameters {
             let kind = match self.get(field) {
                 Value::Object(map) => map.get("rope_type").or(map.get("type")).unwrap_or(&Value::Null),
                 other => other,
             };
             if !kind.is_null() && kind != "default" {
-                return Err(self.refused(field, scaling));
+                return Err(self.refused(field, "only plain RoPE can be read"));
             }
         }
-        match self.0.get("rope_theta").or(self.get("rope_parameters").get("rope_theta")) {
-            None | Some(Value::Null) => Ok(10_000.0),
-            Some(theta) => theta.as_f64().ok_or_else(|| self.refused("rope_theta", "it has to be a number")),
+        let of = |field: &str| &self.get(field)["rope_theta"];
+        let top = self.get("rope_theta");
+        let first = parameters.map_or(&Value::Null, of);
+        let chosen = match [first, top].into_iter().find(|theta| !theta.is_null()) {
+            None => 10_000.0,
+            Some(theta) => theta.as_f64().ok_or_else(|| self.refused("rope_theta", "it has to be a number"))?,
+        };
+        let all = [top, of("rope_scaling"), of("rope_parameters")];
+        if let Some(other) = all.into_iter().find(|theta| !theta.is_null() && theta.as_f64() != Some(chosen)) {
+            notes.push(format!(
+                "config.json gives rope_theta more than once: {chosen} is used, as in transformers, and {other} is not."
+            ));
         }
+        Ok(chosen)
     }
 }

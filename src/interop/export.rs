@@ -6,29 +6,126 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 
+use super::companions::KEPT;
+use super::config::Biases;
 use super::state::{self, SavedState};
 use super::{Architecture, InteropError, config, files, layout};
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, Positions};
 use crate::data::Tokenizer;
 
 /// A file: its name and its bytes.
 pub type NamedFile = (&'static str, Vec<u8>);
 
-/// The files of a model whose parameters are laid out by its table.
+/// The files of a model whose parameters are laid out by its table. A model from elsewhere has the files that it came with,
+/// changed only where it computes something else now.
 ///
 /// # Errors
 /// When no architecture computes what this model computes, or the tokenizer cannot be written.
 pub fn export(model: &ModelConfig, tokenizer: &Tokenizer, params: &[f32]) -> Result<Vec<NamedFile>, InteropError> {
     let architecture = Architecture::of(model)?;
+    let Some(Kept { config, biases, .. }) = Kept::of(architecture, model, tokenizer, params)? else {
+        return fresh(architecture, model, tokenizer, params);
+    };
+    let mut written = vec![
+        (files::CONFIG, text(&config)),
+        (files::WEIGHTS, weights(architecture, model, biases, params)?),
+        (files::TOKENIZER, tokenizer.to_json()?.into_bytes()),
+    ];
+    for name in KEPT.into_iter().filter(|&name| name != files::CONFIG) {
+        written.extend(tokenizer.companions().get(name).map(|text| (name, text.clone().into_bytes())));
+    }
+    Ok(written)
+}
+
+/// What an export says otherwise than the files that the model came with, as sentences.
+///
+/// # Errors
+/// As [`export`].
+pub fn changes(model: &ModelConfig, tokenizer: &Tokenizer, params: &[f32]) -> Result<Vec<String>, InteropError> {
+    let kept = Kept::of(Architecture::of(model)?, model, tokenizer, params)?;
+    Ok(kept.map_or_else(Vec::new, |kept| kept.changes))
+}
+
+/// The files of a model that was made here.
+fn fresh(
+    architecture: Architecture,
+    model: &ModelConfig,
+    tokenizer: &Tokenizer,
+    params: &[f32],
+) -> Result<Vec<NamedFile>, InteropError> {
     let end = tokenizer.end_of_text();
+    let name = end.map(|id| tokenizer.token_text(id));
     Ok(vec![
         (files::CONFIG, text(&config::write(architecture, model, end))),
-        (files::WEIGHTS, weights(architecture, model, params)?),
+        (files::WEIGHTS, weights(architecture, model, Biases::OfAll, params)?),
         (files::TOKENIZER, text(&tokenizer_file(tokenizer)?)),
-        (files::TOKENIZER_CONFIG, text(&tokenizer_config(model, end.and(Some(crate::data::END_OF_TEXT))))),
+        (files::TOKENIZER_CONFIG, text(&tokenizer_config(model, name.as_deref()))),
         (files::GENERATION_CONFIG, text(&json!({ "bos_token_id": end, "eos_token_id": end, "pad_token_id": end }))),
     ])
 }
+
+/// The config.json that a model came with, brought up to date.
+struct Kept {
+    config: Value,
+    biases: Biases,
+    changes: Vec<String>,
+}
+
+impl Kept {
+    fn of(
+        architecture: Architecture,
+        model: &ModelConfig,
+        tokenizer: &Tokenizer,
+        params: &[f32],
+    ) -> Result<Option<Self>, InteropError> {
+        let Some(text) = tokenizer.companions().get(files::CONFIG) else { return Ok(None) };
+        let before = config::read(text.as_bytes())?;
+        let unreadable =
+            |error: serde_json::Error| InteropError::File { name: files::CONFIG.into(), detail: error.to_string() };
+        let config: Value = serde_json::from_str(text).map_err(unreadable)?;
+        let mut kept = Self { config, biases: before.biases, changes: Vec::new() };
+        let fresh = config::write(architecture, model, tokenizer.end_of_text());
+        let unused = |entry: &layout::Entry| !before.biases.have(&entry.name);
+        let all_zero = |entry: layout::Entry| entry.gather(params).iter().all(|&number| number == 0.0);
+        // A rotary model computes the same in a shorter window.
+        let context_length = match model.positions {
+            Positions::Rope => model.context_length,
+            _ => before.model.context_length,
+        };
+        let tied_embeddings = model.tied_embeddings;
+        if (ModelConfig { context_length, tied_embeddings, ..before.model }) != *model {
+            kept.set(&fresh, |_| true);
+            kept.biases = Biases::OfAll;
+        } else if !layout::entries(architecture, model).into_iter().filter(unused).all(all_zero) {
+            let of_family = ["architectures", "model_type", "attention_bias", "mlp_bias", "head_dim"];
+            kept.set(&fresh, |field| of_family.contains(&field));
+            kept.biases = Biases::OfAll;
+        }
+        if before.model.tied_embeddings != tied_embeddings {
+            kept.set(&fresh, |field| field == "tie_word_embeddings");
+        }
+        for field in ["torch_dtype", "dtype"] {
+            if kept.config.get(field).is_some_and(|value| !value.is_null()) {
+                kept.set(&json!({ field: "float32" }), |_| true);
+            }
+        }
+        Ok(Some(kept))
+    }
+
+    /// Takes over fields of another config.json.
+    fn set(&mut self, other: &Value, chosen: impl Fn(&str) -> bool) {
+        for (field, value) in other.as_object().into_iter().flatten().filter(|(field, _)| chosen(field)) {
+            if self.config[field] != *value && ![BEGIN, END].contains(&field.as_str()) {
+                self.changes.push(format!("config.json: {field} was {}, and is {value} now.", self.config[field]));
+                self.config[field] = value.clone();
+            }
+        }
+    }
+}
+
+/// Settings that training does not change.
+const BEGIN: &str = "bos_token_id";
+const END: &str = "eos_token_id";
 
 /// The file from which training goes on, here or elsewhere.
 ///
@@ -57,12 +154,18 @@ fn text(value: &Value) -> Vec<u8> {
     format!("{value:#}\n").into_bytes()
 }
 
-fn weights(architecture: Architecture, model: &ModelConfig, params: &[f32]) -> Result<Vec<u8>, InteropError> {
+fn weights(
+    architecture: Architecture,
+    model: &ModelConfig,
+    biases: Biases,
+    params: &[f32],
+) -> Result<Vec<u8>, InteropError> {
     let refused = |error: safetensors::SafeTensorError| InteropError::File {
         name: files::WEIGHTS.into(),
         detail: error.to_string(),
     };
-    let entries = layout::entries(architecture, model);
+    let mut entries = layout::entries(architecture, model);
+    entries.retain(|entry| biases.have(&entry.name));
     let tensors: Vec<Vec<f32>> = entries.iter().map(|entry| entry.gather(params)).collect();
     let mut views = Vec::new();
     for (entry, tensor) in entries.into_iter().zip(&tensors) {

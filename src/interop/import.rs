@@ -8,12 +8,13 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
-use super::config::Biases;
+use super::companions::{self, KEPT};
+use super::config::{Biases, Description};
 use super::layout::Entry;
 use super::state::{self, SavedState};
 use super::{Architecture, InteropError, config, files, layout};
 use crate::config::ModelConfig;
-use crate::data::Tokenizer;
+use crate::data::{TextFiles, Tokenizer};
 use crate::model::params::ParamTable;
 
 /// Why PyTorch's own format is not read: it is a program, and could do anything.
@@ -33,13 +34,15 @@ pub struct Imported {
     pub params: Vec<f32>,
     /// Where its training stands, if that is known.
     pub state: Option<SavedState>,
+    /// What of the files is not used, or used in another way than they say, as sentences.
+    pub notes: Vec<String>,
 }
 
 /// A model whose shape is known, before anything large was read.
 pub struct Opened {
-    architecture: Architecture,
-    model: ModelConfig,
-    biases: Biases,
+    description: Description,
+    /// The text of config.json.
+    config: String,
 }
 
 /// Where a model's files lie.
@@ -86,13 +89,13 @@ impl Opened {
             return Err(InteropError::MissingFile { name: files::WEIGHTS.into(), fix: PICKLED });
         }
         let fix = "choose the folder, or all files, of a model saved with save_pretrained";
-        let (architecture, model, biases) = config::read(&required(source, files::CONFIG, fix)?)?;
-        Ok(Self { architecture, model, biases })
+        let config = text(source, files::CONFIG, fix)?;
+        Ok(Self { description: config::read(config.as_bytes())?, config })
     }
 
     /// The shape.
     pub fn model(&self) -> &ModelConfig {
-        &self.model
+        &self.description.model
     }
 
     /// Reads the rest.
@@ -100,21 +103,38 @@ impl Opened {
     /// # Errors
     /// When a file is missing or damaged.
     pub fn read(self, source: &mut dyn Source) -> Result<Imported, InteropError> {
-        let Self { architecture, model, biases } = self;
+        let Self { description, config } = self;
+        let Description { architecture, mut model, biases, mut notes } = description;
         let fix = "in Python, save it beside the model with AutoTokenizer.from_pretrained(...).save_pretrained(FOLDER)";
-        let json = required(source, files::TOKENIZER, fix)?;
-        let json = String::from_utf8(json)
-            .map_err(|error| InteropError::File { name: files::TOKENIZER.into(), detail: error.to_string() })?;
+        let json = text(source, files::TOKENIZER, fix)?;
         let mut tokenizer = Tokenizer::from_json(&json)?;
+        drop(json);
         tokenizer.check_ids(model.vocab_size)?;
-        let params = read_weights(source, architecture, &model, biases)?;
-        tokenizer.reserve_ids(model.vocab_size)?;
+        let mut kept = TextFiles::from([(files::CONFIG.to_string(), config)]);
+        for name in KEPT.into_iter().filter(|&name| name != files::CONFIG) {
+            if source.has(name) {
+                kept.insert(name.into(), text(source, name, "")?);
+            }
+        }
+        let params = read_weights(source, architecture, &mut model, biases, &mut notes)?;
+        notes.extend_from_slice(tokenizer.notes());
+        let without_rows = tokenizer.fit_ids(model.vocab_size)?;
+        notes.extend(without_rows.iter().map(|token| {
+            format!("The added token {token:?} has no row in the embeddings, so it is not looked for in texts.")
+        }));
+        notes.extend(companions::attach(&mut tokenizer, kept)?);
         let state = match source.has(files::TRAINING_STATE) {
             true => Some(state::read(architecture, &model, &required(source, files::TRAINING_STATE, "")?)?),
             false => None,
         };
-        Ok(Imported { model, tokenizer, params, state })
+        Ok(Imported { model, tokenizer, params, state, notes })
     }
+}
+
+/// A file of text.
+fn text(source: &mut dyn Source, name: &str, fix: &'static str) -> Result<String, InteropError> {
+    let bytes = required(source, name, fix)?;
+    String::from_utf8(bytes).map_err(|error| InteropError::File { name: name.into(), detail: error.to_string() })
 }
 
 fn required(source: &mut dyn Source, name: &str, fix: &'static str) -> Result<Vec<u8>, InteropError> {
@@ -133,11 +153,13 @@ struct Index {
 fn read_weights(
     source: &mut dyn Source,
     architecture: Architecture,
-    model: &ModelConfig,
+    model: &mut ModelConfig,
     biases: Biases,
+    notes: &mut Vec<String>,
 ) -> Result<Vec<f32>, InteropError> {
     let mut missing = layout::entries(architecture, model);
     missing.retain(|entry| biases.have(&entry.name));
+    let mut head = Head::of(architecture, model);
     let mut params = Vec::new();
     let len = ParamTable::new(model).buffer_len();
     let names = weight_files(source)?;
@@ -151,6 +173,7 @@ fn read_weights(
             detail: format!("{error}; it was cut or is no safetensors file"),
         };
         let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+        head.find(&tensors, architecture)?;
         let (mut found, mut rest) = (Vec::new(), Vec::new());
         for entry in missing {
             match find(&tensors, architecture, &entry.name) {
@@ -162,16 +185,87 @@ fn read_weights(
             }
         }
         missing = rest;
-        if names.len() == 1 && !missing.is_empty() {
+        if names.len() == 1 && missing.iter().any(|entry| !head.replaces(entry)) {
             break;
         }
         // Nothing is allocated by the configuration's sizes before the files have agreed with them.
         params.resize(len, 0.0);
-        found.iter().for_each(|(tensor, entry)| take(tensor, entry, &mut params));
+        found.iter().try_for_each(|(tensor, entry)| take(tensor, entry, &mut params))?;
+    }
+    // What safetensors.torch.save_model keeps of two tied tensors is the first by its name.
+    if let [entry] = &missing[..]
+        && head.replaces(entry)
+    {
+        entry.scatter(head.numbers.take().unwrap_or_default().into_iter(), &mut params);
+        missing.clear();
     }
     match missing.first() {
         Some(entry) => Err(InteropError::MissingTensor { name: entry.name.clone() }),
-        None => Ok(params),
+        None => Ok(head.untie(architecture, model, params, notes)),
+    }
+}
+
+/// The head's matrix in the files of a model whose config.json says that it is the token embedding.
+struct Head {
+    /// None in a model that has both.
+    entry: Option<Entry>,
+    numbers: Option<Vec<f32>>,
+}
+
+const EMBEDDING: &str = "token_embeddings.weight";
+const HEAD: &str = "lm_head.weight";
+
+impl Head {
+    fn of(architecture: Architecture, model: &ModelConfig) -> Self {
+        let untied = ModelConfig { tied_embeddings: false, ..model.clone() };
+        let entry = model.tied_embeddings.then(|| layout::entries(architecture, &untied)).into_iter().flatten();
+        Self { entry: entry.into_iter().find(|entry| entry.holds(HEAD)), numbers: None }
+    }
+
+    fn find(&mut self, tensors: &SafeTensors<'_>, architecture: Architecture) -> Result<(), InteropError> {
+        let Some(entry) = &self.entry else { return Ok(()) };
+        if let Some(tensor) = find(tensors, architecture, &entry.name) {
+            check(&tensor, entry)?;
+            self.numbers = Some(finite(&tensor, entry)?);
+        }
+        Ok(())
+    }
+
+    /// Whether it was found and can stand in for this entry.
+    fn replaces(&self, entry: &Entry) -> bool {
+        self.numbers.is_some() && entry.holds(EMBEDDING)
+    }
+
+    /// Where the head is another matrix than the embedding, both are kept, as transformers does.
+    fn untie(
+        self,
+        architecture: Architecture,
+        model: &mut ModelConfig,
+        params: Vec<f32>,
+        notes: &mut Vec<String>,
+    ) -> Vec<f32> {
+        let (Some(entry), Some(head)) = (self.entry, self.numbers) else { return params };
+        let embedding = layout::entries(architecture, model).into_iter().find(|entry| entry.holds(EMBEDDING));
+        if embedding.is_none_or(|embedding| embedding.gather(&params) == head) {
+            return params;
+        }
+        let tied = ParamTable::new(model);
+        model.tied_embeddings = false;
+        let untied = ParamTable::new(model);
+        let mut all = vec![0.0; untied.buffer_len()];
+        for param in untied.iter() {
+            if let Some(known) = tied.iter().find(|known| known.name == param.name) {
+                all[param.start..param.start + param.len()]
+                    .copy_from_slice(&params[known.start..known.start + known.len()]);
+            }
+        }
+        entry.scatter(head.into_iter(), &mut all);
+        notes.push(format!(
+            "config.json says tie_word_embeddings, and the weights have another {}; both matrices are used, as in \
+             transformers.",
+            entry.name
+        ));
+        all
     }
 }
 
@@ -226,14 +320,24 @@ fn check(tensor: &TensorView<'_>, entry: &Entry) -> Result<(), InteropError> {
     Err(InteropError::Tensor { name: entry.name.clone(), dtype, shape, expected })
 }
 
-fn take(tensor: &TensorView<'_>, entry: &Entry, params: &mut [f32]) {
+fn take(tensor: &TensorView<'_>, entry: &Entry, params: &mut [f32]) -> Result<(), InteropError> {
+    entry.scatter(finite(tensor, entry)?.into_iter(), params);
+    Ok(())
+}
+
+/// The numbers of a tensor.
+///
+/// # Errors
+/// When one of them is NaN or infinite.
+fn finite(tensor: &TensorView<'_>, entry: &Entry) -> Result<Vec<f32>, InteropError> {
     let pairs = || tensor.data().chunks_exact(2).map(|bytes| [bytes[0], bytes[1]]);
-    match tensor.dtype() {
-        Dtype::F16 => entry.scatter(pairs().map(|bytes| f16::from_le_bytes(bytes).to_f32()), params),
-        Dtype::BF16 => entry.scatter(pairs().map(|bytes| bf16::from_le_bytes(bytes).to_f32()), params),
-        _ => {
-            let words = tensor.data().chunks_exact(4);
-            entry.scatter(words.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])), params);
-        }
+    let numbers: Vec<f32> = match tensor.dtype() {
+        Dtype::F16 => pairs().map(|bytes| f16::from_le_bytes(bytes).to_f32()).collect(),
+        Dtype::BF16 => pairs().map(|bytes| bf16::from_le_bytes(bytes).to_f32()).collect(),
+        _ => tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+    };
+    match numbers.iter().position(|number| !number.is_finite()) {
+        Some(at) => Err(InteropError::NonFinite { name: entry.name.clone(), value: numbers[at], at }),
+        None => Ok(numbers),
     }
 }

@@ -89,6 +89,11 @@ fn order(architecture: Architecture, config: &ModelConfig, param: &Param) -> Ord
 }
 
 impl Entry {
+    /// Whether the parameter of this name is in it.
+    pub fn holds(&self, param: &str) -> bool {
+        self.params.iter().any(|known| known.name == param)
+    }
+
     /// The shape in the file.
     pub fn shape(&self) -> Vec<usize> {
         let [rows, columns] = self.matrix();

@@ -8,6 +8,7 @@ use crate::config::{ConfigError, FeedForward, ModelConfig, Norm, NormPlacement, 
 use crate::data::DataError;
 
 pub mod archive;
+pub mod companions;
 mod config;
 pub mod export;
 pub mod import;
@@ -88,6 +89,19 @@ pub enum InteropError {
         shape: Vec<usize>,
         /// The shape that the model has.
         expected: Vec<usize>,
+    },
+    /// A tensor holds a number that nothing can be computed with.
+    #[error(
+        "{name} holds {value} (number {at} of it), so the model would write nothing but noise; export or save it again \
+         from a state before it diverged"
+    )]
+    NonFinite {
+        /// Which one.
+        name: String,
+        /// NaN or infinity.
+        value: f32,
+        /// Which number of it, from 0.
+        at: usize,
     },
     /// The configuration is not valid.
     #[error(transparent)]

@@ -1,7 +1,7 @@
 //! Where training stands, beside a model's files: AdamW's moments as tensors with the names and the order of the
 //! weights, and in the header's metadata, as JSON, the step, what draws the next batches, and how it is trained.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -12,6 +12,7 @@ use super::{Architecture, InteropError, files, layout};
 use crate::config::{MAX_STEPS, ModelConfig, TrainConfig};
 use crate::model::params::ParamTable;
 use crate::rng::Rng;
+use crate::tensor_file;
 
 /// Before the names of first and second moments.
 const PREFIXES: [&str; 2] = ["adam_m.", "adam_v."];
@@ -51,13 +52,13 @@ pub fn write(model: &ModelConfig, state: &SavedState) -> Result<Vec<u8>, Interop
         let view = TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(numbers)).map_err(damaged)?;
         views.push((name.as_str(), view));
     }
-    let metadata = HashMap::from([
-        ("format".to_string(), "pt".to_string()),
-        ("step".into(), json(&state.step)?),
-        ("batches".into(), json(&state.batches)?),
-        ("train".into(), json(&state.train)?),
+    let metadata = BTreeMap::from([
+        ("format", "pt".to_string()),
+        ("step", json(&state.step)?),
+        ("batches", json(&state.batches)?),
+        ("train", json(&state.train)?),
     ]);
-    safetensors::serialize(views, Some(metadata)).map_err(damaged)
+    tensor_file::to_bytes(views, &metadata).map_err(damaged)
 }
 
 /// Reads what [`write`] has written, of the same model.

@@ -17,7 +17,7 @@ use crate::rng::torch::TorchRng;
 const LR: f32 = 0.1;
 
 /// β₁ and β₂ as models have them here.
-const BETAS: [f32; 2] = [0.9, 0.95];
+const BETAS: [f64; 2] = [0.9, 0.95];
 
 /// How often the next token is drawn.
 const DRAWS: usize = 100;
@@ -62,10 +62,11 @@ pub(super) fn one_weight(desk: &mut Desk, steepness: f32) {
     let start = desk.next();
     let slope = |of| Made::Slope { of, steepness };
     let g = desk.stack("g", g, one("k w"), slope(start + 3));
-    let [beta1, beta2] = BETAS;
+    let betas = BETAS.map(|beta| beta as f32);
+    let [beta1, beta2] = betas;
     let first = desk.stack("m", first, one("m"), Made::Moment { of: g, beta: beta1, squared: false });
     let second = desk.stack("v", second, one("v"), Made::Moment { of: g, beta: beta2, squared: true });
-    let made = Made::Adamw { m: first, v: second, lr: LR, betas: BETAS };
+    let made = Made::Adamw { m: first, v: second, lr: LR, betas };
     let by_adam = desk.stack("w_{AdamW}", by_adam, one("w"), made);
     let plain_g = desk.stack("g_{plain}", plain_g, one("k w"), slope(start + 5));
     let by_sgd = desk.stack("w_{plain}", by_sgd, one("w"), Made::Descent { of: plain_g, lr: LR });
@@ -81,7 +82,7 @@ fn moved(desk: &mut Desk, steepness: f32, adam: bool) -> [Vec<Slice>; 4] {
     for t in 1..=WEIGHT_STEPS {
         let grad = desk.copy(weight, [1, 1]);
         mask(&mut desk.recording, [visible, grad], steepness, MASKED);
-        let step = desk.words(bytemuck::cast_slice(&[step(t as i32)]).to_vec());
+        let step = desk.words(bytemuck::cast_slice(&[step(t)]).to_vec());
         if adam {
             adamw(&mut desk.recording, step, norm, [grad, weight, m, v], 0);
         } else {
@@ -94,21 +95,19 @@ fn moved(desk: &mut Desk, steepness: f32, adam: bool) -> [Vec<Slice>; 4] {
 }
 
 /// Neither weight decay nor clipping nor momentum.
-fn step(t: i32) -> Step {
-    Step {
+fn step(t: usize) -> Step {
+    let values = Step {
         lr: LR,
-        beta1: BETAS[0],
-        beta2: BETAS[1],
         eps: 1e-8,
         weight_decay: 0.0,
-        correction1: 1.0 - BETAS[0].powi(t),
-        correction2: 1.0 - BETAS[1].powi(t),
         max_grad_norm: f32::MAX,
         slot: 0,
         momentum: 0.0,
         weight: 1.0,
         first: 1,
-    }
+        ..bytemuck::Zeroable::zeroed()
+    };
+    values.with_betas(BETAS, t as f64)
 }
 
 /// The nano preset's schedule with fewer steps.

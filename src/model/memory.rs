@@ -195,6 +195,8 @@ pub struct MemoryPlan {
     pub real_keys: Option<Slice>,
     /// The probe's softmax weights as bytes, (L, ⌈H·T·T/4⌉) words.
     pub heatmaps: Slice,
+    /// The probe's entropies of rows in bits, (L, H + 1, T); behind the heads of a layer those of their mean.
+    pub entropies: Slice,
     /// What each head's output is multiplied by when the page asks what the model is without some of them (L, H).
     pub head_scale: Slice,
     /// For generation.
@@ -235,6 +237,7 @@ impl MemoryPlan {
         let pairs = model.n_heads * model.context_length * model.context_length;
         let real_keys = (!model.causal).then(|| add("keys that are no padding", pairs));
         let heatmaps = add("heatmaps", model.n_layers * heatmap_words(model, model.context_length));
+        let entropies = add("entropies of rows", model.n_layers * (model.n_heads + 1) * model.context_length);
         let head_scale = add("scales of heads", model.n_layers * model.n_heads);
         let kind = Kind::Batch(config.train.activation_storage);
         let batch = Activations::plan(&mut buffers, model, batch_size, kind, head_rows);
@@ -243,6 +246,7 @@ impl MemoryPlan {
         let of_probe = probe.inputs.buffer.0..buffers.specs.len();
         buffers.specs[of_probe].iter_mut().for_each(|spec| spec.grows = true);
         buffers.specs[heatmaps.buffer.0].grows = true;
+        buffers.specs[entropies.buffer.0].grows = true;
         let cache = Cache::plan(&mut buffers, model, 1);
         for slice in [params, grads, step_grads, adam_m, adam_v, probe.logits, heatmaps] {
             buffers.specs[slice.buffer.0].in_parts = true;
@@ -275,6 +279,7 @@ impl MemoryPlan {
             probe,
             real_keys,
             heatmaps,
+            entropies,
             head_scale,
             cache,
         }

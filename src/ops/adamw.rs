@@ -38,6 +38,7 @@ pub static ADAMW: Kernel = Kernel {
         let scale = clip_scale(norm, step.max_grad_norm);
         let rule = cpu::update::AdamW {
             betas: [step.beta1, step.beta2],
+            one_minus_betas: [step.one_minus_beta1, step.one_minus_beta2],
             eps: step.eps,
             corrections: [step.correction1, step.correction2],
         };
@@ -51,18 +52,28 @@ pub fn adamw(recording: &mut Recording, step: Slice, norm: Slice, [grad, param, 
     recording.dispatch(&ADAMW, params, &[step, norm, grad, param, m, v], flat_workgroups(grad.len));
 }
 
+/// β·mean + (1 − β)·value. Where β is near 1, f32 rounds β by more than 1 − β can bear, so the step towards `value` is
+/// computed from 1 − β alone; where it is not, that difference would cancel.
+fn moving_mean<T: Real>(mean: T, value: T, beta: T, one_minus_beta: T) -> T {
+    if one_minus_beta < T::of(0.5) {
+        mean + one_minus_beta * (value - mean)
+    } else {
+        beta * mean + one_minus_beta * value
+    }
+}
+
 /// With g = `scale` · gradient: m ← β₁·m + (1 − β₁)·g;   v ← β₂·v + (1 − β₂)·g²;
-/// p ← p − lr·λ·decay·p − lr · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
+/// p ← p − lr · (λ·decay·p + (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε))
 pub fn reference<T: Real>(step: &Step, decay_len: usize, grad: &[T], scale: T, [param, m, v]: [&mut [T]; 3]) {
     let of = |x: f32| T::of(f64::from(x));
-    let (beta1, beta2, one) = (of(step.beta1), of(step.beta2), T::one());
-    let keep_decaying = one - of(step.lr) * of(step.weight_decay);
+    let [beta1, beta2] = [of(step.beta1), of(step.beta2)];
+    let [one_minus_beta1, one_minus_beta2] = [of(step.one_minus_beta1), of(step.one_minus_beta2)];
     for (i, &g) in grad.iter().enumerate() {
         let g = scale * g;
-        m[i] = beta1 * m[i] + (one - beta1) * g;
-        v[i] = beta2 * v[i] + (one - beta2) * g * g;
-        let keep = if i < decay_len { keep_decaying } else { one };
+        m[i] = moving_mean(m[i], g, beta1, one_minus_beta1);
+        v[i] = moving_mean(v[i], g * g, beta2, one_minus_beta2);
+        let decay = if i < decay_len { of(step.weight_decay) * param[i] } else { T::zero() };
         let update = (m[i] / of(step.correction1)) / ((v[i] / of(step.correction2)).sqrt() + of(step.eps));
-        param[i] = param[i] * keep - of(step.lr) * update;
+        param[i] = param[i] - of(step.lr) * (decay + update);
     }
 }

@@ -27,10 +27,10 @@ pub static MEAN_LOSS: Kernel = Kernel {
     cpu: |call| {
         let params: Params = call.params();
         let step = read_step(&call.u32(1));
-        let sum: f32 = call.f32(2)[..params.n_rows as usize].iter().sum();
+        let sum: f64 = call.f32(2)[..params.n_rows as usize].iter().map(|&loss| f64::from(loss)).sum();
         let slot = &mut call.f32_mut(3)[step.slot as usize];
         let before = if step.first == 1 { 0.0 } else { *slot };
-        *slot = before + step.weight * sum / params.n_rows as f32;
+        *slot = before + (f64::from(step.weight) * sum / f64::from(params.n_rows)) as f32;
     },
 };
 

@@ -75,6 +75,7 @@ pub mod quantize;
 pub mod residual;
 pub mod rmsnorm;
 pub mod rope;
+pub mod row_entropy;
 pub mod sgd;
 pub mod softmax;
 pub mod step;
@@ -126,7 +127,7 @@ impl Real for f64 {
 }
 
 /// Every kernel there is.
-pub static KERNELS: [&Kernel; 84] = [
+pub static KERNELS: [&Kernel; 85] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -210,6 +211,7 @@ pub static KERNELS: [&Kernel; 84] = [
     &adamw::ADAMW,
     &sgd::SGD,
     &quantize::QUANTIZE,
+    &row_entropy::ROW_ENTROPY,
     &peak::PEAK,
 ];
 

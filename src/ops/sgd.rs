@@ -45,13 +45,12 @@ pub fn sgd(recording: &mut Recording, step: Slice, norm: Slice, [grad, param, m]
     recording.dispatch(&SGD, params, &[step, norm, grad, param, m], flat_workgroups(grad.len));
 }
 
-/// With g = `scale` · gradient: m ← momentum·m + g;   p ← p − lr·λ·decay·p − lr·m
+/// With g = `scale` · gradient: m ← momentum·m + g;   p ← p − lr · (λ·decay·p + m)
 pub fn reference<T: Real>(step: &Step, decay_len: usize, grad: &[T], scale: T, [param, m]: [&mut [T]; 2]) {
     let of = |x: f32| T::of(f64::from(x));
-    let keep_decaying = T::one() - of(step.lr) * of(step.weight_decay);
     for (i, &g) in grad.iter().enumerate() {
-        let keep = if i < decay_len { keep_decaying } else { T::one() };
+        let decay = if i < decay_len { of(step.weight_decay) * param[i] } else { T::zero() };
         m[i] = of(step.momentum) * m[i] + scale * g;
-        param[i] = param[i] * keep - of(step.lr) * m[i];
+        param[i] = param[i] - of(step.lr) * (decay + m[i]);
     }
 }

@@ -14,6 +14,10 @@ pub struct Step {
     pub beta1: f32,
     /// β₂
     pub beta2: f32,
+    /// 1 − β₁, rounded once from the exact difference: 1 − the rounded β₁ would be off by up to 2⁻²⁵.
+    pub one_minus_beta1: f32,
+    /// 1 − β₂, rounded once.
+    pub one_minus_beta2: f32,
     /// ε
     pub eps: f32,
     /// Decoupled weight decay.
@@ -35,6 +39,20 @@ pub struct Step {
 }
 
 impl Step {
+    /// The same with AdamW's β₁ and β₂ at step `t`, counted from 1: each number is computed in f64 and rounded once.
+    #[must_use]
+    pub fn with_betas(self, [beta1, beta2]: [f64; 2], t: f64) -> Self {
+        Self {
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            one_minus_beta1: (1.0 - beta1) as f32,
+            one_minus_beta2: (1.0 - beta2) as f32,
+            correction1: (1.0 - beta1.powf(t)) as f32,
+            correction2: (1.0 - beta2.powf(t)) as f32,
+            ..self
+        }
+    }
+
     /// What the optimizers on the CPU take of it.
     pub(crate) fn update(&self, decay_len: u32, scale: f32) -> Update {
         Update { lr: self.lr, weight_decay: self.weight_decay, decay_len: decay_len as usize, scale }

@@ -18,9 +18,11 @@ use crate::gpu::recording::{Buffers, Recording};
 use crate::gpu::variant::Variant;
 use crate::rng::Rng;
 
+mod forced;
 mod timing;
 mod trials;
 
+pub use self::forced::force;
 pub use self::trials::Trial;
 
 /// Shapes for which one variant is chosen.

@@ -109,7 +109,8 @@ impl Weights {
     }
 
     /// One line per cell that is not masked, of one head or of all; layers and heads count from 1, positions from 0.
-    /// Numbers have as many digits as it takes to read the same f32 again.
+    /// Numbers have as many digits as it takes to read the same f32 again, or, where they were kept as bytes, those that
+    /// they hold; the last column then says how far they may be off.
     pub fn to_csv(&self, only: Option<(usize, usize)>) -> String {
         let mut csv = String::from(CSV_HEADER);
         self.write_csv(only, &mut csv);
@@ -124,7 +125,14 @@ impl Weights {
                 for (key, weight) in row[..self.keys(query)].iter().enumerate() {
                     let (step, layer, head) = (self.about.step, at.0 + 1, at.1 + 1);
                     let [a, b] = [query, key].map(|at| &quoted[at]);
-                    csv.push_str(&format!("{step},{layer},{head},{query},{key},{a},{b},{weight}\n"));
+                    let [query_id, key_id] = [query, key].map(|at| tokens[at].id);
+                    let weight = match self.about.kept_as_bytes {
+                        true => format!("{weight:.3},{BYTE_PRECISION}"),
+                        false => format!("{weight},"),
+                    };
+                    csv.push_str(&format!(
+                        "{step},{layer},{head},{query},{key},{a},{b},{weight},{query_id},{key_id}\n"
+                    ));
                 }
             }
         }
@@ -139,7 +147,12 @@ impl Weights {
         let about = &self.about;
         let rows = |at| {
             let rows = self.head(at).chunks_exact(about.tokens.len().max(1)).enumerate();
-            rows.map(|(query, row)| row[..self.keys(query)].to_vec()).collect::<Vec<_>>()
+            // What was kept as bytes is written with the decimals that it holds.
+            let number = |&weight: &f32| match about.kept_as_bytes {
+                true => (weight * 1e3).round() / 1e3,
+                false => weight,
+            };
+            rows.map(|(query, row)| row[..self.keys(query)].iter().map(number).collect::<Vec<_>>()).collect::<Vec<_>>()
         };
         let heads: Vec<_> = self
             .heads(only)
@@ -152,7 +165,7 @@ impl Weights {
             } else {
                 "softmax weights; weights[query][key], without a mask"
             },
-            "precision": if about.kept_as_bytes { "1/255" } else { "f32" },
+            "precision": if about.kept_as_bytes { BYTE_PRECISION } else { "f32" },
             "step": about.step,
             "seed": about.seed,
             "tokens": about.tokens,
@@ -161,7 +174,10 @@ impl Weights {
     }
 }
 
-const CSV_HEADER: &str = "step,layer,head,query,key,query_token,key_token,weight\n";
+const CSV_HEADER: &str = "step,layer,head,query,key,query_token,key_token,weight,precision,query_id,key_id\n";
+
+/// How far a weight may be off that was kept in steps of 1/255.
+const BYTE_PRECISION: &str = "0.002";
 
 /// Several moments of the same sentence as one table; its first column tells them apart.
 pub fn csv_of(moments: impl Iterator<Item = Weights>, only: Option<(usize, usize)>) -> String {

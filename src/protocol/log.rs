@@ -34,7 +34,13 @@ impl History {
     /// Takes in what came next.
     pub fn extend(&mut self, points: &[StepPoint], validation: &[ValidationPoint]) {
         self.points.extend_from_slice(points);
-        self.validation.extend_from_slice(validation);
+        for val in validation {
+            // Other weights at the same step: the newer loss is theirs.
+            match self.validation.last_mut().filter(|last| last.step == val.step) {
+                Some(last) => *last = *val,
+                None => self.validation.push(*val),
+            }
+        }
         spread(&mut self.points, |point| point.step);
         spread(&mut self.validation, |val| val.step);
     }

@@ -43,6 +43,13 @@ pub enum RunsCommand {
         /// What the bytes are.
         files: Vec<FileInfo>,
     },
+    /// The run has this name from now on, also in the files of its autosaves.
+    Name {
+        /// The run.
+        run: RunId,
+        /// Its name on the page.
+        name: String,
+    },
     /// No file will come that [`RunsEvent::NeedsFile`] has asked for.
     ForgetResume,
     /// When to stop, and how often to evaluate, from now on and for later runs.

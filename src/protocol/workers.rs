@@ -18,6 +18,21 @@ pub enum WorkersCommand {
         /// All workers, the one that owns the run among them.
         n: usize,
     },
+    /// From the page: share every batch between as many workers as a short measurement finds useful, unless the run
+    /// computes on a GPU. Until a run on the CPU begins, nothing is measured.
+    Measure {
+        /// The cores that the browser reports: the most workers there can be.
+        reported: usize,
+    },
+    /// To a helper: compute in a window of time, in milliseconds since 1970, at the same time as the others.
+    Spin {
+        /// Distinguishes its answer from those to earlier orders.
+        order: u32,
+        /// When the window begins.
+        from_ms: f64,
+        /// When it ends.
+        to_ms: f64,
+    },
     /// To a helper: get ready for shards of `config.train.batch_size` sequences.
     Prepare {
         /// The run's model, and the training of a shard.
@@ -39,6 +54,18 @@ pub enum WorkersEvent {
     Computing {
         /// All of them.
         n: usize,
+    },
+    /// To the page: how many workers the measurement chose, of those reported.
+    Measured {
+        /// All of them.
+        n: usize,
+    },
+    /// From a helper: the rounds that it did.
+    Spun {
+        /// Of the command.
+        order: u32,
+        /// Their number.
+        rounds: u64,
     },
     /// From a helper: the gradients of the shard (f32, laid out by the table) and then its mean loss ride along.
     Gradients {

@@ -17,6 +17,8 @@ pub struct Adopted {
     pub tokenizer: Tokenizer,
     /// Where its training stands.
     pub state: TrainingState,
+    /// What of its files is not used, or used in another way than they say.
+    pub notes: Vec<String>,
 }
 
 /// How a model is trained on of which nothing is known but its shape: gently, one sequence at a time, because it may be
@@ -30,16 +32,16 @@ pub fn gently(model: ModelConfig) -> RunConfig {
 
 /// Takes a model over: where its training stands is known, that goes on.
 pub fn adopt(imported: Imported) -> Adopted {
-    let Imported { model, tokenizer, params, state } = imported;
+    let Imported { model, tokenizer, params, state, notes } = imported;
     match state {
         Some(SavedState { step, batches, train, adam_m, adam_v }) => {
             let state = TrainingState { step, batches, params, adam_m, adam_v };
-            Adopted { config: RunConfig { model, train }, tokenizer, state }
+            Adopted { config: RunConfig { model, train }, tokenizer, state, notes }
         }
         None => {
             let config = gently(model);
             let state = TrainingState::of(params, config.train.seed);
-            Adopted { config, tokenizer, state }
+            Adopted { config, tokenizer, state, notes }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A run in one safetensors file: parameters by name, AdamW's moments as `adam_m.NAME` and `adam_v.NAME`, and in the
 //! header's metadata the step, the random state, the configuration and the tokenizer, all as JSON, and a checksum.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::PathBuf;
 
@@ -11,11 +11,16 @@ use thiserror::Error;
 use super::checksum;
 use super::trainer::TrainingState;
 use crate::config::{ConfigError, MAX_STEPS, RunConfig};
-use crate::data::{DataError, Tokenizer};
+use crate::data::{DataError, TextFiles, Tokenizer};
+use crate::interop::companions;
 use crate::model::params::ParamTable;
+use crate::tensor_file;
 
 /// The name of the file in a model's folder.
 pub const FILE_NAME: &str = "checkpoint.safetensors";
+
+/// The entry of the metadata with the files of a model from elsewhere.
+const COMPANIONS: &str = "companions";
 
 /// Before the names of parameters, first moments and second moments.
 const PREFIXES: [&str; 3] = ["", "adam_m.", "adam_v."];
@@ -56,6 +61,14 @@ pub enum CheckpointError {
     Missing {
         /// Which one.
         name: String,
+    },
+    /// A parameter is NaN or infinite.
+    #[error("the checkpoint's {name} holds {value}, so the model computes nothing; go back to an earlier checkpoint")]
+    NonFinite {
+        /// Which tensor.
+        name: String,
+        /// NaN or infinity.
+        value: f32,
     },
     /// A tensor has another type or shape than the configuration says.
     #[error("{name} is {dtype:?} {shape:?} in the checkpoint; its configuration asks for F32 {expected:?}")]
@@ -101,6 +114,10 @@ impl Checkpoint {
         config.validate()?;
         let mut tokenizer = Tokenizer::from_json(entry(&metadata, "tokenizer")?)?;
         tokenizer.check_ids(config.model.vocab_size)?;
+        let companions: Option<TextFiles> = match metadata.contains_key(COMPANIONS) {
+            true => Some(read_json(&metadata, COMPANIONS)?),
+            false => None,
+        };
         let tensors = SafeTensors::deserialize(bytes)?;
         let [params, adam_m, adam_v] = PREFIXES.map(|prefix| read_tensors(&tensors, prefix, &config));
         let step = read_json(&metadata, "step")?;
@@ -118,7 +135,12 @@ impl Checkpoint {
         if !checksum::holds(bytes) {
             return Err(CheckpointError::Damaged);
         }
-        tokenizer.reserve_ids(config.model.vocab_size)?;
+        tokenizer.fit_ids(config.model.vocab_size)?;
+        if let Some(companions) = companions {
+            companions::attach(&mut tokenizer, companions)
+                .map_err(|error| CheckpointError::Metadata { field: COMPANIONS, detail: error.to_string() })?;
+        }
+        check_finite(&config, &state.params)?;
         Ok(Self { config, tokenizer, state })
     }
 }
@@ -142,16 +164,19 @@ pub fn to_bytes(
             views.push((format!("{prefix}{}", param.name), view));
         }
     }
-    let mut metadata = HashMap::from([
-        ("format".into(), "pt".into()),
-        ("config".into(), json("config", config)?),
-        ("tokenizer".into(), tokenizer.to_json()?),
-        ("step".into(), json("step", &state.step)?),
-        ("batches".into(), json("batches", &state.batches)?),
-        (checksum::FIELD.into(), checksum::BLANK.into()),
+    let mut metadata = BTreeMap::from([
+        ("format", "pt".into()),
+        ("config", json("config", config)?),
+        ("tokenizer", tokenizer.to_json()?),
+        ("step", json("step", &state.step)?),
+        ("batches", json("batches", &state.batches)?),
+        (checksum::FIELD, checksum::BLANK.into()),
     ]);
-    metadata.extend(extra.map(|(field, text)| (field.to_string(), text)));
-    let mut bytes = safetensors::serialize(views, Some(metadata))?;
+    if !tokenizer.companions().is_empty() {
+        metadata.insert(COMPANIONS, json(COMPANIONS, tokenizer.companions())?);
+    }
+    metadata.extend(extra);
+    let mut bytes = tensor_file::to_bytes(views, &metadata)?;
     checksum::seal(&mut bytes);
     Ok(bytes)
 }
@@ -194,4 +219,15 @@ fn read_tensors(tensors: &SafeTensors<'_>, prefix: &str, config: &RunConfig) -> 
         }
     }
     Ok(values)
+}
+
+/// Whether all parameters are numbers that can be computed with.
+fn check_finite(config: &RunConfig, params: &[f32]) -> Result<(), CheckpointError> {
+    for param in ParamTable::new(&config.model).iter() {
+        let values = &params[param.start..param.start + param.len()];
+        if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
+            return Err(CheckpointError::NonFinite { name: param.name.clone(), value });
+        }
+    }
+    Ok(())
 }

@@ -60,7 +60,7 @@ impl Telling {
     pub fn tell(&mut self, tokens: &mut [WrittenToken], tokenizer: &Tokenizer, last: bool) {
         for token in tokens.iter_mut() {
             token.choices.iter_mut().for_each(|choice| choice.text = tokenizer.token_text(choice.id));
-            if Some(token.id) != tokenizer.end_of_text() {
+            if !tokenizer.stops_at(token.id) {
                 self.pending.extend(tokenizer.token_bytes(token.id));
                 token.text = self.whole_characters();
             }

@@ -76,7 +76,7 @@ fn token_file_name(paths: &[PathBuf], field: &str, tokenizer: &Tokenizer) -> Res
         (path.canonicalize().map_err(in_file)?, facts.len(), facts.modified().ok()).hash(&mut hasher);
         file_bytes += facts.len();
     }
-    (field, tokenizer.to_json()?).hash(&mut hasher);
+    (field, tokenizer.to_json()?, tokenizer.end_of_text()).hash(&mut hasher);
     Ok((format!("tokens-{:016x}.bin", hasher.finish()), file_bytes))
 }
 

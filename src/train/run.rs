@@ -6,7 +6,7 @@ use super::lr_find::Search;
 use super::pace::Pace;
 use super::prepare::PreparedData;
 use super::scoring::Scoring;
-use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer};
+use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer, WeightsVersion};
 use super::writer::Writer;
 use crate::config::rules::{Rules, Standing};
 use crate::config::{ConfigError, RunConfig, TrainConfig};
@@ -37,9 +37,6 @@ pub type Message = (Event, Option<Vec<u8>>);
 /// Tells seconds, from any beginning.
 pub type Clock = Rc<dyn Fn() -> f64>;
 
-/// Batches of held-out text per evaluation.
-const EVALUATION_BATCHES: usize = 4;
-
 /// Steps are submitted in chunks of about this many seconds, so that a command never waits long.
 const CHUNK_SECONDS: f64 = 0.08;
 
@@ -58,6 +55,8 @@ enum Mode {
 /// A model under training and its showing.
 pub struct Run {
     id: RunId,
+    /// What the page calls it; in the files of its autosaves.
+    name: String,
     trainer: Trainer,
     tokenizer: Tokenizer,
     clock: Clock,
@@ -86,6 +85,10 @@ pub struct Run {
     evaluation: Recurring,
     sample: Recurring,
     sample_writer: Option<(u64, Writer)>,
+    /// The latest held-out loss, and of which weights it is.
+    evaluated: Option<(WeightsVersion, f32)>,
+    /// Whether a weight was changed by hand since the last evaluation.
+    edited: bool,
     scoring: Option<Scoring>,
     request: Option<(u32, Writer)>,
     inspecting: Inspecting,
@@ -98,15 +101,18 @@ pub struct Run {
     copies: (f64, bool),
     /// When it was made, on its clock.
     began: f64,
+    /// Of the weights that it was made with.
+    first_version: WeightsVersion,
 }
 
 impl Run {
     /// A paused run at step 0.
     pub fn new(id: RunId, trainer: Trainer, data: PreparedData, clock: Clock) -> Self {
-        let began = clock();
+        let (began, first_version) = (clock(), trainer.weights_version());
         let inspecting = Inspecting::new(&data.dataset.train, trainer.config().model.context_length);
         Self {
             id,
+            name: String::new(),
             trainer,
             tokenizer: data.tokenizer,
             clock,
@@ -128,6 +134,8 @@ impl Run {
             evaluation: Recurring::new(5.0, 12.0),
             sample: Recurring::new(10.0, 12.0),
             sample_writer: None,
+            evaluated: None,
+            edited: false,
             scoring: None,
             request: None,
             inspecting,
@@ -136,6 +144,7 @@ impl Run {
             rescue: None,
             copies: (rescue::EVERY_SECONDS, false),
             began,
+            first_version,
         }
     }
 
@@ -288,12 +297,13 @@ impl Run {
                     self.told_training = false;
                     messages.push((Event::Training { run: self.id, on: false }, None));
                 }
+                self.show_edited(messages).await?;
                 if self.probe_changed {
                     self.show_attention(messages).await?;
                 }
             }
         }
-        Ok(self.request.is_some())
+        Ok(self.request.is_some() || self.scoring.as_ref().is_some_and(Scoring::is_owed))
     }
 
     /// Submits the next chunk, then collects the one before: the device always has something to do.

@@ -5,6 +5,9 @@ use super::trainer::{TrainError, Trainer};
 use crate::data::Tokenizer;
 use crate::protocol::Sampling;
 
+/// Held-out examples of a task that a score is of while a model trains, in the page and on the command line.
+pub const SCORED_EXAMPLES: usize = 50;
+
 /// Answers to a task's examples.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Score {

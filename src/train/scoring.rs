@@ -1,13 +1,10 @@
 //! The exact-match score of a synthetic task, taken from time to time while a model trains.
 
-use super::score::{Score, answer};
+use super::score::{SCORED_EXAMPLES, Score, answer};
 use super::trainer::{TrainError, Trainer};
 use crate::data::{Task, Tokenizer};
 use crate::protocol::data::{DataEvent, TaskAnswer};
 use crate::protocol::{Event, RunId};
-
-/// Held-out examples in a round.
-const EXAMPLES: usize = 32;
 
 /// How many of them are shown.
 const SHOWN: usize = 6;
@@ -32,12 +29,27 @@ pub struct Scoring {
     /// Steps done when the round began, and its answers so far.
     round: Option<(u64, Score)>,
     not_before: f64,
+    /// Whether a round has ended, so that a score is on show.
+    shown: bool,
+    /// Whether the score on show is of other weights at the same step.
+    owed: bool,
 }
 
 impl Scoring {
     /// Scores on held-out examples of `task`.
     pub fn new(task: Task, seed: u64) -> Self {
-        Self { examples: task.examples(seed, EXAMPLES), batch: FIRST_BATCH, round: None, not_before: 0.0 }
+        let examples = task.examples(seed, SCORED_EXAMPLES);
+        Self { examples, batch: FIRST_BATCH, round: None, not_before: 0.0, shown: false, owed: false }
+    }
+
+    /// The weights were changed by hand: what was scored is no longer of them.
+    pub fn restart(&mut self) {
+        (self.round, self.not_before, self.owed) = (None, 0.0, self.shown);
+    }
+
+    /// Whether a score on show has to be replaced, also while the run is paused.
+    pub fn is_owed(&self) -> bool {
+        self.owed
     }
 
     /// Whether it is time to go on.
@@ -76,6 +88,7 @@ impl Scoring {
             return Ok(None);
         }
         self.not_before = clock() + pause.max(APART_SECONDS);
+        (self.shown, self.owed) = (true, false);
         let (right, of) = (score.right, score.answers.len());
         let shown = score.answers.into_iter().take(SHOWN);
         let shown = shown.map(|a| TaskAnswer { prompt: a.prompt, expected: a.expected, written: a.written });

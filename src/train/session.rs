@@ -136,7 +136,7 @@ impl Session {
                 self.run.iter_mut().for_each(|run| run.set_maps_shown(shown));
             }
             Command::Export(command) => self.handle_export(command).await,
-            Command::Workers(command) => self.handle_workers(command, bytes),
+            Command::Workers(command) => self.handle_workers(command, bytes).await,
             Command::Profile(command) => self.handle_profile(command).await,
             Command::Kernels { memory, told } => self.kernels = Kernels { memory, told },
             other => self.handle_in_run(other),
@@ -180,6 +180,9 @@ impl Session {
             RunsCommand::Import { run, backend, probe, name, corpus, files } => {
                 let files = split_files(files, bytes.unwrap_or_default()).into_iter().map(File::into_named).collect();
                 self.import(Asked { run, backend, probe, name, corpus, files }).await;
+            }
+            RunsCommand::Name { run: id, name } => {
+                self.run.iter_mut().filter(|run| run.id() == id).for_each(|run| run.set_name(&name));
             }
             RunsCommand::ForgetResume => self.waiting = None,
             RunsCommand::Rules(rules) => {
@@ -349,7 +352,7 @@ impl Session {
         self.tell(Event::Ready { run, summary: Box::new(summary) });
         self.tell_all(messages);
         (self.run, self.device) = (Some(new_run), Some(device));
-        self.share_run();
+        self.share_run().await;
         Ok(())
     }
 

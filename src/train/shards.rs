@@ -24,10 +24,16 @@ use crate::ops::step::Step;
 /// The gradients of a shard and its mean loss, or why a helper did not give them.
 pub type Answer = Pin<Box<dyn Future<Output = Result<ShardGradients, String>>>>;
 
+/// How many rounds each of several workers did.
+pub type Rounds = Pin<Box<dyn Future<Output = Vec<u64>>>>;
+
 /// Instances of this program that compute shards, wherever they are.
 pub trait Crew {
     /// Starts helpers until there are `n`, so that they are there when they are needed.
     fn call(&mut self, n: usize);
+
+    /// Has this instance and `n − 1` helpers compute in the same `ms` milliseconds.
+    fn spin(&mut self, n: usize, ms: u32) -> Rounds;
 
     /// Gets one helper ready for each of `sizes`: shards of so many sequences of the run's model.
     ///

@@ -207,7 +207,7 @@ impl Vocabularies {
 fn read(text: &str, format: VocabularyFormat) -> Result<Tokenizer, DataError> {
     match format {
         VocabularyFormat::TokenizerJson => Tokenizer::from_json(text),
-        VocabularyFormat::Ranks => Tokenizer::from_tiktoken(text, &[END_OF_TEXT]),
+        VocabularyFormat::Ranks => Tokenizer::from_ranks(text, None),
     }
 }
 

@@ -18,20 +18,15 @@ pub struct Writer {
 impl Writer {
     /// Begins after `prompt`, or at the beginning of a new text when it is empty.
     pub fn new(tokenizer: &Tokenizer, prompt: &str, sampling: Sampling) -> Self {
-        let mut ids = tokenizer.encode(prompt);
-        if ids.is_empty() {
-            // Without an end-of-text token, any token is as good to begin with.
-            ids.push(tokenizer.end_of_text().unwrap_or(0));
-        }
-        let stop = tokenizer.end_of_text().into_iter().collect();
+        let (ids, stop) = (tokenizer.encode_prompt(prompt), tokenizer.ends().stops.clone());
         let generator = Generator::new(vec![Text::new(0, ids, stop, sampling.max_tokens)], sampling, 0);
         Self { generator, untold: Vec::new(), telling: Telling::default() }
     }
 
-    /// Writes one token; ends at the end-of-text token or after `max_tokens`.
+    /// Writes one token; ends at a token that the model stops at, or after `max_tokens`.
     ///
     /// # Errors
-    /// When the device failed.
+    /// When the device failed, or the model's logits are not numbers to choose by.
     pub async fn write(&mut self, trainer: &mut Trainer) -> Result<(), TrainError> {
         for draw in self.generator.advance(trainer).await? {
             let logits = self.generator.logits(&draw);

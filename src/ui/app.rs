@@ -20,7 +20,6 @@ use super::components::profile::ProfileView;
 use super::components::setup::SetupPanel;
 use super::components::status::{Banners, Help};
 use super::components::tokenizer::TokenizerView;
-use super::components::workers::wanted;
 use super::components::writing::Writing;
 use super::draw::colors::ColorMap;
 use super::embed;
@@ -30,7 +29,7 @@ use super::questions::Questions;
 use super::state::runs::RunsAction;
 use super::state::{Action, State, Theme, View};
 use super::{autosave, checkpoints};
-use super::{kernels, keys, models, navigation, preferences, share, shown, take_along};
+use super::{kernels, keys, models, navigation, preferences, share, shown, store, take_along, workers};
 use crate::protocol::data::DataEvent;
 use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, Event};
@@ -40,9 +39,18 @@ pub fn start() {
     let root = web_sys::window().and_then(|window| window.document()).and_then(|d| d.get_element_by_id("app"));
     if let Some(root) = root {
         root.set_inner_html("");
+        yew::set_custom_panic_hook(Box::new(report_panic));
         yew::Renderer::<App>::with_root(root).render();
         embed::tell_height();
     }
+}
+
+/// Leaves the message of a panic to the screen after a crash, which `boot.js` shows for whatever ends the program.
+fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let message = JsValue::from(panic.to_string());
+    web_sys::console::error_1(&message);
+    // The global object takes any property.
+    let _ = js_sys::Reflect::set(&js_sys::global(), &"glassheadPanic".into(), &message);
 }
 
 impl Reducible for State {
@@ -172,10 +180,12 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
                 && let Some(link) = &*cx.line.borrow()
             {
                 first.take().into_iter().for_each(|message| link.send_either(message));
+                checkpoints::resume_after_crash(&cx);
             }
             checkpoints::receive(&batch, &cx.state.dispatcher());
             autosave::receive(&batch, &cx);
             kernels::receive(&batch);
+            workers::receive(&batch, cx.state.workers);
             take_along::receive(&batch, &cx.state, &cx.state.dispatcher());
             models::receive(&batch, &cx.state, &cx.state.dispatcher());
             batch.iter().for_each(|(event, bytes)| cx.pass_on(event, bytes.as_deref()));
@@ -203,13 +213,13 @@ fn use_start(cx: &Cx, latest: Rc<RefCell<Cx>>, link: &Rc<(State, Vec<String>)>) 
         if !navigation::hash().contains("colors=") {
             dispatcher.dispatch(Action::ColorMap(ColorMap::from_name(&load("colors"))));
         }
-        let mut workers = link.0.workers;
-        workers.want(wanted());
-        dispatcher.dispatch(Action::Workers(workers.wanted));
+        let (wanted, mut sharing) = (workers::wanted(), link.0.workers);
+        sharing.want(wanted);
+        dispatcher.dispatch(Action::Workers(wanted));
         let copies = autosave::remembered();
         dispatcher.dispatch(Action::Runs(RunsAction::SaveEvery(copies.every)));
         let shown = shown::command(link.0.view);
-        let first = [kernels::command(), copies.command(), workers.command(), shown, link.0.start_command()];
+        let first = [kernels::command(), copies.command(), sharing.command(), shown, link.0.start_command()];
         connect(&cx, first.map(|command| (command, None)).into());
         dispatcher.dispatch(Action::Started);
         let said = link.1.iter().map(|message| (Event::Notice { run: 0, message: message.clone() }, None));
@@ -217,7 +227,10 @@ fn use_start(cx: &Cx, latest: Rc<RefCell<Cx>>, link: &Rc<(State, Vec<String>)>) 
         let stop_navigation = navigation::listen(latest.clone());
         let stop_shown = shown::listen(latest.clone());
         let stop_keys = keys::listen(latest);
+        let others = dispatcher.clone();
+        let stop_changes = store::on_change_elsewhere(move || spawn_local(checkpoints::list(others.clone())));
         || {
+            stop_changes();
             stop_navigation();
             stop_shown();
             stop_keys();
@@ -243,6 +256,14 @@ fn App() -> Html {
     {
         let cx = cx.clone();
         use_effect_with(state.view, move |view| cx.send(&shown::command(*view)));
+    }
+    {
+        let cx = cx.clone();
+        use_effect_with((state.run, state.runs.name.clone(), state.has_run()), move |(run, name, has_run)| {
+            if *has_run {
+                cx.send(&Command::Runs { command: RunsCommand::Name { run: *run, name: name.clone() } });
+            }
+        });
     }
     use_effect_with(state.theme, |theme| {
         let root = web_sys::window().and_then(|w| w.document()).and_then(|d| d.document_element());

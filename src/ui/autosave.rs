@@ -25,8 +25,8 @@ const PREFERENCE: &str = "save_every";
 /// So many runs are kept by themselves; then the oldest goes.
 const MOST_RUNS: usize = 3;
 
-const REFUSED: &str = "The run is not kept by itself: this browser's storage is full or forbidden (as in a private window). \
-    Training goes on; save the run as a file from time to time.";
+const REFUSED: &str = "This step is not kept by itself: this browser's storage is full or forbidden (as in a private window). \
+    What is listed here stays. Training goes on; save the run as a file from time to time.";
 const ELSEWHERE: &str = "Another tab has this run open: what this one trains is kept under a name of its own.";
 const DAMAGED: &str = "The latest copy of this run is damaged; it goes on from the one before.";
 
@@ -105,7 +105,7 @@ pub fn receive(batch: &Batch, cx: &Cx) {
             (RunsEvent::Copied { about }, Some(bytes)) => keep(*run, about, bytes, cx),
             (RunsEvent::ResumeFailed { .. }, _) => {
                 let older = with(|desk| desk.sent.take()).and_then(|(_, older)| older);
-                older.into_iter().for_each(|older| go_back(cx, older));
+                older.into_iter().for_each(|older| go_back(cx, older, cx.state.runs.loading_name()));
             }
             (RunsEvent::Resumed { .. }, _) => {
                 with(|desk| desk.resumed = desk.sent.take().map(|(key, _)| (*run, key)));
@@ -115,13 +115,13 @@ pub fn receive(batch: &Batch, cx: &Cx) {
     }
 }
 
-fn go_back(cx: &Cx, older: String) {
+fn go_back(cx: &Cx, older: String, name: Option<String>) {
     // A handle keeps every state that it has read, so a new one reads this one.
     let cx = cx.clone();
     spawn_local(async move {
         if let Ok(bytes) = store::get(&older).await {
             let cx = cx.clone();
-            checkpoints::resume_bytes(&cx, bytes, Some((older, None)));
+            checkpoints::resume_bytes(&cx, bytes, Some((older, None)), name);
             cx.act(Action::Runs(RunsAction::Message(DAMAGED.into())));
         }
     });

@@ -69,7 +69,9 @@ fn save(about: CheckpointInfo, blob: Blob, dispatcher: Dispatcher) {
             (Ok(()), true) => format!("Saved at step {}: kept in this browser, and downloaded.", kept.about.step),
             (Ok(()), false) => format!("Saved at step {}: kept in this browser.", kept.about.step),
             (Err(_), true) => {
-                "This browser keeps nothing (its storage is full or forbidden); the file was downloaded.".into()
+                "The file was downloaded, but not kept in this browser: its storage is full or forbidden (as in a private \
+                 window). Runs that are listed here stay."
+                    .into()
             }
             (Err(_), false) => {
                 "The run could not be saved: the browser refuses both its storage and a download.".into()
@@ -107,8 +109,23 @@ pub fn clock(time: &Date) -> String {
 
 /// Goes on with a kept run.
 pub fn resume(cx: &Cx, checkpoint: &KeptCheckpoint) {
-    let KeptCheckpoint { key, older, .. } = checkpoint.clone();
-    with_kept(cx, key.clone(), |cx, bytes, _| resume_bytes(&cx, bytes, Some((key, older))));
+    let KeptCheckpoint { key, older, about, .. } = checkpoint.clone();
+    with_kept(cx, key.clone(), |cx, bytes, _| resume_bytes(&cx, bytes, Some((key, older)), Some(about.name)));
+}
+
+/// Goes on with the run that the screen after a crash has named, once after the reload.
+pub fn resume_after_crash(cx: &Cx) {
+    const KEY: &str = "glasshead.resume";
+    let Some(storage) = web_sys::window().and_then(|window| window.session_storage().ok().flatten()) else { return };
+    let Some(wanted) = storage.get_item(KEY).ok().flatten() else { return };
+    drop(storage.remove_item(KEY)); // an entry that was there can be removed
+    let cx = cx.clone();
+    spawn_local(async move {
+        let all = autosave::pair(kept().await);
+        if let Some(found) = all.iter().find(|kept| autosave::run_of(&kept.key) == autosave::run_of(&wanted)) {
+            resume(&cx, found);
+        }
+    });
 }
 
 /// Offers the file of a kept run.
@@ -146,9 +163,10 @@ pub fn delete(cx: &Cx, checkpoint: &KeptCheckpoint) {
     });
 }
 
-/// Goes on with a saved run; `copy` is its key where the browser keeps it, and that of the one before it.
-pub fn resume_bytes(cx: &Cx, bytes: Uint8Array, copy: Option<(String, Option<String>)>) {
+/// Goes on with a saved run; `copy` is its key where the browser keeps it, and that of the one before it, `name` what the
+/// list of saved runs calls it.
+pub fn resume_bytes(cx: &Cx, bytes: Uint8Array, copy: Option<(String, Option<String>)>, name: Option<String>) {
     super::autosave::sending(copy);
     cx.send_or_connect(cx.state.resume_command(), Some(bytes));
-    cx.act(Action::Runs(RunsAction::Loading));
+    cx.act(Action::Runs(RunsAction::Loading(name)));
 }

@@ -90,6 +90,7 @@ impl Cx {
     /// Reads files of the user's: goes on with the run that one holds, or takes them as texts to train on.
     pub fn open_files(&self, files: Vec<File>) {
         let Some(first) = files.first() else { return };
+        self.act(Action::Data(DataAction::Opening));
         if is_model(&files.iter().map(File::name).collect::<Vec<_>>()) {
             return models::open(self, files);
         }
@@ -97,7 +98,7 @@ impl Cx {
             let (cx, file) = (self.clone(), first.clone());
             return spawn_local(async move {
                 match read(&file).await {
-                    Ok(bytes) => checkpoints::resume_bytes(&cx, bytes, None),
+                    Ok(bytes) => checkpoints::resume_bytes(&cx, bytes, None, None),
                     Err(message) => cx.act(Action::Runs(RunsAction::Message(format!("{message}.")))),
                 }
             });

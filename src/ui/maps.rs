@@ -122,36 +122,32 @@ impl Maps {
     /// What the tokens `at` look at, or are looked at by, on average: a number for every token of the sentence, none
     /// where the mask hides it from all of them. A token that is hidden from some counts 0 for those.
     pub fn seen(&self, plane: Plane, at: &[usize], direction: Direction) -> Vec<Option<f64>> {
+        self.seen_by(at, direction, |query, key| self.value(plane, query, key))
+    }
+
+    /// The same of other weights of this sentence.
+    pub fn seen_by(&self, at: &[usize], direction: Direction, value: impl Fn(usize, usize) -> f64) -> Vec<Option<f64>> {
         let seen = |other: usize| {
             let pair = |&token: &usize| match direction {
                 Direction::LooksAt => (token, other),
                 Direction::LookedAtBy => (other, token),
             };
             let visible: Vec<_> = at.iter().map(pair).filter(|&(query, key)| !self.hides(query, key)).collect();
-            let sum: f64 = visible.iter().map(|&(query, key)| self.value(plane, query, key)).sum();
+            let sum: f64 = visible.iter().map(|&(query, key)| value(query, key)).sum();
             (!visible.is_empty()).then(|| sum / at.len() as f64)
         };
         (0..self.n()).map(seen).collect()
     }
 
-    /// The mean over all rows of a row's entropy −Σ w·log₂ w, in bits; none for maxima, whose rows do not sum to 1.
+    /// The mean over all rows of a row's entropy −Σ w·log₂ w, in bits; none for maxima, whose rows do not sum to 1, and where
+    /// it is unknown. Bytes would not hold it: of weights below 1/510 nothing is left in them.
     pub fn entropy(&self, plane: Plane) -> Option<f64> {
-        if matches!(plane, Plane::Max(_)) || self.n() == 0 {
-            return None;
-        }
-        let terms: Vec<f64> = (0..256).map(|byte| f64::from(byte) * f64::from(byte.max(1)).log2()).collect();
-        let weights = self.plane(plane);
-        let row = |(query, row): (usize, &[u8])| {
-            // Bytes are rounded and sum to about 255: with S = Σ b and w = b / S, −Σ w·log₂ w = log₂ S − Σ b·log₂ b / S.
-            let (mut sum, mut logs) = (0.0, 0.0);
-            for &byte in &row[..self.keys(query)] {
-                sum += f64::from(byte);
-                logs += terms[byte as usize];
-            }
-            if sum > 0.0 { f64::max(sum.log2() - logs / sum, 0.0) } else { 0.0 }
+        let in_layer = match plane {
+            Plane::Head(_, head) => head,
+            Plane::Mean(_) => self.n_heads,
+            Plane::Max(_) => return None,
         };
-        let rows = weights.chunks_exact(self.n()).enumerate().map(row);
-        Some(rows.sum::<f64>() / self.n() as f64)
+        self.entropies.get(plane.layer() * (self.n_heads + 1) + in_layer).map(|&entropy| f64::from(entropy))
     }
 
     /// The largest that [`Maps::entropy`] can be for n tokens: every row spreads evenly over the keys it may see.

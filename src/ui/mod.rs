@@ -22,6 +22,8 @@ mod checkpoints;
 #[cfg(target_arch = "wasm32")]
 mod components;
 #[cfg(target_arch = "wasm32")]
+mod database;
+#[cfg(target_arch = "wasm32")]
 mod download;
 #[cfg(target_arch = "wasm32")]
 mod embed;
@@ -57,6 +59,8 @@ mod shown;
 mod store;
 #[cfg(target_arch = "wasm32")]
 mod take_along;
+#[cfg(target_arch = "wasm32")]
+mod workers;
 
 #[cfg(target_arch = "wasm32")]
 pub use app::start;

@@ -122,7 +122,7 @@ pub fn open(cx: &Cx, files: Vec<File>) {
         match files::joined(parts) {
             Ok(bytes) => {
                 cx.send_or_connect(command, Some(bytes));
-                cx.act(Action::Runs(RunsAction::Loading));
+                cx.act(Action::Runs(RunsAction::Loading(None)));
             }
             Err(message) => say(&cx.state.dispatcher(), message),
         }

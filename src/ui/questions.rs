@@ -24,6 +24,9 @@ pub struct Questions {
     waiting: RefCell<Vec<Outgoing>>,
 }
 
+const STOPPED: &str = "The worker for tokenizers and the lesson stopped. The run is not affected. Another one starts with the \
+    next question; load tokenizers again before using them.";
+
 impl Questions {
     fn ask(&self, question: Outgoing) {
         match &*self.link.borrow() {
@@ -84,7 +87,12 @@ fn hear(cx: &Cx, batch: Batch) {
     for (event, bytes) in batch {
         match event {
             Event::Listening => cx.questions.flush(),
-            Event::Failed { message, .. } => cx.act(Action::Tokenizer(TokenizerAction::Problem(message))),
+            Event::Failed { .. } => {
+                // The next question starts another worker.
+                cx.questions.listening.replace(false);
+                drop(cx.questions.link.take());
+                cx.act(Action::Tokenizer(TokenizerAction::Problem(STOPPED.into())));
+            }
             Event::Tokenizer(TokenizerEvent::Exported { purpose, ref name, vocab_size, .. }) => {
                 let json = bytes.as_deref().unwrap_or_default();
                 match purpose {

@@ -34,6 +34,7 @@ mod first;
 pub mod lesson;
 pub mod look;
 pub mod models;
+mod numbers;
 mod parts;
 pub mod profile;
 pub mod remember;
@@ -204,6 +205,9 @@ impl State {
             Action::Data(action) => {
                 // Another field makes another text of the same files.
                 self.draft.file_count += u32::from(matches!(action, DataAction::Field(_)));
+                if matches!(action, DataAction::Opening) {
+                    self.runs.message = None;
+                }
                 self.data.apply(action);
             }
             Action::TakeVocabulary(name, vocab_size) => {
@@ -287,7 +291,7 @@ impl State {
             Action::Resized => self.resizes += 1,
             Action::Runs(action) => self.apply_runs(action),
             Action::Remember(action) => self.apply_remember(action),
-            Action::Workers(n) => self.workers.want(n),
+            Action::Workers(wanted) => self.workers.want(wanted),
             Action::Profile => self.profile.measuring = true,
         }
     }
@@ -353,7 +357,8 @@ impl State {
                 self.pinned = self.pinned.filter(|&query| query < n);
                 self.look.added.retain(|&row| row < n);
                 self.hovered = self.hovered.filter(|&(query, key)| query < n && key < n);
-                let maps = Rc::new(Maps { step, tokens, n_layers, n_heads, causal, tokens_cut, bytes });
+                let (bytes, entropies) = parts::split_maps(&bytes, n_layers * n_heads * n * n);
+                let maps = Rc::new(Maps { step, tokens, n_layers, n_heads, causal, tokens_cut, bytes, entropies });
                 self.remember.record(&maps);
                 self.look_at_wanted(&maps);
                 self.maps = Some(maps);
@@ -374,6 +379,8 @@ impl State {
                 self.notices.push(message);
                 self.runs.saving = false; // it may be why nothing was saved
             }
+            // What follows a failure is no other cause of it.
+            Event::Failed { run: 0, .. } if matches!(self.run_state, RunState::Failed(_)) => (),
             Event::Failed { run, message } => {
                 // A worker without memory stops without a word, and so does the page's end of the line to it.
                 let spare = self.started.as_ref().filter(|_| run == 0).map(|started| started.config.advice(|_| true));

@@ -1,5 +1,5 @@
 //! What the browser keeps for this page: files in folders of its origin-private file system. Runs lie there, each as a
-//! line that describes it and the bytes of its file.
+//! line that describes it and the bytes of its file. Browsers without such files keep runs in a [`database`].
 //!
 //! A file is written beside its place and comes to it when it is closed: until then, and whatever breaks it off, what was
 //! there before is whole. All is called by name, because older browsers, private windows and pages that came without
@@ -9,6 +9,9 @@ use js_sys::{Function, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, File};
+
+use super::app::on_window;
+use super::{database, preferences};
 
 /// The folder of runs.
 const RUNS: &str = "runs";
@@ -84,6 +87,13 @@ pub async fn remove(folder: &JsValue, name: &str) -> Result<(), JsValue> {
     }
 }
 
+/// Whether the browser has files that a page can write; else runs are in a [`database`].
+fn has_files() -> bool {
+    let prototype = Reflect::get(&js_sys::global(), &"FileSystemFileHandle".into())
+        .and_then(|class| Reflect::get(&class, &"prototype".into()));
+    prototype.and_then(|prototype| Reflect::has(&prototype, &"createWritable".into())).unwrap_or(false)
+}
+
 fn making() -> Result<JsValue, JsValue> {
     let options = Object::new();
     Reflect::set(&options, &"create".into(), &JsValue::TRUE)?;
@@ -95,7 +105,13 @@ fn making() -> Result<JsValue, JsValue> {
 /// # Errors
 /// What the browser says; what was there before is there still.
 pub async fn put(key: &str, about: &str, run: &Blob) -> Result<(), JsValue> {
-    put_into(&folder(RUNS).await?, key, &[format!("{about}\n").into(), run.into()]).await
+    if has_files() {
+        put_into(&folder(RUNS).await?, key, &[format!("{about}\n").into(), run.into()]).await?;
+    } else {
+        database::put(key, about, run).await?;
+    }
+    tell_other_tabs();
+    Ok(())
 }
 
 /// Writes parts, one after the other, into a file of a folder, in place of what had its name.
@@ -118,11 +134,32 @@ async fn write(writable: &JsValue, parts: &[JsValue]) -> Result<(), JsValue> {
     ask(writable, "close", &[]).await.map(drop)
 }
 
+/// The name of the entry of local storage that changes with the runs that are kept; other tabs get an event then.
+const CHANGED: &str = "runs_changed";
+
+fn tell_other_tabs() {
+    // The value only has to differ from the one before.
+    preferences::save(CHANGED, &format!("{} {}", js_sys::Date::now(), js_sys::Math::random()));
+}
+
+/// Calls `then` whenever another tab has kept or deleted a run, until the returned guard is called.
+pub fn on_change_elsewhere(then: impl Fn() + 'static) -> impl FnOnce() {
+    on_window("storage", move |event| {
+        let key = Reflect::get(&event, &"key".into()).ok().and_then(|key| key.as_string());
+        if key.is_some_and(|key| key.ends_with(CHANGED)) {
+            then();
+        }
+    })
+}
+
 /// All keys and descriptions.
 ///
 /// # Errors
 /// What the browser says.
 pub async fn list() -> Result<Vec<(String, String)>, JsValue> {
+    if !has_files() {
+        return database::list().await;
+    }
     let folder = folder(RUNS).await?;
     let (keys, mut listed) = (ask(&folder, "keys", &[]).await?, Vec::new());
     loop {
@@ -142,6 +179,9 @@ pub async fn list() -> Result<Vec<(String, String)>, JsValue> {
 /// # Errors
 /// What the browser says, or nothing when there is no such run.
 pub async fn get(key: &str) -> Result<Uint8Array, JsValue> {
+    if !has_files() {
+        return database::get(key).await;
+    }
     let file = file(&folder(RUNS).await?, key).await?;
     let start = about(&file).await?.len() + 1;
     let bytes = JsFuture::from(file.slice_with_f64(start as f64)?.array_buffer()).await?;
@@ -153,7 +193,13 @@ pub async fn get(key: &str) -> Result<Uint8Array, JsValue> {
 /// # Errors
 /// What the browser says.
 pub async fn delete(key: &str) -> Result<(), JsValue> {
-    remove(&folder(RUNS).await?, key).await
+    if has_files() {
+        remove(&folder(RUNS).await?, key).await?;
+    } else {
+        database::delete(key).await?;
+    }
+    tell_other_tabs();
+    Ok(())
 }
 
 /// The line at the beginning of a kept run.

@@ -1,10 +1,12 @@
-//! How tokens are written for people: white space visible, and what is only a part of a character as its bytes.
+//! How tokens are displayed: invisible characters with a sign, and pieces of a character as their bytes.
 //!
 //! A grapheme is what a reader takes for one character: 👩‍👧 has 11 bytes and é may have 3. Byte-level tokens may begin
 //! and end inside of one. Such neighbours make one [`Group`], and the whole grapheme is shown with them.
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
+pub use crate::protocol::spelling::hex;
+use crate::protocol::spelling::spelled;
 use crate::protocol::tokenizer::TokenBytes;
 
 /// Tokens between two borders of graphemes: mostly one token, several where they share a grapheme.
@@ -79,29 +81,69 @@ fn label(bytes: &[u8], units: &[Unit], at: usize, end: usize) -> String {
     if out.is_empty() { "∅".into() } else { out }
 }
 
-/// Bytes as pairs of hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+/// Bytes for display: as text where they are text, else as digits.
+pub fn readable(bytes: &[u8]) -> String {
+    visible(&spelled(bytes))
 }
 
-/// Bytes for people: as text where they are text, else as bytes.
-pub fn readable(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => visible(text),
-        Err(_) => format!("⟨{}⟩", hex(bytes)),
+/// Text with a sign for every character that draws nothing: white space, controls, marks that only steer the layout.
+pub fn visible(text: &str) -> String {
+    shown(text, |character| match character {
+        ' ' => Some('·'),
+        '\n' => Some('↵'),
+        '\t' => Some('→'),
+        _ => None,
+    })
+}
+
+/// The same for running text, whose spaces, tabs and line ends stay as they are.
+pub fn flowing(text: &str) -> String {
+    shown(text, |character| Some(character).filter(|character| matches!(character, ' ' | '\n' | '\t')))
+}
+
+/// Text in which `known` replaces some characters, and all others that draw nothing have a sign.
+fn shown(text: &str, known: impl Fn(char) -> Option<char>) -> String {
+    let mut out = String::with_capacity(text.len());
+    for grapheme in text.graphemes(true) {
+        let kept = joined(grapheme);
+        out.push_str(&grapheme[..kept]);
+        for character in grapheme[kept..].chars() {
+            match known(character) {
+                Some(replaced) => out.push(replaced),
+                None => push_sign(&mut out, character),
+            }
+        }
+    }
+    out
+}
+
+/// How many bytes of a grapheme belong to one emoji, in which joiners and selectors choose what is drawn: 👩‍👧, ❤️, 1️⃣.
+fn joined(grapheme: &str) -> usize {
+    let keycap = grapheme.ends_with('\u{20e3}');
+    let first = grapheme.chars().next().map_or(0, char::len_utf8);
+    // Only a pictogram forms one grapheme with a joiner and a pictogram after it.
+    let is_pictogram = || format!("{}\u{200d}👧", &grapheme[..first]).graphemes(true).count() == 1;
+    if grapheme.len() > first && (keycap || is_pictogram()) {
+        return grapheme.trim_end_matches('\u{200d}').len();
+    }
+    0
+}
+
+fn push_sign(out: &mut String, character: char) {
+    match character {
+        '\u{0}'..='\u{1f}' => out.push(char::from_u32(0x2400 + u32::from(character)).unwrap_or('�')),
+        '\u{7f}' => out.push('␡'),
+        '\u{a0}' => out.push('⍽'),
+        _ if is_invisible(character) => out.push_str(&format!("⟨U+{:04X}⟩", u32::from(character))),
+        _ => out.push(character),
     }
 }
 
-/// Text with visible white space and control characters.
-pub fn visible(text: &str) -> String {
-    let shown = |character| match character {
-        ' ' => '·',
-        '\n' => '↵',
-        '\t' => '→',
-        '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + u32::from(character)).unwrap_or('�'),
-        '\u{7f}' => '␡',
-        '\u{a0}' => '⍽',
-        other => other,
-    };
-    text.chars().map(shown).collect()
+/// Characters beyond ASCII that draw nothing, as Unicode 16 has them: C1 controls, spaces, and what is ignorable by
+/// default (joiners, direction marks, selectors, fillers, tags); also the blank of Braille, a filler in some texts.
+fn is_invisible(character: char) -> bool {
+    matches!(u32::from(character),
+        0x80..=0x9f | 0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x1680 | 0x17b4..=0x17b5 | 0x180b..=0x180f
+        | 0x2000..=0x200f | 0x2028..=0x202f | 0x205f..=0x206f | 0x2800 | 0x3000 | 0x3164 | 0xfe00..=0xfe0f | 0xfeff
+        | 0xffa0 | 0xfff0..=0xfffb | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff)
 }

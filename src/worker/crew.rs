@@ -11,7 +11,8 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, Worker, WorkerOptions, W
 use crate::config::RunConfig;
 use crate::protocol::workers::{WorkersCommand, WorkersEvent};
 use crate::protocol::{Command, Event};
-use crate::train::shards::{Answer, Crew, ShardGradients, shard_config};
+use crate::train::measure::{date_ms, spin};
+use crate::train::shards::{Answer, Crew, Rounds, ShardGradients, shard_config};
 
 /// The name of a helper, for debuggers.
 const NAME: &str = "helper";
@@ -25,6 +26,12 @@ const FIRST_MS: f64 = 60_000.0;
 /// How long it may take otherwise, at least; and how many times as long as this worker took for its own shard.
 const PATIENCE_MS: f64 = 10_000.0;
 const PATIENCE_FACTOR: f64 = 10.0;
+
+/// How long before its window an order to spin is sent.
+const LEAD_MS: f64 = 6.0;
+
+/// How long a measurement waits for a helper that may still have to start.
+const SPIN_MS: f64 = 2_000.0;
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -57,6 +64,23 @@ impl Crew for Helpers {
                 Err(_) => return, // `prepare` says that there are too few
             }
         }
+    }
+
+    fn spin(&mut self, n: usize, ms: u32) -> Rounds {
+        if self.helpers.len() + 1 < n {
+            self.call(n - 1);
+        }
+        let from_ms = date_ms() + LEAD_MS;
+        let window = (from_ms, from_ms + f64::from(ms));
+        let answers: Vec<_> = self.helpers.iter().take(n - 1).map(|helper| helper.spin(window)).collect();
+        let own = spin(window.0, window.1);
+        Box::pin(async move {
+            let mut rounds = vec![own];
+            for answer in answers {
+                rounds.push(answer.await.unwrap_or(0)); // it failed, or it has not started in time
+            }
+            rounds
+        })
     }
 
     fn prepare(&mut self, config: &RunConfig, sizes: &[usize]) -> Result<()> {
@@ -112,6 +136,8 @@ struct Line {
     order: u32,
     answer: Option<ShardGradients>,
     receiver: Option<oneshot::Sender<Result<ShardGradients>>>,
+    /// Waits for the answer to the latest [`WorkersCommand::Spin`]: its order and its deadline.
+    spun: Option<(oneshot::Sender<u64>, u32, f64)>,
     /// Why it will not answer any more.
     broken: Option<String>,
     /// When the last shard was sent to it.
@@ -135,7 +161,14 @@ impl Line {
         }
     }
 
+    fn hear_rounds(&mut self, order: u32, rounds: u64) {
+        if let Some((sender, ..)) = self.spun.take_if(|(_, expected, _)| *expected == order) {
+            sender.send(rounds).ok(); // the measurement may be over
+        }
+    }
+
     fn fail(&mut self, reason: String) {
+        self.spun = None;
         if let Some(receiver) = self.receiver.take() {
             drop(receiver.send(Err(reason.clone()))); // as above
         }
@@ -165,6 +198,7 @@ impl Helper {
             let (line, scope) = (line.clone(), scope.clone());
             Closure::new(move || {
                 let mut line = line.borrow_mut();
+                line.spun.take_if(|(_, _, deadline_ms)| now_ms(&scope) > *deadline_ms);
                 if line.receiver.is_some() && now_ms(&scope) > line.deadline_ms {
                     line.fail("it has not answered for too long".into());
                 }
@@ -185,6 +219,19 @@ impl Helper {
             true => post(&self.worker, &json, bytes.as_ref()),
             false => line.waiting.push((json, bytes)),
         }
+    }
+
+    fn spin(&self, (from_ms, to_ms): (f64, f64)) -> oneshot::Receiver<u64> {
+        let (sender, answer) = oneshot::channel();
+        let now_ms = now_ms(&self.scope);
+        let order = self.next_order(now_ms);
+        let mut line = self.line.borrow_mut();
+        if line.broken.is_none() {
+            line.spun = Some((sender, order, now_ms + SPIN_MS));
+        }
+        drop(line);
+        self.send(&WorkersCommand::Spin { order, from_ms, to_ms }, None);
+        answer
     }
 
     /// It gets another model: for a while it has other things to do.
@@ -244,6 +291,7 @@ fn receiver(worker: Worker, line: Rc<RefCell<Line>>) -> Closure<dyn FnMut(Messag
                     None => line.fail("it answered without numbers".into()),
                 }
             }
+            Event::Workers { event: WorkersEvent::Spun { order, rounds }, .. } => line.hear_rounds(order, rounds),
             Event::Failed { message, .. } => line.fail(message),
             _ => (),
         }

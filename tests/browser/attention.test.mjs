@@ -1,6 +1,7 @@
 // The attention view as a person uses it: mouse, keyboard, touch, long sentences, narrow and dark.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { accessible, byTestId, matches, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
@@ -306,5 +307,28 @@ test("256 tokens in 6 layers of 6 heads stay legible and quick", { timeout: 300_
     await byTestId(page, "show-table").click();
     await shows(() => byTestId(page, "weights-table").locator("tbody td").count(), 32 * 32);
     await accessible(page, "256 tokens");
+  });
+});
+
+test("pieces of a character are shown as bytes, and invisible characters have a sign", { timeout: 200_000 }, async () => {
+  await withPage({ gpu: false }, async (page) => {
+    await waitForState(page, "ready");
+    const chips = () => byTestId(page, "token-chip").allTextContents();
+    await byTestId(page, "probe-input").fill("日本語\u200b\u00ad.");
+    const bytes = [..."日本語\u200b\u00ad"].flatMap((character) => [...Buffer.from(character)]);
+    const pieces = bytes.map((byte) => `⟨${byte.toString(16)}⟩`);
+    await shows(chips, [...pieces, "."]);
+    await byTestId(page, "take-along").locator("summary").click();
+    const [file] = await Promise.all([page.waitForEvent("download"), byTestId(page, "csv-head").click()]);
+    const [header, ...rows] = (await readFile(await file.path(), "utf8")).trim().split("\n");
+    assert.match(header, /,query_token,key_token,weight,query_id,key_id$/);
+    const cells = rows.map((row) => row.split(","));
+    assert.equal(cells[0][5], `"⟨e6⟩"`);
+    // A byte and its id are the same wherever they stand: the first and the fourth token are both e6.
+    const ids = new Map(cells.map((cell) => [cell[3], [cell[5], cell[8]]]));
+    assert.deepEqual(ids.get("0"), ids.get("3"));
+    assert.notEqual(ids.get("0")[1], ids.get("1")[1]);
+    await screenshot(page, "attention-bytes");
+    await accessible(page, "bytes");
   });
 });

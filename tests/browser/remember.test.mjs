@@ -92,7 +92,7 @@ async function checkMoments(page, moments) {
   const all = rows((await saved(page, "csv-moments")).bytes.toString());
   assert.equal(new Set(all.map(([step]) => step)).size, moments);
   const json = JSON.parse((await saved(page, "json-moments")).bytes.toString());
-  assert.deepEqual([json.length, json[0].step, json[0].precision], [moments, 0, "1/255"]);
+  assert.deepEqual([json.length, json[0].step, json[0].precision], [moments, 0, "0.002"]);
 }
 
 async function checkFilms(page, moments) {

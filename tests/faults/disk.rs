@@ -15,7 +15,10 @@ fn train(folder: &Path, steps: u64, more: &[&str]) -> Command {
     let text = folder.join("text.txt");
     fs::write(&text, "The cat sat on the mat, and the dog sat on the log. ".repeat(60)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_glasshead"));
-    command.args(["--threads", "1", "train", "--backend", "cpu", "--json", "--eval-every", "100000"]);
+    command.args(["--threads", "1", "train", "--backend", "cpu", "--json"]);
+    if !more.contains(&"--eval-every") {
+        command.args(["--eval-every", "100000"]);
+    }
     command.args(["--steps", &steps.to_string(), "--text", &text.display().to_string()]);
     command.args(["--out", &folder.join("model").display().to_string()]).args(more);
     command
@@ -38,25 +41,25 @@ const SMALL: [&str; 14] = [
     "batch_size=2",
 ];
 
-fn small(folder: &Path, steps: u64, more: &[&str]) -> Command {
+pub(super) fn small(folder: &Path, steps: u64, more: &[&str]) -> Command {
     train(folder, steps, &[&SMALL[..], more].concat())
 }
 
 /// The same, from where it was saved last.
-fn resumed(folder: &Path, steps: u64, more: &[&str]) -> Command {
+pub(super) fn resumed(folder: &Path, steps: u64, more: &[&str]) -> Command {
     let model = folder.join("model").display().to_string();
     train(folder, steps, &[&["--resume", &model], more].concat())
 }
 
-fn run(mut command: Command) -> Output {
+pub(super) fn run(mut command: Command) -> Output {
     command.output().unwrap()
 }
 
-fn load(folder: &Path) -> Loaded {
+pub(super) fn load(folder: &Path) -> Loaded {
     generations::load(&folder.join("model")).map_err(|error| error.to_string()).unwrap()
 }
 
-fn told(output: &Output) -> String {
+pub(super) fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 

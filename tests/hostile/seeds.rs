@@ -67,6 +67,20 @@ pub fn configs() -> Vec<Vec<u8>> {
     [one("config.json"), vec![gpt2.to_string().into_bytes()]].concat()
 }
 
+/// Where texts begin and end.
+pub fn generations() -> Vec<Vec<u8>> {
+    let mut lists = one("generation_config.json");
+    lists.push(br#"{ "bos_token_id": 3, "eos_token_id": [0, 5, 90000] }"#.into());
+    lists
+}
+
+/// Settings beside a tokenizer.
+pub fn settings() -> Vec<Vec<u8>> {
+    let mut settings = one("tokenizer_config.json");
+    settings.push(br#"{ "eos_token": { "content": "<|endoftext|>", "lstrip": false } }"#.into());
+    settings
+}
+
 /// Weights.
 pub fn weights() -> Vec<Vec<u8>> {
     one("model.safetensors")
@@ -128,6 +142,39 @@ pub fn texts() -> Vec<Vec<u8>> {
 /// Records of text.
 pub fn json_lines() -> Vec<Vec<u8>> {
     vec![b"{\"text\": \"one\\n\\u00e9\", \"n\": 12}\n\n{\"text\": \"two\", \"tags\": [[1], {\"a\": null}]}\n".to_vec()]
+}
+
+/// Rows of logs, up to step 5.
+pub fn log_rows() -> Vec<Vec<u8>> {
+    let csv = (1..6).map(|step| format!("{step},{},0.{step},2.5,0.01,1.25,\n", 16 * step)).collect::<String>();
+    let csv = format!("step,tokens,seconds,loss,lr,grad_norm,val_loss\n0,0,0.000,,,,2.75\n{csv}5,80,0.500,,,,2.5\n");
+    let line = |step| json!({ "step": step, "tokens": 16 * step, "seconds": 0.1, "loss": 2.5 }).to_string() + "\n";
+    vec![csv.into_bytes(), (1..6).map(line).collect::<String>().into_bytes()]
+}
+
+/// TensorBoard's events, up to step 5, of which steps 2 and 3 come twice.
+pub fn event_files() -> Vec<Vec<u8>> {
+    let steps = [1, 2, 3].into_iter().chain([2, 3, 4, 5]);
+    let scalar = |step: u8| {
+        let value = [&[0x0a, 13][..], b"loss/held-out", &[0x15, 0, 0, 0x20, 0x40]].concat();
+        let summary = [&[0x0a, value.len() as u8][..], &value].concat();
+        [&[0x09][..], &[0; 8], &[0x10, step, 0x2a, summary.len() as u8], &summary].concat()
+    };
+    let restart = [&[0x09][..], &[0; 8], &[0x10, 2, 0x3a, 2, 0x08, 1]].concat();
+    let mut records: Vec<Vec<u8>> = steps.map(scalar).collect();
+    records.insert(3, restart);
+    vec![records.iter().flat_map(|record| framed(record)).collect()]
+}
+
+/// A record as TFRecord frames it.
+fn framed(record: &[u8]) -> Vec<u8> {
+    let checksum = |bytes: &[u8]| {
+        let bit = |crc: u32, _| (crc >> 1) ^ (0x82f6_3b78 & (crc & 1).wrapping_neg());
+        let crc = !bytes.iter().fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), bit));
+        crc.rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
+    };
+    let length = (record.len() as u64).to_le_bytes();
+    [&length[..], &checksum(&length), record, &checksum(record)].concat()
 }
 
 /// Every kind of Parquet file that can be read.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use glasshead::cli::log::resume;
 use glasshead::cli::ops::serve;
-use glasshead::data::{Tokenizer, jsonl_fields, read_files, read_parquet};
+use glasshead::data::{Cut, Tokenizer, jsonl_fields, read_files, read_parquet};
 use glasshead::interop::archive::Chosen;
 use glasshead::interop::import::import;
 use glasshead::train::checkpoint::Checkpoint;
@@ -33,9 +34,11 @@ pub struct Way {
 const MIB: usize = 1 << 20;
 
 /// All of them. JSON takes some hundred times its length in memory at worst (`[[],[],…`).
-pub const WAYS: [Way; 13] = [
+pub const WAYS: [Way; 17] = [
     Way { name: "checkpoint", seeds: seeds::checkpoints, enter: checkpoint, factor: 250, base: 4 * MIB },
     Way { name: "config.json", seeds: seeds::configs, enter: config, factor: 250, base: 8 * MIB },
+    Way { name: "generation_config.json", seeds: seeds::generations, enter: generation, factor: 250, base: 8 * MIB },
+    Way { name: "tokenizer_config.json", seeds: seeds::settings, enter: settings, factor: 250, base: 8 * MIB },
     Way { name: "model.safetensors", seeds: seeds::weights, enter: weights, factor: 250, base: 4 * MIB },
     Way { name: "index of shards", seeds: seeds::indices, enter: index, factor: 250, base: 4 * MIB },
     Way { name: "training_state", seeds: seeds::states, enter: state, factor: 250, base: 4 * MIB },
@@ -46,13 +49,19 @@ pub const WAYS: [Way; 13] = [
     Way { name: "text", seeds: seeds::texts, enter: text, factor: 20, base: MIB },
     Way { name: "JSON lines", seeds: seeds::json_lines, enter: json_lines, factor: 250, base: 4 * MIB },
     Way { name: "Parquet", seeds: seeds::parquets, enter: parquet, factor: 2100, base: 8 * MIB },
+    Way { name: "rows of a log", seeds: seeds::log_rows, enter: log_rows, factor: 250, base: MIB },
+    Way { name: "event file", seeds: seeds::event_files, enter: event_file, factor: 250, base: MIB },
     // An operation may ask for results that are larger than it is, up to a limit of its own.
     Way { name: "frame of ops", seeds: seeds::requests, enter: ops, factor: 100, base: 400 * MIB },
 ];
 
 /// Nothing, or what the error says.
 fn said<T>(result: Result<T, impl std::fmt::Display>) -> Outcome {
-    result.map(drop).map_err(|error| error.to_string())
+    said_of(result).map(drop)
+}
+
+fn said_of<T>(result: Result<T, impl std::fmt::Display>) -> Result<T, String> {
+    result.map_err(|error| error.to_string())
 }
 
 /// A run's file: what trains on, and what the page remembers in it.
@@ -77,6 +86,16 @@ fn model_with(name: &str, bytes: &[u8]) -> Outcome {
 /// A model's shape.
 pub fn config(bytes: &[u8]) -> Outcome {
     model_with("config.json", bytes)
+}
+
+/// Where a model's texts begin and end.
+pub fn generation(bytes: &[u8]) -> Outcome {
+    model_with("generation_config.json", bytes)
+}
+
+/// Settings beside a model's tokenizer.
+pub fn settings(bytes: &[u8]) -> Outcome {
+    model_with("tokenizer_config.json", bytes)
 }
 
 /// A model's weights.
@@ -109,7 +128,8 @@ pub fn tokenizer(bytes: &[u8]) -> Outcome {
 
 /// OpenAI's.
 pub fn ranks(bytes: &[u8]) -> Outcome {
-    used(Tokenizer::from_tiktoken(&String::from_utf8_lossy(bytes), &["<|endoftext|>"]))
+    let text = String::from_utf8_lossy(bytes);
+    used(Tokenizer::from_ranks(&text, None)).or_else(|_| used(Tokenizer::from_ranks(&text, Some(Cut::O200k))))
 }
 
 /// A model in one file.
@@ -139,6 +159,20 @@ pub fn json_lines(bytes: &[u8]) -> Outcome {
 /// A column of texts.
 pub fn parquet(bytes: &[u8]) -> Outcome {
     said(read_parquet(bytes.to_vec(), None))
+}
+
+/// `log.csv` or `log.jsonl` of a run that is resumed.
+pub fn log_rows(bytes: &[u8]) -> Outcome {
+    let scan = said_of(resume::scan(bytes, 3))?;
+    assert!(scan.bytes <= bytes.len() as u64);
+    Ok(())
+}
+
+/// TensorBoard's file of a run that is resumed.
+pub fn event_file(bytes: &[u8]) -> Outcome {
+    let kept = said_of(resume::kept_events(bytes, 3))?;
+    assert!(kept.iter().all(|part| part.start < part.end && part.end <= bytes.len() as u64));
+    Ok(())
 }
 
 /// A request of another program, once as a message and once as the stream itself.

@@ -334,6 +334,16 @@ pub(super) fn bytes(size: usize, i: usize) -> Case {
     case
 }
 
+pub(super) fn entropies(size: usize, i: usize) -> Case {
+    let (n_heads, window) = (3, size.min(70));
+    let mut case = Case::new(i, window);
+    let weights = case.given(numbers(i as u64, n_heads * window * window).iter().map(|x| x.max(0.0)).collect());
+    let out = case.output((n_heads + 1) * window + 5);
+    let params = row_entropy::Params { n_heads: n_heads as u32, window: window as u32, start: 5 };
+    row_entropy::row_entropy(&mut case.recording, [weights, out], params);
+    case
+}
+
 pub(super) fn chains(size: usize, i: usize) -> Case {
     let mut case = Case::new(i, 32);
     let out = case.output(size);

@@ -367,6 +367,22 @@ def check_adamw(ask):
     yield 60.0, time.time() - start
 
 
+def check_adamw_betas(ask):
+    """The moments after 200 steps, relative to float64: 1 - beta has to keep its digits."""
+    for betas in ((0.9, 0.999), (0.99, 0.999999), (0.9, 0.99999999), (0.0, 0.3)):
+        theirs = torch.nn.Parameter(torch.randn(50).double())
+        ours = {"p": theirs.detach().float(), "m": torch.zeros(50), "v": torch.zeros(50)}
+        optimizer = torch.optim.AdamW([theirs], lr=1e-3, betas=betas, eps=1e-8, weight_decay=0.01)
+        for t in range(1, 201):
+            g = torch.randn(50)
+            theirs.grad = g.double()
+            optimizer.step()
+            args = {"lr": 1e-3, "betas": betas, "eps": 1e-8, "wd": 0.01, "t": t}
+            _, ours = ask("adamw", args, g=g, **ours)
+        v = optimizer.state[theirs]["exp_avg_sq"]
+        yield 5e-6, ((ours["v"].double() - v).abs() / v).max().item()
+
+
 def check_lr(ask):
     for it in (0, 1, 6, 7, 8, 13, 20, 21, 22, 25, 10**9):
         expected = cosine_schedule(it, 1.0, 0.1, 7, 21)

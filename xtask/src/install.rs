@@ -49,6 +49,61 @@ pub fn vulkan() -> Result<(), String> {
     debian(&["libvulkan1", "mesa-vulkan-drivers"])
 }
 
+/// The browsers that the short suite for all engines runs in, besides Chromium.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Engine {
+    Firefox,
+    WebKit,
+}
+
+impl Engine {
+    const ALL: [Self; 2] = [Self::Firefox, Self::WebKit];
+
+    /// In `GLASSHEAD_ENGINES`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Firefox => "firefox",
+            Self::WebKit => "webkit",
+        }
+    }
+
+    /// Whether to test in it: unless `GLASSHEAD_ENGINES` lists others only.
+    fn is_wanted(self) -> bool {
+        let listed = std::env::var("GLASSHEAD_ENGINES").ok();
+        listed.is_none_or(|listed| listed.split(',').any(|name| name.trim() == self.name()))
+    }
+}
+
+/// Firefox, and WebKitGTK with its driver and the X server that it needs. Returns Firefox's path.
+pub fn engines() -> Result<PathBuf, String> {
+    let firefox = std::env::var_os("GLASSHEAD_FIREFOX").map_or_else(|| "/usr/bin/firefox-esr".into(), PathBuf::from);
+    let mut missing: Vec<&str> = Vec::new();
+    for engine in Engine::ALL.into_iter().filter(|engine| engine.is_wanted()) {
+        match engine {
+            Engine::Firefox if !firefox.exists() => missing.push("firefox-esr"),
+            Engine::Firefox => (),
+            Engine::WebKit if cfg!(not(target_os = "linux")) => {
+                return Err("WebKitGTK is only available on Linux; \
+                            set GLASSHEAD_ENGINES=chromium,firefox to test without it"
+                    .into());
+            }
+            Engine::WebKit => {
+                let needed = [("WebKitWebDriver", "webkit2gtk-driver"), ("Xvfb", "xvfb")];
+                missing.extend(needed.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| package));
+            }
+        }
+    }
+    if Engine::Firefox.is_wanted() {
+        vulkan()?; // Firefox computes on the same software adapter as the native tests
+    }
+    if !missing.is_empty() {
+        debian(&missing).map_err(|error| {
+            format!("{error}; or set GLASSHEAD_ENGINES to the browsers to test in, of chromium, firefox, webkit")
+        })?;
+    }
+    Ok(firefox)
+}
+
 /// Chromium, and Node.js with the modules of the browser tests. Returns Chromium's path.
 pub fn browser() -> Result<PathBuf, String> {
     let chromium = chromium()?;
@@ -88,7 +143,7 @@ fn debian(packages: &[&str]) -> Result<(), String> {
     let root_user = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
     if !root_user || !is_there("apt-get") {
         return Err(format!(
-            "install {names} first (these are Debian's names; GLASSHEAD_CHROMIUM can name another Chromium or Chrome)"
+            "install {names} first (Debian package names; GLASSHEAD_CHROMIUM and GLASSHEAD_FIREFOX can name other browsers)"
         ));
     }
     let quiet = [("DEBIAN_FRONTEND", "noninteractive")];

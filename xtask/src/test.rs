@@ -30,16 +30,17 @@ pub fn test(native: bool, browser: bool) -> Result<(), String> {
         }
     }
     if browser {
-        let mut chromium = None;
+        let mut browsers = None;
         phase("installing for the browser tests", "--browser", || {
-            chromium = Some(install::browser()?);
+            browsers = Some((install::browser()?, install::engines()?));
             Ok(())
         })?;
         let dist = target().join("dist-test");
         phase("building the page", "--browser", || bundle::build(&dist, bundle::Purpose::Tests))?;
         phase("size of the page", "--browser", || size::check(&bundle::wasm()))?;
-        let chromium = chromium.ok_or("Chromium is missing")?;
-        phase("browser tests", "--browser", || run_in_browser(&dist, &chromium, &["test"], &[]))?;
+        let (chromium, firefox) = browsers.ok_or("no browser is installed")?;
+        let firefox = [("GLASSHEAD_FIREFOX", &*firefox.display().to_string())];
+        phase("browser tests", "--browser", || run_in_browser(&dist, &chromium, &["test"], &firefox))?;
     }
     println!("all tests passed");
     Ok(())

@@ -1,12 +1,19 @@
 //! An answer on its way out.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use serde_json::Value;
+use safetensors::{Dtype, SafeTensorError};
+use serde_json::{Value, json};
 
 use super::request::OpError;
+use crate::tensor_file;
+
+/// The tensor that carries a result whose JSON is too long for a header.
+const RESULT_TENSOR: &str = "result_json";
+
+/// Characters of an error that quotes what was sent.
+const MAX_SENTENCE_CHARS: usize = 2000;
 
 /// A result and tensors by name.
 #[derive(Debug, Default)]
@@ -42,23 +49,51 @@ impl Answer {
         self
     }
 
-    /// The message.
-    pub(super) fn to_blob(&self) -> Result<Vec<u8>, OpError> {
-        let mut views = Vec::with_capacity(self.tensors.len());
-        for (name, dtype, shape, bytes) in &self.tensors {
-            views.push((name, TensorView::new(*dtype, shape.clone(), bytes)?));
+    /// The message; `kernels` are the names of those that a GPU has run for it. A result that no header holds goes into a
+    /// U8 tensor, and `result_tensor` in the metadata is its name.
+    pub(super) fn to_blob(&self, kernels: &[&str]) -> Result<Vec<u8>, OpError> {
+        let result = self.result.to_string();
+        let mut metadata = BTreeMap::from([("ok", "true".to_string())]);
+        if !kernels.is_empty() {
+            metadata.insert("kernels", json!(kernels).to_string());
         }
-        let metadata = HashMap::from([("ok".into(), "true".into()), ("result".into(), self.result.to_string())]);
-        Ok(safetensors::serialize(views, Some(metadata))?)
+        metadata.insert("result", result);
+        match tensor_file::to_bytes(self.views()?, &metadata) {
+            Err(SafeTensorError::HeaderTooLarge) => (),
+            blob => return Ok(blob?),
+        }
+        let result = metadata.insert("result", Value::Null.to_string()).unwrap_or_default();
+        metadata.insert("result_tensor", Value::from(RESULT_TENSOR).to_string());
+        let mut views = self.views()?;
+        views.push((RESULT_TENSOR, TensorView::new(Dtype::U8, vec![result.len()], result.as_bytes())?));
+        tensor_file::to_bytes(views, &metadata).map_err(|error| match error {
+            SafeTensorError::HeaderTooLarge => OpError::AnswerHeader { tensors: self.tensors.len() },
+            other => other.into(),
+        })
+    }
+
+    fn views(&self) -> Result<Vec<(&str, TensorView<'_>)>, OpError> {
+        let mut views = Vec::with_capacity(self.tensors.len() + 1);
+        for (name, dtype, shape, bytes) in &self.tensors {
+            views.push((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes)?));
+        }
+        Ok(views)
     }
 }
 
 /// The message that tells what was wrong.
 pub(super) fn error_blob(error: &OpError) -> Vec<u8> {
-    let sentence = Value::from(error.to_string()).to_string();
-    let entries = [("ok", "false".to_string()), ("result", "null".to_string()), ("error", sentence)];
-    let metadata = HashMap::from(entries.map(|(key, value)| (key.to_string(), value)));
+    let mut sentence = error.to_string();
+    if let Some((end, _)) = sentence.char_indices().nth(MAX_SENTENCE_CHARS) {
+        sentence.truncate(end);
+        sentence.push('…');
+    }
+    let metadata = BTreeMap::from([
+        ("ok", "false".to_string()),
+        ("result", Value::Null.to_string()),
+        ("error", Value::from(sentence).to_string()),
+    ]);
     let no_tensors: [(&str, TensorView<'_>); 0] = [];
-    // Without tensors there is nothing that the library could refuse.
-    safetensors::serialize(no_tensors, Some(metadata)).unwrap_or_default()
+    // A header of one short sentence is written without fail.
+    tensor_file::to_bytes(no_tensors, &metadata).unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! Checkpoints: `ckpt_save`, `ckpt_load`. A safetensors file with the `meta` as JSON in its header.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::answer::Answer;
 use super::request::{OpError, Request, wrong};
 use super::{MOST_FRAME_BYTES, Server};
+use crate::tensor_file;
 
 fn path(request: &Request<'_>) -> Result<PathBuf, OpError> {
     request.text("path").map(PathBuf::from)
@@ -18,8 +19,8 @@ fn path(request: &Request<'_>) -> Result<PathBuf, OpError> {
 /// Writes the tensors and the meta. The file appears whole or not at all.
 pub(super) fn ckpt_save(_: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let path = path(request)?;
-    let metadata = HashMap::from([("meta".into(), request.arg("meta").to_string())]);
-    let bytes = safetensors::serialize(request.tensors.iter(), Some(metadata))?;
+    let metadata = BTreeMap::from([("meta", request.arg("meta").to_string())]);
+    let bytes = tensor_file::to_bytes(request.tensors.iter(), &metadata)?;
     let mut half_done = path.clone().into_os_string();
     half_done.push(".part");
     fs::write(&half_done, bytes)

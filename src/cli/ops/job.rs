@@ -109,6 +109,10 @@ impl Job {
             for (slice, words) in &self.inputs {
                 backend.write(*slice, words);
             }
+            if let Some(context) = server.context {
+                let names = (0..self.recording.dispatches.len()).map(|at| context.runs(&self.recording, at).name);
+                server.kernels.borrow_mut().extend(names);
+            }
             let program = backend.prepare(self.recording);
             backend.run(program);
             let read = backend.start_read(outputs);

@@ -89,7 +89,7 @@ pub(super) fn swiglu(server: &mut Server<'_>, request: &Request<'_>) -> Result<A
 /// out = w ⊙ x / √(mean(x²) + eps)
 pub(super) fn rmsnorm(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let (x, w) = (request.floats("x")?, request.floats("w")?);
-    let eps = request.number("eps", "a number from 0 on", |eps| eps >= 0.0)? as f32;
+    let eps = request.single("eps", "a number from 0 on", |eps| eps >= 0.0)?;
     let (rows, [d_model]) = x.last("[…, C]")?;
     w.expect(&[d_model])?;
     let mut job = Job::new();

@@ -7,12 +7,18 @@
 //! error. A message that is cut off or longer than [`MOST_FRAME_BYTES`] ends the server, because nobody knows where the
 //! next one would begin.
 //!
+//! JSON that is too long for the header of a safetensors file, 100,000,000 bytes, travels as a U8 tensor: a request may send
+//! the argument `text` that way, and an answer whose metadata has `result_tensor` has its `result` in the tensor of that name.
+//! An answer that a GPU has computed lists in `kernels` what ran: `--variant KERNEL=VARIANT` makes a variant run, as it is, in
+//! place of a kernel.
+//!
 //! Where PyTorch gives NaN or leaves the result open:
 //!
 //! - `softmax`: a row that is −∞ everywhere gets equal weights.
 //! - `sdpa`: a query whose keys are all masked gets zeros.
 //! - No tensor may have a dimension of size 0, except those of `tok_decode`, `ckpt_save` and `ckpt_load`.
 
+use std::cell::RefCell;
 use std::io::{self, Read, Write};
 
 use thiserror::Error;
@@ -22,6 +28,7 @@ use self::request::{OpError, Request};
 use super::{BackendArg, open, sentence};
 use crate::data::Tokenizer;
 use crate::gpu::context::Context;
+use crate::ops::tuning;
 use crate::rng::Rng;
 
 mod answer;
@@ -45,6 +52,8 @@ struct Server<'a> {
     rng: Rng,
     /// By handle.
     tokenizers: Vec<Tokenizer>,
+    /// What a GPU has run for the request so far, by name.
+    kernels: RefCell<Vec<&'static str>>,
 }
 
 type Op = fn(&mut Server<'_>, &Request<'_>) -> Result<Answer, OpError>;
@@ -101,6 +110,7 @@ pub enum FrameError {
 
 pub(super) async fn ops(backend: BackendArg) -> Result<(), String> {
     let context = open(backend).await?;
+    context.as_ref().map_or(Ok(()), tuning::force)?;
     serve(io::stdin().lock(), io::stdout().lock(), context.as_ref()).map_err(sentence)
 }
 
@@ -109,7 +119,7 @@ pub(super) async fn ops(backend: BackendArg) -> Result<(), String> {
 /// # Errors
 /// When a message is cut off or too long, or a stream fails.
 pub fn serve(mut reader: impl Read, mut writer: impl Write, context: Option<&Context>) -> Result<(), FrameError> {
-    let mut server = Server { context, rng: training::entropy(), tokenizers: Vec::new() };
+    let mut server = Server { context, rng: training::entropy(), tokenizers: Vec::new(), kernels: RefCell::default() };
     while let Some(frame) = read_frame(&mut reader)? {
         let blob = server.answer(&frame);
         writer.write_all(&(blob.len() as u64).to_le_bytes())?;
@@ -144,12 +154,14 @@ fn read_up_to(reader: &mut impl Read, n_bytes: u64) -> io::Result<Vec<u8>> {
 impl Server<'_> {
     /// The blob that answers a blob.
     fn answer(&mut self, frame: &[u8]) -> Vec<u8> {
+        self.kernels.borrow_mut().clear();
         let answer = Request::parse(frame).and_then(|request| {
             let op = OPS.iter().find(|(name, _)| *name == request.op);
             let unknown = || OpError::Unknown { op: request.op.clone(), known: OPS.map(|(name, _)| name).join(", ") };
             let (_, run) = op.ok_or_else(unknown)?;
             run(self, &request)
         });
-        answer.and_then(|answer| answer.to_blob()).unwrap_or_else(|error| answer::error_blob(&error))
+        let kernels = self.kernels.borrow();
+        answer.and_then(|answer| answer.to_blob(&kernels)).unwrap_or_else(|error| answer::error_blob(&error))
     }
 }

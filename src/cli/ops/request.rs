@@ -1,6 +1,8 @@
 //! A request taken apart, with a sentence for everything that can be wrong with it, before anything is computed.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
+use std::str::Utf8Error;
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
@@ -10,6 +12,7 @@ use thiserror::Error;
 use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::gpu::backend::ExecuteError;
+use crate::tensor_file::MAX_HEADER_BYTES;
 
 /// Why a request cannot be met.
 #[derive(Debug, Error)]
@@ -17,6 +20,24 @@ pub enum OpError {
     /// The bytes are not in the safetensors format.
     #[error("the message is no safetensors blob: {0}")]
     Format(#[from] SafeTensorError),
+    /// The header is longer than safetensors allows.
+    #[error(
+        "the header of the request has {bytes} bytes, and safetensors allows {MAX_HEADER_BYTES}; send a long text as a U8 \
+         tensor named text instead of in args"
+    )]
+    RequestHeader {
+        /// Its length.
+        bytes: u64,
+    },
+    /// The names of an answer's tensors do not fit into a header.
+    #[error(
+        "the names of the answer's {tensors} tensors take more than the {MAX_HEADER_BYTES} bytes that safetensors allows \
+         for a header; ask for fewer tensors"
+    )]
+    AnswerHeader {
+        /// How many there are.
+        tensors: usize,
+    },
     /// There is no such operation.
     #[error("op is {op:?}; it has to be one of {known}")]
     Unknown {
@@ -177,6 +198,12 @@ pub(super) struct Request<'a> {
 
 impl<'a> Request<'a> {
     pub(super) fn parse(frame: &'a [u8]) -> Result<Self, OpError> {
+        if let Some(bytes) = frame.first_chunk().map(|length| u64::from_le_bytes(*length))
+            && bytes > MAX_HEADER_BYTES as u64
+            && bytes < frame.len() as u64
+        {
+            return Err(OpError::RequestHeader { bytes });
+        }
         let (_, header) = SafeTensors::read_metadata(frame)?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let Some(op) = metadata.get("op") else { return wrong("op", "missing", "the name of an operation") };
@@ -273,6 +300,15 @@ impl<'a> Request<'a> {
         self.parsed(name, expected, |value| value.as_f64().filter(|&x| x.is_finite() && ok(x)))
     }
 
+    /// A number that `ok` accepts and that f32 can hold.
+    pub(super) fn single(&self, name: &str, expected: &str, ok: impl Fn(f64) -> bool) -> Result<f32, OpError> {
+        let value = self.number(name, expected, ok)?;
+        if (value as f32).is_finite() {
+            return Ok(value as f32);
+        }
+        wrong(format!("argument {name}"), value.to_string(), "between -3.4e38 and 3.4e38, which f32 can hold")
+    }
+
     /// A whole number from 0 on.
     pub(super) fn count(&self, name: &str) -> Result<u64, OpError> {
         self.parsed(name, "a whole number from 0 on", Value::as_u64)
@@ -297,6 +333,24 @@ impl<'a> Request<'a> {
     /// A string.
     pub(super) fn text(&self, name: &str) -> Result<String, OpError> {
         self.parsed(name, "a string", |value| value.as_str().map(str::to_string))
+    }
+
+    /// A text: the argument of this name, or a U8 tensor, which takes texts of any length.
+    pub(super) fn long_text(&self, name: &str) -> Result<Cow<'a, str>, OpError> {
+        if !self.has(name) {
+            return self.text(name).map(Cow::Owned);
+        }
+        if !self.arg(name).is_null() {
+            return wrong(format!("argument {name}"), "sent twice", "either in args or a U8 tensor");
+        }
+        let view = self.view(name, "a U8 tensor")?;
+        if view.dtype() != Dtype::U8 {
+            return wrong(format!("tensor {name}"), format!("of type {:?}", view.dtype()), "of type U8");
+        }
+        let not_utf8 = |error: Utf8Error| {
+            wrong(format!("byte {} of tensor {name}", error.valid_up_to()), "not UTF-8", "part of a text in UTF-8")
+        };
+        std::str::from_utf8(view.data()).map(Cow::Borrowed).or_else(not_utf8)
     }
 
     /// A list.

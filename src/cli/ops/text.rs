@@ -76,7 +76,7 @@ fn tokenizer<'s>(server: &'s Server<'_>, request: &Request<'_>) -> Result<&'s To
 /// The ids of a text.
 pub(super) fn tok_encode(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let tokenizer = tokenizer(server, request)?;
-    let text = request.text("text")?;
+    let text = request.long_text("text")?;
     let ids = tokenizer.encode(&text);
     // The bytes of special tokens need no tokens of their own.
     if let Some(byte) = tokenizer.unknown_byte(&text).filter(|_| tokenizer.decode(&ids) != text) {

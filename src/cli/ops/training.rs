@@ -28,6 +28,8 @@ pub(super) const STEP: Step = Step {
     lr: 0.0,
     beta1: 0.0,
     beta2: 0.0,
+    one_minus_beta1: 1.0,
+    one_minus_beta2: 1.0,
     eps: 1.0,
     weight_decay: 0.0,
     correction1: 1.0,
@@ -60,7 +62,7 @@ pub(super) fn cross_entropy(server: &mut Server<'_>, request: &Request<'_>) -> R
 
 /// All gradients, scaled so that their common norm is at most `max`.
 pub(super) fn clip(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
-    let max_grad_norm = request.number("max", "a number from 0 on", |max| max >= 0.0)? as f32;
+    let max_grad_norm = request.single("max", "a number from 0 on", |max| max >= 0.0)?;
     let names = request.tensors.names();
     if names.is_empty() {
         return wrong("the gradients", "missing", "one or more F32 tensors under any names");
@@ -91,18 +93,14 @@ pub(super) fn adamw(server: &mut Server<'_>, request: &Request<'_>) -> Result<An
     let [p, others @ ..] = &tensors;
     others.iter().try_for_each(|tensor: &Floats| tensor.expect(&p.shape))?;
     let t = request.size("t")? as f64;
-    let [beta1, beta2] = betas(request)?;
-    let correction = |beta: f64| (1.0 - beta.powf(t)) as f32;
+    let betas = betas(request)?;
     let step = Step {
-        lr: request.number("lr", "a number", |_| true)? as f32,
-        beta1: beta1 as f32,
-        beta2: beta2 as f32,
-        eps: request.number("eps", "a number from 0 on", |eps| eps >= 0.0)? as f32,
-        weight_decay: request.number("wd", "a number", |_| true)? as f32,
-        correction1: correction(beta1),
-        correction2: correction(beta2),
+        lr: request.single("lr", "a number", |_| true)?,
+        eps: request.single("eps", "a number from 0 on", |eps| eps >= 0.0)?,
+        weight_decay: request.single("wd", "a number", |_| true)?,
         ..STEP
     };
+    let step = step.with_betas(betas, t);
     let mut job = Job::new();
     let (step, norm) = (step_slice(&mut job, step), job.output(1));
     let [param, grad, m, v] = tensors.each_ref().map(|tensor| job.input(&tensor.values));

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::super::log::Mark;
-use super::super::{BackendArg, open};
+use super::super::open_gpu;
 use super::Training;
 use crate::config::RunConfig;
 use crate::config::rules::Standing;
@@ -117,8 +117,7 @@ impl Training<'_> {
     }
 
     async fn take_up(&self, choice: BackendChoice, config: &RunConfig) -> Result<(Trainer, Option<Context>), String> {
-        let backend = if choice == BackendChoice::Cpu { BackendArg::Cpu } else { BackendArg::Gpu };
-        let context = open(backend).await?;
+        let context = if choice == BackendChoice::Cpu { None } else { Some(open_gpu().await?) };
         context.iter().for_each(|context| context.losses.set(self.lost_devices.count()));
         let mut trainer = self.corpus.trainer(config.clone(), context.as_ref()).await?;
         self.copy.state.iter().for_each(|state| trainer.restore(state));

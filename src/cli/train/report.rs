@@ -6,6 +6,7 @@ use serde_json::json;
 use super::super::TrainArgs;
 use super::super::log::{Log, Mark};
 use super::corpus::Corpus;
+use crate::config::EVALUATION_TOKENS;
 use crate::config::rules::Standing;
 use crate::protocol::{Baselines, StepPoint};
 use crate::train::score::Score;
@@ -75,6 +76,7 @@ impl Report {
             "{} bytes, {} tokens to train on, {} held out, vocabulary {}",
             corpus.text_bytes, corpus.n_train, corpus.n_val, model.vocab_size,
         ));
+        self.line(&format!("held-out losses are means over {EVALUATION_TOKENS} tokens"));
         self.line(&format!("to beat: uniform {uniform:.3}, unigram {unigram:.3}, bigram {bigram:.3} nats per token"));
     }
 
@@ -108,12 +110,13 @@ impl Report {
         self.line(&format!("step {step}: {right} of {of} held-out examples right{example}"));
     }
 
-    /// `baselines` come with the last line.
+    /// `baselines` come with the last line; what is not `logged` is only shown.
     pub fn validation(
         &mut self,
         standing: &Standing,
         val_loss: f32,
         baselines: Option<Baselines>,
+        logged: bool,
     ) -> Result<(), String> {
         let step = standing.step;
         self.val_loss = val_loss;
@@ -124,7 +127,8 @@ impl Report {
         } else {
             self.validation_line(step, val_loss, baselines);
         }
-        self.log.as_mut().map_or(Ok(()), |log| log.validation(step, standing.seconds, val_loss))
+        let log = self.log.as_mut().filter(|_| logged);
+        log.map_or(Ok(()), |log| log.validation(step, standing.seconds, val_loss))
     }
 
     fn validation_line(&self, step: u64, val_loss: f32, baselines: Option<Baselines>) {

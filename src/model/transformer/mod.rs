@@ -15,7 +15,9 @@ use super::memory::{Activations, BlockActivations, MemoryPlan, heatmap_words};
 use super::params::ParamTable;
 use crate::config::{ModelConfig, NormPlacement, Optimizer, RunConfig};
 use crate::gpu::recording::{ALIGNMENT, Recording, Slice};
-use crate::ops::{accumulate, adamw, clip, cross_entropy, gather_batch, mean_loss, quantize, sgd, write_rows};
+use crate::ops::{
+    accumulate, adamw, clip, cross_entropy, gather_batch, mean_loss, quantize, row_entropy, sgd, write_rows,
+};
 
 /// A run's configuration, its table of parameters and its buffers: all that the recordings are made from.
 pub struct Transformer<'a> {
@@ -106,7 +108,7 @@ impl Transformer<'_> {
     }
 
     /// One sequence, whose activations are those of the plan's probe or [shortened](Activations::shortened): logits at
-    /// every position, and all softmax weights as bytes.
+    /// every position, all softmax weights as bytes, and the entropies of their rows.
     pub fn probe(&self, acts: &Activations) -> Recording {
         let mut recording = Recording::new("probe");
         let words = heatmap_words(self.model(), acts.window);
@@ -117,6 +119,9 @@ impl Transformer<'_> {
                 let (end, start) = ((layer + 1) * words, layer * words / ALIGNMENT * ALIGNMENT);
                 let bound = heatmaps.part(start, end - start);
                 quantize::quantize(recording, [weights, bound], layer * words - start);
+                let [n_heads, window] = [self.model().n_heads, acts.window].map(|size| size as u32);
+                let params = row_entropy::Params { n_heads, window, start: layer as u32 * (n_heads + 1) * window };
+                row_entropy::row_entropy(recording, [weights, self.plan.entropies], params);
             }
         });
         recording

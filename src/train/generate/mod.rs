@@ -3,7 +3,7 @@
 
 pub mod sampling;
 
-use self::sampling::{candidates, choose};
+use self::sampling::{candidates, check_logits, choose};
 use super::trainer::question::log_sum_exp;
 use super::trainer::{TrainError, Trainer};
 use crate::protocol::Sampling;
@@ -94,7 +94,8 @@ impl Generator {
     /// Adds a token to every text that is not complete, and returns these tokens in the order of the texts.
     ///
     /// # Errors
-    /// When the device failed, or has no memory for that many texts at once.
+    /// When the device failed, has no memory for that many texts at once, or computes logits that are not numbers to choose
+    /// by.
     pub async fn advance(&mut self, trainer: &mut Trainer) -> Result<Vec<Draw>, TrainError> {
         self.shrink();
         if self.batch.is_empty() {
@@ -113,6 +114,7 @@ impl Generator {
                 continue;
             }
             let logits = &self.logits[row * self.vocab_size..][..self.vocab_size];
+            check_logits(logits)?;
             let candidates = candidates(logits, &self.sampling);
             let counter = [text.ids.len() as u32, text.number, self.step as u32, (self.step >> 32) as u32];
             let Some(id) = choose(&candidates, uniform(self.sampling.seed, counter)) else {

@@ -1,6 +1,19 @@
 //! From logits to the next token.
 
 use crate::protocol::Sampling;
+use crate::train::trainer::TrainError;
+
+/// Whether there is something to choose by: no logit is NaN or positive infinity, and one is finite.
+///
+/// # Errors
+/// When there is not.
+pub fn check_logits(logits: &[f32]) -> Result<(), TrainError> {
+    match logits.iter().find(|logit| logit.is_nan() || **logit == f32::INFINITY) {
+        Some(&logit) => Err(TrainError::Logits { logit }),
+        None if logits.iter().any(|logit| logit.is_finite()) => Ok(()),
+        None => Err(TrainError::Logits { logit: f32::NEG_INFINITY }),
+    }
+}
 
 /// The tokens to choose from and their probabilities, likeliest first: softmax of logits / temperature, of which
 /// `top_k` and then `top_p` keep the head. Temperature 0 keeps the likeliest alone.

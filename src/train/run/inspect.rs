@@ -2,16 +2,15 @@
 
 use super::meter::Recurring;
 use super::{Message, Mode, Run};
+use crate::config::EVALUATION_TOKENS;
 use crate::protocol::inspect::{
     Compared, Comparison, InspectCommand, InspectEvent, TensorInfo, Watched, WeightAt, WhatIf,
 };
 use crate::protocol::{Event, Token};
 use crate::train::head_scores::{all_scores, measuring_sequence};
+use crate::train::scoring::Scoring;
 use crate::train::trainer::TrainError;
 use crate::train::trainer::question::{Change, likeliest, log_sum_exp, matrix};
-
-/// Held-out batches of a comparison.
-const BATCHES: usize = 2;
 
 /// Tokens of either side that a comparison tells.
 const CHOICES: usize = 10;
@@ -174,7 +173,7 @@ impl Run {
         };
         let last = self.probe.len().saturating_sub(1);
         let position = what_if.position.unwrap_or(last).min(last);
-        let answers = self.trainer.what_if(&self.probe, position, BATCHES, &change).await?;
+        let answers = self.trainer.what_if(&self.probe, position, &change, self.known_loss()).await?;
         let [plain, changed] = &answers;
         let sums = [log_sum_exp(&plain.logits), log_sum_exp(&changed.logits)];
         let mut ids: Vec<u32> = likeliest(&plain.logits, CHOICES).into_iter().map(|(id, _)| id).collect();
@@ -186,7 +185,7 @@ impl Run {
             change: what_if,
             step: self.trainer.step(),
             old,
-            n_tokens: BATCHES * config.train.batch_size * config.model.context_length,
+            n_tokens: EVALUATION_TOKENS,
             losses: [plain.loss, changed.loss],
             position: self.probe.get(position).map(|&id| (position, self.token(id))),
             choices,
@@ -202,7 +201,8 @@ impl Run {
         };
         let old = self.trainer.weight(place).await?;
         self.trainer.set_weight(place, new);
-        (self.probe_changed, self.inspecting.scored) = (true, None);
+        (self.probe_changed, self.edited, self.inspecting.scored) = (true, true, None);
+        self.scoring.iter_mut().for_each(Scoring::restart);
         Ok(InspectEvent::Kept { step: self.trainer.step(), weight, old, new })
     }
 }

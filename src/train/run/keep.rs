@@ -13,6 +13,11 @@ impl Run {
         self.corpus = Some(corpus);
     }
 
+    /// Takes the name that files of it carry.
+    pub fn set_name(&mut self, name: &str) {
+        self.name = name.into();
+    }
+
     /// Goes on from a saved state.
     pub fn resume(&mut self, state: TrainingState, history: History) {
         self.trainer.restore(&state);

@@ -12,6 +12,7 @@ use crate::train::trainer::TrainingState;
 pub struct Lost {
     /// Its number.
     pub id: RunId,
+    name: String,
     /// Its configuration.
     pub config: RunConfig,
     /// What it is trained on.
@@ -28,16 +29,8 @@ pub struct Lost {
 
 impl Lost {
     /// Another tokenizer like the run's.
-    ///
-    /// # Errors
-    /// A sentence, for a tokenizer that does not survive being written and read.
-    pub fn tokenizer(&self) -> Result<Tokenizer, String> {
-        let again = self.tokenizer.to_json().and_then(|json| {
-            let mut tokenizer = Tokenizer::from_json(&json)?;
-            tokenizer.reserve_ids(self.config.model.vocab_size)?;
-            Ok(tokenizer)
-        });
-        again.map_err(|error| error.to_string())
+    pub fn tokenizer(&self) -> Tokenizer {
+        self.tokenizer.clone()
     }
 
     /// The run as one file.
@@ -46,14 +39,14 @@ impl Lost {
     /// A sentence.
     pub fn file(&self) -> Result<(CheckpointInfo, Vec<u8>), String> {
         let about = CheckpointInfo {
-            name: String::new(),
+            name: self.name.clone(),
             step: self.state.step,
             loss: self.history.points.last().map(|point| point.loss),
             val_loss: self.history.validation.last().map(|val| val.loss),
             corpus: self.corpus.name.clone(),
             n_params: self.config.model.n_params(),
         };
-        let bytes = to_bytes_with(&self.config, &self.tokenizer, &self.state, "", &self.corpus, &self.history);
+        let bytes = to_bytes_with(&self.config, &self.tokenizer, &self.state, &self.name, &self.corpus, &self.history);
         bytes.map(|bytes| (about, bytes)).map_err(|error| error.to_string())
     }
 }
@@ -69,6 +62,7 @@ impl Run {
         history.cut_after(state.step);
         Some(Lost {
             id: self.id,
+            name: self.name,
             config,
             corpus: self.corpus?,
             state,
@@ -84,6 +78,7 @@ impl Run {
     pub fn take_up(&mut self, lost: &Lost) {
         self.resume(lost.state.clone(), lost.history.clone());
         (self.probe, self.tokens_cut) = (lost.probe.clone(), lost.tokens_cut);
+        self.name.clone_from(&lost.name);
         self.probe_changed = true;
     }
 }

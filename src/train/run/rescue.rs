@@ -5,7 +5,7 @@ use super::{Message, Run};
 use crate::gpu::interpret::has_room;
 use crate::protocol::runs::RunsEvent;
 use crate::protocol::{Event, StepPoint};
-use crate::train::trainer::{TrainError, TrainingState};
+use crate::train::trainer::{TrainError, TrainingState, WeightsVersion};
 
 /// How old the copy may get, in seconds, unless told otherwise.
 pub(super) const EVERY_SECONDS: f64 = 30.0;
@@ -21,12 +21,19 @@ pub(super) struct Rescue {
     state: TrainingState,
     loss: Option<f32>,
     taken: f64,
+    /// Which weights it has.
+    version: WeightsVersion,
 }
 
 impl Run {
     /// Keeps this state until the next copy.
     pub(super) fn keep_copy(&mut self, state: TrainingState) {
-        self.rescue = Some(Rescue { loss: recent_loss(&self.history.points), state, taken: self.now() });
+        self.rescue = Some(Rescue {
+            loss: recent_loss(&self.history.points),
+            state,
+            taken: self.now(),
+            version: self.trainer.weights_version(),
+        });
     }
 
     /// Takes a copy when the last one is old, unless the model has become worse by much.
@@ -40,8 +47,9 @@ impl Run {
 
     /// Takes a copy before the run pauses, if copies are told and it has trained since the last one.
     pub(super) async fn copy_at_pause(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
-        let at = self.rescue.as_ref().map_or(0, |rescue| rescue.state.step);
-        if self.copies.1 && self.steps_done != at { self.copy_now(messages).await } else { Ok(()) }
+        let now = self.trainer.weights_version();
+        let known = self.rescue.as_ref().map_or(self.first_version, |rescue| rescue.version);
+        if self.copies.1 && now != known { self.copy_now(messages).await } else { Ok(()) }
     }
 
     async fn copy_now(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
@@ -73,7 +81,7 @@ impl Run {
     fn tell_copy(&self, state: &TrainingState, messages: &mut Vec<Message>) {
         // That a file cannot be made is told when a person asks for one.
         if self.copies.1
-            && let Ok(Some((about, bytes))) = self.file(state, "")
+            && let Ok(Some((about, bytes))) = self.file(state, &self.name)
         {
             messages.push((Event::Runs { run: self.id, event: RunsEvent::Copied { about } }, Some(bytes)));
         }

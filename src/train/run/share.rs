@@ -17,6 +17,11 @@ impl Run {
         Ok(self.computing())
     }
 
+    /// Whether the run is computed by the CPU backend.
+    pub fn is_on_cpu(&self) -> bool {
+        self.trainer.is_on_cpu()
+    }
+
     /// Says that the others are gone, if they are.
     pub(super) fn tell_desertion(&mut self, messages: &mut Vec<Message>) {
         let Some(reason) = self.trainer.deserted() else { return };

@@ -1,10 +1,12 @@
 //! What is shown of a run while it trains: losses, attention, evaluations, texts.
 
-use super::{CHUNK_SECONDS, EVALUATION_BATCHES, Message, Run};
+use super::{CHUNK_SECONDS, Message, Run};
+use crate::config::EVALUATION_TOKENS;
 use crate::data::Tokenizer;
 use crate::protocol::{Event, RunId, Sampling, Token, ValidationPoint};
 use crate::train::pace::Pace;
-use crate::train::trainer::{TrainError, Trainer};
+use crate::train::scoring::Scoring;
+use crate::train::trainer::{AttentionMaps, TrainError, Trainer};
 use crate::train::writer::Writer;
 
 /// Operations of an evaluation that a model which was taken over begins with: some seconds on a slow device.
@@ -40,9 +42,7 @@ impl Run {
     /// When the device failed.
     pub async fn show_first(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         let config = self.trainer.config();
-        // As numbers of wasm's 32 bits the product would overflow.
-        let [params, tokens] = [config.model.n_params(), config.tokens_per_step() as u64].map(|count| count as f64);
-        let flops = 2.0 * params * tokens * EVALUATION_BATCHES as f64;
+        let flops = 2.0 * config.model.n_params() as f64 * EVALUATION_TOKENS as f64;
         if flops <= MOST_FLOPS_AT_FIRST {
             return self.show(messages).await;
         }
@@ -69,9 +69,7 @@ impl Run {
             self.looks.looked(began, self.now());
         }
         let by_clock = self.rules.evaluate_every.is_none() && self.now() >= self.evaluation.not_before;
-        if by_clock
-            || self.rules.evaluation_due(self.trainer.step()) && self.evaluated_at() != Some(self.trainer.step())
-        {
+        if by_clock || self.rules.evaluation_due(self.trainer.step()) && self.known_loss().is_none() {
             self.settle().await?;
             let began = self.now();
             self.evaluate(messages).await?;
@@ -79,10 +77,7 @@ impl Run {
         }
         if self.scoring.as_ref().is_some_and(|scoring| scoring.is_due(self.now())) {
             self.settle().await?;
-            if let Some(scoring) = &mut self.scoring {
-                let event = scoring.work(self.id, &mut self.trainer, &self.tokenizer, &*self.clock).await?;
-                messages.extend(event.map(|event| (event, None)));
-            }
+            self.score(messages).await?;
         }
         if self.sample_writer.is_none() && self.now() >= self.sample.not_before {
             let seed = self.trainer.step();
@@ -95,16 +90,39 @@ impl Run {
         Ok(())
     }
 
-    /// The step of the latest evaluation.
-    fn evaluated_at(&self) -> Option<u64> {
-        self.history.validation.last().map(|val| val.step)
+    async fn score(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+        if let Some(scoring) = &mut self.scoring {
+            let event = scoring.work(self.id, &mut self.trainer, &self.tokenizer, &*self.clock).await?;
+            messages.extend(event.map(|event| (event, None)));
+        }
+        Ok(())
     }
 
-    /// Needs everything settled. A second evaluation at the same step would say the same.
+    /// After a weight was changed by hand in a paused run: its held-out loss, its score, and a copy of it.
+    pub(super) async fn show_edited(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+        if std::mem::take(&mut self.edited) {
+            self.settle().await?;
+            self.evaluate(messages).await?;
+            self.copy_at_pause(messages).await?;
+        }
+        if self.scoring.as_ref().is_some_and(Scoring::is_owed) {
+            self.score(messages).await?;
+        }
+        Ok(())
+    }
+
+    /// The held-out loss of the weights as they are, where it was computed already.
+    pub(super) fn known_loss(&self) -> Option<f32> {
+        let version = self.trainer.weights_version();
+        self.evaluated.filter(|(of, _)| *of == version).map(|(_, loss)| loss)
+    }
+
+    /// Needs everything settled. A second evaluation of the same weights would give the same.
     async fn evaluate(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         let mut validation = Vec::new();
-        if self.evaluated_at() != Some(self.trainer.step()) {
-            let loss = self.trainer.evaluate(EVALUATION_BATCHES).await?;
+        if self.known_loss().is_none() {
+            let loss = self.trainer.evaluate().await?;
+            self.evaluated = Some((self.trainer.weights_version(), loss));
             validation.push(ValidationPoint { step: self.trainer.step(), loss });
         }
         messages.push((self.progress(validation), None));
@@ -180,7 +198,7 @@ fn tokens(tokenizer: &Tokenizer, ids: &[u32]) -> Vec<Token> {
 
 /// The ids of a sentence to look at, of which a model sees `most`, and how many are cut off.
 pub(in crate::train) fn cut_probe(tokenizer: &Tokenizer, text: &str, most: usize) -> (Vec<u32>, usize) {
-    let mut probe = tokenizer.encode(text);
+    let mut probe = tokenizer.encode_with_template(text);
     let cut = probe.len().saturating_sub(most);
     probe.truncate(most);
     (probe, cut)
@@ -193,7 +211,8 @@ pub(in crate::train) async fn attention(
     tokenizer: &Tokenizer,
     (probe, tokens_cut): (&[u32], usize),
 ) -> Result<Message, TrainError> {
-    let bytes = trainer.attention(probe).await?;
+    let AttentionMaps { mut bytes, entropies } = trainer.attention_maps(probe).await?;
+    bytes.extend(entropies.iter().flat_map(|entropy| entropy.to_le_bytes()));
     let model = &trainer.config().model;
     let (n_layers, n_heads, causal) = (model.n_layers, model.n_heads, model.causal);
     let (step, tokens) = (trainer.step(), tokens(tokenizer, probe));

@@ -66,7 +66,7 @@ impl Session {
         let (_, text) = self.read_corpus(*corpus, asked)?;
         let mut device: Device = open_device(choice).await?;
         device.context.iter().for_each(|context| context.losses.set(self.lost_devices.count()));
-        let tokenizer = lost.tokenizer()?;
+        let tokenizer = lost.tokenizer();
         let data = encode(&text, tokenizer, &lost.config).map_err(|error| error.to_string())?;
         let (mut run, _) =
             self.build(lost.id, lost.config.clone(), &mut device, data, lost.corpus.clone(), text.len()).await?;
@@ -77,7 +77,7 @@ impl Session {
         let on = lost.training.then(|| run.train());
         (self.run, self.device) = (Some(run), Some(device));
         on.into_iter().for_each(|event| self.tell(event));
-        self.share_run();
+        self.share_run().await;
         Ok(())
     }
 

@@ -105,6 +105,7 @@ impl Session {
         let (mut run, summary) = self.build(id, config, &mut device, data, record, text.len()).await?;
         run.resume(state, history);
         run.set_probe(probe);
+        run.set_name(&name);
         let record = run.record(name).ok_or("The run has no text.".to_string())?;
         let mut messages = Vec::new();
         run.show_first(&mut messages).await.map_err(|error| error.to_string())?;
@@ -120,7 +121,7 @@ impl Session {
         notice.into_iter().for_each(|message| self.tell(Event::Notice { run: id, message }));
         self.tell(Event::Ready { run: id, summary: Box::new(summary) });
         self.tell_all(messages);
-        self.share_run();
+        self.share_run().await;
         Ok(())
     }
 

@@ -3,19 +3,25 @@
 use super::Session;
 use crate::protocol::Event;
 use crate::protocol::workers::{MOST_WORKERS, WorkersCommand, WorkersEvent};
+use crate::train::measure::{date_ms, spin, useful_workers};
 use crate::train::shards::{Desk, SharedCrew};
+
+/// A helper spins no longer than this, whatever it is asked.
+const MAX_SPIN_MS: f64 = 1_000.0;
 
 /// Who helps, whom this one helps.
 pub(super) struct Workers {
     /// All that are to compute together.
     n: usize,
+    /// Whether `n` is what the browser reports, still to be measured.
+    unmeasured: bool,
     crew: Option<SharedCrew>,
     desk: Desk,
 }
 
 impl Default for Workers {
     fn default() -> Self {
-        Self { n: 1, crew: None, desk: Desk::default() }
+        Self { n: 1, unmeasured: false, crew: None, desk: Desk::default() }
     }
 }
 
@@ -25,12 +31,19 @@ impl Session {
         self.workers.crew = Some(crew);
     }
 
-    pub(super) fn handle_workers(&mut self, command: WorkersCommand, bytes: Option<Vec<u8>>) {
+    pub(super) async fn handle_workers(&mut self, command: WorkersCommand, bytes: Option<Vec<u8>>) {
         let result = match command {
             WorkersCommand::Share { n } => {
-                self.workers.n = n.clamp(1, MOST_WORKERS);
-                self.share_run();
-                return;
+                (self.workers.n, self.workers.unmeasured) = (n.clamp(1, MOST_WORKERS), false);
+                return self.share_run().await;
+            }
+            WorkersCommand::Measure { reported } => {
+                (self.workers.n, self.workers.unmeasured) = (reported.clamp(1, MOST_WORKERS), true);
+                return self.share_run().await;
+            }
+            WorkersCommand::Spin { order, from_ms, to_ms } => {
+                let rounds = spin(from_ms, to_ms.min(date_ms() + MAX_SPIN_MS));
+                return self.tell(Event::Workers { run: 0, event: WorkersEvent::Spun { order, rounds } });
             }
             WorkersCommand::Prepare { config } => self.workers.desk.prepare(&config).map_err(|error| error.to_string()),
             WorkersCommand::Gradients { order } => {
@@ -46,12 +59,23 @@ impl Session {
     }
 
     /// Shares the batches of the run between as many workers as are wanted, and says how many those are.
-    pub(super) fn share_run(&mut self) {
+    pub(super) async fn share_run(&mut self) {
+        self.measure_workers().await;
         let (crew, n) = (self.workers.crew.clone(), self.workers.n);
         let Some(run) = &mut self.run else { return };
         match run.share(crew, n) {
             Ok(event) => self.tell(event),
             Err(error) => drop(self.report(Err(error))),
         }
+    }
+
+    /// Replaces the number of cores that the browser reports by the number of workers that add throughput, once a run on
+    /// the CPU needs it.
+    async fn measure_workers(&mut self) {
+        let run = self.run.as_ref().filter(|run| self.workers.unmeasured && run.is_on_cpu()).map(|run| run.id());
+        let (Some(run), Some(crew)) = (run, self.workers.crew.clone()) else { return };
+        let n = useful_workers(&crew, self.workers.n).await;
+        (self.workers.n, self.workers.unmeasured) = (n, false);
+        self.tell(Event::Workers { run, event: WorkersEvent::Measured { n } });
     }
 }

@@ -68,6 +68,12 @@ pub enum TrainError {
         /// What is wrong.
         difference: String,
     },
+    /// The model computes no numbers that a token could be chosen by.
+    #[error("the model's logits hold {logit}, so no token can be chosen; go back to a state before it diverged")]
+    Logits {
+        /// The number in the way.
+        logit: f32,
+    },
     /// A shard of a batch could not be computed: a mistake of this program.
     #[error("a shard of the batch cannot be computed: {message}")]
     Shard {

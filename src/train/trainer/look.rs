@@ -24,6 +24,14 @@ pub(super) enum Look {
     Scaled,
 }
 
+/// What the page shows of a sentence's attention.
+pub struct AttentionMaps {
+    /// Softmax weights (L, H, n, n); weight = byte / 255.
+    pub bytes: Vec<u8>,
+    /// Mean entropies of the rows in bits (L, H + 1); behind the heads of a layer that of their mean.
+    pub entropies: Vec<f32>,
+}
+
 impl Trainer {
     /// The softmax weights of all heads for `ids`, as bytes (L, H, n, n) with n = `ids.len()`: weight = byte / 255.
     /// Only the first T ids are looked at.
@@ -31,12 +39,26 @@ impl Trainer {
     /// # Errors
     /// When the device failed.
     pub async fn attention(&mut self, ids: &[u32]) -> Result<Vec<u8>, TrainError> {
+        Ok(self.attention_maps(ids).await?.bytes)
+    }
+
+    /// The same with the entropies of the rows, which bytes do not hold.
+    ///
+    /// # Errors
+    /// When the device failed.
+    pub async fn attention_maps(&mut self, ids: &[u32]) -> Result<AttentionMaps, TrainError> {
         let model = &self.config.model;
         let n = ids.len().min(model.context_length);
         let t = self.window(n);
         let (n_layers, n_heads, words) = (model.n_layers, model.n_heads, heatmap_words(model, t));
         self.run_probe(Look::Probe, &ids[..n]);
-        let heatmaps = self.backend.read(self.plan.heatmaps.part(0, n_layers * words)).await?;
+        let n_rows = n_layers * (n_heads + 1) * t;
+        let slices = [self.plan.heatmaps.part(0, n_layers * words), self.plan.entropies.part(0, n_rows)];
+        let read = self.backend.start_read(&slices);
+        let read = self.backend.finish_read(read).await?;
+        let (heatmaps, rows) = read.split_at(n_layers * words);
+        let mean = |rows: &[u32]| rows[..n].iter().map(|&word| f32::from_bits(word)).sum::<f32>() / n.max(1) as f32;
+        let entropies = rows.chunks_exact(t).map(mean).collect();
         let mut bytes = Vec::with_capacity(n_layers * n_heads * n * n);
         for layer in 0..n_layers {
             let weights: &[u8] = bytemuck::cast_slice(&heatmaps[layer * words..(layer + 1) * words]);
@@ -44,7 +66,7 @@ impl Trainer {
                 bytes.extend_from_slice(&weights[row..row + n]);
             }
         }
-        Ok(bytes)
+        Ok(AttentionMaps { bytes, entropies })
     }
 
     /// The logits (n, V) behind each of the first T of `ids`.

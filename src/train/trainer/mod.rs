@@ -24,6 +24,8 @@ use std::collections::{HashMap, VecDeque};
 pub use self::diverge::Origin;
 use self::diverge::Poisoned;
 pub use self::error::TrainError;
+pub use self::evaluate::WeightsVersion;
+pub use self::look::AttentionMaps;
 use self::look::Look;
 use self::next::NextPass;
 use self::share::Sharing;
@@ -81,6 +83,8 @@ pub struct Trainer {
     /// Why nobody shares any more, until it was told.
     deserted: Option<String>,
     poisoned: Poisoned,
+    /// Counts changes of the weights that are no steps.
+    edits: u64,
 }
 
 /// What a training step replays.
@@ -194,6 +198,7 @@ impl Trainer {
             update: None,
             deserted: None,
             poisoned: Poisoned::default(),
+            edits: 0,
         };
         trainer.limit_submissions(None);
         Ok(trainer)
@@ -368,19 +373,16 @@ impl Trainer {
 
 /// What a step of this training needs to know.
 fn step_values(train: &TrainConfig, step: u64) -> Step {
-    let correction = |beta: f64| (1.0 - beta.powf(step as f64)) as f32;
-    Step {
+    let values = Step {
         lr: learning_rate(step, train) as f32,
-        beta1: train.beta1 as f32,
-        beta2: train.beta2 as f32,
         eps: train.adam_eps as f32,
         weight_decay: train.weight_decay as f32,
-        correction1: correction(train.beta1),
-        correction2: correction(train.beta2),
         max_grad_norm: train.max_grad_norm as f32,
         slot: (step % RING as u64) as u32,
         momentum: train.momentum as f32,
         weight: 1.0,
         first: 1,
-    }
+        ..bytemuck::Zeroable::zeroed()
+    };
+    values.with_betas([train.beta1, train.beta2], step as f64)
 }

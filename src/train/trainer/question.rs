@@ -4,7 +4,6 @@
 
 use super::{Look, TrainError, Trainer};
 use crate::gpu::backend::Program;
-use crate::model::memory::RING;
 use crate::model::transformer::Transformer;
 use crate::protocol::inspect::{HeadRows, LENS_CHOICES, Lens, LensCell, WeightAt};
 
@@ -15,6 +14,13 @@ pub struct Change {
     pub off: Vec<(usize, usize)>,
     /// A parameter's place in the table, and its value.
     pub weight: Option<(usize, f32)>,
+}
+
+/// Where a held-out loss comes from.
+#[derive(Clone, Copy)]
+enum Evaluation {
+    Run(Program),
+    Known(f32),
 }
 
 /// What the model says of held-out text and of the probe.
@@ -77,8 +83,9 @@ impl Trainer {
         self.probe_logits(n).await
     }
 
-    /// The model as it is, and with `change`: its loss on `n_batches` held-out batches and its logits at `position` of
-    /// `ids`. Afterwards the model is as it was, to the bit.
+    /// The model as it is, and with `change`: its held-out loss, as [`Trainer::evaluate`] computes it, and its logits at
+    /// `position` of `ids`. Where the loss of the model as it is is `known`, it is not computed again. Afterwards the model
+    /// is as it was, to the bit.
     ///
     /// # Errors
     /// When the device failed.
@@ -86,16 +93,17 @@ impl Trainer {
         &mut self,
         ids: &[u32],
         position: usize,
-        n_batches: usize,
         change: &Change,
+        known: Option<f32>,
     ) -> Result<[Answer; 2], TrainError> {
-        let plain = self.answer((self.evaluation, Look::Probe), (ids, position), n_batches, None).await?;
+        let evaluation = known.map_or(Evaluation::Run(self.evaluation), Evaluation::Known);
+        let plain = self.answer((evaluation, Look::Probe), (ids, position), None).await?;
         let model = &self.config.model;
         let mut scale = vec![1.0; model.n_layers * model.n_heads];
         change.off.iter().for_each(|(layer, head)| scale[layer * model.n_heads + head] = 0.0);
         self.backend.write_f32(self.plan.head_scale, &scale);
         let scaled = self.scaled_evaluation();
-        let changed = self.answer((scaled, Look::Scaled), (ids, position), n_batches, change.weight).await?;
+        let changed = self.answer((Evaluation::Run(scaled), Look::Scaled), (ids, position), change.weight).await?;
         Ok([plain, changed])
     }
 
@@ -108,12 +116,13 @@ impl Trainer {
     /// Runs an evaluation and a probe with one parameter changed meanwhile.
     async fn answer(
         &mut self,
-        (evaluation, probe): (Program, Look),
+        (evaluation, probe): (Evaluation, Look),
         (ids, position): (&[u32], usize),
-        n_batches: usize,
         weight: Option<(usize, f32)>,
     ) -> Result<Answer, TrainError> {
-        self.make_room(evaluation)?;
+        if let Evaluation::Run(program) = evaluation {
+            self.make_room(program)?;
+        }
         let before = match weight {
             Some((at, value)) => {
                 let slice = self.plan.params.part(at, 1);
@@ -124,8 +133,10 @@ impl Trainer {
             None => None,
         };
         // Everything is submitted, and the parameter is back, before anything is waited for.
-        let n = self.submit_evaluation(evaluation, n_batches)?;
-        let losses = self.backend.start_read(&[self.plan.loss_ring.part(0, n.min(RING))]);
+        let pending = match evaluation {
+            Evaluation::Run(program) => Ok(self.submit_evaluation(program)?),
+            Evaluation::Known(loss) => Err(loss),
+        };
         let logits = (position < ids.len()).then(|| {
             self.run_probe(probe, ids);
             let window = self.window(ids.len().min(self.config.model.context_length));
@@ -135,13 +146,15 @@ impl Trainer {
         if let Some((slice, before)) = before {
             self.backend.write(slice, &before);
         }
-        let losses = self.backend.finish_read(losses).await?;
+        let loss = match pending {
+            Ok(pending) => self.finish_evaluation(pending).await?,
+            Err(known) => known,
+        };
         let logits = match logits {
             Some(read) => self.backend.finish_read(read).await?,
             None => Vec::new(),
         };
         self.readable()?;
-        let loss = losses.iter().map(|&word| f32::from_bits(word)).sum::<f32>() / n as f32;
         Ok(Answer { loss, logits: logits.into_iter().map(f32::from_bits).collect() })
     }
 
@@ -177,6 +190,7 @@ impl Trainer {
 
     /// Changes one parameter for good, by its place in the table.
     pub fn set_weight(&mut self, place: usize, value: f32) {
+        self.edits += 1;
         self.cached.clear();
         self.backend.write_f32(self.plan.params.part(place, 1), &[value]);
     }

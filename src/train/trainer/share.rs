@@ -31,7 +31,7 @@ impl Trainer {
     pub fn share(&mut self, crew: Option<SharedCrew>, n: usize) -> Result<(), TrainError> {
         self.sharing = None;
         let sizes = shard_sizes(self.config.train.batch_size, n);
-        let Some(crew) = crew.filter(|_| sizes.len() > 1 && matches!(self.backend, Backend::Cpu(..))) else {
+        let Some(crew) = crew.filter(|_| sizes.len() > 1 && self.is_on_cpu()) else {
             return Ok(());
         };
         let own = Shard::new(&shard_config(&self.config, sizes[0]))?;
@@ -46,6 +46,11 @@ impl Trainer {
         crew.borrow_mut().call(sizes.len() - 1);
         self.sharing = Some(Sharing { crew, sizes, own, update, prepared: false });
         Ok(())
+    }
+
+    /// Whether the model is computed by the CPU backend.
+    pub fn is_on_cpu(&self) -> bool {
+        matches!(self.backend, Backend::Cpu(..))
     }
 
     /// How many share the batches.

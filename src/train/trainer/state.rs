@@ -63,6 +63,7 @@ impl Trainer {
         self.write_moments(self.plan.adam_v, &state.adam_v);
         self.batches = state.batches.clone();
         self.steps_submitted = state.step;
+        self.edits += 1;
         self.cached.clear();
         self.in_flight.clear();
         self.release();
@@ -92,6 +93,7 @@ impl Trainer {
 
     /// Replaces all parameters; `values` are laid out by the table.
     pub fn set_params(&mut self, values: &[f32]) {
+        self.edits += 1;
         self.cached.clear();
         self.backend.write_f32(self.plan.params, values);
     }

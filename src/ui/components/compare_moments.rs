@@ -121,7 +121,7 @@ fn readout(cx: &Cx, held: &Held, shown: &Maps) -> String {
     };
     let [a, b] = [&*held.maps, shown].map(|maps| maps.value(cx.state.plane(), query, key));
     let token = |at: usize| format!("“{}” ({at})", visible(&shown.tokens[at].text));
-    format!("{} looks at {}: A {a:.3}, B {b:.3}, B − A {:+.3}", token(query), token(key), b - a)
+    format!("{} looks at {}: A {a:.2}, B {b:.2}, B − A {:+.2}", token(query), token(key), b - a)
 }
 
 /// How much every head has changed, as numbers.
@@ -135,7 +135,7 @@ fn heads(cx: &Cx, held: &Held, shown: &Maps) -> Html {
         let label = format!("{}: mean absolute difference", Plane::Head(at.0, at.1).name());
         html! {
             <td><button onclick={select} aria-pressed={pressed} aria-label={label} data-testid="head-change">
-                {format!("{:.4}", mean_absolute(&held.maps, shown, at))}
+                {format!("{:.2}", mean_absolute(&held.maps, shown, at))}
             </button></td>
         }
     };

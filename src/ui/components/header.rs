@@ -4,6 +4,7 @@ use yew::prelude::*;
 
 use super::grouped;
 use super::share::Share;
+use crate::config::EVALUATION_TOKENS;
 use crate::ui::app::Cx;
 use crate::ui::state::{Action, RunState, View};
 use crate::ui::{navigation, preferences};
@@ -86,7 +87,8 @@ fn Numbers(cx: &Cx) -> Html {
             <div title="mean cross-entropy of the latest batch, in nats per token">
                 <dt>{"loss"}</dt><dd data-testid="loss">{number(loss)}</dd>
             </div>
-            <div title="on text that the model is never trained on">
+            <div title={format!("mean cross-entropy over {} held-out tokens, always the same, which the model is never trained on; \
+                                 in nats per token", grouped(EVALUATION_TOKENS))}>
                 <dt>{"held-out"}</dt><dd data-testid="val-loss">{number(val)}</dd>
             </div>
             <div><dt>{"tokens/s"}</dt><dd data-testid="tokens-per-s">{speed}</dd></div>

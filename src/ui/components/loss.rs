@@ -6,7 +6,8 @@ use yew::prelude::*;
 
 use super::runs::RunsTable;
 use super::task_score::TaskScore;
-use super::value_of;
+use super::{grouped, value_of};
+use crate::config::EVALUATION_TOKENS;
 use crate::ui::app::Cx;
 use crate::ui::draw::chart::{nearest, short};
 use crate::ui::draw::chart_canvas::{Picture, last_place, paint, place_at};
@@ -50,7 +51,7 @@ pub fn Loss(cx: &Cx) -> Html {
     html! {
         <section class="panel loss" aria-labelledby="loss-title">
             <div class="line spread">
-                <h2 id="loss-title">{"Loss"}<small>{" · nats per token"}</small></h2>
+                <h2 id="loss-title">{"Loss"}<small>{format!(" · nats per token; held-out: over {} tokens", grouped(EVALUATION_TOKENS))}</small></h2>
                 {axis(cx)}
             </div>
             <canvas ref={canvas} class="chart" data-testid="loss-chart" role="img" tabindex="0"

@@ -40,6 +40,7 @@ pub mod writing;
 use wasm_bindgen::JsCast as _;
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 
+use crate::ui::tokens as display;
 pub use crate::ui::units::{counted, file_size, grouped};
 
 /// The text of the field that an event is from.
@@ -54,16 +55,7 @@ pub fn value_of(event: &Event) -> String {
     target.dyn_ref::<HtmlSelectElement>().map(HtmlSelectElement::value).unwrap_or_default()
 }
 
-/// A token for people: white space visible, nothing empty.
+/// A token for display: nothing in it is invisible or empty.
 pub fn visible(text: &str) -> String {
-    let shown: String = text
-        .chars()
-        .map(|character| match character {
-            ' ' => '·',
-            '\n' => '↵',
-            '\t' => '→',
-            other => other,
-        })
-        .collect();
-    if shown.is_empty() { "∅".into() } else { shown }
+    if text.is_empty() { "∅".into() } else { display::visible(text) }
 }

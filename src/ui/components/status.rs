@@ -108,8 +108,16 @@ fn problem(cx: &Cx, title: &'static str, message: &str, can_go_on: bool) -> Html
                 </button>
             }
             <button onclick={retry} disabled={cx.state.problem().is_some()}>{"start a new run"}</button>
+            if !can_go_on {
+                <button data-testid="reload" onclick={Callback::from(|_: MouseEvent| reload())}>{"Reload the page"}</button>
+            }
         </div>
     }
+}
+
+fn reload() {
+    // Refused only while the page is being left.
+    let _ = web_sys::window().map(|window| window.location().reload());
 }
 
 #[component]

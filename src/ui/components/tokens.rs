@@ -9,6 +9,7 @@ use yew::prelude::*;
 use super::visible;
 use crate::protocol::Sampling;
 use crate::protocol::writing::{Choice, WrittenToken};
+use crate::ui::tokens::flowing;
 
 #[derive(Properties, PartialEq)]
 pub struct Props {
@@ -101,11 +102,11 @@ fn walk(event: &KeyboardEvent, n: usize) {
     }
 }
 
-fn shown(token: &WrittenToken) -> &str {
+fn shown(token: &WrittenToken) -> String {
     match (token.text.as_str(), chosen(token)) {
-        ("", Some(choice)) if choice.text.starts_with("<|") => "∎",
-        ("", _) => "◌", // a part of a character
-        (text, _) => text,
+        ("", Some(choice)) if choice.text.starts_with("<|") => "∎".into(),
+        ("", _) => "◌".into(), // a part of a character
+        (text, _) => flowing(text),
     }
 }
 

@@ -11,6 +11,7 @@ use super::remember::RememberAction;
 use super::runs::RunsAction;
 use super::tokenizer::TokenizerAction;
 use super::typed::TypedField;
+use super::workers::Wanted;
 use crate::config::{Preset, RunConfig};
 use crate::protocol::{BackendChoice, CorpusChoice, Event};
 use crate::ui::draw::colors::ColorMap;
@@ -103,6 +104,6 @@ pub enum Action {
     Remember(RememberAction),
     /// A step is to be timed.
     Profile,
-    /// So many workers are to share batches.
-    Workers(usize),
+    /// How many workers are to share batches.
+    Workers(Wanted),
 }

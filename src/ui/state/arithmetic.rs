@@ -56,6 +56,16 @@ pub fn scores(rows: &HeadRows) -> Vec<f32> {
     scores
 }
 
+/// The softmax weights of every query and key (n, n); 0 where masked.
+pub fn weights(rows: &HeadRows) -> Vec<f32> {
+    let n = rows.n();
+    let row = |query: usize| {
+        let row = Row::of(rows, query);
+        (0..n).map(move |key| row.as_ref().map_or(0.0, |row| row.weight(key)))
+    };
+    (0..n).flat_map(row).collect()
+}
+
 /// What each dimension of the head adds up to for a query: the values of all keys times their weights, (D).
 pub fn output(rows: &HeadRows, query: usize) -> Vec<f32> {
     let mut sums = vec![0.0; rows.d_head];

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::arithmetic::scores;
+use super::arithmetic::{scores, weights};
 use crate::protocol::Token;
 use crate::protocol::inspect::{
     Comparison, HeadRows, InspectEvent, Lens, ScoreKind, Scores, TensorInfo, Watched, WeightAt, WhatIf,
@@ -84,13 +84,15 @@ pub struct Head {
     pub rows: HeadRows,
     /// q·k / √D (n, n); 0 where masked.
     pub scores: Vec<f32>,
+    /// Softmax weights (n, n); 0 where masked.
+    pub weights: Vec<f32>,
 }
 
 impl Head {
     /// With the scores that follow from the rows.
     pub fn new(step: u64, at: (usize, usize), rows: HeadRows) -> Self {
-        let scores = scores(&rows);
-        Self { step, at, rows, scores }
+        let (scores, weights) = (scores(&rows), weights(&rows));
+        Self { step, at, rows, scores, weights }
     }
 
     /// A round number that no score is beyond, on either side of 0.

@@ -111,6 +111,8 @@ pub enum DataAction {
     Field(usize),
     /// A file of this name is being read.
     Reading(String),
+    /// Other files were chosen: what was wrong with earlier ones is over.
+    Opening,
     /// Files were read, or cannot be, for this reason.
     Read(Option<String>),
     /// Another text of the hub is chosen.
@@ -162,6 +164,7 @@ impl DataState {
     pub fn apply(&mut self, action: DataAction) {
         match action {
             DataAction::Field(field) => self.field = field.min(self.fields.len().saturating_sub(1)),
+            DataAction::Opening => (self.file_problem, self.problem) = (None, None),
             DataAction::Reading(name) => (self.reading, self.file_problem) = (Some(name), None),
             DataAction::Read(problem) => (self.reading, self.file_problem) = (None, problem),
             DataAction::HubText(text) => (self.hub_text, self.problem) = (text, None),
@@ -188,6 +191,8 @@ impl DataState {
             DataEvent::Tasks { .. } => (), // of the whole state
             DataEvent::Score { run: of_run, .. } if of_run != run => (),
             DataEvent::Score { step, right, of, shown, .. } => {
+                // Other weights at the same step: the newer score is theirs.
+                self.scores.pop_if(|last| last.step == step);
                 self.scores.push(ScorePoint { step, right, of });
                 spread(&mut self.scores, |score| score.step);
                 self.answers = shown;

@@ -1,6 +1,7 @@
 //! How two moments differ, head by head. Pure.
 
 use super::Maps;
+use crate::protocol::spelling::unspelled;
 use crate::ui::maps::Plane;
 
 /// Why two maps cannot be laid beside each other, cell by cell.
@@ -24,7 +25,7 @@ pub fn obstacle(held: &Maps, shown: &Maps) -> Option<String> {
     let words = |maps: &Maps| maps.tokens.iter().map(|token| token.text.clone()).collect::<Vec<_>>();
     let (a, b) = (words(held), words(shown));
     if a != b {
-        let same_text = a.concat() == b.concat();
+        let same_text = unspelled(&a.concat()) == unspelled(&b.concat());
         return Some(if same_text {
             format!(
                 "These moments cannot be compared: the two vocabularies cut the sentence differently, into {} and {} \

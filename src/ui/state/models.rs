@@ -1,6 +1,8 @@
 //! Models from elsewhere: which files are of one, and what the worker is told.
 
 use super::State;
+use crate::interop::companions::KEPT;
+use crate::interop::files::CONFIG;
 use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, FileInfo};
 
@@ -22,7 +24,8 @@ pub enum Part {
 pub fn part(name: &str) -> Part {
     let name = name.to_lowercase();
     match name.as_str() {
-        "config.json" | "tokenizer.json" => Part::Read,
+        "tokenizer.json" => Part::Read,
+        name if KEPT.contains(&name) => Part::Read,
         _ if [".safetensors", ".safetensors.index.json", ".zip"].iter().any(|end| name.ends_with(end)) => Part::Read,
         _ if PICKLED.iter().any(|end| name.ends_with(end)) => Part::Named,
         _ => Part::Ignored,
@@ -36,7 +39,9 @@ pub fn is_model(names: &[String]) -> bool {
         [name] if name.to_lowercase().ends_with(".zip") || name == "config.json" => true,
         [name] if name.starts_with("model") => part(name) != Part::Ignored,
         [name] => part(name) == Part::Named,
-        names => names.iter().any(|name| part(name) != Part::Ignored),
+        names => {
+            names.iter().any(|name| part(name) != Part::Ignored && (name == CONFIG || !KEPT.contains(&name.as_str())))
+        }
     }
 }
 

@@ -87,6 +87,9 @@ pub struct Maps {
     pub tokens_cut: usize,
     /// (L, H, n, n); weight = byte / 255.
     pub bytes: Rc<[u8]>,
+    /// Mean entropies of the rows in bits (L, H + 1), computed from the weights themselves; behind the heads of a layer that
+    /// of their mean. Empty where unknown.
+    pub entropies: Rc<[f32]>,
 }
 
 impl Maps {
@@ -102,6 +105,13 @@ impl Maps {
         let cell = self.head(head).get(query * self.tokens.len() + key);
         f64::from(cell.copied().unwrap_or(0)) / 255.0
     }
+}
+
+/// The bytes of an event with maps: weights of so many cells, then the entropies as little-endian f32.
+pub(super) fn split_maps(bytes: &Rc<[u8]>, cells: usize) -> (Rc<[u8]>, Rc<[f32]>) {
+    let (weights, rest) = bytes.split_at_checked(cells).unwrap_or((bytes, &[]));
+    let entropies = rest.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    (weights.into(), entropies)
 }
 
 /// What the model wrote when asked.

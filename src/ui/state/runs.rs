@@ -135,6 +135,8 @@ pub struct Runs {
     pub kept: Option<Vec<KeptCheckpoint>>,
     /// The number of the saved run that the worker is loading.
     pub loading: Option<RunId>,
+    /// What that one is called in the list of saved runs; its file may not say.
+    loading_name: Option<String>,
     /// The file that it asks for.
     pub needs_file: Option<NeededFile>,
     /// Whether the run is on its way into a file.
@@ -168,8 +170,8 @@ pub enum RunsAction {
     Kept(Vec<KeptCheckpoint>),
     /// The worker was asked for the run's file.
     Saving,
-    /// A saved run was sent to the worker.
-    Loading,
+    /// A saved run was sent to the worker, with its name in the list of saved runs.
+    Loading(Option<String>),
     /// The file that was asked for will not come.
     ForgetFile,
     /// Something is worth saying about files.
@@ -186,6 +188,13 @@ pub enum RunsAction {
     SavedByItself(String),
     /// What was kept in an earlier visit is not wanted.
     Decline,
+}
+
+impl Runs {
+    /// The listed name of the saved run that is being loaded.
+    pub fn loading_name(&self) -> Option<String> {
+        self.loading_name.clone()
+    }
 }
 
 impl State {
@@ -267,7 +276,10 @@ impl State {
             RunsAction::Axis(axis) => runs.axis = axis,
             RunsAction::Kept(kept) => runs.kept = Some(kept),
             RunsAction::Saving => (runs.saving, runs.message) = (true, None),
-            RunsAction::Loading => (runs.loading, runs.needs_file, runs.message) = (Some(next_run), None, None),
+            RunsAction::Loading(name) => {
+                (runs.loading, runs.needs_file, runs.message) = (Some(next_run), None, None);
+                runs.loading_name = name.filter(|name| !name.is_empty());
+            }
             RunsAction::ForgetFile => (runs.loading, runs.needs_file) = (None, None),
             RunsAction::Message(message) => (runs.message, runs.saving) = (Some(message), false),
             RunsAction::Rules(rules) => {
@@ -336,6 +348,7 @@ impl State {
     /// A saved run stands in the place of the present one.
     fn begin_resumed(&mut self, run: RunId, record: RunRecord, config: RunConfig) {
         self.keep_run();
+        let listed = self.runs.loading_name.take();
         let choice = self.version;
         self.change_draft(SETUP, |draft, drafted| {
             draft.vocabulary = record.corpus.vocabulary.map_or(Vocabulary::OfTheText, |name| Vocabulary::Chosen {
@@ -351,9 +364,8 @@ impl State {
         });
         self.begin(run);
         self.runs.from_file = true;
-        if !record.name.is_empty() {
-            self.runs.name = record.name;
-        }
+        let named = if record.name.is_empty() { listed } else { Some(record.name) };
+        self.runs.name = named.unwrap_or_else(|| self.runs.name.clone());
         self.step = record.history.points.last().map_or(0, |point| point.step);
         self.history = Rc::new(record.history);
     }

@@ -110,10 +110,13 @@ pub struct Legend {
 }
 
 impl Legend {
-    fn new(scale: ColorScale, what: &'static str) -> Self {
+    /// `decimals` are those that the numbers hold.
+    fn new(scale: ColorScale, what: &'static str, decimals: usize) -> Self {
         let (low, high) = match scale.domain {
             Domain::EachRow => ("0".into(), "each row's maximum".into()),
-            Domain::Fixed { low, high } if low < 0.0 => (format!("−{:.3}", -low), format!("+{high:.3}")),
+            Domain::Fixed { low, high } if low < 0.0 => {
+                (format!("−{:.decimals$}", -low), format!("+{high:.decimals$}"))
+            }
             Domain::Fixed { low, high } => (low.to_string(), high.to_string()),
         };
         Self { scale, low, high, what }
@@ -132,7 +135,7 @@ impl Legend {
 pub fn change(held: &Maps, shown: &Maps, plane: Plane, gamma: f32) -> (Vec<f32>, Legend) {
     let difference = difference(held, shown, plane);
     let scale = ColorScale { gamma, ..ColorScale::around_zero(most(&difference)) };
-    (difference, Legend::new(scale, "change of the softmax weight, B − A"))
+    (difference, Legend::new(scale, "change of the softmax weight, B − A", 2))
 }
 
 impl State {
@@ -150,10 +153,10 @@ impl State {
     /// What the colours of a table stand for, on paper of this colour.
     pub fn legend_of(&self, table: &Table, paper: [u8; 3]) -> Legend {
         match table {
-            Table::Weights(..) => Legend::new(self.color_scale(paper), "softmax weight"),
+            Table::Weights(..) => Legend::new(self.color_scale(paper), "softmax weight", 2),
             Table::Scores(head) => {
                 let scale = ColorScale { gamma: self.look.gamma, paper, ..ColorScale::around_zero(head.most()) };
-                Legend::new(scale, "q·k / √D before softmax")
+                Legend::new(scale, "q·k / √D before softmax", 3)
             }
         }
     }
@@ -162,6 +165,7 @@ impl State {
     pub fn watched(&self) -> Watched {
         let scores = self.look.values == Values::Scores && self.look.together.is_none();
         let watched = self.ask.watched(self.selected);
-        Watched { head: watched.head.or(scores.then_some(self.selected)), ..watched }
+        let wanted = scores || self.shows_numbers();
+        Watched { head: watched.head.or(wanted.then_some(self.selected)), ..watched }
     }
 }

@@ -28,6 +28,8 @@ struct Moment {
     step: u64,
     /// The cells of all heads that are not masked, row by row.
     packed: Rc<[u8]>,
+    /// Mean entropies of the rows; see [`Maps::entropies`].
+    entropies: Rc<[f32]>,
 }
 
 impl Snapshots {
@@ -48,10 +50,10 @@ impl Snapshots {
     /// Takes the next maps, which have to be of this sentence. Those of the newest step replace it; an earlier step
     /// begins again.
     pub fn record(&mut self, maps: &Maps) {
-        let (step, packed) = (maps.step, pack(maps));
+        let (step, packed, entropies) = (maps.step, pack(maps), maps.entropies.clone());
         if let Some(newest) = self.kept.last_mut().filter(|newest| newest.step >= step) {
             if newest.step == step {
-                newest.packed = packed;
+                (newest.packed, newest.entropies) = (packed, entropies);
                 return;
             }
             (self.stride, self.arrived) = (1, 0);
@@ -60,7 +62,7 @@ impl Snapshots {
         if self.kept.last().is_some_and(|newest| !newest.arrival.is_multiple_of(self.stride)) {
             self.kept.pop(); // it was there only as the newest
         }
-        self.kept.push(Moment { arrival: self.arrived, step, packed });
+        self.kept.push(Moment { arrival: self.arrived, step, packed, entropies });
         self.arrived += 1;
         self.thin();
     }
@@ -114,7 +116,8 @@ impl Snapshots {
     /// The maps of a moment.
     pub fn maps(&self, index: usize) -> Option<Maps> {
         let moment = self.kept.get(index)?;
-        Some(Maps { step: moment.step, bytes: unpack(&moment.packed, &self.about), ..(*self.about).clone() })
+        let (bytes, entropies) = (unpack(&moment.packed, &self.about), moment.entropies.clone());
+        Some(Maps { step: moment.step, bytes, entropies, ..(*self.about).clone() })
     }
 }
 

@@ -22,9 +22,6 @@ pub fn Arithmetic(cx: &Cx) -> Html {
                 <small>{format!(" · layer {}, head {}, step {}", layer + 1, number + 1, head.step)}</small>
             </p>
             {steps(cx, &head, &row, query, key)}
-            if head.step == maps.step && head.at == cx.state.selected {
-                <p class="count">{format!("The map shows {:.3}, held to 1/255.", maps.weight(head.at, query, key))}</p>
-            }
             {dimensions(&head, query, key)}
             {keys(&maps, &row)}
         </div>

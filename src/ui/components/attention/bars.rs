@@ -25,7 +25,7 @@ pub fn Bars(cx: &Cx) -> Html {
         };
     };
     let (plane, direction) = (state.plane(), state.look.direction);
-    let seen = maps.seen(plane, &rows, direction);
+    let (seen, exact) = (state.seen(&rows, direction), state.exact_head().is_some());
     let mut bars: Vec<(usize, f64)> =
         seen.iter().enumerate().filter_map(|(at, weight)| weight.map(|weight| (at, weight))).collect();
     let total: f64 = bars.iter().map(|(_, weight)| weight).sum();
@@ -39,7 +39,7 @@ pub fn Bars(cx: &Cx) -> Html {
             <li>
                 <span class="token" title={format!("position {at}")}>{visible(&maps.tokens[at].text)}</span>
                 <span class="bar"><i style={format!("width:{:.1}%", 100.0 * weight)}></i></span>
-                <span class="weight">{format!("{weight:.3}")}</span>
+                <span class="weight">{state.weight_text(weight)}</span>
             </li>
         }
     };
@@ -62,8 +62,8 @@ pub fn Bars(cx: &Cx) -> Html {
             </p>
             <ol class={classes!("bars", (n_bars > MANY).then_some("many"))} data-testid="bars" tabindex="0" aria-label="weights">{for bars.into_iter().map(bar)}</ol>
             if direction == Direction::LookedAtBy {
-                <p class="count">{format!("{total:.2} in all; each query has 1 to give")}</p>
-            } else if !matches!(plane, crate::ui::maps::Plane::Max(_)) {
+                <p class="count">{format!("{} in all; each query has 1 to give", if exact { format!("{total:.2}") } else { format!("{total:.1}") })}</p>
+            } else if exact {
                 <p class="count" title="0: one key gets everything; the logarithm of the number of keys: all get the same">
                     {format!("entropy {:.2} of at most {:.2} {}", in_unit(cx, bits), in_unit(cx, (n_bars as f64).log2()), unit(cx))}
                 </p>

@@ -16,7 +16,7 @@ pub fn Strip(cx: &Cx) -> Html {
     let state = &cx.state;
     let Some(maps) = state.shown_maps() else { return html! {} };
     let rows = state.rows();
-    let seen = (!rows.is_empty()).then(|| maps.seen(state.plane(), &rows, state.look.direction));
+    let seen = (!rows.is_empty()).then(|| state.seen(&rows, state.look.direction));
     let chip = |(at, token): (usize, &crate::protocol::Token)| {
         let weight = seen.as_ref().map(|seen| seen[at]);
         let style = weight.flatten().map_or(String::new(), |weight| format!("--weight:{weight:.3}"));

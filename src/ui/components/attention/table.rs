@@ -22,7 +22,7 @@ pub fn table(cx: &Cx, maps: &Maps) -> Html {
     let weight = |query: usize, key: usize| {
         let text = match (maps.hides(query, key), &shown) {
             (true, _) => "masked".to_string(),
-            (false, Table::Weights(..)) => format!("{:.3}", shown.value(query, key)),
+            (false, Table::Weights(..)) => cx.state.weight_text(cx.state.weight(query, key)),
             (false, Table::Scores(_)) => format!("{:+.3}", shown.value(query, key)),
         };
         html! { <td class={maps.hides(query, key).then_some("masked")}>{text}</td> }

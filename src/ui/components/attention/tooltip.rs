@@ -13,12 +13,12 @@ pub fn sentence(cx: &Cx, maps: &Maps, (query, key): (usize, usize)) -> String {
     if maps.hides(query, key) {
         return format!("{} may not look at {}: it comes later (masked)", token(query), token(key));
     }
-    let weight = maps.value(cx.state.plane(), query, key);
+    let weight = cx.state.weight_text(cx.state.weight(query, key));
     match cx.state.table() {
         Some(table @ Table::Scores(_)) => {
-            format!("{} scores {}: {:+.3}, weight {weight:.3}", token(query), token(key), table.value(query, key))
+            format!("{} scores {}: {:+.3}, weight {weight}", token(query), token(key), table.value(query, key))
         }
-        _ => format!("{} looks at {}: {weight:.3}", token(query), token(key)),
+        _ => format!("{} looks at {}: {weight}", token(query), token(key)),
     }
 }
 
@@ -40,7 +40,7 @@ pub fn Tooltip(cx: &Cx) -> Html {
     let Some(table) = cx.state.table() else { return html! {} };
     let (number, more) = match &table {
         _ if maps.hides(query, key) => ("masked".to_string(), ""),
-        Table::Weights(..) => (format!("{:.3}", table.value(query, key)), ""),
+        Table::Weights(..) => (cx.state.weight_text(cx.state.weight(query, key)), ""),
         Table::Scores(_) => (format!("{:+.3}", table.value(query, key)), "q·k / √D, before softmax"),
     };
     html! {
@@ -48,7 +48,7 @@ pub fn Tooltip(cx: &Cx) -> Html {
             style={cell} aria-hidden="true">
             <p>{token(query)}{" → "}{token(key)}</p>
             <p class="tip-weight">{number}</p>
-            if !more.is_empty() { <p>{format!("{more}; weight {:.3}", maps.value(plane, query, key))}</p> }
+            if !more.is_empty() { <p>{format!("{more}; weight {}", cx.state.weight_text(cx.state.weight(query, key)))}</p> }
             <p>{format!("{} · step {}", plane.name(), table.step())}</p>
         </div>
     }

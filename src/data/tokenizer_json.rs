@@ -1,17 +1,15 @@
-//! Tokenizers in files: Hugging Face's `tokenizer.json`, and the ranks of a `.tiktoken` file.
+//! Tokenizers in Hugging Face's `tokenizer.json`.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Value, json};
 
 use super::cut::{Cut, Habits};
 use super::error::DataError;
-use super::tokenizer::{END_OF_TEXT, Tokenizer, byte_characters, library, missing_merge};
+use super::pretokenize::AddedToken;
+use super::template::template;
+use super::tokenizer::{Parts, Tokenizer, byte_characters, library, missing_merge};
 
 /// A file up to its vocabulary, in the order in which the format's own program writes it.
 const HEAD: &str = r#"{
@@ -42,15 +40,16 @@ struct File {
     vocab: FxHashMap<String, u32>,
     merges: Vec<(String, String)>,
     /// Tokens that are found in texts before anything is merged, by id.
-    added: Vec<(u32, String)>,
+    added: Vec<(u32, AddedToken)>,
     habits: Habits,
+    /// What is not used as it is written, as sentences.
+    notes: Vec<String>,
 }
 
 impl File {
     /// Refuses what would encode differently here.
-    fn read(json: &str) -> Result<Self, DataError> {
-        let file: Value = serde_json::from_str(json).map_err(library)?;
-        let habits = habits(&file)?;
+    fn read(file: &Value) -> Result<Self, DataError> {
+        let habits = habits(file)?;
         let model = &file["model"];
         let mut vocab = FxHashMap::default();
         for (token, id) in model["vocab"].as_object().ok_or_else(|| library("it has no vocabulary"))? {
@@ -63,21 +62,43 @@ impl File {
         {
             return Err(missing_merge(left, right));
         }
-        let mut added = Vec::new();
+        let (mut added, mut notes) = (Vec::new(), Vec::new());
+        // The library numbers tokens that the vocabulary lacks in order, whatever their ids are in the file.
+        let (mut next, mut numbered) = (vocab.len() as u32, FxHashMap::default());
         for token in file["added_tokens"].as_array().into_iter().flatten() {
             let content = token["content"].as_str().ok_or_else(|| library("a special token has no content"))?;
-            if ["lstrip", "rstrip", "single_word"].iter().any(|field| token[field] == true) {
-                return Err(other(format!("the special token {content:?} that takes white space along")));
+            let written = whole(&token["id"])
+                .ok_or_else(|| library(format!("the special token {content:?} has no number as its id")))?;
+            if content.is_empty() {
+                continue;
             }
-            let id = vocab.get(content).copied().or_else(|| whole(&token["id"]));
-            let id = id.ok_or_else(|| library(format!("the special token {content:?} has no number as its id")))?;
-            if !content.is_empty() {
-                added.push((id, content.to_string()));
+            let id = vocab.get(content).copied().unwrap_or_else(|| {
+                *numbered.entry(content.to_string()).or_insert_with(|| {
+                    next += 1;
+                    next - 1
+                })
+            });
+            if id != written {
+                notes.push(format!(
+                    "tokenizer.json gives the added token {content:?} the id {written}; {id} is used, as in tokenizers."
+                ));
             }
+            added.push((id, added_token(token, content)));
         }
         added.sort_unstable();
         added.dedup();
-        Ok(Self { vocab, merges, added, habits })
+        Ok(Self { vocab, merges, added, habits, notes })
+    }
+}
+
+fn added_token(token: &Value, content: &str) -> AddedToken {
+    let flag = |field: &str| token[field] == true;
+    AddedToken {
+        content: content.into(),
+        single_word: flag("single_word"),
+        lstrip: flag("lstrip"),
+        rstrip: flag("rstrip"),
+        normalized: flag("normalized"),
     }
 }
 
@@ -107,38 +128,66 @@ fn habits(file: &Value) -> Result<Habits, DataError> {
         return Err(other("marks inside or at the end of words"));
     }
     let drops = model["dropout"].as_f64().is_some_and(|rate| rate > 0.0);
-    if model["byte_fallback"] == true || drops {
-        return Err(other("byte_fallback or dropout"));
+    if drops {
+        return Err(other("dropout"));
     }
-    let normalizer = &file["normalizer"];
-    let composes = normalizer["type"] == "NFC";
-    if !normalizer.is_null() && !composes {
+    if model["byte_fallback"] == true {
+        return Err(DataError::SentencePiece);
+    }
+    let normalizers = steps(&file["normalizer"], "normalizers");
+    if normalizers.iter().any(|step| step["type"] != "NFC") {
         return Err(other("a normalizer other than NFC"));
     }
+    let composes = !normalizers.is_empty();
     Ok(Habits { cut: cut(&file["pre_tokenizer"])?, composes, keeps_whole: model["ignore_merges"] == true })
 }
 
-/// How a file's pre-tokenizer cuts; it may be a sequence of several.
+/// The steps of a normalizer or a pre-tokenizer, which may be a sequence of sequences.
+fn steps<'v>(value: &'v Value, field: &str) -> Vec<&'v Value> {
+    match value[field].as_array().filter(|_| value["type"] == "Sequence") {
+        Some(inner) => inner.iter().flat_map(|value| steps(value, field)).collect(),
+        None if value.is_null() => Vec::new(),
+        None => vec![value],
+    }
+}
+
+/// How a file's pre-tokenizer cuts.
 fn cut(pre_tokenizer: &Value) -> Result<Cut, DataError> {
-    let several = pre_tokenizer["pretokenizers"].as_array().filter(|_| pre_tokenizer["type"] == "Sequence");
-    let steps: Vec<&Value> = several.map_or_else(|| vec![pre_tokenizer], |steps| steps.iter().collect());
+    let steps = steps(pre_tokenizer, "pretokenizers");
     let byte_level = |step: &Value| step["type"] == "ByteLevel" && step["add_prefix_space"] == false;
-    let pattern = |step: &Value| -> Option<Cut> {
-        let plain = step["type"] == "Split" && step["behavior"] == "Isolated" && step["invert"] != true;
-        let pattern = step["pattern"]["Regex"].as_str().filter(|_| plain)?;
-        Cut::ALL.into_iter().find(|cut| cut.split().as_deref() == Some(pattern))
-    };
     let known = match steps[..] {
         [last] if byte_level(last) && last["use_regex"] != false => Some(Cut::Gpt2),
-        [first, last] if byte_level(last) && last["use_regex"] != false => {
-            (first["type"] == "Digits" && first["individual_digits"] == true).then_some(Cut::Digits)
+        [first, last] if byte_level(last) => {
+            let splits_again = last["use_regex"] != false;
+            let by_digits = first["type"] == "Digits" && first["individual_digits"] == true;
+            match split(first) {
+                // To cut the pieces of GPT-2's pattern again changes nothing.
+                Some(cut) if !splits_again || cut == Cut::Gpt2 => Some(cut),
+                None if splits_again && by_digits => Some(Cut::Digits),
+                _ => None,
+            }
         }
-        [first, last] if byte_level(last) => pattern(first),
         _ => None,
     };
     known.ok_or_else(|| {
-        other("a pre-tokenizer that cuts otherwise than those of GPT-2, SmolLM, Llama 3 and Qwen 2, or adds a space")
+        other(
+            "a pre-tokenizer that cuts otherwise than those of GPT-2, SmolLM, Llama 3, Qwen 2, cl100k and o200k, or adds a \
+             space",
+        )
     })
+}
+
+/// How a `Split` cuts. The known patterns match every part of a text, so that it is the same to keep what is between
+/// matches and to remove it.
+fn split(step: &Value) -> Option<Cut> {
+    let inverted = step["invert"] == true;
+    let keeps_all = match step["behavior"].as_str()? {
+        "Isolated" => true,
+        "Removed" => inverted,
+        _ => false,
+    };
+    let pattern = step["pattern"]["Regex"].as_str().filter(|_| step["type"] == "Split" && keeps_all)?;
+    Cut::of_split(pattern)
 }
 
 /// The pre-tokenizer of a file that cuts so.
@@ -160,22 +209,39 @@ impl Tokenizer {
     /// # Errors
     /// When it is not that, or another tokenizer than byte-level BPE with one of the ways to [`Cut`].
     pub fn from_json(json: &str) -> Result<Self, DataError> {
-        let File { vocab, merges, added, habits } = File::read(json)?;
+        let file: Value = serde_json::from_str(json).map_err(library)?;
+        let template = template(&file["post_processor"])?;
+        let File { vocab, merges, added, habits, notes } = File::read(&file)?;
+        drop(file);
         let bytes_of: FxHashMap<char, u8> = byte_characters().into_iter().zip(0..=255).collect();
         let bytes = |text: &str| -> Result<Vec<u8>, DataError> {
             let bytes = text.chars().map(|character| bytes_of.get(&character).copied()).collect::<Option<_>>();
             bytes.ok_or_else(|| other(format!("the token {text:?}, which does not stand for bytes")))
         };
-        let is_added = |id: u32| added.binary_search_by_key(&id, |(id, _)| *id).is_ok();
-        let mut vocabulary: Vec<(u32, Vec<u8>)> = Vec::new();
-        for (text, &id) in vocab.iter().filter(|&(_, &id)| !is_added(id)) {
+        // An added token may be spelled like the letter of a byte, or like a token that is merged: then it is that too.
+        let merged: FxHashSet<String> = merges.iter().map(|(left, right)| format!("{left}{right}")).collect();
+        let is_letter = |text: &str| text.chars().count() == 1 && bytes(text).is_ok();
+        let is_model = |text: &str| is_letter(text) || merged.contains(text);
+        let mut vocabulary: Vec<(u32, Vec<u8>)> = added
+            .iter()
+            .filter(|(_, token)| !vocab.contains_key(&token.content) || !is_model(&token.content))
+            .map(|(id, token)| (*id, token.content.clone().into_bytes()))
+            .collect();
+        let contents: FxHashSet<&str> = added.iter().map(|(_, token)| token.content.as_str()).collect();
+        for (text, &id) in vocab.iter().filter(|(text, _)| !contents.contains(text.as_str()) || is_model(text)) {
             vocabulary.push((id, bytes(text)?));
         }
         let merges = merges.iter().map(|(left, right)| Ok((bytes(left)?, bytes(right)?)));
         let merges = merges.collect::<Result<Vec<_>, DataError>>()?;
-        vocabulary.extend(added.iter().map(|(id, content)| (*id, content.clone().into_bytes())));
-        let specials: Vec<String> = added.into_iter().map(|(_, content)| content).collect();
-        Ok(Self::from_parts(vocabulary, merges, &specials)?.with_habits(habits))
+        let added = added.into_iter().map(|(id, token)| (token, Some(id))).collect();
+        let tokenizer = Self::assemble(Parts { vocabulary, merges, added, habits })?;
+        let known = |id: &u32| (*id as usize) < tokenizer.vocab_size();
+        if !template.before.iter().chain(&template.after).all(known) {
+            return Err(library(
+                "its post_processor adds an id that no token has; save it again with its added tokens",
+            ));
+        }
+        Ok(Self { template, source: Some(json.into()), notes, ..tokenizer })
     }
 
     /// The Hugging Face `tokenizer.json` format.
@@ -183,6 +249,9 @@ impl Tokenizer {
     /// # Errors
     /// When a special token is spelled as that format spells another token's bytes.
     pub fn to_json(&self) -> Result<String, DataError> {
+        if let Some(source) = &self.source {
+            return Ok(source.to_string());
+        }
         let characters = byte_characters();
         let spell = |bytes: &[u8]| bytes.iter().map(|&byte| characters[usize::from(byte)]).collect::<String>();
         let mut vocab: Vec<(u32, String)> = self.specials().map(|(special, id)| (id, special.to_string())).collect();
@@ -228,65 +297,17 @@ impl Tokenizer {
         Ok(text)
     }
 
-    /// Reads a file in one of these formats: `.tiktoken` (with [`END_OF_TEXT`]), or `tokenizer.json`.
+    /// Reads a rank file (`.tiktoken`), of which `cut` is the pattern where its ranks are unknown, or a `tokenizer.json`.
     ///
     /// # Errors
     /// When it cannot be read or is something else.
-    pub fn from_file(path: &Path) -> Result<Self, DataError> {
+    pub fn from_file(path: &Path, cut: Option<Cut>) -> Result<Self, DataError> {
         let file_error = |problem: String| DataError::File { path: path.into(), problem };
         let text = std::fs::read_to_string(path).map_err(|error| DataError::of_file(path, &error))?;
-        let is_tiktoken = path.extension().is_some_and(|extension| extension == "tiktoken");
-        let read = if is_tiktoken { Self::from_tiktoken(&text, &[END_OF_TEXT]) } else { Self::from_json(&text) };
+        let is_json = text.trim_start().starts_with('{');
+        let read = if is_json { Self::from_json(&text) } else { Self::from_ranks(&text, cut) };
         read.map_err(|error| file_error(error.to_string()))
     }
-
-    /// Reads a `.tiktoken` file: a token in Base64 and its rank on every line. The special tokens that are not among
-    /// them get the ids behind the last one, as GPT-2's `<|endoftext|>` has 50256.
-    ///
-    /// # Errors
-    /// When a line is something else.
-    pub fn from_tiktoken<S: AsRef<str>>(text: &str, specials: &[S]) -> Result<Self, DataError> {
-        let mut tokens = Vec::new();
-        for (line, entry) in (1..).zip(text.lines()).filter(|(_, entry)| !entry.trim().is_empty()) {
-            let parsed = entry.trim().split_once(' ').and_then(|(token, rank)| {
-                Some((rank.parse().ok()?, BASE64_STANDARD.decode(token).ok().filter(|bytes| !bytes.is_empty())?))
-            });
-            tokens.push(parsed.ok_or(DataError::Ranks { line })?);
-        }
-        if tokens.is_empty() {
-            return Err(DataError::Ranks { line: 1 });
-        }
-        tokens.sort_unstable();
-        let ranks: FxHashMap<&[u8], u32> = tokens.iter().map(|(rank, bytes)| (bytes.as_slice(), *rank)).collect();
-        let merges = tokens.iter().filter_map(|(rank, bytes)| last_merge(bytes, *rank, &ranks)).collect();
-        Self::from_parts(tokens, merges, specials)
-    }
-}
-
-/// The two parts that a token is merged from: what the merges of lower ranks leave of its bytes. None for single bytes,
-/// and for tokens that lower ranks cannot build.
-fn last_merge(token: &[u8], rank: u32, ranks: &FxHashMap<&[u8], u32>) -> Option<(Vec<u8>, Vec<u8>)> {
-    let n_bytes = token.len();
-    // Where the part ends that begins at a place (0: none does), and where the part begins that ends there.
-    let mut end: Vec<usize> = (1..=n_bytes).collect();
-    let mut begin: Vec<usize> = (0..=n_bytes).map(|at| at.saturating_sub(1)).collect();
-    let pair = |from: usize, middle: usize, to: usize| {
-        let merged = ranks.get(&token[from..to]).copied().filter(|&merged| merged < rank)?;
-        Some(Reverse((merged, from, middle, to)))
-    };
-    let mut pairs: BinaryHeap<_> = (2..=n_bytes).filter_map(|to| pair(to - 2, to - 1, to)).collect();
-    let mut n_parts = n_bytes;
-    while n_parts > 2 {
-        let Reverse((_, from, middle, to)) = pairs.pop()?;
-        if end[from] != middle || end[middle] != to {
-            continue; // one of the two has been merged with its other neighbour
-        }
-        (end[from], end[middle], begin[to]) = (to, 0, from);
-        n_parts -= 1;
-        pairs.extend((from > 0).then(|| pair(begin[from], from, to)).flatten());
-        pairs.extend((to < n_bytes).then(|| pair(from, to, end[to])).flatten());
-    }
-    (n_parts == 2).then(|| (token[..end[0]].to_vec(), token[end[0]..].to_vec()))
 }
 
 fn other(what: impl Into<String>) -> DataError {

@@ -1,0 +1,31 @@
+//! Variants that run because the user asks for them, right or wrong.
+
+use super::classes;
+use crate::gpu::context::Context;
+
+/// Uses the variants that the user has chosen (`Context::told`) as they are. [`super::tune`] compares each with the reference
+/// first and drops it where it is wrong; this is for programs that make such comparisons themselves.
+///
+/// # Errors
+/// A sentence when the device cannot run one.
+pub fn force(context: &Context) -> Result<(), String> {
+    let told = context.told.borrow();
+    for (candidates, class) in classes() {
+        let (of, Some(name)) = (candidates.of.name, told.get(class.key)) else { continue };
+        context.choose_for(class.key);
+        if name == of {
+            continue;
+        }
+        let variant = candidates.variants.iter().find(|variant| variant.kernel.name == name);
+        match variant.filter(|variant| context.can_run(variant)) {
+            Some(variant) => context.use_variant(variant, class.key, class.holds),
+            None => {
+                return Err(format!(
+                    "this device cannot run {name} in place of {of}; leave out --variant {}",
+                    class.key
+                ));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! Saved runs in IndexedDB, for browsers without writable files in an origin-private file system: WebKitGTK, and Safari
+//! before 26. Descriptions and bytes are in separate stores, so that a list reads no bytes.
+
+use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::Blob;
+
+const NAME: &str = "glasshead";
+const ABOUT: &str = "about";
+const BYTES: &str = "bytes";
+
+type Result<T> = std::result::Result<T, JsValue>;
+
+fn call(object: &JsValue, method: &str, arguments: &[JsValue]) -> Result<JsValue> {
+    let function: Function = Reflect::get(object, &method.into())?.dyn_into()?;
+    function.apply(object, &arguments.iter().collect())
+}
+
+/// Waits until one of these events of `target` arrives; the second and later ones are failures.
+async fn event(target: &JsValue, names: &[&str]) -> Result<()> {
+    let promise = Promise::new(&mut |resolve, reject| {
+        for (at, name) in names.iter().enumerate() {
+            let listener = if at == 0 { &resolve } else { &reject };
+            // Handlers of these objects can always be set.
+            let _ = Reflect::set(target, &(*name).into(), listener);
+        }
+    });
+    JsFuture::from(promise).await.map(drop)
+}
+
+async fn result(request: JsValue) -> Result<JsValue> {
+    event(&request, &["onsuccess", "onerror"]).await?;
+    Reflect::get(&request, &"result".into())
+}
+
+/// A connection, which is closed when it is dropped.
+struct Database(JsValue);
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // Only a connection that is already closed refuses.
+        let _ = call(&self.0, "close", &[]);
+    }
+}
+
+impl Database {
+    async fn open() -> Result<Self> {
+        let factory = Reflect::get(&js_sys::global(), &"indexedDB".into())?;
+        let request = call(&factory, "open", &[NAME.into(), 1.into()])?;
+        let upgraded = request.clone();
+        let create = Closure::once_into_js(move || -> Result<()> {
+            let database = Reflect::get(&upgraded, &"result".into())?;
+            [ABOUT, BYTES].iter().try_for_each(|&name| call(&database, "createObjectStore", &[name.into()]).map(drop))
+        });
+        Reflect::set(&request, &"onupgradeneeded".into(), &create)?;
+        Ok(Self(result(request).await?))
+    }
+
+    fn transaction(&self, mode: &str) -> Result<JsValue> {
+        let stores: Array = [ABOUT, BYTES].iter().map(|&name| JsValue::from(name)).collect();
+        call(&self.0, "transaction", &[stores.into(), mode.into()])
+    }
+}
+
+fn store(transaction: &JsValue, name: &str) -> Result<JsValue> {
+    call(transaction, "objectStore", &[name.into()])
+}
+
+async fn complete(transaction: &JsValue) -> Result<()> {
+    event(transaction, &["oncomplete", "onabort", "onerror"]).await
+}
+
+/// Keeps a run under a key, in place of what had it.
+///
+/// # Errors
+/// What the browser says; what was there before is there still.
+pub async fn put(key: &str, about: &str, run: &Blob) -> Result<()> {
+    let bytes = JsFuture::from(run.array_buffer()).await?;
+    let database = Database::open().await?;
+    let transaction = database.transaction("readwrite")?;
+    call(&store(&transaction, ABOUT)?, "put", &[about.into(), key.into()])?;
+    call(&store(&transaction, BYTES)?, "put", &[bytes, key.into()])?;
+    complete(&transaction).await
+}
+
+/// All keys and descriptions.
+///
+/// # Errors
+/// What the browser says.
+pub async fn list() -> Result<Vec<(String, String)>> {
+    let database = Database::open().await?;
+    let about = store(&database.transaction("readonly")?, ABOUT)?;
+    let (keys, texts) = (call(&about, "getAllKeys", &[])?, call(&about, "getAll", &[])?);
+    // Both requests are of one transaction, which answers them in order.
+    let texts = result(texts).await?;
+    let (keys, texts) = (Array::from(&Reflect::get(&keys, &"result".into())?), Array::from(&texts));
+    Ok(keys.iter().zip(texts.iter()).filter_map(|(key, text)| Some((key.as_string()?, text.as_string()?))).collect())
+}
+
+/// The run under a key.
+///
+/// # Errors
+/// What the browser says, or nothing when there is no such run.
+pub async fn get(key: &str) -> Result<Uint8Array> {
+    let database = Database::open().await?;
+    let bytes = store(&database.transaction("readonly")?, BYTES)?;
+    let found = result(call(&bytes, "get", &[key.into()])?).await?;
+    if found.is_undefined() { Err(JsValue::NULL) } else { Ok(Uint8Array::new(&found)) }
+}
+
+/// Deletes a run.
+///
+/// # Errors
+/// What the browser says.
+pub async fn delete(key: &str) -> Result<()> {
+    let database = Database::open().await?;
+    let transaction = database.transaction("readwrite")?;
+    [ABOUT, BYTES].iter().try_for_each(|name| call(&store(&transaction, name)?, "delete", &[key.into()]).map(drop))?;
+    complete(&transaction).await
+}

@@ -1,0 +1,86 @@
+//! `--variant` in `ops`: every variant that training may use runs when it is asked for.
+
+use std::collections::BTreeSet;
+
+use glasshead::gpu::choices::Choices;
+use glasshead::gpu::context::Context;
+use glasshead::ops::tuning::{CANDIDATES, force};
+use safetensors::SafeTensors;
+use serde_json::{Value, json};
+
+use super::{Tensor, blob, close, frame, model, serve};
+use crate::common::context;
+
+/// Requests that together run every kernel that has variants, for every class of its shapes.
+fn requests() -> Vec<Vec<u8>> {
+    let linear = |m: usize| [("x", Tensor::random(1, &[m, 16])), ("w", Tensor::random(2, &[36, 16]))];
+    let heads = |h: u32| {
+        let mut tensors = model(64, 32, 24, 1);
+        let (at, ids) = (tensors.len() - 2, [5, 3, 60, 7, 7, 1, 0, 63]);
+        tensors[at..].iter_mut().for_each(|(_, tensor)| *tensor = Tensor::ints(&[2, 4], &ids));
+        blob("lm_grad", json!({"h": h, "theta": 10, "layers": 1}), &tensors)
+    };
+    let gradients = [("a", Tensor::random(3, &[70, 40]))];
+    vec![
+        blob("linear", json!({}), &linear(36)),
+        blob("linear", json!({}), &linear(2)),
+        blob("clip", json!({"max": 0.5}), &gradients),
+        blob("rmsnorm", json!({"eps": 1e-5}), &[("x", Tensor::random(4, &[5, 64])), ("w", Tensor::random(5, &[64]))]),
+        heads(2),
+        heads(1),
+    ]
+}
+
+/// The kernels that ran, and all numbers of the answers, tensors in the order of their names.
+fn run(context: &Context) -> (BTreeSet<String>, Vec<f64>) {
+    let stream: Vec<u8> = requests().iter().flat_map(|blob| frame(blob)).collect();
+    let mut out = Vec::new();
+    serve(&stream[..], &mut out, Some(context)).unwrap();
+    let (mut kernels, mut numbers, mut rest) = (BTreeSet::new(), Vec::new(), &out[..]);
+    while let Some((length, others)) = rest.split_first_chunk::<8>() {
+        let (blob, others) = others.split_at(u64::from_le_bytes(*length) as usize);
+        let (_, header) = SafeTensors::read_metadata(blob).unwrap();
+        let ran: Value = serde_json::from_str(&header.metadata().as_ref().unwrap()["kernels"]).unwrap();
+        kernels.extend(ran.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_string()));
+        let tensors = SafeTensors::deserialize(blob).unwrap();
+        let mut names = tensors.names();
+        names.sort();
+        for name in names {
+            let bytes = tensors.tensor(name).unwrap().data();
+            numbers.extend(bytemuck::pod_collect_to_vec::<u8, f32>(bytes).into_iter().map(f64::from));
+        }
+        rest = others;
+    }
+    (kernels, numbers)
+}
+
+#[test]
+fn every_variant_that_this_device_can_run_is_run_when_it_is_chosen() {
+    let (kernels, expected) = run(&context());
+    let of_ours: Vec<&str> = CANDIDATES.iter().map(|candidates| candidates.of.name).collect();
+    assert!(of_ours.iter().all(|&name| kernels.contains(name)), "{kernels:?}");
+    let mut tried = 0;
+    for candidates in &CANDIDATES {
+        for variant in candidates.variants.iter().filter(|variant| context().can_run(variant)) {
+            let name = variant.kernel.name;
+            let context = context();
+            let choices: Vec<String> = candidates.classes.iter().map(|class| format!("{}={name}", class.key)).collect();
+            *context.told.borrow_mut() = Choices::parse(&choices.join(",")).unwrap();
+            force(&context).unwrap();
+            let (kernels, numbers) = run(&context);
+            assert!(kernels.contains(name), "{name} did not run: {kernels:?}");
+            assert!(!kernels.contains(candidates.of.name), "{name}: {kernels:?}");
+            close(name, &numbers, &expected);
+            tried += 1;
+        }
+    }
+    assert!(tried >= CANDIDATES.len(), "only {tried} variants");
+}
+
+#[test]
+fn a_variant_that_the_device_cannot_run_is_refused() {
+    let context = context();
+    *context.told.borrow_mut() = Choices::parse("rmsnorm=rmsnorm_of_another_machine").unwrap();
+    let sentence = force(&context).unwrap_err();
+    assert!(sentence.contains("cannot run rmsnorm_of_another_machine in place of rmsnorm"), "{sentence}");
+}
