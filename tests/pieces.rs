@@ -80,17 +80,14 @@ fn contents(
     let starts: Vec<u32> = (0..config.train.batch_size as u32).map(|index| 31 * index).collect();
     let step = Step {
         lr: 0.01,
-        beta1: 0.9,
-        beta2: 0.95,
         eps: 1e-8,
         weight_decay: 0.1,
-        correction1: 0.1,
-        correction2: 0.05,
         max_grad_norm: 1.0,
         weight: 1.0,
         first: 1,
         ..bytemuck::Zeroable::zeroed()
     };
+    let step = step.with_betas([0.9, 0.95], 1.0);
     vec![
         (plan.params, table.initial_values(3).into_iter().map(f32::to_bits).collect()),
         (plan.cos_sin, bytemuck::cast_slice(&rope).to_vec()),

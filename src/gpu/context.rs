@@ -108,6 +108,12 @@ pub struct Budget {
 impl Budget {
     /// No limits: every layer is one piece.
     pub const WHOLE: Self = Self { binding_bytes: u32::MAX as u64, dispatch_flops: f64::INFINITY };
+
+    /// What a device with these limits gets.
+    pub fn of(limits: DeviceLimits) -> Self {
+        let budget = Self::default();
+        Self { binding_bytes: budget.binding_bytes.min(limits.binding_bytes), ..budget }
+    }
 }
 
 impl Default for Budget {
@@ -239,11 +245,8 @@ impl Context {
 
     /// What one dispatch may take on this device.
     pub fn budget(&self) -> Budget {
-        let Budget { binding_bytes, dispatch_flops } = Budget::default();
-        Budget {
-            binding_bytes: binding_bytes.min(self.adapter.limits.binding_bytes),
-            dispatch_flops: dispatch_flops / 4f64.powi(self.losses.get().min(4) as i32),
-        }
+        let budget = Budget::of(self.adapter.limits);
+        Budget { dispatch_flops: budget.dispatch_flops / 4f64.powi(self.losses.get().min(4) as i32), ..budget }
     }
 
     /// Whether the device has what a variant needs.

@@ -22,7 +22,7 @@ pub struct Params {
 /// weights (H, T, T) → (H + 1, T) from `start`; the last T are those of the heads' mean
 pub static ROW_ENTROPY: Kernel = Kernel {
     name: "row_entropy",
-    wgsl: &[FLAT, REDUCE, include_str!("../../shaders/row_entropy.wgsl")],
+    wgsl: &[FLAT, REDUCE, wgsl!("../../shaders/row_entropy.wgsl")],
     access: &[Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: |params| {
