@@ -14,8 +14,8 @@ use crate::common::context;
 /// Requests that together run every kernel that has variants, for every class of its shapes.
 fn requests() -> Vec<Vec<u8>> {
     let linear = |m: usize| [("x", Tensor::random(1, &[m, 16])), ("w", Tensor::random(2, &[36, 16]))];
-    let heads = |h: u32| {
-        let mut tensors = model(64, 32, 24, 1);
+    let heads = |d_model: usize, h: u32| {
+        let mut tensors = model(64, d_model, 24, 1);
         let (at, ids) = (tensors.len() - 2, [5, 3, 60, 7, 7, 1, 0, 63]);
         tensors[at..].iter_mut().for_each(|(_, tensor)| *tensor = Tensor::ints(&[2, 4], &ids));
         blob("lm_grad", json!({"h": h, "theta": 10, "layers": 1}), &tensors)
@@ -26,8 +26,9 @@ fn requests() -> Vec<Vec<u8>> {
         blob("linear", json!({}), &linear(2)),
         blob("clip", json!({"max": 0.5}), &gradients),
         blob("rmsnorm", json!({"eps": 1e-5}), &[("x", Tensor::random(4, &[5, 64])), ("w", Tensor::random(5, &[64]))]),
-        heads(2),
-        heads(1),
+        heads(32, 2),
+        heads(32, 1),
+        heads(64, 1),
     ]
 }
 
@@ -69,7 +70,9 @@ fn every_variant_that_this_device_can_run_is_run_when_it_is_chosen() {
             force(&context).unwrap();
             let (kernels, numbers) = run(&context);
             assert!(kernels.contains(name), "{name} did not run: {kernels:?}");
-            assert!(!kernels.contains(candidates.of.name), "{name}: {kernels:?}");
+            // This one computes few rows only; batches keep the original.
+            let of_few_rows = name == "matmul_nt_rows";
+            assert!(of_few_rows || !kernels.contains(candidates.of.name), "{name}: {kernels:?}");
             close(name, &numbers, &expected);
             tried += 1;
         }
