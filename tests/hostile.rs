@@ -19,10 +19,10 @@ mod seeds;
 mod ways;
 
 /// No input of these sizes may take longer, on a machine that is busy with other tests.
-const MOST_TIME: Duration = Duration::from_secs(20);
+const MAX_TIME: Duration = Duration::from_secs(20);
 
 /// Characters of a sentence.
-const MOST_SAID: usize = 3000;
+const MAX_SAID: usize = 3000;
 
 /// Changed inputs for each way in, always the same ones.
 const CASES: u32 = 1000;
@@ -169,10 +169,10 @@ fn hold(way: &Way, bytes: &[u8]) -> Result<(), TestCaseError> {
     let (outcome, peak, time) = measured(|| (way.enter)(bytes));
     let allowed = way.base + way.factor * bytes.len();
     prop_assert!(peak <= allowed, "{}: {peak} bytes for {}, {allowed} allowed", way.name, bytes.len());
-    prop_assert!(time <= MOST_TIME, "{}: {time:?} for {} bytes", way.name, bytes.len());
+    prop_assert!(time <= MAX_TIME, "{}: {time:?} for {} bytes", way.name, bytes.len());
     if let Err(said) = outcome {
         let words = said.split_whitespace().count();
-        prop_assert!(words >= 3 && said.len() <= MOST_SAID, "{}: is no sentence: {said:.300}", way.name);
+        prop_assert!(words >= 3 && said.len() <= MAX_SAID, "{}: is no sentence: {said:.300}", way.name);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use glasshead::cli::ops::{FrameError, MOST_FRAME_BYTES, serve};
+use glasshead::cli::ops::{FrameError, MAX_FRAME_BYTES, serve};
 use glasshead::gpu::context::Context;
 use proptest::prelude::*;
 use safetensors::tensor::TensorView;
@@ -162,14 +162,14 @@ fn a_message_that_is_cut_off_or_too_long_is_a_bad_end() {
         assert!(none.is_empty());
         assert!(matches!(error, Err(FrameError::Truncated { .. })), "{end} bytes: {error:?}");
     }
-    for length in [MOST_FRAME_BYTES + 1, u64::MAX] {
+    for length in [MAX_FRAME_BYTES + 1, u64::MAX] {
         let stream = [&whole[..], &length.to_le_bytes(), &whole[..]].concat();
         let (first, error) = answers(&stream, None);
         assert_eq!(first.len(), 1);
         assert!(matches!(error, Err(FrameError::Oversized(found)) if found == length));
     }
     // The longest that is allowed is not allocated before it has come.
-    let stream = [&MOST_FRAME_BYTES.to_le_bytes()[..], b"short"].concat();
+    let stream = [&MAX_FRAME_BYTES.to_le_bytes()[..], b"short"].concat();
     assert!(matches!(answers(&stream, None).1, Err(FrameError::Truncated { found: 5, .. })));
 }
 

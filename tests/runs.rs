@@ -15,7 +15,7 @@ use glasshead::train::checkpoint::Checkpoint;
 use glasshead::train::run::Message;
 use glasshead::train::session::Session;
 use glasshead::ui::state::compare::compare;
-use glasshead::ui::state::runs::{MOST_RUNS, RunsAction};
+use glasshead::ui::state::runs::{MAX_RUNS, RunsAction};
 use glasshead::ui::state::{Action, State, Vocabulary};
 use pollster::block_on;
 
@@ -328,7 +328,7 @@ fn runs_that_are_over_stay_and_show_what_differs() {
         state.apply(Action::Events(vec![(event, None)]));
     }
     let runs = state.all_runs();
-    assert_eq!(runs.len(), 1 + MOST_RUNS);
+    assert_eq!(runs.len(), 1 + MAX_RUNS);
     assert_eq!((runs[0].name.as_str(), runs[1].name.as_str()), ("run 10", "run 2"));
     let comparison = compare(&runs);
     assert_eq!(comparison.columns, ["seed"]);

@@ -3,10 +3,10 @@
 use super::{ConfigError, FeedForward, RunConfig};
 
 /// Numbers of four bytes in one buffer: as many as shaders, or this program, can address.
-const MOST_NUMBERS: f64 = if usize::BITS == 32 { (1u64 << 30) as f64 } else { (1u64 << 32) as f64 };
+const MAX_NUMBERS: f64 = if usize::BITS == 32 { (1u64 << 30) as f64 } else { (1u64 << 32) as f64 };
 
 /// The shortest window that is recommended where memory is short.
-const LEAST_CONTEXT: usize = 16;
+const MIN_CONTEXT: usize = 16;
 
 /// Sizes that are multiplied to something that has to be addressed: names, values, and how often each is a factor.
 struct Product {
@@ -47,7 +47,7 @@ impl Product {
 impl RunConfig {
     /// Whether everything that a run multiplies its sizes to can be addressed.
     pub(super) fn check_products(&self) -> Result<(), ConfigError> {
-        self.products().iter().try_for_each(|product| product.check(MOST_NUMBERS))
+        self.products().iter().try_for_each(|product| product.check(MAX_NUMBERS))
     }
 
     fn products(&self) -> Vec<Product> {
@@ -82,7 +82,7 @@ impl RunConfig {
             smaller.train.batch_size /= 2;
             return Some(("batch_size", smaller));
         }
-        smaller.model.context_length = (self.model.context_length / 2).max(LEAST_CONTEXT);
+        smaller.model.context_length = (self.model.context_length / 2).max(MIN_CONTEXT);
         (smaller.model.context_length < self.model.context_length).then_some(("context_length", smaller))
     }
 

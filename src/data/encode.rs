@@ -11,7 +11,7 @@ use super::pretokenize::{Piece, Specials, compose};
 use super::tokenizer::{END_OF_TEXT, Tokenizer, byte_characters};
 
 /// How many pre-tokens are remembered, and how long they may be: some 30 MB at most.
-const MOST_KNOWN: usize = 1 << 18;
+const MAX_KNOWN: usize = 1 << 18;
 const LONGEST_KNOWN: usize = 64;
 
 /// A tokenizer at work on a text, or on many.
@@ -87,7 +87,7 @@ impl<'t> Encoder<'t> {
         let tokens = self.tokenizer.model.tokenize(&self.spelled).unwrap_or_default();
         let first = out.len();
         out.extend(tokens.into_iter().map(|token| token.id));
-        if word.len() <= LONGEST_KNOWN && self.known.len() < MOST_KNOWN {
+        if word.len() <= LONGEST_KNOWN && self.known.len() < MAX_KNOWN {
             let start = self.ids.len() as u32;
             self.ids.extend_from_slice(&out[first..]);
             self.known.insert(word.into(), (start, self.ids.len() as u32));

@@ -14,7 +14,7 @@ use super::plain::PlainReader;
 use super::tokenizer::END_OF_TEXT;
 
 /// A text in memory may have this many bytes: with its tokens, a browser's wasm has no room for more.
-pub(super) const MOST_BYTES: usize = 512 << 20;
+pub(super) const MAX_BYTES: usize = 512 << 20;
 
 /// Bytes that are read at a time.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -70,8 +70,8 @@ pub struct Texts {
 /// A sentence that names the file, when one is empty, too large, of another kind or encoding, or has a bad line.
 pub fn read_files(files: &[(&str, &[u8])], field: Option<&str>) -> Result<Texts, DataError> {
     let bytes = files.iter().map(|(_, bytes)| bytes.len()).sum();
-    if bytes > MOST_BYTES {
-        return Err(DataError::TooLarge { bytes, most: MOST_BYTES });
+    if bytes > MAX_BYTES {
+        return Err(DataError::TooLarge { bytes, most: MAX_BYTES });
     }
     let open = |&(name, bytes): &(&str, _)| (name.to_string(), open_memory(name, bytes, field));
     let mut reader = TextReader::new(files.iter().map(open))?;

@@ -19,7 +19,7 @@ use parquet::file::reader::ChunkReader;
 use parquet::schema::types::ColumnDescriptor;
 
 use super::error::DataError;
-use super::files::{MOST_BYTES, Source};
+use super::files::{MAX_BYTES, Source};
 use super::jsonl::TEXT_FIELD;
 use super::tokenizer::END_OF_TEXT;
 
@@ -40,17 +40,17 @@ const ENCRYPTED_MAGIC: &[u8] = b"PARE";
 const TAIL_BYTES: u64 = 8;
 
 /// The footer of a file may have this many bytes; those of real ones have some thousands.
-const MOST_FOOTER_BYTES: u64 = 64 << 20;
+const MAX_FOOTER_BYTES: u64 = 64 << 20;
 
 /// Rows that are read at once.
 const ROWS: usize = 1024;
 
-/// A text may be this many times as long as its file, besides [`LEAST_TEXT_BYTES`]: a file that repeats one word
+/// A text may be this many times as long as its file, besides [`MIN_TEXT_BYTES`]: a file that repeats one word
 /// could go on for ever.
-const MOST_RATIO: u64 = 1000;
+const MAX_RATIO: u64 = 1000;
 
 /// Every file may hold this much text.
-const LEAST_TEXT_BYTES: u64 = 1 << 20;
+const MIN_TEXT_BYTES: u64 = 1 << 20;
 
 thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
@@ -97,9 +97,9 @@ pub struct ParquetText {
 pub fn read_parquet(bytes: Vec<u8>, field: Option<&str>) -> Result<ParquetText, DataError> {
     let mut reader = ParquetReader::open(Bytes::from(bytes), field)?;
     let mut text = String::new();
-    (&mut reader).take(MOST_BYTES as u64 + 1).read_to_string(&mut text).map_err(DataError::from_read)?;
-    if text.len() > MOST_BYTES {
-        return Err(DataError::TooLarge { bytes: text.len(), most: MOST_BYTES });
+    (&mut reader).take(MAX_BYTES as u64 + 1).read_to_string(&mut text).map_err(DataError::from_read)?;
+    if text.len() > MAX_BYTES {
+        return Err(DataError::TooLarge { bytes: text.len(), most: MAX_BYTES });
     }
     if text.is_empty() {
         return Err(reader.no_text());
@@ -139,7 +139,7 @@ impl<R: ChunkReader + 'static> ParquetReader<R> {
                 let chunk = group.columns().get(column).ok_or_else(|| damaged("a part of it lacks a column"))?;
                 check_chunk(chunk, source.len())?;
             }
-            let left = source.len().saturating_mul(MOST_RATIO).saturating_add(LEAST_TEXT_BYTES);
+            let left = source.len().saturating_mul(MAX_RATIO).saturating_add(MIN_TEXT_BYTES);
             let (source, text) = (Arc::new(source), Vec::new());
             Ok(Self { source, metadata, fields, column, next_group: 0, texts: None, text, at: 0, left, skipped: 0 })
         })
@@ -172,7 +172,7 @@ impl<R: ChunkReader + 'static> ParquetReader<R> {
             for value in &values {
                 self.left = self.left.saturating_sub(value.data().len() as u64);
                 if self.left == 0 {
-                    return Err(damaged(format!("it holds more than {MOST_RATIO} times as much text as it is long")));
+                    return Err(damaged(format!("it holds more than {MAX_RATIO} times as much text as it is long")));
                 }
                 let text = std::str::from_utf8(value.data()).map_err(|_| damaged("a text in it is not UTF-8"))?;
                 self.text.extend([text, END_OF_TEXT, "\n"].iter().flat_map(|part| part.as_bytes()));
@@ -232,7 +232,7 @@ fn read_metadata(source: &impl ChunkReader) -> Result<ParquetMetaData, DataError
     }
     let length = u64::from(u32::from_le_bytes(*length));
     let begin = end.checked_sub(length).filter(|&begin| begin >= MAGIC.len() as u64).ok_or_else(cut)?;
-    if length > MOST_FOOTER_BYTES {
+    if length > MAX_FOOTER_BYTES {
         return Err(damaged(format!("its footer has {length} bytes")));
     }
     let footer = source.get_bytes(begin, length as usize).map_err(damaged)?;

@@ -13,7 +13,7 @@ use super::cut::Cut;
 use super::error::DataError;
 
 /// Special tokens of more bytes than this together are looked for in the way that takes little memory.
-const MOST_DFA_BYTES: usize = 4096;
+const MAX_DFA_BYTES: usize = 4096;
 
 /// A part of a text that special tokens have cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Pass {
     fn new(patterns: Vec<(usize, &str)>) -> Result<Self, DataError> {
         let (indices, patterns): (Vec<usize>, Vec<&str>) = patterns.into_iter().unzip();
         // The fastest kind takes up to a kilobyte for every byte of the names.
-        let long = patterns.iter().map(|pattern| pattern.len()).sum::<usize>() > MOST_DFA_BYTES;
+        let long = patterns.iter().map(|pattern| pattern.len()).sum::<usize>() > MAX_DFA_BYTES;
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .kind(long.then_some(AhoCorasickKind::ContiguousNFA))

@@ -55,11 +55,11 @@ fn id(value: &Value) -> Result<u32, DataError> {
 }
 
 /// Characters of a file that a sentence quotes.
-const MOST_SHOWN: usize = 80;
+const MAX_SHOWN: usize = 80;
 
 fn unknown(value: &Value) -> DataError {
     let mut shown = value.to_string();
-    if let Some((end, _)) = shown.char_indices().nth(MOST_SHOWN) {
+    if let Some((end, _)) = shown.char_indices().nth(MAX_SHOWN) {
         shown.replace_range(end.., "…");
     }
     library(format!(

@@ -20,13 +20,13 @@ use crate::protocol::spelling::spelled;
 pub const END_OF_TEXT: &str = "<|endoftext|>";
 
 /// Ids have to be below this; more tokens than any vocabulary has.
-const MOST_TOKENS: u32 = 1 << 24;
+const MAX_TOKENS: u32 = 1 << 24;
 
 /// A vocabulary may leave out so many ids, and [`HOLES_PER_TOKEN`] more for every token it has: what lies between its
 /// tokens takes memory too.
-const MOST_HOLES: u32 = 1 << 17;
+const MAX_HOLES: u32 = 1 << 17;
 
-/// See [`MOST_HOLES`].
+/// See [`MAX_HOLES`].
 const HOLES_PER_TOKEN: u32 = 15;
 
 /// Text files by name.
@@ -264,8 +264,8 @@ impl Tokenizer {
 /// The bytes of tokens by id; empty where there is none.
 fn by_id(vocabulary: Vec<(u32, Vec<u8>)>) -> Result<Vec<Vec<u8>>, DataError> {
     let mut tokens: Vec<Vec<u8>> = Vec::new();
-    let n_tokens = vocabulary.len().min(MOST_TOKENS as usize) as u32;
-    let most = (n_tokens * (HOLES_PER_TOKEN + 1) + MOST_HOLES).min(MOST_TOKENS);
+    let n_tokens = vocabulary.len().min(MAX_TOKENS as usize) as u32;
+    let most = (n_tokens * (HOLES_PER_TOKEN + 1) + MAX_HOLES).min(MAX_TOKENS);
     for (id, bytes) in vocabulary {
         if id >= most {
             return Err(library(format!(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// Devices that are remembered; the oldest goes first.
-const MOST_DEVICES: usize = 16;
+const MAX_DEVICES: usize = 16;
 
 /// The name of a kernel, and of what runs in its place: a variant, or itself where none is better.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub fn recall(memory: &str, device: &str) -> Choices {
 pub fn remember(memory: &str, device: &str, choices: &Choices) -> String {
     let others = memory.lines().filter(|line| line.split_once('\t').is_some_and(|(name, _)| name != device));
     let latest = format!("{device}\t{choices}");
-    std::iter::once(latest.as_str()).chain(others).take(MOST_DEVICES).map(|line| format!("{line}\n")).collect()
+    std::iter::once(latest.as_str()).chain(others).take(MAX_DEVICES).map(|line| format!("{line}\n")).collect()
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
         for number in 0..40 {
             memory = remember(&memory, &format!("card {number}"), &choices);
         }
-        assert_eq!(memory.lines().count(), MOST_DEVICES);
+        assert_eq!(memory.lines().count(), MAX_DEVICES);
         assert_eq!((recall(&memory, "card 39"), recall(&memory, "card 0")), (choices, Choices::default()));
     }
 }

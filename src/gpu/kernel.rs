@@ -68,7 +68,7 @@ impl Kernel {
         if !halves.is_none() {
             prelude.push_str("enable f16;\n");
         }
-        for number in (1..=MOST_BINDINGS).filter(|number| source.contains(&format!("Number{number}"))) {
+        for number in (1..=MAX_BINDINGS).filter(|number| source.contains(&format!("Number{number}"))) {
             let number_type = if halves.has(number) { "f16" } else { "f32" };
             prelude.push_str(&format!("alias Number{number} = {number_type};\n"));
         }
@@ -80,7 +80,7 @@ impl Kernel {
 pub const NO_LOOPS: fn(&[u8]) -> u64 = |_| 0;
 
 /// Storage bindings that every device has.
-const MOST_BINDINGS: usize = 8;
+const MAX_BINDINGS: usize = 8;
 
 /// Memory of the CPU backend: 4-byte elements, as on the GPU. The cell finds a kernel that reads and writes one
 /// buffer at once, which WebGPU forbids too.

@@ -58,7 +58,7 @@ pub async fn time_repeated(gpu: &mut GpuBackend, program: usize, repeats: u32) -
 }
 
 /// Queries of one set that every device allows.
-const MOST_QUERIES: usize = 4096;
+const MAX_QUERIES: usize = 4096;
 
 /// Runs a prepared recording once, each dispatch in a compute pass of its own between two timestamps.
 ///
@@ -71,8 +71,8 @@ pub async fn profile(gpu: &mut GpuBackend, program: usize) -> Result<Vec<Timing>
     gpu.ready().await?;
     let n = gpu.programs[program].dispatches.len();
     let mut timings = Vec::with_capacity(n);
-    for start in (0..n).step_by(MOST_QUERIES / 2) {
-        let end = n.min(start + MOST_QUERIES / 2);
+    for start in (0..n).step_by(MAX_QUERIES / 2) {
+        let end = n.min(start + MAX_QUERIES / 2);
         timings.extend(profile_range(gpu, program, start..end).await?);
     }
     Ok(timings)

@@ -232,7 +232,7 @@ pub fn flat_workgroups(n_elements: usize) -> [u32; 3] {
 /// Workgroups for one workgroup per row, folded into y where there are too many; the shader's `flat_workgroup()`
 /// undoes this.
 pub fn row_workgroups(n_rows: usize) -> [u32; 3] {
-    const MOST_IN_X: usize = 32_768;
-    let x = n_rows.min(MOST_IN_X);
+    const MAX_IN_X: usize = 32_768;
+    let x = n_rows.min(MAX_IN_X);
     [x as u32, n_rows.div_ceil(x.max(1)) as u32, 1]
 }

@@ -29,12 +29,12 @@ pub fn pack(files: &[NamedFile]) -> Result<Vec<u8>, InteropError> {
 /// Why a file cannot be read that was read before.
 const GONE: &str = "it is not there";
 
-/// What is in a ZIP may be this many times as long as the ZIP, besides [`LEAST_BYTES`]: a small one could unpack to more
+/// What is in a ZIP may be this many times as long as the ZIP, besides [`MIN_BYTES`]: a small one could unpack to more
 /// than any memory holds.
-const MOST_RATIO: u64 = 100;
+const MAX_RATIO: u64 = 100;
 
 /// Every ZIP may unpack to this much.
-const LEAST_BYTES: u64 = 1 << 20;
+const MIN_BYTES: u64 = 1 << 20;
 
 /// What a person has chosen: files one by one, or one ZIP with all of them. Each can be read once.
 pub enum Chosen {
@@ -65,7 +65,7 @@ impl Chosen {
                     name: name.clone(),
                     detail: format!("{error}; it was cut or is no ZIP file"),
                 };
-                let left = (bytes.len() as u64).saturating_mul(MOST_RATIO).saturating_add(LEAST_BYTES);
+                let left = (bytes.len() as u64).saturating_mul(MAX_RATIO).saturating_add(MIN_BYTES);
                 let archive = ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
                 let mut names = BTreeMap::new();
                 for index in 0..archive.len() {
@@ -119,7 +119,7 @@ impl Packed {
         let size = file.size();
         self.left = self.left.checked_sub(size).ok_or_else(|| {
             format!(
-                "it unpacks to {} MiB, and the ZIP would become more than {MOST_RATIO} times as large; unpack it \
+                "it unpacks to {} MiB, and the ZIP would become more than {MAX_RATIO} times as large; unpack it \
                  yourself and choose the files in it",
                 size >> 20
             )

@@ -6,7 +6,7 @@ use super::{Architecture, InteropError, files};
 use crate::config::{FeedForward, ModelConfig, Norm, Positions};
 
 /// Characters of a setting that a sentence quotes.
-const MOST_SHOWN: usize = 80;
+const MAX_SHOWN: usize = 80;
 
 /// Which linear layers have a bias in the file. Here all have one or none has; one that is not in the file is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,7 +208,7 @@ impl Fields<'_> {
 
     fn refused(&self, field: &'static str, wanted: &str) -> InteropError {
         let mut value = self.get(field).to_string();
-        if let Some((end, _)) = value.char_indices().nth(MOST_SHOWN) {
+        if let Some((end, _)) = value.char_indices().nth(MAX_SHOWN) {
             value.replace_range(end.., "…");
         }
         InteropError::Setting { field, value, wanted: wanted.into() }

@@ -10,10 +10,10 @@ use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::protocol::lesson::{Axis, Made, Matrix, Part, Sheet};
 
 /// What takes less time than this runs more often before the clock is read: browsers tell tenths of a millisecond.
-const LEAST_MS: f64 = 5.0;
+const MIN_MS: f64 = 5.0;
 
 /// Nothing runs more often between two looks at the clock.
-const MOST_REPEATS: usize = 4096;
+const MAX_REPEATS: usize = 4096;
 
 /// Rounds, of which the best counts.
 const ROUNDS: usize = 3;
@@ -59,7 +59,7 @@ async fn time(backend: &mut Backend, program: Program, result: Slice) -> Result<
         (0..repeats).for_each(|_| backend.run(program));
         backend.read(result).await?;
         let took_ns = now_ns() - began;
-        if took_ns < LEAST_MS * 1e6 && repeats < MOST_REPEATS {
+        if took_ns < MIN_MS * 1e6 && repeats < MAX_REPEATS {
             repeats *= 4;
             continue;
         }

@@ -161,8 +161,8 @@ fn few_rows(params: &[u8]) -> bool {
 const MEASURING_NS: f64 = 1e9;
 
 /// Operations of one run that is timed: some milliseconds on either kind of device.
-const MOST_FLOPS_ON_SOFTWARE: f64 = 1e7;
-const MOST_FLOPS_ON_HARDWARE: f64 = 2e9;
+const MAX_FLOPS_ON_SOFTWARE: f64 = 1e7;
+const MAX_FLOPS_ON_HARDWARE: f64 = 2e9;
 
 /// Chooses the variants of this device for the kernels of a recording that it has not chosen for yet, and returns a
 /// sentence for each that it can run but computes wrongly. Without any for kernels that nobody uses, because to compile
@@ -368,7 +368,7 @@ async fn fastest(
     if variants.is_empty() {
         return Ok(None);
     }
-    let most_flops = if context.adapter.software { MOST_FLOPS_ON_SOFTWARE } else { MOST_FLOPS_ON_HARDWARE };
+    let most_flops = if context.adapter.software { MAX_FLOPS_ON_SOFTWARE } else { MAX_FLOPS_ON_HARDWARE };
     let mut contestants = Vec::new();
     for stand_in in std::iter::once(None).chain(variants.iter().map(Some)) {
         let mut trial = measured(params, most_flops);

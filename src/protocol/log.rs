@@ -8,7 +8,7 @@ use super::{StepPoint, ValidationPoint};
 use crate::config::RunConfig;
 
 /// A run that lasts all night does millions of steps. So many are remembered at most, and as many evaluations.
-const MOST: usize = 40_000;
+const MAX: usize = 40_000;
 
 /// Of these the latest are all there.
 const LATEST: usize = 1_000;
@@ -120,11 +120,11 @@ impl History {
 /// Makes a list that has become too long about half as long: what stays lies evenly over all steps, but for the latest.
 pub fn spread<T>(items: &mut Vec<T>, step: impl Fn(&T) -> u64) {
     let (Some(first), Some(last)) = (items.first().map(&step), items.last().map(&step)) else { return };
-    if items.len() <= MOST {
+    if items.len() <= MAX {
         return;
     }
     // A power of two, so that what stayed before and what came since end up equally far apart.
-    let apart = (last.saturating_sub(first) / (MOST as u64 / 2)).next_power_of_two();
+    let apart = (last.saturating_sub(first) / (MAX as u64 / 2)).next_power_of_two();
     let (latest, mut index, mut next) = (items.len() - LATEST, 0, first);
     items.retain(|item| {
         index += 1;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::RunConfig;
 
 /// More workers than this cost more in messages than they bring.
-pub const MOST_WORKERS: usize = 16;
+pub const MAX_WORKERS: usize = 16;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use crate::data::Tokenizer;
 use crate::protocol::RunId;
 
 /// Larger models take longer than a moment.
-const MOST_PARAMS: u64 = 2 << 20;
+const MAX_PARAMS: u64 = 2 << 20;
 
 /// The maps of a sentence before the first step; none for a large model.
 ///
@@ -20,7 +20,7 @@ pub async fn first_look(
     tokenizer: &Tokenizer,
     text: &str,
 ) -> Result<Option<Message>, TrainError> {
-    if config.model.n_params() > MOST_PARAMS {
+    if config.model.n_params() > MAX_PARAMS {
         return Ok(None);
     }
     let mut config = config.clone();

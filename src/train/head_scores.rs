@@ -5,14 +5,14 @@ use crate::protocol::inspect::Scores;
 use crate::rng::Rng;
 
 /// There are at most so many different tokens.
-const MOST_TOKENS: usize = 32;
+const MAX_TOKENS: usize = 32;
 
 /// So many come before they come again. Heads with rotary positions prefer distances that their training text had: one
 /// that repeats words of a dozen letters finds nothing 32 tokens back.
 const BLOCK: usize = 8;
 
 /// With fewer different tokens in a block, scores would be chance.
-const LEAST_TOKENS: usize = 4;
+const MIN_TOKENS: usize = 4;
 
 /// Draws the sequence; always the same one for the same tokens.
 const SEED: u64 = 77;
@@ -26,17 +26,17 @@ pub fn measuring_sequence(known: &[u32], context_length: usize) -> Result<Vec<u3
     let mut tokens = known.to_vec();
     tokens.sort_unstable();
     tokens.dedup();
-    let len = MOST_TOKENS.min(context_length / 2).min(tokens.len());
-    if context_length / 2 < LEAST_TOKENS {
+    let len = MAX_TOKENS.min(context_length / 2).min(tokens.len());
+    if context_length / 2 < MIN_TOKENS {
         return Err(format!(
-            "Heads are scored on {LEAST_TOKENS} or more random tokens that come twice, and a context of \
+            "Heads are scored on {MIN_TOKENS} or more random tokens that come twice, and a context of \
              {context_length} has no room for them; take a context_length of {} or more.",
-            2 * LEAST_TOKENS
+            2 * MIN_TOKENS
         ));
     }
-    if len < LEAST_TOKENS {
+    if len < MIN_TOKENS {
         return Err(format!(
-            "Heads are scored on {LEAST_TOKENS} or more different tokens that come twice, and this text has only {}; \
+            "Heads are scored on {MIN_TOKENS} or more different tokens that come twice, and this text has only {}; \
              take a larger text.",
             tokens.len()
         ));

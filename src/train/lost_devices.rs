@@ -5,7 +5,7 @@ use crate::gpu::backend::ExecuteError;
 use crate::protocol::BackendChoice;
 
 /// So many devices may be lost in one run until the CPU takes it up.
-const MOST: u32 = 3;
+const MAX: u32 = 3;
 
 /// The devices that a run has lost.
 #[derive(Default)]
@@ -43,14 +43,14 @@ impl LostDevices {
 
     /// What is to be tried in its place, in this order.
     pub fn successors(&self) -> &'static [BackendChoice] {
-        if self.n > MOST { &[BackendChoice::Cpu] } else { &[BackendChoice::Gpu, BackendChoice::Cpu] }
+        if self.n > MAX { &[BackendChoice::Cpu] } else { &[BackendChoice::Gpu, BackendChoice::Cpu] }
     }
 
     /// The sentence for a run that goes on from `step` on what was chosen.
     pub fn goes_on(&self, why: &str, choice: BackendChoice, step: u64) -> String {
         let on = match choice {
             BackendChoice::Cpu => "on the CPU, more slowly".to_string(),
-            _ => format!("on a new device (loss {}; after {MOST} the CPU takes over), in smaller pieces", self.n),
+            _ => format!("on a new device (loss {}; after {MAX} the CPU takes over), in smaller pieces", self.n),
         };
         format!("{why}. The run goes on by itself {on}, from step {step}, where the latest copy was kept.")
     }

@@ -13,7 +13,7 @@ use crate::protocol::runs::{CorpusRecord, RunRecord};
 const FIELD: &str = "run";
 
 /// A file remembers at most about this many steps' losses; longer runs are thinned.
-const MOST_POINTS: usize = 20_000;
+const MAX_POINTS: usize = 20_000;
 
 /// A hash that tells texts apart, as 16 hexadecimal digits: FNV-1a, the same on every machine.
 pub fn fingerprint(text: &str) -> String {
@@ -35,7 +35,7 @@ pub fn to_bytes_with(
     corpus: &CorpusRecord,
     history: &History,
 ) -> Result<Vec<u8>, CheckpointError> {
-    let history = history.thinned(MOST_POINTS);
+    let history = history.thinned(MAX_POINTS);
     let record = RunRecord { name: name.into(), corpus: corpus.clone(), history };
     let json = serde_json::to_string(&record);
     let json = json.map_err(|error| CheckpointError::Metadata { field: FIELD, detail: error.to_string() })?;

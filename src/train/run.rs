@@ -6,7 +6,7 @@ use super::lr_find::Search;
 use super::pace::Pace;
 use super::prepare::PreparedData;
 use super::scoring::Scoring;
-use super::trainer::{MOST_STEPS_AT_ONCE, TrainError, Trainer, WeightsVersion};
+use super::trainer::{MAX_STEPS_AT_ONCE, TrainError, Trainer, WeightsVersion};
 use super::writer::Writer;
 use crate::config::rules::{Rules, Standing};
 use crate::config::{ConfigError, RunConfig, TrainConfig};
@@ -309,14 +309,14 @@ impl Run {
     /// Submits the next chunk, then collects the one before: the device always has something to do.
     async fn train_chunk(&mut self) -> Result<(), TrainError> {
         let was_idle = self.trainer.in_flight() == 0;
-        let n_steps = self.meter.chunk(CHUNK_SECONDS, MOST_STEPS_AT_ONCE);
+        let n_steps = self.meter.chunk(CHUNK_SECONDS, MAX_STEPS_AT_ONCE);
         self.submit(n_steps as u64);
         if was_idle && !self.rules.evaluation_due(self.trainer.step()) {
             // The device had nothing to do; it gets one step more, so that it still has something when these are done.
             self.submit(1);
         }
         self.collect().await?;
-        let per_submission = self.meter.submission(SUBMIT_SECONDS, MOST_STEPS_AT_ONCE);
+        let per_submission = self.meter.submission(SUBMIT_SECONDS, MAX_STEPS_AT_ONCE);
         self.trainer.set_steps_per_submit(per_submission);
         if let Some(seconds) = self.meter.seconds_per_step() {
             self.trainer.limit_submissions(Some(seconds));

@@ -7,7 +7,7 @@ use crate::model::memory::{MemoryError, MemoryPlan};
 use crate::model::params::ParamTable;
 
 /// No window is made shorter than this.
-const LEAST_CONTEXT: usize = 64;
+const MIN_CONTEXT: usize = 64;
 
 /// Shortens the window of a run; returns a sentence where that changes something.
 pub fn shorten(config: &mut RunConfig, context_length: usize) -> Option<String> {
@@ -71,10 +71,10 @@ fn longest_context(
             None => return Ok(config.model.context_length),
             Some(problem) => problem,
         };
-        if config.model.positions != Positions::Rope || config.model.context_length <= LEAST_CONTEXT {
+        if config.model.positions != Positions::Rope || config.model.context_length <= MIN_CONTEXT {
             return Err(problem);
         }
-        config.model.context_length = (config.model.context_length / 2).max(LEAST_CONTEXT);
+        config.model.context_length = (config.model.context_length / 2).max(MIN_CONTEXT);
     }
 }
 

@@ -23,7 +23,7 @@ use crate::protocol::{Event, RunId};
 const PREFERENCE: &str = "save_every";
 
 /// So many runs are kept by themselves; then the oldest goes.
-const MOST_RUNS: usize = 3;
+const MAX_RUNS: usize = 3;
 
 const REFUSED: &str = "This step is not kept by itself: this browser's storage is full or forbidden (as in a private window). \
     What is listed here stays. Training goes on; save the run as a file from time to time.";
@@ -201,7 +201,7 @@ async fn key_for(run: RunId, dispatcher: &UseReducerDispatcher<State>) -> String
 /// Drops the oldest runs that were kept by themselves, and shows the rest.
 async fn forget_old(dispatcher: &UseReducerDispatcher<State>) {
     let kept = pair(checkpoints::kept().await);
-    for old in kept.iter().filter(|kept| run_of(&kept.key).is_some()).skip(MOST_RUNS) {
+    for old in kept.iter().filter(|kept| run_of(&kept.key).is_some()).skip(MAX_RUNS) {
         for key in files_of(&old.key) {
             // What cannot be deleted stays in the list.
             drop(store::delete(&key).await);

@@ -16,7 +16,7 @@ use crate::protocol::data::{DataCommand, skipped_rows};
 use crate::protocol::{Command, Event, FileInfo};
 
 /// The most that the worker takes at once: it addresses 4 GiB, and needs room for what it makes of them.
-const MOST_BYTES: u64 = 1 << 31;
+const MAX_BYTES: u64 = 1 << 31;
 
 /// What was given to the worker, so that a new one can be given it again.
 #[derive(Default)]
@@ -85,8 +85,8 @@ pub fn joined(parts: Vec<Uint8Array>) -> Result<Uint8Array, String> {
         return Ok(only.clone());
     }
     let bytes: u64 = parts.iter().map(|part| u64::from(part.length())).sum();
-    if bytes > MOST_BYTES {
-        let (mib, missing) = (bytes >> 20, (bytes - MOST_BYTES).div_ceil(1 << 20));
+    if bytes > MAX_BYTES {
+        let (mib, missing) = (bytes >> 20, (bytes - MAX_BYTES).div_ceil(1 << 20));
         return Err(format!("The files have {mib} MiB together; {missing} MiB are missing to hold them at once."));
     }
     let all = Uint8Array::new_with_length(bytes as u32);

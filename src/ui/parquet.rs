@@ -15,7 +15,7 @@ use crate::protocol::data::{DataCommand, DataEvent};
 use crate::protocol::{Command, Event};
 
 /// Larger files, in bytes, are not even tried: text, tokens and model have to fit beside them.
-const MOST_BYTES: f64 = 512e6;
+const MAX_BYTES: f64 = 512e6;
 
 /// The text of a Parquet file.
 pub struct ParquetText {
@@ -40,11 +40,11 @@ pub fn is_parquet(file: &File) -> bool {
 /// A sentence when the file cannot be read.
 pub async fn read(file: &File, field: Option<String>) -> Answer {
     let name = file.name();
-    if file.size() > MOST_BYTES {
+    if file.size() > MAX_BYTES {
         return Err(format!(
             "{name} has {}, and {} fit here; choose a part of it, or train with the command line (glasshead train)",
             file_size(file.size() as u64),
-            file_size(MOST_BYTES as u64)
+            file_size(MAX_BYTES as u64)
         ));
     }
     let bytes = super::files::read(file).await?;

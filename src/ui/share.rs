@@ -21,13 +21,13 @@ pub const HIDEABLE: [&str; 9] =
     ["title", "controls", "setup", "saved", "attention", "detail", "loss", "writing", "costs"];
 
 /// A sentence in a link is cut after so many characters.
-const MOST_CHARACTERS: usize = 2_000;
+const MAX_CHARACTERS: usize = 2_000;
 
 /// So many pinned rows are taken over.
-const MOST_PINS: usize = 64;
+const MAX_PINS: usize = 64;
 
 /// A link may have so many entries; there are fewer things that it can say. What comes behind them is not looked at.
-const MOST_ENTRIES: usize = 128;
+const MAX_ENTRIES: usize = 128;
 
 /// What a link asks to look at, once there are maps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn hash(state: &State, with_text: bool) -> String {
         entries.push(("hide".into(), state.hidden.join(",")));
     }
     if with_text {
-        entries.push(("text".into(), state.probe.chars().take(MOST_CHARACTERS).collect()));
+        entries.push(("text".into(), state.probe.chars().take(MAX_CHARACTERS).collect()));
     }
     let written: Vec<String> = entries.iter().map(|(key, value)| format!("{key}={}", encoded(value))).collect();
     format!("#{}", written.join("&"))
@@ -181,7 +181,7 @@ fn start_over(state: &mut State, preset: Preset) {
 
 fn entries(hash: &str) -> Vec<(String, String)> {
     let all = hash.trim_start_matches('#').split('&').filter_map(|entry| entry.split_once('='));
-    all.take(MOST_ENTRIES).map(|(key, value)| (decoded(key), decoded(value))).collect()
+    all.take(MAX_ENTRIES).map(|(key, value)| (decoded(key), decoded(value))).collect()
 }
 
 /// Takes over one entry; settings are put into `config`, which is validated at the end.
@@ -200,7 +200,7 @@ fn restore(state: &mut State, config: &mut RunConfig, (key, value): (&str, &str)
         "colors" => state.color_map = named(ColorMap::ALL, ColorMap::name, value).ok_or_else(refused)?,
         "mask" => state.mask_shown = value != "0",
         "hide" => state.hidden = hidden(value).ok_or_else(refused)?,
-        "text" => state.probe = value.chars().take(MOST_CHARACTERS).collect(),
+        "text" => state.probe = value.chars().take(MAX_CHARACTERS).collect(),
         "task" => {
             let number = TASKS.iter().position(|&task| task == value).ok_or_else(refused)?;
             state.choose_corpus(CorpusChoice::Task(number));
@@ -246,7 +246,7 @@ fn want(state: &mut State, key: &str, value: &str) -> Option<()> {
             }
         }
         _ => {
-            let rows: Option<Vec<usize>> = value.split(',').take(MOST_PINS).map(|row| row.parse().ok()).collect();
+            let rows: Option<Vec<usize>> = value.split(',').take(MAX_PINS).map(|row| row.parse().ok()).collect();
             wanted.pins = rows?;
         }
     }

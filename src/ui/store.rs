@@ -17,7 +17,7 @@ use super::{database, preferences};
 const RUNS: &str = "runs";
 
 /// No description is longer.
-const MOST_ABOUT: f64 = 65_536.0;
+const MAX_ABOUT: f64 = 65_536.0;
 
 /// Calls a method, and waits for what it promises.
 ///
@@ -213,7 +213,7 @@ pub async fn delete(key: &str) -> Result<(), JsValue> {
 
 /// The line at the beginning of a kept run.
 async fn about(file: &File) -> Result<String, JsValue> {
-    let text = JsFuture::from(file.slice_with_f64_and_f64(0.0, MOST_ABOUT)?.text()).await?;
+    let text = JsFuture::from(file.slice_with_f64_and_f64(0.0, MAX_ABOUT)?.text()).await?;
     let text = text.as_string().unwrap_or_default();
     text.split_once('\n').map(|(line, _)| line.to_string()).ok_or(JsValue::NULL)
 }

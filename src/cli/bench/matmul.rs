@@ -29,16 +29,16 @@ pub(in crate::cli) struct MatmulArgs {
 }
 
 /// The most elements that a matrix may have.
-const MOST_ELEMENTS: usize = 1 << 28;
+const MAX_ELEMENTS: usize = 1 << 28;
 
 fn shape(text: &str) -> Result<Shape, String> {
     let sizes: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
     let Ok(&[m, n, k]) = sizes.as_deref() else {
         return Err("a size is three numbers, for example 512x512x512".into());
     };
-    let too_large = |a: usize, b: usize| a.checked_mul(b).is_none_or(|len| len > MOST_ELEMENTS);
+    let too_large = |a: usize, b: usize| a.checked_mul(b).is_none_or(|len| len > MAX_ELEMENTS);
     if [m, n, k].contains(&0) || too_large(m, n) || too_large(m, k) || too_large(n, k) {
-        return Err(format!("every matrix needs 1 to {MOST_ELEMENTS} elements"));
+        return Err(format!("every matrix needs 1 to {MAX_ELEMENTS} elements"));
     }
     Ok(Shape { m, n, k })
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::request::{OpError, Request, wrong};
-use super::{MOST_FRAME_BYTES, Server};
+use super::{MAX_FRAME_BYTES, Server};
 use crate::tensor_file;
 
 fn path(request: &Request<'_>) -> Result<PathBuf, OpError> {
@@ -33,11 +33,11 @@ pub(super) fn ckpt_save(_: &mut Server<'_>, request: &Request<'_>) -> Result<Ans
 pub(super) fn ckpt_load(_: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let path = path(request)?;
     let bytes = fs::metadata(&path).and_then(|facts| {
-        let small = facts.len() <= MOST_FRAME_BYTES;
+        let small = facts.len() <= MAX_FRAME_BYTES;
         if small { fs::read(&path).map(Some) } else { Ok(None) }
     });
     let Some(bytes) = bytes.map_err(|source| OpError::File { path: path.clone(), source })? else {
-        return wrong(path.display().to_string(), "larger", format!("at most {MOST_FRAME_BYTES} bytes long"));
+        return wrong(path.display().to_string(), "larger", format!("at most {MAX_FRAME_BYTES} bytes long"));
     };
     let parsed =
         SafeTensors::read_metadata(&bytes).and_then(|(_, header)| Ok((header, SafeTensors::deserialize(&bytes)?)));

@@ -7,10 +7,10 @@ use crate::gpu::context::DeviceLimits;
 use crate::gpu::recording::{ALIGNMENT, Buffers, Recording, Slice};
 
 /// Most bytes that one request may take on the device: 4 GiB.
-const MOST_BYTES: u64 = 1 << 32;
+const MAX_BYTES: u64 = 1 << 32;
 
 /// WebGPU's limit in each direction.
-const MOST_WORKGROUPS: u32 = 65_535;
+const MAX_WORKGROUPS: u32 = 65_535;
 
 /// Buffers, what goes into them, and the recording that runs over them.
 pub(super) struct Job {
@@ -135,16 +135,16 @@ impl Job {
         if let Some(spec) = self.buffers.specs.iter().find(|spec| spec.size_bytes() > most) {
             return too_large(format!("a buffer ({})", spec.name), mib(spec.size_bytes()), mib(most));
         }
-        if self.buffers.total_bytes() > MOST_BYTES {
-            return too_large("this request".into(), mib(self.buffers.total_bytes()), mib(MOST_BYTES));
+        if self.buffers.total_bytes() > MAX_BYTES {
+            return too_large("this request".into(), mib(self.buffers.total_bytes()), mib(MAX_BYTES));
         }
         let most = |workgroups: [u32; 3]| workgroups.into_iter().max().unwrap_or(0);
-        match self.recording.dispatches.iter().find(|dispatch| most(dispatch.workgroups) > MOST_WORKGROUPS) {
+        match self.recording.dispatches.iter().find(|dispatch| most(dispatch.workgroups) > MAX_WORKGROUPS) {
             None => Ok(()),
             Some(dispatch) => too_large(
                 format!("kernel {}", dispatch.kernel.name),
                 format!("{} workgroups", most(dispatch.workgroups)),
-                MOST_WORKGROUPS.to_string(),
+                MAX_WORKGROUPS.to_string(),
             ),
         }
     }

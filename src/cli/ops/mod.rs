@@ -4,7 +4,7 @@
 //! A message is a little-endian `u64`, the length of what follows, and a safetensors blob. The values of the blob's
 //! `__metadata__` are JSON. A request has `op` (a string), `args` (an object) and tensors; an answer has `ok` (true or
 //! false), `result` (any JSON) and tensors, or `error` (a sentence). A request that cannot be met is answered with its
-//! error. A message that is cut off or longer than [`MOST_FRAME_BYTES`] ends the server, because nobody knows where the
+//! error. A message that is cut off or longer than [`MAX_FRAME_BYTES`] ends the server, because nobody knows where the
 //! next one would begin.
 //!
 //! JSON that is too long for the header of a safetensors file, 100,000,000 bytes, travels as a U8 tensor: a request may send
@@ -42,7 +42,7 @@ mod text;
 mod training;
 
 /// The longest message that is read: 4 GiB.
-pub const MOST_FRAME_BYTES: u64 = 1 << 32;
+pub const MAX_FRAME_BYTES: u64 = 1 << 32;
 
 /// What the operations share.
 struct Server<'a> {
@@ -101,7 +101,7 @@ pub enum FrameError {
         expected: u64,
     },
     /// A message is too long.
-    #[error("a message of {0} bytes was announced; the most is {MOST_FRAME_BYTES}")]
+    #[error("a message of {0} bytes was announced; the most is {MAX_FRAME_BYTES}")]
     Oversized(u64),
     /// Reading or writing failed.
     #[error("standard input or output failed: {0}")]
@@ -137,7 +137,7 @@ fn read_frame(reader: &mut impl Read) -> Result<Option<Vec<u8>>, FrameError> {
         Err(_) if length.is_empty() => return Ok(None),
         Err(_) => return Err(FrameError::Truncated { part: "length", found: length.len() as u64, expected: 8 }),
     };
-    if expected > MOST_FRAME_BYTES {
+    if expected > MAX_FRAME_BYTES {
         return Err(FrameError::Oversized(expected));
     }
     let blob = read_up_to(reader, expected)?;

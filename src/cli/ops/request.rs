@@ -96,12 +96,12 @@ pub(super) fn wrong<T>(
 
 /// How many elements a tensor of this shape has.
 pub(super) fn elements(what: &str, shape: &[usize]) -> Result<usize, OpError> {
-    const MOST: usize = 1 << 30; // 4 GiB of f32
+    const MAX: usize = 1 << 30; // 4 GiB of f32
     let len = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
-    len.filter(|&len| len <= MOST).ok_or_else(|| OpError::TooLarge {
+    len.filter(|&len| len <= MAX).ok_or_else(|| OpError::TooLarge {
         what: what.into(),
         needed: format!("a tensor of shape {shape:?}"),
-        most: format!("{MOST} elements"),
+        most: format!("{MAX} elements"),
     })
 }
 

@@ -15,7 +15,7 @@ use crate::ops::{adamw as update, clip as clipping, cross_entropy as loss, gathe
 use crate::rng::Rng;
 
 /// Tokens of a batch: a short request must not ask for all the memory there is.
-const MOST_BATCH: usize = 1 << 22;
+const MAX_BATCH: usize = 1 << 22;
 
 /// A generator that nobody can foresee. The standard library seeds its hash maps from the system; an empty hash is as
 /// good a number as any.
@@ -146,8 +146,8 @@ pub(super) fn get_batch(server: &mut Server<'_>, request: &Request<'_>) -> Resul
         return wrong("data", format!("{n_tokens} long"), expected);
     }
     let len = elements("the batch", &[b, ctx])?;
-    if len > MOST_BATCH {
-        return wrong("argument b", b.to_string(), format!("at most {} for ctx {ctx}", MOST_BATCH / ctx));
+    if len > MAX_BATCH {
+        return wrong("argument b", b.to_string(), format!("at most {} for ctx {ctx}", MAX_BATCH / ctx));
     }
     let starts = batch_starts(&mut server.rng, n_tokens, ctx, b);
     let params = gather_batch::Params { batch_size: b as u32, context_length: ctx as u32 };

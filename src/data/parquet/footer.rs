@@ -6,14 +6,14 @@ use super::format::{FOOTER, PAGE_HEADER, SCHEMA_ELEMENT};
 use super::thrift::{Walk, kind};
 
 /// Columns may be nested this deeply.
-const MOST_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 64;
 
 /// The names of all columns, each with those of the groups around it, may take so many bytes for each byte of the footer,
 /// which holds them once more for every part of the file …
-const MOST_NAMES_RATIO: u64 = 64;
+const MAX_NAMES_RATIO: u64 = 64;
 
 /// … and so many besides.
-const LEAST_NAMES_BYTES: u64 = 1 << 16;
+const MIN_NAMES_BYTES: u64 = 1 << 16;
 
 /// What a name takes in memory besides its bytes.
 const NAME_BYTES: u64 = size_of::<String>() as u64;
@@ -32,7 +32,7 @@ const UNREADABLE: &str = "its footer cannot be read";
 /// # Errors
 /// What is wrong with it.
 pub(super) fn check(footer: &[u8]) -> Result<(), &'static str> {
-    let most_names = MOST_NAMES_RATIO * footer.len() as u64 + LEAST_NAMES_BYTES;
+    let most_names = MAX_NAMES_RATIO * footer.len() as u64 + MIN_NAMES_BYTES;
     let (mut walk, mut id) = (Walk { bytes: footer }, 0);
     loop {
         let kind;
@@ -79,7 +79,7 @@ fn check_schema(walk: &mut Walk<'_>, most_names: u64) -> Result<(), &'static str
         }
         open.push(Group { left: children, names });
         to_come += children;
-        if open.len() > MOST_DEPTH {
+        if open.len() > MAX_DEPTH {
             return Err("its columns are nested too deeply");
         }
         while open.last().is_some_and(|group| group.left == 0) {

@@ -14,19 +14,19 @@ use parquet::file::serialized_reader::SerializedPageReader;
 use super::{footer, varint};
 
 /// A page may have this many values; those of real files have some thousands.
-const MOST_VALUES: u32 = 1 << 24;
+const MAX_VALUES: u32 = 1 << 24;
 
 /// Snappy makes at most 64 bytes of 3.
 const SNAPPY_RATIO: usize = 22;
 
 /// Lengths are packed in blocks of so many at most; writers take 128.
-const MOST_BLOCK: u64 = 1 << 16;
+const MAX_BLOCK: u64 = 1 << 16;
 
 /// A value of a plain page begins with its length.
 const LENGTH_BYTES: usize = 4;
 
 /// The headers of pages end within so many bytes.
-const MOST_HEADER_BYTES: u64 = 1 << 16;
+const MAX_HEADER_BYTES: u64 = 1 << 16;
 
 /// A file that gives out only headers of pages that can be read.
 struct CheckedHeaders<R>(Arc<R>);
@@ -42,7 +42,7 @@ impl<R: ChunkReader> ChunkReader for CheckedHeaders<R> {
 
     /// What is read in this way is a header; pages are asked for by their length.
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        let left = self.0.len().saturating_sub(start).min(MOST_HEADER_BYTES);
+        let left = self.0.len().saturating_sub(start).min(MAX_HEADER_BYTES);
         let bytes = self.0.get_bytes(start, left as usize)?;
         if footer::is_page_header(&bytes) { Ok(bytes.reader()) } else { Err(wrong("the header of a page is damaged")) }
     }
@@ -142,7 +142,7 @@ impl<R: ChunkReader> CheckedPages<R> {
 
 /// Whether a page can have as many values as it claims; `values` are their bytes.
 fn check_values(encoding: Encoding, num_values: u32, values: Option<&[u8]>) -> Result<()> {
-    if num_values > MOST_VALUES {
+    if num_values > MAX_VALUES {
         return Err(wrong(format!("a page claims to have {num_values} values")));
     }
     let mut values = values.ok_or_else(cut)?;
@@ -155,7 +155,7 @@ fn check_values(encoding: Encoding, num_values: u32, values: Option<&[u8]>) -> R
                 *number = varint(&mut values).ok_or_else(cut)?;
             }
             let [block, blocks_in_it, n_lengths] = header;
-            if block.max(blocks_in_it) > MOST_BLOCK || n_lengths > u64::from(num_values) {
+            if block.max(blocks_in_it) > MAX_BLOCK || n_lengths > u64::from(num_values) {
                 return Err(wrong("a page claims to have more values than it can have"));
             }
             Ok(())

@@ -5,7 +5,7 @@
 //! two would understand the same bytes differently.
 
 /// What is not known may be nested this deeply.
-const MOST_DEPTH: usize = 16;
+const MAX_DEPTH: usize = 16;
 
 /// Types of fields.
 pub(super) mod kind {
@@ -77,7 +77,7 @@ impl Walk<'_> {
     pub fn known_field(&mut self, id: i16, kind: u8, fields: Fields) -> Option<()> {
         match fields.iter().find(|(number, _)| *number == id) {
             Some((_, shape)) => self.known(kind, *shape),
-            None => self.skip(kind, MOST_DEPTH),
+            None => self.skip(kind, MAX_DEPTH),
         }
     }
 

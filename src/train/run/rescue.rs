@@ -14,7 +14,7 @@ pub(super) const EVERY_SECONDS: f64 = 30.0;
 const STEPS: usize = 20;
 
 /// A model whose loss has risen by more nats than this since the last copy is about to run away; it is not kept.
-const MOST_RISE: f32 = 1.0;
+const MAX_RISE: f32 = 1.0;
 
 /// A copy.
 pub(super) struct Rescue {
@@ -65,7 +65,7 @@ impl Run {
             Some(rescue) => rescue.loss,
             None => self.history.points.first().map(|point| point.loss),
         };
-        let worse = recent_loss(&self.history.points).zip(before).is_some_and(|(now, before)| now > before + MOST_RISE);
+        let worse = recent_loss(&self.history.points).zip(before).is_some_and(|(now, before)| now > before + MAX_RISE);
         match &mut self.rescue {
             Some(rescue) if worse => rescue.taken = (self.clock)(),
             None if worse => self.began = self.now(),

@@ -10,7 +10,7 @@ use crate::train::trainer::{AttentionMaps, TrainError, Trainer};
 use crate::train::writer::Writer;
 
 /// Operations of an evaluation that a model which was taken over begins with: some seconds on a slow device.
-const MOST_FLOPS_AT_FIRST: f64 = 1e11;
+const MAX_FLOPS_AT_FIRST: f64 = 1e11;
 
 /// How often maps are shown, and which share of the time that may take: after every chunk of steps, about ten times a second,
 /// while somebody looks, else only as often as earlier moments are wanted.
@@ -43,7 +43,7 @@ impl Run {
     pub async fn show_first(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         let config = self.trainer.config();
         let flops = 2.0 * config.model.n_params() as f64 * EVALUATION_TOKENS as f64;
-        if flops <= MOST_FLOPS_AT_FIRST {
+        if flops <= MAX_FLOPS_AT_FIRST {
             return self.show(messages).await;
         }
         messages.push((self.progress(Vec::new()), None));

@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::protocol::Event;
-use crate::protocol::workers::{MOST_WORKERS, WorkersCommand, WorkersEvent};
+use crate::protocol::workers::{MAX_WORKERS, WorkersCommand, WorkersEvent};
 use crate::train::measure::{date_ms, spin, useful_workers};
 use crate::train::shards::{Desk, SharedCrew};
 
@@ -34,11 +34,11 @@ impl Session {
     pub(super) async fn handle_workers(&mut self, command: WorkersCommand, bytes: Option<Vec<u8>>) {
         let result = match command {
             WorkersCommand::Share { n } => {
-                (self.workers.n, self.workers.unmeasured) = (n.clamp(1, MOST_WORKERS), false);
+                (self.workers.n, self.workers.unmeasured) = (n.clamp(1, MAX_WORKERS), false);
                 return self.share_run().await;
             }
             WorkersCommand::Measure { reported } => {
-                (self.workers.n, self.workers.unmeasured) = (reported.clamp(1, MOST_WORKERS), true);
+                (self.workers.n, self.workers.unmeasured) = (reported.clamp(1, MAX_WORKERS), true);
                 return self.share_run().await;
             }
             WorkersCommand::Spin { order, from_ms, to_ms } => {

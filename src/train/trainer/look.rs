@@ -9,7 +9,7 @@ use crate::model::memory::heatmap_words;
 use crate::model::transformer::Transformer;
 
 /// No window is shorter, so that sentences of about the same length share their programs.
-const LEAST_WINDOW: usize = 32;
+const MIN_WINDOW: usize = 32;
 
 /// What looks at one sequence.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -109,7 +109,7 @@ impl Trainer {
     /// The positions that are computed for a sequence of `n` tokens: the least power of two that holds it, as far as the
     /// context goes.
     pub(super) fn window(&self, n: usize) -> usize {
-        n.next_power_of_two().max(LEAST_WINDOW).min(self.config.model.context_length)
+        n.next_power_of_two().max(MIN_WINDOW).min(self.config.model.context_length)
     }
 
     /// The program that looks at a sequence of `n` tokens.

@@ -44,7 +44,7 @@ use crate::protocol::StepPoint;
 use crate::rng::Rng;
 
 /// How many steps may be submitted at once: reads of the rings that are under way never overlap.
-pub const MOST_STEPS_AT_ONCE: usize = RING / 4;
+pub const MAX_STEPS_AT_ONCE: usize = RING / 4;
 
 /// The stream of the seed that draws batches; those below belong to the parameters.
 const BATCH_STREAM: u64 = 1 << 32;
@@ -248,10 +248,10 @@ impl Trainer {
         Ok(())
     }
 
-    /// Submits `n_steps` training steps (at most [`MOST_STEPS_AT_ONCE`]) and begins to read their losses.
+    /// Submits `n_steps` training steps (at most [`MAX_STEPS_AT_ONCE`]) and begins to read their losses.
     pub fn submit(&mut self, n_steps: usize) {
         let batches = self.batches.clone();
-        let starts = (0..n_steps.min(MOST_STEPS_AT_ONCE)).map(|_| self.draw()).collect();
+        let starts = (0..n_steps.min(MAX_STEPS_AT_ONCE)).map(|_| self.draw()).collect();
         self.submit_on(starts, batches);
     }
 

@@ -1,6 +1,6 @@
 //! How a step is cut into submissions: drivers reset a device that works on one for too long.
 
-use super::{MOST_STEPS_AT_ONCE, StepPrograms, Trainer};
+use super::{MAX_STEPS_AT_ONCE, StepPrograms, Trainer};
 use crate::ops::cost::Cost;
 
 /// A submission takes about so long at most.
@@ -13,9 +13,9 @@ const MAX_FLOPS: f64 = 5e10;
 const FLOPS_PER_BYTE: f64 = 30.0;
 
 impl Trainer {
-    /// How many steps one submission holds, from 1 to [`MOST_STEPS_AT_ONCE`].
+    /// How many steps one submission holds, from 1 to [`MAX_STEPS_AT_ONCE`].
     pub fn set_steps_per_submit(&mut self, n_steps: usize) {
-        self.steps_per_submit = n_steps.clamp(1, MOST_STEPS_AT_ONCE);
+        self.steps_per_submit = n_steps.clamp(1, MAX_STEPS_AT_ONCE);
     }
 
     /// Submissions of one training step: one for all that [`Trainer::set_steps_per_submit`] puts together.

@@ -14,7 +14,7 @@ use crate::ui::lesson::worked::{involved, label, short};
 use crate::ui::state::lesson::{Cell, LessonAction};
 
 /// Wider matrices are given by their first columns.
-const MOST_COLUMNS: usize = 12;
+const MAX_COLUMNS: usize = 12;
 
 /// Matrices with so many columns are set narrower where the page is narrow.
 const WIDE: usize = 6;
@@ -55,7 +55,7 @@ fn table(cx: &Cx, sheet: &Sheet, at: usize, transposed: bool) -> Html {
         _ => false,
     };
     let line = |row: usize| {
-        let cells = (0..cols.min(MOST_COLUMNS)).map(|col| {
+        let cells = (0..cols.min(MAX_COLUMNS)).map(|col| {
             let (i, j) = if transposed { (col, row) } else { (row, col) };
             cell(cx, sheet, matrix, (at, i, j), (row, col))
         });
@@ -76,7 +76,7 @@ fn table(cx: &Cx, sheet: &Sheet, at: usize, transposed: bool) -> Html {
             aria-label={format!("{}, {rows} by {cols}", spoken(&name))}
             onpointerleave={leave} onkeydown={Callback::from(move |event: KeyboardEvent| walk(&event, rows, cols))}>
             <caption aria-hidden="true">{math(&name, false)}</caption>
-            <thead><tr><td></td>{for (0..cols.min(MOST_COLUMNS)).map(head)}</tr></thead>
+            <thead><tr><td></td>{for (0..cols.min(MAX_COLUMNS)).map(head)}</tr></thead>
             <tbody>{for (0..rows).map(line)}</tbody>
         </table>
     }
@@ -130,7 +130,7 @@ fn walk(event: &KeyboardEvent, rows: usize, cols: usize) {
     let Some(cell) = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok()) else { return };
     let place = |name: &str| cell.get_attribute(name).and_then(|text| text.parse::<usize>().ok());
     let (Some(row), Some(col)) = (place("data-row"), place("data-col")) else { return };
-    let last = cols.min(MOST_COLUMNS) - 1;
+    let last = cols.min(MAX_COLUMNS) - 1;
     let (row, col) = match event.key().as_str() {
         "ArrowUp" => (row.saturating_sub(1), col),
         "ArrowDown" => ((row + 1).min(rows - 1), col),

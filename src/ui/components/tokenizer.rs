@@ -18,7 +18,7 @@ use crate::ui::state::tokenizer::{Encoding, Side, TokenizerAction};
 use crate::ui::{fetch, files};
 
 /// The longest text in the box, in UTF-16 units.
-const MOST_TEXT: &str = "100000";
+const MAX_TEXT: &str = "100000";
 
 #[component]
 pub fn TokenizerView(cx: &Cx) -> Html {
@@ -38,7 +38,7 @@ pub fn TokenizerView(cx: &Cx) -> Html {
                 <h2 id="tokens-title">{"Text as tokens"}</h2>
                 <label class="wide">
                     {"your text"}
-                    <textarea data-testid="tokenizer-text" rows="4" maxlength={MOST_TEXT} spellcheck="false"
+                    <textarea data-testid="tokenizer-text" rows="4" maxlength={MAX_TEXT} spellcheck="false"
                         value={state.text.clone()} oninput={input} />
                 </label>
                 <div class={classes!("sides", compared.then_some("compared"))}>

@@ -5,7 +5,7 @@ use yew::prelude::*;
 use super::entry::Entry;
 use super::value_of;
 use crate::protocol::BackendChoice;
-use crate::protocol::workers::MOST_WORKERS;
+use crate::protocol::workers::MAX_WORKERS;
 use crate::ui::app::Cx;
 use crate::ui::fields::number;
 use crate::ui::state::Action;
@@ -27,11 +27,11 @@ pub fn Workers(cx: &Cx) -> Html {
         Callback::from(move |event: Event| {
             let entry = value_of(&event);
             let wanted = match number::<usize>(&entry) {
-                Some(n) if (1..=MOST_WORKERS).contains(&n) => Wanted::Chosen(n),
+                Some(n) if (1..=MAX_WORKERS).contains(&n) => Wanted::Chosen(n),
                 None if entry.trim().is_empty() => Wanted::Reported(workers::reported()),
                 _ => {
                     let problem = format!(
-                        "workers cannot be “{entry}”; enter a whole number from 1 to {MOST_WORKERS}, or nothing to \
+                        "workers cannot be “{entry}”; enter a whole number from 1 to {MAX_WORKERS}, or nothing to \
                          measure it"
                     );
                     return cx.act(Action::Refuse(NAME, entry, problem));
@@ -49,7 +49,7 @@ pub fn Workers(cx: &Cx) -> Html {
     let refused = state.refused(NAME).map(|refused| refused.text.clone());
     let value = refused.clone().unwrap_or_else(|| now.wanted.to_string());
     let help = format!(
-        "how many workers share each batch on the CPU, at most {MOST_WORKERS} and one per sequence; applies at once; \
+        "how many workers share each batch on the CPU, at most {MAX_WORKERS} and one per sequence; applies at once; \
          empty: measured"
     );
     html! {

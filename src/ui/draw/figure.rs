@@ -6,10 +6,10 @@ use super::heat::pixels;
 use crate::ui::state::shown::{Legend, Table};
 
 /// Up to so many tokens every cell is a rectangle of the SVG; beyond, all are one embedded picture.
-const MOST_RECTS: usize = 64;
+const MAX_RECTS: usize = 64;
 
 /// A label is cut after so many characters.
-const MOST_CHARACTERS: usize = 14;
+const MAX_CHARACTERS: usize = 14;
 
 /// Width of a character and height of a line of labels.
 const LETTER: [f64; 2] = [6.1, 11.0];
@@ -89,7 +89,7 @@ impl Figure {
 
     /// Left and top of the cells.
     fn corner(&self) -> [f64; 2] {
-        let longest = self.tokens.iter().map(|token| token.chars().count().min(MOST_CHARACTERS)).max().unwrap_or(0);
+        let longest = self.tokens.iter().map(|token| token.chars().count().min(MAX_CHARACTERS)).max().unwrap_or(0);
         let labels = longest as f64 * LETTER[0] + 10.0;
         [labels + 22.0, labels + 62.0]
     }
@@ -117,7 +117,7 @@ impl Figure {
         ];
         let apart = (LETTER[1] / cell).ceil().max(1.0) as usize;
         for (at, token) in self.tokens.iter().enumerate().step_by(apart) {
-            let label: String = token.chars().take(MOST_CHARACTERS).collect();
+            let label: String = token.chars().take(MAX_CHARACTERS).collect();
             let middle = (at as f64 + 0.5) * cell;
             shapes.push(text([left + middle, top - 4.0], label.clone(), true, false, true));
             shapes.push(text([left - 4.0, top + middle], label, true, true, false));
@@ -153,7 +153,7 @@ impl Figure {
 
     /// Whether the SVG needs its cells as a picture.
     pub fn needs_image(&self) -> bool {
-        self.n() > MOST_RECTS
+        self.n() > MAX_RECTS
     }
 
     /// The figure as a file that opens alone; `image` is a data URI of the cells where [`Figure::needs_image`].

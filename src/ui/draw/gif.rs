@@ -10,7 +10,7 @@ use super::heat::ColorScale;
 const DEPTH: u8 = 8;
 
 /// Codes have at most so many bits.
-const MOST_BITS: u8 = 12;
+const MAX_BITS: u8 = 12;
 
 /// Shades of the scale and of grey in a film's palette.
 const SHADES: usize = 96;
@@ -105,7 +105,7 @@ impl Bits {
 }
 
 /// Palette indices, packed with LZW as GIF has it: codes begin with one bit more than an index has and grow to
-/// `MOST_BITS`; then the table is cleared.
+/// `MAX_BITS`; then the table is cleared.
 pub fn lzw(indices: &[u8]) -> Vec<u8> {
     const CLEAR: u16 = 1 << DEPTH;
     const FIRST: u16 = CLEAR + 2;
@@ -125,7 +125,7 @@ pub fn lzw(indices: &[u8]) -> Vec<u8> {
         }
         bits.put(before, width);
         prefix = Some(u16::from(index));
-        if next == 1 << MOST_BITS {
+        if next == 1 << MAX_BITS {
             bits.put(CLEAR, width);
             table.clear();
             (width, next) = (DEPTH + 1, FIRST);
@@ -139,7 +139,7 @@ pub fn lzw(indices: &[u8]) -> Vec<u8> {
     if let Some(last) = prefix {
         bits.put(last, width);
         // Whoever unpacks has made one more entry by now.
-        width += u8::from(next == 1 << width && width < MOST_BITS);
+        width += u8::from(next == 1 << width && width < MAX_BITS);
     }
     bits.put(CLEAR + 1, width);
     bits.put(0, 7); // the rest of the last byte

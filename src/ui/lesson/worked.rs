@@ -194,12 +194,12 @@ fn turned(pair: &[f32], position: usize, j: usize, degrees: f32) -> String {
 }
 
 fn dot(pairs: impl Iterator<Item = (f32, f32)>) -> String {
-    const MOST: usize = 6;
+    const MAX: usize = 6;
     let pairs: Vec<_> = pairs.collect();
     let bracketed = |x: f32| if x < 0.0 { format!("({})", decimals(x, 4)) } else { decimals(x, 4) };
-    let shown = pairs.iter().take(MOST).map(|&(a, b)| format!("{}·{}", bracketed(a), bracketed(b)));
+    let shown = pairs.iter().take(MAX).map(|&(a, b)| format!("{}·{}", bracketed(a), bracketed(b)));
     let mut sum = shown.collect::<Vec<_>>().join(" + ");
-    if pairs.len() > MOST {
+    if pairs.len() > MAX {
         sum += &format!(" + … ({} products)", pairs.len());
     }
     sum

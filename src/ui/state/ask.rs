@@ -11,7 +11,7 @@ use crate::protocol::inspect::{
 };
 
 /// Snapshots of scores that are kept; past that, every second one goes.
-const MOST_SNAPSHOTS: usize = 400;
+const MAX_SNAPSHOTS: usize = 400;
 
 /// A section of the detail column. Only the open one is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -178,7 +178,7 @@ impl ScoreHistory {
         }
         self.snapshots.retain(|&(earlier, _)| earlier < step);
         self.snapshots.push((step, scores));
-        if self.snapshots.len() > MOST_SNAPSHOTS {
+        if self.snapshots.len() > MAX_SNAPSHOTS {
             let last = self.snapshots.len() - 1;
             let mut at = 0usize;
             self.snapshots.retain(|_| {

@@ -14,13 +14,13 @@ use crate::protocol::runs::{CheckpointInfo, LrPoint, RunRecord, RunsCommand, Run
 use crate::protocol::{Command, CorpusChoice, History, RunId, StepPoint};
 
 /// How many runs that are over stay.
-pub const MOST_RUNS: usize = 8;
+pub const MAX_RUNS: usize = 8;
 
 /// How many steps of each of them stay.
-const MOST_POINTS: usize = 10_000;
+const MAX_POINTS: usize = 10_000;
 
 /// A name is cut after so many characters, so that it fits beside the chart.
-const MOST_CHARACTERS: usize = 24;
+const MAX_CHARACTERS: usize = 24;
 
 /// The names of the rules' fields.
 const RULES: [&str; 5] = ["stop_steps", "stop_tokens", "stop_loss", "stop_seconds", "evaluate_every"];
@@ -233,13 +233,13 @@ impl State {
     pub(super) fn keep_run(&mut self) {
         let Some(run) = self.present_run().filter(|run| !run.history.points.is_empty()) else { return };
         let id = self.runs.over.iter().map(|run| run.id).max().unwrap_or(0) + 1;
-        let history = if run.history.points.len() > MOST_POINTS {
-            Rc::new(run.history.thinned(MOST_POINTS))
+        let history = if run.history.points.len() > MAX_POINTS {
+            Rc::new(run.history.thinned(MAX_POINTS))
         } else {
             run.history.clone()
         };
         self.runs.over.push(ShownRun { id, history, ..run });
-        if self.runs.over.len() > MOST_RUNS {
+        if self.runs.over.len() > MAX_RUNS {
             self.runs.over.remove(0);
         }
     }
@@ -260,7 +260,7 @@ impl State {
         let find = |runs: &mut Vec<ShownRun>, id: u32| runs.iter().position(|run| run.id == id);
         match action {
             RunsAction::Name(id, name) => {
-                let name: String = name.trim().chars().take(MOST_CHARACTERS).collect();
+                let name: String = name.trim().chars().take(MAX_CHARACTERS).collect();
                 match find(&mut runs.over, id) {
                     _ if name.is_empty() => (),
                     Some(at) => runs.over[at].name = name,

@@ -281,12 +281,12 @@ impl TokenizerState {
     /// # Errors
     /// A sentence when the entry is no size.
     pub fn size(&self) -> Result<usize, String> {
-        const LEAST: usize = 257;
-        const MOST: usize = 65_536;
+        const MIN: usize = 257;
+        const MAX: usize = 65_536;
         let entry = self.wanted_size.trim().replace(['_', ' '], "");
         match entry.parse() {
-            Ok(size) if (LEAST..=MOST).contains(&size) => Ok(size),
-            _ => Err(format!("The size has to be a number from {LEAST} (256 bytes and the end of a text) to {MOST}.")),
+            Ok(size) if (MIN..=MAX).contains(&size) => Ok(size),
+            _ => Err(format!("The size has to be a number from {MIN} (256 bytes and the end of a text) to {MAX}.")),
         }
     }
 

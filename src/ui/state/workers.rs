@@ -1,7 +1,7 @@
 //! The workers that share batches on the CPU.
 
 use crate::protocol::Command;
-use crate::protocol::workers::{MOST_WORKERS, WorkersCommand, WorkersEvent};
+use crate::protocol::workers::{MAX_WORKERS, WorkersCommand, WorkersEvent};
 
 /// How the number of workers was determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl WorkersState {
             Wanted::Reported(reported) => (reported, Some(reported), true),
             Wanted::Measured { n, reported } => (n, Some(reported), false),
         };
-        (self.wanted, self.reported, self.unmeasured) = (n.clamp(1, MOST_WORKERS), reported, unmeasured);
+        (self.wanted, self.reported, self.unmeasured) = (n.clamp(1, MAX_WORKERS), reported, unmeasured);
     }
 
     /// What the worker that owns the run is told.
@@ -59,7 +59,7 @@ impl WorkersState {
 
     /// The reported number of cores, if the measurement found fewer.
     pub fn doubted(self) -> Option<usize> {
-        self.reported.filter(|&reported| !self.unmeasured && self.wanted < reported.min(MOST_WORKERS))
+        self.reported.filter(|&reported| !self.unmeasured && self.wanted < reported.min(MAX_WORKERS))
     }
 
     /// Takes in what the worker reports.
