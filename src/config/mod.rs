@@ -136,7 +136,7 @@ pub enum ConfigError {
     /// Unknown field.
     #[error("unknown field `{field}`; expected one of {known}")]
     Unknown {
-        /// The name that was given.
+        /// The given name.
         field: String,
         /// All valid names, separated by commas.
         known: String,
@@ -234,7 +234,7 @@ const MAX_LAYERS: u64 = 1024;
 /// tokens are compared.
 pub const EVALUATION_TOKENS: usize = 4096;
 
-/// Upper bound of the number of steps: the largest integer range that JavaScript numbers represent exactly.
+/// Upper bound of the number of steps: JavaScript numbers represent integers exactly up to this value.
 pub const MAX_STEPS: u64 = 1 << 53;
 
 impl RunConfig {

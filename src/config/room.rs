@@ -75,7 +75,8 @@ impl RunConfig {
         ]
     }
 
-    /// This configuration with one setting lowered, the one that costs the least quality: its name and the new configuration.
+    /// This configuration with `batch_size` halved, or else `context_length`: the name of the lowered field and the new
+    /// configuration; `None` if neither can be lowered.
     pub fn smaller(&self) -> Option<(&'static str, Self)> {
         let mut smaller = self.clone();
         if self.train.batch_size > 1 {
