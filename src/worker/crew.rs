@@ -23,7 +23,8 @@ const LOOK_MS: i32 = 500;
 /// Timeout of a helper's first reply, which includes its startup.
 const FIRST_MS: f64 = 60_000.0;
 
-/// Minimum timeout of later replies; the timeout is also a multiple of the time this worker took for its own shard.
+/// Timeout of later replies: this many milliseconds, plus `PATIENCE_FACTOR` times the time this worker took for its own
+/// shard.
 const PATIENCE_MS: f64 = 10_000.0;
 const PATIENCE_FACTOR: f64 = 10.0;
 
@@ -47,7 +48,7 @@ impl Helpers {
         Self { scope, helpers: Vec::new() }
     }
 
-    /// The helper at `index`; `None` if it has failed.
+    /// The helper at `index`, if it exists.
     fn helper(&self, index: usize) -> Option<&Helper> {
         self.helpers.get(index)
     }
