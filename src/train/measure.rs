@@ -8,8 +8,8 @@ use super::shards::SharedCrew;
 /// Reported numbers up to this one are used without a measurement, because one surplus worker costs little.
 const TRUSTED_CORES: usize = 2;
 
-/// Number of measurements of one worker alone and, twice as many, of all together; followed by the duration of each. The best
-/// one counts, because other programs, and a browser that is still compiling, can only slow a measurement down.
+/// Number of repetitions of the measurement: one worker alone, then all together twice, for `TRIAL_MS` each. The best one
+/// counts, because other programs, and a browser that is still compiling, can only slow a measurement down.
 const TRIALS: usize = 4;
 const TRIAL_MS: u32 = 20;
 
