@@ -373,8 +373,8 @@ pub struct ValidationPoint {
 /// One token of a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
-    /// Its id in the vocabulary.
+    /// Token id in the vocabulary.
     pub id: u32,
-    /// Its text; bytes that do not form a complete character are spelled in hexadecimal, see [`spelling`].
+    /// Text of the token; bytes that do not form a complete character are spelled in hexadecimal, see [`spelling`].
     pub text: String,
 }

@@ -17,9 +17,9 @@ pub enum CorpusChoice {
 /// A file provided by the user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileInfo {
-    /// Its name.
+    /// File name.
     pub name: String,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: usize,
     /// For a Parquet file whose text has been extracted: its text columns, starting with the extracted one.
     #[serde(default)]

@@ -82,7 +82,7 @@ pub enum DataEvent {
 /// A synthetic task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskInfo {
-    /// Its name.
+    /// Name of the task.
     pub name: String,
     /// What the model has to learn, and what to observe.
     pub description: String,

@@ -109,8 +109,8 @@ impl Weights {
     }
 
     /// CSV with one line per unmasked cell, of one head or of all; layers and heads count from 1, positions from 0. Numbers
-    /// have enough digits to be read back as the same f32; those stored as bytes are rounded to their precision, and an
-    /// additional last column contains the maximum error.
+    /// have enough digits to be read back as the same f32; those stored as bytes are rounded to their precision, and
+    /// the column `precision` contains the maximum error; otherwise it is empty.
     pub fn to_csv(&self, only: Option<(usize, usize)>) -> String {
         let mut csv = String::from(CSV_HEADER);
         self.write_csv(only, &mut csv);

@@ -102,7 +102,7 @@ pub enum LessonEvent {
     Tokens {
         /// The text.
         text: String,
-        /// Its tokens.
+        /// The tokens of `text`.
         tokens: Vec<TokenBytes>,
         /// The text decoded from these ids.
         decoded: String,

@@ -10,7 +10,7 @@ use crate::config::RunConfig;
 /// Maximum number of steps, and of evaluations, in a history; a long run has millions of steps.
 const MAX: usize = 40_000;
 
-/// The latest steps, which are never thinned.
+/// Number of latest entries, which are never thinned.
 const LATEST: usize = 1_000;
 
 /// The losses of a run.

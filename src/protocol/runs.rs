@@ -45,7 +45,7 @@ pub enum RunsCommand {
     Name {
         /// The run.
         run: RunId,
-        /// Its name on the page.
+        /// The run's name on the page.
         name: String,
     },
     /// Cancel the resume that waits for the file requested by [`RunsEvent::NeedsFile`].

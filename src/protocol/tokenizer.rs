@@ -197,9 +197,9 @@ pub enum TokenizerEvent {
 /// One token of a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenBytes {
-    /// Its id in the vocabulary.
+    /// Token id in the vocabulary.
     pub id: u32,
-    /// Its bytes.
+    /// Bytes of the token.
     pub bytes: Vec<u8>,
 }
 

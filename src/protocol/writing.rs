@@ -21,9 +21,9 @@ pub struct WrittenToken {
 /// A candidate token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// Its id.
+    /// Token id.
     pub id: u32,
-    /// Its text.
+    /// Text of the token.
     pub text: String,
     /// Rank among all tokens, counted from 0.
     pub rank: usize,

@@ -75,11 +75,11 @@ pub enum CheckpointError {
     Shape {
         /// Name of the tensor.
         name: String,
-        /// Its type in the file.
+        /// The tensor's type in the file.
         dtype: Dtype,
-        /// Its shape in the file.
+        /// The tensor's shape in the file.
         shape: Vec<usize>,
-        /// Its shape in the model.
+        /// The tensor's shape in the model.
         expected: Vec<usize>,
     },
 }

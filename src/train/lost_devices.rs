@@ -4,7 +4,7 @@ use crate::config::RunConfig;
 use crate::gpu::backend::ExecuteError;
 use crate::protocol::BackendChoice;
 
-/// Number of lost devices after which a run continues on the CPU.
+/// Maximum number of lost devices in a run; after one more it continues on the CPU.
 const MAX: u32 = 3;
 
 /// The devices that a run has lost.

@@ -280,7 +280,7 @@ impl Run {
                     self.copy_regularly(messages).await?;
                 }
                 messages.extend(self.stop_by_rule().map(|event| (event, None)));
-                return Ok(true); // a pause is told in the next piece
+                return Ok(true); // a pause is reported by the next unit of work
             }
             Mode::OneStep => {
                 self.mode = Mode::Paused;

@@ -62,7 +62,7 @@ impl Crew for Helpers {
         while self.helpers.len() < n {
             match Helper::start(&self.scope) {
                 Ok(helper) => self.helpers.push(helper),
-                Err(_) => return, // `prepare` says that there are too few
+                Err(_) => return, // `prepare` reports the shortage
             }
         }
     }
@@ -78,7 +78,7 @@ impl Crew for Helpers {
         Box::pin(async move {
             let mut rounds = vec![own];
             for answer in answers {
-                rounds.push(answer.await.unwrap_or(0)); // it failed, or it has not started in time
+                rounds.push(answer.await.unwrap_or(0)); // it failed or did not start in time
             }
             rounds
         })
@@ -171,7 +171,7 @@ impl Line {
     fn fail(&mut self, reason: String) {
         self.spun = None;
         if let Some(receiver) = self.receiver.take() {
-            drop(receiver.send(Err(reason.clone()))); // as above
+            drop(receiver.send(Err(reason.clone()))); // the run may be over
         }
         self.broken.get_or_insert(reason);
     }
@@ -190,7 +190,7 @@ impl Helper {
         let on_error: Closure<dyn FnMut(web_sys::Event)> = {
             let line = line.clone();
             Closure::new(move |event: web_sys::Event| {
-                event.prevent_default(); // it is told as a sentence
+                event.prevent_default(); // reported as a message instead
                 line.borrow_mut().fail("it stopped unexpectedly".into());
             })
         };

@@ -65,11 +65,11 @@ impl Text {
 pub struct Draw {
     /// Index of its text.
     pub text: usize,
-    /// Its id.
+    /// Token id.
     pub id: u32,
     /// Number of candidates after top-k and top-p.
     pub n_candidates: usize,
-    /// Its row of the logits.
+    /// The text's row in the logits.
     row: usize,
 }
 
@@ -160,8 +160,8 @@ impl Generator {
         self.texts.iter().all(Text::done)
     }
 
-    /// Removes complete texts from the batch once at most half of it, rounded to a power of two, is left: a smaller batch has
-    /// to recompute all prompts, and this keeps the number of different batch sizes small.
+    /// Removes complete texts from the batch once the number of incomplete ones, rounded up to a power of two, is at most half
+    /// of it: a smaller batch has to recompute all prompts, and this keeps the number of different batch sizes small.
     fn shrink(&mut self) {
         let (mut growing, complete): (Vec<_>, Vec<_>) =
             self.batch.iter().partition(|&&index| !self.texts[index].done());

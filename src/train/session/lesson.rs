@@ -73,7 +73,7 @@ impl LessonDesk {
         match compute(&exercise, device.context.as_ref()).await {
             Ok(sheet) => Ok(LessonEvent::Computed { request, device: device.info.clone(), sheet }),
             Err(error) => {
-                self.device = None; // the next question opens it anew
+                self.device = None; // reopened by the next command
                 Err(error.to_string())
             }
         }

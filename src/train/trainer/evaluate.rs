@@ -16,7 +16,7 @@ pub struct WeightsVersion {
 
 /// An evaluation whose losses are still being read.
 pub(super) struct PendingLoss {
-    /// Mean losses of complete batches, each with its step number.
+    /// Pending reads of the mean losses of complete batches, each with its number of batches.
     batches: Vec<(PendingRead, usize)>,
     /// Losses of the tokens of the last batch, and how many of them count, from the first on.
     rest: Option<(PendingRead, usize)>,

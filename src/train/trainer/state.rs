@@ -38,8 +38,8 @@ impl TrainingState {
 impl Trainer {
     /// The state after all steps submitted so far.
     ///
+    /// # Errors
     /// If the device failed.
-    /// When the device failed.
     pub async fn state(&mut self) -> Result<TrainingState, TrainError> {
         let params = self.params().await?;
         if self.steps_submitted == 0 {
