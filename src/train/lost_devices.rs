@@ -31,7 +31,7 @@ impl LostDevices {
         self.why = Some(why);
     }
 
-    /// Number of lost devices; each one reduces the size of submissions on the next device by a factor of four.
+    /// Number of lost devices; each one divides the maximum size of a dispatch on the next device by 4.
     pub fn count(&self) -> u32 {
         self.n
     }
