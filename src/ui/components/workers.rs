@@ -1,4 +1,4 @@
-//! How many workers share a step on the CPU.
+//! The number of workers that share a step on the CPU.
 
 use yew::prelude::*;
 
