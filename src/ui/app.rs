@@ -34,7 +34,7 @@ use crate::protocol::data::DataEvent;
 use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, Event};
 
-/// Mounts the page.
+/// Mounts the root component in the element `app`.
 pub fn start() {
     let root = web_sys::window().and_then(|window| window.document()).and_then(|d| d.get_element_by_id("app"));
     if let Some(root) = root {
@@ -310,7 +310,7 @@ fn App() -> Html {
     }
 }
 
-/// Calls `listener` on every `event` of the window until the returned guard is dropped.
+/// Calls `listener` on every `event` of the window until the returned function is called.
 pub fn on_window(event: &'static str, listener: impl Fn(web_sys::Event) + 'static) -> impl FnOnce() {
     let closure: Closure<dyn Fn(web_sys::Event)> = Closure::new(listener);
     let window = web_sys::window();

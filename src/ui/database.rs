@@ -73,7 +73,8 @@ async fn complete(transaction: &JsValue) -> Result<()> {
 
 /// Stores a run under a key, replacing any previous one.
 ///
-/// # Errors The browser's message; the previous run is kept.
+/// # Errors
+/// The browser's message; the previous run is kept.
 pub async fn put(key: &str, about: &str, run: &Blob) -> Result<()> {
     let bytes = JsFuture::from(run.array_buffer()).await?;
     let database = Database::open().await?;
@@ -85,7 +86,8 @@ pub async fn put(key: &str, about: &str, run: &Blob) -> Result<()> {
 
 /// All keys and descriptions.
 ///
-/// # Errors The browser's message.
+/// # Errors
+/// The browser's message.
 pub async fn list() -> Result<Vec<(String, String)>> {
     let database = Database::open().await?;
     let about = store(&database.transaction("readonly")?, ABOUT)?;
@@ -98,7 +100,8 @@ pub async fn list() -> Result<Vec<(String, String)>> {
 
 /// The run stored under a key.
 ///
-/// # Errors The browser's message, or null if there is no such run.
+/// # Errors
+/// The browser's message, or null if there is no such run.
 pub async fn get(key: &str) -> Result<Uint8Array> {
     let database = Database::open().await?;
     let bytes = store(&database.transaction("readonly")?, BYTES)?;
@@ -108,7 +111,8 @@ pub async fn get(key: &str) -> Result<Uint8Array> {
 
 /// Deletes a run.
 ///
-/// # Errors The browser's message.
+/// # Errors
+/// The browser's message.
 pub async fn delete(key: &str) -> Result<()> {
     let database = Database::open().await?;
     let transaction = database.transaction("readwrite")?;

@@ -9,7 +9,8 @@ pub const BYTES: &str = "application/octet-stream";
 
 /// Creates a blob from bytes.
 ///
-/// # Errors When the browser is out of memory.
+/// # Errors
+/// When the browser is out of memory.
 pub fn blob(bytes: &Uint8Array, kind: &str) -> Result<Blob, JsValue> {
     let properties = BlobPropertyBag::new();
     properties.set_type(kind);

@@ -32,7 +32,7 @@ fn outer(window: &Window) -> Option<Window> {
     (!Object::is(&outer, window)).then_some(outer)
 }
 
-/// `{ glasshead: { height } }`
+/// The message `{ glasshead: { height } }`.
 fn message(height: u32) -> JsValue {
     let (message, inner) = (Object::new(), Object::new());
     // Setting a property on a new object cannot fail.

@@ -7,7 +7,8 @@ use web_sys::Response;
 
 /// GPT-2's vocabulary from the page's own folder; the file name is in the page's head.
 ///
-/// # Errors A message if it is not available.
+/// # Errors
+/// A message if it is not available.
 pub async fn gpt2_vocabulary() -> Result<Uint8Array, String> {
     let missing = "GPT-2's vocabulary could not be fetched; check the connection and choose it again.";
     let window = web_sys::window().ok_or(missing)?;

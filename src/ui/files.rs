@@ -21,7 +21,7 @@ const MAX_BYTES: u64 = 1 << 31;
 /// What was sent to the worker, so that it can be sent again to a new one.
 #[derive(Default)]
 pub struct Kept {
-    /// The corpus.
+    /// The files of the corpus.
     pub files: Vec<File>,
     /// Counts the times that files were opened, so that only the latest are used.
     opened: u32,
@@ -31,14 +31,15 @@ pub struct Kept {
     pub fetch: Option<AbortController>,
 }
 
-/// The files of a list.
+/// The files in a file list; none without one.
 pub fn listed(list: Option<FileList>) -> Vec<File> {
     list.map_or(Vec::new(), |list| (0..list.length()).filter_map(|index| list.get(index)).collect())
 }
 
 /// The bytes of a file.
 ///
-/// # Errors A message if it cannot be read.
+/// # Errors
+/// A message if it cannot be read.
 pub async fn read(file: &File) -> Result<Uint8Array, String> {
     let buffer = JsFuture::from(file.array_buffer()).await;
     buffer
@@ -56,7 +57,8 @@ pub struct Loaded {
 
 /// Reads files and prepares the command that sends them; from Parquet files, it reads the texts in `field`.
 ///
-/// # Errors A message if a file cannot be read.
+/// # Errors
+/// A message if a file cannot be read.
 pub async fn load_command(files: &[File], field: Option<String>) -> Result<Loaded, String> {
     let (mut infos, mut parts, mut skipped_in) = (Vec::new(), Vec::new(), (0, String::new()));
     for file in files {
@@ -76,7 +78,8 @@ pub async fn load_command(files: &[File], field: Option<String>) -> Result<Loade
 
 /// The concatenated bytes of several files.
 ///
-/// # Errors A message if they exceed the size of a browser array.
+/// # Errors
+/// A message if they exceed the size of a browser array.
 pub fn joined(parts: Vec<Uint8Array>) -> Result<Uint8Array, String> {
     if let [only] = parts.as_slice() {
         return Ok(only.clone());

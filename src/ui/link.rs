@@ -31,7 +31,8 @@ pub struct Link {
 impl Link {
     /// Starts a worker; `receive` gets its events in batches of `batch_ms`.
     ///
-    /// # Errors A message if the browser refuses to start the worker.
+    /// # Errors
+    /// A message if the browser refuses to start the worker.
     pub fn start(receive: Rc<dyn Fn(Batch)>, batch_ms: i32) -> Result<Self, String> {
         let worker = start_worker()?;
         let inbox: Rc<RefCell<Batch>> = Rc::default();
@@ -71,7 +72,8 @@ impl Link {
 
 /// Starts another worker that runs the same program.
 ///
-/// # Errors A message if the browser refuses to start it.
+/// # Errors
+/// A message if the browser refuses to start it.
 pub fn start_worker() -> Result<Worker, String> {
     let refused = "the browser did not start the worker; reload the page";
     let document = web_sys::window().and_then(|window| window.document()).ok_or(refused)?;

@@ -11,14 +11,14 @@ use crate::protocol::inspect::visible_keys;
 pub enum Plane {
     /// One head: layer, head.
     Head(usize, usize),
-    /// The mean over the heads of a layer.
+    /// The elementwise mean over the heads of a layer.
     Mean(usize),
     /// The elementwise maximum over the heads of a layer.
     Max(usize),
 }
 
 impl Plane {
-    /// Its layer.
+    /// Its layer, from 0.
     pub fn layer(self) -> usize {
         match self {
             Self::Head(layer, _) | Self::Mean(layer) | Self::Max(layer) => layer,
@@ -70,7 +70,7 @@ impl Direction {
 }
 
 impl Maps {
-    /// n, the number of tokens.
+    /// The number of tokens, n.
     pub fn n(&self) -> usize {
         self.tokens.len()
     }

@@ -71,7 +71,7 @@ pub fn link_to(view: View) -> String {
     with_entry(&hash(), "view", view.name())
 }
 
-/// Opens a view by its link.
+/// Opens a view by setting the hash.
 pub fn open(view: View) {
     if let Some(window) = web_sys::window() {
         // Setting a hash cannot fail.

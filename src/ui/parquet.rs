@@ -36,7 +36,8 @@ pub fn is_parquet(file: &File) -> bool {
 
 /// Reads the texts of a column; by default `text`, else the first text column.
 ///
-/// # Errors A message if the file cannot be read.
+/// # Errors
+/// A message if the file cannot be read.
 pub async fn read(file: &File, field: Option<String>) -> Answer {
     let name = file.name();
     if file.size() > MAX_BYTES {

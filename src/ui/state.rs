@@ -62,7 +62,7 @@ pub struct State {
     pub data: DataState,
     /// The lesson.
     pub lesson: LessonState,
-    /// The latest run.
+    /// The number of the latest run.
     pub run: RunId,
     /// The state of the latest run.
     pub run_state: RunState,

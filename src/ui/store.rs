@@ -21,7 +21,8 @@ const MAX_ABOUT: f64 = 65_536.0;
 
 /// Calls a method and awaits its promise.
 ///
-/// # Errors The browser's message, also if the method does not exist.
+/// # Errors
+/// The browser's message, also if the method does not exist.
 pub async fn ask(object: &JsValue, method: &str, arguments: &[JsValue]) -> Result<JsValue, JsValue> {
     let function: Function = Reflect::get(object, &method.into())?.dyn_into()?;
     let answer = function.apply(object, &arguments.iter().collect())?;
@@ -30,7 +31,8 @@ pub async fn ask(object: &JsValue, method: &str, arguments: &[JsValue]) -> Resul
 
 /// Opens a folder, creating it if necessary.
 ///
-/// # Errors The browser's message.
+/// # Errors
+/// The browser's message.
 pub async fn folder(name: &str) -> Result<JsValue, JsValue> {
     let navigator = web_sys::window().ok_or(JsValue::NULL)?.navigator();
     let storage = Reflect::get(&navigator, &"storage".into())?;
@@ -40,7 +42,8 @@ pub async fn folder(name: &str) -> Result<JsValue, JsValue> {
 
 /// Opens a file of a folder.
 ///
-/// # Errors The browser's message, for example if the file does not exist.
+/// # Errors
+/// The browser's message, for example if the file does not exist.
 pub async fn file(folder: &JsValue, name: &str) -> Result<File, JsValue> {
     let handle = ask(folder, "getFileHandle", &[name.into()]).await?;
     ask(&handle, "getFile", &[]).await?.dyn_into()
@@ -48,7 +51,8 @@ pub async fn file(folder: &JsValue, name: &str) -> Result<File, JsValue> {
 
 /// Opens a stream that replaces the file with this name when it is closed.
 ///
-/// # Errors The browser's message, for example if the storage is full.
+/// # Errors
+/// The browser's message, for example if the storage is full.
 pub async fn writable(folder: &JsValue, name: &str) -> Result<JsValue, JsValue> {
     let handle = ask(folder, "getFileHandle", &[name.into(), making()?]).await?;
     let writable = ask(&handle, "createWritable", &[]).await;
@@ -74,7 +78,8 @@ async fn remove_empty(folder: &JsValue, name: &str) {
 
 /// Removes a file, if it exists.
 ///
-/// # Errors The browser's message if the file could not be removed.
+/// # Errors
+/// The browser's message if the file could not be removed.
 pub async fn remove(folder: &JsValue, name: &str) -> Result<(), JsValue> {
     match ask(folder, "removeEntry", &[name.into()]).await {
         Err(refusal) if file(folder, name).await.is_ok() => Err(refusal),
@@ -97,7 +102,8 @@ fn making() -> Result<JsValue, JsValue> {
 
 /// Stores a run under a key, replacing any previous one.
 ///
-/// # Errors The browser's message; the previous run is kept.
+/// # Errors
+/// The browser's message; the previous run is kept.
 pub async fn put(key: &str, about: &str, run: &Blob) -> Result<(), JsValue> {
     if has_files() {
         put_into(&folder(RUNS).await?, key, &[format!("{about}\n").into(), run.into()]).await?;
@@ -110,7 +116,8 @@ pub async fn put(key: &str, about: &str, run: &Blob) -> Result<(), JsValue> {
 
 /// Writes concatenated parts to a file of a folder, replacing any previous one.
 ///
-/// # Errors The browser's message; the previous file is kept.
+/// # Errors
+/// The browser's message; the previous file is kept.
 pub async fn put_into(folder: &JsValue, name: &str, parts: &[JsValue]) -> Result<(), JsValue> {
     let writable = writable(folder, name).await?;
     let written = write(&writable, parts).await;
@@ -173,7 +180,8 @@ async fn list_files() -> Result<Vec<(String, String)>, JsValue> {
 
 /// The run stored under a key.
 ///
-/// # Errors The browser's message, or null if there is no such run.
+/// # Errors
+/// The browser's message, or null if there is no such run.
 pub async fn get(key: &str) -> Result<Uint8Array, JsValue> {
     match get_file(key).await {
         Ok(bytes) => Ok(bytes),
@@ -190,7 +198,8 @@ async fn get_file(key: &str) -> Result<Uint8Array, JsValue> {
 
 /// Deletes a run.
 ///
-/// # Errors The browser's message.
+/// # Errors
+/// The browser's message.
 pub async fn delete(key: &str) -> Result<(), JsValue> {
     let in_database = database::delete(key).await;
     if has_files() {

@@ -12,7 +12,7 @@ use crate::ui::lesson::worked::{decimals, label};
 use crate::ui::navigation;
 use crate::ui::state::{Action, View};
 
-/// The picture of a step.
+/// Renders the picture of a step.
 pub fn picture(cx: &Cx, picture: Picture) -> Html {
     match (picture, cx.state.lesson.sheet()) {
         (Picture::Tokens, _) => html! { <LessonTokens ..cx.clone() /> },

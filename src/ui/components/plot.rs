@@ -25,7 +25,7 @@ impl Plot {
         (MARGIN.0 + width * part(x, self.x), 8.0 + height * (1.0 - part(y, self.y)))
     }
 
-    /// A line through points.
+    /// A curve through points.
     pub fn curve(&self, points: impl Iterator<Item = (f32, f32)>, class: &'static str) -> Html {
         let points: Vec<String> = points
             .map(|(x, y)| {

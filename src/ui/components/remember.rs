@@ -119,7 +119,7 @@ fn kept(moments: &Snapshots) -> String {
     )
 }
 
-/// Calls `tick` every `ms` until the returned guard is called.
+/// Calls `tick` every `ms` milliseconds until the returned function is called.
 fn every(ms: i32, tick: impl Fn() + 'static) -> impl FnOnce() {
     let closure: Closure<dyn Fn()> = Closure::new(tick);
     let callback = closure.as_ref().unchecked_ref();

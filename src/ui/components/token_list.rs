@@ -13,7 +13,7 @@ use crate::ui::tokens::{Group, hex, readable};
 /// Properties of a token list.
 #[derive(Clone, Properties)]
 pub struct TokenListProps {
-    /// The tokens.
+    /// The tokens and their groups.
     pub encoding: Rc<Encoding>,
     /// The page of the list that is shown.
     pub page: usize,

@@ -8,7 +8,7 @@ use crate::protocol::{Baselines, StepPoint};
 use crate::ui::state::Theme;
 use crate::ui::state::runs::{Axis, ShownRun};
 
-/// What the chart shows.
+/// Everything the chart shows.
 #[derive(Clone, Debug)]
 pub struct Picture {
     /// The present run first, then the finished runs that are shown.

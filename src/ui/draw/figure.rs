@@ -87,7 +87,7 @@ impl Figure {
         (560 / self.n().max(1)).clamp(3, 24) as f64
     }
 
-    /// Left and top of the cells.
+    /// Left and top edge of the cells.
     fn corner(&self) -> [f64; 2] {
         let longest = self.tokens.iter().map(|token| token.chars().count().min(MAX_CHARACTERS)).max().unwrap_or(0);
         let labels = longest as f64 * LETTER[0] + 10.0;

@@ -7,7 +7,8 @@ use super::figure::{Figure, Shape};
 
 /// A canvas that is not attached to the page.
 ///
-/// # Errors When there is no document.
+/// # Errors
+/// When there is no document.
 pub fn new_canvas() -> Result<HtmlCanvasElement, JsValue> {
     let document = web_sys::window().and_then(|window| window.document()).ok_or(JsValue::NULL)?;
     Ok(document.create_element("canvas")?.unchecked_into())
@@ -19,7 +20,8 @@ fn context(canvas: &HtmlCanvasElement) -> Result<CanvasRenderingContext2d, JsVal
 
 /// Puts RGBA pixels of n × n cells on a canvas, one pixel per cell.
 ///
-/// # Errors When the browser refuses a canvas.
+/// # Errors
+/// When the browser refuses a canvas.
 pub fn put_cells(canvas: &HtmlCanvasElement, cells: &[u8], n: usize) -> Result<(), JsValue> {
     canvas.set_width(n as u32);
     canvas.set_height(n as u32);
@@ -29,7 +31,8 @@ pub fn put_cells(canvas: &HtmlCanvasElement, cells: &[u8], n: usize) -> Result<(
 
 /// Paints a figure with `scale` device pixels per figure pixel.
 ///
-/// # Errors When the browser refuses a canvas.
+/// # Errors
+/// When the browser refuses a canvas.
 pub fn paint(canvas: &HtmlCanvasElement, figure: &Figure, scale: f64) -> Result<(), JsValue> {
     let [width, height] = figure.size();
     // Video encoders require even dimensions.
@@ -73,7 +76,8 @@ pub fn paint(canvas: &HtmlCanvasElement, figure: &Figure, scale: f64) -> Result<
 
 /// The RGBA pixels of a canvas, from its upper left corner.
 ///
-/// # Errors When the browser is out of memory.
+/// # Errors
+/// When the browser is out of memory.
 pub fn read(canvas: &HtmlCanvasElement, [width, height]: [u16; 2]) -> Result<Vec<u8>, JsValue> {
     Ok(context(canvas)?.get_image_data(0.0, 0.0, f64::from(width), f64::from(height))?.data().0)
 }

@@ -46,7 +46,7 @@ impl Gif {
         Self { bytes, size, palette, known: FxHashMap::default() }
     }
 
-    /// Width and height.
+    /// Width and height in pixels.
     pub fn size(&self) -> [u16; 2] {
         self.size
     }

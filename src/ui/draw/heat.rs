@@ -13,11 +13,11 @@ const FADED: f32 = 0.12;
 /// The numbers at the two ends of the color scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Domain {
-    /// The same for all cells.
+    /// The same domain for all cells.
     Fixed {
-        /// The low end.
+        /// The number at the low end.
         low: f32,
-        /// The high end.
+        /// The number at the high end.
         high: f32,
     },
     /// From 0 to the largest number of each row.

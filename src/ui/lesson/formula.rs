@@ -1,4 +1,4 @@
-//! Formulas in a small part of TeX's notation: letters, numbers, operators, `_`, `^`, `\frac{}{}`, `\sqrt{}`, `\sum`.
+//! Formulas in a subset of TeX: letters, numbers, operators, `_`, `^`, `\frac{}{}`, `\sqrt{}`, `\sum`.
 
 /// A formula as a tree, shaped like MathML's elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,7 +157,7 @@ pub fn pieces(text: &str) -> Vec<&str> {
     pieces
 }
 
-/// A formula as it is read aloud.
+/// A formula in words, for screen readers.
 pub fn spoken(text: &str) -> String {
     let words = say(&parse(text));
     words.split_whitespace().collect::<Vec<_>>().join(" ")

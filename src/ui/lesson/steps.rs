@@ -69,7 +69,7 @@ pub enum Control {
     Query,
     /// The seed of the weights.
     Seed,
-    /// The numbers of X themselves.
+    /// The numbers of X.
     Embedding,
     /// A number on a slider.
     Slider {

@@ -5,13 +5,13 @@ use crate::protocol::inspect::HeadRows;
 /// The intermediate results of one query row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// √D
+    /// √D.
     pub root: f32,
     /// q·k for every key that the query may attend to; later keys are masked.
     pub dots: Vec<f32>,
     /// The largest scaled score of the row.
     pub largest: f32,
-    /// exp(score − largest)
+    /// exp(score − largest) for every such key.
     pub exps: Vec<f32>,
     /// The sum of `exps`.
     pub sum: f32,

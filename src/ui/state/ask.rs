@@ -78,7 +78,7 @@ pub enum AskAction {
 pub struct Head {
     /// Steps completed.
     pub step: u64,
-    /// (layer, head)
+    /// (layer, head), from 0.
     pub at: (usize, usize),
     /// Its queries, keys and values.
     pub rows: HeadRows,
@@ -107,13 +107,13 @@ impl Head {
 pub struct LensShown {
     /// Steps completed.
     pub step: u64,
-    /// L
+    /// The number of layers, L.
     pub n_layers: usize,
     /// The tokens of the probe.
     pub tokens: Vec<Token>,
     /// Every distinct predicted token, ascending by id.
     pub predicted: Vec<Token>,
-    /// The predictions.
+    /// The predictions of every layer and position.
     pub lens: Lens,
 }
 
@@ -130,7 +130,7 @@ impl LensShown {
 pub struct Milestone {
     /// Which score.
     pub kind: ScoreKind,
-    /// (layer, head)
+    /// (layer, head), from 0.
     pub at: (usize, usize),
     /// Steps completed.
     pub step: u64,
@@ -147,7 +147,7 @@ impl Milestone {
 /// The scores of all heads during training.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScoreHistory {
-    /// H
+    /// The number of heads per layer, H.
     pub n_heads: usize,
     /// Steps and the scores of all heads (L·H).
     pub snapshots: Vec<(u64, Vec<Scores>)>,

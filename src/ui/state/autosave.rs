@@ -36,7 +36,8 @@ impl Autosave {
 
     /// Sets the interval from text: seconds, or empty for never.
     ///
-    /// # Errors A message if the text is invalid.
+    /// # Errors
+    /// A message if the text is invalid.
     pub fn set(&mut self, entry: &str) -> Result<(), String> {
         let entry = entry.trim();
         self.every = match entry.parse() {

@@ -17,7 +17,7 @@ pub enum HubText {
 }
 
 impl HubText {
-    /// Both, the smaller one first.
+    /// Both texts, the smaller one first.
     pub const ALL: [Self; 2] = [Self::Validation, Self::Training];
 
     /// Its name in the select box.

@@ -31,7 +31,8 @@ pub struct Mark {
 impl Setup {
     /// Validates a configuration together with the vocabulary of this setup.
     ///
-    /// # Errors A message that says what to change.
+    /// # Errors
+    /// A message that says what to change.
     pub fn check(&self, config: RunConfig) -> Result<ValidConfig, String> {
         let config = ValidConfig::try_from(config).map_err(|error| error.to_string())?;
         match &self.vocabulary {

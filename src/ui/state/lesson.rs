@@ -33,7 +33,7 @@ pub struct Tokens {
 /// The two models trained side by side.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PairState {
-    /// All steps.
+    /// The losses of all steps.
     pub points: Rc<Vec<PairPoint>>,
     /// The latest sample texts of both.
     pub written: Option<Rc<[PairText; 2]>>,

@@ -32,8 +32,8 @@ pub fn part(name: &str) -> Part {
     }
 }
 
-/// Whether files belong to a model of another program. A single weights file with any other name is a checkpoint, and a
-/// single vocabulary is not a model.
+/// Whether files belong to a model of another program. A single weights file whose name does not start with `model` is
+/// a checkpoint, and a single vocabulary is not a model.
 pub fn is_model(names: &[String]) -> bool {
     match names {
         [name] if name.to_lowercase().ends_with(".zip") || name == "config.json" => true,

@@ -63,7 +63,7 @@ pub enum Vocabulary {
     Chosen {
         /// The display name.
         name: String,
-        /// V
+        /// The vocabulary size, V.
         vocab_size: usize,
         /// Identifies the choice, so that another vocabulary with the same name is a different setup.
         choice: u64,
@@ -77,9 +77,9 @@ pub struct Maps {
     pub step: u64,
     /// The tokens of the sentence.
     pub tokens: Vec<Token>,
-    /// L
+    /// The number of layers, L.
     pub n_layers: usize,
-    /// H
+    /// The number of heads per layer, H.
     pub n_heads: usize,
     /// Whether keys after the query are masked.
     pub causal: bool,
@@ -182,9 +182,9 @@ impl View {
 pub enum Theme {
     /// The system's theme.
     Auto,
-    /// Light.
+    /// The light theme.
     Light,
-    /// Dark.
+    /// The dark theme.
     Dark,
 }
 

@@ -1,4 +1,4 @@
-//! The Profile view.
+//! The state of the profile view.
 
 use std::rc::Rc;
 

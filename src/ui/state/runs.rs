@@ -28,7 +28,7 @@ const RULES: [&str; 5] = ["stop_steps", "stop_tokens", "stop_loss", "stop_second
 /// The x axis of the loss chart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Axis {
-    /// Steps.
+    /// Training steps.
     #[default]
     Steps,
     /// Tokens trained on.

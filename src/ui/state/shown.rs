@@ -31,7 +31,7 @@ impl PartialEq for Table {
 }
 
 impl Table {
-    /// n
+    /// The number of tokens, n.
     pub fn n(&self) -> usize {
         match self {
             Self::Weights(maps, _) => maps.n(),
@@ -99,7 +99,7 @@ impl Table {
 /// The legend of a color scale.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Legend {
-    /// The colours.
+    /// The color scale.
     pub scale: ColorScale,
     /// The number at the low end, as text.
     pub low: String,

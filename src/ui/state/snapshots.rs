@@ -108,7 +108,7 @@ impl Snapshots {
         self.kept.iter().map(|moment| moment.step)
     }
 
-    /// The latest moment at or before `step`, else the first.
+    /// The index of the latest snapshot at or before `step`, else of the first.
     pub fn at_step(&self, step: u64) -> usize {
         self.kept.partition_point(|moment| moment.step <= step).saturating_sub(1)
     }

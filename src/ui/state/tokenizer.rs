@@ -19,11 +19,11 @@ pub const TOKENS_PER_PAGE: usize = 400;
 pub struct Known {
     /// Its display name.
     pub name: String,
-    /// V
+    /// The vocabulary size, V.
     pub vocab_size: usize,
 }
 
-/// A text as tokens.
+/// A text as tokens, grouped for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoding {
     /// The request that it answers.
@@ -124,7 +124,7 @@ impl Default for Replay {
 /// The state of the tokenizer view.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenizerState {
-    /// The text box.
+    /// The text to tokenize.
     pub text: String,
     /// The tokens of the text; the second is only used to compare two vocabularies.
     pub sides: [Side; 2],
@@ -278,7 +278,8 @@ impl TokenizerState {
 
     /// The size of the vocabulary to train.
     ///
-    /// # Errors A message if the entry is not a valid size.
+    /// # Errors
+    /// A message if the entry is not a valid size.
     pub fn size(&self) -> Result<usize, String> {
         const MIN: usize = 257;
         const MAX: usize = 65_536;

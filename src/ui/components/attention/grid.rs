@@ -87,7 +87,7 @@ impl PartialEq for Held {
     }
 }
 
-/// The unit of entropies.
+/// The unit of entropies, bits or nats.
 pub fn unit(cx: &Cx) -> &'static str {
     if cx.state.look.nats { "nats" } else { "bits" }
 }

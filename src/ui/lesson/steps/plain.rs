@@ -40,7 +40,7 @@ pub const WEIGHTS: Step = Step {
     reached: |_, sheet| row_of(sheet, "(s + c) / \\sum (s + c)").iter().any(|&share| !(0.0..=1.0).contains(&share)),
 };
 
-/// The factors that [`OVERFLOW`] offers.
+/// Factors that [`OVERFLOW`] offers.
 pub const FACTORS: [f32; 5] = [1.0, 10.0, 50.0, 100.0, 1000.0];
 
 /// Naive and numerically stable softmax.
