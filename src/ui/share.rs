@@ -278,7 +278,7 @@ fn nearest_preset(config: &RunConfig) -> (Preset, Vec<(String, String)>) {
 }
 
 fn differences(config: &RunConfig, plain: &RunConfig) -> Vec<(String, String)> {
-    // Changing n_heads also changes n_kv_heads, so both are written.
+    // Setting n_heads also sets n_kv_heads, so n_kv_heads is written whenever n_heads differs.
     let together = |name: &str| name == "n_kv_heads" && config.model.n_heads != plain.model.n_heads;
     let differs = |field: &&Field| together(field.name) || field.get(config) != field.get(plain);
     FIELDS.iter().filter(differs).map(|field| (field.name.into(), field.get(config))).collect()

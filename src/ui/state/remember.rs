@@ -206,7 +206,8 @@ impl Remember {
 }
 
 impl State {
-    /// Applies the head and rows that a link requested, as far as they exist.
+    /// Applies the head and rows that a link requested; the head is clamped to the model, and rows past the sentence
+    /// are dropped.
     pub(in crate::ui) fn look_at_wanted(&mut self, maps: &Maps) {
         let Some(wanted) = self.remember.wanted.take_if(|wanted| wanted.run == self.run) else { return };
         let Wanted { head: (layer, head), together, mut pins, .. } = wanted;
