@@ -12,15 +12,15 @@ const BLOCK: usize = 64;
 /// Sizes of one attention.
 #[derive(Clone, Copy, Debug)]
 pub struct Attention {
-    /// T
+    /// T: positions of a sequence.
     pub n: usize,
-    /// H
+    /// H: number of query heads.
     pub n_heads: usize,
-    /// Hkv, a divisor of H.
+    /// Hkv: number of KV heads, a divisor of H.
     pub n_kv_heads: usize,
-    /// D
+    /// D: size of a head.
     pub d: usize,
-    /// Whether a query attends to no later position.
+    /// Whether a query attends only to itself and earlier positions.
     pub causal: bool,
     /// Factor of every score.
     pub scale: f32,

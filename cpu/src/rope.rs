@@ -9,13 +9,13 @@ use crate::unchecked::wide;
 pub struct Rows {
     /// How many.
     pub n: usize,
-    /// T
+    /// T: positions of a sequence.
     pub context_length: usize,
     /// Elements that turn.
     pub width: usize,
     /// All elements of a row.
     pub stride: usize,
-    /// D
+    /// D: size of a head.
     pub d_head: usize,
 }
 
