@@ -40,7 +40,7 @@ pub struct RoomError {
 /// When the memory is not available, with the setting to lower.
 pub fn check_room(config: &RunConfig) -> Result<(), RoomError> {
     let plan = MemoryPlan::new(config, &ParamTable::new(&config.model), 0, 0);
-    // The trainer reports plans that exceed what any tab can hold.
+    // Plans that exceed what any tab can hold are reported when the trainer is created.
     if plan.check(config, DeviceLimits::CPU).is_err() || holds(config) {
         return Ok(());
     }
@@ -95,7 +95,7 @@ impl MemoryPlan {
 
     /// What exceeds the limits, its size in bytes, and the limit.
     fn too_large(&self, limits: DeviceLimits) -> Option<(String, u64, u64)> {
-        // Buffers that grow stay small where the total is limited: the page inspects short windows there.
+        // Growing buffers stay small where the total is limited: inspected windows are short.
         let total = self.buffers.fixed_bytes();
         let most = |spec: &BufferSpec| match spec.in_parts {
             true => limits.buffer_bytes,

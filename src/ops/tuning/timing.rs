@@ -100,7 +100,7 @@ mod tests {
 
     const TICK_NS: f64 = 65_536.0;
 
-    /// Times two kernels of which one run takes so many ns; `stamps` turns beginning and end into a reading.
+    /// Times two kernels that take `ns` nanoseconds per run; `stamps` converts beginning and end to a reading.
     fn times(ns: [f64; 2], stamps: impl Fn(f64, f64) -> Option<f64>, wall: impl Fn(f64) -> f64) -> Vec<Option<f64>> {
         let now = Cell::new(12_345.0);
         let measure = async |which: usize, repeats: u32| {
