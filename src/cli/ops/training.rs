@@ -23,7 +23,7 @@ pub(super) fn entropy() -> Rng {
     Rng::new(RandomState::new().build_hasher().finish())
 }
 
-/// Writes a [`Step`] into the first slot; unused fields do not matter.
+/// A [`Step`] with neutral values for the fields that an operation does not use.
 pub(super) const STEP: Step = Step {
     lr: 0.0,
     beta1: 0.0,
