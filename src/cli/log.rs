@@ -63,8 +63,8 @@ impl Log {
     /// Opens the files in `folder`, which is created if it is missing. A run resumed after `resumed_at` steps continues
     /// the log there; rows of later steps are removed.
     ///
+    /// # Errors
     /// When the files cannot be written or belong to another run.
-    /// A sentence when they cannot be written, or hold another run.
     pub fn open(folder: &Path, tokens_per_step: usize, resumed_at: Option<u64>) -> Result<Self, String> {
         let problem = |error| format!("{}; choose another --log-dir", in_file(folder)(error));
         let open = || -> io::Result<Option<Self>> {
@@ -130,7 +130,7 @@ impl Log {
     /// Logs an evaluation on held-out tokens after `step` steps, unless the files already contain it.
     ///
     /// # Errors
-    /// As [`Log::steps`].
+    /// Same as [`Log::steps`].
     pub fn validation(&mut self, step: u64, trained: f64, val_loss: f32) -> Result<(), String> {
         let (tokens, seconds) = (step.saturating_mul(self.tokens_per_step), self.seconds_before + trained);
         let csv = format!("{step},{tokens},{seconds:.3},,,,{val_loss}\n");
@@ -154,7 +154,7 @@ impl Log {
     /// The current end of the log.
     ///
     /// # Errors
-    /// As [`Log::steps`].
+    /// Same as [`Log::steps`].
     pub fn mark(&self) -> Result<Mark, String> {
         let mark = || Ok(Mark([self.csv.mark()?, self.jsonl.mark()?]));
         mark().map_err(|error| self.problem(error))
@@ -164,7 +164,7 @@ impl Log {
     /// keeps later events and marks them as discarded.
     ///
     /// # Errors
-    /// As [`Log::steps`].
+    /// Same as [`Log::steps`].
     pub fn go_back(&mut self, step: u64, Mark(marks): Mark) -> Result<(), String> {
         let mut cut = || -> io::Result<()> {
             for ((words, mark), name) in [&mut self.csv, &mut self.jsonl].into_iter().zip(marks).zip(NAMES) {

@@ -58,7 +58,7 @@ enum Command {
     Export(interop::ExportArgs),
     /// Import a model from another program, to generate with it or to train it.
     Import(interop::ImportArgs),
-    /// Train a tokenizer, encode and decode.
+    /// Train a tokenizer, encode text and decode ids.
     #[command(subcommand)]
     Tokenizer(tokenizer::TokenizerCommand),
     /// Print every field that --set can change, with its range and meaning.
@@ -87,7 +87,7 @@ enum BackendArg {
 
 #[derive(Args)]
 struct TrainArgs {
-    /// nano, tiny, small or cs336.
+    /// The model preset: nano, tiny, small or cs336.
     #[arg(long, default_value = "nano", value_parser = preset)]
     preset: Preset,
     /// A text file, a .jsonl (.ndjson, or .json with an object on each line) or a .parquet file to train on instead of

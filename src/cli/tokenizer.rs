@@ -78,7 +78,7 @@ pub(super) struct TrainArgs {
     /// A special token; can be repeated.
     #[arg(long)]
     special: Vec<String>,
-    /// The tokenizer.json to write.
+    /// The output file, tokenizer.json.
     #[arg(long)]
     out: PathBuf,
 }
@@ -89,7 +89,7 @@ pub(super) struct EncodeArgs {
     tokenizer: TokenizerArgs,
     #[command(flatten)]
     text: TextArgs,
-    /// The file of token ids to write.
+    /// The output file of token ids.
     #[arg(long)]
     out: PathBuf,
 }
@@ -101,7 +101,7 @@ pub(super) struct DecodeArgs {
     /// The file of token ids.
     #[arg(long)]
     tokens: PathBuf,
-    /// The text file to write.
+    /// The output text file.
     #[arg(long)]
     out: PathBuf,
 }

@@ -51,7 +51,7 @@ pub fn train(text: &str, vocab_size: usize, specials: &[&str]) -> Result<Vocabul
 /// Like [`train`], but reads a file of any size in blocks and stores only its different pre-tokens.
 ///
 /// # Errors
-/// As [`train`], and when the file cannot be read or is not UTF-8.
+/// Same as [`train`], and when the file cannot be read or is not UTF-8.
 pub fn train_file(path: &Path, vocab_size: usize, specials: &[&str]) -> Result<Vocabulary, DataError> {
     let file = File::open(path).map_err(DataError::from_read)?;
     train_reader(file, vocab_size, specials)
@@ -60,7 +60,7 @@ pub fn train_file(path: &Path, vocab_size: usize, specials: &[&str]) -> Result<V
 /// Like [`train_file`], on everything that `reader` reads.
 ///
 /// # Errors
-/// As [`train_file`].
+/// Same as [`train_file`].
 pub fn train_reader(reader: impl Read + Send, vocab_size: usize, specials: &[&str]) -> Result<Vocabulary, DataError> {
     let specials = Specials::new(specials)?;
     check_size(vocab_size, &specials)?; // checked before a long file is read
@@ -140,7 +140,7 @@ impl BpeTrainer {
     /// Counts the pre-tokens of `text`, for a vocabulary of at most `vocab_size` tokens.
     ///
     /// # Errors
-    /// As [`train`].
+    /// Same as [`train`].
     pub fn new(text: &str, vocab_size: usize, specials: &[&str]) -> Result<Self, DataError> {
         let specials = Specials::new(specials)?;
         Self::from_counts(&PretokenCounts::of_reader(text.as_bytes(), &specials)?, vocab_size, &specials)

@@ -61,7 +61,7 @@ impl PretokenCounts {
         self.counts.len()
     }
 
-    /// Whether nothing was counted.
+    /// Whether there are no pre-tokens.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }

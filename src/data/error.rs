@@ -59,7 +59,7 @@ pub enum DataError {
     /// A line of a `.jsonl` file is malformed.
     #[error("line {line} is not what a .jsonl file has on a line ({problem}); correct or delete it")]
     JsonLine {
-        /// Counted from 1.
+        /// The line number, from 1.
         line: usize,
         /// The problem.
         problem: String,
@@ -115,7 +115,7 @@ pub enum DataError {
         needed = context_length + 1
     )]
     TooShort {
-        /// `training` or `held-out`.
+        /// The part: `training` or `held-out`.
         part: &'static str,
         /// The actual number of tokens.
         tokens: usize,
@@ -144,7 +144,7 @@ pub enum DataError {
     /// A line of a `.tiktoken` file is not a token in Base64, a space and its rank.
     #[error("line {line} is not a token in Base64, a space and a rank; choose a .tiktoken file")]
     Ranks {
-        /// Counted from 1.
+        /// The line number, from 1.
         line: usize,
     },
     /// A rank file of an unknown encoding.

@@ -18,7 +18,7 @@ const MAX_DFA_BYTES: usize = 4096;
 /// A piece of a text split at special tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'t> {
-    /// Ordinary text.
+    /// Text between special tokens.
     Text(&'t str),
     /// The special token with this index.
     Special(usize),
@@ -92,7 +92,7 @@ impl Specials {
     /// Special tokens in the order of their indices; duplicates are ignored.
     ///
     /// # Errors
-    /// When one is empty.
+    /// When a token is empty.
     pub fn new<S: AsRef<str>>(specials: &[S]) -> Result<Self, DataError> {
         Self::with_flags(specials.iter().map(|special| AddedToken::plain(special.as_ref())).collect(), false)
     }
@@ -100,7 +100,7 @@ impl Specials {
     /// Special tokens with flags; `composes` enables Unicode normalization form C.
     ///
     /// # Errors
-    /// When one is empty.
+    /// When a token is empty.
     pub fn with_flags(specials: Vec<AddedToken>, composes: bool) -> Result<Self, DataError> {
         let mut known = FxHashSet::default();
         let mut tokens = specials;

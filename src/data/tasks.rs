@@ -69,7 +69,7 @@ impl Task {
         }
     }
 
-    /// The task with this name.
+    /// The task with this name, or `None`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|task| task.name() == name)
     }
@@ -179,7 +179,7 @@ fn is_held_out(prompt: &str) -> bool {
     (hash >> 32).is_multiple_of(HELD_OUT)
 }
 
-/// Six letters.
+/// A word of six letters.
 fn word(rng: &mut Rng) -> String {
     (0..6).map(|_| char::from(*rng.choose(LETTERS))).collect()
 }

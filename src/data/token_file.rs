@@ -79,7 +79,7 @@ impl TokenFile {
         self.len
     }
 
-    /// Whether there is none.
+    /// Whether there are no tokens.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

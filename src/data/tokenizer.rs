@@ -25,7 +25,7 @@ const MAX_TOKENS: u32 = 1 << 24;
 /// The maximum number of unused ids, plus [`HOLES_PER_TOKEN`] for every token: gaps between tokens take memory too.
 const MAX_HOLES: u32 = 1 << 17;
 
-/// See [`MAX_HOLES`].
+/// The additional unused ids allowed per token; see [`MAX_HOLES`].
 const HOLES_PER_TOKEN: u32 = 15;
 
 /// Text files by their names.

@@ -40,7 +40,7 @@ const MIN_BYTES: u64 = 1 << 20;
 pub enum Chosen {
     /// Individual files by name.
     Loose(BTreeMap<String, Vec<u8>>),
-    /// A ZIP.
+    /// A ZIP with all files.
     Packed(Packed),
 }
 

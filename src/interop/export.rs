@@ -40,7 +40,7 @@ pub fn export(model: &ModelConfig, tokenizer: &Tokenizer, params: &[f32]) -> Res
 /// The differences between an export and the files that the model was imported from, as messages.
 ///
 /// # Errors
-/// As [`export`].
+/// Same as [`export`].
 pub fn changes(model: &ModelConfig, tokenizer: &Tokenizer, params: &[f32]) -> Result<Vec<String>, InteropError> {
     let kept = Kept::of(Architecture::of(model)?, model, tokenizer, params)?;
     Ok(kept.map_or_else(Vec::new, |kept| kept.changes))

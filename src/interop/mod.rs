@@ -51,7 +51,7 @@ pub enum InteropError {
     MissingFile {
         /// The file name.
         name: String,
-        /// What to do.
+        /// How to fix it.
         fix: &'static str,
     },
     /// A file cannot be read.

@@ -31,7 +31,7 @@ pub(in crate::cli) struct GenerateArgs {
     /// The backend.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
-    /// Runs; the median is reported.
+    /// The number of runs; the median is reported.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
     /// Print one JSON object instead of a table.

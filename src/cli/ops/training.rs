@@ -120,7 +120,7 @@ fn betas(request: &Request<'_>) -> Result<[f64; 2], OpError> {
     }
 }
 
-/// The learning rate of training, in f64.
+/// The learning rate of a training step, in f64.
 pub(super) fn lr(_: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let schedule = TrainConfig {
         max_lr: request.number("max", "a number", |_| true)?,

@@ -9,7 +9,7 @@ pub(super) struct Cast {
     slots: Vec<(&'static str, String)>,
 }
 
-/// (he, him, his, He, His)
+/// Pronouns: he, him, his, He, His.
 type Pronouns = [&'static str; 5];
 const MALE: Pronouns = ["he", "him", "his", "He", "His"];
 const FEMALE: Pronouns = ["she", "her", "her", "She", "Her"];
