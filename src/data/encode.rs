@@ -49,7 +49,7 @@ impl<'t> Encoder<'t> {
         Self { specials, border, ..Self::new(tokenizer) }
     }
 
-    /// Appends the ids of `text` to `ids`.
+    /// Appends the ids of `text` to `out`.
     pub fn encode(&mut self, text: &str, out: &mut Vec<u32>) {
         let (specials, habits) = (self.specials, self.tokenizer.habits);
         for piece in specials.pieces(text) {

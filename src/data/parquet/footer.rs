@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 64;
 /// repeats them for every row group …
 const MAX_NAMES_RATIO: u64 = 64;
 
-/// … and in addition to that, in bytes.
+/// … plus this many bytes.
 const MIN_NAMES_BYTES: u64 = 1 << 16;
 
 /// The memory of a name besides its bytes.
