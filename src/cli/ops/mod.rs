@@ -16,7 +16,7 @@
 //!
 //! - `softmax`: a row that is −∞ everywhere gets equal weights.
 //! - `sdpa`: a query whose keys are all masked gets zeros.
-//! No tensor may have a dimension of size 0, except in `tok_decode`, `ckpt_save` and `ckpt_load`.
+//! - No tensor may have a dimension of size 0, except in `tok_decode`, `ckpt_save` and `ckpt_load`.
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
