@@ -1,5 +1,5 @@
-//! Fuzzes one way in, with the coverage of the code as the guide: `GLASSHEAD_WAY` is its name as `tests/hostile/ways.rs` has
-//! it, or `list` for all names. `cargo xtask fuzz` runs them all.
+//! Coverage-guided fuzzing of one entry point: `GLASSHEAD_WAY` is its name in `tests/hostile/ways.rs`, or `list` to
+//! print all names. `cargo xtask fuzz` runs them all.
 
 #![no_main]
 
@@ -13,7 +13,7 @@ use measure::measured;
 use ways::{WAYS, Way};
 
 #[path = "../tests/parquet/kinds.rs"]
-#[allow(dead_code)] // what the tests write besides
+#[allow(dead_code)] // used only by the tests
 mod parquet;
 
 #[path = "../tests/hostile/measure.rs"]
@@ -33,7 +33,7 @@ static CHOSEN: LazyLock<&'static Way> = LazyLock::new(|| {
     way.unwrap_or_else(|| panic!("GLASSHEAD_WAY is “{name}”; “list” tells what there is"))
 });
 
-/// Puts the good inputs into the folder that grows while it runs, and takes panics that are caught for what they are.
+/// Adds the valid inputs to the corpus folder, and ignores panics that are caught.
 fn begin() {
     let fatal = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -42,7 +42,7 @@ fn begin() {
         }
     }));
     let seeds = (CHOSEN.seeds)();
-    // What is made once, like the patterns of pre-tokens, is not the inputs' doing.
+    // Warm up one-time allocations, such as compiled patterns, so that they do not count as an input's memory.
     seeds.iter().for_each(|seed| drop((CHOSEN.enter)(seed)));
     if let Some(folder) = std::env::args().skip(1).find(|argument| Path::new(argument).is_dir()) {
         for (at, seed) in seeds.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! Writes safetensors files. The safetensors crate writes metadata in the order of a hash map; here equal content gives
-//! equal bytes.
+//! Writes safetensors files deterministically. The safetensors crate writes metadata in hash map order; here equal
+//! content gives equal bytes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,14 +11,14 @@ use serde_json::json;
 /// The longest header that readers accept, in bytes.
 pub const MAX_HEADER_BYTES: usize = 100_000_000;
 
-/// The header begins behind its length, and ends where the alignment of every type allows tensors to begin.
+/// The header starts after its length field and is padded to the alignment at which tensors of every type may begin.
 const ALIGNMENT: usize = 8;
 
-/// The bytes of a file with these tensors and this metadata: metadata in the order of its keys, tensors in that of their
-/// types, largest first, and of their names.
+/// A file with these tensors and this metadata. Metadata is sorted by key; tensors are sorted by element size, largest
+/// first, then by name.
 ///
 /// # Errors
-/// [`SafeTensorError::HeaderTooLarge`] when names and metadata take more than [`MAX_HEADER_BYTES`].
+/// [`SafeTensorError::HeaderTooLarge`] when names and metadata exceed [`MAX_HEADER_BYTES`].
 pub fn to_bytes<'t, N: AsRef<str>>(
     tensors: impl IntoIterator<Item = (N, TensorView<'t>)>,
     metadata: &BTreeMap<&str, String>,

@@ -1,16 +1,17 @@
-//! TensorBoard's event files: records as TFRecord frames them, each a protocol buffer of the kind `Event`.
+//! TensorBoard's event files: `Event` protocol buffers in TFRecord frames.
 //!
-//! A record is its length (u64), the masked CRC-32C of that (u32), its bytes, and the masked CRC-32C of those (u32), all
-//! little-endian (tensorflow.org/tutorials/load_data/tfrecord). Of `Event` (event.proto) there are `wall_time` (1, double),
-//! `step` (2, int64), `file_version` (3, string), `summary` (5) and `session_log` (7); of `Summary` (summary.proto) `value`
-//! (1), with `tag` (1, string) and `simple_value` (2, float); of `SessionLog` `status` (1), of which 1 is a start.
+//! A record is its length (u64), the masked CRC-32C of the length (u32), its bytes, and the masked CRC-32C of the bytes
+//! (u32), all little-endian (tensorflow.org/tutorials/load_data/tfrecord). Fields of `Event` (event.proto): `wall_time`
+//! (1, double), `step` (2, int64), `file_version` (3, string), `summary` (5) and `session_log` (7). Fields of `Summary`
+//! (summary.proto): `value` (1), with `tag` (1, string) and `simple_value` (2, float). Field of `SessionLog`: `status`
+//! (1), where 1 means start.
 
 use std::io::{self, Read};
 
-/// What a reader expects first.
+/// The version that readers expect in the first record.
 const VERSION: &str = "brain.Event:2";
 
-/// Kinds of fields in protocol buffers.
+/// Wire types of protocol buffers.
 const VARINT: u8 = 0;
 const EIGHT_BYTES: u8 = 1;
 const LENGTH: u8 = 2;
@@ -19,29 +20,29 @@ const FOUR_BYTES: u8 = 5;
 /// The polynomial of Castagnoli's CRC-32C, reversed.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
-/// What a record tells.
+/// The content of a record.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Event<'a> {
-    /// That records of this kind follow.
+    /// The file version, in the first record.
     Version,
-    /// A number at a step.
+    /// A scalar at a step.
     Scalar {
-        /// Steps done.
+        /// The number of completed steps.
         step: u64,
-        /// What it is.
+        /// The scalar's name.
         tag: &'a str,
-        /// How much it is.
+        /// The scalar's value.
         value: f32,
     },
-    /// What was told of this step and later ones no longer holds: they are trained again.
+    /// Discards the events of this step and later ones, because these steps are trained again.
     Restart {
-        /// The first of them.
+        /// The first discarded step.
         step: u64,
     },
 }
 
 impl Event<'_> {
-    /// The protocol buffer; `wall_time` is in seconds since 1970.
+    /// Encodes the event as a protocol buffer; `wall_time` is in seconds since 1970.
     pub fn encoded(self, wall_time: f64) -> Vec<u8> {
         let mut out = Vec::new();
         field(&mut out, 1, EIGHT_BYTES, &wall_time.to_le_bytes());
@@ -74,7 +75,7 @@ fn field(out: &mut Vec<u8>, number: u8, kind: u8, bytes: &[u8]) {
     out.extend(bytes);
 }
 
-/// Seven bits a byte, the lowest first; the highest bit says that more follow.
+/// Seven bits per byte, lowest first; the highest bit marks that more bytes follow.
 fn varint(mut value: u64) -> Vec<u8> {
     let mut out = Vec::new();
     while value >= 0x80 {
@@ -85,15 +86,15 @@ fn varint(mut value: u64) -> Vec<u8> {
     out
 }
 
-/// What [`decoded`] finds in a record: its step, and what kind of event it is.
+/// The result of [`decoded`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Decoded {
     pub step: u64,
-    /// Whether all that is known of this step and later ones is void.
+    /// Whether the event discards this step and later ones.
     pub restart: bool,
 }
 
-/// The step of an encoded [`Event`], 0 where it has none; nothing where the bytes are no protocol buffer.
+/// The step (0 if absent) and kind of an encoded [`Event`]; `None` if the bytes are not a protocol buffer.
 pub(super) fn decoded(mut bytes: &[u8]) -> Option<Decoded> {
     let mut event = Decoded { step: 0, restart: false };
     while !bytes.is_empty() {
@@ -128,10 +129,10 @@ fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Records are short; a longer one is damage.
+/// Records are short; a longer one indicates damage.
 const MAX_RECORD_BYTES: u64 = 1 << 20;
 
-/// The bytes of the next record; nothing at the end of a file, or where it is cut or damaged.
+/// The bytes of the next record; `None` at the end of the file or at damaged data.
 pub(super) fn next_record(reader: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     const CHECKSUM_BYTES: u64 = 4;
     let head = read_up_to(reader, 8 + CHECKSUM_BYTES)?;
@@ -151,10 +152,10 @@ fn read_up_to(reader: &mut impl Read, n_bytes: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Bytes of a record around what it carries.
+/// The size of a record's frame without its contents.
 pub(super) const FRAME_BYTES: u64 = 16;
 
-/// The frame of a record.
+/// Frames a record.
 pub(super) fn record(bytes: &[u8]) -> Vec<u8> {
     let length = (bytes.len() as u64).to_le_bytes();
     let mut out = Vec::with_capacity(bytes.len() + 16);
@@ -165,12 +166,12 @@ pub(super) fn record(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// So that the checksum of bytes that hold their own checksum means something.
+/// Masks a checksum, so that checksums over data that includes checksums remain meaningful.
 fn masked(crc: u32) -> u32 {
     crc.rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// Bit by bit: records are short and few.
+/// CRC-32C bit by bit, which is fast enough for few, short records.
 fn crc32c(bytes: &[u8]) -> u32 {
     let shift = |crc: u32, _| (crc >> 1) ^ (POLYNOMIAL & (crc & 1).wrapping_neg());
     !bytes.iter().fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), shift))
@@ -182,7 +183,7 @@ mod tests {
 
     #[test]
     fn checksums_are_those_of_the_standard() {
-        // RFC 3720, appendix B.4, and the usual check value.
+        // RFC 3720, appendix B.4, and the standard check value.
         assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
         assert_eq!(crc32c(&[0xff; 32]), 0x62a8_ab43);
         assert_eq!(crc32c(b"123456789"), 0xe306_9283);

@@ -1,4 +1,4 @@
-//! `glasshead generate`, and `glasshead logits`, which writes the numbers that it chooses by.
+//! `glasshead generate`, and `glasshead logits`, which writes the logits to a file.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -39,18 +39,18 @@ pub(super) async fn generate(args: GenerateArgs) -> Result<(), String> {
     while !writer.done() {
         writer.write(&mut trainer).await.map_err(sentence)?;
         let text = writer.text(&tokenizer);
-        // A character that became whole may replace what was left out, never what was printed.
+        // A completed character extends the text, but never changes what was already printed.
         print(text.get(printed..).unwrap_or_default())?;
         printed = text.len();
     }
     print("\n")
 }
 
-/// A saved model, to be asked and not trained.
+/// Loads a saved model for inference.
 async fn load(model: &std::path::Path, backend: BackendArg) -> Result<(Trainer, Tokenizer), String> {
     let context = open(backend).await?;
     let Checkpoint { mut config, tokenizer, state } = keep::load(model)?;
-    // Nothing is trained here, so the smallest batch and no text will do.
+    // Nothing is trained, so the smallest batch and dummy tokens suffice.
     config.train.batch_size = 1;
     let tokens = vec![0; config.model.context_length + 1];
     let mut trainer = Trainer::new(config, context.as_ref(), &tokens, &tokens).await.map_err(sentence)?;
@@ -63,13 +63,13 @@ pub(super) struct LogitsArgs {
     /// The folder of a saved model.
     #[arg(long)]
     model: PathBuf,
-    /// The text; the model sees as many of its tokens as its context holds.
+    /// The text; it is truncated to the model's context length.
     #[arg(long)]
     text: String,
-    /// The safetensors file to write: ids (n), logits (n, V).
+    /// The output file in safetensors format: ids (n), logits (n, V).
     #[arg(long)]
     out: PathBuf,
-    /// Who computes.
+    /// The backend.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
 }
@@ -83,7 +83,7 @@ pub(super) async fn logits(args: LogitsArgs) -> Result<(), String> {
     }
     let logits = trainer.logits(&ids).await.map_err(sentence)?;
     let (n, v) = (ids.len(), trainer.config().model.vocab_size);
-    // As PyTorch has ids.
+    // I64, the type of ids in PyTorch.
     let wide: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
     let tensors = [
         ("ids", TensorView::new(Dtype::I64, vec![n], bytemuck::cast_slice(&wide))),

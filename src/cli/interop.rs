@@ -1,4 +1,4 @@
-//! `glasshead export` and `glasshead import`: models in Hugging Face's files.
+//! `glasshead export` and `glasshead import`: models in Hugging Face's format.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::generations;
 use crate::train::window::{Held, fitting_context, shorten};
 
-/// The format of the files.
+/// The file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// Hugging Face's: config.json, model.safetensors, tokenizer.json.
+    /// Hugging Face: config.json, model.safetensors, tokenizer.json.
     Hf,
 }
 
@@ -26,13 +26,13 @@ pub(super) struct ExportArgs {
     /// The folder of a saved model.
     #[arg(long)]
     model: PathBuf,
-    /// Which files.
+    /// The file format.
     #[arg(long, value_enum, default_value = "hf")]
     format: Format,
-    /// Also write training_state.safetensors: the optimizer's moments, the step, what draws the next batches.
+    /// Also write training_state.safetensors: the optimizer's moments, the step, and the state of the batch generator.
     #[arg(long)]
     training_state: bool,
-    /// The folder for them, which is made if it is missing.
+    /// The output folder, which is created if it is missing.
     to: PathBuf,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct ExportArgs {
 pub(super) struct ImportArgs {
     /// The folder with config.json, model.safetensors (or its shards) and tokenizer.json.
     from: PathBuf,
-    /// The folder for the model: checkpoint.safetensors.
+    /// The output folder for checkpoint.safetensors.
     #[arg(long)]
     out: PathBuf,
 }
@@ -63,7 +63,7 @@ pub(super) fn export(args: ExportArgs) -> Result<(), String> {
     Ok(())
 }
 
-/// A folder on disk.
+/// A folder on disk as a source of model files.
 struct Folder<'a>(&'a Path);
 
 impl Source for Folder<'_> {

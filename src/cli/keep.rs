@@ -1,4 +1,4 @@
-//! What `glasshead train` keeps on disk while it trains.
+//! Saves checkpoints during `glasshead train`.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::train::checkpoint::{self, Checkpoint, CheckpointError, FILE_NAME};
 use crate::train::generations::{self, PREVIOUS};
 use crate::train::trainer::{TrainError, Trainer, TrainingState};
 
-/// Reads the latest checkpoint of a folder that is whole, and says so where that is an older one.
+/// Reads the latest intact checkpoint of a folder, and reports when it is an older one.
 pub(super) fn load(folder: &Path) -> Result<Checkpoint, String> {
     let loaded = generations::load(folder).map_err(|error| match error {
         CheckpointError::File { .. } => {
@@ -23,7 +23,7 @@ pub(super) fn load(folder: &Path) -> Result<Checkpoint, String> {
     Ok(loaded.checkpoint)
 }
 
-/// Takes over numbers of the command line that can change while training.
+/// Applies `--set` changes to the settings that can change during training.
 pub(super) fn retune(trainer: &mut Trainer, changes: &[String]) -> Result<(), String> {
     let mut config = trainer.config().clone();
     super::train::apply(&mut config, changes)?;
@@ -36,20 +36,20 @@ pub(super) fn retune(trainer: &mut Trainer, changes: &[String]) -> Result<(), St
     Ok(())
 }
 
-/// Saves a run every so often. That it fails stops no training.
+/// Saves a run at regular intervals. A failed save does not stop training.
 pub(super) struct Keeper {
     folder: PathBuf,
     every: Duration,
     last: Instant,
     /// The step of the latest attempt.
     tried: Option<u64>,
-    /// Why the latest attempt failed.
+    /// The error of the latest attempt, if it failed.
     problem: Option<String>,
 }
 
 impl Keeper {
     /// # Errors
-    /// When the folder takes no files.
+    /// When the folder is not writable.
     pub(super) fn new(folder: &Path, every_seconds: f64) -> Result<Self, String> {
         generations::check_folder(folder).map_err(|error| format!("{error}; nothing could be saved there"))?;
         let every = Duration::try_from_secs_f64(every_seconds)
@@ -57,13 +57,13 @@ impl Keeper {
         Ok(Self { folder: folder.into(), every, last: Instant::now(), tried: None, problem: None })
     }
 
-    /// Whether it is time, and there is something to save since the last time.
+    /// Whether the interval has elapsed and the step has changed since the last attempt.
     pub(super) fn due(&self, step: u64) -> bool {
         self.tried != Some(step) && self.last.elapsed() >= self.every
     }
 
-    /// Saves the run as it is, and returns its state, unless that is saved already; needs everything settled. A failure
-    /// is said once, as long as it stays the same.
+    /// Saves the run and returns its state, unless this step is already saved. No steps may be in flight. A repeated
+    /// failure is reported only once.
     pub(super) async fn save(
         &mut self,
         trainer: &mut Trainer,
@@ -88,7 +88,7 @@ impl Keeper {
         Ok(Some(state))
     }
 
-    /// What a run that cannot go on is told: where its latest state is.
+    /// Where the latest saved state is, for the error message of a failed run.
     pub(super) fn saved(&self) -> String {
         match (self.tried, &self.problem) {
             (Some(step), None) => {
@@ -100,12 +100,12 @@ impl Keeper {
         }
     }
 
-    /// What has to be said at the end, if the latest state is not on disk.
+    /// The final error if the latest state is not on disk.
     pub(super) fn finish(self) -> Result<(), String> {
         self.problem.map_or(Ok(()), |problem| Err(problem.replace("; training goes on", "; make room and train again")))
     }
 
-    /// What is said of a step that ran away, once the state before it is saved.
+    /// The error message for a diverged step, after saving the state before it.
     pub(super) async fn diverged(&mut self, trainer: &mut Trainer, tokenizer: &Tokenizer, error: TrainError) -> String {
         let origin = match trainer.trace().await {
             Ok(origin) => format!("; {origin}"),
@@ -127,7 +127,7 @@ impl Keeper {
     }
 }
 
-/// A sentence about a step, without its number.
+/// The part of a message after its step number.
 fn after_step(problem: &str) -> &str {
     problem.split_once(" is not saved").map_or(problem, |(_, rest)| rest)
 }

@@ -1,4 +1,4 @@
-//! Which kernels run in place of others: told by `--variant`, or kept in the user's cache folder from an earlier run.
+//! Kernel variants: overrides from `--variant`, and the variant cache in the user's cache folder.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -7,13 +7,13 @@ use crate::gpu::choices::{Choices, recall, remember};
 use crate::gpu::context::Context;
 use crate::ops::tuning::{self, memory_key};
 
-/// What the command line tells.
+/// The overrides from the command line.
 static TOLD: OnceLock<Choices> = OnceLock::new();
 
-/// Takes over what the command line tells.
+/// Sets the overrides from the command line.
 ///
 /// # Errors
-/// A sentence when there is no such kernel or variant.
+/// When there is no such kernel or variant.
 pub(super) fn tell(variants: &[String]) -> Result<(), String> {
     let told = Choices::parse(&variants.join(","))?;
     for kernel in told.kernels() {
@@ -30,18 +30,18 @@ pub(super) fn tell(variants: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the command line has chosen variants.
+/// Whether the command line overrides any variant.
 pub(super) fn any_told() -> bool {
     TOLD.get().is_some_and(|told| told.kernels().next().is_some())
 }
 
-/// Tells a device what was told and what is known of it.
+/// Passes the overrides and the cached choices to a device.
 pub(super) fn prepare(context: &Context) {
     *context.told.borrow_mut() = TOLD.get().cloned().unwrap_or_default();
     *context.known.borrow_mut() = recall(&memory(), &memory_key(context));
 }
 
-/// Keeps what was chosen. Where it cannot be written, the next run measures again.
+/// Writes the device's choices to the variant cache. If this fails, the next run measures again.
 pub(super) fn keep(context: &Context) {
     let (before, Some(path)) = (memory(), path()) else { return };
     let after = remember(&before, &memory_key(context), &context.known.borrow());
@@ -55,7 +55,7 @@ fn memory() -> String {
     path().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default()
 }
 
-/// `glasshead/kernels.txt` in the cache folder of the system's conventions.
+/// The path of `glasshead/kernels.txt` in the system's cache folder.
 fn path() -> Option<PathBuf> {
     let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = match std::env::consts::OS {

@@ -1,5 +1,5 @@
-//! Logs of a training that other programs read: `log.csv`, `log.jsonl`, and TensorBoard event files. A run that is resumed
-//! continues them: each step is in each of them once.
+//! Training logs for other programs: `log.csv`, `log.jsonl`, and TensorBoard event files. A resumed run continues them,
+//! with each step once.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -20,10 +20,10 @@ const CSV_HEADER: &str = "step,tokens,seconds,loss,lr,grad_norm,val_loss\n";
 /// The tag of held-out losses in event files.
 const HELD_OUT: &str = "loss/held-out";
 
-/// The names of the files in words.
+/// The names of the text files.
 const NAMES: [&str; 2] = ["log.csv", "log.jsonl"];
 
-/// A position in both files in words.
+/// A position in both text files.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark([WordsMark; 2]);
 
@@ -33,10 +33,10 @@ struct WordsMark {
     evaluated: Option<u64>,
 }
 
-/// A file in words, open for appending.
+/// A text file, open for appending.
 struct Words {
     file: File,
-    /// The latest step whose held-out loss it holds.
+    /// The latest step with a held-out loss in the file.
     evaluated: Option<u64>,
 }
 
@@ -46,13 +46,13 @@ impl Words {
     }
 }
 
-/// The files of a run's log.
+/// The log files of a run.
 pub(super) struct Log {
     folder: PathBuf,
     csv: Words,
     jsonl: Words,
     events: File,
-    /// The steps whose held-out losses the event files hold.
+    /// The steps with a held-out loss in the event files.
     evaluated: BTreeSet<u64>,
     tokens_per_step: u64,
     /// Seconds of training before this process.
@@ -60,11 +60,11 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Opens the files in `folder`, which is made if it is missing. A run that is resumed after `resumed_at` steps continues
-    /// the log there: what the files hold of later steps is removed.
+    /// Opens the files in `folder`, which is created if it is missing. A run resumed after `resumed_at` steps continues
+    /// the log there; rows of later steps are removed.
     ///
     /// # Errors
-    /// A sentence when they cannot be written, or hold another run.
+    /// When the files cannot be written or belong to another run.
     pub fn open(folder: &Path, tokens_per_step: usize, resumed_at: Option<u64>) -> Result<Self, String> {
         let problem = |error| format!("{}; choose another --log-dir", in_file(folder)(error));
         let open = || -> io::Result<Option<Self>> {
@@ -99,10 +99,10 @@ impl Log {
         })
     }
 
-    /// Steps that were done; they had ended `trained` seconds after this process began to train.
+    /// Logs completed steps, which ended after `trained` seconds of training in this process.
     ///
     /// # Errors
-    /// A sentence when the disk is full or the like.
+    /// When writing fails, for example because the disk is full.
     pub fn steps(&mut self, points: &[StepPoint], trained: f64, tokens_per_s: f64) -> Result<(), String> {
         let seconds = self.seconds_before + trained;
         let (mut csv, mut jsonl, mut records) = (String::new(), String::new(), Vec::new());
@@ -127,10 +127,10 @@ impl Log {
         written.and_then(|()| self.events.write_all(&records)).map_err(|error| self.problem(error))
     }
 
-    /// An evaluation on held-out tokens after `step` steps, unless the files hold it already.
+    /// Logs an evaluation on held-out tokens after `step` steps, unless the files already contain it.
     ///
     /// # Errors
-    /// As [`Log::steps`].
+    /// Same as [`Log::steps`].
     pub fn validation(&mut self, step: u64, trained: f64, val_loss: f32) -> Result<(), String> {
         let (tokens, seconds) = (step.saturating_mul(self.tokens_per_step), self.seconds_before + trained);
         let csv = format!("{step},{tokens},{seconds:.3},,,,{val_loss}\n");
@@ -151,20 +151,20 @@ impl Log {
         write().map_err(|error| self.problem(error))
     }
 
-    /// Where the log ends now.
+    /// The current end of the log.
     ///
     /// # Errors
-    /// As [`Log::steps`].
+    /// Same as [`Log::steps`].
     pub fn mark(&self) -> Result<Mark, String> {
         let mark = || Ok(Mark([self.csv.mark()?, self.jsonl.mark()?]));
         mark().map_err(|error| self.problem(error))
     }
 
-    /// Removes what came after `mark`, which was set after `step` steps: the run continues from there. The event file keeps
-    /// it, and says that it is void.
+    /// Truncates the log to `mark`, which was taken after `step` steps and from which the run continues. The event file
+    /// keeps later events and marks them as discarded.
     ///
     /// # Errors
-    /// As [`Log::steps`].
+    /// Same as [`Log::steps`].
     pub fn go_back(&mut self, step: u64, Mark(marks): Mark) -> Result<(), String> {
         let mut cut = || -> io::Result<()> {
             for ((words, mark), name) in [&mut self.csv, &mut self.jsonl].into_iter().zip(marks).zip(NAMES) {
@@ -177,7 +177,7 @@ impl Log {
         cut().map_err(|error| self.problem(error))
     }
 
-    /// Tells readers of the event files that all they know of steps after `step` is void.
+    /// Marks the events after `step` as discarded.
     fn restart(&mut self, step: u64) -> io::Result<()> {
         self.events.write_all(&events::record(&Event::Restart { step: step + 1 }.encoded(now())))
     }
@@ -187,7 +187,7 @@ impl Log {
     }
 }
 
-/// Cuts a file to what a scan keeps of it, and opens it for appending.
+/// Truncates a file to the part that a scan keeps, and opens it for appending.
 fn words(folder: &Path, name: &str, scan: &resume::Scan) -> io::Result<Words> {
     let path = folder.join(name);
     let file = OpenOptions::new().create(true).append(true).open(&path)?;
@@ -197,12 +197,13 @@ fn words(folder: &Path, name: &str, scan: &resume::Scan) -> io::Result<Words> {
     Ok(Words { file, evaluated: scan.evaluated })
 }
 
-/// Files that are open for appending cannot be cut on every system.
+/// Truncates a file. It is reopened because not every system can truncate a file that is open for appending.
 fn cut_to(path: &Path, bytes: u64) -> io::Result<()> {
     OpenOptions::new().write(true).open(path)?.set_len(bytes)
 }
 
-/// A new event file. TensorBoard takes all files of a folder as one run, in the order of the seconds in their names.
+/// Creates an event file. TensorBoard reads all files of a folder as one run, in the order of the seconds in their
+/// names.
 fn event_file(folder: &Path) -> io::Result<File> {
     let latest = resume::event_files(folder)?.pop().map_or(0, |(seconds, _)| seconds);
     let seconds = (now() as u64).max(latest.saturating_add(1));

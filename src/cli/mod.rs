@@ -30,16 +30,16 @@ mod soak;
 mod tokenizer;
 mod train;
 
-/// Train a Transformer language model and look into every attention head.
+/// Train a Transformer language model and inspect every attention head.
 #[derive(Parser)]
 #[command(version, about)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// How many threads the CPU backend uses; as many as there are cores unless told.
+    /// The number of threads of the CPU backend; by default, the number of cores.
     #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// Which variant runs in place of a kernel, instead of the fastest; several times, for several kernels.
+    /// Use this variant of a kernel instead of the fastest; can be repeated for several kernels.
     #[arg(long, global = true, value_name = "KERNEL=VARIANT")]
     variant: Vec<String>,
 }
@@ -48,53 +48,54 @@ struct Cli {
 enum Command {
     /// Show the adapter, its limits and its backend.
     Info,
-    /// Train a model and save it into a folder.
+    /// Train a model and save it to a folder.
     Train(TrainArgs),
-    /// Write on from a prompt with a saved model.
+    /// Generate text from a prompt with a saved model.
     Generate(GenerateArgs),
-    /// Write the logits behind every token of a text into a file.
+    /// Write the logits after every token of a text to a file.
     Logits(generate::LogitsArgs),
-    /// Write a saved model as files that other programs open.
+    /// Export a saved model as files for other programs.
     Export(interop::ExportArgs),
-    /// Read a model of another program, to write with it and to train on.
+    /// Import a model from another program, to generate with it or to train it.
     Import(interop::ImportArgs),
-    /// Train a tokenizer, encode and decode.
+    /// Train a tokenizer, encode text and decode ids.
     #[command(subcommand)]
     Tokenizer(tokenizer::TokenizerCommand),
-    /// Print every field that --set changes, with its range and meaning.
+    /// Print every field that --set can change, with its range and meaning.
     Settings,
-    /// Measure how fast this machine is.
+    /// Measure the speed of this machine.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
-    /// Train for long through the page's own loop; fails when memory grows.
+    /// Train for a long time through the page's own loop; fails if memory grows.
     Soak(soak::SoakArgs),
-    /// Answer requests for single operations on standard input, to compare them with other programs.
+    /// Serve requests for single operations on standard input, to compare them with other programs.
     Ops {
-        /// Who computes.
+        /// The backend.
         #[arg(long, value_enum, default_value = "gpu")]
         backend: BackendArg,
     },
 }
 
-/// Who computes.
+/// The device that computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum BackendArg {
     /// The GPU, through Vulkan, Metal or Direct3D 12.
     Gpu,
-    /// The CPU references.
+    /// The CPU reference implementations.
     Cpu,
 }
 
 #[derive(Args)]
 struct TrainArgs {
-    /// nano, tiny, small or cs336.
+    /// The model preset: nano, tiny, small or cs336.
     #[arg(long, default_value = "nano", value_parser = preset)]
     preset: Preset,
-    /// A text file, a .jsonl (.ndjson, or .json with an object on each line) or a .parquet file to train on instead of the
-    /// built-in stories; several are joined by the tokenizer's end token, which <|endoftext|> in a text stands for.
+    /// A text file, a .jsonl (.ndjson, or .json with an object on each line) or a .parquet file to train on instead of
+    /// the built-in stories; several files are separated by the tokenizer's end token, written as <|endoftext|> in the
+    /// text.
     #[arg(long, visible_alias = "file")]
     text: Vec<PathBuf>,
-    /// The field of .jsonl files, or the column of .parquet files, that holds the text; a field within an object as
+    /// The field of .jsonl files, or the column of .parquet files, that contains the text; write a nested field as
     /// meta.text.
     #[arg(long, default_value = "text")]
     field: String,
@@ -102,48 +103,48 @@ struct TrainArgs {
     /// modular-addition, parity, brackets, induction or recall.
     #[arg(long, conflicts_with = "text", value_parser = task)]
     task: Option<Task>,
-    /// How many steps in all; as many as the schedule has unless told.
+    /// The total number of steps; by default, the length of the schedule.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
-    /// Seeds initialisation, batches and samples.
+    /// The seed of initialization, batches and samples.
     #[arg(long)]
     seed: Option<u64>,
-    /// Changes a field of the preset, for example --set norm=layernorm --set d_model=96; with --resume only what can
-    /// change while a model trains.
+    /// Change a field of the preset, for example --set norm=layernorm --set d_model=96; with --resume, only fields that
+    /// can change during training.
     #[arg(long, value_name = "FIELD=VALUE")]
     set: Vec<String>,
-    /// Who computes.
+    /// The backend.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
-    /// The folder for the model: checkpoint.safetensors, and the one saved before it.
+    /// The output folder for checkpoint.safetensors and the previous checkpoint.
     #[arg(long)]
     out: PathBuf,
-    /// Save it every so many seconds.
+    /// Save every N seconds.
     #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
     save_every: f64,
-    /// Go on with the model in this folder, on the same text.
+    /// Resume the model in this folder, on the same text.
     #[arg(long, conflicts_with_all = ["preset", "seed"])]
     resume: Option<PathBuf>,
-    /// Stop after so many tokens in all.
+    /// Stop after N tokens in total.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     stop_tokens: Option<u64>,
-    /// Stop once the held-out loss is at or below this, in nats per token.
+    /// Stop once the held-out loss is at or below this value, in nats per token.
     #[arg(long)]
     stop_loss: Option<f64>,
-    /// Stop after this many seconds of training; with --resume, counted from there.
+    /// Stop after this many seconds of training; with --resume, earlier training does not count.
     #[arg(long)]
     stop_seconds: Option<f64>,
-    /// Held-out loss every so many steps.
+    /// Evaluate the held-out loss every N steps.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     eval_every: u64,
-    /// One JSON object a line instead of a progress bar.
+    /// Print one JSON object per line instead of a progress bar.
     #[arg(long)]
     json: bool,
-    /// A folder for log.csv, log.jsonl and an event file that TensorBoard shows. With --resume, a log that is there
-    /// continues: its rows of later steps are replaced.
+    /// A folder for log.csv, log.jsonl and an event file for TensorBoard. With --resume, an existing log continues, and
+    /// its rows of later steps are replaced.
     #[arg(long)]
     log_dir: Option<PathBuf>,
-    /// Destroys the device from a step on before a kind of work, once for each; tests look at what happens then.
+    /// Destroy the device before the first work of this kind at or after a step; for tests.
     #[arg(long, hide = true, value_name = "WORK@STEP")]
     lose_device: Vec<train::Moment>,
 }
@@ -153,25 +154,25 @@ struct GenerateArgs {
     /// The folder of a saved model.
     #[arg(long)]
     model: PathBuf,
-    /// Where to begin; empty begins a new text.
+    /// The prompt; if empty, a new text is generated.
     #[arg(long, default_value = "")]
     prompt: String,
-    /// Logits are divided by this; 0 always takes the likeliest token.
+    /// The sampling temperature, by which logits are divided; 0 always selects the most likely token.
     #[arg(long, default_value_t = Sampling::default().temperature)]
     temperature: f32,
-    /// Only so many of the likeliest tokens; 0 keeps all.
+    /// Sample only from the N most likely tokens; 0 disables this.
     #[arg(long, default_value_t = 0)]
     top_k: usize,
-    /// Only the likeliest tokens whose probabilities reach this sum.
+    /// Sample only from the most likely tokens whose probabilities add up to this value.
     #[arg(long, default_value_t = Sampling::default().top_p)]
     top_p: f32,
-    /// How many tokens at most.
+    /// The maximum number of tokens.
     #[arg(long, default_value_t = 200)]
     max_tokens: usize,
-    /// The same seed writes the same text.
+    /// The random seed; equal seeds give equal texts.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Who computes.
+    /// The backend.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
 }
@@ -191,7 +192,7 @@ fn preset(name: &str) -> Result<Preset, String> {
 pub fn main() -> ExitCode {
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        // What a damaged file causes is caught, and ends as a sentence.
+        // Panics caused by damaged files are caught and reported as errors.
         if !reading_parquet() {
             told(panic);
         }
@@ -227,12 +228,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What the system says of a file of the command line.
+/// The error message for a file given on the command line.
 fn in_file(path: &Path) -> impl Fn(io::Error) -> String {
     |error| DataError::of_file(path, &error).to_string()
 }
 
-/// Refuses to write over a file that is read, which would be lost before it was.
+/// Rejects an output file that is also an input, which would be overwritten before it is read.
 fn check_out<'p>(out: &Path, inputs: impl IntoIterator<Item = &'p PathBuf>) -> Result<(), String> {
     let Ok(place) = out.canonicalize() else { return Ok(()) };
     match inputs.into_iter().any(|input| input.canonicalize().is_ok_and(|input| input == place)) {
@@ -241,20 +242,20 @@ fn check_out<'p>(out: &Path, inputs: impl IntoIterator<Item = &'p PathBuf>) -> R
     }
 }
 
-/// Reports rows whose field has no text.
+/// Reports skipped rows, whose field has no text.
 fn report_skipped(rows: u64, field: &str) {
     skipped_rows(rows, field).iter().for_each(|message| eprintln!("{message}"));
 }
 
-/// Errors end as a sentence on standard error.
+/// Converts an error to its message.
 fn sentence(error: impl Display) -> String {
     error.to_string()
 }
 
-/// The device to compute on; none stands for the CPU.
+/// The device to compute on; `None` for the CPU.
 ///
 /// # Errors
-/// A sentence when there is no GPU, or variants of its kernels are chosen for the CPU.
+/// When there is no GPU, or kernel variants are selected for the CPU.
 async fn open(backend: BackendArg) -> Result<Option<Context>, String> {
     match backend {
         BackendArg::Cpu if kernels::any_told() => {
@@ -272,7 +273,7 @@ async fn open_gpu() -> Result<Context, String> {
     Ok(context)
 }
 
-/// Chooses the fastest kernels for training this model on this device, and says which could not be used.
+/// Selects the fastest kernels for training this model on this device, and reports variants that failed.
 async fn tune(config: &RunConfig, context: Option<&Context>) -> Result<(), String> {
     for wrong in Trainer::choose_kernels(config, context).await.map_err(sentence)? {
         eprintln!("{wrong}");

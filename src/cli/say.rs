@@ -4,21 +4,21 @@ use std::fmt::Arguments;
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether it was told that nobody listens.
+/// Whether the failure has been reported.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
-/// Writes a line. Where standard output takes none any more, as when the program behind a pipe has ended or a disk is full,
-/// that is told once, and the work goes on.
+/// Writes a line. If standard output fails, for example because a pipe was closed or a disk is full, this is reported
+/// once, and the program continues.
 pub(super) fn line(text: Arguments<'_>) {
     if let Err(error) = writeln!(io::stdout(), "{text}")
         && !TOLD.swap(true, Ordering::Relaxed)
     {
-        // There is nowhere else to tell that this one takes nothing either.
+        // An error on standard error cannot be reported anywhere.
         drop(writeln!(io::stderr(), "glasshead: standard output takes nothing any more ({error}); the work goes on"));
     }
 }
 
-/// As `println!`, which panics where standard output is closed.
+/// Like `println!`, but does not panic if standard output is closed.
 macro_rules! say {
     ($($text:tt)*) => {
         $crate::cli::say::line(format_args!($($text)*))

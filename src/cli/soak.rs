@@ -1,5 +1,5 @@
-//! `glasshead soak`: trains for long through the page's own loop, then begins, loads and drops runs, and watches that it
-//! neither slows down nor grows.
+//! `glasshead soak`: trains for a long time through the page's own loop, then starts, loads and drops runs, and checks
+//! that neither time per step nor memory grows.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -18,36 +18,36 @@ use crate::train::session::Session;
 
 mod rounds;
 
-/// Parts into which the steps are divided. The first one fills caches and pools; the others are compared.
+/// The number of parts of the steps. The first part warms up caches and pools; the others are compared.
 const PARTS: u64 = 10;
 
-/// Memory may grow by so much from the end of the second part on: losses are kept, and allocators round.
+/// The allowed growth of memory after the second part: losses are stored, and allocators round sizes up.
 const ROOM_BYTES: u64 = 24 << 20;
 
-/// The sentence whose maps are computed meanwhile.
+/// The sentence whose attention maps are computed during training.
 const PROBE: &str = "Lily had a red ball.";
 
-/// What to run.
+/// Options of the soak test.
 #[derive(Args)]
 pub(super) struct SoakArgs {
-    /// Steps in all.
+    /// Total number of steps.
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(20..))]
     steps: u64,
-    /// How often runs of two sizes are begun, and one is loaded from a file, each for a step.
+    /// Number of rounds, each of which starts runs of two sizes, loads one from a file, and trains each for a step.
     #[arg(long, default_value_t = 20)]
     rounds: u64,
-    /// What is trained for long: nano, tiny, small or cs336.
+    /// The model for the long run: nano, tiny, small or cs336.
     #[arg(long, default_value = "nano", value_parser = preset)]
     preset: Preset,
-    /// Who computes.
+    /// The backend.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
-    /// One JSON object a line.
+    /// Print one JSON object per line.
     #[arg(long)]
     json: bool,
 }
 
-/// What the session has told.
+/// The events received from the session.
 #[derive(Default)]
 struct Heard {
     steps: u64,
@@ -55,7 +55,7 @@ struct Heard {
     loss: f32,
     tokens_per_step: usize,
     stopped: bool,
-    /// A model that was exported.
+    /// An exported model.
     file: Option<Vec<u8>>,
     problem: Option<String>,
 }
@@ -80,7 +80,7 @@ impl Heard {
     }
 }
 
-/// A session, and what it has told.
+/// A session and its events.
 struct Soak {
     session: Session,
     heard: Rc<RefCell<Heard>>,
@@ -118,13 +118,13 @@ impl Soak {
         self.send(start, None).await;
     }
 
-    /// Does a piece of work, and fails with what went wrong meanwhile; whether there is more to do.
+    /// Performs one unit of work and returns whether there is more; fails with any error that the session reported.
     async fn work(&mut self) -> Result<bool, String> {
         let more = self.session.work().await;
         self.heard.borrow().problem.clone().map_or(Ok(more), Err)
     }
 
-    /// Trains for so many steps without a pause.
+    /// Trains for `steps` steps without a pause.
     async fn train(&mut self, preset: Preset, steps: u64) -> Result<(), String> {
         let rules = Rules { stop_steps: Some(steps), ..Rules::default() };
         self.send(Command::Runs { command: RunsCommand::Rules(rules) }, None).await;
@@ -163,14 +163,14 @@ fn tell(json: bool, steps: u64, tokens_per_s: f64, maps_per_s: f64, loss: f32, m
     say!("step {steps}: {tokens_per_s:.0} tokens/s, {maps_per_s:.1} maps/s, loss {loss:.3}, {memory}");
 }
 
-/// How the two halves compare, without the first part.
+/// Compares the speeds of the two halves, without the first part.
 fn tell_halves(speeds: &[f64]) {
     let half = |speeds: &[f64]| speeds.iter().sum::<f64>() / speeds.len().max(1) as f64;
     let (first, second) = speeds[1.min(speeds.len())..].split_at(speeds.len().saturating_sub(1) / 2);
     say!("first half {:.0} tokens/s, second half {:.0} tokens/s", half(first), half(second));
 }
 
-/// An error when memory has grown.
+/// An error if memory has grown too much.
 fn judge(settled: Option<u64>, now: Option<u64>, backend: BackendChoice) -> Result<(), String> {
     let Some((settled, now)) = settled.zip(now).filter(|(settled, now)| *now > settled + ROOM_BYTES) else {
         return Ok(());
@@ -182,7 +182,7 @@ fn judge(settled: Option<u64>, now: Option<u64>, backend: BackendChoice) -> Resu
     Err(format!("memory has grown from {settled} to {now} bytes, and at most {ROOM_BYTES} more are right{driver}"))
 }
 
-/// The memory of this process, where the system tells.
+/// The resident memory of this process, where the system reports it.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

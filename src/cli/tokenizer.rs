@@ -1,4 +1,4 @@
-//! `glasshead tokenizer`: train a vocabulary, encode a text of any size, decode it again.
+//! `glasshead tokenizer`: trains a vocabulary, encodes text of any size, and decodes it.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -12,7 +12,7 @@ use crate::data::{CUT_NAMES, Cut, TokenFile, Tokenizer, Vocabulary, open_files, 
 use crate::interop::companions::{KEPT, attach};
 use crate::interop::files::TOKENIZER;
 
-/// Tokens that are decoded at a time.
+/// The number of tokens decoded at a time.
 const WINDOW: usize = 1 << 20;
 
 #[derive(Subcommand)]
@@ -25,22 +25,22 @@ pub(super) enum TokenizerCommand {
     Decode(DecodeArgs),
 }
 
-/// Where text comes from.
+/// The text input.
 #[derive(Args)]
 struct TextArgs {
-    /// A text file in UTF-8, a .jsonl or a .parquet file; documents and several files are joined by the tokenizer's end
-    /// token, which <|endoftext|> in a text stands for.
+    /// A text file in UTF-8, a .jsonl or a .parquet file; several files and documents are separated by the tokenizer's
+    /// end token, written as <|endoftext|> in the text.
     #[arg(long, required = true)]
     text: Vec<PathBuf>,
-    /// The field of .jsonl files, or the column of .parquet files, that holds the text.
+    /// The field of .jsonl files, or the column of .parquet files, that contains the text.
     #[arg(long, default_value = "text")]
     field: String,
 }
 
-/// Where a tokenizer comes from.
+/// The tokenizer input.
 #[derive(Args)]
 struct TokenizerArgs {
-    /// A tokenizer.json, in the folder of its model so that it is known which token ends a document; or a rank file
+    /// A tokenizer.json in its model's folder, whose other files define the end-of-document token, or a rank file
     /// (.tiktoken).
     #[arg(long)]
     tokenizer: PathBuf,
@@ -72,13 +72,13 @@ impl TokenizerArgs {
 pub(super) struct TrainArgs {
     #[command(flatten)]
     text: TextArgs,
-    /// Special tokens, 256 bytes and merges in all.
+    /// Vocabulary size: special tokens, 256 bytes and merges.
     #[arg(long)]
     vocab_size: usize,
-    /// A special token; may be given several times.
+    /// A special token; can be repeated.
     #[arg(long)]
     special: Vec<String>,
-    /// The tokenizer.json to write.
+    /// The output file, tokenizer.json.
     #[arg(long)]
     out: PathBuf,
 }
@@ -89,7 +89,7 @@ pub(super) struct EncodeArgs {
     tokenizer: TokenizerArgs,
     #[command(flatten)]
     text: TextArgs,
-    /// The file of token ids to write.
+    /// The output file of token ids.
     #[arg(long)]
     out: PathBuf,
 }
@@ -101,7 +101,7 @@ pub(super) struct DecodeArgs {
     /// The file of token ids.
     #[arg(long)]
     tokens: PathBuf,
-    /// The text file to write.
+    /// The output text file.
     #[arg(long)]
     out: PathBuf,
 }
@@ -153,7 +153,7 @@ fn decode(args: &DecodeArgs) -> Result<(), String> {
     let file_error = in_file(&args.out);
     let mut out = BufWriter::new(File::create(&args.out).map_err(&file_error)?);
     for start in (0..tokens.len()).step_by(WINDOW) {
-        // A character's bytes may lie in two windows, so bytes are written and not text.
+        // A character's bytes may span two windows, so the output is written as bytes.
         for id in tokens.read(start..start + WINDOW).map_err(sentence)? {
             out.write_all(&tokenizer.token_bytes(id)).map_err(&file_error)?;
         }

@@ -1,5 +1,5 @@
-//! `glasshead train`: what the command line asks for, and the loop. `corpus` holds the tokens, `report` tells how it
-//! goes, `recover` takes the run up on another device when its own is gone.
+//! `glasshead train`: options and the training loop. `corpus` holds the tokens, `report` prints progress, `recover`
+//! resumes the run on another device after a device loss.
 
 use std::time::Instant;
 
@@ -25,16 +25,16 @@ pub(super) use recover::Moment;
 use recover::{Copy, Trouble, Work};
 use report::Report;
 
-/// Steps per submission.
+/// The number of steps per submission.
 const CHUNK: u64 = 10;
 
-/// The 256 bytes and the end-of-text token: what a synthetic task needs.
+/// The vocabulary of synthetic tasks: the 256 bytes and the end-of-text token.
 const BYTE_VOCABULARY: usize = 257;
 
-/// Examples of a task that are answered at every evaluation, and at the end.
+/// The number of task examples to evaluate at every evaluation, and at the end.
 const EXAMPLES: [usize; 2] = [SCORED_EXAMPLES, 500];
 
-/// Evaluations between two saves and two samples.
+/// The number of evaluations between two saves and two samples.
 const EVALUATIONS_PER_SAVE: u64 = 5;
 
 pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
@@ -88,7 +88,7 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
     training.train(trainer).await
 }
 
-/// The preset with what the command line changes of it; the schedule ends with the last step.
+/// The preset with the command line's changes; the schedule ends at the last step.
 fn fresh_config(args: &TrainArgs) -> Result<RunConfig, String> {
     let mut config = args.preset.config();
     if args.task.is_some() {
@@ -102,7 +102,7 @@ fn fresh_config(args: &TrainArgs) -> Result<RunConfig, String> {
     Ok(config)
 }
 
-/// Changes fields, each told as FIELD=VALUE.
+/// Applies changes of the form FIELD=VALUE.
 pub(super) fn apply(config: &mut RunConfig, changes: &[String]) -> Result<(), String> {
     for change in changes {
         let (field, value) = change.split_once('=').ok_or(format!("--set {change} is not FIELD=VALUE"))?;
@@ -111,35 +111,35 @@ pub(super) fn apply(config: &mut RunConfig, changes: &[String]) -> Result<(), St
     Ok(())
 }
 
-/// A run, but for its trainer, which is another one on every device.
+/// A run without its trainer, which is replaced after a device loss.
 struct Training<'a> {
     args: &'a TrainArgs,
     rules: Rules,
     corpus: Corpus,
-    /// The device; none is the CPU.
+    /// The GPU; `None` on the CPU.
     context: Option<Context>,
     report: Report,
     keeper: Keeper,
     standing: Standing,
-    /// The step of the checkpoint that it was resumed from.
+    /// The step of the checkpoint from which the run resumed.
     resumed_at: Option<u64>,
     /// The step of the latest evaluation.
     looked_at: Option<u64>,
     copy: Copy,
     lost_devices: LostDevices,
-    /// For tests.
+    /// Simulated device losses, for tests.
     to_be_lost: Vec<Moment>,
 }
 
 impl Training<'_> {
-    /// Trains until a rule says stop, on as many devices as that takes.
+    /// Trains until a stop rule applies, recovering from device losses.
     async fn train(mut self, mut trainer: Trainer) -> Result<(), String> {
         let why = loop {
             match self.until_stopped(&mut trainer).await {
                 Ok(why) => break why,
                 Err(Trouble::Device(error)) => {
                     let config = trainer.config().clone();
-                    // What it holds would be missing on the next device, which may be the same piece of hardware.
+                    // Free its memory first: the next device may be the same hardware.
                     drop(trainer);
                     trainer = self.recover(error, config).await?;
                 }
@@ -152,16 +152,16 @@ impl Training<'_> {
         Ok(())
     }
 
-    /// Trains from one evaluation to the next; the rule that says stop, in words.
+    /// Trains and evaluates until a stop rule applies; returns the reason.
     async fn until_stopped(&mut self, trainer: &mut Trainer) -> Result<String, Trouble> {
         loop {
             let step = trainer.step();
             if let Some(why) = self.rules.reached(&self.standing).filter(|_| self.looked_at == Some(step)) {
-                // Its device was lost after the end, and before everything was told.
+                // The device was lost after the last evaluation, before the results were reported.
                 return Ok(why);
             }
             let begins = self.standing.val_loss.is_none();
-            // One that was saved just before its evaluation is taken up there.
+            // A run saved just before an evaluation resumes with that evaluation.
             let due = begins || self.rules.evaluation_due(step) && self.looked_at != Some(step);
             if !due {
                 let end = step + self.rules.steps_ahead(step, self.standing.tokens_per_step, u64::MAX);
@@ -173,8 +173,8 @@ impl Training<'_> {
         }
     }
 
-    /// Evaluates, and every so often, and at the end, saves and writes a sample; the rule that says stop. A run that begins
-    /// is evaluated only.
+    /// Evaluates; periodically and at the end, it also saves and generates a sample. Returns the reason if a stop rule
+    /// applies. At the start of a run it only evaluates.
     async fn look(&mut self, trainer: &mut Trainer, begins: bool) -> Result<Option<String>, Trouble> {
         let step = self.standing.step;
         self.lose_device_before(Work::Evaluate, step);
@@ -188,11 +188,11 @@ impl Training<'_> {
             let score = exact_match(trainer, &self.corpus.tokenizer, &examples).await?;
             self.report.score(step, &score);
         }
-        // A run that is resumed needs its held-out loss; its log has one where a run that never stopped would.
+        // A resumed run always evaluates, but logs the result only where an uninterrupted run would.
         let logged = last || !begins || self.resumed_at.is_none() || self.rules.evaluation_due(step);
         self.report.validation(&self.standing, val_loss, last.then_some(self.corpus.baselines), logged)?;
         self.looked_at = Some(step);
-        // A run that was over when it was resumed may have been saved elsewhere, or only half.
+        // Saved even if the run was already finished when resumed, because --out may be a new folder or lack files.
         if last || !begins && (step / self.args.eval_every).is_multiple_of(EVALUATIONS_PER_SAVE) {
             self.save(trainer).await?;
             if !self.args.json {
@@ -203,7 +203,7 @@ impl Training<'_> {
         Ok(stopped)
     }
 
-    /// Trains up to step `end`, or until the time is up. Only training counts as time: looking is not training.
+    /// Trains up to step `end` or the time limit. Only training time counts, not evaluations.
     async fn train_until(&mut self, trainer: &mut Trainer, end: u64) -> Result<(), Trouble> {
         let (clock, before, mut timed) = (Instant::now(), self.standing.seconds, 0);
         loop {
@@ -251,7 +251,7 @@ impl Training<'_> {
         Ok(writer.text(tokenizer))
     }
 
-    /// Saves the run; in case its device is lost, it is kept in memory as well. Needs everything settled.
+    /// Saves the run and, in case the device is lost, keeps a snapshot in memory. No steps may be in flight.
     async fn save(&mut self, trainer: &mut Trainer) -> Result<(), Trouble> {
         self.lose_device_before(Work::Save, self.standing.step);
         let state = self.keeper.save(trainer, &self.corpus.tokenizer).await?;

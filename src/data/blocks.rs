@@ -1,31 +1,33 @@
-//! Long texts in blocks of about a megabyte, cut where no pre-token is split, so that each is counted or encoded alone.
+//! Long texts in blocks of about a megabyte. No pre-token crosses a block boundary, so each block is counted or encoded
+//! separately.
 
 use std::io::Read;
 
 use super::error::DataError;
 use super::pretokenize::Specials;
 
-/// Bytes that are read at a time.
+/// The number of bytes read at a time.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// The blocks of a UTF-8 text that is read as they are taken. A block is longer than usual only where one pre-token is.
+/// The blocks of a UTF-8 text, read lazily. A block is longer than usual only if a single pre-token is.
 pub struct Blocks<'s, R> {
     reader: R,
     specials: &'s Specials,
     buffer: Vec<u8>,
-    /// Bytes of the text before the buffer.
+    /// The number of bytes before the buffer.
     before: usize,
     ended: bool,
 }
 
 impl<'s, R: Read> Blocks<'s, R> {
-    /// The blocks of what `reader` reads, cut outside of `specials`. A byte-order mark at the beginning is left out.
+    /// The blocks of everything that `reader` reads, without a leading byte-order mark; no block ends inside one of
+    /// `specials`.
     pub fn new(reader: R, specials: &'s Specials) -> Self {
         Self { reader, specials, buffer: Vec::new(), before: 0, ended: false }
     }
 
     fn read(&mut self) -> Result<(), DataError> {
-        // Twice as much each time that there was no border, so that looking for one stays linear.
+        // The size doubles whenever no boundary was found, so that the search stays linear.
         let wanted = BLOCK_BYTES.max(self.buffer.len());
         let read = (&mut self.reader).take(wanted as u64).read_to_end(&mut self.buffer);
         let read = read.map_err(DataError::from_read)?;
@@ -37,14 +39,14 @@ impl<'s, R: Read> Blocks<'s, R> {
         Ok(())
     }
 
-    /// Where the next block ends in the buffer; none when more has to be read.
+    /// The end of the next block in the buffer; `None` if more must be read.
     fn border(&self) -> Result<Option<usize>, DataError> {
         let text = match std::str::from_utf8(&self.buffer) {
             Ok(text) => text,
             Err(error) if error.error_len().is_some() || self.ended => {
                 return Err(DataError::Encoding { at: self.before + error.valid_up_to() });
             }
-            // The last character is not complete yet. The bytes before it are valid.
+            // The last character is incomplete; the bytes before it are valid.
             Err(error) => std::str::from_utf8(&self.buffer[..error.valid_up_to()]).unwrap_or_default(),
         };
         Ok(if self.ended { Some(text.len()) } else { self.specials.safe_border(text) })
@@ -59,7 +61,7 @@ impl<'s, R: Read> Blocks<'s, R> {
                 let rest = self.buffer.split_off(border);
                 let block = std::mem::replace(&mut self.buffer, rest);
                 self.before += block.len();
-                // `border` has made sure that these bytes are UTF-8.
+                // `border` has checked that these bytes are UTF-8.
                 return String::from_utf8(block).map_err(|_| DataError::Encoding { at: self.before });
             }
         }
@@ -75,7 +77,7 @@ impl<R: Read> Iterator for Blocks<'_, R> {
         }
         let block = self.next_block();
         if block.is_err() {
-            // Nothing comes after an error.
+            // Iteration stops after an error.
             self.ended = true;
             self.buffer.clear();
         }

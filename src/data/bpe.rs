@@ -1,9 +1,9 @@
-//! Training of a byte-level BPE vocabulary (Sennrich et al. 2016; bytes as GPT-2): the most frequent pair is merged,
-//! again and again; ties go to the lexicographically greater pair of byte strings.
+//! Training of a byte-level BPE vocabulary (Sennrich et al. 2016; bytes as in GPT-2). The most frequent pair is merged
+//! repeatedly; ties go to the lexicographically greater pair of byte strings.
 //!
-//! Counts are kept, not counted again. Every different pre-token is a chain of symbols; a pair remembers where it
-//! stands, so that a merge touches only those places. The heap may hold counts that have shrunk since; such an entry
-//! is put back with its present count when it comes up.
+//! Counts are updated incrementally. Every different pre-token is a linked list of symbols, and each pair stores its
+//! positions, so a merge visits only those. The heap may contain outdated, higher counts; such an entry is pushed again
+//! with its current count when it is popped.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -18,29 +18,29 @@ use super::counts::PretokenCounts;
 use super::error::DataError;
 use super::pretokenize::Specials;
 
-/// What training finds out. Ids: special tokens, then the 256 bytes, then one token per merge.
+/// A trained vocabulary. Ids: special tokens, then the 256 bytes, then one token per merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
-    /// Special tokens, in the order of their ids from 0.
+    /// Special tokens, in the order of their ids, from 0.
     pub specials: Vec<String>,
-    /// The pairs of ids that were merged, in order.
+    /// The merged pairs of ids, in order.
     pub merges: Vec<(u32, u32)>,
     /// The bytes of every token, by id.
     pub tokens: Vec<Vec<u8>>,
 }
 
-/// One merge, as it happens.
+/// A single merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Merge {
-    /// The ids that were merged.
+    /// The merged ids.
     pub pair: (u32, u32),
-    /// How often they stood side by side.
+    /// The number of occurrences of the pair.
     pub count: u64,
-    /// The new token.
+    /// The id of the new token.
     pub id: u32,
 }
 
-/// Trains a vocabulary of at most `vocab_size` tokens on `text`; it stays smaller when no pair is left.
+/// Trains a vocabulary of at most `vocab_size` tokens on `text`; it is smaller if no pair is left.
 ///
 /// # Errors
 /// When `vocab_size` has no room for the special tokens and the bytes, or a special token is empty.
@@ -48,22 +48,22 @@ pub fn train(text: &str, vocab_size: usize, specials: &[&str]) -> Result<Vocabul
     train_reader(text.as_bytes(), vocab_size, specials)
 }
 
-/// As [`train`], on a file of any size: it is read in blocks, and only its different pre-tokens are kept.
+/// Like [`train`], but reads a file of any size in blocks and stores only its different pre-tokens.
 ///
 /// # Errors
-/// As [`train`], and when the file cannot be read or is not UTF-8.
+/// Same as [`train`], and when the file cannot be read or is not UTF-8.
 pub fn train_file(path: &Path, vocab_size: usize, specials: &[&str]) -> Result<Vocabulary, DataError> {
     let file = File::open(path).map_err(DataError::from_read)?;
     train_reader(file, vocab_size, specials)
 }
 
-/// As [`train_file`], on all that `reader` reads.
+/// Like [`train_file`], on everything that `reader` reads.
 ///
 /// # Errors
-/// As [`train_file`].
+/// Same as [`train_file`].
 pub fn train_reader(reader: impl Read + Send, vocab_size: usize, specials: &[&str]) -> Result<Vocabulary, DataError> {
     let specials = Specials::new(specials)?;
-    check_size(vocab_size, &specials)?; // before a long file is read
+    check_size(vocab_size, &specials)?; // checked before a long file is read
     let counts = PretokenCounts::of_reader(reader, &specials)?;
     let mut trainer = BpeTrainer::from_counts(&counts, vocab_size, &specials)?;
     drop(counts);
@@ -79,28 +79,28 @@ fn check_size(vocab_size: usize, specials: &Specials) -> Result<(), DataError> {
 
 type Pair = (u32, u32);
 
-/// No symbol, no neighbour.
+/// The absence of a symbol.
 const NONE: u32 = u32::MAX;
 
-/// A token where it stands in a pre-token.
+/// A symbol of a pre-token.
 struct Symbol {
-    /// The token; [`NONE`] when it was merged into the symbol before it.
+    /// The token; [`NONE`] after it was merged into the previous symbol.
     id: u32,
-    /// The pre-token.
+    /// The index of the pre-token.
     word: u32,
-    /// The symbols around it, or [`NONE`].
+    /// The indices of the previous and the next symbol, or [`NONE`].
     before: u32,
     after: u32,
 }
 
-/// How often a pair stands in the text, and which symbols begin it. Some may not any more.
+/// A pair's count and the symbols where it begins. Some of these positions may be outdated.
 #[derive(Default)]
 struct PairEntry {
     count: u64,
     places: Vec<u32>,
 }
 
-/// A pair with a count that held when it was pushed, ordered as training chooses.
+/// A pair with its count when it was pushed, ordered by merge priority.
 #[derive(PartialEq, Eq)]
 struct Candidate {
     count: u64,
@@ -120,17 +120,17 @@ impl PartialOrd for Candidate {
     }
 }
 
-/// A vocabulary under training, merge by merge; dropping it ends the training.
+/// Trains a vocabulary merge by merge. Dropping it cancels training.
 pub struct BpeTrainer {
     specials: Vec<String>,
     vocab_size: usize,
     tokens: Vec<Rc<[u8]>>,
     merges: Vec<Pair>,
-    /// The token that stands for some bytes. Two merges may come to the same bytes; the first one's token stands for
-    /// both, because pairs are pairs of byte strings.
+    /// The token for each byte string. If two merges give the same bytes, the first one's token is used for both,
+    /// because pairs are pairs of byte strings.
     ids: FxHashMap<Rc<[u8]>, u32>,
     symbols: Vec<Symbol>,
-    /// How often each pre-token occurs.
+    /// The number of occurrences of each pre-token.
     word_counts: Vec<u64>,
     pairs: FxHashMap<Pair, PairEntry>,
     heap: BinaryHeap<Candidate>,
@@ -140,13 +140,13 @@ impl BpeTrainer {
     /// Counts the pre-tokens of `text`, for a vocabulary of at most `vocab_size` tokens.
     ///
     /// # Errors
-    /// As [`train`].
+    /// Same as [`train`].
     pub fn new(text: &str, vocab_size: usize, specials: &[&str]) -> Result<Self, DataError> {
         let specials = Specials::new(specials)?;
         Self::from_counts(&PretokenCounts::of_reader(text.as_bytes(), &specials)?, vocab_size, &specials)
     }
 
-    /// Begins with the bytes of pre-tokens that were counted.
+    /// Starts with counted pre-tokens, split into bytes.
     ///
     /// # Errors
     /// When `vocab_size` has no room for the special tokens and the bytes, or there are too many different pre-tokens.
@@ -197,12 +197,12 @@ impl BpeTrainer {
         Ok(())
     }
 
-    /// How many merges there are to come at most.
+    /// The maximum number of remaining merges.
     pub fn n_merges_left(&self) -> usize {
         self.vocab_size - self.tokens.len()
     }
 
-    /// Merges the most frequent pair; none when the vocabulary is full or no pair is left.
+    /// Merges the most frequent pair; `None` if the vocabulary is full or no pair is left.
     pub fn step(&mut self) -> Option<Merge> {
         if self.n_merges_left() == 0 {
             return None;
@@ -217,13 +217,13 @@ impl BpeTrainer {
         (&self.tokens[pair.0 as usize], &self.tokens[pair.1 as usize])
     }
 
-    /// The vocabulary as far as it was trained.
+    /// The vocabulary trained so far.
     pub fn finish(self) -> Vocabulary {
         let tokens = self.tokens.iter().map(|bytes| bytes.to_vec()).collect();
         Vocabulary { specials: self.specials, merges: self.merges, tokens }
     }
 
-    /// Puts a pair with its present count on the heap.
+    /// Pushes a pair with its current count onto the heap.
     fn push(&mut self, pair: Pair) {
         if let Some(entry) = self.pairs.get(&pair) {
             let bytes = (self.tokens[pair.0 as usize].clone(), self.tokens[pair.1 as usize].clone());
@@ -243,7 +243,7 @@ impl BpeTrainer {
         }
     }
 
-    /// Replaces `pair` by a new token everywhere, from the left in every pre-token.
+    /// Replaces `pair` with a new token everywhere, from left to right in every pre-token.
     fn merge(&mut self, pair: Pair) {
         let bytes: Rc<[u8]> = [&*self.tokens[pair.0 as usize], &*self.tokens[pair.1 as usize]].concat().into();
         let id = self.tokens.len() as u32;
@@ -259,7 +259,7 @@ impl BpeTrainer {
         grown.into_iter().for_each(|pair| self.push(pair));
     }
 
-    /// Replaces the pair that begins at symbol `at`, if it is still there.
+    /// Replaces the pair at symbol `at`, if it is still there.
     fn merge_at(&mut self, at: u32, pair: Pair, id: u32, grown: &mut FxHashSet<Pair>) {
         let Symbol { id: left, word, before, after: right } = self.symbols[at as usize];
         if left != pair.0 || right == NONE || self.symbols[right as usize].id != pair.1 {
@@ -283,7 +283,7 @@ impl BpeTrainer {
         self.symbols[right as usize].id = NONE;
     }
 
-    /// The pair stands in `count` places less. The pair that is being merged has no entry any more.
+    /// Lowers a pair's count. The pair being merged no longer has an entry.
     fn lower(&mut self, pair: Pair, count: u64) {
         if let Some(entry) = self.pairs.get_mut(&pair) {
             entry.count -= count;

@@ -1,4 +1,4 @@
-//! How often each pre-token stands in a text: all that BPE training has to know of it.
+//! The number of occurrences of each pre-token in a text, which is all that BPE training needs.
 
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
@@ -10,14 +10,14 @@ use super::error::DataError;
 use super::pretokenize::{Piece, Specials, pretokens};
 use crate::threads::on_all_cores;
 
-/// Pre-tokens and how often each was met.
+/// Pre-tokens and their counts.
 #[derive(Clone, Debug, Default)]
 pub struct PretokenCounts {
     counts: FxHashMap<Box<str>, u64>,
 }
 
 impl PretokenCounts {
-    /// Counts the pre-tokens between the special tokens of `text`.
+    /// Counts the pre-tokens of `text` between its special tokens.
     pub fn add(&mut self, text: &str, specials: &Specials) {
         for piece in specials.pieces(text) {
             let Piece::Text(text) = piece else { continue };
@@ -30,10 +30,10 @@ impl PretokenCounts {
         }
     }
 
-    /// Counts all that `reader` reads, on all cores, with a few blocks in memory.
+    /// Counts everything that `reader` reads, on all cores, with a few blocks in memory.
     ///
     /// # Errors
-    /// When it cannot be read or is not UTF-8.
+    /// When reading fails or the text is not UTF-8.
     pub fn of_reader(reader: impl Read + Send, specials: &Specials) -> Result<Self, DataError> {
         let blocks = Mutex::new(Blocks::new(reader, specials));
         let next = || blocks.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -56,17 +56,17 @@ impl PretokenCounts {
         Ok(all)
     }
 
-    /// How many different pre-tokens there are.
+    /// The number of different pre-tokens.
     pub fn len(&self) -> usize {
         self.counts.len()
     }
 
-    /// Whether nothing was counted.
+    /// Whether there are no pre-tokens.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
 
-    /// Every pre-token with its count, in no order.
+    /// Every pre-token with its count, in arbitrary order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.counts.iter().map(|(word, &count)| (&**word, count))
     }

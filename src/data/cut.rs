@@ -1,28 +1,28 @@
-//! How the pre-tokenisers of the families of open models cut a text; merges never cross the borders of the pieces.
+//! How the pre-tokenizers of common model families split a text. Merges never cross the boundaries of the pieces.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// A way of cutting.
+/// A pre-tokenization pattern.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cut {
-    /// GPT-2's (Radford et al. 2019), which GPT-NeoX, Pythia and OPT have too.
+    /// GPT-2's (Radford et al. 2019), also used by GPT-NeoX, Pythia and OPT.
     #[default]
     Gpt2,
-    /// The same with every digit alone, as SmolLM and StarCoder have it.
+    /// GPT-2's with single digits, as in SmolLM and StarCoder.
     Digits,
-    /// Llama 3's: digits by threes, punctuation together with the line's end behind it.
+    /// Llama 3's: up to three digits together, and punctuation together with the line breaks after it.
     Llama3,
-    /// Qwen 2's and 2.5's: as Llama 3's with every digit alone.
+    /// That of Qwen 2 and 2.5: Llama 3's with single digits.
     Qwen2,
-    /// That of OpenAI's `cl100k_base`: as Llama 3's, and white space at the end of a text stays together.
+    /// OpenAI's `cl100k_base`: Llama 3's, except that white space at the end of a text stays together.
     Cl100k,
-    /// That of OpenAI's `o200k_base`: words are cut before capital letters and keep their contractions.
+    /// OpenAI's `o200k_base`: words are split before capital letters and keep their contractions.
     O200k,
 }
 
-/// Names of ways to cut, for users who have to choose one.
+/// Names of the patterns that the user can choose from.
 pub const CUT_NAMES: [(&str, Cut); 5] = [
     ("gpt2", Cut::Gpt2),
     ("cl100k", Cut::Cl100k),
@@ -31,21 +31,21 @@ pub const CUT_NAMES: [(&str, Cut); 5] = [
     ("qwen2", Cut::Qwen2),
 ];
 
-/// What a tokenizer does besides merging.
+/// Tokenizer settings besides merges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Habits {
-    /// How it cuts texts.
+    /// The pre-tokenization pattern.
     pub cut: Cut,
-    /// Whether it composes characters first (Unicode's normalisation form C).
+    /// Whether Unicode normalization form C is applied first.
     pub composes: bool,
-    /// Whether a pre-token that is a token stays whole, whatever the merges would make of it.
+    /// Whether a pre-token that is itself a token stays whole, regardless of the merges.
     pub keeps_whole: bool,
 }
 
-/// A part of the patterns of Llama 3 and Qwen 2: contractions in small and capital letters, and the long s.
+/// The contractions in the patterns of Llama 3 and Qwen 2: upper and lower case, and the long s.
 const CONTRACTIONS: &str = "'(?:[sSſ]|[tT]|[rR][eE]|[vV][eE]|[mM]|[lL]{2}|[dD])";
 
-/// GPT-2's pattern as files spell it, by itself or in a form that runs faster.
+/// Spellings of GPT-2's pattern in files: the original, and an equivalent that runs faster.
 const GPT2_SPLITS: [&str; 4] = [
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     r"'s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}]+| ?[\p{N}]+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
@@ -53,7 +53,7 @@ const GPT2_SPLITS: [&str; 4] = [
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s",
 ];
 
-/// The pattern of `o200k_base` as files spell it.
+/// The spelling of the `o200k_base` pattern in files.
 const O200K_SPLIT: &str = concat!(
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|",
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|",
@@ -70,7 +70,7 @@ static O200K: LazyLock<Regex> = LazyLock::new(|| {
     compiled(&format!(r"{}|\p{{N}}{{1,3}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*|\s*[\r\n]+|\s+", cased_words(CONTRACTIONS)))
 });
 
-/// Words of small letters, which may begin with capital ones, and words of capital letters.
+/// Lower-case words, optionally starting with capitals, and upper-case words.
 fn cased_words(contractions: &str) -> String {
     let (capital, small) = (r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", r"\p{Ll}\p{Lm}\p{Lo}\p{M}");
     let word = |letters: String| format!(r"[^\r\n\p{{L}}\p{{N}}]?{letters}(?:{contractions})?");
@@ -84,21 +84,21 @@ fn lines(numbers: &str) -> String {
 }
 
 fn compiled(pattern: &str) -> Regex {
-    // Constant patterns, all compiled in the tests of this module.
+    // The patterns are constants, all of which are compiled in this module's tests.
     Regex::new(pattern).expect("the pattern is valid")
 }
 
 impl Cut {
-    /// All of them.
+    /// All patterns.
     pub const ALL: [Self; 6] = [Self::Gpt2, Self::Digits, Self::Llama3, Self::Qwen2, Self::Cl100k, Self::O200k];
 
-    /// The pattern of a `Split` in `tokenizer.json`, for those that are written so.
+    /// The regular expression for a `Split` in `tokenizer.json`, for patterns that are written that way.
     pub(super) fn split(self) -> Option<String> {
         let (numbers, at_end) = match self {
             Self::Gpt2 | Self::Digits => return None,
             Self::Llama3 => (r"\p{N}{1,3}", ""),
             Self::Qwen2 => (r"\p{N}", ""),
-            // No `$`, which is the end of a line in some engines.
+            // No `$`, which matches at the end of a line in some engines.
             Self::Cl100k => (r"\p{N}{1,3}", r"|\s+\z"),
             Self::O200k => return Some(O200K_SPLIT.into()),
         };
@@ -107,18 +107,18 @@ impl Cut {
         ))
     }
 
-    /// The way to cut of a `Split` with this pattern, in one of the spellings that are in use.
+    /// The pattern with this regular expression, in any of its common spellings.
     pub(super) fn of_split(pattern: &str) -> Option<Self> {
         let known = || Self::ALL.into_iter().find(|cut| cut.split().as_deref() == Some(pattern));
         GPT2_SPLITS.contains(&pattern).then_some(Self::Gpt2).or_else(known)
     }
 
-    /// The way to cut with this name.
+    /// The pattern with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         CUT_NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, cut)| cut)
     }
 
-    /// The pre-tokens of ordinary text, in order; together they are the text.
+    /// The pre-tokens of ordinary text, in order; concatenated, they are the text.
     pub fn pretokens(self, text: &str) -> impl Iterator<Item = &str> {
         let mut at = 0;
         std::iter::from_fn(move || {
@@ -132,7 +132,7 @@ impl Cut {
         })
     }
 
-    /// Where the pre-token ends that begins at `start`.
+    /// The end of the pre-token that begins at `start`.
     fn pattern_end(self, text: &str, start: usize) -> Option<usize> {
         if self == Self::Cl100k && text[start..].trim_start().is_empty() {
             return Some(text.len());
@@ -145,34 +145,34 @@ impl Cut {
             Self::O200k => &O200K,
         };
         let found = pattern.find_at(text, start)?;
-        // `\s+(?!\S)`, a look-ahead that the library does not have: white space before something else leaves its last
-        // character to that, if it has more than one.
+        // `\s+(?!\S)` needs a look-ahead, which the regex crate does not support: two or more white space characters
+        // before something else leave the last one to it.
         let last = found.as_str().chars().next_back()?;
         let next = text[found.end()..].chars().next();
         let leaves_last = match self {
             Self::Gpt2 => next.is_some(),
             Self::Digits => next.is_some_and(|next| !next.is_numeric()),
-            // What ends with a line's end was matched by a branch before.
+            // White space that ends with a line break was matched by an earlier branch.
             _ => next.is_some() && !matches!(last, '\r' | '\n'),
         };
         let leaves_last = leaves_last && last.is_whitespace() && found.len() > last.len_utf8();
         Some(found.end() - if leaves_last { last.len_utf8() } else { 0 })
     }
 
-    /// Whether a pre-token can never go on with this white space when it has something else before it.
+    /// Whether a pre-token can never continue with this white space after other characters.
     pub(super) fn ends_before(self, space: char) -> bool {
         matches!(self, Self::Gpt2 | Self::Digits) || !matches!(space, '\r' | '\n')
     }
 }
 
-/// What GPT-2's pattern tells apart.
+/// The character classes of GPT-2's pattern.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Letter,
     Number,
     Space,
     Other,
-    /// Not ASCII; the pattern has to look at it.
+    /// Not ASCII: needs the regular expression.
     Unknown,
 }
 
@@ -186,7 +186,7 @@ fn class(byte: u8) -> Class {
     }
 }
 
-/// As [`Cut::pattern_end`], several times as fast; none where it would have to look at a character that is not ASCII.
+/// Like [`Cut::pattern_end`], but several times as fast; `None` if a non-ASCII character decides.
 fn ascii_end(text: &[u8], start: usize) -> Option<usize> {
     let rest = &text[start..];
     match rest {
@@ -194,7 +194,7 @@ fn ascii_end(text: &[u8], start: usize) -> Option<usize> {
         [b'\'', b'r' | b'v', b'e', ..] | [b'\'', b'l', b'l', ..] => return Some(start + 3),
         _ => {}
     }
-    // ` ?`: one space goes with what follows, unless that is white space.
+    // ` ?`: one space belongs to what follows, unless that is white space.
     let space = usize::from(rest.len() > 1 && rest[0] == b' ' && class(rest[1]) != Class::Space);
     let kind = class(rest[space]);
     let len = rest[space..].iter().position(|&byte| class(byte) != kind).map(|len| space + len);

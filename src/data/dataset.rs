@@ -1,4 +1,4 @@
-//! Training and held-out tokens, and where batches begin in them.
+//! Training and held-out tokens, and the starting positions of batches.
 
 use std::ops::Range;
 
@@ -6,12 +6,12 @@ use super::error::DataError;
 use super::tokenizer::{END_OF_TEXT, Tokenizer};
 use crate::rng::Rng;
 
-/// The tokens of a text, split.
+/// The tokens of a text, split into two parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
-    /// To train on.
+    /// The training tokens.
     pub train: Vec<u32>,
-    /// Held out.
+    /// The held-out tokens.
     pub val: Vec<u32>,
 }
 
@@ -19,7 +19,7 @@ impl Dataset {
     /// Encodes `text` and holds out the last tenth of its tokens.
     ///
     /// # Errors
-    /// When a part is too short for a window of `context_length` and its next token.
+    /// When a part is shorter than a window of `context_length` tokens and the next one.
     pub fn new(tokenizer: &Tokenizer, text: &str, context_length: usize) -> Result<Self, DataError> {
         if text.is_empty() {
             return Err(DataError::Empty);
@@ -36,16 +36,17 @@ impl Dataset {
     }
 }
 
-/// A long text's held-out part begins at most this many tokens later than its last tenth.
+/// The maximum shift of the split in a long text, in tokens, from nine tenths toward its end.
 const MAX_WINDOW: usize = 1 << 20;
 
-/// Where the held-out part of so many tokens may begin.
+/// The positions in `n_tokens` tokens at which the held-out part may begin.
 pub fn held_out_window(n_tokens: usize) -> Range<usize> {
     let target = n_tokens / 10 * 9;
     target..target + (n_tokens / 50).min(MAX_WINDOW)
 }
 
-/// Where in the tokens of that window it begins: after the end of a text where there is one, else after a line, else at once.
+/// The offset in that window at which it begins: after the end of a document if there is one, else after a line, else
+/// 0.
 pub fn held_out_offset(window: &[u32], tokenizer: &Tokenizer) -> usize {
     let end = window.iter().position(|&id| Some(id) == tokenizer.end_of_text());
     let line = || window.iter().position(|&id| tokenizer.token_bytes(id).ends_with(b"\n"));
@@ -74,8 +75,8 @@ pub fn decode_text(mut bytes: Vec<u8>) -> Result<String, DataError> {
     if text.trim().is_empty() { Err(DataError::Empty) } else { Ok(text) }
 }
 
-/// Cuts off the last tenth of a text, to be held out: behind the end of a story where there is one near, else behind
-/// a line, else between characters.
+/// Splits off the last tenth of a text as held-out data: at the end of a story if one is near, else at the end of a
+/// line, else between two characters.
 pub fn split(text: &str) -> (&str, &str) {
     let target = (0..=text.len() / 10 * 9).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
     let near = (target..text.len()).take(text.len() / 50).rfind(|&at| text.is_char_boundary(at)).unwrap_or(target);
@@ -83,17 +84,17 @@ pub fn split(text: &str) -> (&str, &str) {
     text.split_at(behind(END_OF_TEXT).or_else(|| behind("\n")).unwrap_or(target))
 }
 
-/// Where the sequences of a batch begin (B): every start that leaves room for `context_length` inputs and the token
-/// after them is equally likely, of those that 32 bits number.
+/// The starts of a batch's sequences (B), drawn uniformly from all positions with room for `context_length` inputs and
+/// the token after them. Only positions below 2³² are used.
 ///
 /// # Panics
-/// When there is no such start; [`Dataset::new`] has made sure that there is.
+/// When there is no such position; [`Dataset::new`] rules this out.
 pub fn batch_starts(rng: &mut Rng, n_tokens: usize, context_length: usize, batch_size: usize) -> Vec<u32> {
     let n_starts = u32::try_from(n_tokens - context_length).unwrap_or(u32::MAX);
     (0..batch_size).map(|_| rng.below(n_starts)).collect()
 }
 
-/// The starts of `n_windows` windows, spread evenly over the tokens, as far as 32 bits number them, and always the same.
+/// The starts of `n_windows` windows, always the same, spread evenly over the tokens up to position 2³² − 1.
 pub fn evaluation_starts(n_tokens: usize, context_length: usize, n_windows: usize) -> Vec<u32> {
     let last = (n_tokens - context_length - 1).min(u32::MAX as usize) as u64;
     let n = n_windows as u64;

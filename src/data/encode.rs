@@ -1,4 +1,4 @@
-//! Encoding that remembers the pre-tokens it has met, for texts of any length.
+//! Encoding with a cache of pre-tokens, for texts of any length.
 
 use std::io::Read;
 
@@ -10,26 +10,26 @@ use super::error::DataError;
 use super::pretokenize::{Piece, Specials, compose};
 use super::tokenizer::{END_OF_TEXT, Tokenizer, byte_characters};
 
-/// How many pre-tokens are remembered, and how long they may be: some 30 MB at most.
+/// Limits of the cache: the number of pre-tokens, and the length of each. At most about 30 MB.
 const MAX_KNOWN: usize = 1 << 18;
 const LONGEST_KNOWN: usize = 64;
 
-/// A tokenizer at work on a text, or on many.
+/// Encodes one or more texts with a tokenizer.
 pub struct Encoder<'t> {
     tokenizer: &'t Tokenizer,
     specials: &'t Specials,
-    /// The special token that is the end of a document.
+    /// The index of the special token that ends a document.
     border: Option<usize>,
     characters: [char; 256],
-    /// Where the ids of known pre-tokens lie in `ids`.
+    /// The range in `ids` of each cached pre-token.
     known: FxHashMap<Box<str>, (u32, u32)>,
     ids: Vec<u32>,
-    /// A pre-token in the characters that stand for its bytes.
+    /// A buffer: a pre-token in the characters that represent its bytes.
     spelled: String,
 }
 
 impl<'t> Encoder<'t> {
-    /// Encodes texts as they are; remembers nothing yet.
+    /// Encodes texts as they are. The cache starts empty.
     pub fn new(tokenizer: &'t Tokenizer) -> Self {
         Self {
             tokenizer,
@@ -42,14 +42,14 @@ impl<'t> Encoder<'t> {
         }
     }
 
-    /// Encodes texts to train on, in which [`END_OF_TEXT`] ends a document.
+    /// Encodes training texts, where [`END_OF_TEXT`] ends a document.
     pub fn of_documents(tokenizer: &'t Tokenizer) -> Self {
         let specials = tokenizer.with_border.as_ref().unwrap_or(&tokenizer.specials);
         let border = specials.names().iter().position(|name| name == END_OF_TEXT);
         Self { specials, border, ..Self::new(tokenizer) }
     }
 
-    /// Appends the ids of `text`.
+    /// Appends the ids of `text` to `out`.
     pub fn encode(&mut self, text: &str, out: &mut Vec<u32>) {
         let (specials, habits) = (self.specials, self.tokenizer.habits);
         for piece in specials.pieces(text) {
@@ -83,7 +83,7 @@ impl<'t> Encoder<'t> {
         }
         self.spelled.clear();
         self.spelled.extend(word.bytes().map(|byte| self.characters[byte as usize]));
-        // The model refuses only what asks for an unknown token, and it has none.
+        // The model fails only if it needs an unknown token, and it has none.
         let tokens = self.tokenizer.model.tokenize(&self.spelled).unwrap_or_default();
         let first = out.len();
         out.extend(tokens.into_iter().map(|token| token.id));
@@ -96,10 +96,10 @@ impl<'t> Encoder<'t> {
 }
 
 impl Tokenizer {
-    /// The ids of all that `reader` reads, block by block, with one block in memory. Together they are the ids that
-    /// [`Tokenizer::encode_documents`] has for the whole text.
+    /// The ids of everything that `reader` reads, block by block, with one block in memory. Concatenated, they equal
+    /// the result of [`Tokenizer::encode_documents`] on the whole text.
     ///
-    /// Items are errors when it cannot be read or is not UTF-8; nothing comes after one.
+    /// Yields an error if reading fails or the text is not UTF-8, and nothing after it.
     pub fn encode_reader(&self, reader: impl Read) -> impl Iterator<Item = Result<Vec<u32>, DataError>> {
         let mut encoder = Encoder::of_documents(self);
         Blocks::new(reader, encoder.specials).map(move |text| {

@@ -1,29 +1,29 @@
-//! Where texts begin and end for a model, and what a tokenizer puts around a prompt.
+//! The tokens at the beginning and end of a model's texts, and those that a tokenizer adds to a prompt.
 
 use super::tokenizer::{END_OF_TEXT, Tokenizer};
 
-/// The tokens that end documents where no file says which one does, in order of preference.
+/// The tokens that end documents when no file specifies one, in order of preference.
 const USUAL_ENDS: [&str; 4] = [END_OF_TEXT, "<|end_of_text|>", "</s>", "<eos>"];
 
-/// Where texts begin and end for a model.
+/// The tokens at the beginning and end of a model's texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextEnds {
-    /// The token that a text without a prompt begins with.
+    /// The first token of a text without a prompt.
     pub begin: Option<u32>,
-    /// The tokens that end what a model writes.
+    /// The tokens that stop generation.
     pub stops: Vec<u32>,
     /// The token that ends a document in training text.
     pub document_end: Option<u32>,
 }
 
 impl TextEnds {
-    /// One token for everything, as in models that are trained here.
+    /// Uses one token for everything, as in models trained by this program.
     pub fn of_document_end(document_end: Option<u32>) -> Self {
         Self { begin: document_end, stops: document_end.into_iter().collect(), document_end }
     }
 }
 
-/// What a tokenizer puts around a text that a model is given.
+/// The ids that a tokenizer adds to a model's input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
     /// Ids before the text.
@@ -33,17 +33,17 @@ pub struct Template {
 }
 
 impl Tokenizer {
-    /// The token that ends a document in training text, if there is one. Training text spells it [`END_OF_TEXT`].
+    /// The token that ends a document in training text, if any. It is written as [`END_OF_TEXT`] there.
     pub fn end_of_text(&self) -> Option<u32> {
         self.ends.document_end
     }
 
-    /// Where texts begin and end.
+    /// The tokens at the beginning and end of texts.
     pub fn ends(&self) -> &TextEnds {
         &self.ends
     }
 
-    /// Sets where texts begin and end. Ids without a token are left out.
+    /// Sets the tokens at the beginning and end of texts. Unknown ids are dropped.
     pub fn set_ends(&mut self, ends: TextEnds) {
         let n = self.vocab_size();
         let known = |id: &u32| (*id as usize) < n;
@@ -54,13 +54,13 @@ impl Tokenizer {
         };
     }
 
-    /// Whether this token ends what the model writes.
+    /// Whether this token stops generation.
     pub fn stops_at(&self, id: u32) -> bool {
         self.ends.stops.contains(&id)
     }
 
-    /// The ids of a prompt as the model expects it: with the tokens that the tokenizer puts around a text, and with the
-    /// token that texts begin with where nothing else is left. Only a model without such a token begins with id 0.
+    /// The ids of a prompt, including those that the tokenizer adds. If there are none, the beginning-of-text token, or
+    /// else the end-of-document token, or else id 0.
     pub fn encode_prompt(&self, text: &str) -> Vec<u32> {
         let ids = self.encode_with_template(text);
         match ids.is_empty() {
@@ -69,18 +69,18 @@ impl Tokenizer {
         }
     }
 
-    /// The ids of a text with the tokens that the tokenizer puts around it.
+    /// The ids of a text, including those that the tokenizer adds.
     pub fn encode_with_template(&self, text: &str) -> Vec<u32> {
         [&self.template.before[..], &self.encode(text), &self.template.after].concat()
     }
 
-    /// The id of an added token.
+    /// The id of an added token, or `None`.
     pub fn added_id(&self, content: &str) -> Option<u32> {
         let at = self.specials.names().iter().position(|name| name == content)?;
         self.special_ids.get(at).copied()
     }
 
-    /// The token that ends documents as far as the tokenizer alone says.
+    /// The token that ends documents, judged by the tokenizer alone.
     pub fn usual_end(&self) -> Option<u32> {
         USUAL_ENDS.iter().find_map(|end| self.added_id(end))
     }

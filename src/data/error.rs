@@ -1,53 +1,53 @@
-//! What can be wrong with text and vocabularies.
+//! Errors in text and vocabularies.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// What is wrong with the data, and what to change.
+/// A problem with the data, and how to fix it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DataError {
-    /// There is no text.
+    /// The text is empty.
     #[error("the text is empty; choose a file with some text in it")]
     Empty,
-    /// The bytes are no text in an encoding that is understood.
+    /// The bytes are not text in a supported encoding.
     #[error("byte {at} is not UTF-8; save the file as UTF-8 and choose it again")]
     Encoding {
-        /// Position of the first byte that does not fit.
+        /// Position of the first invalid byte.
         at: usize,
     },
     /// A file cannot be read.
     #[error("the text cannot be read: {problem}")]
     Read {
-        /// What the system says.
+        /// The system's error message.
         problem: String,
     },
     /// A file cannot be used.
     #[error("{path}: {problem}", path = path.display())]
     File {
-        /// Which file.
+        /// The path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
-    /// What is wrong with one of several files.
+    /// A problem in one of several files.
     #[error("{name}: {problem}")]
     InFile {
-        /// Which file.
+        /// The file's name.
         name: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: Box<DataError>,
     },
-    /// More text than fits.
+    /// The text is too long.
     #[error(
         "the text has {} MB, and {} MB fit here; choose a part of it, or train with the command line (glasshead train)",
         bytes / 1_000_000, most / 1_000_000
     )]
     TooLarge {
-        /// What there is.
+        /// The actual size.
         bytes: usize,
-        /// What there may be.
+        /// The maximum size.
         most: usize,
     },
     /// There is no memory for the text.
@@ -56,126 +56,126 @@ pub enum DataError {
         /// The size of its files.
         mib: usize,
     },
-    /// A file of another kind than text.
+    /// The file is not text.
     #[error("this {advice}")]
     OtherKind {
-        /// What it is and what to do.
+        /// Its type and what to do.
         advice: &'static str,
     },
-    /// A line of a `.jsonl` file cannot be read.
+    /// A line of a `.jsonl` file is malformed.
     #[error("line {line} is not what a .jsonl file has on a line ({problem}); correct or delete it")]
     JsonLine {
-        /// Counted from 1.
+        /// The line number, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// No row has text in the chosen field.
     #[error("no row of {rows} has text in the field {field:?}; {}", choose("fields", there))]
     NoField {
-        /// How many rows there are.
+        /// The number of rows.
         rows: u64,
-        /// The field that was asked for.
+        /// The requested field.
         field: String,
-        /// The fields with text in the first rows.
+        /// The text fields of the first rows.
         there: String,
     },
-    /// A Parquet file is damaged, or has something that cannot be read.
+    /// A Parquet file is damaged or uses an unsupported feature.
     #[error(
         "this Parquet file cannot be read: {problem}; write it again, for example with pandas.read_parquet and \
          to_parquet, or as .jsonl with to_json"
     )]
     Parquet {
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
-    /// A Parquet file is compressed in a way that is not known here.
+    /// A Parquet file uses an unsupported compression.
     #[error(
         "its column {column} is compressed with {codec}, and only Snappy is known here; write it again, for example with \
          pandas.read_parquet and to_parquet(compression=\"snappy\")"
     )]
     ParquetCodec {
-        /// Which column.
+        /// The column.
         column: String,
-        /// How it is compressed.
+        /// The compression.
         codec: String,
     },
-    /// A Parquet file lacks the column with the text.
+    /// A Parquet file lacks the requested column.
     #[error("there is no column {field:?} with text; {}", choose("columns", there))]
     NoColumn {
-        /// The column that was asked for.
+        /// The requested column.
         field: String,
-        /// The columns with text that there are.
+        /// The available string columns.
         there: String,
     },
-    /// A special token without text.
+    /// A special token is empty.
     #[error("a special token is empty; give it some text, or leave it out")]
     EmptySpecial,
-    /// More different pre-tokens than a vocabulary can be trained on.
+    /// There are more different pre-tokens than training supports.
     #[error("the text has more than 4 GiB of different words; train the tokenizer on a part of it")]
     TooManyWords,
-    /// A part of the text is too short for one window.
+    /// A part of the text is shorter than one window.
     #[error(
         "the {part} text has {tokens} tokens, and a context of {context_length} needs {needed}; choose a longer text \
          or a shorter context_length",
         needed = context_length + 1
     )]
     TooShort {
-        /// `training` or `held-out`.
+        /// The part: `training` or `held-out`.
         part: &'static str,
-        /// What there is.
+        /// The actual number of tokens.
         tokens: usize,
-        /// T
+        /// T: the context length.
         context_length: usize,
     },
-    /// The vocabulary has no room for the bytes.
+    /// The vocabulary has no room for the 256 bytes.
     #[error("vocab_size {vocab_size} is too small; 256 bytes and special tokens ({specials}) need {least}")]
     VocabularyTooSmall {
-        /// What was asked for.
+        /// The requested size.
         vocab_size: usize,
-        /// How many special tokens there are.
+        /// The number of special tokens.
         specials: usize,
-        /// The smallest size that works.
+        /// The minimum size.
         least: usize,
     },
-    /// A tokenizer file asks for something else than byte-level BPE with GPT-2's pre-tokenisation.
+    /// A tokenizer file describes something other than byte-level BPE with a supported pre-tokenizer.
     #[error(
         "the tokenizer has {what}, and only byte-level BPE as GPT-2 has it can be used; choose the tokenizer.json of a \
          model of GPT-2's kind, or train one"
     )]
     OtherTokenizer {
-        /// What does not fit.
+        /// The unsupported part.
         what: String,
     },
     /// A line of a `.tiktoken` file is not a token in Base64, a space and its rank.
     #[error("line {line} is not a token in Base64, a space and a rank; choose a .tiktoken file")]
     Ranks {
-        /// Counted from 1.
+        /// The line number, from 1.
         line: usize,
     },
-    /// A rank file of an encoding that is not known.
+    /// A rank file of an unknown encoding.
     #[error(
         "this rank file has {n_ranks} ranks and is none of r50k_base, p50k_base, cl100k_base and o200k_base; name the \
          pattern that it was made with (--pattern {names}), or choose the tokenizer.json of its model"
     )]
     UnknownRanks {
-        /// How many ranks it has.
+        /// The number of its ranks.
         n_ranks: usize,
-        /// The patterns to choose from.
+        /// The available patterns.
         names: String,
     },
-    /// A tokenizer of SentencePiece's kind.
+    /// A SentencePiece tokenizer.
     #[error(
         "the tokenizer is of SentencePiece's kind (byte_fallback), as Llama 2 and Mistral have it, and only byte-level \
          BPE can be read; choose a model with byte-level BPE, such as Llama 3, Qwen 2, SmolLM or GPT-2"
     )]
     SentencePiece,
-    /// The library refused the vocabulary, or a tokenizer file cannot be read.
+    /// The `tokenizers` crate rejected the vocabulary, or a tokenizer file cannot be read.
     #[error("the tokenizer cannot be used: {0}")]
     Tokenizer(String),
 }
 
-/// What to do, where these are the fields or columns with text.
+/// Advice, given the available text fields or columns.
 fn choose(what: &str, there: &str) -> String {
     match there {
         "" => format!("none of its {what} holds text, so choose another file"),
@@ -184,7 +184,7 @@ fn choose(what: &str, there: &str) -> String {
 }
 
 impl DataError {
-    /// What the system says of a file, and what to do where that is clear.
+    /// The system's error message for a file, with advice where possible.
     pub fn of_file(path: &Path, error: &io::Error) -> Self {
         let problem = match error.kind() {
             io::ErrorKind::NotFound => "there is no such file or folder; check the name".into(),
@@ -196,7 +196,7 @@ impl DataError {
         Self::File { path: path.into(), problem }
     }
 
-    /// What went wrong while text was read; a reader of ours says it as one of these.
+    /// Unwraps an error that one of this crate's readers returned as an I/O error.
     pub fn from_read(error: io::Error) -> Self {
         let problem = error.to_string();
         error.downcast::<Self>().unwrap_or(Self::Read { problem })

@@ -1,5 +1,5 @@
-//! The user's files as one text: plain text, JSON Lines and Parquet, one file or several. The page, which has files in memory,
-//! and the command line, which has them on disk, read them with the same reader.
+//! The user's files as one text: plain text, JSON Lines and Parquet, one or more files. The page reads them from memory
+//! and the command line from disk, with the same reader.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,16 +13,16 @@ use super::parquet::{MAGIC, ParquetReader, is_parquet};
 use super::plain::PlainReader;
 use super::tokenizer::END_OF_TEXT;
 
-/// A text in memory may have this many bytes: with its tokens, a browser's wasm has no room for more.
+/// The maximum size of a text in memory; a browser's wasm has no room for more together with its tokens.
 pub(super) const MAX_BYTES: usize = 512 << 20;
 
-/// Bytes that are read at a time.
+/// The number of bytes read at a time.
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// The first line decides whether a `.json` file is JSON Lines, unless it is longer than this.
 const MAX_FIRST_LINE: usize = 64 << 20;
 
-/// How files of other kinds begin, and what to do with them.
+/// The magic bytes of unsupported file types, with advice for each.
 const OTHER_KINDS: [(&[u8], &str); 4] = [
     (&[0x1f, 0x8b], "is compressed with gzip; unpack it first"),
     (&[0x28, 0xb5, 0x2f, 0xfd], "is compressed with Zstandard; unpack it first"),
@@ -30,14 +30,14 @@ const OTHER_KINDS: [(&[u8], &str); 4] = [
     (b"%PDF", "is a PDF; save it as plain text"),
 ];
 
-/// A file's text in UTF-8.
+/// The text of a file in UTF-8.
 pub(super) trait Source: Read + Send {
-    /// Rows without text that were passed over so far.
+    /// The number of skipped rows without text so far.
     fn skipped(&self) -> u64 {
         0
     }
 
-    /// Why a source that has ended had no text.
+    /// The reason why a finished source had no text.
     fn no_text(&self) -> DataError {
         DataError::Empty
     }
@@ -45,7 +45,7 @@ pub(super) trait Source: Read + Send {
 
 type Opened<'a> = Result<Box<dyn Source + 'a>, DataError>;
 
-/// Whether a file is JSON Lines: by its name, or where that ends in `.json`, by its first line with something on it.
+/// Whether a file is JSON Lines: by its name, or for `.json`, by its first line that is not blank.
 pub fn is_jsonl(name: &str, bytes: &[u8]) -> bool {
     let name = name.to_lowercase();
     if !name.ends_with(".json") {
@@ -58,16 +58,16 @@ pub fn is_jsonl(name: &str, bytes: &[u8]) -> bool {
 /// The text of files in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Texts {
-    /// Their texts, joined by [`END_OF_TEXT`].
+    /// The texts, joined by [`END_OF_TEXT`].
     pub text: String,
-    /// Rows without text that were skipped.
+    /// The number of skipped rows without text.
     pub skipped: u64,
 }
 
-/// The text of files, given by name and content. Of JSON Lines, the text is in `field`, or in `text`.
+/// The text of files, given by name and content. For JSON Lines, `field` selects the text; the default is `text`.
 ///
 /// # Errors
-/// A sentence that names the file, when one is empty, too large, of another kind or encoding, or has a bad line.
+/// Names the file that is empty, too large, malformed, or of an unsupported type or encoding.
 pub fn read_files(files: &[(&str, &[u8])], field: Option<&str>) -> Result<Texts, DataError> {
     let bytes = files.iter().map(|(_, bytes)| bytes.len()).sum();
     if bytes > MAX_BYTES {
@@ -85,25 +85,25 @@ pub fn read_files(files: &[(&str, &[u8])], field: Option<&str>) -> Result<Texts,
     if text.is_empty() { Err(DataError::Empty) } else { Ok(Texts { text, skipped: reader.skipped() }) }
 }
 
-/// Opens files of any size as one text, joined by [`END_OF_TEXT`]. They are read as the text is. Of JSON Lines and
-/// Parquet files, the text is in `field`, or in `text`.
+/// Opens files of any size as one text, joined by [`END_OF_TEXT`] and read lazily. For JSON Lines and Parquet files,
+/// `field` selects the text; the default is `text`.
 ///
 /// # Errors
-/// When one cannot be opened or is of another kind. What else is wrong shows when the text is read.
+/// When a file cannot be opened or has an unsupported type. Other errors occur when the text is read.
 pub fn open_files(paths: &[impl AsRef<Path>], field: Option<&str>) -> Result<TextReader<'static>, DataError> {
     TextReader::new(paths.iter().map(AsRef::as_ref).map(|path| (path.display().to_string(), open_disk(path, field))))
 }
 
-/// Several files as one text. Between two of them stands one [`END_OF_TEXT`], unless the first ends with it anyway.
+/// Reads several files as one text, with exactly one [`END_OF_TEXT`] between two files.
 pub struct TextReader<'a> {
     waiting: VecDeque<(String, Box<dyn Source + 'a>)>,
     current: Option<(String, Box<dyn Source + 'a>)>,
-    /// Whether the current file had nothing but white space so far.
+    /// Whether the current file has been blank so far.
     blank: bool,
     end: LastCharacters,
     skipped: u64,
     chunk: Vec<u8>,
-    /// How much of `chunk` was given out.
+    /// The number of bytes of `chunk` already returned.
     at: usize,
 }
 
@@ -120,12 +120,12 @@ impl<'a> TextReader<'a> {
         Ok(Self { current: waiting.pop_front(), waiting, blank: true, end, skipped: 0, chunk, at: 0 })
     }
 
-    /// Rows without text that were skipped so far.
+    /// The number of skipped rows without text so far.
     pub fn skipped(&self) -> u64 {
         self.skipped + self.current.as_ref().map_or(0, |(_, source)| source.skipped())
     }
 
-    /// Puts the next part into `chunk`, which is empty at the end of the last file.
+    /// Reads the next part into `chunk`, which is empty at the end of the last file.
     fn next_chunk(&mut self) -> Result<(), DataError> {
         self.at = 0;
         self.chunk.clear();
@@ -174,11 +174,11 @@ fn in_file(name: String, problem: DataError) -> DataError {
     }
 }
 
-/// The last characters of a text but for white space after them, as far as an end of a text is long.
+/// The last characters of a text before trailing white space, as many as the end-of-text token has.
 #[derive(Default)]
 struct LastCharacters {
     kept: Vec<u8>,
-    /// White space after them.
+    /// The white space after them.
     space: Vec<u8>,
 }
 
@@ -190,7 +190,7 @@ impl LastCharacters {
             self.kept.extend(&part[..n]);
             self.kept.drain(..self.kept.len().saturating_sub(END_OF_TEXT.len()));
         }
-        // More of it than an end has does not matter.
+        // White space beyond the length of the token does not matter.
         let room = END_OF_TEXT.len().saturating_sub(self.space.len());
         self.space.extend(part[n..].iter().take(room));
     }
@@ -209,7 +209,7 @@ fn check_kind(begin: &[u8]) -> Result<(), DataError> {
 
 fn open_memory<'a>(name: &str, bytes: &'a [u8], field: Option<&str>) -> Opened<'a> {
     if bytes.starts_with(MAGIC) {
-        // What has the name is read before it comes here, where a panic would end more than the reading.
+        // Files named `.parquet` are read elsewhere: a panic here would end more than the read.
         return Err(DataError::OtherKind { advice: "is a Parquet file; let its name end in .parquet" });
     }
     open_text(name, bytes, field)
@@ -230,7 +230,7 @@ fn open_disk(path: &Path, field: Option<&str>) -> Opened<'static> {
     })
 }
 
-/// A file's text without a byte-order mark. Only a text in UTF-16 has to be in memory as a whole.
+/// A file's text without a byte-order mark. Only UTF-16 text is read into memory as a whole.
 fn open_text<'a>(name: &str, mut bytes: impl BufRead + Send + 'a, field: Option<&str>) -> Opened<'a> {
     let mut begin = Vec::new();
     (&mut bytes).take(4).read_to_end(&mut begin).map_err(DataError::from_read)?;
@@ -242,7 +242,7 @@ fn open_text<'a>(name: &str, mut bytes: impl BufRead + Send + 'a, field: Option<
         begin.drain(..3);
     }
     let mut bytes = Cursor::new(begin).chain(bytes);
-    // The first line decides about a file whose name does not.
+    // The first line decides if the name does not.
     let mut line = Vec::new();
     while name.to_lowercase().ends_with(".json") && line.trim_ascii().is_empty() {
         let room = MAX_FIRST_LINE.saturating_sub(line.len()) as u64;

@@ -1,5 +1,5 @@
-//! Texts in JSON Lines: an object on every line, of which one field is the text. The other fields may hold anything that JSON
-//! allows, at any depth, and the NaN and Infinity that Python's `json` adds to it.
+//! Texts in JSON Lines: one object per line, with the text in one field. The other fields may hold any JSON at any
+//! depth, including the NaN and Infinity that Python's `json` writes.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -11,24 +11,24 @@ use super::error::DataError;
 use super::files::Source;
 use super::tokenizer::END_OF_TEXT;
 
-/// The field that holds the text unless another one is chosen.
+/// The field with the text, by default.
 pub const TEXT_FIELD: &str = "text";
 
-/// Lines that [`jsonl_fields`] reads.
+/// The number of lines that [`jsonl_fields`] reads.
 const SAMPLED_LINES: usize = 20;
 
-/// Fields that a sentence or a list has at most, and the bytes of their names together.
+/// Limits on the fields in a message or list: their number, and the total bytes of their names.
 const MAX_FIELDS: usize = 30;
 const MAX_FIELD_BYTES: usize = 1000;
 
-/// How deep fields are listed; deeper ones can be chosen by name.
+/// The maximum depth at which fields are listed; deeper ones can be selected by name.
 const MAX_DEPTH: usize = 4;
 
-/// What Python's `json` writes for numbers that JSON has not.
+/// Python's `json` writes these for numbers that JSON cannot represent.
 const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 
-/// The fields with text in the first lines of a file, in the order in which they come, but `text` first; one within another
-/// object is named with dots.
+/// The text fields in the first lines of a file, in order of appearance, but `text` first. Nested fields are written
+/// with dots.
 pub fn jsonl_fields(bytes: &[u8]) -> Vec<String> {
     let mut fields = Fields::default();
     for line in bytes.split(|&byte| byte == b'\n').take(SAMPLED_LINES) {
@@ -39,12 +39,12 @@ pub fn jsonl_fields(bytes: &[u8]) -> Vec<String> {
     fields.names
 }
 
-/// Whether a line is an object, and nothing else.
+/// Whether a line is a single JSON object.
 pub(super) fn is_object(line: &str) -> bool {
     line.trim_start().starts_with('{') && line_text(line, "").is_ok()
 }
 
-/// The text in a field of a line; none where the field is missing or null.
+/// The text in a field of a line; `None` if the field is missing or null.
 fn line_text(line: &str, field: &str) -> Result<Option<String>, serde_json::Error> {
     let parse = |line: &str| {
         let mut json = serde_json::Deserializer::from_str(line);
@@ -57,7 +57,7 @@ fn line_text(line: &str, field: &str) -> Result<Option<String>, serde_json::Erro
     })
 }
 
-/// The line with `null` in place of NaN and Infinity; none where it has neither.
+/// The line with `null` in place of NaN and Infinity; `None` if it contains neither.
 fn without_no_numbers(line: &str) -> Option<String> {
     let (mut out, mut rest, mut quoted, mut found) = (String::with_capacity(line.len()), line, false, false);
     while let Some(character) = rest.chars().next() {
@@ -67,7 +67,7 @@ fn without_no_numbers(line: &str) -> Option<String> {
             continue;
         }
         let n_bytes = match character {
-            // What it escapes belongs to the string.
+            // The escaped character is part of the string.
             '\\' if quoted => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
             _ => character.len_utf8(),
         };
@@ -78,7 +78,7 @@ fn without_no_numbers(line: &str) -> Option<String> {
     found.then_some(out)
 }
 
-/// An object in which the text is in `field`: directly, or behind dots in further objects.
+/// Deserializes an object with the text in `field`, either directly or, with dots, in nested objects.
 struct Object<'f> {
     field: &'f str,
 }
@@ -92,7 +92,7 @@ impl<'de> Visitor<'de> for Object<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut text, mut exact) = (None, false);
-        // Of several fields of one name the last counts, as in Python.
+        // If a name is repeated, the last field wins, as in Python.
         while let Some(key) = map.next_key_seed(Text)? {
             let rest = self.field.strip_prefix(&key).filter(|_| !key.is_empty());
             match rest {
@@ -107,7 +107,7 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 }
 
-/// A value that is an [`Object`], or has no text.
+/// A value that is an [`Object`] or has no text.
 struct Within<'f> {
     field: &'f str,
 }
@@ -120,7 +120,7 @@ impl<'de> DeserializeSeed<'de> for Within<'_> {
     }
 }
 
-/// Values without parts have no text in a field.
+/// Scalars have no text in a nested field.
 macro_rules! nothing_in_simple_values {
     ($($visit:ident $kind:ty),*) => {
         $(fn $visit<E: serde::de::Error>(self, _: $kind) -> Result<Self::Value, E> {
@@ -152,7 +152,7 @@ impl<'de> Visitor<'de> for Within<'_> {
     }
 }
 
-/// A text, or null.
+/// A string or null.
 struct TextOrNull;
 
 impl<'de> DeserializeSeed<'de> for TextOrNull {
@@ -179,7 +179,7 @@ impl<'de> Visitor<'de> for TextOrNull {
     }
 }
 
-/// A string. Halves of surrogate pairs, which JSON can write and UTF-8 cannot, become U+FFFD.
+/// A string. Lone surrogates, which JSON can express and UTF-8 cannot, become U+FFFD.
 struct Text;
 
 impl<'de> DeserializeSeed<'de> for Text {
@@ -204,7 +204,7 @@ impl Visitor<'_> for Text {
         let mut text = String::with_capacity(bytes.len());
         for chunk in bytes.utf8_chunks() {
             text.push_str(chunk.valid());
-            // The three bytes of one half come as three chunks, of which this is the first.
+            // The three bytes of a surrogate arrive as three invalid chunks; this is the first.
             if chunk.invalid().first() == Some(&0xed) {
                 text.push(char::REPLACEMENT_CHARACTER);
             }
@@ -213,7 +213,7 @@ impl Visitor<'_> for Text {
     }
 }
 
-/// The names of fields with text.
+/// Collects the names of fields with text.
 #[derive(Default)]
 struct Fields {
     names: Vec<String>,
@@ -222,7 +222,7 @@ struct Fields {
 }
 
 impl Fields {
-    /// Adds those of a line; of one that is no object nothing, of a damaged one what comes before the damage.
+    /// Adds the fields of a line: none if it is not an object, and those before the error if it is malformed.
     fn add(&mut self, line: &str) {
         let sane = without_no_numbers(line);
         let mut json = serde_json::Deserializer::from_str(sane.as_deref().unwrap_or(line));
@@ -238,10 +238,10 @@ impl Fields {
     }
 }
 
-/// A value in which fields are looked for.
+/// A value to search for fields.
 struct FieldsIn<'f> {
     fields: &'f mut Fields,
-    /// Its own name.
+    /// The name of the field itself.
     prefix: String,
     depth: usize,
 }
@@ -257,7 +257,7 @@ impl<'de> DeserializeSeed<'de> for FieldsIn<'_> {
     }
 }
 
-/// Reads a value and drops it.
+/// Parses and discards a value.
 trait DeserializeFrom<'de> {
     fn deserialize_from<D: Deserializer<'de>>(value: D) -> Result<(), D::Error>;
 }
@@ -294,28 +294,28 @@ impl<'de> Visitor<'de> for FieldsIn<'_> {
     }
 }
 
-/// Reads the texts of a `.jsonl` file as one text, each followed by [`END_OF_TEXT`] and a new line; a line in memory
-/// at a time. Rows without text are skipped.
+/// Reads the texts of a `.jsonl` file as one text, each followed by [`END_OF_TEXT`] and a newline, with one line in
+/// memory at a time. Rows without text are skipped.
 pub struct JsonlReader<R> {
     reader: R,
     field: String,
     line: usize,
     skipped: u64,
-    /// Of the first rows that were skipped.
+    /// The first skipped rows.
     fields: Fields,
     text: Vec<u8>,
-    /// How much of `text` was given out.
+    /// The number of bytes of `text` already returned.
     at: usize,
 }
 
 impl<R: BufRead> JsonlReader<R> {
-    /// The texts in `field`.
+    /// Reads the texts in `field`.
     pub fn new(reader: R, field: &str) -> Self {
         let (fields, text) = Default::default();
         Self { reader, field: field.into(), line: 0, skipped: 0, fields, text, at: 0 }
     }
 
-    /// The next text with what ends it; empty at the end of the file.
+    /// The next text with its terminator; empty at the end of the file.
     fn next_text(&mut self) -> io::Result<String> {
         let mut line = Vec::new();
         while self.reader.read_until(b'\n', &mut line)? > 0 {

@@ -1,7 +1,7 @@
-//! Text, tokens and batches. Knows nothing of the GPU.
+//! Text, tokens and batches. Independent of the GPU.
 //!
-//! Stories (`corpus`) or the user's own text → pieces (`pretokenize`) → a vocabulary (`bpe`) → ids
-//! (`tokenizer`) → training and held-out tokens (`dataset`) → what a model has to beat (`baselines`).
+//! Built-in stories (`corpus`) or the user's own text → pre-tokens (`pretokenize`) → a vocabulary (`bpe`) → ids
+//! (`tokenizer`) → training and held-out tokens (`dataset`) → losses that a model should beat (`baselines`).
 
 mod baselines;
 mod blocks;

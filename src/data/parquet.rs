@@ -1,8 +1,8 @@
-//! Texts in Parquet files: one column of strings, read a few rows at a time.
+//! Reads texts from Parquet files: one string column, a few rows at a time.
 //!
-//! The parquet crate trusts files: in places it panics, or asks for as much memory as a file claims to need. So sizes
-//! are checked before it sees them (`footer`, `pages`), and what it does runs under [`guarded`]. A browser's wasm cannot
-//! catch panics: there a worker of its own reads these files.
+//! The parquet crate trusts its input: it can panic, or allocate as much memory as a file claims to need. Sizes are
+//! therefore checked first (`footer`, `pages`), and the crate runs under [`guarded`]. A browser's wasm cannot catch
+//! panics, so there these files are read in a separate worker.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -30,41 +30,41 @@ mod thrift;
 
 use pages::CheckedPages;
 
-/// How these files begin and end.
+/// The magic bytes at both ends of a file.
 pub(super) const MAGIC: &[u8] = b"PAR1";
 
-/// How they begin and end when they are encrypted.
+/// The magic bytes of an encrypted file.
 const ENCRYPTED_MAGIC: &[u8] = b"PARE";
 
-/// Bytes of a file's end: the length of the footer, and the magic.
+/// The size of a file's tail: the footer's length and the magic.
 const TAIL_BYTES: u64 = 8;
 
-/// The footer of a file may have this many bytes; those of real ones have some thousands.
+/// The maximum footer size in bytes; typical footers have some thousands.
 const MAX_FOOTER_BYTES: u64 = 64 << 20;
 
-/// Rows that are read at once.
+/// The number of rows read at once.
 const ROWS: usize = 1024;
 
-/// A text may be this many times as long as its file, besides [`MIN_TEXT_BYTES`]: a file that repeats one word
-/// could go on for ever.
+/// The maximum ratio of text to file size above [`MIN_TEXT_BYTES`]: a file that repeats one word could otherwise expand
+/// without limit.
 const MAX_RATIO: u64 = 1000;
 
-/// Every file may hold this much text.
+/// Every file may expand to at least this much text.
 const MIN_TEXT_BYTES: u64 = 1 << 20;
 
 thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is inside of the parquet crate: a panic there is caught, and told as an error.
+/// Whether this thread is inside the parquet crate, where a panic is caught and reported as an error.
 pub fn reading_parquet() -> bool {
     GUARDED.get()
 }
 
-/// Runs what may panic.
+/// Runs `work` and turns a panic into an error.
 fn guarded<T>(work: impl FnOnce() -> Result<T, DataError>) -> Result<T, DataError> {
     let before = GUARDED.replace(true);
-    // A reader ends with its first error, so nobody sees what a panic has left half done.
+    // A reader stops at its first error, so state left inconsistent by a panic is never used.
     let result = catch_unwind(AssertUnwindSafe(work));
     GUARDED.set(before);
     result.unwrap_or_else(|_| Err(damaged("its parts contradict one another")))
@@ -74,26 +74,26 @@ fn damaged(problem: impl Display) -> DataError {
     DataError::Parquet { problem: problem.to_string() }
 }
 
-/// Whether a file is a Parquet file, by its name.
+/// Whether a file is a Parquet file, judged by its name.
 pub fn is_parquet(name: &str) -> bool {
     name.to_lowercase().ends_with(".parquet")
 }
 
-/// What a Parquet file in memory has to offer.
+/// The text of a Parquet file in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParquetText {
-    /// Its columns with text: the one that was read, then the others.
+    /// The string columns: the one that was read, then the others.
     pub fields: Vec<String>,
-    /// The texts of the column, each followed by [`END_OF_TEXT`] and a new line.
+    /// The texts of the column, each followed by [`END_OF_TEXT`] and a newline.
     pub text: String,
-    /// Rows without text that were skipped.
+    /// The number of skipped rows without text.
     pub skipped: u64,
 }
 
-/// Reads the texts of a column (`text`, or the first one, unless told otherwise) into memory.
+/// Reads the texts of a column into memory; by default `text`, or else the first string column.
 ///
 /// # Errors
-/// A sentence when the file is damaged, has no such column, is compressed in a way that is not known, or is too large.
+/// When the file is damaged or too large, has no such column, or uses an unsupported compression.
 pub fn read_parquet(bytes: Vec<u8>, field: Option<&str>) -> Result<ParquetText, DataError> {
     let mut reader = ParquetReader::open(Bytes::from(bytes), field)?;
     let mut text = String::new();
@@ -107,30 +107,30 @@ pub fn read_parquet(bytes: Vec<u8>, field: Option<&str>) -> Result<ParquetText, 
     Ok(ParquetText { fields: reader.fields, text, skipped: reader.skipped })
 }
 
-/// Reads the texts of a column as one text, each followed by [`END_OF_TEXT`] and a new line.
+/// Reads the texts of a column as one text, each followed by [`END_OF_TEXT`] and a newline.
 pub struct ParquetReader<R: ChunkReader> {
     source: Arc<R>,
     metadata: ParquetMetaData,
     fields: Vec<String>,
-    /// The number of the column.
+    /// The index of the column.
     column: usize,
-    /// The row group that comes next.
+    /// The next row group.
     next_group: usize,
     texts: Option<ColumnReaderImpl<ByteArrayType>>,
     text: Vec<u8>,
-    /// How much of `text` was given out.
+    /// The number of bytes of `text` already returned.
     at: usize,
-    /// How many bytes of text may still come.
+    /// The number of bytes of text still allowed.
     left: u64,
-    /// Rows without text so far.
+    /// The number of rows without text so far.
     skipped: u64,
 }
 
 impl<R: ChunkReader + 'static> ParquetReader<R> {
-    /// The texts in the column `field`, or in `text`, or in the first column with text.
+    /// Opens the column `field`; by default `text`, or else the first string column.
     ///
     /// # Errors
-    /// When the file is damaged, has no such column, or is compressed in a way that is not known.
+    /// When the file is damaged, has no such column, or uses an unsupported compression.
     pub fn open(source: R, field: Option<&str>) -> Result<Self, DataError> {
         guarded(|| {
             let metadata = read_metadata(&source)?;
@@ -145,12 +145,12 @@ impl<R: ChunkReader + 'static> ParquetReader<R> {
         })
     }
 
-    /// The columns with text: the one that is read, then the others.
+    /// The string columns: the one that is read, then the others.
     pub fn fields(&self) -> &[String] {
         &self.fields
     }
 
-    /// Puts the next rows into `text`, which is empty at the end of the file.
+    /// Reads the next rows into `text`, which is empty at the end of the file.
     fn next_rows(&mut self) -> Result<(), DataError> {
         (self.at, self.text) = (0, std::mem::take(&mut self.text));
         self.text.clear();
@@ -240,7 +240,7 @@ fn read_metadata(source: &impl ChunkReader) -> Result<ParquetMetaData, DataError
     ParquetMetaDataReader::decode_metadata(&footer).map_err(damaged)
 }
 
-/// The number of the column to read; and the names of all with text, this one first.
+/// The index of the column to read, and the names of all string columns, this one first.
 fn choose_column(metadata: &ParquetMetaData, field: Option<&str>) -> Result<(usize, Vec<String>), DataError> {
     let schema = metadata.file_metadata().schema_descr();
     let all: Vec<(usize, String)> =
@@ -248,7 +248,7 @@ fn choose_column(metadata: &ParquetMetaData, field: Option<&str>) -> Result<(usi
     let those = |fits: fn(&ColumnDescriptor) -> bool| -> Vec<(usize, String)> {
         all.iter().filter(|(number, _)| fits(&schema.column(*number))).cloned().collect()
     };
-    // Old writers do not say which bytes are text.
+    // Old writers do not mark which byte columns are text.
     let mut texts = those(is_text);
     if texts.is_empty() {
         texts = those(|column| is_flat(column) && column.physical_type() == Type::BYTE_ARRAY);
@@ -266,7 +266,7 @@ fn choose_column(metadata: &ParquetMetaData, field: Option<&str>) -> Result<(usi
     Ok((texts[0].0, texts.into_iter().map(|(_, field)| field).collect()))
 }
 
-/// One value a row, or none.
+/// Whether the column has at most one value per row.
 fn is_flat(column: &ColumnDescriptor) -> bool {
     column.max_rep_level() == 0
 }
@@ -278,7 +278,7 @@ fn is_text(column: &ColumnDescriptor) -> bool {
     is_flat(column) && column.physical_type() == Type::BYTE_ARRAY && (logical || converted)
 }
 
-/// Whether the column of one row group lies within the file and can be unpacked.
+/// Checks that the column chunk lies within the file and has a supported compression.
 fn check_chunk(chunk: &ColumnChunkMetaData, file_bytes: u64) -> Result<(), DataError> {
     if chunk.file_path().is_some() {
         return Err(damaged("its columns are in other files"));
@@ -298,7 +298,7 @@ fn check_chunk(chunk: &ColumnChunkMetaData, file_bytes: u64) -> Result<(), DataE
     }
 }
 
-/// Seven bits a byte, the lowest first.
+/// Reads a varint: seven bits per byte, lowest first.
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {

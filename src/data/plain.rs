@@ -1,23 +1,23 @@
-//! Plain text in UTF-8, checked while it is read.
+//! UTF-8 text, validated while it is read.
 
 use std::io::{self, Read};
 
 use super::error::DataError;
 use super::files::Source;
 
-/// Bytes that are read at a time.
+/// The number of bytes read at a time.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Reads a text and refuses what is not UTF-8.
+/// Reads a text and rejects invalid UTF-8.
 pub(super) struct PlainReader<R> {
     reader: R,
-    /// What was read, up to the last whole character, and the beginning of the next one.
+    /// The bytes read so far, including the start of an incomplete character.
     chunk: Vec<u8>,
-    /// How much of `chunk` is checked.
+    /// The number of validated bytes in `chunk`.
     checked: usize,
-    /// How much of `chunk` was given out.
+    /// The number of bytes of `chunk` already returned.
     at: usize,
-    /// Bytes of the text before `chunk`.
+    /// The number of bytes before `chunk`.
     before: usize,
 }
 
@@ -34,7 +34,7 @@ impl<R: Read> PlainReader<R> {
             let read = (&mut self.reader).take(CHUNK_BYTES as u64).read_to_end(&mut self.chunk)?;
             self.checked = match std::str::from_utf8(&self.chunk) {
                 Ok(text) => text.len(),
-                // The last character is not complete yet.
+                // The last character is incomplete.
                 Err(error) if error.error_len().is_none() && read > 0 => error.valid_up_to(),
                 Err(error) => {
                     return Err(io::Error::other(DataError::Encoding { at: self.before + error.valid_up_to() }));

@@ -1,5 +1,5 @@
-//! Pre-tokenisation: special tokens cut the text first, then a pattern cuts what is between them; merges never cross the
-//! borders of these pieces.
+//! Pre-tokenization: special tokens split the text first, then a pattern splits the text between them. Merges never
+//! cross the boundaries of these pieces.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -12,35 +12,35 @@ use tokenizers::NormalizedString;
 use super::cut::Cut;
 use super::error::DataError;
 
-/// Special tokens of more bytes than this together are looked for in the way that takes little memory.
+/// Special tokens with more bytes than this in total use a more compact automaton.
 const MAX_DFA_BYTES: usize = 4096;
 
-/// A part of a text that special tokens have cut.
+/// A piece of a text split at special tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'t> {
-    /// Ordinary text.
+    /// Text between special tokens.
     Text(&'t str),
     /// The special token with this index.
     Special(usize),
 }
 
-/// A token that is found in texts before anything is merged, with the flags of `tokenizer.json`.
+/// A token that is matched before any merge, with the flags of `tokenizer.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddedToken {
-    /// The text that it is found by.
+    /// The text that it matches.
     pub content: String,
-    /// Whether it is only found between characters that are not part of a word.
+    /// Whether it matches only whole words.
     pub single_word: bool,
     /// Whether it includes the white space before it.
     pub lstrip: bool,
     /// Whether it includes the white space after it.
     pub rstrip: bool,
-    /// Whether it is found in the normalized text, after the tokens that are found in the text as it is.
+    /// Whether it matches the normalized text, after the tokens that match the original text.
     pub normalized: bool,
 }
 
 impl AddedToken {
-    /// A token without any flag.
+    /// A token without flags.
     pub fn plain(content: &str) -> Self {
         Self { content: content.into(), ..Self::default() }
     }
@@ -50,18 +50,18 @@ impl AddedToken {
     }
 }
 
-/// The tokens of one pass over a text.
+/// The tokens matched in one pass over a text.
 #[derive(Clone, Debug)]
 struct Pass {
     automaton: AhoCorasick,
-    /// The index among all tokens of each pattern.
+    /// The token index of each pattern.
     indices: Vec<usize>,
 }
 
 impl Pass {
     fn new(patterns: Vec<(usize, &str)>) -> Result<Self, DataError> {
         let (indices, patterns): (Vec<usize>, Vec<&str>) = patterns.into_iter().unzip();
-        // The fastest kind takes up to a kilobyte for every byte of the names.
+        // The fastest kind takes up to a kilobyte per byte of the names.
         let long = patterns.iter().map(|pattern| pattern.len()).sum::<usize>() > MAX_DFA_BYTES;
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
@@ -72,35 +72,35 @@ impl Pass {
     }
 }
 
-/// A list of special tokens, ready to be found in texts, and how what is between them is cut.
+/// A list of special tokens, compiled for matching, and the pattern for the text between them.
 #[derive(Clone, Debug)]
 pub struct Specials {
     names: Vec<String>,
     tokens: Vec<AddedToken>,
     cut: Cut,
-    /// Finds tokens in the text as it is.
+    /// Matches tokens in the original text.
     verbatim: Pass,
-    /// Finds tokens in the normalized text.
+    /// Matches tokens in the normalized text.
     normalized: Pass,
-    /// Finds all tokens, where blocks of a text may end.
+    /// Matches all tokens, to find where blocks of a text may end.
     all: AhoCorasick,
-    /// Tokens with white space after something else: a block must not end inside of them.
+    /// Tokens with white space after other characters; a block must not end inside them.
     spaced: Vec<String>,
 }
 
 impl Specials {
-    /// Special tokens in the order of their indices; a repeated one counts once.
+    /// Special tokens in the order of their indices; duplicates are ignored.
     ///
     /// # Errors
-    /// When one is empty.
+    /// When a token is empty.
     pub fn new<S: AsRef<str>>(specials: &[S]) -> Result<Self, DataError> {
         Self::with_flags(specials.iter().map(|special| AddedToken::plain(special.as_ref())).collect(), false)
     }
 
-    /// Special tokens with flags; `composes` says whether normalization composes characters.
+    /// Special tokens with flags; `composes` enables Unicode normalization form C.
     ///
     /// # Errors
-    /// When one is empty.
+    /// When a token is empty.
     pub fn with_flags(specials: Vec<AddedToken>, composes: bool) -> Result<Self, DataError> {
         let mut known = FxHashSet::default();
         let mut tokens = specials;
@@ -122,13 +122,13 @@ impl Specials {
         Ok(Self { names, tokens, cut: Cut::Gpt2, verbatim, normalized, all, spaced })
     }
 
-    /// The same with another way of cutting than GPT-2's.
+    /// Replaces the pattern, which is GPT-2's by default.
     #[must_use]
     pub fn with_cut(self, cut: Cut) -> Self {
         Self { cut, ..self }
     }
 
-    /// How texts are cut.
+    /// The pre-tokenization pattern.
     pub fn cut(&self) -> Cut {
         self.cut
     }
@@ -143,12 +143,12 @@ impl Specials {
         &self.tokens
     }
 
-    /// Cuts `text` at the tokens that are found in it as it is. Where several begin at one place, the longest wins.
+    /// Splits `text` at the tokens that match the original text. Among tokens with the same start, the longest wins.
     pub fn pieces<'t>(&self, text: &'t str) -> impl Iterator<Item = Piece<'t>> {
         self.find(&self.verbatim, text)
     }
 
-    /// Cuts normalized text, without the tokens of [`Specials::pieces`], at the others.
+    /// Splits normalized text at the tokens that [`Specials::pieces`] leaves out.
     pub fn normalized_pieces<'t>(&self, text: &'t str) -> impl Iterator<Item = Piece<'t>> {
         self.find(&self.normalized, text)
     }
@@ -183,13 +183,14 @@ impl Specials {
         })
     }
 
-    /// The last place in `text` at which more text may follow without changing how the part before it, or the part
-    /// behind it, is cut; none when there is no such place.
+    /// The last position in `text` that is a piece boundary whatever text follows, so that both sides can be split
+    /// separately; `None` if there is none.
     ///
-    /// It is behind a special token, or before white space that follows something else: no pre-token has white space
-    /// behind other characters, line ends behind punctuation aside, and only white space looks at what comes after it.
+    /// It is after a special token, or before white space that follows another character: apart from line breaks after
+    /// punctuation, no pre-token has white space after other characters, and only the split of white space depends on
+    /// what follows.
     pub fn safe_border(&self, text: &str) -> Option<usize> {
-        // A special token that begins later may not be complete yet.
+        // A special token that begins later may be incomplete.
         let longest = self.names.iter().map(String::len).max().unwrap_or(0);
         let certain = text.floor_char_boundary(text.len().checked_sub(longest)?);
         let specials = self.all.find_iter(text).take_while(|special| special.start() <= certain);
@@ -205,11 +206,11 @@ impl Specials {
             }
             next_is_space = ends(character);
         }
-        // What a token with a flag takes depends on what is around it.
+        // The extent of a token with flags depends on the surrounding text.
         behind_special.filter(|_| !self.tokens.iter().any(AddedToken::is_flagged))
     }
 
-    /// Whether `border` is inside of a special token.
+    /// Whether `border` is inside a special token.
     fn is_inside(&self, text: &str, border: usize) -> bool {
         self.spaced.iter().any(|token| {
             let begin = text.floor_char_boundary(border.saturating_sub(token.len() - 1));
@@ -220,8 +221,8 @@ impl Specials {
 }
 
 impl AddedToken {
-    /// Which part of `text` the token takes that was found at `start..end`, where everything before `taken` belongs to an
-    /// earlier token; none where it does not count.
+    /// The range of `text` that a token matched at `start..end` covers, where everything before `taken` belongs to an
+    /// earlier token; `None` if its flags reject the match.
     fn extent(&self, text: &str, taken: usize, (start, end): (usize, usize)) -> Option<(usize, usize)> {
         let (before, after) = (&text[..start], &text[end..]);
         let in_word = before.chars().next_back().is_some_and(is_word) || after.chars().next().is_some_and(is_word);
@@ -234,13 +235,13 @@ impl AddedToken {
     }
 }
 
-/// Whether a character is part of a word, as regular expressions have it.
+/// Whether a character is a word character (`\w`).
 fn is_word(character: char) -> bool {
     static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\w").ok());
     WORD.as_ref().is_some_and(|word| word.is_match(character.encode_utf8(&mut [0; 4])))
 }
 
-/// Unicode's normalization form C.
+/// Unicode normalization form C.
 pub(super) fn compose(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return text.into();
@@ -248,7 +249,7 @@ pub(super) fn compose(text: &str) -> Cow<'_, str> {
     NormalizedString::from(text).nfc().get().to_string().into()
 }
 
-/// The pre-tokens of ordinary text as GPT-2 has them, in order; together they are the text.
+/// The pre-tokens of ordinary text with GPT-2's pattern, in order; concatenated, they are the text.
 pub fn pretokens(text: &str) -> impl Iterator<Item = &str> {
     Cut::Gpt2.pretokens(text)
 }

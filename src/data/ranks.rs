@@ -1,5 +1,5 @@
-//! Rank files (`.tiktoken`): a token in Base64 and its rank on every line. They name neither their pattern nor their
-//! special tokens, so the encodings that OpenAI has published are recognized by their ranks.
+//! Rank files (`.tiktoken`): a Base64 token and its rank per line. They include neither their pattern nor their special
+//! tokens, so OpenAI's published encodings are recognized by their ranks.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,9 +15,9 @@ use super::tokenizer::{END_OF_TEXT, Parts, Tokenizer};
 
 /// A published encoding.
 struct Encoding {
-    /// How many ranks its file has.
+    /// The number of ranks in its file.
     n_ranks: usize,
-    /// A hash of its ranks, from [`hash`].
+    /// The [`hash`] of its ranks.
     hash: u64,
     cut: Cut,
     /// Special tokens and their ids.
@@ -51,11 +51,11 @@ const ENCODINGS: [Encoding; 4] = [
 type Ranks = Vec<(u32, Vec<u8>)>;
 
 impl Tokenizer {
-    /// Reads a rank file of a published encoding, or any other with the pattern `cut`, of which the special token
-    /// [`END_OF_TEXT`] gets the id after the last one.
+    /// Reads a rank file of a published encoding, or of any other with the pattern `cut`, whose special token
+    /// [`END_OF_TEXT`] gets the id after the last rank.
     ///
     /// # Errors
-    /// When a line is something else, or the ranks are unknown and `cut` is not given.
+    /// When a line is malformed, or the ranks are unknown and `cut` is not given.
     pub fn from_ranks(text: &str, cut: Option<Cut>) -> Result<Self, DataError> {
         let ranks = read(text)?;
         let known = ENCODINGS.iter().find(|known| known.n_ranks == ranks.len() && known.hash == hash(&ranks));
@@ -72,11 +72,10 @@ impl Tokenizer {
         Self::of_ranks(ranks, specials, cut)
     }
 
-    /// Reads a rank file with GPT-2's pattern. The special tokens that are not among its tokens get the ids after the
-    /// last one.
+    /// Reads a rank file with GPT-2's pattern. Special tokens that are not in the file get the ids after the last rank.
     ///
     /// # Errors
-    /// When a line is something else.
+    /// When a line is malformed.
     pub fn from_tiktoken<S: AsRef<str>>(text: &str, specials: &[S]) -> Result<Self, DataError> {
         let specials = specials.iter().map(|special| (special.as_ref(), None)).collect();
         Self::of_ranks(read(text)?, specials, Cut::Gpt2)
@@ -86,7 +85,7 @@ impl Tokenizer {
         let ranks: FxHashMap<&[u8], u32> = vocabulary.iter().map(|(rank, bytes)| (bytes.as_slice(), *rank)).collect();
         let merges = vocabulary.iter().filter_map(|(rank, bytes)| last_merge(bytes, *rank, &ranks)).collect();
         let added = specials.into_iter().map(|(special, id)| (AddedToken::plain(special), id)).collect();
-        // tiktoken looks a pre-token up before it merges anything.
+        // tiktoken first checks whether the whole pre-token is a token.
         let habits = Habits { cut, keeps_whole: cut != Cut::Gpt2, ..Habits::default() };
         Self::assemble(Parts { vocabulary, merges, added, habits })
     }
@@ -108,7 +107,7 @@ fn read(text: &str) -> Result<Ranks, DataError> {
     Ok(tokens)
 }
 
-/// A hash of sorted ranks: FNV-1a of every rank, its token and the token's length.
+/// The FNV-1a hash of sorted ranks: every rank, its token, and the token's length.
 fn hash(ranks: &Ranks) -> u64 {
     let add = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     ranks.iter().fold(0xcbf2_9ce4_8422_2325, |hash, (rank, token)| {
@@ -117,11 +116,11 @@ fn hash(ranks: &Ranks) -> u64 {
     })
 }
 
-/// The two parts that a token is merged from: what the merges of lower ranks leave of its bytes. None for single bytes,
-/// and for tokens that lower ranks cannot build.
+/// The two parts that a token is merged from, namely what remains of its bytes after all merges of lower rank. `None`
+/// for single bytes and for tokens that lower ranks cannot build.
 fn last_merge(token: &[u8], rank: u32, ranks: &FxHashMap<&[u8], u32>) -> Option<(Vec<u8>, Vec<u8>)> {
     let n_bytes = token.len();
-    // Where the part ends that begins at a place (0: none does), and where the part begins that ends there.
+    // For each position: the end of the part that begins there (0 if none), and the start of the part that ends there.
     let mut end: Vec<usize> = (1..=n_bytes).collect();
     let mut begin: Vec<usize> = (0..=n_bytes).map(|at| at.saturating_sub(1)).collect();
     let pair = |from: usize, middle: usize, to: usize| {
@@ -133,7 +132,7 @@ fn last_merge(token: &[u8], rank: u32, ranks: &FxHashMap<&[u8], u32>) -> Option<
     while n_parts > 2 {
         let Reverse((_, from, middle, to)) = pairs.pop()?;
         if end[from] != middle || end[middle] != to {
-            continue; // one of the two has been merged with its other neighbour
+            continue; // one of the two was merged with its other neighbor
         }
         (end[from], end[middle], begin[to]) = (to, 0, from);
         n_parts -= 1;

@@ -1,42 +1,42 @@
-//! Small synthetic tasks, each a way to see one thing that attention can do. An example is a line of ASCII: a letter
-//! that names the task, a prompt, and the answer. With a vocabulary of bytes, the ordinary pipeline trains on them.
+//! Small synthetic tasks, each of which shows one capability of attention. An example is a line of ASCII: a letter for
+//! the task, a prompt, and the answer. With a vocabulary of bytes, the ordinary pipeline trains on them.
 //!
-//! A fifth of all prompts, chosen by a hash, never stands in a training text: answers to them have to be worked out.
+//! A fifth of all prompts, selected by a hash, never occurs in a training text, so their answers cannot be memorized.
 
 use crate::rng::Rng;
 
-/// The stream of the seed that writes examples.
+/// The random stream for examples.
 const TASK_STREAM: u64 = 4 << 32;
 
-/// One prompt in so many is held out.
+/// One in this many prompts is held out.
 const HELD_OUT: u64 = 5;
 
 /// The modulus of [`Task::ModularAddition`].
 const MODULUS: u32 = 31;
 
-/// The letters that words are made of.
+/// The letters used in words.
 const LETTERS: &[u8; 26] = b"abcdefghijklmnopqrstuvwxyz";
 
-/// What is to be learned.
+/// A synthetic task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Task {
-    /// A word again.
+    /// Repeat a word.
     Copy,
-    /// A word backwards.
+    /// Reverse a word.
     Reverse,
-    /// The letters of a word in order.
+    /// Sort the letters of a word.
     Sort,
-    /// The sum of two numbers, last digit first.
+    /// Add two numbers; the last digit of the sum comes first.
     Addition,
-    /// The sum of two numbers modulo 31.
+    /// Add two numbers modulo 31.
     ModularAddition,
-    /// After every bit, whether the ones so far are odd.
+    /// For every bit, the parity of the ones so far.
     Parity,
-    /// The brackets that close the open ones.
+    /// Close the open brackets.
     Brackets,
-    /// A sequence of different letters that begins again.
+    /// Repeat a sequence of different letters.
     Induction,
-    /// The digit that stood behind a letter.
+    /// Recall the digit that followed a letter.
     Recall,
 }
 
@@ -54,7 +54,7 @@ impl Task {
         Self::Recall,
     ];
 
-    /// For links, options and the command line.
+    /// The name in links, options and the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Copy => "copy",
@@ -69,12 +69,12 @@ impl Task {
         }
     }
 
-    /// The task with this name.
+    /// The task with this name, or `None`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|task| task.name() == name)
     }
 
-    /// What is to be learned, and what to look for.
+    /// A description of the task and of what to inspect.
     pub fn describe(self) -> &'static str {
         match self {
             Self::Copy => "Write a word of six letters again. Each letter of the answer looks at its twin.",
@@ -93,7 +93,7 @@ impl Task {
         }
     }
 
-    /// An example with its answer, worth looking at.
+    /// A good example to inspect, with its answer.
     pub fn probe(self) -> String {
         let (prompt, answer) = match self {
             Self::Copy => ("c:kqzfba=", "kqzfba"),
@@ -109,7 +109,7 @@ impl Task {
         format!("{prompt}{answer}\n")
     }
 
-    /// At least `min_bytes` of examples to train on, one a line. The same seed writes the same text.
+    /// At least `min_bytes` of training examples, one per line. Equal seeds give equal texts.
     pub fn text(self, seed: u64, min_bytes: usize) -> String {
         let mut rng = Rng::with_stream(seed, TASK_STREAM);
         let mut text = String::with_capacity(min_bytes + 64);
@@ -120,7 +120,7 @@ impl Task {
         text
     }
 
-    /// `n` prompts with their answers (without the end of the line), of which no prompt stands in a training text.
+    /// `n` held-out prompts with their answers (without the newline). None of the prompts occurs in a training text.
     pub fn examples(self, seed: u64, n: usize) -> Vec<(String, String)> {
         let mut rng = Rng::with_stream(seed, TASK_STREAM + 1);
         (0..n).map(|_| self.example(&mut rng, true)).collect()
@@ -171,7 +171,7 @@ impl Task {
     }
 }
 
-/// FNV-1a (Fowler, Noll, Vo), the same on every machine.
+/// The FNV-1a hash (Fowler, Noll, Vo) is the same on every machine.
 fn is_held_out(prompt: &str) -> bool {
     let hash = prompt
         .bytes()
@@ -179,12 +179,12 @@ fn is_held_out(prompt: &str) -> bool {
     (hash >> 32).is_multiple_of(HELD_OUT)
 }
 
-/// Six letters.
+/// A word of six letters.
 fn word(rng: &mut Rng) -> String {
     (0..6).map(|_| char::from(*rng.choose(LETTERS))).collect()
 }
 
-/// `n` letters, each at most once.
+/// `n` different letters.
 fn different_letters(rng: &mut Rng, n: usize) -> String {
     let mut left = LETTERS.to_vec();
     (0..n).map(|_| char::from(left.swap_remove(rng.below(left.len() as u32) as usize))).collect()
@@ -202,7 +202,7 @@ fn parity(rng: &mut Rng) -> (String, String) {
     (format!("p:{prompt}="), answer)
 }
 
-/// Eight brackets that open and close at random, at least one and at most four of them open at the end.
+/// Eight brackets, opened and closed at random; one to four are open at the end.
 fn brackets(rng: &mut Rng) -> (String, String) {
     let (mut prompt, mut open): (String, Vec<char>) = (String::from("b:"), Vec::new());
     for left in (0..8).rev() {

@@ -1,4 +1,4 @@
-//! What the post-processor of a `tokenizer.json` puts around a text.
+//! The ids that the post-processor of a `tokenizer.json` adds to a text.
 
 use serde_json::Value;
 
@@ -6,10 +6,10 @@ use super::ends::Template;
 use super::error::DataError;
 use super::tokenizer::library;
 
-/// The ids that a file's post-processor puts around a text.
+/// The ids that a file's post-processor adds to a text.
 ///
 /// # Errors
-/// When the post-processor does something else with the ids.
+/// When the post-processor does anything else.
 pub(super) fn template(processor: &Value) -> Result<Template, DataError> {
     match processor["type"].as_str() {
         _ if processor.is_null() => Ok(Template::default()),
@@ -54,7 +54,7 @@ fn id(value: &Value) -> Result<u32, DataError> {
     value.as_u64().and_then(|id| id.try_into().ok()).ok_or_else(|| unknown(value))
 }
 
-/// Characters of a file that a sentence quotes.
+/// The maximum number of characters that an error message quotes from a file.
 const MAX_SHOWN: usize = 80;
 
 fn unknown(value: &Value) -> DataError {

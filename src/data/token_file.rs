@@ -1,5 +1,5 @@
-//! Tokens in a file: nothing but their ids in little-endian order, as u16, or as u32 for vocabularies of more than
-//! 65,536 tokens. The file is mapped into memory, so that the system reads what is needed and forgets what is not.
+//! A file of tokens: only their ids, little-endian, as u16, or as u32 for vocabularies of more than 65,536 tokens. The
+//! file is memory-mapped, so the system loads the parts that are used and can evict the others.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
@@ -11,21 +11,21 @@ use super::error::DataError;
 use super::tokenizer::Tokenizer;
 use crate::unchecked::{self, Mmap};
 
-/// Bytes of an id.
+/// The size of an id in bytes.
 fn width(vocab_size: usize) -> usize {
     if vocab_size <= 1 << 16 { 2 } else { 4 }
 }
 
-/// What a text became.
+/// The sizes of an encoded text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EncodedFile {
-    /// Of the text.
+    /// The size of the text in bytes.
     pub bytes: usize,
-    /// In the file.
+    /// The number of tokens in the file.
     pub tokens: usize,
 }
 
-/// A file of tokens. Copies read the same map.
+/// A memory-mapped file of tokens. Clones share the map.
 #[derive(Clone, Debug)]
 pub struct TokenFile {
     path: PathBuf,
@@ -35,13 +35,13 @@ pub struct TokenFile {
 }
 
 impl TokenFile {
-    /// Encodes all that `text` reads into the file `path`, with a block in memory at a time. The file appears whole or
-    /// not at all.
+    /// Encodes everything that `text` reads into the file `path`, with one block in memory at a time. The file is
+    /// written atomically.
     ///
     /// # Errors
     /// When the text cannot be read or is not UTF-8, or the file cannot be written.
     pub fn write(path: &Path, text: impl Read, tokenizer: &Tokenizer) -> Result<EncodedFile, DataError> {
-        // Behind the whole name: one with another ending may be the text itself.
+        // Appended to the whole name: replacing the extension could give the name of the text itself.
         let mut half_done = path.as_os_str().to_owned();
         half_done.push(".part");
         let half_done = PathBuf::from(half_done);
@@ -49,16 +49,16 @@ impl TokenFile {
             fs::rename(&half_done, path).map(|()| encoded).map_err(|error| DataError::of_file(path, &error))
         });
         if result.is_err() {
-            // It may not even be there.
+            // The file may not exist.
             fs::remove_file(&half_done).ok();
         }
         result
     }
 
-    /// Opens a file that was written with a vocabulary of `vocab_size` tokens.
+    /// Opens a file that was encoded with a vocabulary of `vocab_size` tokens.
     ///
     /// # Errors
-    /// When it cannot be read, or its length is no number of ids.
+    /// When it cannot be read, or its length is not a whole number of ids.
     pub fn open(path: &Path, vocab_size: usize) -> Result<Self, DataError> {
         let file = File::open(path).map_err(|error| DataError::of_file(path, &error))?;
         if file.metadata().is_ok_and(|facts| facts.is_dir()) {
@@ -74,20 +74,20 @@ impl TokenFile {
         Ok(Self { path: path.into(), map, vocab_size, len })
     }
 
-    /// How many tokens there are.
+    /// The number of tokens.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is none.
+    /// Whether there are no tokens.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The tokens at `range`, or as many of them as there are.
+    /// The tokens in `range`, which is clipped to the file.
     ///
     /// # Errors
-    /// When they are not of this vocabulary.
+    /// When an id is not below `vocab_size`.
     pub fn read(&self, range: Range<usize>) -> Result<Vec<u32>, DataError> {
         let (start, end) = (range.start.min(self.len), range.end.min(self.len));
         let width = width(self.vocab_size);
@@ -122,7 +122,7 @@ fn write_ids(path: &Path, text: impl Read, tokenizer: &Tokenizer) -> Result<Enco
     Ok(EncodedFile { bytes: text.bytes, tokens })
 }
 
-/// Counts what goes through.
+/// Counts the bytes read.
 struct Counting<R> {
     reader: R,
     bytes: usize,

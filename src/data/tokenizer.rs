@@ -1,4 +1,4 @@
-//! Text to ids and back. The merging inside a pre-token is done by the `tokenizers` crate.
+//! Text to ids and back. The `tokenizers` crate does the merging within pre-tokens.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,76 +16,75 @@ use super::error::DataError;
 use super::pretokenize::{AddedToken, Specials};
 use crate::protocol::spelling::spelled;
 
-/// Ends a text in texts to train on; which token that is depends on the tokenizer.
+/// Marks the end of a document in training texts; each tokenizer maps it to its own token.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
 
-/// Ids have to be below this; more tokens than any vocabulary has.
+/// The exclusive upper bound of ids, larger than any real vocabulary.
 const MAX_TOKENS: u32 = 1 << 24;
 
-/// A vocabulary may leave out so many ids, and [`HOLES_PER_TOKEN`] more for every token it has: what lies between its
-/// tokens takes memory too.
+/// The maximum number of unused ids, plus [`HOLES_PER_TOKEN`] for every token: gaps between tokens take memory too.
 const MAX_HOLES: u32 = 1 << 17;
 
-/// See [`MAX_HOLES`].
+/// The additional unused ids allowed per token; see [`MAX_HOLES`].
 const HOLES_PER_TOKEN: u32 = 15;
 
-/// Text files by name.
+/// Text files by their names.
 pub type TextFiles = BTreeMap<String, String>;
 
 /// A byte-level BPE tokenizer.
 #[derive(Clone)]
 pub struct Tokenizer {
-    /// Knows every token by the characters that stand for its bytes.
+    /// Maps tokens, spelled in the characters that represent their bytes, to ids.
     pub(super) model: BPE,
-    /// The bytes of every token, by id; empty where there is no such id.
+    /// The bytes of every token, by id; empty for unused ids.
     pub(super) tokens: Vec<Vec<u8>>,
-    /// The pairs of byte strings that are merged, the first first.
+    /// The merges, as pairs of byte strings, by rank.
     pub(super) merges: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) specials: Specials,
     /// The ids of `specials`.
     pub(super) special_ids: Vec<u32>,
-    /// `specials` and [`END_OF_TEXT`], where that is not one of them; for texts to train on.
+    /// `specials` plus [`END_OF_TEXT`] if it is missing, for training texts.
     pub(super) with_border: Option<Specials>,
     pub(super) habits: Habits,
     pub(super) template: Template,
     pub(super) ends: TextEnds,
     /// The `tokenizer.json` that it was read from.
     pub(super) source: Option<Arc<str>>,
-    /// The files that belong to its model and are exported with it.
+    /// Files of its model that are exported with it.
     pub(super) companions: Arc<TextFiles>,
-    /// What of its file is not used as it is written there.
+    /// Warnings about settings of its file that are ignored or changed.
     pub(super) notes: Vec<String>,
 }
 
-/// What a tokenizer is made of.
+/// The parts of a tokenizer.
 #[derive(Default)]
 pub(super) struct Parts {
-    /// The bytes of every token by id.
+    /// The bytes of every token, by id.
     pub vocabulary: Vec<(u32, Vec<u8>)>,
-    /// The pairs of byte strings that are merged.
+    /// The merges, as pairs of byte strings.
     pub merges: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Added tokens, with their ids where these are known.
+    /// Added tokens, with their ids where known.
     pub added: Vec<(AddedToken, Option<u32>)>,
     pub habits: Habits,
 }
 
 impl Tokenizer {
-    /// A tokenizer with the ids of `vocabulary`.
+    /// A tokenizer with the ids of a trained `vocabulary`.
     ///
     /// # Errors
-    /// When the library refuses it.
+    /// When the `tokenizers` crate rejects it.
     pub fn new(vocabulary: &Vocabulary) -> Result<Self, DataError> {
         let bytes = |id: u32| vocabulary.tokens.get(id as usize).cloned().unwrap_or_default();
         let merges = vocabulary.merges.iter().map(|&(left, right)| (bytes(left), bytes(right))).collect();
         Self::from_parts((0..).zip(vocabulary.tokens.iter().cloned()), merges, &vocabulary.specials)
     }
 
-    /// A tokenizer from its parts: the bytes of every token by id, the pairs of byte strings that are merged, and the
-    /// special tokens. A special token has the id of the vocabulary's token with its bytes, or is appended behind it.
+    /// A tokenizer from its parts: the bytes of every token by id, the merges as pairs of byte strings, and the special
+    /// tokens. A special token gets the id of the token with the same bytes, or else the next free id.
     ///
     /// # Errors
     /// When a merge needs a token that the vocabulary lacks, a special token is empty, or an id is 2²⁴ or more, or far
-    /// beyond the number of tokens.
+    /// above the number of tokens.
     pub fn from_parts<S: AsRef<str>>(
         vocabulary: impl IntoIterator<Item = (u32, Vec<u8>)>,
         merges: Vec<(Vec<u8>, Vec<u8>)>,
@@ -96,7 +95,7 @@ impl Tokenizer {
         Self::assemble(Parts { vocabulary, merges, added, habits: Habits::default() })
     }
 
-    /// As [`Tokenizer::from_parts`], with added tokens that have flags and ids.
+    /// Like [`Tokenizer::from_parts`], with flags and ids for the added tokens.
     pub(super) fn assemble(parts: Parts) -> Result<Self, DataError> {
         let Parts { vocabulary, merges, mut added, habits } = parts;
         let mut tokens = by_id(vocabulary)?;
@@ -141,7 +140,7 @@ impl Tokenizer {
         Ok(tokenizer)
     }
 
-    /// The same with other habits than GPT-2's.
+    /// Replaces the settings, which are GPT-2's by default.
     #[must_use]
     pub fn with_habits(mut self, habits: Habits) -> Self {
         self.specials = self.specials.with_cut(habits.cut);
@@ -150,26 +149,26 @@ impl Tokenizer {
         Self { habits, source: None, ..self }
     }
 
-    /// What of its file is not used as it is written there, as sentences.
+    /// Warnings about settings of its file that are ignored or changed.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// The files that belong to its model.
+    /// The additional files of its model.
     pub fn companions(&self) -> &TextFiles {
         &self.companions
     }
 
-    /// Attaches the files that belong to its model.
+    /// Sets the additional files of its model.
     pub fn set_companions(&mut self, companions: TextFiles) {
         self.companions = Arc::new(companions);
     }
 
-    /// Makes `n` ids, of which the last ones have no token: some models have more rows than their vocabulary has tokens.
-    /// Added tokens beyond are no longer found in texts; returns these.
+    /// Sets the number of ids to `n`; the last ones may have no token, because some models have more embedding rows
+    /// than tokens. Added tokens with larger ids are no longer recognized and are returned.
     ///
     /// # Errors
-    /// When other tokens are beyond.
+    /// When ordinary tokens have larger ids.
     pub fn fit_ids(&mut self, n: usize) -> Result<Vec<String>, DataError> {
         self.check_ids(n)?;
         let beyond = |id: u32| id as usize >= n;
@@ -188,10 +187,10 @@ impl Tokenizer {
         Ok(dropped.into_iter().map(|(token, _)| token.content).collect())
     }
 
-    /// Whether a model of `n` ids can have all tokens; added tokens may lack.
+    /// Checks that a model with `n` ids has room for all tokens except added ones.
     ///
     /// # Errors
-    /// When there are more tokens than that.
+    /// When a token other than an added one has a larger id.
     pub fn check_ids(&self, n: usize) -> Result<(), DataError> {
         let there = self.tokens.len();
         if (n..there).all(|id| self.model.id_to_token(id as u32).is_none()) {
@@ -200,17 +199,17 @@ impl Tokenizer {
         Err(library(format!("it has {there} tokens, and its model only {n}; they are no pair")))
     }
 
-    /// V: how many ids there are.
+    /// V: the number of ids.
     pub fn vocab_size(&self) -> usize {
         self.tokens.len()
     }
 
-    /// The special tokens and their ids.
+    /// The special tokens with their ids.
     pub fn specials(&self) -> impl Iterator<Item = (&str, u32)> {
         self.specials.names().iter().map(String::as_str).zip(self.special_ids.iter().copied())
     }
 
-    /// The first byte of `text` that the vocabulary has no token for, if there is one; encoding leaves such bytes out.
+    /// The first byte of `text` without a token, if any; encoding skips such bytes.
     pub fn unknown_byte(&self, text: &str) -> Option<u8> {
         let mut known = [false; 256];
         for token in self.tokens.iter().filter(|token| token.len() == 1) {
@@ -219,29 +218,29 @@ impl Tokenizer {
         text.bytes().find(|&byte| !known[byte as usize])
     }
 
-    /// The ids of `text`; special tokens in it are recognised. Bytes without a token are left out; no vocabulary that
-    /// was trained lacks any.
+    /// The ids of `text`, with special tokens recognized. Bytes without a token are skipped; trained vocabularies cover
+    /// all bytes.
     pub fn encode(&self, text: &str) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() / 3);
         Encoder::new(self).encode(text, &mut ids);
         ids
     }
 
-    /// The ids of `text` to train on: where [`END_OF_TEXT`] is, a document ends, with the token that this tokenizer has
-    /// for that, or none.
+    /// The ids of a training `text`: [`END_OF_TEXT`] becomes this tokenizer's token for the end of a document, or is
+    /// dropped if there is none.
     pub fn encode_documents(&self, text: &str) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() / 3);
         Encoder::of_documents(self).encode(text, &mut ids);
         ids
     }
 
-    /// The text of `ids`; bytes that are no UTF-8 become U+FFFD, ids that do not exist nothing.
+    /// The text of `ids`. Invalid UTF-8 becomes U+FFFD; unknown ids are skipped.
     pub fn decode(&self, ids: &[u32]) -> String {
         let bytes: Vec<u8> = ids.iter().flat_map(|&id| self.token(id)).copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The bytes of one token; none for an id that does not exist.
+    /// The bytes of one token; empty for an unknown id.
     pub fn token_bytes(&self, id: u32) -> Vec<u8> {
         self.token(id).to_vec()
     }
@@ -250,18 +249,18 @@ impl Tokenizer {
         self.tokens.get(id as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// One token for display; bytes that are not a whole character are spelled as digits.
+    /// One token for display; bytes that are not a whole character are shown as numbers.
     pub fn token_text(&self, id: u32) -> String {
         spelled(self.token(id))
     }
 
-    /// Compression: how many bytes of `text` a token stands for on average; 0 for an empty text.
+    /// Compression: the average number of bytes of `text` per token; 0 for an empty text.
     pub fn bytes_per_token(&self, text: &str) -> f64 {
         text.len() as f64 / self.encode(text).len().max(1) as f64
     }
 }
 
-/// The bytes of tokens by id; empty where there is none.
+/// The bytes of tokens by id; empty for unused ids.
 fn by_id(vocabulary: Vec<(u32, Vec<u8>)>) -> Result<Vec<Vec<u8>>, DataError> {
     let mut tokens: Vec<Vec<u8>> = Vec::new();
     let n_tokens = vocabulary.len().min(MAX_TOKENS as usize) as u32;
@@ -278,7 +277,7 @@ fn by_id(vocabulary: Vec<(u32, Vec<u8>)>) -> Result<Vec<Vec<u8>>, DataError> {
     Ok(tokens)
 }
 
-/// `specials` and [`END_OF_TEXT`], where that is not one of them.
+/// `specials` plus [`END_OF_TEXT`] if it is missing.
 fn with_border(specials: &Specials, habits: Habits) -> Result<Option<Specials>, DataError> {
     if specials.names().iter().any(|name| name == END_OF_TEXT) {
         return Ok(None);
@@ -287,8 +286,8 @@ fn with_border(specials: &Specials, habits: Habits) -> Result<Option<Specials>, 
     Ok(Some(Specials::with_flags(tokens, habits.composes)?.with_cut(habits.cut)))
 }
 
-/// The library's model. Where several ids have the same bytes, the first one counts that is no special token. Special
-/// tokens are part of it only where they are bytes or merged.
+/// The BPE model of the `tokenizers` crate. If several ids have the same bytes, the first one that is not a special
+/// token wins. Special tokens are included only if they are single bytes or results of merges.
 fn model(tokens: &[Vec<u8>], merges: &[(Vec<u8>, Vec<u8>)], special_ids: &[u32]) -> Result<BPE, DataError> {
     let characters = byte_characters();
     let text = |bytes: &[u8]| bytes.iter().map(|&byte| characters[byte as usize]).collect::<String>();
@@ -302,11 +301,11 @@ fn model(tokens: &[Vec<u8>], merges: &[(Vec<u8>, Vec<u8>)], special_ids: &[u32])
         ids.entry(text(&tokens[id as usize])).or_insert(id);
     }
     let merges: Vec<_> = merges.iter().map(|(left, right)| (text(left), text(right))).collect();
-    // The library panics on some of these.
+    // Checked here because the crate panics on some of these.
     if let Some((left, right)) = merges.iter().find(|(left, right)| !ids.contains_key(&format!("{left}{right}"))) {
         return Err(missing_merge(left, right));
     }
-    // The encoder remembers pre-tokens itself; the library's own memory would outlive the model.
+    // No cache in the crate: pre-tokens are cached in `encode`, and the crate's cache would outlive the model.
     BPE::builder().cache_capacity(0).vocab_and_merges(ids, merges).build().map_err(library)
 }
 
@@ -318,8 +317,8 @@ pub(super) fn library(error: impl std::fmt::Display) -> DataError {
     DataError::Tokenizer(error.to_string())
 }
 
-/// The character that stands for each byte in byte-level BPE files: printable bytes for themselves, the others in
-/// order from U+0100 on.
+/// The character that represents each byte in byte-level BPE files: printable bytes represent themselves, the others
+/// are numbered from U+0100.
 pub(super) fn byte_characters() -> [char; 256] {
     let mut others = (0x100u32..).filter_map(char::from_u32);
     std::array::from_fn(|byte| match byte {

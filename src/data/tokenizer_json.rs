@@ -1,4 +1,4 @@
-//! Tokenizers in Hugging Face's `tokenizer.json`.
+//! Reads and writes Hugging Face's `tokenizer.json`.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::pretokenize::AddedToken;
 use super::template::template;
 use super::tokenizer::{Parts, Tokenizer, byte_characters, library, missing_merge};
 
-/// A file up to its vocabulary, in the order in which the format's own program writes it.
+/// The part of a file before its vocabulary, in the key order of the `tokenizers` library.
 const HEAD: &str = r#"{
   "version": "1.0",
   "truncation": null,
@@ -35,19 +35,19 @@ const HEAD: &str = r#"{
 const BYTE_LEVEL: &str =
     r#"{ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": true }"#;
 
-/// What this module reads of a `tokenizer.json`.
+/// The parts of a `tokenizer.json` that this module uses.
 struct File {
     vocab: FxHashMap<String, u32>,
     merges: Vec<(String, String)>,
-    /// Tokens that are found in texts before anything is merged, by id.
+    /// Tokens that are matched before any merge, by id.
     added: Vec<(u32, AddedToken)>,
     habits: Habits,
-    /// What is not used as it is written, as sentences.
+    /// Warnings about settings that are ignored or changed.
     notes: Vec<String>,
 }
 
 impl File {
-    /// Refuses what would encode differently here.
+    /// Rejects files that this program would encode differently.
     fn read(file: &Value) -> Result<Self, DataError> {
         let habits = habits(file)?;
         let model = &file["model"];
@@ -63,7 +63,8 @@ impl File {
             return Err(missing_merge(left, right));
         }
         let (mut added, mut notes) = (Vec::new(), Vec::new());
-        // The library numbers tokens that the vocabulary lacks in order, whatever their ids are in the file.
+        // The `tokenizers` library numbers added tokens outside the vocabulary consecutively, ignoring their ids in the
+        // file.
         let (mut next, mut numbered) = (vocab.len() as u32, FxHashMap::default());
         for token in file["added_tokens"].as_array().into_iter().flatten() {
             let content = token["content"].as_str().ok_or_else(|| library("a special token has no content"))?;
@@ -106,7 +107,7 @@ fn whole(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|number| number.try_into().ok())
 }
 
-/// A pair; older files have it as one string with a space.
+/// A merge; older files write it as one string with a space.
 fn merge(value: &Value) -> Result<(String, String), DataError> {
     let pair = match value {
         Value::String(line) => Some(line.split_once(' ').unwrap_or((line, ""))),
@@ -117,7 +118,7 @@ fn merge(value: &Value) -> Result<(String, String), DataError> {
     Ok((left.into(), right.into()))
 }
 
-/// What a file describes besides merging, as far as this module does it.
+/// A file's settings besides merges; rejects unsupported ones.
 fn habits(file: &Value) -> Result<Habits, DataError> {
     let model = &file["model"];
     if !model.is_object() || model["type"].as_str().is_some_and(|kind| kind != "BPE") {
@@ -142,7 +143,7 @@ fn habits(file: &Value) -> Result<Habits, DataError> {
     Ok(Habits { cut: cut(&file["pre_tokenizer"])?, composes, keeps_whole: model["ignore_merges"] == true })
 }
 
-/// The steps of a normalizer or a pre-tokenizer, which may be a sequence of sequences.
+/// The steps of a normalizer or pre-tokenizer, with nested sequences flattened.
 fn steps<'v>(value: &'v Value, field: &str) -> Vec<&'v Value> {
     match value[field].as_array().filter(|_| value["type"] == "Sequence") {
         Some(inner) => inner.iter().flat_map(|value| steps(value, field)).collect(),
@@ -151,7 +152,7 @@ fn steps<'v>(value: &'v Value, field: &str) -> Vec<&'v Value> {
     }
 }
 
-/// How a file's pre-tokenizer cuts.
+/// The pattern of a file's pre-tokenizer.
 fn cut(pre_tokenizer: &Value) -> Result<Cut, DataError> {
     let steps = steps(pre_tokenizer, "pretokenizers");
     let byte_level = |step: &Value| step["type"] == "ByteLevel" && step["add_prefix_space"] == false;
@@ -161,7 +162,7 @@ fn cut(pre_tokenizer: &Value) -> Result<Cut, DataError> {
             let splits_again = last["use_regex"] != false;
             let by_digits = first["type"] == "Digits" && first["individual_digits"] == true;
             match split(first) {
-                // To cut the pieces of GPT-2's pattern again changes nothing.
+                // Splitting pieces of GPT-2's pattern again changes nothing.
                 Some(cut) if !splits_again || cut == Cut::Gpt2 => Some(cut),
                 None if splits_again && by_digits => Some(Cut::Digits),
                 _ => None,
@@ -177,8 +178,8 @@ fn cut(pre_tokenizer: &Value) -> Result<Cut, DataError> {
     })
 }
 
-/// How a `Split` cuts. The known patterns match every part of a text, so that it is the same to keep what is between
-/// matches and to remove it.
+/// The pattern of a `Split`. The known patterns match all of a text, so keeping or removing what is between matches
+/// makes no difference.
 fn split(step: &Value) -> Option<Cut> {
     let inverted = step["invert"] == true;
     let keeps_all = match step["behavior"].as_str()? {
@@ -190,7 +191,7 @@ fn split(step: &Value) -> Option<Cut> {
     Cut::of_split(pattern)
 }
 
-/// The pre-tokenizer of a file that cuts so.
+/// The pre-tokenizer of a file, for this pattern.
 fn pre_tokenizer(cut: Cut) -> String {
     let byte_level = |regex: bool| BYTE_LEVEL.replace("true }", &format!("{regex} }}"));
     let first = match (cut, cut.split()) {
@@ -207,7 +208,7 @@ impl Tokenizer {
     /// Reads the Hugging Face `tokenizer.json` format.
     ///
     /// # Errors
-    /// When it is not that, or another tokenizer than byte-level BPE with one of the ways to [`Cut`].
+    /// When the file is malformed, or is not byte-level BPE with one of the [`Cut`] patterns.
     pub fn from_json(json: &str) -> Result<Self, DataError> {
         let file: Value = serde_json::from_str(json).map_err(library)?;
         let template = template(&file["post_processor"])?;
@@ -218,7 +219,7 @@ impl Tokenizer {
             let bytes = text.chars().map(|character| bytes_of.get(&character).copied()).collect::<Option<_>>();
             bytes.ok_or_else(|| other(format!("the token {text:?}, which does not stand for bytes")))
         };
-        // An added token may be spelled like the letter of a byte, or like a token that is merged: then it is that too.
+        // An added token can also be the spelling of a byte or the result of a merge; then it counts as both.
         let merged: FxHashSet<String> = merges.iter().map(|(left, right)| format!("{left}{right}")).collect();
         let is_letter = |text: &str| text.chars().count() == 1 && bytes(text).is_ok();
         let is_model = |text: &str| is_letter(text) || merged.contains(text);
@@ -244,10 +245,10 @@ impl Tokenizer {
         Ok(Self { template, source: Some(json.into()), notes, ..tokenizer })
     }
 
-    /// The Hugging Face `tokenizer.json` format.
+    /// Writes the Hugging Face `tokenizer.json` format.
     ///
     /// # Errors
-    /// When a special token is spelled as that format spells another token's bytes.
+    /// When a special token equals the spelling of another token's bytes.
     pub fn to_json(&self) -> Result<String, DataError> {
         if let Some(source) = &self.source {
             return Ok(source.to_string());
@@ -259,7 +260,7 @@ impl Tokenizer {
         let mut seen: FxHashMap<&[u8], u32> = FxHashMap::default();
         for (id, bytes) in (0..).zip(&self.tokens).filter(|(id, _)| !self.special_ids.contains(id)) {
             if bytes.is_empty() || *seen.entry(bytes).or_insert(id) != id {
-                continue; // there is no such id, or an earlier one has the same bytes
+                continue; // the id is unused, or an earlier one has the same bytes
             }
             let spelled = spell(bytes);
             if special.contains_key(&spelled) {
@@ -297,10 +298,11 @@ impl Tokenizer {
         Ok(text)
     }
 
-    /// Reads a rank file (`.tiktoken`), of which `cut` is the pattern where its ranks are unknown, or a `tokenizer.json`.
+    /// Reads a `tokenizer.json` or a rank file (`.tiktoken`); `cut` is the rank file's pattern if its ranks are
+    /// unknown.
     ///
     /// # Errors
-    /// When it cannot be read or is something else.
+    /// When it cannot be read or has another format.
     pub fn from_file(path: &Path, cut: Option<Cut>) -> Result<Self, DataError> {
         let file_error = |problem: String| DataError::File { path: path.into(), problem };
         let text = std::fs::read_to_string(path).map_err(|error| DataError::of_file(path, &error))?;

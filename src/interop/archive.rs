@@ -1,4 +1,4 @@
-//! A model's files together: packed as one ZIP for the page to offer, and found in what a person has chosen.
+//! A model's files as one archive: packed into a ZIP for download, and read from the files that the user selected.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _, Write as _};
@@ -10,7 +10,7 @@ use super::InteropError;
 use super::export::NamedFile;
 use super::import::Source;
 
-/// One ZIP with these files. Nothing is compressed: weights hardly shrink.
+/// Packs files into one ZIP without compression, because weights hardly shrink.
 ///
 /// # Errors
 /// When a file is too large for the format.
@@ -26,38 +26,38 @@ pub fn pack(files: &[NamedFile]) -> Result<Vec<u8>, InteropError> {
     zip.finish().map(Cursor::into_inner).map_err(|error| refused(error.to_string()))
 }
 
-/// Why a file cannot be read that was read before.
+/// The error for a file that is missing or has already been read.
 const GONE: &str = "it is not there";
 
-/// What is in a ZIP may be this many times as long as the ZIP, besides [`MIN_BYTES`]: a small one could unpack to more
-/// than any memory holds.
+/// The maximum ratio of a ZIP's unpacked to packed size above [`MIN_BYTES`]: a small ZIP could otherwise fill the
+/// memory.
 const MAX_RATIO: u64 = 100;
 
-/// Every ZIP may unpack to this much.
+/// Every ZIP may unpack to at least this much.
 const MIN_BYTES: u64 = 1 << 20;
 
-/// What a person has chosen: files one by one, or one ZIP with all of them. Each can be read once.
+/// The user's selection: individual files, or one ZIP with all of them. Each file can be read once.
 pub enum Chosen {
-    /// Files by their names.
+    /// Individual files by name.
     Loose(BTreeMap<String, Vec<u8>>),
-    /// A ZIP.
+    /// A ZIP with all files.
     Packed(Packed),
 }
 
-/// A ZIP that was opened.
+/// An opened ZIP.
 pub struct Packed {
     archive: ZipArchive<Cursor<Vec<u8>>>,
-    /// The place of each file in it by its name.
+    /// The index of each file by its name.
     places: BTreeMap<String, usize>,
-    /// How many bytes may still be unpacked.
+    /// The number of bytes that may still be unpacked.
     left: u64,
 }
 
 impl Chosen {
-    /// The files; a single one that ends in `.zip` is opened.
+    /// Takes the files; a single `.zip` file is opened.
     ///
     /// # Errors
-    /// When such a one is no ZIP.
+    /// When that file is not a ZIP.
     pub fn new(mut files: Vec<(String, Vec<u8>)>) -> Result<Self, InteropError> {
         match files.pop() {
             Some((name, bytes)) if files.is_empty() && name.to_lowercase().ends_with(".zip") => {
@@ -70,7 +70,7 @@ impl Chosen {
                 let mut names = BTreeMap::new();
                 for index in 0..archive.len() {
                     let Some(Ok(path)) = archive.name_for_index(index) else { continue };
-                    // A model may lie in a folder, and other things beside it in others: the outermost file counts.
+                    // A model may be in a folder, next to folders with other files: the outermost file of a name wins.
                     let (depth, name) = (path.matches('/').count(), path.rsplit('/').next().unwrap_or_default());
                     let place = names.entry(name.to_string()).or_insert((depth, index));
                     *place = (*place).min((depth, index));
@@ -107,7 +107,7 @@ impl Source for Chosen {
 }
 
 impl Packed {
-    /// What a file says that it unpacks to.
+    /// The unpacked size that the file's header states.
     fn size(&mut self, name: &str) -> u64 {
         let file = self.places.get(name).and_then(|&index| self.archive.by_index_raw(index).ok());
         file.map_or(0, |file| file.size().min(self.left))
@@ -127,7 +127,8 @@ impl Packed {
         let mut bytes = Vec::new();
         let asked = usize::try_from(size).ok().and_then(|size| bytes.try_reserve_exact(size).ok());
         asked.ok_or_else(|| format!("it needs {} MiB, more than there are", size >> 20))?;
-        // A file that holds more than it says would fill the memory. The checksum is looked at behind the end.
+        // The limit keeps a file larger than stated from filling the memory; reading to the end also verifies the
+        // checksum.
         file.by_ref().take(size.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         if bytes.len() as u64 == size { Ok(bytes) } else { Err("it holds more than it says".into()) }
     }

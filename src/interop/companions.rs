@@ -1,12 +1,12 @@
-//! The small files of a model from elsewhere: they stay with its tokenizer, so that an export has them as they were, and
-//! say where texts begin and end.
+//! The small files of an imported model. They are stored with its tokenizer so that an export can write them unchanged,
+//! and they define the tokens at the beginning and end of texts.
 
 use serde_json::Value;
 
 use super::{InteropError, files};
 use crate::data::{TextEnds, TextFiles, Tokenizer};
 
-/// The files that are kept, besides the tokenizer's own.
+/// The files to store, besides tokenizer.json.
 pub const KEPT: [&str; 7] = [
     files::CONFIG,
     files::GENERATION_CONFIG,
@@ -17,10 +17,11 @@ pub const KEPT: [&str; 7] = [
     "chat_template.json",
 ];
 
-/// Attaches the files of a model to its tokenizer, and takes from them where texts begin and end.
+/// Attaches a model's files to its tokenizer and reads the tokens at the beginning and end of texts from them. Returns
+/// warnings.
 ///
 /// # Errors
-/// When a file is not JSON, or names tokens in another way than by their ids.
+/// When a file is not JSON, or a special token is not given by its id.
 pub fn attach(tokenizer: &mut Tokenizer, kept: TextFiles) -> Result<Vec<String>, InteropError> {
     let mut notes = Vec::new();
     let ends = ends(&kept, tokenizer)?;
@@ -34,7 +35,8 @@ pub fn attach(tokenizer: &mut Tokenizer, kept: TextFiles) -> Result<Vec<String>,
     Ok(notes)
 }
 
-/// Where texts begin and end. As in transformers, generation_config.json replaces config.json as a whole.
+/// The tokens at the beginning and end of texts. As in transformers, generation_config.json replaces config.json
+/// entirely.
 fn ends(kept: &TextFiles, tokenizer: &Tokenizer) -> Result<TextEnds, InteropError> {
     let name = [files::GENERATION_CONFIG, files::CONFIG].into_iter().find(|name| kept.contains_key(*name));
     let Some(name) = name else { return Ok(tokenizer.ends().clone()) };
@@ -62,7 +64,7 @@ fn ends(kept: &TextFiles, tokenizer: &Tokenizer) -> Result<TextEnds, InteropErro
     Ok(TextEnds { begin, document_end: named.or(first).or_else(|| tokenizer.usual_end()), stops })
 }
 
-/// The name of the token that ends a text in tokenizer_config.json.
+/// The end-of-text token in tokenizer_config.json.
 fn end_token(settings: &Value) -> Option<String> {
     let end = &settings["eos_token"];
     end.as_str().or_else(|| end["content"].as_str()).map(str::to_string)

@@ -1,14 +1,15 @@
-//! `config.json`: hyper-parameters in the names of `transformers`.
+//! `config.json`: hyperparameters with the names used by `transformers`.
 
 use serde_json::{Map, Value, json};
 
 use super::{Architecture, InteropError, files};
 use crate::config::{FeedForward, ModelConfig, Norm, Positions};
 
-/// Characters of a setting that a sentence quotes.
+/// The maximum number of characters that an error message quotes from a setting.
 const MAX_SHOWN: usize = 80;
 
-/// Which linear layers have a bias in the file. Here all have one or none has; one that is not in the file is 0.
+/// The linear layers that have a bias in the file. In this program all or none have one; biases missing from the file
+/// are 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Biases {
     None,
@@ -18,7 +19,7 @@ pub(super) enum Biases {
 }
 
 impl Biases {
-    /// Whether the file has the tensor of this name.
+    /// Whether the file contains the tensor with this name.
     pub fn have(self, name: &str) -> bool {
         let ends = |parts: &[&str]| parts.iter().any(|part| name.ends_with(&format!("{part}_proj.bias")));
         match self {
@@ -31,7 +32,7 @@ impl Biases {
     }
 }
 
-/// The `config.json` of `config`; `end` is the id of the token that ends a text.
+/// The `config.json` for `config`; `end` is the id of the end-of-text token.
 pub(super) fn write(architecture: Architecture, config: &ModelConfig, end: Option<u32>) -> Value {
     let mut value = match architecture {
         Architecture::Llama => json!({
@@ -79,19 +80,19 @@ pub(super) fn write(architecture: Architecture, config: &ModelConfig, end: Optio
     value
 }
 
-/// What a `config.json` describes.
+/// The contents of a `config.json`.
 pub(super) struct Description {
     pub architecture: Architecture,
     pub model: ModelConfig,
     pub biases: Biases,
-    /// What of the file is not used, or used in another way than it says.
+    /// Warnings about settings that are ignored or changed.
     pub notes: Vec<String>,
 }
 
-/// What a `config.json` describes.
+/// Reads a `config.json`.
 ///
 /// # Errors
-/// When it is no such file, another architecture, or one with a setting that is not computed here.
+/// When the file is malformed, or has an unsupported architecture or setting.
 pub(super) fn read(bytes: &[u8]) -> Result<Description, InteropError> {
     let wrong = |detail: String| InteropError::File { name: files::CONFIG.into(), detail };
     let value: Value = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
@@ -110,11 +111,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Description, InteropError> {
     Ok(Description { architecture, model, biases, notes })
 }
 
-/// What the classes of a family take where a file leaves a setting out.
+/// The defaults of a model family's class for missing settings.
 #[derive(Clone, Copy)]
 struct Defaults {
     max_position_embeddings: usize,
-    /// As many as heads, if none.
+    /// `None`: the number of heads.
     num_key_value_heads: Option<usize>,
 }
 
@@ -122,10 +123,10 @@ const LLAMA: Defaults = Defaults { max_position_embeddings: 2048, num_key_value_
 const MISTRAL: Defaults = Defaults { max_position_embeddings: 131_072, num_key_value_heads: Some(8) };
 const QWEN2: Defaults = Defaults { max_position_embeddings: 32_768, num_key_value_heads: Some(32) };
 
-/// The window of Mistral's class where a file leaves it out.
+/// The default window of Mistral's class.
 const MISTRAL_WINDOW: usize = 4096;
 
-/// Llama with a window beyond which nothing is seen: within the window it computes what Llama computes.
+/// Llama with sliding-window attention. Within the window, it is identical to Llama.
 fn mistral(fields: &Fields, notes: &mut Vec<String>) -> Result<ModelConfig, InteropError> {
     let mut model = llama(fields, MISTRAL, notes)?;
     let window = match fields.0.get("sliding_window") {
@@ -143,7 +144,7 @@ fn mistral(fields: &Fields, notes: &mut Vec<String>) -> Result<ModelConfig, Inte
     Ok(model)
 }
 
-/// Llama with biases of queries, keys and values.
+/// Llama with biases for queries, keys and values.
 fn qwen2(fields: &Fields, notes: &mut Vec<String>) -> Result<ModelConfig, InteropError> {
     fields.only("use_sliding_window", &[Value::Null, json!(false)], "false can be read")?;
     llama(fields, QWEN2, notes)
@@ -214,7 +215,7 @@ impl Fields<'_> {
         InteropError::Setting { field, value, wanted: wanted.into() }
     }
 
-    /// Refuses other values than these; a missing one is null.
+    /// Rejects all values but `accepted`; a missing value is null.
     fn only(&self, field: &'static str, accepted: &[Value], wanted: &str) -> Result<(), InteropError> {
         if accepted.contains(self.get(field)) { Ok(()) } else { Err(self.refused(field, wanted)) }
     }
@@ -243,7 +244,7 @@ impl Fields<'_> {
         }
     }
 
-    /// Files from before `mlp_bias` existed leave it out; then it is false.
+    /// Older files lack `mlp_bias`, which is then false.
     fn llamas_biases(&self) -> Result<Biases, InteropError> {
         match (self.flag("attention_bias", false)?, self.flag("mlp_bias", false)?) {
             (true, true) => Ok(Biases::OfAll),
@@ -253,7 +254,8 @@ impl Fields<'_> {
         }
     }
 
-    /// Θ. As in transformers, `rope_scaling` replaces `rope_parameters`, and what has no Θ takes that of the top level.
+    /// Θ. As in transformers, `rope_scaling` replaces `rope_parameters`, and the top-level `rope_theta` is the
+    /// fallback.
     fn rope_theta(&self, notes: &mut Vec<String>) -> Result<f64, InteropError> {
         let is_set = |field: &&str| match self.get(field) {
             Value::Null => false,

@@ -1,4 +1,4 @@
-//! A model as files that `transformers` opens with `AutoModelForCausalLM` and `AutoTokenizer`.
+//! Exports a model as files that `transformers` opens with `AutoModelForCausalLM` and `AutoTokenizer`.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,14 @@ use super::{Architecture, InteropError, config, files, layout};
 use crate::config::{ModelConfig, Positions};
 use crate::data::Tokenizer;
 
-/// A file: its name and its bytes.
+/// A file's name and bytes.
 pub type NamedFile = (&'static str, Vec<u8>);
 
-/// The files of a model whose parameters are laid out by its table. A model from elsewhere has the files that it came with,
-/// changed only where it computes something else now.
+/// The files of a model with the parameters `params`, laid out by [`ParamTable`](crate::model::params::ParamTable). For
+/// an imported model these are its original files, changed only where the model differs now.
 ///
 /// # Errors
-/// When no architecture computes what this model computes, or the tokenizer cannot be written.
+/// When no architecture matches the model, or the tokenizer cannot be written.
 pub fn export(model: &ModelConfig, tokenizer: &Tokenizer, params: &[f32]) -> Result<Vec<NamedFile>, InteropError> {
     let architecture = Architecture::of(model)?;
     let Some(Kept { config, biases, .. }) = Kept::of(architecture, model, tokenizer, params)? else {
@@ -37,16 +37,16 @@ pub fn export(model: &ModelConfig, tokenizer: &Tokenizer, params: &[f32]) -> Res
     Ok(written)
 }
 
-/// What an export says otherwise than the files that the model came with, as sentences.
+/// The differences between an export and the files that the model was imported from, as messages.
 ///
 /// # Errors
-/// As [`export`].
+/// Same as [`export`].
 pub fn changes(model: &ModelConfig, tokenizer: &Tokenizer, params: &[f32]) -> Result<Vec<String>, InteropError> {
     let kept = Kept::of(Architecture::of(model)?, model, tokenizer, params)?;
     Ok(kept.map_or_else(Vec::new, |kept| kept.changes))
 }
 
-/// The files of a model that was made here.
+/// The files of a model that was not imported.
 fn fresh(
     architecture: Architecture,
     model: &ModelConfig,
@@ -64,7 +64,7 @@ fn fresh(
     ])
 }
 
-/// The config.json that a model came with, brought up to date.
+/// The original config.json of an imported model, updated.
 struct Kept {
     config: Value,
     biases: Biases,
@@ -87,7 +87,7 @@ impl Kept {
         let fresh = config::write(architecture, model, tokenizer.end_of_text());
         let unused = |entry: &layout::Entry| !before.biases.have(&entry.name);
         let all_zero = |entry: layout::Entry| entry.gather(params).iter().all(|&number| number == 0.0);
-        // A rotary model computes the same in a shorter window.
+        // A model with RoPE computes the same with a shorter context.
         let context_length = match model.positions {
             Positions::Rope => model.context_length,
             _ => before.model.context_length,
@@ -113,7 +113,7 @@ impl Kept {
         Ok(Some(kept))
     }
 
-    /// Takes over fields of another config.json.
+    /// Copies fields from another config.json.
     fn set(&mut self, other: &Value, chosen: impl Fn(&str) -> bool) {
         for (field, value) in other.as_object().into_iter().flatten().filter(|(field, _)| chosen(field)) {
             if self.config[field] != *value && ![BEGIN, END].contains(&field.as_str()) {
@@ -128,16 +128,16 @@ impl Kept {
 const BEGIN: &str = "bos_token_id";
 const END: &str = "eos_token_id";
 
-/// The file from which training goes on, here or elsewhere.
+/// The file from which training resumes, in this program or another.
 ///
 /// # Errors
-/// When no architecture computes what this model computes.
+/// When no architecture matches the model.
 pub fn training_state(model: &ModelConfig, state: &SavedState) -> Result<NamedFile, InteropError> {
     Ok((files::TRAINING_STATE, state::write(model, state)?))
 }
 
-/// `tokenizer.json` with every merge as one string, which older versions of the library read too. No token of a
-/// byte-level vocabulary is spelled with a space.
+/// `tokenizer.json` with every merge as one string, which older versions of the `tokenizers` library also read. No
+/// token of a byte-level vocabulary contains a space in its spelling.
 fn tokenizer_file(tokenizer: &Tokenizer) -> Result<Value, InteropError> {
     let unreadable =
         |error: serde_json::Error| InteropError::File { name: files::TOKENIZER.into(), detail: error.to_string() };
@@ -150,7 +150,7 @@ fn tokenizer_file(tokenizer: &Tokenizer) -> Result<Value, InteropError> {
     Ok(file)
 }
 
-/// Indented, as people expect such files.
+/// Indented JSON, as is usual for such files.
 fn text(value: &Value) -> Vec<u8> {
     format!("{value:#}\n").into_bytes()
 }
@@ -173,7 +173,7 @@ fn weights(
         let view = TensorView::new(Dtype::F32, entry.shape(), bytemuck::cast_slice(tensor)).map_err(refused)?;
         views.push((entry.name, view));
     }
-    // Which library's conventions the names follow; transformers refuses files without it.
+    // The naming convention of the tensors (PyTorch's); transformers rejects files without this entry.
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
     safetensors::serialize(views, Some(metadata)).map_err(refused)
 }

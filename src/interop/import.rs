@@ -1,5 +1,5 @@
-//! A model from files of `transformers`: Llama's or GPT-2's architecture, safetensors in F32, F16 or BF16, whole or in
-//! shards.
+//! Imports a model from files of `transformers`: Llama's or GPT-2's architecture, safetensors in F32, F16 or BF16, in
+//! one file or in shards.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,49 +17,49 @@ use crate::config::ModelConfig;
 use crate::data::{TextFiles, Tokenizer};
 use crate::model::params::ParamTable;
 
-/// Why PyTorch's own format is not read: it is a program, and could do anything.
+/// Reason for rejecting PyTorch's own format: it is a pickle, which can execute arbitrary code.
 const PICKLED: &str = "only safetensors are read; in Python, load the model and save it again with \
                        model.save_pretrained(FOLDER, safe_serialization=True)";
 
-/// How the names of files in that format end.
+/// File extensions of that format.
 const PICKLED_ENDINGS: [&str; 5] = [".bin", ".bin.index.json", ".pt", ".pth", ".ckpt"];
 
-/// A model that was read.
+/// An imported model.
 pub struct Imported {
-    /// Its shape.
+    /// The configuration.
     pub model: ModelConfig,
-    /// Its tokenizer.
+    /// The tokenizer.
     pub tokenizer: Tokenizer,
-    /// Its parameters, laid out by the table.
+    /// The parameters, laid out by [`ParamTable`].
     pub params: Vec<f32>,
-    /// Where its training stands, if that is known.
+    /// The training state, if included.
     pub state: Option<SavedState>,
-    /// What of the files is not used, or used in another way than they say, as sentences.
+    /// Warnings about settings that are ignored or changed, as messages.
     pub notes: Vec<String>,
 }
 
-/// A model whose shape is known, before anything large was read.
+/// A model whose configuration was read, but none of its large files.
 pub struct Opened {
     description: Description,
     /// The text of config.json.
     config: String,
 }
 
-/// Where a model's files lie.
+/// Access to a model's files.
 pub trait Source {
     /// The names of all files.
     fn names(&self) -> Vec<String>;
 
-    /// How many bytes the file with this name has, without reading it; 0 where there is none.
+    /// The size in bytes of the file with this name, without reading it; 0 if it is missing.
     fn size(&mut self, name: &str) -> u64;
 
-    /// The bytes of the file with this name.
+    /// The contents of the file with this name.
     ///
     /// # Errors
-    /// A sentence when it cannot be read.
+    /// A message when it cannot be read.
     fn read(&mut self, name: &str) -> Result<Vec<u8>, String>;
 
-    /// Whether there is a file of this name.
+    /// Whether a file with this name exists.
     fn has(&self, name: &str) -> bool {
         self.names().iter().any(|known| known == name)
     }
@@ -71,19 +71,19 @@ pub trait Source {
     }
 }
 
-/// Reads a model. Only one file of weights is in memory at a time.
+/// Imports a model with at most one file of weights in memory at a time.
 ///
 /// # Errors
-/// When a file is missing or damaged, or the model computes what is not computed here: a sentence that names the field.
+/// When a file is missing or damaged, or the model uses an unsupported feature; the message names the field.
 pub fn import(source: &mut dyn Source) -> Result<Imported, InteropError> {
     Opened::new(source)?.read(source)
 }
 
 impl Opened {
-    /// Reads the shape of a model.
+    /// Reads the configuration of a model.
     ///
     /// # Errors
-    /// When there is none, or it is none that is computed here.
+    /// When it is missing or unsupported.
     pub fn new(source: &mut dyn Source) -> Result<Self, InteropError> {
         if !source.has(files::CONFIG) && source.has_pickled() {
             return Err(InteropError::MissingFile { name: files::WEIGHTS.into(), fix: PICKLED });
@@ -93,12 +93,12 @@ impl Opened {
         Ok(Self { description: config::read(config.as_bytes())?, config })
     }
 
-    /// The shape.
+    /// The configuration.
     pub fn model(&self) -> &ModelConfig {
         &self.description.model
     }
 
-    /// Reads the rest.
+    /// Reads the remaining files.
     ///
     /// # Errors
     /// When a file is missing or damaged.
@@ -131,7 +131,7 @@ impl Opened {
     }
 }
 
-/// A file of text.
+/// Reads a text file.
 fn text(source: &mut dyn Source, name: &str, fix: &'static str) -> Result<String, InteropError> {
     let bytes = required(source, name, fix)?;
     String::from_utf8(bytes).map_err(|error| InteropError::File { name: name.into(), detail: error.to_string() })
@@ -144,7 +144,7 @@ fn required(source: &mut dyn Source, name: &str, fix: &'static str) -> Result<Ve
     source.read(name).map_err(|detail| InteropError::File { name: name.into(), detail })
 }
 
-/// The index of weights in several files.
+/// The index of sharded weights.
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
@@ -188,11 +188,11 @@ fn read_weights(
         if names.len() == 1 && missing.iter().any(|entry| !head.replaces(entry)) {
             break;
         }
-        // Nothing is allocated by the configuration's sizes before the files have agreed with them.
+        // Memory of the configured size is allocated only after a file's tensors have matched the configuration.
         params.resize(len, 0.0);
         found.iter().try_for_each(|(tensor, entry)| take(tensor, entry, &mut params))?;
     }
-    // What safetensors.torch.save_model keeps of two tied tensors is the first by its name.
+    // Of two tied tensors, safetensors.torch.save_model stores the one whose name comes first.
     if let [entry] = &missing[..]
         && head.replaces(entry)
     {
@@ -205,9 +205,9 @@ fn read_weights(
     }
 }
 
-/// The head's matrix in the files of a model whose config.json says that it is the token embedding.
+/// The `lm_head` matrix in the files of a model whose config.json ties it to the token embedding.
 struct Head {
-    /// None in a model that has both.
+    /// `None` if the embeddings are not tied.
     entry: Option<Entry>,
     numbers: Option<Vec<f32>>,
 }
@@ -231,12 +231,12 @@ impl Head {
         Ok(())
     }
 
-    /// Whether it was found and can stand in for this entry.
+    /// Whether the matrix was found and can replace this entry.
     fn replaces(&self, entry: &Entry) -> bool {
         self.numbers.is_some() && entry.holds(EMBEDDING)
     }
 
-    /// Where the head is another matrix than the embedding, both are kept, as transformers does.
+    /// If the head differs from the embedding, both matrices are used, as in transformers.
     fn untie(
         self,
         architecture: Architecture,
@@ -269,7 +269,7 @@ impl Head {
     }
 }
 
-/// Whether files can hold all these tensors, in two bytes a number at least.
+/// Checks that the files are large enough for these tensors, at two bytes or more per number.
 fn check_total(source: &mut dyn Source, names: &BTreeSet<String>, entries: &[Entry]) -> Result<(), InteropError> {
     let there: u64 = names.iter().map(|name| source.size(name)).fold(0, u64::saturating_add);
     let asked = entries.iter().map(|entry| entry.len().saturating_mul(2)).fold(0, u64::saturating_add);
@@ -301,7 +301,7 @@ fn weight_files(source: &mut dyn Source) -> Result<BTreeSet<String>, InteropErro
     }
 }
 
-/// A tensor by its name; checkpoints of the model without its head leave the first part out.
+/// Finds a tensor by name; checkpoints of the model without its head omit the prefix.
 fn find<'a>(tensors: &SafeTensors<'a>, architecture: Architecture, name: &str) -> Option<TensorView<'a>> {
     let prefix = match architecture {
         Architecture::Llama => "model.",
@@ -325,10 +325,10 @@ fn take(tensor: &TensorView<'_>, entry: &Entry, params: &mut [f32]) -> Result<()
     Ok(())
 }
 
-/// The numbers of a tensor.
+/// The values of a tensor.
 ///
 /// # Errors
-/// When one of them is NaN or infinite.
+/// When a value is NaN or infinite.
 fn finite(tensor: &TensorView<'_>, entry: &Entry) -> Result<Vec<f32>, InteropError> {
     let pairs = || tensor.data().chunks_exact(2).map(|bytes| [bytes[0], bytes[1]]);
     let numbers: Vec<f32> = match tensor.dtype() {

@@ -1,4 +1,4 @@
-//! Which tensor of a file holds which parameters, and in which order.
+//! The mapping between a file's tensors and the parameters, including their order.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use super::Architecture;
 use crate::config::ModelConfig;
 use crate::model::params::{Param, ParamTable};
 
-/// Parts of names: of CS336, of Llama, of GPT-2.
+/// Parts of names: CS336's, Llama's, GPT-2's.
 const NAMES: [[&str; 3]; 13] = [
     ["token_embeddings", "model.embed_tokens", "transformer.wte"],
     ["position_embeddings", "", "transformer.wpe"],
@@ -23,26 +23,26 @@ const NAMES: [[&str; 3]; 13] = [
     ["ln2", "post_attention_layernorm", "ln_2"],
 ];
 
-/// How a tensor's numbers are ordered in the file.
+/// The order of a tensor's values in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
-    /// As here: row-major, `[out, in]`.
+    /// Row-major, `[out, in]`, as in this program.
     Same,
-    /// `[in, out]`, as GPT-2's `Conv1D` has it.
+    /// `[in, out]`, as in GPT-2's `Conv1D`.
     Transposed,
-    /// The rows of every head in another order: here RoPE turns row 2i with row 2i + 1, in Llama's files row i with
-    /// row i + D/2.
+    /// A different order of the rows within every head: RoPE rotates row 2i with row 2i + 1 in this program, and row i
+    /// with row i + D/2 in Llama's files.
     Halves {
-        /// D
+        /// D: the head size.
         d_head: usize,
     },
 }
 
 /// One tensor of a file.
 pub(super) struct Entry {
-    /// Its name.
+    /// The tensor's name.
     pub name: String,
-    /// The parameters in it, one below the other.
+    /// The parameters in it, stacked by rows.
     params: Vec<Param>,
     order: Order,
 }
@@ -89,7 +89,7 @@ fn order(architecture: Architecture, config: &ModelConfig, param: &Param) -> Ord
 }
 
 impl Entry {
-    /// Whether the parameter of this name is in it.
+    /// Whether it contains the parameter with this name.
     pub fn holds(&self, param: &str) -> bool {
         self.params.iter().any(|known| known.name == param)
     }
@@ -104,18 +104,18 @@ impl Entry {
         }
     }
 
-    /// How many numbers it has.
+    /// The number of values.
     pub fn len(&self) -> u64 {
         self.shape().iter().map(|&size| size as u64).product()
     }
 
-    /// `[rows, columns]` as they are here; a vector is a matrix of one column.
+    /// `[rows, columns]` in this program; a vector is a matrix with one column.
     fn matrix(&self) -> [usize; 2] {
         let rows = self.params.iter().map(|param| param.shape[0]).sum();
         [rows, self.params[0].shape.get(1).copied().unwrap_or(1)]
     }
 
-    /// For every number of the file in turn, where it stands in a buffer laid out by the table of parameters.
+    /// For every value in file order, its index in a buffer laid out by [`ParamTable`].
     fn places(&self) -> impl Iterator<Item = usize> + '_ {
         let [rows, columns] = self.matrix();
         let starts: Vec<usize> =
@@ -127,12 +127,12 @@ impl Entry {
         })
     }
 
-    /// The file's numbers, from a buffer laid out by the table of parameters.
+    /// The tensor's values in file order, from a buffer laid out by [`ParamTable`].
     pub fn gather(&self, buffer: &[f32]) -> Vec<f32> {
         self.places().map(|place| buffer[place]).collect()
     }
 
-    /// Puts the file's numbers into a buffer laid out by the table of parameters.
+    /// Writes the tensor's values, given in file order, into a buffer laid out by [`ParamTable`].
     pub fn scatter(&self, numbers: impl Iterator<Item = f32>, buffer: &mut [f32]) {
         for (place, number) in self.places().zip(numbers) {
             buffer[place] = number;
@@ -140,7 +140,7 @@ impl Entry {
     }
 }
 
-/// The row here of a row whose heads are split into halves.
+/// The row in this program for a row of a file whose heads are split into halves.
 fn neighbour(row: usize, d_head: usize) -> usize {
     let (head, at, half) = (row / d_head, row % d_head, d_head / 2);
     head * d_head + if at < half { 2 * at } else { 2 * (at - half) + 1 }

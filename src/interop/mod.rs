@@ -1,5 +1,5 @@
-//! Models in the files of Hugging Face's `transformers`, out and in: `config.json`, `model.safetensors`,
-//! `tokenizer.json` and what goes with them. Two of its architectures can be written as switches of ours: Llama
+//! Imports and exports models in the files of Hugging Face's `transformers`: `config.json`, `model.safetensors`,
+//! `tokenizer.json` and related files. Two of its architectures correspond to settings of [`ModelConfig`]: Llama
 //! (`LlamaForCausalLM`) and GPT-2 (`GPT2LMHeadModel`).
 
 use thiserror::Error;
@@ -15,7 +15,7 @@ pub mod import;
 mod layout;
 pub mod state;
 
-/// The files' names, which are fixed.
+/// The fixed file names.
 pub(crate) mod files {
     pub const CONFIG: &str = "config.json";
     pub const WEIGHTS: &str = "model.safetensors";
@@ -26,7 +26,7 @@ pub(crate) mod files {
     pub const TRAINING_STATE: &str = "training_state.safetensors";
 }
 
-/// An architecture of `transformers` that a configuration maps to.
+/// An architecture of `transformers` with an equivalent [`ModelConfig`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Architecture {
     /// Pre-norm RMSNorm, RoPE, SwiGLU (Touvron et al. 2023).
@@ -35,72 +35,72 @@ pub enum Architecture {
     Gpt2,
 }
 
-/// Why a model cannot be written or read in this format.
+/// The reason why a model cannot be imported or exported.
 #[derive(Debug, Error)]
 pub enum InteropError {
-    /// No architecture computes what this model computes.
+    /// No supported architecture matches the model.
     #[error("transformers has no architecture for this model: for Llama's, set {llama}; for GPT-2's, set {gpt2}")]
     NoArchitecture {
-        /// The switches in the way of Llama.
+        /// The settings that differ from Llama.
         llama: String,
-        /// The switches in the way of GPT-2.
+        /// The settings that differ from GPT-2.
         gpt2: String,
     },
-    /// A file is not there.
+    /// A file is missing.
     #[error("there is no {name}: {fix}")]
     MissingFile {
-        /// Which one.
+        /// The file name.
         name: String,
-        /// What to do.
+        /// How to fix it.
         fix: &'static str,
     },
     /// A file cannot be read.
     #[error("{name}: {detail}")]
     File {
-        /// Which one.
+        /// The file name.
         name: String,
-        /// What is wrong, and where it can be said what to change.
+        /// The problem and, where possible, how to fix it.
         detail: String,
     },
-    /// A setting of `config.json` that this program does not compute.
+    /// A setting in `config.json` is unsupported.
     #[error("config.json: {field} is {value}; {wanted}")]
     Setting {
-        /// Its name.
+        /// The setting's name.
         field: &'static str,
-        /// What it says.
+        /// Its value.
         value: String,
-        /// What could be read.
+        /// The supported values.
         wanted: String,
     },
-    /// The weights lack a tensor.
+    /// A tensor is missing from the weights.
     #[error("the weights have no tensor {name}; config.json asks for it")]
     MissingTensor {
-        /// Which one.
+        /// The tensor's name.
         name: String,
     },
-    /// A tensor has another shape or type than the configuration says.
+    /// A tensor's shape or type differs from the configuration.
     #[error("{name} is {dtype} {shape:?}; config.json asks for F32, F16 or BF16 {expected:?}")]
     Tensor {
-        /// Which one.
+        /// The tensor's name.
         name: String,
-        /// Its type in the file.
+        /// The type in the file.
         dtype: String,
-        /// Its shape in the file.
+        /// The shape in the file.
         shape: Vec<usize>,
-        /// The shape that the model has.
+        /// The expected shape.
         expected: Vec<usize>,
     },
-    /// A tensor holds a number that nothing can be computed with.
+    /// A tensor contains a non-finite value.
     #[error(
         "{name} holds {value} (number {at} of it), so the model would write nothing but noise; export or save it again \
          from a state before it diverged"
     )]
     NonFinite {
-        /// Which one.
+        /// The tensor's name.
         name: String,
-        /// NaN or infinity.
+        /// The value: NaN or infinity.
         value: f32,
-        /// Which number of it, from 0.
+        /// The index of the value in the tensor, from 0.
         at: usize,
     },
     /// The configuration is not valid.
@@ -112,10 +112,10 @@ pub enum InteropError {
 }
 
 impl Architecture {
-    /// The one that computes what `config` says.
+    /// The architecture that matches `config`.
     ///
     /// # Errors
-    /// When there is none: which switches are in the way.
+    /// When there is none; names the settings that differ.
     pub fn of(config: &ModelConfig) -> Result<Self, InteropError> {
         let (llama, gpt2) = (in_llamas_way(config), in_gpt2s_way(config));
         match (llama.is_empty(), gpt2.is_empty()) {

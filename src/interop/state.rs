@@ -1,5 +1,5 @@
-//! Where training stands, beside a model's files: AdamW's moments as tensors with the names and the order of the
-//! weights, and in the header's metadata, as JSON, the step, what draws the next batches, and how it is trained.
+//! The training state next to a model's files: AdamW's moments as tensors with the names and the layout of the weights,
+//! and as JSON in the header's metadata the step, the batch generator, and the training settings.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,21 +14,21 @@ use crate::model::params::ParamTable;
 use crate::rng::Rng;
 use crate::tensor_file;
 
-/// Before the names of first and second moments.
+/// Name prefixes of the first and second moments.
 const PREFIXES: [&str; 2] = ["adam_m.", "adam_v."];
 
-/// Everything that the next steps depend on besides model and data.
+/// Everything that later steps depend on besides model and data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavedState {
-    /// Steps done.
+    /// The number of completed steps.
     pub step: u64,
-    /// Draws where the next batches begin.
+    /// The generator that draws the positions of batches.
     pub batches: Rng,
-    /// How it is trained.
+    /// The training settings.
     pub train: TrainConfig,
-    /// AdamW's first moments, laid out by the table of parameters.
+    /// AdamW's first moments, laid out by [`ParamTable`].
     pub adam_m: Vec<f32>,
-    /// AdamW's second moments, laid out by the table.
+    /// AdamW's second moments, laid out by [`ParamTable`].
     pub adam_v: Vec<f32>,
 }
 
@@ -36,10 +36,10 @@ fn damaged(detail: impl std::fmt::Display) -> InteropError {
     InteropError::File { name: files::TRAINING_STATE.into(), detail: detail.to_string() }
 }
 
-/// The file of a model's state.
+/// Writes the training state file of a model.
 ///
 /// # Errors
-/// When no architecture computes what this model computes.
+/// When no architecture matches the model.
 pub fn write(model: &ModelConfig, state: &SavedState) -> Result<Vec<u8>, InteropError> {
     let entries = layout::entries(Architecture::of(model)?, model);
     let mut tensors = Vec::new();
@@ -61,10 +61,10 @@ pub fn write(model: &ModelConfig, state: &SavedState) -> Result<Vec<u8>, Interop
     tensor_file::to_bytes(views, &metadata).map_err(damaged)
 }
 
-/// Reads what [`write`] has written, of the same model.
+/// Reads the output of [`write`] for the same model.
 ///
 /// # Errors
-/// When it is damaged or of another model.
+/// When the file is damaged or belongs to another model.
 pub(super) fn read(architecture: Architecture, model: &ModelConfig, bytes: &[u8]) -> Result<SavedState, InteropError> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let metadata = header.metadata().clone().unwrap_or_default();
@@ -81,7 +81,7 @@ pub(super) fn read(architecture: Architecture, model: &ModelConfig, bytes: &[u8]
                 let (dtype, shape) = (format!("{:?}", tensor.dtype()), tensor.shape().to_vec());
                 return Err(InteropError::Tensor { name, dtype, shape, expected: part.shape() });
             }
-            moments.resize(len, 0.0); // a tensor has agreed with the configuration's sizes
+            moments.resize(len, 0.0); // safe: a tensor has matched the configuration's sizes
             let words = tensor.data().chunks_exact(4);
             part.scatter(words.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])), &mut moments);
         }

@@ -1,18 +1,18 @@
-//! The audit of dependencies: where they come from, under which licences, and what is known of their faults.
+//! The audit of dependencies: sources, licenses and known vulnerabilities.
 
 use std::process::Command;
 
 use crate::{execute, root};
 
-/// The cargo-deny that deny.toml was written for.
+/// The version of cargo-deny that deny.toml targets.
 const VERSION: &str = "0.20.2";
 
-/// Looks at all dependencies, in Rust with cargo-deny and in JavaScript with npm, and fails with what is wrong.
+/// Audits all dependencies, those in Rust with cargo-deny and those in JavaScript with npm.
 ///
-/// What is known of faults is asked of others. When these cannot be reached, that is a failure as well, unless `reachable`:
-/// then it is told, and what can be looked at here decides.
+/// Vulnerability databases are online. If one cannot be reached, the audit fails, unless `reachable`: then it prints a
+/// warning and fails only on what the other checks find.
 pub fn audit(reachable: bool) -> Result<(), String> {
-    // All is looked at, whatever the first one says.
+    // Run all checks, even if the first one fails.
     let answers = match cargo_deny() {
         Ok(()) => vec![rust_origins(), rust_faults(), npm_faults()],
         Err(message) => vec![Answer::NotReached(message), npm_faults()],
@@ -28,14 +28,14 @@ pub fn audit(reachable: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// What is known of faults.
+/// The result of a check.
 enum Answer {
     Nothing,
     Faults(String),
     NotReached(String),
 }
 
-/// Installs cargo-deny where it is missing.
+/// Installs cargo-deny if it is missing.
 fn cargo_deny() -> Result<(), String> {
     let there = Command::new("cargo").args(["deny", "--version"]).output();
     if there.is_ok_and(|output| output.status.success()) {
@@ -44,7 +44,7 @@ fn cargo_deny() -> Result<(), String> {
     execute(&root(), "cargo", &["install", "--locked", "--version", VERSION, "cargo-deny"], &[])
 }
 
-/// Licences and sources.
+/// Checks licenses and sources.
 fn rust_origins() -> Answer {
     match execute(&root(), "cargo", &["deny", "check", "bans", "licenses", "sources"], &[]) {
         Ok(()) => Answer::Nothing,
@@ -69,7 +69,8 @@ fn npm_faults() -> Answer {
     }
 }
 
-/// A report and a refusal are both JSON, and a report with faults fails as a refusal does.
+/// Parses the output of `npm audit`. Both a report and a failed request are JSON, and a report with vulnerabilities has
+/// the same exit status as a failed request.
 fn npm_answer(printed: &[u8], success: bool) -> Answer {
     let text = String::from_utf8_lossy(printed);
     let report: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();

@@ -1,11 +1,12 @@
-//! Measures: natively by `glasshead bench`, in Chromium by `tests/bench/browser.mjs`, there beside other programs too.
+//! Benchmarks: natively with `glasshead bench`, and in Chromium with `tests/bench/browser.mjs`, optionally next to
+//! other programs.
 
 use std::fs;
 use std::path::PathBuf;
 
 use crate::{bundle, execute, install, root, target};
 
-/// What the native program measures, one JSON object each.
+/// The native benchmarks, each of which prints one JSON object.
 const NATIVE: [&[&str]; 5] = [
     &["bench", "step", "--json"],
     &["bench", "step", "--backend", "cpu", "--json"],
@@ -17,7 +18,7 @@ const NATIVE: [&[&str]; 5] = [
 /// Other programs that train in browsers, from npm.
 const PEERS: [&str; 3] = ["@jax-js/jax@0.1.25", "@tensorflow/tfjs@4.22.0", "@tensorflow/tfjs-backend-webgpu@4.22.0"];
 
-/// Builds the native program and prints what it measures.
+/// Builds the native program and runs its benchmarks.
 pub fn native(profile: &str) -> Result<(), String> {
     install::vulkan()?;
     execute(&root(), "cargo", &["build", "--bin", "glasshead", "--profile", profile], &[])?;
@@ -25,8 +26,8 @@ pub fn native(profile: &str) -> Result<(), String> {
     NATIVE.iter().try_for_each(|args| execute(&root(), &program, args, &[]))
 }
 
-/// Builds the page and prints what it measures in Chromium; `peers` adds the others and a table, `rest` goes to the
-/// script.
+/// Builds the page and runs its benchmarks in Chromium; `peers` adds the other programs and a table, and `rest` is
+/// passed to the script.
 pub fn browser(purpose: bundle::Purpose, peers: bool, rest: &[String]) -> Result<(), String> {
     let chromium = install::browser()?.display().to_string();
     let dist = target().join("dist-bench");
@@ -43,7 +44,7 @@ pub fn browser(purpose: bundle::Purpose, peers: bool, rest: &[String]) -> Result
     execute(&root(), "node", &args, &envs)
 }
 
-/// Installs the peers below the target folder, where they are no part of the project; returns their modules' folder.
+/// Installs the peers in the target folder, separate from the project. Returns their node_modules folder.
 fn fetch_peers() -> Result<PathBuf, String> {
     let folder = target().join("peers");
     fs::create_dir_all(&folder).map_err(|error| format!("{} cannot be made: {error}", folder.display()))?;

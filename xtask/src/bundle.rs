@@ -11,28 +11,29 @@ use crate::{execute, install, offline, root, size, target, vocabulary};
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
-/// The version of `wasm-bindgen-cli-support` in `xtask/Cargo.toml`; glue and wasm have to be of one version.
+/// The version of `wasm-bindgen-cli-support` in `xtask/Cargo.toml`, which must match the wasm's version of
+/// wasm-bindgen.
 const BINDGEN_VERSION: &str = "0.2.130";
 
-/// The style sheets, which the page gets as one.
+/// The style sheets, which are concatenated for the page.
 const STYLES: [&str; 5] = ["style.css", "attention.css", "lesson.css", "profile.css", "embed.css"];
 
-/// The profile in Cargo.toml.
+/// The build profile in Cargo.toml.
 const PROFILE: &str = "page";
 
-/// For whom the page is built; the code is the same.
+/// The purpose of a build; the code is the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// For those who develop: functions keep their names.
+    /// For development: function names are kept.
     Tests,
-    /// For hosts: without names, and no larger than it should be.
+    /// For hosting: function names are removed, and the size is limited.
     Hosts,
 }
 
 /// Builds the page into `out`, which is emptied first.
 ///
 /// # Errors
-/// When a program fails, or the wasm is larger than it should be.
+/// When a program fails, or the page is too large.
 pub fn build(out: &Path, purpose: Purpose) -> Result<(), String> {
     check_bindgen_version()?;
     install::wasm_target()?;
@@ -60,7 +61,7 @@ pub fn build(out: &Path, purpose: Purpose) -> Result<(), String> {
     let version = offline::version(&[&boot, &index, &style_name, &icon_name]);
     let boot = boot.replace("BUILD", &version);
     let boot_name = write_hashed(boot.as_bytes(), out, "boot", "js")?;
-    // Only fetched when somebody chooses it.
+    // Fetched only when the user selects it.
     let vocabulary_name = copy_hashed(&vocabulary::gpt2_ranks()?, out, "gpt2", "tiktoken")?;
     let kept = [&glue_name, &wasm_name, &boot_name, &style_name, &icon_name];
     offline::write(out, &version, &icon_name, &kept.map(String::as_str))?;
@@ -75,7 +76,7 @@ pub fn build(out: &Path, purpose: Purpose) -> Result<(), String> {
     if purpose == Purpose::Hosts { size::check(out) } else { Ok(()) }
 }
 
-/// Where the wasm of the latest build is.
+/// The path of the wasm of the latest build.
 fn wasm() -> PathBuf {
     staging().join("glasshead_bg.wasm")
 }
@@ -116,7 +117,7 @@ fn copy_hashed(from: &Path, folder: &Path, stem: &str, extension: &str) -> Resul
     write_hashed(&bytes, folder, stem, extension)
 }
 
-/// Writes a file under a name that changes with its content, and returns the name.
+/// Writes a file with a content hash in its name, and returns the name.
 pub fn write_hashed(bytes: &[u8], folder: &Path, stem: &str, extension: &str) -> Result<String, String> {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);

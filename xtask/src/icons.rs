@@ -1,4 +1,5 @@
-//! The icon as PNG files, drawn from the rectangles of `www/icon.svg`: some systems install no app whose icons are SVG.
+//! Renders the icon as PNG files from the rectangles in `www/icon.svg`, because some systems do not install apps with
+//! SVG icons.
 
 use std::io::Write as _;
 
@@ -9,22 +10,22 @@ use flate2::{Compression, Crc};
 pub struct Icon {
     /// Width and height in pixels.
     pub size: usize,
-    /// Whether systems may cut it to a shape of theirs: then the ground fills the square, and what matters is within the
-    /// circle of four fifths of its width.
+    /// Whether systems may crop it to their own shape. The background then fills the square, and the content is within
+    /// a circle of four fifths of its width.
     pub maskable: bool,
 }
 
-/// What the manifest offers besides the SVG.
+/// The icons in the manifest besides the SVG.
 pub const ICONS: [Icon; 3] =
     [Icon { size: 192, maskable: false }, Icon { size: 512, maskable: false }, Icon { size: 512, maskable: true }];
 
 /// Width and height of the SVG's view box.
 const SIDE: f64 = 32.0;
 
-/// How far the ground of a maskable icon goes beyond it on every side.
+/// The width by which the background of a maskable icon extends beyond the view box on every side.
 const MARGIN: f64 = 4.0;
 
-/// Samples along each side of a pixel, for smooth corners.
+/// Samples per pixel along each axis, for antialiasing.
 const SAMPLES: usize = 4;
 
 /// A rectangle of the SVG, in its units.
@@ -38,7 +39,7 @@ struct Rect {
 
 impl Rect {
     fn holds(&self, point: [f64; 2]) -> bool {
-        // How far the point is beyond the rectangle whose corners are the centres of the rounded ones.
+        // The distance, per axis, outside the rectangle spanned by the centers of the rounded corners.
         let beyond = [0, 1].map(|axis| {
             let (from, to) = (self.from[axis] + self.radius, self.from[axis] + self.size[axis] - self.radius);
             (from - point[axis]).max(point[axis] - to).max(0.0)
@@ -48,10 +49,10 @@ impl Rect {
     }
 }
 
-/// The icon as a PNG file.
+/// Renders the icon as a PNG file.
 ///
 /// # Errors
-/// When the SVG is not made of filled rectangles alone.
+/// When the SVG contains anything but filled rectangles.
 pub fn png(svg: &str, icon: &Icon) -> Result<Vec<u8>, String> {
     let mut rects = rects(svg)?;
     let margin = if icon.maskable { MARGIN } else { 0.0 };
@@ -96,7 +97,7 @@ fn rects(svg: &str) -> Result<Vec<Rect>, String> {
         .collect()
 }
 
-/// Rows of RGBA, each behind the number of its filter, as a PNG file (ISO/IEC 15948).
+/// Encodes rows of RGBA, each after its filter byte, as a PNG file (ISO/IEC 15948).
 fn encode(size: u32, rows: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
     packed.write_all(rows)?;
@@ -110,7 +111,7 @@ fn encode(size: u32, rows: &[u8]) -> std::io::Result<Vec<u8>> {
         file.extend(data);
         file.extend(crc.sum().to_be_bytes());
     };
-    // Eight bits of each of four channels.
+    // Four channels of eight bits.
     let header = [&size.to_be_bytes()[..], &size.to_be_bytes(), &[8, 6, 0, 0, 0]].concat();
     chunk(b"IHDR", &header);
     chunk(b"IDAT", &packed.finish()?);
@@ -131,7 +132,7 @@ mod tests {
         let ground = Rect { from: [0.0; 2], size: [32.0; 2], radius: 6.0, color: [0x00, 0x22, 0x4e] };
         assert_eq!(all[0], ground);
         assert!(ground.holds([16.0, 0.5]) && !ground.holds([0.5, 0.5]) && !ground.holds([33.0, 16.0]));
-        // A maskable icon may be cut to a circle of 4/5 of its width.
+        // A maskable icon may be cropped to a circle of 4/5 of its width.
         let most = 0.4 * (SIDE + 2.0 * MARGIN);
         for rect in &all[1..] {
             for corner in [rect.from, [0, 1].map(|axis| rect.from[axis] + rect.size[axis])] {

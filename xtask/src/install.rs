@@ -1,4 +1,4 @@
-//! Installs what building and testing need.
+//! Installs the dependencies of builds and tests.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use crate::{execute, root};
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
-/// Whether a program is on the path.
+/// Whether a program is on the PATH.
 pub fn is_there(program: &str) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&paths).any(|folder| folder.join(program).is_file())
@@ -35,7 +35,7 @@ pub fn rust_components() -> Result<(), String> {
     Ok(())
 }
 
-/// A Vulkan driver that needs no graphics card, for the native tests.
+/// A software Vulkan driver for the native tests.
 pub fn vulkan() -> Result<(), String> {
     let loader = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"]
         .iter()
@@ -49,7 +49,7 @@ pub fn vulkan() -> Result<(), String> {
     debian(&["libvulkan1", "mesa-vulkan-drivers"])
 }
 
-/// The browsers that the short suite for all engines runs in, besides Chromium.
+/// The browsers besides Chromium that run the short cross-browser suite.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Engine {
     Firefox,
@@ -59,7 +59,7 @@ enum Engine {
 impl Engine {
     const ALL: [Self; 2] = [Self::Firefox, Self::WebKit];
 
-    /// In `GLASSHEAD_ENGINES`.
+    /// The name in `GLASSHEAD_ENGINES`.
     fn name(self) -> &'static str {
         match self {
             Self::Firefox => "firefox",
@@ -67,14 +67,14 @@ impl Engine {
         }
     }
 
-    /// Whether to test in it: unless `GLASSHEAD_ENGINES` lists others only.
+    /// Whether to test in this browser; by default yes, otherwise if `GLASSHEAD_ENGINES` lists it.
     fn is_wanted(self) -> bool {
         let listed = std::env::var("GLASSHEAD_ENGINES").ok();
         listed.is_none_or(|listed| listed.split(',').any(|name| name.trim() == self.name()))
     }
 }
 
-/// Firefox, and WebKitGTK with its driver and the X server that it needs. Returns Firefox's path.
+/// Installs Firefox, and WebKitGTK with its driver and an X server. Returns Firefox's path.
 pub fn engines() -> Result<PathBuf, String> {
     let firefox = std::env::var_os("GLASSHEAD_FIREFOX").map_or_else(|| "/usr/bin/firefox-esr".into(), PathBuf::from);
     let mut missing: Vec<&str> = Vec::new();
@@ -94,7 +94,7 @@ pub fn engines() -> Result<PathBuf, String> {
         }
     }
     if Engine::Firefox.is_wanted() {
-        vulkan()?; // Firefox computes on the same software adapter as the native tests
+        vulkan()?; // Firefox uses the same software adapter as the native tests
     }
     if !missing.is_empty() {
         debian(&missing).map_err(|error| {
@@ -104,7 +104,7 @@ pub fn engines() -> Result<PathBuf, String> {
     Ok(firefox)
 }
 
-/// Chromium, and Node.js with the modules of the browser tests. Returns Chromium's path.
+/// Installs Chromium, and Node.js with the modules of the browser tests. Returns Chromium's path.
 pub fn browser() -> Result<PathBuf, String> {
     let chromium = chromium()?;
     if !is_there("node") || !is_there("npm") {
@@ -128,7 +128,7 @@ fn chromium() -> Result<PathBuf, String> {
     Ok(path)
 }
 
-/// npm notes in node_modules which lock file it has installed.
+/// Whether node_modules matches the lock file; npm stores a copy of the lock file that it installed.
 fn up_to_date(folder: &Path) -> bool {
     let time = |path: PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
     match (time(folder.join("node_modules/.package-lock.json")), time(folder.join("package-lock.json"))) {
@@ -137,7 +137,7 @@ fn up_to_date(folder: &Path) -> bool {
     }
 }
 
-/// Installs Debian packages, or says which ones are missing.
+/// Installs Debian packages, or returns an error that lists them.
 fn debian(packages: &[&str]) -> Result<(), String> {
     let names = packages.join(" ");
     let root_user = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");

@@ -1,14 +1,15 @@
-//! What takes long: soaks and fuzzing.
+//! Long-running tests: soak tests and fuzzing.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::{bundle, execute, install, root, target, test};
 
-/// Where the fuzzed program is, below `fuzz/target`.
+/// The path of the fuzzing program in a target's folder below `fuzz/target`.
 const RELEASE: &str = "release/ways";
 
-/// Trains for so many steps natively, for a tenth of them in Chromium, and there begins, loads and drops so many runs.
+/// Trains for `steps` steps natively and a tenth of them in Chromium, and in both starts, loads and drops `rounds`
+/// runs.
 pub fn soak(steps: u32, rounds: u32) -> Result<(), String> {
     execute(&root(), "cargo", &["build", "--bin", "glasshead", "--profile", "web"], &[])?;
     let program = target().join("web/glasshead").display().to_string();
@@ -23,13 +24,13 @@ pub fn soak(steps: u32, rounds: u32) -> Result<(), String> {
     test::run_in_browser(&dist, &chromium, &["test", "soak.test.mjs"], &settings)
 }
 
-/// Fuzzes every way in, each for so many seconds; ends with the first input that is not as promised.
+/// Fuzzes every entry point for `seconds` seconds each; stops at the first failing input.
 pub fn fuzz(seconds: u32) -> Result<(), String> {
     if !install::is_there("cargo-fuzz") {
         return Err("cargo-fuzz is missing: `cargo install cargo-fuzz`, and `rustup toolchain install nightly`".into());
     }
     let folder = root().join("fuzz");
-    // All code that reads is safe Rust, which needs no sanitizer, and is faster without.
+    // The parsing code is safe Rust, which needs no sanitizer and is faster without one.
     execute(&folder, "cargo", &["+nightly", "fuzz", "build", "--sanitizer", "none", "ways"], &[])?;
     let program = built(&folder.join("target"))?;
     let output = Command::new(&program).env("GLASSHEAD_WAY", "list").output();
@@ -45,7 +46,7 @@ pub fn fuzz(seconds: u32) -> Result<(), String> {
     Ok(())
 }
 
-/// The program, in the folder of whatever target it was built for.
+/// The path of the fuzzing program for any target.
 fn built(target: &Path) -> Result<String, String> {
     let folders = target.read_dir().map_err(|error| format!("{}: {error}", target.display()))?;
     let mut programs = folders.flatten().map(|folder| folder.path().join(RELEASE));

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask build`, `serve`, `test`, `bench`, `soak`, `audit` and `fuzz`.
+//! The project's commands: `cargo xtask build`, `serve`, `test`, `bench`, `soak`, `audit` and `fuzz`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -106,7 +106,7 @@ fn purpose(for_hosts: bool) -> bundle::Purpose {
     if for_hosts { bundle::Purpose::Hosts } else { bundle::Purpose::Tests }
 }
 
-/// What is left of the command line.
+/// The remaining command line arguments.
 struct Flags(Vec<String>);
 
 impl Flags {
@@ -138,19 +138,19 @@ impl Flags {
     }
 }
 
-/// The project's root. Cargo tells where this run belongs, which is not where it was compiled when several checkouts
-/// share a target folder.
+/// The project's root. The run-time environment takes precedence over the compile-time path, which is wrong when
+/// several checkouts share a target folder.
 fn root() -> PathBuf {
     let here = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     here.parent().unwrap_or(&here).to_path_buf()
 }
 
-/// Where cargo builds.
+/// Cargo's target folder.
 fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// Runs a program in `folder` and fails unless it succeeds.
+/// Runs a program in `folder`, and fails if it fails.
 fn execute(folder: &Path, program: &str, args: &[&str], envs: &[(&str, &str)]) -> Result<(), String> {
     let line = format!("{program} {}", args.join(" "));
     let status = Command::new(program)

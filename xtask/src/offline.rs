@@ -1,5 +1,5 @@
-//! What makes the page an app: the manifest that lets it be installed, and the service worker that keeps it for times
-//! without a network.
+//! The files that make the page an app: the manifest for installation, and the service worker that caches the page for
+//! offline use.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
@@ -11,14 +11,14 @@ use crate::bundle;
 use crate::icons::{ICONS, png};
 use crate::root;
 
-/// Tells builds apart: another one for other parts.
+/// A hash that identifies a build by its parts.
 pub fn version(parts: &[&str]) -> String {
     let mut hasher = DefaultHasher::new();
     parts.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 
-/// Writes the manifest, which names the icons, and the service worker, which keeps `files` and the page itself.
+/// Writes the manifest with the icons, and the service worker that caches `files` and the page itself.
 pub fn write(out: &Path, version: &str, icon: &str, files: &[&str]) -> Result<(), String> {
     let mut icons = vec![json!({ "src": icon, "sizes": "any", "type": "image/svg+xml", "purpose": "any" })];
     let svg = bundle::read(&out.join(icon))?;
@@ -45,7 +45,7 @@ pub fn write(out: &Path, version: &str, icon: &str, files: &[&str]) -> Result<()
     bundle::write(&out.join("sw.js"), script.as_bytes())
 }
 
-/// The service worker with its version and its files in place.
+/// The service worker's script with its version and files filled in.
 fn script(template: &str, version: &str, files: &[&str]) -> String {
     let all: Vec<String> = ["", "manifest.webmanifest"].iter().chain(files).map(|file| format!("./{file}")).collect();
     template.replace("[\"FILES\"]", &json!(all).to_string()).replace("BUILD", version)

@@ -7,10 +7,10 @@ use std::thread;
 
 use tiny_http::{Header, Request, Response, Server};
 
-/// Requests that are answered at the same time.
+/// The number of concurrent requests.
 const THREADS: usize = 4;
 
-/// Serves `folder` on localhost until it is stopped; port 0 takes any free one.
+/// Serves `folder` on localhost until stopped; port 0 selects a free port.
 pub fn serve(folder: &Path, port: u16) -> Result<(), String> {
     let server = Server::http(("127.0.0.1", port))
         .map_err(|error| format!("port {port} cannot be used ({error}); choose another with --port N"))?;
@@ -27,7 +27,8 @@ pub fn serve(folder: &Path, port: u16) -> Result<(), String> {
     workers.into_iter().try_for_each(|worker| worker.join()).map_err(|_| "a request could not be served".into())
 }
 
-/// The page's own Content-Security-Policy. As a header it holds for the workers too, which no element of the page reaches.
+/// The page's Content-Security-Policy, sent as a header so that it also applies to workers, which the page's meta
+/// element does not cover.
 fn policy(page: &str) -> String {
     let (_, after) = page.split_once("http-equiv=\"Content-Security-Policy\" content=\"").unwrap_or_default();
     after.split('"').next().unwrap_or_default().to_string()
@@ -38,7 +39,7 @@ fn answer(request: Request, folder: &Path, policy: &str) {
         let path = folder.join(path);
         Some((File::open(&path).ok().filter(|_| path.is_file())?, mime(&path)))
     });
-    // A browser that has gone away needs no answer.
+    // An error here means that the browser has disconnected.
     drop(match file {
         Some((file, mime)) => {
             let known = [("Content-Type", mime), ("Cache-Control", "no-cache"), ("X-Content-Type-Options", "nosniff")];
@@ -51,7 +52,7 @@ fn answer(request: Request, folder: &Path, policy: &str) {
     });
 }
 
-/// The file that a request's path names, relative to the folder; none when it would leave it.
+/// The file for a request's path, relative to the folder; `None` if the path would leave the folder.
 fn file_of(url: &str) -> Option<PathBuf> {
     let path = url.split(['?', '#']).next()?.trim_start_matches('/');
     let path = PathBuf::from(if path.is_empty() { "index.html" } else { path });

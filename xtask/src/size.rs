@@ -1,4 +1,4 @@
-//! How much a browser has to fetch before the program can start: what counts is brotli at its best, which hosts send.
+//! The download size of a first visit. It is measured with brotli at its highest level, as served by static hosts.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,17 +8,17 @@ use brotli::CompressorWriter;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// The most bytes that a first visit may transfer before the first heatmap, compressed with brotli.
+/// The maximum number of bytes that a first visit may transfer before the first heatmap, compressed with brotli.
 const MAX_BYTES: usize = 1_300_000;
 
-/// The beginnings and ends of the names of the files that a first visit transfers.
+/// The name prefixes and suffixes of the files that a first visit transfers.
 const FIRST_VISIT: [(&str, &str); 5] =
     [("index", ".html"), ("boot-", ".js"), ("glasshead-", ".js"), ("glasshead-", ".wasm"), ("style-", ".css")];
 
-/// Reports the size of what a first visit to the built page in `dist` transfers, without the names of functions.
+/// Reports the transfer size of a first visit to the built page in `dist`, without the wasm's function names.
 ///
 /// # Errors
-/// When it is more than [`MAX_BYTES`] with brotli.
+/// When it exceeds [`MAX_BYTES`] with brotli.
 pub fn check(dist: &Path) -> Result<(), String> {
     let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", dist.display());
     let names = fs::read_dir(dist).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
@@ -47,7 +47,7 @@ pub fn check(dist: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The wasm without its custom sections, of which one holds the names of functions; none when it is no wasm.
+/// The wasm without its custom sections, one of which contains the function names; `None` if the bytes are not wasm.
 fn without_names(wasm: &[u8]) -> Option<Vec<u8>> {
     const HEADER: usize = 8;
     let mut kept = wasm.get(..HEADER).filter(|header| header.starts_with(b"\0asm"))?.to_vec();
@@ -63,7 +63,7 @@ fn without_names(wasm: &[u8]) -> Option<Vec<u8>> {
     Some(kept)
 }
 
-/// The LEB128 number at `at`, and where it ends.
+/// The LEB128 number at `at`, and the position after it.
 fn number(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
     let mut value = 0;
     for shift in (0..32).step_by(7) {
@@ -77,7 +77,7 @@ fn number(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
     None
 }
 
-/// Sizes with gzip and with brotli, both at their best.
+/// The sizes with gzip and brotli, both at their highest level.
 fn compressed(bytes: &[u8]) -> std::io::Result<[usize; 2]> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(bytes)?;
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn names_do_not_count() {
-        // Two sections of code around one of names, which is longer than a byte can say.
+        // Two code sections around a name section whose length takes more than one byte.
         let [header, code] = [&b"\0asm\x01\0\0\0"[..], &[10, 2, 1, 2]];
         let names = [&[0, 0xac, 0x02][..], &[7; 300]].concat();
         let wasm = [header, code, &names, code].concat();
@@ -106,7 +106,7 @@ mod tests {
     fn what_repeats_becomes_small_and_noise_does_not() {
         let [gzip, brotli] = compressed(&[7; 100_000]).unwrap();
         assert!(gzip < 1000 && brotli < 1000, "{gzip} {brotli}");
-        // The highest bits of a multiplicative generator.
+        // The high bits of a linear congruential generator.
         let next = |x: &u64| Some(x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
         let noise: Vec<u8> = std::iter::successors(Some(1), next).take(100_000).map(|x| (x >> 56) as u8).collect();
         let [gzip, brotli] = compressed(&noise).unwrap();

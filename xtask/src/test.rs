@@ -1,11 +1,11 @@
-//! Installs what is missing and runs all tests.
+//! Installs missing dependencies and runs all tests.
 
 use std::path::Path;
 use std::time::Instant;
 
 use crate::{bundle, execute, install, root, size, target};
 
-/// A command of cargo with the environment that it needs.
+/// A cargo check: its name, arguments and environment.
 type Check = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
 
 const NATIVE: [Check; 6] = [
@@ -17,7 +17,7 @@ const NATIVE: [Check; 6] = [
     ("headless tests", &["test", "--workspace", "--lib", "--bins", "--tests"], &[]),
 ];
 
-/// Runs the chosen parts.
+/// Runs the selected tests.
 pub fn test(native: bool, browser: bool) -> Result<(), String> {
     if native {
         phase("installing for the native tests", "--native", || {
@@ -46,7 +46,7 @@ pub fn test(native: bool, browser: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs the browser tests, or what else `command` of npm runs in their folder, with a page that is built.
+/// Runs the npm script `command` of the browser tests with a built page.
 pub fn run_in_browser(dist: &Path, chromium: &Path, command: &[&str], settings: &[(&str, &str)]) -> Result<(), String> {
     let (dist, chromium) = (dist.display().to_string(), chromium.display().to_string());
     let server = std::env::current_exe().map_err(|error| error.to_string())?.display().to_string();
@@ -58,7 +58,7 @@ pub fn run_in_browser(dist: &Path, chromium: &Path, command: &[&str], settings: 
     execute(&root().join("tests/browser"), "npm", command, &[&page, settings].concat())
 }
 
-/// Runs one phase, prints its name and duration, and tells how to repeat it.
+/// Runs one phase and prints its name and duration, or how to repeat it if it fails.
 fn phase(name: &str, part: &str, run: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     println!("== {name}");
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! GPT-2's vocabulary for the page: the rank file that the crate tiktoken-rs, a dependency of the tests, carries.
+//! GPT-2's vocabulary for the page: the rank file in the crate tiktoken-rs, a dependency of the tests.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::root;
 
-/// The crate with the file.
+/// The crate that contains the file.
 const PACKAGE: &str = "tiktoken-rs";
 
-/// The path of the rank file. The repository holds no copy of it.
+/// The path of the rank file, which is not in the repository.
 pub fn gpt2_ranks() -> Result<PathBuf, String> {
     let output = Command::new("cargo")
         .args(["metadata", "--format-version", "1", "--locked"])
@@ -26,7 +26,7 @@ pub fn gpt2_ranks() -> Result<PathBuf, String> {
     Ok(folder.join("assets/r50k_base.tiktoken"))
 }
 
-/// Where a package's Cargo.toml is.
+/// The path of a package's Cargo.toml.
 fn manifest_of<'m>(metadata: &'m Value, name: &str) -> Option<&'m str> {
     let packages = metadata["packages"].as_array()?;
     packages.iter().find(|package| package["name"] == name)?["manifest_path"].as_str()

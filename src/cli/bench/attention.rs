@@ -1,5 +1,5 @@
-//! `glasshead bench attention`: how fast attention is over contexts and head sizes, how much memory it takes, and that
-//! models with long contexts train.
+//! `glasshead bench attention`: the speed and memory of attention over contexts and head sizes, and training of models
+//! with long contexts.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -13,30 +13,30 @@ use crate::ops::flash_attention::{Params, flash_attention, flash_attention_grad}
 use crate::rng::Rng;
 use crate::train::trainer::Trainer;
 
-/// What to measure.
+/// Options of the attention benchmark.
 #[derive(Args)]
 pub(in crate::cli) struct AttentionArgs {
-    /// T: positions; several are measured in turn.
+    /// T: context lengths, measured in turn.
     #[arg(long, value_delimiter = ',', default_values_t = [128, 256, 512, 1024],
           value_parser = clap::value_parser!(u32).range(1..=1 << 14))]
     context: Vec<u32>,
-    /// D: sizes of heads, in turn with every context.
+    /// D: head sizes, each combined with every context length.
     #[arg(long, value_delimiter = ',', default_values_t = [16, 32, 64, 128],
           value_parser = clap::value_parser!(u32).range(1..=1 << 10))]
     d_head: Vec<u32>,
-    /// H: heads.
+    /// H: the number of heads.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1 << 10))]
     heads: u32,
-    /// The model that trains on one sequence of each context; the reference workload unless told.
+    /// The model to train on one sequence of each context length; the reference workload by default.
     #[arg(long, value_parser = preset)]
     config: Option<Preset>,
-    /// Who computes.
+    /// The backend.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
-    /// Runs, of which the median counts.
+    /// The number of runs; the median is reported.
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// One JSON object instead of tables.
+    /// Print one JSON object instead of tables.
     #[arg(long)]
     json: bool,
 }
@@ -72,7 +72,7 @@ pub(in crate::cli) async fn attention(args: AttentionArgs) -> Result<(), String>
     Ok(())
 }
 
-/// Columns of a table, by name.
+/// Prints a table with these columns.
 fn print(rows: &[Value], columns: &[&str]) {
     say!("{}", columns.iter().map(|column| format!("{column:>15}")).collect::<String>());
     for row in rows {
@@ -86,7 +86,7 @@ fn print(rows: &[Value], columns: &[&str]) {
 
 const MIB: f64 = (1 << 20) as f64;
 
-/// Attention alone.
+/// Measures attention alone.
 async fn measure(machine: &Machine, [n, h, d]: [usize; 3], runs: usize) -> Result<Value, String> {
     let mut buffers = Buffers::default();
     let [qkv, qkv_grad] = ["qkv", "qkv_grad"].map(|name| buffers.add(name, n * 3 * h * d));
@@ -117,12 +117,12 @@ async fn measure(machine: &Machine, [n, h, d]: [usize; 3], runs: usize) -> Resul
     Ok(json!({
         "context": n, "heads": h, "d_head": d, "forward_ms": forward, "backward_ms": backward,
         "gflops": flops / 1e6 / (forward + backward), "mib": buffers.total_bytes() as f64 / MIB,
-        // What the weights and their gradients would take if they were kept.
+        // The memory that storing the attention weights and their gradients would take.
         "mib_of_weights": (2 * 4 * h * n * n) as f64 / MIB,
     }))
 }
 
-/// Some steps of a model on one sequence of this context.
+/// Trains a model for a few steps on one sequence of this length.
 async fn train(machine: &Machine, named: Option<Preset>, context_length: usize) -> Result<Value, String> {
     const STEPS: usize = 3;
     let mut config = named.map_or_else(reference_workload, Preset::config);

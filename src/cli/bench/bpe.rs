@@ -1,4 +1,4 @@
-//! `glasshead bench bpe`: how fast vocabularies are trained and text is encoded.
+//! `glasshead bench bpe`: the speed of training vocabularies and of encoding text.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -12,18 +12,18 @@ use crate::cli::{in_file, sentence};
 use crate::data::{END_OF_TEXT, StoryGenerator, TokenFile, Tokenizer, stories, train, train_file};
 use crate::rng::Rng;
 
-/// What to measure.
+/// Options of the BPE benchmark.
 #[derive(Args)]
 pub(in crate::cli) struct BpeArgs {
-    /// How many megabytes the large text has.
+    /// The size of the large text in megabytes.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     megabytes: u16,
-    /// One JSON object instead of lines.
+    /// Print one JSON object instead of lines.
     #[arg(long)]
     json: bool,
 }
 
-/// A file that goes away with this value.
+/// A temporary file, deleted on drop.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -34,7 +34,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What is not there need not go away.
+        // The file may not exist.
         std::fs::remove_file(&self.0).ok();
     }
 }
@@ -78,8 +78,8 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
     (result, began.elapsed().as_secs_f64())
 }
 
-/// Stories of `min_bytes` in all, one after the other. The generator knows too few words for a large vocabulary, so
-/// each story ends with made-up ones, frequent and rare as in a language.
+/// Writes stories of at least `min_bytes` in total. The generator has too few words for a large vocabulary, so each
+/// story ends with made-up words, whose frequencies follow Zipf's law as in natural language.
 fn write_stories(path: &Path, min_bytes: usize) -> std::io::Result<()> {
     let mut out = BufWriter::new(File::create(path)?);
     let (mut generator, mut rng, mut bytes) = (StoryGenerator::new(1), Rng::new(1), 0);
@@ -87,7 +87,7 @@ fn write_stories(path: &Path, min_bytes: usize) -> std::io::Result<()> {
     while bytes < min_bytes {
         let mut story = generator.next_story();
         for _ in 0..20 {
-            // The logarithm of the rank is uniform, which is Zipf's law.
+            // A uniform logarithm of the rank gives Zipf's law.
             let rank = (words.len() as f64).powf(rng.uniform()) as usize - 1;
             story.extend([" ", words[rank].as_str()]);
         }
@@ -97,17 +97,17 @@ fn write_stories(path: &Path, min_bytes: usize) -> std::io::Result<()> {
     out.flush()
 }
 
-/// How many different words are made up.
+/// The number of different made-up words.
 const MADE_UP_WORDS: usize = 50_000;
 
-/// Two to four syllables.
+/// A word of two to four syllables.
 fn made_up_word(rng: &mut Rng) -> String {
     let syllables = 2 + rng.below(3);
     let letter = |rng: &mut Rng, letters: &[u8]| char::from(*rng.choose(letters));
     (0..syllables).flat_map(|_| [letter(rng, b"bcdfghjklmnprstvwz"), letter(rng, b"aeiou")]).collect()
 }
 
-/// The most memory that this process had so far, where the system tells.
+/// The peak memory of this process, where the system reports it.
 fn peak_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,4 +1,4 @@
-//! `glasshead bench generate`: how many tokens a second a model generates, by the number of texts at once.
+//! `glasshead bench generate`: tokens per second of generation, by the number of simultaneous texts.
 
 use std::time::Instant;
 
@@ -12,17 +12,17 @@ use crate::protocol::Sampling;
 use crate::train::generate::{Generator, Text};
 use crate::train::trainer::Trainer;
 
-/// What to measure.
+/// Options of the generation benchmark.
 #[derive(Args)]
 pub(in crate::cli) struct GenerateArgs {
-    /// B: texts at once; several are measured in turn.
+    /// B: simultaneous texts; several values are measured in turn.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 8, 64, 256],
           value_parser = clap::value_parser!(u32).range(1..=1 << 14))]
     rows: Vec<u32>,
-    /// Tokens of a prompt.
+    /// The prompt's length in tokens.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1 << 14))]
     prompt: u32,
-    /// Tokens to generate after it.
+    /// The number of tokens to generate.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1 << 14))]
     tokens: u32,
     /// The model: nano, tiny, small or cs336; the reference workload by default.
@@ -31,17 +31,17 @@ pub(in crate::cli) struct GenerateArgs {
     /// The backend.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
-    /// Runs; the median is reported.
+    /// The number of runs; the median is reported.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
-    /// One JSON object instead of a table.
+    /// Print one JSON object instead of a table.
     #[arg(long)]
     json: bool,
 }
 
 pub(in crate::cli) async fn generate(args: GenerateArgs) -> Result<(), String> {
     let mut config = args.config.map_or_else(reference_workload, Preset::config);
-    // Nothing is trained here.
+    // Nothing is trained.
     config.train.batch_size = 1;
     let machine = Machine::open(args.backend).await?;
     tune(&config, machine.context.as_ref()).await?;
@@ -50,7 +50,7 @@ pub(in crate::cli) async fn generate(args: GenerateArgs) -> Result<(), String> {
     let mut trainer = trainer.map_err(sentence)?;
     let mut rows = Vec::new();
     for &n_texts in &args.rows {
-        measure(&mut trainer, n_texts, &args, 0).await?; // prepares the programs
+        measure(&mut trainer, n_texts, &args, 0).await?; // warm-up, which prepares the programs
         let mut seconds = Vec::new();
         for run in 1..=args.runs {
             seconds.push(measure(&mut trainer, n_texts, &args, run).await?);
@@ -63,7 +63,7 @@ pub(in crate::cli) async fn generate(args: GenerateArgs) -> Result<(), String> {
     Ok(())
 }
 
-/// Seconds for one batch of texts.
+/// The time for one batch of texts in seconds.
 async fn measure(trainer: &mut Trainer, n_texts: u32, args: &GenerateArgs, run: u32) -> Result<f64, String> {
     let v = trainer.config().model.vocab_size as u32;
     let prompt = |number: u32| (0..args.prompt).map(|at| (31 * number + 7 * at + run) % v).collect();

@@ -1,4 +1,4 @@
-//! `glasshead bench matmul`: how fast matrices are multiplied, by every kernel that the device can run.
+//! `glasshead bench matmul`: the speed of every matmul kernel that the device can run.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -11,24 +11,25 @@ use crate::gpu::variant::Variant;
 use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::ops::tuning;
 
-/// What to measure.
+/// Options of the matmul benchmark.
 #[derive(Args)]
 pub(in crate::cli) struct MatmulArgs {
-    /// Rows and columns of the result and length of the sums, for example 2048x2048x2048; several are measured in turn.
+    /// M x N x K: rows and columns of the result and the length of the sums, for example 2048x2048x2048; several sizes
+    /// are measured in turn.
     #[arg(long, value_name = "MxNxK", value_parser = shape, default_values = ["1024x512x512"])]
     size: Vec<Shape>,
-    /// Who computes.
+    /// The backend.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
-    /// Runs, of which the median counts.
+    /// The number of runs; the median is reported.
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// One JSON object instead of a table.
+    /// Print one JSON object instead of a table.
     #[arg(long)]
     json: bool,
 }
 
-/// The most elements that a matrix may have.
+/// The maximum number of elements of a matrix.
 const MAX_ELEMENTS: usize = 1 << 28;
 
 fn shape(text: &str) -> Result<Shape, String> {
@@ -43,14 +44,14 @@ fn shape(text: &str) -> Result<Shape, String> {
     Ok(Shape { m, n, k })
 }
 
-/// One way to compute a product.
+/// A kernel for a matmul: a variant, or `None` for the default kernel.
 type Way = Option<&'static Variant>;
 
 pub(in crate::cli) async fn matmul_bench(args: MatmulArgs) -> Result<(), String> {
     if args.runs == 0 {
         return Err("--runs has to be at least 1".into());
     }
-    // Not tuned yet, so that every kernel runs as itself.
+    // The device is not tuned yet, so that every kernel runs as is.
     let machine = Machine::open(args.backend).await?;
     let mut rows = Vec::new();
     for &shape in &args.size {
@@ -86,7 +87,7 @@ pub(in crate::cli) async fn matmul_bench(args: MatmulArgs) -> Result<(), String>
     Ok(())
 }
 
-/// A row for every kernel that can compute this.
+/// Measures every kernel that supports this shape; one row each.
 async fn measure(machine: &Machine, layout: Layout, shape: Shape, runs: usize) -> Result<Vec<Value>, String> {
     let Shape { m, n, k } = shape;
     let mut buffers = Buffers::default();
@@ -112,12 +113,12 @@ async fn measure(machine: &Machine, layout: Layout, shape: Shape, runs: usize) -
     Ok(rows)
 }
 
-/// All variants there are, of products and of other kernels.
+/// All kernel variants.
 fn variants() -> impl Iterator<Item = &'static Variant> {
     tuning::CANDIDATES.iter().flat_map(|candidates| candidates.variants).copied()
 }
 
-/// One product, as recordings name it.
+/// A recording of one matmul with its default kernel.
 fn product(layout: Layout, shape: Shape) -> Recording {
     let mut buffers = Buffers::default();
     let slices = [shape.m * shape.k, shape.n * shape.k, shape.m * shape.n].map(|len| buffers.add("named", len));
@@ -126,7 +127,7 @@ fn product(layout: Layout, shape: Shape) -> Recording {
     recording
 }
 
-/// What recordings name, and the variants that can stand in for it here.
+/// The default kernel, and the variants that can replace it on this device.
 fn ways(machine: &Machine, layout: Layout, shape: Shape) -> Vec<Way> {
     let fits = |variant: &&'static Variant| {
         let mut recording = product(layout, shape);
@@ -135,7 +136,7 @@ fn ways(machine: &Machine, layout: Layout, shape: Shape) -> Vec<Way> {
     std::iter::once(None).chain(variants().filter(fits).map(Some)).collect()
 }
 
-/// Seconds of each run; one more before them loads code and data.
+/// The times of all runs in seconds, after a warm-up run.
 async fn times(backend: &mut Backend, recording: Recording, runs: usize) -> Result<Vec<f64>, String> {
     let program = backend.prepare(recording);
     timed(backend, program).await?;

@@ -1,4 +1,4 @@
-//! `glasshead bench`: how fast this machine does things.
+//! `glasshead bench`: performance measurements on this machine.
 
 use std::fmt;
 
@@ -21,13 +21,13 @@ mod step;
 
 #[derive(Subcommand)]
 pub(super) enum BenchCommand {
-    /// Train BPE vocabularies on generated stories, and encode with them.
+    /// Train BPE vocabularies on generated stories and encode with them.
     Bpe(bpe::BpeArgs),
     /// Train a model for a few steps and, with --profile, time every kernel.
     Step(step::StepArgs),
     /// Multiply matrices with every kernel that the device can run.
     Matmul(matmul::MatmulArgs),
-    /// Attention, forward and backward, over contexts and head sizes.
+    /// Run attention, forward and backward, over contexts and head sizes.
     Attention(attention::AttentionArgs),
     /// Generate several texts at once.
     Generate(generate::GenerateArgs),
@@ -43,7 +43,7 @@ pub(super) fn bench(command: BenchCommand) -> Result<(), String> {
     }
 }
 
-/// The workload that is compared with other programs; `tests/bench/workload.json` says the same.
+/// The workload for comparisons with other programs; must match `tests/bench/workload.json`.
 fn reference_workload() -> RunConfig {
     let mut config = Preset::Nano.config();
     config.model = ModelConfig::cs336([512, 128], [128, 4, 4, 344]);
@@ -54,9 +54,9 @@ fn reference_workload() -> RunConfig {
     config
 }
 
-/// What is measured.
+/// The device to measure.
 struct Machine {
-    /// None on the CPU.
+    /// The GPU; `None` for the CPU.
     context: Option<Context>,
 }
 
@@ -65,7 +65,7 @@ impl Machine {
         Ok(Self { context: open(backend).await? })
     }
 
-    /// Chooses the kernels that suit it best for this recording.
+    /// Selects the fastest kernels for this recording.
     async fn tune(&self, recording: &Recording) -> Result<(), String> {
         let Some(context) = &self.context else { return Ok(()) };
         for wrong in tuning::tune(context, recording).await.map_err(sentence)? {
@@ -75,7 +75,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Refuses buffers that the device cannot hold.
+    /// Rejects buffers that exceed the device's limits.
     fn check(&self, buffers: &Buffers) -> Result<(), String> {
         let limits = self.context.as_ref().map_or(DeviceLimits::CPU, |context| context.adapter.limits);
         let most = limits.buffer_bytes.min(limits.binding_bytes);
@@ -101,7 +101,7 @@ impl Machine {
         self.context.as_ref().map_or(["CPU"; 2], |context| [&context.adapter.name, &context.adapter.backend])
     }
 
-    /// The keys that every report begins with.
+    /// The fields common to all reports.
     fn describe(&self) -> Value {
         let [adapter, backend] = self.names();
         json!({ "adapter": adapter, "backend": backend, "threads": threads::count() })
@@ -118,25 +118,25 @@ impl fmt::Display for Machine {
     }
 }
 
-/// Seconds of each dispatch of a prepared recording: by timestamps, on the CPU by the clock.
+/// The time of each dispatch of a prepared recording in seconds: by timestamps on the GPU, by the clock on the CPU.
 async fn timed(backend: &mut Backend, program: Program) -> Result<Vec<f64>, String> {
     let timings = backend.profile(program).await.map_err(sentence)?;
     Ok(timings.iter().map(|timing| timing.ns.max(1.0) / 1e9).collect())
 }
 
-/// Seconds that the processor has worked for this program so far, on all its threads, where the system tells (Linux). On
-/// a busy machine these can be compared, and seconds on the wall cannot.
+/// The CPU time of this process so far in seconds, over all threads, where the system reports it (Linux). Unlike
+/// wall-clock time, it is comparable on a busy machine.
 fn cpu_seconds() -> Option<f64> {
-    /// Linux counts for programs in hundredths of a second, whatever it does inside.
+    /// The unit in which Linux reports CPU times to programs.
     const TICKS_PER_S: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The second field is a name in parentheses; user and system time are the 14th and the 15th.
+    // The second field is a name in parentheses; user and system time are fields 14 and 15.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |field: usize| fields.get(field - 3)?.parse::<f64>().ok();
     Some((ticks(14)? + ticks(15)?) / TICKS_PER_S)
 }
 
-/// The upper one of two in the middle.
+/// The median; the upper one of two middle values.
 fn median(numbers: &[f64]) -> f64 {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);

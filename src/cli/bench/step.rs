@@ -1,4 +1,4 @@
-//! `glasshead bench step`: how fast a model trains, and where the time goes.
+//! `glasshead bench step`: the speed of training, and the time of each kernel.
 
 use std::time::Instant;
 
@@ -14,29 +14,29 @@ use crate::rng::Rng;
 use crate::train::profile::profile_step;
 use crate::train::trainer::Trainer;
 
-/// What to measure.
+/// Options of the training benchmark.
 #[derive(Args)]
 pub(in crate::cli) struct StepArgs {
-    /// nano, tiny, small or cs336; the reference workload unless told: 4 layers, d_model 128, 4 heads, context 128,
+    /// nano, tiny, small or cs336; by default the reference workload: 4 layers, d_model 128, 4 heads, context 128,
     /// batch 8, vocabulary 512, d_ff 344.
     #[arg(long, value_parser = preset)]
     config: Option<Preset>,
-    /// Changes a field, for example --set batch_size=16.
+    /// Change a field, for example --set batch_size=16.
     #[arg(long, value_name = "FIELD=VALUE")]
     set: Vec<String>,
-    /// Who computes.
+    /// The backend.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
-    /// Runs, of which the median counts.
+    /// The number of runs; the median is reported.
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// Steps of a run.
+    /// The number of steps per run.
     #[arg(long, default_value_t = 4)]
     steps: usize,
-    /// Also how long each kernel takes: by timestamps on the GPU, by the clock on the CPU.
+    /// Also report the time of each kernel: by timestamps on the GPU, by the clock on the CPU.
     #[arg(long)]
     profile: bool,
-    /// One JSON object instead of a table.
+    /// Print one JSON object instead of a table.
     #[arg(long)]
     json: bool,
 }
@@ -100,7 +100,7 @@ pub(in crate::cli) async fn step(args: StepArgs) -> Result<(), String> {
     Ok(())
 }
 
-/// Operations of the matrix products of a step; of attention only what is not masked.
+/// Floating-point operations of a step's matmuls; in attention, only unmasked positions count.
 fn flops(config: &ValidConfig) -> f64 {
     let account = Account::new(config);
     let model = &config.model;
@@ -112,7 +112,7 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or(f64::NAN)
 }
 
-/// Seconds and losses of some steps.
+/// The time in seconds and the losses of some steps.
 async fn run(trainer: &mut Trainer, n_steps: usize) -> Result<(f64, Vec<f32>), String> {
     let began = Instant::now();
     trainer.submit(n_steps);
@@ -120,7 +120,7 @@ async fn run(trainer: &mut Trainer, n_steps: usize) -> Result<(f64, Vec<f32>), S
     Ok((began.elapsed().as_secs_f64(), points.iter().map(|point| point.loss).collect()))
 }
 
-/// Time, operations and bytes of every kernel, the most expensive first, beside what the device can do at most.
+/// Time, operations and bytes of every kernel, slowest first, and the device's measured peak rates.
 async fn profile(machine: &Machine, trainer: &mut Trainer) -> Result<Value, String> {
     let profile = profile_step(trainer, machine.context.as_ref()).await.map_err(sentence)?;
     let total = profile.total();

@@ -1,5 +1,5 @@
-//! What the files of a log hold up to the step at which a run is resumed. A process that was killed may have left rows of
-//! later steps, and half a row.
+//! Finds the part of a run's log files that precedes the step at which the run resumes. A process that was killed may
+//! have left rows of later steps, and an incomplete row.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -11,22 +11,22 @@ use serde_json::Value;
 use super::super::events::{self, Decoded};
 use super::HELD_OUT;
 
-/// How the names of event files begin; ten digits follow, the seconds since 1970.
+/// The prefix of event file names, followed by ten digits: seconds since 1970.
 pub(super) const EVENTS_PREFIX: &str = "events.out.tfevents.";
 
-/// How the name of a file ends while it is written.
+/// The suffix of a file that is being written.
 const PART: &str = ".part";
 
-/// What a file in words holds.
+/// The contents of a text log file.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Scan {
-    /// Its length up to the last row to keep.
+    /// The length in bytes up to the last row to keep.
     pub bytes: u64,
-    /// Rows of steps, of any step.
+    /// The number of rows of any step.
     pub rows: usize,
-    /// The latest step whose held-out loss is kept.
+    /// The latest step with a held-out loss, among the rows to keep.
     pub evaluated: Option<u64>,
-    /// Seconds of training, also those spent on rows that are not kept.
+    /// Seconds of training, including those of rows to remove.
     pub seconds: f64,
 }
 
@@ -34,11 +34,11 @@ pub struct Scan {
 struct Row {
     step: u64,
     seconds: f64,
-    /// Whether it has a held-out loss and no other.
+    /// Whether it has a held-out loss and no training loss.
     evaluated: bool,
 }
 
-/// Scans a file in words, of which rows after `step` are not to be kept; one that is missing is empty.
+/// Scans a text log file from which rows after `step` will be removed; a missing file is empty.
 pub(super) fn scan_file(path: &Path, step: u64) -> io::Result<Scan> {
     match File::open(path) {
         Ok(file) => scan(BufReader::new(file), step),
@@ -47,10 +47,10 @@ pub(super) fn scan_file(path: &Path, step: u64) -> io::Result<Scan> {
     }
 }
 
-/// As `scan_file`, of what `reader` reads. Lines that are no rows, such as the header, are kept.
+/// Like `scan_file`, but scans `reader`. Lines that are not rows, such as the header, are kept.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When reading fails.
 pub fn scan(mut reader: impl BufRead, step: u64) -> io::Result<Scan> {
     let (mut scan, mut line, mut keeps, mut at) = (Scan::default(), Vec::new(), true, 0);
     while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
@@ -81,7 +81,7 @@ fn json_row(line: &str) -> Option<Row> {
     Some(Row { step, seconds, evaluated: row["loss"].is_null() })
 }
 
-/// The event files of a folder with the seconds in their names, the earliest first.
+/// The event files of a folder with the seconds in their names, in chronological order.
 pub(super) fn event_files(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -96,7 +96,7 @@ pub(super) fn event_files(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     Ok(files)
 }
 
-/// Removes the events of steps after `step` from all event files of a folder; the steps whose held-out losses stay.
+/// Removes the events after `step` from all event files of a folder. Returns the remaining steps with a held-out loss.
 pub(super) fn cut_events(folder: &Path, step: u64) -> io::Result<BTreeSet<u64>> {
     let mut evaluated = BTreeSet::new();
     for (_, path) in event_files(folder)? {
@@ -120,24 +120,23 @@ pub(super) fn cut_events(folder: &Path, step: u64) -> io::Result<BTreeSet<u64>> 
     Ok(evaluated)
 }
 
-/// Neighboring events of one step.
+/// Consecutive events of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventRange {
-    /// Their step.
+    /// The step.
     pub step: u64,
-    /// Where they begin in the file.
+    /// The start offset in the file.
     pub start: u64,
-    /// Where they end in it.
+    /// The end offset in the file.
     pub end: u64,
-    /// Whether a held-out loss is among them.
+    /// Whether they include a held-out loss.
     pub evaluated: bool,
 }
 
-/// The events of an event file that are of `step` or earlier ones and that no later restart has made void. Where the file
-/// is damaged, it ends.
+/// The events of an event file up to `step`, without those discarded by a later restart. Reading stops at damaged data.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When reading fails.
 pub fn kept_events(mut reader: impl Read, step: u64) -> io::Result<Vec<EventRange>> {
     let (mut kept, mut start): (Vec<EventRange>, u64) = Default::default();
     while let Some(record) = events::next_record(&mut reader)? {
@@ -157,7 +156,7 @@ pub fn kept_events(mut reader: impl Read, step: u64) -> io::Result<Vec<EventRang
     Ok(kept)
 }
 
-/// Drops the events of `step` and later ones, which are the last.
+/// Drops the events of `step` and later ones, which are at the end.
 fn drop_from(kept: &mut Vec<EventRange>, step: u64) {
     while kept.pop_if(|part| part.step >= step).is_some() {}
 }

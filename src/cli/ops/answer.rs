@@ -1,4 +1,4 @@
-//! An answer on its way out.
+//! The answer to a request.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::request::OpError;
 use crate::tensor_file;
 
-/// The tensor that carries a result whose JSON is too long for a header.
+/// The tensor with a result whose JSON is too long for a header.
 const RESULT_TENSOR: &str = "result_json";
 
-/// Characters of an error that quotes what was sent.
+/// The maximum length of an error message, which may quote the request.
 const MAX_SENTENCE_CHARS: usize = 2000;
 
-/// A result and tensors by name.
+/// A result and named tensors.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     result: Value,
@@ -28,29 +28,29 @@ impl Answer {
         Self { result: result.into(), tensors: Vec::new() }
     }
 
-    /// One F32 tensor.
+    /// An answer with one F32 tensor.
     pub(super) fn floats(name: &str, shape: &[usize], values: &[f32]) -> Self {
         Self::default().and(name, shape, values)
     }
 
-    /// One more F32 tensor.
+    /// Adds an F32 tensor.
     pub(super) fn and(self, name: impl Into<String>, shape: &[usize], values: &[f32]) -> Self {
         self.and_bytes(name, Dtype::F32, shape, bytemuck::cast_slice(values).to_vec())
     }
 
-    /// One more I64 tensor.
+    /// Adds an I64 tensor.
     pub(super) fn and_ints(self, name: &str, shape: &[usize], values: &[i64]) -> Self {
         self.and_bytes(name, Dtype::I64, shape, bytemuck::cast_slice(values).to_vec())
     }
 
-    /// One more tensor of any type.
+    /// Adds a tensor of any type.
     pub(super) fn and_bytes(mut self, name: impl Into<String>, dtype: Dtype, shape: &[usize], bytes: Vec<u8>) -> Self {
         self.tensors.push((name.into(), dtype, shape.to_vec(), bytes));
         self
     }
 
-    /// The message; `kernels` are the names of those that a GPU has run for it. A result that no header holds goes into a
-    /// U8 tensor, and `result_tensor` in the metadata is its name.
+    /// The encoded message; `kernels` names the GPU kernels that ran. A result too long for the header is stored in a
+    /// U8 tensor, whose name is `result_tensor` in the metadata.
     pub(super) fn to_blob(&self, kernels: &[&str]) -> Result<Vec<u8>, OpError> {
         let result = self.result.to_string();
         let mut metadata = BTreeMap::from([("ok", "true".to_string())]);
@@ -81,7 +81,7 @@ impl Answer {
     }
 }
 
-/// The message that tells what was wrong.
+/// The encoded error message.
 pub(super) fn error_blob(error: &OpError) -> Vec<u8> {
     let mut sentence = error.to_string();
     if let Some((end, _)) = sentence.char_indices().nth(MAX_SENTENCE_CHARS) {
@@ -94,6 +94,6 @@ pub(super) fn error_blob(error: &OpError) -> Vec<u8> {
         ("error", Value::from(sentence).to_string()),
     ]);
     let no_tensors: [(&str, TensorView<'_>); 0] = [];
-    // A header of one short sentence is written without fail.
+    // Cannot fail for a short header.
     tensor_file::to_bytes(no_tensors, &metadata).unwrap_or_default()
 }

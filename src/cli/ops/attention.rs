@@ -13,7 +13,7 @@ use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::ops::softmax::{self, softmax};
 use crate::ops::weighted_sum::{self, weighted_sum};
 
-/// out = softmax(mask(q·kᵀ / √D)) · v. Queries without any visible key get 0.
+/// out = softmax(mask(q·kᵀ / √D)) · v. Queries without a visible key get 0.
 pub(super) fn sdpa(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let [q, k, v] = [request.floats("q")?, request.floats("k")?, request.floats("v")?];
     let (batch, [n_queries, d]) = q.last("[…, Tq, D]")?;
@@ -55,7 +55,7 @@ pub(super) fn sdpa(server: &mut Server<'_>, request: &Request<'_>) -> Result<Ans
     Ok(Answer::floats("out", &out_shape, &out.unpack(&results[0])))
 }
 
-/// Causal self-attention with h heads, as the model computes it.
+/// Causal self-attention with h heads, as in the model.
 pub(super) fn mha(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let x = request.floats("x")?;
     let [wq, wk, wv, wo] = [request.floats("wq")?, request.floats("wk")?, request.floats("wv")?, request.floats("wo")?];
@@ -117,7 +117,8 @@ pub(super) fn mha(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answ
     Ok(Answer::floats("out", &with_last(&x.shape, [d_out]), &results[0]))
 }
 
-/// What both FlashAttention operations are given: q, k, v of one shape, B = all leading dimensions, one head.
+/// The input of both FlashAttention operations: q, k, v of one shape, a single head, and B = the product of all leading
+/// dimensions.
 struct Flash {
     qkv: [Floats; 3],
     batch: usize,
@@ -141,7 +142,7 @@ impl Flash {
         &self.qkv[0].shape
     }
 
-    /// Rows of q, k and v, as the kernels take them.
+    /// Interleaves the rows of q, k and v, the layout that the kernels expect.
     fn rows(&self, job: &mut Job) -> Slice {
         let d = self.params.d_head as usize;
         let [q, k, v] = self.qkv.each_ref().map(|tensor| tensor.values.chunks_exact(d));
@@ -151,7 +152,7 @@ impl Flash {
     }
 }
 
-/// o and the log-sum-exp l of the scaled scores.
+/// o, and l = log-sum-exp of the scaled scores.
 pub(super) fn flash_fwd(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let flash = Flash::read(request)?;
     let mut job = Job::new();
@@ -172,7 +173,7 @@ pub(super) fn flash_bwd(server: &mut Server<'_>, request: &Request<'_>) -> Resul
     let mut job = Job::new();
     let qkv = flash.rows(&mut job);
     let [out, lse, out_grad] = [&o, &l, &out_grad].map(|tensor| job.input(&tensor.values));
-    // Nothing is rotated, so nobody looks at the table.
+    // Nothing is rotated, so the table is not read.
     let (no_table, grads) = (job.output(4), job.output(qkv.len));
     let bindings = [qkv, out, out_grad, lse, no_table, grads];
     flash_attention::flash_attention_grad(&mut job.recording, bindings, flash.batch, flash.params);

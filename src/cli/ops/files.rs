@@ -1,4 +1,4 @@
-//! Checkpoints: `ckpt_save`, `ckpt_load`. A safetensors file with the `meta` as JSON in its header.
+//! Checkpoints: `ckpt_save`, `ckpt_load`. A safetensors file with `meta` as JSON in its header.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ fn path(request: &Request<'_>) -> Result<PathBuf, OpError> {
     request.text("path").map(PathBuf::from)
 }
 
-/// Writes the tensors and the meta. The file appears whole or not at all.
+/// Saves the tensors and the metadata. The file is written atomically.
 pub(super) fn ckpt_save(_: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let path = path(request)?;
     let metadata = BTreeMap::from([("meta", request.arg("meta").to_string())]);
@@ -29,7 +29,7 @@ pub(super) fn ckpt_save(_: &mut Server<'_>, request: &Request<'_>) -> Result<Ans
     Ok(Answer::default())
 }
 
-/// Reads them back. The meta of a file that some other program wrote is null.
+/// Loads a checkpoint. `meta` is null for files of other programs.
 pub(super) fn ckpt_load(_: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let path = path(request)?;
     let bytes = fs::metadata(&path).and_then(|facts| {

@@ -1,4 +1,4 @@
-//! One recording, run once: what every tensor operation is.
+//! A recording that runs once, which implements every tensor operation.
 
 use super::Server;
 use super::request::OpError;
@@ -6,24 +6,24 @@ use crate::gpu::backend::Backend;
 use crate::gpu::context::DeviceLimits;
 use crate::gpu::recording::{ALIGNMENT, Buffers, Recording, Slice};
 
-/// Most bytes that one request may take on the device: 4 GiB.
+/// The maximum device memory of one request: 4 GiB.
 const MAX_BYTES: u64 = 1 << 32;
 
-/// WebGPU's limit in each direction.
+/// WebGPU's limit per dimension.
 const MAX_WORKGROUPS: u32 = 65_535;
 
-/// Buffers, what goes into them, and the recording that runs over them.
+/// Buffers, their initial contents, and the recording that uses them.
 pub(super) struct Job {
     buffers: Buffers,
     inputs: Vec<(Slice, Vec<u32>)>,
-    /// What runs.
+    /// The dispatches.
     pub(super) recording: Recording,
 }
 
-/// Equally long tensors in one buffer, each at an aligned place, so that kernels can be given one of them.
+/// Tensors of equal length in one buffer, each aligned so that it can be bound separately.
 #[derive(Clone, Copy)]
 pub(super) struct Stack {
-    /// All of them, with the gaps.
+    /// All tensors including padding.
     pub(super) whole: Slice,
     each: usize,
 }
@@ -33,57 +33,57 @@ impl Stack {
         self.each.next_multiple_of(ALIGNMENT)
     }
 
-    /// One of them.
+    /// The slice of one tensor.
     pub(super) fn part(self, index: usize) -> Slice {
         self.whole.part(index * self.stride(), self.each)
     }
 
-    /// What was read from `whole`, without the gaps.
+    /// Removes the padding from data that was read from `whole`.
     pub(super) fn unpack(self, values: &[f32]) -> Vec<f32> {
         values.chunks(self.stride()).flat_map(|part| &part[..self.each]).copied().collect()
     }
 }
 
 impl Job {
-    /// Nothing yet.
+    /// An empty job.
     pub(super) fn new() -> Self {
         Self::over(Buffers::default(), Recording::new("op"))
     }
 
-    /// A recording that exists already.
+    /// A job for an existing recording.
     pub(super) fn over(buffers: Buffers, recording: Recording) -> Self {
         Self { buffers, inputs: Vec::new(), recording }
     }
 
-    /// Fills a slice before the run.
+    /// Writes a slice before the run.
     pub(super) fn write(&mut self, slice: Slice, words: Vec<u32>) {
         self.inputs.push((slice, words));
     }
 
-    /// A buffer with these words.
+    /// Adds a buffer with these words.
     pub(super) fn words(&mut self, words: Vec<u32>) -> Slice {
         let slice = self.buffers.add("input", words.len());
         self.write(slice, words);
         slice
     }
 
-    /// A buffer with these numbers.
+    /// Adds a buffer with these numbers.
     pub(super) fn input(&mut self, values: &[f32]) -> Slice {
         self.words(bytemuck::cast_slice(values).to_vec())
     }
 
-    /// A buffer of zeros.
+    /// Adds a buffer of zeros.
     pub(super) fn output(&mut self, len: usize) -> Slice {
         self.buffers.add("output", len)
     }
 
-    /// `n` tensors of `each` elements, all zeros.
+    /// Adds `n` tensors of `each` elements, all zeros.
     pub(super) fn stack(&mut self, n: usize, each: usize) -> Stack {
         let whole = self.output(n * each.next_multiple_of(ALIGNMENT));
         Stack { whole, each }
     }
 
-    /// The tensors that stand one after the other in `words`.
+    /// Adds the tensors that are concatenated in `words`.
     pub(super) fn stack_of(&mut self, words: &[u32], each: usize) -> Stack {
         let stack = self.stack(words.len() / each, each);
         let mut padded = vec![0; stack.whole.len];
@@ -94,10 +94,10 @@ impl Job {
         stack
     }
 
-    /// Runs the recording on the server's device and reads slices.
+    /// Runs the recording on the server's device and returns the contents of `outputs`.
     ///
     /// # Errors
-    /// When the device cannot hold the buffers, or fails.
+    /// When the buffers exceed the device's limits, or the device fails.
     pub(super) fn run(self, server: &Server<'_>, outputs: &[Slice]) -> Result<Vec<Vec<f32>>, OpError> {
         let limits = server.context.map_or(DeviceLimits::CPU, |context| context.adapter.limits);
         self.check(limits)?;

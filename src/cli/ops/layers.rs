@@ -100,8 +100,8 @@ pub(super) fn rmsnorm(server: &mut Server<'_>, request: &Request<'_>) -> Result<
     Ok(Answer::floats("out", &x.shape, &results[0]))
 }
 
-/// Softmax along one dimension. The kernel takes rows, so that dimension is brought to the end and back. −∞ becomes
-/// the number that stands for it in WGSL; only a row without anything else can tell the difference.
+/// Softmax along one dimension. The kernel works on rows, so the dimension is moved to the end and back. −∞ is replaced
+/// by [`MASKED`], its substitute in WGSL, which changes the result only for rows that are −∞ everywhere.
 pub(super) fn softmax(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let x = request.floats("x")?;
     let n_dims = x.shape.len().max(1) as i64;
@@ -146,7 +146,7 @@ pub(super) fn rope(server: &mut Server<'_>, request: &Request<'_>) -> Result<Ans
     Ok(Answer::floats("out", &x.shape, &results[0]))
 }
 
-/// Θ of RoPE.
+/// RoPE's Θ.
 pub(super) fn theta(request: &Request<'_>) -> Result<f64, OpError> {
     request.number("theta", "a number greater than 0", |theta| theta > 0.0)
 }

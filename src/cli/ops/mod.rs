@@ -1,22 +1,22 @@
-//! `glasshead ops`: any operation, from any language. Requests come in on standard input, answers go out on standard
-//! output, so that the shipped kernels can be held against PyTorch, NumPy or one's own homework.
+//! `glasshead ops`: individual operations for programs in any language, for example to compare the kernels with
+//! PyTorch, NumPy or homework. Requests arrive on standard input, and answers are written to standard output.
 //!
-//! A message is a little-endian `u64`, the length of what follows, and a safetensors blob. The values of the blob's
+//! A message is a little-endian `u64`, the length of the rest, and a safetensors blob. The values in the blob's
 //! `__metadata__` are JSON. A request has `op` (a string), `args` (an object) and tensors; an answer has `ok` (true or
-//! false), `result` (any JSON) and tensors, or `error` (a sentence). A request that cannot be met is answered with its
-//! error. A message that is cut off or longer than [`MAX_FRAME_BYTES`] ends the server, because nobody knows where the
-//! next one would begin.
+//! false), `result` (any JSON) and tensors, or `error` (a message). A request that fails gets an error as its answer. A
+//! message that is truncated or longer than [`MAX_FRAME_BYTES`] stops the server, because the start of the next message
+//! is unknown.
 //!
-//! JSON that is too long for the header of a safetensors file, 100,000,000 bytes, travels as a U8 tensor: a request may send
-//! the argument `text` that way, and an answer whose metadata has `result_tensor` has its `result` in the tensor of that name.
-//! An answer that a GPU has computed lists in `kernels` what ran: `--variant KERNEL=VARIANT` makes a variant run, as it is, in
-//! place of a kernel.
+//! JSON longer than the header limit of safetensors, 100,000,000 bytes, is sent as a U8 tensor: a request may send the
+//! argument `text` as a tensor, and if an answer's metadata has `result_tensor`, its `result` is in the tensor with
+//! that name. Answers computed on a GPU list the kernels that ran in `kernels`; `--variant KERNEL=VARIANT` replaces a
+//! kernel with a variant.
 //!
-//! Where PyTorch gives NaN or leaves the result open:
+//! Results where PyTorch returns NaN or leaves the result undefined:
 //!
 //! - `softmax`: a row that is −∞ everywhere gets equal weights.
 //! - `sdpa`: a query whose keys are all masked gets zeros.
-//! - No tensor may have a dimension of size 0, except those of `tok_decode`, `ckpt_save` and `ckpt_load`.
+//! - No tensor may have a dimension of size 0, except in `tok_decode`, `ckpt_save` and `ckpt_load`.
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
@@ -41,24 +41,24 @@ mod request;
 mod text;
 mod training;
 
-/// The longest message that is read: 4 GiB.
+/// The maximum length of a message: 4 GiB.
 pub const MAX_FRAME_BYTES: u64 = 1 << 32;
 
-/// What the operations share.
+/// The state shared by all operations.
 struct Server<'a> {
-    /// None stands for the CPU.
+    /// The GPU; `None` for the CPU.
     context: Option<&'a Context>,
     /// Draws the batches of `get_batch`.
     rng: Rng,
-    /// By handle.
+    /// Tokenizers by handle.
     tokenizers: Vec<Tokenizer>,
-    /// What a GPU has run for the request so far, by name.
+    /// The names of the GPU kernels that ran for the current request.
     kernels: RefCell<Vec<&'static str>>,
 }
 
 type Op = fn(&mut Server<'_>, &Request<'_>) -> Result<Answer, OpError>;
 
-/// Every operation there is.
+/// All operations by name.
 const OPS: [(&str, Op); 25] = [
     ("linear", layers::linear),
     ("embedding", layers::embedding),
@@ -87,17 +87,17 @@ const OPS: [(&str, Op); 25] = [
     ("ckpt_load", files::ckpt_load),
 ];
 
-/// Why the server ends before its input does.
+/// An error that stops the server.
 #[derive(Debug, Error)]
 pub enum FrameError {
-    /// The input ends within a message.
+    /// The input ends inside a message.
     #[error("the input ended after {found} of {expected} bytes of a message's {part}")]
     Truncated {
-        /// Length or blob.
+        /// The truncated part: length or blob.
         part: &'static str,
-        /// What came.
+        /// The number of bytes received.
         found: u64,
-        /// What was announced.
+        /// The number of bytes announced.
         expected: u64,
     },
     /// A message is too long.
@@ -114,10 +114,10 @@ pub(super) async fn ops(backend: BackendArg) -> Result<(), String> {
     serve(io::stdin().lock(), io::stdout().lock(), context.as_ref()).map_err(sentence)
 }
 
-/// Answers requests until `reader` ends; without a context the CPU computes.
+/// Answers requests until `reader` ends, on the CPU if there is no context.
 ///
 /// # Errors
-/// When a message is cut off or too long, or a stream fails.
+/// When a message is truncated or too long, or a stream fails.
 pub fn serve(mut reader: impl Read, mut writer: impl Write, context: Option<&Context>) -> Result<(), FrameError> {
     let mut server = Server { context, rng: training::entropy(), tokenizers: Vec::new(), kernels: RefCell::default() };
     while let Some(frame) = read_frame(&mut reader)? {
@@ -129,7 +129,8 @@ pub fn serve(mut reader: impl Read, mut writer: impl Write, context: Option<&Con
     Ok(())
 }
 
-/// The next message; none at the end of the input. Memory grows with what has arrived, not with what was announced.
+/// The next message; `None` at the end of the input. Memory grows with the received bytes, not with the announced
+/// length.
 fn read_frame(reader: &mut impl Read) -> Result<Option<Vec<u8>>, FrameError> {
     let length = read_up_to(reader, 8)?;
     let expected = match <[u8; 8]>::try_from(length.as_slice()) {
@@ -152,7 +153,7 @@ fn read_up_to(reader: &mut impl Read, n_bytes: u64) -> io::Result<Vec<u8>> {
 }
 
 impl Server<'_> {
-    /// The blob that answers a blob.
+    /// Answers the request in a blob with a blob.
     fn answer(&mut self, frame: &[u8]) -> Vec<u8> {
         self.kernels.borrow_mut().clear();
         let answer = Request::parse(frame).and_then(|request| {

@@ -1,4 +1,5 @@
-//! The model as it is shipped: `block`, `lm`, `lm_grad`. Its sizes come from the tensors, its weights go in by name.
+//! The model used for training: `block`, `lm`, `lm_grad`. Its sizes are derived from the tensors; weights are passed by
+//! name.
 
 use super::Server;
 use super::answer::Answer;
@@ -14,7 +15,7 @@ use crate::model::params::{Param, ParamTable};
 use crate::model::transformer::Transformer;
 use crate::ops::rope::cos_sin_table;
 
-/// A model that a request describes.
+/// The model that a request describes.
 struct Model {
     config: RunConfig,
     table: ParamTable,
@@ -22,7 +23,7 @@ struct Model {
 }
 
 impl Model {
-    /// Plans the model for B sequences, after all that could be too large has been looked at.
+    /// Plans the model for B sequences, after checking all large sizes.
     fn new(batch_size: usize, model: ModelConfig) -> Result<Self, OpError> {
         let mut config = RunConfig { model, ..Preset::Nano.config() };
         config.train.batch_size = batch_size;
@@ -33,7 +34,7 @@ impl Model {
         elements("the feed-forward network", &[batch_size, t, model.d_ff])?;
         elements("the attention weights", &[batch_size.max(model.n_layers), h, t, t])?;
         let table = ParamTable::new(model);
-        // Answers hold the logits of all positions.
+        // Answers contain the logits of all positions.
         let plan = MemoryPlan::within(Budget::WHOLE, &config, &table, 1, 1);
         Ok(Self { config, table, plan })
     }
@@ -42,8 +43,8 @@ impl Model {
         Transformer { config: &self.config, table: &self.table, plan: &self.plan }
     }
 
-    /// A recording, with the table of rotations and with the weights of the request; `name` tells what a parameter is
-    /// called there, if the recording needs it.
+    /// A job for a recording, with the RoPE table and the request's weights. `name` maps a parameter to its name in the
+    /// request, or to `None` if the recording does not need it.
     fn job(
         &self,
         request: &Request<'_>,
@@ -66,12 +67,12 @@ impl Model {
     }
 }
 
-/// F, from a block's W1.
+/// F, from the shape of a block's W1.
 fn d_ff(request: &Request<'_>, prefix: &str) -> Result<usize, OpError> {
     Ok(request.floats(&format!("{prefix}ffn.w1.weight"))?.dims::<2>("[F, C]")?[0])
 }
 
-/// The sizes of a model, in the argument's own name where they cannot be right.
+/// The model's configuration; errors name the request's argument.
 fn sizes(
     request: &Request<'_>,
     [vocab_size, context_length]: [usize; 2],
@@ -86,7 +87,7 @@ fn sizes(
     Ok(ModelConfig { rope_theta: theta(request)?, ..model })
 }
 
-/// One pre-norm block: that of a model with a single one.
+/// One pre-norm block, computed as a model with a single block.
 pub(super) fn block(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let x = request.floats("x")?;
     let (batch_size, [t, c]) = x.last("[…, T, C]")?;
@@ -98,7 +99,7 @@ pub(super) fn block(server: &mut Server<'_>, request: &Request<'_>) -> Result<An
     Ok(Answer::floats("out", &x.shape, &results[0]))
 }
 
-/// The model that `lm` and `lm_grad` ask for, and its inputs.
+/// The model and inputs of `lm` and `lm_grad`.
 fn language_model(request: &Request<'_>) -> Result<(Model, Vec<u32>), OpError> {
     let ids = request.ints("ids")?;
     let &[batch_size, t] = &ids.shape[..] else {
@@ -106,7 +107,7 @@ fn language_model(request: &Request<'_>) -> Result<(Model, Vec<u32>), OpError> {
     };
     let [vocab_size, c] = request.floats("token_embeddings.weight")?.dims("[V, C]")?;
     let n_layers = request.size("layers")?;
-    // Every layer has to be there before anything of the size that was asked for is planned.
+    // Checks that every layer is present before allocating anything of the requested size.
     for layer in 0..n_layers {
         request.floats(&format!("layers.{layer}.ln1.weight"))?;
     }
@@ -125,7 +126,7 @@ pub(super) fn lm(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answe
     Ok(Answer::floats("out", &[acts.batch_size, config.context_length, config.vocab_size], &results[0]))
 }
 
-/// The mean cross-entropy and its gradient for every weight, as training has them before clipping.
+/// The mean cross-entropy and the gradient of every weight, before clipping.
 pub(super) fn lm_grad(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let (model, inputs) = language_model(request)?;
     let (plan, config) = (&model.plan, &model.config.model);

@@ -1,4 +1,4 @@
-//! A request taken apart, with a sentence for everything that can be wrong with it, before anything is computed.
+//! Decodes a request and reports every possible problem before anything is computed.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -14,10 +14,10 @@ use crate::data::DataError;
 use crate::gpu::backend::ExecuteError;
 use crate::tensor_file::MAX_HEADER_BYTES;
 
-/// Why a request cannot be met.
+/// The reason why a request fails.
 #[derive(Debug, Error)]
 pub enum OpError {
-    /// The bytes are not in the safetensors format.
+    /// The blob is not valid safetensors.
     #[error("the message is no safetensors blob: {0}")]
     Format(#[from] SafeTensorError),
     /// The header is longer than safetensors allows.
@@ -26,66 +26,66 @@ pub enum OpError {
          tensor named text instead of in args"
     )]
     RequestHeader {
-        /// Its length.
+        /// The header's length.
         bytes: u64,
     },
-    /// The names of an answer's tensors do not fit into a header.
+    /// The names of an answer's tensors do not fit into the header.
     #[error(
         "the names of the answer's {tensors} tensors take more than the {MAX_HEADER_BYTES} bytes that safetensors allows \
          for a header; ask for fewer tensors"
     )]
     AnswerHeader {
-        /// How many there are.
+        /// The number of tensors.
         tensors: usize,
     },
-    /// There is no such operation.
+    /// The operation is unknown.
     #[error("op is {op:?}; it has to be one of {known}")]
     Unknown {
-        /// What was asked for.
+        /// The requested operation.
         op: String,
-        /// All there are.
+        /// All operations.
         known: String,
     },
-    /// A tensor or an argument is missing, or is not what it has to be.
+    /// A tensor or argument is missing or invalid.
     #[error("{field} is {found}; it has to be {expected}")]
     Field {
-        /// Which one.
+        /// The tensor or argument.
         field: String,
-        /// What was sent.
+        /// The received value.
         found: String,
-        /// What was expected.
+        /// The expected value.
         expected: String,
     },
     /// A result is too large.
     #[error("{what} would take {needed}; the most is {most}; send smaller tensors")]
     TooLarge {
-        /// Which buffer or dispatch.
+        /// The buffer or dispatch.
         what: String,
-        /// Its size.
+        /// The required size.
         needed: String,
         /// The limit.
         most: String,
     },
-    /// The sizes make no model.
+    /// The sizes are not a valid model configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The device failed.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
-    /// A text or a vocabulary is wrong.
+    /// A text or vocabulary is invalid.
     #[error(transparent)]
     Data(#[from] DataError),
     /// A file cannot be read or written.
     #[error("path {path}: {source}")]
     File {
-        /// Which file.
+        /// The path.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error message.
         source: std::io::Error,
     },
 }
 
-/// The sentence about a tensor or an argument.
+/// The error for a tensor or argument.
 pub(super) fn wrong<T>(
     field: impl Into<String>,
     found: impl Into<String>,
@@ -94,7 +94,7 @@ pub(super) fn wrong<T>(
     Err(OpError::Field { field: field.into(), found: found.into(), expected: expected.into() })
 }
 
-/// How many elements a tensor of this shape has.
+/// The number of elements of a tensor with this shape.
 pub(super) fn elements(what: &str, shape: &[usize]) -> Result<usize, OpError> {
     const MAX: usize = 1 << 30; // 4 GiB of f32
     let len = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
@@ -105,7 +105,7 @@ pub(super) fn elements(what: &str, shape: &[usize]) -> Result<usize, OpError> {
     })
 }
 
-/// A tensor of numbers.
+/// A tensor of floating-point numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Floats {
     pub(super) name: String,
@@ -113,7 +113,7 @@ pub(super) struct Floats {
     pub(super) values: Vec<f32>,
 }
 
-/// A tensor of whole numbers.
+/// A tensor of integers.
 #[derive(Clone, Debug)]
 pub(super) struct Ints {
     pub(super) name: String,
@@ -122,7 +122,7 @@ pub(super) struct Ints {
 }
 
 impl Floats {
-    /// The last dimensions, and the product of those before them.
+    /// The last N dimensions, and the product of the leading dimensions.
     pub(super) fn last<const N: usize>(&self, letters: &str) -> Result<(usize, [usize; N]), OpError> {
         let split = self.shape.len().checked_sub(N).map(|at| self.shape.split_at(at));
         match split.map(|(leading, last)| (leading, <[usize; N]>::try_from(last))) {
@@ -131,12 +131,12 @@ impl Floats {
         }
     }
 
-    /// All dimensions.
+    /// All dimensions; there must be N.
     pub(super) fn dims<const N: usize>(&self, letters: &str) -> Result<[usize; N], OpError> {
         self.last(letters).and_then(|(_, dims)| self.expect(&dims).map(|()| dims))
     }
 
-    /// Refuses any other shape.
+    /// Rejects any other shape.
     pub(super) fn expect(&self, shape: &[usize]) -> Result<(), OpError> {
         if self.shape == shape {
             return Ok(());
@@ -146,7 +146,7 @@ impl Floats {
 }
 
 impl Ints {
-    /// The ids, all below `bound`.
+    /// The values as ids, all of which must be below `bound`.
     pub(super) fn below(&self, bound: usize) -> Result<Vec<u32>, OpError> {
         let most =
             bound.checked_sub(1).map_or("left out, because there is none".into(), |most| format!("from 0 to {most}"));
@@ -157,7 +157,7 @@ impl Ints {
         self.values.iter().enumerate().map(id).collect()
     }
 
-    /// Refuses any other shape.
+    /// Rejects any other shape.
     pub(super) fn expect(&self, shape: &[usize]) -> Result<(), OpError> {
         if self.shape == shape {
             return Ok(());
@@ -166,7 +166,7 @@ impl Ints {
     }
 }
 
-/// Repeats `values` of shape `from` to fill the shape `to`, as NumPy broadcasts.
+/// Broadcasts `values` from shape `from` to shape `to`, as in NumPy.
 pub(super) fn broadcast<T: Copy>(name: &str, values: &[T], from: &[usize], to: &[usize]) -> Result<Vec<T>, OpError> {
     let skipped = to.len().checked_sub(from.len());
     let fits = |skipped: usize| from.iter().zip(&to[skipped..]).all(|(&from, &to)| from == to || from == 1);
@@ -189,7 +189,7 @@ pub(super) fn broadcast<T: Copy>(name: &str, values: &[T], from: &[usize], to: &
     Ok((0..len).map(|index| values[source(index)]).collect())
 }
 
-/// One message, taken apart.
+/// A decoded request.
 pub(super) struct Request<'a> {
     pub(super) op: String,
     args: Map<String, Value>,
@@ -207,7 +207,7 @@ impl<'a> Request<'a> {
         let (_, header) = SafeTensors::read_metadata(frame)?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let Some(op) = metadata.get("op") else { return wrong("op", "missing", "the name of an operation") };
-        // JSON, or the bare name, which is shorter to write by hand.
+        // JSON, or the bare name, which is easier to write by hand.
         let op = serde_json::from_str(op).unwrap_or_else(|_| op.clone());
         let args = match metadata.get("args") {
             None => Map::new(),
@@ -224,12 +224,12 @@ impl<'a> Request<'a> {
         self.tensors.tensor(name).or_else(|_| wrong(format!("tensor {name}"), "missing", expected))
     }
 
-    /// Whether an optional tensor was sent.
+    /// Whether the request contains an optional tensor.
     pub(super) fn has(&self, name: &str) -> bool {
         self.tensors.tensor(name).is_ok()
     }
 
-    /// The bytes and the shape of a tensor of one type, without empty dimensions.
+    /// The bytes and shape of a tensor of one type, without dimensions of size 0.
     fn typed(&self, name: &str, dtype: Dtype) -> Result<(&'a [u8], Vec<usize>), OpError> {
         let expected = format!("a tensor of type {dtype:?}");
         let view = self.view(name, &expected)?;
@@ -254,13 +254,13 @@ impl<'a> Request<'a> {
         Ok(Ints { name: name.into(), shape, values: bytemuck::pod_collect_to_vec(bytes) })
     }
 
-    /// A BOOL tensor as 0 and 1, and its shape.
+    /// A BOOL tensor as values 0 and 1, and its shape.
     pub(super) fn flags(&self, name: &str) -> Result<(Vec<u32>, Vec<usize>), OpError> {
         let (bytes, shape) = self.typed(name, Dtype::BOOL)?;
         Ok((bytes.iter().map(|&byte| u32::from(byte != 0)).collect(), shape))
     }
 
-    /// A tensor of any type of whole numbers.
+    /// A tensor of any integer type.
     pub(super) fn any_ints(&self, name: &str) -> Result<Ints, OpError> {
         let view = self.view(name, "a tensor of whole numbers")?;
         let bytes = view.data();
@@ -284,7 +284,7 @@ impl<'a> Request<'a> {
         Ok(Ints { name: name.into(), shape: view.shape().to_vec(), values })
     }
 
-    /// Any argument; null when it was not sent.
+    /// Any argument; null if missing.
     pub(super) fn arg(&self, name: &str) -> &Value {
         self.args.get(name).unwrap_or(&Value::Null)
     }
@@ -295,12 +295,12 @@ impl<'a> Request<'a> {
         parse(value).map_or_else(|| wrong(format!("argument {name}"), found, expected), Ok)
     }
 
-    /// A finite number that `ok` accepts.
+    /// A finite number for which `ok` is true.
     pub(super) fn number(&self, name: &str, expected: &str, ok: impl Fn(f64) -> bool) -> Result<f64, OpError> {
         self.parsed(name, expected, |value| value.as_f64().filter(|&x| x.is_finite() && ok(x)))
     }
 
-    /// A number that `ok` accepts and that f32 can hold.
+    /// A number for which `ok` is true and that fits into f32.
     pub(super) fn single(&self, name: &str, expected: &str, ok: impl Fn(f64) -> bool) -> Result<f32, OpError> {
         let value = self.number(name, expected, ok)?;
         if (value as f32).is_finite() {
@@ -309,23 +309,23 @@ impl<'a> Request<'a> {
         wrong(format!("argument {name}"), value.to_string(), "between -3.4e38 and 3.4e38, which f32 can hold")
     }
 
-    /// A whole number from 0 on.
+    /// An integer, at least 0.
     pub(super) fn count(&self, name: &str) -> Result<u64, OpError> {
         self.parsed(name, "a whole number from 0 on", Value::as_u64)
     }
 
-    /// A whole number from 1 on.
+    /// An integer, at least 1.
     pub(super) fn size(&self, name: &str) -> Result<usize, OpError> {
         let size = |value: &Value| value.as_u64().filter(|&n| n > 0).and_then(|n| usize::try_from(n).ok());
         self.parsed(name, "a whole number from 1 on", size)
     }
 
-    /// Any whole number.
+    /// Any integer.
     pub(super) fn int(&self, name: &str) -> Result<i64, OpError> {
         self.parsed(name, "a whole number", Value::as_i64)
     }
 
-    /// True or false.
+    /// A boolean.
     pub(super) fn flag(&self, name: &str) -> Result<bool, OpError> {
         self.parsed(name, "true or false", Value::as_bool)
     }
@@ -335,7 +335,7 @@ impl<'a> Request<'a> {
         self.parsed(name, "a string", |value| value.as_str().map(str::to_string))
     }
 
-    /// A text: the argument of this name, or a U8 tensor, which takes texts of any length.
+    /// A text: the argument with this name, or a U8 tensor, for texts of any length.
     pub(super) fn long_text(&self, name: &str) -> Result<Cow<'a, str>, OpError> {
         if !self.has(name) {
             return self.text(name).map(Cow::Owned);

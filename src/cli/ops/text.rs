@@ -1,4 +1,4 @@
-//! Byte-level BPE: `train_bpe`, `tok_new`, `tok_encode`, `tok_decode`. Bytes travel as Base64.
+//! Byte-level BPE: `train_bpe`, `tok_new`, `tok_encode`, `tok_decode`. Bytes are sent as Base64.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use super::answer::Answer;
 use super::request::{OpError, Request, wrong};
 use crate::data::{Tokenizer, train_file};
 
-/// The argument `special`: a list of strings, none when it is not sent.
+/// The argument `special`: a list of strings, empty by default.
 fn specials(request: &Request<'_>) -> Result<Vec<String>, OpError> {
     let expected = "a list of strings";
     if request.arg("special").is_null() {
@@ -30,7 +30,7 @@ fn decoded(field: &str, value: &Value) -> Result<Vec<u8>, OpError> {
     bytes.map_or_else(|| wrong(field, value.to_string(), "a string in Base64"), Ok)
 }
 
-/// Trains a vocabulary of `n` tokens on the file at `path`.
+/// Trains a vocabulary of at most `n` tokens on the file at `path`.
 pub(super) fn train_bpe(_: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let (path, vocab_size) = (PathBuf::from(request.text("path")?), request.size("n")?);
     let specials = specials(request)?;
@@ -45,7 +45,7 @@ pub(super) fn train_bpe(_: &mut Server<'_>, request: &Request<'_>) -> Result<Ans
     Ok(Answer::result(json!({ "vocab": tokens, "merges": merges })))
 }
 
-/// A tokenizer from its parts; the handle counts from 0.
+/// Creates a tokenizer from its parts and returns its handle, counted from 0.
 pub(super) fn tok_new(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let mut vocabulary = Vec::new();
     for (id, bytes) in request.object("vocab", "an object from ids to strings in Base64")? {
@@ -78,7 +78,7 @@ pub(super) fn tok_encode(server: &mut Server<'_>, request: &Request<'_>) -> Resu
     let tokenizer = tokenizer(server, request)?;
     let text = request.long_text("text")?;
     let ids = tokenizer.encode(&text);
-    // The bytes of special tokens need no tokens of their own.
+    // Special tokens are encoded as a whole, so their bytes need no tokens.
     if let Some(byte) = tokenizer.unknown_byte(&text).filter(|_| tokenizer.decode(&ids) != text) {
         let found = format!("a text with the byte {byte:#04x}");
         return wrong("argument text", found, "one whose bytes are in the vocabulary");

@@ -1,4 +1,4 @@
-//! What training adds: `cross_entropy`, `clip`, `adamw`, `lr`, `get_batch`.
+//! Training operations: `cross_entropy`, `clip`, `adamw`, `lr`, `get_batch`.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -14,16 +14,16 @@ use crate::ops::step::Step;
 use crate::ops::{adamw as update, clip as clipping, cross_entropy as loss, gather_batch, mean_loss};
 use crate::rng::Rng;
 
-/// Tokens of a batch: a short request must not ask for all the memory there is.
+/// The maximum number of tokens in a batch, so that a short request cannot exhaust the memory.
 const MAX_BATCH: usize = 1 << 22;
 
-/// A generator that nobody can foresee. The standard library seeds its hash maps from the system; an empty hash is as
-/// good a number as any.
+/// An unpredictably seeded generator. The standard library seeds its hash maps from the system, so the hash of nothing
+/// serves as a random number.
 pub(super) fn entropy() -> Rng {
     Rng::new(RandomState::new().build_hasher().finish())
 }
 
-/// A [`Step`] in the first slot; what an operation does not use is harmless.
+/// A [`Step`] with neutral values for the fields that an operation does not use.
 pub(super) const STEP: Step = Step {
     lr: 0.0,
     beta1: 0.0,
@@ -60,7 +60,7 @@ pub(super) fn cross_entropy(server: &mut Server<'_>, request: &Request<'_>) -> R
     Ok(Answer::floats("out", &[], &results[0]))
 }
 
-/// All gradients, scaled so that their common norm is at most `max`.
+/// All gradients, scaled so that their joint norm is at most `max`.
 pub(super) fn clip(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let max_grad_norm = request.single("max", "a number from 0 on", |max| max >= 0.0)?;
     let names = request.tensors.names();
@@ -86,8 +86,8 @@ pub(super) fn clip(server: &mut Server<'_>, request: &Request<'_>) -> Result<Ans
     Ok(answer)
 }
 
-/// One AdamW step number `t`. The gradients may hold anything, as in PyTorch: the norm that the kernel asks for, to
-/// leave the weights alone when it is not finite, is given as 0.
+/// AdamW step number `t`. Gradients may be non-finite, as in PyTorch: the kernel skips the update if the gradient norm
+/// is non-finite, so it gets a norm of 0.
 pub(super) fn adamw(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let tensors = [request.floats("p")?, request.floats("g")?, request.floats("m")?, request.floats("v")?];
     let [p, others @ ..] = &tensors;
@@ -120,7 +120,7 @@ fn betas(request: &Request<'_>) -> Result<[f64; 2], OpError> {
     }
 }
 
-/// The learning rate of training, in f64.
+/// The learning rate of a training step, in f64.
 pub(super) fn lr(_: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let schedule = TrainConfig {
         max_lr: request.number("max", "a number", |_| true)?,
@@ -133,8 +133,8 @@ pub(super) fn lr(_: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, Op
     Ok(Answer::result(learning_rate(request.count("it")?, &schedule)))
 }
 
-/// Windows of `ctx` tokens at random places, and the same one token later. The kernel moves words of 32 bits, so
-/// larger numbers go in two halves.
+/// Windows of `ctx` tokens at random positions, and the same windows shifted by one token. The kernel copies 32-bit
+/// words, so wider integers are copied as two halves.
 pub(super) fn get_batch(server: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let data = request.any_ints("data")?;
     let (b, ctx) = (request.size("b")?, request.size("ctx")?);

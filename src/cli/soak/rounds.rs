@@ -1,4 +1,4 @@
-//! Runs that are begun, loaded and dropped, one after the other.
+//! Starts, loads and drops runs repeatedly.
 
 use serde_json::json;
 
@@ -9,11 +9,11 @@ use crate::protocol::export::ExportCommand;
 use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, CorpusChoice, FileInfo};
 
-/// Parts into which the rounds are divided; as with steps, the first one does not count.
+/// The number of parts for memory checks; the first part is a warm-up, as with steps.
 const PARTS: u64 = 5;
 
 impl Soak {
-    /// In every round a small run, a larger one, and the small one from the file that it was exported to.
+    /// Each round starts a small run, exports it, starts a larger run, and imports the small one.
     pub(super) async fn change_runs(&mut self, rounds: u64) -> Result<(), String> {
         let rules = RunsCommand::Rules(Rules::default());
         self.send(Command::Runs { command: rules }, None).await;

@@ -1,4 +1,4 @@
-//! What a model is trained on, as often as a trainer is built on it: its tokens stay here, or in a file.
+//! The training data of a run, from which trainers can be built repeatedly. Its tokens are in memory or in a file.
 
 use super::super::{TrainArgs, sentence, tune};
 use crate::config::RunConfig;
@@ -19,18 +19,18 @@ pub(super) struct Corpus {
     tokens: Tokens,
 }
 
-/// Where the tokens are.
+/// The location of the tokens.
 enum Tokens {
     InMemory(Dataset),
     InFile(TokenFile),
 }
 
 impl Corpus {
-    /// The tokens of what the command line asks for. Without a tokenizer one is trained, and the vocabulary's size is set
-    /// to what came of it.
+    /// Prepares the tokens that the command line selects. Without a tokenizer, one is trained, and the vocabulary size
+    /// is set to its size.
     ///
     /// # Errors
-    /// A sentence when it cannot be read, or is too short.
+    /// When the text cannot be read or is too short.
     pub fn new(args: &TrainArgs, config: &mut RunConfig, tokenizer: Option<Tokenizer>) -> Result<Self, String> {
         if args.text.is_empty() {
             Self::generated(args, config, tokenizer)
@@ -39,7 +39,7 @@ impl Corpus {
         }
     }
 
-    /// Text files, whose tokens go into a file in the model's folder.
+    /// Text files, whose tokens are written to a file in the model's folder.
     fn files(args: &TrainArgs, config: &mut RunConfig, tokenizer: Option<Tokenizer>) -> Result<Self, String> {
         let in_file = |error| match (&args.text[..], &error) {
             (_, DataError::File { .. } | DataError::InFile { .. }) => error.to_string(),
@@ -53,7 +53,7 @@ impl Corpus {
         Ok(Self { tokenizer, baselines, text_bytes, n_train, n_val, tokens: Tokens::InFile(tokens) })
     }
 
-    /// Stories or a task.
+    /// Built-in stories or a task.
     fn generated(args: &TrainArgs, config: &mut RunConfig, tokenizer: Option<Tokenizer>) -> Result<Self, String> {
         let (seed, bytes) = (config.train.seed, built_in_bytes(config));
         let text = args.task.map_or_else(|| stories(seed, bytes), |task| task.text(seed, bytes));
@@ -67,10 +67,10 @@ impl Corpus {
         Ok(Self { tokenizer, baselines, text_bytes, n_train, n_val, tokens: Tokens::InMemory(data.dataset) })
     }
 
-    /// A model with fresh weights on this device, or on the CPU without one, with the kernels that suit it.
+    /// A model with untrained weights on this device (the CPU if `None`), with the fastest kernels.
     ///
     /// # Errors
-    /// A sentence when it does not fit, or the device failed.
+    /// When the model does not fit, or the device fails.
     pub async fn trainer(&self, config: RunConfig, context: Option<&Context>) -> Result<Trainer, String> {
         tune(&config, context).await?;
         let trainer = match &self.tokens {

@@ -1,4 +1,4 @@
-//! What happens when the device is gone: another one takes the run up where the latest copy of it was kept.
+//! Recovery from a lost device: another device resumes the run from the latest snapshot.
 
 use std::str::FromStr;
 
@@ -12,11 +12,11 @@ use crate::gpu::context::Context;
 use crate::protocol::BackendChoice;
 use crate::train::trainer::{TrainError, Trainer, TrainingState};
 
-/// Why a run does not go on as it did.
+/// The reason for an interruption.
 pub(super) enum Trouble {
-    /// Another device can take it up.
+    /// Another device can resume the run.
     Device(ExecuteError),
-    /// It ends with this sentence.
+    /// The run ends with this message.
     End(String),
 }
 
@@ -35,25 +35,25 @@ impl From<String> for Trouble {
     }
 }
 
-/// The run as it was when it was kept last.
+/// The latest snapshot of a run.
 pub(super) struct Copy {
-    /// None is the untrained model, which every trainer begins with.
+    /// `None`: the untrained model, with which every trainer starts.
     pub state: Option<TrainingState>,
     pub standing: Standing,
     /// The step of the latest evaluation.
     pub looked_at: Option<u64>,
-    /// Where the log was.
+    /// The position in the log.
     pub log: Option<Mark>,
 }
 
-/// When a device is to be lost, for tests: in the first piece of this work from this step on.
+/// A simulated device loss for tests: before the first work of this kind at or after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Moment {
     work: Work,
     step: u64,
 }
 
-/// What a device does.
+/// The kinds of work on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Work {
     Train,
@@ -82,7 +82,7 @@ impl FromStr for Moment {
 }
 
 impl Training<'_> {
-    /// Destroys the device before this work, as a reset of its driver does, where a test asks for it.
+    /// Destroys the device before this work if a test requests it, as a driver reset would.
     pub(super) fn lose_device_before(&mut self, work: Work, step: u64) {
         let due = |moment: &Moment| moment.work == work && moment.step <= step;
         if let Some(index) = self.to_be_lost.iter().position(due) {
@@ -91,15 +91,15 @@ impl Training<'_> {
         }
     }
 
-    /// A trainer on another device, at the latest copy, for a run of this configuration whose device is gone: on a new
-    /// one, after several losses on the CPU.
+    /// Builds a trainer for the run on another device and restores the latest snapshot. After several losses, the CPU
+    /// is used.
     ///
     /// # Errors
-    /// A sentence where none can go on.
+    /// When no device can resume the run.
     pub(super) async fn recover(&mut self, error: ExecuteError, config: RunConfig) -> Result<Trainer, String> {
         self.lost_devices.add(error, Some(&config));
         let why = self.lost_devices.take_why().unwrap_or_default();
-        // One that is not gone, but has no memory left, gives back what it has.
+        // A device that is out of memory but not lost releases its memory.
         self.context.take().iter().for_each(|context| context.device.destroy());
         let mut problem = String::new();
         for &choice in self.lost_devices.successors() {
@@ -124,7 +124,7 @@ impl Training<'_> {
         Ok((trainer, context))
     }
 
-    /// What was told of later steps is told again as they are trained again. The time that they took stays: it was spent.
+    /// Returns to the snapshot. Later steps are trained and reported again; the elapsed training time is kept.
     fn go_back(&mut self, message: &str) -> Result<(), String> {
         self.standing = Standing { seconds: self.standing.seconds, ..self.copy.standing };
         self.looked_at = self.copy.looked_at;

@@ -1,4 +1,4 @@
-//! What `glasshead train` tells while it trains: lines of JSON, or a progress bar; and files, where they are wanted.
+//! Reports the progress of `glasshead train` as JSON lines or a progress bar, and in log files if requested.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::protocol::{Baselines, StepPoint};
 use crate::train::score::Score;
 use crate::train::trainer::Trainer;
 
-/// What is told while it trains: lines of JSON, or a progress bar; and files, where they are wanted.
+/// Reports progress as JSON lines or a progress bar, and in log files if requested.
 pub(super) struct Report {
     bar: Option<ProgressBar>,
     log: Option<Log>,
@@ -33,23 +33,24 @@ impl Report {
 
     pub fn line(&self, text: &str) {
         if let Some(bar) = &self.bar {
-            // Without a terminal the bar prints nothing, and its lines would be lost.
+            // Without a terminal, the bar is hidden and would discard its lines.
             if bar.is_hidden() { say!("{text}") } else { bar.println(text) }
         }
     }
 
-    /// Where the log is, to go back to.
+    /// The current position in the log.
     ///
     /// # Errors
-    /// A sentence when that cannot be told.
+    /// When the log cannot be read.
     pub fn mark(&self) -> Result<Option<Mark>, String> {
         self.log.as_ref().map(Log::mark).transpose()
     }
 
-    /// The run goes on from an earlier step, and `message` says why: what came after that leaves the log.
+    /// Reports that the run continues from an earlier step, for the reason in `message`, and truncates the log to
+    /// `mark`.
     ///
     /// # Errors
-    /// A sentence when the log cannot be written.
+    /// When the log cannot be written.
     pub fn went_back(&mut self, to: &Standing, mark: Option<Mark>, message: &str) -> Result<(), String> {
         (self.latest, self.val_loss) = (None, to.val_loss.unwrap_or(f32::NAN));
         match &self.bar {
@@ -97,7 +98,7 @@ impl Report {
         self.log.as_mut().map_or(Ok(()), |log| log.steps(points, trained, tokens_per_s))
     }
 
-    /// A line of its own, before the evaluation's.
+    /// Prints the task result on a separate line, before the evaluation's.
     pub fn score(&self, step: u64, score: &Score) {
         let (right, of) = (score.right, score.answers.len());
         if self.bar.is_none() {
@@ -110,7 +111,7 @@ impl Report {
         self.line(&format!("step {step}: {right} of {of} held-out examples right{example}"));
     }
 
-    /// `baselines` come with the last line; what is not `logged` is only shown.
+    /// Reports an evaluation. `baselines` are included in the last one; it is written to the log only if `logged`.
     pub fn validation(
         &mut self,
         standing: &Standing,

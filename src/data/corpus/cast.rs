@@ -1,21 +1,21 @@
-//! Who and what a story is about: the values of all slots.
+//! The characters and things of a story: the values of all slots.
 
 use super::words::*;
 use crate::rng::Rng;
 
-/// The values of a story's slots. The hero's pronouns are `{he} {him} {his}`, the friend's `{f_he} {f_him} {f_his}`,
-/// a capital letter begins a sentence with them.
+/// The values of a story's slots. The pronouns are `{he} {him} {his}` for the hero and `{f_he} {f_him} {f_his}` for the
+/// friend, capitalized at the start of a sentence.
 pub(super) struct Cast {
     slots: Vec<(&'static str, String)>,
 }
 
-/// (he, him, his, He, His)
+/// Pronouns: he, him, his, He, His.
 type Pronouns = [&'static str; 5];
 const MALE: Pronouns = ["he", "him", "his", "He", "His"];
 const FEMALE: Pronouns = ["she", "her", "her", "She", "Her"];
 
 impl Cast {
-    /// Draws everybody and everything.
+    /// Draws a random cast.
     pub(super) fn draw(rng: &mut Rng) -> Self {
         let mut slots = Vec::with_capacity(48);
         people(rng, &mut slots);
@@ -24,7 +24,7 @@ impl Cast {
         Self { slots }
     }
 
-    /// The value of a slot; nothing for a slot that does not exist.
+    /// The value of a slot; empty if there is no such slot.
     pub(super) fn get(&self, slot: &str) -> &str {
         self.slots.iter().find(|(name, _)| *name == slot).map_or("", |(_, value)| value)
     }
@@ -43,7 +43,7 @@ fn people(rng: &mut Rng, slots: &mut Vec<(&'static str, String)>) {
     for (name, value) in ["f_he", "f_him", "f_his", "f_He", "f_His"].into_iter().zip(friends) {
         slots.push((name, value.into()));
     }
-    // The grown-up has the friend's gender: where only hero and grown-up meet, pronouns tell them apart.
+    // The grown-up has the friend's gender, so pronouns are unambiguous where only hero and grown-up meet.
     let grown = *rng.choose(if friends == MALE { GROWN_MEN } else { GROWN_WOMEN });
     slots.extend([("grown", grown.into()), ("Grown", capitalized(grown))]);
     slots.push(("child", if his == MALE { "boy" } else { "girl" }.into()));
@@ -73,7 +73,7 @@ fn things(rng: &mut Rng, slots: &mut Vec<(&'static str, String)>) {
         ("bad", (*rng.choose(BAD_FEELINGS)).into()),
         ("virtue", (*rng.choose(VIRTUES)).into()),
     ]);
-    // Another spot, where things are not.
+    // A second place, different from where the thing is.
     let spots: Vec<&&str> = SPOTS.iter().filter(|spot| slots.iter().all(|(_, value)| value != *spot)).collect();
     slots.push(("wrong_spot", (**rng.choose(&spots)).into()));
 }
@@ -97,7 +97,7 @@ fn capitalized(word: &str) -> String {
     characters.next().map_or(String::new(), |first| first.to_uppercase().chain(characters).collect())
 }
 
-/// "a red ball", "an old hat".
+/// Adds an article: "a red ball", "an old hat".
 fn with_article(words: &str) -> String {
     let article = if words.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     format!("{article} {words}")

@@ -1,8 +1,8 @@
-//! The built-in corpus: short children's stories from a seeded generator of our own.
+//! The built-in corpus: short children's stories from a seeded generator.
 //!
-//! A story is a cast (a hero, a friend of the other gender, so that every pronoun has one right referent, a grown-up,
-//! a toy …) and a few scenes in a row. A scene is a list of sentences, each with alternatives, with slots that the cast
-//! fills. Attention finds things to do in them: names and objects that come back, who said what, pronouns, cause and
+//! A story consists of a cast (a hero, a friend of the other gender so that every pronoun has one referent, a grown-up,
+//! a toy …) and a few scenes. A scene is a list of sentences, each with alternatives and with slots that the cast
+//! fills. They give attention something to learn: recurring names and objects, who said what, pronouns, cause and
 //! effect, sums.
 
 use rustc_hash::FxHashSet;
@@ -17,25 +17,25 @@ mod words;
 
 use cast::Cast;
 
-/// A sentence from the world of the stories, to look at attention with.
+/// The default sentence to inspect attention with, in the style of the stories.
 pub const PROBE: &str = "Lily had a red ball. \"Can I play?\" asked Tom. Lily smiled and gave the ball to him.";
 
-/// The stream of the seed that writes stories; other streams draw parameters and batches.
+/// The random stream for stories; other streams draw parameters and batches.
 const STORY_STREAM: u64 = 3 << 32;
 
-/// Writes stories, never the same one twice.
+/// Generates stories without repetition.
 pub struct StoryGenerator {
     rng: Rng,
     told: FxHashSet<u64>,
 }
 
 impl StoryGenerator {
-    /// The same seed tells the same stories.
+    /// Equal seeds give equal stories.
     pub fn new(seed: u64) -> Self {
         Self { rng: Rng::with_stream(seed, STORY_STREAM), told: FxHashSet::default() }
     }
 
-    /// A story that this generator has not told yet.
+    /// A story that this generator has not returned before.
     pub fn next_story(&mut self) -> String {
         loop {
             let story = self.tell();
@@ -73,7 +73,7 @@ fn play(rng: &mut Rng, cast: &Cast, scene: &[&[&str]], story: &mut String) {
     }
 }
 
-/// Appends a sentence with its slots, `{slot}`, filled.
+/// Appends a sentence with its `{slot}`s filled.
 fn fill(sentence: &str, cast: &Cast, story: &mut String) {
     let mut rest = sentence;
     while let Some((before, after)) = rest.split_once('{') {
@@ -85,7 +85,7 @@ fn fill(sentence: &str, cast: &Cast, story: &mut String) {
     story.push_str(rest);
 }
 
-/// Stories of at least `min_bytes` in all, each followed by [`END_OF_TEXT`] and a new line.
+/// Stories of at least `min_bytes` in total, each followed by [`END_OF_TEXT`] and a newline.
 pub fn stories(seed: u64, min_bytes: usize) -> String {
     let mut generator = StoryGenerator::new(seed);
     let mut text = String::with_capacity(min_bytes + 2048);

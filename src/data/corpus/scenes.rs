@@ -3,7 +3,7 @@
 /// One list of alternatives per sentence.
 pub(super) type Scene = &'static [&'static [&'static str]];
 
-/// Who it is about, and what the hero has.
+/// Introduces the hero and the hero's possession.
 pub(super) const OPENINGS: Scene = &[
     &[
         "Once upon a time, there was a {child} named {hero}.",
@@ -21,7 +21,7 @@ pub(super) const OPENINGS: Scene = &[
     &["{He} had a friend named {friend}.", "{His} best friend was {friend}.", "{friend} lived next door to {him}."],
 ];
 
-/// What happens; every scene stands on its own after an opening.
+/// Events; each scene works after any opening.
 pub(super) const MIDDLES: &[Scene] =
     &[SHARING, LOST, COUNTING, RAIN, ANIMAL, BAKING, BROKEN, HIDING, NIGHT, GARDEN, TOWER, PRESENT];
 
@@ -183,7 +183,7 @@ const PRESENT: Scene = &[
     &["Then they ate {food} together.", "Then they played with the {noun}."],
 ];
 
-/// How it ends.
+/// Endings.
 pub(super) const ENDINGS: Scene = &[
     &["", "{hero} went home with the {toy}.", "In the evening, {hero} told {grown} about {friend}."],
     &[

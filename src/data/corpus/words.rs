@@ -18,9 +18,9 @@ pub const TOYS: &[&str] = &[
     "bear", "umbrella", "airplane",
 ];
 
-/// Where people go: "to the …", and there "in the …".
+/// Destinations: "to the …", and there "in the …".
 pub const PLACES: &[&str] = &["park", "garden", "forest", "yard", "village", "zoo", "field", "school"];
-/// Where things are lost and people hide.
+/// Places for losing things and for hiding.
 pub const SPOTS: &[&str] = &[
     "under the bench",
     "behind the tree",
@@ -35,7 +35,7 @@ pub const SPOTS: &[&str] = &[
 ];
 pub const ANIMALS: &[&str] = &["bird", "cat", "dog", "rabbit", "duck", "frog", "owl", "mouse", "fox", "squirrel"];
 pub const FOODS: &[&str] = &["cake", "soup", "bread", "pie", "apple pie", "orange juice", "ice cream", "jam"];
-/// Things to count: one, many.
+/// Countable things: singular, plural.
 pub const THINGS: &[(&str, &str)] = &[
     ("shell", "shells"),
     ("stone", "stones"),

@@ -1,36 +1,36 @@
-//! Whether a Parquet file's footer and the headers of its pages are what they should be, before the parquet crate reads
-//! them: it follows columns by recursion, reserves room for as many children as a group claims to have, and gives each
-//! column a copy of the names of all groups around it.
+//! Validates a Parquet file's footer and page headers before the parquet crate reads them: the crate descends into
+//! columns recursively, reserves memory for as many children as a group claims, and gives each column a copy of the
+//! names of all its parent groups.
 
 use super::format::{FOOTER, PAGE_HEADER, SCHEMA_ELEMENT};
 use super::thrift::{Walk, kind};
 
-/// Columns may be nested this deeply.
+/// The maximum nesting depth of columns.
 const MAX_DEPTH: usize = 64;
 
-/// The names of all columns, each with those of the groups around it, may take so many bytes for each byte of the footer,
-/// which holds them once more for every part of the file …
+/// The maximum total size of all columns' names, including those of their parent groups, per byte of the footer, which
+/// repeats them for every row group …
 const MAX_NAMES_RATIO: u64 = 64;
 
-/// … and so many besides.
+/// … plus this many bytes.
 const MIN_NAMES_BYTES: u64 = 1 << 16;
 
-/// What a name takes in memory besides its bytes.
+/// The memory of a name besides its bytes.
 const NAME_BYTES: u64 = size_of::<String>() as u64;
 
-/// The footer's field with the schema: a list of elements in depth-first order, each with its number of children.
+/// The footer's schema field: a list of elements in depth-first order, each with its number of children.
 const SCHEMA: i16 = 2;
 
-/// Fields of an element.
+/// The fields of a schema element.
 const NAME: i16 = 4;
 const CHILDREN: i16 = 5;
 
 const UNREADABLE: &str = "its footer cannot be read";
 
-/// Looks whether the footer can be read.
+/// Checks that the footer can be read safely.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A description of the problem.
 pub(super) fn check(footer: &[u8]) -> Result<(), &'static str> {
     let most_names = MAX_NAMES_RATIO * footer.len() as u64 + MIN_NAMES_BYTES;
     let (mut walk, mut id) = (Walk { bytes: footer }, 0);
@@ -46,27 +46,27 @@ pub(super) fn check(footer: &[u8]) -> Result<(), &'static str> {
     }
 }
 
-/// Whether a page's header can be read.
+/// Whether the bytes start with a valid page header.
 pub(super) fn is_page_header(bytes: &[u8]) -> bool {
     Walk { bytes }.known(kind::STRUCT, PAGE_HEADER).is_some()
 }
 
-/// A group on the way down.
+/// A group in the depth-first traversal.
 struct Group {
-    /// How many of its children are still to come.
+    /// The number of its remaining children.
     left: u64,
-    /// What its name and those of the groups around it take.
+    /// The size of its name and of its parents' names, in bytes.
     names: u64,
 }
 
-/// Looks whether the schema can be followed.
+/// Checks the schema.
 fn check_schema(walk: &mut Walk<'_>, most_names: u64) -> Result<(), &'static str> {
     let (n_elements, kind) = walk.list().ok_or(UNREADABLE)?;
     if n_elements > 0 && kind != kind::STRUCT {
         return Err(UNREADABLE);
     }
     let mut open: Vec<Group> = Vec::new();
-    // Children that are still to come, and what the names of all columns so far take.
+    // The number of announced children, and the size of the names of all columns so far.
     let (mut to_come, mut all_names) = (0, 0u64);
     for left in (0..n_elements).rev() {
         let (children, name) = element(walk).ok_or(UNREADABLE)?;
@@ -95,7 +95,7 @@ fn check_schema(walk: &mut Walk<'_>, most_names: u64) -> Result<(), &'static str
     Ok(())
 }
 
-/// An element of the schema: its number of children, and the length of its name.
+/// Reads a schema element: its number of children and the length of its name.
 fn element(walk: &mut Walk<'_>) -> Option<(u64, u64)> {
     let (mut id, mut children, mut name) = (0, 0, 0);
     loop {

@@ -1,10 +1,10 @@
-//! The structures of Parquet's footer and of the headers of its pages (parquet.thrift of apache/parquet-format), as far
-//! as the parquet crate reads their fields; it skips all others.
+//! The structures in Parquet's footer and page headers (parquet.thrift of apache/parquet-format), limited to the fields
+//! that the parquet crate reads; it skips all others.
 
 use super::thrift::Shape::{Binary, Bool, Byte, Double, List, Number, Struct};
 use super::thrift::{Fields, Shape};
 
-/// `FileMetaData`, but for the schema.
+/// `FileMetaData` without the schema.
 pub(super) const FOOTER: Fields = &[
     (1, Number),
     (3, Number),
@@ -14,7 +14,7 @@ pub(super) const FOOTER: Fields = &[
     (7, List(&Struct(&[(1, EMPTY), (2, EMPTY), (3, EMPTY)]))),
 ];
 
-/// `SchemaElement`, but for the name and the number of children.
+/// `SchemaElement` without the name and the number of children.
 pub(super) const SCHEMA_ELEMENT: Fields = &[
     (1, Number),
     (2, Number),
@@ -54,7 +54,7 @@ const EMPTY: Shape = Struct(&[]);
 
 const KEY_VALUE: Shape = Struct(&[(1, Binary), (2, Binary)]);
 
-/// A moment or a time of day: whether it is UTC, and its unit.
+/// A timestamp or a time of day: whether it is UTC, and its unit.
 const TIME: Shape = Struct(&[(1, Bool), (2, Struct(&[(1, EMPTY), (2, EMPTY), (3, EMPTY)]))]);
 
 const LOGICAL_TYPE: Fields = &[

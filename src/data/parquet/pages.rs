@@ -1,4 +1,4 @@
-//! The pages of a column, unpacked and looked at before the parquet crate decodes them.
+//! The pages of a column, decompressed and validated before the parquet crate decodes them.
 
 use std::sync::Arc;
 
@@ -13,22 +13,22 @@ use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::{footer, varint};
 
-/// A page may have this many values; those of real files have some thousands.
+/// The maximum number of values per page; typical pages have some thousands.
 const MAX_VALUES: u32 = 1 << 24;
 
-/// Snappy makes at most 64 bytes of 3.
+/// Snappy expands 3 bytes to at most 64.
 const SNAPPY_RATIO: usize = 22;
 
-/// Lengths are packed in blocks of so many at most; writers take 128.
+/// The maximum block size of delta-encoded lengths; writers use 128.
 const MAX_BLOCK: u64 = 1 << 16;
 
-/// A value of a plain page begins with its length.
+/// The length prefix of each value in a plain page.
 const LENGTH_BYTES: usize = 4;
 
-/// The headers of pages end within so many bytes.
+/// The maximum size of a page header in bytes.
 const MAX_HEADER_BYTES: u64 = 1 << 16;
 
-/// A file that gives out only headers of pages that can be read.
+/// A file that returns only valid page headers.
 struct CheckedHeaders<R>(Arc<R>);
 
 impl<R: ChunkReader> Length for CheckedHeaders<R> {
@@ -40,7 +40,7 @@ impl<R: ChunkReader> Length for CheckedHeaders<R> {
 impl<R: ChunkReader> ChunkReader for CheckedHeaders<R> {
     type T = Reader<Bytes>;
 
-    /// What is read in this way is a header; pages are asked for by their length.
+    /// The crate reads headers with this method, and pages with `get_bytes`.
     fn get_read(&self, start: u64) -> Result<Self::T> {
         let left = self.0.len().saturating_sub(start).min(MAX_HEADER_BYTES);
         let bytes = self.0.get_bytes(start, left as usize)?;
@@ -52,23 +52,23 @@ impl<R: ChunkReader> ChunkReader for CheckedHeaders<R> {
     }
 }
 
-/// Pages whose sizes were checked.
+/// Pages with validated sizes.
 pub(super) struct CheckedPages<R: ChunkReader> {
-    /// As they are in the file.
+    /// The pages as stored in the file.
     pages: SerializedPageReader<CheckedHeaders<R>>,
     snappy: bool,
     /// Whether values can be missing.
     optional: bool,
-    /// Whether there was a dictionary. The crate takes for granted that it comes before the pages that use it.
+    /// Whether a dictionary page was read. The crate assumes that it precedes the pages that use it.
     dictionary: bool,
 }
 
 impl<R: ChunkReader> CheckedPages<R> {
-    /// The pages of a column of one row group.
+    /// The pages of a column chunk.
     pub fn new(source: Arc<R>, chunk: &ColumnChunkMetaData, rows: usize) -> Result<Self> {
         let snappy = chunk.compression() == Compression::SNAPPY;
         let optional = chunk.column_descr().max_def_level() > 0;
-        // The crate would reserve what a page claims to have, so that pages are unpacked here.
+        // Pages are decompressed here because the crate would allocate the size that a page claims.
         let packed = chunk.clone().into_builder().set_compression(Compression::UNCOMPRESSED).build()?;
         let source = Arc::new(CheckedHeaders(source));
         Ok(Self { pages: SerializedPageReader::new(source, &packed, rows, None)?, snappy, optional, dictionary: false })
@@ -107,7 +107,7 @@ impl<R: ChunkReader> CheckedPages<R> {
                 self.check_dictionary(*encoding)?;
                 check_values(*encoding, *num_values, levels_bytes.and_then(|start| buf.get(start..)))?;
             }
-            // The levels stand before the values and are never packed.
+            // The levels precede the values and are never compressed.
             Page::DataPageV2 {
                 buf,
                 num_values,
@@ -140,7 +140,7 @@ impl<R: ChunkReader> CheckedPages<R> {
     }
 }
 
-/// Whether a page can have as many values as it claims; `values` are their bytes.
+/// Checks the claimed number of values against `values`, the bytes that encode them.
 fn check_values(encoding: Encoding, num_values: u32, values: Option<&[u8]>) -> Result<()> {
     if num_values > MAX_VALUES {
         return Err(wrong(format!("a page claims to have {num_values} values")));
@@ -149,7 +149,7 @@ fn check_values(encoding: Encoding, num_values: u32, values: Option<&[u8]>) -> R
     match encoding {
         Encoding::PLAIN | Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => Ok(()),
         Encoding::DELTA_LENGTH_BYTE_ARRAY => {
-            // The lengths come first: the size of a block, blocks in it, the number of values.
+            // The lengths come first. Their header: block size, miniblocks per block, number of values.
             let mut header = [0; 3];
             for number in &mut header {
                 *number = varint(&mut values).ok_or_else(cut)?;

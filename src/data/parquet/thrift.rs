@@ -1,13 +1,13 @@
-//! Thrift's compact protocol: what the parquet crate is going to read is gone through as it will read it.
+//! Validates Thrift's compact protocol exactly as the parquet crate will read it.
 //!
-//! The crate goes on as long as a list claims, and reads the fields that it knows as what they should be, whatever their
-//! headers say. So lists have to be as long as they claim, and known fields have to be what they should be; otherwise the
-//! two would understand the same bytes differently.
+//! The crate trusts the length of a list, and reads known fields as their expected types regardless of the types in
+//! their headers. So lists must be as long as they claim, and known fields must have the expected types; otherwise this
+//! module and the crate would interpret the same bytes differently.
 
-/// What is not known may be nested this deeply.
+/// The maximum nesting depth of unknown values.
 const MAX_DEPTH: usize = 16;
 
-/// Types of fields.
+/// Field types.
 pub(super) mod kind {
     pub const STOP: u8 = 0;
     pub const TRUE: u8 = 1;
@@ -24,12 +24,12 @@ pub(super) mod kind {
     pub const UUID: u8 = 13;
 }
 
-/// What a known field should be.
+/// The expected type of a known field.
 #[derive(Clone, Copy)]
 pub(super) enum Shape {
     Bool,
     Byte,
-    /// Of 16, 32 or 64 bits, which are written alike.
+    /// 16, 32 or 64 bits, which are encoded alike.
     Number,
     Double,
     Binary,
@@ -37,16 +37,16 @@ pub(super) enum Shape {
     Struct(Fields),
 }
 
-/// The known fields of a structure, by their numbers.
+/// The known fields of a structure, by number.
 pub(super) type Fields = &'static [(i16, Shape)];
 
-/// What is left of the bytes. Methods return none where they do not fit.
+/// A reader over the remaining bytes. Methods return `None` if the bytes are invalid.
 pub(super) struct Walk<'b> {
     pub bytes: &'b [u8],
 }
 
 impl Walk<'_> {
-    /// Goes through a value of this type, which should be of this shape.
+    /// Skips a value of type `kind`, which must match `shape`.
     pub fn known(&mut self, kind: u8, shape: Shape) -> Option<()> {
         match (shape, kind) {
             (Shape::Bool, kind::TRUE | kind::FALSE)
@@ -73,7 +73,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Goes through the value of a field, which should be what is known of its number.
+    /// Skips the value of a field, which must match the expected shape if the field is known.
     pub fn known_field(&mut self, id: i16, kind: u8, fields: Fields) -> Option<()> {
         match fields.iter().find(|(number, _)| *number == id) {
             Some((_, shape)) => self.known(kind, *shape),
@@ -81,7 +81,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The number and the type of the next field; `before` is the number of the one before it.
+    /// The number and type of the next field; `before` is the number of the previous one.
     pub fn field(&mut self, before: i16) -> Option<(i16, u8)> {
         let header = self.byte()?;
         let kind = header & 15;
@@ -93,18 +93,18 @@ impl Walk<'_> {
         Some((id, kind))
     }
 
-    /// How many elements a list has, and of which type.
+    /// The number of a list's elements, and their type.
     pub fn list(&mut self) -> Option<(u64, u8)> {
         let header = self.byte()?;
         let n_elements = if header >> 4 == 15 { self.varint()? } else { u64::from(header >> 4) };
         let kind = header & 15;
-        // No element takes less than a byte. Truth values do for the crate, so that they could go on for ever; no list in
-        // this format has them.
+        // Every element takes at least a byte, except booleans, of which the crate reads none: such a list could claim
+        // any length. No list in this format contains booleans.
         let fits = n_elements <= self.bytes.len() as u64 && (n_elements == 0 || kind > kind::FALSE);
         fits.then_some((n_elements, kind))
     }
 
-    /// Skips a value of this type; structures and lists lie in one another at most `depth` times.
+    /// Skips a value of this type with at most `depth` nested structures and lists.
     fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
         match kind {
             kind::TRUE | kind::FALSE => Some(()),
@@ -132,7 +132,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Skips bytes that follow their length, which is returned.
+    /// Skips length-prefixed bytes and returns their length.
     pub fn binary(&mut self) -> Option<usize> {
         let length = usize::try_from(self.varint()?).ok()?;
         self.take(length)?;
@@ -154,7 +154,7 @@ impl Walk<'_> {
         super::varint(&mut self.bytes)
     }
 
-    /// 0, −1, 1, −2 …
+    /// A zigzag integer: 0, −1, 1, −2 …
     pub fn integer(&mut self) -> Option<i64> {
         let value = self.varint()?;
         Some((value >> 1) as i64 ^ -((value & 1) as i64))
