@@ -50,6 +50,12 @@ pub enum DataError {
         /// What there may be.
         most: usize,
     },
+    /// There is no memory for the text.
+    #[error("there is not enough memory for a text of {mib} MiB; choose a shorter one")]
+    NoMemory {
+        /// The size of its files.
+        mib: usize,
+    },
     /// A file of another kind than text.
     #[error("this {advice}")]
     OtherKind {

@@ -75,8 +75,13 @@ pub fn read_files(files: &[(&str, &[u8])], field: Option<&str>) -> Result<Texts,
     }
     let open = |&(name, bytes): &(&str, _)| (name.to_string(), open_memory(name, bytes, field));
     let mut reader = TextReader::new(files.iter().map(open))?;
-    let mut text = String::new();
-    reader.read_to_string(&mut text).map_err(DataError::from_read)?;
+    let (mut text, no_memory) = (String::new(), DataError::NoMemory { mib: bytes.div_ceil(1 << 20) });
+    // A text that grows while it is read needs up to three times its size.
+    text.try_reserve_exact(bytes).map_err(|_| no_memory.clone())?;
+    reader.read_to_string(&mut text).map_err(|error| match error.kind() {
+        std::io::ErrorKind::OutOfMemory => no_memory,
+        _ => DataError::from_read(error),
+    })?;
     if text.is_empty() { Err(DataError::Empty) } else { Ok(Texts { text, skipped: reader.skipped() }) }
 }
 

@@ -322,11 +322,11 @@ test("pieces of a character are shown as bytes, and invisible characters have a 
     await byTestId(page, "take-along").locator("summary").click();
     const [file] = await Promise.all([page.waitForEvent("download"), byTestId(page, "csv-head").click()]);
     const [header, ...rows] = (await readFile(await file.path(), "utf8")).trim().split("\n");
-    assert.match(header, /,query_token,key_token,weight,query_id,key_id$/);
+    assert.match(header, /,query_token,key_token,weight,precision,query_id,key_id$/);
     const cells = rows.map((row) => row.split(","));
     assert.equal(cells[0][5], `"⟨e6⟩"`);
     // A byte and its id are the same wherever they stand: the first and the fourth token are both e6.
-    const ids = new Map(cells.map((cell) => [cell[3], [cell[5], cell[8]]]));
+    const ids = new Map(cells.map((cell) => [cell[3], [cell[5], cell[9]]]));
     assert.deepEqual(ids.get("0"), ids.get("3"));
     assert.notEqual(ids.get("0")[1], ids.get("1")[1]);
     await screenshot(page, "attention-bytes");
