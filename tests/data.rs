@@ -195,7 +195,7 @@ fn batches_stay_inside_the_tokens() {
     assert_eq!((evaluation_starts(20, 8, 1), evaluation_starts(9, 8, 3)), (vec![0], vec![0, 0, 0]));
 }
 
-/// Token files may be longer than 2³² bytes.
+/// Sequences are drawn from the whole file, also when it has more than 2³² tokens.
 #[test]
 fn batches_of_more_tokens_than_32_bits_count_come_from_all_that_they_do() {
     let n_tokens = (1 << 32) + 8 + 5;

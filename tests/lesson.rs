@@ -205,7 +205,7 @@ fn exercises_without_sense_are_refused() {
     }
 }
 
-/// Computes the state's pending requests on the CPU, including those of the step's extra views.
+/// Computes the pending request of the state on the CPU, and what else the step needs.
 fn answer(state: &mut LessonState) -> Sheet {
     let Some(LessonCommand::Compute { request, exercise, .. }) = state.question() else { panic!("nothing is asked") };
     state.apply(LessonAction::Asked);

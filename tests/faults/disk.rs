@@ -72,7 +72,7 @@ fn kill_after(mut child: Child, model: &Path, while_ms: u64) -> bool {
     }
     sleep(Duration::from_millis(while_ms));
     let done = child.try_wait().unwrap().is_some();
-    drop(child.kill()); // SIGKILL; refused once it is done
+    drop(child.kill()); // SIGKILL; may fail once it has exited
     child.wait().unwrap();
     !done
 }

@@ -119,7 +119,7 @@ fn the_log_of_a_run_that_is_killed_again_and_again_is_that_of_one_that_never_was
         let mut child = command.stdout(Stdio::null()).stderr(File::create(&errors).unwrap()).spawn().unwrap();
         let rows = u64::from(rng.below(700));
         let ended = grows_by(&log_of(&killed).join("log.csv"), rows, &mut child);
-        drop(child.kill()); // SIGKILL; refused once it has ended
+        drop(child.kill()); // SIGKILL; may fail once it has exited
         child.wait().unwrap();
         if let Some(status) = ended {
             assert!(status.success(), "{}", fs::read_to_string(errors).unwrap());
