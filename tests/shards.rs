@@ -315,7 +315,7 @@ fn a_session_measures_what_the_browser_reports() {
         assert!(trials > 0);
         session.handle(start(2), None).await;
         assert_eq!(crew.borrow().trial, trials, "once is enough");
-        // As a helper, it answers with its own rounds.
+        // As a helper, it responds with its own rounds.
         let from_ms = date_ms();
         let spin = WorkersCommand::Spin { order: 7, from_ms, to_ms: from_ms + 5.0 };
         session.handle(Command::Workers(spin), None).await;
@@ -366,12 +366,12 @@ proptest! {
         prop_assert!(sizes[0] - sizes[sizes.len() - 1] <= 1 && sizes[sizes.len() - 1] > 0);
     }
 
-    /// A day of training on a clock that nobody waits for: whatever steps and looks take, looking keeps to its share, and
-    /// where looks are cheap there are ten a second.
+    /// A day of training on a simulated clock: whatever steps and map updates cost, the maps keep to their share of the time,
+    /// and cheap ones come ten times a second.
     #[test]
     fn looking_keeps_to_its_share(step in 1e-3f64..3.0, look in 1e-4f64..2.0, uneven in 0.0f64..0.5) {
         let (mut pace, mut now, mut looking, mut looks) = (Pace::new(0.1, 0.1), 0.0, 0.0, 0);
-        // What a run does: steps for a piece of time, at least one, then perhaps a look.
+        // As in a run: steps for a period of time, at least one, then possibly a map update.
         let chunk = (0.08 / step).floor().max(1.0) * step;
         let mut round = 0;
         let whole = 400.0 * (chunk + look);
@@ -385,7 +385,7 @@ proptest! {
                 (now, looking, looks) = (now + took, looking + took, looks + 1);
             }
         }
-        // The first look comes before anything is known of it.
+        // The first update happens before its cost is known.
         prop_assert!(looking <= 0.1 * now + look * 2.0, "{looking} of {now} s went into {looks} looks");
         prop_assert!(looks > 3);
         let affordable = 0.1 * now / look;
