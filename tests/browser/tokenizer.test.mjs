@@ -1,9 +1,9 @@
 // The tokenizer's page and the choice of data in use.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { test } from "node:test";
-import { accessible, byTestId, matches, number, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
+import { accessible, byTestId, matches, number, rendered, required, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
 async function fits(page) {
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
@@ -147,6 +147,20 @@ test("trains a vocabulary, plays its merges, and a model uses it", { timeout: 30
       name: "bad.json", mimeType: "application/json", buffer: Buffer.from("{}"),
     });
     await matches(() => byTestId(page, "tokenizer-problem").textContent(), /bad\.json/);
+
+    // A rank file of a published encoding is recognized; of another one, the page says what is missing.
+    const names = await readdir(required("GLASSHEAD_DIST"));
+    const ranks = await readFile(`${required("GLASSHEAD_DIST")}/${names.find((name) => name.endsWith(".tiktoken"))}`);
+    const bytes = Array.from({ length: 256 }, (_, byte) => `${Buffer.from([byte]).toString("base64")} ${byte}\n`).join("");
+    for (const [name, buffer, pattern] of [
+      ["unknown.tiktoken", Buffer.from(bytes), /unknown\.tiktoken.*256 ranks.*tokenizer\.json of its model/],
+      ["mine.tiktoken", ranks, null],
+    ]) {
+      await byTestId(page, "tokenizer-file").setInputFiles({ name, mimeType: "application/octet-stream", buffer });
+      if (pattern) await matches(() => byTestId(page, "tokenizer-problem").textContent(), pattern);
+    }
+    await until("the ranks are read", async () => (await tokens(page, 0).allTextContents()).join("") !== expected.join(""));
+    await shows(() => byTestId(page, "tokenizer-problem").count(), 0);
 
     await byTestId(page, "use-trained").click();
     await waitForState(page, "ready");

@@ -237,7 +237,9 @@ fn own_file(cx: &Cx) -> Html {
             spawn_local(async move {
                 match files::read(&file).await {
                     Ok(bytes) => {
-                        let (source, format) = (VocabularySource::File, VocabularyFormat::TokenizerJson);
+                        let ranks = file.name().to_lowercase().ends_with(".tiktoken");
+                        let format = if ranks { VocabularyFormat::Ranks } else { VocabularyFormat::TokenizerJson };
+                        let source = VocabularySource::File;
                         let load = TokenizerCommand::Load { source, name: file.name(), format };
                         cx.ask_with(Command::Tokenizer(load), Some(bytes));
                         act(&cx, TokenizerAction::Choose(0, Some(source)));
@@ -249,8 +251,8 @@ fn own_file(cx: &Cx) -> Html {
     };
     html! {
         <label class="wide own-file">
-            {"a tokenizer.json of yours (byte-level BPE, as Hugging Face writes it)"}
-            <input type="file" data-testid="tokenizer-file" accept=".json,application/json" onchange={pick} />
+            {"Your own tokenizer.json (byte-level BPE, as Hugging Face writes it) or .tiktoken file"}
+            <input type="file" data-testid="tokenizer-file" accept=".json,application/json,.tiktoken" onchange={pick} />
         </label>
     }
 }
