@@ -42,7 +42,9 @@ export function launch({ gpu, flags = [] }) {
   });
 }
 
-// Playwright cannot see requests that service workers serve, so they are only enabled in their own test.
+// Opens the page, passes it to `use`, and checks that the console has no errors except `expected` ones: Chromium itself reports
+// every request that fails. Playwright cannot see requests that service workers serve, so they are only enabled in their own
+// test.
 export async function withPage(
   { gpu = true, flags = [], viewport = { width: 1400, height: 1000 }, colorScheme = "light", serviceWorkers = "block", expected = /^$/ },
   use,
