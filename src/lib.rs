@@ -1,27 +1,27 @@
-//! Glasshead trains a small Transformer language model, in a browser tab or natively, and shows what every
-//! attention head looks at while it learns.
+//! Glasshead trains a small Transformer language model in a browser tab or natively, and visualizes every attention head during
+//! training.
 //!
-//! Layers, each knowing only those above it:
+//! Layers; each depends only on the ones above it:
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
 //! | [`config`], [`rng`] | hyper-parameters and presets; seeded random numbers |
-//! | [`threads`], [`unchecked`] | work on several threads; all that the compiler cannot check |
-//! | [`tensor_file`] | writes safetensors files |
-//! | [`accounting`] | what a configuration costs: parameters, bytes, operations |
-//! | [`protocol`] | what the page and the worker say to each other |
-//! | [`data`] | stories, tokenizer, batches, baselines; knows nothing of the GPU |
+//! | [`threads`], [`unchecked`] | multithreading; all unsafe code |
+//! | [`tensor_file`] | safetensors writer |
+//! | [`accounting`] | costs of a configuration: parameters, bytes, FLOPs |
+//! | [`protocol`] | messages between the page and the worker |
+//! | [`data`] | stories, tokenizer, batches, baselines; independent of the GPU |
 //! | [`gpu`] | kernels, recordings, and the two backends that execute them |
 //! | [`ops`] | one file per operation: parameters, kernels, reference |
 //! | [`lesson`] | attention step by step: small exercises for the same kernels |
-//! | [`model`] | the table of parameters, the memory plan, the training step |
-//! | [`interop`] | models in Hugging Face's files, out and in |
-//! | [`train`] | the loop, writing text, models on disk, the session behind the page |
+//! | [`model`] | parameter table, memory plan, training step |
+//! | [`interop`] | import and export of Hugging Face models |
+//! | [`train`] | training loop, text generation, checkpoints, the session that serves the page |
 //! | `worker`, `ui` | the web worker and the page (wasm) |
 //! | `cli` | the command line (native) |
 //!
-//! A training step on its way: [`train::trainer`] writes the few numbers that change, replays the
-//! [`Recording`](gpu::recording::Recording) that [`model::transformer`] wrote once, and collects the losses later.
+//! A training step: [`train::trainer`] writes the few values that change, replays the [`Recording`](gpu::recording::Recording)
+//! that [`model::transformer`] built once, and reads the losses back later.
 
 pub use glasshead_cpu::{threads, unchecked};
 
@@ -43,7 +43,7 @@ pub mod ui;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
 
-/// The entry point of the one wasm file, which serves page and worker: only the page has a window.
+/// Entry point of the wasm file, which serves both page and worker: only the page has a window.
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen::prelude::wasm_bindgen(start)]
 pub fn start() {

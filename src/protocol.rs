@@ -1,8 +1,8 @@
-//! What the page and the worker say to each other.
+//! Messages between the page and the worker.
 //!
-//! The page sends [`Command`]s, the worker answers with [`Event`]s. Both travel as JSON; one large byte array may
-//! ride along and is transferred, not copied (see the variants that say so). Every event of a run carries its
-//! [`RunId`], so that the page drops what a finished run still says.
+//! The page sends [`Command`]s, the worker replies with [`Event`]s. Both are serialized as JSON; a message may have one large
+//! byte array attached, which is transferred, not copied (see the variants that mention it). Every event of a run carries its
+//! [`RunId`], so that the page can discard events of a previous run.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,286 +27,285 @@ use runs::{RunsCommand, RunsEvent};
 pub use writing::Sampling;
 use writing::WrittenToken;
 
-/// Counts the resets of the page: a new number for every [`Command::Start`].
+/// Identifies a run: the page uses a new number for every [`Command::Start`].
 pub type RunId = u32;
 
-/// What the page asks of the worker.
+/// Commands from the page to the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command {
-    /// Keep a vocabulary for the next [`Command::Start`] with [`VocabularyChoice::Loaded`]. Its `tokenizer.json` rides
-    /// along.
+    /// Store a vocabulary for the next [`Command::Start`] with [`VocabularyChoice::Loaded`]. Its `tokenizer.json` is attached.
     LoadVocabulary {
-        /// For people.
+        /// Display name.
         name: String,
     },
-    /// Keep files of the user's for the next [`Command::Start`] with [`CorpusChoice::File`], instead of earlier ones.
-    /// Their bytes ride along, one file behind the other.
+    /// Store the user's files for the next [`Command::Start`] with [`CorpusChoice::File`], replacing earlier ones. Their
+    /// concatenated contents are attached.
     LoadFiles {
-        /// What the bytes are.
+        /// Names and sizes of the attached files, in order.
         files: Vec<FileInfo>,
     },
-    /// Drop the current run, if any, and prepare a new one: corpus, tokenizer, fresh weights. Ends in
-    /// [`Event::Ready`] or [`Event::Failed`]; training waits for [`Command::Train`].
+    /// Drop the current run, if any, and prepare a new one: corpus, tokenizer, initial weights. Ends with [`Event::Ready`] or
+    /// [`Event::Failed`]; training starts with [`Command::Train`].
     Start {
-        /// The number that the new run's events carry.
+        /// The id of the new run.
         run: RunId,
-        /// The model and the training.
+        /// Configuration of model and training.
         config: RunConfig,
-        /// What to train on.
+        /// The training text.
         corpus: CorpusChoice,
-        /// What turns it into tokens.
+        /// The vocabulary that tokenizes the text.
         vocabulary: VocabularyChoice,
-        /// Which backend; [`BackendChoice::Auto`] takes the GPU where there is one.
+        /// The backend; [`BackendChoice::Auto`] uses the GPU if one is available.
         backend: BackendChoice,
-        /// The sentence whose attention is shown.
+        /// The text whose attention is shown.
         probe: String,
     },
-    /// Train until told otherwise.
+    /// Train until paused or stopped.
     Train,
-    /// Stop after the step that is under way.
+    /// Pause after the current step.
     Pause,
     /// Train exactly one step and pause.
     Step,
-    /// Apply what can change while training: learning rates, schedule, betas, ε, weight decay, clipping.
-    /// `batch_size` and `seed` are ignored: they need a new run.
+    /// Apply the settings that can change during training: learning rates, schedule, betas, ε, weight decay, clipping.
+    /// `batch_size` and `seed` are ignored, because they require a new run.
     Tune {
-        /// The new numbers.
+        /// The new settings.
         train: TrainConfig,
     },
-    /// Show the attention of another sentence.
+    /// Change the probe text, whose attention is shown.
     Probe {
-        /// The sentence; what does not fit the context is cut, and [`Event::Attention`] says so.
+        /// The text; tokens that exceed the context are cut, which [`Event::Attention`] reports.
         text: String,
     },
-    /// Write on from a prompt. A newer request replaces an older one.
+    /// Generate a continuation of a prompt. A newer request replaces an older one.
     Generate {
-        /// Tells the answers of this request from those of older ones.
+        /// Request id, repeated in the replies.
         request: u32,
-        /// Where to begin; empty begins a new story.
+        /// The prompt; empty starts a new story.
         prompt: String,
-        /// How to choose tokens.
+        /// How tokens are sampled.
         sampling: Sampling,
     },
-    /// Stop writing.
+    /// Stop generating.
     StopGenerating,
-    /// About runs as a whole: keeping, going on, stopping.
+    /// Manage runs: save, resume, stop.
     Runs {
-        /// What of it.
+        /// The command.
         command: RunsCommand,
     },
-    /// About the model beyond its maps.
+    /// Inspect the model beyond its attention maps.
     Inspect {
-        /// What of it.
+        /// The command.
         command: inspect::InspectCommand,
     },
-    /// About vocabularies.
+    /// Commands for vocabularies.
     Tokenizer(tokenizer::TokenizerCommand),
-    /// About the data to train on.
+    /// Commands for training data.
     Data(data::DataCommand),
-    /// What the page takes along.
+    /// Export attention weights or the model.
     Export(export::ExportCommand),
-    /// In the lesson.
+    /// Commands for the lesson.
     Lesson(lesson::LessonCommand),
-    /// About workers that share batches.
+    /// Commands for data-parallel workers.
     Workers(workers::WorkersCommand),
-    /// About where the time goes.
+    /// Commands for profiling.
     Profile(profile::ProfileCommand),
-    /// Which kernels runs from now on take in place of others.
+    /// Set the kernel variants of later runs.
     Kernels {
-        /// What [`Event::Kernels`] told in an earlier visit; empty where that is unknown.
+        /// The variant cache of an earlier visit, from [`Event::Kernels`]; empty if there is none.
         memory: String,
-        /// What the person at the page has told: `KERNEL=VARIANT`, several with commas between them.
+        /// Overrides chosen by the user: `KERNEL=VARIANT`, separated by commas.
         told: String,
     },
 }
 
-/// What the worker tells the page.
+/// Events from the worker to the page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
-    /// The worker's code runs and it listens. Comes once, before everything else.
+    /// The worker's code is running and accepts commands. Emitted once, before all other events.
     Listening,
-    /// What was chosen to run in place of kernels, to be remembered until the next visit.
+    /// The kernel variants that were chosen, for the page to store until the next visit.
     Kernels {
-        /// For [`Command::Kernels`].
+        /// The variant cache, for [`Command::Kernels`].
         memory: String,
     },
-    /// Who will compute. Comes once the device is there, before [`Event::Ready`].
+    /// The device of the run. Emitted once the device is available, before [`Event::Ready`].
     Device {
         /// The run.
         run: RunId,
         /// The device.
         device: DeviceInfo,
     },
-    /// Preparation goes on.
+    /// Progress of the preparation.
     Loading {
         /// The run.
         run: RunId,
-        /// What is being done now.
+        /// The current phase.
         phase: Phase,
     },
-    /// The run is prepared and paused at step 0 with random weights.
+    /// The run is prepared: paused at step 0 with random weights.
     Ready {
         /// The run.
         run: RunId,
-        /// What was built.
+        /// Description of the run.
         summary: Box<RunSummary>,
     },
-    /// Training started or stopped; also the answer to [`Command::Step`] once the step is done.
+    /// Training started or stopped; also the reply to [`Command::Step`] once the step is done.
     Training {
         /// The run.
         run: RunId,
-        /// Whether steps go on now.
+        /// Whether training is running.
         on: bool,
     },
-    /// Steps were done: at most about ten of these a second.
+    /// Steps were done. Emitted at most about ten times per second.
     Progress {
         /// The run.
         run: RunId,
-        /// Steps done so far, in all.
+        /// Steps done so far in total.
         step: u64,
         /// The steps since the last event, in order.
         points: Vec<StepPoint>,
         /// Validation losses since the last event.
         validation: Vec<ValidationPoint>,
-        /// Speed over the last second or so; 0 until known.
+        /// Throughput over about the last second; 0 until measured.
         tokens_per_s: f64,
     },
-    /// Softmax weights of the probe sentence. The bytes that ride along are (L, H, n, n), row-major, query before
-    /// key, with n = `tokens.len()`: weight = byte / 255. With the causal mask, cells with key > query are masked and 0.
+    /// Attention weights of the probe. The attached bytes have shape (L, H, n, n), row-major, query before key, with n =
+    /// `tokens.len()`: weight = byte / 255. With the causal mask, cells with key > query are masked and 0.
     Attention {
         /// The run.
         run: RunId,
-        /// Steps done when they were computed.
+        /// Steps done when the weights were computed.
         step: u64,
-        /// The tokens of the sentence, in order.
+        /// The tokens of the probe, in order.
         tokens: Vec<Token>,
-        /// L.
+        /// L: number of layers.
         n_layers: usize,
-        /// H.
+        /// H: number of heads per layer.
         n_heads: usize,
         /// Whether keys after the query are masked.
         causal: bool,
-        /// How many tokens of the sentence did not fit the context.
+        /// Number of tokens of the probe that exceeded the context and were cut.
         tokens_cut: usize,
     },
-    /// Text that the model wrote by itself while it trains.
+    /// A sample that the model generated during training.
     Sample {
         /// The run.
         run: RunId,
-        /// Steps done when it was written.
+        /// Steps done when it was generated.
         step: u64,
-        /// The text, without the prompt (which is the beginning of a story).
+        /// The text without the prompt (the beginning of a story).
         text: String,
     },
-    /// The answer to [`Command::Generate`] grows.
+    /// Progress of [`Command::Generate`].
     Generated {
         /// The run.
         run: RunId,
-        /// Which request.
+        /// Id of the request.
         request: u32,
-        /// What was written so far, without the prompt. Whole characters only.
+        /// The text generated so far, without the prompt. Complete characters only.
         text: String,
-        /// The tokens since the last event of this request, each with what else could have been chosen.
+        /// The tokens since the last event of this request, each with its alternatives.
         tokens: Vec<WrittenToken>,
-        /// Whether this is the end.
+        /// Whether generation has ended.
         done: bool,
-        /// If the request could not be served: why, and what to change.
+        /// If the request failed: the reason and how to correct it.
         problem: Option<String>,
     },
-    /// The loss or a gradient is no longer a finite number. The model is that before this step; training has stopped.
-    /// [`RunsCommand::GoOnSlower`] goes on.
+    /// The loss or a gradient is non-finite. The step was not applied, and training has stopped. [`RunsCommand::GoOnSlower`]
+    /// resumes.
     Diverged {
         /// The run.
         run: RunId,
         /// The step that was not applied.
         step: u64,
-        /// What happened, where it began and what to change.
+        /// What happened, where it started, and how to correct it.
         message: String,
     },
-    /// Something is worth knowing but stops nothing (for example: no WebGPU, the CPU trains instead).
+    /// A notice that does not stop anything (for example: WebGPU is not available, so the CPU trains instead).
     Notice {
         /// The run.
         run: RunId,
         /// One or two sentences.
         message: String,
     },
-    /// About vocabularies.
+    /// Events about vocabularies.
     Tokenizer(tokenizer::TokenizerEvent),
-    /// About the data to train on.
+    /// Events about training data.
     Data(data::DataEvent),
-    /// What the page takes along.
+    /// Events about exports.
     Export {
         /// The run.
         run: RunId,
-        /// What of it.
+        /// The event.
         event: export::ExportEvent,
     },
-    /// In the lesson.
+    /// Events of the lesson.
     Lesson(lesson::LessonEvent),
-    /// About where the time goes.
+    /// Events about profiling.
     Profile {
         /// The run.
         run: RunId,
-        /// What of it.
+        /// The event.
         event: profile::ProfileEvent,
     },
-    /// About workers that share batches.
+    /// Events about data-parallel workers.
     Workers {
-        /// The run; 0 from a helper.
+        /// The run; 0 in events from a helper.
         run: RunId,
-        /// What of it.
+        /// The event.
         event: workers::WorkersEvent,
     },
-    /// The run cannot be prepared or cannot go on.
+    /// The run cannot be prepared or cannot continue.
     Failed {
         /// The run.
         run: RunId,
-        /// What happened and what to change.
+        /// What happened and how to correct it.
         message: String,
     },
-    /// About the model beyond its maps.
+    /// Results of inspecting the model.
     Inspect {
         /// The run.
         run: RunId,
-        /// What of it.
+        /// The event.
         event: inspect::InspectEvent,
     },
-    /// About runs as a whole: keeping, going on, stopping.
+    /// Events about runs: saving, resuming, stopping.
     Runs {
-        /// The run; with [`RunsEvent::Resumed`] and its like the number that the command gave.
+        /// The run; for [`RunsEvent::Resumed`] and related events, the number given in the command.
         run: RunId,
-        /// What of it.
+        /// The event.
         event: RunsEvent,
     },
 }
 
-/// The steps of preparation, in order.
+/// The phases of preparation, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Asking for an adapter and a device.
+    /// Requesting an adapter and a device.
     Device,
-    /// Writing stories, or decoding the user's file.
+    /// Generating stories, or decoding the user's files.
     Corpus,
     /// Training the tokenizer.
     Tokenizer,
-    /// Turning text into token ids and counting the baselines.
+    /// Tokenizing the text and computing the baselines.
     Encoding,
-    /// Allocating buffers, compiling shaders, drawing the first weights.
+    /// Allocating buffers, compiling shaders, initializing the weights.
     Model,
 }
 
 impl Phase {
-    /// All phases in their order.
+    /// All phases, in order.
     pub const ALL: [Phase; 5] = [Phase::Device, Phase::Corpus, Phase::Tokenizer, Phase::Encoding, Phase::Model];
 }
 
-/// Who computes.
+/// The device that computes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceInfo {
-    /// The adapter's name, or what stands in for it.
+    /// The adapter's name, or a substitute.
     pub name: String,
     /// `WebGPU`, `Vulkan`, `Metal`, `Dx12` or `CPU`.
     pub backend: String,
@@ -314,42 +313,42 @@ pub struct DeviceInfo {
     pub software: bool,
 }
 
-/// What [`Event::Ready`] tells about the run.
+/// Description of a prepared run, for [`Event::Ready`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
-    /// The configuration in force; `vocab_size` may be smaller than asked when the text has too few pairs to merge.
+    /// The configuration in use; `vocab_size` may be smaller than requested when the text has too few pairs to merge.
     pub config: RunConfig,
-    /// Trainable parameters.
+    /// Number of trainable parameters.
     pub n_params: u64,
-    /// What all buffers take together.
+    /// Total size of all buffers.
     pub memory_bytes: u64,
-    /// Where the text is from, for people.
+    /// Display name of the text's source.
     pub corpus: String,
-    /// Size of the text.
+    /// Size of the text in bytes.
     pub corpus_bytes: usize,
-    /// Tokens to train on.
+    /// Number of training tokens.
     pub train_tokens: usize,
-    /// Tokens held out.
+    /// Number of held-out tokens.
     pub val_tokens: usize,
-    /// What the model has to beat on the held-out tokens.
+    /// Losses of simple models on the held-out tokens, for comparison.
     pub baselines: Baselines,
 }
 
-/// Cross-entropies on the held-out tokens, in nats per token.
+/// Cross-entropies of simple models on the held-out tokens, in nats per token.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Baselines {
-    /// ln V: every token equally likely. What random weights give.
+    /// ln V: all tokens equally likely, as predicted by random weights.
     pub uniform: f64,
-    /// Smoothed counts of single tokens.
+    /// Smoothed unigram counts.
     pub unigram: f64,
-    /// Smoothed counts of pairs of tokens.
+    /// Smoothed bigram counts.
     pub bigram: f64,
 }
 
 /// One training step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepPoint {
-    /// Counted from 1.
+    /// Step number, counted from 1.
     pub step: u64,
     /// Mean cross-entropy of the batch, before the update.
     pub loss: f32,
@@ -357,7 +356,7 @@ pub struct StepPoint {
     pub lr: f32,
     /// Global gradient norm before clipping.
     pub grad_norm: f32,
-    /// Seconds of training up to and with this step; looking and writing do not count. 0 where nobody measures.
+    /// Seconds of training up to and including this step, without inspection and generation. 0 if not measured.
     #[serde(default)]
     pub seconds: f64,
 }
@@ -365,17 +364,17 @@ pub struct StepPoint {
 /// One evaluation on held-out tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ValidationPoint {
-    /// Steps done before it; 0 is the random model.
+    /// Steps done before the evaluation; 0 is the untrained model.
     pub step: u64,
     /// Mean cross-entropy.
     pub loss: f32,
 }
 
-/// One token of a sentence.
+/// One token of a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
-    /// Its id in the vocabulary.
+    /// Token id in the vocabulary.
     pub id: u32,
-    /// Its text; bytes that are not a whole character in digits, see [`spelling`].
+    /// Text of the token; bytes that do not form a complete character are spelled in hexadecimal, see [`spelling`].
     pub text: String,
 }

@@ -1,5 +1,5 @@
-//! The web worker: pumps commands from the page into a [`Session`] and events back. It owns the device and the run,
-//! so that the page stays free, and it goes on in a hidden tab. On the CPU backend [`crew`] starts further workers.
+//! The web worker: forwards commands from the page to a [`Session`] and events back. It owns the device and the run, so that
+//! the page stays responsive and training continues in a hidden tab. On the CPU backend [`crew`] starts further workers.
 //!
 //! A message is an array: `[json]`, or `[json, bytes]` with the bytes transferred.
 
@@ -20,15 +20,15 @@ use crew::Helpers;
 
 mod crew;
 
-/// Commands that came in and were not handled yet.
+/// Received commands that have not been handled yet.
 #[derive(Default)]
 struct Inbox {
     messages: VecDeque<(Command, Option<Vec<u8>>)>,
-    /// Wakes the loop when it has nothing to do.
+    /// Wakes the loop while it is idle.
     waker: Option<oneshot::Sender<()>>,
 }
 
-/// Tells the page why the worker ends, which happens right after.
+/// Reports a panic to the page before the worker terminates.
 fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
     web_sys::console::error_1(&panic.to_string().into());
@@ -57,7 +57,7 @@ fn receiver(inbox: Rc<RefCell<Inbox>>, scope: DedicatedWorkerGlobalScope) -> Clo
                 let mut inbox = inbox.borrow_mut();
                 inbox.messages.push_back((command, bytes));
                 if let Some(waker) = inbox.waker.take() {
-                    // The loop may have ended with an error that it reported already.
+                    // The loop may have ended with an error, which it has already reported.
                     waker.send(()).ok();
                 }
             }
@@ -69,11 +69,11 @@ fn receiver(inbox: Rc<RefCell<Inbox>>, scope: DedicatedWorkerGlobalScope) -> Clo
     })
 }
 
-/// Whether there is memory for what rides along. Texts that have none are refused: every new worker is given them again,
-/// and each would die of them.
+/// Whether there is enough memory for the attached bytes. Texts that do not fit are refused, because the page sends them to
+/// every new worker, which would run out of memory as well.
 fn fits(command: &mut Command, array: &Uint8Array, scope: &DedicatedWorkerGlobalScope) -> bool {
     let Command::LoadFiles { files } = command else { return true };
-    // Once as they come, once as what is made of them.
+    // One copy of the received bytes and one of the data decoded from them.
     let bytes = array.length() as usize;
     if has_room([bytes; 2]) {
         return true;
@@ -108,7 +108,7 @@ fn next(inbox: &RefCell<Inbox>) -> Option<(Command, Option<Vec<u8>>)> {
     inbox.borrow_mut().messages.pop_front()
 }
 
-/// Sleeps until a message comes.
+/// Waits for a message.
 async fn wait(inbox: &RefCell<Inbox>) {
     let asleep = {
         let mut inbox = inbox.borrow_mut();
@@ -119,11 +119,12 @@ async fn wait(inbox: &RefCell<Inbox>) {
         inbox.waker = Some(waker);
         asleep
     };
-    // A dropped waker wakes as well.
+    // A dropped waker also wakes the loop.
     asleep.await.unwrap_or_default();
 }
 
-/// Lets waiting messages in. A message channel, because timers are slowed down in hidden tabs.
+/// Yields to the event loop so that pending messages are delivered. Uses a message channel, because timers are throttled in
+/// hidden tabs.
 async fn next_task() {
     let promise = js_sys::Promise::new(&mut |resolve, _| {
         if let Ok(channel) = MessageChannel::new() {
@@ -147,6 +148,6 @@ fn post(scope: &DedicatedWorkerGlobalScope, event: &Event, bytes: Option<&[u8]>)
         transfer.push(&array.buffer());
         message.push(&array);
     }
-    // Fails only for things that cannot be cloned, and text and bytes can.
+    // Fails only for values that cannot be cloned, unlike text and bytes.
     drop(scope.post_message_with_transfer(&message, &transfer));
 }

@@ -1,13 +1,13 @@
-// Starts the one wasm file, in the page and in its workers alike. The build puts in the names and the version.
+// Starts the wasm file, both in the page and in its workers. The build inserts file names and version.
 import init from "./GLUE";
 
 const VERSION = "BUILD";
 
 const isPage = typeof document !== "undefined";
-// A worker gets the program compiled, in its first message.
+// A worker receives the compiled module in its first message.
 const compiled = isPage ? undefined : await new Promise((resolve) => (self.onmessage = ({ data }) => resolve(data)));
 
-// wgpu asks for no subgroups in a browser; here they are asked for wherever the adapter has them.
+// In browsers, wgpu does not request subgroups; here they are requested if the adapter supports them.
 if (typeof GPUAdapter !== "undefined") {
   const requestDevice = GPUAdapter.prototype.requestDevice;
   GPUAdapter.prototype.requestDevice = async function (wanted = {}) {
@@ -19,7 +19,7 @@ if (typeof GPUAdapter !== "undefined") {
   };
 }
 
-// Workers of the page, which end with it when it crashes.
+// The page's workers, which are terminated when it crashes.
 const workers = new Set();
 if (isPage) {
   const Plain = self.Worker;
@@ -33,7 +33,7 @@ if (isPage) {
       super.terminate();
     }
   };
-  // Nothing can be called any longer in a program that panicked, ran out of memory or overflowed its stack.
+  // After a panic, exhausted memory or a stack overflow, the program can no longer be called.
   const ended = (error) => error instanceof WebAssembly.RuntimeError || self.glassheadPanic !== undefined;
   addEventListener("error", ({ error }) => ended(error) && showCrash(error));
   addEventListener("unhandledrejection", ({ reason }) => ended(reason) && showCrash(reason));
@@ -49,10 +49,10 @@ started.catch((error) => {
     postMessage([JSON.stringify({ type: "failed", run: 0, message })]);
   }
 });
-// A convenience: where the browser forbids it, in a private window or a frame, everything else works.
+// Optional: if the browser forbids it (private window, frame), everything else works.
 if (isPage) started.then(keepForOffline).catch(() => {});
 
-// Keeps the page for times without a network, and says when there is a newer one.
+// Makes the page available offline, and shows a notice when there is a newer version.
 async function keepForOffline() {
   const { serviceWorker } = navigator;
   serviceWorker.addEventListener("message", ({ data: { version } }) => {
@@ -70,7 +70,7 @@ async function keepForOffline() {
   await serviceWorker.register(new URL("./sw.js", import.meta.url));
 }
 
-// Replaces the page by a screen that says what happened, and offers the latest autosave.
+// Replaces the page with a screen that reports the error and offers the latest autosave.
 async function showCrash(error) {
   if (document.querySelector(".crash")) return;
   workers.forEach((worker) => worker.terminate());
@@ -100,13 +100,13 @@ async function showCrash(error) {
     add("p", "There is no autosave in this browser.");
   }
   add("button", "Reload", () => location.reload());
-  // Where the settings of a link have led here, they would again.
+  // If the settings of a link caused this, they would cause it again.
   if (location.hash) add("button", "Reload with default settings", () => ((location.hash = ""), location.reload()));
   add("p", "Please report this message:");
   add("pre", String(self.glassheadPanic ?? error));
 }
 
-// What was autosaved last: its key and its description.
+// The key and description of the latest autosave.
 async function latestAutosave() {
   let latest;
   try {
@@ -118,11 +118,11 @@ async function latestAutosave() {
         const { about, saved_ms } = JSON.parse(line);
         if (!latest || saved_ms > latest.saved_ms) latest = { key, about, saved_ms };
       } catch {
-        // A file that cannot be read is none.
+        // Skips unreadable files.
       }
     }
   } catch {
-    // A browser without this storage has no autosaves.
+    // Without this storage, there are no autosaves.
   }
   return latest;
 }

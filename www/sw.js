@@ -1,11 +1,12 @@
-// Keeps the page for times without a network. The build puts in the version and the files; a new version is another
-// script, which the browser finds when it looks for one.
+// Makes the page available offline. The build inserts version and file names; a new version is a different script,
+// which the browser detects when it checks for updates.
 const VERSION = "BUILD";
 const FILES = ["FILES"];
 const CACHE = `glasshead ${VERSION}`;
 
 self.addEventListener("install", (event) => {
-  // All files or none. Those with hashes in their names the browser has just loaded; the page itself may be an older one.
+  // All files or none. Files with hashes in their names were just loaded by the browser; the page itself may be
+  // outdated.
   const request = (file) => new Request(file, { cache: file === "./" ? "no-cache" : "default" });
   const fetched = (cache) => cache.addAll(FILES.map(request));
   event.waitUntil(caches.open(CACHE).then(fetched).then(() => self.skipWaiting()));
@@ -21,8 +22,8 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(clean());
 });
 
-// The page itself comes from the network where there is one, so nobody is left with an old one. All other files have the
-// hash of their content in their names: what is kept is right.
+// The page itself comes from the network if available, so that it is never outdated. All other files have a hash of
+// their content in their names, so cached ones are valid.
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method !== "GET" || new URL(request.url).origin !== self.location.origin) return;
@@ -35,7 +36,7 @@ self.addEventListener("fetch", (event) => {
     }
     try {
       const response = await fetch(request);
-      // The vocabulary that only some want, and the like.
+      // Optional files, such as GPT-2's vocabulary.
       if (response.ok && !page && /-[0-9a-f]{16}\.\w+$/.test(request.url)) {
         (await caches.open(CACHE)).put(request, response.clone());
       }

@@ -1,36 +1,36 @@
-//! The table of all fields of a configuration. The command line's `--set`, the page's forms and links, validation of single
-//! values, what can change during training, and docs/settings.md follow from it. A new field is a row of [`super::table`] and
-//! a member of [`ModelConfig`] or [`TrainConfig`].
+//! The table of all configuration fields. The command line's `--set`, the page's forms and links, the validation of single
+//! values, which fields can change during training, and docs/settings.md are derived from it. A new field is a row of
+//! [`super::table`] and a member of [`ModelConfig`] or [`TrainConfig`].
 
 use super::table::{FIELDS, Kind};
 use super::{ConfigError, ModelConfig, Preset, RunConfig, TrainConfig};
 
 /// One field of a configuration.
 pub struct Field {
-    /// Its name in the configuration, in files, links and on the command line.
+    /// Name in the configuration, in files, links and on the command line.
     pub name: &'static str,
-    /// Its name in forms.
+    /// Label in forms.
     pub label: &'static str,
-    /// What it is, in one clause.
+    /// Description, in one clause.
     pub help: &'static str,
-    /// What it counts or measures; empty for plain numbers and choices.
+    /// Unit; empty for plain numbers and choices.
     pub unit: &'static str,
-    /// When a change of it takes effect.
+    /// When a change takes effect.
     pub applies: Applies,
-    /// Whether forms hide it at first.
+    /// Whether forms hide the field by default.
     pub advanced: bool,
-    /// Its type, range and place.
+    /// Type, range and location.
     pub kind: Kind,
 }
 
 /// When a change of a field takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applies {
-    /// It is part of the model's shape: with the next run.
+    /// Part of the model's shape: takes effect with the next run.
     ModelOnReset,
-    /// It is part of the training: with the next run.
+    /// Part of the training setup: takes effect with the next run.
     TrainingOnReset,
-    /// With the next step.
+    /// Takes effect with the next step.
     Live,
 }
 
@@ -45,7 +45,7 @@ impl Field {
         self.applies == Applies::Live
     }
 
-    /// Its value in a configuration, as [`Field::set`] reads it.
+    /// The field's value in a configuration, in the format that [`Field::set`] parses.
     pub fn get(&self, config: &RunConfig) -> String {
         match self.kind {
             Kind::Count { get, .. } => get(config).to_string(),
@@ -54,10 +54,11 @@ impl Field {
         }
     }
 
-    /// Puts a value into a configuration. Digits may be grouped by spaces or underscores.
+    /// Sets the field in a configuration. Digits may be grouped by spaces or underscores.
     ///
     /// # Errors
-    /// When the text is of another type; then nothing changes. Ranges are for [`Field::check`].
+    /// If the text does not parse as the field's type; the configuration is then unchanged. Ranges are checked by
+    /// [`Field::check`].
     pub fn set(&self, config: &mut RunConfig, text: &str) -> Result<(), ConfigError> {
         let done = match self.kind {
             Kind::Count { set, .. } => number(text).map(|value| set(config, value)),
@@ -71,7 +72,7 @@ impl Field {
         })
     }
 
-    /// What the field accepts, for a message about `text`.
+    /// What the field accepts, for an error message about `text`.
     fn expected(&self, text: &str) -> String {
         match &self.kind {
             Kind::Count { .. } => "a whole number".into(),
@@ -84,10 +85,10 @@ impl Field {
         }
     }
 
-    /// Checks the range of its value alone.
+    /// Checks the field's value against its range, independent of other fields.
     ///
     /// # Errors
-    /// When it is outside.
+    /// If the value is out of range.
     pub fn check(&self, config: &RunConfig) -> Result<(), ConfigError> {
         let field = self.name;
         match self.kind {
@@ -100,8 +101,8 @@ impl Field {
                 value if !value.is_finite() || !contains(value) => {
                     Err(ConfigError::Domain { field, value, domain: range })
                 }
-                // Kernels compute in f32: what overflows there would diverge, and what devices take for 0, as they may do with
-                // subnormal numbers, would divide by it.
+                // Kernels compute in f32: a value that overflows there would diverge, and a subnormal one, which devices may
+                // flush to 0, would lead to a division by 0.
                 value if value != 0.0 && !(value as f32).is_normal() => {
                     let domain = "a number that 32-bit floating point can hold";
                     Err(ConfigError::Domain { field, value, domain })
@@ -112,17 +113,17 @@ impl Field {
         }
     }
 
-    /// Takes over its value from another configuration.
+    /// Copies the field's value from one configuration to another.
     pub fn copy(&self, from: &RunConfig, to: &mut RunConfig) {
         match self.kind {
             Kind::Count { get, set, .. } => set(to, get(from)),
             Kind::Number { get, set, .. } => set(to, get(from)),
-            // A name that `get` has returned is one that `set` knows.
+            // `set` accepts every name that `get` returns.
             Kind::Choice { get, set, .. } => set(to, get(from)).unwrap_or_default(),
         }
     }
 
-    /// Its range, for documentation.
+    /// The field's range, for documentation.
     pub fn range(&self) -> String {
         match &self.kind {
             Kind::Count { min, max, .. } if *max == u64::MAX => format!("at least {min}"),
@@ -133,7 +134,7 @@ impl Field {
     }
 }
 
-/// The number in a text, in which digits may be grouped by spaces or underscores.
+/// Parses a number whose digits may be grouped by spaces or underscores.
 pub fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.trim().replace(['_', ' ', '\u{2009}'], "").parse().ok()
 }
@@ -142,8 +143,8 @@ impl RunConfig {
     /// Changes one field by its name, for example `norm` to `layernorm` or `d_model` to `96`.
     ///
     /// # Errors
-    /// When there is no such field, or the value is of another type; then nothing changes. Whether values are in range and
-    /// fit each other is for [`RunConfig::validate`].
+    /// If the field does not exist or the value does not parse as its type; nothing changes then. Ranges and combinations of
+    /// values are checked by [`RunConfig::validate`].
     pub fn set(&mut self, field: &str, value: &str) -> Result<(), ConfigError> {
         let found = Field::find(field).ok_or_else(|| ConfigError::Unknown {
             field: field.into(),
@@ -152,29 +153,29 @@ impl RunConfig {
         found?.set(self, value)
     }
 
-    /// The value of one field by its name.
+    /// The value of one field by name; `None` for an unknown field.
     pub fn get(&self, field: &str) -> Option<String> {
         Field::find(field).map(|field| field.get(self))
     }
 
-    /// Takes over the values of all fields that can change during training.
+    /// Copies the values of all fields that can change during training.
     pub fn adopt_live(&mut self, from: &Self) {
         FIELDS.iter().filter(|field| field.is_live()).for_each(|field| field.copy(from, self));
     }
 
-    /// Checks the range of each field alone, of those that `wanted` chooses.
+    /// Checks the range of each field selected by `wanted`.
     pub(super) fn check_fields(&self, wanted: impl Fn(&Field) -> bool) -> Result<(), ConfigError> {
         FIELDS.iter().filter(|field| wanted(field)).try_for_each(|field| field.check(self))
     }
 
-    /// The names of the fields whose values differ, in the order of the table.
+    /// The names of the fields whose values differ, in table order.
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
         FIELDS.iter().filter(|field| field.get(self) != field.get(other)).map(|field| field.name).collect()
     }
 }
 
 impl ModelConfig {
-    /// The range of each of its fields alone.
+    /// Checks the range of each model field.
     pub(super) fn check_fields(&self) -> Result<(), ConfigError> {
         let config = RunConfig { model: self.clone(), ..Preset::Nano.config() };
         config.check_fields(|field| field.applies == Applies::ModelOnReset)
@@ -182,12 +183,12 @@ impl ModelConfig {
 }
 
 impl TrainConfig {
-    /// The range of each of its fields alone.
+    /// Checks the range of each training field.
     pub(super) fn check_fields(&self) -> Result<(), ConfigError> {
         self.clone().in_a_run().check_fields(|field| field.applies != Applies::ModelOnReset)
     }
 
-    /// These settings with those of `from` that can change during training.
+    /// These settings, with the fields that can change during training taken from `from`.
     pub fn with_live_of(&self, from: &Self) -> Self {
         let mut config = self.clone().in_a_run();
         config.adopt_live(&from.clone().in_a_run());
@@ -199,7 +200,7 @@ impl TrainConfig {
     }
 }
 
-/// docs/settings.md.
+/// The content of docs/settings.md.
 pub fn documentation() -> String {
     let mut page = String::from(
         "# Settings\n\nEvery field of a run's configuration. On the command line `--set FIELD=VALUE` changes it, in a link \

@@ -1,4 +1,4 @@
-//! What a run is made of: the model's and the training's hyper-parameters, presets and derived sizes.
+//! Configuration of a run: hyper-parameters of model and training, presets, and derived sizes.
 //!
 //! Names follow Stanford's CS336. Shape letters used everywhere: B batch, T positions, C = d_model, H heads,
 //! D = d_head, F = d_ff, L layers, V vocabulary.
@@ -22,33 +22,33 @@ pub use schedule::learning_rate;
 pub use train::{Optimizer, Schedule, TrainConfig};
 pub use valid::{MIN_TRAINED_VOCABULARY, ValidConfig};
 
-/// A switch with a few named positions.
+/// A setting with a few named values.
 pub trait Choice: Copy + PartialEq + 'static {
-    /// Every position with the name that the command line, the page and files use.
+    /// Every value with the name that the command line, the page and files use.
     const ALL: &'static [(&'static str, Self)];
 
-    /// The name of this position.
+    /// The name of this value.
     fn name(self) -> &'static str {
-        // The table is complete, which a test checks; a position without a name would show as nothing.
+        // A test checks that the table is complete; a value missing from it would have an empty name.
         Self::ALL.iter().find(|(_, choice)| *choice == self).map_or("", |(name, _)| name)
     }
 
-    /// The position with this name.
+    /// The value with this name.
     fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|&(_, choice)| choice)
     }
 }
 
-/// The model and the training together: everything but the data.
+/// Configuration of model and training: everything but the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunConfig {
     /// The shape of the Transformer.
     pub model: ModelConfig,
-    /// How it is trained.
+    /// Training hyper-parameters.
     pub train: TrainConfig,
 }
 
-/// Sizes to start from.
+/// Predefined configurations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
@@ -62,7 +62,7 @@ pub enum Preset {
     Cs336,
 }
 
-/// What is wrong with a configuration, and what to change.
+/// Describes an invalid configuration and how to correct it.
 #[derive(Debug, Error, PartialEq)]
 pub enum ConfigError {
     /// A size is 0.
@@ -71,16 +71,16 @@ pub enum ConfigError {
         /// The name of the field.
         field: &'static str,
     },
-    /// A whole number is too small or too large.
+    /// An integer is too small or too large.
     #[error("{field} is {value}; it has to be from {min} to {max}")]
     OutOfRange {
         /// The name of the field.
         field: &'static str,
-        /// The refused value.
+        /// The rejected value.
         value: u64,
-        /// The smallest value that is accepted.
+        /// The smallest accepted value.
         min: u64,
-        /// The largest value that is accepted.
+        /// The largest accepted value.
         max: u64,
     },
     /// A size is smaller than its use needs.
@@ -88,57 +88,57 @@ pub enum ConfigError {
     TooSmall {
         /// The name of the field.
         field: &'static str,
-        /// The refused value.
+        /// The rejected value.
         value: usize,
-        /// The smallest value that is accepted.
+        /// The smallest accepted value.
         least: usize,
         /// The reason, as a clause.
         why: &'static str,
     },
-    /// Sizes that are right each, and too large together.
+    /// Sizes that are valid individually, but whose product is too large.
     #[error("{sizes} make {numbers:.0} numbers, and {most:.0} can be addressed; lower {field} to {fitting} at most")]
     Together {
-        /// Their names and values.
+        /// Names and values of the sizes.
         sizes: String,
-        /// How many numbers they make.
+        /// Number of elements that they require.
         numbers: f64,
-        /// How many there can be.
+        /// Maximum number of elements.
         most: f64,
-        /// What to lower.
+        /// The field to lower.
         field: &'static str,
-        /// To what.
+        /// The largest value of `field` that fits.
         fitting: usize,
     },
-    /// Heads do not divide the width, or leave an odd head size, which RoPE cannot rotate in pairs.
+    /// The heads do not divide the width, or leave an odd head size, which RoPE cannot rotate in pairs.
     #[error("d_model {d_model} does not give {n_heads} heads {size} each; try d_model {below} or {above}")]
     Heads {
         /// C.
         d_model: usize,
         /// H.
         n_heads: usize,
-        /// What each has to get, in words.
+        /// The required size of each head, in words.
         size: &'static str,
         /// The next smaller width that works (or the smallest).
         below: usize,
         /// The next larger width that works.
         above: usize,
     },
-    /// Heads of keys and values cannot be shared out evenly.
+    /// The query heads are not a multiple of the KV heads.
     #[error("{n_heads} heads cannot share {n_kv_heads} key-value heads evenly; try n_kv_heads {below} or {n_heads}")]
     KvHeads {
         /// H.
         n_heads: usize,
-        /// How many heads of keys and values were asked for.
+        /// The rejected number of KV heads.
         n_kv_heads: usize,
         /// The next smaller number that works.
         below: usize,
     },
-    /// There is no such field.
+    /// Unknown field.
     #[error("unknown field `{field}`; expected one of {known}")]
     Unknown {
-        /// The name that was given.
+        /// The given name.
         field: String,
-        /// All names.
+        /// All valid names, separated by commas.
         known: String,
     },
     /// A text is not a value of its field's type.
@@ -146,19 +146,19 @@ pub enum ConfigError {
     Value {
         /// The name of the field.
         field: &'static str,
-        /// The refused text.
+        /// The rejected text.
         value: String,
         /// What the field accepts.
         expected: String,
     },
-    /// A number lies outside its domain.
+    /// A number is outside its domain.
     #[error("{field} is {value}; it has to be {domain}")]
     Domain {
         /// The name of the field.
         field: &'static str,
-        /// What was asked for.
+        /// The rejected value.
         value: f64,
-        /// What is accepted, in words.
+        /// The accepted values, in words.
         domain: &'static str,
     },
 }
@@ -182,7 +182,7 @@ impl Preset {
         Self::ALL.into_iter().find(|preset| preset.name() == name)
     }
 
-    /// The configuration that the preset stands for.
+    /// The preset's configuration.
     pub fn config(self) -> RunConfig {
         let (vocab_size, context_length, d_model, n_layers, n_heads, d_ff) = match self {
             Preset::Nano => (512, 64, 48, 2, 4, 128),
@@ -221,27 +221,27 @@ impl Preset {
     }
 }
 
-/// The largest size, so that products of three of them still fit 64 bits with room to spare.
+/// Upper bound of every size, chosen so that the product of three sizes fits 64 bits with room to spare.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// Blocks of a model. The deepest models have some hundred; every block is planned by name, so their number alone costs time
-/// and memory.
+/// Upper bound of `n_layers`. The deepest models have about a hundred layers; every block is planned by name, so their number
+/// alone costs time and memory.
 const MAX_LAYERS: u64 = 1024;
 
-/// Held-out tokens whose losses are averaged wherever a held-out loss is reported: in the page's header and what-if, after
-/// an import, on the command line. It depends on nothing that can be set, so that losses are comparable. For `nano` on the
-/// CPU an evaluation takes about a tenth of a second; the standard error of a loss of 1.5 is about 0.03 nats, and the same
-/// tokens make most of it cancel in comparisons.
+/// Number of held-out tokens over which every reported held-out loss is averaged: in the page's header and what-if, after an
+/// import, on the command line. It is not configurable, so that losses are comparable. For `nano` on the CPU an evaluation
+/// takes about 0.1 s; the standard error of a loss of 1.5 is about 0.03 nats, most of which cancels when losses on the same
+/// tokens are compared.
 pub const EVALUATION_TOKENS: usize = 4096;
 
-/// Steps of a run: what the page's numbers count exactly.
+/// Upper bound of the number of steps: JavaScript numbers represent integers exactly up to this value.
 pub const MAX_STEPS: u64 = 1 << 53;
 
 impl RunConfig {
-    /// Whether both halves are valid.
+    /// Checks all fields and their combinations.
     ///
     /// # Errors
-    /// The first field that is wrong, with what to change.
+    /// The first invalid field and how to correct it.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.check_fields(|_| true)?;
         self.model.check_heads()?;
@@ -249,7 +249,7 @@ impl RunConfig {
         self.check_products()
     }
 
-    /// Tokens that one step trains on: B·T for each accumulated batch.
+    /// Number of tokens per step: B·T for each accumulated batch.
     pub fn tokens_per_step(&self) -> usize {
         self.train.batch_size * self.train.accumulation_steps * self.model.context_length
     }

@@ -8,55 +8,55 @@ use super::{Choice, ConfigError};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
-    /// V: how many different tokens there are.
+    /// V: number of different tokens.
     pub vocab_size: usize,
-    /// The longest window of tokens that the model sees at once.
+    /// T: the longest sequence of tokens that the model processes at once.
     pub context_length: usize,
     /// C: the width of the residual stream.
     pub d_model: usize,
-    /// L: how many blocks.
+    /// L: number of blocks.
     pub n_layers: usize,
-    /// H: how many attention heads a block has; d_head = d_model / n_heads.
+    /// H: number of attention heads per block; d_head = d_model / n_heads.
     pub n_heads: usize,
-    /// How many heads of keys and values a block has; each serves n_heads / n_kv_heads heads of queries (grouped-query
-    /// attention, Ainslie et al. 2023). As many as `n_heads`: ordinary multi-head attention.
+    /// Number of KV heads per block; each serves n_heads / n_kv_heads query heads (grouped-query attention, Ainslie et al.
+    /// 2023). Equal to `n_heads` for ordinary multi-head attention.
     pub n_kv_heads: usize,
     /// F: the inner width of the feed-forward network.
     pub d_ff: usize,
     /// Θ of rotary position embedding.
     pub rope_theta: f64,
-    /// What normalises the residual stream.
+    /// How the residual stream is normalized.
     pub norm: Norm,
-    /// Where it does.
+    /// Where the norms are applied.
     pub norm_placement: NormPlacement,
     /// ε, which keeps a norm from dividing by zero: added to the mean square, or to the variance.
     #[serde(default = "cs336_norm_eps")]
     pub norm_eps: f64,
-    /// How the model knows where a token stands.
+    /// How token positions are encoded.
     pub positions: Positions,
-    /// What a block computes besides attention.
+    /// The feed-forward network of a block.
     pub feed_forward: FeedForward,
-    /// Whether a token attends to none behind it, as a model that writes has to. Without the mask it looks the next
-    /// token up instead of predicting it.
+    /// Whether attention to later tokens is masked, as text generation requires. Without the mask the model copies the next
+    /// token instead of predicting it.
     #[serde(default = "masked")]
     pub causal: bool,
-    /// Whether linear layers (but the head) and LayerNorm add a trainable bias.
+    /// Whether linear layers (except the output head) and LayerNorm have a trainable bias.
     pub bias: bool,
-    /// Whether the head's matrix is the token embedding (Press & Wolf 2017).
+    /// Whether the output head shares the token embedding's matrix (Press & Wolf 2017).
     pub tied_embeddings: bool,
 }
 
-/// Files of runs from before there was a choice do not say.
+/// Default for files written before `causal` existed.
 fn masked() -> bool {
     true
 }
 
-/// The ε of CS336's norms, which runs from before there was a choice have.
+/// Default for files written before `norm_eps` existed: the ε of CS336's norms.
 fn cs336_norm_eps() -> f64 {
     1e-5
 }
 
-/// What normalises the residual stream.
+/// How the residual stream is normalized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Norm {
@@ -64,34 +64,33 @@ pub enum Norm {
     Rmsnorm,
     /// Subtracts the mean and divides by the standard deviation (Ba et al. 2016).
     Layernorm,
-    /// Nothing.
+    /// No normalization.
     None,
 }
 
-/// Where the norms stand in a block.
+/// Where the norms are applied in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NormPlacement {
-    /// Before each branch, x + f(norm(x)), and once more before the head (Xiong et al. 2020).
+    /// Before each branch, x + f(norm(x)), plus a final norm before the output head (Xiong et al. 2020).
     Pre,
-    /// After each sum, norm(x + f(x)), as the first Transformer had it (Vaswani et al. 2017). The last block's own
-    /// norm is the last one.
+    /// After each sum, norm(x + f(x)), as in the original Transformer (Vaswani et al. 2017). There is no additional final norm.
     Post,
 }
 
-/// How the model knows where a token stands.
+/// How token positions are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Positions {
     /// Queries and keys are rotated by their position (Su et al. 2021).
     Rope,
-    /// A trainable vector per position is added to the token's (Vaswani et al. 2017, Radford et al. 2019).
+    /// A trainable vector per position is added to the token embedding (Vaswani et al. 2017, Radford et al. 2019).
     Learned,
-    /// Only through the causal mask (NoPE, Kazemnejad et al. 2023).
+    /// No encoding; positions are implied only by the causal mask (NoPE, Kazemnejad et al. 2023).
     None,
 }
 
-/// What a block computes besides attention.
+/// The feed-forward network of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeedForward {
@@ -99,7 +98,7 @@ pub enum FeedForward {
     Swiglu,
     /// W2 · SiLU(W1·x)
     Silu,
-    /// W2 · GELU(W1·x), in the form with tanh that GPT-2 has (Hendrycks & Gimpel 2016).
+    /// W2 · GELU(W1·x), with GPT-2's tanh approximation (Hendrycks & Gimpel 2016).
     Gelu,
 }
 
@@ -123,7 +122,7 @@ impl Choice for FeedForward {
 }
 
 impl ModelConfig {
-    /// A model as CS336 has it: pre-norm RMSNorm, RoPE with Θ = 10,000, SwiGLU, no biases, nothing shared.
+    /// CS336's architecture: pre-norm RMSNorm, RoPE with Θ = 10,000, SwiGLU, no biases, untied embeddings.
     pub fn cs336(
         [vocab_size, context_length]: [usize; 2],
         [d_model, n_layers, n_heads, d_ff]: [usize; 4],
@@ -153,12 +152,12 @@ impl ModelConfig {
         self.d_model / self.n_heads
     }
 
-    /// The width of keys and of values: n_kv_heads · D.
+    /// Width of keys and values: n_kv_heads · D.
     pub fn d_kv(&self) -> usize {
         self.n_kv_heads * self.d_head()
     }
 
-    /// The number of trainable parameters, in 64 bits: models that this machine cannot address are counted, too.
+    /// Number of trainable parameters. 64 bits, so that models too large for this machine's address space are counted as well.
     pub fn n_params(&self) -> u64 {
         let [c, f, v, t, l] =
             [self.d_model, self.d_ff, self.vocab_size, self.context_length, self.n_layers].map(|size| size as u64);
@@ -178,16 +177,16 @@ impl ModelConfig {
         embeddings + positions + l * block + final_norm
     }
 
-    /// Whether a model can be built from these sizes.
+    /// Checks whether a model can be built from these sizes.
     ///
     /// # Errors
-    /// The first field that is wrong, with what to change.
+    /// The first invalid field and how to correct it.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.check_fields()?;
         self.check_heads()
     }
 
-    /// Whether heads divide the width, and KV heads the heads.
+    /// Checks that `n_heads` divides `d_model` and `n_kv_heads` divides `n_heads`.
     pub(super) fn check_heads(&self) -> Result<(), ConfigError> {
         let rope = self.positions == Positions::Rope;
         let unit = if rope { 2 * self.n_heads } else { self.n_heads };

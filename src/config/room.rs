@@ -1,14 +1,14 @@
-//! Whether the sizes of a run can be addressed at all, and what to lower where memory is short.
+//! Checks whether a run's sizes can be addressed, and recommends which setting to lower when memory is insufficient.
 
 use super::{ConfigError, FeedForward, RunConfig};
 
-/// Numbers of four bytes in one buffer: as many as shaders, or this program, can address.
+/// The largest number of 4-byte elements in one buffer that shaders, or this program, can address.
 const MAX_NUMBERS: f64 = if usize::BITS == 32 { (1u64 << 30) as f64 } else { (1u64 << 32) as f64 };
 
-/// The shortest window that is recommended where memory is short.
+/// The shortest context length that is recommended when memory is insufficient.
 const MIN_CONTEXT: usize = 16;
 
-/// Sizes that are multiplied to something that has to be addressed: names, values, and how often each is a factor.
+/// A product of sizes that has to be addressable: names, values, and each factor's exponent.
 struct Product {
     sizes: Vec<(&'static str, usize, i32)>,
     times: f64,
@@ -19,7 +19,7 @@ impl Product {
         self.sizes.iter().map(|&(_, size, power)| (size as f64).powi(power)).product::<f64>() * self.times
     }
 
-    /// The first size whose lowering is enough, else the largest, and what it has to be at most.
+    /// The first size that can be lowered enough, else the largest one, with the highest value that fits.
     fn lower(&self, most: f64) -> (&'static str, usize) {
         let fitting = |&(name, size, power): &(&'static str, usize, i32)| {
             let others = self.numbers() / (size as f64).powi(power);
@@ -45,7 +45,7 @@ impl Product {
 }
 
 impl RunConfig {
-    /// Whether everything that a run multiplies its sizes to can be addressed.
+    /// Checks that every product of sizes in a run is addressable.
     pub(super) fn check_products(&self) -> Result<(), ConfigError> {
         self.products().iter().try_for_each(|product| product.check(MAX_NUMBERS))
     }
@@ -66,16 +66,17 @@ impl RunConfig {
             // Queries, keys and values.
             product(&[batch, window, width], 3.0),
             product(&pairs, 1.0),
-            // Maps have a byte for each weight.
+            // Attention maps take one byte per weight.
             product(&[&[layers], &pairs[..]].concat(), 0.25),
-            // The parameters: the embedding and the head, and the matrices of all layers.
+            // Parameters: embedding, output head, and the matrices of all layers.
             product(&[("vocab_size", model.vocab_size, 1), width], 4.0),
             product(&[layers, width, inner], 8.0),
             product(&[layers, ("d_model", model.d_model, 2)], 8.0),
         ]
     }
 
-    /// The same with the setting lowered that costs least, where memory is short: its name, and what it becomes.
+    /// This configuration with `batch_size` halved, or else `context_length`: the name of the lowered field and the new
+    /// configuration; `None` if neither can be lowered.
     pub fn smaller(&self) -> Option<(&'static str, Self)> {
         let mut smaller = self.clone();
         if self.train.batch_size > 1 {
@@ -86,7 +87,7 @@ impl RunConfig {
         (smaller.model.context_length < self.model.context_length).then_some(("context_length", smaller))
     }
 
-    /// What to lower until the run fits, and to what, as the end of a sentence.
+    /// Which setting to lower, and to what value, until the run fits; the end of a sentence.
     pub fn advice(&self, fits: impl Fn(&Self) -> bool) -> String {
         let mut smaller = self.clone();
         while let Some((_, next)) = smaller.smaller() {
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
     use crate::config::Preset;
 
-    /// What wasm addresses.
+    /// Number of elements that wasm can address.
     const WASM: f64 = (1u64 << 30) as f64;
 
     fn refusal(config: &RunConfig, most: f64) -> Option<String> {
@@ -136,11 +137,11 @@ mod tests {
         ];
         for (field, size) in sizes {
             let mut config = Preset::Cs336.config();
-            // Small enough alone, and too large with the others.
+            // Valid on its own, but too large in combination with the others.
             config.set(field, &size.to_string()).unwrap();
             let said = refusal(&config, WASM).unwrap_or_default();
             assert!(said.contains(&format!("{field} {size}")), "{field}: {said}");
-            // What the sentence asks for is enough.
+            // Following the advice is sufficient.
             let mut tries = 0;
             while let Some(said) = refusal(&config, WASM) {
                 let (_, advice) = said.split_once("lower ").expect("it says what to lower");

@@ -1,31 +1,31 @@
-//! When a run stops by itself, and how often it is evaluated. Shared by the page and the command line.
+//! Stop rules and the evaluation interval of a run. Shared by the page and the command line.
 
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 
-/// Rules of a run; what is `None` never applies.
+/// Stop and evaluation rules of a run; `None` disables a rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
-    /// Stop after so many steps in all.
+    /// Stop after this number of steps in total.
     pub stop_steps: Option<u64>,
-    /// Stop after so many tokens in all.
+    /// Stop after this number of tokens in total.
     pub stop_tokens: Option<u64>,
     /// Stop once the held-out loss is at or below this, in nats per token.
     pub stop_loss: Option<f64>,
-    /// Stop after so many seconds of training in all.
+    /// Stop after this number of seconds of training in total.
     pub stop_seconds: Option<f64>,
-    /// Evaluate every so many steps; `None` leaves it to the clock.
+    /// Steps between evaluations; `None` schedules evaluations by elapsed time.
     pub evaluate_every: Option<u64>,
 }
 
-/// Where a run stands, as far as rules ask.
+/// The progress of a run, as needed by the rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Standing {
     /// Steps done.
     pub step: u64,
-    /// Tokens of one step.
+    /// Tokens per step.
     pub tokens_per_step: usize,
     /// Seconds of training.
     pub seconds: f64,
@@ -34,10 +34,10 @@ pub struct Standing {
 }
 
 impl Rules {
-    /// Whether the rules can be followed.
+    /// Checks the values of the rules.
     ///
     /// # Errors
-    /// The first field that is wrong.
+    /// The first invalid field.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let counts = [
             ("stop_steps", self.stop_steps),
@@ -59,7 +59,7 @@ impl Rules {
         Ok(())
     }
 
-    /// The rule that says stop, in words.
+    /// The stop rule that has been reached, described in words; `None` if training continues.
     pub fn reached(&self, now: &Standing) -> Option<String> {
         let tokens = now.step.saturating_mul(now.tokens_per_step as u64);
         if let Some(most) = self.stop_steps.filter(|&most| now.step >= most) {
@@ -78,7 +78,7 @@ impl Rules {
         Some(format!("it has trained for {:.1} s, {most} s were asked for", now.seconds))
     }
 
-    /// How many steps may be submitted at once, at most `wish`, so that neither a stop nor an evaluation is overrun.
+    /// How many steps, at most `wish`, may be submitted at once without overrunning a stop rule or an evaluation.
     pub fn steps_ahead(&self, submitted: u64, tokens_per_step: usize, wish: u64) -> u64 {
         let stops = [self.stop_steps, self.stop_tokens.map(|tokens| tokens.div_ceil(tokens_per_step.max(1) as u64))];
         let left = stops.into_iter().flatten().map(|stop| stop.saturating_sub(submitted));
@@ -86,7 +86,7 @@ impl Rules {
         left.chain(to_evaluation).fold(wish, u64::min)
     }
 
-    /// Whether an evaluation is due after `step` by `evaluate_every`.
+    /// Whether `evaluate_every` schedules an evaluation after `step`.
     pub fn evaluation_due(&self, step: u64) -> bool {
         self.evaluate_every.is_some_and(|every| step > 0 && step.is_multiple_of(every.max(1)))
     }

@@ -1,10 +1,10 @@
-//! The learning rate over the steps.
+//! Learning rate schedules.
 
 use super::{Schedule, TrainConfig};
 
 /// Linear warm-up, `step · max/warmup` up to `warmup_steps`; then the schedule, from `max_lr` down to `min_lr` at
-/// `schedule_steps`; then `min_lr`. With [`Schedule::Cosine`] this is CS336's schedule. A constant one stays at
-/// `max_lr`; [`Schedule::Wsd`] stays there until its last `decay_fraction` of the steps.
+/// `schedule_steps`; then `min_lr`. [`Schedule::Cosine`] is CS336's schedule. A constant schedule stays at `max_lr`;
+/// [`Schedule::Wsd`] does so until the last `decay_fraction` of the steps.
 pub fn learning_rate(step: u64, train: &TrainConfig) -> f64 {
     let TrainConfig { max_lr, min_lr, warmup_steps, schedule_steps, .. } = *train;
     if step < warmup_steps {
@@ -16,14 +16,14 @@ pub fn learning_rate(step: u64, train: &TrainConfig) -> f64 {
         Schedule::Constant => return max_lr,
         Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()),
         Schedule::Linear => 1.0 - progress,
-        // Where warm-up lasts as long as the schedule, nothing is left to decay in.
+        // If warm-up takes the whole schedule, no steps remain for the decay.
         Schedule::Wsd if step >= schedule_steps => 0.0,
         Schedule::Wsd => {
             let stable = (schedule_steps as f64 * (1.0 - train.decay_fraction)).max(warmup_steps as f64);
             1.0 - ((step as f64 - stable) / (schedule_steps as f64 - stable)).max(0.0)
         }
     };
-    // A weighted mean of two rates cannot overflow; their difference can.
+    // A weighted mean of two rates cannot overflow, unlike their difference.
     weight * max_lr + (1.0 - weight) * min_lr
 }
 

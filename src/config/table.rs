@@ -1,4 +1,4 @@
-//! The rows of the table of fields; [`super::fields`] says what they are for.
+//! The rows of the table of fields; see [`super::fields`].
 
 use super::Choice as _;
 use super::fields::Applies::{Live, ModelOnReset, TrainingOnReset};
@@ -8,37 +8,37 @@ use super::{
     Storage,
 };
 
-/// The type of a field, its range, and where it is in a configuration.
+/// Type, range and location of a field.
 pub enum Kind {
-    /// A whole number.
+    /// An integer.
     Count {
         /// The smallest accepted value.
         min: u64,
         /// The largest accepted value.
         max: u64,
-        /// Reads it.
+        /// Reads the value.
         get: fn(&RunConfig) -> u64,
-        /// Writes it.
+        /// Writes the value.
         set: fn(&mut RunConfig, u64),
     },
-    /// A number.
+    /// A floating-point number.
     Number {
         /// Whether a finite value is accepted.
         contains: fn(f64) -> bool,
-        /// What `contains` accepts, in words.
+        /// The range accepted by `contains`, in words.
         range: &'static str,
-        /// Reads it.
+        /// Reads the value.
         get: fn(&RunConfig) -> f64,
-        /// Writes it.
+        /// Writes the value.
         set: fn(&mut RunConfig, f64),
     },
-    /// One of several names.
+    /// One of several named values.
     Choice {
-        /// The names.
+        /// All names.
         names: fn() -> Vec<&'static str>,
-        /// The name in force.
+        /// Reads the name of the current value.
         get: fn(&RunConfig) -> &'static str,
-        /// Chooses by name; none when there is no such name.
+        /// Sets the value by name; `None` if the name is unknown.
         set: fn(&mut RunConfig, &str) -> Option<()>,
     },
 }
@@ -53,19 +53,19 @@ const fn field(
     Field { name: names[0], label: names[1], help, unit, applies, advanced: false, kind }
 }
 
-/// A row that forms hide at first.
+/// Marks a row as hidden in forms by default.
 const fn advanced(row: Field) -> Field {
     Field { advanced: true, ..row }
 }
 
-/// A whole number of type usize or u64, from `$min` to `$max`.
+/// An integer field of type usize or u64, from `$min` to `$max`.
 macro_rules! count {
     ($min:expr, $max:expr, $($path:ident).+ as $number:ty) => {
         Kind::Count {
             min: $min,
             max: $max,
             get: |config| config.$($path).+ as u64,
-            // Larger than usize is larger than any maximum.
+            // A value larger than usize exceeds every maximum.
             set: |config, value| config.$($path).+ = <$number>::try_from(value).unwrap_or(<$number>::MAX),
         }
     };
@@ -102,7 +102,7 @@ macro_rules! switch {
     };
 }
 
-/// A change of `n_heads` changes `n_kv_heads` with it where both were equal: multi-head attention stays multi-head.
+/// Setting `n_heads` also sets `n_kv_heads` if both were equal, so that multi-head attention remains multi-head.
 const HEADS: Kind = Kind::Count {
     min: 1,
     max: MAX_SIZE,
@@ -117,7 +117,7 @@ const HEADS: Kind = Kind::Count {
     },
 };
 
-/// Every field, in the order of forms.
+/// All fields, in the order in which forms show them.
 pub static FIELDS: [Field; 33] = [
     field(
         ModelOnReset,
@@ -341,7 +341,7 @@ pub static FIELDS: [Field; 33] = [
         Live,
         ["momentum", "SGD momentum"],
         "",
-        // Closer to 1, f32 takes it for 1, and no update would ever fade.
+        // Values closer to 1 round to 1 in f32, so that past updates would never decay.
         number!(train.momentum, "at least 0 and at most 0.99999997", |value| value >= 0.0 && (value as f32) < 1.0),
         "SGD: share of the last update that is repeated; 0 is plain gradient descent",
     )),

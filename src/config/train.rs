@@ -1,27 +1,26 @@
-//! How the model is trained.
+//! Training hyper-parameters.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Choice, ConfigError};
 use crate::gpu::recording::Storage;
 
-/// How the model is trained.
+/// Training hyper-parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
-    /// B: sequences in a batch.
+    /// B: sequences per batch.
     pub batch_size: usize,
-    /// Batches whose gradients are averaged for one step: one step then learns from B times as many sequences, in the
-    /// memory of one batch.
+    /// Number of batches whose gradients are averaged for one step: a larger effective batch in the memory of a single one.
     pub accumulation_steps: usize,
-    /// How the numbers are stored that wait in each block for the backward pass: outputs of norms, queries, keys and
-    /// values, heads, and what the feed-forward network computes. All sums, the residual stream, parameters and gradients
-    /// have 32 bits.
+    /// Storage format of the activations saved in each block for the backward pass: outputs of norms, queries, keys and values,
+    /// heads, and intermediate results of the feed-forward network. Sums, the residual stream, parameters and gradients are
+    /// always f32.
     #[serde(default)]
     pub activation_storage: Storage,
-    /// What turns gradients into updates.
+    /// The optimizer.
     pub optimizer: Optimizer,
-    /// How the learning rate goes on after warm-up.
+    /// The learning rate schedule after warm-up.
     pub schedule: Schedule,
     /// Learning rate after warm-up.
     pub max_lr: f64,
@@ -31,7 +30,7 @@ pub struct TrainConfig {
     pub warmup_steps: u64,
     /// The step at which the schedule reaches `min_lr`.
     pub schedule_steps: u64,
-    /// With [`Schedule::Wsd`] the share of `schedule_steps` in which the learning rate falls.
+    /// With [`Schedule::Wsd`], the fraction of `schedule_steps` in which the learning rate decays.
     #[serde(default = "decay_fraction")]
     pub decay_fraction: f64,
     /// β₁ of AdamW.
@@ -40,17 +39,17 @@ pub struct TrainConfig {
     pub beta2: f64,
     /// ε of AdamW.
     pub adam_eps: f64,
-    /// Momentum of SGD; 0 is plain gradient descent.
+    /// Momentum of SGD; 0 for plain gradient descent.
     pub momentum: f64,
-    /// Decoupled weight decay; applies to matrices, not to gains and biases.
+    /// Decoupled weight decay; applied to matrices, not to gains and biases.
     pub weight_decay: f64,
-    /// Gradients are scaled down to this global L2 norm when theirs is larger.
+    /// Maximum global L2 norm of the gradients; larger gradients are scaled down to it.
     pub max_grad_norm: f64,
-    /// Seeds initialisation, batches and sampling.
+    /// Seed of initialization, batches and sampling.
     pub seed: u64,
 }
 
-/// What turns gradients into updates.
+/// The optimizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Optimizer {
@@ -60,25 +59,25 @@ pub enum Optimizer {
     Sgd,
 }
 
-/// How the learning rate goes on after warm-up.
+/// The learning rate schedule after warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
-    /// It stays at `max_lr`.
+    /// Constant at `max_lr`.
     Constant,
-    /// Half a cosine down to `min_lr` (Loshchilov & Hutter 2017).
+    /// Half a cosine wave down to `min_lr` (Loshchilov & Hutter 2017).
     Cosine,
-    /// A straight line down to `min_lr`.
+    /// Linear decay to `min_lr`.
     Linear,
-    /// Warm-up, stable, decay (Hu et al. 2024): `max_lr`, then a straight line down to `min_lr` in the last `decay_fraction`
-    /// of the schedule.
+    /// Warm-up, stable, decay (Hu et al. 2024): constant at `max_lr`, then linear decay to `min_lr` in the last
+    /// `decay_fraction` of the schedule.
     Wsd,
 }
 
-/// The usual decay takes 10 to 20 % of the steps (Hägele et al. 2024).
+/// Typically the decay takes 10 to 20 % of the steps (Hägele et al. 2024).
 pub(super) const DECAY_FRACTION: f64 = 0.2;
 
-/// For files from before there was a choice.
+/// Default for files written before `decay_fraction` existed.
 fn decay_fraction() -> f64 {
     DECAY_FRACTION
 }
@@ -97,16 +96,16 @@ impl Choice for Schedule {
 }
 
 impl TrainConfig {
-    /// Whether training can run with these numbers.
+    /// Checks the training hyper-parameters.
     ///
     /// # Errors
-    /// The first field that is wrong, with what to change.
+    /// The first invalid field and how to correct it.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.check_fields()?;
         self.check_rates()
     }
 
-    /// Whether the learning rate falls.
+    /// Checks that `min_lr` does not exceed `max_lr`.
     pub(super) fn check_rates(&self) -> Result<(), ConfigError> {
         if self.min_lr <= self.max_lr {
             return Ok(());

@@ -1,11 +1,11 @@
-//! A configuration that has been validated. Everything that the page derives from settings is derived from one of
-//! these, so that no text in a field reaches a division or a product.
+//! A validated configuration. The page derives values only from a [`ValidConfig`], so that no unchecked field reaches a
+//! division or a multiplication.
 
 use std::ops::Deref;
 
 use super::{ConfigError, Preset, RunConfig};
 
-/// The 256 bytes and the end-of-text token: the smallest vocabulary that is trained on a text.
+/// The 256 bytes and the end-of-text token: the smallest vocabulary that can be trained on a text.
 pub const MIN_TRAINED_VOCABULARY: usize = 257;
 
 /// A [`RunConfig`] for which [`RunConfig::validate`] succeeded.
@@ -18,7 +18,7 @@ impl ValidConfig {
         Self(preset.config())
     }
 
-    /// The configuration, to be changed and validated again.
+    /// The configuration, to be modified and validated again.
     pub fn into_inner(self) -> RunConfig {
         self.0
     }
@@ -42,10 +42,10 @@ impl Deref for ValidConfig {
 }
 
 impl RunConfig {
-    /// Whether a vocabulary of this size can be trained on a text.
+    /// Checks whether a vocabulary of this size can be trained on a text.
     ///
     /// # Errors
-    /// When `vocab_size` is less than [`MIN_TRAINED_VOCABULARY`].
+    /// If `vocab_size` is less than [`MIN_TRAINED_VOCABULARY`].
     pub fn check_trained_vocabulary(&self) -> Result<(), ConfigError> {
         let value = self.model.vocab_size;
         if value >= MIN_TRAINED_VOCABULARY {

@@ -1,8 +1,8 @@
-//! What is chosen for a run: text, vocabulary, backend.
+//! The user's choices for a run: text, vocabulary, backend.
 
 use serde::{Deserialize, Serialize};
 
-/// What to train on.
+/// The training text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CorpusChoice {
@@ -10,40 +10,40 @@ pub enum CorpusChoice {
     BuiltIn,
     /// The files of the last [`super::Command::LoadFiles`].
     File,
-    /// Examples of a synthetic task: its number in [`super::data::DataEvent::Tasks`].
+    /// Examples of a synthetic task, by its index in [`super::data::DataEvent::Tasks`].
     Task(usize),
 }
 
-/// A file of the user's.
+/// A file provided by the user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileInfo {
-    /// Its name.
+    /// File name.
     pub name: String,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: usize,
-    /// Where it was a Parquet file whose text has been read already: its columns with text, the one that was read first.
+    /// For a Parquet file whose text has been extracted: its text columns, starting with the extracted one.
     #[serde(default)]
     pub fields: Vec<String>,
 }
 
-/// What turns text into tokens.
+/// The vocabulary that tokenizes the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VocabularyChoice {
     /// A vocabulary of `vocab_size` tokens, trained on the text.
     Trained,
-    /// The one of the last [`super::Command::LoadVocabulary`].
+    /// The vocabulary of the last [`super::Command::LoadVocabulary`].
     Loaded,
 }
 
-/// Who computes.
+/// The backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackendChoice {
-    /// The GPU where there is one, else the CPU.
+    /// The GPU if one is available, otherwise the CPU.
     Auto,
-    /// Only the GPU: no adapter is an error.
+    /// The GPU; fails if there is no adapter.
     Gpu,
-    /// The CPU references.
+    /// The CPU backend.
     Cpu,
 }

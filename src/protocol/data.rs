@@ -1,15 +1,14 @@
-//! What the page and the worker say to each other about the data to train on.
+//! Messages between the page and the worker about training data.
 
 use serde::{Deserialize, Serialize};
 
 use super::RunId;
 
-/// The names of the synthetic tasks in links, in the order of their numbers in
-/// [`CorpusChoice::Task`](super::CorpusChoice::Task).
+/// Names of the synthetic tasks in links, in the order of the indices in [`CorpusChoice::Task`](super::CorpusChoice::Task).
 pub const TASKS: [&str; 9] =
     ["copy", "reverse", "sort", "addition", "modular-addition", "parity", "brackets", "induction", "recall"];
 
-/// A sentence about rows whose field has no text, if there are any.
+/// A sentence about rows without text in `field`; `None` if there are none.
 pub fn skipped_rows(rows: u64, field: &str) -> Option<String> {
     let rows = match rows {
         0 => return None,
@@ -19,64 +18,63 @@ pub fn skipped_rows(rows: u64, field: &str) -> Option<String> {
     Some(format!("{rows} skipped: without text in the field {field}."))
 }
 
-/// What the page asks about data.
+/// Commands about training data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "data", rename_all = "snake_case")]
 pub enum DataCommand {
-    /// Take the text of the files' records from another field.
+    /// Use another field of the files' records as the text.
     ChooseField {
         /// One of [`DataEvent::Fields`].
         field: String,
     },
-    /// Read the texts of a Parquet file, which rides along: [`DataEvent::ParquetText`] or
-    /// [`DataEvent::ParquetProblem`]. A damaged file may end the worker, so that this is asked of one that does nothing
-    /// else.
+    /// Extract the text of the attached Parquet file. Replies with [`DataEvent::ParquetText`] or [`DataEvent::ParquetProblem`].
+    /// A damaged file may terminate the worker, so this command is sent to a dedicated one.
     ReadParquet {
         /// The file's name.
         name: String,
-        /// Which column; `text`, or the first one with text, unless told.
+        /// The column to extract; by default `text`, or else the first text column.
         field: Option<String>,
     },
 }
 
-/// What the worker tells about data.
+/// Events about training data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "data", rename_all = "snake_case")]
 pub enum DataEvent {
-    /// The fields of the files' records that hold text; none when no file has records. The first is taken unless told
-    /// otherwise.
+    /// The text fields of the files' records; empty if no file contains records. The first one is used unless
+    /// [`DataCommand::ChooseField`] selects another.
     Fields {
-        /// Their names.
+        /// Names of the fields.
         fields: Vec<String>,
     },
-    /// The synthetic tasks there are. Comes once, after [`Event::Listening`](super::Event::Listening).
+    /// The available synthetic tasks. Emitted once, after [`Event::Listening`](super::Event::Listening).
     Tasks {
-        /// In the order of their numbers in [`CorpusChoice::Task`](super::CorpusChoice::Task).
+        /// The tasks, in the order of the indices in [`CorpusChoice::Task`](super::CorpusChoice::Task).
         tasks: Vec<TaskInfo>,
     },
-    /// The texts of a Parquet file as one text in UTF-8, which rides along.
+    /// The rows of a Parquet file as one UTF-8 text, which is attached.
     ParquetText {
-        /// The columns with text: the one that was read, then the others.
+        /// The text columns: the extracted one first.
         fields: Vec<String>,
-        /// Rows without text that were skipped.
+        /// Number of skipped rows without text.
         skipped: u64,
     },
     /// A Parquet file cannot be read.
     ParquetProblem {
-        /// Why, and what to change.
+        /// The reason and how to correct it.
         message: String,
     },
-    /// How many held-out examples of the run's task the model answers to the letter.
+    /// Exact-match result on held-out examples of the run's task.
     Score {
         /// The run.
         run: RunId,
-        /// Steps done when the first one was answered.
+        /// Steps done when the evaluation started.
         step: u64,
-        /// Right ones.
+        /// Number of correct answers.
         right: usize,
-        /// All of them.
+        /// Number of examples.
         of: usize,
-        /// A few answers.
+        /// A selection of answers.
         shown: Vec<TaskAnswer>,
     },
 }
@@ -84,21 +82,21 @@ pub enum DataEvent {
 /// A synthetic task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskInfo {
-    /// Its name.
+    /// Name of the task.
     pub name: String,
-    /// What is to be learned, and what to look for.
+    /// What the model has to learn, and what to observe.
     pub description: String,
-    /// A sentence whose attention is worth looking at.
+    /// A text whose attention is instructive.
     pub probe: String,
 }
 
-/// An answer to an example of a task.
+/// The model's answer to an example of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskAnswer {
-    /// The question.
+    /// The prompt.
     pub prompt: String,
-    /// The right answer.
+    /// The correct answer.
     pub expected: String,
-    /// What the model wrote.
+    /// The model's answer.
     pub written: String,
 }

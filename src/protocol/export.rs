@@ -1,4 +1,4 @@
-//! What the page and the worker say to each other about weights as they are, and how such weights become a file.
+//! Messages about exporting attention weights and the model, and the file formats of attention weights.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -6,93 +6,93 @@ use serde_json::{Value, json};
 use super::inspect::visible_keys;
 use super::{FileInfo, Token};
 
-/// What the page asks.
+/// Export commands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "export", rename_all = "snake_case")]
 pub enum ExportCommand {
-    /// The softmax weights of the probe sentence, in full precision, as the model is now.
+    /// The attention weights of the probe in full precision, for the current model.
     Weights {
-        /// Tells the answers of this request from those of older ones.
+        /// Request id, repeated in the reply.
         request: u32,
     },
-    /// The model in the files of transformers: [`ExportEvent::Model`], [`ExportEvent::Files`], or [`ExportEvent::NoModel`].
+    /// The model in the Hugging Face format: [`ExportEvent::Model`], [`ExportEvent::Files`], or [`ExportEvent::NoModel`].
     Model {
-        /// Whether the files come one by one instead of in a ZIP.
+        /// Whether to send separate files instead of a ZIP.
         loose: bool,
-        /// Whether what training goes on from comes too: the optimizer's moments, the step, what draws the batches.
+        /// Whether to include the training state: the optimizer's moments, the step, and the state of the batch sampler.
         training_state: bool,
     },
 }
 
-/// What the worker answers.
+/// Export events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "export", rename_all = "snake_case")]
 pub enum ExportEvent {
-    /// The weights ride along: f32 in little-endian order (L, H, n, n) with n = `tokens.len()`, row-major, query before
+    /// Attention weights. Attached: little-endian f32 of shape (L, H, n, n) with n = `tokens.len()`, row-major, query before
     /// key; 0 where masked.
     Weights {
-        /// Which request.
+        /// Id of the request.
         request: u32,
-        /// What they are of.
+        /// Description of the weights.
         about: WeightsAbout,
     },
-    /// The model's files ride along as one ZIP.
+    /// The model's files, attached as one ZIP.
     Model {
         /// Steps done.
         step: u64,
     },
-    /// The model's files ride along one after the other.
+    /// The model's files, attached as one concatenation.
     Files {
         /// Steps done.
         step: u64,
         /// Their names and sizes.
         files: Vec<FileInfo>,
     },
-    /// The model cannot be written in this format.
+    /// The model cannot be exported in this format.
     NoModel {
-        /// Which switch is in the way.
+        /// Which setting prevents it.
         message: String,
     },
 }
 
-/// What weights are of.
+/// Describes exported attention weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeightsAbout {
-    /// Steps done when they were computed.
+    /// Steps done when the weights were computed.
     pub step: u64,
     /// The seed of the run.
     pub seed: u64,
-    /// The tokens of the sentence, in order.
+    /// The tokens of the probe, in order.
     pub tokens: Vec<Token>,
-    /// L
+    /// L: number of layers.
     pub n_layers: usize,
-    /// H
+    /// H: number of heads per layer.
     pub n_heads: usize,
     /// Whether keys after the query are masked.
     pub causal: bool,
-    /// Whether they were kept as bytes since then, so that they are right to 1/255 only.
+    /// Whether the weights come from a snapshot that was stored as bytes and are therefore precise to 1/255 only.
     #[serde(default)]
     pub kept_as_bytes: bool,
 }
 
-/// Softmax weights of a sentence.
+/// Attention weights of a text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weights {
-    /// What they are of.
+    /// Description of the weights.
     pub about: WeightsAbout,
-    /// (L, H, n, n)
+    /// The weights (L, H, n, n).
     pub numbers: Vec<f32>,
 }
 
 impl Weights {
-    /// Puts together what came as bytes; none when they are not as many as they should be.
+    /// Builds the weights from the attached bytes; `None` if the length does not match.
     pub fn from_bytes(about: WeightsAbout, bytes: &[u8]) -> Option<Self> {
         let n = about.tokens.len();
         let numbers: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
         (bytes.len() == 4 * about.n_layers * about.n_heads * n * n).then_some(Self { about, numbers })
     }
 
-    /// One head (n, n).
+    /// The weights of one head (n, n).
     pub fn head(&self, (layer, head): (usize, usize)) -> &[f32] {
         let cells = self.about.tokens.len() * self.about.tokens.len();
         let start = (layer * self.about.n_heads + head) * cells;
@@ -108,9 +108,9 @@ impl Weights {
         all.filter(|&head| only.is_none_or(|only| only == head)).collect()
     }
 
-    /// One line per cell that is not masked, of one head or of all; layers and heads count from 1, positions from 0.
-    /// Numbers have as many digits as it takes to read the same f32 again, or, where they were kept as bytes, those that
-    /// they hold; the last column then says how far they may be off.
+    /// CSV with one line per unmasked cell, of one head or of all; layers and heads count from 1, positions from 0. Numbers
+    /// have enough digits to be read back as the same f32; those stored as bytes are rounded to their precision, and
+    /// the column `precision` contains the maximum error; otherwise it is empty.
     pub fn to_csv(&self, only: Option<(usize, usize)>) -> String {
         let mut csv = String::from(CSV_HEADER);
         self.write_csv(only, &mut csv);
@@ -138,7 +138,7 @@ impl Weights {
         }
     }
 
-    /// The same as JSON: for each head one list per query, which holds the weights of the keys that it may look at.
+    /// The same as JSON: for each head one list per query, with the weights of the keys visible to it.
     pub fn to_json(&self, only: Option<(usize, usize)>) -> String {
         self.json(only).to_string()
     }
@@ -147,7 +147,7 @@ impl Weights {
         let about = &self.about;
         let rows = |at| {
             let rows = self.head(at).chunks_exact(about.tokens.len().max(1)).enumerate();
-            // What was kept as bytes is written with the decimals that it holds.
+            // Weights stored as bytes are written with as many decimals as they are precise to.
             let number = |&weight: &f32| match about.kept_as_bytes {
                 true => (weight * 1e3).round() / 1e3,
                 false => weight,
@@ -176,22 +176,22 @@ impl Weights {
 
 const CSV_HEADER: &str = "step,layer,head,query,key,query_token,key_token,weight,precision,query_id,key_id\n";
 
-/// How far a weight may be off that was kept in steps of 1/255.
+/// Maximum error of a weight stored in steps of 1/255.
 const BYTE_PRECISION: &str = "0.002";
 
-/// Several moments of the same sentence as one table; its first column tells them apart.
+/// Several snapshots of the same text as one CSV table; the first column contains the step.
 pub fn csv_of(moments: impl Iterator<Item = Weights>, only: Option<(usize, usize)>) -> String {
     let mut csv = String::from(CSV_HEADER);
     moments.for_each(|weights| weights.write_csv(only, &mut csv));
     csv
 }
 
-/// Several moments of the same sentence as a list of what [`Weights::to_json`] writes of one.
+/// Several snapshots of the same text as a JSON list of [`Weights::to_json`] values.
 pub fn json_of(moments: impl Iterator<Item = Weights>, only: Option<(usize, usize)>) -> String {
     Value::Array(moments.map(|weights| weights.json(only)).collect()).to_string()
 }
 
-/// A field of CSV (RFC 4180), always in quotation marks.
+/// A quoted CSV field (RFC 4180).
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
 }

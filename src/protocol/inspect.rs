@@ -1,148 +1,148 @@
-//! What the page asks of the model beyond its maps, and what the worker answers: the numbers of one head, the logit
-//! lens, the model with a change, scores of heads that are known to form.
+//! Messages for inspecting the model beyond its attention maps: the rows of one head, the logit lens, what-if changes, scores
+//! of known kinds of heads.
 //!
-//! The page says what it looks at ([`Watched`]); the worker answers at once, and again with every snapshot of the maps
-//! until the page looks elsewhere.
+//! The page sends what it inspects ([`Watched`]); the worker replies immediately, and again with every snapshot of the maps
+//! until the page sends a different [`Watched`].
 
 use serde::{Deserialize, Serialize};
 
 use super::Token;
 
-/// Asked of the worker within [`Command::Inspect`](super::Command::Inspect).
+/// Inspection commands, sent within [`Command::Inspect`](super::Command::Inspect).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InspectCommand {
-    /// What the page looks at from now on.
+    /// Set what the page inspects from now on.
     Watch(Watched),
-    /// Put a weight into the run for good. Answered by [`InspectEvent::Kept`].
+    /// Change a weight of the run permanently. Replies with [`InspectEvent::Kept`].
     Keep(WeightAt, f32),
-    /// Whether the page has the maps on show; while it has not, they are computed rarely.
+    /// Whether the page displays the maps; while it does not, they are computed rarely.
     Shown(bool),
 }
 
-/// What the page looks at, and so what is computed with every snapshot.
+/// What the page inspects, computed with every snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Watched {
-    /// Queries, keys and values of this (layer, head).
+    /// Queries, keys and values of this (layer, head); `None` for no head.
     pub head: Option<(usize, usize)>,
-    /// What each layer would predict.
+    /// The logit lens.
     pub lens: bool,
-    /// The model with a change beside the model as it is.
+    /// A changed model to compare with the current one.
     pub what_if: Option<WhatIf>,
 }
 
-/// A change to the model that is tried out beside it.
+/// A temporary change of the model, for comparison.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WhatIf {
     /// The heads (layer, head) whose output is set to 0.
     pub off: Vec<(usize, usize)>,
-    /// The weight that is looked at.
+    /// The inspected weight.
     pub weight: Option<WeightAt>,
-    /// What it is set to; none leaves it as it is.
+    /// The temporary value of `weight`; `None` leaves it unchanged.
     pub value: Option<f32>,
-    /// The position of the probe whose next token is predicted; none is the last one.
+    /// The position of the probe whose next token is predicted; `None` for the last one.
     pub position: Option<usize>,
 }
 
-/// One number of the model.
+/// Location of one weight of the model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WeightAt {
     /// The parameter's name, for example `layers.0.attn.q_proj.weight`.
     pub tensor: String,
-    /// Counted from 0.
+    /// Row, counted from 0.
     pub row: usize,
-    /// Counted from 0.
+    /// Column, counted from 0.
     pub column: usize,
 }
 
-/// Told by the worker within [`Event::Inspect`](super::Event::Inspect).
+/// Inspection events, emitted within [`Event::Inspect`](super::Event::Inspect).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InspectEvent {
-    /// The numbers of one head. [`HeadRows::from_bytes`] reads the bytes that ride along.
+    /// Queries, keys and values of one head. [`HeadRows::from_bytes`] parses the attached bytes.
     Head {
         /// Steps done when they were computed.
         step: u64,
         /// (layer, head)
         at: (usize, usize),
-        /// n, the positions of the probe.
+        /// n: number of positions of the probe.
         n: usize,
-        /// D
+        /// D: size of the head.
         d_head: usize,
         /// Whether keys after the query are masked.
         causal: bool,
     },
-    /// What each layer would predict at each position. [`Lens::from_bytes`] reads the bytes that ride along.
+    /// The logit lens: each layer's predictions at each position. [`Lens::from_bytes`] parses the attached bytes.
     Lens {
         /// Steps done when it was computed.
         step: u64,
-        /// L
+        /// L: number of layers.
         n_layers: usize,
         /// The tokens of the probe.
         tokens: Vec<Token>,
-        /// Every token that occurs among the predictions.
+        /// All tokens that occur among the predictions.
         predicted: Vec<Token>,
     },
-    /// The model with the change beside the model as it is.
+    /// Comparison of the changed model with the current one.
     WhatIf(Box<Comparison>),
-    /// The parameters that have weights to change, in the order of the model.
+    /// The parameters whose weights can be changed, in the model's order.
     Tensors(Vec<TensorInfo>),
-    /// A weight was put into the run for good.
+    /// A weight was changed permanently.
     Kept {
-        /// Steps done before.
+        /// Steps done before the change.
         step: u64,
-        /// Which.
+        /// Location of the weight.
         weight: WeightAt,
-        /// What it was.
+        /// The previous value.
         old: f32,
-        /// What it is.
+        /// The new value.
         new: f32,
     },
-    /// A question cannot be answered: why, and what to change.
+    /// The request was refused: the reason and how to correct it.
     Refused {
         /// One or two sentences.
         message: String,
     },
-    /// The scores of all heads on the measuring sequence.
+    /// The scores of all heads on the scoring sequence.
     Scores {
-        /// Steps done when they were measured.
+        /// Steps done when they were computed.
         step: u64,
-        /// H
+        /// H: number of heads per layer.
         n_heads: usize,
-        /// (L·H), each in the order of [`ScoreKind::ALL`].
+        /// Scores of all L·H heads, each in the order of [`ScoreKind::ALL`].
         scores: Vec<Scores>,
     },
     /// The heads of this run cannot be scored.
     NoScores {
-        /// Why, and what to change.
+        /// The reason and how to correct it.
         reason: String,
     },
 }
 
-/// One head's scores, in the order of [`ScoreKind::ALL`]; each from 0 to 1.
+/// Scores of one head, in the order of [`ScoreKind::ALL`]; each from 0 to 1.
 pub type Scores = [f32; ScoreKind::ALL.len()];
 
-/// What a head may be known for.
+/// Known kinds of attention heads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScoreKind {
-    /// Looks at the token before.
+    /// Attends to the previous token.
     PreviousToken,
-    /// Looks at the first token.
+    /// Attends to the first token.
     Sink,
-    /// Looks at earlier occurrences of the same token.
+    /// Attends to earlier occurrences of the same token.
     SameToken,
-    /// Looks at what came after earlier occurrences of the same token.
+    /// Attends to the tokens that followed earlier occurrences of the same token.
     Induction,
 }
 
 impl ScoreKind {
-    /// All of them, in the order of [`Scores`].
+    /// All kinds, in the order of [`Scores`].
     pub const ALL: [Self; 4] = [Self::PreviousToken, Self::Sink, Self::SameToken, Self::Induction];
 
-    /// From this score on a head bears the name: it then spends two fifths of its attention that way.
+    /// The minimum score at which a head is labeled as this kind: it then spends two fifths of its attention accordingly.
     pub const THRESHOLD: f32 = 0.4;
 
-    /// Its name, which the glossary explains.
+    /// Name of the kind, as in the glossary.
     pub fn name(self) -> &'static str {
         match self {
             Self::PreviousToken => "previous-token head",
@@ -152,7 +152,7 @@ impl ScoreKind {
         }
     }
 
-    /// A short name for the heads of tables.
+    /// Short name for table headers.
     pub fn short(self) -> &'static str {
         match self {
             Self::PreviousToken => "previous",
@@ -163,67 +163,67 @@ impl ScoreKind {
     }
 }
 
-/// A parameter as a matrix; a vector has one row.
+/// The name and shape of a parameter as a matrix; a vector has one row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TensorInfo {
-    /// Its name.
+    /// The parameter's name.
     pub name: String,
-    /// Outputs.
+    /// Number of rows (outputs).
     pub rows: usize,
-    /// Inputs.
+    /// Number of columns (inputs).
     pub columns: usize,
 }
 
-/// The model with a change beside the model as it is, on the same text.
+/// Comparison of the changed model with the current one on the same text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// What was asked.
+    /// The change.
     pub change: WhatIf,
     /// Steps done when it was computed.
     pub step: u64,
-    /// The looked-at weight as it is.
+    /// The current value of the inspected weight.
     pub old: Option<f32>,
-    /// Held-out tokens that the losses are means over; always the same ones.
+    /// Number of held-out tokens over which the losses are averaged; always the same tokens.
     pub n_tokens: usize,
-    /// Mean cross-entropy of the model as it is, and with the change.
+    /// Mean cross-entropy of the current model and of the changed one.
     pub losses: [f32; 2],
-    /// The position whose next token is predicted, and its token; none without a probe.
+    /// The position whose next token is predicted, and its token; `None` without a probe.
     pub position: Option<(usize, Token)>,
-    /// The likeliest tokens of either, likeliest as it is first.
+    /// The most likely tokens of both models, sorted by probability in the current one.
     pub choices: Vec<Compared>,
 }
 
-/// A token's probability as it is, and with the change.
+/// A token's probability in the current model and in the changed one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
     /// The token.
     pub token: Token,
-    /// As it is, and with the change.
+    /// Probability in the current model and in the changed one.
     pub p: [f32; 2],
 }
 
-/// Queries, keys (both after the position encoding) and values of one head, each (n, D).
+/// Queries, keys (both after position encoding) and values of one head, each (n, D).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeadRows {
-    /// D
+    /// D: size of the head.
     pub d_head: usize,
     /// Whether keys after the query are masked.
     pub causal: bool,
-    /// (n, D)
+    /// Queries (n, D).
     pub q: Vec<f32>,
-    /// (n, D)
+    /// Keys (n, D).
     pub k: Vec<f32>,
-    /// (n, D)
+    /// Values (n, D).
     pub v: Vec<f32>,
 }
 
 impl HeadRows {
-    /// All numbers, little-endian: q, k, v.
+    /// Serializes q, k, v as little-endian f32.
     pub fn to_bytes(&self) -> Vec<u8> {
         [&self.q, &self.k, &self.v].into_iter().flatten().flat_map(|x| x.to_le_bytes()).collect()
     }
 
-    /// Reads what [`HeadRows::to_bytes`] has written for n positions; none when the length is another.
+    /// Parses the output of [`HeadRows::to_bytes`] for n positions; `None` if the length does not match.
     pub fn from_bytes(bytes: &[u8], n: usize, d_head: usize, causal: bool) -> Option<Self> {
         let numbers: Vec<f32> = words(bytes).map(f32::from_bits).collect();
         if numbers.len() != 3 * n * d_head || d_head == 0 {
@@ -233,56 +233,57 @@ impl HeadRows {
         Some(Self { d_head, causal, q: part(0), k: part(1), v: part(2) })
     }
 
-    /// How many positions there are.
+    /// n: number of positions.
     pub fn n(&self) -> usize {
         self.q.len() / self.d_head.max(1)
     }
 
-    /// How many keys a query may look at.
+    /// Number of keys visible to a query.
     pub fn keys(&self, query: usize) -> usize {
         visible_keys(self.causal, self.n(), query)
     }
 
-    /// The row of `position` in one of the three.
+    /// The row of `position` in q, k or v.
     pub fn row<'a>(&self, of: &'a [f32], position: usize) -> &'a [f32] {
         of.get(position * self.d_head..(position + 1) * self.d_head).unwrap_or_default()
     }
 }
 
-/// How many of n keys, from the first on, a query may look at: those up to itself, or all of them without the causal mask.
+/// How many of n keys, from the first on, are visible to a query: those up to its own position, or all of them without the
+/// causal mask.
 pub fn visible_keys(causal: bool, n: usize, query: usize) -> usize {
     if causal { query + 1 } else { n }
 }
 
-/// What a layer would predict at a position.
+/// A layer's prediction at a position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LensCell {
-    /// The likeliest tokens with their probabilities, likeliest first.
+    /// The most likely tokens with their probabilities, in descending order.
     pub choices: Vec<(u32, f32)>,
-    /// Of the token that comes next: its rank, counted from 0, and its probability. None at the last position.
+    /// Rank (counted from 0) and probability of the actual next token. `None` at the last position.
     pub next: Option<(u32, f32)>,
 }
 
 /// The logit lens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lens {
-    /// n
+    /// n: number of positions.
     pub n: usize,
-    /// (L, n)
+    /// Predictions (L, n).
     pub cells: Vec<LensCell>,
 }
 
-/// How many predictions a cell of the lens tells.
+/// Number of predictions per cell of the lens.
 pub const LENS_CHOICES: usize = 5;
 
-/// Words of a cell: ids and probabilities, rank and probability of the next token.
+/// 32-bit words per cell: ids and probabilities, then rank and probability of the next token.
 const CELL_WORDS: usize = 2 * LENS_CHOICES + 2;
 
-/// Stands for "there is none" among words.
+/// Encodes `None`.
 const NONE: u32 = u32::MAX;
 
 impl Lens {
-    /// All cells, each as words, little-endian.
+    /// Serializes all cells as little-endian words.
     pub fn to_bytes(&self) -> Vec<u8> {
         let cell = |cell: &LensCell| {
             let mut words = Vec::with_capacity(CELL_WORDS);
@@ -297,7 +298,7 @@ impl Lens {
         self.cells.iter().flat_map(cell).flat_map(u32::to_le_bytes).collect()
     }
 
-    /// Reads what [`Lens::to_bytes`] has written for L layers and n positions; none when the length is another.
+    /// Parses the output of [`Lens::to_bytes`] for L layers and n positions; `None` if the length does not match.
     pub fn from_bytes(bytes: &[u8], n_layers: usize, n: usize) -> Option<Self> {
         let words: Vec<u32> = words(bytes).collect();
         if words.len() != n_layers * n * CELL_WORDS {
@@ -311,7 +312,7 @@ impl Lens {
         Some(Self { n, cells: words.chunks_exact(CELL_WORDS).map(cell).collect() })
     }
 
-    /// What `layer` would predict at `position`.
+    /// The prediction of `layer` at `position`; `None` if out of range.
     pub fn cell(&self, layer: usize, position: usize) -> Option<&LensCell> {
         self.cells.get(layer * self.n + position).filter(|_| position < self.n)
     }

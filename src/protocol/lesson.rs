@@ -1,7 +1,7 @@
-//! What the page and the worker say to each other in the lesson: small exercises, computed by the very kernels that
-//! train models, and sheets of matrices that tell how each of their cells is made.
+//! Messages of the lesson: small exercises, computed by the same kernels that train models, and sheets of matrices that
+//! describe how each of their cells is computed.
 //!
-//! The page asks its second worker, so that the answers do not wait for a training step.
+//! The page uses its second worker for them, so that replies do not wait for a training step.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ mod sheet;
 pub use exercise::{Exercise, MaskPlace, Weights};
 pub use sheet::{Axis, Made, Matrix, Part, Sheet};
 
-/// The sentence whose attention is computed by hand, token by token.
+/// The sentence whose attention is computed in the lesson, token by token.
 pub const WORDS: [&str; 6] = ["Your", "journey", "starts", "with", "one", "step"];
 
 /// X: one row of three numbers per token.
@@ -27,128 +27,128 @@ pub const EMBEDDINGS: [f32; 18] = [
     0.05, 0.80, 0.55,
 ];
 
-/// The seed that the weights are drawn with at first.
+/// The initial seed of the weights.
 pub const SEED: u64 = 42;
 
-/// GPT-2's ids of [`WORDS`], each but the first with the space before it.
+/// GPT-2's ids of [`WORDS`], all but the first with the preceding space.
 pub const IDS: [u32; 6] = [7120, 7002, 4940, 351, 530, 2239];
 
-/// What could come after five tokens of the sentence; the first one does.
+/// Candidates for the token after the first five; the first one is the actual next token.
 pub const CANDIDATES: [&str; 5] = ["step", "leap", "day", "idea", "breath"];
 
-/// Their logits.
+/// The logits of [`CANDIDATES`].
 pub const LOGITS: [f32; 5] = [2.0, 1.2, 0.4, -0.3, -1.0];
 
-/// Steps of the lesson's schedule.
+/// Number of steps of the lesson's learning rate schedule.
 pub const SCHEDULE_STEPS: usize = 100;
 
-/// Steps that one weight is moved by.
+/// Number of updates of the single weight.
 pub const WEIGHT_STEPS: usize = 8;
 
-/// What the page asks in the lesson.
+/// Commands of the lesson.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "lesson", rename_all = "snake_case")]
 pub enum LessonCommand {
     /// Compute an exercise: [`LessonEvent::Computed`].
     Compute {
-        /// Tells the answer from older ones.
+        /// Request id, repeated in the reply.
         request: u32,
-        /// On what.
+        /// The backend.
         backend: BackendChoice,
-        /// What.
+        /// The exercise.
         exercise: Exercise,
     },
     /// Send the WGSL file of a kernel: [`LessonEvent::Code`].
     Code {
-        /// Its name.
+        /// Name of the kernel.
         kernel: String,
     },
-    /// Turn a text into GPT-2's tokens, whose vocabulary has to be there: [`LessonEvent::Tokens`].
+    /// Tokenize a text with GPT-2's vocabulary, which must be loaded: [`LessonEvent::Tokens`].
     Tokens {
         /// The text.
         text: String,
     },
-    /// Train two small models side by side, one with the causal mask and one without: [`LessonEvent::Pair`], again and
-    /// again. Goes on where it was paused; on another backend it begins anew.
+    /// Train two small models in parallel, one with the causal mask and one without: emits [`LessonEvent::Pair`] repeatedly.
+    /// Resumes after a pause; a change of the backend restarts from step 0.
     TrainPair {
-        /// On what.
+        /// The backend.
         backend: BackendChoice,
     },
-    /// Pause that.
+    /// Pause [`LessonCommand::TrainPair`].
     PausePair,
 }
 
-/// What the worker answers in the lesson.
+/// Events of the lesson.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "lesson", rename_all = "snake_case")]
 pub enum LessonEvent {
     /// An exercise was computed.
     Computed {
-        /// Of the command.
+        /// Id of the request.
         request: u32,
-        /// On what.
+        /// The device that computed it.
         device: DeviceInfo,
-        /// What came of it.
+        /// The result.
         sheet: Sheet,
     },
     /// The WGSL file of a kernel.
     Code {
-        /// Its name.
+        /// Name of the kernel.
         kernel: String,
-        /// The file.
+        /// Source of the WGSL file.
         wgsl: String,
     },
-    /// A text as GPT-2's tokens.
+    /// A text tokenized with GPT-2's vocabulary.
     Tokens {
         /// The text.
         text: String,
-        /// Its tokens.
+        /// The tokens of `text`.
         tokens: Vec<TokenBytes>,
-        /// The text of these ids.
+        /// The text decoded from these ids.
         decoded: String,
     },
-    /// The two models learn.
+    /// Progress of the two models' training.
     Pair {
-        /// On what.
+        /// The device.
         device: DeviceInfo,
         /// The steps since the last event, in order.
         points: Vec<PairPoint>,
-        /// What both write, with the causal mask first; now and then.
+        /// Texts generated by both models, with the causal mask first; only in some events.
         written: Option<[PairText; 2]>,
-        /// Whether steps go on.
+        /// Whether training is running.
         running: bool,
     },
-    /// A request could not be served: why, and what to change.
+    /// A request failed: the reason and how to correct it.
     Problem {
-        /// A sentence.
+        /// One sentence.
         message: String,
     },
 }
 
-/// One step of two models.
+/// One training step of both models.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PairPoint {
-    /// Counted from 1.
+    /// Step number, counted from 1.
     pub step: u64,
     /// The training loss with the causal mask.
     pub causal: f32,
-    /// Without it.
+    /// The training loss without it.
     pub open: f32,
 }
 
-/// What a model of the two can do alone.
+/// Evaluation of one of the two models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PairText {
     /// Steps done before.
     pub step: u64,
-    /// What it writes after [`PAIR_PROMPT`].
+    /// The continuation of [`PAIR_PROMPT`].
     pub text: String,
-    /// The mean loss of the token after a held-out text, of which it sees nothing.
+    /// Mean loss of the token after a held-out text, which is not part of the input.
     pub end_loss: f32,
 }
 
-/// Steps that both models take.
+/// Number of training steps of both models.
 pub const PAIR_STEPS: u64 = 200;
 
-/// What both models write on from.
+/// The prompt for both models.
 pub const PAIR_PROMPT: &str = "One day, Lily";

@@ -1,5 +1,5 @@
-//! What is remembered of a run while it trains: its steps and evaluations, thinned where it gets long or has to stay small,
-//! and written as CSV or JSON.
+//! History of a run: its steps and evaluations, thinned when the run is long or the size is limited, and exported as CSV or
+//! JSON.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 use super::{StepPoint, ValidationPoint};
 use crate::config::RunConfig;
 
-/// A run that lasts all night does millions of steps. So many are remembered at most, and as many evaluations.
+/// Maximum number of steps, and of evaluations, in a history; a long run has millions of steps.
 const MAX: usize = 40_000;
 
-/// Of these the latest are all there.
+/// Number of latest entries, which are never thinned.
 const LATEST: usize = 1_000;
 
 /// The losses of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
-    /// Its steps, in order: all of them, or some that lie evenly over a long run, and the latest.
+    /// Steps in order: all of them, or for long runs an evenly spaced selection and the latest ones.
     pub points: Vec<StepPoint>,
-    /// Its evaluations, likewise.
+    /// Evaluations in order, thinned in the same way.
     pub validation: Vec<ValidationPoint>,
 }
 
@@ -31,11 +31,11 @@ struct Row {
 }
 
 impl History {
-    /// Takes in what came next.
+    /// Appends new steps and evaluations.
     pub fn extend(&mut self, points: &[StepPoint], validation: &[ValidationPoint]) {
         self.points.extend_from_slice(points);
         for val in validation {
-            // Other weights at the same step: the newer loss is theirs.
+            // A second evaluation at the same step (after a weight was changed) replaces the first.
             match self.validation.last_mut().filter(|last| last.step == val.step) {
                 Some(last) => *last = *val,
                 None => self.validation.push(*val),
@@ -45,18 +45,18 @@ impl History {
         spread(&mut self.validation, |val| val.step);
     }
 
-    /// At most about `most` steps and as many evaluations, evenly spread; the first and the last of each are kept.
+    /// At most about `most` steps and as many evaluations, evenly spaced; the first and the last of each are retained.
     pub fn thinned(&self, most: usize) -> Self {
         Self { points: thin(&self.points, most), validation: thin(&self.validation, most) }
     }
 
-    /// Forgets what came after `step`.
+    /// Removes everything after `step`.
     pub fn cut_after(&mut self, step: u64) {
         self.points.retain(|point| point.step <= step);
         self.validation.retain(|val| val.step <= step);
     }
 
-    /// The held-out loss that was known at `step`: of the latest evaluation up to it.
+    /// The latest evaluation up to `step`.
     pub fn validation_at(&self, step: u64) -> Option<ValidationPoint> {
         let after = self.validation.partition_point(|val| val.step <= step);
         after.checked_sub(1).map(|index| self.validation[index])
@@ -67,7 +67,7 @@ impl History {
         self.points.last().map_or(0.0, |point| point.seconds)
     }
 
-    /// Steps and evaluations merged by step. The model is evaluated after the step whose number it carries.
+    /// Steps and evaluations merged by step. An evaluation follows the step with the same number.
     fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<Row> = Vec::with_capacity(self.points.len() + self.validation.len());
         let mut points = self.points.iter().copied().peekable();
@@ -84,7 +84,7 @@ impl History {
         rows
     }
 
-    /// One line per step with a header; cells that do not exist are empty. `tokens_per_step` is B·T.
+    /// CSV with a header and one line per step; missing values are empty. `tokens_per_step` is B·T.
     pub fn to_csv(&self, tokens_per_step: usize) -> String {
         let mut csv = String::from("step,tokens,seconds,loss,lr,grad_norm,val_loss\n");
         let cell = |value: Option<f32>| value.map_or(String::new(), |value| value.to_string());
@@ -97,7 +97,7 @@ impl History {
         csv
     }
 
-    /// The same lines as JSON, with the name and the configuration of the run.
+    /// The same rows as JSON, with the name and the configuration of the run.
     pub fn to_json(&self, name: &str, corpus: &str, config: &RunConfig) -> String {
         let tokens_per_step = config.tokens_per_step() as u64;
         let row = |Row { step, point, val_loss }: Row| -> Value {
@@ -117,13 +117,14 @@ impl History {
     }
 }
 
-/// Makes a list that has become too long about half as long: what stays lies evenly over all steps, but for the latest.
+/// Thins a list that exceeds its maximum to about half its length: the remaining items are evenly spaced, except for the
+/// latest.
 pub fn spread<T>(items: &mut Vec<T>, step: impl Fn(&T) -> u64) {
     let (Some(first), Some(last)) = (items.first().map(&step), items.last().map(&step)) else { return };
     if items.len() <= MAX {
         return;
     }
-    // A power of two, so that what stayed before and what came since end up equally far apart.
+    // A power of two, so that older and newer items end up with the same spacing.
     let apart = (last.saturating_sub(first) / (MAX as u64 / 2)).next_power_of_two();
     let (latest, mut index, mut next) = (items.len() - LATEST, 0, first);
     items.retain(|item| {

@@ -1,24 +1,24 @@
-//! Where the time of a training step goes, kernel by kernel.
+//! Profile of a training step, by kernel.
 
 use serde::{Deserialize, Serialize};
 
-/// What the page asks.
+/// Profiling commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "profile", rename_all = "snake_case")]
 pub enum ProfileCommand {
-    /// Time one step of the run, which stays as it is. Answered by one [`ProfileEvent`].
+    /// Time one step of the run, without changing it. Replies with one [`ProfileEvent`].
     Measure,
 }
 
-/// What the worker answers.
+/// Profiling events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "profile", rename_all = "snake_case")]
 pub enum ProfileEvent {
     /// The step was timed.
     Measured(Box<Profile>),
-    /// It cannot be timed.
+    /// The step cannot be timed.
     Unavailable {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
@@ -27,58 +27,58 @@ pub enum ProfileEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimedBy {
-    /// Timestamps that the device takes before and after each kernel.
+    /// Timestamps taken by the device before and after each kernel.
     Timestamps,
-    /// The clock of the processor that computes.
+    /// The CPU's clock.
     Clock,
 }
 
-/// All dispatches of one kernel in a step.
+/// Total time and cost of all dispatches of one kernel in a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KernelTime {
-    /// Its name.
+    /// Name of the kernel.
     pub kernel: String,
-    /// How many dispatches.
+    /// Number of dispatches.
     pub times: usize,
-    /// What they took together, in nanoseconds.
+    /// Total duration, in nanoseconds.
     pub ns: f64,
-    /// Operations of their products; 0 for kernels that only go over their data.
+    /// Floating-point operations in matmuls; 0 for kernels that only stream their data.
     pub flops: f64,
-    /// Bytes of everything that they bind, once.
+    /// Total size of all bindings in bytes, each counted once.
     pub bytes: f64,
-    /// The least time that this device could need for so many operations and bytes, in nanoseconds.
+    /// Lower bound of the duration on this device for this number of operations and bytes, in nanoseconds.
     pub least_ns: f64,
 }
 
 impl KernelTime {
-    /// Of no dispatch yet.
+    /// An entry without dispatches.
     pub fn none(kernel: &str) -> Self {
         Self { kernel: kernel.into(), times: 0, ns: 0.0, flops: 0.0, bytes: 0.0, least_ns: 0.0 }
     }
 
-    /// The share of the device's peak that they reach (the roofline's height, or its slope where bytes limit).
+    /// The fraction of the device's peak that the kernel reaches (according to the roofline model).
     pub fn share_of_peak(&self) -> f64 {
         if self.ns > 0.0 { self.least_ns / self.ns } else { 0.0 }
     }
 }
 
-/// One step, timed.
+/// The profile of one step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     /// Steps done before it.
     pub step: u64,
-    /// How it was timed.
+    /// How the kernels were timed.
     pub timed_by: TimedBy,
-    /// The kernels, the longest first.
+    /// The kernels, sorted by descending duration.
     pub kernels: Vec<KernelTime>,
-    /// The most operations a second that this device was seen to do.
+    /// Peak throughput measured on this device, in operations per second.
     pub peak_flops_per_s: f64,
-    /// The most bytes a second.
+    /// Peak bandwidth measured on this device, in bytes per second.
     pub peak_bytes_per_s: f64,
 }
 
 impl Profile {
-    /// All kernels together.
+    /// The sum over all kernels.
     pub fn total(&self) -> KernelTime {
         let sum = |of: fn(&KernelTime) -> f64| self.kernels.iter().map(of).sum();
         KernelTime {
@@ -91,11 +91,11 @@ impl Profile {
         }
     }
 
-    /// The step to which the times are rounded, in nanoseconds, where that is so coarse that single kernels drown in it:
-    /// browsers tell timestamps in steps of 0.1 ms unless their developer features are on.
+    /// The timer resolution in nanoseconds, if it is too coarse for single kernels: browsers round timestamps to 0.1 ms unless
+    /// their developer features are enabled. `None` otherwise.
     pub fn coarse_ns(&self) -> Option<f64> {
         const STEP_NS: f64 = 1e5;
-        // What the browser rounds it multiplies with the length of a tick again, hence a little room.
+        // The browser multiplies the rounded value by the tick length again, hence the tolerance.
         let rounded = |ns: f64| (ns / STEP_NS - (ns / STEP_NS).round()).abs() < 1e-2;
         let timed = self.timed_by == TimedBy::Timestamps && self.kernels.iter().any(|kernel| kernel.ns > 0.0);
         (timed && self.kernels.iter().all(|kernel| rounded(kernel.ns))).then_some(STEP_NS)

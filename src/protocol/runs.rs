@@ -1,5 +1,4 @@
-//! What the page and the worker say about runs as a whole: keeping them, going on with them, stopping them, finding
-//! a learning rate.
+//! Messages about runs: saving, resuming and stopping them, and finding a learning rate.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,183 +6,182 @@ use super::{BackendChoice, CorpusChoice, FileInfo, History, RunId};
 use crate::config::rules::Rules;
 use crate::config::{RunConfig, TrainConfig};
 
-/// Asked of the worker within [`Command::Runs`](super::Command::Runs).
+/// Commands about runs, sent within [`Command::Runs`](super::Command::Runs).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunsCommand {
-    /// Answer with the run as one file: [`RunsEvent::Saved`].
+    /// Save the run as one file. Replies with [`RunsEvent::Saved`].
     Save {
-        /// The name that the page has for the run.
+        /// The run's name on the page.
         name: String,
     },
-    /// Go on with a saved run, whose file rides along. Ends in [`RunsEvent::Resumed`] and
-    /// [`Event::Ready`](super::Event::Ready), in [`RunsEvent::NeedsFile`], or in [`RunsEvent::ResumeFailed`]; in the
-    /// last two cases the present run goes on.
+    /// Resume a saved run, whose file is attached. Ends with [`RunsEvent::Resumed`] and [`Event::Ready`](super::Event::Ready),
+    /// with [`RunsEvent::NeedsFile`], or with [`RunsEvent::ResumeFailed`]; in the last two cases the current run continues.
     Resume {
-        /// The number that the new run's events carry.
+        /// The id of the new run.
         run: RunId,
-        /// Which backend.
+        /// The backend.
         backend: BackendChoice,
-        /// The sentence whose attention is shown.
+        /// The text whose attention is shown.
         probe: String,
     },
-    /// Go on with a model from elsewhere, whose files ride along, one behind the other: those of transformers, or one ZIP
-    /// with them. It ends as [`RunsCommand::Resume`] does.
+    /// Import a Hugging Face model, whose concatenated files, or one ZIP of them, are attached. Ends in the same way as
+    /// [`RunsCommand::Resume`].
     Import {
-        /// The number that the new run's events carry.
+        /// The id of the new run.
         run: RunId,
-        /// Which backend.
+        /// The backend.
         backend: BackendChoice,
-        /// The sentence whose attention is shown.
+        /// The text whose attention is shown.
         probe: String,
-        /// What the model is called.
+        /// Display name of the model.
         name: String,
-        /// What it is trained on from here.
+        /// The text for further training.
         corpus: CorpusChoice,
-        /// What the bytes are.
+        /// Names and sizes of the attached files, in order.
         files: Vec<FileInfo>,
     },
-    /// The run has this name from now on, also in the files of its autosaves.
+    /// Rename the run, including in the files of its autosaves.
     Name {
         /// The run.
         run: RunId,
-        /// Its name on the page.
+        /// The run's name on the page.
         name: String,
     },
-    /// No file will come that [`RunsEvent::NeedsFile`] has asked for.
+    /// Cancel the resume that waits for the file requested by [`RunsEvent::NeedsFile`].
     ForgetResume,
-    /// When to stop, and how often to evaluate, from now on and for later runs.
+    /// Set the stop rules and the evaluation interval of this run and later ones.
     Rules(Rules),
-    /// Keep a copy of each run in memory every so often, from now on, and tell it: [`RunsEvent::Copied`].
+    /// Take regular snapshots of each run in memory, and report them as [`RunsEvent::Copied`].
     Copies {
-        /// Seconds between two; none tells none.
+        /// Seconds between reported snapshots; `None` reports none.
         every_seconds: Option<u32>,
     },
-    /// Look for a learning rate: [`RunsEvent::LrPoints`], then [`RunsEvent::LrFound`]. The run is left as it was.
+    /// Search for a learning rate: emits [`RunsEvent::LrPoints`], then [`RunsEvent::LrFound`]. The run is restored afterwards.
     FindLr,
-    /// Stop looking.
+    /// Stop the search.
     StopFinding,
-    /// After [`Event::Diverged`](super::Event::Diverged): go back to the latest copy of the model that was kept while all
-    /// was well, and train on from there with half the learning rate. Answered by [`RunsEvent::WentBack`].
+    /// After [`Event::Diverged`](super::Event::Diverged): restore the latest snapshot from before the divergence and resume
+    /// training with half the learning rate. Replies with [`RunsEvent::WentBack`].
     GoOnSlower,
 }
 
-/// Told by the worker within [`Event::Runs`](super::Event::Runs).
+/// Events about runs, emitted within [`Event::Runs`](super::Event::Runs).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunsEvent {
-    /// The run as one safetensors file, which rides along.
+    /// The run as one safetensors file, which is attached.
     Saved {
-        /// What is in it.
+        /// Summary of the file.
         about: CheckpointInfo,
     },
-    /// A copy of the run, as a file like that of [`RunsEvent::Saved`], which rides along.
+    /// A snapshot of the run, attached as a file in the format of [`RunsEvent::Saved`].
     Copied {
-        /// What is in it.
+        /// Summary of the file.
         about: CheckpointInfo,
     },
-    /// A saved run takes the place of the present one. Where its vocabulary was not trained on its text, the
-    /// `tokenizer.json` rides along, and the worker keeps it for the next start.
+    /// A saved run has replaced the current one. If its vocabulary was not trained on its text, the `tokenizer.json` is
+    /// attached, and the worker keeps it for the next start.
     Resumed {
-        /// What is known of it.
+        /// The run's record.
         record: Box<RunRecord>,
-        /// Its configuration.
+        /// The run's configuration.
         config: Box<RunConfig>,
     },
-    /// The file that the saved run was trained on is not there.
+    /// The file that the saved run was trained on is not available.
     NeedsFile {
-        /// Its name.
+        /// Name of the file.
         name: String,
-        /// The field of its records that holds the text, where it has records.
+        /// The text field of its records, if it contains records.
         field: Option<String>,
-        /// Why an offered file was not taken, if one was offered.
+        /// Why the provided file was rejected, if one was provided.
         problem: Option<String>,
     },
     /// The saved run cannot be loaded.
     ResumeFailed {
-        /// What happened and what to change.
+        /// What happened and how to correct it.
         message: String,
     },
-    /// The run went back to an earlier state; what was told of later steps is void.
+    /// The run was restored to an earlier state; the page discards later progress.
     WentBack {
-        /// Its steps.
+        /// Steps done in the restored state.
         step: u64,
-        /// The numbers in force from here.
+        /// The settings from this step on.
         train: Box<TrainConfig>,
     },
     /// A stop rule has paused the run.
     Stopped {
-        /// Which one.
+        /// The rule, in words.
         message: String,
     },
-    /// The search for a learning rate goes on.
+    /// Progress of the learning rate search.
     LrPoints {
         /// Steps since the last event.
         points: Vec<LrPoint>,
-        /// How many steps it takes at most.
+        /// Maximum number of steps of the search.
         of: usize,
     },
-    /// The search has ended, or was ended.
+    /// The search has finished or was stopped.
     LrFound {
-        /// The learning rate that the rule suggests, if the curve has one.
+        /// The suggested learning rate; `None` if the curve does not have one.
         suggestion: Option<f64>,
     },
 }
 
-/// What lists show of a saved run.
+/// Summary of a saved run, for lists.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointInfo {
     /// The name of the run.
     pub name: String,
     /// Steps done.
     pub step: u64,
-    /// Of the latest step.
+    /// Loss of the latest step.
     pub loss: Option<f32>,
-    /// Of an evaluation at this step, where there was one.
+    /// Held-out loss at this step, if it was evaluated.
     pub val_loss: Option<f32>,
-    /// What it was trained on.
+    /// Display name of the training text.
     pub corpus: String,
-    /// Trainable parameters.
+    /// Number of trainable parameters.
     pub n_params: u64,
 }
 
-/// What a saved run's file remembers besides the model and the state of training.
+/// Data in a saved run's file in addition to the model and the training state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// The name that the page had for it.
+    /// The run's name on the page.
     pub name: String,
-    /// What it was trained on.
+    /// The training text.
     pub corpus: CorpusRecord,
-    /// Its losses, thinned when there are many.
+    /// Losses, thinned if there are many.
     pub history: History,
 }
 
-/// Which text a run was trained on.
+/// Identifies the text that a run was trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CorpusRecord {
-    /// Where it came from.
+    /// The source of the text.
     pub choice: CorpusChoice,
-    /// For people; the name of the file where it was one.
+    /// Display name; the file name for a file.
     pub name: String,
-    /// The field of the files' records that holds the text, where they have records.
+    /// The text field of the files' records, if they contain records.
     #[serde(default)]
     pub field: Option<String>,
-    /// The name of its vocabulary, where that was not trained on the text.
+    /// Name of the vocabulary, if it was not trained on the text.
     #[serde(default)]
     pub vocabulary: Option<String>,
-    /// A hash of the text, to know it again.
+    /// Hash of the text, to verify that it is the same.
     pub fingerprint: String,
-    /// The configuration that was asked for when the text was made; the vocabulary may have come out smaller.
+    /// The requested configuration; the actual vocabulary may be smaller.
     pub asked: RunConfig,
 }
 
-/// One step of the search for a learning rate.
+/// One step of the learning rate search.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LrPoint {
-    /// The learning rate of the step.
+    /// Learning rate of the step.
     pub lr: f64,
-    /// The loss before it.
+    /// Loss before the update.
     pub loss: f32,
-    /// The loss, smoothed.
+    /// Smoothed loss.
     pub smoothed: f32,
 }

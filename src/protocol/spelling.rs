@@ -1,12 +1,12 @@
-//! Tokens as text. Byte-level tokens may begin and end inside of a character, so the bytes of such pieces are spelled as
-//! hexadecimal digits: `⟨e6 97⟩`.
+//! Displays tokens as text. Byte-level tokens may begin or end in the middle of a character; the bytes of incomplete characters
+//! are spelled as hexadecimal digits: `⟨e6 97⟩`.
 
 /// Bytes as pairs of hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 
-/// The text of `bytes`; those that are not a whole character in digits.
+/// The text of `bytes`, with bytes that do not form a complete character in hexadecimal.
 pub fn spelled(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     let mut pieces: Vec<u8> = Vec::new();
@@ -28,7 +28,7 @@ fn flush(pieces: &mut Vec<u8>, text: &mut String) {
     }
 }
 
-/// The bytes that [`spelled`] has written. A text that contains digits in such brackets itself counts as spelled.
+/// The bytes that [`spelled`] was given. Hexadecimal digits in such brackets in the original text are also decoded.
 pub fn unspelled(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -1,6 +1,6 @@
-//! What the page and the worker say to each other about vocabularies: encoding, training one, exchanging them.
+//! Messages about vocabularies: encoding, training, import and export.
 //!
-//! The page asks a worker of its own, so that the answers do not wait for a training step; both workers speak the whole
+//! The page uses a separate worker for them, so that replies do not wait for a training step; both workers implement the whole
 //! protocol.
 
 use serde::{Deserialize, Serialize};
@@ -8,25 +8,25 @@ use serde::{Deserialize, Serialize};
 use super::{CorpusChoice, RunId};
 use crate::config::RunConfig;
 
-/// Where a vocabulary is from. There is one of each at most.
+/// The source of a vocabulary. At most one vocabulary exists per source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VocabularySource {
-    /// The current run's.
+    /// The current run's vocabulary.
     Run,
     /// Trained by [`TokenizerCommand::Train`].
     Trained,
-    /// GPT-2's.
+    /// GPT-2's vocabulary.
     Gpt2,
-    /// A file of the user's.
+    /// A file provided by the user.
     File,
 }
 
 impl VocabularySource {
-    /// All of them.
+    /// All sources.
     pub const ALL: [Self; 4] = [Self::Run, Self::Trained, Self::Gpt2, Self::File];
 
-    /// One word for it.
+    /// Name of the source.
     pub fn name(self) -> &'static str {
         match self {
             Self::Run => "run",
@@ -42,154 +42,154 @@ impl VocabularySource {
     }
 }
 
-/// How a vocabulary is written down.
+/// File format of a vocabulary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VocabularyFormat {
-    /// The `tokenizer.json` of Hugging Face.
+    /// Hugging Face's `tokenizer.json`.
     TokenizerJson,
-    /// A line per token: its bytes in base 64, its rank.
+    /// One line per token: its bytes in base64 and its rank.
     Ranks,
 }
 
-/// What an exported vocabulary is for.
+/// The purpose of an exported vocabulary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExportPurpose {
-    /// To be saved.
+    /// Downloaded by the user.
     Download,
-    /// For a new run.
+    /// Used for a new run.
     Run,
 }
 
-/// What the page asks about vocabularies.
+/// Commands about vocabularies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "tokenizer", rename_all = "snake_case")]
 pub enum TokenizerCommand {
     /// Send the vocabulary of the current run: [`TokenizerEvent::RunVocabulary`].
     RunVocabulary,
-    /// Read a vocabulary, whose file rides along: [`TokenizerEvent::Loaded`].
+    /// Load the attached vocabulary file. Replies with [`TokenizerEvent::Loaded`].
     Load {
-        /// Which of the vocabularies it becomes.
+        /// The source under which it is stored.
         source: VocabularySource,
-        /// For people.
+        /// Display name.
         name: String,
-        /// What the bytes are.
+        /// Format of the file.
         format: VocabularyFormat,
     },
-    /// Turn a text into tokens: [`TokenizerEvent::Encoded`].
+    /// Tokenize a text. Replies with [`TokenizerEvent::Encoded`].
     Encode {
-        /// Tells the answer from older ones.
+        /// Request id, repeated in the reply.
         request: u32,
-        /// By which vocabulary.
+        /// The vocabulary.
         source: VocabularySource,
         /// The text.
         text: String,
     },
-    /// Time the encoding of a large text: [`TokenizerEvent::Measured`].
+    /// Time the encoding of a large text. Replies with [`TokenizerEvent::Measured`].
     Measure {
-        /// Of which vocabulary.
+        /// The vocabulary.
         source: VocabularySource,
     },
-    /// Train a vocabulary: [`TokenizerEvent::Merged`], again and again. A newer request replaces an older one.
+    /// Train a vocabulary: emits [`TokenizerEvent::Merged`] repeatedly. A newer request replaces an older one.
     Train {
-        /// How many tokens at most.
+        /// Maximum number of tokens.
         vocab_size: usize,
-        /// On what.
+        /// The training text.
         corpus: CorpusChoice,
-        /// Of the run that the corpus would be for: its seed and its size choose the built-in stories.
+        /// Configuration of the run that uses the corpus: its seed and size determine the built-in stories.
         config: RunConfig,
     },
-    /// Stop training the vocabulary; what was merged is kept.
+    /// Stop training the vocabulary; the merges so far are kept.
     CancelTraining,
-    /// Show a text as the first merges of the trained vocabulary leave it: [`TokenizerEvent::Replayed`].
+    /// Encode a text with the first merges of the trained vocabulary only. Replies with [`TokenizerEvent::Replayed`].
     Replay {
-        /// Tells the answer from older ones.
+        /// Request id, repeated in the reply.
         request: u32,
         /// The text.
         text: String,
-        /// How many merges.
+        /// Number of merges.
         n_merges: usize,
     },
-    /// Write a vocabulary down: [`TokenizerEvent::Exported`].
+    /// Export a vocabulary. Replies with [`TokenizerEvent::Exported`].
     Export {
-        /// Which.
+        /// The vocabulary.
         source: VocabularySource,
-        /// What for.
+        /// The purpose.
         purpose: ExportPurpose,
     },
 }
 
-/// What a worker answers about vocabularies.
+/// Events about vocabularies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "tokenizer", rename_all = "snake_case")]
 pub enum TokenizerEvent {
-    /// The vocabulary of a run; its `tokenizer.json` rides along.
+    /// The vocabulary of a run; its `tokenizer.json` is attached.
     RunVocabulary {
         /// The run.
         run: RunId,
     },
-    /// A vocabulary can be used from now on.
+    /// A vocabulary is ready to use.
     Loaded {
-        /// Which.
+        /// The vocabulary.
         source: VocabularySource,
-        /// For people.
+        /// Display name.
         name: String,
-        /// V
+        /// V: number of tokens.
         vocab_size: usize,
     },
-    /// A text as tokens.
+    /// A tokenized text.
     Encoded {
-        /// Of the command.
+        /// Id of the request.
         request: u32,
-        /// By which vocabulary.
+        /// The vocabulary.
         source: VocabularySource,
-        /// Together they are the text, unless the vocabulary changes texts.
+        /// The tokens. Concatenated they are the text, unless the tokenizer normalizes texts.
         tokens: Vec<TokenBytes>,
     },
-    /// How fast a large text was encoded.
+    /// Encoding throughput on a large text.
     Measured {
-        /// By which vocabulary.
+        /// The vocabulary.
         source: VocabularySource,
-        /// Size of the text.
+        /// Size of the text in bytes.
         bytes: usize,
-        /// How long it took.
+        /// Duration in seconds.
         seconds: f64,
     },
-    /// Training goes on: at most about ten of these a second.
+    /// Progress of the training. Emitted at most about ten times per second.
     Merged {
-        /// How many merges there are to be at most.
+        /// Maximum number of merges.
         n_asked: usize,
         /// The merges since the last event.
         merges: Vec<MergeStep>,
-        /// Whether more are to come.
+        /// Whether training is running.
         running: bool,
-        /// What the vocabulary is trained on, for people.
+        /// Display name of the training text.
         corpus: String,
     },
-    /// A text after some merges.
+    /// A text encoded with the first merges.
     Replayed {
-        /// Of the command.
+        /// Id of the request.
         request: u32,
-        /// How many merges.
+        /// Number of merges.
         n_merges: usize,
-        /// The text.
+        /// The tokens.
         tokens: Vec<TokenBytes>,
     },
-    /// A vocabulary as `tokenizer.json`, which rides along.
+    /// A vocabulary as `tokenizer.json`, which is attached.
     Exported {
-        /// Which.
+        /// The vocabulary.
         source: VocabularySource,
-        /// What for.
+        /// The purpose.
         purpose: ExportPurpose,
-        /// For people.
+        /// Display name.
         name: String,
-        /// V
+        /// V: number of tokens.
         vocab_size: usize,
     },
-    /// A request could not be served: why, and what to change.
+    /// A request failed: the reason and how to correct it.
     Problem {
-        /// A sentence.
+        /// One sentence.
         message: String,
     },
 }
@@ -197,20 +197,20 @@ pub enum TokenizerEvent {
 /// One token of a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenBytes {
-    /// Its id in the vocabulary.
+    /// Token id in the vocabulary.
     pub id: u32,
-    /// Its bytes.
+    /// Bytes of the token.
     pub bytes: Vec<u8>,
 }
 
-/// One merge of the training of a vocabulary.
+/// One merge of the tokenizer training.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MergeStep {
     /// The bytes of the left token.
     pub left: Vec<u8>,
     /// The bytes of the right token.
     pub right: Vec<u8>,
-    /// How often the pair stood in the text.
+    /// Number of occurrences of the pair in the text.
     pub count: u64,
     /// The id of the new token.
     pub id: u32,

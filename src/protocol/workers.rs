@@ -1,75 +1,74 @@
-//! What is said about several workers that share the batches of one run on the CPU backend: between the page and the
-//! worker that owns the run, and between that one and its helpers.
+//! Messages for sharing the batches of a run between several workers on the CPU backend: between the page and the worker that
+//! owns the run, and between that worker and its helpers.
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
 
-/// More workers than this cost more in messages than they bring.
+/// Maximum number of workers; beyond it, messages cost more time than additional workers save.
 pub const MAX_WORKERS: usize = 16;
 
-/// What is asked.
+/// Commands about workers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "workers", rename_all = "snake_case")]
 pub enum WorkersCommand {
-    /// From the page: share every batch between `n` workers from the next step on, and in later runs. Only the CPU
-    /// backend does.
+    /// From the page: share every batch between `n` workers from the next step on, and in later runs. CPU backend only.
     Share {
-        /// All workers, the one that owns the run among them.
+        /// Number of workers, including the one that owns the run.
         n: usize,
     },
-    /// From the page: share every batch between as many workers as a short measurement finds useful, unless the run
-    /// computes on a GPU. Until a run on the CPU begins, nothing is measured.
+    /// From the page: share every batch between as many workers as a short measurement finds useful, unless the run uses a GPU.
+    /// The measurement is deferred until a run on the CPU starts.
     Measure {
-        /// The cores that the browser reports: the most workers there can be.
+        /// Number of cores reported by the browser: the maximum number of workers.
         reported: usize,
     },
-    /// To a helper: compute in a window of time, in milliseconds since 1970, at the same time as the others.
+    /// To a helper: compute during a time window, in milliseconds since 1970, concurrently with the other workers.
     Spin {
-        /// Distinguishes its answer from those to earlier orders.
+        /// Request id, repeated in the reply.
         order: u32,
-        /// When the window begins.
+        /// Start of the window.
         from_ms: f64,
-        /// When it ends.
+        /// End of the window.
         to_ms: f64,
     },
-    /// To a helper: get ready for shards of `config.train.batch_size` sequences.
+    /// To a helper: prepare for shards of `config.train.batch_size` sequences.
     Prepare {
-        /// The run's model, and the training of a shard.
+        /// The run's model and the training settings of a shard.
         config: Box<RunConfig>,
     },
-    /// To a helper: the gradients of a shard. Parameters (f32, laid out by the table) and then the shard's windows of
-    /// T + 1 tokens (u32) ride along.
+    /// To a helper: compute the gradients of a shard. Attached: the parameters (f32, in the order of the parameter table), then
+    /// the shard's windows of T + 1 tokens (u32).
     Gradients {
-        /// Tells its answer from those to older orders.
+        /// Request id, repeated in the reply.
         order: u32,
     },
 }
 
-/// What is answered.
+/// Events about workers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "workers", rename_all = "snake_case")]
 pub enum WorkersEvent {
-    /// To the page: so many workers compute now.
+    /// To the page: the number of workers in use.
     Computing {
-        /// All of them.
+        /// Number of workers, including the one that owns the run.
         n: usize,
     },
-    /// To the page: how many workers the measurement chose, of those reported.
+    /// To the page: the number of workers chosen by the measurement.
     Measured {
-        /// All of them.
+        /// Number of workers, including the one that owns the run.
         n: usize,
     },
-    /// From a helper: the rounds that it did.
+    /// From a helper: the number of completed rounds.
     Spun {
-        /// Of the command.
+        /// Id of the request.
         order: u32,
-        /// Their number.
+        /// Number of rounds.
         rounds: u64,
     },
-    /// From a helper: the gradients of the shard (f32, laid out by the table) and then its mean loss ride along.
+    /// From a helper: the gradients of the shard (f32, in the order of the parameter table), then its mean loss, are attached.
     Gradients {
-        /// Of the command.
+        /// Id of the request.
         order: u32,
     },
 }

@@ -1,49 +1,50 @@
-//! What is told of a text that the model writes: every token with what else could have been chosen.
+//! Tokens of generated text with their alternatives, and the sampling settings.
 
 use serde::{Deserialize, Serialize};
 
-/// A token that was written.
+/// A generated token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WrittenToken {
-    /// Its id; that of the end of the text is told too, with no text.
+    /// Token id; the end-of-text token is included, with empty text.
     pub id: u32,
-    /// The characters that it has completed: none while a character waits for more bytes.
+    /// The characters that this token completes; empty while a character is incomplete.
     pub text: String,
-    /// The likeliest tokens in its place, likeliest first; the chosen one is among them, last when it was unlikelier.
+    /// The most likely tokens at this position, in descending order of probability, always including the chosen one, last if it
+    /// is less likely.
     pub choices: Vec<Choice>,
-    /// How many tokens top-k kept.
+    /// Number of tokens remaining after top-k.
     pub kept_by_k: usize,
-    /// How many of those top-p kept.
+    /// Number of tokens remaining after top-k and top-p.
     pub kept_by_p: usize,
 }
 
-/// A token that could have been written.
+/// A candidate token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// Its id.
+    /// Token id.
     pub id: u32,
-    /// Its text.
+    /// Text of the token.
     pub text: String,
-    /// Its place among all tokens, counted from 0.
+    /// Rank among all tokens, counted from 0.
     pub rank: usize,
     /// Probability at temperature 1.
     pub plain: f32,
-    /// Probability at the asked temperature, before any cut.
+    /// Probability at the given temperature, before top-k and top-p.
     pub tempered: f32,
 }
 
-/// How the next token is chosen from the logits.
+/// How the next token is sampled from the logits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sampling {
-    /// Logits are divided by this; 0 always takes the likeliest token.
+    /// Divisor of the logits; 0 always selects the most likely token.
     pub temperature: f32,
-    /// Only the `top_k` likeliest tokens; 0 keeps all.
+    /// Sample from the `top_k` most likely tokens only; 0 disables the limit.
     pub top_k: usize,
-    /// Only the likeliest tokens whose probabilities reach this sum; 1 keeps all.
+    /// Sample from the most likely tokens whose total probability reaches this value; 1 disables the limit.
     pub top_p: f32,
-    /// How many tokens at most.
+    /// Maximum number of tokens.
     pub max_tokens: usize,
-    /// The same seed writes the same text.
+    /// Seed; the same seed generates the same text.
     pub seed: u64,
 }
 

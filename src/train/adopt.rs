@@ -1,4 +1,4 @@
-//! A model from elsewhere becomes one to train on, and a state of training one to take elsewhere.
+//! Converts an imported model to a run that can be trained, and a training state to an exported one.
 
 use super::trainer::TrainingState;
 use crate::config::{ModelConfig, Preset, RunConfig};
@@ -6,23 +6,23 @@ use crate::data::Tokenizer;
 use crate::interop::import::Imported;
 use crate::interop::state::SavedState;
 
-/// A model trained elsewhere is trained on gently.
+/// Learning rate for fine-tuning imported models.
 const FINE_TUNING_LR: f64 = 1e-4;
 
-/// A model that can be trained on.
+/// An imported model, ready to be trained.
 pub struct Adopted {
-    /// Model and training.
+    /// Configuration of model and training.
     pub config: RunConfig,
-    /// Its tokenizer.
+    /// The model's tokenizer.
     pub tokenizer: Tokenizer,
-    /// Where its training stands.
+    /// The training state.
     pub state: TrainingState,
-    /// What of its files is not used, or used in another way than they say.
+    /// Notes on parts of the files that are not used, or used differently than specified.
     pub notes: Vec<String>,
 }
 
-/// How a model is trained on of which nothing is known but its shape: gently, one sequence at a time, because it may be
-/// large.
+/// Conservative training settings for a model whose training is unknown: a low learning rate and one sequence per batch,
+/// because the model may be large.
 pub fn gently(model: ModelConfig) -> RunConfig {
     let mut config = RunConfig { model, train: Preset::Small.config().train };
     (config.train.max_lr, config.train.min_lr) = (FINE_TUNING_LR, FINE_TUNING_LR / 10.0);
@@ -30,7 +30,7 @@ pub fn gently(model: ModelConfig) -> RunConfig {
     config
 }
 
-/// Takes a model over: where its training stands is known, that goes on.
+/// Converts an imported model; training resumes from its training state if it has one.
 pub fn adopt(imported: Imported) -> Adopted {
     let Imported { model, tokenizer, params, state, notes } = imported;
     match state {
@@ -46,7 +46,7 @@ pub fn adopt(imported: Imported) -> Adopted {
     }
 }
 
-/// What of a state does not stand in a model's weights.
+/// The part of a training state that is not stored with a model's weights.
 pub fn saved_state(config: &RunConfig, state: TrainingState) -> SavedState {
     let [adam_m, adam_v] = [&state.adam_m, &state.adam_v].map(|moments| state.moments(moments).into_owned());
     SavedState { step: state.step, batches: state.batches, train: config.train.clone(), adam_m, adam_v }

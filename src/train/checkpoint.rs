@@ -1,5 +1,5 @@
-//! A run in one safetensors file: parameters by name, AdamW's moments as `adam_m.NAME` and `adam_v.NAME`, and in the
-//! header's metadata the step, the random state, the configuration and the tokenizer, all as JSON, and a checksum.
+//! A run as one safetensors file: parameters by name, AdamW's moments as `adam_m.NAME` and `adam_v.NAME`, and in the header's
+//! metadata the step, the random state, the configuration and the tokenizer, all as JSON, plus a checksum.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -16,13 +16,13 @@ use crate::interop::companions;
 use crate::model::params::ParamTable;
 use crate::tensor_file;
 
-/// The name of the file in a model's folder.
+/// Name of the checkpoint file in a model's folder.
 pub const FILE_NAME: &str = "checkpoint.safetensors";
 
-/// The entry of the metadata with the files of a model from elsewhere.
+/// Metadata entry with the additional files of an imported model.
 const COMPANIONS: &str = "companions";
 
-/// Before the names of parameters, first moments and second moments.
+/// Name prefixes of parameters, first moments and second moments.
 const PREFIXES: [&str; 3] = ["", "adam_m.", "adam_v."];
 
 /// Why a run cannot be saved or loaded.
@@ -31,82 +31,82 @@ pub enum CheckpointError {
     /// A file cannot be read or written.
     #[error("{}", DataError::of_file(path, source))]
     File {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The bytes are not in the safetensors format.
     #[error("this is not a safetensors file, or it was cut: {0}")]
     Format(#[from] safetensors::SafeTensorError),
-    /// The bytes are not those that were written.
+    /// The file's content does not match its checksum.
     #[error("the checkpoint is damaged: its checksum is another one")]
     Damaged,
-    /// The header's metadata is not what it should be.
+    /// An entry of the header's metadata is missing or invalid.
     #[error("the checkpoint's {field} is missing or unreadable ({detail}); it may come from another program")]
     Metadata {
-        /// Which entry.
+        /// Name of the entry.
         field: &'static str,
-        /// What is wrong.
+        /// The reason.
         detail: String,
     },
     /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The tokenizer is not what it should be.
+    /// The tokenizer is invalid.
     #[error(transparent)]
     Tokenizer(#[from] DataError),
     /// A tensor is missing.
     #[error("the checkpoint has no tensor {name}")]
     Missing {
-        /// Which one.
+        /// Name of the tensor.
         name: String,
     },
     /// A parameter is NaN or infinite.
     #[error("the checkpoint's {name} holds {value}, so the model computes nothing; go back to an earlier checkpoint")]
     NonFinite {
-        /// Which tensor.
+        /// Name of the tensor.
         name: String,
         /// NaN or infinity.
         value: f32,
     },
-    /// A tensor has another type or shape than the configuration says.
+    /// A tensor's type or shape does not match the configuration.
     #[error("{name} is {dtype:?} {shape:?} in the checkpoint; its configuration asks for F32 {expected:?}")]
     Shape {
-        /// Which tensor.
+        /// Name of the tensor.
         name: String,
-        /// Its type in the file.
+        /// The tensor's type in the file.
         dtype: Dtype,
-        /// Its shape in the file.
+        /// The tensor's shape in the file.
         shape: Vec<usize>,
-        /// The shape that the model has.
+        /// The tensor's shape in the model.
         expected: Vec<usize>,
     },
 }
 
-/// A run that can go on as if it had never stopped.
+/// A saved run, from which training resumes exactly.
 pub struct Checkpoint {
     /// The configuration.
     pub config: RunConfig,
-    /// The tokenizer that made the tokens.
+    /// The tokenizer of the run's tokens.
     pub tokenizer: Tokenizer,
-    /// Where training stands.
+    /// The training state.
     pub state: TrainingState,
 }
 
 impl Checkpoint {
-    /// The file's bytes.
+    /// Serializes the checkpoint.
     ///
     /// # Errors
-    /// When a library refuses to serialise, which a state of this configuration never causes.
+    /// If serialization fails, which does not happen for a state that matches the configuration.
     pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         to_bytes(&self.config, &self.tokenizer, &self.state, None)
     }
 
-    /// Reads what [`Checkpoint::to_bytes`] has written.
+    /// Parses the output of [`Checkpoint::to_bytes`].
     ///
     /// # Errors
-    /// A sentence that names what is missing or wrong.
+    /// What is missing or invalid.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let (_, header) = SafeTensors::read_metadata(bytes)?;
         let metadata = header.metadata().clone().unwrap_or_default();
@@ -145,7 +145,7 @@ impl Checkpoint {
     }
 }
 
-/// The file's bytes; `extra` is one more entry of the header's metadata.
+/// Serializes the checkpoint; `extra` is an additional entry of the header's metadata.
 ///
 /// # Errors
 /// As [`Checkpoint::to_bytes`].
@@ -198,8 +198,8 @@ fn read_json<T: serde::de::DeserializeOwned>(
         .map_err(|error| CheckpointError::Metadata { field, detail: error.to_string() })
 }
 
-/// One number per parameter, laid out by the table of `config`. The file's own sizes are checked before anything is
-/// allocated by those of the configuration.
+/// One value per parameter, in the order of the parameter table of `config`. The file's tensor sizes are checked before any
+/// memory is allocated according to the configuration.
 fn read_tensors(tensors: &SafeTensors<'_>, prefix: &str, config: &RunConfig) -> Result<Vec<f32>, CheckpointError> {
     let table = ParamTable::new(&config.model);
     let mut views = Vec::new();
@@ -221,7 +221,7 @@ fn read_tensors(tensors: &SafeTensors<'_>, prefix: &str, config: &RunConfig) -> 
     Ok(values)
 }
 
-/// Whether all parameters are numbers that can be computed with.
+/// Checks that all parameters are finite.
 fn check_finite(config: &RunConfig, params: &[f32]) -> Result<(), CheckpointError> {
     for param in ParamTable::new(&config.model).iter() {
         let values = &params[param.start..param.start + param.len()];

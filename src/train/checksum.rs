@@ -1,16 +1,16 @@
-//! A checksum within the file that it is of: sixteen hexadecimal digits in the header's metadata, computed over the whole
-//! file with zeros in their place. Other programs read the file as ever.
+//! A checksum embedded in the file itself: 16 hexadecimal digits in the header's metadata, computed over the whole file with
+//! zeros in their place. Other programs can read the file as usual.
 
-/// The entry of the header's metadata.
+/// Name of the metadata entry.
 pub(super) const FIELD: &str = "checksum";
 
-/// What stands there until the file is sealed.
+/// Placeholder until the file is sealed.
 pub(super) const BLANK: &str = "0000000000000000";
 
-/// How the entry begins; within a text of the metadata its quotes would be escaped.
+/// Start of the entry; within a metadata string its quotes would be escaped.
 const BEFORE: &[u8] = b"\"checksum\":\"";
 
-/// Puts the checksum into a file that was written with [`BLANK`].
+/// Writes the checksum into a file that was serialized with [`BLANK`].
 pub(super) fn seal(file: &mut [u8]) {
     if let Some(at) = place(file) {
         let digits = format!("{:016x}", hash(file, at));
@@ -18,12 +18,12 @@ pub(super) fn seal(file: &mut [u8]) {
     }
 }
 
-/// Whether the file is as it was written; true of a file without a checksum, such as earlier versions have written.
+/// Whether the file matches its checksum; true for a file without one, as written by earlier versions.
 pub(super) fn holds(file: &[u8]) -> bool {
     place(file).is_none_or(|at| file[at..at + BLANK.len()] == *format!("{:016x}", hash(file, at)).as_bytes())
 }
 
-/// Where the digits stand.
+/// Offset of the digits.
 fn place(file: &[u8]) -> Option<usize> {
     let header_len = u64::from_le_bytes(*file.first_chunk()?);
     let end = usize::try_from(header_len).ok()?.checked_add(8)?;
@@ -32,7 +32,7 @@ fn place(file: &[u8]) -> Option<usize> {
     (at + BLANK.len() <= end).then_some(at)
 }
 
-/// Of the length, and of all bytes before and behind the digits.
+/// Hash of the length and of all bytes before and after the digits.
 fn hash(file: &[u8], at: usize) -> u64 {
     let parts = [&file[..at], &file[at + BLANK.len()..]];
     parts.into_iter().fold(file.len() as u64, |hash, part| {
@@ -42,7 +42,7 @@ fn hash(file: &[u8], at: usize) -> u64 {
     })
 }
 
-/// FNV-1a a word at a time; the shift brings the high bits down, which a product alone never does.
+/// FNV-1a on words; the shift moves high bits down, which a multiplication alone never does.
 fn mix(hash: u64, word: u64) -> u64 {
     let product = (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3);
     product ^ (product >> 29)

@@ -1,14 +1,14 @@
-//! What else could have been written: the likeliest tokens in the place of the chosen one, and what the cuts left.
+//! Explains generated tokens: the most likely alternatives, and how many tokens top-k and top-p left.
 
 use crate::data::Tokenizer;
 use crate::protocol::Sampling;
 use crate::protocol::writing::{Choice, WrittenToken};
 
-/// How many of the likeliest tokens are told.
+/// Number of alternatives per token.
 const TOLD: usize = 8;
 
-/// A chosen token among the others, without texts. `logits` (V) are those it was chosen by, `kept_by_p` is how many
-/// tokens both cuts left.
+/// Explains a chosen token, without texts. `logits` (V) are the logits it was sampled from; `kept_by_p` is the number of tokens
+/// left by top-k and top-p.
 pub fn explain(logits: &[f32], sampling: &Sampling, chosen: u32, kept_by_p: usize) -> WrittenToken {
     let v = logits.len();
     let likelier = |&a: &u32, &b: &u32| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b));
@@ -48,15 +48,15 @@ fn sum(logits: &[f32], largest: f32, temperature: f32) -> f32 {
     logits.iter().map(|logit| ((logit - largest) / temperature.max(1e-9)).exp()).sum()
 }
 
-/// Gives explained tokens their texts, in the order in which they were written.
+/// Adds texts to explained tokens, in the order in which they were generated.
 #[derive(Default)]
 pub struct Telling {
-    /// Bytes of a character that is not whole yet.
+    /// Bytes of an incomplete character.
     pending: Vec<u8>,
 }
 
 impl Telling {
-    /// Fills in the texts; `last` says that nothing comes after `tokens`.
+    /// Fills in the texts; `last` means that no tokens follow.
     pub fn tell(&mut self, tokens: &mut [WrittenToken], tokenizer: &Tokenizer, last: bool) {
         for token in tokens.iter_mut() {
             token.choices.iter_mut().for_each(|choice| choice.text = tokenizer.token_text(choice.id));
@@ -70,7 +70,7 @@ impl Telling {
         }
     }
 
-    /// What of the pending bytes can be shown; a character whose bytes are not all there yet stays.
+    /// The complete characters of the pending bytes; an incomplete character remains pending.
     fn whole_characters(&mut self) -> String {
         let mut end = 0;
         while let Err(error) = std::str::from_utf8(&self.pending[end..]) {

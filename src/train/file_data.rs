@@ -1,4 +1,4 @@
-//! Text files of any size as tokens to train on: encoded once into a file beside the model, of which training reads
+//! Training on text files of any size: the text is encoded once into a token file next to the model, from which training reads
 //! windows.
 
 use std::fs;
@@ -11,34 +11,34 @@ use crate::config::RunConfig;
 use crate::data::{BigramCounter, DataError, TokenFile, Tokenizer, held_out_offset, held_out_window, open_files};
 use crate::protocol::Baselines;
 
-/// Tokens that are read at once while counting.
+/// Number of tokens read at a time for counting.
 const BLOCK: usize = 1 << 20;
 
-/// Held-out tokens that the baselines are measured on, at most.
+/// Maximum number of held-out tokens for the baselines.
 const MEASURED: usize = 1 << 20;
 
 /// Text, tokenizer and tokens of a run on files.
 pub struct FileData {
-    /// Trained on the beginning of the text, or given.
+    /// The tokenizer, trained on the beginning of the text or given.
     pub tokenizer: Tokenizer,
     /// All tokens.
     pub tokens: TokenFile,
-    /// How many of them are to be trained on; the others are held out.
+    /// Number of training tokens; the remaining ones are held out.
     pub n_train: usize,
-    /// What the model has to beat on the held-out part.
+    /// Losses of simple models on the held-out part.
     pub baselines: Baselines,
-    /// Size of the files.
+    /// Size of the text files in bytes.
     pub file_bytes: u64,
-    /// Rows without text that were skipped; 0 where the text was encoded before.
+    /// Number of skipped rows without text; 0 if the text was encoded earlier.
     pub skipped: u64,
 }
 
-/// Encodes the text in files into a file in `folder`, unless that was done already, and counts the baselines; the text
-/// of records is in `field`. Without a tokenizer, one of `config.model.vocab_size` is trained, and the size is set to
-/// what came of it.
+/// Encodes text files into a token file in `folder`, unless it exists, and computes the baselines; `field` is the text field of
+/// records. Without a tokenizer, one of `config.model.vocab_size` is trained, and that size is set to the actual vocabulary
+/// size.
 ///
 /// # Errors
-/// When a file cannot be read or written, is not UTF-8, or is too short for the context.
+/// If a file cannot be read or written, is not UTF-8, or is too short for the context.
 pub fn prepare_files(
     paths: &[PathBuf],
     field: &str,
@@ -71,7 +71,7 @@ pub fn prepare_files(
     Ok(FileData { tokenizer, tokens, n_train, baselines, file_bytes, skipped })
 }
 
-/// Another name for other files, another state of one, or another vocabulary; and the size of all files.
+/// A file name that depends on the text files, their state and the vocabulary; and the total size of the text files.
 fn token_file_name(paths: &[PathBuf], field: &str, tokenizer: &Tokenizer) -> Result<(String, u64), DataError> {
     let mut hasher = DefaultHasher::new();
     let mut file_bytes = 0;
@@ -85,14 +85,14 @@ fn token_file_name(paths: &[PathBuf], field: &str, tokenizer: &Tokenizer) -> Res
     Ok((format!("tokens-{:016x}.bin", hasher.finish()), file_bytes))
 }
 
-/// As much of the text as a tokenizer is trained on: what [`tokenizer_text`] takes of the whole text.
+/// The beginning of the text, long enough for [`tokenizer_text`] to select the same part as from the whole text.
 fn beginning(paths: &[PathBuf], field: &str) -> Result<String, DataError> {
-    // Of a text of this length, what is not held out is enough.
+    // For a text of this length, the part that is not held out is sufficient.
     const ENOUGH: usize = (TOKENIZER_BYTES / 9 + 1) * 10;
     let mut bytes = Vec::new();
     open_files(paths, Some(field))?.take(ENOUGH as u64).read_to_end(&mut bytes).map_err(DataError::from_read)?;
     let whole = bytes.len() < ENOUGH;
-    // The end may have cut a character; there is no other fault, because the reader checks what it reads.
+    // Only a character cut at the end can be invalid, because the reader validates its input.
     let valid = bytes.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
     bytes.truncate(valid);
     let mut text = String::from_utf8(bytes).map_err(|error| DataError::Read { problem: error.to_string() })?;
@@ -100,7 +100,7 @@ fn beginning(paths: &[PathBuf], field: &str) -> Result<String, DataError> {
     Ok(text)
 }
 
-/// Where the held-out part begins.
+/// Index of the first held-out token.
 fn split(tokens: &TokenFile, tokenizer: &Tokenizer) -> Result<usize, DataError> {
     let window = held_out_window(tokens.len());
     Ok(window.start + held_out_offset(&tokens.read(window)?, tokenizer))

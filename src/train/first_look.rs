@@ -1,5 +1,5 @@
-//! What the untrained model attends to, computed on the CPU while the device still compiles its kernels. The weights come
-//! from the seed alone, so the device shows the same maps later.
+//! Attention maps of the untrained model, computed on the CPU while the device compiles its kernels. The weights depend only on
+//! the seed, so the device shows the same maps later.
 
 use super::run::{Message, attention, cut_probe};
 use super::trainer::{TrainError, Trainer};
@@ -7,13 +7,13 @@ use crate::config::RunConfig;
 use crate::data::Tokenizer;
 use crate::protocol::RunId;
 
-/// Larger models take longer than a moment.
+/// Maximum number of parameters; larger models would take too long.
 const MAX_PARAMS: u64 = 2 << 20;
 
-/// The maps of a sentence before the first step; none for a large model.
+/// The attention maps of a text before the first step; `None` for a large model.
 ///
 /// # Errors
-/// When the configuration is wrong.
+/// If the configuration is invalid.
 pub async fn first_look(
     run: RunId,
     config: &RunConfig,

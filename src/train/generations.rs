@@ -1,5 +1,5 @@
-//! Checkpoints in a folder. Two are kept, the latest and the one before, and a new one appears whole or not at all: it is
-//! written under another name, brought to the disk, and then renamed. Whenever the program dies, one is whole.
+//! A rotation of checkpoint files in a folder: the latest and the previous one. A new checkpoint is written under a temporary
+//! name, synchronized to disk, and then renamed, so that at least one file is complete whenever the program terminates.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -7,39 +7,39 @@ use std::path::Path;
 
 use super::checkpoint::{Checkpoint, CheckpointError, FILE_NAME};
 
-/// The one before.
+/// Name of the previous checkpoint.
 pub const PREVIOUS: &str = "checkpoint.previous.safetensors";
 
-/// One that is being written.
+/// Temporary name during writing.
 const PART: &str = "checkpoint.part";
 
-/// A checkpoint and, where it is not the latest, a sentence that says why.
+/// A checkpoint and, if it is not the latest, the reason.
 pub struct Loaded {
     /// The checkpoint.
     pub checkpoint: Checkpoint,
-    /// What was wrong with later ones.
+    /// Why later checkpoints could not be loaded.
     pub notice: Option<String>,
 }
 
-/// Makes the folder if it is missing and finds out whether it takes files.
+/// Creates the folder if it is missing, and checks that it is writable.
 ///
 /// # Errors
-/// When it does not.
+/// If it is not writable.
 pub fn check_folder(folder: &Path) -> Result<(), CheckpointError> {
     let probe = folder.join("checkpoint.probe");
     let tried = fs::create_dir_all(folder).and_then(|()| File::create(&probe)).and_then(|_| fs::remove_file(&probe));
     tried.map_err(|source| CheckpointError::File { path: folder.into(), source })
 }
 
-/// Writes the bytes of a checkpoint into `folder`, which is made if it is missing.
+/// Writes a serialized checkpoint into `folder`, which is created if it is missing.
 ///
 /// # Errors
-/// When they cannot be written. Then the checkpoints that were there are as they were.
+/// If the file cannot be written; the existing checkpoints are then unchanged.
 pub fn save(folder: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
     let (path, part) = (folder.join(FILE_NAME), folder.join(PART));
     let written = fs::create_dir_all(folder).and_then(|()| write(&part, bytes));
     if written.is_err() {
-        // It is of no use, and the disk may be full. That it is not there is as good.
+        // Frees disk space; the file may not exist.
         drop(fs::remove_file(&part));
     }
     written.and_then(|()| put_in_place(folder)).map_err(|source| CheckpointError::File { path, source })
@@ -51,22 +51,22 @@ fn write(part: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// What was written becomes the latest, and the latest the one before.
+/// Moves the latest checkpoint to the previous one, and the new file to the latest.
 fn put_in_place(folder: &Path) -> io::Result<()> {
     let [path, part, previous] = [FILE_NAME, PART, PREVIOUS].map(|name| folder.join(name));
     if path.exists() {
         fs::rename(&path, previous)?;
     }
     fs::rename(part, path)?;
-    // Where folders cannot be synchronised, the system does it when it likes.
+    // If folders cannot be synchronized, the system does so at its own time.
     drop(File::open(folder).and_then(|folder| folder.sync_all()));
     Ok(())
 }
 
-/// Reads the latest checkpoint of `folder` that is whole.
+/// Loads the latest complete checkpoint of `folder`.
 ///
 /// # Errors
-/// When there is none: what is wrong with the latest.
+/// If there is none: the error of the latest checkpoint.
 pub fn load(folder: &Path) -> Result<Loaded, CheckpointError> {
     let read = |name: &str| {
         let path = folder.join(name);
@@ -77,7 +77,7 @@ pub fn load(folder: &Path) -> Result<Loaded, CheckpointError> {
         Ok(checkpoint) => return Ok(Loaded { checkpoint, notice: None }),
         Err(problem) => problem,
     };
-    // A file that was written but not renamed is whole or fails its checksum.
+    // A file that was written but not renamed is either complete or fails its checksum.
     for name in [PART, PREVIOUS] {
         if let Ok(checkpoint) = read(name) {
             let step = checkpoint.state.step;

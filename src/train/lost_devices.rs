@@ -1,22 +1,22 @@
-//! Devices that are lost while a model trains on them: another one takes over, and after several losses the CPU does.
+//! Recovery from lost devices: another device continues the run, and after several losses the CPU does.
 
 use crate::config::RunConfig;
 use crate::gpu::backend::ExecuteError;
 use crate::protocol::BackendChoice;
 
-/// So many devices may be lost in one run until the CPU takes it up.
+/// Maximum number of lost devices in a run; after one more it continues on the CPU.
 const MAX: u32 = 3;
 
 /// The devices that a run has lost.
 #[derive(Default)]
 pub struct LostDevices {
     n: u32,
-    /// The latest of them, in a sentence, until the run goes on.
+    /// The latest loss, in a sentence, until the run continues.
     why: Option<String>,
 }
 
 impl LostDevices {
-    /// One more is gone or has no memory left; the run that it computed has this configuration.
+    /// Records a device that was lost or is out of memory; `config` is the configuration of its run.
     pub fn add(&mut self, error: ExecuteError, config: Option<&RunConfig>) {
         let why = match error {
             ExecuteError::OutOfMemory(why) => {
@@ -24,29 +24,29 @@ impl LostDevices {
                 format!("The GPU has no memory left ({}); if that happens again, {advice}", why.trim_end_matches('.'))
             }
             ExecuteError::DeviceLost(why) => format!("The GPU was lost: {}", why.trim_end_matches('.')),
-            // No other needs another device.
+            // Other errors do not require another device.
             other => other.to_string(),
         };
         self.n += 1;
         self.why = Some(why);
     }
 
-    /// How many were lost so far: the next one computes in pieces that are so many times four times smaller.
+    /// Number of lost devices; each one divides the maximum size of a dispatch on the next device by 4.
     pub fn count(&self) -> u32 {
         self.n
     }
 
-    /// Why the latest one is gone, once: who asks takes the run up on another.
+    /// Returns and clears the reason for the latest loss; the caller then continues the run on another device.
     pub fn take_why(&mut self) -> Option<String> {
         self.why.take()
     }
 
-    /// What is to be tried in its place, in this order.
+    /// The backends to try next, in this order.
     pub fn successors(&self) -> &'static [BackendChoice] {
         if self.n > MAX { &[BackendChoice::Cpu] } else { &[BackendChoice::Gpu, BackendChoice::Cpu] }
     }
 
-    /// The sentence for a run that goes on from `step` on what was chosen.
+    /// Message for a run that continues from `step` on the chosen backend.
     pub fn goes_on(&self, why: &str, choice: BackendChoice, step: u64) -> String {
         let on = match choice {
             BackendChoice::Cpu => "on the CPU, more slowly".to_string(),

@@ -5,16 +5,16 @@ use super::trainer::{TrainError, Trainer, TrainingState};
 use crate::config::{Schedule, TrainConfig};
 use crate::protocol::runs::LrPoint;
 
-/// Steps of a whole search.
+/// Maximum number of steps of a search.
 pub const STEPS: usize = 100;
 
 /// The first and the last learning rate.
 const RANGE: [f64; 2] = [1e-6, 1.0];
 
-/// Each smoothed loss keeps so much of the one before.
+/// Smoothing factor: the weight of the previous smoothed loss.
 const KEEP: f32 = 0.9;
 
-/// The search ends once the smoothed loss is so far above its lowest value, in nats.
+/// The search ends once the smoothed loss exceeds its minimum by this many nats.
 const EXPLODED: f32 = 1.0;
 
 /// The suggestion is the learning rate of the lowest smoothed loss divided by this.
@@ -26,7 +26,7 @@ pub fn rate(i: usize) -> f64 {
     first * (last / first).powf(i as f64 / (STEPS - 1) as f64)
 }
 
-/// The curve so far.
+/// The curve of the search.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sweep {
     points: Vec<LrPoint>,
@@ -35,7 +35,7 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Adds the loss of the next step.
+    /// Appends the loss of the next step.
     pub fn add(&mut self, loss: f32) -> LrPoint {
         self.sum = KEEP * self.sum + loss;
         self.weight = KEEP * self.weight + 1.0;
@@ -44,15 +44,15 @@ impl Sweep {
         point
     }
 
-    /// Whether there is nothing more to learn.
+    /// Whether the search is complete.
     pub fn over(&self) -> bool {
         let lowest = self.points.iter().map(|point| point.smoothed).fold(f32::INFINITY, f32::min);
         let exploded = self.points.last().is_some_and(|point| point.smoothed > lowest + EXPLODED);
         self.points.len() >= STEPS || exploded
     }
 
-    /// The learning rate of the lowest smoothed loss divided by [`MARGIN`]: where the loss still falls, safely below
-    /// where it turns. None while the loss has not fallen by a tenth of a nat.
+    /// The learning rate of the lowest smoothed loss divided by [`MARGIN`]: the loss still decreases there, at a safe distance
+    /// from its minimum. `None` until the loss has decreased by 0.1 nats.
     pub fn suggestion(&self) -> Option<f64> {
         let lowest = self.points.iter().min_by(|a, b| a.smoothed.total_cmp(&b.smoothed))?;
         let fallen = self.points.first()?.smoothed - lowest.smoothed;
@@ -60,12 +60,12 @@ impl Sweep {
     }
 }
 
-/// Two significant digits: more would promise what one noisy curve cannot keep.
+/// Rounds to two significant digits, because one noisy curve does not justify more precision.
 fn rounded(lr: f64) -> f64 {
     format!("{lr:.1e}").parse().unwrap_or(lr)
 }
 
-/// A search under way in a run's trainer. It has to be given back with [`Search::finish`].
+/// A search in progress on a run's trainer. It must be ended with [`Search::finish`].
 pub struct Search {
     sweep: Sweep,
     before: TrainingState,
@@ -73,10 +73,10 @@ pub struct Search {
 }
 
 impl Search {
-    /// Puts the run aside and starts from fresh weights. Nothing may be in flight.
+    /// Saves the run's state and starts with fresh weights. No submissions may be in flight.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn begin(trainer: &mut Trainer) -> Result<Self, TrainError> {
         let before = trainer.state().await?;
         let train = trainer.config().train.clone();
@@ -84,20 +84,20 @@ impl Search {
         Ok(Self { sweep: Sweep::default(), before, train })
     }
 
-    /// The run that was put aside.
+    /// The saved state of the run.
     pub fn before(&self) -> &TrainingState {
         &self.before
     }
 
-    /// The training of the run that was put aside.
+    /// The run's training settings.
     pub fn train(&self) -> &TrainConfig {
         &self.train
     }
 
-    /// Trains one step at the next learning rate; none when the search is over.
+    /// Trains one step at the next learning rate; `None` when the search is complete.
     ///
     /// # Errors
-    /// When the device failed. Numbers that run away are no error: they end the search.
+    /// If the device failed. Divergence is not an error: it ends the search.
     pub async fn step(&mut self, trainer: &mut Trainer) -> Result<Option<LrPoint>, TrainError> {
         if self.sweep.over() {
             return Ok(None);
@@ -111,23 +111,23 @@ impl Search {
         }
     }
 
-    /// Takes the run up again as it was; returns the suggestion.
+    /// Restores the run and returns the suggestion.
     ///
     /// # Errors
-    /// Never for a configuration that was in force before.
+    /// Never for a configuration that was valid before.
     pub fn finish(self, trainer: &mut Trainer) -> Result<Option<f64>, TrainError> {
         trainer.tune(&self.train)?;
         trainer.restore(&self.before);
         Ok(self.sweep.suggestion())
     }
 
-    /// Takes over new numbers of the run that was put aside.
+    /// Applies new training settings to the saved run.
     pub fn tune(&mut self, train: &TrainConfig) {
         self.train = self.train.with_live_of(train);
     }
 }
 
-/// The training with a learning rate that does not change.
+/// The training settings with a constant learning rate.
 fn constant(train: &TrainConfig, lr: f64) -> TrainConfig {
     TrainConfig { max_lr: lr, min_lr: lr, warmup_steps: 0, schedule: Schedule::Constant, ..train.clone() }
 }

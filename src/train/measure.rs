@@ -1,28 +1,28 @@
-//! How many workers really compute at the same time. Browsers may report another number of cores than there are: some do
-//! so to make their users harder to recognize, and WebKitGTK reports at least 4.
+//! Measures how many workers actually compute in parallel. Browsers may report a different number of cores than available: some
+//! do so to prevent fingerprinting, and WebKitGTK reports at least 4.
 
 use std::hint::black_box;
 
 use super::shards::SharedCrew;
 
-/// Reports up to this are used without a measurement: one worker too many costs little.
+/// Reported numbers up to this one are used without a measurement, because one surplus worker costs little.
 const TRUSTED_CORES: usize = 2;
 
-/// How often one worker alone, and then twice all together, are measured, and how long each time. The best trial counts,
-/// because other programs, and a browser that still compiles, can only slow a trial down.
+/// Number of repetitions of the measurement: one worker alone, then all together twice, for `TRIAL_MS` each. The best one
+/// counts, because other programs, and a browser that is still compiling, can only slow a measurement down.
 const TRIALS: usize = 4;
 const TRIAL_MS: u32 = 20;
 
-/// From this share on the report is believed: cores that all compute are slower than one alone.
+/// Minimum measured fraction at which the reported number is accepted: cores that all compute are slower than one alone.
 const MIN_SHARE: f64 = 0.8;
 
-/// Added before rounding to a number of workers, for what other programs took even in the best trial.
+/// Added before rounding to a number of workers, to account for other programs that ran even during the best measurement.
 const ALLOWANCE: f64 = 0.25;
 
 /// Iterations per round, so that a round takes longer than reading the clock.
 const ITERATIONS: usize = 200;
 
-/// Milliseconds since 1970: the clock that all workers share.
+/// Milliseconds since 1970: the clock shared by all workers.
 pub fn date_ms() -> f64 {
     #[cfg(target_arch = "wasm32")]
     return js_sys::Date::now();
@@ -33,7 +33,8 @@ pub fn date_ms() -> f64 {
     }
 }
 
-/// Computes until `to_ms` and returns how many rounds it did from `from_ms` on. All workers share the clock, so no
+/// Computes until `to_ms` and returns the number of rounds since `from_ms`. All workers share the clock, so no more of them
+/// compute within this window than there are cores.
 /// more of them compute in this window than there are cores.
 pub fn spin(from_ms: f64, to_ms: f64) -> u64 {
     let (mut rounds, mut numbers) = (0, [1.0f32; 256]);
@@ -50,7 +51,7 @@ pub fn spin(from_ms: f64, to_ms: f64) -> u64 {
     }
 }
 
-/// Measures how many of `reported` workers add throughput, in a fraction of a second, and dismisses the others.
+/// Measures how many of `reported` workers increase throughput, within a fraction of a second, and terminates the others.
 pub async fn useful_workers(crew: &SharedCrew, reported: usize) -> usize {
     if reported <= TRUSTED_CORES {
         return reported.max(1);
@@ -69,8 +70,8 @@ pub async fn useful_workers(crew: &SharedCrew, reported: usize) -> usize {
     n
 }
 
-/// The number of workers for a machine on which one worker does at most `alone` rounds, and `reported` workers do
-/// `together` in the same time.
+/// The number of workers for a machine on which one worker completes at most `alone` rounds, and `reported` workers complete
+/// `together` rounds in the same time.
 pub fn workers_for(reported: usize, alone: u64, together: u64) -> usize {
     let speedup = together as f64 / alone.max(1) as f64;
     match speedup >= MIN_SHARE * reported as f64 {

@@ -1,5 +1,5 @@
-//! Training: the loop over steps ([`trainer`]), alone or with others ([`shards`]), generating text ([`generate`]), models on disk ([`checkpoint`]), and the
-//! session that the page talks to ([`session`]).
+//! Training: the training loop ([`trainer`]), data parallelism ([`shards`]), text generation ([`generate`]), checkpoints
+//! ([`checkpoint`]), and the session that serves the page ([`session`]).
 
 pub mod adopt;
 pub mod checkpoint;

@@ -1,4 +1,4 @@
-//! From text to tokens: what has to be there before a model can be built.
+//! Prepares the training data: from text to tokens.
 
 use crate::config::RunConfig;
 use crate::data::{self, DataError, Dataset, END_OF_TEXT, Tokenizer};
@@ -10,31 +10,30 @@ pub struct PreparedData {
     pub tokenizer: Tokenizer,
     /// The tokens, split.
     pub dataset: Dataset,
-    /// What the model has to beat on the held-out part.
+    /// Losses of simple models on the held-out part.
     pub baselines: Baselines,
 }
 
-/// The tokenizer learns from at most this much text; more changes its merges hardly at all.
+/// Maximum amount of text for training a tokenizer; more text hardly changes the merges.
 pub(super) const TOKENIZER_BYTES: usize = 8 << 20;
 
-/// How much of the built-in corpus a run of this size deserves, in bytes: more parameters take longer to learn it by
-/// heart.
+/// Size of the built-in corpus for a run, in bytes: more parameters need more text to avoid memorizing it.
 pub fn built_in_bytes(config: &RunConfig) -> usize {
     ((2 << 20) + 8 * config.model.n_params()).min(16 << 20) as usize
 }
 
-/// The part of `text` that a tokenizer learns from.
+/// The part of `text` on which a tokenizer is trained.
 pub fn tokenizer_text(text: &str) -> &str {
     let (train, _) = data::split(text);
     let end = (0..=TOKENIZER_BYTES.min(train.len())).rev().find(|&at| train.is_char_boundary(at)).unwrap_or(0);
     &train[..end]
 }
 
-/// Trains a tokenizer of `config.model.vocab_size` on the training part of `text`, and sets the size to what came of
-/// it: a short text has too few pairs to merge.
+/// Trains a tokenizer of `config.model.vocab_size` on the training part of `text`, and sets that size to the actual vocabulary
+/// size: a short text has too few pairs to merge.
 ///
 /// # Errors
-/// When the text is too short or the vocabulary too small.
+/// If the text is too short or the vocabulary too small.
 pub fn train_tokenizer(text: &str, config: &mut RunConfig) -> Result<Tokenizer, DataError> {
     train_tokenizer_on(tokenizer_text(text), config)
 }
@@ -50,10 +49,10 @@ pub(super) fn train_tokenizer_on(text: &str, config: &mut RunConfig) -> Result<T
     Ok(tokenizer)
 }
 
-/// Encodes and splits `text` and counts the baselines.
+/// Encodes and splits `text`, and computes the baselines.
 ///
 /// # Errors
-/// When the text is too short for the context.
+/// If the text is too short for the context.
 pub fn encode(text: &str, tokenizer: Tokenizer, config: &RunConfig) -> Result<PreparedData, DataError> {
     let dataset = Dataset::new(&tokenizer, text, config.model.context_length)?;
     let baselines = data::baselines(&dataset.train, &dataset.val, config.model.vocab_size);

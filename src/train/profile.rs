@@ -1,4 +1,4 @@
-//! Where the time of a training step goes, beside what the device can do at most.
+//! Profiles a training step and compares it with the device's peak performance.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use crate::gpu::context::Context;
 use crate::ops::peak;
 use crate::protocol::profile::{KernelTime, Profile, TimedBy};
 
-/// Times one step on the device of `context`, the CPU without one, right after the device's peaks. The run stays as it
-/// is: what the step learns is taken back.
+/// Times one step on the device of `context`, or on the CPU without one, immediately after measuring the device's peaks. The
+/// run is not changed: the step's update is reverted.
 ///
 /// # Errors
-/// When a GPU has no timestamp queries, was lost, or refused a command, or when the numbers ran away.
+/// If a GPU has no timestamp queries, was lost, or rejected a command, or if the run diverged.
 pub async fn profile_step(trainer: &mut Trainer, context: Option<&Context>) -> Result<Profile, TrainError> {
     let peaks = peak::measure(context).await?;
     let before = trainer.state().await?;

@@ -1,4 +1,4 @@
-//! What a run's file remembers for the page: the text it was trained on and its losses.
+//! The page's data in a run's file: its training text and losses.
 
 use safetensors::SafeTensors;
 
@@ -9,13 +9,13 @@ use crate::data::Tokenizer;
 use crate::protocol::History;
 use crate::protocol::runs::{CorpusRecord, RunRecord};
 
-/// The entry of the header's metadata.
+/// Name of the metadata entry.
 const FIELD: &str = "run";
 
-/// A file remembers at most about this many steps' losses; longer runs are thinned.
+/// Approximate maximum number of steps whose losses are saved; longer runs are thinned.
 const MAX_POINTS: usize = 20_000;
 
-/// A hash that tells texts apart, as 16 hexadecimal digits: FNV-1a, the same on every machine.
+/// A hash that identifies a text, as 16 hexadecimal digits: FNV-1a, the same on every machine.
 pub fn fingerprint(text: &str) -> String {
     let hash = text
         .bytes()
@@ -23,7 +23,7 @@ pub fn fingerprint(text: &str) -> String {
     format!("{hash:016x}")
 }
 
-/// A checkpoint's bytes with a record in its header.
+/// Serializes a checkpoint with a record in its header.
 ///
 /// # Errors
 /// As [`Checkpoint::to_bytes`](super::checkpoint::Checkpoint::to_bytes).
@@ -42,7 +42,7 @@ pub fn to_bytes_with(
     to_bytes(config, tokenizer, state, Some((FIELD, json)))
 }
 
-/// The record in a checkpoint's bytes; none where the command line has written it.
+/// The record of a serialized checkpoint; `None` for one written by the command line.
 pub fn read(bytes: &[u8]) -> Option<RunRecord> {
     let (_, header) = SafeTensors::read_metadata(bytes).ok()?;
     serde_json::from_str(header.metadata().as_ref()?.get(FIELD)?).ok()

@@ -1,4 +1,4 @@
-//! One run of the page: a model under training, and everything that is shown of it while it learns.
+//! One run of the page: a model in training, and everything the page shows of it.
 
 use std::rc::Rc;
 
@@ -31,20 +31,20 @@ use meter::{Meter, Recurring};
 use rescue::Rescue;
 pub(super) use show::{attention, cut_probe};
 
-/// An event and the bytes that ride along.
+/// An event and its attached bytes.
 pub type Message = (Event, Option<Vec<u8>>);
 
-/// Tells seconds, from any beginning.
+/// Returns the time in seconds since an arbitrary start.
 pub type Clock = Rc<dyn Fn() -> f64>;
 
-/// Steps are submitted in chunks of about this many seconds, so that a command never waits long.
+/// Approximate duration of a chunk of submitted steps, so that commands are handled without delay.
 const CHUNK_SECONDS: f64 = 0.08;
 
-/// Steps that are much shorter than this are handed to the device several at a time. The page's pictures wait in the same
-/// queue, so it is half of what they have from one to the next.
+/// Steps that are much shorter than this are submitted several at a time. The page's frames wait in the same queue, so this is
+/// half a frame interval.
 const SUBMIT_SECONDS: f64 = 0.008;
 
-/// What a run is doing.
+/// The run's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Paused,
@@ -52,61 +52,61 @@ enum Mode {
     OneStep,
 }
 
-/// A model under training and its showing.
+/// A model in training with everything the page shows of it.
 pub struct Run {
     id: RunId,
-    /// What the page calls it; in the files of its autosaves.
+    /// The run's name on the page, saved in the files of its autosaves.
     name: String,
     trainer: Trainer,
     tokenizer: Tokenizer,
     clock: Clock,
     mode: Mode,
     rules: Rules,
-    /// What it is trained on; known once the page has a run, not in every test.
+    /// The training text; `None` only in tests.
     corpus: Option<CorpusRecord>,
     probe: Vec<u32>,
     tokens_cut: usize,
     probe_changed: bool,
-    /// Steps that the page was not told yet.
+    /// Steps that have not been reported to the page yet.
     points: Vec<StepPoint>,
-    /// All that it was told.
+    /// Everything that has been reported to the page.
     history: History,
-    /// Steps whose losses are known.
+    /// Number of steps whose losses have been read.
     steps_done: u64,
-    /// Of training so far.
+    /// Seconds of training so far.
     seconds: f64,
-    /// Whether the page believes that it trains.
+    /// Whether the last [`Event::Training`] reported that training is running.
     told_training: bool,
     meter: Meter,
-    /// When the steps that are collected next began, on the clock.
+    /// When the steps to be collected next started, on the clock.
     busy_since: f64,
     progress: Recurring,
     looks: Pace,
     evaluation: Recurring,
     sample: Recurring,
     sample_writer: Option<(u64, Writer)>,
-    /// The latest held-out loss, and of which weights it is.
+    /// The latest held-out loss and the version of its weights.
     evaluated: Option<(WeightsVersion, f32)>,
-    /// Whether a weight was changed by hand since the last evaluation.
+    /// Whether a weight was edited since the last evaluation.
     edited: bool,
     scoring: Option<Scoring>,
     request: Option<(u32, Writer)>,
     inspecting: Inspecting,
     search_wanted: bool,
-    /// While it looks for a learning rate, the run itself waits in here.
+    /// The learning rate search, if one is running; it contains the saved state of the run.
     search: Option<Search>,
-    /// What it goes back to when something fails.
+    /// The snapshot to restore after a failure.
     rescue: Option<Rescue>,
-    /// Seconds between two such copies, and whether they are told.
+    /// Seconds between two snapshots, and whether they are reported.
     copies: (f64, bool),
-    /// When it was made, on its clock.
+    /// When the run was created, on its clock.
     began: f64,
-    /// Of the weights that it was made with.
+    /// Version of the initial weights.
     first_version: WeightsVersion,
 }
 
 impl Run {
-    /// A paused run at step 0.
+    /// Creates a paused run at step 0.
     pub fn new(id: RunId, trainer: Trainer, data: PreparedData, clock: Clock) -> Self {
         let (began, first_version) = (clock(), trainer.weights_version());
         let inspecting = Inspecting::new(&data.dataset.train, trainer.config().model.context_length);
@@ -148,12 +148,12 @@ impl Run {
         }
     }
 
-    /// Its number.
+    /// The run's id.
     pub fn id(&self) -> RunId {
         self.id
     }
 
-    /// Its configuration, whatever a search has made of it for now.
+    /// The run's configuration, without the temporary changes of a learning rate search.
     pub fn config(&self) -> RunConfig {
         let mut config = self.trainer.config().clone();
         if let Some(search) = &self.search {
@@ -162,10 +162,10 @@ impl Run {
         config
     }
 
-    /// Takes over what can change while training.
+    /// Applies the settings that can change during training.
     ///
     /// # Errors
-    /// When the numbers are not valid; then nothing changes.
+    /// If the settings are invalid; nothing changes then.
     pub fn tune(&mut self, train: &TrainConfig) -> Result<(), ConfigError> {
         train.validate()?;
         match &mut self.search {
@@ -177,15 +177,15 @@ impl Run {
         }
     }
 
-    /// When to stop, and how often to evaluate.
+    /// Sets the stop rules and the evaluation interval.
     pub fn set_rules(&mut self, rules: Rules) {
         self.rules = rules;
     }
 
-    /// Tells the vocabulary, as `tokenizer.json`.
+    /// Emits the vocabulary as `tokenizer.json`.
     ///
     /// # Errors
-    /// A sentence when it cannot be written.
+    /// If it cannot be serialized.
     pub fn vocabulary(&self, messages: &mut Vec<Message>) -> Result<(), String> {
         let json = self.tokenizer.to_json().map_err(|error| error.to_string())?;
         let event = Event::Tokenizer(TokenizerEvent::RunVocabulary { run: self.id });
@@ -193,19 +193,19 @@ impl Run {
         Ok(())
     }
 
-    /// Shows the attention of another sentence from now on.
+    /// Changes the probe text, whose attention is shown.
     pub fn set_probe(&mut self, text: &str) {
         let most = self.trainer.config().model.context_length;
         (self.probe, self.tokens_cut) = cut_probe(&self.tokenizer, text, most);
         self.probe_changed = true;
     }
 
-    /// Scores the answers to a task while it trains.
+    /// Evaluates exact match on a task during training.
     pub fn set_scoring(&mut self, scoring: Option<Scoring>) {
         self.scoring = scoring;
     }
 
-    /// Trains until told otherwise, or until a rule stops it, which may be at once.
+    /// Trains until paused or until a rule stops the run, which may be immediately.
     pub fn train(&mut self) -> Event {
         self.stop_by_rule().unwrap_or_else(|| {
             (self.mode, self.told_training) = (Mode::Training, true);
@@ -213,7 +213,7 @@ impl Run {
         })
     }
 
-    /// Stops after the steps that are under way.
+    /// Pauses after the steps in flight.
     pub fn pause(&mut self) {
         if self.mode == Mode::Training {
             self.mode = Mode::Paused;
@@ -225,27 +225,27 @@ impl Run {
         self.mode = Mode::OneStep;
     }
 
-    /// Writes on from a prompt; an older request is dropped.
+    /// Generates a continuation of a prompt; an older request is dropped.
     pub fn generate(&mut self, request: u32, prompt: &str, sampling: Sampling) {
         self.request = Some((request, Writer::new(&self.tokenizer, prompt, sampling)));
     }
 
-    /// Stops writing; returns the last answer to the request.
+    /// Stops generating; returns the last event of the request.
     pub fn stop_generating(&mut self) -> Option<Event> {
         let (request, mut writer) = self.request.take()?;
         let (text, tokens) = (writer.text(&self.tokenizer), writer.written(&self.tokenizer));
         Some(Event::Generated { run: self.id, request, text, tokens, done: true, problem: None })
     }
 
-    /// Does one short piece of work, a tenth of a second or one step, and returns whether there is more.
+    /// Does one short unit of work, a tenth of a second or one step, and returns whether there is more.
     ///
     /// # Errors
-    /// When the device failed or the numbers ran away. Then the run is paused.
+    /// If the device failed or the run diverged; the run is then paused.
     pub async fn work(&mut self, messages: &mut Vec<Message>) -> Result<bool, TrainError> {
         let result = self.work_or_fail(messages).await;
         self.tell_desertion(messages);
         if let Err(error) = &result {
-            // Another device takes it up as it was.
+            // Training continues on another device.
             if !matches!(error, TrainError::Execute(error) if error.needs_another_device()) {
                 self.mode = Mode::Paused;
             }
@@ -273,14 +273,14 @@ impl Run {
                 let is_first = self.steps_done == 0;
                 self.train_chunk().await?;
                 if is_first {
-                    // Nobody should wait for pictures to see that it trains.
+                    // Report that training has started before computing attention maps.
                     messages.push((self.progress(Vec::new()), None));
                 } else {
                     self.show_regularly(messages).await?;
                     self.copy_regularly(messages).await?;
                 }
                 messages.extend(self.stop_by_rule().map(|event| (event, None)));
-                return Ok(true); // a pause is told in the next piece
+                return Ok(true); // a pause is reported by the next unit of work
             }
             Mode::OneStep => {
                 self.mode = Mode::Paused;
@@ -306,13 +306,13 @@ impl Run {
         Ok(self.request.is_some() || self.scoring.as_ref().is_some_and(Scoring::is_owed))
     }
 
-    /// Submits the next chunk, then collects the one before: the device always has something to do.
+    /// Submits the next chunk, then collects the previous one, so that the device is never idle.
     async fn train_chunk(&mut self) -> Result<(), TrainError> {
         let was_idle = self.trainer.in_flight() == 0;
         let n_steps = self.meter.chunk(CHUNK_SECONDS, MAX_STEPS_AT_ONCE);
         self.submit(n_steps as u64);
         if was_idle && !self.rules.evaluation_due(self.trainer.step()) {
-            // The device had nothing to do; it gets one step more, so that it still has something when these are done.
+            // The device was idle; one additional step keeps it busy once these are done.
             self.submit(1);
         }
         self.collect().await?;
@@ -329,7 +329,7 @@ impl Run {
         Ok(())
     }
 
-    /// Submits at most `wish` steps, and none that a rule forbids.
+    /// Submits at most `wish` steps, fewer if a rule requires it.
     fn submit(&mut self, wish: u64) {
         let tokens_per_step = self.trainer.config().tokens_per_step();
         match self.rules.steps_ahead(self.trainer.step(), tokens_per_step, wish) {
@@ -345,7 +345,8 @@ impl Run {
         self.trainer.submit(n_steps);
     }
 
-    /// Waits for the oldest submission. The time since the collection before, or since an idle device got it, is training.
+    /// Waits for the oldest submission. The time since the previous collection, or since the submission to an idle device,
+    /// counts as training.
     async fn collect(&mut self) -> Result<(), TrainError> {
         let mut points = self.trainer.collect().await?;
         let now = self.now();
@@ -362,7 +363,7 @@ impl Run {
         Ok(())
     }
 
-    /// Waits for all steps that are under way.
+    /// Waits for all steps in flight.
     async fn settle(&mut self) -> Result<(), TrainError> {
         while self.trainer.in_flight() > 0 {
             self.collect().await?;

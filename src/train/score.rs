@@ -1,51 +1,51 @@
-//! How many held-out examples of a synthetic task the model answers exactly.
+//! Exact match on held-out examples of a synthetic task.
 
 use super::generate::{Generator, Text};
 use super::trainer::{TrainError, Trainer};
 use crate::data::Tokenizer;
 use crate::protocol::Sampling;
 
-/// Held-out examples of a task that a score is of while a model trains, in the page and on the command line.
+/// Number of held-out examples for the exact-match score during training, on the page and on the command line.
 pub const SCORED_EXAMPLES: usize = 50;
 
-/// Answers to a task's examples.
+/// Results on a task's examples.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Score {
-    /// How many were right to the letter.
+    /// Number of exact matches.
     pub right: usize,
-    /// All of them, in order.
+    /// All answers, in order.
     pub answers: Vec<Answer>,
 }
 
-/// One example and what the model made of it.
+/// An example and the model's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// What it was given.
+    /// The prompt.
     pub prompt: String,
-    /// What it should have written, without the line break that ends it.
+    /// The expected answer, without the line break that ends it.
     pub expected: String,
-    /// What it wrote up to the line break.
+    /// The model's answer up to the line break.
     pub written: String,
 }
 
 impl Score {
-    /// The share of right answers, 0 … 1.
+    /// Fraction of correct answers, from 0 to 1.
     pub fn share(&self) -> f64 {
         self.right as f64 / self.answers.len().max(1) as f64
     }
 
-    /// Adds one more answer.
+    /// Adds an answer.
     pub fn add(&mut self, answer: Answer) {
         self.right += usize::from(answer.written == answer.expected);
         self.answers.push(answer);
     }
 }
 
-/// Has the model answer each (prompt, answer) with its most probable tokens, up to a line break or a little past the length
-/// of the right answer.
+/// Evaluates the model on pairs of (prompt, answer) with greedy decoding, up to a line break or slightly beyond the length of
+/// the expected answer.
 ///
 /// # Errors
-/// When the device failed.
+/// If the device failed.
 pub async fn exact_match(
     trainer: &mut Trainer,
     tokenizer: &Tokenizer,
@@ -58,10 +58,10 @@ pub async fn exact_match(
     Ok(score)
 }
 
-/// Answers some examples as one batch.
+/// Evaluates some examples as one batch.
 ///
 /// # Errors
-/// When the device failed, or has no memory for that many texts at once.
+/// If the device failed, or does not have enough memory for that many texts.
 pub async fn answer(
     trainer: &mut Trainer,
     tokenizer: &Tokenizer,
@@ -77,7 +77,7 @@ pub async fn answer(
     let mut generator = Generator::new(examples.iter().map(text).collect(), greedy, 0);
     generator.complete(trainer).await?;
     let answer = |((prompt, expected), text): (&(String, String), &Text)| {
-        // The token of the line break may begin with the last letters of the answer.
+        // The token with the line break may begin with the last letters of the answer.
         let ids: Vec<u32> = text.generated().iter().copied().chain(text.stopped_by()).collect();
         let written = tokenizer.decode(&ids).split('\n').next().unwrap_or_default().to_string();
         Answer { prompt: prompt.clone(), expected: expected.trim_end_matches('\n').to_string(), written }

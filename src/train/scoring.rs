@@ -1,4 +1,4 @@
-//! The exact-match score of a synthetic task, taken from time to time while a model trains.
+//! Evaluates exact match on a synthetic task from time to time during training.
 
 use super::score::{SCORED_EXAMPLES, Score, answer};
 use super::trainer::{TrainError, Trainer};
@@ -6,61 +6,61 @@ use crate::data::{Task, Tokenizer};
 use crate::protocol::data::{DataEvent, TaskAnswer};
 use crate::protocol::{Event, RunId};
 
-/// How many of them are shown.
+/// Number of answers shown on the page.
 const SHOWN: usize = 6;
 
-/// Examples are answered for about this many seconds at once, so that a command never waits long.
+/// Approximate duration of a unit of work, in seconds, so that commands are handled without delay.
 const PIECE_SECONDS: f64 = 0.08;
 
-/// The first batch; it doubles as long as it takes less than half of [`PIECE_SECONDS`].
+/// Size of the first batch; it doubles as long as a batch takes less than half of [`PIECE_SECONDS`].
 const FIRST_BATCH: usize = 2;
 
-/// Seconds of pause per second of answering: at most a tenth of the time goes into it.
+/// Seconds of pause per second of evaluation: evaluation takes at most a tenth of the time.
 const PAUSE_FACTOR: f64 = 9.0;
 
-/// Rounds begin at least so many seconds apart.
+/// Minimum interval between the starts of two rounds.
 const APART_SECONDS: f64 = 3.0;
 
-/// The examples of a task, and the round that is under way.
+/// The examples of a task, and the current round.
 pub struct Scoring {
     examples: Vec<(String, String)>,
-    /// How many examples are answered at once.
+    /// Number of examples per batch.
     batch: usize,
-    /// Steps done when the round began, and its answers so far.
+    /// Steps done when the round started, and its answers so far.
     round: Option<(u64, Score)>,
     not_before: f64,
-    /// Whether a round has ended, so that a score is on show.
+    /// Whether a round has finished, so that the page shows a score.
     shown: bool,
-    /// Whether the score on show is of other weights at the same step.
+    /// Whether the shown score belongs to different weights at the same step.
     owed: bool,
 }
 
 impl Scoring {
-    /// Scores on held-out examples of `task`.
+    /// Evaluates held-out examples of `task`.
     pub fn new(task: Task, seed: u64) -> Self {
         let examples = task.examples(seed, SCORED_EXAMPLES);
         Self { examples, batch: FIRST_BATCH, round: None, not_before: 0.0, shown: false, owed: false }
     }
 
-    /// The weights were changed by hand: what was scored is no longer of them.
+    /// Restarts after a weight was edited, which invalidates the score.
     pub fn restart(&mut self) {
         (self.round, self.not_before, self.owed) = (None, 0.0, self.shown);
     }
 
-    /// Whether a score on show has to be replaced, also while the run is paused.
+    /// Whether the shown score has to be replaced, even while the run is paused.
     pub fn is_owed(&self) -> bool {
         self.owed
     }
 
-    /// Whether it is time to go on.
+    /// Whether work is due.
     pub fn is_due(&self, now: f64) -> bool {
         now >= self.not_before
     }
 
-    /// Answers examples for a moment; the score when that ended the round. Every step has to be collected before.
+    /// Evaluates examples for a short time; returns the score at the end of a round. All steps must have been collected.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn work(
         &mut self,
         run: RunId,

@@ -1,5 +1,5 @@
-//! The session: takes the page's commands, keeps one run, and answers with events. It knows nothing of browsers, so
-//! that native tests drive the very loop that the worker drives.
+//! The session: handles the page's commands, owns one run, and replies with events. It does not depend on a browser, so that
+//! native tests run the same loop as the worker.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -39,43 +39,43 @@ use lesson::LessonDesk;
 use resume::Waiting;
 use workers::Workers;
 
-/// Takes events, and the bytes that ride along, to whoever listens.
+/// Receives events and their attached bytes.
 pub type Sink = Box<dyn FnMut(Event, Option<Vec<u8>>)>;
 
 /// The worker's side of the protocol.
 pub struct Session {
     sink: Sink,
-    /// Rows without text that were skipped when the corpus was read last.
+    /// Number of rows without text in the corpus that was read last.
     skipped_rows: Cell<u64>,
     clock: Clock,
     files: Vec<File>,
-    /// The field of their records that holds the text.
+    /// The text field of the files' records.
     field: Option<String>,
-    /// The name and the `tokenizer.json` of a vocabulary for the next run.
+    /// Name and `tokenizer.json` of a vocabulary for the next run.
     vocabulary: Option<(String, Vec<u8>)>,
     vocabularies: Vocabularies,
     run: Option<Run>,
-    /// What the run computes on.
+    /// The run's device.
     device: Option<Device>,
-    /// Of the latest start, also when it failed.
+    /// Id of the latest start, including one that failed.
     run_id: RunId,
     rules: Rules,
-    /// A saved run that waits for the file it was trained on.
+    /// A saved run that waits for its training text.
     waiting: Option<Waiting>,
     lesson: LessonDesk,
     workers: Workers,
     kernels: Kernels,
-    /// The step that was not applied, and what is said of it, until the page was told.
+    /// The step that was not applied and the error message, until they are reported to the page.
     diverged: Option<(u64, String)>,
     lost_devices: LostDevices,
-    /// How often copies of runs are told, in seconds.
+    /// Interval between reported snapshots, in seconds.
     copies: Option<u32>,
-    /// Whether the page shows something else than the maps.
+    /// Whether the page does not display the maps.
     maps_hidden: bool,
 }
 
 impl Session {
-    /// A session without a run. `clock` tells seconds.
+    /// Creates a session without a run. `clock` returns seconds.
     pub fn new(sink: Sink, clock: Box<dyn Fn() -> f64>) -> Self {
         let mut session = Self {
             sink,
@@ -116,7 +116,7 @@ impl Session {
         messages.into_iter().for_each(|(event, bytes)| (self.sink)(event, bytes));
     }
 
-    /// Carries out one command; `bytes` rode along with it.
+    /// Handles one command with its attached `bytes`.
     pub async fn handle(&mut self, command: Command, bytes: Option<Vec<u8>>) {
         match command {
             Command::LoadFiles { files } => {
@@ -147,7 +147,7 @@ impl Session {
         }
     }
 
-    /// Commands about vocabularies.
+    /// Handles commands about vocabularies.
     fn handle_tokenizer(&mut self, command: TokenizerCommand, bytes: Option<Vec<u8>>) {
         let mut messages = Vec::new();
         let result = match command {
@@ -220,7 +220,7 @@ impl Session {
         }
     }
 
-    /// Commands that make sense only while there is a run.
+    /// Handles commands that require a run.
     fn handle_in_run(&mut self, command: Command) {
         let Some(run) = &mut self.run else { return };
         let answer = match command {
@@ -260,7 +260,7 @@ impl Session {
         }
     }
 
-    /// Does one short piece of the run's work and returns whether there is more to do.
+    /// Does one short unit of the run's work and returns whether there is more.
     pub async fn work(&mut self) -> bool {
         let mut messages = Vec::new();
         let merging = self.vocabularies.work(&*self.clock, &mut messages);
@@ -281,13 +281,13 @@ impl Session {
         more
     }
 
-    /// Tells what went wrong, if anything; whether there is more to do.
+    /// Reports an error, if any; returns whether there is more work.
     fn report(&mut self, result: Result<bool, TrainError>) -> bool {
         let run = self.run.as_ref().map_or(self.run_id, Run::id);
         match result {
             Ok(more) => return more,
             Err(error @ TrainError::Diverged { step, .. }) => {
-                // The next piece of work tells, once it has found out where this began.
+                // Reported by the next unit of work, after it has located the origin.
                 self.diverged = Some((step, error.to_string()));
                 return true;
             }
@@ -326,7 +326,7 @@ impl Session {
         self.tell_device(run, &device);
         check_room(&config, &device)?;
         if let Some(context) = &device.context {
-            // What makes no sense is told with the choice.
+            // Invalid overrides are reported when kernels are chosen.
             drop(self.recall_kernels(context));
             Trainer::compile_ahead(&config, context).map_err(|error| error.to_string())?;
         }
@@ -361,7 +361,7 @@ impl Session {
         Ok(())
     }
 
-    /// A run with fresh weights, and what the page is told of it.
+    /// Creates a run with initial weights and reports it to the page.
     async fn build(
         &mut self,
         id: RunId,

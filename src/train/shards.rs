@@ -1,9 +1,9 @@
-//! One batch shared between several instances of this program: each computes the gradients of its shard, one adds them
-//! up and updates the model.
+//! Data parallelism: a batch is shared between several instances of this program. Each computes the gradients of its shard, and
+//! one of them adds them up and updates the model.
 //!
-//! A helper remembers nothing from step to step: it gets parameters and tokens, and gives back gradients and a loss. So
-//! whoever owns the run can compute any shard in a helper's place, to the same bit, and everything else that a run does
-//! goes on as if there were no helpers.
+//! A helper keeps no state between steps: it receives parameters and tokens, and returns gradients and a loss. The owner of the
+//! run can therefore compute any shard in place of a helper with bitwise identical results, and the rest of the run is
+//! independent of the helpers.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -21,54 +21,54 @@ use crate::model::transformer::Transformer;
 use crate::ops::rope::cos_sin_table;
 use crate::ops::step::Step;
 
-/// The gradients of a shard and its mean loss, or why a helper did not give them.
+/// The gradients of a shard and its mean loss, or why a helper did not return them.
 pub type Answer = Pin<Box<dyn Future<Output = Result<ShardGradients, String>>>>;
 
-/// How many rounds each of several workers did.
+/// Number of rounds completed by each worker.
 pub type Rounds = Pin<Box<dyn Future<Output = Vec<u64>>>>;
 
-/// Instances of this program that compute shards, wherever they are.
+/// A pool of instances of this program that compute shards.
 pub trait Crew {
-    /// Starts helpers until there are `n`, so that they are there when they are needed.
+    /// Starts helpers in advance until there are `n`.
     fn call(&mut self, n: usize);
 
-    /// Has this instance and `n − 1` helpers compute in the same `ms` milliseconds.
+    /// Makes this instance and `n − 1` helpers compute during the same `ms` milliseconds.
     fn spin(&mut self, n: usize, ms: u32) -> Rounds;
 
-    /// Gets one helper ready for each of `sizes`: shards of so many sequences of the run's model.
+    /// Prepares one helper for each of `sizes`, the numbers of sequences per shard.
     ///
     /// # Errors
-    /// A sentence when there are not so many.
+    /// If there are fewer helpers.
     fn prepare(&mut self, config: &RunConfig, sizes: &[usize]) -> Result<(), String>;
 
-    /// Gives helper `helper` the parameters and the windows of its shard.
+    /// Sends the parameters and the windows of a shard to helper `helper`.
     fn send(&mut self, helper: usize, params: &[f32], windows: &[u32]);
 
-    /// What the helper makes of it. The answer ends, with an error at the latest when no helper could take so long.
+    /// The helper's result. The future always resolves, with an error after a timeout.
     fn receive(&mut self, helper: usize) -> Answer;
 }
 
-/// A crew that a session lends to its run.
+/// A worker pool that a session shares with its run.
 pub type SharedCrew = Rc<RefCell<dyn Crew>>;
 
-/// What comes of a shard.
+/// The result of a shard.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ShardGradients {
-    /// Gradients of the mean loss, laid out by the table.
+    /// Gradients of the mean loss, in the order of the parameter table.
     pub grads: Vec<f32>,
     /// The mean loss.
     pub loss: f32,
 }
 
 impl ShardGradients {
-    /// Gradients, then the loss, in little-endian order.
+    /// Serializes the gradients, then the loss, in little-endian order.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = bytemuck::cast_slice(&self.grads).to_vec();
         bytes.extend_from_slice(bytemuck::bytes_of(&self.loss));
         bytes
     }
 
-    /// The same back; none when there is not even a loss.
+    /// Parses the output of [`ShardGradients::to_bytes`]; `None` if it does not contain a loss.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut grads: Vec<f32> = bytemuck::pod_collect_to_vec(bytes.get(..bytes.len() / 4 * 4)?);
         let loss = grads.pop()?;
@@ -76,8 +76,7 @@ impl ShardGradients {
     }
 }
 
-/// How many sequences each of at most `n` workers gets of a batch: as evenly as possible, the larger shards first, none
-/// empty.
+/// Splits a batch into shards for at most `n` workers: as evenly as possible, larger shards first, none empty.
 pub fn shard_sizes(batch_size: usize, n: usize) -> Vec<usize> {
     let n = n.clamp(1, batch_size.max(1));
     (0..n).map(|shard| batch_size / n + usize::from(shard < batch_size % n)).collect()
@@ -90,7 +89,7 @@ pub fn shard_config(config: &RunConfig, size: usize) -> RunConfig {
     config
 }
 
-/// Computes the gradients of shards of one size, on the CPU.
+/// Computes the gradients of shards of one size on the CPU.
 pub struct Shard {
     plan: MemoryPlan,
     backend: CpuBackend,
@@ -100,10 +99,10 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// For shards of `config.train.batch_size` sequences.
+    /// Creates a shard of `config.train.batch_size` sequences.
     ///
     /// # Errors
-    /// When the configuration is wrong or too large.
+    /// If the configuration is invalid or too large.
     pub fn new(config: &RunConfig) -> Result<Self, TrainError> {
         config.validate()?;
         let (table, model) = (ParamTable::new(&config.model), &config.model);
@@ -114,17 +113,17 @@ impl Shard {
         backend.write(plan.cos_sin, bytemuck::cast_slice(&rope));
         let positions: Vec<u32> = (0..plan.position_ids.len).map(|row| (row % model.context_length) as u32).collect();
         backend.write(plan.position_ids, &positions);
-        // The loss goes to the ring's first place and replaces what is there.
+        // The loss is always written to the first slot of the ring, replacing the previous one.
         let step = Step { weight: 1.0, first: 1, ..bytemuck::Zeroable::zeroed() };
         backend.write(plan.step, bytemuck::cast_slice(&[step]));
         let gradients = Transformer { config, table: &table, plan: &plan }.gradients();
         Ok(Self { gradients, backend, window: model.context_length + 1, plan })
     }
 
-    /// Loss and gradients of the model with these parameters on windows of T + 1 tokens.
+    /// Loss and gradients of the model with the given parameters on windows of T + 1 tokens.
     ///
     /// # Errors
-    /// A sentence when the numbers are not as many as the shard has.
+    /// If the lengths do not match the shard.
     pub fn gradients(&mut self, params: &[f32], windows: &[u32]) -> Result<ShardGradients, String> {
         let n_tokens = self.plan.targets.len / (self.window - 1) * self.window;
         if params.len() != self.plan.params.len || windows.len() != n_tokens {
@@ -148,27 +147,27 @@ impl Shard {
     }
 }
 
-/// A helper's side: shards of the latest [`prepare`](Desk::prepare).
+/// The helper's side: computes the shard of the latest [`prepare`](Desk::prepare).
 #[derive(Default)]
 pub struct Desk {
     shard: Option<Shard>,
 }
 
 impl Desk {
-    /// Gets ready.
+    /// Prepares a shard.
     ///
     /// # Errors
-    /// When the configuration is wrong or too large.
+    /// If the configuration is invalid or too large.
     pub fn prepare(&mut self, config: &RunConfig) -> Result<(), TrainError> {
         self.shard = None; // its memory is needed for the new one
         self.shard = Some(Shard::new(config)?);
         Ok(())
     }
 
-    /// The answer to parameters and windows as they come in a message.
+    /// The reply to the parameters and windows of a message.
     ///
     /// # Errors
-    /// A sentence when they are not what the shard needs.
+    /// If they do not match the shard.
     pub fn gradients(&mut self, bytes: &[u8]) -> Result<Vec<u8>, String> {
         let shard = self.shard.as_mut().ok_or("a shard came before its model")?;
         let at = shard.plan.params.len * 4;

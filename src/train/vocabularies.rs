@@ -1,4 +1,4 @@
-//! The vocabularies that the page plays with: read, trained merge by merge, asked to encode, written down again.
+//! The vocabularies of the page's tokenizer view: loading, incremental training, encoding, export.
 
 use std::collections::BTreeMap;
 
@@ -11,31 +11,31 @@ use crate::protocol::tokenizer::{
 
 use super::run::Message;
 
-/// Merges go on for about this many seconds at once, so that a command never waits long.
+/// Approximate duration of a unit of training, in seconds, so that commands are handled without delay.
 const PIECE_SECONDS: f64 = 0.05;
 
-/// Encoding is timed on so much text.
+/// Size of the text for timing the encoder.
 const MEASURED_BYTES: usize = 4 << 20;
 
-/// A vocabulary under training.
+/// A vocabulary in training.
 struct Job {
     trainer: BpeTrainer,
     n_asked: usize,
     corpus: String,
 }
 
-/// What is known, and what is under training.
+/// The loaded vocabularies and the one in training.
 #[derive(Default)]
 pub struct Vocabularies {
     known: BTreeMap<VocabularySource, (String, Tokenizer)>,
     job: Option<Job>,
-    /// The vocabulary behind [`VocabularySource::Trained`], for replays.
+    /// The vocabulary of [`VocabularySource::Trained`], for replays.
     trained: Option<Vocabulary>,
 }
 
 impl Vocabularies {
-    /// Carries out one command; `bytes` rode along, `clock` tells seconds. [`TokenizerCommand::Train`] comes through
-    /// [`Vocabularies::train`] instead, and a run's vocabulary from the run.
+    /// Handles one command with the attached `bytes`; `clock` returns seconds. [`TokenizerCommand::Train`] is handled by
+    /// [`Vocabularies::train`] instead, and a run's vocabulary by the run.
     pub fn handle(
         &mut self,
         command: TokenizerCommand,
@@ -57,10 +57,10 @@ impl Vocabularies {
         }
     }
 
-    /// Begins to train a vocabulary of at most `vocab_size` tokens on `text`.
+    /// Starts training a vocabulary of at most `vocab_size` tokens on `text`.
     ///
     /// # Errors
-    /// A sentence when `vocab_size` has no room for the bytes.
+    /// If `vocab_size` is too small for the 256 bytes.
     pub fn train(
         &mut self,
         text: &str,
@@ -77,7 +77,7 @@ impl Vocabularies {
         Ok(())
     }
 
-    /// Merges for a moment; returns whether there is more to do.
+    /// Merges for a short time; returns whether training continues.
     pub fn work(&mut self, clock: &dyn Fn() -> f64, messages: &mut Vec<Message>) -> bool {
         let Some(job) = &mut self.job else { return false };
         let (began, mut merges) = (clock(), Vec::new());
@@ -96,7 +96,7 @@ impl Vocabularies {
         true
     }
 
-    /// Ends the training and takes over what came of it; `merges` were not told yet.
+    /// Ends the training and stores the result; `merges` have not been reported yet.
     fn finish(&mut self, merges: Vec<MergeStep>, messages: &mut Vec<Message>) -> Result<(), String> {
         let Some(Job { trainer, n_asked, corpus }) = self.job.take() else { return Ok(()) };
         let vocabulary = trainer.finish();
@@ -134,10 +134,10 @@ impl Vocabularies {
         self.known.get(&source).ok_or_else(missing)
     }
 
-    /// A text of the lesson as GPT-2's tokens, and back.
+    /// Encodes a text of the lesson with GPT-2's vocabulary and decodes it again.
     ///
     /// # Errors
-    /// A sentence while that vocabulary was not loaded.
+    /// If that vocabulary is not loaded.
     pub fn gpt2_tokens(&self, text: String) -> Result<LessonEvent, String> {
         let (_, tokenizer) = self.get(VocabularySource::Gpt2)?;
         let decoded = tokenizer.decode(&tokenizer.encode(&text));
@@ -211,7 +211,7 @@ fn read(text: &str, format: VocabularyFormat) -> Result<Tokenizer, DataError> {
     }
 }
 
-/// A text as tokens with their bytes.
+/// Encodes a text to tokens with their bytes.
 fn tokens(tokenizer: &Tokenizer, text: &str) -> Vec<TokenBytes> {
     tokenizer.encode(text).into_iter().map(|id| TokenBytes { id, bytes: tokenizer.token_bytes(id) }).collect()
 }

@@ -1,15 +1,15 @@
-//! How long a window of a model from elsewhere fits the memory: rotary models name the longest that they were trained for,
-//! which can be more than any device holds, and compute the same in shorter ones.
+//! The context length of an imported model that fits the memory: models with RoPE specify the longest one they were trained
+//! for, which can exceed any device, and compute the same results with a shorter one.
 
 use crate::config::{ModelConfig, Positions, RunConfig};
 use crate::gpu::context::{Budget, DeviceLimits};
 use crate::model::memory::{MemoryError, MemoryPlan};
 use crate::model::params::ParamTable;
 
-/// No window is made shorter than this.
+/// Minimum context length.
 const MIN_CONTEXT: usize = 64;
 
-/// Shortens the window of a run; returns a sentence where that changes something.
+/// Shortens a run's context length; returns a message if that changes it.
 pub fn shorten(config: &mut RunConfig, context_length: usize) -> Option<String> {
     let before = std::mem::replace(&mut config.model.context_length, context_length);
     (context_length < before).then(|| {
@@ -20,30 +20,30 @@ pub fn shorten(config: &mut RunConfig, context_length: usize) -> Option<String> 
     })
 }
 
-/// Maps, logits and tokens on their way from the model to the page, in bytes.
+/// Size of maps, logits and tokens in transfer from the model to the page, in bytes.
 const IN_PASSING: u64 = 256 << 20;
 
-/// What is in memory while a model is taken over, before its run is.
+/// Memory used during the import, before the run is created.
 #[derive(Clone, Copy)]
 pub struct Held {
-    /// Copies of all parameters.
+    /// Number of copies of all parameters.
     pub copies: u64,
-    /// Bytes of the model's files.
+    /// Size of the model's files in bytes.
     pub file_bytes: u64,
 }
 
-/// What a model is wanted for. On the CPU, memory for training comes with the first step.
+/// The intended use of a model. On the CPU, memory for training is allocated with the first step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Look,
     Train,
 }
 
-/// The longest window that fits a device with these limits and this budget, or the CPU, and a sentence where the model can be inspected but
-/// not trained.
+/// The longest context length that fits a device with these limits and this budget, or the CPU, and a message if the model can
+/// be inspected but not trained.
 ///
 /// # Errors
-/// A sentence that says how much memory is missing.
+/// How much memory is missing.
 pub fn fitting_context(
     config: RunConfig,
     device: Option<(DeviceLimits, Budget)>,
@@ -59,7 +59,7 @@ pub fn fitting_context(
     Ok((context_length, Some(sentence)))
 }
 
-/// Only rotary models compute the same in shorter windows.
+/// Only models with RoPE compute the same results with a shorter context.
 fn longest_context(
     mut config: RunConfig,
     device: Option<(DeviceLimits, Budget)>,
@@ -78,10 +78,10 @@ fn longest_context(
     }
 }
 
-/// How much memory the device or this program lacks for a model, as a sentence.
+/// How much memory the device or this program lacks for a model, as a message.
 fn missing(config: &RunConfig, device: Option<(DeviceLimits, Budget)>, held: Held, purpose: Purpose) -> Option<String> {
     let too_large = |mib: u64| format!("the model does not fit this program's memory: {mib} MiB are missing");
-    // Sizes that no address reaches are not even planned.
+    // Sizes that exceed the address space are not even planned.
     if let Some(mib) = lacking(at_least_bytes(&config.model), usize::MAX as u64) {
         return Some(too_large(mib));
     }
@@ -106,11 +106,11 @@ fn missing(config: &RunConfig, device: Option<(DeviceLimits, Budget)>, held: Hel
         (None, Purpose::Look) => copies,
         (None, Purpose::Train) => plan.buffers.fixed_bytes(),
     };
-    // The files are gone when the run's buffers come.
+    // The files have been freed when the run's buffers are allocated.
     lacking(copies + buffers.max(held.file_bytes) + IN_PASSING, usize::MAX as u64).map(too_large)
 }
 
-/// What copies of the weights, or one layer's attention weights, take at least.
+/// Lower bound of the memory for copies of the weights, or for one layer's attention weights.
 fn at_least_bytes(model: &ModelConfig) -> u64 {
     let [v, c, f] = [model.vocab_size, model.d_model, model.d_ff].map(|size| size as f64);
     let [l, h, t] = [model.n_layers, model.n_heads, model.context_length].map(|size| size as f64);
@@ -118,7 +118,7 @@ fn at_least_bytes(model: &ModelConfig) -> u64 {
     (4.0 * weights.max(h * t * t)) as u64
 }
 
-/// How many MiB `need` is more than there are bytes; none when it fits.
+/// The MiB by which `need` exceeds the available bytes; `None` if it fits.
 fn lacking(need: u64, have: u64) -> Option<u64> {
     need.checked_sub(have).filter(|&bytes| bytes > 0).map(|bytes| bytes.div_ceil(1 << 20))
 }
@@ -159,7 +159,7 @@ mod tests {
     fn windows_shrink_until_they_fit_and_no_further() {
         let fits = gently(Preset::Nano.config().model);
         assert_eq!(fitting_context(fits.clone(), None, NOTHING), Ok((64, None)));
-        // 16 heads over 8192 positions: the weights alone are 4 GiB.
+        // 16 heads with 8192 positions: the attention weights alone take 4 GiB.
         let mut long = fits;
         (long.model.context_length, long.model.n_heads, long.model.n_kv_heads) = (8192, 16, 16);
         long.model.d_model = 64;

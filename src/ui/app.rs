@@ -1,4 +1,4 @@
-//! The page as a whole: state, worker, keyboard, dropped files, layout.
+//! The root component: state, worker connection, keyboard, dropped files, layout.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -34,7 +34,7 @@ use crate::protocol::data::DataEvent;
 use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, Event};
 
-/// Mounts the page.
+/// Mounts the root component in the element `app`.
 pub fn start() {
     let root = web_sys::window().and_then(|window| window.document()).and_then(|d| d.get_element_by_id("app"));
     if let Some(root) = root {
@@ -45,11 +45,11 @@ pub fn start() {
     }
 }
 
-/// Leaves the message of a panic to the screen after a crash, which `boot.js` shows for whatever ends the program.
+/// Logs a panic and stores its message in the global `glassheadPanic`, which the crash screen of `boot.js` shows.
 fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let message = JsValue::from(panic.to_string());
     web_sys::console::error_1(&message);
-    // The global object takes any property.
+    // Setting a property on the global object cannot fail.
     let _ = js_sys::Reflect::set(&js_sys::global(), &"glassheadPanic".into(), &message);
 }
 
@@ -63,20 +63,20 @@ impl Reducible for State {
     }
 }
 
-/// The line to the worker, once it was opened.
+/// The connection to the worker, once opened.
 type Line = Rc<RefCell<Option<Link>>>;
 
-/// What every component gets: the state, a way to change it, a line to the worker.
+/// Context for every component: the state, its dispatcher, and the connection to the worker.
 #[derive(Clone, Properties)]
 pub struct Cx {
-    /// The state, and its dispatcher.
+    /// The state and its dispatcher.
     pub state: UseReducerHandle<State>,
-    /// Of the state at the time of rendering; the handle itself always shows the latest one.
+    /// [`State::version`] at render time; the handle itself always dereferences to the latest state.
     version: u64,
     line: Line,
-    /// The line to the worker for questions about vocabularies.
+    /// The connection to the second worker, which handles vocabulary requests.
     pub questions: Rc<Questions>,
-    /// What a new worker has to be given again.
+    /// Data that a new worker has to receive again.
     pub kept: Rc<RefCell<Kept>>,
 }
 
@@ -87,24 +87,24 @@ impl PartialEq for Cx {
 }
 
 impl Cx {
-    /// The same for a component that does not show what is under the pointer: movements do not render it anew.
+    /// A context for components that do not show pointer state, so that pointer movement does not rerender them.
     pub fn calm(&self) -> Self {
         Self { version: self.state.settled, ..self.clone() }
     }
 
-    /// Changes the state.
+    /// Dispatches an action.
     pub fn act(&self, action: Action) {
         self.state.dispatch(action);
     }
 
-    /// Tells the worker.
+    /// Sends a command to the worker.
     pub fn send(&self, command: &Command) {
         if let Some(link) = &*self.line.borrow() {
             link.send(command);
         }
     }
 
-    /// Changes settings; the worker is told where the run takes over any of them.
+    /// Changes settings, and sends the training settings to the worker if the run adopts any of them.
     pub fn change_settings(&self, action: Action) {
         let mut next = (*self.state).clone();
         next.apply(action.clone());
@@ -114,13 +114,13 @@ impl Cx {
         self.act(action);
     }
 
-    /// Starts the draft as a new run.
+    /// Starts a new run from the draft.
     pub fn restart(&self) {
         self.send_or_connect(self.state.start_command(), None);
         self.act(Action::Started);
     }
 
-    /// Tells the worker something that makes a run. After a failure the worker itself is started anew.
+    /// Sends a command that creates a run. After a failure, a new worker is started first.
     pub fn send_or_connect(&self, command: Command, bytes: Option<Uint8Array>) {
         let failed = matches!(self.state.run_state, super::state::RunState::Failed(_));
         if let Some(link) = self.line.borrow().as_ref().filter(|_| !failed) {
@@ -138,21 +138,21 @@ impl Cx {
         });
     }
 
-    /// Tells the worker, with or without bytes.
+    /// Sends a command to the worker, with or without bytes.
     pub fn send_outgoing(&self, outgoing: Outgoing) {
         if let Some(link) = &*self.line.borrow() {
             link.send_either(outgoing);
         }
     }
 
-    /// Tells the worker, with bytes, which are transferred.
+    /// Sends a command with bytes, which are transferred.
     pub fn send_with(&self, command: &Command, bytes: &Uint8Array) {
         if let Some(link) = &*self.line.borrow() {
             link.send_with(command, bytes);
         }
     }
 
-    /// Starts or stops training.
+    /// Starts or pauses training.
     pub fn toggle_training(&self) {
         match self.state.run_state {
             super::state::RunState::Training => self.send(&Command::Pause),
@@ -169,12 +169,12 @@ impl Cx {
     }
 }
 
-/// Starts the worker; when it listens, it gets `first`.
+/// Starts the worker and sends it `first` as soon as it is listening.
 fn connect(cx: &Cx, first: Vec<Outgoing>) {
     let receive = {
         let (cx, first) = (cx.clone(), RefCell::new(first));
         Rc::new(move |batch: Batch| {
-            // A handle keeps every state that it has read as long as it lives: this one until the batch is done.
+            // A handle keeps every state that it has read alive, so this clone is dropped after the batch.
             let cx = cx.clone();
             if batch.iter().any(|(event, _)| matches!(event, Event::Listening))
                 && let Some(link) = &*cx.line.borrow()
@@ -202,7 +202,7 @@ fn connect(cx: &Cx, first: Vec<Outgoing>) {
     }
 }
 
-/// Opens the line to the worker once, starts the run that the link describes, and listens until the page goes away.
+/// Connects to the worker once, starts the run that the link describes, and installs listeners until the page unloads.
 #[hook]
 fn use_start(cx: &Cx, latest: Rc<RefCell<Cx>>, link: &Rc<(State, Vec<String>)>) {
     let (cx, link) = (cx.clone(), link.clone());
@@ -249,7 +249,7 @@ fn App() -> Html {
     let questions = (*use_memo((), |()| Rc::new(Questions::default()))).clone();
     let kept = (*use_memo((), |()| Rc::new(RefCell::new(Kept::default())))).clone();
     let cx = Cx { state: state.clone(), version: state.version, line, questions, kept };
-    // Listeners outlive a rendering, so they look the latest one up here.
+    // Listeners outlive a render, so they read the latest context from this cell.
     let latest: Rc<RefCell<Cx>> = (*use_memo((), |()| Rc::new(RefCell::new(cx.clone())))).clone();
     latest.replace(cx.clone());
     use_start(&cx, latest, &link);
@@ -268,7 +268,7 @@ fn App() -> Html {
     use_effect_with(state.theme, |theme| {
         let root = web_sys::window().and_then(|w| w.document()).and_then(|d| d.document_element());
         if let Some(root) = root {
-            drop(root.set_attribute("data-theme", theme.name())); // a constant name is never refused
+            drop(root.set_attribute("data-theme", theme.name())); // setting a constant attribute name cannot fail
         }
     });
     let over = Callback::from(|event: DragEvent| event.prevent_default());
@@ -310,12 +310,12 @@ fn App() -> Html {
     }
 }
 
-/// Calls `listener` on every `event` of the window until the returned guard is dropped.
+/// Calls `listener` on every `event` of the window until the returned function is called.
 pub fn on_window(event: &'static str, listener: impl Fn(web_sys::Event) + 'static) -> impl FnOnce() {
     let closure: Closure<dyn Fn(web_sys::Event)> = Closure::new(listener);
     let window = web_sys::window();
     if let Some(window) = &window {
-        // Refused only for functions that are none.
+        // Fails only if the listener is not a function.
         drop(window.add_event_listener_with_callback(event, closure.as_ref().unchecked_ref()));
     }
     move || {

@@ -1,6 +1,6 @@
-//! Keeps a copy of the run every so often, so that a reload or a crash loses at most the seconds since. Two copies of a
-//! run are kept in turns, and each is written beside its place before it takes it ([`store`]): whatever happens meanwhile,
-//! the other one is whole. What a copy holds is checked by its own checksum when it is read.
+//! Autosaves: saves the run at a fixed interval, so that a reload or a crash loses at most that many seconds. Each run
+//! has a rotation of two files, and a file replaces the old one only when it is completely written ([`store`]), so one
+//! of the two is always intact. Each file has its own checksum, which is verified on reading.
 
 use std::cell::RefCell;
 
@@ -19,10 +19,10 @@ use super::{download, preferences, store};
 use crate::protocol::runs::{CheckpointInfo, RunsEvent};
 use crate::protocol::{Event, RunId};
 
-/// The name of the field, and of what the browser remembers of it.
+/// The name of the field, and the key of its value in the preferences.
 const PREFERENCE: &str = "save_every";
 
-/// So many runs are kept by themselves; then the oldest goes.
+/// Maximum number of autosaved runs; beyond it, the oldest is deleted.
 const MAX_RUNS: usize = 3;
 
 const REFUSED: &str = "This step is not kept by itself: this browser's storage is full or forbidden (as in a private window). \
@@ -30,34 +30,34 @@ const REFUSED: &str = "This step is not kept by itself: this browser's storage i
 const ELSEWHERE: &str = "Another tab has this run open: what this one trains is kept under a name of its own.";
 const DAMAGED: &str = "The latest copy of this run is damaged; it goes on from the one before.";
 
-/// The run that copies are kept of.
+/// The run that is being autosaved.
 struct Keeping {
     run: RunId,
-    /// The beginning of its keys.
+    /// The prefix of its keys.
     name: String,
     generation: u8,
-    /// No other tab keeps copies under this name meanwhile.
+    /// Prevents other tabs from autosaving under this name.
     _lock: Lock,
 }
 
-/// A copy on its way.
+/// An autosave that is waiting to be written.
 struct Copied {
     run: RunId,
     about: CheckpointInfo,
-    /// None where the browser refuses it.
+    /// None if the browser refused to create it.
     blob: Option<web_sys::Blob>,
 }
 
 #[derive(Default)]
 struct Desk {
     keeping: Option<Keeping>,
-    /// A copy is on its way into the storage.
+    /// Whether an autosave is being written.
     busy: bool,
-    /// The latest that came meanwhile.
+    /// The latest autosave that arrived during a write.
     waiting: Option<Copied>,
-    /// The key of the copy that was sent to the worker, and of the one before.
+    /// The key of the autosave that was sent to the worker, and of the older one in its rotation.
     sent: Option<(String, Option<String>)>,
-    /// The run that has gone on from a copy, and its key.
+    /// The run that was resumed from an autosave, and its key.
     resumed: Option<(RunId, String)>,
 }
 
@@ -69,16 +69,16 @@ fn with<T>(change: impl FnOnce(&mut Desk) -> T) -> T {
     DESK.with_borrow_mut(change)
 }
 
-/// What was set in an earlier visit.
+/// The autosave settings of an earlier visit.
 pub fn remembered() -> Autosave {
     let mut autosave = Autosave::default();
     if let Some(entry) = preferences::load(PREFERENCE) {
-        drop(autosave.set(&entry)); // what was remembered was valid
+        drop(autosave.set(&entry)); // the stored value was validated before
     }
     autosave
 }
 
-/// Takes over an entry of how often copies are kept.
+/// Applies an entry in the autosave interval field.
 pub fn set(cx: &Cx, entry: &str) {
     let mut autosave = cx.state.runs.autosave.clone();
     match autosave.set(entry) {
@@ -92,12 +92,13 @@ pub fn set(cx: &Cx, entry: &str) {
     }
 }
 
-/// Remembers what a saved run is sent to the worker from: the keys of a copy and of the one before, or nothing for files.
+/// Records which file the run being sent to the worker comes from: the keys of an autosave and of the older one, or
+/// none for other files.
 pub fn sending(copy: Option<(String, Option<String>)>) {
     with(|desk| desk.sent = copy);
 }
 
-/// Keeps the copies that the worker has told, and takes the older one where the newer is damaged.
+/// Stores the autosaves that the worker emitted, and falls back to the older file if the newer one is damaged.
 pub fn receive(batch: &Batch, cx: &Cx) {
     for (event, bytes) in batch {
         let Event::Runs { run, event } = event else { continue };
@@ -116,7 +117,7 @@ pub fn receive(batch: &Batch, cx: &Cx) {
 }
 
 fn go_back(cx: &Cx, older: String, name: Option<String>) {
-    // A handle keeps every state that it has read, so a new one reads this one.
+    // A handle keeps every state that it has read alive, so a short-lived clone reads this one.
     let cx = cx.clone();
     spawn_local(async move {
         if let Ok(bytes) = store::get(&older).await {
@@ -131,7 +132,7 @@ fn keep(run: RunId, about: &CheckpointInfo, bytes: &[u8], cx: &Cx) {
     let about = CheckpointInfo { name: cx.state.runs.name.clone(), ..about.clone() };
     let blob = download::blob(&Uint8Array::from(bytes), download::BYTES).ok();
     let copy = Copied { run, about, blob };
-    // Where the storage is slower than the copies come, the latest waits: it may be the one of a pause.
+    // If storage is slower than the autosaves arrive, the latest waits: it may be the one made on pausing.
     let Some(copy) = with(|desk| {
         if desk.busy {
             desk.waiting = Some(copy);
@@ -155,7 +156,7 @@ fn keep(run: RunId, about: &CheckpointInfo, bytes: &[u8], cx: &Cx) {
     });
 }
 
-/// Writes a copy; what is said about it.
+/// Writes an autosave; returns the message to show.
 async fn write(copy: Copied, dispatcher: &UseReducerDispatcher<State>) -> String {
     let step = copy.about.step;
     let Some(blob) = copy.blob else { return REFUSED.into() };
@@ -168,7 +169,7 @@ async fn write(copy: Copied, dispatcher: &UseReducerDispatcher<State>) -> String
     format!("Kept by itself at step {step}, {}.", checkpoints::clock(&Date::new_0()))
 }
 
-/// The key of the run's next copy: under the name that it was kept by before, unless another tab has that.
+/// The key of the run's next autosave: under its previous name, unless another tab is using that.
 async fn key_for(run: RunId, dispatcher: &UseReducerDispatcher<State>) -> String {
     if with(|desk| desk.keeping.as_ref().is_none_or(|keeping| keeping.run != run)) {
         let resumed = with(|desk| {
@@ -198,12 +199,12 @@ async fn key_for(run: RunId, dispatcher: &UseReducerDispatcher<State>) -> String
     with(|desk| desk.keeping.as_ref().map_or_else(String::new, |keeping| key(&keeping.name, keeping.generation)))
 }
 
-/// Drops the oldest runs that were kept by themselves, and shows the rest.
+/// Deletes the oldest autosaved runs and lists the rest.
 async fn forget_old(dispatcher: &UseReducerDispatcher<State>) {
     let kept = pair(checkpoints::kept().await);
     for old in kept.iter().filter(|kept| run_of(&kept.key).is_some()).skip(MAX_RUNS) {
         for key in files_of(&old.key) {
-            // What cannot be deleted stays in the list.
+            // A file that cannot be deleted stays in the list.
             drop(store::delete(&key).await);
         }
     }

@@ -1,4 +1,4 @@
-//! Saved runs in the browser: kept in its storage, offered as files, and sent back to the worker.
+//! Saved runs in the browser: written to its storage, offered as files, and sent back to the worker.
 
 use js_sys::{Date, Uint8Array};
 use wasm_bindgen::JsValue;
@@ -17,17 +17,17 @@ use crate::protocol::runs::{CheckpointInfo, RunsEvent};
 
 type Dispatcher = UseReducerDispatcher<State>;
 
-/// A description as it is kept.
+/// A checkpoint's description as stored.
 #[derive(serde::Serialize, serde::Deserialize)]
 pub struct Kept {
     about: CheckpointInfo,
     bytes: usize,
-    /// Milliseconds since 1970.
+    /// Save time in milliseconds since 1970.
     saved_ms: f64,
 }
 
 impl Kept {
-    /// Of a file that is saved now.
+    /// The description of a file saved at the current time.
     pub fn now(about: CheckpointInfo, file: &Blob) -> Self {
         Self { about, bytes: file.size() as usize, saved_ms: Date::now() }
     }
@@ -37,17 +37,17 @@ fn say(dispatcher: &Dispatcher, message: impl Into<String>) {
     dispatcher.dispatch(Action::Runs(RunsAction::Message(message.into())));
 }
 
-/// Whether a file is a saved run, by its name.
+/// Whether a file is a checkpoint, judged by its name.
 pub fn is_checkpoint(name: &str) -> bool {
     name.to_lowercase().ends_with(".safetensors")
 }
 
-/// The name of a saved run's file.
+/// The file name of a checkpoint.
 fn file_name(about: &CheckpointInfo) -> String {
     download::file_name(&format!("glasshead {} step {}", about.name, about.step), "safetensors")
 }
 
-/// Keeps and offers what the worker has saved.
+/// Stores and offers the checkpoints that the worker emitted.
 pub fn receive(batch: &Batch, dispatcher: &Dispatcher) {
     for (event, bytes) in batch {
         if let (Event::Runs { event: RunsEvent::Saved { about }, .. }, Some(bytes)) = (event, bytes) {
@@ -82,15 +82,15 @@ fn save(about: CheckpointInfo, blob: Blob, dispatcher: Dispatcher) {
     });
 }
 
-/// Asks the browser what it keeps.
+/// Lists the checkpoints in the browser's storage.
 pub async fn list(dispatcher: Dispatcher) {
     dispatcher.dispatch(Action::Runs(RunsAction::Kept(autosave::pair(kept().await))));
 }
 
-/// What the browser keeps, latest first.
+/// The stored checkpoints, latest first.
 pub async fn kept() -> Vec<KeptCheckpoint> {
     let mut kept: Vec<(f64, KeptCheckpoint)> = Vec::new();
-    // A browser that keeps nothing has nothing to list.
+    // Without storage the list is empty.
     for (key, json) in store::list().await {
         if let Ok(Kept { about, bytes, saved_ms }) = serde_json::from_str(&json) {
             let saved = Date::new(&JsValue::from_f64(saved_ms));
@@ -102,23 +102,23 @@ pub async fn kept() -> Vec<KeptCheckpoint> {
     kept.into_iter().map(|(_, checkpoint)| checkpoint).collect()
 }
 
-/// The hour and the minute.
+/// Hours and minutes.
 pub fn clock(time: &Date) -> String {
     format!("{:02}:{:02}", time.get_hours(), time.get_minutes())
 }
 
-/// Goes on with a kept run.
+/// Resumes a stored run.
 pub fn resume(cx: &Cx, checkpoint: &KeptCheckpoint) {
     let KeptCheckpoint { key, older, about, .. } = checkpoint.clone();
     with_kept(cx, key.clone(), |cx, bytes, _| resume_bytes(&cx, bytes, Some((key, older)), Some(about.name)));
 }
 
-/// Goes on with the run that the screen after a crash has named, once after the reload.
+/// After a reload from the crash screen, resumes the run that the screen named, once.
 pub fn resume_after_crash(cx: &Cx) {
     const KEY: &str = "glasshead.resume";
     let Some(storage) = web_sys::window().and_then(|window| window.session_storage().ok().flatten()) else { return };
     let Some(wanted) = storage.get_item(KEY).ok().flatten() else { return };
-    drop(storage.remove_item(KEY)); // an entry that was there can be removed
+    drop(storage.remove_item(KEY)); // removing an existing entry cannot fail
     let cx = cx.clone();
     spawn_local(async move {
         let all = autosave::pair(kept().await);
@@ -128,7 +128,7 @@ pub fn resume_after_crash(cx: &Cx) {
     });
 }
 
-/// Offers the file of a kept run.
+/// Offers a stored run as a file.
 pub fn offer(cx: &Cx, checkpoint: &KeptCheckpoint) {
     let name = file_name(&checkpoint.about);
     with_kept(cx, checkpoint.key.clone(), move |_, bytes, dispatcher| {
@@ -148,7 +148,7 @@ fn with_kept(cx: &Cx, key: String, then: impl FnOnce(Cx, Uint8Array, &Dispatcher
     });
 }
 
-/// Forgets a kept run.
+/// Deletes a stored run.
 pub fn delete(cx: &Cx, checkpoint: &KeptCheckpoint) {
     let (dispatcher, checkpoint) = (cx.state.dispatcher(), checkpoint.clone());
     spawn_local(async move {
@@ -163,8 +163,8 @@ pub fn delete(cx: &Cx, checkpoint: &KeptCheckpoint) {
     });
 }
 
-/// Goes on with a saved run; `copy` is its key where the browser keeps it, and that of the one before it, `name` what the
-/// list of saved runs calls it.
+/// Resumes a saved run. `copy` is its storage key and that of the older file in its rotation; `name` is its name in the
+/// list of saved runs.
 pub fn resume_bytes(cx: &Cx, bytes: Uint8Array, copy: Option<(String, Option<String>)>, name: Option<String>) {
     super::autosave::sending(copy);
     cx.send_or_connect(cx.state.resume_command(), Some(bytes));

@@ -1,5 +1,5 @@
-//! Saved runs in IndexedDB, for browsers without writable files in an origin-private file system: WebKitGTK, and Safari
-//! before 26. Descriptions and bytes are in separate stores, so that a list reads no bytes.
+//! Stores saved runs in IndexedDB, for browsers without writable files in the origin-private file system: WebKitGTK,
+//! and Safari before 26. Descriptions and bytes are in separate stores, so that listing reads no bytes.
 
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -17,12 +17,12 @@ fn call(object: &JsValue, method: &str, arguments: &[JsValue]) -> Result<JsValue
     function.apply(object, &arguments.iter().collect())
 }
 
-/// Waits until one of these events of `target` arrives; the second and later ones are failures.
+/// Waits for one of these events of `target`; all but the first name count as failures.
 async fn event(target: &JsValue, names: &[&str]) -> Result<()> {
     let promise = Promise::new(&mut |resolve, reject| {
         for (at, name) in names.iter().enumerate() {
             let listener = if at == 0 { &resolve } else { &reject };
-            // Handlers of these objects can always be set.
+            // Setting a handler on these objects cannot fail.
             let _ = Reflect::set(target, &(*name).into(), listener);
         }
     });
@@ -34,12 +34,12 @@ async fn result(request: JsValue) -> Result<JsValue> {
     Reflect::get(&request, &"result".into())
 }
 
-/// A connection, which is closed when it is dropped.
+/// A connection, closed on drop.
 struct Database(JsValue);
 
 impl Drop for Database {
     fn drop(&mut self) {
-        // Only a connection that is already closed refuses.
+        // Fails only if the connection is already closed.
         let _ = call(&self.0, "close", &[]);
     }
 }
@@ -71,10 +71,10 @@ async fn complete(transaction: &JsValue) -> Result<()> {
     event(transaction, &["oncomplete", "onabort", "onerror"]).await
 }
 
-/// Keeps a run under a key, in place of what had it.
+/// Stores a run under a key, replacing any previous one.
 ///
 /// # Errors
-/// What the browser says; what was there before is there still.
+/// The browser's message; the previous run is kept.
 pub async fn put(key: &str, about: &str, run: &Blob) -> Result<()> {
     let bytes = JsFuture::from(run.array_buffer()).await?;
     let database = Database::open().await?;
@@ -87,21 +87,21 @@ pub async fn put(key: &str, about: &str, run: &Blob) -> Result<()> {
 /// All keys and descriptions.
 ///
 /// # Errors
-/// What the browser says.
+/// The browser's message.
 pub async fn list() -> Result<Vec<(String, String)>> {
     let database = Database::open().await?;
     let about = store(&database.transaction("readonly")?, ABOUT)?;
     let (keys, texts) = (call(&about, "getAllKeys", &[])?, call(&about, "getAll", &[])?);
-    // Both requests are of one transaction, which answers them in order.
+    // Both requests belong to one transaction, which completes them in order.
     let texts = result(texts).await?;
     let (keys, texts) = (Array::from(&Reflect::get(&keys, &"result".into())?), Array::from(&texts));
     Ok(keys.iter().zip(texts.iter()).filter_map(|(key, text)| Some((key.as_string()?, text.as_string()?))).collect())
 }
 
-/// The run under a key.
+/// The run stored under a key.
 ///
 /// # Errors
-/// What the browser says, or nothing when there is no such run.
+/// The browser's message, or null if there is no such run.
 pub async fn get(key: &str) -> Result<Uint8Array> {
     let database = Database::open().await?;
     let bytes = store(&database.transaction("readonly")?, BYTES)?;
@@ -112,7 +112,7 @@ pub async fn get(key: &str) -> Result<Uint8Array> {
 /// Deletes a run.
 ///
 /// # Errors
-/// What the browser says.
+/// The browser's message.
 pub async fn delete(key: &str) -> Result<()> {
     let database = Database::open().await?;
     let transaction = database.transaction("readwrite")?;

@@ -1,4 +1,4 @@
-//! The page inside another one: it tells the outer page how high it is, so that the frame can fit.
+//! Embedding: reports the page's height to the surrounding page, so that its frame can fit.
 
 use std::cell::Cell;
 
@@ -6,7 +6,7 @@ use js_sys::{Object, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{ResizeObserver, Window};
 
-/// Begins to tell; does nothing where the page stands by itself. It goes on as long as the page is there.
+/// Starts reporting the height, for as long as the page is open; does nothing if the page is not embedded.
 pub fn tell_height() {
     let Some((window, outer)) = web_sys::window().and_then(|window| Some((window.clone(), outer(&window)?))) else {
         return;
@@ -16,26 +16,26 @@ pub fn tell_height() {
     let tell: Closure<dyn Fn()> = Closure::new(move || {
         let height = of.get_bounding_client_rect().height().ceil() as u32;
         if told.replace(height) != height {
-            // A height is nobody's secret, and who embeds the page is not known here.
+            // The height is not confidential, and the embedding page's origin is unknown.
             drop(outer.post_message(&message(height), "*"));
         }
     });
     if let Ok(observer) = ResizeObserver::new(tell.as_ref().unchecked_ref()) {
         observer.observe(&content);
-        tell.forget(); // it lives as long as the page
+        tell.forget(); // lives as long as the page
     }
 }
 
-/// The page around this one, if there is one.
+/// The embedding page, if any.
 fn outer(window: &Window) -> Option<Window> {
     let outer = window.parent().ok()??;
     (!Object::is(&outer, window)).then_some(outer)
 }
 
-/// `{ glasshead: { height } }`
+/// The message `{ glasshead: { height } }`.
 fn message(height: u32) -> JsValue {
     let (message, inner) = (Object::new(), Object::new());
-    // New objects take every property.
+    // Setting a property on a new object cannot fail.
     drop(Reflect::set(&inner, &"height".into(), &height.into()));
     drop(Reflect::set(&message, &"glasshead".into(), &inner));
     message.into()

@@ -1,8 +1,8 @@
-//! What is said of texts in fields that are not part of the configuration.
+//! Messages about entries in fields that are not part of the configuration.
 
 pub use crate::config::fields::number;
 
-/// What is wrong with an entry that is not a number of the right kind.
+/// The message for an entry that is not a number of the right kind.
 pub fn not_a_number(name: &str, entry: &str, whole: bool) -> String {
     let wanted = match (entry.contains(','), whole) {
         (true, false) => "a number with a decimal point, such as 0.5",

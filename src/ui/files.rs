@@ -1,4 +1,4 @@
-//! The files of the user go to the worker.
+//! Reads the user's files and sends them to the worker.
 
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -15,23 +15,23 @@ use super::{checkpoints, models};
 use crate::protocol::data::{DataCommand, skipped_rows};
 use crate::protocol::{Command, Event, FileInfo};
 
-/// The most that the worker takes at once: it addresses 4 GiB, and needs room for what it makes of them.
+/// The maximum that the worker accepts at once: it addresses 4 GiB and needs room for the results.
 const MAX_BYTES: u64 = 1 << 31;
 
-/// What was given to the worker, so that a new one can be given it again.
+/// What was sent to the worker, so that it can be sent again to a new one.
 #[derive(Default)]
 pub struct Kept {
-    /// The corpus.
+    /// The files of the corpus.
     pub files: Vec<File>,
-    /// Counts the files that were opened, so that only the latest are taken.
+    /// Counts the times that files were opened, so that only the latest are used.
     opened: u32,
-    /// The name of the vocabulary of the next run, and its `tokenizer.json`.
+    /// The name of the next run's vocabulary, and its `tokenizer.json`.
     pub vocabulary: Option<(String, Vec<u8>)>,
-    /// Stops what is being fetched.
+    /// Aborts the download in progress.
     pub fetch: Option<AbortController>,
 }
 
-/// The files of a list.
+/// The files in a file list; none without one.
 pub fn listed(list: Option<FileList>) -> Vec<File> {
     list.map_or(Vec::new(), |list| (0..list.length()).filter_map(|index| list.get(index)).collect())
 }
@@ -39,7 +39,7 @@ pub fn listed(list: Option<FileList>) -> Vec<File> {
 /// The bytes of a file.
 ///
 /// # Errors
-/// A sentence when it cannot be read.
+/// A message if it cannot be read.
 pub async fn read(file: &File) -> Result<Uint8Array, String> {
     let buffer = JsFuture::from(file.array_buffer()).await;
     buffer
@@ -47,18 +47,18 @@ pub async fn read(file: &File) -> Result<Uint8Array, String> {
         .map_err(|_| format!("{} could not be read; choose it again", file.name()))
 }
 
-/// Files on their way to a worker.
+/// Files ready to be sent to a worker.
 pub struct Loaded {
-    /// The command that gives them to it.
+    /// The command that sends them, with their bytes.
     pub outgoing: Outgoing,
-    /// A sentence about rows of Parquet files that have no text, if there are any.
+    /// A message about Parquet rows without text, if any were skipped.
     pub notice: Option<String>,
 }
 
-/// Reads files to give them to a worker; of Parquet files, the texts in `field`.
+/// Reads files and prepares the command that sends them; from Parquet files, it reads the texts in `field`.
 ///
 /// # Errors
-/// A sentence when one cannot be read.
+/// A message if a file cannot be read.
 pub async fn load_command(files: &[File], field: Option<String>) -> Result<Loaded, String> {
     let (mut infos, mut parts, mut skipped_in) = (Vec::new(), Vec::new(), (0, String::new()));
     for file in files {
@@ -76,10 +76,10 @@ pub async fn load_command(files: &[File], field: Option<String>) -> Result<Loade
     Ok(Loaded { outgoing: (Command::LoadFiles { files: infos }, Some(joined(parts)?)), notice })
 }
 
-/// The bytes of several files, one behind the other.
+/// The concatenated bytes of several files.
 ///
 /// # Errors
-/// A sentence when they are more than an array of the browser holds.
+/// A message if they exceed the size of a browser array.
 pub fn joined(parts: Vec<Uint8Array>) -> Result<Uint8Array, String> {
     if let [only] = parts.as_slice() {
         return Ok(only.clone());
@@ -99,7 +99,8 @@ pub fn joined(parts: Vec<Uint8Array>) -> Result<Uint8Array, String> {
 }
 
 impl Cx {
-    /// Reads files of the user's: goes on with the run that one holds, or takes them as texts to train on.
+    /// Opens the user's files: imports a model, resumes the run if the first file is a checkpoint, or else uses the
+    /// files as training text.
     pub fn open_files(&self, files: Vec<File>) {
         let Some(first) = files.first() else { return };
         self.act(Action::Data(DataAction::Opening));
@@ -123,11 +124,11 @@ impl Cx {
         self.load(files, field, Action::File(name));
     }
 
-    /// Takes the text of the files' records from another field.
+    /// Reads the text from another field of the records.
     pub fn choose_field(&self, field: String) {
         let files = self.kept.borrow().files.clone();
         if files.iter().any(parquet::is_parquet) {
-            // The worker has only the text of the column before. The one that is read comes first.
+            // The worker has only the previous column's text. The field to read comes first.
             return self.load(files, Some(field), Action::Data(DataAction::Field(0)));
         }
         let index = self.state.data.fields.iter().position(|name| *name == field);
@@ -135,7 +136,7 @@ impl Cx {
         self.send(&Command::Data(DataCommand::ChooseField { field }));
     }
 
-    /// Gives files to the worker; `then` follows when it has them.
+    /// Sends files to the worker; dispatches `then` once they are sent.
     fn load(&self, files: Vec<File>, field: Option<String>, then: Action) {
         let opened = {
             let mut kept = self.kept.borrow_mut();
@@ -149,7 +150,7 @@ impl Cx {
         spawn_local(async move {
             let loaded = load_command(&files, field.clone()).await;
             if cx.kept.borrow().opened != opened {
-                return; // others were opened meanwhile
+                return; // other files were opened in the meantime
             }
             match loaded {
                 Ok(Loaded { outgoing, notice }) => {
@@ -166,7 +167,7 @@ impl Cx {
         });
     }
 
-    /// What a new worker has to be given again.
+    /// The messages that a new worker has to receive again.
     pub async fn kept_messages(&self) -> Vec<Outgoing> {
         let mut out = Vec::new();
         let (files, vocabulary) = {
@@ -174,7 +175,7 @@ impl Cx {
             (kept.files.clone(), kept.vocabulary.clone())
         };
         if !files.is_empty() {
-            // A file that is gone meanwhile is missed when a run on it starts.
+            // A file that no longer exists is reported as missing when a run on it starts.
             let data = &self.clone().state.data;
             out.extend(load_command(&files, data.chosen_field()).await.ok().map(|loaded| loaded.outgoing));
             out.extend(data.field_command().map(|command| (command, None)));

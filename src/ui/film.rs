@@ -1,5 +1,5 @@
-//! Films of the moments of a sentence: recorded by the browser as WebM (or MP4), or written as an animated GIF, which needs
-//! no recorder.
+//! Films of a sentence's snapshots: recorded by the browser as WebM (or MP4), or encoded as an animated GIF, which
+//! needs no recorder.
 
 use js_sys::{Array, Promise, Reflect};
 use wasm_bindgen::prelude::*;
@@ -18,21 +18,21 @@ use super::take_along::{REFUSED, figure_of_moment, film_name};
 
 const NO_RECORDER: &str = "This browser gave up recording the film; a GIF needs no recorder.";
 
-/// What a film becomes.
+/// The format of a film.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// What the browser records.
+    /// WebM or MP4, whichever the browser records.
     Video,
     /// An animated GIF.
     Gif,
 }
 
-/// Whether the browser records films.
+/// Whether the browser can record video.
 pub fn records() -> bool {
     web_sys::window().is_some_and(|window| Reflect::has(&window, &"MediaRecorder".into()).unwrap_or(false))
 }
 
-/// Makes a film of all moments and offers it. It can be cancelled at every frame.
+/// Makes a film of all snapshots and offers it as a download. It can be canceled at every frame.
 pub fn save(cx: &Cx, format: Format) {
     let cx = cx.clone();
     let film = cx.state.version;
@@ -42,7 +42,7 @@ pub fn save(cx: &Cx, format: Format) {
             Format::Video => video(&cx, film).await,
             Format::Gif => gif(&cx, film).await,
         };
-        // A cancelled one has been spoken of by whoever cancelled it.
+        // Canceling reports its own message.
         let message = match done {
             Ok(message) => message,
             Err(_) => Some(NO_RECORDER.to_string()),
@@ -53,13 +53,13 @@ pub fn save(cx: &Cx, format: Format) {
     });
 }
 
-/// Whether a film is still wanted.
+/// Whether a film has not been canceled.
 fn wanted(cx: &Cx, film: u64) -> bool {
-    // A handle keeps every state that it has read, so a new one reads this one.
+    // A handle keeps every state that it has read alive, so a short-lived clone reads this one.
     cx.clone().state.remember.making.film.is_some_and(|making| making.id == film)
 }
 
-/// The frames of a film, painted one after the other on one canvas.
+/// The frames of a film, painted one after the other on the same canvas.
 struct Frames<'a> {
     cx: &'a Cx,
     film: u64,
@@ -73,7 +73,7 @@ impl<'a> Frames<'a> {
         Ok(Self { cx, film, moments, canvas: new_canvas()? })
     }
 
-    /// Paints a frame; false when the film is not wanted any more.
+    /// Paints a frame; returns none if the film was canceled.
     fn paint(&self, index: usize) -> Result<Option<Figure>, JsValue> {
         let Some(maps) = self.moments.maps(index).filter(|_| wanted(self.cx, self.film)) else { return Ok(None) };
         let figure = figure_of_moment(&self.cx.state, maps.into());
@@ -152,7 +152,7 @@ async fn video(cx: &Cx, film: u64) -> Result<Option<String>, JsValue> {
 async fn sleep(ms: i32) {
     let promise = Promise::new(&mut |resolve, _| {
         if let Some(window) = web_sys::window() {
-            // Fails only where there are no timers.
+            // Fails only in environments without timers.
             drop(window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms));
         }
     });

@@ -1,11 +1,11 @@
-//! What the names on the page mean, and how what they name is measured. Plain data.
+//! What the terms on the page mean, and how they are measured. Plain data.
 
-/// One entry.
+/// One entry of the glossary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The name, as the page uses it.
+    /// The term, as used on the page.
     pub name: &'static str,
-    /// What it is.
+    /// What the term means.
     pub what: &'static str,
     /// How it is measured or computed.
     pub measured: &'static str,
@@ -113,7 +113,7 @@ pub static GLOSSARY: [Entry; 18] = [
     ),
 ];
 
-/// The entry of a name.
+/// Finds the entry with this name.
 pub fn find(name: &str) -> Option<&'static Entry> {
     GLOSSARY.iter().find(|entry| entry.name == name)
 }

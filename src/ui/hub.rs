@@ -1,7 +1,7 @@
-//! TinyStories from the public hub: streamed into the browser's own file system, where it is kept.
+//! TinyStories from the public hub, streamed into the browser's own file system and stored there.
 //!
-//! Nothing is requested before a person asks for it. What was cut or cancelled leaves no file: a writable stream shows
-//! its bytes only when it is closed.
+//! Nothing is requested until the user starts a download. A failed or canceled download leaves no file: a writable
+//! stream commits its bytes only when it is closed.
 
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -13,7 +13,7 @@ use super::state::Action;
 use super::state::data::{DataAction, Fetching, HubText};
 use super::store;
 
-/// The folder in the browser's own file system.
+/// The folder in the origin-private file system.
 const FOLDER: &str = "data";
 
 const NO_NETWORK: &str = "TinyStories could not be fetched: the hub does not answer. Check the connection and fetch it \
@@ -26,13 +26,13 @@ fn act(cx: &Cx, action: DataAction) {
     cx.act(Action::Data(action));
 }
 
-/// The file of a text that is kept.
+/// The stored file of a text, if any.
 async fn file(text: HubText) -> Option<File> {
     let folder = store::folder(FOLDER).await.ok()?;
     store::file(&folder, text.file_name()).await.ok().filter(|file| file.size() > 0.0)
 }
 
-/// Looks which texts are kept from earlier visits.
+/// Checks which texts are stored from earlier visits.
 pub fn look(cx: &Cx) {
     let cx = cx.clone();
     spawn_local(async move {
@@ -44,7 +44,7 @@ pub fn look(cx: &Cx) {
     });
 }
 
-/// Takes a text that is kept as the corpus.
+/// Uses a stored text as the corpus.
 pub fn open(cx: &Cx, text: HubText) {
     let cx = cx.clone();
     spawn_local(async move {
@@ -55,19 +55,19 @@ pub fn open(cx: &Cx, text: HubText) {
     });
 }
 
-/// Forgets a text that is kept.
+/// Deletes a stored text.
 pub fn delete(cx: &Cx, text: HubText) {
     let cx = cx.clone();
     spawn_local(async move {
         if let Ok(folder) = store::folder(FOLDER).await {
-            // Not being there is what is wanted.
+            // A file that is already missing is fine.
             drop(store::remove(&folder, text.file_name()).await);
         }
         act(&cx, DataAction::Kept(text, None));
     });
 }
 
-/// Stops fetching.
+/// Cancels the download.
 pub fn cancel(cx: &Cx) {
     if let Some(controller) = cx.kept.borrow_mut().fetch.take() {
         controller.abort();
@@ -75,7 +75,7 @@ pub fn cancel(cx: &Cx) {
     act(cx, DataAction::NotFetched(None));
 }
 
-/// Fetches a text, keeps it and takes it as the corpus.
+/// Downloads a text, stores it and uses it as the corpus.
 pub fn fetch(cx: &Cx, text: HubText) {
     let Ok(controller) = AbortController::new() else { return };
     cx.kept.borrow_mut().fetch = Some(controller.clone());
@@ -84,7 +84,7 @@ pub fn fetch(cx: &Cx, text: HubText) {
     spawn_local(async move {
         let result = stream(&cx, text, &controller).await;
         if controller.signal().aborted() {
-            return; // whoever did it has said so
+            return; // whoever canceled it has reported that
         }
         match result {
             Ok(()) => {
@@ -102,7 +102,7 @@ async fn stream(cx: &Cx, text: HubText, controller: &AbortController) -> Result<
     let init = RequestInit::new();
     init.set_signal(Some(&controller.signal()));
     let answer = JsFuture::from(window.fetch_with_str_and_init(&text.address(), &init)).await;
-    let response: Response = answer.map_err(|_| NO_NETWORK)?.unchecked_into(); // what fetch resolves to
+    let response: Response = answer.map_err(|_| NO_NETWORK)?.unchecked_into(); // `fetch` resolves to a `Response`
     if !response.ok() {
         let status = response.status();
         return Err(format!("The hub answered with the error {status} instead of TinyStories; try again later."));
@@ -111,11 +111,11 @@ async fn stream(cx: &Cx, text: HubText, controller: &AbortController) -> Result<
     let whole: Option<u64> = length.and_then(|length| length.parse().ok());
     let total = whole.map(|whole| whole.min(text.most_bytes()));
     let body = response.body().ok_or(NO_NETWORK)?;
-    let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into(); // no other kind was asked for
+    let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into(); // the default reader was requested
     let folder = store::folder(FOLDER).await.map_err(|_| NO_SPACE)?;
     let writable = store::writable(&folder, text.file_name()).await.map_err(|_| NO_SPACE)?;
     let result = copy(cx, Fetching { text, received: 0, total }, &reader, &writable).await;
-    // Neither can fail in a way that matters: the stream is given up.
+    // Errors do not matter here: the stream is being discarded.
     drop(JsFuture::from(reader.cancel()).await);
     let result = match result {
         Ok(()) => store::ask(&writable, "close", &[]).await.map(drop).map_err(|_| NO_SPACE.into()),
@@ -127,7 +127,7 @@ async fn stream(cx: &Cx, text: HubText, controller: &AbortController) -> Result<
     result
 }
 
-/// Writes chunk after chunk, up to the most that is wanted, and tells how it goes ten times a second.
+/// Writes chunk after chunk, up to the maximum size, and reports progress ten times a second.
 async fn copy(
     cx: &Cx,
     mut now: Fetching,
@@ -145,7 +145,7 @@ async fn copy(
         let chunk: Uint8Array = Reflect::get(&part, &"value".into()).map_err(|_| CUT)?.unchecked_into();
         let left = now.text.most_bytes() - now.received;
         let last = u64::from(chunk.length()) >= left;
-        // The text ends with a whole line, if there is one in sight.
+        // The text ends with a complete line, if there is one within reach.
         let chunk = if last { whole_lines(&chunk.subarray(0, left as u32)) } else { chunk };
         store::ask(writable, "write", &[chunk.clone().into()]).await.map_err(|_| NO_SPACE)?;
         now.received += u64::from(chunk.length());

@@ -1,5 +1,5 @@
-//! Which kernels run in place of others: the page keeps what was chosen for a device until the next visit, and its address
-//! can tell (`?variant=KERNEL=VARIANT`, several with commas between them).
+//! The variant cache: the page stores the kernel variants chosen for a device for the next visit. The address can
+//! override them (`?variant=KERNEL=VARIANT`, several separated by commas).
 
 use super::link::Batch;
 use super::preferences;
@@ -7,7 +7,7 @@ use crate::protocol::{Command, Event};
 
 const PREFERENCE: &str = "kernels";
 
-/// What the worker has to know before a run starts.
+/// The command that sends the worker the cached and overridden variants before a run starts.
 pub fn command() -> Command {
     Command::Kernels { memory: preferences::load(PREFERENCE).unwrap_or_default(), told: told().unwrap_or_default() }
 }
@@ -18,7 +18,7 @@ fn told() -> Option<String> {
     js_sys::decode_uri_component(entry).ok().map(String::from)
 }
 
-/// Keeps what the worker has chosen.
+/// Stores the variants that the worker has chosen.
 pub fn receive(batch: &Batch) {
     for (event, _) in batch {
         if let Event::Kernels { memory } = event {

@@ -1,4 +1,4 @@
-//! The keyboard, anywhere on the page but in fields.
+//! Keyboard shortcuts, active anywhere on the page except in fields.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use super::app::{Cx, on_window};
 use super::state::Action;
 use super::state::remember::RememberAction;
 
-/// Every key and what it does, for the help.
+/// Every key and its function, for the help.
 pub const HELP: [(&str, &str); 12] = [
     ("Space", "train or pause"),
     (".", "one step"),
@@ -26,7 +26,7 @@ pub const HELP: [(&str, &str); 12] = [
     ("?", "this help"),
 ];
 
-/// Listens to keys and to the window's size until the page goes away.
+/// Listens for keys and window resizes; returns a function that removes the listeners.
 pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {
     let of_size = latest.clone();
     let stop_size = on_window("resize", move |_| of_size.borrow().act(Action::Resized));
@@ -50,7 +50,7 @@ fn press(cx: &Cx, event: &KeyboardEvent) {
     }
     match event.key().as_str() {
         "Escape" => cx.act(Action::Escape),
-        // On a button the space bar presses that button.
+        // On a button, the space bar presses it.
         " " if !matches!(tag.as_deref(), Some("BUTTON" | "SUMMARY")) => {
             event.prevent_default();
             cx.toggle_training();

@@ -1,4 +1,4 @@
-//! The page's end of the line to the worker.
+//! The page's end of the connection to a worker.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,19 +9,19 @@ use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use crate::protocol::{Command, Event};
 
-/// Events that came since the last hand-over, with the bytes that rode along.
+/// Events since the last delivery, with their attached bytes.
 pub type Batch = Vec<(Event, Option<Rc<[u8]>>)>;
 
-/// A command, and the bytes that ride along.
+/// A command and its attached bytes.
 pub type Outgoing = (Command, Option<Uint8Array>);
 
-/// How long events of a run are collected, so that the page renders at most about ten times a second.
+/// How long a run's events are batched, so that the page renders at most about ten times a second.
 pub const RUN_BATCH_MS: i32 = 80;
 
-/// How long answers to a person's typing are collected.
+/// How long responses to typing are batched.
 pub const ANSWER_BATCH_MS: i32 = 10;
 
-/// The worker, and the closures that its messages call.
+/// The worker and the closures that handle its messages.
 pub struct Link {
     worker: Worker,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
@@ -29,10 +29,10 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts a worker; `receive` gets its events, collected over `batch_ms`.
+    /// Starts a worker; `receive` gets its events in batches of `batch_ms`.
     ///
     /// # Errors
-    /// A sentence when the browser refuses the worker.
+    /// A message if the browser refuses to start the worker.
     pub fn start(receive: Rc<dyn Fn(Batch)>, batch_ms: i32) -> Result<Self, String> {
         let worker = start_worker()?;
         let inbox: Rc<RefCell<Batch>> = Rc::default();
@@ -41,7 +41,7 @@ impl Link {
         let on_error: Closure<dyn FnMut(web_sys::Event)> = Closure::new(move |_| {
             let message =
                 "The worker stopped unexpectedly; start a new run, or go on with what was kept of this one.".into();
-            // Behind what it has told before: a run that is still said to load would hide its end.
+            // Appended after earlier events: an event that says the run is loading would otherwise hide the failure.
             let mut batch = std::mem::take(&mut *inbox.borrow_mut());
             batch.push((Event::Failed { run: 0, message }, None));
             receive(batch);
@@ -70,10 +70,10 @@ impl Link {
     }
 }
 
-/// Starts another worker of the same program.
+/// Starts another worker that runs the same program.
 ///
 /// # Errors
-/// A sentence when the browser refuses it.
+/// A message if the browser refuses to start it.
 pub fn start_worker() -> Result<Worker, String> {
     let refused = "the browser did not start the worker; reload the page";
     let document = web_sys::window().and_then(|window| window.document()).ok_or(refused)?;
@@ -81,7 +81,7 @@ pub fn start_worker() -> Result<Worker, String> {
     let options = WorkerOptions::new();
     options.set_type(WorkerType::Module);
     let worker = Worker::new_with_options(&boot, &options).map_err(|_| refused)?;
-    // What this page runs is compiled already. A module can be posted, so this does not fail.
+    // Shares the compiled module with the worker. Modules can be posted, so this cannot fail.
     drop(worker.post_message(&wasm_bindgen::module()));
     Ok(worker)
 }
@@ -94,7 +94,7 @@ pub fn post(worker: &Worker, command: &Command, bytes: Option<&Uint8Array>) {
         transfer.push(&bytes.buffer());
         message.push(bytes);
     }
-    // Fails only for things that cannot be cloned, and text and bytes can.
+    // Fails only for values that cannot be cloned; text and bytes can.
     drop(worker.post_message_with_transfer(&message, &transfer));
 }
 
@@ -104,7 +104,7 @@ impl Drop for Link {
     }
 }
 
-/// Collects events and hands them over after `batch_ms`.
+/// Collects events and delivers them after `batch_ms`.
 fn receiver(inbox: Rc<RefCell<Batch>>, receive: Rc<dyn Fn(Batch)>, batch_ms: i32) -> Closure<dyn FnMut(MessageEvent)> {
     let flush: Rc<Closure<dyn FnMut()>> = {
         let inbox = inbox.clone();
@@ -118,7 +118,7 @@ fn receiver(inbox: Rc<RefCell<Batch>>, receive: Rc<dyn Fn(Batch)>, batch_ms: i32
         inbox.borrow_mut().push((event, bytes));
         if first && let Some(window) = web_sys::window() {
             let callback = flush.as_ref().as_ref().unchecked_ref();
-            // Fails only where there are no timers.
+            // Fails only in environments without timers.
             drop(window.set_timeout_with_callback_and_timeout_and_arguments_0(callback, batch_ms));
         }
     })

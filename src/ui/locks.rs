@@ -1,25 +1,25 @@
-//! Locks between the tabs of one browser (Web Locks): whoever has one keeps it until it is dropped or the tab is gone.
+//! Locks between the tabs of one browser (Web Locks). A lock is held until it is dropped or its tab is closed.
 
 use futures_channel::oneshot;
 use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 
-/// A lock that this tab has.
+/// A lock held by this tab.
 pub struct Lock {
-    /// Gives it back; none where the browser knows no locks.
+    /// Releases the lock; none if the browser does not support locks.
     release: Option<Function>,
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
         if let Some(release) = &self.release {
-            // A promise's own function does not fail.
+            // Calling a promise's own resolve function cannot fail.
             drop(release.call0(&JsValue::UNDEFINED));
         }
     }
 }
 
-/// Takes a lock; none when another tab has it. A browser without locks gives it to everybody.
+/// Requests a lock; returns none if another tab holds it. Without browser support, the lock is always granted.
 pub async fn take(name: &str) -> Option<Lock> {
     let nobody_asks = Some(Lock { release: None });
     let Some(navigator) = web_sys::window().map(|window| window.navigator()) else { return nobody_asks };
@@ -29,20 +29,20 @@ pub async fn take(name: &str) -> Option<Lock> {
     let (sender, answer) = oneshot::channel();
     let callback = Closure::once_into_js(move |lock: JsValue| -> JsValue {
         if lock.is_null() {
-            drop(sender.send(None)); // fails only when nobody waits any more
+            drop(sender.send(None)); // fails only if the receiver was dropped
             return JsValue::UNDEFINED;
         }
         let mut release = None;
-        // The lock is held as long as this promise is open.
+        // The lock is held until this promise resolves.
         let held = Promise::new(&mut |resolve, _| release = Some(resolve));
-        drop(sender.send(Some(Lock { release }))); // whoever waits no more drops it, which gives it back
+        drop(sender.send(Some(Lock { release }))); // if the receiver was dropped, the lock is dropped and released
         held.into()
     });
     let options = Object::new();
-    // A plain object takes any property.
+    // Setting a property on a plain object cannot fail.
     drop(Reflect::set(&options, &"ifAvailable".into(), &JsValue::TRUE));
     match request.call3(&locks, &name.into(), &options, &callback) {
         Ok(_) => answer.await.unwrap_or(nobody_asks),
-        Err(_) => nobody_asks, // a page without an origin of its own has no locks, and no storage either
+        Err(_) => nobody_asks, // opaque origins have neither locks nor storage
     }
 }

@@ -1,5 +1,5 @@
-//! What follows from the softmax weights of a sentence: heads taken together, rows and columns of several tokens,
-//! entropies. Pure.
+//! Derived from the softmax weights of a sentence: aggregates of heads, rows and columns of several tokens, entropies.
+//! Pure.
 
 use std::borrow::Cow;
 
@@ -11,21 +11,21 @@ use crate::protocol::inspect::visible_keys;
 pub enum Plane {
     /// One head: layer, head.
     Head(usize, usize),
-    /// The mean over the heads of a layer.
+    /// The elementwise mean over the heads of a layer.
     Mean(usize),
-    /// The largest over the heads of a layer, cell by cell.
+    /// The elementwise maximum over the heads of a layer.
     Max(usize),
 }
 
 impl Plane {
-    /// Its layer.
+    /// Its layer, from 0.
     pub fn layer(self) -> usize {
         match self {
             Self::Head(layer, _) | Self::Mean(layer) | Self::Max(layer) => layer,
         }
     }
 
-    /// Its name in words, counted from 1.
+    /// Its name in words; layers and heads are counted from 1.
     pub fn name(self) -> String {
         let layer = self.layer() + 1;
         match self {
@@ -35,7 +35,7 @@ impl Plane {
         }
     }
 
-    /// Its name below a small picture.
+    /// Its label below a small map.
     pub fn short(self) -> String {
         let layer = self.layer() + 1;
         match self {
@@ -46,18 +46,18 @@ impl Plane {
     }
 }
 
-/// Which way the token strip and the bars read the weights.
+/// Whether the token strip and the bars show rows or columns of the weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Direction {
-    /// Rows: what a query looks at.
+    /// Rows: what a query attends to.
     #[default]
     LooksAt,
-    /// Columns: which queries look at a key.
+    /// Columns: which queries attend to a key.
     LookedAtBy,
 }
 
 impl Direction {
-    /// Both.
+    /// Both directions, rows first.
     pub const ALL: [Self; 2] = [Self::LooksAt, Self::LookedAtBy];
 
     /// Its name in links.
@@ -70,12 +70,12 @@ impl Direction {
 }
 
 impl Maps {
-    /// n, the number of tokens.
+    /// The number of tokens, n.
     pub fn n(&self) -> usize {
         self.tokens.len()
     }
 
-    /// How many keys a query may look at.
+    /// How many keys a query may attend to.
     pub fn keys(&self, query: usize) -> usize {
         visible_keys(self.causal, self.n(), query)
     }
@@ -85,7 +85,7 @@ impl Maps {
         key >= self.keys(query)
     }
 
-    /// A table's weights (n, n) as bytes; a mean is rounded.
+    /// A table's weights (n, n) as bytes; means are rounded.
     pub fn plane(&self, plane: Plane) -> Cow<'_, [u8]> {
         let heads = || (0..self.n_heads).map(move |head| self.head((plane.layer(), head)));
         match plane {
@@ -103,13 +103,13 @@ impl Maps {
                     sums.iter_mut().zip(head).for_each(|(sum, &weight)| *sum += u32::from(weight));
                 }
                 let n_heads = self.n_heads.max(1) as u32;
-                // A mean of bytes is a byte.
+                // The mean of bytes fits in a byte.
                 Cow::Owned(sums.into_iter().map(|sum| ((sum + n_heads / 2) / n_heads) as u8).collect())
             }
         }
     }
 
-    /// One weight of a table; 0 outside.
+    /// One weight of a table; 0 out of range.
     pub fn value(&self, plane: Plane, query: usize, key: usize) -> f64 {
         let heads = || (0..self.n_heads).map(move |head| self.weight((plane.layer(), head), query, key));
         match plane {
@@ -119,13 +119,13 @@ impl Maps {
         }
     }
 
-    /// What the tokens `at` look at, or are looked at by, on average: a number for every token of the sentence, none
-    /// where the mask hides it from all of them. A token that is hidden from some counts 0 for those.
+    /// The mean attention from (or to) the tokens `at`, for every token of the sentence; none for tokens whose pairs
+    /// the mask hides entirely. Hidden pairs count as 0.
     pub fn seen(&self, plane: Plane, at: &[usize], direction: Direction) -> Vec<Option<f64>> {
         self.seen_by(at, direction, |query, key| self.value(plane, query, key))
     }
 
-    /// The same of other weights of this sentence.
+    /// [`Maps::seen`] for other weights of this sentence.
     pub fn seen_by(&self, at: &[usize], direction: Direction, value: impl Fn(usize, usize) -> f64) -> Vec<Option<f64>> {
         let seen = |other: usize| {
             let pair = |&token: &usize| match direction {
@@ -139,8 +139,8 @@ impl Maps {
         (0..self.n()).map(seen).collect()
     }
 
-    /// The mean over all rows of a row's entropy −Σ w·log₂ w, in bits; none for maxima, whose rows do not sum to 1, and where
-    /// it is unknown. Bytes would not hold it: of weights below 1/510 nothing is left in them.
+    /// The mean row entropy −Σ w·log₂ w, in bits; none for maxima, whose rows do not sum to 1, and if unknown. Not
+    /// computed from the bytes, in which weights below 1/510 are lost.
     pub fn entropy(&self, plane: Plane) -> Option<f64> {
         let in_layer = match plane {
             Plane::Head(_, head) => head,
@@ -150,7 +150,7 @@ impl Maps {
         self.entropies.get(plane.layer() * (self.n_heads + 1) + in_layer).map(|&entropy| f64::from(entropy))
     }
 
-    /// The largest that [`Maps::entropy`] can be for n tokens: every row spreads evenly over the keys it may see.
+    /// The maximum of [`Maps::entropy`] for n tokens: every row spread evenly over the keys it may attend to.
     pub fn most_entropy(&self) -> f64 {
         (0..self.n()).map(|query| (self.keys(query) as f64).log2()).sum::<f64>() / self.n().max(1) as f64
     }

@@ -1,7 +1,7 @@
-//! The page. Knows `config` and `protocol` alone.
+//! The page. Depends only on `config` and `protocol`.
 //!
-//! [`state`] holds what is shown and how it changes, without web types; `app` and `components` turn it into a page,
-//! `link` talks to the workers, [`draw`] computes pictures.
+//! [`state`] contains what is shown and how it changes, without web types; `app` and `components` render it, `link`
+//! communicates with the workers, [`draw`] computes pictures.
 
 pub mod draw;
 pub mod fields;

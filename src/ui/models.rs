@@ -1,4 +1,4 @@
-//! Models in other programs' files: offered as one ZIP or written into a folder, and opened.
+//! Model files of other programs: exported as one ZIP or into a folder, and imported.
 
 use std::cell::RefCell;
 
@@ -21,7 +21,7 @@ fn say(dispatcher: &UseReducerDispatcher<State>, message: String) {
     dispatcher.dispatch(Action::Runs(RunsAction::Message(message)));
 }
 
-/// Offers the models that came.
+/// Offers the exported models that arrived.
 pub fn receive(batch: &Batch, state: &State, dispatcher: &UseReducerDispatcher<State>) {
     for (event, bytes) in batch {
         let Event::Export { run, event } = event else { continue };
@@ -44,26 +44,26 @@ pub fn receive(batch: &Batch, state: &State, dispatcher: &UseReducerDispatcher<S
 }
 
 thread_local! {
-    /// The folder that a person has chosen for the model that is on its way.
+    /// The folder that the user chose for the export in progress.
     static CHOSEN: RefCell<Option<JsValue>> = const { RefCell::new(None) };
 }
 
-/// Whether the browser lets people choose a folder to write into.
+/// Whether the browser supports choosing a folder to write into.
 pub fn can_write_folders() -> bool {
     web_sys::window().is_some_and(|window| method(&window, PICKER).is_some())
 }
 
 const PICKER: &str = "showDirectoryPicker";
 
-/// Asks for a folder, and for the model's files when there is one.
+/// Shows a folder picker, then requests the model's files.
 pub fn export_into_folder(cx: &Cx, training_state: bool) {
     let cx = cx.clone();
     spawn_local(async move {
         let Some(window) = web_sys::window() else { return };
         let options = Object::new();
-        // A plain object takes any property.
+        // Setting a property on a plain object cannot fail.
         drop(Reflect::set(&options, &"mode".into(), &"readwrite".into()));
-        // Nobody has to choose one, and then nothing happens.
+        // If the user cancels, nothing happens.
         let Ok(folder) = store::ask(&window, PICKER, &[options.into()]).await else { return };
         CHOSEN.set(Some(folder));
         cx.send(&Command::Export(ExportCommand::Model { loose: true, training_state }));
@@ -71,7 +71,7 @@ pub fn export_into_folder(cx: &Cx, training_state: bool) {
     });
 }
 
-/// Writes files that lie one after the other into the folder that was chosen.
+/// Writes the concatenated files into the chosen folder.
 fn fill(step: u64, files: Vec<FileInfo>, bytes: &[u8], dispatcher: UseReducerDispatcher<State>) {
     let (Some(folder), bytes) = (CHOSEN.take(), Uint8Array::from(bytes)) else { return };
     spawn_local(async move {
@@ -92,7 +92,7 @@ fn fill(step: u64, files: Vec<FileInfo>, bytes: &[u8], dispatcher: UseReducerDis
     });
 }
 
-/// What a person would call a model: its folder, or its file.
+/// A display name for a model: its folder, or its file.
 fn name_of(files: &[File]) -> String {
     let path = |file: &File| Reflect::get(file, &"webkitRelativePath".into()).ok().and_then(|path| path.as_string());
     let folder = files.iter().filter_map(path).find_map(|path| Some(path.split_once('/')?.0.to_string()));
@@ -129,10 +129,10 @@ pub fn open(cx: &Cx, files: Vec<File>) {
     });
 }
 
-/// The files that were dropped, and those of a folder among them.
+/// Opens the dropped files, including those in dropped folders.
 pub fn open_dropped(cx: &Cx, dropped: &DataTransfer) {
     let plain = files::listed(dropped.files());
-    // Entries are there only until this event is over; a browser without them gives files alone.
+    // Entries are only valid during this event; browsers without them provide files only.
     let items = dropped.items();
     let entry = |index: u32| {
         let item: JsValue = items.get(index)?.into();
@@ -154,12 +154,12 @@ fn flag(object: &JsValue, name: &str) -> bool {
     Reflect::get(object, &name.into()).is_ok_and(|flag| flag.is_truthy())
 }
 
-/// The files that lie in a folder, without those of its folders.
+/// The files in a folder, excluding subfolders.
 async fn files_in(folder: &JsValue) -> Option<Vec<File>> {
     let reader = method(folder, "createReader")?.call0(folder).ok()?;
     let mut files = Vec::new();
     loop {
-        // It hands out its entries in parts, and an empty one at the end.
+        // The reader returns entries in batches, and an empty batch at the end.
         let entries: Array = answer(&reader, "readEntries").await?.dyn_into().ok()?;
         if entries.length() == 0 {
             return Some(files);
@@ -174,7 +174,7 @@ fn method(object: &JsValue, name: &str) -> Option<Function> {
     Reflect::get(object, &name.into()).ok()?.dyn_into().ok()
 }
 
-/// What a method that takes two callbacks gives to the first of them.
+/// Calls a method that takes a success and an error callback; returns the value passed to the former.
 async fn answer(object: &JsValue, name: &str) -> Option<JsValue> {
     let method = method(object, name)?;
     let promise = Promise::new(&mut |resolve, reject| {

@@ -1,5 +1,5 @@
-//! The hash of the page's address, which has one owner: what it says is followed, and whoever writes an entry leaves all
-//! others as they are.
+//! The hash of the page's address. All reading and writing goes through this module; writing an entry leaves the others
+//! unchanged.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use super::share::{differ_in_place_alone, restored, with_entry};
 use super::state::{Action, View};
 use crate::protocol::{Command, CorpusChoice, Event};
 
-/// Follows the hash until the page goes away.
+/// Follows changes of the hash; returns a function that removes the listener.
 pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {
     on_window("hashchange", move |event| {
         let old =
@@ -26,13 +26,13 @@ pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {
     })
 }
 
-/// Takes over a link that was put into the open page. What needs a new run starts at once while there is nothing to
-/// lose; else it stands in the setup, and a sentence says so.
+/// Applies a link that was entered into the open page. If it needs a new run, the run starts at once unless that would
+/// lose training progress; otherwise the settings go into the setup, and a message reports it.
 fn follow(cx: &Cx, hash: String) {
     let sentence = cx.state.probe.clone();
     let (_, mut said) = restored(&hash);
     cx.act(Action::Follow(hash));
-    // A handle keeps every state that it has read, so a new one reads this one.
+    // A handle keeps every state that it has read alive, so a short-lived clone reads this one.
     let cx = cx.clone();
     let state = &cx.state;
     if state.needs_restart() && state.step == 0 {
@@ -51,16 +51,17 @@ fn follow(cx: &Cx, hash: String) {
     cx.act(Action::Events(said.collect()));
 }
 
-/// The worker has told its tasks, and one that the link has chosen has its sentence now: the worker learns which.
+/// Sends the probe sentence to the worker once it has reported its tasks, because a task chosen by a link gets its
+/// sentence only then.
 pub fn tell_sentence(cx: &Cx) {
-    // A handle keeps every state that it has read, so a new one reads this one.
+    // A handle keeps every state that it has read alive, so a short-lived clone reads this one.
     let cx = cx.clone();
     if matches!(cx.state.draft.corpus, CorpusChoice::Task(_)) {
         cx.send(&Command::Probe { text: cx.state.probe.clone() });
     }
 }
 
-/// The link's hash.
+/// The hash of the current address.
 pub fn hash() -> String {
     web_sys::window().and_then(|window| window.location().hash().ok()).unwrap_or_default()
 }
@@ -70,23 +71,23 @@ pub fn link_to(view: View) -> String {
     with_entry(&hash(), "view", view.name())
 }
 
-/// Opens a view by its link.
+/// Opens a view by setting the hash.
 pub fn open(view: View) {
     if let Some(window) = web_sys::window() {
-        // A hash is never refused.
+        // Setting a hash cannot fail.
         drop(window.location().set_hash(&link_to(view)));
     }
 }
 
-/// Puts an entry into the link of this place, without a new entry in the history.
+/// Writes an entry into the current address without adding to the history.
 pub fn remember(key: &str, value: &str) {
     if let Some(history) = web_sys::window().and_then(|window| window.history().ok()) {
-        // Refused only for addresses of other sites.
+        // Fails only for addresses of other origins.
         drop(history.replace_state_with_url(&JsValue::NULL, "", Some(&with_entry(&hash(), key, value))));
     }
 }
 
-/// Puts the lesson's step into the link of this place.
+/// Writes the lesson's step into the current address.
 pub fn remember_step(name: &str) {
     remember("view", View::Lesson.name());
     remember("step", name);

@@ -1,5 +1,5 @@
-//! Parquet files are read by a worker of their own: where a damaged one makes the program panic or the memory run out,
-//! that worker ends and nothing else.
+//! Reads Parquet files in a separate worker: if a damaged file causes a panic or exhausts memory, only that worker
+//! ends.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,30 +14,30 @@ use super::units::file_size;
 use crate::protocol::data::{DataCommand, DataEvent};
 use crate::protocol::{Command, Event};
 
-/// Larger files, in bytes, are not even tried: text, tokens and model have to fit beside them.
+/// Maximum file size in bytes: text, tokens and model have to fit in memory as well.
 const MAX_BYTES: f64 = 512e6;
 
-/// The text of a Parquet file.
+/// The text read from a Parquet file.
 pub struct ParquetText {
-    /// UTF-8.
+    /// UTF-8 text.
     pub text: Uint8Array,
-    /// The columns with text: the one that was read, then the others.
+    /// The text columns: the one that was read, then the others.
     pub fields: Vec<String>,
-    /// Rows without text that were skipped.
+    /// Number of rows skipped because they have no text.
     pub skipped: u64,
 }
 
 type Answer = Result<ParquetText, String>;
 
-/// Whether a file is a Parquet file, by its name.
+/// Whether a file is a Parquet file, judged by its name.
 pub fn is_parquet(file: &File) -> bool {
     file.name().to_lowercase().ends_with(".parquet")
 }
 
-/// Reads the texts of a column; of `text`, or of the first one with text, unless told.
+/// Reads the texts of a column; by default `text`, else the first text column.
 ///
 /// # Errors
-/// A sentence when the file cannot be read.
+/// A message if the file cannot be read.
 pub async fn read(file: &File, field: Option<String>) -> Answer {
     let name = file.name();
     if file.size() > MAX_BYTES {
@@ -72,7 +72,7 @@ pub async fn read(file: &File, field: Option<String>) -> Answer {
          pandas.read_parquet and to_parquet; choose a part of it; or train with the command line (glasshead train)"
     );
     let on_error: Closure<dyn FnMut(web_sys::Event)> = Closure::new(move |event: web_sys::Event| {
-        event.prevent_default(); // it is told here
+        event.prevent_default(); // handled here
         give(&answer, Err(broken.clone()));
     });
     worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -82,7 +82,7 @@ pub async fn read(file: &File, field: Option<String>) -> Answer {
     result.unwrap_or_else(|_| Err(format!("{name} could not be read; choose it again")))
 }
 
-/// Only the first answer counts, and whoever has asked may be gone.
+/// Delivers the first answer only; the receiver may already be gone.
 fn give(answer: &RefCell<Option<oneshot::Sender<Answer>>>, given: Answer) {
     if let Some(answer) = answer.borrow_mut().take() {
         drop(answer.send(given));

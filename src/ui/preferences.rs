@@ -1,18 +1,18 @@
-//! What the page remembers between visits, in local storage. Without storage it remembers nothing.
+//! Preferences, stored in local storage between visits. Without storage, nothing is stored.
 
 fn storage() -> Option<web_sys::Storage> {
     web_sys::window()?.local_storage().ok()?
 }
 
-/// A remembered value.
+/// Loads a value.
 pub fn load(key: &str) -> Option<String> {
     storage()?.get_item(&format!("glasshead.{key}")).ok()?
 }
 
-/// Remembers a value.
+/// Stores a value.
 pub fn save(key: &str, value: &str) {
     if let Some(storage) = storage() {
-        // A full or forbidden storage only means that nothing is remembered.
+        // If storage is full or forbidden, the value is not stored.
         drop(storage.set_item(&format!("glasshead.{key}"), value));
     }
 }

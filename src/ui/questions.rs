@@ -1,5 +1,5 @@
-//! The line to a second worker, for questions about vocabularies: its answers do not wait for a training step.
-//! It starts with the first question.
+//! The connection to a second worker for vocabulary requests, so that their responses do not wait for a training step.
+//! It starts with the first request.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use crate::protocol::runs::RunsEvent;
 use crate::protocol::tokenizer::{ExportPurpose, TokenizerCommand, TokenizerEvent, VocabularyFormat, VocabularySource};
 use crate::protocol::{Command, Event};
 
-/// The worker, once it was started, and what it is to be asked when it listens.
+/// The worker, once started, and the commands queued until it is listening.
 #[derive(Default)]
 pub struct Questions {
     link: RefCell<Option<Link>>,
@@ -35,7 +35,7 @@ impl Questions {
         }
     }
 
-    /// The worker listens: it gets what has waited.
+    /// Sends the queued commands; called when the worker is listening.
     fn flush(&self) {
         self.listening.replace(true);
         if let Some(link) = &*self.link.borrow() {
@@ -45,19 +45,19 @@ impl Questions {
 }
 
 impl Cx {
-    /// Asks the second worker about vocabularies.
+    /// Sends a vocabulary command to the second worker.
     pub fn ask(&self, command: TokenizerCommand) {
         self.ask_with(Command::Tokenizer(command), None);
     }
 
-    /// Asks the second worker, which is started when there is none; the bytes are transferred.
+    /// Sends a command to the second worker, starting it if necessary; the bytes are transferred.
     pub fn ask_with(&self, command: Command, bytes: Option<Uint8Array>) {
         self.questions.ask((command, bytes));
         if self.questions.link.borrow().is_some() {
             return;
         }
         let cx = self.clone();
-        // A handle keeps every state that it has read as long as it lives, so each batch gets its own.
+        // A handle keeps every state that it has read alive, so each batch gets its own clone.
         match Link::start(Rc::new(move |batch| hear(&cx.clone(), batch)), ANSWER_BATCH_MS) {
             Ok(link) => drop(self.questions.link.replace(Some(link))),
             Err(message) => self.act(Action::Tokenizer(TokenizerAction::Problem(message))),
@@ -66,8 +66,7 @@ impl Cx {
 }
 
 impl Cx {
-    /// Passes on what the first worker says for the second one, the vocabulary of its run, and keeps what a new worker
-    /// would need.
+    /// Forwards the run's vocabulary from the first worker to the second, and stores what a new worker would need.
     pub fn pass_on(&self, event: &Event, bytes: Option<&[u8]>) {
         if let (Event::Tokenizer(TokenizerEvent::RunVocabulary { .. }), Some(json)) = (event, bytes) {
             let (source, format) = (VocabularySource::Run, VocabularyFormat::TokenizerJson);
@@ -81,14 +80,14 @@ impl Cx {
     }
 }
 
-/// Takes over the second worker's answers. Of its other events only failures matter.
+/// Handles the second worker's events. Of those not about vocabularies, only failures matter.
 fn hear(cx: &Cx, batch: Batch) {
     let mut answers = Batch::new();
     for (event, bytes) in batch {
         match event {
             Event::Listening => cx.questions.flush(),
             Event::Failed { .. } => {
-                // The next question starts another worker.
+                // The next request starts another worker.
                 cx.questions.listening.replace(false);
                 drop(cx.questions.link.take());
                 cx.act(Action::Tokenizer(TokenizerAction::Problem(STOPPED.into())));
@@ -112,12 +111,12 @@ fn hear(cx: &Cx, batch: Batch) {
     }
 }
 
-/// Starts a run with a vocabulary and shows it.
+/// Starts a run with a vocabulary and shows the training view.
 fn start_run(cx: &Cx, name: String, vocab_size: usize, json: &[u8]) {
     cx.kept.borrow_mut().vocabulary = Some((name.clone(), json.into()));
     cx.send_with(&Command::LoadVocabulary { name: name.clone() }, &Uint8Array::from(json));
     cx.act(Action::TakeVocabulary(name, vocab_size));
     navigation::open(View::Train);
-    // A handle keeps every state that it has read, so a new one reads this one.
+    // A handle keeps every state that it has read alive, so a short-lived clone reads this one.
     cx.clone().restart();
 }

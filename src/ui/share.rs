@@ -1,9 +1,10 @@
-//! The link that restores a view: the state as the hash of an address, and back. Pure.
+//! The share link: encodes the state as the hash of an address, and restores it. Pure.
 //!
 //! Entries are `key=value`, separated by `&`, percent-encoded: `view`, `step` (of the lesson), `preset`, `task`, every
 //! hyper-parameter that differs from the preset by its own name, `layer` (from 1), `head` (from 1, or `mean`, `max`),
-//! `pin` (positions), how it is looked at (`form`, `reads`, `shows`, `gamma`, `fade`, `colors`, `mask`), `hide` (parts of
-//! the page), and `text` when the sentence is wanted. A link is a stranger's text: whatever it says, the state that comes out can start.
+//! `pin` (positions), display options (`form`, `reads`, `shows`, `gamma`, `fade`, `colors`, `mask`), `hide` (parts of
+//! the page), and `text` if the sentence is included. Links are untrusted input: for any link, the restored state is
+//! valid and can start.
 
 use super::draw::colors::ColorMap;
 use super::lesson::steps::STEPS;
@@ -16,33 +17,33 @@ use crate::config::{ConfigError, Preset, RunConfig, ValidConfig};
 use crate::protocol::data::TASKS;
 use crate::protocol::{CorpusChoice, RunId};
 
-/// What a link can hide; the style sheet says which part of the page each is.
+/// The parts of the page that a link can hide; the style sheet maps them to elements.
 pub const HIDEABLE: [&str; 9] =
     ["title", "controls", "setup", "saved", "attention", "detail", "loss", "writing", "costs"];
 
-/// A sentence in a link is cut after so many characters.
+/// A sentence in a link is truncated to this many characters.
 const MAX_CHARACTERS: usize = 2_000;
 
-/// So many pinned rows are taken over.
+/// Maximum number of pinned rows restored from a link.
 const MAX_PINS: usize = 64;
 
-/// A link may have so many entries; there are fewer things that it can say. What comes behind them is not looked at.
+/// Maximum number of entries read from a link, more than there are keys. The rest is ignored.
 const MAX_ENTRIES: usize = 128;
 
-/// What a link asks to look at, once there are maps.
+/// The head and rows that a link requests, applied once there are maps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// In this run.
+    /// The run that they apply to.
     pub run: RunId,
     /// (layer, head), from 0.
     pub head: (usize, usize),
-    /// The heads of that layer together.
+    /// The aggregate of that layer's heads, if requested.
     pub together: Option<Together>,
-    /// The query rows to hold.
+    /// The query rows to pin.
     pub pins: Vec<usize>,
 }
 
-/// The hash that restores what is on show; with the sentence only when that is wanted.
+/// The hash that restores the current view; contains the sentence only if `with_text`.
 pub fn hash(state: &State, with_text: bool) -> String {
     let (preset, mut changes) = nearest_preset(&state.draft.config);
     let mut entries: Vec<(String, String)> = Vec::new();
@@ -73,10 +74,10 @@ pub fn hash(state: &State, with_text: bool) -> String {
     format!("#{}", written.join("&"))
 }
 
-/// Stands for a file of the sender's, which no link holds and whose name is nobody's business.
+/// Marks a file of the sender's: links contain neither its contents nor its name.
 const OWN: &str = "own";
 
-/// What is looked at, and how, where that is not as it is at first.
+/// Entries for the head, the rows and the display options that differ from their defaults.
 fn look_entries(state: &State) -> Vec<(String, String)> {
     let (look, plain) = (&state.look, Look::default());
     let head = match look.together {
@@ -101,7 +102,7 @@ fn look_entries(state: &State) -> Vec<(String, String)> {
     entries.into_iter().map(|(key, value)| (key.into(), value)).collect()
 }
 
-/// A hash with this entry, and all others as they are.
+/// `hash` with this entry set, and all others unchanged.
 pub fn with_entry(hash: &str, key: &str, value: &str) -> String {
     let entry = format!("{key}={}", encoded(value));
     let is_it = |other: &str| other.split_once('=').is_some_and(|(name, _)| name == key);
@@ -113,7 +114,7 @@ pub fn with_entry(hash: &str, key: &str, value: &str) -> String {
     format!("#{}", entries.join("&"))
 }
 
-/// Whether two hashes say the same but for where on the page one is.
+/// Whether two hashes differ at most in the view and the lesson's step.
 pub fn differ_in_place_alone(one: &str, other: &str) -> bool {
     let others = |hash: &str| {
         let place = |(key, _): &(String, String)| key == "view" || key == "step";
@@ -122,15 +123,15 @@ pub fn differ_in_place_alone(one: &str, other: &str) -> bool {
     others(one) == others(other)
 }
 
-/// The state that a hash describes, and what of it could not be taken over, in sentences.
+/// The state that a hash describes, and messages about the entries that could not be applied.
 pub fn restored(hash: &str) -> (State, Vec<String>) {
     let mut state = State::default();
     let problems = take_over(&mut state, hash);
     (state, problems)
 }
 
-/// Takes over what a hash describes; what could not be, in sentences. A hash with a preset describes everything, any
-/// other one only what it names. Settings become those of the draft.
+/// Applies a hash; returns messages about entries that could not be applied. A hash with a preset describes everything,
+/// any other only the entries it contains. Settings go into the draft.
 pub fn take_over(state: &mut State, hash: &str) -> Vec<String> {
     let mut problems = Vec::new();
     let entries = entries(hash);
@@ -163,7 +164,7 @@ pub fn take_over(state: &mut State, hash: &str) -> Vec<String> {
     problems
 }
 
-/// Settings and look as a link finds them that says nothing but a preset.
+/// Resets settings and display options to those of a link that contains only a preset.
 fn start_over(state: &mut State, preset: Preset) {
     state.draft.config = ValidConfig::preset(preset);
     state.draft.vocabulary = Vocabulary::OfTheText;
@@ -184,13 +185,13 @@ fn entries(hash: &str) -> Vec<(String, String)> {
     all.take(MAX_ENTRIES).map(|(key, value)| (decoded(key), decoded(value))).collect()
 }
 
-/// Takes over one entry; settings are put into `config`, which is validated at the end.
+/// Applies one entry; settings are written to `config`, which is validated at the end.
 fn restore(state: &mut State, config: &mut RunConfig, (key, value): (&str, &str)) -> Result<(), String> {
     let refused = || refused(key, value);
     let number = || value.parse::<f32>().ok().filter(|number| number.is_finite()).ok_or_else(refused);
     match key {
         "view" => named(View::ALL, View::name, value).map(drop).ok_or_else(refused)?,
-        "step" => (), // the lesson's own
+        "step" => (), // handled by the lesson
         "layer" | "head" | "pin" => want(state, key, value).ok_or_else(refused)?,
         "form" => state.look.form = named(Form::ALL, Form::name, value).ok_or_else(refused)?,
         "reads" => state.look.direction = named(Direction::ALL, Direction::name, value).ok_or_else(refused)?,
@@ -224,7 +225,7 @@ fn restore(state: &mut State, config: &mut RunConfig, (key, value): (&str, &str)
     Ok(())
 }
 
-/// What a link hides; none when it names something that there is not.
+/// The parts that a link hides; none if it names an unknown part.
 fn hidden(value: &str) -> Option<Vec<&'static str>> {
     let named = |name: &str| HIDEABLE.into_iter().find(|known| *known == name.trim());
     let mut hidden = value.split(',').map(named).collect::<Option<Vec<_>>>()?;
@@ -233,7 +234,7 @@ fn hidden(value: &str) -> Option<Vec<&'static str>> {
     Some(hidden)
 }
 
-/// Which head and rows a link asks for; none when the value cannot be one.
+/// Records the head and rows that a link requests; none if the value is invalid.
 fn want(state: &mut State, key: &str, value: &str) -> Option<()> {
     let from_one = || value.parse::<usize>().ok()?.checked_sub(1);
     let mut wanted = state.remember.wanted.clone().unwrap_or_default();
@@ -262,7 +263,7 @@ fn refused(key: &str, value: &str) -> String {
     format!("The link sets {} to {}, which it cannot be; it stays as it is.", shown(key), shown(value))
 }
 
-/// A stranger's word, short enough for a sentence.
+/// Untrusted text, truncated for use in a message.
 fn shown(text: &str) -> String {
     let short: String = text.chars().filter(|character| !character.is_control()).take(24).collect();
     format!("“{short}”")
@@ -272,18 +273,18 @@ fn shown(text: &str) -> String {
 fn nearest_preset(config: &RunConfig) -> (Preset, Vec<(String, String)>) {
     let differing = |preset: Preset| (preset, differences(config, &preset.config()));
     let all = Preset::ALL.into_iter().map(differing);
-    // There are presets, so the default is never taken.
+    // The list of presets is not empty, so the default is never used.
     all.min_by_key(|(_, changes)| changes.len()).unwrap_or((Preset::Nano, Vec::new()))
 }
 
 fn differences(config: &RunConfig, plain: &RunConfig) -> Vec<(String, String)> {
-    // A change of n_heads changes n_kv_heads with it, so they go together.
+    // Setting n_heads also sets n_kv_heads, so n_kv_heads is written whenever n_heads differs.
     let together = |name: &str| name == "n_kv_heads" && config.model.n_heads != plain.model.n_heads;
     let differs = |field: &&Field| together(field.name) || field.get(config) != field.get(plain);
     FIELDS.iter().filter(differs).map(|field| (field.name.into(), field.get(config))).collect()
 }
 
-/// Percent-encoding (RFC 3986): all but its unreserved characters.
+/// Percent-encodes a text (RFC 3986): everything except unreserved characters.
 fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -295,7 +296,7 @@ fn encoded(text: &str) -> String {
     out
 }
 
-/// The text behind it; what is no encoding stands for itself.
+/// Decodes percent-encoding; invalid sequences are kept as they are.
 fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());

@@ -1,4 +1,4 @@
-//! Tells the worker whether anybody sees the maps: it computes them rarely while nobody does.
+//! Reports to the worker whether the maps are visible: while they are not, it computes them rarely.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,14 +8,14 @@ use super::state::View;
 use crate::protocol::Command;
 use crate::protocol::inspect::InspectCommand;
 
-/// What the worker is told.
+/// The command that reports whether the maps are visible.
 pub fn command(view: View) -> Command {
     let document = web_sys::window().and_then(|window| window.document());
     let in_front = document.is_none_or(|document| !document.hidden());
     Command::Inspect { command: InspectCommand::Shown(in_front && view == View::Train) }
 }
 
-/// Tells it whenever the tab comes to the front or leaves it, until the page goes away.
+/// Reports changes of the tab's visibility; returns a function that removes the listener.
 pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {
     on_window("visibilitychange", move |_| {
         let cx = latest.borrow().clone();

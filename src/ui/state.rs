@@ -1,4 +1,4 @@
-//! What the page knows, and how it changes. Pure: no web types, so that native tests drive it.
+//! The state of the page and its transitions. Pure: no web types, so that native tests can drive it.
 
 use std::rc::Rc;
 
@@ -45,97 +45,97 @@ pub mod tokenizer;
 pub mod typed;
 pub mod workers;
 
-/// The sentence whose attention is shown at first.
+/// The default probe sentence.
 pub const DEFAULT_PROBE: &str = "Lily had a red ball. \"Can I play?\" asked Tom. Lily smiled and gave the ball to him.";
 
-/// How many of the model's own texts are kept.
+/// Maximum number of stored samples.
 const SAMPLES: usize = 6;
 
-/// Everything the page shows.
+/// The complete state of the page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// What has the window.
+    /// The active view.
     pub view: View,
-    /// The tokenizer's page.
+    /// The tokenizer view.
     pub tokenizer: TokenizerState,
-    /// The data to train on.
+    /// The training data.
     pub data: DataState,
     /// The lesson.
     pub lesson: LessonState,
-    /// The latest run.
+    /// The number of the latest run.
     pub run: RunId,
-    /// What it is doing.
+    /// The state of the latest run.
     pub run_state: RunState,
-    /// What was asked for when it started.
+    /// The setup that it was started with.
     pub started: Option<Setup>,
-    /// What the next run will be.
+    /// The setup of the next run.
     pub draft: Setup,
-    /// Texts in fields that are not in force.
+    /// Field texts that were refused.
     pub refused: Vec<Refused>,
-    /// Who computes.
+    /// The device that computes the run, once known.
     pub device: Option<DeviceInfo>,
-    /// What was built.
+    /// A summary of the run, once it is ready.
     pub summary: Option<Rc<RunSummary>>,
-    /// Things worth knowing.
+    /// Notices to show.
     pub notices: Vec<String>,
-    /// Steps done.
+    /// Steps completed.
     pub step: u64,
-    /// Speed.
+    /// Training speed in tokens per second.
     pub tokens_per_s: f64,
-    /// Losses.
+    /// Loss history of the run.
     pub history: Rc<History>,
     /// The probe sentence.
     pub probe: String,
-    /// Its attention now; the page shows [`State::shown_maps`].
+    /// Its latest maps; the page shows [`State::shown_maps`].
     pub maps: Option<Rc<Maps>>,
-    /// Its earlier moments.
+    /// Its timeline of earlier maps.
     pub remember: Remember,
-    /// (layer, head) shown large.
+    /// The (layer, head) shown large.
     pub selected: (usize, usize),
-    /// (query, key) under the pointer or the keyboard.
+    /// The (query, key) cell under the pointer or the keyboard cursor.
     pub hovered: Option<(usize, usize)>,
-    /// How attention is looked at.
+    /// Display options of attention.
     pub look: Look,
-    /// The query row that is held.
+    /// The pinned query row.
     pub pinned: Option<usize>,
     /// Whether masked cells are hatched.
     pub mask_shown: bool,
     /// Whether the weights are shown as a table.
     pub table_shown: bool,
-    /// Texts that the model wrote by itself, latest first, with their steps.
+    /// Samples generated during training with their steps, latest first.
     pub samples: Vec<(u64, String)>,
-    /// How to choose tokens when asked to write.
+    /// Sampling settings for requested texts.
     pub sampling: Sampling,
-    /// The text box.
+    /// The prompt in the text box.
     pub prompt: String,
-    /// The answer.
+    /// The text generated from a prompt.
     pub generated: Generated,
-    /// Colours of the heatmaps.
+    /// Color map of the heatmaps.
     pub color_map: ColorMap,
-    /// Colours of the page.
+    /// Color theme of the page.
     pub theme: Theme,
-    /// Parts of the page that the link hides, of [`HIDEABLE`](super::share::HIDEABLE).
+    /// Parts of the page hidden by the link, out of [`HIDEABLE`](super::share::HIDEABLE).
     pub hidden: Vec<&'static str>,
     /// Whether the help is open.
     pub help_open: bool,
-    /// What is asked of the model beyond its maps.
+    /// Inspection beyond the attention maps.
     pub ask: AskState,
-    /// Runs as a whole: over, kept, compared.
+    /// Finished, saved and compared runs.
     pub runs: Runs,
     /// The workers that share batches.
     pub workers: WorkersState,
-    /// Where the time goes.
+    /// The measured profile of a step.
     pub profile: ProfileState,
-    /// Counts the changes of the window's size.
+    /// Counts window resizes.
     pub resizes: u32,
-    /// Counts the actions, so that two states are told apart at once.
+    /// Counts actions, so that states can be compared quickly.
     pub version: u64,
-    /// The same without mere movements of the pointer.
+    /// Like [`State::version`], but not counting pointer movement.
     pub settled: u64,
 }
 
 impl State {
-    /// The command that starts the draft as the next run; [`Action::Started`] has to follow.
+    /// The command that starts a run from the draft; dispatch [`Action::Started`] afterwards.
     pub fn start_command(&self) -> Command {
         Command::Start {
             run: self.next_run(),
@@ -150,7 +150,7 @@ impl State {
         }
     }
 
-    /// Whether the draft has changes that only a new run takes over.
+    /// Whether the draft has changes that require a new run.
     pub fn needs_restart(&self) -> bool {
         let Some(started) = &self.started else { return false };
         let key = |setup: &Setup| {
@@ -162,7 +162,7 @@ impl State {
         key(started) != key(&self.draft) || changed.iter().any(|name| !is_live(name))
     }
 
-    /// Whether there is a run that takes commands.
+    /// Whether there is a run that accepts commands.
     pub fn has_run(&self) -> bool {
         matches!(self.run_state, RunState::Ready | RunState::Training | RunState::Paused | RunState::Diverged(_))
     }
@@ -172,38 +172,38 @@ impl State {
         self.device.as_ref().is_some_and(|device| device.backend == "CPU")
     }
 
-    /// Whether the run can be trained on.
+    /// Whether the run can continue training.
     pub fn can_train(&self) -> bool {
         matches!(self.run_state, RunState::Ready | RunState::Training | RunState::Paused)
     }
 
-    /// The query row to look at: pinned, else under the pointer.
+    /// The current query row: pinned, else under the pointer.
     pub fn query(&self) -> Option<usize> {
         self.pinned.or(self.hovered.map(|(query, _)| query))
     }
 
-    /// The maps on show: of an earlier moment, or the latest.
+    /// The displayed maps: the chosen earlier snapshot, else the latest.
     pub fn shown_maps(&self) -> Option<Rc<Maps>> {
         self.remember.earlier.clone().or_else(|| self.maps.clone())
     }
 
-    /// Carries out one action.
+    /// Applies an action.
     pub fn apply(&mut self, action: Action) {
         self.count(&action);
         match action {
             Action::View(view) => {
                 self.view = view;
-                self.resizes += 1; // what was hidden had no size
+                self.resizes += 1; // hidden elements had no size
             }
             Action::Follow(hash) => {
-                // Whoever follows a link says what of it could not be.
+                // The caller of [`Action::Follow`] reports the entries that could not be applied.
                 drop(super::share::take_over(self, &hash));
                 self.resizes += 1;
             }
             Action::Tokenizer(action) => self.tokenizer.apply(action),
             Action::Lesson(action) => self.lesson.apply(action),
             Action::Data(action) => {
-                // Another field makes another text of the same files.
+                // Another field gives different text from the same files.
                 self.draft.file_count += u32::from(matches!(action, DataAction::Field(_)));
                 if matches!(action, DataAction::Opening) {
                     self.runs.message = None;
@@ -322,7 +322,7 @@ impl State {
             return self.hear_runs(run, event);
         }
         if parts::run_of(&event).is_some_and(|run| run != self.run && run != 0) {
-            return; // of a run that is over
+            return; // from an earlier run
         }
         match event {
             Event::Listening | Event::Kernels { .. } => (),
@@ -377,18 +377,18 @@ impl State {
             Event::Diverged { message, .. } => self.run_state = RunState::Diverged(message),
             Event::Notice { message, .. } => {
                 self.notices.push(message);
-                self.runs.saving = false; // it may be why nothing was saved
+                self.runs.saving = false; // this may be why nothing was saved
             }
-            // What follows a failure is no other cause of it.
+            // Further errors after a failure are consequences of it.
             Event::Failed { run: 0, .. } if matches!(self.run_state, RunState::Failed(_)) => (),
             Event::Failed { run, message } => {
-                // A worker without memory stops without a word, and so does the page's end of the line to it.
+                // A worker that runs out of memory stops silently; so does the page's connection to it.
                 let spare = self.started.as_ref().filter(|_| run == 0).map(|started| started.config.advice(|_| true));
                 let spare = spare.map_or_else(String::new, |advice| format!(" If memory is short, {advice}."));
                 self.run_state = RunState::Failed(message + &spare);
             }
-            Event::Runs { .. } => (),   // heard above
-            Event::Export { .. } => (), // a file, which `take_along` makes
+            Event::Runs { .. } => (),   // handled above
+            Event::Export { .. } => (), // a file, written by `take_along`
         }
     }
 }

@@ -1,9 +1,9 @@
-//! What the browser keeps for this page: files in folders of its origin-private file system. Runs lie there, each as a
-//! line that describes it and the bytes of its file. Browsers without such files keep runs in a [`database`].
+//! The page's storage: files in folders of its origin-private file system. A run is a file with a line that describes
+//! it, followed by the checkpoint's bytes. Browsers without writable files store runs in a [`database`].
 //!
-//! A file is written beside its place and comes to it when it is closed: until then, and whatever breaks it off, what was
-//! there before is whole. All is called by name, because older browsers, private windows and pages that came without
-//! encryption lack some of it or refuse: an error then, and never an exception that nobody catches.
+//! A file is written to a temporary place and replaces the old one when it is closed; if writing fails, the old file is
+//! intact. All methods are called by name, because older browsers, private windows and insecure pages lack some of
+//! them: this way a missing method is an error and not an uncaught exception.
 
 use js_sys::{Function, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -13,26 +13,26 @@ use web_sys::{Blob, File};
 use super::app::on_window;
 use super::{database, preferences};
 
-/// The folder of runs.
+/// The folder for runs.
 const RUNS: &str = "runs";
 
-/// No description is longer.
+/// Maximum length of a description in bytes.
 const MAX_ABOUT: f64 = 65_536.0;
 
-/// Calls a method, and waits for what it promises.
+/// Calls a method and awaits its promise.
 ///
 /// # Errors
-/// What the browser says, also when it knows no such method.
+/// The browser's message, also if the method does not exist.
 pub async fn ask(object: &JsValue, method: &str, arguments: &[JsValue]) -> Result<JsValue, JsValue> {
     let function: Function = Reflect::get(object, &method.into())?.dyn_into()?;
     let answer = function.apply(object, &arguments.iter().collect())?;
     JsFuture::from(Promise::resolve(&answer)).await
 }
 
-/// A folder, which is made where there is none yet.
+/// Opens a folder, creating it if necessary.
 ///
 /// # Errors
-/// What the browser says.
+/// The browser's message.
 pub async fn folder(name: &str) -> Result<JsValue, JsValue> {
     let navigator = web_sys::window().ok_or(JsValue::NULL)?.navigator();
     let storage = Reflect::get(&navigator, &"storage".into())?;
@@ -40,19 +40,19 @@ pub async fn folder(name: &str) -> Result<JsValue, JsValue> {
     ask(&root, "getDirectoryHandle", &[name.into(), making()?]).await
 }
 
-/// A file of a folder.
+/// Opens a file of a folder.
 ///
 /// # Errors
-/// What the browser says, for example that there is no such file.
+/// The browser's message, for example if the file does not exist.
 pub async fn file(folder: &JsValue, name: &str) -> Result<File, JsValue> {
     let handle = ask(folder, "getFileHandle", &[name.into()]).await?;
     ask(&handle, "getFile", &[]).await?.dyn_into()
 }
 
-/// A stream into a file, which takes the place of what has that name when it is closed.
+/// Opens a stream that replaces the file with this name when it is closed.
 ///
 /// # Errors
-/// What the browser says, for example that its storage is full.
+/// The browser's message, for example if the storage is full.
 pub async fn writable(folder: &JsValue, name: &str) -> Result<JsValue, JsValue> {
     let handle = ask(folder, "getFileHandle", &[name.into(), making()?]).await?;
     let writable = ask(&handle, "createWritable", &[]).await;
@@ -62,24 +62,24 @@ pub async fn writable(folder: &JsValue, name: &str) -> Result<JsValue, JsValue> 
     writable
 }
 
-/// Gives a stream up.
+/// Discards a stream.
 pub async fn give_up(folder: &JsValue, name: &str, writable: &JsValue) {
-    // What it was to write is lost, whatever the browser says to that.
+    // The stream's data is discarded even if this fails.
     drop(ask(writable, "abort", &[]).await);
     remove_empty(folder, name).await;
 }
 
-/// Removes the empty file that was made for a stream, where the name was new.
+/// Removes the empty file that opening a stream creates under a new name.
 async fn remove_empty(folder: &JsValue, name: &str) {
     if file(folder, name).await.is_ok_and(|file| file.size() == 0.0) {
-        drop(remove(folder, name).await); // an empty file is taken for none
+        drop(remove(folder, name).await); // an empty file is ignored anyway
     }
 }
 
-/// Sees to it that there is no such file.
+/// Removes a file, if it exists.
 ///
 /// # Errors
-/// What the browser says where the file stays.
+/// The browser's message if the file could not be removed.
 pub async fn remove(folder: &JsValue, name: &str) -> Result<(), JsValue> {
     match ask(folder, "removeEntry", &[name.into()]).await {
         Err(refusal) if file(folder, name).await.is_ok() => Err(refusal),
@@ -87,7 +87,7 @@ pub async fn remove(folder: &JsValue, name: &str) -> Result<(), JsValue> {
     }
 }
 
-/// Whether the browser has files that a page can write; else runs are in a [`database`].
+/// Whether the browser supports writable files; otherwise runs are in a [`database`].
 fn has_files() -> bool {
     let prototype = Reflect::get(&js_sys::global(), &"FileSystemFileHandle".into())
         .and_then(|class| Reflect::get(&class, &"prototype".into()));
@@ -100,10 +100,10 @@ fn making() -> Result<JsValue, JsValue> {
     Ok(options.into())
 }
 
-/// Keeps a run under a key, in place of what had it.
+/// Stores a run under a key, replacing any previous one.
 ///
 /// # Errors
-/// What the browser says; what was there before is there still.
+/// The browser's message; the previous run is kept.
 pub async fn put(key: &str, about: &str, run: &Blob) -> Result<(), JsValue> {
     if has_files() {
         put_into(&folder(RUNS).await?, key, &[format!("{about}\n").into(), run.into()]).await?;
@@ -114,10 +114,10 @@ pub async fn put(key: &str, about: &str, run: &Blob) -> Result<(), JsValue> {
     Ok(())
 }
 
-/// Writes parts, one after the other, into a file of a folder, in place of what had its name.
+/// Writes concatenated parts to a file of a folder, replacing any previous one.
 ///
 /// # Errors
-/// What the browser says; what was there before is there still.
+/// The browser's message; the previous file is kept.
 pub async fn put_into(folder: &JsValue, name: &str, parts: &[JsValue]) -> Result<(), JsValue> {
     let writable = writable(folder, name).await?;
     let written = write(&writable, parts).await;
@@ -134,15 +134,15 @@ async fn write(writable: &JsValue, parts: &[JsValue]) -> Result<(), JsValue> {
     ask(writable, "close", &[]).await.map(drop)
 }
 
-/// The name of the entry of local storage that changes with the runs that are kept; other tabs get an event then.
+/// The entry of local storage that changes with the stored runs, which notifies other tabs.
 const CHANGED: &str = "runs_changed";
 
 fn tell_other_tabs() {
-    // The value only has to differ from the one before.
+    // The value only has to differ from the previous one.
     preferences::save(CHANGED, &format!("{} {}", js_sys::Date::now(), js_sys::Math::random()));
 }
 
-/// Calls `then` whenever another tab has kept or deleted a run, until the returned guard is called.
+/// Calls `then` when another tab stores or deletes a run, until the returned function is called.
 pub fn on_change_elsewhere(then: impl Fn() + 'static) -> impl FnOnce() {
     on_window("storage", move |event| {
         let key = Reflect::get(&event, &"key".into()).ok().and_then(|key| key.as_string());
@@ -152,7 +152,7 @@ pub fn on_change_elsewhere(then: impl Fn() + 'static) -> impl FnOnce() {
     })
 }
 
-/// All keys and descriptions. A browser that has learned to write files still has older runs in its database.
+/// All keys and descriptions, including older runs in the database if the browser has gained writable files since.
 pub async fn list() -> Vec<(String, String)> {
     let mut listed = list_files().await.unwrap_or_default();
     for (key, about) in database::list().await.unwrap_or_default() {
@@ -169,7 +169,7 @@ async fn list_files() -> Result<Vec<(String, String)>, JsValue> {
     loop {
         let next = ask(&keys, "next", &[]).await?;
         let Some(key) = Reflect::get(&next, &"value".into())?.as_string() else { return Ok(listed) };
-        // What cannot be read, or is still being written, is not there for anybody.
+        // Files that are unreadable or still being written are skipped.
         if let Ok(file) = file(&folder, &key).await
             && let Ok(about) = about(&file).await
         {
@@ -178,10 +178,10 @@ async fn list_files() -> Result<Vec<(String, String)>, JsValue> {
     }
 }
 
-/// The run under a key.
+/// The run stored under a key.
 ///
 /// # Errors
-/// What the browser says, or nothing when there is no such run.
+/// The browser's message, or null if there is no such run.
 pub async fn get(key: &str) -> Result<Uint8Array, JsValue> {
     match get_file(key).await {
         Ok(bytes) => Ok(bytes),
@@ -196,10 +196,10 @@ async fn get_file(key: &str) -> Result<Uint8Array, JsValue> {
     Ok(Uint8Array::new(&bytes))
 }
 
-/// Forgets a run.
+/// Deletes a run.
 ///
 /// # Errors
-/// What the browser says.
+/// The browser's message.
 pub async fn delete(key: &str) -> Result<(), JsValue> {
     let in_database = database::delete(key).await;
     if has_files() {
@@ -211,7 +211,7 @@ pub async fn delete(key: &str) -> Result<(), JsValue> {
     Ok(())
 }
 
-/// The line at the beginning of a kept run.
+/// The description line at the beginning of a stored run.
 async fn about(file: &File) -> Result<String, JsValue> {
     let text = JsFuture::from(file.slice_with_f64_and_f64(0.0, MAX_ABOUT)?.text()).await?;
     let text = text.as_string().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Files of maps: figures and weights. What went wrong is said in a sentence.
+//! Exports of maps: figures and weights. Errors are reported as messages.
 
 use std::rc::Rc;
 
@@ -21,11 +21,11 @@ use super::state::{Action, Maps, State};
 use crate::protocol::Event;
 use crate::protocol::export::{ExportEvent, Weights, WeightsAbout, csv_of, json_of};
 
-/// Pixels of a picture to one of the figure's.
+/// Device pixels per figure pixel.
 const SCALE: f64 = 2.0;
 
 const NO_CANVAS: &str = "The picture could not be made: the browser gives no memory for it.";
-/// Said when a file is made but not taken.
+/// The message if the browser refuses a download.
 pub const REFUSED: &str = "The browser refuses the download.";
 
 fn made(message: impl Into<String>) -> Action {
@@ -36,14 +36,14 @@ fn labels(maps: &Maps) -> Vec<String> {
     maps.tokens.iter().map(|token| visible(&token.text)).collect()
 }
 
-/// The figure of a table of the sentence on show, as the screen shows it.
+/// The figure of a table of the current sentence, as shown on the screen.
 pub fn figure(state: &State, table: &Table) -> Option<Figure> {
     let maps = state.shown_maps().filter(|maps| !maps.tokens.is_empty())?;
     let note = format!("{} · step {} · seed {}", state.runs.name, table.step(), state.seed());
     Some(Figure::of(table, state.legend_of(table, PAPER), labels(&maps), note))
 }
 
-/// The figure of an earlier moment, for a film: the weights of the table on show.
+/// A film frame: the displayed plane's weights in an earlier snapshot.
 pub fn figure_of_moment(state: &State, maps: Rc<Maps>) -> Figure {
     let (tokens, step) = (labels(&maps), maps.step);
     let table = Table::Weights(maps, state.plane());
@@ -51,7 +51,7 @@ pub fn figure_of_moment(state: &State, maps: Rc<Maps>) -> Figure {
     Figure::of(&table, state.legend_of(&table, PAPER), tokens, note)
 }
 
-/// The figure of the difference between the held moment and the one on show.
+/// The figure of the difference between the pinned snapshot and the one being shown.
 pub fn difference(state: &State) -> Option<Figure> {
     let (held, shown) = (state.remember.held.clone()?, state.shown_maps()?);
     if state.obstacle().is_some() {
@@ -71,7 +71,7 @@ pub fn difference(state: &State) -> Option<Figure> {
     Some(Figure::of_difference(&difference, shown.causal, legend, title, labels(&shown), note))
 }
 
-/// The name of a film's file.
+/// The file name of a film.
 pub fn film_name(state: &State, ending: &str) -> String {
     let of = format!("glasshead film {} {} seed {}", state.plane().name(), state.runs.name, state.seed());
     download::file_name(&of, ending)
@@ -85,7 +85,7 @@ fn say(cx: &Cx, name: String, offered: bool) {
     cx.act(made(if offered { format!("Saved as {name}.") } else { REFUSED.into() }));
 }
 
-/// Offers a figure as an SVG.
+/// Offers a figure as an SVG file.
 pub fn save_svg(cx: &Cx, figure: &Figure) {
     let image = || {
         let canvas = new_canvas()?;
@@ -99,7 +99,7 @@ pub fn save_svg(cx: &Cx, figure: &Figure) {
     say(cx, name, offered);
 }
 
-/// Offers a figure as a PNG.
+/// Offers a figure as a PNG file.
 pub fn save_png(cx: &Cx, figure: Figure) {
     let cx = cx.clone();
     spawn_local(async move {
@@ -122,7 +122,7 @@ async fn png(canvas: &HtmlCanvasElement) -> Option<Blob> {
     JsFuture::from(promise).await.ok()?.dyn_into().ok()
 }
 
-/// Offers the files of weights that came.
+/// Offers the exported weights that arrived.
 pub fn receive(batch: &Batch, state: &State, dispatcher: &UseReducerDispatcher<State>) {
     for (event, bytes) in batch {
         let Event::Export { run, event: ExportEvent::Weights { request, about } } = event else { continue };
@@ -142,7 +142,7 @@ fn of_head(head: Option<(usize, usize)>) -> String {
     head.map_or("all heads".into(), |(layer, head)| Plane::Head(layer, head).name())
 }
 
-/// Offers a file of weights; what became of it.
+/// Offers a file of weights; returns the message to show.
 fn save_weights(state: &State, of: &str, text: &str, json: bool) -> String {
     let (ending, kind) = if json { ("json", "application/json") } else { ("csv", "text/csv") };
     let name =
@@ -151,7 +151,7 @@ fn save_weights(state: &State, of: &str, text: &str, json: bool) -> String {
     if offered { format!("Saved as {name}.") } else { REFUSED.into() }
 }
 
-/// The weights of a moment as it was kept, to 1/255.
+/// The weights of a snapshot as stored, with a resolution of 1/255.
 fn kept(state: &State, maps: &Maps) -> Weights {
     let about = WeightsAbout {
         step: maps.step,
@@ -165,7 +165,7 @@ fn kept(state: &State, maps: &Maps) -> Weights {
     Weights { about, numbers: maps.bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect() }
 }
 
-/// Offers the weights of the earlier moment on show.
+/// Offers the weights of the earlier snapshot being shown.
 pub fn save_moment(cx: &Cx, head: Option<(usize, usize)>, json: bool) {
     let Some(maps) = cx.state.remember.earlier.clone() else { return };
     let weights = kept(&cx.state, &maps);
@@ -174,7 +174,7 @@ pub fn save_moment(cx: &Cx, head: Option<(usize, usize)>, json: bool) {
     cx.act(made(save_weights(&cx.state, &of, &text, json)));
 }
 
-/// Offers the weights of a head at every moment.
+/// Offers the weights of a head in every snapshot.
 pub fn save_moments(cx: &Cx, head: (usize, usize), json: bool) {
     let Some(moments) = cx.state.remember.moments.clone() else { return };
     let all = (0..moments.len()).filter_map(|index| moments.maps(index)).map(|maps| kept(&cx.state, &maps));

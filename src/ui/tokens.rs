@@ -1,7 +1,7 @@
-//! How tokens are displayed: invisible characters with a sign, and pieces of a character as their bytes.
+//! How tokens are displayed: invisible characters as symbols, and incomplete characters as their bytes.
 //!
-//! A grapheme is what a reader takes for one character: 👩‍👧 has 11 bytes and é may have 3. Byte-level tokens may begin
-//! and end inside of one. Such neighbours make one [`Group`], and the whole grapheme is shown with them.
+//! A grapheme is what a reader perceives as one character: 👩‍👧 has 11 bytes and é may have 3. Byte-level tokens may
+//! start and end inside a grapheme. Such neighbors form one [`Group`], which is shown with the whole grapheme.
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
@@ -9,25 +9,25 @@ pub use crate::protocol::spelling::hex;
 use crate::protocol::spelling::spelled;
 use crate::protocol::tokenizer::TokenBytes;
 
-/// Tokens between two borders of graphemes: mostly one token, several where they share a grapheme.
+/// The tokens between two grapheme boundaries: usually one, several if they share a grapheme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// The index of the first token.
     pub first: usize,
-    /// How each token is written.
+    /// The text of each token.
     pub labels: Vec<String>,
-    /// What all together are written as.
+    /// The text of all tokens together.
     pub whole: String,
 }
 
-/// A grapheme, or bytes that are none: where it begins and ends, and its text.
+/// A grapheme, or invalid bytes: start, end, and text.
 struct Unit<'b> {
     start: usize,
     end: usize,
     text: Option<&'b str>,
 }
 
-/// Cuts `tokens` into groups.
+/// Groups tokens by shared graphemes.
 pub fn groups(tokens: &[TokenBytes]) -> Vec<Group> {
     let bytes: Vec<u8> = tokens.iter().flat_map(|token| &token.bytes).copied().collect();
     let units = units(&bytes);
@@ -69,7 +69,7 @@ fn units(bytes: &[u8]) -> Vec<Unit<'_>> {
     out
 }
 
-/// Bytes `at..end`; `units` begin at the one that holds `at`.
+/// The label of bytes `at..end`; `units` starts at the one that contains `at`.
 fn label(bytes: &[u8], units: &[Unit], at: usize, end: usize) -> String {
     let mut out = String::new();
     for unit in units.iter().take_while(|unit| unit.start < end) {
@@ -81,12 +81,12 @@ fn label(bytes: &[u8], units: &[Unit], at: usize, end: usize) -> String {
     if out.is_empty() { "∅".into() } else { out }
 }
 
-/// Bytes for display: as text where they are text, else as digits.
+/// Bytes for display: as text where they are valid, else as hexadecimal digits.
 pub fn readable(bytes: &[u8]) -> String {
     visible(&spelled(bytes))
 }
 
-/// Text with a sign for every character that draws nothing: white space, controls, marks that only steer the layout.
+/// Text with a symbol for every invisible character: white space, control characters, layout marks.
 pub fn visible(text: &str) -> String {
     shown(text, |character| match character {
         ' ' => Some('·'),
@@ -96,12 +96,12 @@ pub fn visible(text: &str) -> String {
     })
 }
 
-/// The same for running text, whose spaces, tabs and line ends stay as they are.
+/// Like [`visible`] for running text: spaces, tabs and line breaks are unchanged.
 pub fn flowing(text: &str) -> String {
     shown(text, |character| Some(character).filter(|character| matches!(character, ' ' | '\n' | '\t')))
 }
 
-/// Text in which `known` replaces some characters, and all others that draw nothing have a sign.
+/// Text in which `known` replaces some characters, and all other invisible ones are replaced by symbols.
 fn shown(text: &str, known: impl Fn(char) -> Option<char>) -> String {
     let mut out = String::with_capacity(text.len());
     for grapheme in text.graphemes(true) {
@@ -117,7 +117,7 @@ fn shown(text: &str, known: impl Fn(char) -> Option<char>) -> String {
     out
 }
 
-/// How many bytes of a grapheme belong to one emoji, in which joiners and selectors choose what is drawn: 👩‍👧, ❤️, 1️⃣.
+/// How many bytes of a grapheme belong to one emoji, in which joiners and selectors determine the glyph: 👩‍👧, ❤️, 1️⃣.
 fn joined(grapheme: &str) -> usize {
     let keycap = grapheme.ends_with('\u{20e3}');
     let first = grapheme.chars().next().map_or(0, char::len_utf8);
@@ -139,8 +139,8 @@ fn push_sign(out: &mut String, character: char) {
     }
 }
 
-/// Characters beyond ASCII that draw nothing, as Unicode 16 has them: C1 controls, spaces, and what is ignorable by
-/// default (joiners, direction marks, selectors, fillers, tags); also the blank of Braille, a filler in some texts.
+/// Invisible characters beyond ASCII, as of Unicode 16: C1 controls, spaces, and default-ignorable characters (joiners,
+/// direction marks, selectors, fillers, tags); also the blank Braille pattern, a filler in some texts.
 fn is_invisible(character: char) -> bool {
     matches!(u32::from(character),
         0x80..=0x9f | 0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x1680 | 0x17b4..=0x17b5 | 0x180b..=0x180f

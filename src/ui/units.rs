@@ -1,4 +1,4 @@
-//! Numbers in words, as the page shows them. Pure.
+//! Numbers formatted for display. Pure.
 
 /// A number with thin spaces between groups of three digits.
 pub fn grouped(n: impl ToString) -> String {
@@ -13,17 +13,17 @@ pub fn grouped(n: impl ToString) -> String {
     out
 }
 
-/// A count with its noun, which takes an s unless the count is 1.
+/// A count with its noun, which gets an s unless the count is 1.
 pub fn counted(n: impl ToString, noun: &str) -> String {
     let grouped = grouped(n);
     let plural = if grouped == "1" { "" } else { "s" };
     format!("{grouped} {noun}{plural}")
 }
 
-/// The size of a file in the largest unit that leaves at least 1 before the point.
+/// A file size in the largest unit that gives at least 1.
 pub fn file_size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
-    // What would be rounded up to 1000 of a unit is 1 of the next.
+    // A number that would be rounded up to 1000 of a unit is shown as 1 of the next.
     let unit = UNITS.into_iter().find(|(unit, _)| bytes as f64 >= 0.99995 * *unit as f64);
     unit.map_or_else(|| counted(bytes, "byte"), |(unit, name)| format!("{:.1} {name}", bytes as f64 / unit as f64))
 }

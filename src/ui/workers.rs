@@ -1,5 +1,5 @@
-//! How many workers this browser uses on the CPU: what the user chose last, else what was measured here once, else what
-//! the browser reports. A measured number is remembered, so that a run repeats to the bit on the next visit.
+//! The number of workers for the CPU backend: the user's last choice, else the number measured here before, else what
+//! the browser reports. A measured number is stored, so that a run is bit-identical on the next visit.
 
 use super::link::Batch;
 use super::preferences;
@@ -7,13 +7,13 @@ use super::state::workers::{Wanted, WorkersState};
 use crate::protocol::Event;
 use crate::protocol::workers::WorkersEvent;
 
-/// The user's choice.
+/// The preference with the user's choice.
 const CHOSEN: &str = "workers";
 
-/// What was measured, and for which report: `2/4`.
+/// The preference with the measurement and the report it was made for, as in `2/4`.
 const MEASURED: &str = "measured-workers";
 
-/// Where to begin.
+/// The initial number of workers.
 pub fn wanted() -> Wanted {
     if let Some(n) = preferences::load(CHOSEN).and_then(|chosen| chosen.parse().ok()) {
         return Wanted::Chosen(n);
@@ -29,7 +29,7 @@ pub fn wanted() -> Wanted {
     }
 }
 
-/// Remembers the user's choice, or forgets it along with what was measured.
+/// Stores the user's choice; none clears it together with the measurement.
 pub fn remember(chosen: Option<usize>) {
     preferences::save(CHOSEN, &chosen.map_or(String::new(), |n| n.to_string()));
     if chosen.is_none() {
@@ -37,12 +37,12 @@ pub fn remember(chosen: Option<usize>) {
     }
 }
 
-/// The cores that the browser reports.
+/// The number of cores that the browser reports.
 pub fn reported() -> usize {
     web_sys::window().map_or(1, |window| window.navigator().hardware_concurrency() as usize)
 }
 
-/// Remembers what the worker measured.
+/// Stores the worker's measurement.
 pub fn receive(batch: &Batch, workers: WorkersState) {
     for (event, _) in batch {
         if let (Event::Workers { event: WorkersEvent::Measured { n }, .. }, Some(reported)) = (event, workers.reported)

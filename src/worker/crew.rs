@@ -1,4 +1,4 @@
-//! Helpers in workers of their own, which this worker starts: each runs the same program in memory of its own.
+//! Helper workers started by this worker: each runs the same program in its own memory.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,40 +14,41 @@ use crate::protocol::{Command, Event};
 use crate::train::measure::{date_ms, spin};
 use crate::train::shards::{Answer, Crew, Rounds, ShardGradients, shard_config};
 
-/// The name of a helper, for debuggers.
+/// Worker name of a helper, shown in debuggers.
 const NAME: &str = "helper";
 
-/// How often a helper is looked after.
+/// Interval between checks for overdue replies, in milliseconds.
 const LOOK_MS: i32 = 500;
 
-/// How long a helper may take for its first answer: it has to start first.
+/// Timeout of a helper's first reply, which includes its startup.
 const FIRST_MS: f64 = 60_000.0;
 
-/// How long it may take otherwise, at least; and how many times as long as this worker took for its own shard.
+/// Timeout of later replies: this many milliseconds, plus `PATIENCE_FACTOR` times the time this worker took for its own
+/// shard.
 const PATIENCE_MS: f64 = 10_000.0;
 const PATIENCE_FACTOR: f64 = 10.0;
 
-/// How long before its window an order to spin is sent.
+/// How long before the window starts a spin command is sent, in milliseconds.
 const LEAD_MS: f64 = 6.0;
 
-/// How long a measurement waits for a helper that may still have to start.
+/// How long a measurement waits for a helper that may still be starting, in milliseconds.
 const SPIN_MS: f64 = 2_000.0;
 
 type Result<T> = std::result::Result<T, String>;
 
-/// The helpers so far.
+/// The helper workers of this worker.
 pub struct Helpers {
     scope: DedicatedWorkerGlobalScope,
     helpers: Vec<Helper>,
 }
 
 impl Helpers {
-    /// None yet.
+    /// Starts without helpers.
     pub fn new(scope: DedicatedWorkerGlobalScope) -> Self {
         Self { scope, helpers: Vec::new() }
     }
 
-    /// A helper that works.
+    /// The helper at `index`, if it exists.
     fn helper(&self, index: usize) -> Option<&Helper> {
         self.helpers.get(index)
     }
@@ -55,13 +56,13 @@ impl Helpers {
 
 impl Crew for Helpers {
     fn call(&mut self, n: usize) {
-        // Those that failed are replaced; those that nobody needs go.
+        // Failed helpers are replaced; surplus ones are terminated.
         self.helpers.retain(|helper| helper.line.borrow().broken.is_none());
         self.helpers.truncate(n);
         while self.helpers.len() < n {
             match Helper::start(&self.scope) {
                 Ok(helper) => self.helpers.push(helper),
-                Err(_) => return, // `prepare` says that there are too few
+                Err(_) => return, // `prepare` reports the shortage
             }
         }
     }
@@ -77,7 +78,7 @@ impl Crew for Helpers {
         Box::pin(async move {
             let mut rounds = vec![own];
             for answer in answers {
-                rounds.push(answer.await.unwrap_or(0)); // it failed, or it has not started in time
+                rounds.push(answer.await.unwrap_or(0)); // it failed or did not start in time
             }
             rounds
         })
@@ -115,7 +116,7 @@ impl Crew for Helpers {
     }
 }
 
-/// A worker that helps, and what its messages and timers call.
+/// A helper worker with the callbacks of its messages and timers.
 struct Helper {
     worker: Worker,
     line: Rc<RefCell<Line>>,
@@ -126,25 +127,25 @@ struct Helper {
     _look_after: Closure<dyn FnMut()>,
 }
 
-/// What passes between this worker and a helper.
+/// State of the communication with a helper.
 #[derive(Default)]
 struct Line {
     listening: bool,
-    /// What it gets once it listens.
+    /// Messages to be sent once the helper is ready.
     waiting: Vec<(String, Option<Uint8Array>)>,
-    /// The number of the latest order; answers to older ones are of a run that is over.
+    /// Number of the latest request; replies to older ones belong to a previous run and are dropped.
     order: u32,
     answer: Option<ShardGradients>,
     receiver: Option<oneshot::Sender<Result<ShardGradients>>>,
-    /// Waits for the answer to the latest [`WorkersCommand::Spin`]: its order and its deadline.
+    /// Receives the reply to the latest [`WorkersCommand::Spin`]; with its request number and deadline.
     spun: Option<(oneshot::Sender<u64>, u32, f64)>,
-    /// Why it will not answer any more.
+    /// Why the helper can no longer reply.
     broken: Option<String>,
-    /// When the last shard was sent to it.
+    /// When the last shard was sent to the helper.
     asked_ms: f64,
-    /// When an answer is overdue.
+    /// When the reply is overdue.
     deadline_ms: f64,
-    /// Whether it has answered before.
+    /// Whether the helper has replied before.
     answered: bool,
 }
 
@@ -155,7 +156,7 @@ impl Line {
         }
         self.answered = true;
         match self.receiver.take() {
-            // The receiver is gone with the run that has asked.
+            // The receiver was dropped together with the run that sent the request.
             Some(receiver) => drop(receiver.send(Ok(answer))),
             None => self.answer = Some(answer),
         }
@@ -170,7 +171,7 @@ impl Line {
     fn fail(&mut self, reason: String) {
         self.spun = None;
         if let Some(receiver) = self.receiver.take() {
-            drop(receiver.send(Err(reason.clone()))); // as above
+            drop(receiver.send(Err(reason.clone()))); // the run may be over
         }
         self.broken.get_or_insert(reason);
     }
@@ -189,7 +190,7 @@ impl Helper {
         let on_error: Closure<dyn FnMut(web_sys::Event)> = {
             let line = line.clone();
             Closure::new(move |event: web_sys::Event| {
-                event.prevent_default(); // it is told as a sentence
+                event.prevent_default(); // reported as a message instead
                 line.borrow_mut().fail("it stopped unexpectedly".into());
             })
         };
@@ -206,7 +207,7 @@ impl Helper {
         };
         let callback = look_after.as_ref().unchecked_ref();
         let timer = scope.set_interval_with_callback_and_timeout_and_arguments_0(callback, LOOK_MS).ok();
-        // What this worker runs is compiled already. A module can be posted, so this does not fail.
+        // Shares the compiled module. A module can be posted, so this does not fail.
         drop(worker.post_message(&wasm_bindgen::module()));
         let (_on_message, _on_error, _look_after) = (on_message, on_error, look_after);
         Ok(Self { worker, line, scope: scope.clone(), timer, _on_message, _on_error, _look_after })
@@ -234,7 +235,7 @@ impl Helper {
         answer
     }
 
-    /// It gets another model: for a while it has other things to do.
+    /// The helper receives a different model; preparing it takes longer than a normal reply.
     fn begin(&self) {
         let mut line = self.line.borrow_mut();
         (line.receiver, line.answered) = (None, false);
@@ -304,11 +305,11 @@ fn post(worker: &Worker, json: &str, bytes: Option<&Uint8Array>) {
         transfer.push(&bytes.buffer());
         message.push(bytes);
     }
-    // Fails only for things that cannot be cloned, and text and bytes can.
+    // Fails only for values that cannot be cloned, unlike text and bytes.
     drop(worker.post_message_with_transfer(&message, &transfer));
 }
 
-/// Of the script that started this worker.
+/// URL of the script that started this worker.
 fn address() -> String {
     let get = |object: &JsValue, key: &str| js_sys::Reflect::get(object, &key.into()).unwrap_or_default();
     get(&get(&js_sys::global(), "location"), "href").as_string().unwrap_or_default()

@@ -1,32 +1,32 @@
-//! What can be computed in the lesson.
+//! Exercises of the lesson.
 
 use serde::{Deserialize, Serialize};
 
-/// One thing to compute. `x` is always (6, 3), row-major; a `query` is one of its rows.
+/// One computation. `x` is always (6, 3), row-major; `query` is the index of one of its rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "exercise", rename_all = "snake_case")]
 pub enum Exercise {
-    /// The dot products of one row with all.
+    /// Dot products of one row with all rows.
     Scores {
         /// X
         x: Vec<f32>,
-        /// The row.
+        /// Index of the row.
         query: usize,
     },
-    /// The same scores, all shifted, as shares of their sum and through softmax.
+    /// The same scores with a shift added, normalized by their sum and by softmax.
     Weights {
         /// X
         x: Vec<f32>,
-        /// The row.
+        /// Index of the row.
         query: usize,
         /// Added to every score.
         shift: f32,
     },
-    /// The same scores, multiplied, through softmax with and without subtracting the maximum.
+    /// The same scores times a factor, through softmax with and without subtracting the maximum.
     Overflow {
         /// X
         x: Vec<f32>,
-        /// The row.
+        /// Index of the row.
         query: usize,
         /// Factor of every score.
         factor: f32,
@@ -35,7 +35,7 @@ pub enum Exercise {
     Context {
         /// X
         x: Vec<f32>,
-        /// The row.
+        /// Index of the row.
         query: usize,
     },
     /// The context vectors of all rows in three steps.
@@ -43,151 +43,151 @@ pub enum Exercise {
         /// X
         x: Vec<f32>,
     },
-    /// The rows of an embedding table that belong to ids.
+    /// Embedding lookup: the rows of a table for a list of ids.
     Embed {
         /// X
         x: Vec<f32>,
     },
-    /// All scores, one dot product after the other and as one matrix product, both timed.
+    /// All scores, computed one dot product at a time and as one matmul, both timed.
     Race {
         /// X
         x: Vec<f32>,
-        /// How many tokens, the sentence again and again.
+        /// Number of tokens, a repetition of the sentence.
         n_tokens: usize,
     },
     /// Queries, keys and values.
     Projections {
         /// X
         x: Vec<f32>,
-        /// Where W_q, W_k and W_v are from.
+        /// Initialization of W_q, W_k and W_v.
         weights: Weights,
     },
     /// Scores of queries and keys, softmax, context vectors.
     Attention {
         /// X
         x: Vec<f32>,
-        /// Where W_q, W_k and W_v are from.
+        /// Initialization of W_q, W_k and W_v.
         weights: Weights,
         /// Whether scores are divided by √d_k.
         scaled: bool,
     },
-    /// Projections and attention of a module in one.
+    /// Projections and attention combined in one module.
     Module {
         /// X
         x: Vec<f32>,
         /// Seed of the three `Linear(3, 2)`.
         seed: u64,
     },
-    /// Attention without the causal mask, and what of it goes to later tokens.
+    /// Attention without the causal mask, and its weights on later tokens.
     Leak {
         /// X
         x: Vec<f32>,
-        /// Where W_q and W_k are from.
+        /// Initialization of W_q and W_k.
         weights: Weights,
     },
     /// One random query against six random keys, with and without the scale.
     Saturation {
-        /// Seed of all.
+        /// Seed of all random numbers.
         seed: u64,
-        /// Their length.
+        /// Length of the vectors.
         d_k: usize,
     },
-    /// The causal mask in the right place, and in others.
+    /// The causal mask in the correct place, and in an alternative one.
     Masked {
         /// X
         x: Vec<f32>,
-        /// Where W_q and W_k are from.
+        /// Initialization of W_q and W_k.
         weights: Weights,
-        /// What stands beside it.
+        /// The alternative to compare with.
         beside: MaskPlace,
     },
     /// Causal attention with several heads of the same total width.
     Heads {
-        /// X
+        /// Seed of W_q, W_k, W_v and W_o, drawn in this order.
         x: Vec<f32>,
         /// Seed of W_q, W_k, W_v and W_o, drawn in this order.
         seed: u64,
-        /// 1, 2 or 4.
+        /// Number of heads: 1, 2 or 4.
         n_heads: usize,
     },
-    /// A row, multiplied, and divided by its root mean square.
+    /// A row times a factor, divided by its root mean square.
     RmsNorm {
         /// X
         x: Vec<f32>,
-        /// The row.
+        /// Index of the row.
         query: usize,
         /// Factor of the row.
         factor: f32,
     },
-    /// Queries and keys, turned by their positions.
+    /// Queries and keys, rotated by their positions.
     Rope {
         /// X
         x: Vec<f32>,
-        /// Where W_q and W_k are from.
+        /// Initialization of W_q and W_k.
         weights: Weights,
-        /// The row.
+        /// Index of the row.
         query: usize,
-        /// How far one position turns.
+        /// Rotation per position in degrees.
         degrees: f32,
     },
     /// The gated feed-forward network on one row.
     Swiglu {
         /// X
         x: Vec<f32>,
-        /// The row.
+        /// Index of the row.
         query: usize,
         /// Seed of W_1, W_3 and W_2.
         seed: u64,
         /// Factor of the gates.
         factor: f32,
     },
-    /// Two branches on one row, added to it and instead of it.
+    /// Two branches applied to one row, with and without a residual connection.
     Residual {
         /// X
         x: Vec<f32>,
-        /// The row.
+        /// Index of the row.
         query: usize,
         /// Seed of the branches' weights.
         seed: u64,
-        /// Factor of what each branch returns.
+        /// Factor of the output of each branch.
         factor: f32,
     },
     /// Cross-entropy of five predictions, token by token.
     Loss {
         /// Seed of the logits.
         seed: u64,
-        /// Added to the logit of each token that comes next.
+        /// Added to the logit of each actual next token.
         bonus: f32,
     },
-    /// One weight in the valley k·w²/2, moved by AdamW and by plain gradient descent.
+    /// One weight with loss k·w²/2, updated by AdamW and by plain gradient descent.
     OneWeight {
         /// k
         steepness: f32,
     },
-    /// The learning rate over [`super::SCHEDULE_STEPS`] steps.
+    /// The learning rate schedule over [`super::SCHEDULE_STEPS`] steps.
     Schedule {
-        /// Steps of warm-up.
+        /// Number of warm-up steps.
         warmup: usize,
     },
-    /// Logits divided by a temperature, softmax, and a hundred draws.
+    /// Logits divided by a temperature, softmax, and 100 samples.
     Sampling {
         /// The temperature.
         temperature: f32,
-        /// Seed of the draws.
+        /// Seed of the samples.
         seed: u64,
     },
 }
 
-/// Where the weights of the lesson's attention are from.
+/// Initialization of the attention weights in the lesson.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Weights {
-    /// Of PyTorch's generator.
+    /// Seed of PyTorch's generator.
     pub seed: u64,
-    /// From three `Linear(3, 2)`, whose rows are outputs, instead of three `randn(3, 2)`.
+    /// Whether to use three `Linear(3, 2)`, whose rows are outputs, instead of three `randn(3, 2)`.
     pub module: bool,
 }
 
-/// Where the causal mask stands.
+/// Where the causal mask is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MaskPlace {
@@ -195,6 +195,6 @@ pub enum MaskPlace {
     BeforeSoftmax,
     /// 0 in the weights.
     AfterSoftmax,
-    /// 0 in the weights, whose rows are then divided by their sums.
+    /// 0 in the weights, whose rows are then renormalized to sum to 1.
     Renormalised,
 }

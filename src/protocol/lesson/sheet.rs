@@ -1,13 +1,13 @@
-//! What comes of an exercise: matrices, each of which tells how its cells are made.
+//! Results of an exercise: matrices, each with a description of how its cells are computed.
 
 use serde::{Deserialize, Serialize};
 
-/// Matrices, and how they stand beside each other.
+/// Matrices and their layout in equations.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sheet {
     /// All matrices.
     pub matrices: Vec<Matrix>,
-    /// Equations, to be read from left to right.
+    /// Equations, from left to right.
     pub lines: Vec<Vec<Part>>,
     /// The kernels that ran, in the order of their first dispatch.
     pub kernels: Vec<String>,
@@ -20,33 +20,33 @@ impl Sheet {
     }
 }
 
-/// A piece of an equation.
+/// A part of an equation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
-    /// A matrix, by its place in [`Sheet::matrices`].
+    /// A matrix, by its index in [`Sheet::matrices`].
     Matrix(usize),
-    /// A matrix, rows and columns exchanged.
+    /// A transposed matrix.
     Transposed(usize),
-    /// An operator or words.
+    /// An operator or text.
     Sign(String),
 }
 
-/// A small matrix with all that its reader wants to know.
+/// A small matrix and the description that the page displays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Matrix {
-    /// A formula, as the page's equations are written.
+    /// Name, in the notation of the page's equations.
     pub name: String,
-    /// How many rows.
+    /// Number of rows.
     pub rows: usize,
-    /// How many columns.
+    /// Number of columns.
     pub cols: usize,
-    /// Row-major. They may be infinite or no numbers at all.
+    /// Values, row-major. They may be infinite or NaN.
     #[serde(with = "bits")]
     pub values: Vec<f32>,
-    /// What rows and columns stand for.
+    /// The meaning of rows and columns.
     pub axes: [Axis; 2],
-    /// How a cell is made.
+    /// How a cell is computed.
     pub made: Made,
 }
 
@@ -54,7 +54,7 @@ impl Matrix {
     /// One cell.
     ///
     /// # Panics
-    /// When there is no such cell.
+    /// If the cell does not exist.
     pub fn at(&self, row: usize, col: usize) -> f32 {
         assert!(row < self.rows && col < self.cols, "cell {row}, {col} of {} × {}", self.rows, self.cols);
         self.values[row * self.cols + col]
@@ -63,13 +63,13 @@ impl Matrix {
     /// One row.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// If the row does not exist.
     pub fn row(&self, row: usize) -> &[f32] {
         &self.values[row * self.cols..(row + 1) * self.cols]
     }
 }
 
-/// What the rows or columns of a matrix stand for.
+/// The meaning of the rows or columns of a matrix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Axis {
@@ -77,24 +77,24 @@ pub enum Axis {
     Tokens,
     /// One token of the sentence.
     Token(usize),
-    /// Numbered.
+    /// Unlabeled; numbered.
     Numbers,
-    /// One by one.
+    /// Individual labels.
     Labels(Vec<String>),
 }
 
-/// How a cell (i, j) of a matrix is made; matrices are named by their place in [`Sheet::matrices`].
+/// How cell (i, j) of a matrix is computed; matrices are referenced by their index in [`Sheet::matrices`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Made {
-    /// It is given; the reader may change it where `editable`.
+    /// An input; the user may change it if `editable`.
     Given {
-        /// Whether it is X.
+        /// Whether the matrix is X.
         editable: bool,
     },
-    /// It was drawn by PyTorch's generator.
+    /// Drawn by PyTorch's generator.
     Drawn,
-    /// It was measured on this machine.
+    /// Measured on this machine.
     Measured,
     /// A row of a table.
     Row {
@@ -113,11 +113,11 @@ pub enum Made {
         /// a
         of: usize,
     },
-    /// The pair a[i, 0], a[i, 1], turned by i times so many degrees
+    /// The pair a[i, 0], a[i, 1], rotated by i · `degrees`
     Turned {
         /// a
         of: usize,
-        /// How far one position turns.
+        /// Rotation per position.
         degrees: f32,
     },
     /// SiLU(gate[i, j]) · up[i, j]
@@ -129,12 +129,12 @@ pub enum Made {
     },
     /// k times the weight before step i
     Slope {
-        /// The weight after each step, which begins with 1.
+        /// The weight after each step; its initial value is 1.
         of: usize,
         /// k
         steepness: f32,
     },
-    /// β · the one before + (1 − β) · `g[i]`, or `g[i]`²
+    /// β · the previous value + (1 − β) · `g[i]`, or `g[i]`²
     Moment {
         /// g
         of: usize,
@@ -143,7 +143,7 @@ pub enum Made {
         /// Whether g is squared.
         squared: bool,
     },
-    /// The weight before − lr · m̂ / (√v̂ + ε), m̂ and v̂ being m and v divided by 1 − βⁱ
+    /// The previous weight − lr · m̂ / (√v̂ + ε), with the bias-corrected m̂ = m / (1 − β₁ⁱ) and v̂ = v / (1 − β₂ⁱ)
     Adamw {
         /// m
         m: usize,
@@ -154,19 +154,19 @@ pub enum Made {
         /// β₁, β₂
         betas: [f32; 2],
     },
-    /// The weight before − lr · `g[i]`
+    /// The previous weight − lr · `g[i]`
     Descent {
         /// g
         of: usize,
         /// lr
         lr: f32,
     },
-    /// The learning rate of a step.
+    /// The learning rate at a step.
     Rate {
-        /// Steps of warm-up.
+        /// Number of warm-up steps.
         warmup: usize,
     },
-    /// How often each column of `of` was drawn.
+    /// How many times each column of `of` was sampled.
     Counted {
         /// The probabilities.
         of: usize,
@@ -194,7 +194,7 @@ pub enum Made {
         /// shift
         shift: f32,
     },
-    /// exp(a[i, j]) / Σ exp(a[i, ·]), by the stable way where `stable`
+    /// exp(a[i, j]) / Σ exp(a[i, ·]), after subtracting the maximum if `stable`
     Softmax {
         /// a
         of: usize,
@@ -218,16 +218,16 @@ pub enum Made {
         /// a
         of: usize,
     },
-    /// The parts beside each other.
+    /// Concatenation of matrices along the columns.
     Beside {
-        /// Equally high matrices.
+        /// Matrices with the same number of rows.
         of: Vec<usize>,
     },
     /// Columns of a from `first` on.
     Columns {
         /// a
         of: usize,
-        /// The first of them.
+        /// Index of the first column.
         first: usize,
     },
     /// softmax over j ≤ i of scale · Σ q[i, d] · k[j, d]; 0 where j > i
@@ -250,19 +250,19 @@ pub enum Made {
     CrossEntropy {
         /// a
         of: usize,
-        /// The columns of the tokens that came.
+        /// The column indices of the actual next tokens.
         targets: Vec<usize>,
     },
     /// `(softmax(a[i, ·])[j] − [j = targets[i]]) / N`
     LossGradient {
         /// a
         of: usize,
-        /// The columns of the tokens that came.
+        /// The column indices of the actual next tokens.
         targets: Vec<usize>,
     },
 }
 
-/// Numbers as the bits of their float32: JSON has no infinities.
+/// Serializes f32 values as their bits, because JSON cannot represent infinities.
 mod bits {
     use serde::{Deserialize as _, Deserializer, Serializer};
 

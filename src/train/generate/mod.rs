@@ -1,5 +1,5 @@
-//! Generating several texts at once. Each token is drawn with a random number that depends on the seed, the step, the text's
-//! number and the position alone: a batch can be cut into smaller ones and every text stays the same up to rounding.
+//! Generates several texts at once. Each token is sampled with a random number that depends only on the seed, the step, the
+//! text's number and the position: splitting a batch into smaller ones changes the texts only by rounding.
 
 pub mod sampling;
 
@@ -22,8 +22,8 @@ pub struct Text {
 }
 
 impl Text {
-    /// A text that begins with the ids of `prompt` and ends before a token of `stop`, or after `max_tokens` tokens. Texts with
-    /// other numbers draw other random numbers.
+    /// A text that starts with the ids of `prompt` and ends before a token of `stop`, or after `max_tokens` tokens. Texts with
+    /// different numbers use different random numbers.
     pub fn new(number: u32, prompt: Vec<u32>, stop: Vec<u32>, max_tokens: usize) -> Self {
         let (prompt_len, stopped_by, log_probs) = (prompt.len(), None, Vec::new());
         Self { number, ids: prompt, prompt_len, stop, max_tokens, stopped_by, log_probs }
@@ -39,7 +39,8 @@ impl Text {
         self.stopped_by
     }
 
-    /// ln p of every generated token, the one that ended the text included, at temperature 1 and before top-k and top-p.
+    /// Log-probability of every generated token, including the one that ended the text, at temperature 1 and before top-k and
+    /// top-p.
     pub fn log_probs(&self) -> &[f32] {
         &self.log_probs
     }
@@ -59,25 +60,25 @@ impl Text {
     }
 }
 
-/// A token that was drawn.
+/// A sampled token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draw {
-    /// The index of its text.
+    /// Index of its text.
     pub text: usize,
-    /// Its id.
+    /// Token id.
     pub id: u32,
-    /// How many tokens top-k and top-p left to choose from.
+    /// Number of candidates after top-k and top-p.
     pub n_candidates: usize,
-    /// Its row of the logits.
+    /// The text's row in the logits.
     row: usize,
 }
 
-/// Several texts that grow together, a token each at a time.
+/// Generates several texts, one token each per step.
 pub struct Generator {
     texts: Vec<Text>,
     sampling: Sampling,
     step: u64,
-    /// The indices of the texts that are computed. Complete ones leave when the batch can be halved.
+    /// Indices of the texts that are computed. Complete ones are removed when the batch can be halved.
     batch: Vec<usize>,
     /// (rows of the batch, V)
     logits: Vec<f32>,
@@ -85,17 +86,17 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// A generator for `texts`. Their own `max_tokens` count, not that of `sampling`; `step` tells apart batches of one seed.
+    /// A generator for `texts`. Their own `max_tokens` apply, not that of `sampling`; `step` distinguishes batches with the
+    /// same seed.
     pub fn new(texts: Vec<Text>, sampling: Sampling, step: u64) -> Self {
         let batch = (0..texts.len()).collect();
         Self { texts, sampling, step, batch, logits: Vec::new(), vocab_size: 0 }
     }
 
-    /// Adds a token to every text that is not complete, and returns these tokens in the order of the texts.
+    /// Adds a token to every incomplete text, and returns these tokens in the order of the texts.
     ///
     /// # Errors
-    /// When the device failed, has no memory for that many texts at once, or computes logits that are not numbers to choose
-    /// by.
+    /// If the device failed, does not have enough memory for that many texts, or computes logits that cannot be sampled from.
     pub async fn advance(&mut self, trainer: &mut Trainer) -> Result<Vec<Draw>, TrainError> {
         self.shrink();
         if self.batch.is_empty() {
@@ -128,7 +129,7 @@ impl Generator {
         Ok(draws)
     }
 
-    /// Adds tokens until every text is complete.
+    /// Generates tokens until every text is complete.
     ///
     /// # Errors
     /// As [`Generator::advance`].
@@ -139,17 +140,17 @@ impl Generator {
         Ok(())
     }
 
-    /// The logits (V) that a token of the latest [`Generator::advance`] was drawn from.
+    /// The logits (V) from which a token of the latest [`Generator::advance`] was sampled.
     pub fn logits(&self, draw: &Draw) -> &[f32] {
         &self.logits[draw.row * self.vocab_size..][..self.vocab_size]
     }
 
-    /// The texts, in the order they were given.
+    /// The texts, in the given order.
     pub fn texts(&self) -> &[Text] {
         &self.texts
     }
 
-    /// How tokens are drawn.
+    /// The sampling settings.
     pub fn sampling(&self) -> &Sampling {
         &self.sampling
     }
@@ -159,8 +160,8 @@ impl Generator {
         self.texts.iter().all(Text::done)
     }
 
-    /// Drops complete texts from the batch once half of it or less is left, as a power of two: a smaller batch computes all
-    /// prompts once more, and the number of different batch sizes stays small.
+    /// Removes complete texts from the batch once the number of incomplete ones, rounded up to a power of two, is at most half
+    /// of it: a smaller batch has to recompute all prompts, and this keeps the number of different batch sizes small.
     fn shrink(&mut self) {
         let (mut growing, complete): (Vec<_>, Vec<_>) =
             self.batch.iter().partition(|&&index| !self.texts[index].done());

@@ -1,12 +1,12 @@
-//! From logits to the next token.
+//! Sampling of the next token from logits.
 
 use crate::protocol::Sampling;
 use crate::train::trainer::TrainError;
 
-/// Whether there is something to choose by: no logit is NaN or positive infinity, and one is finite.
+/// Checks that logits can be sampled from: none is NaN or positive infinity, and at least one is finite.
 ///
 /// # Errors
-/// When there is not.
+/// If they cannot.
 pub fn check_logits(logits: &[f32]) -> Result<(), TrainError> {
     match logits.iter().find(|logit| logit.is_nan() || **logit == f32::INFINITY) {
         Some(&logit) => Err(TrainError::Logits { logit }),
@@ -15,8 +15,8 @@ pub fn check_logits(logits: &[f32]) -> Result<(), TrainError> {
     }
 }
 
-/// The tokens to choose from and their probabilities, likeliest first: softmax of logits / temperature, of which
-/// `top_k` and then `top_p` keep the head. Temperature 0 keeps the likeliest alone.
+/// The candidate tokens and their probabilities in descending order: softmax of logits / temperature, truncated by `top_k` and
+/// then by `top_p`. Temperature 0 leaves the most likely token only.
 pub fn candidates(logits: &[f32], sampling: &Sampling) -> Vec<(u32, f32)> {
     let mut sorted: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
     sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -41,7 +41,7 @@ pub fn candidates(logits: &[f32], sampling: &Sampling) -> Vec<(u32, f32)> {
     sorted
 }
 
-/// The candidate at `uniform`, a number in [0, 1), when they are laid end to end by their probabilities; none of none.
+/// The candidate at `uniform`, a number in [0, 1), of the cumulative distribution; `None` without candidates.
 pub fn choose(candidates: &[(u32, f32)], uniform: f64) -> Option<u32> {
     let mut left = uniform as f32;
     for &(id, probability) in candidates {

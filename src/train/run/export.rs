@@ -1,4 +1,4 @@
-//! What the page takes along.
+//! Exports of a run.
 
 use super::{Message, Run};
 use crate::interop::InteropError;
@@ -10,10 +10,10 @@ use crate::train::adopt::saved_state;
 use crate::train::trainer::{TrainError, TrainingState};
 
 impl Run {
-    /// Answers at once, at the step that the latest submission leads to.
+    /// Exports the state after the latest submission immediately.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn export(&mut self, command: ExportCommand, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         let (event, bytes) = match command {
             ExportCommand::Weights { request } => self.export_weights(request).await?,
@@ -71,7 +71,7 @@ impl Run {
     }
 }
 
-/// Files one after the other, and what they are.
+/// Concatenates files and describes them.
 fn in_a_row(step: u64, files: Vec<NamedFile>) -> (ExportEvent, Vec<u8>) {
     let info = |(name, bytes): &NamedFile| FileInfo { name: (*name).into(), size: bytes.len(), fields: Vec::new() };
     let infos = files.iter().map(info).collect();

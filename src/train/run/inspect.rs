@@ -1,4 +1,5 @@
-//! Answers to what the page looks at beyond the maps: at once when it looks elsewhere, and with every snapshot.
+//! Inspection of the model beyond its attention maps: immediately when the page inspects something else, and with every
+//! snapshot.
 
 use super::meter::Recurring;
 use super::{Message, Mode, Run};
@@ -12,29 +13,29 @@ use crate::train::scoring::Scoring;
 use crate::train::trainer::TrainError;
 use crate::train::trainer::question::{Change, likeliest, log_sum_exp, matrix};
 
-/// Tokens of either side that a comparison tells.
+/// Number of most likely tokens of each model in a comparison.
 const CHOICES: usize = 10;
 
-/// The vocabulary of the measuring sequence is taken from so many tokens of the text.
+/// The tokens of the scoring sequence are taken from this number of tokens of the text.
 const KNOWN_FROM: usize = 100_000;
 
-/// What the page looks at, and how the heads are measured.
+/// What the page inspects, and the state of the head scores.
 pub(super) struct Inspecting {
     watched: Watched,
-    /// Whether the page looks elsewhere since the last answer.
+    /// Whether `watched` has changed since the last reply.
     pub changed: bool,
-    /// Whether the page knows the parameters.
+    /// Whether the list of parameters has been sent to the page.
     tensors_told: bool,
     keep: Option<(WeightAt, f32)>,
-    /// The measuring sequence, or why there is none.
+    /// The scoring sequence, or why there is none.
     sequence: Result<Vec<u32>, String>,
-    /// The step of the latest scores; none before the first ones.
+    /// The step of the latest scores; `None` before the first ones.
     scored: Option<u64>,
     scores: Recurring,
 }
 
 impl Inspecting {
-    /// Nothing is looked at. Heads are measured with tokens of `text`.
+    /// Starts without anything to inspect. Heads are scored on tokens of `text`.
     pub fn new(text: &[u32], context_length: usize) -> Self {
         Self {
             watched: Watched::default(),
@@ -49,7 +50,7 @@ impl Inspecting {
 }
 
 impl Run {
-    /// Takes a command about what is looked at; the answers come with the next work.
+    /// Handles an inspection command; replies follow with the next unit of work.
     pub fn inspect(&mut self, command: InspectCommand) {
         match command {
             InspectCommand::Watch(watched) => self.inspecting.watched = watched,
@@ -59,7 +60,7 @@ impl Run {
         self.inspecting.changed = true;
     }
 
-    /// Answers everything that is asked now. Needs everything settled.
+    /// Replies to everything the page currently inspects. No steps may be in flight.
     pub(super) async fn answer(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         self.inspecting.changed = false;
         if let Some((weight, value)) = self.inspecting.keep.take() {
@@ -84,7 +85,7 @@ impl Run {
         Ok(())
     }
 
-    /// Scores all heads, when they have changed and enough time has passed or nothing else is to be done.
+    /// Scores all heads if the weights have changed, and enough time has passed or the run is idle.
     pub(super) async fn score_heads(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         let step = self.trainer.step();
         let waits = self.mode == Mode::Training && self.now() < self.inspecting.scores.not_before;
@@ -155,7 +156,7 @@ impl Run {
         InspectEvent::Tensors(self.trainer.table().iter().map(info).collect())
     }
 
-    /// The model with a change beside the model as it is.
+    /// Compares the changed model with the current one.
     async fn compare(&mut self, what_if: WhatIf) -> Result<InspectEvent, TrainError> {
         let config = self.trainer.config().clone();
         let inside = |(layer, head): &(usize, usize)| *layer < config.model.n_layers && *head < config.model.n_heads;
@@ -192,7 +193,7 @@ impl Run {
         })))
     }
 
-    /// Puts a weight into the run for good.
+    /// Changes a weight of the run permanently.
     async fn keep_weight(&mut self, weight: WeightAt, new: f32) -> Result<InspectEvent, TrainError> {
         let place = match self.trainer.weight_place(&weight) {
             Ok(place) if new.is_finite() => place,

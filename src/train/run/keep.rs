@@ -1,4 +1,4 @@
-//! A run as a whole: kept in a file, gone on with, and lent to the search for a learning rate.
+//! Saves and resumes a run, and runs the learning rate search.
 
 use super::{Message, Mode, Run};
 use crate::protocol::runs::{CheckpointInfo, CorpusRecord, LrPoint, RunRecord, RunsEvent};
@@ -8,17 +8,17 @@ use crate::train::record::to_bytes_with;
 use crate::train::trainer::{Origin, TrainError, TrainingState};
 
 impl Run {
-    /// Remembers what it is trained on.
+    /// Sets the record of the training text.
     pub fn set_corpus(&mut self, corpus: CorpusRecord) {
         self.corpus = Some(corpus);
     }
 
-    /// Takes the name that files of it carry.
+    /// Sets the name saved in the run's files.
     pub fn set_name(&mut self, name: &str) {
         self.name = name.into();
     }
 
-    /// Goes on from a saved state.
+    /// Resumes from a saved state.
     pub fn resume(&mut self, state: TrainingState, history: History) {
         self.trainer.restore(&state);
         (self.steps_done, self.seconds) = (state.step, history.seconds());
@@ -26,10 +26,10 @@ impl Run {
         self.keep_copy(state);
     }
 
-    /// The run as one file.
+    /// Saves the run as one file.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn save(&mut self, name: &str, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         let run = self.id;
         if !self.has_room_for_file() {
@@ -50,7 +50,7 @@ impl Run {
         Ok(())
     }
 
-    /// A state of the run as one file; none while it does not know what it is trained on.
+    /// Serializes a state of the run as one file; `None` without a record of the training text.
     pub(super) fn file(&self, state: &TrainingState, name: &str) -> Result<Option<(CheckpointInfo, Vec<u8>)>, String> {
         let config = self.config();
         let Some(corpus) = &self.corpus else { return Ok(None) };
@@ -68,7 +68,8 @@ impl Run {
         }
     }
 
-    /// Where training stands, whatever a search has made of it for now; its moments only where they are wanted.
+    /// The training state, without the temporary changes of a learning rate search; includes the optimizer's moments only if
+    /// requested.
     pub(super) async fn whole_state(
         &mut self,
         with_moments: bool,
@@ -90,25 +91,25 @@ impl Run {
         }
     }
 
-    /// What the page is told when it has taken the place of the run before.
+    /// The record that is sent to the page when this run replaces another.
     pub fn record(&self, name: String) -> Option<RunRecord> {
         Some(RunRecord { name, corpus: self.corpus.clone()?, history: self.history.clone() })
     }
 
-    /// Where the step that was not applied went wrong.
+    /// Locates the origin of the divergence in the step that was not applied.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn trace(&mut self) -> Result<Origin, TrainError> {
         self.trainer.trace().await
     }
 
-    /// Begins to look for a learning rate; what the run was doing waits.
+    /// Starts a learning rate search; the run is suspended.
     pub fn find_lr(&mut self) {
         self.search_wanted = true;
     }
 
-    /// Ends the search and takes the run up again; the answer to a stop.
+    /// Ends the search and restores the run; returns the reply to a stop command.
     pub fn stop_finding(&mut self) -> Result<Option<Event>, TrainError> {
         self.search_wanted = false;
         let Some(search) = self.search.take() else { return Ok(None) };
@@ -116,7 +117,7 @@ impl Run {
         Ok(Some(Event::Runs { run: self.id, event: RunsEvent::LrFound { suggestion } }))
     }
 
-    /// Some steps of the search; true while it wants more.
+    /// Runs some steps of the search; returns whether it continues.
     pub(super) async fn search(&mut self, messages: &mut Vec<Message>) -> Result<bool, TrainError> {
         if std::mem::take(&mut self.search_wanted) && self.search.is_none() {
             self.settle().await?;
@@ -140,7 +141,7 @@ impl Run {
         Ok(true)
     }
 
-    /// The rule that says stop now, as an event; the run is paused then.
+    /// Pauses the run if a stop rule has been reached, and returns the event.
     pub(super) fn stop_by_rule(&mut self) -> Option<Event> {
         let message = self.rules.reached(&self.standing())?;
         self.mode = Mode::Paused;

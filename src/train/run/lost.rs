@@ -1,4 +1,4 @@
-//! What is left of a run whose device is gone, and how another run takes it up.
+//! The state of a run whose device is lost, and how another run continues it.
 
 use super::Run;
 use crate::config::RunConfig;
@@ -8,16 +8,16 @@ use crate::protocol::{History, RunId};
 use crate::train::record::to_bytes_with;
 use crate::train::trainer::TrainingState;
 
-/// All of it that was not on the device.
+/// Everything of the run that was not on the device.
 pub struct Lost {
-    /// Its number.
+    /// The run's id.
     pub id: RunId,
     name: String,
-    /// Its configuration.
+    /// The run's configuration.
     pub config: RunConfig,
-    /// What it is trained on.
+    /// The training text.
     pub corpus: CorpusRecord,
-    /// The latest copy.
+    /// The latest snapshot.
     pub state: TrainingState,
     /// Whether it was training.
     pub training: bool,
@@ -28,15 +28,15 @@ pub struct Lost {
 }
 
 impl Lost {
-    /// Another tokenizer like the run's.
+    /// A copy of the run's tokenizer.
     pub fn tokenizer(&self) -> Tokenizer {
         self.tokenizer.clone()
     }
 
-    /// The run as one file.
+    /// Saves the run as one file.
     ///
     /// # Errors
-    /// A sentence.
+    /// Why it cannot be saved.
     pub fn file(&self) -> Result<(CheckpointInfo, Vec<u8>), String> {
         let about = CheckpointInfo {
             name: self.name.clone(),
@@ -52,7 +52,7 @@ impl Lost {
 }
 
 impl Run {
-    /// What is left without the device; nothing for a run that does not know what it is trained on.
+    /// The state that does not depend on the device; `None` without a record of the training text.
     pub fn into_lost(self) -> Option<Lost> {
         let (state, config) = match &self.search {
             Some(search) => (search.before().clone(), self.config()),
@@ -74,7 +74,7 @@ impl Run {
         })
     }
 
-    /// Goes on where another run was when its device was lost.
+    /// Continues the state of another run whose device was lost.
     pub fn take_up(&mut self, lost: &Lost) {
         self.resume(lost.state.clone(), lost.history.clone());
         (self.probe, self.tokens_cut) = (lost.probe.clone(), lost.tokens_cut);

@@ -1,13 +1,13 @@
-//! What a run measures in time: its speed, and when what is shown comes again.
+//! Time measurements of a run: its throughput, and when recurring events are due.
 
 use std::collections::VecDeque;
 
-/// Something that is shown from time to time. It may take a share of the time, and comes no more often than asked.
+/// A recurring event. It may take a limited share of the time, and has a minimum interval.
 pub(super) struct Recurring {
     at_least_apart: f64,
-    /// Seconds of pause per second that it took.
+    /// Seconds of pause per second of work.
     pause_factor: f64,
-    /// On the clock.
+    /// Earliest time of the next occurrence, on the clock.
     pub not_before: f64,
 }
 
@@ -21,23 +21,23 @@ impl Recurring {
     }
 }
 
-/// Time between two collections that is long enough to be measured: clocks of browsers tick in milliseconds, and Firefox
-/// reports finished work every 100 ms. Shorter times are merged with the next.
+/// Minimum time between two collections for a reliable measurement: browser clocks have millisecond resolution, and Firefox
+/// reports completed work every 100 ms. Shorter intervals are merged with the next.
 const MIN_SAMPLE_SECONDS: f64 = 0.02;
 
-/// The speed is the one of about this many seconds of training.
+/// The throughput is averaged over about this many seconds of training.
 const WINDOW_SECONDS: f64 = 1.0;
 
-/// Speed of training: the sum of tokens by the sum of seconds between collections. Looking and writing are not training.
+/// Training throughput: total tokens divided by total seconds between collections. Inspection and generation are excluded.
 #[derive(Default)]
 pub(super) struct Meter {
     samples: VecDeque<Sample>,
-    /// Too short to be a sample yet.
+    /// Measurements that are too short to be a sample yet.
     pending: Sample,
     pacing: Pacing,
 }
 
-/// Steps that were collected, and the seconds since the collection before.
+/// Steps that were collected, and the seconds since the previous collection.
 #[derive(Clone, Copy, Default)]
 struct Sample {
     steps: usize,
@@ -53,12 +53,12 @@ struct Pacing {
 }
 
 impl Meter {
-    /// Discards all measurements, because other workers compute from now on.
+    /// Discards all measurements, because the workers have changed.
     pub fn forget(&mut self) {
         *self = Self::default();
     }
 
-    /// Adds the steps of a collection, `seconds` after the one before.
+    /// Adds the steps of a collection, `seconds` after the previous one.
     pub fn add(&mut self, steps: usize, tokens: usize, seconds: f64) {
         let pending = &mut self.pending;
         pending.steps += steps;
@@ -83,26 +83,26 @@ impl Meter {
         })
     }
 
-    /// 0 until enough was measured.
+    /// Throughput; 0 until enough has been measured.
     pub fn tokens_per_second(&self) -> f64 {
         let total = self.total();
         if total.seconds > 0.0 { total.tokens as f64 / total.seconds } else { 0.0 }
     }
 
-    /// None until enough was measured.
+    /// Seconds per step; `None` until enough has been measured.
     pub fn seconds_per_step(&self) -> Option<f64> {
         let total = self.total();
         (total.steps > 0).then(|| total.seconds / total.steps as f64)
     }
 
-    /// How many steps take about `seconds`, at most twice as many as the last time.
+    /// The number of steps that take about `seconds`, at most twice the previous number.
     pub fn chunk(&mut self, seconds: f64, most: usize) -> usize {
         let step = self.seconds_per_step();
         self.pacing.chunk = grow(self.pacing.chunk, step, seconds, most);
         self.pacing.chunk
     }
 
-    /// The same for one submission; a single step until enough was measured.
+    /// The same for one submission; a single step until enough has been measured.
     pub fn submission(&mut self, seconds: f64, most: usize) -> usize {
         if let Some(step) = self.seconds_per_step() {
             self.pacing.submission = grow(self.pacing.submission, Some(step), seconds, most);
@@ -114,7 +114,7 @@ impl Meter {
 fn grow(last: usize, seconds_per_step: Option<f64>, seconds: f64, most: usize) -> usize {
     let doubled = (2 * last).clamp(1, most);
     match seconds_per_step {
-        // A cast saturates, so a step that takes no time is as many as `doubled` allows.
+        // A cast saturates, so a step that takes no time yields `doubled` steps.
         Some(step) => ((seconds / step) as usize).clamp(1, doubled),
         None => doubled,
     }
@@ -126,8 +126,9 @@ mod tests {
 
     const TOKENS: usize = 1024;
 
-    /// Feeds chunks of `steps` that take `true_seconds` each, as a clock reports them that shows `shown(time)`; the largest
-    /// ratio of the reported to the true speed after the first second, and the largest growth of chunk and submission.
+    /// Simulates chunks of `steps` that take `true_seconds` each, measured with a clock that displays `shown(time)`. Returns
+    /// the largest ratio of the measured to the true throughput after the first second, and the largest growth of chunk and
+    /// submission.
     fn worst(steps: usize, true_seconds: f64, shown: impl Fn(f64) -> f64) -> f64 {
         let (mut meter, mut time, mut worst) = (Meter::default(), 0.0, 1.0f64);
         for _ in 0..400 {
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn completions_that_come_in_bunches_are_counted_by_their_sum() {
-        // Firefox: work that is done is reported every 100 ms.
+        // Firefox reports completed work every 100 ms.
         let polled = |time: f64| (time / 0.1).ceil() * 0.1;
         for true_seconds in [0.003, 0.03, 0.08, 0.13] {
             let worst = worst(1, true_seconds, polled);

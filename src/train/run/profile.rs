@@ -1,4 +1,4 @@
-//! A step of the run, timed.
+//! Profiling of a run's training step.
 
 use super::{Message, Run};
 use crate::gpu::context::Context;
@@ -7,10 +7,10 @@ use crate::train::profile::profile_step;
 use crate::train::trainer::TrainError;
 
 impl Run {
-    /// Times one step on the run's device, the CPU without a context. The run stays as it is and goes on afterwards.
+    /// Times one step on the run's device, or on the CPU without a context. The run is not changed and continues afterwards.
     ///
     /// # Errors
-    /// When a GPU has no timestamp queries, was lost, or refused a command, or when the numbers ran away.
+    /// If a GPU has no timestamp queries, was lost, or rejected a command, or if the run diverged.
     pub async fn profile(
         &mut self,
         context: Option<&Context>,

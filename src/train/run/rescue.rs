@@ -1,5 +1,4 @@
-//! The state that a run goes back to when its numbers ran away or its device is gone: every so often a copy is kept in
-//! main memory.
+//! Snapshots of a run in main memory, taken at regular intervals and restored when it diverged or its device was lost.
 
 use super::{Message, Run};
 use crate::gpu::interpret::has_room;
@@ -7,26 +6,27 @@ use crate::protocol::runs::RunsEvent;
 use crate::protocol::{Event, StepPoint};
 use crate::train::trainer::{TrainError, TrainingState, WeightsVersion};
 
-/// How old the copy may get, in seconds, unless told otherwise.
+/// Default interval between snapshots, in seconds.
 pub(super) const EVERY_SECONDS: f64 = 30.0;
 
-/// The loss of a copy is the mean over so many steps.
+/// A snapshot's loss is the mean over this number of steps.
 const STEPS: usize = 20;
 
-/// A model whose loss has risen by more nats than this since the last copy is about to run away; it is not kept.
+/// If the loss has risen by more than this since the last snapshot, in nats, the run is about to diverge and no snapshot is
+/// taken.
 const MAX_RISE: f32 = 1.0;
 
-/// A copy.
+/// A snapshot.
 pub(super) struct Rescue {
     state: TrainingState,
     loss: Option<f32>,
     taken: f64,
-    /// Which weights it has.
+    /// Version of its weights.
     version: WeightsVersion,
 }
 
 impl Run {
-    /// Keeps this state until the next copy.
+    /// Stores this state until the next snapshot.
     pub(super) fn keep_copy(&mut self, state: TrainingState) {
         self.rescue = Some(Rescue {
             loss: recent_loss(&self.history.points),
@@ -36,7 +36,7 @@ impl Run {
         });
     }
 
-    /// Takes a copy when the last one is old, unless the model has become worse by much.
+    /// Takes a snapshot if the last one is old, unless the loss has increased substantially.
     pub(super) async fn copy_regularly(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         let taken = self.rescue.as_ref().map_or(self.began, |rescue| rescue.taken);
         if self.now() < taken + self.copies.0 {
@@ -45,7 +45,7 @@ impl Run {
         self.copy_now(messages).await
     }
 
-    /// Takes a copy before the run pauses, if copies are told and it has trained since the last one.
+    /// Takes a snapshot before the run pauses, if snapshots are reported and steps were done since the last one.
     pub(super) async fn copy_at_pause(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         let now = self.trainer.weights_version();
         let known = self.rescue.as_ref().map_or(self.first_version, |rescue| rescue.version);
@@ -79,7 +79,7 @@ impl Run {
     }
 
     fn tell_copy(&self, state: &TrainingState, messages: &mut Vec<Message>) {
-        // That a file cannot be made is told when a person asks for one.
+        // Errors are reported when the user saves the run explicitly.
         if self.copies.1
             && let Ok(Some((about, bytes))) = self.file(state, &self.name)
         {
@@ -87,17 +87,17 @@ impl Run {
         }
     }
 
-    /// How often copies are kept, and whether they are told.
+    /// Sets the snapshot interval and whether snapshots are reported.
     pub fn set_copies(&mut self, every_seconds: Option<u32>) {
         self.copies = (every_seconds.map_or(EVERY_SECONDS, f64::from), every_seconds.is_some());
     }
 
-    /// The latest copy; the untrained model where there is none yet.
+    /// The latest snapshot, or the untrained model if there is none.
     pub(super) fn copy(&self) -> TrainingState {
         self.rescue.as_ref().map_or_else(|| self.trainer.fresh_state(), |rescue| rescue.state.clone())
     }
 
-    /// Goes back to the latest copy and on from there with half the learning rate.
+    /// Restores the latest snapshot and resumes with half the learning rate.
     pub fn go_on_slower(&mut self, messages: &mut Vec<Message>) {
         let state = self.copy();
         self.history.cut_after(state.step);
@@ -106,7 +106,7 @@ impl Run {
         self.trainer.restore(&state);
         let mut train = self.trainer.config().train.clone();
         (train.max_lr, train.min_lr) = (train.max_lr / 2.0, train.min_lr / 2.0);
-        // Half of what was valid is valid.
+        // Half of a valid learning rate is valid.
         drop(self.trainer.tune(&train));
         self.probe_changed = true;
         let (run, step) = (self.id, state.step);
@@ -116,15 +116,15 @@ impl Run {
 }
 
 impl Run {
-    /// Whether a copy of the state and a file of it can be had now; running out of memory would end the program.
+    /// Whether there is enough memory for a copy of the state and its file; running out of memory would terminate the program.
     pub(super) fn has_room_for_file(&self) -> bool {
-        // A model that is in memory has as many parameters as memory has numbers.
+        // The parameters of a model in memory can be counted in a `usize`.
         has_room([3 * 4 * self.trainer.config().model.n_params() as usize; 2])
     }
 }
 
-/// Whether a copy, the one before it and a file fit into half of the memory that a program can address: the page's worker has
-/// 4 GiB, which also hold the run.
+/// Whether a snapshot, the previous one and a file fit into half of the addressable memory: the page's worker has 4 GiB, which
+/// also contain the run.
 fn copies_fit(n_params: u64, addressable: u64) -> bool {
     let bytes_of_one = 3 * 4 * n_params;
     3 * bytes_of_one <= addressable / 2

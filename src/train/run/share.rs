@@ -1,4 +1,4 @@
-//! A run whose batches several workers share.
+//! Data parallelism of a run.
 
 use super::{Message, Run};
 use crate::protocol::Event;
@@ -7,22 +7,22 @@ use crate::train::shards::SharedCrew;
 use crate::train::trainer::TrainError;
 
 impl Run {
-    /// Shares the batches of further steps between `n` workers, this one among them; how many it are.
+    /// Shares the batches of further steps between `n` workers, including this one; reports the actual number of workers.
     ///
     /// # Errors
-    /// When there is no memory for it.
+    /// If there is not enough memory.
     pub fn share(&mut self, crew: Option<SharedCrew>, n: usize) -> Result<Event, TrainError> {
         self.trainer.share(crew, n)?;
         self.meter.forget();
         Ok(self.computing())
     }
 
-    /// Whether the run is computed by the CPU backend.
+    /// Whether the run uses the CPU backend.
     pub fn is_on_cpu(&self) -> bool {
         self.trainer.is_on_cpu()
     }
 
-    /// Says that the others are gone, if they are.
+    /// Emits a notice if the helpers have failed.
     pub(super) fn tell_desertion(&mut self, messages: &mut Vec<Message>) {
         let Some(reason) = self.trainer.deserted() else { return };
         self.meter.forget();

@@ -1,4 +1,4 @@
-//! What is shown of a run while it trains: losses, attention, evaluations, texts.
+//! What the page shows of a run in training: losses, attention maps, evaluations, samples.
 
 use super::{CHUNK_SECONDS, Message, Run};
 use crate::config::EVALUATION_TOKENS;
@@ -9,37 +9,37 @@ use crate::train::scoring::Scoring;
 use crate::train::trainer::{AttentionMaps, TrainError, Trainer};
 use crate::train::writer::Writer;
 
-/// Operations of an evaluation that a model which was taken over begins with: some seconds on a slow device.
+/// Maximum number of operations of the initial evaluation of an imported model: a few seconds on a slow device.
 const MAX_FLOPS_AT_FIRST: f64 = 1e11;
 
-/// How often maps are shown, and which share of the time that may take: after every chunk of steps, about ten times a second,
-/// while somebody looks, else only as often as earlier moments are wanted.
+/// Interval and maximum time share of attention maps: after every chunk of steps, about ten times per second, while the page
+/// displays them, otherwise only as often as timeline snapshots need.
 pub(super) fn pace(somebody_looks: bool) -> Pace {
     let (at_least_apart, share) = looks(somebody_looks);
     Pace::new(at_least_apart, share)
 }
 
 fn looks(somebody_looks: bool) -> (f64, f64) {
-    // Painting takes about as much again where page and workers share the processor, and helpers wait for a look to end.
-    // A chunk that turns out a little short still counts.
+    // Painting takes about the same time again if page and workers share the processor, and helpers wait in the meantime. The
+    // factor allows for chunks that are slightly too short.
     if somebody_looks { (0.75 * CHUNK_SECONDS, 0.05) } else { (5.0, 0.02) }
 }
 
 impl Run {
-    /// Evaluates and shows the model as it is.
+    /// Evaluates the current model and emits its attention maps.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn show(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         self.settle().await?;
         self.evaluate(messages).await?;
         self.show_attention(messages).await
     }
 
-    /// The same for a model that comes from elsewhere; where an evaluation takes long, it waits until the model trains.
+    /// The same for an imported model; an evaluation that takes long is postponed until the model is trained.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn show_first(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         let config = self.trainer.config();
         let flops = 2.0 * config.model.n_params() as f64 * EVALUATION_TOKENS as f64;
@@ -50,7 +50,7 @@ impl Run {
         self.show_attention(messages).await
     }
 
-    /// Whether the page has the maps on show.
+    /// Sets whether the page displays the maps.
     pub fn set_maps_shown(&mut self, shown: bool) {
         let (at_least_apart, share) = looks(shown);
         self.looks.change(at_least_apart, share);
@@ -98,7 +98,7 @@ impl Run {
         Ok(())
     }
 
-    /// After a weight was changed by hand in a paused run: its held-out loss, its score, and a copy of it.
+    /// After a weight was edited in a paused run: updates its held-out loss, its exact-match score, and its snapshot.
     pub(super) async fn show_edited(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         if std::mem::take(&mut self.edited) {
             self.settle().await?;
@@ -111,13 +111,13 @@ impl Run {
         Ok(())
     }
 
-    /// The held-out loss of the weights as they are, where it was computed already.
+    /// The held-out loss of the current weights, if it has been computed.
     pub(super) fn known_loss(&self) -> Option<f32> {
         let version = self.trainer.weights_version();
         self.evaluated.filter(|(of, _)| *of == version).map(|(_, loss)| loss)
     }
 
-    /// Needs everything settled. A second evaluation of the same weights would give the same.
+    /// Evaluates the model, unless these weights have been evaluated already. No steps may be in flight.
     async fn evaluate(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         let mut validation = Vec::new();
         if self.known_loss().is_none() {
@@ -129,7 +129,7 @@ impl Run {
         Ok(())
     }
 
-    /// A few tokens of the sample; the rest comes between later chunks.
+    /// Generates a few tokens of the sample; the rest follows between later chunks.
     async fn write_sample(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         self.settle().await?;
         let Some((step, mut writer)) = self.sample_writer.take() else { return Ok(()) };
@@ -141,7 +141,7 @@ impl Run {
             messages.push((Event::Sample { run: self.id, step, text: writer.text(&self.tokenizer) }, None));
             self.sample.done(began, self.now());
         } else {
-            // A few tokens at a time, three times as long of training in between.
+            // The pause is three times as long as generating these tokens took.
             self.sample.not_before = self.now() + 3.0 * (self.now() - began);
             self.sample_writer = Some((step, writer));
         }
@@ -164,7 +164,7 @@ impl Run {
         Ok(())
     }
 
-    /// Needs everything settled, so that the maps belong to the step that they name.
+    /// Emits the attention maps. No steps may be in flight, so that the maps match the reported step.
     pub(super) async fn show_attention(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
         self.probe_changed = false;
         let probe = (&self.probe[..], self.tokens_cut);
@@ -173,12 +173,12 @@ impl Run {
         self.score_heads(messages).await
     }
 
-    /// The tokens of the sentence on show.
+    /// The tokens of the probe.
     pub(super) fn probe_tokens(&self) -> Vec<Token> {
         tokens(&self.tokenizer, &self.probe)
     }
 
-    /// What the page was not told yet; it enters the history.
+    /// An event with the unreported steps, which are added to the history.
     pub(super) fn progress(&mut self, validation: Vec<ValidationPoint>) -> Event {
         let points = std::mem::take(&mut self.points);
         self.history.extend(&points, &validation);
@@ -196,7 +196,7 @@ fn tokens(tokenizer: &Tokenizer, ids: &[u32]) -> Vec<Token> {
     ids.iter().map(|&id| Token { id, text: tokenizer.token_text(id) }).collect()
 }
 
-/// The ids of a sentence to look at, of which a model sees `most`, and how many are cut off.
+/// The token ids of a probe, of which a model uses the first `most`, and the number of ids that were cut.
 pub(in crate::train) fn cut_probe(tokenizer: &Tokenizer, text: &str, most: usize) -> (Vec<u32>, usize) {
     let mut probe = tokenizer.encode_with_template(text);
     let cut = probe.len().saturating_sub(most);
@@ -204,7 +204,7 @@ pub(in crate::train) fn cut_probe(tokenizer: &Tokenizer, text: &str, most: usize
     (probe, cut)
 }
 
-/// The maps of a sentence, of which some tokens were cut off.
+/// The attention maps of a probe, of which some tokens were cut.
 pub(in crate::train) async fn attention(
     run: RunId,
     trainer: &mut Trainer,

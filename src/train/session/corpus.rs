@@ -1,4 +1,4 @@
-//! What a session trains on: the user's files, the built-in stories, the tasks, and a chosen vocabulary.
+//! The training text of a session: the user's files, the built-in stories or a task, and the selected vocabulary.
 
 use super::Session;
 use crate::config::RunConfig;
@@ -8,14 +8,14 @@ use crate::protocol::{CorpusChoice, Event, FileInfo, RunId};
 use crate::train::prepare::built_in_bytes;
 use crate::train::scoring::Scoring;
 
-/// How much text of a task a run trains on.
+/// Size of the generated text of a task.
 const TASK_BYTES: usize = 1 << 20;
 
-/// A file of the user's.
+/// A file provided by the user.
 pub(super) struct File {
     name: String,
     bytes: Vec<u8>,
-    /// The columns with text, where the text comes from a Parquet file.
+    /// The text columns, if the text comes from a Parquet file.
     columns: Vec<String>,
 }
 
@@ -24,7 +24,7 @@ impl File {
         (self.name, self.bytes)
     }
 
-    /// The fields of its records, where it has any.
+    /// The text fields of the file's records, if it contains records.
     fn fields(&self) -> Option<Vec<String>> {
         if is_jsonl(&self.name, &self.bytes) {
             return Some(jsonl_fields(&self.bytes));
@@ -56,7 +56,7 @@ impl Session {
         }
     }
 
-    /// The tokenizer that the page sent; the model gets as many embeddings as it has tokens.
+    /// The tokenizer sent by the page; sets the model's `vocab_size` accordingly.
     pub(super) fn loaded_tokenizer(&self, config: &mut RunConfig) -> Result<Tokenizer, String> {
         let (_, bytes) =
             self.vocabulary.clone().ok_or("No vocabulary was chosen; choose one on the Tokenizer page.")?;
@@ -67,13 +67,13 @@ impl Session {
         Ok(tokenizer)
     }
 
-    /// Reports the rows without text that [`Session::read_corpus`] has skipped, once.
+    /// Reports the rows without text that [`Session::read_corpus`] skipped, once.
     pub(super) fn report_skipped(&mut self, run: RunId) {
         let message = skipped_rows(self.skipped_rows.take(), self.field.as_deref().unwrap_or("text"));
         message.into_iter().for_each(|message| self.tell(Event::Notice { run, message }));
     }
 
-    /// The text to train on, and where it is from.
+    /// The training text and the name of its source.
     pub(super) fn read_corpus(&self, choice: CorpusChoice, config: &RunConfig) -> Result<(String, String), String> {
         self.skipped_rows.set(0);
         match choice {
@@ -101,10 +101,10 @@ impl Session {
     }
 }
 
-/// What scores the answers of a run, where it trains on a task.
+/// The exact-match evaluation of a run, if it is trained on a task.
 ///
 /// # Errors
-/// A sentence when there is no such task.
+/// If the task does not exist.
 pub(super) fn scoring(choice: CorpusChoice, config: &RunConfig) -> Result<Option<Scoring>, String> {
     match choice {
         CorpusChoice::Task(number) => Ok(Some(Scoring::new(task(number)?, config.train.seed))),
@@ -112,12 +112,12 @@ pub(super) fn scoring(choice: CorpusChoice, config: &RunConfig) -> Result<Option
     }
 }
 
-/// The task with this number.
+/// The task with this index.
 fn task(number: usize) -> Result<Task, String> {
     Task::ALL.get(number).copied().ok_or_else(|| format!("There is no task number {number}; choose another text."))
 }
 
-/// Cuts the bytes that came for several files.
+/// Splits concatenated files.
 pub(super) fn split_files(files: Vec<FileInfo>, mut bytes: Vec<u8>) -> Vec<File> {
     let cut = |FileInfo { name, size, fields: columns }| {
         let rest = bytes.split_off(size.min(bytes.len()));

@@ -1,4 +1,4 @@
-//! The device that a run computes on.
+//! The device of a run.
 
 use super::Session;
 use crate::config::RunConfig;
@@ -8,25 +8,25 @@ use crate::gpu::recording::Buffers;
 use crate::model::memory;
 use crate::protocol::{BackendChoice, DeviceInfo, Event, RunId};
 
-/// What computes; without a context it is the CPU.
+/// A GPU, or the CPU if there is no context.
 pub(super) struct Device {
     pub context: Option<Context>,
-    /// What was asked for when it was opened.
+    /// The backend that was requested.
     choice: BackendChoice,
     pub info: DeviceInfo,
-    /// Why it is not what one would wish for.
+    /// Why it is not the preferred device.
     pub notice: Option<String>,
 }
 
 impl Drop for Device {
-    /// Gives the device back with all that is on it, which a browser else does when it happens to collect garbage.
+    /// Releases the device and its buffers, which a browser would otherwise do only at garbage collection.
     fn drop(&mut self) {
         self.context.iter().for_each(|context| context.device.destroy());
     }
 }
 
 impl Device {
-    /// The CPU computes from now on, for this reason.
+    /// Replaces the device by the CPU, for this reason.
     pub(super) fn replace_by_cpu(&mut self, why: String) {
         self.context.take().iter().for_each(|context| context.device.destroy());
         self.info = DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false };
@@ -34,10 +34,10 @@ impl Device {
     }
 }
 
-/// Opens what was asked for.
+/// Opens the requested device.
 ///
 /// # Errors
-/// A sentence when it is not there.
+/// If it is not available.
 pub(super) async fn open_device(choice: BackendChoice) -> Result<Device, String> {
     let mut notice = None;
     let context = match choice {
@@ -63,8 +63,8 @@ pub(super) async fn open_device(choice: BackendChoice) -> Result<Device, String>
     Ok(Device { context, choice, info, notice })
 }
 
-/// What was opened for the run before, if it is the GPU that this choice would open again and still there: what was compiled
-/// for it serves on. Else opens what was asked for.
+/// Reuses the previous run's device, including its compiled kernels, if it is a GPU that this choice would open again and that
+/// still works. Otherwise opens the requested device.
 ///
 /// # Errors
 /// As [`open_device`].
@@ -78,7 +78,7 @@ pub(super) async fn keep_or_open(before: Option<Device>, choice: BackendChoice) 
     open_device(choice).await
 }
 
-/// Whether a device still computes, which only a read tells.
+/// Whether a device still works, which only a read can determine.
 async fn answers(context: &Context) -> bool {
     let mut buffers = Buffers::default();
     let word = buffers.add("is it there", 1);
@@ -88,10 +88,10 @@ async fn answers(context: &Context) -> bool {
     }
 }
 
-/// Whether this program's memory holds a new run, where that is what computes.
+/// Checks whether this program's memory is sufficient for a new run, if it is computed on the CPU.
 ///
 /// # Errors
-/// A sentence with what to lower when it does not.
+/// What to lower if it is not.
 pub(super) fn check_room(config: &RunConfig, device: &Device) -> Result<(), String> {
     match device.context {
         Some(_) => Ok(()),
@@ -100,7 +100,7 @@ pub(super) fn check_room(config: &RunConfig, device: &Device) -> Result<(), Stri
 }
 
 impl Session {
-    /// Reports the device of a run.
+    /// Emits the device of a run.
     pub(super) fn tell_device(&mut self, run: RunId, device: &Device) {
         if let Some(message) = device.notice.clone() {
             self.tell(Event::Notice { run, message });

@@ -1,4 +1,4 @@
-//! A model from elsewhere takes the place of the present run, to be looked at, to write and to be trained on.
+//! Imports a model, which replaces the current run, for inspection, generation and training.
 
 use super::Session;
 use super::device::open_device;
@@ -12,25 +12,25 @@ use crate::train::adopt::{Adopted, adopt, gently};
 use crate::train::record::fingerprint;
 use crate::train::window::{Held, fitting_context, shorten};
 
-/// Copies of all parameters that are read, and then kept to go back to: one, and with its training state two moments of
-/// each.
+/// Number of copies of all parameters that are read, and then stored as a snapshot: one, plus two moments with a training
+/// state.
 const COPIES: [u64; 2] = [1, 3];
 
-/// A model that was chosen.
+/// A model to import.
 pub(super) struct Asked {
     pub run: RunId,
     pub backend: BackendChoice,
     pub probe: String,
-    /// What it is called.
+    /// Display name of the model.
     pub name: String,
-    /// What it is trained on from here.
+    /// The text for further training.
     pub corpus: CorpusChoice,
-    /// Its files.
+    /// Names and contents of its files.
     pub files: Vec<(String, Vec<u8>)>,
 }
 
 impl Session {
-    /// Takes a model over. When that fails, the present run goes on.
+    /// Imports a model. If that fails, the current run continues.
     pub(super) async fn import(&mut self, asked: Asked) {
         let run = asked.run;
         self.waiting = None;

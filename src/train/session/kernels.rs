@@ -1,4 +1,4 @@
-//! Which kernels run in place of others: chosen once for a device, and remembered by the page.
+//! Kernel variants: chosen once per device and stored by the page.
 
 use super::Session;
 use super::device::Device;
@@ -9,38 +9,38 @@ use crate::ops::tuning::memory_key;
 use crate::protocol::Event;
 use crate::train::trainer::{TrainError, Trainer};
 
-/// What the page has sent of it.
+/// Variants received from the page.
 #[derive(Default)]
 pub(super) struct Kernels {
-    /// What was chosen in earlier visits, and in this one.
+    /// The variant cache of earlier visits and this one.
     pub memory: String,
-    /// What its address tells.
+    /// Overrides given in the page's address.
     pub told: String,
 }
 
 impl Session {
-    /// Tells a device what the page has told and what was chosen for it before.
+    /// Applies overrides and the variant cache to a device.
     ///
     /// # Errors
-    /// A sentence when what the page has told makes no sense.
+    /// If an override is invalid.
     pub(super) fn recall_kernels(&self, context: &Context) -> Result<(), String> {
         *context.known.borrow_mut() = recall(&self.kernels.memory, &memory_key(context));
         *context.told.borrow_mut() = Choices::parse(&self.kernels.told)?;
         Ok(())
     }
 
-    /// Chooses the kernels that a model trains with, and has the page remember them; a sentence for each that cannot be
-    /// used.
+    /// Chooses the kernel variants for training a model and sends them to the page; returns a message for each variant that
+    /// cannot be used.
     ///
     /// # Errors
-    /// A sentence when the model cannot be trained.
+    /// If the model cannot be trained.
     pub(super) async fn choose_kernels(
         &mut self,
         config: &RunConfig,
         device: &mut Device,
     ) -> Result<Vec<String>, String> {
         match self.choose_on(config, device).await {
-            // A device that computes wrongly is replaced by the CPU, whatever was asked for.
+            // A device that computes wrong results is replaced by the CPU, even if the GPU was requested explicitly.
             Err(error @ TrainError::WrongKernel { .. }) => {
                 device.replace_by_cpu(format!("Training on the CPU, which is slower: {error}."));
                 self.tell_device(self.run_id, device);

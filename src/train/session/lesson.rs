@@ -1,4 +1,4 @@
-//! The lesson's questions: exercises on a device of their own, tokens, two models side by side, the files of kernels.
+//! Commands of the lesson: exercises on a separate device, tokens, two models trained in parallel, sources of kernels.
 
 use super::Session;
 use super::device::{Device, open_device};
@@ -8,12 +8,12 @@ use crate::protocol::lesson::{Exercise, LessonCommand, LessonEvent};
 use crate::protocol::{BackendChoice, Event};
 use crate::train::pair::Pair;
 
-/// The device that the exercises are computed on, and the two models with theirs, once they were needed.
+/// The exercises' device, and the two models with theirs; created when first needed.
 #[derive(Default)]
 pub(super) struct LessonDesk {
     device: Option<(BackendChoice, Device)>,
     pair: Option<PairOnDevice>,
-    /// Whether the two models are under training.
+    /// Whether the two models are being trained.
     training: bool,
 }
 
@@ -24,7 +24,7 @@ struct PairOnDevice {
 }
 
 impl Session {
-    /// Answers one command of the lesson.
+    /// Handles one command of the lesson.
     pub(super) async fn answer_lesson(&mut self, command: LessonCommand) {
         let result = match command {
             LessonCommand::Compute { request, backend, exercise } => {
@@ -38,7 +38,7 @@ impl Session {
         self.tell_lesson(result);
     }
 
-    /// Trains the two models for a moment; whether there is more to do.
+    /// Trains the two models for a short time; returns whether training continues.
     pub(super) async fn work_on_lesson(&mut self) -> bool {
         if self.lesson.training {
             let result = self.lesson.work().await;
@@ -54,7 +54,7 @@ impl Session {
 }
 
 impl LessonDesk {
-    /// The device, opened where it is not.
+    /// The device; opened if necessary.
     async fn device(&mut self, backend: BackendChoice) -> Result<&Device, String> {
         let (_, device) = match self.device.take().filter(|(choice, _)| *choice == backend) {
             Some(open) => self.device.insert(open),
@@ -73,13 +73,13 @@ impl LessonDesk {
         match compute(&exercise, device.context.as_ref()).await {
             Ok(sheet) => Ok(LessonEvent::Computed { request, device: device.info.clone(), sheet }),
             Err(error) => {
-                self.device = None; // the next question opens it anew
+                self.device = None; // reopened by the next command
                 Err(error.to_string())
             }
         }
     }
 
-    /// Begins, or goes on where it was paused.
+    /// Starts or resumes training.
     async fn train_pair(&mut self, backend: BackendChoice) -> Result<LessonEvent, String> {
         let kept = self.pair.take().filter(|kept| kept.backend == backend && !kept.pair.done());
         let on_device = match kept {
@@ -122,7 +122,7 @@ impl LessonDesk {
     }
 }
 
-/// The operation's own file, which is the last of a kernel's sources.
+/// The operation's own WGSL file, which is the last of a kernel's sources.
 fn code(kernel: String) -> Result<LessonEvent, String> {
     let known = KERNELS.iter().find(|known| known.name == kernel).and_then(|known| known.wgsl.last());
     match known {

@@ -1,4 +1,4 @@
-//! The Profile view's questions.
+//! Commands of the Profile view.
 
 use super::Session;
 use crate::gpu::backend::ExecuteError;

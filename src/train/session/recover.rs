@@ -1,5 +1,5 @@
-//! What happens when the numbers ran away, which is told with the place where it began, and when the device is gone: another
-//! one takes the run up at the latest copy that was kept of it.
+//! Recovery: reports a divergence with its origin, and after a lost device continues the run on another one from its latest
+//! snapshot.
 
 use super::Session;
 use super::device::{Device, open_device};
@@ -10,13 +10,13 @@ use crate::train::prepare::encode;
 use crate::train::run::{Lost, Run};
 
 impl Session {
-    /// Destroys the run's device, as a reset of its driver does; tests look at what happens then.
+    /// Destroys the run's device, as a driver reset does; used by tests.
     pub fn lose_device(&self) {
         let context = self.device.as_ref().and_then(|device| device.context.as_ref());
         context.into_iter().for_each(|context| context.device.destroy());
     }
 
-    /// Tells that the numbers ran away, and where that began.
+    /// Reports a divergence and its origin.
     pub(super) async fn trace_divergence(&mut self) {
         let Some((step, message)) = self.diverged.take() else { return };
         let Some(run) = &mut self.run else { return };
@@ -30,18 +30,18 @@ impl Session {
         }
     }
 
-    /// Remembers that the device is gone or has no memory left; the next piece of work mends it.
+    /// Records that the device was lost or is out of memory; the next unit of work recovers the run.
     pub(super) fn lost(&mut self, error: ExecuteError) {
         let config = self.run.as_ref().map(Run::config);
         self.lost_devices.add(error, config.as_ref());
     }
 
-    /// Takes the run up on another device, if its own is gone: on a new one, after several losses on the CPU. Where that
-    /// fails as well, the run ends and its file is offered.
+    /// Continues the run on another device if its own was lost: on a new one, or on the CPU after several losses. If that fails
+    /// as well, the run ends and its file is offered for download.
     pub(super) async fn recover(&mut self) {
         let Some(why) = self.lost_devices.take_why() else { return };
         let Some(lost) = self.run.take().and_then(Run::into_lost) else { return };
-        // One that is not gone, but has no memory left, gives back what it has.
+        // Frees the memory of a device that is out of memory but not lost.
         self.device = None;
         let run = lost.id;
         let mut problem = String::new();
@@ -81,7 +81,7 @@ impl Session {
         Ok(())
     }
 
-    /// Tells the run's file.
+    /// Emits the run's file.
     fn offer(&mut self, lost: &Lost) {
         if let Ok((about, bytes)) = lost.file() {
             (self.sink)(Event::Runs { run: lost.id, event: RunsEvent::Saved { about } }, Some(bytes));

@@ -1,4 +1,4 @@
-//! Going on with a saved run. Everything is prepared beside the present run, which stays until the saved one stands.
+//! Resumes saved runs. Everything is prepared while the current run exists; it is replaced only once the saved run is ready.
 
 use super::Session;
 use super::device::{Device, open_device};
@@ -12,28 +12,28 @@ use crate::train::prepare::encode;
 use crate::train::record::{self, fingerprint};
 use crate::train::trainer::TrainingState;
 
-/// A saved run that was asked for.
+/// A saved run to be resumed.
 pub(super) struct Waiting {
     pub run: RunId,
     pub backend: BackendChoice,
     pub probe: String,
-    /// Of its file.
+    /// Content of its file.
     pub bytes: Vec<u8>,
 }
 
-/// The text of a run.
+/// The training text of a run.
 pub(super) struct Corpus {
     pub record: CorpusRecord,
     pub text: String,
     pub notice: Option<String>,
 }
 
-/// Why a run does not stand.
+/// Why a run cannot be resumed.
 pub(super) enum Refusal {
-    /// Its text is a file that is not there, or not the right one: its name, the field of its records, and what is
-    /// wrong with the offered one.
+    /// The training text is a file that is missing or does not match: its name, the text field of its records, and why the
+    /// provided file was rejected.
     NeedsFile(String, Option<String>, Option<String>),
-    /// A sentence.
+    /// The error message.
     Failed(String),
 }
 
@@ -53,14 +53,14 @@ impl From<String> for Refusal {
 }
 
 impl Session {
-    /// Goes on with what waited for a file, now that one came.
+    /// Resumes the run that was waiting for a file, once the file has been provided.
     pub(super) async fn resume_waiting(&mut self) {
         if let Some(waiting) = self.waiting.take() {
             self.resume(waiting, true).await;
         }
     }
 
-    /// Puts a saved run in the place of the present one. `offered`: a file was chosen for it just now.
+    /// Replaces the current run by a saved one. `offered`: a file has just been provided for it.
     pub(super) async fn resume(&mut self, asked: Waiting, offered: bool) {
         let run = asked.run;
         self.waiting = None;
@@ -89,7 +89,7 @@ impl Session {
         self.put_in_place(*run, probe, device, corpus, (config, tokenizer, state), (name, history)).await
     }
 
-    /// Builds the run and, once it stands, drops the present one and tells the page.
+    /// Builds the run, then drops the current one and reports the new run to the page.
     pub(super) async fn put_in_place(
         &mut self,
         id: RunId,
@@ -125,7 +125,7 @@ impl Session {
         Ok(())
     }
 
-    /// The text that the saved run was trained on.
+    /// The training text of the saved run.
     fn find_corpus(&self, known: Option<&RunRecord>, config: &RunConfig, offered: bool) -> Result<Corpus, Refusal> {
         let Some(RunRecord { corpus: record, .. }) = known else { return self.assume_built_in(config) };
         let is_file = record.choice == CorpusChoice::File;
@@ -151,7 +151,7 @@ impl Session {
         Ok(Corpus { record: record.clone(), text, notice })
     }
 
-    /// A file of the command line does not say what it was trained on.
+    /// Files saved by the command line do not record their training text.
     fn assume_built_in(&self, config: &RunConfig) -> Result<Corpus, Refusal> {
         let choice = CorpusChoice::BuiltIn;
         let (name, text) = self.read_corpus(choice, config)?;

@@ -1,4 +1,4 @@
-//! Several workers for one run: as the one that owns the run, and as a helper of another.
+//! Data parallelism of a session: as the worker that owns the run, and as a helper.
 
 use super::Session;
 use crate::protocol::Event;
@@ -6,14 +6,14 @@ use crate::protocol::workers::{MAX_WORKERS, WorkersCommand, WorkersEvent};
 use crate::train::measure::{date_ms, spin, useful_workers};
 use crate::train::shards::{Desk, SharedCrew};
 
-/// A helper spins no longer than this, whatever it is asked.
+/// Maximum duration of a measurement on a helper.
 const MAX_SPIN_MS: f64 = 1_000.0;
 
-/// Who helps, whom this one helps.
+/// The worker pool of this session, and its shard as a helper.
 pub(super) struct Workers {
-    /// All that are to compute together.
+    /// Total number of workers.
     n: usize,
-    /// Whether `n` is what the browser reports, still to be measured.
+    /// Whether `n` is the number reported by the browser, which still has to be measured.
     unmeasured: bool,
     crew: Option<SharedCrew>,
     desk: Desk,
@@ -26,7 +26,7 @@ impl Default for Workers {
 }
 
 impl Session {
-    /// Gives the session a crew, which its runs on the CPU share their batches with.
+    /// Sets the worker pool that shares the batches of runs on the CPU.
     pub fn lend(&mut self, crew: SharedCrew) {
         self.workers.crew = Some(crew);
     }
@@ -58,7 +58,7 @@ impl Session {
         }
     }
 
-    /// Shares the batches of the run between as many workers as are wanted, and says how many those are.
+    /// Shares the batches of the run between the requested number of workers, and reports the actual number.
     pub(super) async fn share_run(&mut self) {
         self.measure_workers().await;
         let (crew, n) = (self.workers.crew.clone(), self.workers.n);
@@ -69,7 +69,7 @@ impl Session {
         }
     }
 
-    /// Replaces the number of cores that the browser reports by the number of workers that add throughput, once a run on
+    /// Replaces the number of cores reported by the browser by the number of workers that increase throughput, once a run on
     /// the CPU needs it.
     async fn measure_workers(&mut self) {
         let run = self.run.as_ref().filter(|run| self.workers.unmeasured && run.is_on_cpu()).map(|run| run.id());

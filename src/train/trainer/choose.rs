@@ -1,4 +1,4 @@
-//! Which kernels a model trains with on a device.
+//! Choice of the kernel variants for training a model on a device.
 
 use super::{TrainError, Trainer};
 use crate::config::RunConfig;
@@ -13,11 +13,11 @@ use crate::ops::tuning;
 use crate::rng::Rng;
 
 impl Trainer {
-    /// Chooses the variants of the kernels that a training step of this model uses, before the model is made; returns a
-    /// sentence for each that the device computes wrongly, and which is therefore not used.
+    /// Chooses the variants of the kernels in a training step of this model, before the model is created; returns a message for
+    /// each variant that is not used because the device computes it incorrectly.
     ///
     /// # Errors
-    /// When the configuration is wrong or the device was lost.
+    /// If the configuration is invalid or the device was lost.
     pub async fn choose_kernels(config: &RunConfig, context: Option<&Context>) -> Result<Vec<String>, TrainError> {
         config.validate()?;
         let Some(context) = context else { return Ok(Vec::new()) };
@@ -31,11 +31,11 @@ impl Trainer {
         Ok(sentences)
     }
 
-    /// Has a device compile what this model is shown and trained with, before the model is made. A browser does so beside
-    /// this program.
+    /// Starts compiling the kernels for training and showing this model, before the model is created. A browser compiles them
+    /// in parallel with this program.
     ///
     /// # Errors
-    /// When the configuration is wrong.
+    /// If the configuration is invalid.
     pub fn compile_ahead(config: &RunConfig, context: &Context) -> Result<(), TrainError> {
         config.validate()?;
         check_storage(config, context)?;
@@ -52,7 +52,7 @@ impl Trainer {
     }
 }
 
-/// Refuses numbers of 16 bits where the device has none. The CPU backend rounds as a device that has them would.
+/// Rejects f16 activations if the device does not support f16. The CPU backend rounds in the same way as a device with f16.
 pub(super) fn check_storage(config: &RunConfig, context: &Context) -> Result<(), TrainError> {
     match config.train.activation_storage {
         Storage::F16 if !context.f16 => Err(TrainError::NoHalves { adapter: context.adapter.name.clone() }),
@@ -60,17 +60,17 @@ pub(super) fn check_storage(config: &RunConfig, context: &Context) -> Result<(),
     }
 }
 
-/// By how much the device may differ from the CPU in one dispatch, relative to the tensor's largest magnitude: far more than
-/// rounding, far less than what arithmetic in 16 bits or a wrong kernel does. With activations in 16 bits both sides round to
-/// 11 bits, not always to the same side.
+/// Maximum difference between device and CPU in one dispatch, relative to the tensor's largest magnitude: far more than
+/// rounding errors, far less than the effect of f16 arithmetic or of an incorrect kernel. With f16 activations both sides round
+/// to 11 bits, not always in the same direction.
 const TOLERANCE: f32 = 2e-4;
 const HALVES_TOLERANCE: f32 = 2e-3;
 
 /// Compares a whole training step of a small model of the same kind with the CPU, dispatch by dispatch, once per device and
-/// version of the shaders. Variants that compute wrongly are not used any more, and a sentence says so.
+/// version of the shaders. Variants with incorrect results are disabled and reported.
 ///
 /// # Errors
-/// When a kernel without a variant computes wrongly, or the device was lost.
+/// If a kernel without variants computes incorrect results, or the device was lost.
 async fn self_test(config: &RunConfig, context: &Context) -> Result<Vec<String>, TrainError> {
     let config = small(config);
     let key = format!("self_test.{}", kind(&config));
@@ -95,7 +95,7 @@ async fn self_test(config: &RunConfig, context: &Context) -> Result<Vec<String>,
     Ok(sentences)
 }
 
-/// The switches that decide which kernels a model uses.
+/// The settings that determine which kernels a model uses.
 fn kind(config: &RunConfig) -> String {
     let (model, train) = (&config.model, &config.train);
     let parts = [
@@ -114,7 +114,7 @@ fn kind(config: &RunConfig) -> String {
     parts.join("-").to_lowercase()
 }
 
-/// The first dispatch of a training step that the device computes wrongly.
+/// The first dispatch of a training step with an incorrect result.
 async fn first_wrong(config: &RunConfig, context: &Context) -> Result<Option<Difference>, TrainError> {
     let table = ParamTable::new(&config.model);
     let n_tokens = 3 * config.model.context_length;
@@ -139,7 +139,7 @@ async fn first_wrong(config: &RunConfig, context: &Context) -> Result<Option<Dif
     Ok(sides.first_wrong(&recording, tolerance).await?)
 }
 
-/// A model with the same switches and heads, for two short sequences.
+/// A model with the same settings and heads, for two short sequences.
 fn small(config: &RunConfig) -> RunConfig {
     let mut config = config.clone();
     let model = &mut config.model;
@@ -151,7 +151,7 @@ fn small(config: &RunConfig) -> RunConfig {
     config
 }
 
-/// What `record` makes of a model of this configuration without text.
+/// Calls `record` with a model of this configuration that has no text.
 fn with_transformer<T>(config: &RunConfig, context: &Context, record: impl FnOnce(&Transformer<'_>) -> T) -> T {
     let table = ParamTable::new(&config.model);
     let least = config.model.context_length + 1;

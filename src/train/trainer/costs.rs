@@ -1,4 +1,4 @@
-//! What a training step costs, dispatch by dispatch.
+//! Costs of a training step, by dispatch.
 
 use super::{StepPrograms, TrainError, Trainer};
 use crate::gpu::clock::now_ns;
@@ -6,17 +6,17 @@ use crate::gpu::profile::Timing;
 use crate::model::transformer::Transformer;
 use crate::ops::cost::{Cost, costs};
 
-/// A profile is the mean of so many replays: timestamps that browsers round down are right on average only.
+/// Number of replays averaged by a profile: timestamps that a browser rounds down are correct only on average.
 const REPLAYS: usize = 20;
 
-/// Slow devices, whose timestamps need no mean, are replayed for about so long.
+/// Maximum duration of the replays; slow devices do not need an average.
 const REPLAY_NS: f64 = 3e8;
 
 impl Trainer {
-    /// Trains some steps more and reports how long each dispatch takes on average.
+    /// Runs additional training steps and returns the mean duration of each dispatch.
     ///
     /// # Errors
-    /// When a GPU has no timestamp queries, was lost, or refused a command.
+    /// If a GPU has no timestamp queries, was lost, or rejected a command.
     pub async fn profile_step(&mut self) -> Result<Vec<Timing>, TrainError> {
         self.submit(1);
         self.collect().await?;
@@ -32,7 +32,7 @@ impl Trainer {
         Ok(timings)
     }
 
-    /// What each dispatch costs that [`Trainer::profile_step`] times, in the same order.
+    /// The cost of each dispatch that [`Trainer::profile_step`] times, in the same order.
     pub fn step_costs(&self) -> Vec<Cost> {
         let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
         costs(&match self.config.train.accumulation_steps {

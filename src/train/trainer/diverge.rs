@@ -1,5 +1,5 @@
-//! What happens when the numbers run away: the model stands before the step that was not applied, and a slow replay of
-//! its batch tells where it began.
+//! Handles divergence: the model is left in the state before the step that was not applied, and a slow replay of its batch
+//! locates the origin.
 
 use std::fmt;
 
@@ -11,44 +11,44 @@ use crate::model::transformer::Transformer;
 use crate::ops::step::Step;
 use crate::rng::Rng;
 
-/// What is remembered of a step that was not applied.
+/// Data about a step that was not applied.
 #[derive(Default)]
 pub(super) struct Poisoned {
-    /// Where its sequences start.
+    /// Start positions of its sequences.
     starts: Vec<u32>,
-    /// Loss and gradients of one batch, once they were needed.
+    /// Loss and gradients of one batch; prepared when first needed.
     program: Option<Program>,
 }
 
-/// Where the first number came up that is not finite.
+/// The origin of the first non-finite value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Origin {
-    /// A parameter was so already.
+    /// A parameter was already non-finite.
     Parameter {
-        /// Its name.
+        /// Name of the parameter.
         name: String,
     },
-    /// Something that was computed.
+    /// A computed tensor.
     Tensor {
-        /// The tensor and its layer, for people.
+        /// Display name of the tensor and its layer.
         tensor: String,
-        /// The kernel that wrote it.
+        /// The kernel that computed it.
         kernel: &'static str,
-        /// How many of its numbers are not finite.
+        /// Number of non-finite values.
         bad: usize,
-        /// Of how many.
+        /// Total number of values.
         of: usize,
-        /// The first of them.
+        /// The first non-finite value.
         value: f32,
     },
-    /// All gradients are finite, but not the sum of their squares.
+    /// All gradients are finite, but the sum of their squares is not.
     Overflow {
         /// The parameter with the largest gradient.
         name: String,
-        /// That gradient.
+        /// Value of that gradient.
         largest: f32,
     },
-    /// The replay of the batch was finite throughout.
+    /// The replay of the batch was finite.
     Unknown,
 }
 
@@ -71,8 +71,8 @@ impl fmt::Display for Origin {
 }
 
 impl Trainer {
-    /// Stands before `step`, the one of `starts` (the first is that of `first_step`) that was not applied: `batches` drew
-    /// them.
+    /// Restores the state before `step`, which was not applied. `starts` are the start positions of the submission's steps, the
+    /// first of which is `first_step`; `batches` is the generator that drew them.
     pub(super) fn stand_before(&mut self, step: u64, first_step: u64, starts: Vec<Vec<u32>>, batches: Rng) {
         self.batches = batches;
         let before = (step - first_step) as usize;
@@ -82,16 +82,16 @@ impl Trainer {
         self.release();
     }
 
-    /// Lets further steps change the model again: [`GRAD_NORM`](crate::ops::clip::GRAD_NORM) holds them back.
+    /// Allows further steps to update the model again, which a non-finite [`GRAD_NORM`](crate::ops::clip::GRAD_NORM) prevents.
     pub(super) fn release(&mut self) {
         self.backend.write_f32(self.plan.grad_norm, &[0.0]);
     }
 
-    /// Where the latest step that was not applied went wrong: its batch is computed once more, dispatch by dispatch, until
-    /// something is not finite. Slow, and it changes nothing but gradients and activations.
+    /// Locates the origin of the divergence in the latest step that was not applied: recomputes its batch, dispatch by
+    /// dispatch, until a value is non-finite. Slow; changes only gradients and activations.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn trace(&mut self) -> Result<Origin, TrainError> {
         let params = self.backend.read_f32(self.plan.params).await?;
         if let Some(name) = self.table.iter().find(|p| !all_finite(&params[p.start..p.start + p.len()])) {
@@ -126,14 +126,14 @@ impl Trainer {
         Ok(if overflows { Origin::Overflow { name, largest } } else { Origin::Unknown })
     }
 
-    /// Zeros in all that the recording writes: what an earlier run of it has left must not look like its own.
+    /// Clears everything that the recording writes, so that results of an earlier run cannot be mistaken for its own.
     fn clear(&self, recording: &Recording) {
         for slice in recording.dispatches.iter().flat_map(written) {
             self.backend.clear(slice);
         }
     }
 
-    /// Runs one dispatch after the other until one writes a number that is not finite.
+    /// Runs dispatch after dispatch until one writes a non-finite value.
     async fn first_poison(&mut self, recording: &Recording, program: Program) -> Result<Option<Origin>, TrainError> {
         let mut layer = None;
         for (index, dispatch) in recording.dispatches.iter().enumerate() {
@@ -155,7 +155,7 @@ impl Trainer {
         Ok(None)
     }
 
-    /// The layer that a dispatch belongs to, by the buffers and parameters that it touches.
+    /// The layer of a dispatch, determined from its buffers and parameters.
     fn layer_of(&self, dispatch: &Dispatch) -> Option<usize> {
         dispatch.bindings.iter().find_map(|&slice| {
             let name = match self.is_param(slice) {
@@ -170,13 +170,13 @@ impl Trainer {
         [self.plan.params.buffer, self.plan.grads.buffer].contains(&slice.buffer)
     }
 
-    /// The name of the parameter at a place of the table's layout.
+    /// Name of the parameter at an offset of the parameter table.
     fn param(&self, at: usize) -> String {
         let found = self.table.iter().find(|param| (param.start..param.start + param.len()).contains(&at));
         found.map_or_else(String::new, |param| param.name.clone())
     }
 
-    /// What people call the tensor in a slice, whose element `at` matters. Layers count from 1, as on the maps.
+    /// Display name of the tensor in a slice; `at` is the element in question. Layers count from 1, as on the maps.
     fn tensor(&self, slice: Slice, at: usize, layer: Option<usize>) -> String {
         if self.is_param(slice) {
             return format!("gradient of {}", self.param(slice.start + at));

@@ -1,4 +1,4 @@
-//! What can go wrong in training.
+//! Training errors.
 
 use thiserror::Error;
 
@@ -7,80 +7,80 @@ use crate::data::DataError;
 use crate::gpu::backend::ExecuteError;
 use crate::model::memory::{MemoryError, spare};
 
-/// Why a model cannot be trained.
+/// A training error.
 #[derive(Debug, Error, PartialEq)]
 pub enum TrainError {
-    /// The configuration is not valid.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The device cannot hold the model.
     #[error(transparent)]
     Memory(#[from] MemoryError),
-    /// The tokens cannot be read.
+    /// The tokens could not be read.
     #[error(transparent)]
     Data(#[from] DataError),
     /// The device failed.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
-    /// The device had no memory for what the configuration needs.
+    /// The device ran out of memory.
     #[error("the GPU has no memory left ({detail}); {advice}, or choose the CPU backend")]
     OutOfMemory {
-        /// The device's own words.
+        /// The device's error message.
         detail: String,
-        /// What to lower, and to what.
+        /// Which setting to lower, and to what value.
         advice: String,
     },
-    /// This program cannot address more memory.
+    /// The memory that this program can address is exhausted.
     #[error("{mib} MiB of memory are missing to train or measure this model here; {advice}")]
     NoRoom {
-        /// How much.
+        /// The missing amount in MiB.
         mib: u64,
-        /// What to lower, and to what.
+        /// Which setting to lower, and to what value.
         advice: String,
     },
-    /// More texts at once than there is memory for.
+    /// Not enough memory for this number of texts at a time.
     #[error("There is no memory to generate {n_texts} texts at once. Generate at most {max} at once.")]
     TooManyTexts {
         /// The requested number.
         n_texts: usize,
-        /// The most that fit.
+        /// The maximum number that fits.
         max: usize,
     },
-    /// Activations cannot be stored in 16 bits.
+    /// The adapter does not support f16 activations.
     #[error("{adapter} computes with no numbers of 16 bits (shader-f16); set activation_storage to f32")]
     NoHalves {
-        /// The device.
+        /// Name of the adapter.
         adapter: String,
     },
-    /// Activations in 16 bits give other gradients than on the CPU.
+    /// Gradients with f16 activations differ from those of the CPU.
     #[error("{adapter} computes wrongly with numbers of 16 bits ({difference}); set activation_storage to f32")]
     WrongHalves {
-        /// The device.
+        /// Name of the adapter.
         adapter: String,
-        /// What is wrong.
+        /// Description of the difference.
         difference: String,
     },
-    /// The model computes no numbers that a token could be chosen by.
+    /// The model's logits cannot be sampled from.
     #[error("the model's logits hold {logit}, so no token can be chosen; go back to a state before it diverged")]
     Logits {
-        /// The number in the way.
+        /// The offending value.
         logit: f32,
     },
-    /// The device gives other results than the CPU.
+    /// The device's results differ from those of the CPU.
     #[error("{adapter} computes wrongly ({difference}); choose the CPU backend")]
     WrongKernel {
-        /// The device.
+        /// Name of the adapter.
         adapter: String,
-        /// What is wrong.
+        /// Description of the difference.
         difference: String,
     },
-    /// A shard of a batch could not be computed: a mistake of this program.
+    /// A shard of a batch could not be computed, which is a bug in this program.
     #[error("a shard of the batch cannot be computed: {message}")]
     Shard {
-        /// Why.
+        /// The reason.
         message: String,
     },
-    /// The numbers ran away.
+    /// The run diverged: the loss or a gradient is non-finite.
     #[error(
         "at step {step} the loss is {loss} and the gradient norm {grad_norm}; that step was not applied, and the model is \
          that of step {}; lower max_lr, warm up longer, or clip harder",
@@ -89,18 +89,18 @@ pub enum TrainError {
     Diverged {
         /// The first step that was not applied.
         step: u64,
-        /// Its loss.
+        /// Loss of that step.
         loss: f32,
-        /// Its gradient norm.
+        /// Gradient norm of that step.
         grad_norm: f32,
     },
 }
 
 impl TrainError {
-    /// The same; where memory is missing, with what of this configuration to lower.
+    /// Adds to an out-of-memory error which setting of this configuration to lower.
     pub fn advised(self, config: &RunConfig) -> Self {
         match self {
-            // How much less is enough, the device does not tell.
+            // The device does not report how much memory would suffice.
             Self::Execute(ExecuteError::OutOfMemory(detail)) => {
                 Self::OutOfMemory { detail, advice: config.advice(|_| true) }
             }

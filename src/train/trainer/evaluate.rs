@@ -1,4 +1,4 @@
-//! Losses on held-out tokens: always [`EVALUATION_TOKENS`] of them, however large a batch is.
+//! Losses on held-out tokens: always on [`EVALUATION_TOKENS`] of them, independent of the batch size.
 
 use super::{TrainError, Trainer};
 use crate::config::EVALUATION_TOKENS;
@@ -7,52 +7,52 @@ use crate::gpu::backend::{PendingRead, Program};
 use crate::model::memory::RING;
 use crate::ops::step::Step;
 
-/// Identifies a state of the weights: another one after every step and every edit.
+/// Identifies a state of the weights: changes with every step and every edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WeightsVersion {
     step: u64,
     edits: u64,
 }
 
-/// An evaluation whose losses are on their way.
+/// An evaluation whose losses are still being read.
 pub(super) struct PendingLoss {
-    /// Mean losses of whole batches, each with their number.
+    /// Pending reads of the mean losses of complete batches, each with its number of batches.
     batches: Vec<(PendingRead, usize)>,
-    /// Losses of the tokens of the last batch, of which the first ones count, and how many those are.
+    /// Losses of the tokens of the last batch, and how many of them count, from the first on.
     rest: Option<(PendingRead, usize)>,
-    /// Tokens of a whole batch.
+    /// Number of tokens in a complete batch.
     batch_tokens: usize,
 }
 
 impl Trainer {
-    /// The mean loss over [`EVALUATION_TOKENS`] held-out tokens, in windows spread evenly over all.
+    /// The mean loss over [`EVALUATION_TOKENS`] held-out tokens, in windows evenly spaced over all of them.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn evaluate(&mut self) -> Result<f32, TrainError> {
         let pending = self.submit_evaluation(self.evaluation)?;
         self.readable()?;
         self.finish_evaluation(pending).await
     }
 
-    /// Which state of the weights this is.
+    /// The version of the current weights.
     pub fn weights_version(&self) -> WeightsVersion {
         WeightsVersion { step: self.steps_submitted, edits: self.edits }
     }
 
-    /// Gives a program its memory.
+    /// Allocates a program's memory.
     ///
     /// # Errors
-    /// When there is not enough, with what to lower.
+    /// If there is not enough, with the setting to lower.
     pub(super) fn make_room(&self, program: Program) -> Result<(), TrainError> {
         self.backend.make_room(program).map_err(|error| TrainError::from(error).advised(&self.config))
     }
 
-    /// Runs `program` on the held-out windows and begins to read their losses. The last batch is filled up with windows
-    /// that do not count.
+    /// Runs `program` on the held-out windows and starts reading their losses. The last batch is padded with windows that do
+    /// not count.
     ///
     /// # Errors
-    /// When there is no memory for it.
+    /// If there is not enough memory.
     pub(super) fn submit_evaluation(&mut self, program: Program) -> Result<PendingLoss, TrainError> {
         self.make_room(program)?;
         let (window, batch_size) = (self.config.model.context_length, self.config.train.batch_size);

@@ -1,16 +1,16 @@
-//! Softmax weights as they are.
+//! Attention weights in full precision.
 
 use super::{Look, TrainError, Trainer};
 use crate::protocol::inspect::visible_keys;
 
 impl Trainer {
-    /// The softmax weights of all heads for `ids`: (L, H, n, n) with n = `ids.len()`, 0 where masked. Only the first T
-    /// ids are looked at.
+    /// The attention weights of all heads for `ids`: (L, H, n, n) with n = `ids.len()`, 0 where masked. Only the first T ids
+    /// are used.
     ///
-    /// All layers share one buffer of weights, so the probe runs layer by layer and each is read before the next.
+    /// All layers share one buffer of weights, so the probe runs layer by layer, and each one is read before the next.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn attention_weights(&mut self, ids: &[u32]) -> Result<Vec<f32>, TrainError> {
         let model = &self.config.model;
         let (n_layers, n_heads, causal) = (model.n_layers, model.n_heads, model.causal);
@@ -21,7 +21,7 @@ impl Trainer {
         for layer in 0..n_layers {
             let program = self.look(Look::Layer(layer), n);
             self.backend.run(program);
-            // The probe's blocks have room for their weights.
+            // The probe's blocks have buffers for their weights.
             let Some(weights) = self.plan.probe.blocks[layer].weights else { continue };
             let weights = self.backend.read_f32(weights.part(0, n_heads * t * t)).await?;
             for (row, query) in (0..n_heads * t).zip((0..t).cycle()).filter(|&(_, query)| query < n) {

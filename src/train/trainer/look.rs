@@ -1,4 +1,4 @@
-//! What the model attends to, and what it would write.
+//! Attention maps and logits of a probe.
 
 use std::ops::Range;
 
@@ -8,44 +8,44 @@ use crate::gpu::recording::Slice;
 use crate::model::memory::heatmap_words;
 use crate::model::transformer::Transformer;
 
-/// No window is shorter, so that sentences of about the same length share their programs.
+/// Minimum window, so that texts of similar length share their programs.
 const MIN_WINDOW: usize = 32;
 
-/// What looks at one sequence.
+/// A program for one sequence.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Look {
-    /// Logits and softmax weights.
+    /// Logits and attention weights.
     Probe,
-    /// One block alone.
+    /// A single block.
     Layer(usize),
-    /// The last norm and the head behind a block.
+    /// The final norm and the output head, applied after a block.
     Lens(usize),
-    /// Logits without some heads.
+    /// Logits with some heads disabled.
     Scaled,
 }
 
-/// What the page shows of a sentence's attention.
+/// Attention maps of a probe.
 pub struct AttentionMaps {
-    /// Softmax weights (L, H, n, n); weight = byte / 255.
+    /// Attention weights (L, H, n, n); weight = byte / 255.
     pub bytes: Vec<u8>,
-    /// Mean entropies of the rows in bits (L, H + 1); behind the heads of a layer that of their mean.
+    /// Mean entropies of the rows in bits (L, H + 1); the last one of each layer is that of the mean of its heads.
     pub entropies: Vec<f32>,
 }
 
 impl Trainer {
-    /// The softmax weights of all heads for `ids`, as bytes (L, H, n, n) with n = `ids.len()`: weight = byte / 255.
-    /// Only the first T ids are looked at.
+    /// The attention weights of all heads for `ids`, as bytes (L, H, n, n) with n = `ids.len()`: weight = byte / 255. Only the
+    /// first T ids are used.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn attention(&mut self, ids: &[u32]) -> Result<Vec<u8>, TrainError> {
         Ok(self.attention_maps(ids).await?.bytes)
     }
 
-    /// The same with the entropies of the rows, which bytes do not hold.
+    /// The same with the entropies of the rows, which cannot be computed from bytes.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn attention_maps(&mut self, ids: &[u32]) -> Result<AttentionMaps, TrainError> {
         let model = &self.config.model;
         let n = ids.len().min(model.context_length);
@@ -69,10 +69,10 @@ impl Trainer {
         Ok(AttentionMaps { bytes, entropies })
     }
 
-    /// The logits (n, V) behind each of the first T of `ids`.
+    /// The logits (n, V) after each of the first T of `ids`.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn logits(&mut self, ids: &[u32]) -> Result<Vec<f32>, TrainError> {
         let t = self.config.model.context_length;
         self.run_probe(Look::Probe, ids.get(..t).unwrap_or(ids));
@@ -85,7 +85,7 @@ impl Trainer {
         self.read_slices(&slices).await
     }
 
-    /// Where the logits of some positions of a probe of this window are, row by row: they are stored in blocks of the
+    /// Location of the logits for some positions of a probe of this window, row by row: logits are stored in blocks of the
     /// vocabulary.
     pub(super) fn logit_slices(&self, window: usize, rows: Range<usize>) -> Vec<Slice> {
         let (v, block, logits) = (self.config.model.vocab_size, self.plan.vocab_block, self.plan.probe.logits);
@@ -106,13 +106,13 @@ impl Trainer {
         Ok(self.backend.finish_read(read).await?.into_iter().map(f32::from_bits).collect())
     }
 
-    /// The positions that are computed for a sequence of `n` tokens: the least power of two that holds it, as far as the
-    /// context goes.
+    /// The number of positions computed for a sequence of `n` tokens: the smallest power of two that is at least `n`, limited
+    /// by the context length.
     pub(super) fn window(&self, n: usize) -> usize {
         n.next_power_of_two().max(MIN_WINDOW).min(self.config.model.context_length)
     }
 
-    /// The program that looks at a sequence of `n` tokens.
+    /// The program for a sequence of `n` tokens.
     pub(super) fn look(&mut self, what: Look, n: usize) -> Program {
         let window = self.window(n);
         if let Some(&program) = self.looks.get(&(what, window)) {
@@ -130,15 +130,15 @@ impl Trainer {
         program
     }
 
-    /// Looks at the first T of `ids`.
+    /// Runs a program on the first T of `ids`.
     pub(super) fn run_probe(&mut self, what: Look, ids: &[u32]) {
         let n = self.write_probe(ids);
         let program = self.look(what, n);
         self.backend.run(program);
     }
 
-    /// Makes the first T of `ids` the probe, followed by padding up to its window: no position looks at later ones, so it changes nothing;
-    /// without the causal mask, positions are told which keys are real. How many those are.
+    /// Writes the first T of `ids` as the probe, padded to its window, and returns their number. With the causal mask padding
+    /// has no effect, because no position attends to later ones; without it, the number of actual keys is written as well.
     pub(super) fn write_probe(&self, ids: &[u32]) -> usize {
         let n = ids.len().min(self.config.model.context_length);
         let t = self.window(n);

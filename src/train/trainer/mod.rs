@@ -1,9 +1,9 @@
-//! The training loop: steps are submitted ahead, their losses come back later, and nothing in between waits.
+//! The training loop: steps are submitted in advance and their losses are read later, without waiting in between.
 //!
-//! `source` brings the tokens to the device, `evaluate` computes held-out losses, `look` asks the model what it attends
-//! to, `next` computes the logits of the next tokens of several texts, `export` reads softmax weights as they are, `question` asks what is behind them and what
-//! would be without a part of the model, `share` computes batches together with others, `state` takes weights and moments
-//! out and puts them back, `diverge` tells where numbers ran away.
+//! `source` transfers tokens to the device, `evaluate` computes held-out losses, `look` computes attention maps, `next` the
+//! next-token logits of several texts, `export` attention weights in full precision, `question` inspects heads and layers
+//! and evaluates the model with changes, `share` shares batches with other workers, `state` saves and restores weights and
+//! moments, `diverge` locates the origin of a divergence.
 
 mod choose;
 mod costs;
@@ -43,13 +43,13 @@ use crate::ops::step::Step;
 use crate::protocol::StepPoint;
 use crate::rng::Rng;
 
-/// How many steps may be submitted at once: reads of the rings that are under way never overlap.
+/// Maximum number of steps per submission: concurrent reads of the rings never overlap.
 pub const MAX_STEPS_AT_ONCE: usize = RING / 4;
 
-/// The stream of the seed that draws batches; those below belong to the parameters.
+/// The random stream for batches; lower ones are used for the parameters.
 const BATCH_STREAM: u64 = 1 << 32;
 
-/// A model under training on one backend.
+/// A model in training on one backend.
 pub struct Trainer {
     config: RunConfig,
     table: ParamTable,
@@ -57,60 +57,60 @@ pub struct Trainer {
     backend: Backend,
     step_programs: StepPrograms,
     evaluation: Program,
-    /// What looks at sequences of up to so many tokens, made when it is first needed: training needs none of it.
+    /// Inspection programs by window size, created when first needed; training does not use them.
     looks: HashMap<(Look, usize), Program>,
-    /// The programs of [`Trainer::next_logits_of`] by number of texts, prepared with their first use.
+    /// The programs of [`Trainer::next_logits_of`] by number of texts, prepared when first used.
     next_programs: HashMap<(usize, NextPass), Program>,
-    /// [`Trainer::evaluation`] without some heads, once it was needed.
+    /// [`Trainer::evaluation`] with some heads disabled, created when first needed.
     scaled_evaluation: Option<Program>,
     rope_table: Vec<f32>,
     source: TokenSource,
-    /// Why tokens could not be read, or there is no memory to train; told when the steps are collected.
+    /// Why tokens could not be read or memory could not be allocated; returned when the steps are collected.
     unreadable: Option<TrainError>,
-    /// The texts whose keys and values are in the cache; none once a weight has changed.
+    /// The texts whose keys and values are in the cache; cleared when a weight changes.
     cached: Vec<Vec<u32>>,
     limits: DeviceLimits,
     batches: Rng,
     steps_submitted: u64,
     steps_per_submit: usize,
-    /// Submissions of a step, or of a batch of those that are accumulated.
+    /// Number of submissions per step, or per batch with gradient accumulation.
     submissions: usize,
     in_flight: VecDeque<Chunk>,
-    /// With whom the batches are shared.
+    /// The worker pool that shares the batches, if any.
     sharing: Option<Sharing>,
-    /// The update alone, once it was needed.
+    /// The optimizer update alone, created when first needed.
     update: Option<Program>,
-    /// Why nobody shares any more, until it was told.
+    /// Why batches are no longer shared, until it is reported.
     deserted: Option<String>,
     poisoned: Poisoned,
-    /// Counts changes of the weights that are no steps.
+    /// Number of weight changes other than steps.
     edits: u64,
 }
 
-/// What a training step replays.
+/// The programs of a training step.
 #[derive(Clone, Copy)]
 enum StepPrograms {
-    /// One batch and its update.
+    /// One batch with its update.
     Whole(Program),
     /// Several batches, then the update.
     Accumulated { batch: Program, update: Program },
 }
 
-/// Steps whose losses are to be collected.
+/// Steps whose losses have not been collected.
 enum Chunk {
-    /// They are on their way: where each step's sequences start, and what drew that, as it was before.
+    /// In flight: the start positions of each step's sequences, and the generator's state before it drew them.
     Submitted { first_step: u64, starts: Vec<Vec<u32>>, batches: Rng, lrs: Vec<f32>, rings: PendingRead },
-    /// To be trained together with others when they are collected.
+    /// Trained by the worker pool when they are collected.
     Planned { first_step: u64, starts: Vec<Vec<u32>>, batches: Rng },
-    /// They were trained already.
+    /// Already trained.
     Done(Vec<StepPoint>),
 }
 
 impl Trainer {
-    /// Builds a model with fresh weights: on the GPU of `context`, or on the CPU without one.
+    /// Creates a model with initial weights, on the GPU of `context` or on the CPU without one.
     ///
     /// # Errors
-    /// When the configuration is wrong or the device cannot hold it. Both are found before anything is allocated.
+    /// If the configuration is invalid or the device cannot hold it. Both are checked before anything is allocated.
     pub async fn new(
         config: RunConfig,
         context: Option<&Context>,
@@ -124,7 +124,7 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// The same on tokens in a file: the first `n_train` are trained on, the others held out.
+    /// The same for tokens in a file: the first `n_train` are for training, the others are held out.
     ///
     /// # Errors
     /// As [`Trainer::new`].
@@ -204,22 +204,22 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// The configuration in force.
+    /// The current configuration.
     pub fn config(&self) -> &RunConfig {
         &self.config
     }
 
-    /// The table of parameters.
+    /// The parameter table.
     pub fn table(&self) -> &ParamTable {
         &self.table
     }
 
-    /// What all buffers take, in bytes.
+    /// Total size of all buffers, in bytes.
     pub fn memory_bytes(&self) -> u64 {
         self.plan.buffers.total_bytes()
     }
 
-    /// Dispatches of one training step.
+    /// Number of dispatches per training step.
     pub fn dispatches_per_step(&self) -> usize {
         let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
         match self.config.train.accumulation_steps {
@@ -228,40 +228,40 @@ impl Trainer {
         }
     }
 
-    /// Steps submitted so far; all of them are done once nothing is in flight.
+    /// Number of steps submitted so far; all of them are done once nothing is in flight.
     pub fn step(&self) -> u64 {
         self.steps_submitted
     }
 
-    /// Submissions whose losses were not collected yet.
+    /// Number of submissions whose losses have not been collected.
     pub fn in_flight(&self) -> usize {
         self.in_flight.len()
     }
 
-    /// Takes over the settings that can change during training; the others stay.
+    /// Applies the settings that can change during training; the others are not changed.
     ///
     /// # Errors
-    /// When the numbers are not valid; then nothing changes.
+    /// If the settings are invalid; nothing changes then.
     pub fn tune(&mut self, train: &TrainConfig) -> Result<(), ConfigError> {
         train.validate()?;
         self.config.train = self.config.train.with_live_of(train);
         Ok(())
     }
 
-    /// Submits `n_steps` training steps (at most [`MAX_STEPS_AT_ONCE`]) and begins to read their losses.
+    /// Submits `n_steps` training steps (at most [`MAX_STEPS_AT_ONCE`]) and starts reading their losses.
     pub fn submit(&mut self, n_steps: usize) {
         let batches = self.batches.clone();
         let starts = (0..n_steps.min(MAX_STEPS_AT_ONCE)).map(|_| self.draw()).collect();
         self.submit_on(starts, batches);
     }
 
-    /// Where the sequences of the next step start.
+    /// Draws the start positions of the next step's sequences.
     fn draw(&mut self) -> Vec<u32> {
         let sequences = self.config.train.batch_size * self.config.train.accumulation_steps;
         batch_starts(&mut self.batches, self.source.n_train(), self.config.model.context_length, sequences)
     }
 
-    /// Submits a step for each of `starts`, which `batches` has drawn, or, where batches are shared, plans it.
+    /// Submits a step for each of `starts`, drawn by `batches`, or plans it if batches are shared.
     fn submit_on(&mut self, starts: Vec<Vec<u32>>, batches: Rng) {
         let first_step = self.steps_submitted + 1;
         let (StepPrograms::Whole(program) | StepPrograms::Accumulated { update: program, .. }) = self.step_programs;
@@ -284,8 +284,8 @@ impl Trainer {
         self.in_flight.push_back(chunk);
     }
 
-    /// Hands steps to the device as one submission, each on the sequences that begin at its starts in the training
-    /// tokens, B for each accumulated batch; returns their learning rates.
+    /// Submits steps to the device, each on the sequences that start at its positions in the training tokens, B for each
+    /// accumulated batch; returns their learning rates.
     fn run_steps(&mut self, first_step: u64, starts: &[Vec<u32>]) -> Vec<f32> {
         self.cached.clear();
         let weight = 1.0 / self.config.train.accumulation_steps as f32;
@@ -313,11 +313,11 @@ impl Trainer {
         step_values(&self.config.train, step)
     }
 
-    /// Waits for the oldest submission and returns its steps; none when nothing is in flight.
+    /// Waits for the oldest submission and returns its steps; empty if nothing is in flight.
     ///
     /// # Errors
-    /// When the device failed, or when a loss or gradient is not finite. In the latter case neither that step nor any after
-    /// it was applied: the trainer stands before it.
+    /// If the device failed, or a loss or gradient is non-finite. In the latter case neither that step nor any later one was
+    /// applied, and the trainer is in the state before it.
     pub async fn collect(&mut self) -> Result<Vec<StepPoint>, TrainError> {
         if let Some(error) = self.unreadable.take() {
             self.in_flight.clear();
@@ -351,12 +351,12 @@ impl Trainer {
         }
     }
 
-    /// Whether all tokens could be read since this was asked last.
+    /// Returns the pending error, if tokens could not be read since the last call.
     fn readable(&mut self) -> Result<(), TrainError> {
         self.unreadable.take().map_or(Ok(()), Err)
     }
 
-    /// Trains one step on given sequences, B for each accumulated batch, for comparisons with other implementations.
+    /// Trains one step on the given sequences, B for each accumulated batch, for comparisons with other implementations.
     ///
     /// # Errors
     /// As [`Trainer::collect`].
@@ -371,7 +371,7 @@ impl Trainer {
     }
 }
 
-/// What a step of this training needs to know.
+/// The step-dependent values that the kernels read.
 fn step_values(train: &TrainConfig, step: u64) -> Step {
     let values = Step {
         lr: learning_rate(step, train) as f32,

@@ -1,4 +1,4 @@
-//! The logits of the next token of several texts at once, over a cache of keys and values.
+//! Next-token logits of several texts at once, using a KV cache.
 
 use super::look::Look;
 use super::{TrainError, Trainer};
@@ -7,33 +7,33 @@ use crate::model::memory::{Cache, MemoryPlan};
 use crate::model::transformer::Transformer;
 use crate::ops::cached_attention::MAX_SEQUENCES;
 
-/// What a batch of texts runs.
+/// The passes over a batch of texts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum NextPass {
-    /// Whole prompts, computed in windows of this many positions.
+    /// Complete prompts, in windows of this number of positions.
     Prompt(usize),
-    /// One token of each text.
+    /// One additional token per text.
     NextToken,
 }
 
 impl Trainer {
-    /// The logits (V) of the token after `ids`: [`Trainer::next_logits_of`] for one text.
+    /// The logits (V) after `ids`: [`Trainer::next_logits_of`] for one text.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn next_logits(&mut self, ids: &[u32]) -> Result<Vec<f32>, TrainError> {
         self.next_logits_of(&[ids]).await
     }
 
-    /// The logits (B, V) of the token after each of B texts, of which the model sees the last T tokens.
+    /// The logits (B, V) of the next token of B texts, of which the model uses the last T tokens.
     ///
-    /// As long as every text is the one of the last call, or that text and one token more, keys and values come from a cache
-    /// and only the last tokens are computed. Otherwise, and once a text is longer than the context, all windows are
-    /// computed: every position has changed. A model without the causal mask has no cache: each of its windows is computed
-    /// on its own every time.
+    /// While every text equals that of the previous call, or extends it by one token, keys and values come from a cache and
+    /// only the last tokens are computed. Otherwise, and once a text exceeds the context, all windows are recomputed, because
+    /// every position has changed. Models without the causal mask do not use the cache: each of their windows is computed
+    /// separately every time.
     ///
     /// # Errors
-    /// When the device failed, or has no memory for that many texts ([`Trainer::max_texts`]).
+    /// If the device failed, or does not have enough memory for that many texts ([`Trainer::max_texts`]).
     pub async fn next_logits_of(&mut self, texts: &[&[u32]]) -> Result<Vec<f32>, TrainError> {
         let t = self.config.model.context_length;
         let windows: Vec<&[u32]> = texts.iter().map(|ids| &ids[ids.len().saturating_sub(t)..]).collect();
@@ -56,13 +56,13 @@ impl Trainer {
         Ok(self.rows_of_blocks(blocks, texts.len()))
     }
 
-    /// Makes the next call of [`Trainer::next_logits_of`] compute whole prompts. Its numbers then do not depend on what was
-    /// computed before, to the bit.
+    /// Makes the next call of [`Trainer::next_logits_of`] compute complete prompts. Its results are then bitwise independent of
+    /// earlier calls.
     pub fn clear_cache(&mut self) {
         self.cached.clear();
     }
 
-    /// The most texts, up to `wanted`, that the device has memory for at once.
+    /// The maximum number of texts, up to `wanted`, that fit the device's memory.
     pub fn max_texts(&self, wanted: usize) -> usize {
         let most = MAX_SEQUENCES / self.config.model.n_heads;
         let fits = |n: &usize| *n <= self.plan.cache.capacity() || self.plan_for(*n).fits(self.limits);
@@ -70,7 +70,7 @@ impl Trainer {
         halves.take_while(|&n| n > 1).find(fits).unwrap_or(1)
     }
 
-    /// Gives the cache room for `n_texts`.
+    /// Allocates the cache for `n_texts`.
     async fn reserve_texts(&mut self, n_texts: usize) -> Result<(), TrainError> {
         if n_texts <= self.plan.cache.capacity() {
             return Ok(());
@@ -87,7 +87,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// The plan with a cache for `n_texts`.
+    /// The memory plan with a cache for `n_texts`.
     fn plan_for(&self, n_texts: usize) -> MemoryPlan {
         let mut plan = self.plan.clone();
         plan.buffers.specs.truncate(plan.cache.first_buffer);
@@ -95,7 +95,7 @@ impl Trainer {
         plan
     }
 
-    /// Logits in blocks of the vocabulary as rows.
+    /// Converts logits from blocks of the vocabulary to rows.
     fn rows_of_blocks(&self, blocks: Vec<f32>, n_rows: usize) -> Vec<f32> {
         let (v, width) = (self.config.model.vocab_size, self.plan.vocab_block);
         if n_rows == 1 || width == v {
@@ -124,7 +124,7 @@ impl Trainer {
         let n = self.window(longest);
         let program = self.next_program(windows.len(), NextPass::Prompt(n));
         let cache = &self.plan.cache;
-        // Padding comes after a text, and no position attends to later ones.
+        // Padding follows the text, and no position attends to later ones.
         let padded = |window: &&[u32]| window.iter().copied().chain(std::iter::repeat(0)).take(n).collect::<Vec<_>>();
         let inputs: Vec<u32> = windows.iter().flat_map(padded).collect();
         let last_rows: Vec<u32> =
@@ -156,7 +156,7 @@ impl Trainer {
         self.backend.run(program);
     }
 
-    /// The program for a batch of `n_texts`, prepared with its first use.
+    /// The program for a batch of `n_texts`, prepared when first used.
     fn next_program(&mut self, n_texts: usize, pass: NextPass) -> Program {
         if let Some(&program) = self.next_programs.get(&(n_texts, pass)) {
             return program;

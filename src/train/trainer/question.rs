@@ -1,42 +1,41 @@
-//! Questions about the model as it is: the numbers of one head, what each layer would predict, and what it would be
-//! without some heads or with another weight. Their programs are made when they are first needed; training runs none
-//! of them, and none of them changes what training reads.
+//! Inspection of the model: the rows of one head, the logit lens, and the model with disabled heads or a changed weight. The
+//! programs are created when first needed; training does not use them, and they do not modify anything that training reads.
 
 use super::{Look, TrainError, Trainer};
 use crate::gpu::backend::Program;
 use crate::model::transformer::Transformer;
 use crate::protocol::inspect::{HeadRows, LENS_CHOICES, Lens, LensCell, WeightAt};
 
-/// A change to the model that is tried out and taken back.
+/// A temporary change of the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Change {
     /// Heads (layer, head) whose output is set to 0.
     pub off: Vec<(usize, usize)>,
-    /// A parameter's place in the table, and its value.
+    /// Offset of a parameter in the table, and its temporary value.
     pub weight: Option<(usize, f32)>,
 }
 
-/// Where a held-out loss comes from.
+/// The source of a held-out loss.
 #[derive(Clone, Copy)]
 enum Evaluation {
     Run(Program),
     Known(f32),
 }
 
-/// What the model says of held-out text and of the probe.
+/// Held-out loss and logits of the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// Mean cross-entropy on the held-out sample.
     pub loss: f32,
-    /// The logits (V) at the asked position; empty without a probe.
+    /// The logits (V) at the selected position; empty without a probe.
     pub logits: Vec<f32>,
 }
 
 impl Trainer {
-    /// Queries, keys (after the position encoding) and values of one head for the first T of `ids`.
+    /// Queries, keys (after position encoding) and values of one head for the first T of `ids`.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn head_rows(&mut self, ids: &[u32], (layer, head): (usize, usize)) -> Result<HeadRows, TrainError> {
         let model = self.config.model.clone();
         let n = self.write_probe(ids);
@@ -53,10 +52,11 @@ impl Trainer {
         Ok(HeadRows { d_head: d, causal: model.causal, q, k, v })
     }
 
-    /// What the last norm and the head make of the stream behind every block, at the first T of `ids`.
+    /// The logit lens: the final norm and the output head applied to the residual stream after every block, for the first T of
+    /// `ids`.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn lens(&mut self, ids: &[u32]) -> Result<Lens, TrainError> {
         let mut cells = Vec::new();
         let n = ids.len().min(self.config.model.context_length);
@@ -69,11 +69,11 @@ impl Trainer {
         Ok(Lens { n, cells })
     }
 
-    /// The logits (n, V) that the model would have if it ended behind block `layer`. Called for 0, 1, … in order: each
-    /// block goes on from the stream that the one before has left.
+    /// The logits (n, V) of the model if it ended after block `layer`. Must be called for 0, 1, … in order: each block
+    /// continues from the residual stream of the previous call.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn lens_logits(&mut self, ids: &[u32], layer: usize) -> Result<Vec<f32>, TrainError> {
         let n = if layer == 0 { self.write_probe(ids) } else { ids.len().min(self.config.model.context_length) };
         for look in [Look::Layer(layer), Look::Lens(layer)] {
@@ -83,12 +83,12 @@ impl Trainer {
         self.probe_logits(n).await
     }
 
-    /// The model as it is, and with `change`: its held-out loss, as [`Trainer::evaluate`] computes it, and its logits at
-    /// `position` of `ids`. Where the loss of the model as it is is `known`, it is not computed again. Afterwards the model
-    /// is as it was, to the bit.
+    /// The model without and with `change`: its held-out loss, as computed by [`Trainer::evaluate`], and its logits at
+    /// `position` of `ids`. If the loss without the change is `known`, it is not recomputed. Afterwards the model is restored
+    /// bitwise.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn what_if(
         &mut self,
         ids: &[u32],
@@ -113,7 +113,7 @@ impl Trainer {
         *self.scaled_evaluation.get_or_insert_with(make)
     }
 
-    /// Runs an evaluation and a probe with one parameter changed meanwhile.
+    /// Runs an evaluation and a probe with one parameter changed temporarily.
     async fn answer(
         &mut self,
         (evaluation, probe): (Evaluation, Look),
@@ -132,7 +132,7 @@ impl Trainer {
             }
             None => None,
         };
-        // Everything is submitted, and the parameter is back, before anything is waited for.
+        // Everything is submitted, including restoring the parameter, before waiting for results.
         let pending = match evaluation {
             Evaluation::Run(program) => Ok(self.submit_evaluation(program)?),
             Evaluation::Known(loss) => Err(loss),
@@ -158,10 +158,10 @@ impl Trainer {
         Ok(Answer { loss, logits: logits.into_iter().map(f32::from_bits).collect() })
     }
 
-    /// Where a weight stands in the table.
+    /// Offset of a weight in the parameter table.
     ///
     /// # Errors
-    /// A sentence when there is no such parameter, row or column.
+    /// If the parameter, row or column does not exist.
     pub fn weight_place(&self, at: &WeightAt) -> Result<usize, String> {
         let Some(param) = self.table.iter().find(|param| param.name == at.tensor) else {
             return Err(format!("This model has no parameter {}; pick one of the list.", at.tensor));
@@ -180,15 +180,15 @@ impl Trainer {
         Ok(param.start + at.row * columns + at.column)
     }
 
-    /// One parameter, by its place in the table.
+    /// The value of one weight, by its offset in the parameter table.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn weight(&mut self, place: usize) -> Result<f32, TrainError> {
         Ok(self.backend.read_f32(self.plan.params.part(place, 1)).await?[0])
     }
 
-    /// Changes one parameter for good, by its place in the table.
+    /// Changes one weight permanently, by its offset in the parameter table.
     pub fn set_weight(&mut self, place: usize, value: f32) {
         self.edits += 1;
         self.cached.clear();
@@ -196,7 +196,7 @@ impl Trainer {
     }
 }
 
-/// Rows and columns of a parameter; a vector is one row.
+/// Rows and columns of a parameter; a vector has one row.
 pub fn matrix(shape: &[usize]) -> [usize; 2] {
     match shape {
         [rows, columns] => [*rows, *columns],
@@ -204,7 +204,7 @@ pub fn matrix(shape: &[usize]) -> [usize; 2] {
     }
 }
 
-/// The `count` likeliest tokens with their probabilities, likeliest first; the smaller id first among equals.
+/// The `count` most likely tokens with their probabilities in descending order; ties are sorted by id.
 pub fn likeliest(logits: &[f32], count: usize) -> Vec<(u32, f32)> {
     let likelier = |&a: &u32, &b: &u32| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b));
     let mut ids: Vec<u32> = (0..logits.len() as u32).collect();

@@ -1,7 +1,7 @@
-//! Steps whose batches are shared with a crew: gradients of the shards, their sum in the order of the shards, one update
-//! here.
+//! Steps whose batches are shared with a worker pool: computes the gradients of the shards, their sum in the order of the
+//! shards, and one update.
 //!
-//! For the same number of shards a run repeats to the bit, whoever computes them.
+//! For a fixed number of shards results are bitwise reproducible, independent of which worker computes them.
 
 use super::{Chunk, TokenSource, TrainError, Trainer};
 use crate::gpu::backend::{Backend, Program};
@@ -11,23 +11,23 @@ use crate::protocol::StepPoint;
 use crate::rng::Rng;
 use crate::train::shards::{Shard, ShardGradients, SharedCrew, shard_config, shard_sizes};
 
-/// What sharing needs.
+/// The state of data parallelism.
 pub(super) struct Sharing {
     crew: SharedCrew,
-    /// Sequences of each shard; the first is computed here.
+    /// Number of sequences in each shard; the first shard is computed by this worker.
     sizes: Vec<usize>,
     own: Shard,
     update: Program,
-    /// Whether the crew knows the model.
+    /// Whether the workers have received the model.
     prepared: bool,
 }
 
 impl Trainer {
-    /// Shares the batches of all further steps between this trainer and `n − 1` members of the crew, as far as there are
-    /// sequences for all. Without a crew, with one worker, or on a GPU nobody shares.
+    /// Shares the batches of all further steps between this trainer and up to `n − 1` helpers, at least one sequence each.
+    /// Without a worker pool, with one worker, or on a GPU batches are not shared.
     ///
     /// # Errors
-    /// When there is no memory for it.
+    /// If there is not enough memory.
     pub fn share(&mut self, crew: Option<SharedCrew>, n: usize) -> Result<(), TrainError> {
         self.sharing = None;
         let sizes = shard_sizes(self.config.train.batch_size, n);
@@ -53,22 +53,22 @@ impl Trainer {
         matches!(self.backend, Backend::Cpu(..))
     }
 
-    /// How many share the batches.
+    /// Number of workers that share the batches.
     pub fn n_workers(&self) -> usize {
         self.sharing.as_ref().map_or(1, |sharing| sharing.sizes.len())
     }
 
-    /// Why a crew is no longer there, once.
+    /// Returns and clears the reason why the worker pool has failed.
     pub fn deserted(&mut self) -> Option<String> {
         self.deserted.take()
     }
 
-    /// Whether the next steps have to wait for their turn: they are shared, or some before them are.
+    /// Whether further steps have to be planned instead of submitted: they are shared, or earlier ones are still planned.
     pub(super) fn plans_ahead(&self) -> bool {
         self.sharing.is_some() || self.in_flight.iter().any(|chunk| matches!(chunk, Chunk::Planned { .. }))
     }
 
-    /// Trains what was planned and not yet trained, so that the model is that of all steps so far.
+    /// Trains the planned steps, so that the weights include all steps so far.
     pub(super) async fn catch_up(&mut self) -> Result<(), TrainError> {
         for at in 0..self.in_flight.len() {
             if let Some(Chunk::Planned { first_step, starts, batches }) = self.in_flight.get(at) {
@@ -85,7 +85,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Trains planned steps, each on the sequences that begin at its starts, which `batches` has drawn.
+    /// Trains planned steps, each on the sequences that start at its positions, drawn by `batches`.
     pub(super) async fn train_planned(
         &mut self,
         first_step: u64,
@@ -113,7 +113,7 @@ impl Trainer {
         Ok(points)
     }
 
-    /// One shared step: its learning rate, loss and gradient norm.
+    /// Runs one shared step; returns its learning rate, loss and gradient norm.
     async fn shared_step(&mut self, mut sharing: Sharing, step: u64, starts: &[u32]) -> Result<[f32; 3], TrainError> {
         self.cached.clear();
         let params = self.backend.read_f32(self.plan.params).await?;
@@ -131,7 +131,7 @@ impl Trainer {
         let values = self.step_values(step);
         self.backend.write(self.plan.step, bytemuck::cast_slice(&[values]));
         self.backend.write_f32(self.plan.step_grads, &grads);
-        // A loss that is not finite holds the update back.
+        // A non-finite loss prevents the update.
         self.backend.write_f32(self.plan.loss_ring.part(values.slot as usize, 1), &[loss]);
         self.backend.run(sharing.update);
         let norm = self.backend.read_f32(self.plan.norm_ring.part(values.slot as usize, 1)).await?[0];
@@ -142,7 +142,7 @@ impl Trainer {
         Ok([values.lr, loss, norm])
     }
 
-    /// The windows of T + 1 tokens that begin at `starts`, cut into shards.
+    /// The windows of T + 1 tokens that start at `starts`, split into shards.
     async fn windows(&mut self, starts: &[u32], sizes: &[usize]) -> Result<Vec<Vec<u32>>, TrainError> {
         let (window, mut starts) = (self.config.model.context_length + 1, starts.iter());
         let mut shards = Vec::with_capacity(sizes.len());
@@ -163,7 +163,8 @@ impl Trainer {
     }
 }
 
-/// Loss and gradients of all shards, in their order. What a helper does not answer is computed here, and `lost` says why.
+/// Loss and gradients of all shards, in order. Shards that a helper fails to return are computed here, and `lost` receives the
+/// reason.
 async fn round(
     config: &crate::config::RunConfig,
     sharing: &mut Sharing,

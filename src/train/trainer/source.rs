@@ -1,16 +1,16 @@
-//! Where the tokens are, and how the device gets those of a batch.
+//! The source of the tokens, and the transfer of a batch to the device.
 
 use super::Trainer;
 use crate::data::TokenFile;
 use crate::gpu::backend::Writes;
 use crate::gpu::recording::Slice;
 
-/// Where the tokens are.
+/// The location of the tokens.
 pub(super) enum TokenSource {
-    /// All on the device.
+    /// All tokens are on the device.
     Device { n_train: usize, n_val: usize },
-    /// In a file, of which the first `n_train` are trained on and the others held out. The device gets the windows of
-    /// one batch at a time.
+    /// The tokens are in a file, the first `n_train` for training and the others held out. The windows of one batch at a time
+    /// are copied to the device.
     File { tokens: TokenFile, n_train: usize },
 }
 
@@ -30,9 +30,9 @@ impl TokenSource {
 }
 
 impl Trainer {
-    /// What tells the device where the sequences of a batch start: in all of its tokens, or, for tokens in a file, in
-    /// `buffer`, into which their windows are copied. `offset` is where the file's part begins. What cannot be read is
-    /// kept for [`Trainer::collect`]; the device then repeats what it has.
+    /// The writes that specify the start positions of a batch: in all tokens on the device, or, for tokens in a file, in
+    /// `buffer`, to which their windows are copied. `offset` is the start of the relevant part of the file. A read error is
+    /// stored for [`Trainer::collect`]; the device then reuses its previous batch.
     pub(super) fn place(&mut self, starts: &[u32], offset: usize, buffer: Slice) -> Writes {
         let TokenSource::File { tokens, .. } = &mut self.source else {
             return vec![(self.plan.starts, starts.to_vec())];

@@ -1,4 +1,4 @@
-//! Weights, gradients and moments, out of the device and into it.
+//! Transfers weights, gradients and moments between the device and memory.
 
 use std::borrow::Cow;
 
@@ -6,30 +6,30 @@ use super::{BATCH_STREAM, TrainError, Trainer};
 use crate::gpu::recording::Slice;
 use crate::rng::Rng;
 
-/// Everything that the next steps depend on, besides configuration and data.
+/// Everything that further steps depend on, besides configuration and data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingState {
     /// Steps done.
     pub step: u64,
-    /// Draws where the next batches begin.
+    /// Random generator of the next batches.
     pub batches: Rng,
-    /// Parameters, laid out by the table.
+    /// Parameters, in the order of the parameter table.
     pub params: Vec<f32>,
-    /// AdamW's first moments, laid out by the table. Empty where all are 0.
+    /// AdamW's first moments, in the order of the parameter table. Empty if all are 0.
     pub adam_m: Vec<f32>,
-    /// AdamW's second moments, laid out by the table. Empty where all are 0.
+    /// AdamW's second moments, in the order of the parameter table. Empty if all are 0.
     pub adam_v: Vec<f32>,
 }
 
 impl TrainingState {
-    /// The state of a model that begins with `params`, laid out by the table: no moments, the first batches. Moments of a
-    /// large model would take twice its memory just to say that they are 0.
+    /// The state of a model that starts with `params`, in the order of the parameter table: zero moments, first batches. The
+    /// moments are left empty, because zeros for a large model would take twice its memory.
     pub fn of(params: Vec<f32>, seed: u64) -> Self {
         let batches = Rng::with_stream(seed, BATCH_STREAM);
         Self { step: 0, batches, params, adam_m: Vec::new(), adam_v: Vec::new() }
     }
 
-    /// Moments as numbers, zeros where they are empty.
+    /// The moments, with zeros if they are empty.
     pub fn moments<'a>(&self, of: &'a [f32]) -> Cow<'a, [f32]> {
         if of.is_empty() { vec![0.0; self.params.len()].into() } else { of.into() }
     }
@@ -39,7 +39,7 @@ impl Trainer {
     /// The state after all steps submitted so far.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn state(&mut self) -> Result<TrainingState, TrainError> {
         let params = self.params().await?;
         if self.steps_submitted == 0 {
@@ -50,13 +50,13 @@ impl Trainer {
         Ok(TrainingState { step: self.steps_submitted, batches: self.batches.clone(), params, adam_m, adam_v })
     }
 
-    /// The state of a run that has not begun: first weights, empty moments, the first batches.
+    /// The state of a run that has not started: initial weights, empty moments, first batches.
     pub fn fresh_state(&self) -> TrainingState {
         let seed = self.config.train.seed;
         TrainingState::of(self.table.initial_values(seed), seed)
     }
 
-    /// Goes on from `state`, which a trainer of the same model has given. What is in flight is dropped.
+    /// Restores `state`, which must come from a trainer of the same model. Submissions in flight are dropped.
     pub fn restore(&mut self, state: &TrainingState) {
         self.backend.write_f32(self.plan.params, &state.params);
         self.write_moments(self.plan.adam_m, &state.adam_m);
@@ -73,25 +73,25 @@ impl Trainer {
         if moments.is_empty() { self.backend.clear(slice) } else { self.backend.write_f32(slice, moments) }
     }
 
-    /// All parameters, laid out by the table.
+    /// All parameters, in the order of the parameter table.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn params(&mut self) -> Result<Vec<f32>, TrainError> {
         self.catch_up().await?;
         Ok(self.backend.read_f32(self.plan.params).await?)
     }
 
-    /// All gradients of the latest step before clipping, laid out by the table.
+    /// All gradients of the latest step before clipping, in the order of the parameter table.
     ///
     /// # Errors
-    /// When the device failed.
+    /// If the device failed.
     pub async fn grads(&mut self) -> Result<Vec<f32>, TrainError> {
         self.catch_up().await?;
         Ok(self.backend.read_f32(self.plan.step_grads).await?)
     }
 
-    /// Replaces all parameters; `values` are laid out by the table.
+    /// Replaces all parameters; `values` are in the order of the parameter table.
     pub fn set_params(&mut self, values: &[f32]) {
         self.edits += 1;
         self.cached.clear();

@@ -1,29 +1,29 @@
-//! How a step is cut into submissions: drivers reset a device that works on one for too long.
+//! Splits a step into submissions, because drivers reset a device that works on a single one for too long.
 
 use super::{MAX_STEPS_AT_ONCE, StepPrograms, Trainer};
 use crate::ops::cost::Cost;
 
-/// A submission takes about so long at most.
+/// Approximate maximum duration of a submission.
 const MAX_SECONDS: f64 = 0.3;
 
-/// Operations of a submission before the device's speed is known.
+/// Maximum number of operations per submission before the device's speed is known.
 const MAX_FLOPS: f64 = 5e10;
 
-/// Operations that take about as long as one byte from memory on a GPU.
+/// Number of operations that take about as long as reading one byte from memory on a GPU.
 const FLOPS_PER_BYTE: f64 = 30.0;
 
 impl Trainer {
-    /// How many steps one submission holds, from 1 to [`MAX_STEPS_AT_ONCE`].
+    /// Sets the number of steps per submission, from 1 to [`MAX_STEPS_AT_ONCE`].
     pub fn set_steps_per_submit(&mut self, n_steps: usize) {
         self.steps_per_submit = n_steps.clamp(1, MAX_STEPS_AT_ONCE);
     }
 
-    /// Submissions of one training step: one for all that [`Trainer::set_steps_per_submit`] puts together.
+    /// Number of submissions per training step; less than 1 if [`Trainer::set_steps_per_submit`] combines several steps.
     pub fn submits_per_step(&self) -> f64 {
         self.submissions as f64 / self.steps_per_submit as f64
     }
 
-    /// Cuts the step into as many submissions as a device needs whose steps take so long; none is not known yet.
+    /// Splits the step into as many submissions as necessary for steps of this duration; `None` if it is not known yet.
     pub fn limit_submissions(&mut self, seconds_per_step: Option<f64>) {
         let (program, batches) = match self.step_programs {
             StepPrograms::Whole(program) => (program, 1),
@@ -41,13 +41,13 @@ impl Trainer {
     }
 }
 
-/// Before which dispatches a list is cut into `n` parts that cost about the same.
+/// The dispatches before which a list is split into `n` parts of about equal cost.
 fn splits(costs: &[Cost], n: usize) -> Vec<usize> {
     let cost = |cost: &Cost| cost.flops + FLOPS_PER_BYTE * cost.bytes;
     let total: f64 = costs.iter().map(cost).sum();
     let (mut splits, mut sum) = (Vec::new(), 0.0);
     for (index, of) in costs.iter().enumerate() {
-        // Cut before what would exceed the share of the parts so far.
+        // Split before the cumulative cost exceeds the share of the parts so far.
         if index > 0 && sum + cost(of) > total * (splits.len() + 1) as f64 / n as f64 && splits.last() != Some(&index) {
             splits.push(index);
         }

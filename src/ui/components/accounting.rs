@@ -1,4 +1,4 @@
-//! What the model of the setup costs, part by part.
+//! The cost of the configured model, part by part.
 
 use yew::prelude::*;
 
@@ -103,7 +103,7 @@ fn flops(n: u64) -> String {
     if n == 0 { "–".into() } else { scaled(n, 1000.0, ["", "k", "M", "G", "T"]) }
 }
 
-/// A number with the largest unit that leaves at least 1 before it.
+/// A number in the largest unit that gives at least 1.
 fn scaled(n: u64, base: f64, units: [&str; 5]) -> String {
     let (mut value, mut unit) = (n as f64, 0);
     while value >= base && unit + 1 < units.len() {

@@ -1,4 +1,4 @@
-//! A switch that keeps the screen on while a run trains, and with it the computer from going to sleep.
+//! A switch that keeps the screen, and thereby the computer, awake while a run trains.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,18 +12,18 @@ use crate::ui::app::{Cx, on_window};
 use crate::ui::state::RunState;
 use crate::ui::{preferences, store};
 
-/// Under this name the browser remembers the choice.
+/// The key of the choice in the preferences.
 const PREFERENCE: &str = "stay_awake";
 const ON: &str = "on";
 
 const REFUSED: &str = "This browser does not keep the screen on: when the computer goes to sleep the run stops, and goes \
     on when it wakes.";
 
-/// What became of asking for the screen.
+/// The state of the wake lock.
 enum Lock {
     Asked,
     Held(JsValue),
-    /// It is not wanted any more.
+    /// No longer wanted.
     Over,
 }
 
@@ -31,7 +31,7 @@ enum Lock {
 pub fn Awake(cx: &Cx) -> Html {
     let on = use_state(|| preferences::load(PREFERENCE).is_some_and(|on| on == ON));
     let refused = use_state(|| false);
-    // A page that was hidden has lost the lock, and asks again when it is shown.
+    // Hiding the page releases the lock, so it is requested again when the page is shown.
     let turned = use_state(js_sys::Date::now);
     {
         let turned = turned.clone();
@@ -81,7 +81,7 @@ async fn ask(lock: Rc<RefCell<Lock>>, refused: UseStateHandle<bool>) {
 
 fn release(lock: Lock) {
     if let Lock::Held(held) = lock {
-        // A lock that the browser has taken back is as good as released.
+        // A lock that the browser has revoked counts as released.
         spawn_local(async move { drop(store::ask(&held, "release", &[]).await) });
     }
 }

@@ -1,4 +1,4 @@
-//! Saved runs: save this one, load one from a file, go on with one that the browser keeps.
+//! Saved runs: save the current one, load one from a file, or resume one from the browser's storage.
 
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::spawn_local;
@@ -80,7 +80,7 @@ pub fn Checkpoints(cx: &Cx) -> Html {
     }
 }
 
-/// One sentence that asks for the file that a saved run was trained on.
+/// A message that requests the file that a saved run was trained on.
 fn needs_file(cx: &Cx) -> Html {
     let Some(NeededFile { name, problem, .. }) = &cx.state.runs.needs_file else { return html! {} };
     let pick = {
@@ -123,11 +123,11 @@ fn picked(cx: &Cx, event: &Event) {
     let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
     if let Some(input) = input {
         cx.open_files(files::listed(input.files()));
-        input.set_value(""); // so that the same file can be chosen again
+        input.set_value(""); // allows choosing the same file again
     }
 }
 
-/// `kind` is "kept" for what a person has saved, and "copy" for what the page keeps by itself.
+/// One list entry; `kind` is "kept" for runs saved by the user, "copy" for autosaves.
 fn item(cx: &Cx, checkpoint: &KeptCheckpoint, kind: &'static str) -> Html {
     let act = |act: fn(&Cx, &KeptCheckpoint)| {
         let (cx, checkpoint) = (cx.clone(), checkpoint.clone());

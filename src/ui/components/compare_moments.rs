@@ -1,4 +1,4 @@
-//! Two moments side by side, with what has changed between them: of one run, or of two.
+//! Two snapshots of one run or of two, side by side with their difference.
 
 use std::rc::Rc;
 
@@ -20,7 +20,7 @@ pub fn CompareMoments(cx: &Cx) -> Html {
     let state = &cx.state;
     let both = state.remember.held.as_ref().zip(state.shown_maps()).filter(|_| state.obstacle().is_none());
     let both = Both(both.map(|(held, shown)| [held.maps.clone(), shown]));
-    // Pointing at cells paints nothing anew.
+    // Hovering cells does not repaint these.
     let pictures = use_memo((both, state.plane(), state.color_scale([255; 3])), |(both, plane, scale)| {
         both.0.as_ref().map(|both| pictures(both, *plane, scale))
     });
@@ -46,7 +46,7 @@ pub fn CompareMoments(cx: &Cx) -> Html {
     }
 }
 
-/// What is painted: A, B, B − A; and what the colours of the last one stand for.
+/// The images A, B and B − A, and the legend of the last.
 struct Pictures {
     cells: [Rc<Vec<u8>>; 3],
     legend: Legend,
@@ -61,7 +61,7 @@ fn pictures([held, shown]: &[Rc<Maps>; 2], plane: Plane, scale: &ColorScale) -> 
     Pictures { cells: [a, b, changes].map(Rc::new), legend }
 }
 
-/// Maps that are the same when they are one and the same object.
+/// Maps compared by address.
 struct Both(Option<[Rc<Maps>; 2]>);
 
 impl PartialEq for Both {
@@ -169,7 +169,7 @@ fn cell_at(element: &Element, event: &PointerEvent, n: usize) -> Option<(usize, 
     Some((query, index(f64::from(event.client_x()) - area.left(), area.width())?))
 }
 
-/// Pixels of cells, enlarged by the style sheet.
+/// Properties of a canvas of cells, enlarged by the style sheet.
 #[derive(Clone, PartialEq, Properties)]
 struct CellsProps {
     cells: Rc<Vec<u8>>,
@@ -184,7 +184,7 @@ fn Cells(props: &CellsProps) -> Html {
         let canvas = canvas.clone();
         use_effect_with((props.cells.clone(), props.n), move |(cells, n)| {
             if let Some(canvas) = canvas.cast::<HtmlCanvasElement>() {
-                // A browser without memory for it leaves the hatching.
+                // If the browser is out of memory, only the hatching is shown.
                 drop(put_cells(&canvas, cells, *n));
             }
         });

@@ -1,4 +1,4 @@
-//! What to train on: built-in stories, files of the user's, TinyStories from the hub.
+//! The training data: built-in stories, the user's files, or TinyStories from the hub.
 
 use wasm_bindgen::JsCast as _;
 use web_sys::HtmlInputElement;
@@ -85,7 +85,7 @@ fn own_files(cx: &Cx) -> Html {
         })
     };
     let option = |(index, name): (usize, &String)| {
-        // Keyed, so that an option which moves stays chosen.
+        // Keyed, so that an option keeps its selection when it moves.
         html! { <option key={name.clone()} value={name.clone()} selected={index == data.field}>{name}</option> }
     };
     html! {
@@ -180,7 +180,7 @@ fn progress(cx: &Cx, Fetching { received, total, .. }: &Fetching) -> Html {
     }
 }
 
-/// The vocabulary, when it is one from the tokenizer's page.
+/// The vocabulary, if it comes from the tokenizer view.
 fn vocabulary(cx: &Cx) -> Html {
     let Vocabulary::Chosen { name, .. } = &cx.state.draft.vocabulary else { return html! {} };
     let back = {

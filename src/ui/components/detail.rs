@@ -1,4 +1,4 @@
-//! What is told of the rows that are held or under the pointer, and what more the model is asked.
+//! The detail column: pinned or hovered rows, and the inspection sections.
 
 use yew::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A field to type a number or a name into.
+//! A field for a number or a name.
 
 use yew::prelude::*;
 
@@ -6,9 +6,9 @@ use super::value_of;
 
 #[derive(Properties, PartialEq)]
 pub struct EntryProps {
-    /// What is in force.
+    /// The value in force.
     pub value: AttrValue,
-    /// Called when an entry is finished. What is in force by then stands in the field afterwards.
+    /// Called when an entry is finished. Afterwards the field shows the value in force.
     pub onchange: Callback<Event>,
     #[prop_or_default]
     pub name: Option<AttrValue>,
@@ -16,21 +16,21 @@ pub struct EntryProps {
     pub testid: Option<AttrValue>,
     #[prop_or_default]
     pub placeholder: Option<AttrValue>,
-    /// For those who listen, where no label stands beside it.
+    /// The accessible name, if there is no visible label.
     #[prop_or_default]
     pub label: Option<AttrValue>,
-    /// Which keyboard a touch screen offers.
+    /// Which on-screen keyboard touch devices show.
     #[prop_or(AttrValue::Static("decimal"))]
     pub inputmode: AttrValue,
-    /// Whether what the field shows is not accepted.
+    /// Whether the displayed text is refused.
     #[prop_or_default]
     pub invalid: bool,
-    /// Called with every letter, where something follows it at once.
+    /// Called on every keystroke, for fields that take effect immediately.
     #[prop_or_default]
     pub oninput: Callback<InputEvent>,
 }
 
-/// What is being typed stays in the field, however often the page around it shows something new.
+/// Text being typed is preserved when the page around the field rerenders.
 #[component]
 pub fn Entry(props: &EntryProps) -> Html {
     let typed = use_state(|| None::<String>);

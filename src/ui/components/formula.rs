@@ -4,7 +4,7 @@ use yew::prelude::*;
 
 use crate::ui::lesson::formula::{Formula, parse};
 
-/// A formula in the notation of [`crate::ui::lesson::formula`].
+/// Renders a formula in the notation of [`crate::ui::lesson::formula`].
 pub fn math(text: &str, block: bool) -> Html {
     let display = if block { "block" } else { "inline" };
     html! { <math display={display}>{element(&parse(text))}</math> }

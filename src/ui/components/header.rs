@@ -1,4 +1,4 @@
-//! Title, and the transport: reset, train, step, and how it goes.
+//! The title and the transport controls: reset, train, step, and the run's progress.
 
 use yew::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The lesson: one step per screen, its matrices as the worker computed them, one control, one question.
+//! The lesson: one step per screen, with the matrices that the worker computed, one control and one question.
 
 use wasm_bindgen::JsCast as _;
 use web_sys::{Element, HtmlElement, KeyboardEvent};
@@ -21,10 +21,10 @@ use crate::ui::navigation;
 use crate::ui::state::Action;
 use crate::ui::state::lesson::LessonAction;
 
-/// The key under which a refused seed is kept.
+/// The key under which refused text of the seed field is stored.
 const SEED: &str = "lesson seed";
 
-/// Changes the lesson.
+/// Dispatches a lesson action.
 pub fn act(cx: &Cx, action: LessonAction) {
     cx.act(Action::Lesson(action));
 }
@@ -72,7 +72,7 @@ pub fn LessonView(cx: &Cx) -> Html {
     }
 }
 
-/// Sends the latest question whenever the worker has none.
+/// Sends the latest request whenever the worker has none pending.
 #[hook]
 fn use_questions(cx: &Cx) {
     let state = &cx.state.lesson;
@@ -85,7 +85,7 @@ fn use_questions(cx: &Cx) {
     });
 }
 
-/// The link remembers the step.
+/// Stores the step in the link.
 #[hook]
 fn use_link(cx: &Cx) {
     {
@@ -104,7 +104,7 @@ fn use_link(cx: &Cx) {
     let first = use_mut_ref(|| true);
     use_effect_with(cx.state.lesson.step, move |&step| {
         navigation::remember_step(STEPS[step].name);
-        // Whoever listens hears the new step's title; the first one waits to be found.
+        // Focusing the title makes screen readers announce the new step; the first step does not take the focus.
         if !first.replace(false) {
             focus_title();
         }
@@ -115,11 +115,12 @@ fn focus_title() {
     let title =
         web_sys::window().and_then(|window| window.document()).and_then(|d| d.get_element_by_id("lesson-title"));
     if let Some(title) = title.and_then(|title| title.dyn_into::<HtmlElement>().ok()) {
-        drop(title.focus()); // an element that is there takes the focus
+        drop(title.focus()); // focusing an attached element cannot fail
     }
 }
 
-/// ← and → walk the steps, but for fields and matrices, where they have their own meaning; PageUp and PageDown always.
+/// ← and → move between steps, except in fields and matrices, which use these keys themselves; PageUp and PageDown
+/// always do.
 #[hook]
 fn use_keys(cx: &Cx) {
     let cx = cx.clone();
@@ -260,7 +261,7 @@ fn control(cx: &Cx, step: &Step) -> Html {
     }
 }
 
-/// The sum behind the lit cell.
+/// The calculation of the highlighted cell.
 fn sum(cx: &Cx) -> Html {
     let state = &cx.state.lesson;
     let text = match (state.sheet(), state.lit) {
@@ -273,7 +274,7 @@ fn sum(cx: &Cx) -> Html {
 fn code(cx: &Cx, step: &Step) -> Html {
     let state = &cx.state.lesson;
     let kernels = state.sheet().map(|sheet| sheet.kernels.clone()).unwrap_or_default();
-    // On the CPU the shaders' twins in Rust run.
+    // On the CPU, the Rust equivalents of the shaders run.
     let cpu = state.answer.as_ref().is_some_and(|answer| answer.device.backend == "CPU");
     let ran = if cpu { "the WGSL whose twin for the CPU just ran" } else { "the WGSL that just ran" };
     let file = |kernel: &String| {

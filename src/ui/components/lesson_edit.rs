@@ -1,4 +1,4 @@
-//! The field for a number of X.
+//! The field for editing a number of X.
 
 use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlElement, HtmlInputElement, KeyboardEvent};
@@ -11,10 +11,10 @@ use crate::ui::app::Cx;
 use crate::ui::state::Action;
 use crate::ui::state::lesson::LessonAction;
 
-/// The key under which a refused number is kept.
+/// The key under which refused text of this field is stored.
 const FIELD: &str = "lesson x";
 
-/// Shown while a number of X is under change; Enter and Escape close it and go back to the number.
+/// Shown while a number of X is being edited; Enter and Escape close it and return the focus to the cell.
 #[component]
 pub fn EditX(cx: &Cx) -> Html {
     let field = use_node_ref();
@@ -22,10 +22,10 @@ pub fn EditX(cx: &Cx) -> Html {
     {
         let (field, x) = (field.clone(), cx.state.lesson.x.clone());
         use_effect_with(edited, move |&edited| {
-            // The field keeps what is typed, also what is no number yet, so its text is set here and never again.
+            // The field keeps what is typed, including incomplete numbers, so its text is set only once, here.
             if let Some((place, field)) = edited.zip(field.cast::<HtmlInputElement>()) {
                 field.set_value(&x.get(place).copied().unwrap_or_default().to_string());
-                drop(field.focus()); // a field that is there takes the focus
+                drop(field.focus()); // focusing an attached element cannot fail
                 field.select();
             }
         });
@@ -83,12 +83,12 @@ pub fn EditX(cx: &Cx) -> Html {
     }
 }
 
-/// The focus goes back to the cell.
+/// Returns the focus to the cell.
 fn go_back(row: usize, col: usize) {
     let selector = format!("[data-editable] td[data-row='{row}'][data-col='{col}']");
     let document = web_sys::window().and_then(|window| window.document());
     let cell = document.and_then(|document| document.query_selector(&selector).ok().flatten());
     if let Some(cell) = cell.and_then(|cell| cell.dyn_into::<HtmlElement>().ok()) {
-        drop(cell.focus()); // a cell that is there takes the focus
+        drop(cell.focus()); // focusing an attached element cannot fail
     }
 }

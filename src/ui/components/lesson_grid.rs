@@ -1,5 +1,5 @@
-//! The matrices of a step, in the order in which they are multiplied. A cell under the pointer or the keyboard lights
-//! what it was made of.
+//! The matrices of a step, in the order of multiplication. Hovering or focusing a cell highlights the cells that it was
+//! computed from.
 
 use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlElement, KeyboardEvent};
@@ -13,10 +13,10 @@ use crate::ui::lesson::formula::spoken;
 use crate::ui::lesson::worked::{involved, label, short};
 use crate::ui::state::lesson::{Cell, LessonAction};
 
-/// Wider matrices are given by their first columns.
+/// Maximum number of columns shown; wider matrices are truncated.
 const MAX_COLUMNS: usize = 12;
 
-/// Matrices with so many columns are set narrower where the page is narrow.
+/// Matrices with at least this many columns are set narrower on narrow pages.
 const WIDE: usize = 6;
 
 #[component]
@@ -31,13 +31,13 @@ pub fn Lines(cx: &Cx) -> Html {
     html! { <div class="products">{for sheet.lines.iter().map(line)}</div> }
 }
 
-/// Counts are whole.
+/// A number as text; counts are written as integers.
 fn written(matrix: &Matrix, value: f32) -> String {
     let whole = matches!(matrix.made, Made::Measured | Made::Counted { .. }) && value.fract() == 0.0;
     if whole { format!("{value}") } else { short(value) }
 }
 
-/// How deep the colour of a number is, from 0 to 1: the same for the same number in every step.
+/// Color depth of a number, from 0 to 1, on the same scale in every step.
 fn depth(value: f32) -> f32 {
     if value.is_finite() { value.abs() / (value.abs() + 0.5) } else { 0.0 }
 }
@@ -125,7 +125,7 @@ fn cell(cx: &Cx, sheet: &Sheet, matrix: &Matrix, cell: Cell, (row, col): (usize,
     }
 }
 
-/// Arrow keys, Home and End walk the cells.
+/// Moves between cells with the arrow keys, Home and End.
 fn walk(event: &KeyboardEvent, rows: usize, cols: usize) {
     let Some(cell) = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok()) else { return };
     let place = |name: &str| cell.get_attribute(name).and_then(|text| text.parse::<usize>().ok());
@@ -145,6 +145,6 @@ fn walk(event: &KeyboardEvent, rows: usize, cols: usize) {
     let grid = cell.closest("[role=grid]").ok().flatten();
     let next = grid.and_then(|grid| grid.query_selector(&selector).ok().flatten());
     if let Some(next) = next.and_then(|next| next.dyn_into::<HtmlElement>().ok()) {
-        drop(next.focus()); // an element that is there takes the focus
+        drop(next.focus()); // focusing an attached element cannot fail
     }
 }

@@ -1,4 +1,4 @@
-//! Two models that learn side by side, one with the causal mask and one without.
+//! Two models trained side by side, one with the causal mask and one without.
 
 use yew::prelude::*;
 
@@ -7,7 +7,7 @@ use crate::protocol::Command;
 use crate::protocol::lesson::{LessonCommand, PAIR_PROMPT, PAIR_STEPS, PairPoint, PairText};
 use crate::ui::app::Cx;
 
-/// Buttons, both losses, and what both write.
+/// Buttons, both losses, and sample texts of both models.
 pub fn pair(cx: &Cx) -> Html {
     let pair = &cx.state.lesson.pair;
     let toggle = {
@@ -61,7 +61,7 @@ fn losses(points: &[PairPoint]) -> Html {
     }
 }
 
-/// What both can do alone.
+/// The sample texts of both models.
 fn texts(written: &[PairText; 2]) -> Html {
     let one = |name: &str, id: &'static str, text: &PairText| {
         html! {

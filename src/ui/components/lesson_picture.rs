@@ -1,4 +1,4 @@
-//! What a step of the lesson shows besides its matrices.
+//! The picture that a step of the lesson shows in addition to its matrices.
 
 use yew::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::ui::lesson::worked::{decimals, label};
 use crate::ui::navigation;
 use crate::ui::state::{Action, View};
 
-/// The picture of a step.
+/// Renders the picture of a step.
 pub fn picture(cx: &Cx, picture: Picture) -> Html {
     match (picture, cx.state.lesson.sheet()) {
         (Picture::Tokens, _) => html! { <LessonTokens ..cx.clone() /> },
@@ -32,7 +32,7 @@ fn values<'s>(sheet: &'s Sheet, name: &str) -> &'s [f32] {
     sheet.matrix(name).map_or(&[], |matrix| &matrix.values)
 }
 
-/// From the lesson to the model under training.
+/// A link from the lesson to the model being trained.
 fn head_link(cx: &Cx) -> Html {
     let Some(maps) = &cx.state.maps else {
         return html! { <p class="count">{"The model in the Train view is still being prepared; then its heads can be seen from here."}</p> };
@@ -52,7 +52,7 @@ fn head_link(cx: &Cx) -> Html {
     }
 }
 
-/// Queries and keys in the plane, as they are (thin) and turned.
+/// Queries and keys in the plane, before (thin) and after rotation.
 fn arrows(sheet: &Sheet, query: usize) -> Html {
     let highest = |name: &str| {
         let scores = values(sheet, name);
@@ -69,7 +69,7 @@ fn arrows(sheet: &Sheet, query: usize) -> Html {
     let [q, q_turned, k, k_turned] = names.map(|name| values(sheet, name));
     let longest = |pairs: &[f32]| pairs.chunks_exact(2).map(|pair| pair[0].hypot(pair[1])).fold(0.0, f32::max);
     let most = longest(k).max(0.1) * 1.25;
-    // Twice as wide as high, so that a turn stays a turn.
+    // The x range is twice the y range, so that rotations are not distorted.
     let plot = Plot { x: [-2.06 * most, 2.06 * most], y: [-most, most] };
     let arrow = |pair: &[f32], class: &'static str, word: &str| {
         let [x, y] = *pair else { return Html::default() };
@@ -83,7 +83,7 @@ fn arrows(sheet: &Sheet, query: usize) -> Html {
         html! { <>{arrow(before, "before", "")}{arrow(after, "key-arrow", word)}</> }
     });
     let held = 2 * query..2 * query + 2;
-    // Queries are much shorter than keys here, so the held one is drawn as long as the longest key.
+    // Queries are much shorter than keys here, so the selected one is drawn as long as the longest key.
     let long = |pairs: &[f32]| {
         let pair = pairs.get(held.clone()).unwrap_or(&[]);
         let factor = longest(k) / longest(pair).max(1e-6);
@@ -104,7 +104,7 @@ fn arrows(sheet: &Sheet, query: usize) -> Html {
     }
 }
 
-/// SiLU, and where the gates stand on it.
+/// The SiLU curve with the gate values marked.
 fn gates(sheet: &Sheet) -> Html {
     let silu = |x: f32| x / (1.0 + (-x).exp());
     let gates = values(sheet, "g");
@@ -143,7 +143,7 @@ fn losses(sheet: &Sheet) -> Html {
     }
 }
 
-/// One weight on its way into a valley.
+/// The path of one weight into a valley of the loss.
 fn valley(sheet: &Sheet) -> Html {
     let plot = Plot { x: [-1.6, 1.6], y: [0.0, 2.56] };
     let curve = plot.curve((0..=64).map(|i| i as f32 / 20.0 - 1.6).map(|w| (w, w * w)), "main-curve");
@@ -183,7 +183,7 @@ fn rates(sheet: &Sheet) -> Html {
     }
 }
 
-/// Probabilities, and what a hundred draws brought.
+/// Probabilities, and the outcome of a hundred draws.
 fn draws(sheet: &Sheet) -> Html {
     let (p, drawn) = (values(sheet, "p"), values(sheet, "drawn"));
     let Some(matrix) = sheet.matrix("p") else { return Html::default() };

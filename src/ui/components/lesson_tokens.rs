@@ -1,4 +1,4 @@
-//! A sentence as GPT-2's tokens: text, ids, and the text of the ids.
+//! A sentence as GPT-2 tokens: text, ids, and the text decoded from the ids.
 
 use yew::prelude::*;
 

@@ -1,5 +1,4 @@
-//! The loss chart: training and held-out loss, what there is to beat, runs that are over, and the values under the
-//! pointer.
+//! The loss chart: training and held-out loss, baselines, finished runs, and the values under the pointer.
 
 use web_sys::HtmlCanvasElement;
 use yew::prelude::*;
@@ -66,7 +65,7 @@ pub fn Loss(cx: &Cx) -> Html {
     }
 }
 
-/// ← → Home End walk along the chart, up to `last`; Escape leaves it.
+/// ←, →, Home and End move along the chart, up to `last`; Escape leaves it.
 fn keys(pointed: &UseStateHandle<Option<f64>>, last: f64) -> Callback<KeyboardEvent> {
     let pointed = pointed.clone();
     Callback::from(move |event: KeyboardEvent| {
@@ -106,7 +105,7 @@ fn axis(cx: &Cx) -> Html {
     }
 }
 
-/// The chart in words.
+/// The chart in words, for screen readers.
 fn summary(cx: &Cx) -> String {
     let history = &cx.state.history;
     match (history.points.first(), history.points.last(), history.validation.last()) {
@@ -118,7 +117,7 @@ fn summary(cx: &Cx) -> String {
     }
 }
 
-/// What every shown run has at the pointer, else at its end.
+/// The values of every shown run at the pointer, else at its end.
 fn readout(picture: &Picture) -> Html {
     let mut lines: Vec<String> = picture.runs.iter().filter_map(|run| run_at(run, picture)).collect();
     if lines.is_empty() {

@@ -1,4 +1,4 @@
-//! The search for a learning rate: one click, a curve, a suggestion.
+//! The learning rate finder: one click, a curve, a suggestion.
 
 use std::rc::Rc;
 
@@ -100,7 +100,8 @@ fn Curve(props: &CurveProps) -> Html {
     html! { <canvas ref={canvas} class="curve" role="img" aria-label={label}></canvas> }
 }
 
-/// Loss over the logarithm of the learning rate: each step thin, smoothed thick, the suggestion dashed.
+/// Plots the loss over the logarithm of the learning rate: a thin line per step, a thick smoothed line, and the
+/// suggestion dashed.
 fn paint(canvas: &HtmlCanvasElement, points: &[LrPoint], suggestion: Option<f64>) {
     let style = web_sys::window().and_then(|window| window.get_computed_style(canvas).ok().flatten());
     let (Some((context, width, height)), Some(style)) = (sharp(canvas), style) else { return };

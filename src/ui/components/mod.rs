@@ -1,4 +1,4 @@
-//! The parts of the page; each gets the whole state and shows its part.
+//! The components of the page; each receives the whole state and renders its part.
 
 pub mod accounting;
 pub mod ask;
@@ -43,7 +43,7 @@ use web_sys::{Event, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 use crate::ui::tokens as display;
 pub use crate::ui::units::{counted, file_size, grouped};
 
-/// The text of the field that an event is from.
+/// The value of the field that fired an event.
 pub fn value_of(event: &Event) -> String {
     let Some(target) = event.target() else { return String::new() };
     if let Some(input) = target.dyn_ref::<HtmlInputElement>() {
@@ -55,7 +55,7 @@ pub fn value_of(event: &Event) -> String {
     target.dyn_ref::<HtmlSelectElement>().map(HtmlSelectElement::value).unwrap_or_default()
 }
 
-/// A token for display: nothing in it is invisible or empty.
+/// A token for display, with no invisible or empty parts.
 pub fn visible(text: &str) -> String {
     if text.is_empty() { "∅".into() } else { display::visible(text) }
 }

@@ -1,4 +1,4 @@
-//! Models in other programs' files: take this one along, open one from elsewhere.
+//! Model files of other programs: export the current model, or import one.
 
 use wasm_bindgen::JsCast as _;
 use web_sys::HtmlInputElement;
@@ -38,7 +38,7 @@ pub fn Models(cx: &Cx) -> Html {
                 if !files.is_empty() {
                     models::open(&cx, files);
                 }
-                input.set_value(""); // so that the same files can be chosen again
+                input.set_value(""); // allows choosing the same files again
             }
         })
     };

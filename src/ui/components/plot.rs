@@ -1,31 +1,31 @@
-//! Small plots in the page's own text: curves, points and arrows in SVG, with the ends of both axes written.
+//! Small SVG plots with curves, points and arrows; both ends of each axis are labeled.
 
 use yew::prelude::*;
 
-/// Width and height of a plot, in its own units.
+/// Width and height of a plot in SVG units.
 const SIZE: (f32, f32) = (440.0, 220.0);
 
-/// Room for what is written at the left and below.
+/// Space for the labels on the left and at the bottom.
 const MARGIN: (f32, f32) = (44.0, 24.0);
 
-/// The ranges of a plot.
+/// The axis ranges of a plot.
 #[derive(Clone, Copy)]
 pub struct Plot {
-    /// From left to right.
+    /// The x range, left to right.
     pub x: [f32; 2],
-    /// From bottom to top.
+    /// The y range, bottom to top.
     pub y: [f32; 2],
 }
 
 impl Plot {
-    /// Where a point is drawn; what lies outside is drawn at the border.
+    /// The position of a point; points outside the ranges are clamped to the border.
     pub fn at(&self, x: f32, y: f32) -> (f32, f32) {
         let part = |value: f32, [from, to]: [f32; 2]| ((value - from) / (to - from).max(1e-9)).clamp(0.0, 1.0);
         let (width, height) = (SIZE.0 - MARGIN.0 - 8.0, SIZE.1 - MARGIN.1 - 8.0);
         (MARGIN.0 + width * part(x, self.x), 8.0 + height * (1.0 - part(y, self.y)))
     }
 
-    /// A line through points.
+    /// A curve through points.
     pub fn curve(&self, points: impl Iterator<Item = (f32, f32)>, class: &'static str) -> Html {
         let points: Vec<String> = points
             .map(|(x, y)| {
@@ -36,7 +36,7 @@ impl Plot {
         html! { <polyline {class} points={points.join(" ")} /> }
     }
 
-    /// A point with a word beside it.
+    /// A labeled point.
     pub fn point(&self, x: f32, y: f32, class: &'static str, word: &str) -> Html {
         let (x, y) = self.at(x, y);
         html! {
@@ -47,7 +47,7 @@ impl Plot {
         }
     }
 
-    /// The plot with what stands in it. `name` says what is seen.
+    /// The plot around its contents. `name` is the accessible description.
     pub fn frame(&self, name: String, [x_name, y_name]: [&str; 2], contents: Html) -> Html {
         let (left, bottom) = self.at(self.x[0], self.y[0]);
         let (right, top) = self.at(self.x[1], self.y[1]);
@@ -76,12 +76,12 @@ fn short(value: f32) -> String {
     text.replace('-', "−")
 }
 
-/// Words in a plot.
+/// Text in a plot.
 pub fn text(x: f32, y: f32, anchor: &'static str, words: &str) -> Html {
     html! { <text x={format!("{x:.1}")} y={format!("{y:.1}")} text-anchor={anchor}>{words.to_string()}</text> }
 }
 
-/// Bars below each other: a word, a number from 0 to `most` as a bar, and what is written behind it.
+/// Horizontal bars: a label, a bar for a number from 0 to `most`, and the text after it.
 pub fn bars(name: String, most: f32, rows: Vec<(String, f32, String)>) -> Html {
     let row = |(word, value, said): &(String, f32, String)| {
         let width = format!("width:{:.1}%", 100.0 * (value / most.max(1e-9)).clamp(0.0, 1.0));

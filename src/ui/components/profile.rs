@@ -1,4 +1,5 @@
-//! Where the time of a step goes: a table of kernels, each with a bar of its share and of what the device could do.
+//! Where a step spends its time: a table of kernels, each with bars for its share and for its fraction of the device's
+//! peak.
 
 use yew::prelude::*;
 
@@ -116,7 +117,7 @@ fn row(kernel: &KernelTime, total_ns: f64) -> Html {
     }
 }
 
-/// A share as a number over a bar of that length.
+/// A fraction as a number over a bar of that length.
 fn bar(share: f64) -> Html {
     let width = format!("width: {:.1}%", 100.0 * share.clamp(0.0, 1.0));
     html! { <span class="share"><span style={width}></span><b>{percent(share)}</b></span> }
@@ -130,7 +131,7 @@ fn milliseconds(ns: f64) -> String {
     if ns >= 1e8 { format!("{:.0} ms", ns / 1e6) } else { format!("{:.2} ms", ns / 1e6) }
 }
 
-/// Three digits and a prefix.
+/// A value with three digits and an SI prefix.
 fn amount(value: f64, unit: &str) -> String {
     let (scaled, prefix) = match value {
         _ if value >= 1e12 => (value / 1e12, "T"),

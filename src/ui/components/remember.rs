@@ -1,4 +1,4 @@
-//! The scrubber through training time: the moments of the sentence, a film of them, one held for comparison.
+//! The timeline: snapshots of the sentence, playback, and one pinned for comparison.
 
 use wasm_bindgen::prelude::*;
 use yew::prelude::*;
@@ -46,7 +46,7 @@ fn scrubber(cx: &Cx, moments: &Snapshots) -> Html {
     let slide = {
         let cx = cx.clone();
         Callback::from(move |event: InputEvent| {
-            // A slider gives numbers.
+            // A slider's value always parses as a number.
             cx.act(Action::Remember(RememberAction::Show(value_of(&event).parse().unwrap_or(0))));
         })
     };
@@ -119,7 +119,7 @@ fn kept(moments: &Snapshots) -> String {
     )
 }
 
-/// Calls `tick` every `ms` until the returned guard is called.
+/// Calls `tick` every `ms` milliseconds until the returned function is called.
 fn every(ms: i32, tick: impl Fn() + 'static) -> impl FnOnce() {
     let closure: Closure<dyn Fn()> = Closure::new(tick);
     let callback = closure.as_ref().unchecked_ref();

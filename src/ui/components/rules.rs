@@ -1,4 +1,4 @@
-//! When the run stops by itself, and how often it is evaluated.
+//! When the run stops automatically, and how often it is evaluated.
 
 use yew::prelude::*;
 
@@ -12,7 +12,8 @@ use crate::ui::fields::not_a_number;
 use crate::ui::state::Action;
 use crate::ui::state::runs::RunsAction;
 
-/// One rule: its name, what it is, whether it is a whole number, its entry, and how an entry is put in. An empty entry is no rule.
+/// One rule: its name, its description, whether it is an integer, its text, and how to set it. An empty entry disables
+/// the rule.
 struct Rule {
     name: &'static str,
     help: &'static str,
@@ -21,7 +22,7 @@ struct Rule {
     set: fn(&mut Rules, &str) -> bool,
 }
 
-/// Puts an entry into its place; false when it is not a number of the right kind.
+/// Parses an entry into `place`; returns false if it is not a number of the right kind.
 fn put<T: std::str::FromStr>(place: &mut Option<T>, entry: &str) -> bool {
     let entry = entry.trim().replace(['_', ' '], "");
     let value = entry.parse().ok();

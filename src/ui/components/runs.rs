@@ -1,4 +1,4 @@
-//! Runs side by side: what differs between them, their names, their logs as files.
+//! Comparison of runs: their differences, names, and log files.
 
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
@@ -103,7 +103,7 @@ fn row(cx: &Cx, run: &ShownRun, cells: &[String]) -> Html {
     }
 }
 
-/// A piece of the run's line, as in the chart.
+/// A sample of the run's line style in the chart.
 fn mark(id: u32) -> Html {
     let (color, dashes) = look_of(id);
     let (color, dashes) = match id {

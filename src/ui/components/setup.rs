@@ -1,4 +1,4 @@
-//! The setup: preset, data, numbers, backend.
+//! The setup panel: preset, data, hyper-parameters, backend.
 
 use yew::prelude::*;
 
@@ -52,7 +52,7 @@ pub fn SetupPanel(cx: &Cx) -> Html {
     }
 }
 
-/// How many parameters the run has, and the draft where that is another model.
+/// The run's parameter count, and the draft's if that is a different model.
 fn counts(cx: &Cx) -> Html {
     let state = &cx.state;
     let (config, of_run) = state.accounted();
@@ -69,7 +69,7 @@ fn counts(cx: &Cx) -> Html {
     }
 }
 
-/// Said of counts of a run whose vocabulary is still to be trained.
+/// A note for counts of a run whose vocabulary is still to be trained.
 pub fn smaller_vocabulary(state: &State) -> &'static str {
     match state.draft.vocabulary {
         Vocabulary::OfTheText => ", fewer where the text gives a smaller vocabulary",
@@ -77,7 +77,7 @@ pub fn smaller_vocabulary(state: &State) -> &'static str {
     }
 }
 
-/// What is wrong with texts that were entered, and a way back to the values in force.
+/// What is wrong with refused entries, and a button to restore the values in force.
 fn problems(cx: &Cx) -> Html {
     let state = &cx.state;
     if state.refused.is_empty() {
@@ -99,7 +99,7 @@ fn problems(cx: &Cx) -> Html {
     }
 }
 
-/// Which settings differ from the run's, and what applies them.
+/// The settings that differ from the run's, and buttons to apply them.
 fn pending(cx: &Cx) -> Html {
     let (names, live) = (cx.state.pending(), cx.state.pending_live());
     if names.is_empty() || cx.state.problem().is_some() {
@@ -127,7 +127,7 @@ fn pending(cx: &Cx) -> Html {
     }
 }
 
-/// The run's value of a field where it is not the one that is shown.
+/// The run's value of a field, if it differs from the one shown.
 fn marked(cx: &Cx, name: &str) -> Html {
     let Some(mark) = cx.state.mark(name) else { return html! {} };
     let title = if mark.pending { "this run has another value" } else { "what this run came to have" };

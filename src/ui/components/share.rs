@@ -1,4 +1,4 @@
-//! The link to what is on show.
+//! The share link, which restores the current view.
 
 use js_sys::Reflect;
 use wasm_bindgen::JsCast as _;
@@ -73,7 +73,7 @@ pub fn Share(cx: &Cx) -> Html {
     }
 }
 
-/// Says what of this setup a link cannot hold.
+/// A note on the parts of this setup that a link cannot contain.
 fn own(draft: &Setup) -> Html {
     let text = draft.corpus == CorpusChoice::File;
     let vocabulary = matches!(draft.vocabulary, Vocabulary::Chosen { .. });
@@ -92,17 +92,17 @@ fn own(draft: &Setup) -> Html {
     }
 }
 
-/// The page's own address, without a hash.
+/// The page's address without the hash.
 fn address() -> String {
     let href = web_sys::window().and_then(|window| window.location().href().ok()).unwrap_or_default();
     href.split('#').next().unwrap_or_default().to_string()
 }
 
-/// Whether the browser has taken the text. Insecure pages have no clipboard at all.
+/// Copies a text to the clipboard; returns whether it succeeded. Insecure pages have no clipboard.
 async fn copy(text: &str) -> bool {
     let Some(window) = web_sys::window() else { return false };
     let clipboard = Reflect::get(&window.navigator(), &"clipboard".into()).ok();
     let Some(clipboard) = clipboard.filter(|clipboard| !clipboard.is_undefined()) else { return false };
-    let clipboard: Clipboard = clipboard.unchecked_into(); // what the name stands for
+    let clipboard: Clipboard = clipboard.unchecked_into(); // `navigator.clipboard` is a `Clipboard`
     JsFuture::from(clipboard.write_text(text)).await.is_ok()
 }

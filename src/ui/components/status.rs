@@ -1,4 +1,4 @@
-//! What state the run is in, said in sentences; and the help.
+//! The state of the run in sentences, and the help.
 
 use yew::prelude::*;
 
@@ -68,7 +68,7 @@ fn ready(cx: &Cx) -> Html {
     }
 }
 
-/// What was kept by itself before the page was closed, reloaded or crashed.
+/// Offers to resume an autosave from before the page was closed, reloaded or crashed.
 fn offer(cx: &Cx) -> Html {
     let Some(kept) = cx.state.offered_run() else { return html! {} };
     let resume = {
@@ -116,7 +116,7 @@ fn problem(cx: &Cx, title: &'static str, message: &str, can_go_on: bool) -> Html
 }
 
 fn reload() {
-    // Refused only while the page is being left.
+    // Fails only while the page is unloading.
     let _ = web_sys::window().map(|window| window.location().reload());
 }
 

@@ -1,4 +1,4 @@
-//! What can be taken along: pictures of maps, weights, films.
+//! Exports: images of maps, weights, films.
 
 use yew::prelude::*;
 
@@ -14,7 +14,7 @@ use crate::ui::state::remember::{RememberAction, WeightsFile};
 use crate::ui::state::shown::Table;
 use crate::ui::take_along::{difference, figure, save_moment, save_moments, save_png, save_svg};
 
-/// What a picture can be of: its name in the list, and what the list says.
+/// The images that can be exported: value and label in the list.
 const PICTURES: [(&str, &str); 4] = [
     ("shown", "the map above"),
     ("mean", "mean of its layer"),
@@ -75,7 +75,7 @@ fn chosen(cx: &Cx, choice: &str) -> Option<Figure> {
     }
 }
 
-/// The numbers of one head or of all, now or at the earlier moment on show.
+/// Export of one head's weights or of all heads', from the latest snapshot or the earlier one being shown.
 fn weights(cx: &Cx) -> Html {
     let remember = &cx.state.remember;
     let earlier = remember.earlier.as_ref().map(|maps| maps.step);

@@ -1,4 +1,4 @@
-//! How many held-out examples of a task the model answers to the letter, and a few of its answers.
+//! How many held-out examples of a task the model answers exactly, and a few of its answers.
 
 use yew::prelude::*;
 
@@ -7,7 +7,7 @@ use crate::ui::app::Cx;
 use crate::ui::state::data::ScorePoint;
 use crate::ui::tokens::visible;
 
-/// Width and height of the history's picture, in its own units.
+/// Width and height of the history chart in SVG units.
 const SIZE: (f64, f64) = (300.0, 40.0);
 
 #[component]
@@ -38,7 +38,7 @@ fn answer(answer: &TaskAnswer) -> Html {
     }
 }
 
-/// The share of right answers over the steps, from 0 to all.
+/// The share of exact matches over the steps, on an axis from 0 to 1.
 fn history(scores: &[ScorePoint]) -> Html {
     let last_step = scores.last().map_or(1, |point| point.step.max(1)) as f64;
     let (width, height) = SIZE;

@@ -1,4 +1,4 @@
-//! A text as coloured tokens, and their ids below. The pointer and the arrows light a token and its id together.
+//! A text as colored tokens with their ids below. The pointer and the arrow keys highlight a token and its id together.
 
 use std::rc::Rc;
 
@@ -10,22 +10,22 @@ use super::grouped;
 use crate::ui::state::tokenizer::{Encoding, TOKENS_PER_PAGE};
 use crate::ui::tokens::{Group, hex, readable};
 
-/// What is listed.
+/// Properties of a token list.
 #[derive(Clone, Properties)]
 pub struct TokenListProps {
-    /// The tokens.
+    /// The tokens and their groups.
     pub encoding: Rc<Encoding>,
-    /// Which page of them.
+    /// The page of the list that is shown.
     pub page: usize,
-    /// The token that is lit.
+    /// The highlighted token.
     pub lit: Option<usize>,
-    /// Lights another one, or none.
+    /// Highlights a token, or none.
     pub light: Callback<Option<usize>>,
-    /// Turns to another page.
+    /// Goes to another page.
     pub turn: Callback<usize>,
-    /// Begins the ids of the elements.
+    /// Prefix of the element ids.
     pub prefix: AttrValue,
-    /// Whether the ids are listed.
+    /// Whether the ids are shown.
     #[prop_or(true)]
     pub ids_shown: bool,
 }
@@ -150,13 +150,13 @@ fn pager(props: &TokenListProps) -> Html {
     }
 }
 
-/// The token whose element an event is from.
+/// The index of the token whose element fired an event.
 fn token_of(event: &MouseEvent) -> Option<usize> {
     let target = event.target()?.dyn_into::<Element>().ok()?;
     target.closest("[data-token]").ok()??.get_attribute("data-token")?.parse().ok()
 }
 
-/// Where a key leads from the token that is lit, among `first..last`.
+/// The token that a key moves the highlight to, within `first..last`.
 fn walked(key: &str, lit: Option<usize>, first: usize, last: usize) -> Option<usize> {
     let most = last.checked_sub(1).filter(|&most| most >= first)?;
     let to = match (key, lit) {

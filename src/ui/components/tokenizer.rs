@@ -1,4 +1,4 @@
-//! The tokenizer's page: a text as tokens, by one vocabulary or by two; vocabularies chosen, trained, saved.
+//! The tokenizer view: a text as tokens of one or two vocabularies; vocabularies are chosen, trained and saved here.
 
 use std::rc::Rc;
 
@@ -17,7 +17,7 @@ use crate::ui::state::Action;
 use crate::ui::state::tokenizer::{Encoding, Side, TokenizerAction};
 use crate::ui::{fetch, files};
 
-/// The longest text in the box, in UTF-16 units.
+/// Maximum length of the text in the box, in UTF-16 code units.
 const MAX_TEXT: &str = "100000";
 
 #[component]
@@ -51,12 +51,12 @@ pub fn TokenizerView(cx: &Cx) -> Html {
     }
 }
 
-/// Changes the tokenizer's page.
+/// Dispatches a tokenizer action.
 pub fn act(cx: &Cx, action: TokenizerAction) {
     cx.act(Action::Tokenizer(action));
 }
 
-/// Asks the run for its vocabulary, once per run; the answer goes on to the second worker.
+/// Requests the run's vocabulary, once per run; it is forwarded to the second worker.
 #[hook]
 fn use_run_vocabulary(cx: &Cx) {
     let run = cx.state.summary.is_some().then_some(cx.state.run);
@@ -69,7 +69,7 @@ fn use_run_vocabulary(cx: &Cx) {
     });
 }
 
-/// Asks for the tokens of the text whenever it or a vocabulary changes.
+/// Requests the tokens of the text whenever the text or a vocabulary changes.
 #[hook]
 fn use_tokens(cx: &Cx) {
     let cx = cx.clone();
@@ -138,7 +138,7 @@ fn choice(cx: &Cx, index: usize, side: &Side) -> Html {
     }
 }
 
-/// Shows another vocabulary; GPT-2's is fetched at its first choice.
+/// Chooses another vocabulary; GPT-2's is downloaded when it is first chosen.
 fn choose(cx: &Cx, index: usize, source: Option<VocabularySource>) {
     act(cx, TokenizerAction::Choose(index, source));
     if source != Some(VocabularySource::Gpt2) || cx.state.tokenizer.known.contains_key(&VocabularySource::Gpt2) {
@@ -148,7 +148,7 @@ fn choose(cx: &Cx, index: usize, source: Option<VocabularySource>) {
     fetch_gpt2(cx, |cx, message| act(cx, TokenizerAction::Problem(message)));
 }
 
-/// Fetches GPT-2's vocabulary and hands it to the second worker, or says what went wrong.
+/// Downloads GPT-2's vocabulary and sends it to the second worker, or reports the error through `failed`.
 pub fn fetch_gpt2(cx: &Cx, failed: fn(&Cx, String)) {
     let cx = cx.clone();
     spawn_local(async move {

@@ -1,4 +1,4 @@
-//! Training a vocabulary, and its merges played one by one.
+//! Training of a vocabulary, and replay of its merges.
 
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -14,10 +14,10 @@ use crate::ui::files;
 use crate::ui::state::tokenizer::{MergeTraining, TokenizerAction};
 use crate::ui::tokens::readable;
 
-/// Rows of the list of merges.
+/// Number of rows in the list of merges.
 const ROWS: usize = 12;
 
-/// How fast merges are played: the name, the pause between pictures in milliseconds, merges per picture.
+/// Replay speeds: name, pause between frames in milliseconds, merges per frame.
 const SPEEDS: [(&str, i32, usize); 3] = [("2 a second", 500, 1), ("8 a second", 125, 1), ("64 a second", 125, 8)];
 
 #[component]
@@ -67,7 +67,7 @@ pub fn VocabularyTraining(cx: &Cx) -> Html {
     }
 }
 
-/// Hands the corpus over, then asks for the training.
+/// Sends the corpus, then starts the training.
 fn train(cx: &Cx) {
     let Ok(vocab_size) = cx.state.tokenizer.size() else { return };
     act(cx, TokenizerAction::TrainingAsked);
@@ -107,7 +107,7 @@ fn progress(training: &MergeTraining) -> Html {
     }
 }
 
-/// Asks for the text after the merges that are chosen, and goes on while they are played.
+/// Requests the text after the chosen number of merges, and advances it during playback.
 #[hook]
 fn use_replay(cx: &Cx) {
     let replay = &cx.state.tokenizer.replay;
@@ -227,7 +227,7 @@ fn readout(k: usize, training: &MergeTraining) -> String {
     )
 }
 
-/// The page of the list that holds merge `k`, counted from 1.
+/// The page of the list that contains merge `k` (counted from 1).
 fn table(cx: &Cx, k: usize, training: &MergeTraining) -> Html {
     let n = training.merges.len();
     let first = k.saturating_sub(1) / ROWS * ROWS;

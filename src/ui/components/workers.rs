@@ -1,4 +1,4 @@
-//! How many workers share a step on the CPU.
+//! The number of workers that share a step on the CPU.
 
 use yew::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::ui::state::Action;
 use crate::ui::state::workers::Wanted;
 use crate::ui::workers;
 
-/// The name of the field.
+/// The field's name.
 const NAME: &str = "workers";
 
 #[component]

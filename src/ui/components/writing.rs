@@ -1,4 +1,4 @@
-//! What the model writes: by itself while it learns, and when asked.
+//! Generated texts: samples during training, and those requested by the user.
 
 use yew::prelude::*;
 
@@ -73,7 +73,7 @@ fn prompt(cx: &Cx) -> Html {
     }
 }
 
-/// A labeled field that keeps a refused text until it is changed.
+/// A labeled field that keeps refused text until it is changed.
 pub fn typed(cx: &Cx, field: TypedField, testid: Option<&'static str>) -> Html {
     let change = {
         let cx = cx.clone();

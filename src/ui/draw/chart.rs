@@ -2,16 +2,16 @@
 
 use crate::protocol::StepPoint;
 
-/// From data to pixels: `low` lands on `from`, `high` on `to`.
+/// A linear map from data to pixels: `low` maps to `from`, `high` to `to`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
     /// Smallest value.
     pub low: f64,
     /// Largest value.
     pub high: f64,
-    /// Pixel of the smallest.
+    /// Pixel of the smallest value.
     pub from: f64,
-    /// Pixel of the largest.
+    /// Pixel of the largest value.
     pub to: f64,
 }
 
@@ -38,8 +38,8 @@ impl Scale {
     }
 }
 
-/// The lowest and highest loss in each column of pixels that has any: (column, low, high). `points` are (x, loss),
-/// ascending. However long the run, this is what a screen can show of it.
+/// The lowest and highest loss in each pixel column that has any: (column, low, high). `points` are (x, loss),
+/// ascending. Bounds the amount of drawing however long the run is.
 pub fn columns(points: impl Iterator<Item = (f64, f64)>, x: &Scale) -> Vec<(f64, f64, f64)> {
     let mut columns: Vec<(f64, f64, f64)> = Vec::new();
     for (at, loss) in points {
@@ -52,8 +52,8 @@ pub fn columns(points: impl Iterator<Item = (f64, f64)>, x: &Scale) -> Vec<(f64,
     columns
 }
 
-/// The exponential moving average of the losses over about `window` points, without the bias of its beginning; one
-/// value per column of pixels, the last one in it. `points` are (x, loss), ascending.
+/// The exponential moving average of the losses over about `window` points, corrected for initialization bias; one
+/// value per pixel column, the last one in it. `points` are (x, loss), ascending.
 pub fn smoothed(points: impl Iterator<Item = (f64, f64)>, x: &Scale, window: f64) -> Vec<(f64, f64)> {
     let keep = 1.0 - 1.0 / window.max(1.0);
     let (mut sum, mut weight) = (0.0, 0.0);
@@ -70,7 +70,7 @@ pub fn smoothed(points: impl Iterator<Item = (f64, f64)>, x: &Scale, window: f64
     line
 }
 
-/// The point whose x is nearest to `wanted`; its index. `at` gives the x of a point; they ascend.
+/// The index of the point whose x is nearest to `wanted`. `at` gives the x of a point; they ascend.
 pub fn nearest(points: &[StepPoint], at: impl Fn(&StepPoint) -> f64, wanted: f64) -> Option<usize> {
     let after = points.partition_point(|point| at(point) < wanted);
     let distance = |index: &usize| (at(&points[*index]) - wanted).abs();
@@ -80,7 +80,7 @@ pub fn nearest(points: &[StepPoint], at: impl Fn(&StepPoint) -> f64, wanted: f64
         .min_by(|a, b| distance(a).total_cmp(&distance(b)))
 }
 
-/// Where an evaluation lies among the steps: their value at or before its step, or 0 before the first.
+/// The x of an evaluation: that of the last point at or before its step, or 0 if there is none.
 pub fn place_of(points: &[StepPoint], at: impl Fn(&StepPoint) -> f64, step: u64) -> f64 {
     let after = points.partition_point(|point| point.step <= step);
     after.checked_sub(1).map_or(0.0, |index| at(&points[index]))
@@ -96,8 +96,8 @@ pub fn short(value: f64) -> String {
     }
 }
 
-/// Where labels go that want to be at `wanted` (ascending pixels): each at least `gap` below the one before, and none
-/// below `bottom` as long as they all fit above it.
+/// Label positions near `wanted` (ascending pixels): each at least `gap` below the previous one, and none below
+/// `bottom` as long as all fit above it.
 pub fn apart(wanted: &[f64], gap: f64, bottom: f64) -> Vec<f64> {
     let mut places: Vec<f64> = Vec::with_capacity(wanted.len());
     for &place in wanted {

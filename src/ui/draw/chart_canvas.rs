@@ -1,4 +1,4 @@
-//! Paints the loss chart: the present run, those that are over and shown with it, and what there is to beat.
+//! Paints the loss chart: the present run, the finished runs shown with it, and the baselines.
 
 use wasm_bindgen::JsCast as _;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
@@ -8,18 +8,18 @@ use crate::protocol::{Baselines, StepPoint};
 use crate::ui::state::Theme;
 use crate::ui::state::runs::{Axis, ShownRun};
 
-/// What the chart shows.
+/// Everything the chart shows.
 #[derive(Clone, Debug)]
 pub struct Picture {
-    /// The present run first, then those that are over and shown.
+    /// The present run first, then the finished runs that are shown.
     pub runs: Vec<ShownRun>,
-    /// What it counts along.
+    /// The unit of the x axis.
     pub axis: Axis,
-    /// Lines to beat.
+    /// The baselines, drawn as horizontal lines.
     pub baselines: Option<Baselines>,
-    /// The place on the axis under the pointer.
+    /// The x value under the pointer.
     pub pointed: Option<f64>,
-    /// What else changes its look: the count of resizes, and the theme.
+    /// Other inputs that require repainting: the number of resizes, and the theme.
     pub look: (u32, Theme),
 }
 
@@ -34,15 +34,15 @@ impl PartialEq for Picture {
 
 const LEFT: f64 = 40.0;
 const RIGHT: f64 = 112.0;
-/// Between the baselines of two labels at the right.
+/// Minimum distance between the baselines of two labels on the right, in pixels.
 const LABEL_HEIGHT: f64 = 13.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = 22.0;
 
-/// Dash patterns of runs that are over, so that none is told by its hue alone.
+/// Dash patterns of finished runs, so that runs are not distinguished by hue alone.
 const DASHES: [&[f64]; 4] = [&[7.0, 3.0], &[2.0, 3.0], &[9.0, 3.0, 2.0, 3.0], &[4.0, 2.0]];
 
-/// The look of a run that is over: the name of its colour in the style sheet, and its dashes.
+/// The line style of a finished run: the name of its color in the style sheet, and its dashes.
 pub fn look_of(id: u32) -> (String, &'static [f64]) {
     let id = id.saturating_sub(1) as usize;
     (format!("--run-{}", id % 4 + 1), DASHES[(id / 4 + id) % DASHES.len()])
@@ -66,12 +66,12 @@ impl Ink {
     }
 }
 
-/// The place on the axis at a pixel of the canvas.
+/// The x value at a pixel of the canvas.
 pub fn place_at(canvas: &HtmlCanvasElement, picture: &Picture, x: f64) -> f64 {
     scales(picture, f64::from(canvas.client_width()), f64::from(canvas.client_height())).0.value(x)
 }
 
-/// The last place on the axis.
+/// The largest x value.
 pub fn last_place(picture: &Picture) -> f64 {
     let last = |run: &ShownRun| run.history.points.last().map_or(0.0, at(picture.axis, run));
     let least = if picture.axis == Axis::Seconds { 1.0 } else { 10.0 };
@@ -102,19 +102,19 @@ fn scales(picture: &Picture, width: f64, height: f64) -> (Scale, Scale) {
     (x, y)
 }
 
-/// Makes a canvas as sharp as the screen, and gives it in units of the page: context, width, height.
+/// Sizes a canvas to the device pixel ratio and scales its context to CSS pixels; returns context, width, height.
 pub fn sharp(canvas: &HtmlCanvasElement) -> Option<(CanvasRenderingContext2d, f64, f64)> {
     let (width, height) = (f64::from(canvas.client_width()), f64::from(canvas.client_height()));
     let ratio = web_sys::window().map_or(1.0, |window| window.device_pixel_ratio());
     canvas.set_width((width * ratio) as u32);
     canvas.set_height((height * ratio) as u32);
     let context = canvas.get_context("2d").ok().flatten()?.dyn_into::<CanvasRenderingContext2d>().ok()?;
-    drop(context.scale(ratio, ratio)); // fails only for numbers that are none
+    drop(context.scale(ratio, ratio)); // fails only for non-numeric arguments
     context.set_font("11px system-ui, sans-serif");
     Some((context, width, height))
 }
 
-/// Paints the whole chart at the screen's own resolution.
+/// Paints the whole chart at device resolution.
 pub fn paint(canvas: &HtmlCanvasElement, picture: &Picture) {
     let (Some((context, width, height)), Some(ink)) = (sharp(canvas), Ink::of(canvas, picture)) else { return };
     let (x, y) = scales(picture, width, height);
@@ -135,7 +135,7 @@ pub fn paint(canvas: &HtmlCanvasElement, picture: &Picture) {
     }
 }
 
-/// Strokes a line through pixels.
+/// Strokes a polyline; points are in pixels.
 pub fn line(context: &CanvasRenderingContext2d, points: impl Iterator<Item = (f64, f64)>) {
     context.begin_path();
     for (i, (x, y)) in points.enumerate() {
@@ -144,14 +144,14 @@ pub fn line(context: &CanvasRenderingContext2d, points: impl Iterator<Item = (f6
     context.stroke();
 }
 
-/// Writes at a pixel.
+/// Writes text at a pixel position.
 pub fn text(context: &CanvasRenderingContext2d, text: &str, x: f64, y: f64) {
-    drop(context.fill_text(text, x, y)); // fails only for numbers that are none
+    drop(context.fill_text(text, x, y)); // fails only for non-numeric arguments
 }
 
 fn dashed(context: &CanvasRenderingContext2d, pattern: &[f64]) {
     let list: js_sys::Array = pattern.iter().map(|&length| wasm_bindgen::JsValue::from(length)).collect();
-    drop(context.set_line_dash(&list)); // fails only for what is no list of numbers
+    drop(context.set_line_dash(&list)); // fails only if the argument is not a list of numbers
 }
 
 fn axes(context: &CanvasRenderingContext2d, ink: &Ink, x: &Scale, y: &Scale) {
@@ -179,7 +179,7 @@ fn baseline_lines(context: &CanvasRenderingContext2d, ink: &Ink, x: &Scale, y: &
     dashed(context, &[]);
 }
 
-/// A run that is over: its smoothed loss, dashed, and hollow squares for held-out text.
+/// Draws a finished run: its smoothed loss as a dashed line, and its held-out losses as hollow squares.
 fn over(context: &CanvasRenderingContext2d, color: &str, (x, y): (&Scale, &Scale), axis: Axis, run: &ShownRun) {
     let (history, at) = (&run.history, at(axis, run));
     context.set_stroke_style_str(color);
@@ -219,7 +219,7 @@ fn present(context: &CanvasRenderingContext2d, ink: &Ink, (x, y): (&Scale, &Scal
     context.set_line_width(1.0);
 }
 
-/// Names every line at its right end, moved apart where they would overlap.
+/// Labels every line at its right end; labels that would overlap are moved apart.
 fn labels(context: &CanvasRenderingContext2d, ink: &Ink, at: f64, y: &Scale, picture: &Picture) {
     let mut labels: Vec<(&str, f64, &str)> = Vec::new();
     if let Some(Baselines { uniform, unigram, bigram }) = picture.baselines {

@@ -1,9 +1,9 @@
-//! Colour maps: for weights from 0 to 1, and for numbers on both sides of 0.
+//! Color maps: sequential for weights from 0 to 1, diverging for signed numbers.
 
-/// A perceptually ordered series of colours.
+/// A perceptually ordered color map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColorMap {
-    /// Blue to yellow; reads the same with colour-vision deficiency.
+    /// Blue to yellow; looks the same with color-vision deficiencies.
     Cividis,
     /// Violet to yellow.
     Viridis,
@@ -16,7 +16,7 @@ pub enum ColorMap {
 /// Red, green, blue.
 pub type Rgb = [u8; 3];
 
-// A few points of each published map; colours between them are mixed.
+// Sample points of the published maps; colors between them are interpolated.
 const CIVIDIS: &[Rgb] = &[
     [0, 34, 78],
     [18, 53, 112],
@@ -55,7 +55,8 @@ const MAGMA: &[Rgb] = &[
 ];
 const GREY: &[Rgb] = &[[0, 0, 0], [255, 255, 255]];
 
-/// Blue for less than 0, white for 0, orange for more: told apart with every colour-vision deficiency.
+/// Blue for negative numbers, white for 0, orange for positive ones; distinguishable with every color-vision
+/// deficiency.
 const DIVERGING: &[Rgb] = &[
     [5, 48, 97],
     [33, 102, 172],
@@ -69,10 +70,10 @@ const DIVERGING: &[Rgb] = &[
 ];
 
 impl ColorMap {
-    /// All maps, the default first.
+    /// All color maps, the default first.
     pub const ALL: [ColorMap; 4] = [Self::Cividis, Self::Viridis, Self::Magma, Self::Grey];
 
-    /// Its name.
+    /// The name in the list, in links and in the preferences.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cividis => "cividis",
@@ -96,23 +97,23 @@ impl ColorMap {
         }
     }
 
-    /// The colour of a weight, byte / 255.
+    /// The color of a weight, byte / 255.
     pub fn color(self, weight: u8) -> Rgb {
         between(self.points(), f32::from(weight) / 255.0)
     }
 }
 
-/// What colours stand for.
+/// A sequential or diverging series of colors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colors {
-    /// From little to much.
+    /// From low to high.
     Sequential(ColorMap),
-    /// From below 0 through 0 to above.
+    /// Negative through 0 to positive.
     Diverging,
 }
 
 impl Colors {
-    /// The colour at a place from 0 (the low end) to 1.
+    /// The color at a position from 0 (low end) to 1.
     pub fn at(self, place: f32) -> Rgb {
         match self {
             Self::Sequential(map) => between(map.points(), place),
@@ -121,7 +122,7 @@ impl Colors {
     }
 }
 
-/// The colour at a place from 0 to 1 among evenly spaced points.
+/// The interpolated color at a position from 0 to 1 among evenly spaced points.
 fn between(points: &[Rgb], place: f32) -> Rgb {
     let at = place.clamp(0.0, 1.0) * (points.len() - 1) as f32;
     let low = (at as usize).min(points.len() - 2);

@@ -1,71 +1,71 @@
-//! A map as a figure for a page or a film: title, token labels on both axes, cells, legend, in the colours of the screen.
-//! Pure: what stands where, and the same as an SVG that needs nothing else.
+//! A map as a figure for print or film: title, token labels on both axes, cells, and legend, in the colors of the
+//! screen. Pure: computes the layout, and the same as a self-contained SVG.
 
 use super::colors::Rgb;
 use super::heat::pixels;
 use crate::ui::state::shown::{Legend, Table};
 
-/// Up to so many tokens every cell is a rectangle of the SVG; beyond, all are one embedded picture.
+/// Up to this many tokens, every cell is an SVG rectangle; beyond it, the cells are one embedded image.
 const MAX_RECTS: usize = 64;
 
-/// A label is cut after so many characters.
+/// Labels are truncated to this many characters.
 const MAX_CHARACTERS: usize = 14;
 
-/// Width of a character and height of a line of labels.
+/// Width of a character and height of a line of labels, in pixels.
 const LETTER: [f64; 2] = [6.1, 11.0];
 
-/// Steps of the legend's ramp.
+/// Number of steps in the legend's color ramp.
 const SHADES: usize = 32;
 
-/// The ground of masked cells, to which faded ones fade.
+/// The background of masked cells, and the color that faded cells fade to.
 pub const PAPER: Rgb = [239, 239, 236];
 
-/// A map with everything around it.
+/// A map with title, labels and legend.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
-    /// The first line.
+    /// The first line of text.
     pub title: String,
-    /// The second line.
+    /// The second line of text.
     pub note: String,
-    /// For both axes.
+    /// The labels of both axes.
     pub tokens: Vec<String>,
     /// (n, n) pixels (RGBA); transparent where masked.
     pub cells: Vec<u8>,
     /// Whether keys after the query are masked.
     pub causal: bool,
-    /// Under the map.
+    /// The legend below the map.
     pub legend: Legend,
 }
 
-/// A piece of a figure. Lengths are pixels, from the upper left corner.
+/// A drawing primitive. Lengths are pixels from the upper left corner.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
-    /// A rectangle: left, top, width, height, colour.
+    /// A rectangle: left, top, width, height; color.
     Rect([f64; 4], [u8; 3]),
-    /// A text that begins or ends at a point, on its middle line.
+    /// A text that starts or ends at a point and is vertically centered on it.
     Text {
-        /// Where.
+        /// The anchor point.
         at: [f64; 2],
-        /// What.
+        /// The characters to draw.
         text: String,
-        /// Whether it is one of the labels.
+        /// Whether to use the smaller font of the labels.
         small: bool,
-        /// Whether it ends there.
+        /// Whether the text ends at the point.
         end: bool,
-        /// Whether it runs upwards.
+        /// Whether the text runs upwards.
         up: bool,
     },
-    /// All cells on their hatched ground: left, top, side.
+    /// All cells on their hatched background: left, top, side.
     Cells([f64; 3]),
 }
 
 impl Figure {
-    /// A table as it is on the screen.
+    /// The figure of a table, with the colors of the screen.
     pub fn of(table: &Table, legend: Legend, tokens: Vec<String>, note: String) -> Self {
         Self { title: table.title(), note, tokens, cells: table.pixels(&legend.scale), causal: table.causal(), legend }
     }
 
-    /// What has changed between two moments: (n, n) numbers.
+    /// The figure of the difference between two snapshots: (n, n) numbers.
     pub fn of_difference(
         difference: &[f32],
         causal: bool,
@@ -87,14 +87,14 @@ impl Figure {
         (560 / self.n().max(1)).clamp(3, 24) as f64
     }
 
-    /// Left and top of the cells.
+    /// Left and top edge of the cells.
     fn corner(&self) -> [f64; 2] {
         let longest = self.tokens.iter().map(|token| token.chars().count().min(MAX_CHARACTERS)).max().unwrap_or(0);
         let labels = longest as f64 * LETTER[0] + 10.0;
         [labels + 22.0, labels + 62.0]
     }
 
-    /// Width and height: the cells, and room for the longest of the lines.
+    /// Width and height, with room for the cells and the longest line of text.
     pub fn size(&self) -> [f64; 2] {
         let ([left, top], side) = (self.corner(), self.n() as f64 * self.cell());
         let letters = |text: &str| text.chars().count() as f64 * LETTER[0];
@@ -103,7 +103,7 @@ impl Figure {
         [(left + side + 14.0).max(legend).max(title), top + side + 46.0]
     }
 
-    /// Everything, in the order of painting.
+    /// All shapes, in painting order.
     pub fn shapes(&self) -> Vec<Shape> {
         let ([left, top], cell) = (self.corner(), self.cell());
         let side = self.n() as f64 * cell;
@@ -126,7 +126,7 @@ impl Figure {
         shapes
     }
 
-    /// The legend on a line.
+    /// The legend's shapes; `line` is its vertical center.
     fn legend_shapes(&self, line: f64) -> Vec<Shape> {
         let (legend, ramp) = (&self.legend, 120.0);
         let text = |x, text| Shape::Text { at: [x, line], text, small: true, end: false, up: false };
@@ -135,14 +135,14 @@ impl Figure {
         let shade = ramp / SHADES as f64;
         for i in 0..SHADES {
             let color = legend.scale.at(i as f32 / (SHADES - 1) as f32);
-            // Half a pixel more, so that no gap shows between two of them.
+            // Half a pixel wider, so that no gap shows between neighbors.
             shapes.push(Shape::Rect([start + i as f64 * shade, line - 6.0, shade + 0.5, 12.0], color));
         }
         shapes.push(text(start + ramp + 6.0, self.legend_text()));
         shapes
     }
 
-    /// What stands behind the ramp.
+    /// The text after the color ramp.
     fn legend_text(&self) -> String {
         let Legend { high, what, .. } = &self.legend;
         let notes = self.legend.notes();
@@ -151,12 +151,12 @@ impl Figure {
         format!("{high} · {what}{apart}{notes} · {mask}")
     }
 
-    /// Whether the SVG needs its cells as a picture.
+    /// Whether the SVG embeds its cells as an image.
     pub fn needs_image(&self) -> bool {
         self.n() > MAX_RECTS
     }
 
-    /// The figure as a file that opens alone; `image` is a data URI of the cells where [`Figure::needs_image`].
+    /// The figure as a self-contained SVG; `image` is a data URI of the cells if [`Figure::needs_image`].
     pub fn svg(&self, image: &str) -> String {
         let [width, height] = self.size();
         let mut svg = format!(
@@ -210,7 +210,7 @@ fn rect([x, y, w, h]: [f64; 4], [r, g, b]: [u8; 3]) -> String {
     format!("<rect x=\"{x:.2}\" y=\"{y:.2}\" width=\"{w:.2}\" height=\"{h:.2}\" fill=\"#{r:02x}{g:02x}{b:02x}\"/>\n")
 }
 
-/// A text inside XML: markup as entities, and what XML 1.0 forbids as U+FFFD.
+/// Text escaped for XML: markup as entities, and characters that XML 1.0 forbids as U+FFFD.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

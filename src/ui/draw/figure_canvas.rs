@@ -1,11 +1,11 @@
-//! Figures on canvases.
+//! Paints figures on canvases.
 
 use wasm_bindgen::{Clamped, JsCast as _, JsValue};
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
 
 use super::figure::{Figure, Shape};
 
-/// A canvas that is on no page.
+/// A canvas that is not attached to the page.
 ///
 /// # Errors
 /// When there is no document.
@@ -18,7 +18,7 @@ fn context(canvas: &HtmlCanvasElement) -> Result<CanvasRenderingContext2d, JsVal
     Ok(canvas.get_context("2d")?.ok_or(JsValue::NULL)?.unchecked_into())
 }
 
-/// Pixels (RGBA) of n × n cells as a canvas of one pixel per cell.
+/// Puts RGBA pixels of n × n cells on a canvas, one pixel per cell.
 ///
 /// # Errors
 /// When the browser refuses a canvas.
@@ -29,13 +29,13 @@ pub fn put_cells(canvas: &HtmlCanvasElement, cells: &[u8], n: usize) -> Result<(
     context(canvas)?.put_image_data(&image, 0.0, 0.0)
 }
 
-/// Paints a figure, `scale` device pixels to its pixel.
+/// Paints a figure with `scale` device pixels per figure pixel.
 ///
 /// # Errors
 /// When the browser refuses a canvas.
 pub fn paint(canvas: &HtmlCanvasElement, figure: &Figure, scale: f64) -> Result<(), JsValue> {
     let [width, height] = figure.size();
-    // Even, as encoders of films want it.
+    // Video encoders require even dimensions.
     let even = |length: f64| 2 * (length * scale / 2.0).ceil() as u32;
     canvas.set_width(even(width));
     canvas.set_height(even(height));
@@ -74,15 +74,15 @@ pub fn paint(canvas: &HtmlCanvasElement, figure: &Figure, scale: f64) -> Result<
     Ok(())
 }
 
-/// The pixels (RGBA) of a canvas, from its upper left corner.
+/// The RGBA pixels of a canvas, from its upper left corner.
 ///
 /// # Errors
-/// When the browser has no memory for them.
+/// When the browser is out of memory.
 pub fn read(canvas: &HtmlCanvasElement, [width, height]: [u16; 2]) -> Result<Vec<u8>, JsValue> {
     Ok(context(canvas)?.get_image_data(0.0, 0.0, f64::from(width), f64::from(height))?.data().0)
 }
 
-/// The ground of masked cells.
+/// Draws the hatched background of masked cells.
 fn hatch(context: &CanvasRenderingContext2d, [x, y, side]: [f64; 3]) {
     context.set_fill_style_str("#efefec");
     context.fill_rect(x, y, side, side);

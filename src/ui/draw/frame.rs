@@ -1,11 +1,12 @@
-//! Painting in time with the screen: jobs wait for the next frame, and a frame that has no time left hands the rest on.
+//! Schedules painting in animation frames: jobs wait for the next frame, and a frame that runs out of time leaves the
+//! rest to the following one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use wasm_bindgen::prelude::*;
 
-/// So long one frame may paint, in milliseconds.
+/// Time budget of a frame in milliseconds.
 const BUDGET_MS: f64 = 10.0;
 
 type Job = Box<dyn FnOnce()>;
@@ -16,13 +17,13 @@ thread_local! {
     static PAINT: Closure<dyn FnMut()> = Closure::new(paint);
 }
 
-/// A key for [`soon`] that nobody else has.
+/// A unique key for [`soon`].
 pub fn new_key() -> usize {
     LAST_KEY.set(LAST_KEY.get() + 1);
     LAST_KEY.get()
 }
 
-/// Does a job in the next frame, before all others when it is `urgent`. A newer job with the same key replaces an older
+/// Runs a job in the next frame, before all others if it is `urgent`. A newer job with the same key replaces an older
 /// one.
 pub fn soon(key: usize, urgent: bool, job: impl FnOnce() + 'static) {
     let first = JOBS.with_borrow_mut(|jobs| {
@@ -43,7 +44,7 @@ pub fn soon(key: usize, urgent: bool, job: impl FnOnce() + 'static) {
 
 fn ask() {
     if let Some(window) = web_sys::window() {
-        // Refused only for what is no function.
+        // Fails only if the argument is not a function.
         drop(PAINT.with(|paint| window.request_animation_frame(paint.as_ref().unchecked_ref())));
     }
 }
@@ -51,7 +52,7 @@ fn ask() {
 fn paint() {
     let now = || web_sys::window().and_then(|window| window.performance()).map_or(0.0, |clock| clock.now());
     let began = now();
-    // The queue is not held while a job runs: it may ask for more.
+    // The queue is not borrowed while a job runs, because the job may schedule others.
     while let Some((_, job)) = JOBS.with_borrow_mut(VecDeque::pop_front) {
         job();
         if now() - began > BUDGET_MS {

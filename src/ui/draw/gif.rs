@@ -1,32 +1,33 @@
-//! Animated GIF (GIF89a; Graphics Interchange Format, version 89a, 1990): one palette of at most 256 colours for all
-//! frames, each packed with LZW. Films become one where a browser records none. Pure.
+//! Animated GIF (GIF89a; Graphics Interchange Format, version 89a, 1990): one palette of at most 256 colors for all
+//! frames, each compressed with LZW. Used for films if the browser cannot record video. Pure.
 
 use rustc_hash::FxHashMap;
 
 use super::colors::Rgb;
 use super::heat::ColorScale;
 
-/// Bits of a palette's index.
+/// Bits per palette index.
 const DEPTH: u8 = 8;
 
-/// Codes have at most so many bits.
+/// Maximum code length in bits.
 const MAX_BITS: u8 = 12;
 
-/// Shades of the scale and of grey in a film's palette.
+/// Number of shades of the color scale, and of gray, in a film's palette.
 const SHADES: usize = 96;
 const GREYS: usize = 56;
 
-/// A film that grows by frames.
+/// An encoder for an animated GIF; frames are appended.
 pub struct Gif {
     bytes: Vec<u8>,
     size: [u16; 2],
     palette: Vec<Rgb>,
-    /// The palette's nearest index of colours that have occurred.
+    /// Cache of the nearest palette index for each color seen so far.
     known: FxHashMap<Rgb, u8>,
 }
 
 impl Gif {
-    /// An endless film of this width and height, with the colours of a scale, whole and faded, and greys for all else.
+    /// An endlessly looping film of this width and height. Its palette has the colors of the scale, both full and
+    /// faded, and grays for everything else.
     pub fn new(size: [u16; 2], scale: &ColorScale) -> Self {
         let part = |i: usize, of: usize| i as f32 / (of - 1) as f32;
         let shades = (0..SHADES).map(|i| scale.at(part(i, SHADES)));
@@ -35,22 +36,22 @@ impl Gif {
         let palette: Vec<Rgb> = shades.chain(faded).chain(greys).collect();
         let mut bytes = b"GIF89a".to_vec();
         size.iter().for_each(|length| bytes.extend(length.to_le_bytes()));
-        // A palette of 2^8 colours for all frames; no background, square pixels.
+        // A global palette of 2^8 colors; no background, square pixels.
         bytes.extend([0xf0 | (DEPTH - 1), 0, 0]);
         for i in 0..1 << DEPTH {
             bytes.extend(palette.get(i).copied().unwrap_or_default());
         }
-        // Again and again.
+        // Loop forever.
         bytes.extend(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0");
         Self { bytes, size, palette, known: FxHashMap::default() }
     }
 
-    /// Width and height.
+    /// Width and height in pixels.
     pub fn size(&self) -> [u16; 2] {
         self.size
     }
 
-    /// Adds a frame of width × height pixels (RGBA) that stays for so many hundredths of a second.
+    /// Appends a frame of width × height RGBA pixels, shown for this many hundredths of a second.
     pub fn push(&mut self, pixels: &[u8], hundredths: u16) {
         let indices: Vec<u8> = pixels.chunks_exact(4).map(|pixel| self.index([pixel[0], pixel[1], pixel[2]])).collect();
         self.bytes.extend([0x21, 0xf9, 4, 0]);
@@ -65,7 +66,7 @@ impl Gif {
         self.bytes.push(0);
     }
 
-    /// The file.
+    /// Finishes the file and returns its bytes.
     pub fn finish(mut self) -> Vec<u8> {
         self.bytes.push(0x3b);
         self.bytes
@@ -78,14 +79,14 @@ impl Gif {
         let distance =
             |other: &Rgb| -> u32 { other.iter().zip(color).map(|(&a, b)| u32::from(a.abs_diff(b)).pow(2)).sum() };
         let nearest = self.palette.iter().enumerate().min_by_key(|(_, other)| distance(other));
-        // A palette has at most 256 colours.
+        // A palette has at most 256 colors.
         let index = nearest.map_or(0, |(index, _)| index as u8);
         self.known.insert(color, index);
         index
     }
 }
 
-/// Codes of growing width, low bits first.
+/// Codes of variable width, low bits first.
 struct Bits {
     bytes: Vec<u8>,
     held: u32,
@@ -97,15 +98,15 @@ impl Bits {
         self.held |= u32::from(code) << self.n_held;
         self.n_held += width;
         while self.n_held >= 8 {
-            self.bytes.push(self.held as u8); // its low eight bits
+            self.bytes.push(self.held as u8); // the low eight bits
             self.held >>= 8;
             self.n_held -= 8;
         }
     }
 }
 
-/// Palette indices, packed with LZW as GIF has it: codes begin with one bit more than an index has and grow to
-/// `MAX_BITS`; then the table is cleared.
+/// Palette indices compressed with GIF's LZW variant: codes start one bit longer than an index and grow to `MAX_BITS`;
+/// then the table is cleared.
 pub fn lzw(indices: &[u8]) -> Vec<u8> {
     const CLEAR: u16 = 1 << DEPTH;
     const FIRST: u16 = CLEAR + 2;
@@ -132,16 +133,16 @@ pub fn lzw(indices: &[u8]) -> Vec<u8> {
             continue;
         }
         table.insert((before, index), next);
-        // Whoever unpacks is one entry behind.
+        // The decoder is one entry behind.
         width += u8::from(next == 1 << width);
         next += 1;
     }
     if let Some(last) = prefix {
         bits.put(last, width);
-        // Whoever unpacks has made one more entry by now.
+        // The decoder has added one more entry by now.
         width += u8::from(next == 1 << width && width < MAX_BITS);
     }
     bits.put(CLEAR + 1, width);
-    bits.put(0, 7); // the rest of the last byte
+    bits.put(0, 7); // pads the last byte
     bits.bytes
 }

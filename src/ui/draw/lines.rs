@@ -1,16 +1,16 @@
-//! The head view: a line from every query to every key it looks at, the stronger the more it looks.
+//! The head view: a line from every query to every key that it attends to, more opaque for larger weights.
 
-/// A weaker line than this is not drawn: it could not be seen, and 256 tokens would have 33 thousand of them.
+/// Smaller weights are not drawn: they would be invisible, and 256 tokens would have 33 thousand lines.
 pub const WEAKEST: f64 = 0.04;
 
-/// Lines are drawn in so many strengths.
+/// Number of distinct line strengths.
 pub const STRENGTHS: usize = 16;
 
 /// Lines of one strength, as pairs (query, key).
 pub type Strand = Vec<(usize, usize)>;
 
-/// The lines between n queries and n keys by strength, weakest first: strand i holds the weights around
-/// (i + ½) / [`STRENGTHS`]. `drawn` tells which pairs are wanted, `weight` what they weigh.
+/// The lines between n queries and n keys by strength, weakest first: strand i has the weights around (i + ½) /
+/// [`STRENGTHS`]. `drawn` selects the pairs, `weight` gives their weights.
 pub fn strands(
     n: usize,
     weakest: f64,
@@ -22,7 +22,7 @@ pub fn strands(
         for key in 0..n {
             let weight = weight(query, key);
             if weight >= weakest.max(WEAKEST) && drawn(query, key) {
-                // At most STRENGTHS − 1, and a float turned into an index is never negative.
+                // At most STRENGTHS − 1, and a float cast to an index is never negative.
                 strands[((weight * STRENGTHS as f64) as usize).min(STRENGTHS - 1)].push((query, key));
             }
         }

@@ -1,5 +1,5 @@
-//! What canvases show, as pure functions to pixels and coordinates; only `chart_canvas`, `figure_canvas` and `frame` touch
-//! a canvas or the window.
+//! Pure functions that compute the pixels and coordinates of pictures; only `chart_canvas`, `figure_canvas` and `frame`
+//! touch a canvas or the window.
 
 pub mod chart;
 #[cfg(target_arch = "wasm32")]

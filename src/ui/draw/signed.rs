@@ -1,6 +1,6 @@
-//! Numbers of either sign as colours: blue below 0, orange above, transparent at 0.
+//! Signed numbers as colors: blue for negative, orange for positive, transparent at 0.
 
-/// The pixels (RGBA) of numbers, the largest size fully coloured.
+/// The RGBA pixels of numbers; the largest magnitude has full color.
 pub fn signed_pixels(numbers: &[f32]) -> Vec<u8> {
     let largest = numbers.iter().fold(0.0f32, |most, x| most.max(x.abs())).max(1e-12);
     let pixel = |x: &f32| {

@@ -1,30 +1,30 @@
-//! Which part of a square map is seen, and which of its labels are shown.
+//! The visible part of a square map, and which of its labels are shown.
 
-/// The part of a map that is seen. Lengths are fractions of the map's side.
+/// The visible part of a map. Lengths are fractions of the map's side.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {
-    /// Where it begins from the left.
+    /// The left edge.
     pub left: f64,
-    /// Where it begins from the top.
+    /// The top edge.
     pub top: f64,
-    /// Its side; 1 is the whole map.
+    /// The side length; 1 is the whole map.
     pub size: f64,
 }
 
-/// So many cells are seen at the largest.
+/// Number of cells a side that are visible at maximum zoom.
 const FEWEST_CELLS: f64 = 6.0;
 
 impl Window {
-    /// All of it.
+    /// The whole map.
     pub const WHOLE: Self = Self { left: 0.0, top: 0.0, size: 1.0 };
 
-    /// Whether all of it is seen.
+    /// Whether the whole map is visible.
     pub fn is_whole(&self) -> bool {
         self.size >= 1.0
     }
 
-    /// `factor` times larger, for n cells a side, with the place (`x`, `y`) of the window, from 0 to 1, staying where it
-    /// is.
+    /// Zooms in by `factor`, for a map of n cells a side, keeping the point (`x`, `y`) of the window, from 0 to 1,
+    /// fixed.
     pub fn zoomed(self, factor: f64, [x, y]: [f64; 2], n: usize) -> Self {
         let smallest = (FEWEST_CELLS / n.max(1) as f64).min(1.0);
         let size = (self.size / factor.max(1e-3)).clamp(smallest, 1.0);
@@ -32,12 +32,12 @@ impl Window {
         Self { left, top, size }.inside()
     }
 
-    /// Moved by fractions of the window.
+    /// Moves by fractions of the window.
     pub fn moved(self, [x, y]: [f64; 2]) -> Self {
         Self { left: self.left + x * self.size, top: self.top + y * self.size, ..self }.inside()
     }
 
-    /// Moved as little as shows the cell in row `query` and column `key` of n.
+    /// Moves by the minimum that makes the cell in row `query` and column `key` of n visible.
     pub fn showing(self, (query, key): (usize, usize), n: usize) -> Self {
         let follow = |begin: f64, at: usize| {
             let (first, last) = (at as f64 / n.max(1) as f64, (at + 1) as f64 / n.max(1) as f64);
@@ -46,7 +46,7 @@ impl Window {
         Self { left: follow(self.left, key), top: follow(self.top, query), ..self }.inside()
     }
 
-    /// The cell (query, key) at a place of the window, from 0 to 1 from its left and top.
+    /// The cell (query, key) at a position in the window, from 0 to 1 from its left and top.
     pub fn cell_at(&self, [x, y]: [f64; 2], n: usize) -> Option<(usize, usize)> {
         let index = |begin: f64, place: f64| {
             let at = ((begin + place * self.size) * n as f64).floor();
@@ -55,7 +55,8 @@ impl Window {
         Some((index(self.top, y)?, index(self.left, x)?))
     }
 
-    /// Where the middle of a row or column of n is in the window, from 0 to 1; `begin` is the window's top or left.
+    /// The center of a row or column of n as a position in the window, from 0 to 1; `begin` is the window's top or
+    /// left.
     pub fn middle(&self, begin: f64, at: usize, n: usize) -> f64 {
         ((at as f64 + 0.5) / n.max(1) as f64 - begin) / self.size
     }
@@ -66,8 +67,8 @@ impl Window {
     }
 }
 
-/// Which of n rows (or columns) get a label: as many, evenly thinned, as `apart` pixels for each leave room for. The
-/// window begins at `begin`, shows the part `size`, and is `pixels` long.
+/// Which of n rows (or columns) get a label: as many, evenly thinned, as fit with `apart` pixels each. The window
+/// starts at `begin`, shows the fraction `size`, and is `pixels` long.
 pub fn labelled(n: usize, begin: f64, size: f64, pixels: f64, apart: f64) -> Vec<usize> {
     let each = pixels / (size * n.max(1) as f64);
     let step = (apart / each.max(1e-6)).ceil().max(1.0) as usize;

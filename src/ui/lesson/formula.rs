@@ -1,17 +1,17 @@
-//! Formulas in a small part of TeX's notation: letters, numbers, operators, `_`, `^`, `\frac{}{}`, `\sqrt{}`, `\sum`.
+//! Formulas in a subset of TeX: letters, numbers, operators, `_`, `^`, `\frac{}{}`, `\sqrt{}`, `\sum`.
 
 /// A formula as a tree, shaped like MathML's elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Formula {
-    /// Pieces beside each other.
+    /// Adjacent pieces.
     Row(Vec<Formula>),
-    /// A letter, or a word that is a function's name.
+    /// A letter or the name of a function.
     Name(String),
     /// A number.
     Number(String),
     /// An operator.
     Sign(String),
-    /// A base, what is below it, what is above it.
+    /// A base with optional subscript and superscript.
     Scripts(Box<Formula>, Option<Box<Formula>>, Option<Box<Formula>>),
     /// Numerator and denominator.
     Fraction(Box<Formula>, Box<Formula>),
@@ -19,7 +19,7 @@ pub enum Formula {
     Root(Box<Formula>),
 }
 
-/// Reads a formula; what it does not know it takes as it is.
+/// Parses a formula; unknown characters are kept as they are.
 pub fn parse(text: &str) -> Formula {
     let characters: Vec<char> = text.chars().collect();
     let mut reader = Reader { characters, at: 0 };
@@ -44,7 +44,7 @@ impl Reader {
         self.characters[start..self.at].iter().collect()
     }
 
-    /// Everything up to `close`, which is left over, or the end.
+    /// Everything up to `close`, which is not consumed, or the end.
     fn row(&mut self, close: char) -> Formula {
         let mut pieces = Vec::new();
         loop {
@@ -72,7 +72,7 @@ impl Reader {
         Formula::Scripts(Box::new(base), below, above)
     }
 
-    /// What stands in braces, or one token.
+    /// The contents of a pair of braces, or one token.
     fn piece(&mut self) -> Formula {
         let Some(first) = self.peek() else { return Formula::Row(Vec::new()) };
         if first == '{' {
@@ -93,7 +93,7 @@ impl Reader {
             return Formula::Number(self.take_while(|c| c.is_ascii_digit() || c == '.'));
         }
         if first.is_alphabetic() {
-            // Letters beside each other are a product, but for the names of functions and tokens.
+            // Adjacent letters are a product, except in the names of functions and tokens.
             let word = self.take_while(char::is_alphabetic);
             if word.chars().count() <= 2 && word != "ln" {
                 let letters: Vec<Formula> = word.chars().map(|letter| Formula::Name(letter.into())).collect();
@@ -105,7 +105,7 @@ impl Reader {
         Formula::Sign(if first == '-' { "−".into() } else { first.into() })
     }
 
-    /// What stands between brackets, with them: they are as high as what they hold.
+    /// A bracketed group including its brackets, which are as tall as their contents.
     fn group(&mut self, open: char) -> Formula {
         self.at += 1;
         let close = if open == '(' { ')' } else { ']' };
@@ -131,7 +131,8 @@ impl Reader {
     }
 }
 
-/// Cuts a formula where a line may end: behind a comma, and before every `=` but a piece's first; never inside brackets.
+/// Splits a formula where a line may break: after a comma, and before every `=` but a piece's first; never inside
+/// brackets.
 pub fn pieces(text: &str) -> Vec<&str> {
     let (mut pieces, mut start, mut depth, mut equals) = (Vec::new(), 0, 0, 0);
     for (at, character) in text.char_indices() {
@@ -156,7 +157,7 @@ pub fn pieces(text: &str) -> Vec<&str> {
     pieces
 }
 
-/// A formula as it is read aloud.
+/// A formula in words, for screen readers.
 pub fn spoken(text: &str) -> String {
     let words = say(&parse(text));
     words.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,4 +1,4 @@
-//! The lesson's steps as data, and how its formulas and sums are written. The steps' numbers come from the worker.
+//! The lesson's steps as data, and the text of its formulas and calculations. The numbers come from the worker.
 
 pub mod formula;
 pub mod sentences;

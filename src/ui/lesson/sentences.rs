@@ -1,4 +1,4 @@
-//! Sentences to cut into tokens.
+//! Example sentences for the tokenizer step.
 
 /// The first two are the lesson's own; the others are about machine learning.
 pub const SENTENCES: [&str; 12] = [

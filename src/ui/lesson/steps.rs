@@ -1,4 +1,4 @@
-//! The steps of the lesson: what each says, asks, computes, and where it is from.
+//! The steps of the lesson: text, question, exercise and sources of each.
 
 use crate::protocol::lesson::{Exercise, MaskPlace, Sheet, Weights};
 use crate::ui::state::lesson::LessonState;
@@ -11,90 +11,90 @@ mod training;
 
 /// One screen of the lesson.
 pub struct Step {
-    /// Its name in the link.
+    /// Its name in links.
     pub name: &'static str,
     /// Its title.
     pub title: &'static str,
-    /// A sentence or three.
+    /// One to three sentences.
     pub text: &'static str,
-    /// Its equation, as [`super::formula`] reads it.
+    /// Its equation, in the notation of [`super::formula`].
     pub equation: &'static str,
-    /// What the reader turns.
+    /// The control that the reader can change.
     pub control: Control,
-    /// What is drawn besides its matrices.
+    /// The picture shown in addition to the matrices.
     pub picture: Picture,
-    /// What to try.
+    /// A suggestion of what to try.
     pub try_this: &'static str,
-    /// A question that is answered by doing.
+    /// A question that is answered by changing the controls.
     pub question: &'static str,
-    /// The same in NumPy.
+    /// The same computation in NumPy.
     pub numpy: &'static str,
-    /// Where the facts are from.
+    /// Sources of the facts.
     pub sources: &'static str,
-    /// What the worker computes.
+    /// The exercise that the worker computes.
     pub exercise: fn(&LessonState) -> Exercise,
-    /// Whether the question is answered.
+    /// Whether the inputs and the computed sheet answer the question.
     pub reached: fn(&LessonState, &Sheet) -> bool,
 }
 
-/// What a step shows besides its matrices.
+/// What a step shows in addition to its matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Picture {
-    /// Nothing: the matrices are the picture.
+    /// Nothing further.
     Matrices,
     /// A sentence as tokens.
     Tokens,
-    /// Two models that learn, and the buttons for it.
+    /// Two models in training, and the buttons for it.
     Pair,
-    /// The way to a head of the model under training.
+    /// A link to a head of the model being trained.
     HeadLink,
     /// Queries and keys as arrows.
     Arrows,
-    /// Gates on SiLU's curve.
+    /// Gate values on the SiLU curve.
     Gates,
     /// The loss of every token.
     Losses,
-    /// One weight on its way into a valley.
+    /// The path of one weight into a valley of the loss.
     Valley,
     /// The learning rate over the steps.
     Rates,
-    /// Probabilities and draws.
+    /// Probabilities and sampled draws.
     Draws,
 }
 
-/// The one control of a step.
+/// The control of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Control {
-    /// Which row is held.
+    /// Which row is selected.
     Query,
     /// The seed of the weights.
     Seed,
-    /// The numbers of X themselves.
+    /// The numbers of X.
     Embedding,
-    /// A number.
+    /// A number on a slider.
     Slider {
-        /// What it is.
+        /// The label.
         label: &'static str,
-        /// From, to, step.
+        /// Minimum, maximum, step.
         range: [f64; 3],
-        /// What the number is the logarithm of, if it is: to which base.
+        /// The base, if the slider's number is the logarithm of the value.
         base: Option<f64>,
-        /// At first.
+        /// Initial value.
         first: f64,
     },
-    /// One of several; the control's number is its place.
+    /// One of several options; the control's number is the option's index.
     Choice {
-        /// What it is.
+        /// The label.
         label: &'static str,
-        /// What there is.
+        /// The options.
         options: &'static [&'static str],
-        /// At first.
+        /// Initial option.
         first: usize,
     },
 }
 
 impl Control {
-    /// The number of a slider as its reader sees it.
+    /// The value of a slider's number, formatted for the reader.
     pub fn written(self, value: f64) -> String {
         match self {
             Self::Slider { base: Some(base), .. } => {
@@ -106,7 +106,7 @@ impl Control {
         }
     }
 
-    /// Its number at first.
+    /// The initial number.
     pub fn first(self) -> f64 {
         match self {
             Self::Query | Self::Seed | Self::Embedding => 0.0,
@@ -116,7 +116,7 @@ impl Control {
     }
 }
 
-/// All steps in their order.
+/// All steps in order.
 pub static STEPS: [Step; 22] = [
     tokens::TOKENS,
     plain::SCORES,
@@ -142,7 +142,7 @@ pub static STEPS: [Step; 22] = [
     training::SAMPLING,
 ];
 
-/// The step that a link's hash names (`#view=lesson&step=mask`).
+/// The index of the step that a link's hash names (`#view=lesson&step=mask`).
 pub fn from_hash(hash: &str) -> Option<usize> {
     let name = hash.trim_start_matches('#').split('&').find_map(|entry| entry.strip_prefix("step="))?;
     STEPS.iter().position(|step| step.name == name)

@@ -1,14 +1,14 @@
-//! How a cell came about, with its real numbers, and which other cells it was made of.
+//! How a cell was computed, with its actual numbers, and which other cells it was computed from.
 
 use crate::protocol::lesson::{Axis, Made, Matrix, Sheet, WORDS};
 use crate::ui::state::lesson::Cell;
 
-/// A number with four decimals, for a table.
+/// A number with four decimals, for tables.
 pub fn short(value: f32) -> String {
     decimals(value, 4)
 }
 
-/// A number with at most `n` decimals; −∞ and no number by their signs.
+/// A number with at most `n` decimals; infinities and NaN as symbols.
 pub fn decimals(value: f32, n: usize) -> String {
     let text = match value {
         _ if value.is_nan() => return "NaN".into(),
@@ -20,7 +20,7 @@ pub fn decimals(value: f32, n: usize) -> String {
     text.replace('-', "−")
 }
 
-/// What a row or a column stands for.
+/// The label of a row or column.
 pub fn label(axis: &Axis, at: usize) -> String {
     match axis {
         Axis::Tokens => WORDS.get(at).copied().unwrap_or_default().into(),
@@ -30,7 +30,7 @@ pub fn label(axis: &Axis, at: usize) -> String {
     }
 }
 
-/// Whether a cell belongs to what made the lit one, or is that one.
+/// Whether a cell is the highlighted one or one that it was computed from.
 pub fn involved(sheet: &Sheet, (matrix, row, col): Cell, (lit, i, j): Cell) -> bool {
     if (matrix, row, col) == (lit, i, j) {
         return true;
@@ -71,7 +71,7 @@ pub fn involved(sheet: &Sheet, (matrix, row, col): Cell, (lit, i, j): Cell) -> b
     }
 }
 
-/// The sum behind a cell, in one line.
+/// The calculation of a cell, in one line.
 pub fn worked(sheet: &Sheet, (at, i, j): Cell) -> String {
     let Some(shown) = sheet.matrices.get(at).filter(|shown| i < shown.rows && j < shown.cols) else {
         return String::new();
@@ -139,7 +139,7 @@ fn steps(sheet: &Sheet, shown: &Matrix, i: usize, j: usize) -> Option<String> {
     })
 }
 
-/// Sums of the steps about learning.
+/// Calculations of the steps about training.
 fn learned(sheet: &Sheet, made: &Made, shown: &Matrix, i: usize, j: usize) -> Option<String> {
     let matrix = |at: usize| &sheet.matrices[at];
     let before = |column: &Matrix, first: f32| if i == 0 { first } else { column.at(i - 1, 0) };

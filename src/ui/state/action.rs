@@ -1,4 +1,4 @@
-//! What can happen.
+//! The actions that change the state.
 
 use std::rc::Rc;
 
@@ -16,94 +16,94 @@ use crate::config::{Preset, RunConfig};
 use crate::protocol::{BackendChoice, CorpusChoice, Event};
 use crate::ui::draw::colors::ColorMap;
 
-/// What can happen.
+/// An action that changes the state.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// Another part of the page gets the window.
+    /// Switches to a view.
     View(View),
-    /// Take over what this hash of a link describes.
+    /// Applies the hash of a link.
     Follow(String),
-    /// In the lesson.
+    /// An action in the lesson.
     Lesson(LessonAction),
-    /// On the tokenizer's page.
+    /// An action in the tokenizer view.
     Tokenizer(TokenizerAction),
-    /// About the data to train on.
+    /// An action on the training data.
     Data(DataAction),
-    /// The next run takes over a vocabulary: its name and size.
+    /// Uses a vocabulary for the next run: its name and size.
     TakeVocabulary(String, usize),
-    /// The next run trains a vocabulary on its text.
+    /// Lets the next run train a vocabulary on its text.
     DropVocabulary,
-    /// The worker said something; bytes may have ridden along.
+    /// Events from the worker, with their attached bytes.
     Events(Vec<(Event, Option<Rc<[u8]>>)>),
-    /// A new run was asked for.
+    /// A new run was requested.
     Started,
-    /// Another preset: its numbers replace the draft's.
+    /// Replaces the draft's configuration by a preset.
     Preset(Preset),
-    /// Another configuration of the draft; an invalid one changes nothing and is refused with a sentence.
+    /// Replaces the draft's configuration; an invalid one is refused with a message.
     Config(RunConfig),
-    /// A text was entered into a field or switch of the setup, which has this name.
+    /// Text was entered into the setup field or switch with this name.
     Enter(&'static str, String),
-    /// A text in a field is not accepted: the name of the field, the text, and what to change.
+    /// Refuses text: the name of the field, the text, and what to change.
     Refuse(&'static str, String, String),
-    /// The field with this name holds nothing refused any longer.
+    /// Clears the refused text of the field with this name.
     Accept(&'static str),
-    /// Refused texts of the setup give way to the draft's values.
+    /// Drops the refused texts of the setup; the fields show the draft's values again.
     Discard,
-    /// The run takes over what the draft has set and what applies while training.
+    /// Applies those changes of the draft that can take effect during training to the run.
     ApplyToRun,
-    /// The draft's backend.
+    /// Sets the draft's backend.
     Backend(BackendChoice),
-    /// The draft's corpus.
+    /// Sets the draft's corpus.
     Corpus(CorpusChoice),
-    /// Files were chosen: what they are called together.
+    /// Files were chosen; their collective name.
     File(String),
-    /// Another probe sentence.
+    /// Sets the probe sentence.
     Probe(String),
-    /// How attention is looked at.
+    /// Changes how attention is displayed.
     Look(LookAction),
-    /// Say a sentence in the status line, for example a milestone.
+    /// Announces a sentence in the status line, for example a milestone.
     Announce(String),
-    /// Another head.
+    /// Selects (layer, head).
     Select(usize, usize),
-    /// Step through heads and layers, round and round.
+    /// Moves through layers and heads, wrapping around.
     Walk {
-        /// By so many layers.
+        /// Number of layers to move by.
         layers: isize,
-        /// By so many heads.
+        /// Number of heads to move by.
         heads: isize,
     },
-    /// The pointer is on a cell, or on none.
+    /// Hovers a cell, or none.
     Hover(Option<(usize, usize)>),
-    /// Hold a query row alone, or let go of it when it is held alone.
+    /// Pins only this query row, or unpins it if it is the only one.
     Pin(usize),
-    /// Let go of everything: the pinned row, the help.
+    /// Unpins all rows and closes the help.
     Escape,
-    /// Show or hide the hatching.
+    /// Toggles the hatching of masked cells.
     ToggleMask,
-    /// Show or hide the table.
+    /// Toggles the table of weights.
     ToggleTable,
-    /// Show or hide the help.
+    /// Toggles the help.
     ToggleHelp,
-    /// The text box.
+    /// Sets the prompt.
     Prompt(String),
-    /// A text was typed into a field for sampling or for a changed weight.
+    /// Text was typed into a field for sampling or for a weight override.
     Type(TypedField, String),
-    /// Writing was asked for.
+    /// Text generation was requested.
     Generate,
-    /// Other colours of the heatmaps.
+    /// Sets the color map of the heatmaps.
     ColorMap(ColorMap),
-    /// Other colours of the page.
+    /// Sets the color theme of the page.
     Theme(Theme),
-    /// The window has another size.
+    /// The window was resized.
     Resized,
-    /// What is asked of the model beyond its maps.
+    /// An inspection action.
     Ask(AskAction),
-    /// About runs as a whole.
+    /// An action on runs as a whole.
     Runs(RunsAction),
-    /// About earlier moments.
+    /// A timeline action.
     Remember(RememberAction),
-    /// A step is to be timed.
+    /// A profile of a step was requested.
     Profile,
-    /// How many workers are to share batches.
+    /// Sets the number of workers that share batches.
     Workers(Wanted),
 }

@@ -1,24 +1,24 @@
-//! How one attention weight comes about: q·k, ÷ √D, the causal mask, softmax over the row.
+//! How an attention weight is computed: q·k, ÷ √D, the causal mask, softmax over the row.
 
 use crate::protocol::inspect::HeadRows;
 
-/// A query row, worked out.
+/// The intermediate results of one query row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// √D
+    /// √D.
     pub root: f32,
-    /// q·k for every key that the query may look at; later keys are masked.
+    /// q·k for every key that the query may attend to; later keys are masked.
     pub dots: Vec<f32>,
     /// The largest scaled score of the row.
     pub largest: f32,
-    /// exp(score − largest)
+    /// exp(score − largest) for every such key.
     pub exps: Vec<f32>,
-    /// Σ of them.
+    /// The sum of `exps`.
     pub sum: f32,
 }
 
 impl Row {
-    /// Works out the row of `query`; none outside the sentence.
+    /// Computes the row of `query`; none if out of range.
     pub fn of(rows: &HeadRows, query: usize) -> Option<Self> {
         if query >= rows.n() {
             return None;
@@ -32,18 +32,18 @@ impl Row {
         Some(Self { root, dots, largest, exps, sum })
     }
 
-    /// The score of a key; masked keys have none.
+    /// The scaled score of a key; none if masked.
     pub fn score(&self, key: usize) -> Option<f32> {
         self.dots.get(key).map(|dot| dot / self.root)
     }
 
-    /// The softmax weight of a key, 0 where masked.
+    /// The softmax weight of a key; 0 if masked.
     pub fn weight(&self, key: usize) -> f32 {
         self.exps.get(key).map_or(0.0, |exp| exp / self.sum)
     }
 }
 
-/// q·k / √D of every query and key (n, n); 0 where masked.
+/// q·k / √D for every query and key (n, n); 0 where masked.
 pub fn scores(rows: &HeadRows) -> Vec<f32> {
     let (n, root) = (rows.n(), (rows.d_head as f32).sqrt());
     let mut scores = vec![0.0; n * n];
@@ -56,7 +56,7 @@ pub fn scores(rows: &HeadRows) -> Vec<f32> {
     scores
 }
 
-/// The softmax weights of every query and key (n, n); 0 where masked.
+/// The softmax weights for every query and key (n, n); 0 where masked.
 pub fn weights(rows: &HeadRows) -> Vec<f32> {
     let n = rows.n();
     let row = |query: usize| {
@@ -66,7 +66,7 @@ pub fn weights(rows: &HeadRows) -> Vec<f32> {
     (0..n).flat_map(row).collect()
 }
 
-/// What each dimension of the head adds up to for a query: the values of all keys times their weights, (D).
+/// The head's output for a query, (D): the sum of all values times their weights.
 pub fn output(rows: &HeadRows, query: usize) -> Vec<f32> {
     let mut sums = vec![0.0; rows.d_head];
     let Some(row) = Row::of(rows, query) else { return sums };
@@ -77,7 +77,7 @@ pub fn output(rows: &HeadRows, query: usize) -> Vec<f32> {
     sums
 }
 
-/// q, k and q·k of every dimension.
+/// q, k and q·k for every dimension.
 pub fn products(rows: &HeadRows, query: usize, key: usize) -> impl Iterator<Item = (f32, f32, f32)> + '_ {
     let (q, k) = (rows.row(&rows.q, query), rows.row(&rows.k, key));
     q.iter().zip(k).map(|(&q, &k)| (q, k, q * k))

@@ -1,5 +1,5 @@
-//! What the page asks of the model beyond its maps: the open section of the detail column, the change that is tried
-//! out, and what came back.
+//! Inspection beyond the attention maps: the open section of the detail column, the change being tried, and the
+//! results.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use crate::protocol::inspect::{
     Comparison, HeadRows, InspectEvent, Lens, ScoreKind, Scores, TensorInfo, Watched, WeightAt, WhatIf,
 };
 
-/// Snapshots of scores that are kept; past that, every second one goes.
+/// Maximum number of score snapshots; beyond it, every second one is dropped.
 const MAX_SNAPSHOTS: usize = 400;
 
 /// A section of the detail column. Only the open one is computed.
@@ -23,22 +23,22 @@ pub enum Section {
     Arithmetic,
     /// The products behind q·k.
     Neurons,
-    /// The model with a change.
+    /// The model with a change applied.
     WhatIf,
     /// What each layer would predict.
     Lens,
-    /// Scores of heads.
+    /// Scores of known kinds of heads.
     Scores,
-    /// What the names mean.
+    /// What the terms mean.
     Glossary,
 }
 
 impl Section {
-    /// All sections in their order.
+    /// All sections in display order.
     pub const ALL: [Self; 7] =
         [Self::Row, Self::Arithmetic, Self::Neurons, Self::WhatIf, Self::Lens, Self::Scores, Self::Glossary];
 
-    /// Its name on the page.
+    /// The title on the page.
     pub fn title(self) -> &'static str {
         match self {
             Self::Row => "row",
@@ -52,35 +52,35 @@ impl Section {
     }
 }
 
-/// What can happen.
+/// Inspection actions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AskAction {
-    /// Another section.
+    /// Opens a section.
     Open(Section),
-    /// The glossary opens at this entry.
+    /// Opens the glossary at this entry.
     Explain(&'static str),
-    /// The key whose weight is worked out.
+    /// Sets the key whose weight is computed step by step.
     Key(usize),
-    /// Switches a head off, or on again.
+    /// Toggles a head off or on.
     ToggleHead(usize, usize),
-    /// Exactly these heads are off.
+    /// Switches off exactly these heads.
     Off(Vec<(usize, usize)>),
-    /// The weight that is looked at.
+    /// Selects a weight.
     Weight(WeightAt),
-    /// What it is set to; none leaves it as it is.
+    /// Sets its override; none leaves it unchanged.
     Value(Option<f32>),
-    /// The position whose next token is predicted.
+    /// Sets the position whose next token is predicted.
     Position(Option<usize>),
 }
 
-/// The numbers of a head, and when they were computed.
+/// The numbers of a head at a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head {
-    /// Steps done.
+    /// Steps completed.
     pub step: u64,
-    /// (layer, head)
+    /// (layer, head), from 0.
     pub at: (usize, usize),
-    /// The numbers.
+    /// Its queries, keys and values.
     pub rows: HeadRows,
     /// q·k / √D (n, n); 0 where masked.
     pub scores: Vec<f32>,
@@ -89,31 +89,31 @@ pub struct Head {
 }
 
 impl Head {
-    /// With the scores that follow from the rows.
+    /// Computes scores and weights from the rows.
     pub fn new(step: u64, at: (usize, usize), rows: HeadRows) -> Self {
         let (scores, weights) = (scores(&rows), weights(&rows));
         Self { step, at, rows, scores, weights }
     }
 
-    /// A round number that no score is beyond, on either side of 0.
+    /// A round upper bound of the magnitude of all scores.
     pub fn most(&self) -> f32 {
         let most = self.scores.iter().fold(0.0_f32, |most, score| most.max(score.abs()));
         ((2.0 * most).ceil() / 2.0).max(0.5)
     }
 }
 
-/// The logit lens, and when it was computed.
+/// The logit lens at a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LensShown {
-    /// Steps done.
+    /// Steps completed.
     pub step: u64,
-    /// L
+    /// The number of layers, L.
     pub n_layers: usize,
     /// The tokens of the probe.
     pub tokens: Vec<Token>,
-    /// Every token that occurs among the predictions, ascending by id.
+    /// Every distinct predicted token, ascending by id.
     pub predicted: Vec<Token>,
-    /// The predictions.
+    /// The predictions of every layer and position.
     pub lens: Lens,
 }
 
@@ -125,40 +125,40 @@ impl LensShown {
     }
 }
 
-/// A head has first passed the threshold of a score.
+/// The first time that a head passed the threshold of a score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Milestone {
     /// Which score.
     pub kind: ScoreKind,
-    /// (layer, head)
+    /// (layer, head), from 0.
     pub at: (usize, usize),
-    /// Steps done.
+    /// Steps completed.
     pub step: u64,
 }
 
 impl Milestone {
-    /// A sentence for people.
+    /// The announcement for the status line.
     pub fn sentence(&self) -> String {
         let (layer, head) = self.at;
         format!("{} appeared: layer {} head {} at step {}", self.kind.name(), layer + 1, head + 1, self.step)
     }
 }
 
-/// The scores of all heads over time.
+/// The scores of all heads during training.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScoreHistory {
-    /// H
+    /// The number of heads per layer, H.
     pub n_heads: usize,
-    /// Steps, and the scores of all heads (L·H).
+    /// Steps and the scores of all heads (L·H).
     pub snapshots: Vec<(u64, Vec<Scores>)>,
-    /// What has appeared, in order.
+    /// The milestones reached, in order.
     pub milestones: Vec<Milestone>,
-    /// Why there are none.
+    /// Why there are no scores.
     pub reason: Option<String>,
 }
 
 impl ScoreHistory {
-    /// The best head of a score in a snapshot, and its score.
+    /// The best head for a score in a snapshot, and its value.
     pub fn best(&self, kind: ScoreKind, scores: &[Scores]) -> ((usize, usize), f32) {
         let of = |at: usize| scores[at][kind as usize];
         let at = (0..scores.len()).max_by(|&a, &b| of(a).total_cmp(&of(b)).then(b.cmp(&a))).unwrap_or(0);
@@ -166,7 +166,7 @@ impl ScoreHistory {
         ((at / n_heads, at % n_heads), scores.get(at).map_or(0.0, |scores| scores[kind as usize]))
     }
 
-    /// Takes a snapshot in. A score that passes its threshold for the first time makes a milestone.
+    /// Appends a snapshot. The first time that a score passes its threshold creates a milestone.
     pub fn push(&mut self, step: u64, n_heads: usize, scores: Vec<Scores>) {
         self.n_heads = n_heads;
         self.reason = None;
@@ -189,20 +189,20 @@ impl ScoreHistory {
     }
 }
 
-/// What is asked, and what came back.
+/// Inspection requests and their results.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AskState {
     /// The open section.
     pub section: Section,
-    /// The glossary's entry that was asked for, and how often any was.
+    /// The glossary entry to open, and a counter of such requests.
     pub explained: Option<(&'static str, u32)>,
-    /// The (query, key) pointed at last.
+    /// The last hovered (query, key).
     pub cell: Option<(usize, usize)>,
-    /// The heads that are off.
+    /// The heads that are switched off.
     pub off: BTreeSet<(usize, usize)>,
-    /// The weight that is looked at.
+    /// The selected weight.
     pub weight: Option<WeightAt>,
-    /// What it is set to.
+    /// Its override, if any.
     pub value: Option<f32>,
     /// The position whose next token is predicted.
     pub position: Option<usize>,
@@ -210,18 +210,18 @@ pub struct AskState {
     pub head: Option<Rc<Head>>,
     /// The logit lens.
     pub lens: Option<Rc<LensShown>>,
-    /// The model with the change.
+    /// The losses and predictions with and without the change.
     pub comparison: Option<Rc<Comparison>>,
-    /// The parameters that there are.
+    /// The model's parameters.
     pub tensors: Rc<Vec<TensorInfo>>,
-    /// What was done or could not be done.
+    /// The result of the latest action, or why it failed.
     pub message: Option<String>,
-    /// The scores of all heads over time.
+    /// The scores of all heads during training.
     pub scores: Rc<ScoreHistory>,
 }
 
 impl AskState {
-    /// What the worker has to compute while the selected head is `selected`.
+    /// What the worker has to compute while the head `selected` is shown.
     pub fn watched(&self, selected: (usize, usize)) -> Watched {
         let what_if = || WhatIf {
             off: self.off.iter().copied().collect(),
@@ -236,7 +236,7 @@ impl AskState {
         }
     }
 
-    /// Carries out one action.
+    /// Applies an action.
     pub fn apply(&mut self, action: AskAction) {
         match action {
             AskAction::Open(section) => self.section = section,
@@ -257,12 +257,12 @@ impl AskState {
         }
     }
 
-    /// A new run begins: what belonged to the old one goes.
+    /// Resets what belongs to the previous run.
     pub fn begin(&mut self) {
         *self = Self { section: self.section, explained: self.explained, ..Self::default() };
     }
 
-    /// Takes in what the worker says.
+    /// Handles an event from the worker.
     pub fn hear(&mut self, event: InspectEvent, bytes: Option<&[u8]>) {
         let bytes = bytes.unwrap_or_default();
         match event {

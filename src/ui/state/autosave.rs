@@ -1,24 +1,24 @@
-//! What the page knows of copies that it keeps by itself.
+//! State and settings of autosaves.
 
 use super::runs::{KeptCheckpoint, RunsAction};
 use super::{RunState, State};
 use crate::protocol::Command;
 use crate::protocol::runs::RunsCommand;
 
-/// How often a copy is kept, in seconds, unless told otherwise.
+/// Default interval between autosaves in seconds.
 pub const EVERY_SECONDS: u32 = 30;
 
-/// The keys of such copies begin so.
+/// Prefix of autosave keys.
 const PREFIX: &str = "auto-";
 
-/// All of it.
+/// Settings and status of autosaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Autosave {
-    /// Seconds between copies; none keeps none.
+    /// Seconds between autosaves; none disables them.
     pub every: Option<u32>,
-    /// The latest copy, or why there is none.
+    /// The latest autosave, or why it failed.
     pub said: Option<String>,
-    /// Whether the page has offered what it kept in an earlier visit, and was told no.
+    /// Whether the user has declined to resume an autosave of an earlier visit.
     pub declined: bool,
 }
 
@@ -29,15 +29,15 @@ impl Default for Autosave {
 }
 
 impl Autosave {
-    /// What the worker is told.
+    /// The command that sets the interval in the worker.
     pub fn command(&self) -> Command {
         Command::Runs { command: RunsCommand::Copies { every_seconds: self.every } }
     }
 
-    /// Takes over an entry: seconds, or nothing for never.
+    /// Sets the interval from text: seconds, or empty for never.
     ///
     /// # Errors
-    /// A sentence.
+    /// A message if the text is invalid.
     pub fn set(&mut self, entry: &str) -> Result<(), String> {
         let entry = entry.trim();
         self.every = match entry.parse() {
@@ -51,34 +51,34 @@ impl Autosave {
     }
 }
 
-/// The two copies of a run have the same key but for the last digit. What it is without it.
+/// The name shared by both autosave keys of a run, which differ only in their last digit; none for other keys.
 pub fn run_of(key: &str) -> Option<&str> {
     let rest = key.strip_prefix(PREFIX)?;
     let (run, generation) = rest.rsplit_once('-')?;
     matches!(generation, "0" | "1").then(|| &key[..PREFIX.len() + run.len()])
 }
 
-/// The key of a run's copy.
+/// The key of a run's autosave.
 pub fn key(run: &str, generation: u8) -> String {
     format!("{run}-{}", generation % 2)
 }
 
-/// The keys of all that belongs to a kept run: both copies, also one that is too damaged to be listed, or the one file.
+/// The keys of all files of a stored run: both autosaves, even one too damaged to be listed, or the single file.
 pub fn files_of(kept: &str) -> Vec<String> {
     run_of(kept).map_or_else(|| vec![kept.to_string()], |run| vec![key(run, 0), key(run, 1)])
 }
 
-/// A key for a new run.
+/// A new name for a run's autosaves.
 pub fn new_run(now_ms: f64, chance: f64) -> String {
     format!("{PREFIX}{now_ms:.0}x{:06.0}", chance * 1e6)
 }
 
-/// The generation to overwrite next, when the latest copy has this key.
+/// The rotation index to overwrite next, given the key of the latest autosave.
 pub fn next_generation(key: &str) -> u8 {
     u8::from(key.ends_with('0'))
 }
 
-/// Of the two copies of each run, latest first in the list, the older one becomes what the newer falls back on.
+/// Merges the two autosaves of each run (latest first in the list): the older becomes the fallback of the newer.
 pub fn pair(kept: Vec<KeptCheckpoint>) -> Vec<KeptCheckpoint> {
     let mut pairs: Vec<KeptCheckpoint> = Vec::with_capacity(kept.len());
     for checkpoint in kept {
@@ -93,7 +93,8 @@ pub fn pair(kept: Vec<KeptCheckpoint>) -> Vec<KeptCheckpoint> {
 }
 
 impl State {
-    /// What was kept by itself: in an earlier visit, as long as this one has not trained, or of a run that has failed.
+    /// The autosave to offer: from an earlier visit as long as nothing was trained in this one, or of a run that has
+    /// failed.
     pub fn offered_run(&self) -> Option<&KeptCheckpoint> {
         let over = self.step == 0 || matches!(self.run_state, RunState::Failed(_));
         let idle = over && self.runs.loading.is_none() && !self.runs.autosave.declined;

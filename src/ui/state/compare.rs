@@ -1,4 +1,4 @@
-//! What differs between runs.
+//! Comparison of runs by their settings.
 
 use serde_json::Value;
 
@@ -8,15 +8,15 @@ use crate::config::RunConfig;
 /// A table with one row per run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// The names of the hyper-parameters that differ, and `corpus` and `device` where those do.
+    /// The names of the hyper-parameters that differ, and `corpus` and `device` if those differ.
     pub columns: Vec<String>,
-    /// Their values, one list per run.
+    /// Their values, one row per run.
     pub rows: Vec<Vec<String>>,
-    /// Whether the runs have different vocabularies, so that a nat per token is not the same for all.
+    /// Whether the runs have different vocabularies, so that losses per token are not comparable.
     pub vocabularies_differ: bool,
 }
 
-/// Compares runs by everything that was chosen for them.
+/// Compares all settings of the runs.
 pub fn compare(runs: &[ShownRun]) -> Comparison {
     let all: Vec<Vec<(String, String)>> = runs.iter().map(properties).collect();
     let first = all.first().cloned().unwrap_or_default();
@@ -42,7 +42,7 @@ fn properties(run: &ShownRun) -> Vec<(String, String)> {
     properties
 }
 
-/// Every number and switch of a configuration by its own name.
+/// Every number and switch of a configuration with its name.
 fn leaves(config: &RunConfig) -> Vec<(String, String)> {
     fn walk(name: &str, value: &Value, out: &mut Vec<(String, String)>) {
         match value {

@@ -1,4 +1,4 @@
-//! What the page knows about the data to train on, and how it changes. Pure, as all of [`super`].
+//! The training data. Pure, like all of [`super`].
 
 use super::draft::SETUP;
 use super::{DEFAULT_PROBE, State, Vocabulary};
@@ -7,17 +7,17 @@ use crate::protocol::data::{DataCommand, DataEvent, TaskAnswer, TaskInfo};
 use crate::protocol::log::spread;
 use crate::protocol::{Command, CorpusChoice, RunId};
 
-/// A text of the TinyStories data set (Eldan & Li 2023) on the public hub.
+/// A file of the TinyStories data set (Eldan & Li 2023) on the public hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HubText {
-    /// The text for validation.
+    /// The validation set.
     Validation,
-    /// The beginning of the text for training.
+    /// The beginning of the training set.
     Training,
 }
 
 impl HubText {
-    /// Both, the smaller one first.
+    /// Both texts, the smaller one first.
     pub const ALL: [Self; 2] = [Self::Validation, Self::Training];
 
     /// Its name in the select box.
@@ -28,7 +28,7 @@ impl HubText {
         }
     }
 
-    /// Its file's name, there and here.
+    /// Its file name, on the hub and in the browser's storage.
     pub fn file_name(self) -> &'static str {
         match self {
             Self::Validation => "TinyStoriesV2-GPT4-valid.txt",
@@ -36,13 +36,13 @@ impl HubText {
         }
     }
 
-    /// Where it is.
+    /// Its URL.
     pub fn address(self) -> String {
         const FOLDER: &str = "https://huggingface.co/datasets/roneneldan/TinyStories/resolve/main";
         format!("{FOLDER}/{}", self.file_name())
     }
 
-    /// How much of it is taken at most, in bytes: a tab cannot hold gigabytes of tokens.
+    /// The maximum number of bytes to download: a tab cannot hold gigabytes of tokens.
     pub fn most_bytes(self) -> u64 {
         match self {
             Self::Validation => u64::MAX,
@@ -55,73 +55,73 @@ impl HubText {
     }
 }
 
-/// A text that is on its way.
+/// A download in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fetching {
-    /// Which.
+    /// The text being downloaded.
     pub text: HubText,
-    /// Bytes that came.
+    /// Bytes received.
     pub received: u64,
-    /// Bytes to come in all, where that is known.
+    /// Total bytes, if known.
     pub total: Option<u64>,
 }
 
-/// One score of a task.
+/// An evaluation of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScorePoint {
-    /// Steps done.
+    /// Steps completed.
     pub step: u64,
-    /// Examples that were answered to the letter.
+    /// Number of examples answered exactly.
     pub right: usize,
-    /// All examples.
+    /// Number of examples.
     pub of: usize,
 }
 
-/// Everything about data.
+/// The state of the training data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataState {
-    /// The fields of the files' records that hold text.
+    /// The text fields of the files' records.
     pub fields: Vec<String>,
-    /// Which of them is taken.
+    /// The index of the field in use.
     pub field: usize,
-    /// The file that is being read.
+    /// The name of the file being read.
     pub reading: Option<String>,
-    /// Why files were not taken.
+    /// Why files were refused.
     pub file_problem: Option<String>,
-    /// The synthetic tasks there are.
+    /// The available synthetic tasks.
     pub tasks: Vec<TaskInfo>,
-    /// The scores of the run's task, in order.
+    /// The scores of the run's task, in chronological order.
     pub scores: Vec<ScorePoint>,
-    /// The latest answers to it.
+    /// The latest sample answers.
     pub answers: Vec<TaskAnswer>,
-    /// Which text of the hub is chosen.
+    /// The hub text chosen in the list.
     pub hub_text: HubText,
-    /// The sizes of the texts that are kept, in bytes.
+    /// The sizes in bytes of the stored texts, in the order of [`HubText::ALL`].
     kept: [Option<u64>; 2],
-    /// The text that is on its way.
+    /// The download in progress.
     pub fetching: Option<Fetching>,
-    /// Why a text did not come.
+    /// Why a download failed.
     pub problem: Option<String>,
 }
 
-/// What can happen to it.
+/// Actions on the training data.
 #[derive(Clone, Debug)]
 pub enum DataAction {
-    /// Another field.
+    /// Sets the index of the text field.
     Field(usize),
-    /// A file of this name is being read.
+    /// The file with this name is being read.
     Reading(String),
-    /// Other files were chosen: what was wrong with earlier ones is over.
+    /// Other files were chosen; earlier problems are cleared.
     Opening,
-    /// Files were read, or cannot be, for this reason.
+    /// Reading finished, or failed for this reason.
     Read(Option<String>),
-    /// Another text of the hub is chosen.
+    /// Chooses a hub text.
     HubText(HubText),
-    /// A text is kept, with so many bytes, or no more.
+    /// A text is stored with this size in bytes, or no longer stored.
     Kept(HubText, Option<u64>),
-    /// A text is on its way.
+    /// Progress of a download.
     Fetching(Fetching),
-    /// A text will not come, for this reason; without one it was cancelled.
+    /// A download failed for this reason, or was canceled (none).
     NotFetched(Option<String>),
 }
 
@@ -144,23 +144,23 @@ impl Default for DataState {
 }
 
 impl DataState {
-    /// The size of a text that is kept, in bytes.
+    /// The size of a stored text in bytes.
     pub fn kept(&self, text: HubText) -> Option<u64> {
         self.kept[text.index()]
     }
 
-    /// The field of the files' records that is taken, where they have records.
+    /// The field in use, if the files have records.
     pub fn chosen_field(&self) -> Option<String> {
         self.fields.get(self.field).cloned()
     }
 
-    /// The command that tells a worker, which takes the first field by itself, about another one.
+    /// The command that sets the field in a worker that uses the first one by default.
     pub fn field_command(&self) -> Option<Command> {
         let field = self.chosen_field()?;
         Some(Command::Data(DataCommand::ChooseField { field }))
     }
 
-    /// Carries out one action.
+    /// Applies an action.
     pub fn apply(&mut self, action: DataAction) {
         match action {
             DataAction::Field(field) => self.field = field.min(self.fields.len().saturating_sub(1)),
@@ -177,21 +177,21 @@ impl DataState {
         }
     }
 
-    /// Forgets what belongs to the run before.
+    /// Resets what belongs to the previous run.
     pub fn begin(&mut self) {
         self.scores.clear();
         self.answers.clear();
     }
 
-    /// Takes over what the worker said; `run` is the current one.
+    /// Handles an event from the worker; `run` is the current run.
     pub fn hear(&mut self, run: RunId, event: DataEvent) {
         match event {
-            // Of the worker that reads nothing else.
+            // Handled by the Parquet worker's own listener.
             DataEvent::ParquetText { .. } | DataEvent::ParquetProblem { .. } => (),
-            DataEvent::Tasks { .. } => (), // of the whole state
+            DataEvent::Tasks { .. } => (), // needs the complete state
             DataEvent::Score { run: of_run, .. } if of_run != run => (),
             DataEvent::Score { step, right, of, shown, .. } => {
-                // Other weights at the same step: the newer score is theirs.
+                // After a change of weights at the same step, the newer score is the valid one.
                 self.scores.pop_if(|last| last.step == step);
                 self.scores.push(ScorePoint { step, right, of });
                 spread(&mut self.scores, |score| score.step);
@@ -206,11 +206,12 @@ impl DataState {
 }
 
 impl State {
-    /// A task brings its own sentence and is learned byte by byte; a text after a task goes back to words.
+    /// Sets the draft's corpus. A task has its own probe sentence and byte-level tokens; switching from a task to
+    /// another corpus restores the default sentence and vocabulary size.
     pub(in crate::ui) fn choose_corpus(&mut self, corpus: CorpusChoice) {
         let was_task = matches!(self.draft.corpus, CorpusChoice::Task(_));
         let probe = match corpus {
-            // A link may choose a task before the worker has told its sentence.
+            // A link may choose a task before the worker has reported its sentence.
             CorpusChoice::Task(number) => {
                 Some(self.data.tasks.get(number).map_or(DEFAULT_PROBE.into(), |task| task.probe.clone()))
             }
@@ -228,7 +229,7 @@ impl State {
         }
     }
 
-    /// The tasks are known: one that a link has chosen before gets its sentence, unless the link brought one.
+    /// Stores the tasks. A task that a link chose earlier gets its sentence now, unless the link contained one.
     pub(super) fn hear_tasks(&mut self, tasks: Vec<TaskInfo>) {
         if let CorpusChoice::Task(number) = self.draft.corpus
             && let Some(task) = tasks.get(number).filter(|_| self.probe == DEFAULT_PROBE)
@@ -238,7 +239,7 @@ impl State {
         self.data.tasks = tasks;
     }
 
-    /// V of a vocabulary that a run trains on the draft's text: for a task the bytes and the end of a text.
+    /// V of a vocabulary trained on the draft's text; for a task, the bytes plus the end-of-text token.
     pub(super) fn text_vocab_size(&self) -> usize {
         vocab_size_of(self.draft.corpus)
     }

@@ -1,10 +1,10 @@
-//! How two moments differ, head by head. Pure.
+//! The difference between two snapshots, head by head. Pure.
 
 use super::Maps;
 use crate::protocol::spelling::unspelled;
 use crate::ui::maps::Plane;
 
-/// Why two maps cannot be laid beside each other, cell by cell.
+/// Why two maps cannot be compared cell by cell, if so.
 pub fn obstacle(held: &Maps, shown: &Maps) -> Option<String> {
     let shape = |maps: &Maps| format!("{} layers of {} heads", maps.n_layers, maps.n_heads);
     if (held.n_layers, held.n_heads) != (shown.n_layers, shown.n_heads) {
@@ -42,19 +42,19 @@ pub fn obstacle(held: &Maps, shown: &Maps) -> Option<String> {
     None
 }
 
-/// shown − held of one table (n, n), in weights; 0 where masked.
+/// shown − held for one table (n, n), in weights; 0 where masked.
 pub fn difference(held: &Maps, shown: &Maps, plane: Plane) -> Vec<f32> {
     let (held, shown) = (held.plane(plane), shown.plane(plane));
     let cells = held.iter().zip(&*shown);
     cells.map(|(&a, &b)| (f32::from(b) - f32::from(a)) / 255.0).collect()
 }
 
-/// The largest |shown − held| of a table, and at least one step of the bytes, so that it can be divided by.
+/// The maximum |shown − held| of a table; at least one byte step, so that it is a safe divisor.
 pub fn most(difference: &[f32]) -> f32 {
     difference.iter().fold(1.0 / 255.0, |most, value| most.max(value.abs()))
 }
 
-/// The mean of |shown − held| over the cells of a head that are not masked; 0 for an empty sentence.
+/// The mean of |shown − held| over a head's unmasked cells; 0 for an empty sentence.
 pub fn mean_absolute(held: &Maps, shown: &Maps, head: (usize, usize)) -> f64 {
     let n = held.tokens.len();
     let plane = Plane::Head(head.0, head.1);

@@ -1,5 +1,5 @@
-//! The settings of the next run, and where they differ from those of the run on show. What is labeled as the run's comes
-//! from the run; the draft is always valid, and a text that would make it invalid waits in its field.
+//! The settings of the next run, and how they differ from those of the current run. Values labeled as the run's come
+//! from the run. The draft is always valid: text that would make it invalid is kept in its field.
 
 use super::{RunState, Setup, State, Vocabulary};
 use crate::config::fields::Field;
@@ -7,12 +7,12 @@ use crate::config::table::FIELDS;
 use crate::config::{RunConfig, TrainConfig, ValidConfig};
 use crate::protocol::CorpusChoice;
 
-/// A text in a field that is not in force.
+/// Text in a field that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// The name of the field.
+    /// The field's name.
     pub name: String,
-    /// The text as it was typed.
+    /// The text as typed.
     pub text: String,
     /// What is wrong with it, and what to change.
     pub problem: String,
@@ -21,10 +21,10 @@ pub struct Refused {
 /// How a setting of the run differs from the draft's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// The run's value.
+    /// The run's value as text.
     pub of_run: String,
-    /// Whether the run takes the draft's value over by a reset or a click; else the run cannot have it, for example
-    /// where its text gave a smaller vocabulary than was asked for.
+    /// Whether a reset or a click applies the draft's value to the run. If not, the run cannot have it, for example
+    /// because its text gave a smaller vocabulary than requested.
     pub pending: bool,
 }
 
@@ -32,7 +32,7 @@ impl Setup {
     /// Validates a configuration together with the vocabulary of this setup.
     ///
     /// # Errors
-    /// A sentence that says what to change.
+    /// A message that says what to change.
     pub fn check(&self, config: RunConfig) -> Result<ValidConfig, String> {
         let config = ValidConfig::try_from(config).map_err(|error| error.to_string())?;
         match &self.vocabulary {
@@ -50,41 +50,42 @@ impl Setup {
 }
 
 impl State {
-    /// The texts that are refused, if any, as one sentence; a new run starts only without.
+    /// All refused texts as one message; a new run can only start if there are none.
     pub fn problem(&self) -> Option<String> {
         let of_setup = |refused: &&Refused| is_setting(&refused.name);
         self.refused.iter().find(of_setup).map(|refused| refused.problem.clone())
     }
 
-    /// The refused text of a field, if any.
+    /// The refused text of a field.
     pub fn refused(&self, name: &str) -> Option<&Refused> {
         self.refused.iter().find(|refused| refused.name == name)
     }
 
-    /// What a field of the setup shows: the refused text, else the draft's value.
+    /// What a setup field shows: the refused text, else the draft's value.
     pub fn field_text(&self, name: &str) -> String {
         let refused = self.refused(name).map(|refused| refused.text.clone());
         refused.or_else(|| self.draft.config.get(name)).unwrap_or_default()
     }
 
-    /// Keeps a text that a field does not accept, with the reason.
+    /// Stores text that a field refused, with the reason.
     pub(super) fn refuse(&mut self, name: &str, text: &str, problem: String) {
         self.accept(name);
         self.refused.push(Refused { name: name.into(), text: text.into(), problem });
     }
 
-    /// The field holds nothing refused any longer.
+    /// Clears the refused text of a field.
     pub(super) fn accept(&mut self, name: &str) {
         self.refused.retain(|refused| refused.name != name);
     }
 
-    /// Drops all refused texts of the setup.
+    /// Clears all refused texts of the setup.
     pub(super) fn accept_settings(&mut self) {
         self.refused.retain(|refused| !is_setting(&refused.name));
     }
 
-    /// Takes a text that was entered into a field of the setup. Texts that were refused before are tried together with it:
-    /// `d_model` and `n_heads` may fit only together. What applies while training goes to the run at once.
+    /// Applies text entered into a setup field. Previously refused texts are retried together with it: `d_model` and
+    /// `n_heads`, for example, may only be valid together. Settings that can take effect during training are applied to
+    /// the run at once.
     pub(super) fn enter(&mut self, name: &str, text: &str) {
         self.accept(name);
         let mut alone = (*self.draft.config).clone();
@@ -107,7 +108,7 @@ impl State {
         }
     }
 
-    /// Replaces the draft's configuration; the run takes over those of the changed settings that apply while training.
+    /// Replaces the draft's configuration, and applies those changes that can take effect during training to the run.
     pub(super) fn take_settings(&mut self, config: ValidConfig) {
         let before = std::mem::replace(&mut self.draft.config, config);
         let changed = before.differences(&self.draft.config).into_iter();
@@ -115,7 +116,7 @@ impl State {
         self.apply_to_run(&changed);
     }
 
-    /// Changes the draft as a whole; where the result is not valid, nothing changes, and `name` keeps the reason.
+    /// Changes the whole draft; if the result is invalid, nothing changes, and the reason is stored under `name`.
     pub(super) fn change_draft(&mut self, name: &str, change: impl FnOnce(&mut Setup, &mut RunConfig)) {
         let (mut draft, mut config) = (self.draft.clone(), (*self.draft.config).clone());
         change(&mut draft, &mut config);
@@ -129,7 +130,7 @@ impl State {
         }
     }
 
-    /// Gives the run these settings of the draft, which apply while training; not where they do not fit its others.
+    /// Applies these settings of the draft to the run, unless they are invalid in combination with its other settings.
     pub(super) fn apply_to_run(&mut self, names: &[&str]) {
         let Some(mut config) = self.run_config().filter(|_| self.takes_settings()) else { return };
         let before = config.train.clone();
@@ -147,7 +148,7 @@ impl State {
         self.started.is_some() && !matches!(self.run_state, RunState::Failed(_))
     }
 
-    /// The configuration of the run on show: as it was built, with what was changed while it trained.
+    /// The configuration of the current run: as started, with the changes made during training.
     pub fn run_config(&self) -> Option<RunConfig> {
         let started = self.started.as_ref()?;
         let mut config = self.summary.as_ref().map_or(&*started.config, |summary| &summary.config).clone();
@@ -157,12 +158,12 @@ impl State {
         Some(config)
     }
 
-    /// The training settings of the run, which the worker has to know.
+    /// The run's training settings, for the worker.
     pub fn run_train(&self) -> Option<TrainConfig> {
         self.runs.train.clone()
     }
 
-    /// How the run's value of a field or switch differs from the draft's; none where it does not.
+    /// How the run's value of a field or switch differs from the draft's; none if it does not.
     pub fn mark(&self, name: &str) -> Option<Mark> {
         let (started, run) = (self.started.as_ref()?, self.run_config()?);
         let (of_run, of_draft) = (run.get(name)?, self.draft.config.get(name)?);
@@ -186,14 +187,14 @@ impl State {
         others.iter().filter(|(_, differs)| *differs).map(|&(name, _)| name).chain(marked).collect()
     }
 
-    /// The settings among [`State::pending`] that the run can take over without a reset.
+    /// The settings among [`State::pending`] that can be applied to the run without a reset.
     pub fn pending_live(&self) -> Vec<&'static str> {
         let live = |name: &&str| is_live(name);
         self.pending().into_iter().filter(|name| live(name) && self.takes_settings()).collect()
     }
 
-    /// What costs and parameter counts are of: the run's configuration with its real vocabulary, or, where the draft would
-    /// build another model, the draft's. True for the run's.
+    /// The configuration that costs and parameter counts refer to: the run's with its actual vocabulary, or the draft's
+    /// if it would build a different model. True if it is the run's.
     pub fn accounted(&self) -> (ValidConfig, bool) {
         let built = self.summary.as_ref().filter(|_| !self.needs_restart());
         let of_run = built.and_then(|_| ValidConfig::try_from(self.run_config()?).ok());
@@ -209,5 +210,5 @@ pub(super) fn is_live(name: &str) -> bool {
     Field::find(name).is_some_and(Field::is_live)
 }
 
-/// Stands for the setup as a whole where a preset, a text or a vocabulary is refused.
+/// The name under which refused presets, texts and vocabularies are stored.
 pub(super) const SETUP: &str = "setup";

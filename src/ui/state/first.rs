@@ -1,4 +1,4 @@
-//! What the page knows at first.
+//! The initial state.
 
 use std::rc::Rc;
 

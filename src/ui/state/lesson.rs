@@ -1,4 +1,4 @@
-//! What the lesson knows, and how it changes. Pure, as all of [`super`].
+//! The state of the lesson. Pure, like all of [`super`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -8,12 +8,12 @@ use crate::protocol::lesson::{EMBEDDINGS, LessonCommand, LessonEvent, PairPoint,
 use crate::protocol::{BackendChoice, DeviceInfo};
 use crate::ui::lesson::steps::STEPS;
 
-/// An exercise, computed.
+/// A computed exercise.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// Of which step.
+    /// The step that it belongs to.
     pub step: usize,
-    /// On what.
+    /// The device that computed it.
     pub device: DeviceInfo,
     /// The matrices.
     pub sheet: Sheet,
@@ -26,95 +26,95 @@ pub struct Tokens {
     pub text: String,
     /// Its tokens.
     pub encoding: Rc<Encoding>,
-    /// The text of the ids.
+    /// The text decoded from the ids.
     pub decoded: String,
 }
 
-/// The two models that learn side by side.
+/// The two models trained side by side.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PairState {
-    /// All steps.
+    /// The losses of all steps.
     pub points: Rc<Vec<PairPoint>>,
-    /// What both wrote at last.
+    /// The latest sample texts of both.
     pub written: Option<Rc<[PairText; 2]>>,
-    /// Whether they learn.
+    /// Whether they are training.
     pub running: bool,
-    /// On what.
+    /// The device that computes.
     pub device: Option<DeviceInfo>,
 }
 
 /// A cell: matrix, row, column.
 pub type Cell = (usize, usize, usize);
 
-/// Everything that the lesson shows.
+/// The state of the lesson.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LessonState {
-    /// The step on the screen.
+    /// The current step.
     pub step: usize,
     /// X, row-major.
     pub x: Vec<f32>,
-    /// The row that is held through all steps.
+    /// The selected row, kept across steps.
     pub query: usize,
     /// The seed of all weights.
     pub seed: u64,
-    /// The control of each step, where it is a number or a choice.
+    /// The number or choice of each step's control.
     pub controls: Vec<f64>,
-    /// Who computes.
+    /// The backend that computes.
     pub backend: BackendChoice,
-    /// Counts the changes that need a new answer.
+    /// Counts the changes that need a new computation.
     pub request: u32,
-    /// The request that was answered last.
+    /// The last request that was answered.
     pub answered: Option<u32>,
-    /// Whether the worker has a question.
+    /// Whether a request is pending.
     pub waiting: bool,
-    /// What it answered.
+    /// The latest computed exercise.
     pub answer: Option<Rc<Answer>>,
-    /// The cell under the pointer or the keyboard.
+    /// The highlighted cell.
     pub lit: Option<Cell>,
     /// Steps whose question was answered.
     pub reached: BTreeSet<usize>,
-    /// The number of X that is under change.
+    /// The index of the number of X being edited.
     pub edited: Option<usize>,
-    /// The sentence as tokens, once it was asked for.
+    /// The sentence as tokens, once requested.
     pub tokens: Option<Tokens>,
-    /// The token under the pointer or the keyboard.
+    /// The highlighted token.
     pub token_lit: Option<usize>,
-    /// The two models.
+    /// The two models trained side by side.
     pub pair: PairState,
-    /// Files of kernels, by the kernel's name.
+    /// Shader source files by kernel name.
     pub codes: BTreeMap<String, String>,
-    /// What went wrong.
+    /// The error message, if any.
     pub problem: Option<String>,
 }
 
-/// What can happen in the lesson.
+/// Actions in the lesson.
 #[derive(Clone, Debug)]
 pub enum LessonAction {
-    /// Another step; beyond the last it stays at the last.
+    /// Goes to a step, at most the last.
     Go(usize),
-    /// So many steps on.
+    /// Moves by this many steps.
     Walk(isize),
-    /// Another number in X.
+    /// Sets a number of X.
     Embedding(usize, f32),
-    /// Another row is held.
+    /// Selects a row.
     Query(usize),
-    /// Another seed.
+    /// Sets the seed.
     Seed(u64),
-    /// The step's own control.
+    /// Sets the step's control.
     Control(f64),
-    /// Someone else computes.
+    /// Sets the backend.
     Backend(BackendChoice),
-    /// All inputs as they were at first.
+    /// Resets all inputs to their defaults.
     Reset,
-    /// The present request was sent.
+    /// The current request was sent.
     Asked,
-    /// A cell is under the pointer or the keyboard, or none.
+    /// Highlights a cell, or none.
     Light(Option<Cell>),
-    /// A number of X is to be changed, or none any more.
+    /// Starts editing a number of X, or stops.
     Edit(Option<usize>),
-    /// A token is under the pointer or the keyboard, or none.
+    /// Highlights a token, or none.
     LightToken(Option<usize>),
-    /// Something of the page's own went wrong.
+    /// An error of the page itself.
     Problem(String),
 }
 
@@ -144,12 +144,13 @@ impl Default for LessonState {
 }
 
 impl LessonState {
-    /// The number of the present step's control.
+    /// The value of the current step's control.
     pub fn control(&self) -> f64 {
         self.controls[self.step]
     }
 
-    /// What to ask the worker now: nothing while it has a question, so that of many changes only the latest is computed.
+    /// The next request to the worker; none while one is pending, so that of several changes only the latest is
+    /// computed.
     pub fn question(&self) -> Option<LessonCommand> {
         if self.waiting || self.answered == Some(self.request) {
             return None;
@@ -158,12 +159,12 @@ impl LessonState {
         Some(LessonCommand::Compute { request: self.request, backend: self.backend, exercise })
     }
 
-    /// The matrices of the present step, once they came.
+    /// The matrices of the current step, once computed.
     pub fn sheet(&self) -> Option<&Sheet> {
         self.answer.as_ref().filter(|answer| answer.step == self.step).map(|answer| &answer.sheet)
     }
 
-    /// Carries out one action.
+    /// Applies an action.
     pub fn apply(&mut self, action: LessonAction) {
         match action {
             LessonAction::Light(cell) => return self.lit = cell,
@@ -193,13 +194,13 @@ impl LessonState {
         (self.problem, self.lit) = (None, None);
     }
 
-    /// Takes over what the worker said.
+    /// Handles an event from the worker.
     pub fn hear(&mut self, event: LessonEvent) {
         match event {
             LessonEvent::Computed { request, device, sheet } => {
                 self.waiting = false;
                 if request != self.request {
-                    return; // the inputs have changed meanwhile, and the page asks again
+                    return; // the inputs have changed since; a new request follows
                 }
                 self.answered = Some(request);
                 self.answer = Some(Rc::new(Answer { step: self.step, device, sheet }));
@@ -232,7 +233,7 @@ impl LessonState {
         pair.running = running;
     }
 
-    /// Whether what is shown answers the step's question.
+    /// Checks whether the current sheet answers the step's question.
     fn look_for_answer(&mut self) {
         let reached = self.sheet().is_some_and(|sheet| (STEPS[self.step].reached)(self, sheet));
         if reached {

@@ -1,21 +1,21 @@
-//! How attention is looked at: which table, which rows, which colours, which part of it.
+//! How attention is displayed: which table, which rows, which colors, which part.
 
 use super::{Action, State};
 use crate::ui::draw::heat::{ColorScale, Domain};
 use crate::ui::draw::window::Window;
 use crate::ui::maps::{Direction, Plane};
 
-/// Heads of a layer taken together.
+/// An aggregate of the heads of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Together {
-    /// Their mean.
+    /// The elementwise mean.
     Mean,
-    /// Their maximum.
+    /// The elementwise maximum.
     Max,
 }
 
 impl Together {
-    /// Both.
+    /// Both aggregates, the mean first.
     pub const ALL: [Self; 2] = [Self::Mean, Self::Max];
 
     /// Its name in links.
@@ -27,15 +27,15 @@ impl Together {
     }
 }
 
-/// What the colours of the large map stand for.
+/// The numbers that the large map shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Values {
     /// Softmax weights from 0 to 1.
     #[default]
     Weights,
-    /// The same, each row from 0 to its own maximum.
+    /// Softmax weights, each row scaled to its own maximum.
     EachRow,
-    /// q·k / √D of one head, on both sides of 0.
+    /// q·k / √D of one head, on a scale symmetric about 0.
     Scores,
 }
 
@@ -62,7 +62,7 @@ impl Values {
     }
 }
 
-/// How the weights of the chosen table are drawn large.
+/// The form in which the table is shown large.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
     /// A map: rows are queries, columns are keys.
@@ -73,7 +73,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// Both.
+    /// Both forms, the default first.
     pub const ALL: [Self; 2] = [Self::Map, Self::Lines];
 
     /// Its name on the page and in links.
@@ -85,36 +85,36 @@ impl Form {
     }
 }
 
-/// How attention is looked at.
+/// Display options of attention.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Look {
-    /// The heads of the chosen layer taken together, instead of the chosen head.
+    /// The aggregate of the selected layer's heads to show instead of the selected head, if any.
     pub together: Option<Together>,
-    /// Rows that are held besides the pinned one.
+    /// Rows pinned in addition to [`State::pinned`].
     pub added: Vec<usize>,
-    /// Which way strip and bars read.
+    /// The direction in which strip and bars read the weights.
     pub direction: Direction,
-    /// What the colours stand for.
+    /// The numbers shown.
     pub values: Values,
-    /// How the colours bend; see [`ColorScale::gamma`].
+    /// The gamma of the colors; see [`ColorScale::gamma`].
     pub gamma: f32,
     /// Weights below this are faded.
     pub threshold: f32,
-    /// Whether entropies are told in nats instead of bits.
+    /// Whether entropies are shown in nats instead of bits.
     pub nats: bool,
-    /// How the table is drawn large.
+    /// The form in which the table is shown.
     pub form: Form,
     /// Whether bars are sorted by weight instead of by position.
     pub sorted: bool,
-    /// The part of the large map that is seen.
+    /// The visible part of the large map.
     pub window: Window,
-    /// Where the part of the table that is written out begins: row, column.
+    /// Where the visible part of the table of numbers starts: row, column.
     pub table_at: (usize, usize),
-    /// What was last said in the status line.
+    /// The latest announcement in the status line.
     pub announcement: String,
-    /// How many baselines the held-out loss has passed.
+    /// Number of baselines that the held-out loss has passed.
     passed: usize,
-    /// How many kinds of heads have appeared.
+    /// Number of milestones announced.
     appeared: usize,
 }
 
@@ -139,37 +139,37 @@ impl Default for Look {
     }
 }
 
-/// What can happen to [`Look`].
+/// Actions on [`Look`].
 #[derive(Clone, Debug)]
 pub enum LookAction {
-    /// Another table, large.
+    /// Shows another table large.
     Show(Plane),
-    /// Hold a row besides those that are held, or let go of it.
+    /// Pins an additional row, or unpins it.
     Add(usize),
-    /// Let go of one row.
+    /// Unpins a row.
     Drop(usize),
-    /// Read the other way.
+    /// Sets the reading direction.
     Direction(Direction),
-    /// Colours for something else.
+    /// Sets the numbers shown.
     Values(Values),
-    /// Bend the colours.
+    /// Sets the gamma of the colors.
     Gamma(f32),
-    /// Fade weak weights.
+    /// Sets the threshold below which weights are faded.
     Threshold(f32),
-    /// Entropies in bits or nats.
+    /// Toggles between bits and nats.
     ToggleNats,
-    /// Draw it otherwise.
+    /// Sets the form.
     Form(Form),
-    /// Sort the bars, or not.
+    /// Toggles sorting of the bars.
     ToggleSorted,
-    /// Another part of the map.
+    /// Shows another part of the map.
     Window(Window),
-    /// Another part of the table that is written out.
+    /// Shows another part of the table of numbers, from this row and column.
     TableAt(usize, usize),
 }
 
 impl Look {
-    /// A new run or another sentence: what belonged to the old one goes.
+    /// Resets what belongs to the previous run or sentence.
     pub(super) fn begin(&mut self) {
         self.added.clear();
         (self.window, self.table_at) = (Window::WHOLE, (0, 0));
@@ -177,7 +177,7 @@ impl Look {
 }
 
 impl State {
-    /// The table that is shown large.
+    /// The table shown large.
     pub fn plane(&self) -> Plane {
         let (layer, head) = self.selected;
         match self.look.together {
@@ -187,7 +187,7 @@ impl State {
         }
     }
 
-    /// The rows to look at, in order: those that are held, else the one under the pointer.
+    /// The current rows, in order: the pinned ones, else the one under the pointer.
     pub fn rows(&self) -> Vec<usize> {
         let mut rows: Vec<usize> = self.pinned.into_iter().chain(self.look.added.iter().copied()).collect();
         if rows.is_empty() {
@@ -203,12 +203,12 @@ impl State {
         rows
     }
 
-    /// Whether a row is held.
+    /// Whether a row is pinned.
     pub fn holds(&self, row: usize) -> bool {
         self.pinned == Some(row) || self.look.added.contains(&row)
     }
 
-    /// How the large map's numbers become colours, on paper of this colour.
+    /// The color scale of the large map; `paper` is the color that faded cells fade to.
     pub fn color_scale(&self, paper: [u8; 3]) -> ColorScale {
         let weights = ColorScale::weights(self.color_map);
         let Look { gamma, threshold, .. } = self.look;
@@ -216,12 +216,12 @@ impl State {
         ColorScale { domain, gamma, threshold, paper, ..weights }
     }
 
-    /// How the small maps' do.
+    /// The color scale of the small maps.
     pub fn small_scale(&self) -> ColorScale {
         ColorScale { gamma: self.look.gamma, ..ColorScale::weights(self.color_map) }
     }
 
-    /// Carries out one action.
+    /// Applies an action.
     pub(in crate::ui) fn apply_look(&mut self, action: LookAction) {
         match action {
             LookAction::Show(plane) => {
@@ -232,7 +232,7 @@ impl State {
                 };
                 (self.look.together, self.selected) = (together, (plane.layer(), head));
                 if together.is_some() && self.look.values == Values::Scores {
-                    self.look.values = Values::Weights; // scores of several heads have no common scale
+                    self.look.values = Values::Weights; // scores of an aggregate have no common scale
                 }
             }
             LookAction::Add(row) if self.holds(row) => self.let_go(row),
@@ -256,7 +256,7 @@ impl State {
         }
     }
 
-    /// Counts an action.
+    /// Counts an action in [`State::version`] and [`State::settled`].
     pub(super) fn count(&mut self, action: &Action) {
         self.version += 1;
         if !matches!(action, Action::Hover(_)) {
@@ -264,7 +264,7 @@ impl State {
         }
     }
 
-    /// Steps through layers and heads, round and round.
+    /// Moves through layers and heads, wrapping around.
     pub(super) fn walk(&mut self, layers: isize, heads: isize) {
         let Some(maps) = self.shown_maps() else { return };
         let step = |at: usize, by: isize, n: usize| (at as isize + by).rem_euclid(n.max(1) as isize) as usize;
@@ -275,27 +275,27 @@ impl State {
         }
     }
 
-    /// Another sentence.
+    /// Sets the probe sentence.
     pub(super) fn take_probe(&mut self, text: String) {
         (self.probe, self.hovered) = (text, None);
         self.let_go_of_all();
         self.look.begin();
     }
 
-    /// Holds one row alone; lets go of it when it was held alone.
+    /// Pins only this row, or unpins it if it is the only one.
     pub(super) fn pin(&mut self, row: usize) {
         let alone = self.pinned == Some(row) && self.look.added.is_empty();
         self.pinned = (!alone).then_some(row);
         self.look.added.clear();
     }
 
-    /// Holds no row any more.
+    /// Unpins all rows.
     pub(super) fn let_go_of_all(&mut self) {
         self.pinned = None;
         self.look.added.clear();
     }
 
-    /// Lets go of one row; another held one takes the place of the pinned one.
+    /// Unpins a row; another pinned row replaces it as [`State::pinned`].
     fn let_go(&mut self, row: usize) {
         self.look.added.retain(|&added| added != row);
         if self.pinned == Some(row) {
@@ -303,7 +303,7 @@ impl State {
         }
     }
 
-    /// Says in the status line what the held-out loss has passed.
+    /// Announces in the status line which baseline the held-out loss has passed.
     pub(super) fn announce_baselines(&mut self) {
         let (Some(summary), Some(val)) = (&self.summary, self.history.validation.last()) else { return };
         let ladder = [
@@ -320,7 +320,7 @@ impl State {
         }
     }
 
-    /// Says in the status line which head has appeared.
+    /// Announces in the status line which kind of head has appeared.
     pub(super) fn announce_heads(&mut self) {
         let milestones = &self.ask.scores.milestones;
         if milestones.len() > self.look.appeared {
@@ -329,7 +329,7 @@ impl State {
         }
     }
 
-    /// Forgets the milestones of an older run.
+    /// Resets the milestones of the previous run.
     pub(super) fn begin_look(&mut self) {
         self.look.begin();
         (self.look.passed, self.look.appeared, self.look.together) = (0, 0, None);

@@ -1,4 +1,4 @@
-//! Models from elsewhere: which files are of one, and what the worker is told.
+//! Models of other programs: which files belong to one, and the command that imports it.
 
 use super::State;
 use crate::interop::companions::KEPT;
@@ -6,21 +6,21 @@ use crate::interop::files::CONFIG;
 use crate::protocol::runs::RunsCommand;
 use crate::protocol::{Command, FileInfo};
 
-/// How names of files that are no model's own, but beside it or instead of it, end: weights that are refused.
+/// File name endings of pickled weights, which are refused.
 const PICKLED: [&str; 4] = [".bin", ".pt", ".pth", ".ckpt"];
 
-/// What becomes of a file that was chosen together with others.
+/// How a file is handled when a model is imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// It is read.
     Read,
-    /// Its name is enough to say why not.
+    /// It is not read; its name suffices for the error message.
     Named,
-    /// It is none of the model's.
+    /// It does not belong to the model.
     Ignored,
 }
 
-/// What a file is to a model from elsewhere, by its name.
+/// How a file is handled, judged by its name.
 pub fn part(name: &str) -> Part {
     let name = name.to_lowercase();
     match name.as_str() {
@@ -32,8 +32,8 @@ pub fn part(name: &str) -> Part {
     }
 }
 
-/// Whether files are of a model from elsewhere. A single file of weights with a name of its own is a saved run, and a
-/// single vocabulary none of a model.
+/// Whether files belong to a model of another program. A single weights file whose name does not start with `model` is
+/// a checkpoint, and a single vocabulary is not a model.
 pub fn is_model(names: &[String]) -> bool {
     match names {
         [name] if name.to_lowercase().ends_with(".zip") || name == "config.json" => true,
@@ -46,8 +46,8 @@ pub fn is_model(names: &[String]) -> bool {
 }
 
 impl State {
-    /// The command that goes on with a model from elsewhere, whose files have to ride along;
-    /// [`RunsAction::Loading`](super::runs::RunsAction::Loading) has to follow.
+    /// The command that imports a model, to be sent with the bytes of its files; dispatch
+    /// [`RunsAction::Loading`](super::runs::RunsAction::Loading) afterwards.
     pub fn import_command(&self, name: String, files: Vec<FileInfo>) -> Command {
         let (run, backend, probe) = (self.next_run(), self.draft.backend, self.probe.clone());
         let command = RunsCommand::Import { run, backend, probe, name, corpus: self.draft.corpus, files };

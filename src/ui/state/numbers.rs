@@ -1,5 +1,5 @@
-//! The weights that are printed. Maps hold them in steps of 1/255, so two decimals are right; of the selected head the page
-//! has the numbers themselves while any of them is on show, and prints three.
+//! Displayed weights. Maps store them in steps of 1/255, which justifies two decimals; for the selected head, exact
+//! numbers are available while any are displayed, and three decimals are shown.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use super::ask::Head;
 use crate::ui::maps::{Direction, Plane};
 
 impl State {
-    /// The numbers of the head on show, where they are of the same moment as its map.
+    /// The exact numbers of the displayed head, if they are of the same step as its map.
     pub fn exact_head(&self) -> Option<Rc<Head>> {
         let (maps, head) = (self.maps.as_ref()?, self.ask.head.as_ref()?);
         let same =
@@ -16,13 +16,13 @@ impl State {
         (same && self.remember.earlier.is_none()).then(|| head.clone())
     }
 
-    /// Whether numbers of single weights are on show, so that the worker computes them with every snapshot.
+    /// Whether single weights are displayed as numbers, so that the worker computes them with every snapshot.
     pub(super) fn shows_numbers(&self) -> bool {
         let pointed = self.hovered.is_some() || self.pinned.is_some() || !self.look.added.is_empty();
         self.look.together.is_none() && self.remember.earlier.is_none() && (pointed || self.table_shown)
     }
 
-    /// The weight of a cell of the table on show; 0 outside.
+    /// The weight of a cell of the displayed table; 0 out of range.
     pub fn weight(&self, query: usize, key: usize) -> f64 {
         let Some(maps) = self.shown_maps() else { return 0.0 };
         match self.exact_head() {
@@ -31,7 +31,7 @@ impl State {
         }
     }
 
-    /// What the tokens `at` look at, or are looked at by, as [`Maps::seen`](super::Maps::seen).
+    /// [`Maps::seen`](super::Maps::seen) for the displayed table, from exact numbers if available.
     pub fn seen(&self, at: &[usize], direction: Direction) -> Vec<Option<f64>> {
         let Some(maps) = self.shown_maps() else { return Vec::new() };
         match self.exact_head() {
@@ -45,7 +45,7 @@ impl State {
         }
     }
 
-    /// A weight of the table on show, with the decimals that it holds.
+    /// A weight of the displayed table, with as many decimals as are exact.
     pub fn weight_text(&self, weight: f64) -> String {
         if self.exact_head().is_some() { format!("{weight:.3}") } else { format!("{weight:.2}") }
     }

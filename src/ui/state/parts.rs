@@ -1,4 +1,4 @@
-//! The parts that the state is made of.
+//! Parts of the state.
 
 use std::rc::Rc;
 
@@ -6,25 +6,25 @@ use crate::config::ValidConfig;
 use crate::protocol::writing::WrittenToken;
 use crate::protocol::{BackendChoice, CorpusChoice, Event, Phase, RunId, Sampling, Token};
 
-/// What the run is doing.
+/// The state of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunState {
-    /// Being prepared; none yet before the first word of the worker.
+    /// Being prepared; none before the worker's first report.
     Loading(Option<Phase>),
     /// Prepared, at step 0.
     Ready,
-    /// Steps go on.
+    /// Training.
     Training,
-    /// Steps were done, and none goes on.
+    /// Trained and paused.
     Paused,
-    /// The numbers ran away.
+    /// The loss became infinite or NaN; the message.
     Diverged(String),
-    /// Cannot go on.
+    /// Failed; the message.
     Failed(String),
 }
 
 impl RunState {
-    /// One word for it.
+    /// A one-word name, used as an attribute of the page.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Loading(_) => "loading",
@@ -37,35 +37,35 @@ impl RunState {
     }
 }
 
-/// What a new run is asked for.
+/// The settings of a new run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setup {
-    /// Model and training.
+    /// Model and training configuration.
     pub config: ValidConfig,
-    /// What to train on.
+    /// The training data.
     pub corpus: CorpusChoice,
-    /// What turns it into tokens.
+    /// The vocabulary.
     pub vocabulary: Vocabulary,
-    /// Who computes.
+    /// The backend that computes.
     pub backend: BackendChoice,
-    /// The name of the user's file, once one was chosen.
+    /// The name of the user's file, if one was chosen.
     pub file_name: Option<String>,
-    /// Counts the files that were chosen, so that another one with the same name is another setup.
+    /// Counts chosen files, so that another file with the same name is a different setup.
     pub file_count: u32,
 }
 
-/// What a run's text is turned into tokens by.
+/// The vocabulary that a run tokenizes its text with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Vocabulary {
     /// Trained on the text when the run starts.
     OfTheText,
-    /// One from the tokenizer's page.
+    /// Chosen in the tokenizer view.
     Chosen {
-        /// For people.
+        /// The display name.
         name: String,
-        /// V
+        /// The vocabulary size, V.
         vocab_size: usize,
-        /// When it was chosen, so that another one with the same name is another setup.
+        /// Identifies the choice, so that another vocabulary with the same name is a different setup.
         choice: u64,
     },
 }
@@ -73,22 +73,22 @@ pub enum Vocabulary {
 /// The softmax weights of the probe sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Maps {
-    /// Steps done when they were computed.
+    /// Steps completed when they were computed.
     pub step: u64,
-    /// The sentence.
+    /// The tokens of the sentence.
     pub tokens: Vec<Token>,
-    /// L
+    /// The number of layers, L.
     pub n_layers: usize,
-    /// H
+    /// The number of heads per layer, H.
     pub n_heads: usize,
     /// Whether keys after the query are masked.
     pub causal: bool,
-    /// How many tokens did not fit.
+    /// The number of tokens cut off because they exceed the context.
     pub tokens_cut: usize,
     /// (L, H, n, n); weight = byte / 255.
     pub bytes: Rc<[u8]>,
-    /// Mean entropies of the rows in bits (L, H + 1), computed from the weights themselves; behind the heads of a layer that
-    /// of their mean. Empty where unknown.
+    /// Mean row entropies in bits, (L, H + 1), computed from the unrounded weights; the last entry of each layer is
+    /// that of the heads' mean. Empty if unknown.
     pub entropies: Rc<[f32]>,
 }
 
@@ -100,49 +100,49 @@ impl Maps {
         self.bytes.get(start..start + cells).unwrap_or_default()
     }
 
-    /// One weight of one head; 0 outside.
+    /// One weight of one head; 0 out of range.
     pub fn weight(&self, head: (usize, usize), query: usize, key: usize) -> f64 {
         let cell = self.head(head).get(query * self.tokens.len() + key);
         f64::from(cell.copied().unwrap_or(0)) / 255.0
     }
 }
 
-/// The bytes of an event with maps: weights of so many cells, then the entropies as little-endian f32.
+/// Splits the bytes of an event with maps: `cells` weights of one byte, then the entropies as little-endian f32.
 pub(super) fn split_maps(bytes: &Rc<[u8]>, cells: usize) -> (Rc<[u8]>, Rc<[f32]>) {
     let (weights, rest) = bytes.split_at_checked(cells).unwrap_or((bytes, &[]));
     let entropies = rest.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     (weights.into(), entropies)
 }
 
-/// What the model wrote when asked.
+/// The text generated from a prompt.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Generated {
     /// Counts the requests.
     pub request: u32,
-    /// The prompt of the request.
+    /// The prompt.
     pub prompt: String,
-    /// How its tokens are chosen.
+    /// The sampling settings.
     pub sampling: Sampling,
-    /// What came so far.
+    /// The text generated so far.
     pub text: String,
-    /// Its tokens, each with what else could have been chosen.
+    /// Its tokens, each with its alternatives.
     pub tokens: Rc<Vec<WrittenToken>>,
-    /// Whether more is to come.
+    /// Whether generation is in progress.
     pub running: bool,
-    /// Why it could not be served.
+    /// The error message, if any.
     pub problem: Option<String>,
 }
 
-/// A part of the page that has the window for itself. The link's hash names it.
+/// A view of the page, named in the link's hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
-    /// Setup, attention, loss, writing.
+    /// Setup, attention, loss, generated text.
     Train,
     /// Vocabularies and tokens.
     Tokenizer,
-    /// Attention, step by step.
+    /// The attention lesson.
     Lesson,
-    /// Where the time goes.
+    /// The profile of a training step.
     Profile,
 }
 
@@ -170,26 +170,26 @@ impl View {
         }
     }
 
-    /// The view that a link's hash names (`#view=tokenizer`, other entries separated by `&`), else the first.
+    /// The view that a link's hash names (`#view=tokenizer`, entries separated by `&`), else the first.
     pub fn from_hash(hash: &str) -> Self {
         let name = hash.trim_start_matches('#').split('&').find_map(|entry| entry.strip_prefix("view="));
         Self::ALL.into_iter().find(|view| Some(view.name()) == name).unwrap_or(Self::Train)
     }
 }
 
-/// Light, dark, or as the system has it.
+/// Light, dark, or the system's theme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Theme {
-    /// As the system has it.
+    /// The system's theme.
     Auto,
-    /// Light.
+    /// The light theme.
     Light,
-    /// Dark.
+    /// The dark theme.
     Dark,
 }
 
 impl Theme {
-    /// One word for it.
+    /// A one-word name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -198,12 +198,12 @@ impl Theme {
         }
     }
 
-    /// The theme with this name, else the system's.
+    /// The theme with this name, else [`Theme::Auto`].
     pub fn from_name(name: &str) -> Self {
         [Self::Light, Self::Dark].into_iter().find(|theme| theme.name() == name).unwrap_or(Self::Auto)
     }
 
-    /// The next one in the round.
+    /// The next theme in the cycle.
     pub fn next(self) -> Self {
         match self {
             Self::Auto => Self::Light,
@@ -213,7 +213,7 @@ impl Theme {
     }
 }
 
-/// The run that an event is of; none for what is of no run.
+/// The run that an event belongs to, if any.
 pub(super) fn run_of(event: &Event) -> Option<RunId> {
     match event {
         Event::Listening | Event::Kernels { .. } | Event::Tokenizer(_) | Event::Data(_) | Event::Lesson(_) => None,

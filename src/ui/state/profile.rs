@@ -1,23 +1,23 @@
-//! The Profile view.
+//! The state of the profile view.
 
 use std::rc::Rc;
 
 use crate::protocol::Command;
 use crate::protocol::profile::{Profile, ProfileCommand, ProfileEvent};
 
-/// What is known of where the time goes.
+/// The state of the profile view.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProfileState {
-    /// Whether an answer is awaited.
+    /// Whether a measurement is in progress.
     pub measuring: bool,
-    /// The latest one of this run.
+    /// The latest profile of this run.
     pub profile: Option<Rc<Profile>>,
-    /// Why there is none.
+    /// The error message, if any.
     pub problem: Option<String>,
 }
 
 impl ProfileState {
-    /// What asks for a new one.
+    /// The command that requests a new profile.
     pub fn command() -> Command {
         Command::Profile(ProfileCommand::Measure)
     }

@@ -1,5 +1,4 @@
-//! Earlier moments: the scrubber through training time, the moment that is held for comparison, and what is being made
-//! of them.
+//! The timeline: snapshots of attention during training, the one pinned for comparison, and the files made from them.
 
 use std::rc::Rc;
 
@@ -8,82 +7,82 @@ use super::{Maps, State};
 use crate::protocol::RunId;
 use crate::ui::share::Wanted;
 
-/// What the moments of the sentence on show may take.
+/// Memory budget in bytes for the snapshots of the current sentence.
 pub const PRESENT_BYTES: usize = 40 << 20;
 
-/// What those of another sentence of the same run may take.
+/// Memory budget in bytes for the snapshots of another sentence of the same run.
 const OTHER_BYTES: usize = 8 << 20;
 
-/// How many other sentences are remembered.
+/// Number of other sentences whose snapshots are stored.
 const OTHERS: usize = 3;
 
-/// Moments per second that a film can have.
+/// Playback speeds in snapshots per second.
 pub const SPEEDS: [u32; 5] = [1, 2, 5, 10, 20];
 
-/// A moment that stays for comparison, also when another run begins.
+/// A snapshot pinned for comparison; it outlives its run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Held {
     /// Its maps.
     pub maps: Rc<Maps>,
-    /// Of which run.
+    /// The run that it belongs to.
     pub run: RunId,
-    /// What that one is called.
+    /// The name of that run.
     pub run_name: String,
-    /// Its seed.
+    /// The seed of that run.
     pub seed: u64,
 }
 
-/// Weights that are to become a file.
+/// A pending export of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WeightsFile {
     /// The number of the request.
     pub request: u32,
-    /// Of this (layer, head) alone, else of all.
+    /// The (layer, head) to export, or all.
     pub head: Option<(usize, usize)>,
-    /// JSON, else CSV.
+    /// Whether to write JSON instead of CSV.
     pub json: bool,
 }
 
-/// A film that is being made.
+/// A film in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Filming {
-    /// Tells it from one that was cancelled.
+    /// Distinguishes it from canceled ones.
     pub id: u64,
-    /// Frames done.
+    /// Frames completed.
     pub done: usize,
-    /// All frames; 0 until known.
+    /// Total frames; 0 until known.
     pub of: usize,
 }
 
-/// How the making of a file goes.
+/// The progress of exports.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Making {
-    /// The film that is being made.
+    /// The film in progress.
     pub film: Option<Filming>,
-    /// The weights that were asked for and did not come yet.
+    /// The weights that were requested and have not arrived.
     pub weights: Option<WeightsFile>,
-    /// What became of the latest file.
+    /// The result of the latest export.
     pub message: Option<String>,
 }
 
-/// All of it.
+/// The state of the timeline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Remember {
-    /// The moments of the sentence on show.
+    /// The snapshots of the current sentence.
     pub moments: Option<Rc<Snapshots>>,
-    /// Those of other sentences of this run, latest first.
+    /// The snapshots of other sentences of this run, latest first.
     others: Vec<Rc<Snapshots>>,
-    /// The earlier moment on show; none while it is the latest.
+    /// The earlier snapshot being shown; none while the latest is shown.
     pub earlier: Option<Rc<Maps>>,
-    /// Whether the film runs.
+    /// Whether playback is running.
     pub playing: bool,
-    /// Its moments per second.
+    /// Playback speed in snapshots per second.
     pub speed: u32,
-    /// The moment that stays for comparison.
+    /// The snapshot pinned for comparison.
     pub held: Option<Rc<Held>>,
-    /// Files.
+    /// The progress of exports.
     pub making: Making,
-    /// What a link asks to look at, until there are maps.
+    /// The head and rows that a link requests, until there are maps.
     pub wanted: Option<Wanted>,
 }
 
@@ -103,42 +102,42 @@ impl Default for Remember {
     }
 }
 
-/// What can happen.
+/// Timeline actions.
 #[derive(Clone, Debug)]
 pub enum RememberAction {
-    /// Show a moment by its place in the row; the last one is the live one.
+    /// Shows the snapshot at this position; the last position is live.
     Show(usize),
-    /// So many moments on or back; past the last one it is live.
+    /// Moves by this many snapshots; past the last, it is live.
     Walk(isize),
-    /// Show the latest maps again.
+    /// Shows the latest maps.
     Live,
-    /// Run the film, or stop it.
+    /// Starts or stops playback.
     Play(bool),
-    /// Another speed of the film.
+    /// Sets the playback speed.
     Speed(u32),
-    /// Hold the moment on show.
+    /// Pins the snapshot being shown.
     Hold,
-    /// Let go of the held moment.
+    /// Unpins the pinned snapshot.
     LetGo,
-    /// A film begins; its number tells it from others.
+    /// Starts a film with this id.
     Film(u64),
-    /// A film grows.
+    /// Progress of a film.
     Frames {
-        /// Which.
+        /// The film's id.
         film: u64,
-        /// Frames done.
+        /// Frames completed.
         done: usize,
-        /// All frames.
+        /// Total frames.
         of: usize,
     },
     /// A request for weights was sent.
     Asked(WeightsFile),
-    /// A file is done or was given up: what to say.
+    /// An export finished or failed: the message.
     Made(String),
 }
 
 impl Remember {
-    /// Takes the maps that came. Another sentence has moments of its own.
+    /// Stores new maps. Every sentence has its own snapshots.
     pub(super) fn record(&mut self, maps: &Maps) {
         if maps.tokens.is_empty() {
             self.put_aside();
@@ -161,10 +160,10 @@ impl Remember {
         });
     }
 
-    /// The sentence is not on show any more.
+    /// Moves the current sentence's snapshots to the other sentences.
     fn put_aside(&mut self) {
         (self.earlier, self.playing) = (None, false);
-        // One moment is nothing to go through; every letter that is typed makes such a one.
+        // A single snapshot is not worth storing; every keystroke in the sentence would create one.
         if let Some(mut moments) = self.moments.take().filter(|moments| moments.len() > 1) {
             Rc::make_mut(&mut moments).set_budget(OTHER_BYTES);
             self.others.insert(0, moments);
@@ -172,14 +171,14 @@ impl Remember {
         }
     }
 
-    /// Another run begins; the held moment stays.
+    /// Resets what belongs to the previous run; the pinned snapshot stays.
     pub(super) fn begin(&mut self) {
         (self.moments, self.earlier, self.playing) = (None, None, false);
         self.others.clear();
         self.making.weights = None;
     }
 
-    /// The place of the moment on show in the row of all.
+    /// The position of the snapshot being shown.
     pub fn place(&self) -> usize {
         let Some(moments) = &self.moments else { return 0 };
         self.earlier.as_ref().map_or(moments.len() - 1, |maps| moments.at_step(maps.step))
@@ -194,10 +193,10 @@ impl Remember {
     fn walk(&mut self, by: isize) {
         let to = self.place().saturating_add_signed(by);
         self.show(to);
-        self.playing &= self.earlier.is_some(); // a film ends with the present
+        self.playing &= self.earlier.is_some(); // playback ends at the present
     }
 
-    /// From the present the film begins at the beginning.
+    /// Starts or stops playback; started from the present, it begins at the first snapshot.
     fn play(&mut self, on: bool) {
         if on && self.earlier.is_none() {
             self.show(0);
@@ -207,7 +206,8 @@ impl Remember {
 }
 
 impl State {
-    /// Looks at what a link asked for, as far as there is such a thing.
+    /// Applies the head and rows that a link requested; the head is clamped to the model, and rows past the sentence
+    /// are dropped.
     pub(in crate::ui) fn look_at_wanted(&mut self, maps: &Maps) {
         let Some(wanted) = self.remember.wanted.take_if(|wanted| wanted.run == self.run) else { return };
         let Wanted { head: (layer, head), together, mut pins, .. } = wanted;
@@ -218,15 +218,14 @@ impl State {
         self.look.added = pins;
     }
 
-    /// The seed of the run on show.
+    /// The seed of the current run.
     pub fn seed(&self) -> u64 {
         let started = self.started.as_ref().map(|setup| setup.config.train.seed);
         let built = self.summary.as_ref().map(|summary| summary.config.train.seed);
         built.or(started).unwrap_or_default()
     }
 
-    /// What stands in the way of comparing the held moment with the one on show; none as well when there is nothing to
-    /// compare.
+    /// Why the pinned snapshot cannot be compared with the one being shown; also none if there is nothing to compare.
     pub fn obstacle(&self) -> Option<String> {
         let (held, shown) = (self.remember.held.as_ref()?, self.shown_maps()?);
         super::difference::obstacle(&held.maps, &shown)

@@ -1,5 +1,5 @@
-//! Runs as a whole: those that are over and stay for comparison, those that are kept in the browser, when to stop,
-//! and the search for a learning rate.
+//! Runs as a whole: finished ones that stay for comparison, checkpoints in the browser, stopping rules, and the
+//! learning rate finder.
 
 use std::rc::Rc;
 
@@ -13,22 +13,22 @@ use crate::config::{RunConfig, TrainConfig};
 use crate::protocol::runs::{CheckpointInfo, LrPoint, RunRecord, RunsCommand, RunsEvent};
 use crate::protocol::{Command, CorpusChoice, History, RunId, StepPoint};
 
-/// How many runs that are over stay.
+/// Maximum number of finished runs.
 pub const MAX_RUNS: usize = 8;
 
-/// How many steps of each of them stay.
+/// Maximum number of points stored for each of them.
 const MAX_POINTS: usize = 10_000;
 
-/// A name is cut after so many characters, so that it fits beside the chart.
+/// Names are truncated to this many characters to fit next to the chart.
 const MAX_CHARACTERS: usize = 24;
 
 /// The names of the rules' fields.
 const RULES: [&str; 5] = ["stop_steps", "stop_tokens", "stop_loss", "stop_seconds", "evaluate_every"];
 
-/// What the loss chart counts along.
+/// The x axis of the loss chart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Axis {
-    /// Steps.
+    /// Training steps.
     #[default]
     Steps,
     /// Tokens trained on.
@@ -38,10 +38,10 @@ pub enum Axis {
 }
 
 impl Axis {
-    /// All, the default first.
+    /// All axes, the default first.
     pub const ALL: [Axis; 3] = [Self::Steps, Self::Tokens, Self::Seconds];
 
-    /// Its name.
+    /// The name in the list.
     pub fn name(self) -> &'static str {
         match self {
             Self::Steps => "steps",
@@ -50,7 +50,7 @@ impl Axis {
         }
     }
 
-    /// Where a step lies on it.
+    /// The position of a step on this axis.
     pub fn of(self, point: &StepPoint, tokens_per_step: usize) -> f64 {
         match self {
             Self::Steps => point.step as f64,
@@ -60,18 +60,18 @@ impl Axis {
     }
 }
 
-/// A run that can be compared: the present one, or one that is over.
+/// A run that can be compared: the present one or a finished one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ShownRun {
-    /// Tells runs apart that are over; 0 is the present one.
+    /// Identifies finished runs; 0 is the present run.
     pub id: u32,
-    /// Given by the page, changed by people.
+    /// Assigned by the page; the user can change it.
     pub name: String,
     /// Its configuration.
     pub config: RunConfig,
-    /// What it was trained on.
+    /// The name of the training data.
     pub corpus: String,
-    /// Who computed.
+    /// The name of the device.
     pub device: String,
     /// Its losses.
     pub history: Rc<History>,
@@ -79,119 +79,119 @@ pub struct ShownRun {
     pub shown: bool,
 }
 
-/// A run that the browser keeps.
+/// A checkpoint in the browser's storage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeptCheckpoint {
     /// Its key in the browser's storage.
     pub key: String,
-    /// What is in it.
+    /// Its description.
     pub about: CheckpointInfo,
-    /// Size of its file.
+    /// Size of the file in bytes.
     pub bytes: usize,
-    /// When it was saved, for people.
+    /// The save time, formatted for display.
     pub saved: String,
-    /// The key of the copy before it, where the page has kept it by itself.
+    /// The key of the older autosave in its rotation, if it is an autosave.
     pub older: Option<String>,
 }
 
-/// A file that a saved run was trained on.
+/// The training file that a checkpoint requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NeededFile {
     /// Its name.
     pub name: String,
-    /// The field of its records that holds the text, where it has records.
+    /// The field of its records that contains the text, if it has records.
     pub field: Option<String>,
-    /// Why an offered file was not taken.
+    /// Why an offered file was refused.
     pub problem: Option<String>,
 }
 
-/// The search for a learning rate.
+/// The learning rate finder.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Finder {
-    /// Whether it goes on.
+    /// Whether it is running.
     pub running: bool,
     /// The curve so far.
     pub points: Rc<Vec<LrPoint>>,
-    /// How many steps it takes at most; 0 until the first of them.
+    /// Maximum number of steps; 0 until the first one.
     pub of: usize,
-    /// What the rule suggests.
+    /// The suggested learning rate.
     pub suggestion: Option<f64>,
 }
 
-/// All of it.
+/// The state of all runs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Runs {
     /// The name of the present run.
     pub name: String,
-    /// Counts the names that were given.
+    /// Counts assigned names.
     named: u32,
-    /// Runs that are over, oldest first.
+    /// Finished runs, oldest first.
     pub over: Vec<ShownRun>,
-    /// What the chart counts along.
+    /// The x axis of the chart.
     pub axis: Axis,
-    /// Whether it came from a file, so that its weights are not random.
+    /// Whether the present run was loaded from a file, so that its weights are not random.
     pub from_file: bool,
-    /// What the browser keeps, latest first; none before it was asked.
+    /// The checkpoints in storage, latest first; none until they have been listed.
     pub kept: Option<Vec<KeptCheckpoint>>,
-    /// The number of the saved run that the worker is loading.
+    /// The number of the checkpoint's run being loaded.
     pub loading: Option<RunId>,
-    /// What that one is called in the list of saved runs; its file may not say.
+    /// Its name in the list of saved runs; the file may not contain one.
     loading_name: Option<String>,
-    /// The file that it asks for.
+    /// The training file that it requires.
     pub needs_file: Option<NeededFile>,
-    /// Whether the run is on its way into a file.
+    /// Whether a save is in progress.
     pub saving: bool,
-    /// Why something could not be saved or loaded, or that it was.
+    /// The result of the latest save or load.
     pub message: Option<String>,
-    /// The training numbers that the worker was told last.
+    /// The training settings last sent to the worker.
     pub(super) train: Option<TrainConfig>,
-    /// When to stop.
+    /// The stopping rules.
     pub rules: Rules,
-    /// Which rule has stopped the run.
+    /// The rule that stopped the run, if any.
     pub stopped: Option<String>,
-    /// The search for a learning rate.
+    /// The learning rate finder, if it was started.
     pub finder: Option<Finder>,
-    /// What is kept without being asked.
+    /// Autosaves.
     pub autosave: Autosave,
 }
 
-/// What can happen to them.
+/// Actions on runs.
 #[derive(Clone, Debug)]
 pub enum RunsAction {
-    /// Another name; 0 is the present run.
+    /// Renames a run; 0 is the present run.
     Name(u32, String),
-    /// Show a run that is over, or hide it.
+    /// Shows or hides a finished run.
     Toggle(u32),
-    /// Drop a run that is over.
+    /// Removes a finished run.
     Remove(u32),
-    /// Another axis.
+    /// Sets the x axis.
     Axis(Axis),
-    /// What the browser keeps.
+    /// The checkpoints in storage.
     Kept(Vec<KeptCheckpoint>),
-    /// The worker was asked for the run's file.
+    /// A save was requested from the worker.
     Saving,
-    /// A saved run was sent to the worker, with its name in the list of saved runs.
+    /// A checkpoint was sent to the worker; its name in the list of saved runs.
     Loading(Option<String>),
-    /// The file that was asked for will not come.
+    /// Cancels the request for a training file.
     ForgetFile,
-    /// Something is worth saying about files.
+    /// A message about files.
     Message(String),
-    /// When to stop.
+    /// Sets the stopping rules.
     Rules(Rules),
-    /// The search has begun.
+    /// The finder was started.
     Finding,
-    /// The curve is not needed any more.
+    /// Closes the finder.
     CloseFinder,
-    /// How often a copy is kept, in seconds.
+    /// Sets the autosave interval in seconds.
     SaveEvery(Option<u32>),
-    /// A copy was kept, or not: a sentence.
+    /// An autosave succeeded or failed; the message.
     SavedByItself(String),
-    /// What was kept in an earlier visit is not wanted.
+    /// The user declined the autosave of an earlier visit.
     Decline,
 }
 
 impl Runs {
-    /// The listed name of the saved run that is being loaded.
+    /// The listed name of the checkpoint being loaded.
     pub fn loading_name(&self) -> Option<String> {
         self.loading_name.clone()
     }
@@ -203,14 +203,14 @@ impl State {
         self.run.max(self.runs.loading.unwrap_or(0)) + 1
     }
 
-    /// The command that goes on with a saved run, whose file has to ride along; [`RunsAction::Loading`] has to follow.
+    /// The command that resumes a checkpoint, to be sent with its bytes; dispatch [`RunsAction::Loading`] afterwards.
     pub fn resume_command(&self) -> Command {
         let command =
             RunsCommand::Resume { run: self.next_run(), backend: self.draft.backend, probe: self.probe.clone() };
         Command::Runs { command }
     }
 
-    /// The present run, once it has a configuration.
+    /// The present run, if it has a configuration.
     pub fn present_run(&self) -> Option<ShownRun> {
         let config = self.run_config()?;
         Some(ShownRun {
@@ -224,12 +224,12 @@ impl State {
         })
     }
 
-    /// The present run and those that are over.
+    /// The present run, followed by the finished ones.
     pub fn all_runs(&self) -> Vec<ShownRun> {
         self.present_run().into_iter().chain(self.runs.over.iter().cloned()).collect()
     }
 
-    /// Keeps the present run for comparison, if it has trained.
+    /// Adds the present run to the finished ones, if it has trained.
     pub(super) fn keep_run(&mut self) {
         let Some(run) = self.present_run().filter(|run| !run.history.points.is_empty()) else { return };
         let id = self.runs.over.iter().map(|run| run.id).max().unwrap_or(0) + 1;
@@ -244,7 +244,7 @@ impl State {
         }
     }
 
-    /// A new run begins: it gets a name, and what was said of the one before is over.
+    /// Starts a new run: assigns a name and resets what belongs to the previous one.
     pub(super) fn begin_runs(&mut self) {
         let runs = &mut self.runs;
         runs.named += 1;
@@ -296,12 +296,12 @@ impl State {
 
     pub(super) fn hear_runs(&mut self, run: RunId, event: RunsEvent) {
         if run != self.run && self.runs.loading != Some(run) {
-            return; // of a run that is over, or one that is no longer wanted
+            return; // of an earlier run, or no longer wanted
         }
         let runs = &mut self.runs;
         match event {
             RunsEvent::Saved { .. } => runs.saving = false,
-            RunsEvent::Copied { .. } => (), // which `ui::autosave` keeps
+            RunsEvent::Copied { .. } => (), // stored by `ui::autosave`
             RunsEvent::Resumed { record, config } => self.begin_resumed(run, *record, *config),
             RunsEvent::NeedsFile { name, field, problem } => {
                 runs.needs_file = Some(NeededFile { name, field, problem });
@@ -326,10 +326,10 @@ impl State {
         }
     }
 
-    /// The run stands at an earlier step, and its learning rates have changed.
+    /// Handles the run's return to an earlier step, with changed learning rates.
     fn go_back(&mut self, step: u64, train: TrainConfig) {
         let lr = train.max_lr;
-        // Settings in which draft and run agreed go on agreeing; others are the user's, and stay.
+        // Live settings that were equal in draft and run stay equal; others were changed by the user and are kept.
         let live = FIELDS.iter().filter(|field| field.is_live());
         let agreed: Vec<&Field> = live.filter(|field| self.mark(field.name).is_none()).collect();
         self.runs.train = Some(train);
@@ -345,7 +345,7 @@ impl State {
         self.look.announcement = format!("Back at step {step}, on with max_lr {lr}.");
     }
 
-    /// A saved run stands in the place of the present one.
+    /// Replaces the present run by a resumed one.
     fn begin_resumed(&mut self, run: RunId, record: RunRecord, config: RunConfig) {
         self.keep_run();
         let listed = self.runs.loading_name.take();

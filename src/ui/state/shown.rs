@@ -1,4 +1,4 @@
-//! The table of numbers that is shown large, and what its colours stand for: the same for the screen, pictures and films.
+//! The table shown large and its legend: the same for the screen, images and films.
 
 use std::rc::Rc;
 
@@ -10,7 +10,7 @@ use crate::protocol::inspect::Watched;
 use crate::ui::draw::heat::{ColorScale, Domain, pixels};
 use crate::ui::maps::Plane;
 
-/// Numbers (n, n), query before key; with the causal mask, masked where the key comes later.
+/// Numbers (n, n), indexed by query, then key; with a causal mask, later keys are masked.
 #[derive(Clone, Debug)]
 pub enum Table {
     /// Softmax weights.
@@ -20,7 +20,7 @@ pub enum Table {
 }
 
 impl PartialEq for Table {
-    /// The same when they are one and the same object: comparing all numbers would cost more than painting them.
+    /// Compared by address: comparing all numbers would cost more than painting them.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Weights(maps, plane), Self::Weights(others, other)) => Rc::ptr_eq(maps, others) && plane == other,
@@ -31,7 +31,7 @@ impl PartialEq for Table {
 }
 
 impl Table {
-    /// n
+    /// The number of tokens, n.
     pub fn n(&self) -> usize {
         match self {
             Self::Weights(maps, _) => maps.n(),
@@ -39,7 +39,7 @@ impl Table {
         }
     }
 
-    /// Steps done when its numbers were computed.
+    /// Steps completed when its numbers were computed.
     pub fn step(&self) -> u64 {
         match self {
             Self::Weights(maps, _) => maps.step,
@@ -47,7 +47,7 @@ impl Table {
         }
     }
 
-    /// Which of all tables it is.
+    /// The plane that it shows.
     pub fn plane(&self) -> Plane {
         match self {
             Self::Weights(_, plane) => *plane,
@@ -55,7 +55,7 @@ impl Table {
         }
     }
 
-    /// What it is called.
+    /// Its title.
     pub fn title(&self) -> String {
         match self {
             Self::Weights(_, plane) => plane.name(),
@@ -71,7 +71,7 @@ impl Table {
         }
     }
 
-    /// One number; 0 outside.
+    /// One number; 0 out of range.
     pub fn value(&self, query: usize, key: usize) -> f64 {
         match self {
             Self::Weights(maps, plane) => maps.value(*plane, query, key),
@@ -79,7 +79,7 @@ impl Table {
         }
     }
 
-    /// Its pixels (RGBA), one per cell; masked cells are transparent.
+    /// Its RGBA pixels, one per cell; masked cells are transparent.
     pub fn pixels(&self, scale: &ColorScale) -> Vec<u8> {
         let (n, causal) = (self.n(), self.causal());
         match self {
@@ -96,21 +96,21 @@ impl Table {
     }
 }
 
-/// What colours stand for, in words.
+/// The legend of a color scale.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Legend {
-    /// The colours.
+    /// The color scale.
     pub scale: ColorScale,
-    /// The low end.
+    /// The number at the low end, as text.
     pub low: String,
-    /// The high end.
+    /// The number at the high end, as text.
     pub high: String,
-    /// What is measured.
+    /// The quantity shown.
     pub what: &'static str,
 }
 
 impl Legend {
-    /// `decimals` are those that the numbers hold.
+    /// Creates a legend whose numbers have `decimals` decimals.
     fn new(scale: ColorScale, what: &'static str, decimals: usize) -> Self {
         let (low, high) = match scale.domain {
             Domain::EachRow => ("0".into(), "each row's maximum".into()),
@@ -122,7 +122,7 @@ impl Legend {
         Self { scale, low, high, what }
     }
 
-    /// How the colours are bent and faded, where they are.
+    /// Notes on gamma and threshold, where they differ from their defaults.
     pub fn notes(&self) -> String {
         let ColorScale { gamma, threshold, .. } = self.scale;
         let bent = (gamma != 1.0).then(|| format!("gamma {gamma:.2}"));
@@ -131,7 +131,7 @@ impl Legend {
     }
 }
 
-/// shown − held of a plane as (n, n) numbers, and what their colours stand for.
+/// shown − held for a plane as (n, n) numbers, and their legend.
 pub fn change(held: &Maps, shown: &Maps, plane: Plane, gamma: f32) -> (Vec<f32>, Legend) {
     let difference = difference(held, shown, plane);
     let scale = ColorScale { gamma, ..ColorScale::around_zero(most(&difference)) };
@@ -139,7 +139,7 @@ pub fn change(held: &Maps, shown: &Maps, plane: Plane, gamma: f32) -> (Vec<f32>,
 }
 
 impl State {
-    /// The table on show. Scores are those of the model as it is, so an earlier moment shows weights.
+    /// The table shown. Scores are only available for the current weights, so an earlier snapshot shows weights.
     pub fn table(&self) -> Option<Table> {
         let maps = self.shown_maps()?;
         let is_it = |head: &Rc<Head>| Plane::Head(head.at.0, head.at.1) == self.plane() && head.rows.n() == maps.n();
@@ -150,7 +150,7 @@ impl State {
         })
     }
 
-    /// What the colours of a table stand for, on paper of this colour.
+    /// The legend of a table; `paper` is the color that faded cells fade to.
     pub fn legend_of(&self, table: &Table, paper: [u8; 3]) -> Legend {
         match table {
             Table::Weights(..) => Legend::new(self.color_scale(paper), "softmax weight", 2),

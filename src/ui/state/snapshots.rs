@@ -1,39 +1,39 @@
-//! The maps of one sentence at moments of the training, in bounded memory. Pure.
+//! The maps of one sentence at several training steps, in bounded memory. Pure.
 //!
-//! Masked cells are not kept: with the causal mask a head of n tokens takes n(n + 1)/2 bytes. When the budget is full, every second moment
-//! goes, and from then on only every second that arrives stays: what is kept is spread evenly over all that came, and
-//! the first and the newest are always there.
+//! Masked cells are not stored: with a causal mask, a head of n tokens takes n(n + 1)/2 bytes. When the budget is
+//! exceeded, every second snapshot is dropped, and from then on only every second arriving one is stored. The stored
+//! ones are spread evenly over all arrivals, and always include the first and the newest.
 
 use std::rc::Rc;
 
 use super::Maps;
 
-/// The maps of one sentence, oldest first.
+/// The snapshots of one sentence, oldest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshots {
-    /// What all have in common; without weights.
+    /// What all snapshots have in common; contains no weights.
     about: Rc<Maps>,
     kept: Vec<Moment>,
-    /// Every so many that arrive, one stays.
+    /// One in this many arrivals is stored.
     stride: u64,
     arrived: u64,
     budget_bytes: usize,
 }
 
-/// One of them.
+/// One snapshot.
 #[derive(Clone, Debug, PartialEq)]
 struct Moment {
-    /// How many had arrived before it.
+    /// The number of arrivals before it.
     arrival: u64,
     step: u64,
-    /// The cells of all heads that are not masked, row by row.
+    /// The unmasked cells of all heads, row by row.
     packed: Rc<[u8]>,
-    /// Mean entropies of the rows; see [`Maps::entropies`].
+    /// Mean row entropies; see [`Maps::entropies`].
     entropies: Rc<[f32]>,
 }
 
 impl Snapshots {
-    /// Begins with `maps`; all weights together take at most `budget_bytes`, but two moments are always kept.
+    /// Starts with `maps`. All weights together take at most `budget_bytes`, but at least two snapshots are kept.
     pub fn new(maps: &Maps, budget_bytes: usize) -> Self {
         let about = Rc::new(Maps { bytes: Rc::from([]), ..maps.clone() });
         let mut snapshots = Self { about, kept: Vec::new(), stride: 1, arrived: 0, budget_bytes };
@@ -41,14 +41,14 @@ impl Snapshots {
         snapshots
     }
 
-    /// Whether `maps` are of the same sentence and of a model of the same shape.
+    /// Whether `maps` have the same sentence and model shape.
     pub fn is_of(&self, maps: &Maps) -> bool {
         let shape = |maps: &Maps| (maps.n_layers, maps.n_heads, maps.causal, maps.tokens_cut);
         shape(&self.about) == shape(maps) && self.about.tokens == maps.tokens
     }
 
-    /// Takes the next maps, which have to be of this sentence. Those of the newest step replace it; an earlier step
-    /// begins again.
+    /// Appends maps, which must be of this sentence. Maps of the newest step replace it; maps of an earlier step
+    /// discard all snapshots and start over.
     pub fn record(&mut self, maps: &Maps) {
         let (step, packed, entropies) = (maps.step, pack(maps), maps.entropies.clone());
         if let Some(newest) = self.kept.last_mut().filter(|newest| newest.step >= step) {
@@ -60,14 +60,14 @@ impl Snapshots {
             self.kept.clear();
         }
         if self.kept.last().is_some_and(|newest| !newest.arrival.is_multiple_of(self.stride)) {
-            self.kept.pop(); // it was there only as the newest
+            self.kept.pop(); // it was only kept as the newest
         }
         self.kept.push(Moment { arrival: self.arrived, step, packed, entropies });
         self.arrived += 1;
         self.thin();
     }
 
-    /// Makes do with another budget.
+    /// Changes the budget.
     pub fn set_budget(&mut self, budget_bytes: usize) {
         self.budget_bytes = budget_bytes;
         self.thin();
@@ -83,37 +83,37 @@ impl Snapshots {
         }
     }
 
-    /// How many there are; at least one.
+    /// Number of snapshots; at least 1.
     pub fn len(&self) -> usize {
         self.kept.len()
     }
 
-    /// Never: there is always one.
+    /// Always false: there is at least one snapshot.
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
 
-    /// Bytes that the weights take.
+    /// Bytes taken by the weights.
     pub fn bytes(&self) -> usize {
         self.kept.iter().map(|moment| moment.packed.len()).sum()
     }
 
-    /// Of so many that arrived one was kept.
+    /// One in this many arrivals is stored.
     pub fn stride(&self) -> u64 {
         self.stride
     }
 
-    /// The steps of all moments, ascending.
+    /// The steps of all snapshots, ascending.
     pub fn steps(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
         self.kept.iter().map(|moment| moment.step)
     }
 
-    /// The latest moment at or before `step`, else the first.
+    /// The index of the latest snapshot at or before `step`, else of the first.
     pub fn at_step(&self, step: u64) -> usize {
         self.kept.partition_point(|moment| moment.step <= step).saturating_sub(1)
     }
 
-    /// The maps of a moment.
+    /// The maps of a snapshot.
     pub fn maps(&self, index: usize) -> Option<Maps> {
         let moment = self.kept.get(index)?;
         let (bytes, entropies) = (unpack(&moment.packed, &self.about), moment.entropies.clone());
@@ -121,7 +121,7 @@ impl Snapshots {
     }
 }
 
-/// The cells (n, n) of every head that are not masked.
+/// The unmasked cells (n, n) of every head.
 fn pack(maps: &Maps) -> Rc<[u8]> {
     let n = maps.tokens.len();
     let mut packed = Vec::with_capacity(maps.bytes.len() / 2 + n * maps.n_layers * maps.n_heads);

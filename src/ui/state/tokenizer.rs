@@ -1,4 +1,4 @@
-//! What the tokenizer's page knows, and how it changes. Pure, as all of [`super`].
+//! The state of the tokenizer view. Pure, like all of [`super`].
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -7,110 +7,110 @@ use crate::protocol::RunId;
 use crate::protocol::tokenizer::{MergeStep, TokenBytes, TokenizerEvent, VocabularySource};
 use crate::ui::tokens::{Group, groups};
 
-/// The text at first: words, white space, accents, other scripts, characters of many bytes, numbers.
+/// The default text: words, white space, accents, other scripts, multi-byte characters, numbers.
 pub const DEFAULT_TEXT: &str = "Once upon a time, Lily found a needle in her room. She knew it wasn't a toy.\n\
     \tnaïve café, 東京, Привет 👩\u{200d}👩\u{200d}👧 🇫🇷 e\u{301}\n3.14159 + 2718 = antidisestablishmentarianism?";
 
-/// How many tokens are on one page of the list.
+/// Number of tokens per page of the list.
 pub const TOKENS_PER_PAGE: usize = 400;
 
-/// A vocabulary that can be used.
+/// An available vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// For people.
+    /// Its display name.
     pub name: String,
-    /// V
+    /// The vocabulary size, V.
     pub vocab_size: usize,
 }
 
-/// A text as tokens.
+/// A text as tokens, grouped for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoding {
-    /// Of the request.
+    /// The request that it answers.
     pub request: u32,
     /// The tokens.
     pub tokens: Vec<TokenBytes>,
-    /// How they are written.
+    /// The tokens grouped for display.
     pub groups: Vec<Group>,
 }
 
 impl Encoding {
-    /// Written for people.
+    /// Groups the tokens for display.
     pub fn new(request: u32, tokens: Vec<TokenBytes>) -> Rc<Self> {
         let groups = groups(&tokens);
         Rc::new(Self { request, tokens, groups })
     }
 
-    /// Size of all tokens together.
+    /// Total size of all tokens in bytes.
     pub fn n_bytes(&self) -> usize {
         self.tokens.iter().map(|token| token.bytes.len()).sum()
     }
 
-    /// How many pages there are.
+    /// Number of pages.
     pub fn n_pages(&self) -> usize {
         self.tokens.len().div_ceil(TOKENS_PER_PAGE).max(1)
     }
 
-    /// The groups that begin on this page.
+    /// The groups that start on this page.
     pub fn page(&self, page: usize) -> &[Group] {
         let border = |page: usize| self.groups.partition_point(|group| group.first < page * TOKENS_PER_PAGE);
         &self.groups[border(page)..border(page + 1)]
     }
 }
 
-/// One of the two places for the text's tokens.
+/// One of the two token lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Side {
-    /// By which vocabulary.
+    /// The vocabulary, if one is chosen.
     pub source: Option<VocabularySource>,
-    /// The tokens, once they came.
+    /// The tokens, once computed.
     pub encoding: Option<Rc<Encoding>>,
-    /// Which page of the list is shown.
+    /// The page shown.
     pub page: usize,
-    /// The token under the pointer or the keyboard.
+    /// The highlighted token.
     pub lit: Option<usize>,
 }
 
-/// How fast a vocabulary encodes.
+/// A measurement of encoding speed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Speed {
-    /// Size of the text that was encoded.
+    /// Size of the encoded text in bytes.
     pub bytes: usize,
-    /// How long it took.
+    /// Duration in seconds.
     pub seconds: f64,
 }
 
 /// The training of a vocabulary.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MergeTraining {
-    /// How many merges there are to be at most.
+    /// Maximum number of merges requested.
     pub n_asked: usize,
-    /// What was merged so far.
+    /// The merges so far.
     pub merges: Rc<Vec<MergeStep>>,
-    /// Whether more are to come.
+    /// Whether training is in progress.
     pub running: bool,
-    /// What it is trained on, for people.
+    /// The display name of the training text.
     pub corpus: String,
 }
 
-/// The text as the first merges leave it.
+/// Replay: the text as the first merges leave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replay {
-    /// How many merges.
+    /// Number of merges applied.
     pub n_merges: usize,
-    /// Whether it goes on by itself.
+    /// Whether playback is running.
     pub playing: bool,
-    /// Counts the changes of what is to be shown.
+    /// Counts the changes that need a new encoding.
     pub request: u32,
-    /// The tokens, once they came, and after how many merges.
+    /// The number of merges and the resulting tokens, once computed.
     pub shown: Option<(usize, Rc<Encoding>)>,
-    /// Which page of them is shown.
+    /// The page shown.
     pub page: usize,
-    /// The token under the pointer or the keyboard.
+    /// The highlighted token.
     pub lit: Option<usize>,
-    /// The pause between two pictures.
+    /// The pause between frames in milliseconds.
     pub pause_ms: i32,
-    /// Merges per picture.
+    /// Merges per frame.
     pub stride: usize,
 }
 
@@ -121,65 +121,65 @@ impl Default for Replay {
     }
 }
 
-/// Everything that the tokenizer's page shows.
+/// The state of the tokenizer view.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenizerState {
-    /// The text box.
+    /// The text to tokenize.
     pub text: String,
-    /// The tokens of the text; the second only when two vocabularies are compared.
+    /// The tokens of the text; the second is only used to compare two vocabularies.
     pub sides: [Side; 2],
     /// Counts the changes that need a new encoding.
     pub request: u32,
-    /// The vocabularies there are.
+    /// The available vocabularies.
     pub known: BTreeMap<VocabularySource, Known>,
-    /// How fast they are, where that was measured.
+    /// Their encoding speeds, if measured.
     pub speeds: BTreeMap<VocabularySource, Speed>,
-    /// Whether a measurement is under way.
+    /// Whether a measurement is in progress.
     pub measuring: bool,
-    /// The run whose vocabulary is known.
+    /// The run whose vocabulary is available.
     pub run: Option<RunId>,
-    /// The size of the vocabulary to be trained.
+    /// The size entered for the vocabulary to train.
     pub wanted_size: String,
-    /// The training of it.
+    /// The latest training.
     pub training: Option<MergeTraining>,
-    /// Its merges, played.
+    /// The replay of its merges.
     pub replay: Replay,
-    /// What is being fetched or read now.
+    /// The download or file in progress, if any.
     pub busy: Option<String>,
-    /// What went wrong.
+    /// The error message, if any.
     pub problem: Option<String>,
 }
 
-/// What can happen on the tokenizer's page.
+/// Actions in the tokenizer view.
 #[derive(Clone, Debug)]
 pub enum TokenizerAction {
-    /// Another text.
+    /// Sets the text.
     Text(String),
-    /// Another vocabulary on this side; none closes it.
+    /// Sets the vocabulary of a side; none closes it.
     Choose(usize, Option<VocabularySource>),
-    /// A token of a side is under the pointer or the keyboard, or none.
+    /// Highlights a token of a side, or none.
     Light(usize, Option<usize>),
-    /// Another page of a side's list.
+    /// Shows a page of a side's list.
     Page(usize, usize),
-    /// A measurement was asked for.
+    /// A measurement was requested.
     Measuring,
-    /// Another size of the vocabulary to be trained.
+    /// Sets the size of the vocabulary to train.
     WantedSize(String),
-    /// Training was asked for.
+    /// Training was requested.
     TrainingAsked,
-    /// Show the text after so many merges.
+    /// Shows the text after this many merges.
     Scrub(usize),
-    /// Play the merges, or stop.
+    /// Starts or stops playback.
     Play(bool),
-    /// Play them with such a pause in milliseconds, and so many at once.
+    /// Sets the pause in milliseconds and the merges per frame.
     Speed(i32, usize),
-    /// A token of the replay is under the pointer or the keyboard, or none.
+    /// Highlights a token of the replay, or none.
     LightReplay(Option<usize>),
-    /// Another page of the replay.
+    /// Shows a page of the replay.
     PageReplay(usize),
-    /// Something is being fetched or read.
+    /// A download or file is in progress.
     Busy(String),
-    /// Something went wrong.
+    /// An error occurred.
     Problem(String),
 }
 
@@ -203,7 +203,7 @@ impl Default for TokenizerState {
 }
 
 impl TokenizerState {
-    /// Carries out one action.
+    /// Applies an action.
     pub fn apply(&mut self, action: TokenizerAction) {
         match action {
             TokenizerAction::Text(text) => {
@@ -258,7 +258,7 @@ impl TokenizerState {
 
     fn fail(&mut self, problem: String) {
         (self.problem, self.busy, self.measuring) = (Some(problem), None, false);
-        // A side whose vocabulary did not come is closed again; the first one falls back to one that is there.
+        // A side whose vocabulary did not arrive is closed again; the first side falls back to an available one.
         let (known, fallback) = (&self.known, self.known.keys().next().copied());
         for (index, side) in self.sides.iter_mut().enumerate() {
             if side.source.is_some_and(|source| !known.contains_key(&source)) {
@@ -271,15 +271,15 @@ impl TokenizerState {
         }
     }
 
-    /// How many merges the trained vocabulary has.
+    /// Number of merges of the trained vocabulary.
     pub fn n_merges(&self) -> usize {
         self.training.as_ref().map_or(0, |training| training.merges.len())
     }
 
-    /// The size of the vocabulary to be trained.
+    /// The size of the vocabulary to train.
     ///
     /// # Errors
-    /// A sentence when the entry is no size.
+    /// A message if the entry is not a valid size.
     pub fn size(&self) -> Result<usize, String> {
         const MIN: usize = 257;
         const MAX: usize = 65_536;
@@ -290,7 +290,7 @@ impl TokenizerState {
         }
     }
 
-    /// Takes over what the worker said.
+    /// Handles an event from the worker.
     pub fn hear(&mut self, event: TokenizerEvent) {
         match event {
             TokenizerEvent::RunVocabulary { run } => self.run = Some(run),
@@ -338,7 +338,7 @@ impl TokenizerState {
         }
         if source == VocabularySource::Trained {
             self.scrub(self.n_merges());
-            // What was trained is what one wants to see; the other stays beside it.
+            // Shows the newly trained vocabulary, with the previous one next to it for comparison.
             if self.sides[1].source.is_none() && self.sides[0].source != Some(source) {
                 self.sides[1] = Side { source: Some(source), ..Side::default() };
             }

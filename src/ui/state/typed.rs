@@ -1,4 +1,4 @@
-//! Texts typed into the fields for sampling and for a change that is tried out: taken over, or refused with a sentence.
+//! Text typed into the fields for sampling and for a weight override: applied, or refused with a message.
 
 use super::ask::AskAction;
 use super::{Action, State};
@@ -6,32 +6,32 @@ use crate::protocol::Sampling;
 use crate::protocol::inspect::WeightAt;
 use crate::ui::fields::{not_a_number, number};
 
-/// The most tokens that one request generates.
+/// Maximum number of tokens that one request generates.
 pub const MAX_TOKENS: usize = 100_000;
 
-/// A field outside the setup. Its name tells it from fields of the setup, such as `seed`.
+/// A field outside the setup. Its key distinguishes it from setup fields such as `seed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TypedField {
     /// Divides the logits before sampling.
     Temperature,
-    /// How many of the likeliest tokens are sampled from; 0 for all.
+    /// Number of most likely tokens to sample from; 0 for all.
     TopK,
-    /// The probability that the likeliest tokens have to reach together.
+    /// The cumulative probability that the most likely tokens have to reach.
     TopP,
-    /// The length of a generated text.
+    /// The maximum length of the generated text, in tokens.
     MaxTokens,
-    /// Seeds the sampling.
+    /// The seed for sampling.
     SamplingSeed,
-    /// The row of the weight that is changed.
+    /// The row of the changed weight.
     WeightRow,
     /// Its column.
     WeightColumn,
-    /// The value that is tried.
+    /// The override to try.
     WeightValue,
 }
 
 impl TypedField {
-    /// The fields of the sampling, in the order of the page.
+    /// The sampling fields in display order.
     pub const SAMPLING: [Self; 5] = [Self::Temperature, Self::TopK, Self::TopP, Self::MaxTokens, Self::SamplingSeed];
 
     /// The label on the page.
@@ -48,7 +48,7 @@ impl TypedField {
         }
     }
 
-    /// The key under which a refused text is kept.
+    /// The key under which refused text is stored.
     pub fn key(self) -> &'static str {
         match self {
             Self::Temperature => "sampling temperature",
@@ -91,12 +91,12 @@ impl State {
         }
     }
 
-    /// The reasons why texts of these fields are refused.
+    /// Why the texts of these fields are refused.
     pub fn typed_problems(&self, fields: &[TypedField]) -> Vec<String> {
         fields.iter().filter_map(|field| self.refused(field.key())).map(|refused| refused.problem.clone()).collect()
     }
 
-    /// Takes a typed text over, or keeps it in its field with the reason why not.
+    /// Applies typed text, or keeps it in its field with the reason for refusing it.
     pub(super) fn take_typed(&mut self, field: TypedField, text: &str) {
         match self.try_typed(field, text) {
             Ok(()) => self.accept(field.key()),

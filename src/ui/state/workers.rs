@@ -6,27 +6,27 @@ use crate::protocol::workers::{MAX_WORKERS, WorkersCommand, WorkersEvent};
 /// How the number of workers was determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// By the user.
+    /// Chosen by the user.
     Chosen(usize),
-    /// By the browser, which reports this many cores. The worker measures how many of them there are.
+    /// Reported by the browser as its number of cores, still to be measured by the worker.
     Reported(usize),
-    /// By an earlier measurement.
+    /// Measured earlier.
     Measured {
-        /// All workers.
+        /// The number of workers.
         n: usize,
-        /// The cores that the browser reports.
+        /// The number of cores that the browser reports.
         reported: usize,
     },
 }
 
-/// How many there are and are to be.
+/// The requested and the actual number of workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkersState {
-    /// How many are asked for.
+    /// The requested number.
     pub wanted: usize,
-    /// How many compute now.
+    /// The number currently computing.
     pub computing: usize,
-    /// The cores that the browser reports, unless the user chose the number.
+    /// The number of cores that the browser reports, unless the user chose the number.
     pub reported: Option<usize>,
     /// Whether `wanted` still has to be measured.
     unmeasured: bool,
@@ -39,7 +39,7 @@ impl Default for WorkersState {
 }
 
 impl WorkersState {
-    /// Asks for so many from now on.
+    /// Sets the requested number.
     pub fn want(&mut self, wanted: Wanted) {
         let (n, reported, unmeasured) = match wanted {
             Wanted::Chosen(n) => (n, None, false),
@@ -49,7 +49,7 @@ impl WorkersState {
         (self.wanted, self.reported, self.unmeasured) = (n.clamp(1, MAX_WORKERS), reported, unmeasured);
     }
 
-    /// What the worker that owns the run is told.
+    /// The command for the worker that owns the run.
     pub fn command(self) -> Command {
         Command::Workers(match self.unmeasured {
             true => WorkersCommand::Measure { reported: self.wanted },
@@ -62,7 +62,7 @@ impl WorkersState {
         self.reported.filter(|&reported| !self.unmeasured && self.wanted < reported.min(MAX_WORKERS))
     }
 
-    /// Takes in what the worker reports.
+    /// Handles an event from the worker.
     pub fn hear(&mut self, event: &WorkersEvent) {
         match event {
             WorkersEvent::Computing { n } => self.computing = *n,

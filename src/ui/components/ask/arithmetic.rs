@@ -1,4 +1,4 @@
-//! One weight, worked out with the real numbers of this head.
+//! How one attention weight is computed, with the actual numbers of this head.
 
 use yew::prelude::*;
 
@@ -28,7 +28,7 @@ pub fn Arithmetic(cx: &Cx) -> Html {
     }
 }
 
-/// What is worked out: the maps, the head's numbers, the pinned or pointed-at query, and a key.
+/// The inputs of the calculation: the maps, the head's numbers, the pinned or hovered query, and a key.
 pub fn cell(cx: &Cx) -> Option<(std::rc::Rc<Maps>, std::rc::Rc<Head>, usize, usize)> {
     let state = &cx.state;
     let (maps, head) = (state.maps.clone()?, state.ask.head.clone()?);
@@ -38,12 +38,12 @@ pub fn cell(cx: &Cx) -> Option<(std::rc::Rc<Maps>, std::rc::Rc<Head>, usize, usi
     (query < n && key < n).then_some((maps, head, query, key))
 }
 
-/// What is shown before there are numbers.
+/// The placeholder shown before there are numbers.
 pub fn hint() -> Html {
     html! { <p class="count">{"Point at a cell of the large heatmap; its numbers appear here. A click holds its row."}</p> }
 }
 
-/// The key can be chosen here too, so that no pointer is needed.
+/// A field to choose the key without a pointer.
 pub fn key_field(cx: &Cx, maps: &Maps, key: usize) -> Html {
     let change = {
         let cx = cx.clone();

@@ -1,4 +1,4 @@
-//! What the names mean.
+//! The glossary section.
 
 use web_sys::HtmlElement;
 use yew::prelude::*;
@@ -14,7 +14,7 @@ pub fn Glossary(cx: &Cx) -> Html {
         let wanted = wanted.clone();
         use_effect_with(explained, move |_| {
             if let Some(element) = wanted.cast::<HtmlElement>() {
-                drop(element.focus()); // an element in the page always takes it
+                drop(element.focus()); // focusing an attached element cannot fail
             }
         });
     }
@@ -31,7 +31,7 @@ pub fn Glossary(cx: &Cx) -> Html {
             </>
         }
     };
-    // It scrolls, so keys must reach it.
+    // The list scrolls, so it must be focusable from the keyboard.
     html! {
         <div class="glossary" data-testid="glossary" tabindex="0" role="region" aria-label="Glossary">
             <dl>{for GLOSSARY.iter().map(entry)}</dl>

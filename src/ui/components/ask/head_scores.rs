@@ -1,4 +1,4 @@
-//! Scores of heads that are known to form: now, and over time.
+//! Scores of known kinds of heads: current values and history.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use crate::ui::draw::chart::Scale;
 use crate::ui::state::Action;
 use crate::ui::state::ask::ScoreHistory;
 
-/// Width and height of the chart in its own units.
+/// Width and height of the chart in SVG units.
 const CHART: (f64, f64) = (300.0, 120.0);
 
 #[component]
@@ -21,7 +21,7 @@ pub fn HeadScores(cx: &Cx) -> Html {
     if let Some(reason) = &history.reason {
         return html! { <p class="count" data-testid="no-scores">{reason}</p> };
     }
-    // An earlier moment on show has the scores that were measured next to it.
+    // An earlier snapshot shows the scores measured nearest to its step.
     let moment = cx.state.remember.earlier.as_ref().map(|maps| maps.step);
     let measured = moment.and_then(|step| nearest(history, step as f64)).and_then(|at| history.snapshots.get(at));
     let Some((step, scores)) = measured.or(history.snapshots.last()) else {
@@ -72,7 +72,7 @@ pub fn HeadScores(cx: &Cx) -> Html {
 #[derive(Properties)]
 struct ChartProps {
     history: Rc<ScoreHistory>,
-    /// The step of the earlier moment on show.
+    /// The step of the earlier snapshot, if one is shown.
     moment: Option<u64>,
 }
 
@@ -82,13 +82,13 @@ impl PartialEq for ChartProps {
     }
 }
 
-/// The snapshot whose step is nearest to a step.
+/// The index of the snapshot whose step is nearest to `step`.
 fn nearest(history: &ScoreHistory, step: f64) -> Option<usize> {
     let apart = |&index: &usize| (history.snapshots[index].0 as f64 - step).abs();
     (0..history.snapshots.len()).min_by(|a, b| apart(a).total_cmp(&apart(b)))
 }
 
-/// Pointing and arrow keys choose a snapshot.
+/// Handlers for choosing a snapshot with the pointer or the arrow keys.
 fn choosers(
     chart: &NodeRef,
     history: &Rc<ScoreHistory>,

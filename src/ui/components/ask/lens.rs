@@ -1,4 +1,4 @@
-//! The logit lens: what each layer would predict behind each token.
+//! The logit lens: what each layer would predict after each token.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use crate::ui::app::Cx;
 use crate::ui::components::visible;
 use crate::ui::state::ask::LensShown;
 
-/// Tokens on the page at once.
+/// Number of tokens shown at once.
 const SHOWN: usize = 48;
 
 #[component]

@@ -1,4 +1,4 @@
-//! The sections of the detail column that ask more of the model than its maps.
+//! The sections of the detail column that need more than the attention maps from the worker.
 
 pub mod arithmetic;
 pub mod glossary;
@@ -17,7 +17,7 @@ use crate::ui::app::Cx;
 use crate::ui::state::Action;
 use crate::ui::state::ask::{AskAction, Section};
 
-/// The tabs of the detail column. Tells the worker what is looked at whenever that changes.
+/// The tabs of the detail column. Reports the open section to the worker whenever it changes.
 #[component]
 pub fn Tabs(cx: &Cx) -> Html {
     let state = &cx.state;
@@ -48,12 +48,12 @@ pub fn Tabs(cx: &Cx) -> Html {
     }
 }
 
-/// The id of a section's tab, which names the section.
+/// The element id of a section's tab, which labels the section.
 pub fn tab_id(section: Section) -> String {
     format!("tab-{}", section.title().replace(' ', "-"))
 }
 
-/// The arrow keys walk the tabs.
+/// Moves between tabs with the arrow keys.
 fn turn(cx: &Cx, event: &KeyboardEvent) {
     let n = Section::ALL.len();
     let at = Section::ALL.iter().position(|&section| section == cx.state.ask.section).unwrap_or(0);
@@ -69,11 +69,11 @@ fn turn(cx: &Cx, event: &KeyboardEvent) {
     let document = web_sys::window().and_then(|window| window.document());
     let tab = document.and_then(|document| document.get_element_by_id(&tab_id(Section::ALL[to])));
     if let Some(tab) = tab.and_then(|tab| tab.dyn_into::<HtmlElement>().ok()) {
-        drop(tab.focus()); // an element in the page always takes it
+        drop(tab.focus()); // focusing an attached element cannot fail
     }
 }
 
-/// The open section, but for the row's own.
+/// The open section, except `Section::Row`, which `Detail` renders.
 #[component]
 pub fn Asked(cx: &Cx) -> Html {
     match cx.state.ask.section {
@@ -87,7 +87,7 @@ pub fn Asked(cx: &Cx) -> Html {
     }
 }
 
-/// A small button that opens the glossary at this name.
+/// A small button that opens the glossary at this entry.
 pub fn explain(cx: &Cx, name: &'static str) -> Html {
     let click = {
         let cx = cx.clone();
@@ -96,7 +96,7 @@ pub fn explain(cx: &Cx, name: &'static str) -> Html {
     html! { <button class="explain" aria-label={format!("what is: {name}")} title={name} onclick={click}>{"?"}</button> }
 }
 
-/// A button's callback.
+/// A click callback that dispatches an action.
 pub fn ask(cx: &Cx, action: AskAction) -> Callback<MouseEvent> {
     let cx = cx.clone();
     Callback::from(move |_| cx.act(Action::Ask(action.clone())))

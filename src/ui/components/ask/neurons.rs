@@ -1,5 +1,5 @@
-//! The numbers behind one row: the query, and of every key the products that make q·k, the key, the value, and what the
-//! value adds to the head's output. One row per key, one coloured cell per dimension.
+//! The numbers of one row: the query and, for every key, the products that make up q·k, the key, the value, and the
+//! value's contribution to the head's output. One row per key, one colored cell per dimension.
 
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ use crate::ui::state::Maps;
 use crate::ui::state::arithmetic::{Row, output, products};
 use crate::ui::state::ask::Head;
 
-/// What the rows of the keys show.
+/// What the key rows show.
 #[derive(Clone, Copy, PartialEq)]
 enum Shown {
     Products,
@@ -37,12 +37,12 @@ impl Shown {
         }
     }
 
-    /// Whether q·k stands at the right, instead of the weight.
+    /// Whether the right-hand column shows q·k instead of the weight.
     fn before_softmax(self) -> bool {
         matches!(self, Self::Products | Self::Keys)
     }
 
-    /// The numbers of all keys that the query may look at, (keys, D).
+    /// The numbers of all keys that the query may attend to, (keys, D).
     fn numbers(self, head: &Head, query: usize) -> Vec<f32> {
         let rows = &head.rows;
         let n = rows.keys(query);
@@ -126,7 +126,7 @@ pub fn Neurons(cx: &Cx) -> Html {
     }
 }
 
-/// The numbers of one dimension of a key and of its value.
+/// The numbers of one dimension of a key and its value, as text.
 fn readout_of(maps: &Maps, rows: &HeadRows, query: usize, (key, at): (usize, usize)) -> Option<String> {
     let (q, k, product) = products(rows, query, key).nth(at)?;
     let (v, weight) = (rows.row(&rows.v, key).get(at)?, Row::of(rows, query)?.weight(key));
@@ -167,7 +167,7 @@ fn keys(pointed: &Pointed, [n, d]: [usize; 2]) -> Callback<KeyboardEvent> {
     })
 }
 
-/// One pixel per number, the largest of either sign fully coloured.
+/// A canvas with one pixel per number; the largest magnitude has full color.
 #[derive(PartialEq, Properties)]
 struct CanvasProps {
     numbers: Rc<Vec<f32>>,
@@ -196,7 +196,7 @@ fn put_pixels(canvas: &HtmlCanvasElement, pixels: &[u8], width: usize) {
     if let (Some(context), Ok(image)) = (context, image)
         && let Some(context) = context.dyn_ref::<CanvasRenderingContext2d>()
     {
-        // Fails only for an image of a detached array, and this one is new.
+        // Fails only for detached image data; this array is new.
         drop(context.put_image_data(&image, 0.0, 0.0));
     }
 }

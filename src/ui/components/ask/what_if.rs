@@ -1,4 +1,4 @@
-//! The model with a change beside the model as it is: heads switched off, one weight set by hand.
+//! The model with a change, compared with the unchanged model: heads switched off, or one weight overridden.
 
 use yew::prelude::*;
 
@@ -105,7 +105,7 @@ fn first_weight(cx: &Cx) -> Html {
     }
 }
 
-/// Which weight, what it is, and what to try.
+/// The fields for choosing a weight, its current value, and the value to try.
 fn fields(cx: &Cx, at: &WeightAt) -> Html {
     let state = &cx.state;
     let choose = {

@@ -1,4 +1,4 @@
-//! The held rows, or the one under the pointer, as bars over the tokens.
+//! The pinned rows, or the hovered one, as bars over the tokens.
 
 use yew::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::ui::maps::Direction;
 use crate::ui::state::Action;
 use crate::ui::state::look::LookAction;
 
-/// Of more bars than this the browser lays out only those that are seen.
+/// With more bars than this, the browser lays out only the visible ones.
 const MANY: usize = 64;
 
 #[component]

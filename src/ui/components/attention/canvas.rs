@@ -1,5 +1,5 @@
-//! A table of numbers as a canvas of one pixel per cell, enlarged by the style sheet. Painted only when what it shows has
-//! changed, in the next frame, and never through the virtual DOM.
+//! A table of numbers as a canvas with one pixel per cell, enlarged by the style sheet. Painted only when its contents
+//! have changed, in the next animation frame, without going through the virtual DOM.
 
 use wasm_bindgen::{Clamped, JsCast as _};
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
@@ -11,7 +11,7 @@ use crate::ui::draw::heat::{ColorScale, pixels, shrunk};
 use crate::ui::state::Theme;
 use crate::ui::state::shown::Table;
 
-/// A small picture has at most so many pixels a side.
+/// Maximum side length of a thumbnail, in pixels.
 const SMALL: usize = 96;
 
 /// What a canvas shows.
@@ -19,14 +19,14 @@ const SMALL: usize = 96;
 pub struct MapProps {
     /// The numbers.
     pub table: Table,
-    /// Their colours.
+    /// How numbers become colors.
     pub scale: ColorScale,
     /// Whether masked cells are hatched.
     pub hatched: bool,
-    /// Whether it is a small picture of it.
+    /// Whether it is a thumbnail.
     #[prop_or(false)]
     pub small: bool,
-    /// Faded cells fade to a colour of the theme.
+    /// The theme, which sets the color that faded cells fade to.
     pub theme: Theme,
 }
 
@@ -72,12 +72,12 @@ fn put(canvas: &HtmlCanvasElement, n: usize, pixels: &[u8]) {
     if let (Some(context), Ok(image)) = (context, image)
         && let Some(context) = context.dyn_ref::<CanvasRenderingContext2d>()
     {
-        // Fails only for an image of a detached array, and this one is new.
+        // Fails only for detached image data; this array is new.
         drop(context.put_image_data(&image, 0.0, 0.0));
     }
 }
 
-/// A registered colour of the style sheet, as it is at an element.
+/// The computed value of a registered CSS color property on an element.
 fn color_of(element: &HtmlCanvasElement, name: &str) -> Option<Rgb> {
     let style = web_sys::window()?.get_computed_style(element).ok()??;
     let text = style.get_property_value(name).ok()?;

@@ -1,4 +1,5 @@
-//! The large map: canvas, crosshair, held rows; pointer, fingers and keyboard; and the grid that is spoken.
+//! The large map: canvas, crosshair and pinned rows; pointer, touch and keyboard input; and the grid for screen
+//! readers.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,15 +14,15 @@ use crate::ui::draw::window::Window;
 use crate::ui::state::look::LookAction;
 use crate::ui::state::{Action, Maps};
 
-/// A pointer that moves farther than this drags instead of clicking, in pixels.
+/// A pointer that moves farther than this many pixels drags instead of clicking.
 const DRAG: f64 = 5.0;
 
-/// Pointers that are down, and how far they have come.
+/// The pointers that are down, and how far the first has moved.
 #[derive(Default)]
 struct Fingers {
-    /// Of each pointer: its number and its place in the map, from 0 to 1.
+    /// Each pointer's id and its position in the map, from 0 to 1.
     down: Vec<(i32, [f64; 2])>,
-    /// Pixels that the first one has moved since it went down.
+    /// Pixels that the first pointer has moved since it went down.
     moved: f64,
 }
 
@@ -70,7 +71,7 @@ pub fn Cells(cx: &Cx) -> Html {
     }
 }
 
-/// The cells around the one in question, for those who listen: never all of them.
+/// The cells around the current one for screen readers; never the whole grid.
 fn spoken(cx: &Cx, maps: &Maps, (query, key): (usize, usize)) -> Html {
     let around = |at: usize| at.saturating_sub(1)..(at + 2).min(maps.n());
     let row = |row: usize| {
@@ -85,7 +86,7 @@ fn spoken(cx: &Cx, maps: &Maps, (query, key): (usize, usize)) -> Html {
     html! { <div class="hidden" role="rowgroup">{for around(query).map(row)}</div> }
 }
 
-/// Where a pointer is in the map, from 0 to 1; and the map's side in pixels.
+/// The pointer's position in the map, from 0 to 1, and the map's side in pixels.
 fn place(frame: &NodeRef, event: &MouseEvent) -> Option<([f64; 2], f64)> {
     let area = frame.cast::<Element>()?.get_bounding_client_rect();
     let x = (f64::from(event.client_x()) - area.left()) / area.width().max(1.0);
@@ -93,11 +94,11 @@ fn place(frame: &NodeRef, event: &MouseEvent) -> Option<([f64; 2], f64)> {
     Some(([x, y], area.width().max(1.0)))
 }
 
-/// Puts the tooltip at a place, at once.
+/// Moves the tooltip immediately, without a rerender.
 fn put_tip(frame: &NodeRef, [x, y]: [f64; 2]) {
     if let Some(frame) = frame.cast::<HtmlElement>() {
         for (name, part) in [("--x", x), ("--y", y)] {
-            // Refused only for names that no style can have.
+            // Fails only for invalid property names.
             drop(frame.style().set_property(name, &format!("{:.2}%", 100.0 * part)));
         }
     }
@@ -134,7 +135,7 @@ fn leave(cx: &Cx, fingers: &Held) -> Callback<PointerEvent> {
     })
 }
 
-/// One pointer that is down drags the map, two pinch it; none points at a cell.
+/// Pointer movement: one pressed pointer drags the map, two pinch it; with none pressed, the cell under it is hovered.
 fn moving(cx: &Cx, frame: &NodeRef, fingers: &Held, n: usize) -> Callback<PointerEvent> {
     let (cx, frame, fingers) = (cx.clone(), frame.clone(), fingers.clone());
     Callback::from(move |event: PointerEvent| {
@@ -166,14 +167,15 @@ fn moving(cx: &Cx, frame: &NodeRef, fingers: &Held, n: usize) -> Callback<Pointe
     })
 }
 
-/// One of two fingers has moved: the map grows as their distance does, around the middle between them.
+/// The window after one of two pointers has moved: zoomed by the change of their distance, around their midpoint.
 fn pinched(window: Window, [from, to]: [[f64; 2]; 2], other: [f64; 2], n: usize) -> Window {
     let apart = |[x, y]: [f64; 2]| (x - other[0]).hypot(y - other[1]).max(1e-3);
     let middle = [(to[0] + other[0]) / 2.0, (to[1] + other[1]) / 2.0];
     window.zoomed(apart(to) / apart(from), middle, n)
 }
 
-/// A click holds the row, one with Shift adds it. The first tap of a finger points at a cell, the second holds its row.
+/// A click pins the row; Shift-click adds it to the pinned rows. On touch, the first tap hovers a cell and the second
+/// pins its row.
 fn click(cx: &Cx, frame: &NodeRef, fingers: &Held, n: usize) -> Callback<MouseEvent> {
     use wasm_bindgen::JsCast as _;
     let (cx, frame, fingers) = (cx.clone(), frame.clone(), fingers.clone());
@@ -190,7 +192,7 @@ fn click(cx: &Cx, frame: &NodeRef, fingers: &Held, n: usize) -> Callback<MouseEv
     })
 }
 
-/// The wheel zooms with Ctrl, as a pinch on a touchpad does, or while the map has the focus; else the page scrolls.
+/// The wheel zooms with Ctrl (also a touchpad pinch) or while the map has focus; otherwise the page scrolls.
 fn wheel(cx: &Cx, frame: &NodeRef, n: usize) -> Callback<WheelEvent> {
     let (cx, frame) = (cx.clone(), frame.clone());
     Callback::from(move |event: WheelEvent| {

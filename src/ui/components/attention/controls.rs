@@ -1,4 +1,4 @@
-//! How the large map is looked at: colours, what they stand for, zoom; and the legend.
+//! Controls of the large map: colors, values, zoom; and the legend.
 
 use yew::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::ui::state::Action;
 use crate::ui::state::look::{Form, LookAction, Values};
 use crate::ui::state::shown::Table;
 
-/// What changes the picture.
+/// Controls that change what the map shows.
 pub fn controls(cx: &Cx) -> Html {
     let look = &cx.state.look;
     html! {
@@ -100,7 +100,7 @@ fn slider(
     }
 }
 
-/// Which part of the map is seen.
+/// Zoom controls.
 pub fn zoom(cx: &Cx) -> Html {
     let Some(maps) = cx.state.shown_maps() else { return html! {} };
     let window = cx.state.look.window;
@@ -119,7 +119,7 @@ pub fn zoom(cx: &Cx) -> Html {
     }
 }
 
-/// What the colours stand for, in numbers.
+/// The legend: the numbers that the colors represent.
 pub fn legend(cx: &Cx) -> Html {
     let state = &cx.state;
     let Some(table) = state.table() else { return html! {} };

@@ -1,4 +1,5 @@
-//! All heads of all layers as small maps, with their entropies; and of each layer the mean and the maximum of its heads.
+//! All heads of all layers as small maps with their entropies, and for each layer the mean and the maximum of its
+//! heads.
 
 use std::rc::Rc;
 
@@ -12,14 +13,14 @@ use crate::ui::state::look::LookAction;
 use crate::ui::state::shown::Table;
 use crate::ui::state::{Action, Maps};
 
-/// What an entropy is, for whoever points at one.
+/// Tooltip that explains entropies.
 const MEANING: &str = "entropy: how widely the weights of a row are spread, −Σ w·log w, as the mean over all rows; 0 when \
                        every token looks at a single one";
 
 #[component]
 pub fn Grid(cx: &Cx) -> Html {
     let state = &cx.state;
-    // Computed once for each set of maps: its address tells one from another, and holding it keeps the address taken.
+    // Computed once per set of maps, identified by address; holding the Rc prevents the address from being reused.
     let maps = state.shown_maps();
     let entropies = use_memo(Held(maps.clone()), |Held(maps)| maps.as_ref().map(|maps| entropies(maps)));
     let (Some(maps), Some(entropies)) = (maps, &*entropies) else { return html! {} };
@@ -68,13 +69,13 @@ fn planes_of(layer: usize, n_heads: usize) -> impl Iterator<Item = Plane> {
     (0..n_heads).map(move |head| Plane::Head(layer, head)).chain([Plane::Mean(layer), Plane::Max(layer)])
 }
 
-/// All tables with their entropies in bits.
+/// All planes with their entropies in bits.
 fn entropies(maps: &Maps) -> Vec<(Plane, Option<f64>)> {
     let planes = (0..maps.n_layers).flat_map(|layer| planes_of(layer, maps.n_heads));
     planes.map(|plane| (plane, maps.entropy(plane))).collect()
 }
 
-/// Maps that are the same when they are one and the same object.
+/// Maps compared by address.
 struct Held(Option<Rc<Maps>>);
 
 impl PartialEq for Held {
@@ -86,12 +87,12 @@ impl PartialEq for Held {
     }
 }
 
-/// The unit of entropies.
+/// The unit of entropies, bits or nats.
 pub fn unit(cx: &Cx) -> &'static str {
     if cx.state.look.nats { "nats" } else { "bits" }
 }
 
-/// An entropy in that unit.
+/// An entropy converted from bits to that unit.
 pub fn in_unit(cx: &Cx, bits: f64) -> f64 {
     if cx.state.look.nats { bits * std::f64::consts::LN_2 } else { bits }
 }

@@ -1,5 +1,4 @@
-//! The tokens along an axis of the large map: as many as there is room for, and always those under the pointer and those
-//! that are held.
+//! The token labels along an axis of the large map: as many as fit, always including the hovered and pinned tokens.
 
 use std::rc::Rc;
 
@@ -9,23 +8,23 @@ use crate::ui::components::visible;
 use crate::ui::draw::window::{Window, labelled};
 use crate::ui::state::Maps;
 
-/// A label takes so many pixels of its axis.
+/// Pixels of the axis that each label needs.
 const APART: f64 = 13.0;
 
-/// What an axis shows.
+/// Properties of an axis.
 #[derive(Clone, Properties)]
 pub struct AxisProps {
-    /// The tokens.
+    /// The maps whose tokens are labeled.
     pub maps: Rc<Maps>,
-    /// What is seen of the map.
+    /// The visible part of the map.
     pub window: Window,
-    /// The length of the axis.
+    /// The length of the axis in pixels.
     pub pixels: f64,
-    /// Which token is under the pointer.
+    /// The token under the pointer.
     pub pointed: Option<usize>,
-    /// Which are held.
+    /// The pinned tokens.
     pub held: Vec<usize>,
-    /// Whether these are the keys, from left to right, instead of the queries, from top to bottom.
+    /// Whether this is the key axis (left to right) instead of the query axis (top to bottom).
     #[prop_or(false)]
     pub keys: bool,
 }

@@ -1,4 +1,5 @@
-//! One table, large: as a map with labels on both axes, or as lines; its controls, its legend, and itself written out.
+//! One table shown large, as a map with labeled axes or as lines, with its controls, its legend and its numbers as
+//! text.
 
 use web_sys::Element;
 use yew::prelude::*;
@@ -46,7 +47,7 @@ fn readout(cx: &Cx, maps: &Maps) -> String {
     }
 }
 
-/// The map between its axes.
+/// The map with its axes.
 #[component]
 fn Framed(cx: &Cx) -> Html {
     let state = &cx.state;

@@ -1,4 +1,4 @@
-//! The head view: queries at the left, keys at the right, a line for every weight that can be seen.
+//! The head view: queries on the left, keys on the right, and a line for every visible weight.
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ use crate::ui::draw::lines::{STRENGTHS, WEAKEST, strands};
 use crate::ui::maps::{Direction, Plane};
 use crate::ui::state::{Action, Maps, Theme};
 
-/// The height of a token, in pixels; the style sheet has the same.
+/// Height of a token in pixels; must match the style sheet.
 const ROW: f64 = 18.0;
 
 /// What the canvas shows.
@@ -87,7 +87,7 @@ pub fn Lines(cx: &Cx) -> Html {
     }
 }
 
-/// A token under the pointer stands for its row; fingers tap instead.
+/// Hovering a token selects its row; touch input uses taps instead.
 fn over(cx: &Cx) -> Callback<PointerEvent> {
     let cx = cx.clone();
     Callback::from(move |event: PointerEvent| {

@@ -1,4 +1,4 @@
-//! The user's sentence, its tokens, all heads small and one table large.
+//! The probe sentence, its tokens, all heads as small maps and one table large.
 
 mod bars;
 mod canvas;
@@ -61,7 +61,7 @@ fn sentence(cx: &Cx) -> Html {
     }
 }
 
-/// A callback that carries out an action.
+/// A callback that dispatches an action.
 fn act<E: 'static>(cx: &Cx, action: Action) -> Callback<E> {
     let cx = cx.clone();
     Callback::from(move |_| cx.act(action.clone()))

@@ -1,4 +1,4 @@
-//! The tokens of the sentence. Their backgrounds show what the rows in question look at, or what looks at them.
+//! The tokens of the sentence. Their backgrounds show what the current rows attend to, or what attends to them.
 
 use wasm_bindgen::JsCast as _;
 use web_sys::{Element, PointerEvent};
@@ -65,7 +65,7 @@ pub fn Strip(cx: &Cx) -> Html {
     }
 }
 
-/// A click holds a token, one with Shift adds it. The first tap of a finger points at it, the second holds it.
+/// A click pins a token; Shift-click adds it. On touch, the first tap hovers it and the second pins it.
 pub fn click(cx: &Cx) -> Callback<MouseEvent> {
     let cx = cx.clone();
     Callback::from(move |event: MouseEvent| {
@@ -79,7 +79,7 @@ pub fn click(cx: &Cx) -> Callback<MouseEvent> {
     })
 }
 
-/// The token under the pointer.
+/// The index of the token under the pointer.
 pub fn at_of(event: &MouseEvent) -> Option<usize> {
     let target = event.target()?.dyn_into::<Element>().ok()?;
     target.closest("[data-at]").ok()??.get_attribute("data-at")?.parse().ok()
@@ -102,7 +102,7 @@ fn direction(cx: &Cx) -> Html {
     }
 }
 
-/// What is held, each with a way to let go of it.
+/// The pinned rows, each with an unpin button.
 fn pins(cx: &Cx) -> Html {
     let state = &cx.state;
     let held: Vec<usize> = state.rows().into_iter().filter(|&row| state.holds(row)).collect();

@@ -1,4 +1,4 @@
-//! The large map written out, a part of it at a time.
+//! The large map as a table of numbers, one part at a time.
 
 use yew::prelude::*;
 
@@ -9,10 +9,10 @@ use crate::ui::state::look::LookAction;
 use crate::ui::state::shown::Table;
 use crate::ui::state::{Action, Maps};
 
-/// So many rows and columns at a time.
+/// Number of rows and columns shown at a time.
 const PART: usize = 32;
 
-/// The weights as numbers, with buttons to other parts where the sentence is long.
+/// The weights as numbers, with buttons for the other parts if the sentence is long.
 pub fn table(cx: &Cx, maps: &Maps) -> Html {
     let Some(shown) = cx.state.table() else { return html! {} };
     let n = maps.n();

@@ -1,4 +1,4 @@
-//! What stands at the pointer: both tokens with their positions, the weight, which table, which step.
+//! The tooltip at the pointer: both tokens with their positions, the weight, the table and the step.
 
 use yew::prelude::*;
 
@@ -7,7 +7,7 @@ use crate::ui::components::visible;
 use crate::ui::state::Maps;
 use crate::ui::state::shown::Table;
 
-/// The cell in words, for the line above the map and for those who listen.
+/// The cell in words, for the line above the map and for screen readers.
 pub fn sentence(cx: &Cx, maps: &Maps, (query, key): (usize, usize)) -> String {
     let token = |at: usize| format!("“{}” ({at})", visible(&maps.tokens[at].text));
     if maps.hides(query, key) {
@@ -22,12 +22,13 @@ pub fn sentence(cx: &Cx, maps: &Maps, (query, key): (usize, usize)) -> String {
     }
 }
 
-/// The cell under the pointer or the keyboard, where it is in the map.
+/// The cell under the pointer or the keyboard cursor, if it is in the map.
 pub fn pointed(cx: &Cx, maps: &Maps) -> Option<(usize, usize)> {
     cx.state.hovered.filter(|&(query, key)| query < maps.n() && key < maps.n())
 }
 
-/// Stands where the style properties `--x` and `--y` of its surroundings say, else at the cell, on the side that has room.
+/// Placed at the style properties `--x` and `--y` of its container if they are set, else at the cell, on the side that
+/// has room.
 #[component]
 pub fn Tooltip(cx: &Cx) -> Html {
     let Some(maps) = cx.state.shown_maps() else { return html! {} };

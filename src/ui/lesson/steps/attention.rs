@@ -1,4 +1,4 @@
-//! Attention with weights.
+//! Attention with weight matrices.
 
 use super::{Control, Picture, Step, drawn, place, row_of};
 use crate::protocol::lesson::Exercise;
@@ -7,7 +7,7 @@ const ATTENTION: &str = "“Attention Is All You Need”, Vaswani et al. 2017 (a
 const FLASH: &str = "“Attention Is All You Need”, Vaswani et al. 2017 (arXiv 1706.03762); computed in tiles without ever \
                      storing the weights: “FlashAttention”, Dao et al. 2022 (arXiv 2205.14135).";
 
-/// Q, K, V.
+/// Projections to Q, K and V.
 pub const PROJECTIONS: Step = Step {
     name: "projections",
     title: "Queries, keys, values: three views of a token",
@@ -25,7 +25,7 @@ pub const PROJECTIONS: Step = Step {
     reached: |_, sheet| sheet.matrix("Q").is_some_and(|q| q.row(1).iter().all(|&number| number > 0.0)),
 };
 
-/// Scaled dot-product attention.
+/// Scaling of scores by 1/√d in dot-product attention.
 pub const SCALED: Step = Step {
     name: "attention",
     title: "Scaled dot-product attention",
@@ -46,7 +46,7 @@ pub const SCALED: Step = Step {
     reached: |state, _| state.control() == 1.0,
 };
 
-/// Saturation.
+/// Saturation of softmax for large scores.
 pub const SATURATION: Step = Step {
     name: "scale",
     title: "Why the scale: softmax saturates as dₖ grows",
@@ -69,7 +69,7 @@ pub const SATURATION: Step = Step {
     reached: |_, sheet| row_of(sheet, "softmax(q K^T)").iter().any(|&weight| weight >= 0.99),
 };
 
-/// nn.Linear.
+/// Attention as a module with `nn.Linear` layers.
 pub const MODULE: Step = Step {
     name: "module",
     title: "The same as a module: nn.Linear",
@@ -111,7 +111,7 @@ pub const MASK: Step = Step {
     reached: |state, _| state.control() == 2.0,
 };
 
-/// A model that cheats.
+/// A model without the mask, which can see the tokens it predicts.
 pub const LEAK: Step = Step {
     name: "leak",
     title: "What leaks without a mask: a model that cheats",
@@ -134,7 +134,7 @@ pub const LEAK: Step = Step {
     reached: |state, _| state.control() == 1.0 && state.pair.written.is_some(),
 };
 
-/// Several heads.
+/// Several heads and their output projection.
 pub const HEADS: Step = Step {
     name: "heads",
     title: "Several heads: split, attend, concatenate, Wₒ",

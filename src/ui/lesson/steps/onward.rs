@@ -1,9 +1,9 @@
-//! What a block of a Transformer needs besides attention.
+//! The parts of a Transformer block other than attention.
 
 use super::{Control, Picture, Step, drawn, largest, row_of};
 use crate::protocol::lesson::Exercise;
 
-/// RoPE.
+/// Rotary position embedding (RoPE).
 pub const ROPE: Step = Step {
     name: "rope",
     title: "Position: RoPE turns queries and keys",
@@ -28,7 +28,7 @@ pub const ROPE: Step = Step {
     reached: |_, sheet| largest(row_of(sheet, "s")) != largest(row_of(sheet, "s_{turned}")),
 };
 
-/// Powers of ten that [`RMS_NORM`] offers.
+/// Powers of ten that [`RMS_NORM`] offers as factors.
 pub const POWERS: [f32; 6] = [0.001, 0.01, 0.1, 1.0, 10.0, 100.0];
 
 /// RMSNorm.

@@ -1,11 +1,11 @@
-//! Attention without weights.
+//! Attention without weight matrices.
 
 use super::{Control, Picture, Step, largest, row_of};
 use crate::protocol::lesson::Exercise;
 
 const ATTENTION: &str = "Dot-product attention: “Attention Is All You Need”, Vaswani et al. 2017 (arXiv 1706.03762). ";
 
-/// Dot products.
+/// Scores as dot products.
 pub const SCORES: Step = Step {
     name: "scores",
     title: "Scores: how well does one token fit another?",
@@ -22,7 +22,7 @@ pub const SCORES: Step = Step {
     reached: |state, sheet| largest(row_of(sheet, "s")) != state.query,
 };
 
-/// By the sum, and by softmax.
+/// Normalizing scores by their sum and by softmax.
 pub const WEIGHTS: Step = Step {
     name: "weights",
     title: "Weights: from scores to shares",
@@ -40,10 +40,10 @@ pub const WEIGHTS: Step = Step {
     reached: |_, sheet| row_of(sheet, "(s + c) / \\sum (s + c)").iter().any(|&share| !(0.0..=1.0).contains(&share)),
 };
 
-/// The factors that [`OVERFLOW`] offers.
+/// Factors that [`OVERFLOW`] offers.
 pub const FACTORS: [f32; 5] = [1.0, 10.0, 50.0, 100.0, 1000.0];
 
-/// Naive and stable.
+/// Naive and numerically stable softmax.
 pub const OVERFLOW: Step = Step {
     name: "overflow",
     title: "Stable softmax: subtract the largest score first",
@@ -69,7 +69,7 @@ pub const OVERFLOW: Step = Step {
     reached: |_, sheet| row_of(sheet, "e^{a s} / \\sum e^{a s}").iter().any(|weight| weight.is_nan()),
 };
 
-/// One context vector.
+/// The context vector of one query.
 pub const CONTEXT: Step = Step {
     name: "context",
     title: "Context: the weighted sum of all tokens",
@@ -86,7 +86,7 @@ pub const CONTEXT: Step = Step {
     reached: |_, sheet| row_of(sheet, "z").first().is_some_and(|&first| first > 0.46),
 };
 
-/// Matrix products.
+/// All context vectors at once, as matmuls.
 pub const ALL_AT_ONCE: Step = Step {
     name: "all",
     title: "All at once: three matrix operations",
@@ -106,10 +106,10 @@ pub const ALL_AT_ONCE: Step = Step {
     },
 };
 
-/// How many tokens [`RACE`] offers.
+/// Sequence lengths that [`RACE`] offers.
 pub const LENGTHS: [usize; 4] = [6, 12, 24, 36];
 
-/// Loop and product.
+/// A loop compared with a matmul.
 pub const RACE: Step = Step {
     name: "race",
     title: "The loop against the matrix product",

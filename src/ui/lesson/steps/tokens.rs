@@ -4,7 +4,7 @@ use super::{Control, Picture, Step};
 use crate::protocol::lesson::Exercise;
 use crate::ui::lesson::sentences::SENTENCES;
 
-/// Tokens, ids, embeddings.
+/// Tokens, ids and embeddings.
 pub const TOKENS: Step = Step {
     name: "tokens",
     title: "Tokens: a sentence becomes rows of numbers",

@@ -1,9 +1,9 @@
-//! How a model learns, and how it chooses.
+//! Training and sampling.
 
 use super::{Control, Picture, Step, row_of};
 use crate::protocol::lesson::{Exercise, SCHEDULE_STEPS};
 
-/// Cross-entropy.
+/// Cross-entropy loss.
 pub const LOSS: Step = Step {
     name: "loss",
     title: "Cross-entropy: how surprised is the model, token by token?",
@@ -27,7 +27,7 @@ pub const LOSS: Step = Step {
     reached: |_, sheet| row_of(sheet, "L").first().is_some_and(|&loss| loss < 0.1),
 };
 
-/// One weight under AdamW.
+/// One weight trained with AdamW.
 pub const WEIGHT: Step = Step {
     name: "weight",
     title: "AdamW: one weight, step by step",
@@ -52,7 +52,7 @@ pub const WEIGHT: Step = Step {
     reached: |_, sheet| row_of(sheet, "w_{plain}").last().is_some_and(|weight| weight.abs() > 1.0),
 };
 
-/// The learning rate.
+/// The learning rate schedule.
 pub const SCHEDULE: Step = Step {
     name: "schedule",
     title: "The learning rate: warm up, then cool down",
@@ -73,7 +73,7 @@ pub const SCHEDULE: Step = Step {
     },
 };
 
-/// Temperature.
+/// Sampling with a temperature.
 pub const SAMPLING: Step = Step {
     name: "sampling",
     title: "Sampling: the next token is drawn, and temperature shapes the odds",
