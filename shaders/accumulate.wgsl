@@ -1,4 +1,4 @@
-// Gradient accumulation: the gradients of several batches become those of one step.
+// Gradient accumulation: adds up the gradients of several batches for one step.
 
 struct Params {
     len: u32,

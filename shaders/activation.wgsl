@@ -1,5 +1,5 @@
-// The activations of a feed-forward network without a gate: SiLU and GELU, elementwise.
-// Both are x · sigmoid(something): GELU's ½·(1 + tanh z) is sigmoid(2z).
+// Elementwise activations of a feed-forward network without a gate: SiLU and GELU.
+// Both are x · sigmoid(u): GELU's ½·(1 + tanh z) is sigmoid(2z).
 
 struct Params {
     len: u32,

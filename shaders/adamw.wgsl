@@ -2,7 +2,7 @@
 
 struct Params {
     len: u32,
-    decay_len: u32, // the first of them decay, the others do not
+    decay_len: u32, // the first decay_len parameters have weight decay
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -13,8 +13,8 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> m: array<f32>; // first moment
 @group(0) @binding(6) var<storage, read_write> v: array<f32>; // second moment
 
-// β·mean + (1 − β)·value. Where β is near 1, f32 rounds β by more than 1 − β can bear, so the step towards `value` is
-// computed from 1 − β alone; where it is not, that difference would cancel.
+// β·mean + (1 − β)·value. For β near 1, rounding β to f32 is too coarse for 1 − β, so the step towards `value` is
+// computed from 1 − β alone; for other β, that difference would cancel.
 fn moving_mean(mean: f32, value: f32, beta: f32, one_minus_beta: f32) -> f32 {
     return select(beta * mean + one_minus_beta * value, mean + one_minus_beta * (value - mean), one_minus_beta < 0.5);
 }
@@ -29,7 +29,7 @@ fn adamw(
 ) {
     let i = flat_index(workgroup, workgroups, local);
     if (i >= params.len) { return; }
-    if (!is_finite(norm[0])) { return; } // a poisoned gradient must not reach the weights
+    if (!is_finite(norm[0])) { return; } // a non-finite gradient must not reach the weights
     let g = grad[i] * clip_scale(norm[0], step.max_grad_norm);
     let m_new = moving_mean(m[i], g, step.beta1, step.one_minus_beta1);
     let v_new = moving_mean(v[i], g * g, step.beta2, step.one_minus_beta2);

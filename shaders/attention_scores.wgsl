@@ -3,11 +3,11 @@
 struct Params {
     context_length: u32, // T
     n_heads: u32, // H
-    n_kv_heads: u32, // Hkv; H / Hkv heads of queries share a head of keys
+    n_kv_heads: u32, // Hkv; H / Hkv query heads share a KV head
     d_head: u32, // D
     causal: u32, // 1: a query attends to no later position
     scale: f32, // 1/√D
-    masked_value: f32, // what masked pairs get; WGSL may assume that there are no infinities, so −1e30 stands for −∞
+    masked_value: f32, // value of masked pairs; WGSL may assume that there are no infinities, so −1e30 stands for −∞
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -28,7 +28,7 @@ fn attention_scores(@builtin(global_invocation_id) id: vec3<u32>) {
     var s1 = vec4<f32>();
     var s2 = vec4<f32>();
     var s3 = vec4<f32>();
-    if (params.causal == 0u || !is_masked(min(first.x + 3u, n - 1u), first.y)) { // else no pair of the tile is visible
+    if (params.causal == 0u || !is_masked(min(first.x + 3u, n - 1u), first.y)) { // otherwise no pair of the tile is visible
         for (var d = 0u; d < params.d_head; d++) {
             let kd = vec4<f32>(qkv[key.x + d], qkv[key.y + d], qkv[key.z + d], qkv[key.w + d]);
             s0 += qkv[query.x + d] * kd;
@@ -44,7 +44,7 @@ fn attention_scores(@builtin(global_invocation_id) id: vec3<u32>) {
     store_row(start, first.x + 3u, first.y, s3);
 }
 
-// Where four positions of a head begin in qkv; heads are counted through queries and keys.
+// Offsets in qkv of four positions of a head; heads are counted through queries and keys.
 fn tile_rows(first: u32, batch: u32, head: u32) -> vec4<u32> {
     let n = params.context_length;
     let width = (params.n_heads + 2u * params.n_kv_heads) * params.d_head;

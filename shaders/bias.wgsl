@@ -1,4 +1,4 @@
-// The bias of a linear layer or of LayerNorm: one trainable number per column.
+// The bias of a linear layer or of LayerNorm: one trainable parameter per column.
 
 struct Params {
     n_rows: u32,

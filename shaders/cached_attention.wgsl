@@ -1,18 +1,18 @@
-// Attention of one new position per sequence over the keys and values that earlier ones have left in the cache: scores,
-// softmax and weighted sum in one pass. One workgroup per head and sequence.
+// Attention of one new position per sequence over the cached keys and values of earlier positions: scores, softmax and
+// weighted sum in one pass. One workgroup per head and sequence.
 
 struct Params {
     context_length: u32, // T
     n_heads: u32, // H
     n_kv_heads: u32, // Hkv
     d_head: u32, // D
-    q_stride: u32, // from the queries of one sequence to those of the next
+    q_stride: u32, // distance between the queries of two sequences
     scale: f32, // 1/√D
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> position: array<u32>; // (B), of the new tokens; each sees 0 … position
-@group(0) @binding(2) var<storage, read> q: array<f32>; // (B, q_stride), of which the first H·D
+@group(0) @binding(1) var<storage, read> position: array<u32>; // (B), positions of the new tokens, which attend to 0 … position
+@group(0) @binding(2) var<storage, read> q: array<f32>; // (B, q_stride), of which the first H·D elements are used
 @group(0) @binding(3) var<storage, read> k_cache: array<f32>; // (B, T, Hkv, D)
 @group(0) @binding(4) var<storage, read> v_cache: array<f32>; // (B, T, Hkv, D)
 @group(0) @binding(5) var<storage, read_write> weights: array<f32>; // (B, H, T)
@@ -49,7 +49,7 @@ fn cached_attention(
         sum += e;
     }
     let total = workgroup_sum(sum, local);
-    storageBarrier(); // every weight of the row is there
+    storageBarrier(); // every weight of the row has been written
     for (var d = local; d < params.d_head; d += ROW_WORKGROUP) {
         var value = 0.0;
         for (var key = 0u; key < end; key++) {

@@ -1,12 +1,12 @@
-// Gradient clipping by the global norm: partial sums of squares, their root, then one scale for all gradients.
+// Gradient clipping by the global norm: partial sums of squares, their square root, then one scale for all gradients.
 
 struct Params {
-    len: u32, // squared_sums, clip: gradients; grad_norm: partial sums
+    len: u32, // squared_sums, clip: number of gradients; grad_norm: of partial sums
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 
-// sums[w] = Σ grads² over every so-many-th run of elements, which workgroup w visits
+// sums[w] = Σ grads² over the runs w, w + n, … of n workgroups
 const RUN = 64u;
 @group(0) @binding(1) var<storage, read> squared: array<f32>; // (P)
 @group(0) @binding(2) var<storage, read_write> sums_out: array<f32>; // one per workgroup
@@ -24,13 +24,13 @@ fn sum_squares(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     }
 }
 
-// norm = √Σ sums; kept for this step and in the ring. Once a loss or a norm is not finite, so are all norms after it,
-// until the host writes 0: steps that were submitted behind a poisoned one change nothing either. One workgroup.
+// norm = √Σ sums, stored for this step and in the ring. Once a loss or a norm is not finite, so are all later norms until
+// the host writes 0: steps submitted after a non-finite one change nothing either. One workgroup.
 @group(0) @binding(1) var<storage, read> step: Step;
 @group(0) @binding(2) var<storage, read> sums: array<f32>;
 @group(0) @binding(3) var<storage, read_write> norm_out: array<f32>; // (1)
 @group(0) @binding(4) var<storage, read_write> ring: array<f32>;
-@group(0) @binding(5) var<storage, read> losses: array<f32>; // a ring as well
+@group(0) @binding(5) var<storage, read> losses: array<f32>; // also a ring
 
 @compute @workgroup_size(ROW_WORKGROUP)
 fn grad_norm(@builtin(local_invocation_index) local: u32) {

@@ -3,8 +3,8 @@
 struct Params {
     n_rows: u32,
     vocab_size: u32,
-    block: u32, // columns of a block: the logits are blocks (N, block), the last one is narrower; V for a single block
-    n_total: u32, // rows of the batch, whose mean is the loss
+    block: u32, // columns of a block: the logits are blocks (N, block), the last one may be narrower; V for a single block
+    n_total: u32, // rows of the whole batch, over which the loss is averaged
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -13,7 +13,7 @@ struct Params {
 
 const LOWEST: f32 = -3.4028234e38;
 
-// Columns `first` to the end of their block: logits[block_start(row, first) + i] is column i of a row.
+// End of the block that begins at column `first`: logits[block_start(row, first) + i] is column i of a row.
 fn block_end(first: u32) -> u32 { return min(first + params.block, params.vocab_size); }
 fn block_start(row: u32, first: u32) -> u32 {
     return first * params.n_rows + row * (block_end(first) - first) - first;

@@ -4,8 +4,8 @@ struct Params {
     n_tokens: u32,
     vocab_size: u32,
     d_model: u32,
-    accumulate: u32, // embedding_grad: 1 adds to what table_grad holds already
-    first_id: u32, // of the rows of the table that are bound; V of them
+    accumulate: u32, // embedding_grad: 1 adds to the values of table_grad
+    first_id: u32, // token id of the first of the V rows of the table that are bound
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -30,7 +30,7 @@ fn embedding(
 }
 
 // out[n, c] = table[ids[n], c], so table_grad[v, c] sums out_grad[n, c] over the n with ids[n] = v.
-// One workgroup per row of the table and per 256 columns, four per invocation. It scans the ids a block at a time and marks
+// One workgroup per row of the table and per 256 columns, four per invocation. It scans the ids block by block and marks
 // the hits as bits; then every invocation adds its columns over the hits in ascending order, which makes runs repeatable.
 @group(0) @binding(1) var<storage, read> out_grad: array<f32>; // (N, C)
 @group(0) @binding(3) var<storage, read_write> table_grad: array<f32>; // (V, C)
@@ -78,7 +78,7 @@ fn embedding_grad(
     }
 }
 
-// Four columns of out_grad over the hits of a block, added to `sums`.
+// Adds four columns of out_grad over the hits of a block to `sums`.
 fn add_hits(sums: vec4<f32>, first: u32, col: u32) -> vec4<f32> {
     // Columns past the last one repeat it and are not stored.
     let columns = min(vec4<u32>(col) + vec4<u32>(0u, 1u, 2u, 3u) * FLAT_WORKGROUP, vec4<u32>(params.d_model - 1u));

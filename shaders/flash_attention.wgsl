@@ -1,29 +1,29 @@
 // FlashAttention-2 (Dao 2023), forward: out = softmax(scale · q·kᵀ) · v without the matrix of scores in memory. An
-// invocation owns four queries and walks over the keys; what it loads of a key serves all four. The softmax is kept up to
-// date on the way: when a larger score turns up, what has been summed so far is scaled down.
+// invocation owns four queries and loops over the keys; each key it loads serves all four. The softmax is updated online:
+// when a larger score appears, the sums so far are scaled down.
 //
-// An invocation holds ROW numbers of each head. Larger heads are cut into parts, each for a workgroup of its own in z
-// (lib/flash_parts.wgsl). WORKGROUP invocations load SHARED keys at a time, each another, and hand them on.
+// An invocation holds ROW elements of each head. Larger heads are split into parts, each for a separate workgroup in z
+// (lib/flash_parts.wgsl). WORKGROUP invocations load SHARED keys at a time, one each, and share them.
 
 struct Params {
     context_length: u32, // T
     n_heads: u32, // H
-    n_kv_heads: u32, // Hkv; H / Hkv heads of queries share a head of keys and values
+    n_kv_heads: u32, // Hkv; H / Hkv query heads share a KV head
     d_head: u32, // D
     causal: u32, // 1: a query attends to no later position
-    rotated: u32, // 1: q and k have been rotated, and their gradients are turned back
+    rotated: u32, // 1: q and k have been rotated, so their gradients are rotated back
     scale: f32, // 1/√D
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(3) var<storage, read_write> lse_to: array<f32>; // (B, H, T), ln Σ exp(scale · q·k)
 
-const POSITIONS: u32 = 4u * WORKGROUP; // of a workgroup
+const POSITIONS: u32 = 4u * WORKGROUP; // per workgroup
 
 // WGSL may assume that there are no infinities, so this stands for −∞.
 const MASKED: f32 = -1e30;
 
-// Where the row of `position` begins in qkv.
+// Offset in qkv of the row of `position`.
 fn row_start(batch: u32, position: u32) -> u32 {
     return (batch * params.context_length + position) * (params.n_heads + 2u * params.n_kv_heads) * params.d_head;
 }
@@ -32,12 +32,12 @@ fn row_starts(batch: u32, p: vec4<u32>) -> vec4<u32> {
     return vec4<u32>(row_start(batch, p.x), row_start(batch, p.y), row_start(batch, p.z), row_start(batch, p.w));
 }
 
-// Where a head begins behind row_start, for queries, keys and values.
+// Offsets of a head from row_start, for queries, keys and values.
 fn q_start(head: u32) -> u32 { return head * params.d_head; }
 fn k_start(head: u32) -> u32 { return (params.n_heads + head) * params.d_head; }
 fn v_start(head: u32) -> u32 { return (params.n_heads + params.n_kv_heads + head) * params.d_head; }
 
-// Where a head begins in out.
+// Offset of a head in out.
 fn out_start(batch: u32, position: u32, head: u32) -> u32 {
     return ((batch * params.context_length + position) * params.n_heads + head) * params.d_head;
 }
@@ -46,7 +46,7 @@ fn is_visible(query: u32, key: u32) -> bool {
     return (key < params.context_length) & ((params.causal == 0u) | !is_masked(query, key));
 }
 
-// Four queries against one key; of two vectors, one is the same number four times.
+// Visibility of four query-key pairs; one of the vectors repeats a single position.
 fn are_visible(query: vec4<u32>, key: vec4<u32>) -> vec4<bool> {
     return vec4<bool>(
         is_visible(query.x, key.x),
@@ -56,15 +56,15 @@ fn are_visible(query: vec4<u32>, key: vec4<u32>) -> vec4<bool> {
     );
 }
 
-// The first `n` of four numbers; the others are 0.
+// The first `n` of four elements; the others become 0.
 fn first(x: vec4<f32>, n: u32, d: u32) -> vec4<f32> {
     return select(vec4<f32>(), x, vec4<u32>(d, d + 1u, d + 2u, d + 3u) < vec4<u32>(n));
 }
 
-// What an invocation holds of four positions.
+// The data of four positions that an invocation holds.
 struct Rows { x: Row, y: Row, z: Row, w: Row }
 
-// Parts of four heads in qkv; `at` is where they begin.
+// Parts of four heads in qkv, which begin at `at`.
 fn qkv_rows(at: vec4<u32>, part: u32) -> Rows {
     let n = params.d_head - part;
     return Rows(
@@ -92,12 +92,12 @@ fn add_scaled_rows(sums: Rows, scale: vec4<f32>, a: Row) -> Rows {
     );
 }
 
-// The keys that an invocation walks over are 0 .. this; those that hand on what they load go together.
+// End of the range of keys (from 0) that an invocation loops over; invocations that share keys use the same range.
 fn keys_end(first_query: u32, query: vec4<u32>, local: u32) -> u32 {
     let n = params.context_length;
     let last = select(query.w + 1u, min(first_query + POSITIONS, n), SHARED > 1u);
     let end = select(n, last, params.causal == 1u);
-    return select(end, 0u, SHARED == 1u && first_query + 4u * local >= n); // it owns none
+    return select(end, 0u, SHARED == 1u && first_query + 4u * local >= n); // no query is owned
 }
 
 fn attend(workgroup: vec3<u32>, local: u32) {
@@ -121,7 +121,7 @@ fn attend(workgroup: vec3<u32>, local: u32) {
         for (var i = 0u; i < SHARED; i++) {
             let key = first_key + i;
             let dots = params.scale * (dots(q, of_lane(k, i)) + dots_of_other_parts(part, q_at, of_lane_u32(k_at, i)));
-            // Every query sees key 0, so `largest` is a real score from then on.
+            // Every query attends to key 0, so `largest` is a real score from then on.
             let scores = select(vec4<f32>(MASKED), dots, are_visible(query, vec4<u32>(key)));
             let top = max(largest, scores);
             let rescale = exp(largest - top);

@@ -1,12 +1,12 @@
-// FlashAttention-2 (Dao 2023), backward. The weights come back one by one from the scores and the log-sum-exp that the
-// forward pass kept. With out = weights · v and weights = softmax(scores), scores = scale · q·kᵀ:
+// FlashAttention-2 (Dao 2023), backward. Recomputes the weights one by one from the scores and the log-sum-exp stored by
+// the forward pass. With out = weights · v and weights = softmax(scores), scores = scale · q·kᵀ:
 //   scores_grad = weights ⊙ (out_grad·vᵀ − delta),   delta = Σ_d out_grad · out, which is Σ weights · weights_grad
 //   q_grad = scale · scores_grad · k,   k_grad = scale · scores_gradᵀ · q,   v_grad = weightsᵀ · out_grad
-// One dispatch for all: workgroups of even z own queries, those of odd z own keys.
+// One dispatch for all: workgroups with even z own queries, those with odd z own keys.
 
 @group(0) @binding(4) var<storage, read> lse: array<f32>; // (B, H, T)
 
-// Parts of four heads in out_grad; `at` is where they begin.
+// Parts of four heads in out_grad, which begin at `at`.
 fn out_grad_rows(at: vec4<u32>, part: u32) -> Rows {
     let n = params.d_head - part;
     return Rows(

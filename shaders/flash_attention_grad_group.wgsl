@@ -1,14 +1,14 @@
-// FlashAttention-2 (Dao 2023), backward, for GPUs; flash_attention_grad.wgsl has the formulas. A workgroup of 64 owns ROWS
-// queries (even z) or keys (odd z), and SHARE invocations share each: they hold 16 numbers of it. What they meet comes in blocks
-// through workgroup memory. All rows are counted in vectors of four numbers.
+// FlashAttention-2 (Dao 2023), backward, for GPUs; flash_attention_grad.wgsl has the formulas. A workgroup of 64 owns
+// ROWS queries (even z) or keys (odd z). SHARE invocations share each row and hold 16 of its elements. The other operands
+// pass through workgroup memory in blocks. All rows are counted in vectors of four.
 
 struct Params {
     context_length: u32, // T
     n_heads: u32, // H
-    n_kv_heads: u32, // Hkv; H / Hkv heads of queries share a head of keys and values
+    n_kv_heads: u32, // Hkv; H / Hkv query heads share a KV head
     d_head: u32, // D
     causal: u32, // 1: a query attends to no later position
-    rotated: u32, // 1: q and k have been rotated, and their gradients are turned back
+    rotated: u32, // 1: q and k have been rotated, so their gradients are rotated back
     scale: f32, // 1/√D
 }
 
@@ -21,10 +21,10 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> qkv_grad: array<vec4<f32>>; // as qkv
 
 const ROWS: u32 = 64u / SHARE;
-const WIDTH: u32 = 4u * SHARE; // vectors of a row
-const STRIDE: u32 = WIDTH + 1u; // from row to row of a block, against bank conflicts
+const WIDTH: u32 = 4u * SHARE; // vectors per row
+const STRIDE: u32 = WIDTH + 1u; // distance between the rows of a block, padded against bank conflicts
 const DOTS: u32 = BLOCK + 1u; // the same for inner products
-const MASKED: f32 = -1e30; // stands for −∞, which WGSL may assume not to exist
+const MASKED: f32 = -1e30; // stands for −∞; WGSL may assume that there are no infinities
 
 var<workgroup> x_block: array<vec4<f32>, BLOCK * STRIDE>; // keys, or queries
 var<workgroup> y_block: array<vec4<f32>, BLOCK * STRIDE>; // values, or gradients of outputs
@@ -73,7 +73,7 @@ fn delta_part(at: u32, first: u32) -> f32 {
     return sum;
 }
 
-// Every part of a row leaves its share of the inner products with the block.
+// Each part of a row writes its share of the inner products with the block.
 fn leave_dots(local: u32, x: mat4x4<f32>, y: mat4x4<f32>, mine: u32) {
     for (var i = 0u; i < BLOCK; i++) {
         x_dots[local * DOTS + i] = dot_columns(x, x_part(i * STRIDE + mine));
@@ -81,7 +81,7 @@ fn leave_dots(local: u32, x: mat4x4<f32>, y: mat4x4<f32>, mine: u32) {
     }
 }
 
-// Both inner products of a row, whose first part is `first`, with row i of the block.
+// Both inner products with row i of the block, for the row whose first part is `first`.
 fn sum_dots(first: u32, i: u32) -> vec2<f32> {
     var sums = vec2<f32>();
     for (var part = 0u; part < SHARE; part++) {
@@ -103,7 +103,7 @@ fn store_vector(at: u32, i: u32, x: vec4<f32>) {
 
 fn store_rotated(at: u32, position: u32, i: u32, sum: mat4x4<f32>) {
     let grad = sum * params.scale;
-    let last = params.d_head / 4u - 1u; // what lies outside of the head is turned by any angle, and not stored
+    let last = params.d_head / 4u - 1u; // elements outside of the head are rotated by an arbitrary angle, and not stored
     store_vector(at, i, turn_back(grad[0], position, min(i, last)));
     store_vector(at, i + 1u, turn_back(grad[1], position, min(i + 1u, last)));
     store_vector(at, i + 2u, turn_back(grad[2], position, min(i + 2u, last)));

@@ -1,4 +1,4 @@
-// The two roles of workgroups in flash_attention_grad_group.wgsl: owners of queries, and owners of keys.
+// The two roles of workgroups in flash_attention_grad_group.wgsl: those that own queries, and those that own keys.
 
 fn grad_of_queries(workgroup: vec3<u32>, local: u32) {
     let n = params.context_length;

@@ -1,5 +1,5 @@
 // The half of FlashAttention's backward pass that owns keys; flash_attention_grad.wgsl has the formulas. An invocation
-// owns four keys and walks over the queries of every head that shares them.
+// owns four keys and loops over the queries of every head that shares them.
 
 fn grad_of_keys(workgroup: vec3<u32>, local: u32, part: u32) {
     let n = params.context_length;
@@ -18,7 +18,7 @@ fn grad_of_keys(workgroup: vec3<u32>, local: u32, part: u32) {
     for (var head = first_head; head < first_head + params.n_heads / params.n_kv_heads; head++) {
         for (var block = start; block < n; block += POSITIONS) {
             prepare_deltas(block, local, batch, head);
-            // Earlier queries do not see an invocation's keys; those that hand on what they load go together.
+            // Earlier queries do not attend to an invocation's keys; invocations that share queries use the same range.
             let from_key = select(block, max(block, key.x), SHARED == 1u && params.causal == 1u);
             for (var group = from_key; group < min(block + POSITIONS, n); group += SHARED) {
                 let own = min(group + local % SHARED, n - 1u);
@@ -32,7 +32,7 @@ fn grad_of_keys(workgroup: vec3<u32>, local: u32, part: u32) {
                     let q = of_lane(own_q, i);
                     let o_grad = of_lane(own_o_grad, i);
                     let scores = params.scale * (dots(k, q) + dots_of_other_parts(part, k_at, of_lane_u32(q_at, i)));
-                    // Queries behind the last one see nothing.
+                    // Queries past the last one attend to nothing.
                     let visible = select(vec4<bool>(), are_visible(vec4<u32>(group + i), key), group + i < n);
                     let weights = exp(select(vec4<f32>(MASKED), scores, visible) - vec4<f32>(of_lane_f32(own_lse, i)));
                     let weights_grad = dots(v, o_grad) + values_of_other_parts(part, v_at, of_lane_u32(o_at, i));

@@ -1,14 +1,14 @@
 // FlashAttention-2 (Dao 2023), forward, for GPUs: as flash_attention.wgsl, but a workgroup of 64 owns 32 queries, and two
-// invocations share each: they hold half of it and half of its output. Keys and values come in blocks of 16 through workgroup
-// memory. All rows are counted in vectors of four numbers.
+// invocations share each query: each holds half of it and half of its output. Keys and values pass through workgroup
+// memory in blocks of 16. All rows are counted in vectors of four.
 
 struct Params {
     context_length: u32, // T
     n_heads: u32, // H
-    n_kv_heads: u32, // Hkv; H / Hkv heads of queries share a head of keys and values
+    n_kv_heads: u32, // Hkv; H / Hkv query heads share a KV head
     d_head: u32, // D
     causal: u32, // 1: a query attends to no later position
-    rotated: u32, // of the backward pass
+    rotated: u32, // used only by the backward pass
     scale: f32, // 1/√D
 }
 
@@ -17,12 +17,12 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> out_to: array<vec4<Number2>>; // (B, T, H, D)
 @group(0) @binding(3) var<storage, read_write> lse_to: array<f32>; // (B, H, T), ln Σ exp(scale · q·k)
 
-const QUERIES: u32 = 32u; // of a workgroup
-const KEYS: u32 = 16u; // of a block
-const WIDTH: u32 = HALF / 2u; // vectors of a row
-const STRIDE: u32 = WIDTH + 1u; // from row to row of a block, against bank conflicts
+const QUERIES: u32 = 32u; // per workgroup
+const KEYS: u32 = 16u; // per block
+const WIDTH: u32 = HALF / 2u; // vectors per row
+const STRIDE: u32 = WIDTH + 1u; // distance between the rows of a block, padded against bank conflicts
 const ROW_STRIDE: u32 = KEYS + 1u; // the same for scores
-const MASKED: f32 = -1e30; // stands for −∞, which WGSL may assume not to exist
+const MASKED: f32 = -1e30; // stands for −∞; WGSL may assume that there are no infinities
 
 var<workgroup> k_block: array<vec4<f32>, KEYS * STRIDE>;
 var<workgroup> v_block: array<vec4<f32>, KEYS * STRIDE>;
@@ -44,13 +44,13 @@ fn store_columns(at: u32, n: u32, x: mat4x4<f32>) {
     if (n > 3u) { out_to[at + 3u] = vec4<Number2>(x[3]); }
 }
 
-// Where the row of `position` begins in qkv.
+// Offset in qkv of the row of `position`.
 fn row_start(batch: u32, position: u32) -> u32 {
     return (batch * params.context_length + position) * (params.n_heads + 2u * params.n_kv_heads) * (params.d_head / 4u);
 }
 
-// Every invocation loads some vectors of the block of keys and values from `first_key` on. What lies behind the last key or
-// outside of the head is 0.
+// Each invocation loads some vectors of the block of keys and values that begins at `first_key`. Elements past the last
+// key or outside of the head become 0.
 fn load_blocks(batch: u32, head: u32, first_key: u32, local: u32) {
     let width = params.d_head / 4u;
     for (var i = local; i < KEYS * WIDTH; i += 64u) {
@@ -68,7 +68,7 @@ fn load_blocks(batch: u32, head: u32, first_key: u32, local: u32) {
     }
 }
 
-// The scores of four keys of the block, from `key` on.
+// The scores of four keys of the block, beginning at `key`.
 fn four_scores(row: u32, query: u32, first_key: u32, key: u32) -> vec4<f32> {
     let a = row * ROW_STRIDE + key;
     let b = a + QUERIES * ROW_STRIDE;
@@ -97,7 +97,7 @@ fn attend_in_groups(workgroup: vec3<u32>, local: u32) {
     let batch = workgroup.y / params.n_heads;
     let head = workgroup.y % params.n_heads;
     let mine = half * (HALF / 4u); // vectors before this half
-    let n_mine = width - min(width, mine); // and those from it on
+    let n_mine = width - min(width, mine); // vectors from this half on
     let q = qkv_half(row_start(batch, query) + head * width + mine, n_mine);
     var largest = MASKED;
     var total = 0.0;

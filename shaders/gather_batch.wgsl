@@ -1,4 +1,4 @@
-// Cuts a batch out of the tokens on the device: inputs and, one position later, targets.
+// Gathers a batch from the tokens on the device: inputs and, one position later, targets.
 
 struct Params {
     batch_size: u32,

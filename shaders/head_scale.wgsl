@@ -1,10 +1,10 @@
-// Every head's output times a number of its own: 0 switches a head off, 1 leaves it as it is.
+// Multiplies each head's output by its own factor: 0 switches a head off, 1 leaves it unchanged.
 
 struct Params {
     len: u32, // N·H·D
     n_heads: u32, // H
     d_head: u32, // D
-    first: u32, // where this layer's numbers start: layer · H
+    first: u32, // index of this layer's first factor: layer · H
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

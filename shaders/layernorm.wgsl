@@ -1,10 +1,11 @@
-// LayerNorm without its bias, which is a `bias` of its own: every row gets mean 0 and variance 1, then a trainable gain.
+// LayerNorm without its bias, which `bias` adds separately: normalizes every row to mean 0 and variance 1, then scales it
+// by a trainable gain.
 
 struct Params {
     n_rows: u32,
     d_model: u32,
     eps: f32,
-    accumulate: u32, // layernorm_grad: 1 adds to what x_grad holds already
+    accumulate: u32, // layernorm_grad: 1 adds to the values of x_grad
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -50,7 +51,7 @@ fn layernorm(
 @group(0) @binding(5) var<storage, read_write> x_grad: array<f32>; // (N, C)
 @group(0) @binding(6) var<storage, read_write> gain_grad: array<f32>; // (C)
 
-// One workgroup per row for the gradient of x, and behind them one per channel for that of the gain.
+// One workgroup per row for the gradient of x, then one per channel for the gradient of the gain.
 @compute @workgroup_size(64)
 fn layernorm_grad(
     @builtin(workgroup_id) workgroup: vec3<u32>,

@@ -1,11 +1,11 @@
-// The backward pass of a linear layer y = x · Wᵀ, both products in one dispatch: the first rows of workgroups compute
-// x_grad, the others w_grad. How a tile is computed is up to the file before this one, as in matmul.wgsl.
+// The backward pass of a linear layer y = x · Wᵀ, both matmuls in one dispatch: the first rows of workgroups compute
+// x_grad, the others w_grad. The tile computation is defined by the preceding file, as in matmul.wgsl.
 
 struct Params {
     n_rows: u32, // N
     d_in: u32,
     d_out: u32,
-    accumulate: u32, // 1 adds to what x_grad holds already, 2 to what w_grad holds, 3 to both
+    accumulate: u32, // 1 adds to the values of x_grad, 2 to those of w_grad, 3 to both
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -36,10 +36,10 @@ fn store(order: u32, i: u32, value: Element) {
 
 // y = x · Wᵀ, so x_grad = y_grad · W and W_grad = y_gradᵀ · x
 fn both_grads(workgroup: vec3<u32>, local: u32) {
-    // Where parameters alone decide how often a loop runs, llvmpipe compiles anew at every use; it cannot know these.
+    // llvmpipe recompiles a kernel at every use if loop counts depend on parameters alone; it cannot know these lengths.
     let n_rows = min(params.n_rows, 4u * arrayLength(&x));
     let d_out = min(params.d_out, 4u * arrayLength(&w));
-    let tiles = (n_rows + TILE_ROWS - 1u) / TILE_ROWS; // rows of them that x_grad takes
+    let tiles = (n_rows + TILE_ROWS - 1u) / TILE_ROWS; // rows of workgroups for x_grad
     if (workgroup.y < tiles) {
         multiply(NN, workgroup.yx, local, Shape(n_rows, params.d_in, d_out));
     } else {

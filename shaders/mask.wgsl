@@ -1,4 +1,5 @@
-// Any mask over scores, in place. The model's own mask is the causal one, which attention_scores.wgsl applies itself.
+// An arbitrary mask over scores, in place. The model's own mask is the causal one, which attention_scores.wgsl applies
+// itself.
 
 struct Params {
     len: u32,
@@ -8,7 +9,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> mask: array<u32>; // 1: attend
-@group(0) @binding(2) var<storage, read_write> x: array<f32>; // as long as the mask
+@group(0) @binding(2) var<storage, read_write> x: array<f32>; // same length as the mask
 
 // x ← scale · x where the mask is set, masked_value elsewhere
 @compute @workgroup_size(64)

@@ -1,14 +1,14 @@
-// Matrix products, alone or added to something: y = a · b (+ base). With x (rows, in), W (out, in):
-//   matmul_nt   y      = x · Wᵀ           forward; with a base, the residual stream runs past it
+// Matmuls, optionally added to a base: y = a · b (+ base). With x (rows, in), W (out, in):
+//   matmul_nt   y      = x · Wᵀ           forward; the base is the residual stream
 //   matmul_nn   x_grad = y_grad · W       backward to the input
 //   matmul_tn   W_grad = y_gradᵀ · x      backward to the weight
-// How a tile is computed is up to the file before this one: matmul_scalar, matmul_vec4 or matmul_lanes.
+// The tile computation is defined by the preceding file: matmul_scalar, matmul_vec4 or matmul_lanes.
 
 struct Params {
     m: u32,
     n: u32,
     k: u32,
-    onto: u32, // 1: the product is added to `base`; 0: `base` is not looked at
+    onto: u32, // 1: the result is added to `base`; 0: `base` is not read
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,8 +22,8 @@ fn load_b(order: u32, i: u32) -> Element { return unpack(b[i]); }
 
 fn store(order: u32, i: u32, value: Element) {
     var sum = value;
-    // As a question about i, because llvmpipe would compile the kernel anew at every use to leave out what a parameter
-    // alone switches off.
+    // A condition on i, because llvmpipe would recompile the kernel at every use to remove code that a parameter alone
+    // switches off.
     if (i < params.onto * arrayLength(&y)) { sum += unpack(base[i]); }
     y[i] = Stored4(sum);
 }

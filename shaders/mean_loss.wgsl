@@ -1,5 +1,5 @@
-// The mean of the losses of all positions, into this step's slot of the ring; batches that are accumulated for one
-// step add up to their mean. One workgroup.
+// Writes the mean loss of all positions to this step's slot of the ring; batches accumulated for one step add up to their
+// mean. One workgroup.
 
 struct Params {
     n_rows: u32,
@@ -16,7 +16,7 @@ const RUN: u32 = 16384;
 @compute @workgroup_size(64)
 fn mean_loss(@builtin(local_invocation_index) local: u32) {
     var sum = 0.0;
-    // Sums of runs: one chain over millions of rows would round too much.
+    // Sums of runs: a single sum over millions of rows would accumulate too much rounding error.
     for (var start = 0u; start < params.n_rows; start += RUN) {
         let end = min(params.n_rows, start + RUN);
         var part = 0.0;

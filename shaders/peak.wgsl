@@ -1,4 +1,4 @@
-// As many products and sums as a device can do: chains that wait for no memory and not for each other.
+// As many multiplications and additions as a device can do: chains that depend neither on memory nor on each other.
 
 struct Params {
     len: u32,

@@ -2,7 +2,7 @@
 
 struct Params {
     len: u32, // weights
-    start: u32, // the first word to write
+    start: u32, // index of the first word to write
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -1,5 +1,5 @@
-// The residual stream: what a branch computed is added to what went past it. Its gradient goes both ways unchanged,
-// so there is no backward kernel.
+// The residual stream: adds the output of a branch to the stream. The gradient passes to both unchanged, so there is no
+// backward kernel.
 
 struct Params {
     len: u32,

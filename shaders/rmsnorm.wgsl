@@ -1,11 +1,11 @@
-// RMSNorm: every row is divided by its root mean square and scaled by a trainable gain. How the invocations of a workgroup
-// sum up is up to lib/reduce.wgsl or lib/reduce_lanes.wgsl.
+// RMSNorm: divides every row by its root mean square and scales it by a trainable gain. The sum over a workgroup is
+// defined by lib/reduce.wgsl or lib/reduce_lanes.wgsl.
 
 struct Params {
     n_rows: u32,
     d_model: u32,
     eps: f32,
-    accumulate: u32, // rmsnorm_grad: 1 adds to what x_grad holds already
+    accumulate: u32, // rmsnorm_grad: 1 adds to the values of x_grad
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -42,7 +42,7 @@ fn normalize(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
 @group(0) @binding(5) var<storage, read_write> x_grad: array<f32>; // (N, C)
 @group(0) @binding(6) var<storage, read_write> gain_grad: array<f32>; // (C)
 
-// One workgroup per row for the gradient of x, and behind them one per channel for that of the gain.
+// One workgroup per row for the gradient of x, then one per channel for the gradient of the gain.
 fn norm_grads(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     let which = flat_workgroup(workgroup, workgroups);
     if (which < params.n_rows) {

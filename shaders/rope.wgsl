@@ -1,17 +1,17 @@
-// Rotary position embedding, in place: the pair (x[2i], x[2i+1]) of every head turns by an angle that grows with
-// the position. Its gradient is the rotation back, because rotations are orthogonal.
+// Rotary position embedding, in place: rotates the pair (x[2i], x[2i+1]) of every head by an angle that grows with the
+// position. Its gradient is the inverse rotation, because rotations are orthogonal.
 
 struct Params {
     n_rows: u32, // B·T
     context_length: u32, // T; the position of a row is row mod T
-    d_model: u32, // columns that turn, from the first on
-    stride: u32, // from one row to the next
+    d_model: u32, // number of columns to rotate, from the first on
+    stride: u32, // distance between two rows
     d_head: u32,
-    direction: f32, // +1 turns forward, −1 back
+    direction: f32, // +1 rotates forward, −1 back
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// cos and sin of position · Θ^(−2i/D), computed on the CPU: WGSL leaves the precision of its own open.
+// cos and sin of position · Θ^(−2i/D), computed on the CPU: WGSL does not define the precision of its own.
 @group(0) @binding(1) var<storage, read> cos_sin: array<f32>; // (T, D/2, 2)
 @group(0) @binding(2) var<storage, read_write> x: array<Number2>; // (B, T, stride)
 

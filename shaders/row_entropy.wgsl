@@ -1,15 +1,15 @@
-// The entropy of every row of softmax weights, −Σ w·log₂ w in bits: of each head, and of the mean of all heads. One
+// The entropy of every row of softmax weights, −Σ w·log₂ w in bits, for each head and for the mean of all heads. One
 // workgroup per row.
 
 struct Params {
     n_heads: u32,
     window: u32, // T
-    start: u32, // the first number to write
+    start: u32, // index of the first element to write
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> weights: array<f32>; // (H, T, T)
-@group(0) @binding(2) var<storage, read_write> entropies: array<f32>; // (L, H + 1, T); behind the heads their mean
+@group(0) @binding(2) var<storage, read_write> entropies: array<f32>; // (L, H + 1, T); the last row is that of the heads' mean
 
 fn weight(head: u32, cell: u32) -> f32 {
     let cells = params.window * params.window;

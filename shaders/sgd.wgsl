@@ -1,8 +1,8 @@
-// Stochastic gradient descent with momentum as PyTorch computes it, and decoupled weight decay as AdamW has it.
+// Stochastic gradient descent with momentum as in PyTorch, and decoupled weight decay as in AdamW.
 
 struct Params {
     len: u32,
-    decay_len: u32, // the first of them decay, the others do not
+    decay_len: u32, // the first decay_len parameters have weight decay
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -21,7 +21,7 @@ fn sgd(
 ) {
     let i = flat_index(workgroup, workgroups, local);
     if (i >= params.len) { return; }
-    if (!is_finite(norm[0])) { return; } // a poisoned gradient must not reach the weights
+    if (!is_finite(norm[0])) { return; } // a non-finite gradient must not reach the weights
     let m_new = step.momentum * m[i] + grad[i] * clip_scale(norm[0], step.max_grad_norm);
     m[i] = m_new;
     let decay = select(0.0, step.weight_decay, i < params.decay_len) * param[i];

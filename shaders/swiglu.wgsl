@@ -15,7 +15,7 @@ fn sigmoid(x: f32) -> f32 {
     return 1.0 / (1.0 + exp(min(-x, 80.0))); // WGSL may assume that there are no infinities
 }
 
-// Where element i of (N, F) has its gate; `up` is F behind it.
+// Index of the gate of element i of (N, F); its `up` comes F later.
 fn gate_at(i: u32) -> u32 {
     return i + i / params.d_ff * params.d_ff;
 }

@@ -3,7 +3,7 @@
 struct Params {
     context_length: u32, // T
     n_heads: u32, // H
-    n_kv_heads: u32, // Hkv; H / Hkv heads of queries share a head of keys and values
+    n_kv_heads: u32, // Hkv; H / Hkv query heads share a KV head
     d_head: u32, // D
     causal: u32, // 1: a query attends to no later position
 }

@@ -1,12 +1,12 @@
 // Copies rows of several sequences into their tables, for example new keys and values into the cache.
 
 struct Params {
-    n_rows: u32, // of all sequences
-    rows_per_sequence: u32, // W
-    table_rows: u32, // T
+    n_rows: u32, // rows of all sequences
+    rows_per_sequence: u32, // W: rows per sequence
+    table_rows: u32, // T: rows of a table
     width: u32,
-    stride: u32, // from one row of x to the next
-    first_col: u32, // of x
+    stride: u32, // distance between two rows of x
+    first_col: u32, // first column of x to copy
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

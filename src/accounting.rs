@@ -1,47 +1,47 @@
-//! What a model costs, part by part, as CS336's first assignment accounts for it: parameters, bytes, and the
-//! floating-point operations of its matrix products.
+//! What a model costs, part by part, following CS336's first assignment: parameters, bytes, and the floating-point
+//! operations of its matmuls.
 //!
-//! A product of (m, k) and (k, n) takes 2·m·n·k operations: one multiplication and one addition each. A backward pass
-//! has two products for each of the forward pass. Everything else (norms, activations, softmax, the update) is left
-//! out: it is little beside them. Numbers are f32, but for activations that are stored in 16 bits.
+//! A matmul of (m, k) and (k, n) takes 2·m·n·k operations: one multiplication and one addition per term. A backward pass
+//! has two matmuls for each one of the forward pass. Everything else (norms, activations, softmax, the update) is
+//! negligible in comparison and left out. Values are f32, except for activations that are stored in f16.
 
 use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions, Storage, ValidConfig};
 
-/// Bytes of a number.
+/// Bytes of an f32 value.
 const F32: u64 = 4;
 
-/// What one part of the model costs.
+/// The cost of one part of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Its name.
+    /// Name of the part.
     pub name: &'static str,
-    /// Trainable numbers.
+    /// Number of trainable parameters.
     pub params: u64,
-    /// Numbers per token that the forward pass of a batch keeps for the backward pass.
+    /// Values per token that the forward pass of a batch stores for the backward pass.
     pub activations: u64,
-    /// Those of them that are stored as `activation_storage` says.
+    /// How many of the activations are stored in `activation_storage` format.
     pub waiting: u64,
     /// Operations of a forward pass, per token.
     pub forward_flops: u64,
-    /// How the three were computed, in the shape letters of the configuration.
+    /// Formulas of parameters, activations and operations, in the shape letters of the configuration.
     pub formulas: [String; 3],
 }
 
-/// The whole account.
+/// The costs of all parts of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// In the order of the forward pass.
+    /// The parts, in the order of the forward pass.
     pub parts: Vec<Part>,
     /// Tokens of one batch: B·T.
     pub batch_tokens: u64,
-    /// Batches of a step.
+    /// Batches per step.
     pub batches: u64,
-    /// How what waits for the backward pass is stored.
+    /// Storage format of activations that wait for the backward pass.
     pub storage: Storage,
 }
 
 impl Account {
-    /// Accounts for a configuration.
+    /// Computes the costs of a configuration.
     pub fn new(config: &ValidConfig) -> Self {
         let model = &config.model;
         let parts = vec![
@@ -59,41 +59,42 @@ impl Account {
         Self { parts, batch_tokens, batches, storage }
     }
 
-    /// Bytes of the weights of a part.
+    /// Bytes of a part's weights.
     pub fn weight_bytes(&self, part: &Part) -> u64 {
         F32 * part.params
     }
 
-    /// Bytes of its gradients: those of a batch, and their mean where a step has several batches.
+    /// Bytes of a part's gradients: those of a batch, and their mean where a step has several batches.
     pub fn gradient_bytes(&self, part: &Part) -> u64 {
         F32 * part.params * if self.batches > 1 { 2 } else { 1 }
     }
 
-    /// Bytes of the optimiser's first and second moments.
+    /// Bytes of the optimizer's first and second moments.
     pub fn moment_bytes(&self, part: &Part) -> u64 {
         2 * F32 * part.params
     }
 
-    /// Bytes of what a batch keeps for its backward pass.
+    /// Bytes of the activations that a batch stores for its backward pass.
     pub fn activation_bytes(&self, part: &Part) -> u64 {
         let of_a_token = F32 * (part.activations - part.waiting) + self.storage.element_bytes() * part.waiting;
-        // A buffer's bytes count in fours.
+        // Buffer sizes are rounded up to multiples of four bytes.
         of_a_token.saturating_mul(self.batch_tokens).div_ceil(4).saturating_mul(4)
     }
 
-    /// Operations of a training step: forward once, backward twice as much, for every token of every batch.
+    /// Operations of a training step for every token of every batch: once for the forward pass, twice for the backward
+    /// pass.
     pub fn step_flops(&self, part: &Part) -> u64 {
-        // So many operations that no number of this kind counts them would take centuries.
+        // Saturates: a number of operations that overflows would take centuries to compute.
         (3 * part.forward_flops).saturating_mul(self.batch_tokens).saturating_mul(self.batches)
     }
 
-    /// The sum of something over all parts.
+    /// The sum of a cost over all parts.
     pub fn total(&self, of: impl Fn(&Part) -> u64) -> u64 {
         self.parts.iter().map(of).fold(0, u64::saturating_add)
     }
 }
 
-/// A part from its numbers and the formula of each.
+/// Creates a part from its costs and their formulas.
 fn part(name: &'static str, [params, activations, flops]: [(u64, String); 3]) -> Part {
     Part {
         name,
@@ -105,7 +106,7 @@ fn part(name: &'static str, [params, activations, flops]: [(u64, String); 3]) ->
     }
 }
 
-/// Sizes whose products 32 bits may not hold.
+/// Sizes as u64, because their products may overflow 32 bits.
 fn sizes<const N: usize>(sizes: [usize; N]) -> [u64; N] {
     sizes.map(|size| size as u64)
 }

@@ -23,8 +23,8 @@ impl Rng {
         Self::with_stream(seed, 0)
     }
 
-    /// An independent sequence for each `stream` of the same `seed`, so that drawing more numbers for one
-    /// purpose (say, initialisation) never shifts those of another (say, batches).
+    /// An independent sequence for each `stream` of the same `seed`, so that drawing more numbers for one purpose (such
+    /// as initialization) never shifts those of another (such as batches).
     pub fn with_stream(seed: u64, stream: u64) -> Self {
         let mut rng = Self { state: 0, increment: (stream << 1) | 1 };
         rng.next_u32();
@@ -44,7 +44,7 @@ impl Rng {
     /// A uniform integer in `0..bound`, without modulo bias (Lemire 2019).
     ///
     /// # Panics
-    /// When `bound` is 0: there is nothing to choose from.
+    /// When `bound` is 0.
     pub fn below(&mut self, bound: u32) -> u32 {
         assert!(bound > 0, "Rng::below needs a bound of at least 1");
         let threshold = bound.wrapping_neg() % bound;
@@ -65,8 +65,8 @@ impl Rng {
 
     /// A standard normal number cut at ±`cut` standard deviations (drawn again when outside).
     ///
-    /// Marsaglia's polar method; `ln` and `sqrt` come from `libm`-free core arithmetic of the platform, which may
-    /// differ in the last bit of an f64 and therefore almost never in the f32 that is kept.
+    /// Uses Marsaglia's polar method; `ln` and `sqrt` come from the platform's arithmetic, not from `libm`, and may
+    /// differ in the last bit of an f64, and therefore almost never in the resulting f32.
     pub fn truncated_normal(&mut self, cut: f64) -> f64 {
         loop {
             let u = 2.0 * self.uniform() - 1.0;

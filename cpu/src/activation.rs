@@ -1,4 +1,4 @@
-//! SwiGLU's gate and the activations without one.
+//! The gate of SwiGLU, and activations without a gate.
 
 use crate::elementwise::map2;
 use crate::exp::sigmoid;
@@ -6,7 +6,7 @@ use crate::rows_per_piece;
 use crate::threads;
 use crate::unchecked::wide;
 
-/// Twin of `swiglu::reference` over rows of `width` gates.
+/// CPU counterpart of `swiglu::reference` over rows of `width` gates.
 pub fn swiglu(gate_up: &[f32], hidden: &mut [f32], width: usize) {
     let piece = rows_per_piece(width) * width;
     threads::each(gate_up.chunks(2 * piece).zip(hidden.chunks_mut(piece)).collect(), |(gate_up, hidden)| {
@@ -21,7 +21,7 @@ pub fn swiglu(gate_up: &[f32], hidden: &mut [f32], width: usize) {
     });
 }
 
-/// Twin of `swiglu::reference_grad`, as [`swiglu`].
+/// CPU counterpart of `swiglu::reference_grad`, over rows of `width` gates.
 pub fn swiglu_grad(gate_up: &[f32], hidden_grad: &[f32], gate_up_grad: &mut [f32], width: usize) {
     let piece = rows_per_piece(width) * width;
     let inputs = gate_up.chunks(2 * piece).zip(hidden_grad.chunks(piece));
@@ -50,10 +50,10 @@ pub enum Activation {
     Gelu,
 }
 
-/// √(8/π), and the factor of the cube.
+/// √(8/π), and the factor of the cubic term.
 const GELU: [f32; 2] = [1.595_769, 0.044_715];
 
-/// Twin of `activation::reference`.
+/// CPU counterpart of `activation::reference`.
 pub fn activation(which: Activation, x: &[f32], y: &mut [f32]) {
     match which {
         Activation::Silu => map2(y, [x, x], |x, _| x * sigmoid(x)),
@@ -61,7 +61,7 @@ pub fn activation(which: Activation, x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// Twin of `activation::reference_grad`.
+/// CPU counterpart of `activation::reference_grad`.
 pub fn activation_grad(which: Activation, x: &[f32], y_grad: &[f32], x_grad: &mut [f32]) {
     match which {
         Activation::Silu => map2(x_grad, [x, y_grad], |x, grad| {

@@ -1,26 +1,26 @@
-//! FlashAttention-2 on the CPU: a block of queries at a time, as small products of matrices. The scores of a block with
-//! all keys that it sees are in memory, never those of all queries.
+//! FlashAttention-2 on the CPU: processes one block of queries at a time as small matmuls. Only the scores of one block
+//! with all of its visible keys are in memory, never those of all queries.
 
 use crate::exp::exp;
 use crate::threads;
 use crate::unchecked::{Matrix, MatrixMut, multiply, wide};
 use crate::{largest, sum};
 
-/// Positions of a block.
+/// Positions per block.
 const BLOCK: usize = 64;
 
 /// Sizes of one attention.
 #[derive(Clone, Copy, Debug)]
 pub struct Attention {
-    /// T
+    /// T: positions of a sequence.
     pub n: usize,
-    /// H
+    /// H: number of query heads.
     pub n_heads: usize,
-    /// Hkv, a divisor of H.
+    /// Hkv: number of KV heads, a divisor of H.
     pub n_kv_heads: usize,
-    /// D
+    /// D: size of a head.
     pub d: usize,
-    /// Whether a query attends to no later position.
+    /// Whether a query attends only to itself and earlier positions.
     pub causal: bool,
     /// Factor of every score.
     pub scale: f32,
@@ -29,33 +29,33 @@ pub struct Attention {
 /// Heads of (B, T, …): every position has `row` elements, and its heads begin at element `first`.
 #[derive(Clone, Copy)]
 pub struct Heads<'a> {
-    /// All of it.
+    /// All elements.
     pub data: &'a [f32],
-    /// Elements of a position.
+    /// Elements per position.
     pub row: usize,
-    /// Where its first head begins.
+    /// Offset of a position's first head.
     pub first: usize,
 }
 
 impl<'a> Heads<'a> {
-    /// Positions `from` .. `from + rows` (of all batches) of a head of size `d`.
+    /// Positions `from` .. `from + rows` (counted over all sequences) of a head of size `d`.
     fn block(self, head: usize, d: usize, from: usize, rows: usize) -> Matrix<'a> {
         Matrix::new(&self.data[from * self.row + self.first + head * d..], [rows, d], self.row)
     }
 }
 
-/// The same to write.
+/// As [`Heads`], mutable.
 pub struct HeadsMut<'a> {
-    /// All of it.
+    /// All elements.
     pub data: &'a mut [f32],
-    /// Elements of a position.
+    /// Elements per position.
     pub row: usize,
-    /// Where its first head begins.
+    /// Offset of a position's first head.
     pub first: usize,
 }
 
 impl<'a> HeadsMut<'a> {
-    /// Pieces of at most [`BLOCK`] positions: batch, first position, elements.
+    /// Pieces of at most [`BLOCK`] positions: sequence, first position, elements.
     fn blocks(self, n: usize) -> impl Iterator<Item = (usize, usize, &'a mut [f32])> {
         let row = self.row;
         self.data.chunks_mut(n * row).enumerate().flat_map(move |(batch, data)| {
@@ -65,7 +65,7 @@ impl<'a> HeadsMut<'a> {
     }
 }
 
-/// (B, H, T) in the pieces that blocks of queries need: by batch and block, one slice per head.
+/// Splits (B, H, T) for the blocks of queries: by sequence and block, one slice per head.
 fn by_block<'a>(x: &'a mut [f32], att: &Attention) -> Vec<Vec<&'a mut [f32]>> {
     let mut pieces: Vec<Vec<&mut [f32]>> = Vec::new();
     for of_batch in x.chunks_mut(att.n_heads * att.n) {
@@ -83,7 +83,7 @@ fn by_block<'a>(x: &'a mut [f32], att: &Attention) -> Vec<Vec<&'a mut [f32]>> {
 }
 
 impl Attention {
-    /// The keys that a query attends to are 0 .. this.
+    /// End of the range of keys (from 0) that a query attends to.
     fn keys_end(&self, query: usize) -> usize {
         if self.causal { query + 1 } else { self.n }
     }
@@ -92,7 +92,7 @@ impl Attention {
         head / (self.n_heads / self.n_kv_heads)
     }
 
-    /// Twin of `flash_attention::reference`.
+    /// CPU counterpart of `flash_attention::reference`.
     pub fn forward(&self, [q, k, v]: [Heads<'_>; 3], out: HeadsMut<'_>, lse: &mut [f32]) {
         let (row, first) = (out.row, out.first);
         let items: Vec<_> = out.blocks(self.n).zip(by_block(lse, self)).collect();
@@ -126,7 +126,7 @@ impl Attention {
         });
     }
 
-    /// Σ_d out_grad · out of every query, part of `flash_attention::reference_grad`.
+    /// Σ_d out_grad · out of every query; part of `flash_attention::reference_grad`.
     pub fn delta(&self, [out, out_grad]: [Heads<'_>; 2], delta: &mut [f32]) {
         let items: Vec<_> = delta.chunks_mut(self.n).enumerate().collect();
         threads::each(items, |(batch_head, delta)| {
@@ -141,7 +141,7 @@ impl Attention {
         });
     }
 
-    /// The gradients of the queries, part of `flash_attention::reference_grad`.
+    /// The gradients of the queries; part of `flash_attention::reference_grad`.
     pub fn grad_q(&self, inputs: [Heads<'_>; 4], stats: [&[f32]; 2], q_grad: HeadsMut<'_>) {
         let (row, first) = (q_grad.row, q_grad.first);
         let items: Vec<_> = q_grad.blocks(self.n).collect();
@@ -158,8 +158,7 @@ impl Attention {
         });
     }
 
-    /// The gradients of keys and values, part of
-    /// `flash_attention::reference_grad`; the two outputs have rows of one
+    /// The gradients of keys and values; part of `flash_attention::reference_grad`. Both outputs have rows of the same
     /// size.
     pub fn grad_kv(&self, inputs: [Heads<'_>; 4], stats: [&[f32]; 2], [k_grad, v_grad]: [HeadsMut<'_>; 2]) {
         let (rows_k, rows_v) = ([k_grad.row, k_grad.first], [v_grad.row, v_grad.first]);
@@ -189,7 +188,7 @@ impl Attention {
 
     /// For `rows` queries from `from` and `keys` keys from `first_key`: softmax weights, and the gradients of the scores
     /// weights ⊙ (out_grad·v − delta), both 0 where masked. Inputs are q, k, v and the gradient of the output; `stats`
-    /// lse and delta.
+    /// are lse and delta.
     fn pairs(
         &self,
         [q, k, v, out_grad]: [Heads<'_>; 4],

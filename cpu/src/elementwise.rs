@@ -1,10 +1,10 @@
-//! Maps over one, two or three slices of equal length.
+//! Elementwise operations over one, two or three slices of equal length.
 
 use crate::GRAIN;
 use crate::threads;
 use crate::unchecked::wide;
 
-/// `out[i] ← weight · a[i]`, added to what `out` holds when `accumulate`.
+/// `out[i] ← weight · a[i]`, added to the values of `out` when `accumulate`.
 pub fn add_scaled(out: &mut [f32], a: &[f32], weight: f32, accumulate: bool) {
     threads::each(out.chunks_mut(GRAIN).zip(a.chunks(GRAIN)).collect(), |(out, a)| {
         wide(|| match accumulate {
@@ -28,7 +28,7 @@ pub(crate) fn map2(out: &mut [f32], [a, b]: [&[f32]; 2], f: impl Fn(f32, f32) ->
 
 /// `x[i] ← scale · x[i]`
 pub fn scale(x: &mut [f32], scale: f32) {
-    // The product with 1 changes nothing, not even a bit.
+    // Multiplying by 1 would not change a bit.
     if scale != 1.0 {
         threads::each(x.chunks_mut(GRAIN).collect(), |x| wide(|| x.iter_mut().for_each(|x| *x *= scale)));
     }

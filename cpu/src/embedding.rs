@@ -1,11 +1,11 @@
-//! The gradient of a table.
+//! The gradient of an embedding table.
 
 use crate::rows_per_piece;
 use crate::threads;
 use crate::unchecked::wide;
 
-/// Twin of `embedding::reference_grad` over rows of `width`. Each piece is a range of tokens of
-/// the vocabulary and looks for them in all of `ids`, so that no two pieces write the same row.
+/// CPU counterpart of `embedding::reference_grad` over rows of `width`. Each piece covers a range of token ids and
+/// searches all of `ids` for them, so that no two pieces write the same row.
 pub fn embedding_grad(out_grad: &[f32], ids: &[u32], table_grad: &mut [f32], width: usize, accumulate: bool) {
     let rows = rows_per_piece(width);
     threads::each(table_grad.chunks_mut(rows * width).enumerate().collect(), |(piece, table_grad)| {

@@ -1,11 +1,11 @@
-//! What the CPU backend of Glasshead runs where speed matters: twins of the references in `glasshead::ops`, in loops that
-//! become vector instructions, on all threads. Tests hold each against its reference.
+//! Fast CPU counterparts of the references in `glasshead::ops`, for Glasshead's CPU backend: loops that compile to vector
+//! instructions, on all threads. Tests compare each with its reference.
 //!
-//! It is a crate of its own so that it is compiled for speed also where the rest, for the page, is compiled for size.
+//! This is a separate crate so that it is optimized for speed even where the rest is optimized for size, as on the page.
 //!
-//! How work is cut depends on its size alone, and every sum has a fixed order, so results repeat to the bit on any
-//! number of threads. Sums go by `LANES` partial sums: additions need not wait for each other, and the compiler may
-//! not reorder them by itself.
+//! The division of work depends on its size alone, and every sum has a fixed order, so results are bit-identical on any
+//! number of threads. Sums use `LANES` partial sums: additions need not wait for each other, and the compiler may not
+//! reorder them itself.
 
 pub mod activation;
 pub mod attention;
@@ -20,18 +20,18 @@ pub mod threads;
 pub mod unchecked;
 pub mod update;
 
-/// Elements that are worth a piece of work of their own.
+/// Minimum number of elements in a piece of work.
 const GRAIN: usize = 1 << 14;
 
-/// How many sums run side by side.
+/// Number of parallel partial sums.
 const LANES: usize = 16;
 
-/// How many rows of `width` elements make a piece of work.
+/// Number of rows of `width` elements in a piece of work.
 fn rows_per_piece(width: usize) -> usize {
     (GRAIN / width.max(1)).max(1)
 }
 
-/// Σ term(a, b, c) over three slices of one length.
+/// Σ term(a, b, c) over three slices of equal length.
 #[inline(always)]
 fn sum3(a: &[f32], b: &[f32], c: &[f32], term: impl Fn(f32, f32, f32) -> f32) -> f32 {
     let (a, a_rest) = a.as_chunks::<LANES>();
@@ -47,7 +47,7 @@ fn sum3(a: &[f32], b: &[f32], c: &[f32], term: impl Fn(f32, f32, f32) -> f32) ->
     total(lanes) + rest
 }
 
-/// Σ term(a, b) over two slices of one length.
+/// Σ term(a, b) over two slices of equal length.
 #[inline(always)]
 fn sum2(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     sum3(a, b, b, |a, b, _| term(a, b))
@@ -59,7 +59,7 @@ fn sum(a: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     sum3(a, a, a, |a, _, _| term(a))
 }
 
-/// The largest, or −∞; numbers that are none are passed over, as `f32::max` does.
+/// The largest value, or −∞ if there is none; NaN is ignored, as in `f32::max`.
 #[inline(always)]
 fn largest(a: &[f32]) -> f32 {
     let (chunks, rest) = a.as_chunks::<LANES>();
@@ -72,7 +72,7 @@ fn largest(a: &[f32]) -> f32 {
     rest.iter().chain(&lanes).copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
-/// Lanes in pairs, then pairs of pairs.
+/// Sums pairs of lanes, then pairs of pairs.
 #[inline(always)]
 fn total(mut lanes: [f32; LANES]) -> f32 {
     let mut width = LANES / 2;

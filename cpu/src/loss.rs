@@ -5,7 +5,7 @@ use crate::threads;
 use crate::unchecked::wide;
 use crate::{largest, rows_per_piece, sum};
 
-/// Twin of `cross_entropy::reference` over `n` rows of `width` logits.
+/// CPU counterpart of `cross_entropy::reference` over `n` rows of `width` logits.
 pub fn cross_entropy(logits: &[f32], targets: &[u32], losses: &mut [f32], [n, width]: [usize; 2]) {
     let rows = rows_per_piece(width);
     let inputs = logits[..n * width].chunks(rows * width).zip(targets[..n].chunks(rows));
@@ -19,8 +19,7 @@ pub fn cross_entropy(logits: &[f32], targets: &[u32], losses: &mut [f32], [n, wi
     });
 }
 
-/// Twin of `cross_entropy::reference` followed by
-/// `reference_grad`; the loss is the mean over `n_total` rows.
+/// CPU counterpart of `cross_entropy::reference` followed by `reference_grad`; the loss is the mean over `n_total` rows.
 pub fn cross_entropy_grad(
     logits: &mut [f32],
     targets: &[u32],

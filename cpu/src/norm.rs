@@ -1,13 +1,13 @@
-//! RMSNorm and LayerNorm over (N, C), which is `n` rows of `width`.
+//! RMSNorm and LayerNorm over (N, C): `n` rows of `width`.
 
 use crate::threads;
 use crate::unchecked::wide;
 use crate::{rows_per_piece, sum, sum2, sum3};
 
-/// Columns of a gain that make a piece of work.
+/// Columns of a gain per piece of work.
 const COLS: usize = 64;
 
-/// Twin of `rmsnorm::reference`.
+/// CPU counterpart of `rmsnorm::reference`.
 pub fn rmsnorm(x: &[f32], gain: &[f32], y: &mut [f32], inv_rms: &mut [f32], [n, width]: [usize; 2], eps: f32) {
     let rows = rows_per_piece(width);
     let outputs = y[..n * width].chunks_mut(rows * width).zip(inv_rms[..n].chunks_mut(rows));
@@ -23,7 +23,7 @@ pub fn rmsnorm(x: &[f32], gain: &[f32], y: &mut [f32], inv_rms: &mut [f32], [n, 
     });
 }
 
-/// Twin of `rmsnorm::reference_grad_x`.
+/// CPU counterpart of `rmsnorm::reference_grad_x`.
 pub fn rmsnorm_grad_x(
     [x, gain, y_grad, inv_rms]: [&[f32]; 4],
     x_grad: &mut [f32],
@@ -47,7 +47,7 @@ pub fn rmsnorm_grad_x(
     });
 }
 
-/// Twin of `rmsnorm::reference_grad_gain`.
+/// CPU counterpart of `rmsnorm::reference_grad_gain`.
 pub fn rmsnorm_grad_gain([x, y_grad, inv_rms]: [&[f32]; 3], gain_grad: &mut [f32], [n, width]: [usize; 2]) {
     threads::each(gain_grad[..width].chunks_mut(COLS).enumerate().collect(), |(piece, sums)| {
         wide(|| {
@@ -62,7 +62,7 @@ pub fn rmsnorm_grad_gain([x, y_grad, inv_rms]: [&[f32]; 3], gain_grad: &mut [f32
     });
 }
 
-/// Twin of `layernorm::reference`.
+/// CPU counterpart of `layernorm::reference`.
 pub fn layernorm(x: &[f32], gain: &[f32], y: &mut [f32], stats: &mut [f32], [n, width]: [usize; 2], eps: f32) {
     let rows = rows_per_piece(width);
     let outputs = y[..n * width].chunks_mut(rows * width).zip(stats[..2 * n].chunks_mut(2 * rows));
@@ -79,7 +79,7 @@ pub fn layernorm(x: &[f32], gain: &[f32], y: &mut [f32], stats: &mut [f32], [n, 
     });
 }
 
-/// Twin of `layernorm::reference_grad_x`.
+/// CPU counterpart of `layernorm::reference_grad_x`.
 pub fn layernorm_grad_x(
     [x, gain, y_grad, stats]: [&[f32]; 4],
     x_grad: &mut [f32],
@@ -106,7 +106,7 @@ pub fn layernorm_grad_x(
     });
 }
 
-/// Twin of `layernorm::reference_grad_gain`.
+/// CPU counterpart of `layernorm::reference_grad_gain`.
 pub fn layernorm_grad_gain([x, y_grad, stats]: [&[f32]; 3], gain_grad: &mut [f32], [n, width]: [usize; 2]) {
     threads::each(gain_grad[..width].chunks_mut(COLS).enumerate().collect(), |(piece, sums)| {
         wide(|| {
@@ -121,7 +121,7 @@ pub fn layernorm_grad_gain([x, y_grad, stats]: [&[f32]; 3], gain_grad: &mut [f32
     });
 }
 
-/// Twin of `bias::reference_grad`.
+/// CPU counterpart of `bias::reference_grad`.
 pub fn bias_grad(y_grad: &[f32], bias_grad: &mut [f32]) {
     let width = bias_grad.len();
     threads::each(bias_grad.chunks_mut(COLS).enumerate().collect(), |(piece, sums)| {

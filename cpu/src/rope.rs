@@ -4,22 +4,22 @@ use crate::rows_per_piece;
 use crate::threads;
 use crate::unchecked::wide;
 
-/// Rows whose first `width` of `stride` elements are heads of `d_head`, one per position of a context.
+/// Rows of `stride` elements whose first `width` are heads of size `d_head`, one row per position.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows {
-    /// How many.
+    /// Number of rows.
     pub n: usize,
-    /// T
+    /// T: positions of a sequence.
     pub context_length: usize,
-    /// Elements that turn.
+    /// Number of elements to rotate.
     pub width: usize,
-    /// All elements of a row.
+    /// Number of elements in a row.
     pub stride: usize,
-    /// D
+    /// D: size of a head.
     pub d_head: usize,
 }
 
-/// Twin of `rope::reference`.
+/// CPU counterpart of `rope::reference`.
 pub fn rope(cos_sin: &[f32], x: &mut [f32], of: Rows, direction: f32) {
     let Rows { n, context_length, width, stride, d_head } = of;
     let rows = rows_per_piece(stride);

@@ -5,7 +5,7 @@ use crate::threads;
 use crate::unchecked::wide;
 use crate::{largest, rows_per_piece, sum};
 
-/// Twin of `softmax::reference` over `n` rows of `width`.
+/// CPU counterpart of `softmax::reference` over `n` rows of `width`.
 pub fn softmax(x: &mut [f32], [n, width]: [usize; 2]) {
     threads::each(x[..n * width].chunks_mut(rows_per_piece(width) * width).collect(), |x| {
         wide(|| {

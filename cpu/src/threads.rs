@@ -1,24 +1,24 @@
-//! The one place that splits work between threads. A browser gives its wasm a single one, and says so here.
+//! The only module that splits work between threads. A browser gives its wasm a single thread.
 //!
-//! How work is cut into pieces never depends on the number of threads, and no piece adds to what another has written:
-//! results are the same to the bit however many there are.
+//! The division of work into pieces never depends on the number of threads, and no piece adds to the results of another:
+//! results are bit-identical for any number of threads.
 
 use std::thread;
 
-/// How many threads there are: as many as the processor has cores, or as [`set_count`] or `RAYON_NUM_THREADS` say.
+/// The number of threads: the number of processor cores, unless [`set_count`] or `RAYON_NUM_THREADS` sets another.
 pub fn count() -> usize {
     pool::count()
 }
 
-/// Sets how many threads there are, once, before anything uses them.
+/// Sets the number of threads, once, before their first use.
 ///
 /// # Errors
-/// A sentence when they are in use already.
+/// A message when the threads are already in use.
 pub fn set_count(n: usize) -> Result<(), String> {
     pool::set_count(n)
 }
 
-/// Calls `work` once for each item, on all threads, and waits until all is done.
+/// Calls `work` once for each item, on all threads, and waits until all calls have returned.
 pub fn each<T: Send>(items: Vec<T>, work: impl Fn(T) + Send + Sync) {
     if items.len() < 2 || count() == 1 {
         items.into_iter().for_each(work);
@@ -27,12 +27,12 @@ pub fn each<T: Send>(items: Vec<T>, work: impl Fn(T) + Send + Sync) {
     }
 }
 
-/// What the crate of matrix products is to use.
+/// Parallelism setting for the matmul crate.
 pub(crate) fn for_products() -> gemm::Parallelism {
     pool::for_products()
 }
 
-/// Runs `worker` once per core, at the same time, and returns what each came to. Workers share what they take work from.
+/// Runs `worker` once per core, in parallel, and returns the results. Workers take their work from shared state.
 pub fn on_all_cores<T: Send>(worker: impl Fn() -> T + Sync) -> Vec<T> {
     let n_cores = count();
     if n_cores == 1 {
@@ -40,7 +40,7 @@ pub fn on_all_cores<T: Send>(worker: impl Fn() -> T + Sync) -> Vec<T> {
     }
     thread::scope(|scope| {
         let workers: Vec<_> = (0..n_cores).map(|_| scope.spawn(&worker)).collect();
-        // A panic goes on in the thread that asked for the work.
+        // A panic continues in the calling thread.
         let join =
             |worker: thread::ScopedJoinHandle<'_, T>| worker.join().unwrap_or_else(|p| std::panic::resume_unwind(p));
         workers.into_iter().map(join).collect()

@@ -1,6 +1,6 @@
-//! Everything that the compiler cannot check. No other file of this program may say `unsafe`; a test holds that.
+//! All code that the compiler cannot check. No other file of this program may use `unsafe`, which a test enforces.
 //!
-//! Each of the functions here is safe to call: it checks what the unsafe code needs, or says why it always holds.
+//! Each function here is safe to call: it checks the requirements of the unsafe code, or documents why they always hold.
 
 #![allow(unsafe_code)]
 
@@ -13,16 +13,16 @@ use crate::threads;
 /// Maps a file of tokens into memory.
 ///
 /// # Errors
-/// When the system refuses.
+/// When the system refuses the mapping.
 pub fn map(file: &File) -> std::io::Result<Mmap> {
     // SAFETY: the bytes must not change while they are mapped. `TokenFile::write` writes under another name and renames
-    // the whole file into place, and nothing here ever writes into a finished one. What another program does to it
-    // meanwhile gives other ids, each of which is checked against the vocabulary; shortening the file ends the program.
+    // the complete file into place, and this program never writes to a finished one. Changes by another program yield
+    // other ids, each of which is checked against the vocabulary; truncating the file ends the program.
     unsafe { Mmap::map(file) }
 }
 
-/// Runs `work`, compiled for 256-bit vectors where this processor has them. The results are the same to the bit either
-/// way: the compiler neither reorders sums nor fuses products into them.
+/// Runs `work`, compiled for 256-bit vectors where this processor has them. The results are bit-identical either way: the
+/// compiler neither reorders sums nor fuses multiplications into them.
 pub fn wide<R>(work: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
     {
@@ -31,14 +31,14 @@ pub fn wide<R>(work: impl FnOnce() -> R) -> R {
             work()
         }
         if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has AVX2, as was asked just now.
+            // SAFETY: the processor has AVX2, as just checked.
             return unsafe { avx2(work) };
         }
     }
     work()
 }
 
-/// A matrix to read, in a slice.
+/// A read-only matrix in a slice.
 #[derive(Clone, Copy)]
 pub struct Matrix<'a> {
     data: &'a [f32],
@@ -52,20 +52,20 @@ impl<'a> Matrix<'a> {
     /// The matrix (rows, cols) whose rows begin at multiples of `row_stride` elements.
     ///
     /// # Panics
-    /// When it does not lie within `data`.
+    /// When the matrix exceeds `data`.
     pub fn new(data: &'a [f32], [rows, cols]: [usize; 2], row_stride: usize) -> Self {
         assert!(fits(data.len(), [rows, cols], row_stride), "({rows}, {cols}) by {row_stride} of {}", data.len());
         Self { data, rows, cols, row_stride, col_stride: 1 }
     }
 
-    /// The same numbers with rows and columns exchanged.
+    /// The transposed matrix, over the same data.
     pub fn transposed(self) -> Self {
         let Self { data, rows, cols, row_stride, col_stride } = self;
         Self { data, rows: cols, cols: rows, row_stride: col_stride, col_stride: row_stride }
     }
 }
 
-/// A matrix to write, in a slice.
+/// A writable matrix in a slice.
 pub struct MatrixMut<'a> {
     data: &'a mut [f32],
     rows: usize,
@@ -77,7 +77,7 @@ impl<'a> MatrixMut<'a> {
     /// The matrix (rows, cols) whose rows begin at multiples of `row_stride` elements.
     ///
     /// # Panics
-    /// When it does not lie within `data`, or its rows overlap.
+    /// When the matrix exceeds `data`, or its rows overlap.
     pub fn new(data: &'a mut [f32], [rows, cols]: [usize; 2], row_stride: usize) -> Self {
         assert!(fits(data.len(), [rows, cols], row_stride), "({rows}, {cols}) by {row_stride} of {}", data.len());
         assert!(rows < 2 || row_stride >= cols, "rows of {cols} overlap when they begin every {row_stride}");
@@ -85,24 +85,24 @@ impl<'a> MatrixMut<'a> {
     }
 }
 
-/// Whether the last element of (rows, cols) lies within `len`.
+/// Whether the last element of (rows, cols) is within `len`.
 fn fits(len: usize, [rows, cols]: [usize; 2], row_stride: usize) -> bool {
     let end = rows.saturating_sub(1).checked_mul(row_stride).and_then(|start| start.checked_add(cols));
     rows == 0 || cols == 0 || end.is_some_and(|end| end <= len)
 }
 
-/// y ← scale · a·b, added to what `y` holds when `accumulate`. Large products use all threads.
+/// y ← scale · a·b, added to the values of `y` when `accumulate`. Large matmuls use all threads.
 ///
 /// # Panics
 /// When the sizes do not match.
 pub fn multiply(a: Matrix<'_>, b: Matrix<'_>, y: MatrixMut<'_>, scale: f32, accumulate: bool) {
     assert_eq!((a.rows, a.cols, b.cols), (y.rows, b.rows, y.cols), "sizes of a matrix product");
-    // Strides of slices fit: no slice is longer than isize::MAX bytes. That of a single row is never followed, and it
-    // may be anything.
+    // Strides of slices fit: no slice is longer than isize::MAX bytes. The stride of a single row is never used, and may
+    // have any value.
     let stride = |stride: usize| stride as isize;
-    // SAFETY: `Matrix::new` and `MatrixMut::new` have seen that every element of a, b and y lies within its slice, and
-    // that no two elements of y are the same. y is borrowed for writing, so it is neither a nor b. Nothing is read from
-    // y unless `accumulate`, and all of it is initialised anyway.
+    // SAFETY: `Matrix::new` and `MatrixMut::new` have checked that every element of a, b and y is within its slice, and
+    // that no two elements of y overlap. y is mutably borrowed, so it is neither a nor b. y is read only if `accumulate`,
+    // and all of it is initialized anyway.
     unsafe {
         gemm::gemm(
             y.rows,

@@ -1,10 +1,10 @@
-//! From gradients to weights: the norm and the optimizer.
+//! The end of a training step: gradient norm and optimizers.
 
 use crate::threads;
 use crate::unchecked::wide;
 use crate::{GRAIN, sum};
 
-/// Elements that go into one partial sum in a row; of n workgroups of the GPU, w visits every n-th run.
+/// Consecutive elements of a partial sum's run; of n workgroups on the GPU, workgroup w visits the runs w, w + n, ….
 const RUN: usize = 64;
 
 /// `sums[w]` = Σ g² over the runs w, w + n, … of n sums.
@@ -22,33 +22,33 @@ pub fn squared_sums(grads: &[f32], sums: &mut [f32]) {
     });
 }
 
-/// What both rules share: the learning rate, how much decays, and what gradients are scaled by.
+/// Parameters that both optimizers share.
 #[derive(Clone, Copy, Debug)]
 pub struct Update {
     /// Learning rate.
     pub lr: f32,
     /// Decoupled weight decay.
     pub weight_decay: f32,
-    /// How many parameters decay, from the first on.
+    /// Number of parameters with weight decay; they come first.
     pub decay_len: usize,
     /// Factor of every gradient.
     pub scale: f32,
 }
 
-/// AdamW's own numbers.
+/// Parameters of AdamW.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamW {
     /// β₁, β₂
     pub betas: [f32; 2],
-    /// 1 − β₁, 1 − β₂; not what is left of 1 after β was rounded.
+    /// 1 − β₁, 1 − β₂, rounded from the exact difference rather than computed from the rounded β.
     pub one_minus_betas: [f32; 2],
     /// ε
     pub eps: f32,
-    /// 1 − βᵗ of both.
+    /// 1 − β₁ᵗ, 1 − β₂ᵗ
     pub corrections: [f32; 2],
 }
 
-/// Twin of the function of this name in `ops::adamw`.
+/// CPU counterpart of the function of the same name in `ops::adamw`.
 #[inline(always)]
 fn moving_mean(mean: f32, value: f32, beta: f32, one_minus_beta: f32) -> f32 {
     let near_one = mean + one_minus_beta * (value - mean);
@@ -56,7 +56,7 @@ fn moving_mean(mean: f32, value: f32, beta: f32, one_minus_beta: f32) -> f32 {
     if one_minus_beta < 0.5 { near_one } else { other }
 }
 
-/// Twin of `adamw::reference`.
+/// CPU counterpart of `adamw::reference`.
 pub fn adamw(update: Update, rule: AdamW, grad: &[f32], [param, m, v]: [&mut [f32]; 3]) {
     let Update { lr, weight_decay, decay_len, scale } = update;
     let AdamW { betas: [beta1, beta2], eps, corrections: [correction1, correction2], .. } = rule;
@@ -76,7 +76,7 @@ pub fn adamw(update: Update, rule: AdamW, grad: &[f32], [param, m, v]: [&mut [f3
     });
 }
 
-/// Twin of `sgd::reference`.
+/// CPU counterpart of `sgd::reference`.
 pub fn sgd(update: Update, momentum: f32, grad: &[f32], [param, m]: [&mut [f32]; 2]) {
     let Update { lr, weight_decay, decay_len, scale } = update;
     let state = param.chunks_mut(GRAIN).zip(m.chunks_mut(GRAIN));

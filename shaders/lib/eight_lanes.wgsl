@@ -1,3 +1,3 @@
-// As many invocations as share a subgroup of eight, and a workgroup.
+// Workgroups of eight invocations, all in one subgroup.
 
 const LANES: u32 = 8u;

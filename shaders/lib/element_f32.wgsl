@@ -1,4 +1,4 @@
-// What a product counts: single numbers. Where bindings 1, 2 and 4 may be stored in 16 bits, the kernel's prelude says as what.
+// Matmuls over single elements. Where bindings 1, 2 and 4 may be f16, the kernel's prelude declares their types.
 alias Element = f32;
 alias Stored = f32;
 alias Stored1 = Number1;

@@ -1,4 +1,4 @@
-// Vectors of four numbers, read as two integers of 64 bits: llvmpipe loads one of these as fast as a single f32.
+// Vectors of four, read as two 64-bit integers: llvmpipe loads one of these as fast as a single f32.
 alias Element = vec4<f32>;
 alias Stored = vec2<u64>;
 alias Stored1 = Stored;

@@ -1,5 +1,4 @@
-// What a product counts: vectors of four numbers. Where bindings 1, 2 and 4 may be stored in 16 bits, the kernel's prelude says
-// as what.
+// Matmuls over vectors of four. Where bindings 1, 2 and 4 may be f16, the kernel's prelude declares their types.
 alias Element = vec4<f32>;
 alias Stored = vec4<f32>;
 alias Stored1 = vec4<Number1>;

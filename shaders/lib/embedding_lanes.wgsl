@@ -1,6 +1,6 @@
-// The gradient of the embedding without workgroup memory: a row of the table for LANES invocations that share a subgroup.
-// They look at as many ids at a time, and where there is a hit, all of them add that row of out_grad, each its columns, in
-// ascending order.
+// The gradient of the embedding without workgroup memory: LANES invocations of a subgroup share one row of the table.
+// They check LANES ids at a time; for each hit, every invocation adds its columns of that row of out_grad, in ascending
+// order.
 
 fn sum_hits(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     let v = flat_workgroup(workgroup, workgroups);

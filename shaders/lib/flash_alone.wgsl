@@ -1,4 +1,4 @@
-// FlashAttention where every invocation loads all keys by itself.
+// FlashAttention where every invocation loads all keys itself.
 
 const WORKGROUP: u32 = 32u;
 const SHARED: u32 = 1u;
@@ -7,7 +7,7 @@ fn of_lane_u32(x: u32, lane: u32) -> u32 { return x; }
 fn of_lane_f32(x: f32, lane: u32) -> f32 { return x; }
 fn of_lane_vec4(x: vec4<f32>, lane: u32) -> vec4<f32> { return x; }
 
-// The deltas of a block of queries, which all invocations walk over; each computes four of them.
+// The deltas of a block of queries, over which all invocations loop; each computes four of them.
 var<workgroup> deltas: array<f32, POSITIONS>;
 
 fn prepare_deltas(block: u32, local: u32, batch: u32, head: u32) {
@@ -19,8 +19,8 @@ fn prepare_deltas(block: u32, local: u32, batch: u32, head: u32) {
     workgroupBarrier();
 }
 
-// Of the query at `i` in the block, whose head begins at `o_at` in out.
+// Delta of the query at index `i` of the block, whose head begins at `o_at` in out.
 fn delta_of_query(i: u32, o_at: u32) -> f32 { return deltas[i]; }
 
-// Nobody overwrites the deltas before everybody has read them.
+// All invocations have read the deltas before they are overwritten.
 fn leave_deltas() { workgroupBarrier(); }

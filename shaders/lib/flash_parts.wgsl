@@ -1,9 +1,9 @@
-// FlashAttention where an invocation holds a part of a head: what the other parts add comes from memory.
+// FlashAttention where an invocation holds a part of a head: the terms of the other parts are read from memory.
 
-// Where parameters alone decide how often a loop runs, llvmpipe compiles anew at every use; it cannot know this length.
+// llvmpipe recompiles a kernel at every use if loop counts depend on parameters alone; it cannot know this length.
 fn head_size() -> u32 { return min(params.d_head, 4u * arrayLength(&qkv)); }
 
-// Four q·k without `part`, of heads that begin at `a` and `b` in qkv.
+// Four q·k without `part`, for heads that begin at `a` and `b` in qkv.
 fn dots_of_other_parts(part: u32, a: vec4<u32>, b: u32) -> vec4<f32> {
     var sums = vec4<f32>();
     for (var d = 0u; d < head_size(); d += ROW) {
@@ -12,7 +12,7 @@ fn dots_of_other_parts(part: u32, a: vec4<u32>, b: u32) -> vec4<f32> {
     return sums;
 }
 
-// Four out_grad·v without `part`, of four queries and one value.
+// Four out_grad·v without `part`, for four queries and one value.
 fn grads_of_other_parts(part: u32, o_at: vec4<u32>, v_at: u32) -> vec4<f32> {
     var sums = vec4<f32>();
     for (var d = 0u; d < head_size(); d += ROW) {
@@ -21,7 +21,7 @@ fn grads_of_other_parts(part: u32, o_at: vec4<u32>, v_at: u32) -> vec4<f32> {
     return sums;
 }
 
-// The same of four values and one query.
+// Four out_grad·v without `part`, for four values and one query.
 fn values_of_other_parts(part: u32, v_at: vec4<u32>, o_at: u32) -> vec4<f32> {
     var sums = vec4<f32>();
     for (var d = 0u; d < head_size(); d += ROW) {
@@ -30,7 +30,7 @@ fn values_of_other_parts(part: u32, v_at: vec4<u32>, o_at: u32) -> vec4<f32> {
     return sums;
 }
 
-// delta of the query whose head begins at `at` in out.
+// Delta of the query whose head begins at `at` in out.
 fn delta(at: u32) -> f32 {
     var sum = 0.0;
     for (var d = 0u; d < head_size(); d += ROW) {

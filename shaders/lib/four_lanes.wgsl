@@ -1,3 +1,3 @@
-// As many invocations as share a subgroup of four, and a workgroup.
+// Workgroups of four invocations, all in one subgroup.
 
 const LANES: u32 = 4u;

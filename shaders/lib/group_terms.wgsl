@@ -1,12 +1,12 @@
-// What the kernels with blocks of a and b in workgroup memory share.
+// Functions shared by the kernels with blocks of a and b in workgroup memory.
 
-// Four terms more. A product b · a would be summed up first and added then, five operations in place of these four.
+// Adds four terms. The expression y + b · a would sum first and then add: five operations instead of four.
 fn plus_terms(y: vec4<f32>, a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
     let first = fma(b[1], vec4<f32>(a.y), fma(b[0], vec4<f32>(a.x), y));
     return fma(b[3], vec4<f32>(a.w), fma(b[2], vec4<f32>(a.z), first));
 }
 
-// Rows 4·row … 4·row + 3 of a at the terms 4·k … 4·k + 3; what (k, m) holds is turned.
+// Rows 4·row … 4·row + 3 of a at terms 4·k … 4·k + 3; those of (k, m) are transposed.
 fn four_rows_of_a(order: u32, row: u32, k: u32, s: Shape) -> mat4x4<f32> {
     if (order == TN) {
         let width = s.m / 4u;

@@ -1,4 +1,4 @@
-// Half a row of a head of at most 32 numbers, in registers. Columns of matrices, because arrays end up in memory.
+// Half a row of a head of at most 32 elements, in registers. Matrix columns, because arrays end up in memory.
 
 const HALF: u32 = 16u;
 
@@ -15,7 +15,7 @@ fn scale_half(x: Half, scale: f32) -> Half { return Half(x.a * scale); }
 fn k_half(at: u32) -> Half { return Half(mat4x4<f32>(k_block[at], k_block[at + 1u], k_block[at + 2u], k_block[at + 3u])); }
 fn v_half(at: u32) -> Half { return Half(mat4x4<f32>(v_block[at], v_block[at + 1u], v_block[at + 2u], v_block[at + 3u])); }
 
-// Half a row of qkv; `n` is how many of its vectors belong to the head.
+// Half a row of qkv; `n` is the number of its vectors that belong to the head.
 fn qkv_half(at: u32, n: u32) -> Half {
     return Half(mat4x4<f32>(qkv_vector(at, 0u, n), qkv_vector(at, 1u, n), qkv_vector(at, 2u, n), qkv_vector(at, 3u, n)));
 }

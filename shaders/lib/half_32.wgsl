@@ -1,4 +1,4 @@
-// Half a row of a head of at most 64 numbers, in registers. As half_16.wgsl, with two matrices.
+// Half a row of a head of at most 64 elements, in registers. As half_16.wgsl, with two matrices.
 
 const HALF: u32 = 32u;
 
@@ -25,7 +25,7 @@ fn v_half(at: u32) -> Half {
     );
 }
 
-// Half a row of qkv; `n` is how many of its vectors belong to the head.
+// Half a row of qkv; `n` is the number of its vectors that belong to the head.
 fn qkv_half(at: u32, n: u32) -> Half {
     return Half(
         mat4x4<f32>(qkv_vector(at, 0u, n), qkv_vector(at, 1u, n), qkv_vector(at, 2u, n), qkv_vector(at, 3u, n)),

@@ -1,13 +1,13 @@
-// Tiles of matrix products by the LANES invocations of a workgroup, all in one subgroup: what matmul_lanes.wgsl and
-// matmul_four_lanes.wgsl share. First, what one lane holds, to all: four rows each. A lane's number has to be a literal,
-// hence a function for each.
+// Matmul tiles by the LANES invocations of a workgroup, all in one subgroup: the part that matmul_lanes.wgsl and
+// matmul_four_lanes.wgsl share. The first functions broadcast the values of one lane each, four rows per call. A lane
+// index has to be a literal, so each needs its own function.
 
-// A row of each of lanes 0 … 3.
+// One row from each of lanes 0 … 3.
 fn of_lanes_0_to_3(v: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(subgroupBroadcast(v, 0u), subgroupBroadcast(v, 1u), subgroupBroadcast(v, 2u), subgroupBroadcast(v, 3u));
 }
 
-// A row of each of lanes 4 … 7.
+// One row from each of lanes 4 … 7.
 fn of_lanes_4_to_7(v: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(subgroupBroadcast(v, 4u), subgroupBroadcast(v, 5u), subgroupBroadcast(v, 6u), subgroupBroadcast(v, 7u));
 }
@@ -54,8 +54,8 @@ fn four_columns_of_a(order: u32, at: u32, width: u32) -> mat4x4<f32> {
     ));
 }
 
-// Four rows of the tile gain four terms of their sums: column i of `a` is row i of a for four k, column i of `b` and `c` is
-// row k + i of b.
+// Adds four terms to the sums of four rows of the tile: column i of `a` is row i of a for four k, column i of `b` and `c`
+// is row k + i of b.
 fn add_terms(
     y: ptr<function, mat4x4<f32>>,
     z: ptr<function, mat4x4<f32>>,

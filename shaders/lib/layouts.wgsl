@@ -1,5 +1,5 @@
-// The layouts of a matrix product, all row-major; the result is (m, n), sums run over k. A layout is always a literal,
-// so that a compiler leaves out what belongs to the others.
+// The layouts of a matmul, all row-major; the result is (m, n), sums run over k. A layout is always a literal, so that
+// the compiler removes the code of the others.
 
 struct Shape { m: u32, n: u32, k: u32 }
 

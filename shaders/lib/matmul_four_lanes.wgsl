@@ -1,6 +1,6 @@
-// Tiles of matrix products by four invocations that share a subgroup: 16 × 32 results. As matmul_lanes.wgsl, half as large
-// in each direction. An invocation holds 16 rows × two vectors of four columns: `y0` to `y3` are four rows each, columns
-// 4·lane …, `z0` to `z3` the same rows, columns 16 + 4·lane ….
+// Matmul tiles by four invocations of a subgroup: 16 × 32 results. As matmul_lanes.wgsl, half as large in each direction.
+// An invocation holds 16 rows × two vectors of four columns: `y0` to `y3` are four rows each, columns 4·lane …, `z0` to
+// `z3` the same rows, columns 16 + 4·lane ….
 
 const WORKGROUP = 4u;
 const TILE_ROWS = 16u;

@@ -1,11 +1,11 @@
-// Tiles of matrix products for GPUs. A workgroup of 64 computes 64 × 64 results: it loads a block of a and one of b, sixteen
-// terms of the sums, into its memory, and every invocation multiplies 8 × 8 results in registers from there: rows
-// row + 8·i, columns 4·col … and 32 + 4·col …. As matmul_vec4.wgsl, for m (TN), n and k that are multiples of 4.
+// Matmul tiles for GPUs. A workgroup of 64 computes 64 × 64 results: it loads a block of a and one of b, sixteen terms of
+// the sums, into workgroup memory, from which every invocation computes 8 × 8 results in registers: rows row + 8·i,
+// columns 4·col … and 32 + 4·col …. As matmul_vec4.wgsl, for m (TN), n and k that are multiples of 4.
 
 const WORKGROUP = 64u;
 const TILE_ROWS = 64u;
-const TERMS = 4u; // of a block, in vectors of four
-const STRIDE = 5u; // from row to row of a's block, in vectors of four: one more than it holds, against bank conflicts
+const TERMS = 4u; // per block, in vectors of four
+const STRIDE = 5u; // distance between rows of block_a in vectors of four: one more than their length, against bank conflicts
 
 var<workgroup> block_a: array<vec4<f32>, TILE_ROWS * STRIDE>; // 64 rows, terms in vectors of four
 var<workgroup> block_b: array<vec4<f32>, 16u * 16u>; // 16 terms, columns in vectors of four
@@ -48,14 +48,14 @@ fn multiply(order: u32, tile: vec2<u32>, local: u32, s: Shape) {
     store_halves(order, mine + vec2<u32>(56u, 0u), s, y7, z7);
 }
 
-// Each invocation loads 4 × 4 numbers of either block. Neighbours read on where memory goes on: along the terms of (m, k)
-// and (n, k), along the columns of (k, m) and (k, n). What lies behind the last term is 0, what lies behind the last row or
-// column is never stored.
+// Each invocation loads 4 × 4 elements of either block. Neighbors read consecutive memory: along the terms of (m, k) and
+// (n, k), along the columns of (k, m) and (k, n). Elements past the last term become 0; results past the last row or
+// column are never stored.
 fn load_blocks(order: u32, first: vec2<u32>, local: u32, k: u32, s: Shape) {
     let along_terms = vec2<u32>(local / 4u, local % 4u);
     let along_columns = vec2<u32>(local % 16u, local / 16u);
-    let at_a = select(along_terms, along_columns, order == TN); // rows in fours, terms in fours
-    let at_b = select(along_columns, along_terms, order == NT); // columns in fours, terms in fours
+    let at_a = select(along_terms, along_columns, order == TN); // groups of four: rows, terms
+    let at_b = select(along_columns, along_terms, order == NT); // groups of four: columns, terms
     var a = mat4x4<f32>();
     if (k + at_a.y < s.k / 4u) { a = four_rows_of_a(order, first.x / 4u + at_a.x, k + at_a.y, s); }
     let a_to = 4u * at_a.x * STRIDE + at_a.y;

@@ -1,12 +1,12 @@
-// Tiles of matrix products for GPUs with few registers, and for results of few tiles. A workgroup of 64 computes 32 × 32
-// results from blocks of 16 terms in its memory; every invocation computes 4 × 4 of them in registers: rows row + 8·i, columns
+// Matmul tiles for GPUs with few registers, and for results of few tiles. A workgroup of 64 computes 32 × 32 results from
+// blocks of 16 terms in workgroup memory; every invocation computes 4 × 4 of them in registers: rows row + 8·i, columns
 // 4·col …. As matmul_group.wgsl, for m (TN), n and k that are multiples of 4.
 
 const WORKGROUP = 64u;
 const TILE_ROWS = 32u;
-const TERMS = 4u; // of a block, in vectors of four
-const STRIDE_A = 5u; // from row to row of a's block, and from term to term of b's, in vectors of four: one more than they
-const STRIDE_B = 9u; // hold, against bank conflicts
+const TERMS = 4u; // per block, in vectors of four
+const STRIDE_A = 5u; // distances between the rows of a's block and the terms of b's, in vectors of four:
+const STRIDE_B = 9u; // one more than their length, against bank conflicts
 
 var<workgroup> block_a: array<vec4<f32>, TILE_ROWS * STRIDE_A>; // 32 rows, terms in vectors of four
 var<workgroup> block_b: array<vec4<f32>, 16u * STRIDE_B>; // 16 terms, columns in vectors of four
@@ -32,7 +32,7 @@ fn multiply(order: u32, tile: vec2<u32>, local: u32, s: Shape) {
     store_row(order, mine + vec2<u32>(24u, 0u), s, y[3]);
 }
 
-// Four terms of the block: those of the first row of a begin at `a`, those of b at `b`.
+// Adds four terms of the block: those of the first row of a begin at `a`, those of b at `b`.
 fn add_block_terms(y: ptr<function, mat4x4<f32>>, a: u32, b: u32) {
     let rows = mat4x4<f32>(block_b[b], block_b[b + STRIDE_B], block_b[b + 2u * STRIDE_B], block_b[b + 3u * STRIDE_B]);
     (*y)[0] = plus_terms((*y)[0], block_a[a], rows);
@@ -41,16 +41,16 @@ fn add_block_terms(y: ptr<function, mat4x4<f32>>, a: u32, b: u32) {
     (*y)[3] = plus_terms((*y)[3], block_a[a + 24u * STRIDE_A], rows);
 }
 
-// The first 32 invocations load 4 × 4 numbers of a's block each, the others of b's. Neighbours read on where memory goes on:
-// along the terms of (m, k) and (n, k), along the columns of (k, m) and (k, n). What lies behind the last term is 0, what lies
-// behind the last row or column is never stored.
+// The first 32 invocations load 4 × 4 elements of a's block each, the others of b's. Neighbors read consecutive memory:
+// along the terms of (m, k) and (n, k), along the columns of (k, m) and (k, n). Elements past the last term become 0;
+// results past the last row or column are never stored.
 fn load_blocks(order: u32, first: vec2<u32>, local: u32, k: u32, s: Shape) {
     let i = local % 32u;
     let along_terms = vec2<u32>(i / 4u, i % 4u);
     let along_columns = vec2<u32>(i % 8u, i / 8u);
     var four = mat4x4<f32>();
     if (local < 32u) {
-        let at = select(along_terms, along_columns, order == TN); // rows in fours, terms in fours
+        let at = select(along_terms, along_columns, order == TN); // groups of four: rows, terms
         if (k + at.y < s.k / 4u) { four = four_rows_of_a(order, first.x / 4u + at.x, k + at.y, s); }
         let to = 4u * at.x * STRIDE_A + at.y;
         block_a[to] = four[0];
@@ -58,7 +58,7 @@ fn load_blocks(order: u32, first: vec2<u32>, local: u32, k: u32, s: Shape) {
         block_a[to + 2u * STRIDE_A] = four[2];
         block_a[to + 3u * STRIDE_A] = four[3];
     } else {
-        let at = select(along_columns, along_terms, order == NT); // columns in fours, terms in fours
+        let at = select(along_columns, along_terms, order == NT); // groups of four: columns, terms
         if (k + at.y < s.k / 4u) { four = four_rows_of_b(order, min(first.y + at.x, s.n / 4u - 1u), k + at.y, s); }
         let to = 4u * at.y * STRIDE_B + at.x;
         block_b[to] = four[0];

@@ -1,8 +1,8 @@
-// Tiles of matrix products by eight invocations, one subgroup or a part of one: 32 × 64 results. Each loads different
-// elements, once, and the others get them from its registers: on adapters that emulate a GPU on the CPU, loads cost far
-// more than arithmetic. An invocation holds 32 rows × two vectors of four columns: `y0` to `y7` are four rows each, columns
-// 4·lane …, `z0` to `z7` the same rows, columns 32 + 4·lane …. As matmul_vec4.wgsl, for m (TN), n and k that are multiples
-// of 4.
+// Matmul tiles by eight invocations in one subgroup: 32 × 64 results. Each element is loaded once, by one of them, and
+// the others read it from that invocation's registers: on adapters that emulate a GPU on the CPU, loads cost far more
+// than arithmetic. An invocation holds 32 rows × two vectors of four columns: `y0` to `y7` are four rows each, columns
+// 4·lane …, `z0` to `z7` the same rows, columns 32 + 4·lane …. As matmul_vec4.wgsl, for m (TN), n and k that are
+// multiples of 4.
 
 const WORKGROUP = 8u;
 const TILE_ROWS = 32u;

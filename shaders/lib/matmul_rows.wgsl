@@ -1,6 +1,6 @@
-// Products of few rows for GPUs, as in writing a text token by token: a · bᵀ, one row of a and four rows of b per workgroup.
-// Its 64 invocations read along the terms, so that neighbours read neighbouring memory, and add up in workgroup memory.
-// n and k are multiples of 4.
+// Matmuls with few rows for GPUs, as in generation token by token: a · bᵀ, one row of a and four rows of b per workgroup.
+// Its 64 invocations read along the terms, so that neighbors read consecutive memory, and sum in workgroup memory. n and
+// k are multiples of 4.
 
 const WORKGROUP = 64u;
 

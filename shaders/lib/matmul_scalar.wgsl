@@ -1,5 +1,5 @@
-// Tiles of matrix products, number by number, for sizes of any kind. An invocation computes 4 × 4 results in registers, a
-// workgroup 32 × 32. What is multiplied is up to the file that follows: its `load_a`, `load_b` and `store` count elements.
+// Matmul tiles, element by element, for arbitrary sizes. An invocation computes 4 × 4 results in registers, a workgroup
+// 32 × 32. The operands are defined by the file that follows: its `load_a`, `load_b` and `store` count elements.
 
 const WORKGROUP = 64u;
 const TILE_ROWS = 32u;
@@ -7,12 +7,12 @@ const TILE_ROWS = 32u;
 fn multiply(order: u32, tile: vec2<u32>, local: u32, s: Shape) {
     let first = tile * TILE_ROWS + vec2<u32>(local / 8u, local % 8u) * 4u; // row, column
     if (first.x >= s.m || first.y >= s.n) { return; }
-    // Where the tile's rows of a and columns of b begin, and how far the next term of a sum is.
+    // Offsets of the tile's rows of a and columns of b, and the distance to the next term of a sum.
     let row = tile_indices(first.x, s.m) * select(s.k, 1u, order == TN);
     let col = tile_indices(first.y, s.n) * select(1u, s.k, order == NT);
     let step = vec2<u32>(select(1u, s.m, order == TN), select(s.n, 1u, order == NT));
     var y = mat4x4<f32>();
-    // Four terms per iteration: llvmpipe ends the loops of an invocation after 65,535 iterations in all.
+    // Four terms per iteration: llvmpipe ends the loops of an invocation after 65,535 iterations in total.
     var k = 0u;
     for (; k + 4u <= s.k; k += 4u) {
         for (var i = 0u; i < 4u; i++) { add_term(order, row, col, step * (k + i), &y); }
@@ -24,7 +24,7 @@ fn multiply(order: u32, tile: vec2<u32>, local: u32, s: Shape) {
     store_row(order, first + vec2<u32>(3u, 0u), s, y[3]);
 }
 
-// The tile gains the term that is `at` elements after the first ones of a's rows and b's columns.
+// Adds the term that is `at` elements after the first ones of a's rows and b's columns to the tile.
 fn add_term(order: u32, row: vec4<u32>, col: vec4<u32>, at: vec2<u32>, y: ptr<function, mat4x4<f32>>) {
     let a = row + vec4<u32>(at.x);
     let c = col + vec4<u32>(at.y);

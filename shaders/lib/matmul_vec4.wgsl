@@ -1,6 +1,6 @@
-// Tiles of matrix products, four numbers at a time. An invocation computes 8 × 4 results in registers, a workgroup 8 × 128;
-// no workgroup memory and no barriers. As matmul_scalar.wgsl, but `load_a`, `load_b` and `store` count vectors of four.
-// n is a multiple of 4, and so is k (NT, NN) or m (TN).
+// Matmul tiles with vectors of four. An invocation computes 8 × 4 results in registers, a workgroup 8 × 128; no workgroup
+// memory and no barriers. As matmul_scalar.wgsl, but `load_a`, `load_b` and `store` count vectors of four. n is a
+// multiple of 4, and so is k (NT, NN) or m (TN).
 
 const WORKGROUP = 32u;
 const TILE_ROWS = 8u;
@@ -15,7 +15,7 @@ fn multiply(order: u32, tile: vec2<u32>, local: u32, s: Shape) {
         let a_width = s.m / 4u;
         let low = first.x / 4u;
         let high = min(low + 1u, a_width - 1u);
-        // Four terms per iteration: llvmpipe ends the loops of an invocation after 65,535 iterations in all.
+        // Four terms per iteration: llvmpipe ends the loops of an invocation after 65,535 iterations in total.
         var k = 0u;
         for (; k + 4u <= s.k; k += 4u) {
             for (var i = 0u; i < 4u; i++) {
@@ -52,7 +52,7 @@ fn multiply(order: u32, tile: vec2<u32>, local: u32, s: Shape) {
     if (first.x + 7u < s.m) { store(order, at + 7u * width, z[3]); }
 }
 
-// Eight rows of the tile gain one term each.
+// Adds one term to each of the eight rows of the tile.
 fn add_term(
     y: ptr<function, mat4x4<f32>>,
     z: ptr<function, mat4x4<f32>>,
@@ -70,7 +70,7 @@ fn add_term(
     (*z)[3] += high.w * b;
 }
 
-// One row of the tile gains four terms of its sums: Σ_i a[i] · (row i of b).
+// Four terms of the sums of one row of the tile: Σ_i a[i] · (row i of b).
 fn terms(a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
     return a.x * b[0] + a.y * b[1] + a.z * b[2] + a.w * b[3];
 }

@@ -1,5 +1,5 @@
-// Sum and maximum over the 64 invocations of a workgroup, as a tree in workgroup memory.
-// Every invocation has to call them, and every one gets the result.
+// Sum and maximum over the 64 invocations of a workgroup, as a tree in workgroup memory. All invocations have to call
+// these functions, and all get the result.
 
 const ROW_WORKGROUP: u32 = 64u;
 
@@ -15,7 +15,7 @@ fn workgroup_sum(value: f32, local: u32) -> f32 {
         workgroupBarrier();
     }
     let total = partial[0];
-    workgroupBarrier(); // nobody writes `partial` again before everybody has read it
+    workgroupBarrier(); // all have read `partial` before it is overwritten
     return total;
 }
 

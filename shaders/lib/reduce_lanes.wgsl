@@ -1,5 +1,5 @@
-// Sum and maximum over the LANES invocations of a workgroup that are all in one subgroup: without barriers, which cost more
-// than what stands between them where a CPU emulates the GPU.
+// Sum and maximum over the LANES invocations of a workgroup that are all in one subgroup: without barriers, which cost
+// more than the work between them where a CPU emulates the GPU.
 
 const ROW_WORKGROUP: u32 = LANES;
 

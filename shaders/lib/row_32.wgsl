@@ -1,4 +1,4 @@
-// A row of 32 numbers in registers: what one invocation holds of a head. Named vectors, because arrays end up in memory.
+// A row of 32 elements in registers: one invocation's part of a head. Named vectors, because arrays end up in memory.
 
 const ROW: u32 = 32u;
 
@@ -33,7 +33,7 @@ fn add_scaled(sum: Row, scale: f32, a: Row) -> Row {
     );
 }
 
-// The first `n` numbers; the others are 0.
+// The first `n` elements; the others become 0.
 fn inside(a: Row, n: u32) -> Row {
     return Row(
         first(a.x0, n, 0u), first(a.x1, n, 4u), first(a.x2, n, 8u), first(a.x3, n, 12u),
@@ -84,7 +84,7 @@ fn store_grad_row(at: u32, n: u32, a: Row) {
     if (n > 28u) { store_grad(at + 28u, n - 28u, a.x7); }
 }
 
-// The row that the invocation of this number holds.
+// The row that lane `lane` holds.
 fn of_lane(a: Row, lane: u32) -> Row {
     return Row(
         of_lane_vec4(a.x0, lane), of_lane_vec4(a.x1, lane), of_lane_vec4(a.x2, lane), of_lane_vec4(a.x3, lane),
@@ -92,7 +92,7 @@ fn of_lane(a: Row, lane: u32) -> Row {
     );
 }
 
-// Turned back by the angles that begin at `at` of RoPE's table.
+// Rotated back by the angles that begin at `at` in RoPE's table.
 fn unrotated(a: Row, at: u32) -> Row {
     return Row(
         turn_back(a.x0, at), turn_back(a.x1, at + 4u), turn_back(a.x2, at + 8u), turn_back(a.x3, at + 12u),

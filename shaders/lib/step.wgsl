@@ -1,4 +1,4 @@
-// What changes from step to step; written by the CPU before each one.
+// Parameters that change from step to step; the CPU writes them before each step.
 struct Step {
     lr: f32,
     beta1: f32,
@@ -10,8 +10,8 @@ struct Step {
     correction1: f32, // 1 − β₁ᵗ
     correction2: f32, // 1 − β₂ᵗ
     max_grad_norm: f32,
-    slot: u32, // where this step's loss and gradient norm go in their rings
+    slot: u32, // index of this step's loss and gradient norm in their rings
     momentum: f32, // of SGD
-    weight: f32, // of this batch among those that are accumulated for one step
-    first: u32, // 1 for the first of them, which replaces what an older step has left
+    weight: f32, // weight of this batch among those accumulated for one step
+    first: u32, // 1 for the first batch of a step, which overwrites the results of an earlier step
 }

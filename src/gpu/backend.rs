@@ -11,78 +11,78 @@ use super::recording::{Buffers, Recording, Slice};
 
 /// Executes recordings over one table of buffers.
 pub enum Backend {
-    /// Through wgpu.
+    /// Runs on the GPU through wgpu.
     Gpu(Box<GpuBackend>),
-    /// With the kernels' CPU functions, and the recordings that were prepared.
+    /// Runs the kernels' CPU functions; the second field holds the prepared recordings.
     Cpu(CpuBackend, Vec<Recording>),
 }
 
-/// A recording that a backend has prepared.
+/// Handle of a prepared recording; valid only for the backend that returned it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Program(pub(super) usize);
 
-/// What changes before a program runs: the beginnings of slices, and what they are overwritten with.
+/// Writes before a run: each slice and the words that overwrite its beginning.
 pub type Writes = Vec<(Slice, Vec<u32>)>;
 
-/// A read that is under way.
+/// A read in progress.
 pub enum PendingRead {
-    /// The GPU copies into a staging buffer.
+    /// The GPU copies into a staging buffer, which is mapped on completion.
     Gpu(GpuRead),
-    /// The CPU has it already.
+    /// The CPU backend has already copied the data.
     Cpu(Vec<u32>),
 }
 
-/// What can go wrong on a device while it works.
+/// Errors of a device at run time.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ExecuteError {
-    /// There was no memory for a buffer; the device's own words.
+    /// A buffer did not fit into memory; contains the device's message.
     #[error("the GPU has no memory left ({0})")]
     OutOfMemory(String),
-    /// The device went away.
+    /// The device was lost; contains the reason.
     #[error("the GPU was lost ({0}); start a new run, or choose the CPU backend")]
     DeviceLost(String),
-    /// This program cannot address more memory.
+    /// The address space of this program has no room for the model.
     #[error("{mib} MiB of memory are missing to train or measure this model here")]
     NoRoom {
-        /// How much.
+        /// Missing memory in MiB.
         mib: u64,
     },
-    /// Kernels cannot be timed one by one.
+    /// The adapter has no timestamp queries.
     #[error("this adapter has no timestamp queries, so kernels cannot be timed")]
     NoTimestamps,
-    /// The device has fewer workgroups than a kernel needs.
+    /// A kernel needs more workgroups than the device allows in one direction.
     #[error(
         "kernel {kernel} needs {needed} workgroups in one direction for these sizes, and this device allows {limit}; \
          choose smaller sizes, or the CPU backend"
     )]
     TooManyWorkgroups {
-        /// The kernel.
+        /// Name of the kernel.
         kernel: &'static str,
-        /// Workgroups in one direction.
+        /// Required workgroups in one direction.
         needed: u32,
         /// The device's limit.
         limit: u32,
     },
-    /// The device would end a loop early, without an error.
+    /// A kernel needs more loop iterations than the device runs; the device would end the loop early, without an error.
     #[error(
         "kernel {kernel} would run up to {iterations} loop iterations for these sizes, and this software adapter stops \
          after {limit}; choose smaller sizes, or the CPU backend"
     )]
     LoopTooLong {
-        /// The kernel.
+        /// Name of the kernel.
         kernel: &'static str,
-        /// An upper bound for these sizes.
+        /// Upper bound of the iterations for these sizes.
         iterations: u64,
         /// The device's limit.
         limit: u64,
     },
-    /// The device refused a command: a mistake of this program.
+    /// The device rejected a command, which is a bug in this program.
     #[error("the GPU refused a command: {0}")]
     Refused(String),
 }
 
 impl ExecuteError {
-    /// Whether another device can take up what this one was doing.
+    /// Whether the run can continue on another device.
     pub fn needs_another_device(&self) -> bool {
         matches!(self, Self::DeviceLost(_) | Self::OutOfMemory(_))
     }
@@ -92,7 +92,7 @@ impl Backend {
     /// Allocates the buffers on the GPU of this context.
     ///
     /// # Errors
-    /// When there is no room for them.
+    /// When the buffers do not fit into GPU memory.
     pub async fn gpu(context: &Context, buffers: &Buffers) -> Result<Self, ExecuteError> {
         Ok(Self::Gpu(Box::new(GpuBackend::new(context, buffers).await?)))
     }
@@ -102,11 +102,11 @@ impl Backend {
         Self::Cpu(CpuBackend::new(buffers), Vec::new())
     }
 
-    /// Replaces the buffers from number `first` on by those of `table`, filled with zeros. Programs that bind the old ones
-    /// can no longer run.
+    /// Replaces the buffers from index `first` on with those of `table`, filled with zeros. Programs that bind the
+    /// replaced buffers can no longer run.
     ///
     /// # Errors
-    /// When a GPU has no room for them; then nothing has changed.
+    /// When the buffers do not fit into GPU memory; the backend is then unchanged.
     pub async fn replace_buffers(&mut self, first: usize, table: &Buffers) -> Result<(), ExecuteError> {
         match self {
             Self::Gpu(gpu) => gpu.replace_buffers(first, table).await,
@@ -117,7 +117,7 @@ impl Backend {
         }
     }
 
-    /// Makes a recording ready to be replayed.
+    /// Prepares a recording for replay.
     pub fn prepare(&mut self, recording: Recording) -> Program {
         match self {
             Self::Gpu(gpu) => Program(gpu.prepare(&recording)),
@@ -128,10 +128,10 @@ impl Backend {
         }
     }
 
-    /// Waits until the device has compiled what the prepared recordings need.
+    /// Waits until the device has compiled the pipelines of all prepared recordings.
     ///
     /// # Errors
-    /// When a GPU cannot run one of the kernels, or has failed before.
+    /// When the GPU cannot run one of the kernels, or has failed before.
     pub async fn ready(&self) -> Result<(), ExecuteError> {
         match self {
             Self::Gpu(gpu) => gpu.ready().await,
@@ -139,10 +139,10 @@ impl Backend {
         }
     }
 
-    /// Gives a prepared recording its memory, which on the CPU comes with the first use.
+    /// Allocates the memory of a prepared recording, which the CPU backend otherwise does on first use.
     ///
     /// # Errors
-    /// When there is not enough; then nothing has changed.
+    /// When there is not enough memory; the backend is then unchanged.
     pub fn make_room(&self, program: Program) -> Result<(), ExecuteError> {
         match self {
             Self::Gpu(_) => Ok(()),
@@ -152,7 +152,7 @@ impl Backend {
         }
     }
 
-    /// Replays a prepared recording. The GPU works on after this returns.
+    /// Replays a prepared recording. Returns before the GPU has finished.
     pub fn run(&mut self, program: Program) {
         match self {
             Self::Gpu(gpu) => gpu.run(program.0),
@@ -163,7 +163,7 @@ impl Backend {
         }
     }
 
-    /// Cuts the submissions of a program before these dispatches, in ascending order. The CPU has none.
+    /// Splits the submissions of a program before these dispatches, given in ascending order. No effect on the CPU.
     pub fn split(&mut self, program: Program, before: Vec<usize>) {
         if let Self::Gpu(gpu) = self {
             gpu.split(program.0, before);
@@ -178,7 +178,7 @@ impl Backend {
         }
     }
 
-    /// Replays prepared recordings in order, each after its writes. A GPU gets all of it as one submission.
+    /// Replays prepared recordings in order, each after its writes, on a GPU in a single submission.
     pub fn run_all(&mut self, jobs: &[(Program, Writes)]) {
         match self {
             Self::Gpu(gpu) => gpu.run_all(jobs),
@@ -191,10 +191,10 @@ impl Backend {
         }
     }
 
-    /// Runs a prepared recording once and tells how long each of its dispatches took.
+    /// Runs a prepared recording once and returns the time of each dispatch.
     ///
     /// # Errors
-    /// When a GPU has no timestamp queries, was lost, or refused a command.
+    /// When the GPU has no timestamp queries, was lost, or rejected a command.
     pub async fn profile(&mut self, program: Program) -> Result<Vec<Timing>, ExecuteError> {
         match self {
             Self::Gpu(gpu) => profile(gpu, program.0).await,
@@ -210,10 +210,10 @@ impl Backend {
         }
     }
 
-    /// Runs a prepared recording so many times and reports how long that took.
+    /// Runs a prepared recording `repeats` times and returns the total time.
     ///
     /// # Errors
-    /// When a GPU was lost or refused a command.
+    /// When the GPU was lost or rejected a command.
     pub async fn time_repeated(&mut self, program: Program, repeats: u32) -> Result<Reading, ExecuteError> {
         match self {
             Self::Gpu(gpu) => time_repeated(gpu, program.0, repeats).await,
@@ -241,12 +241,12 @@ impl Backend {
         }
     }
 
-    /// Overwrites the beginning of a slice with numbers.
+    /// Overwrites the beginning of a slice with f32 values.
     pub fn write_f32(&self, slice: Slice, numbers: &[f32]) {
         self.write(slice, bytemuck::cast_slice(numbers));
     }
 
-    /// Begins to read slices as they are after the runs so far; more runs can follow before it ends.
+    /// Starts reading slices as they are after all runs so far; further runs may be submitted before the read finishes.
     pub fn start_read(&mut self, slices: &[Slice]) -> PendingRead {
         match self {
             Self::Gpu(gpu) => PendingRead::Gpu(gpu.start_read(slices)),
@@ -254,10 +254,10 @@ impl Backend {
         }
     }
 
-    /// Waits for a read and returns the slices one after the other.
+    /// Waits for a read and returns the concatenated slices.
     ///
     /// # Errors
-    /// When the device was lost or had refused a command.
+    /// When the device was lost or rejected a command.
     pub async fn finish_read(&mut self, read: PendingRead) -> Result<Vec<u32>, ExecuteError> {
         match (self, read) {
             (Self::Gpu(gpu), PendingRead::Gpu(read)) => gpu.finish_read(read).await,
@@ -275,7 +275,7 @@ impl Backend {
         self.finish_read(read).await
     }
 
-    /// Reads one slice of numbers and waits for it.
+    /// Reads one slice of f32 values and waits for it.
     ///
     /// # Errors
     /// As [`Backend::finish_read`].

@@ -1,21 +1,21 @@
-//! Which kernels run in place of others: as they were chosen for a device before, or as a person tells. All of it is plain
-//! text, which the page and the command line keep between visits.
+//! Which kernel variants run in place of kernels: chosen earlier for a device, or set by the user. All of it is plain
+//! text, which the page and the command line store between visits.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Devices that are remembered; the oldest goes first.
+/// Maximum number of stored devices; the oldest is dropped first.
 const MAX_DEVICES: usize = 16;
 
-/// The name of a kernel, and of what runs in its place: a variant, or itself where none is better.
+/// Pairs of kernel name and the name of what runs instead: a variant, or the kernel itself where none is better.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choices(BTreeMap<String, String>);
 
 impl Choices {
-    /// Reads `KERNEL=VARIANT`, several with commas between them.
+    /// Parses `KERNEL=VARIANT`, several separated by commas.
     ///
     /// # Errors
-    /// A sentence when it is something else.
+    /// A message when the text has another form.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut choices = Self::default();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
@@ -28,17 +28,17 @@ impl Choices {
         Ok(choices)
     }
 
-    /// What runs in place of a kernel, if that was chosen.
+    /// The choice for a kernel, if there is one.
     pub fn get(&self, kernel: &str) -> Option<&str> {
         self.0.get(kernel).map(String::as_str)
     }
 
-    /// Chooses.
+    /// Sets the choice for a kernel.
     pub fn set(&mut self, kernel: &str, variant: &str) {
         self.0.insert(kernel.into(), variant.into());
     }
 
-    /// The kernels that something was chosen for.
+    /// The kernels that have a choice.
     pub fn kernels(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
@@ -53,13 +53,13 @@ impl fmt::Display for Choices {
     }
 }
 
-/// What `memory`, a line for each device, says of one; nothing of what cannot be read.
+/// The choices for a device from `memory`, which has one line per device. Unreadable parts are ignored.
 pub fn recall(memory: &str, device: &str) -> Choices {
     let line = memory.lines().find_map(|line| line.split_once('\t').filter(|(name, _)| *name == device));
     line.and_then(|(_, choices)| Choices::parse(choices).ok()).unwrap_or_default()
 }
 
-/// `memory` with these choices of a device, the latest device first.
+/// `memory` with the choices of a device added or replaced; the most recent device comes first.
 pub fn remember(memory: &str, device: &str, choices: &Choices) -> String {
     let others = memory.lines().filter(|line| line.split_once('\t').is_some_and(|(name, _)| name != device));
     let latest = format!("{device}\t{choices}");

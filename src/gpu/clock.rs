@@ -1,6 +1,6 @@
-//! The time, natively and in a worker.
+//! A monotonic clock, natively and in a worker.
 
-/// Nanoseconds since some beginning.
+/// Nanoseconds since an arbitrary start.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn now_ns() -> f64 {
     use std::sync::LazyLock;
@@ -9,7 +9,7 @@ pub(crate) fn now_ns() -> f64 {
     BEGINNING.elapsed().as_secs_f64() * 1e9
 }
 
-/// Nanoseconds since some beginning, as finely as the browser tells.
+/// Nanoseconds since an arbitrary start, at the resolution that the browser provides.
 #[cfg(target_arch = "wasm32")]
 pub(crate) fn now_ns() -> f64 {
     use wasm_bindgen::JsCast;

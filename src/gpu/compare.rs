@@ -1,4 +1,4 @@
-//! Runs one recording on both backends side by side and finds the first dispatch whose results differ.
+//! Runs one recording on both backends in parallel and finds the first dispatch whose results differ.
 
 use std::fmt;
 
@@ -15,20 +15,20 @@ pub struct SideBySide {
     cpu: CpuBackend,
 }
 
-/// Where the backends disagree.
+/// The first difference between the backends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// The position of the dispatch in the recording.
+    /// Index of the dispatch in the recording.
     pub dispatch: usize,
-    /// Its kernel.
+    /// Name of the kernel.
     pub kernel: &'static str,
-    /// The storage binding, from 1.
+    /// Number of the storage binding, from 1.
     pub binding: usize,
-    /// The element of the bound slice.
+    /// Index of the element in the bound slice.
     pub element: usize,
-    /// What the GPU has there.
+    /// Value on the GPU.
     pub gpu: f32,
-    /// What the CPU has there.
+    /// Value on the CPU.
     pub cpu: f32,
 }
 
@@ -40,40 +40,40 @@ impl fmt::Display for Difference {
 }
 
 impl SideBySide {
-    /// Allocates the buffers on both.
+    /// Allocates the buffers on both backends.
     ///
     /// # Errors
-    /// When the GPU has no room for them.
+    /// When the buffers do not fit into GPU memory.
     pub async fn new(context: &Context, buffers: &Buffers) -> Result<Self, ExecuteError> {
         Ok(Self { gpu: GpuBackend::new(context, buffers).await?, cpu: CpuBackend::new(buffers) })
     }
 
-    /// Overwrites the beginning of a slice on both.
+    /// Overwrites the beginning of a slice on both backends.
     pub fn write(&self, slice: Slice, words: &[u32]) {
         self.gpu.write(slice, words);
         self.cpu.write(slice, words);
     }
 
-    /// What the CPU has in a slice.
+    /// Reads a slice from the CPU backend.
     pub fn read_cpu(&self, slice: Slice) -> Vec<u32> {
         self.cpu.read(slice)
     }
 
-    /// What the GPU has in a slice.
+    /// Reads a slice from the GPU backend.
     ///
     /// # Errors
-    /// When the device was lost or refused a command.
+    /// When the device was lost or rejected a command.
     pub async fn read_gpu(&mut self, slice: Slice) -> Result<Vec<u32>, ExecuteError> {
         let read = self.gpu.start_read(&[slice]);
         self.gpu.finish_read(read).await
     }
 
-    /// Runs the recording on the CPU, and each of its dispatches on the GPU from the CPU's inputs; returns the first difference
-    /// of more than `tolerance` × the largest magnitude of the tensor. No errors add up, so it can be tight, and small
-    /// tensors are held as well as large ones.
+    /// Runs the recording on the CPU, and each of its dispatches on the GPU from the CPU's inputs; returns the first
+    /// difference of more than `tolerance` × the largest magnitude of the tensor. Errors do not accumulate, so the
+    /// tolerance can be tight, and small tensors are checked as strictly as large ones.
     ///
     /// # Errors
-    /// When the device was lost, refused a command, or cannot run one of the kernels.
+    /// When the device was lost, rejected a command, or cannot run one of the kernels.
     pub async fn first_wrong(
         &mut self,
         recording: &Recording,
@@ -96,7 +96,7 @@ impl SideBySide {
             let cpu: &[f32] = bytemuck::cast_slice(&cpu);
             let largest =
                 cpu.iter().filter(|value| value.is_finite()).fold(0f32, |largest, value| largest.max(value.abs()));
-            let right = |gpu: f32, cpu: f32| (gpu - cpu).abs() <= tolerance * largest; // a NaN is right nowhere
+            let right = |gpu: f32, cpu: f32| (gpu - cpu).abs() <= tolerance * largest; // false for NaN
             let wrong = |(&gpu, cpu): (&u32, &f32)| gpu != cpu.to_bits() && !right(f32::from_bits(gpu), *cpu);
             if let Some(element) = gpu.iter().zip(cpu).position(wrong).filter(|_| first.is_none()) {
                 let kernel = recording.dispatches[index].kernel.name;
@@ -107,12 +107,12 @@ impl SideBySide {
         Ok(first)
     }
 
-    /// Runs the recording dispatch by dispatch on both and returns the first difference: two elements that are not
-    /// the same bits and differ by more than `tolerance` × (1 + |CPU|). Each dispatch starts from what its own
-    /// backend computed before, so the tolerance has to allow for what rounding adds up to.
+    /// Runs the recording dispatch by dispatch on both backends and returns the first difference: two elements that are
+    /// not bit-identical and differ by more than `tolerance` × (1 + |CPU|). Each dispatch starts from its own backend's
+    /// earlier results, so the tolerance has to allow for accumulated rounding.
     ///
     /// # Errors
-    /// When the device was lost or refused a command.
+    /// When the device was lost or rejected a command.
     pub async fn first_difference(
         &mut self,
         recording: &Recording,
@@ -149,7 +149,7 @@ fn written(dispatch: &Dispatch) -> impl Iterator<Item = (usize, Slice)> + '_ {
     with_access.filter(|(_, (_, access))| **access == Access::ReadWrite).map(|(i, (slice, _))| (i + 1, *slice))
 }
 
-/// Whether two results agree; a NaN agrees with nothing.
+/// Whether two results agree; NaN agrees with nothing.
 fn close(gpu: f32, cpu: f32, tolerance: f32) -> bool {
     (gpu - cpu).abs() <= tolerance * (1.0 + cpu.abs())
 }

@@ -11,48 +11,48 @@ use super::limits;
 use super::pipeline::Pipelines;
 use super::variant::{Used, Variant, Variants};
 
-/// A device to compute on, and what is known about it.
+/// A device to compute on and its capabilities.
 pub struct Context {
-    /// The device.
+    /// The wgpu device.
     pub device: wgpu::Device,
-    /// Its queue.
+    /// The device's queue.
     pub queue: wgpu::Queue,
-    /// The adapter's facts.
+    /// Name, backend, driver and limits of the adapter.
     pub adapter: AdapterFacts,
-    /// How many invocations share a subgroup at least; 0 where kernels cannot use subgroups.
+    /// Minimum number of invocations in a subgroup; 0 where kernels cannot use subgroups.
     pub subgroup_size: u32,
-    /// Whether kernels can use integers of 64 bits.
+    /// Whether kernels can use 64-bit integers.
     pub int64: bool,
-    /// Whether numbers of 16 bits can be stored and loaded (`shader-f16`).
+    /// Whether f16 values can be stored and loaded (`shader-f16`).
     pub f16: bool,
     /// The first error that the device reported.
     pub(super) fault: Fault,
-    /// What has been compiled for the device so far.
+    /// Pipelines compiled for the device so far.
     pub(super) pipelines: Pipelines,
-    /// Which variants of kernels it uses.
+    /// Kernel variants in use.
     pub(super) variants: Variants,
-    /// The kernels, or classes of their shapes, that variants were chosen for.
+    /// The kernels, or classes of their shapes, for which variants have been chosen.
     chosen: RefCell<HashSet<&'static str>>,
-    /// What a person has told to run in place of kernels.
+    /// Variant overrides set by the user.
     pub told: RefCell<Choices>,
-    /// What was chosen for this device, now or earlier.
+    /// Variants chosen for this device, now or earlier.
     pub known: RefCell<Choices>,
-    /// How many devices before this one were lost; each makes pieces four times smaller.
+    /// How many devices were lost before this one; each loss makes pieces four times smaller.
     pub losses: Cell<u32>,
 }
 
-/// What the rest of the program wants to know about an adapter.
+/// What the rest of the program needs from an adapter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdapterFacts {
-    /// Its name.
+    /// Name of the adapter.
     pub name: String,
     /// `WebGPU`, `Vulkan`, `Metal` or `Dx12`.
     pub backend: String,
-    /// Driver, as far as it is told.
+    /// Driver, as far as it is reported.
     pub driver: String,
-    /// Whether it is emulated on the CPU.
+    /// Whether the adapter is emulated on the CPU.
     pub software: bool,
-    /// The limits that hold on the device.
+    /// Limits of the device.
     pub limits: DeviceLimits,
 }
 
@@ -67,14 +67,14 @@ impl AdapterFacts {
         Self { name, backend, driver, software, limits }
     }
 
-    /// What to try where the browser has chosen the slower of two GPUs, if that is likely.
+    /// Advice for the user where the browser has probably chosen the slower of two GPUs.
     pub fn advice(&self) -> Option<&'static str> {
         let intel = self.name.to_lowercase().contains("intel");
         (intel && limits::browser().contains("Windows")).then_some(SECOND_GPU)
     }
 }
 
-/// On Windows browsers use the GPU that the system assigns to them, whatever a page asks for.
+/// On Windows browsers use the GPU that the system assigns to them, whatever a page requests.
 const SECOND_GPU: &str = "Training runs on the Intel GPU. If this computer has a second GPU, assign the browser to it: \
                           Windows Settings > System > Display > Graphics, then High performance, and restart the browser.";
 
@@ -83,25 +83,25 @@ const SECOND_GPU: &str = "Training runs on the Intel GPU. If this computer has a
 pub struct DeviceLimits {
     /// The largest buffer, in bytes.
     pub buffer_bytes: u64,
-    /// The largest part of a buffer that a kernel can see, in bytes.
+    /// The largest part of a buffer that a kernel can bind, in bytes.
     pub binding_bytes: u64,
-    /// All buffers together, in bytes, where that is known.
+    /// The limit for all buffers together, in bytes, where it is known.
     pub total_bytes: u64,
 }
 
 impl DeviceLimits {
-    /// What the CPU backend can hold: wasm addresses 4 GiB in all, of which one buffer may take half, and all buffers leave
-    /// a quarter for everything else.
+    /// What the CPU backend can hold: wasm addresses 4 GiB in total. One buffer may take half of it, and all buffers
+    /// together leave a quarter for everything else.
     pub const CPU: Self =
         Self { buffer_bytes: 1 << 31, binding_bytes: 1 << 31, total_bytes: usize::MAX as u64 / 4 * 3 };
 }
 
-/// What one dispatch may take. Larger layers are computed in pieces.
+/// Limits of one dispatch. Larger layers are computed in pieces.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
-    /// Bytes of one binding.
+    /// Maximum size of one binding in bytes.
     pub binding_bytes: u64,
-    /// Operations of one dispatch: drivers reset a device that is busy with one for about two seconds.
+    /// Maximum operations of one dispatch: drivers reset a device that is busy with one for about two seconds.
     pub dispatch_flops: f64,
 }
 
@@ -109,7 +109,7 @@ impl Budget {
     /// No limits: every layer is one piece.
     pub const WHOLE: Self = Self { binding_bytes: u32::MAX as u64, dispatch_flops: f64::INFINITY };
 
-    /// What a device with these limits gets.
+    /// The budget for a device with these limits.
     pub fn of(limits: DeviceLimits) -> Self {
         let budget = Self::default();
         Self { binding_bytes: budget.binding_bytes.min(limits.binding_bytes), ..budget }
@@ -117,13 +117,13 @@ impl Budget {
 }
 
 impl Default for Budget {
-    /// What every GPU computes in a fraction of a second.
+    /// A budget that every GPU computes in a fraction of a second.
     fn default() -> Self {
         Self { binding_bytes: 1 << 31, dispatch_flops: 2e10 }
     }
 }
 
-/// Why there is no device.
+/// Why no device is available.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ContextError {
     /// The browser has no WebGPU.
@@ -135,15 +135,15 @@ pub enum ContextError {
     /// WebGPU exists only on secure origins.
     #[error("WebGPU is only there on secure origins; open this page through https or from localhost")]
     InsecureOrigin,
-    /// There is an API but no adapter.
+    /// WebGPU is available, but no adapter.
     #[error("no graphics adapter answered; {hint}", hint = NO_ADAPTER_HINT)]
     NoAdapter,
-    /// The adapter did not give a device.
+    /// The adapter refused a device.
     #[error("the graphics adapter {name} refused a device: {detail}")]
     Refused {
-        /// The adapter.
+        /// Name of the adapter.
         name: String,
-        /// Its own words.
+        /// The adapter's error message.
         detail: String,
     },
 }
@@ -156,15 +156,15 @@ const NO_ADAPTER_HINT: &str = "hardware acceleration may be switched off in the 
                                on the browser's block list";
 
 impl Context {
-    /// Requests the fastest adapter and a device with its memory limits.
+    /// Requests the fastest adapter, and a device with the adapter's memory limits.
     ///
     /// # Errors
-    /// When there is none, with what to change.
+    /// When no adapter or device is available; the message includes advice.
     pub async fn new() -> Result<Self, ContextError> {
         Self::with_binding_limit(u64::MAX).await
     }
 
-    /// The same with bindings of at most so many bytes, as smaller adapters have them.
+    /// As [`Context::new`], with bindings of at most `binding_bytes` bytes, like those of smaller adapters.
     ///
     /// # Errors
     /// As [`Context::new`].
@@ -189,7 +189,7 @@ impl Context {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("glasshead"),
             required_limits,
-            // The profiler and variants of kernels ask for them, and do without where they are missing.
+            // Used by the profiler and by kernel variants, which do without them where they are missing.
             required_features: adapter.features()
                 & (wgpu::Features::TIMESTAMP_QUERY
                     | wgpu::Features::SHADER_INT64
@@ -228,14 +228,14 @@ impl Context {
         }
     }
 
-    /// What tells this device from others.
+    /// A string that identifies this device.
     pub fn device_name(&self) -> String {
         let AdapterFacts { name, backend, driver, .. } = &self.adapter;
         [name, backend, driver].map(|part| part.replace(['\t', '\n', '\r'], " ")).join(" / ")
     }
 
-    /// After how many iterations, those of nested loops included, the device ends an invocation's loops without an error.
-    /// llvmpipe does so; a browser may run on llvmpipe and not say so.
+    /// The number of iterations, including those of nested loops, after which the device ends an invocation's loops
+    /// without an error. llvmpipe does so; a browser may run on llvmpipe without reporting it.
     pub fn loop_limit(&self) -> Option<u64> {
         const LLVMPIPE: u64 = 65_535;
         let swiftshader = self.adapter.name.to_lowercase().contains("swiftshader");
@@ -243,29 +243,28 @@ impl Context {
         (may_be_llvmpipe && !swiftshader).then_some(LLVMPIPE)
     }
 
-    /// What one dispatch may take on this device.
+    /// The limits of one dispatch on this device.
     pub fn budget(&self) -> Budget {
         let budget = Budget::of(self.adapter.limits);
         Budget { dispatch_flops: budget.dispatch_flops / 4f64.powi(self.losses.get().min(4) as i32), ..budget }
     }
 
-    /// Whether the device has what a variant needs.
+    /// Whether the device has the features that a variant needs.
     pub fn can_run(&self, variant: &Variant) -> bool {
         variant.subgroup_size <= self.subgroup_size && (self.int64 || !variant.int64)
     }
 
-    /// Whether variants of this kernel, or of a class of its shapes, are still to be chosen; from now on they are not.
+    /// Whether a variant of this kernel, or of a class of its shapes, has yet to be chosen; marks it as chosen.
     pub fn choose_for(&self, key: &'static str) -> bool {
         self.chosen.borrow_mut().insert(key)
     }
 
-    /// From now on, recordings are prepared with this variant where it fits and where parameters belong to what it was
-    /// chosen for.
+    /// From now on, prepares recordings with this variant wherever it fits and `holds` accepts the parameters.
     pub fn use_variant(&self, variant: &'static Variant, key: &'static str, holds: fn(params: &[u8]) -> bool) {
         self.variants.borrow_mut().push(Used::new(variant, key, holds, self.loop_limit()));
     }
 
-    /// From now on, recordings are prepared without variants of this kernel; the names of those that were in use.
+    /// From now on, prepares recordings without variants of this kernel; returns the names of those that were in use.
     pub fn forget_variants(&self, of: &str) -> Vec<&'static str> {
         let mut variants = self.variants.borrow_mut();
         let gone =
@@ -281,7 +280,7 @@ impl Context {
     }
 }
 
-/// Browsers tell as little as they like about an adapter, sometimes nothing.
+/// A readable adapter name. Browsers report little about an adapter, sometimes nothing.
 async fn readable_name(info: &wgpu::AdapterInfo) -> String {
     let told = [info.name.trim().to_string(), info.driver.trim().to_string(), family().await];
     told.into_iter().find(|name| !name.is_empty()).unwrap_or("a GPU that does not tell its name".into())
@@ -292,7 +291,7 @@ fn has_subgroups(device: &wgpu::Device) -> bool {
     device.features().contains(wgpu::Features::SUBGROUP)
 }
 
-/// wgpu does not know this feature of browsers: boot.js asks for it wherever an adapter has it, and says so.
+/// wgpu does not support this browser feature: boot.js requests it wherever an adapter has it, and reports that.
 #[cfg(target_arch = "wasm32")]
 fn has_subgroups(_: &wgpu::Device) -> bool {
     get(&js_sys::global(), "glassheadSubgroups").is_truthy()
@@ -303,8 +302,8 @@ async fn family() -> String {
     String::new()
 }
 
-/// Vendor and architecture, for example `nvidia ampere`. Browsers leave the description empty, which is all that wgpu
-/// passes on, so this asks for the same adapter once more.
+/// Vendor and architecture, for example `nvidia ampere`. Browsers leave the description empty, and wgpu passes on nothing
+/// else, so this requests the same adapter again.
 #[cfg(target_arch = "wasm32")]
 async fn family() -> String {
     use js_sys::{Function, Object, Promise};
@@ -322,7 +321,7 @@ async fn family() -> String {
     words.join(" ").trim().to_string()
 }
 
-/// A property; undefined where there is none.
+/// A property of a JS value; undefined where it does not exist.
 #[cfg(target_arch = "wasm32")]
 pub(super) fn get(object: &wasm_bindgen::JsValue, key: &str) -> wasm_bindgen::JsValue {
     js_sys::Reflect::get(object, &key.into()).unwrap_or_default()
@@ -333,8 +332,8 @@ fn check_environment() -> Result<(), ContextError> {
     Ok(())
 }
 
-/// Tells the three ways apart in which a browser can be without WebGPU: insecure origin and missing API here, a
-/// refused adapter later.
+/// Distinguishes the three ways in which a browser can be without WebGPU: an insecure origin or a missing API (here), or
+/// a refused adapter (later).
 #[cfg(target_arch = "wasm32")]
 fn check_environment() -> Result<(), ContextError> {
     let global = js_sys::global();

@@ -1,4 +1,4 @@
-//! The GPU backend: pipelines and bind groups are made once per recording, then replayed.
+//! The GPU backend: creates pipelines and bind groups once per recording, then replays them.
 
 use super::backend::{ExecuteError, Program, Writes};
 use super::context::Context;
@@ -12,7 +12,7 @@ mod read;
 
 pub use read::GpuRead;
 
-/// The buffers of a run on the GPU, and the recordings prepared for it.
+/// The buffers of a run on the GPU, and its prepared recordings.
 pub struct GpuBackend {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
@@ -21,24 +21,24 @@ pub struct GpuBackend {
     pipelines: Pipelines,
     variants: Variants,
     pub(super) programs: Vec<GpuProgram>,
-    /// Staging buffers that no read uses now.
+    /// Staging buffers that no read is using.
     idle_staging: Vec<wgpu::Buffer>,
-    /// Where writes wait that come between runs of one submission.
+    /// Holds the writes between the runs of one submission.
     uploads: Option<wgpu::Buffer>,
-    /// The parameters of each program.
+    /// The uniform buffer of each program.
     uniforms: Vec<wgpu::Buffer>,
-    /// Of the device.
+    /// Shared with the context.
     fault: Fault,
-    /// What the prepared recordings run.
+    /// Pipelines used by the prepared recordings.
     used: Vec<PipelineKey>,
-    /// What the device cannot run of the prepared recordings.
+    /// Why the device cannot run one of the prepared recordings.
     impossible: Option<ExecuteError>,
     loop_limit: Option<u64>,
 }
 
 impl Drop for GpuBackend {
-    /// Gives the memory back at once. In a browser dropping a buffer only leaves it to the garbage collector, which does not
-    /// know how much memory a small object stands for.
+    /// Frees the memory at once. In a browser, dropping a buffer only leaves it to the garbage collector, which does not
+    /// account for the GPU memory of a small object.
     fn drop(&mut self) {
         let staging = self.idle_staging.iter().chain(&self.uploads);
         self.buffers.iter().chain(&self.uniforms).chain(staging).for_each(wgpu::Buffer::destroy);
@@ -60,7 +60,7 @@ pub(super) struct GpuDispatch {
 }
 
 impl GpuDispatch {
-    /// Puts the dispatch into a pass.
+    /// Records the dispatch into a pass.
     pub(super) fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
         let [x, y, z] = self.workgroups;
         pass.set_pipeline(&self.pipeline);
@@ -73,7 +73,7 @@ impl GpuBackend {
     /// Allocates every buffer of the table, filled with zeros.
     ///
     /// # Errors
-    /// When the device has no room for them.
+    /// When the buffers do not fit into GPU memory.
     pub async fn new(context: &Context, table: &Buffers) -> Result<Self, ExecuteError> {
         let (device, queue) = (context.device.clone(), context.queue.clone());
         let buffers = allocate(&device, &table.specs).await?;
@@ -96,11 +96,11 @@ impl GpuBackend {
         })
     }
 
-    /// Replaces the buffers of the table from number `first` on by those of `table`, filled with zeros. Recordings that bind
-    /// the old ones can no longer run.
+    /// Replaces the buffers of the table from index `first` on with those of `table`, filled with zeros. Recordings that
+    /// bind the replaced buffers can no longer run.
     ///
     /// # Errors
-    /// When the device has no room for them; then nothing has changed.
+    /// When the buffers do not fit into GPU memory; the backend is then unchanged.
     pub async fn replace_buffers(&mut self, first: usize, table: &Buffers) -> Result<(), ExecuteError> {
         let new = allocate(&self.device, &table.specs[first..]).await?;
         let old = self.buffers.splice(first.., new);
@@ -109,7 +109,7 @@ impl GpuBackend {
         Ok(())
     }
 
-    /// Makes pipelines and bind groups for a recording and returns its number.
+    /// Creates the pipelines and bind groups of a recording and returns its index.
     pub fn prepare(&mut self, recording: &Recording) -> usize {
         let uniforms = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(recording.name),
@@ -157,7 +157,7 @@ impl GpuBackend {
         self.programs.len() - 1
     }
 
-    /// Remembers the first dispatch that the device would compute wrongly or refuse.
+    /// Records the first dispatch that the device would compute wrongly or reject.
     fn check_limits(&mut self, kernel: &'static Kernel, params: &[u8], workgroups: [u32; 3]) {
         let limit = self.device.limits().max_compute_workgroups_per_dimension;
         let most = workgroups.into_iter().max().unwrap_or_default();
@@ -172,10 +172,10 @@ impl GpuBackend {
         self.impossible = self.impossible.take().or(problem);
     }
 
-    /// Waits until the device has compiled what the prepared recordings need.
+    /// Waits until the device has compiled the pipelines of all prepared recordings.
     ///
     /// # Errors
-    /// When it cannot run one of the kernels, or has failed before.
+    /// When the device cannot run one of the kernels, or has failed before.
     pub async fn ready(&self) -> Result<(), ExecuteError> {
         self.pipelines.confirm(&self.fault).await;
         self.check()
@@ -186,7 +186,7 @@ impl GpuBackend {
         self.run_dispatches(program, 0..self.programs[program].dispatches.len());
     }
 
-    /// Submits some dispatches of a prepared recording.
+    /// Submits a range of dispatches of a prepared recording.
     pub fn run_dispatches(&self, program: usize, range: std::ops::Range<usize>) {
         if self.cannot_run().is_some() {
             return; // the next read reports it
@@ -202,7 +202,7 @@ impl GpuBackend {
         self.queue.submit([encoder.finish()]);
     }
 
-    /// Cuts the submissions of a program before these dispatches.
+    /// Splits the submissions of a program before these dispatches.
     pub fn split(&mut self, program: usize, before: Vec<usize>) {
         self.programs[program].splits = before;
     }
@@ -243,7 +243,8 @@ impl GpuBackend {
         self.queue.submit([encoder.finish()]);
     }
 
-    /// A buffer to copy from with so much room. A write to it waits for the submissions before, so one serves all.
+    /// A buffer of at least `size_bytes` to copy from. A write to it is ordered after earlier submissions, so one buffer
+    /// is enough.
     fn uploads(&mut self, size_bytes: u64) -> wgpu::Buffer {
         if let Some(buffer) = self.uploads.as_ref().filter(|buffer| buffer.size() >= size_bytes) {
             return buffer.clone();
@@ -284,7 +285,7 @@ impl GpuBackend {
         }
     }
 
-    /// Why the prepared recordings cannot run on this device, if they cannot.
+    /// Why the prepared recordings cannot run on this device, if so.
     fn cannot_run(&self) -> Option<ExecuteError> {
         self.impossible.clone().or_else(|| self.pipelines.refused(&self.used).map(ExecuteError::Refused))
     }

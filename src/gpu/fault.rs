@@ -1,5 +1,5 @@
-//! The first error that a device reports outside of an error scope. It is registered once per device, so that everything that
-//! computes on the device learns of it.
+//! The first error that a device reports outside of an error scope. It is registered once per device and shared by
+//! everything that computes on the device.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,8 +23,7 @@ impl Fault {
         fault
     }
 
-    /// Keeps the first error. What a device refuses once it is lost, or for want of a buffer that did not fit into memory, is
-    /// a consequence of that.
+    /// Stores the first error. Device loss and lack of memory replace a rejected command, which is their consequence.
     pub fn keep(&self, error: ExecuteError) {
         let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match (&*first, &error) {
@@ -36,14 +35,16 @@ impl Fault {
         }
     }
 
+    /// Fails if the device has reported an error.
+    ///
     /// # Errors
-    /// The first error of the device.
+    /// The first error that the device has reported.
     pub fn check(&self) -> Result<(), ExecuteError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
     }
 }
 
-/// What an uncaptured error means.
+/// Maps an uncaptured wgpu error to an [`ExecuteError`].
 pub(super) fn classify(error: &wgpu::Error) -> ExecuteError {
     let text = error.to_string();
     match error {

@@ -1,4 +1,4 @@
-//! The CPU backend: runs a recording with each kernel's CPU function, in order, on this thread.
+//! The CPU backend: runs each kernel's CPU function in order, on this thread.
 
 use std::cell::RefCell;
 
@@ -7,44 +7,44 @@ use half::f16;
 use super::kernel::{Access, CpuBuffer, CpuCall};
 use super::recording::{Buffers, Recording, Slice, Storage};
 
-/// Whether so many bytes can still be had, in pieces of these sizes, all at once. They are given back.
+/// Whether pieces of these sizes in bytes can be allocated at the same time. They are freed again.
 pub fn has_room(sizes: impl IntoIterator<Item = usize>) -> bool {
     let mut pieces = Vec::new();
     sizes.into_iter().all(|bytes| {
         let mut piece = Vec::<u8>::new();
         let fits = piece.try_reserve_exact(bytes).is_ok();
-        // Compilers leave out what is allocated and never used.
+        // Compilers remove allocations that are never used.
         pieces.push(std::hint::black_box(piece));
         fits
     })
 }
 
-/// The buffers of a run in main memory. Each gets its memory with its first use: a model that is only looked at has none
-/// for gradients and moments.
+/// The buffers of a run in main memory. Each is allocated on first use: a model that is only inspected has no gradients
+/// and moments.
 pub struct CpuBackend {
     buffers: Vec<CpuBuffer>,
-    /// What is stored in 16 bits on a GPU is in 32 here, rounded after every dispatch.
+    /// Buffers that are f16 on a GPU are f32 here, rounded to f16 after every dispatch.
     table: Buffers,
 }
 
 impl CpuBackend {
-    /// Every buffer of the table, filled with zeros.
+    /// Creates every buffer of the table, filled with zeros.
     pub fn new(buffers: &Buffers) -> Self {
         let table = buffers.clone();
         Self { buffers: table.specs.iter().map(|_| RefCell::new(Vec::new())).collect(), table }
     }
 
-    /// Replaces the buffers from number `first` on by those of `table`, filled with zeros.
+    /// Replaces the buffers from index `first` on with those of `table`, filled with zeros.
     pub fn replace_buffers(&mut self, first: usize, table: &Buffers) {
         self.buffers.truncate(first);
         self.buffers.resize_with(table.specs.len(), CpuBuffer::default);
         self.table = table.clone();
     }
 
-    /// Gives a recording the memory that it needs, all or nothing.
+    /// Allocates all memory that a recording needs, or none.
     ///
     /// # Errors
-    /// How many bytes are missing.
+    /// The number of missing bytes.
     pub fn make_room(&self, recording: &Recording) -> Result<(), u64> {
         let (mut new, mut missing) = (Vec::new(), 0);
         for &slice in recording.dispatches.iter().flat_map(|dispatch| &dispatch.bindings) {
@@ -65,19 +65,19 @@ impl CpuBackend {
         Ok(())
     }
 
-    /// How many elements a slice wants that its buffer does not have yet.
+    /// How many elements the buffer of a slice still has to grow.
     fn lacking(&self, slice: Slice) -> usize {
         let spec = &self.table.specs[slice.buffer.0];
         let wanted = if spec.grows { slice.start + slice.len } else { spec.len };
         wanted.saturating_sub(self.buffers[slice.buffer.0].borrow().len())
     }
 
-    /// The buffer of a slice, with memory for it.
+    /// The buffer of a slice, allocated.
     fn buffer(&self, slice: Slice) -> &CpuBuffer {
         let (buffer, more) = (&self.buffers[slice.buffer.0], self.lacking(slice));
         if more > 0 {
             let mut words = buffer.borrow_mut();
-            // Zeros from the system cost nothing until they are written to.
+            // Zeroed memory from the system costs nothing until it is written.
             if words.is_empty() {
                 *words = vec![0; more];
             } else {
@@ -124,7 +124,7 @@ impl CpuBackend {
         words[slice.start.min(end)..end].fill(0);
     }
 
-    /// A copy of a slice.
+    /// Returns a copy of a slice.
     pub fn read(&self, slice: Slice) -> Vec<u32> {
         let words = self.buffers[slice.buffer.0].borrow();
         let end = words.len().min(slice.start + slice.len);
@@ -135,7 +135,7 @@ impl CpuBackend {
     }
 }
 
-/// Numbers become what 16 bits can hold.
+/// Rounds f32 values to f16.
 fn round(numbers: &mut [u32]) {
     for bits in numbers {
         *bits = f16::from_f32(f32::from_bits(*bits)).to_f32().to_bits();

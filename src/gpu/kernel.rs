@@ -1,4 +1,4 @@
-//! A kernel: one WGSL entry point and its twin on the CPU, with the bindings that both share.
+//! A kernel: one WGSL entry point and its CPU counterpart, with the bindings that both share.
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::ops::Range;
@@ -14,24 +14,24 @@ pub enum Access {
     ReadWrite,
 }
 
-/// What kernels with subgroups call.
+/// Subgroup functions that kernels call; a source with one of them enables subgroups.
 const SUBGROUP_BUILTINS: [&str; 4] = ["subgroupAdd(", "subgroupMax(", "subgroupBroadcast(", "subgroupShuffle("];
 
-/// Browsers want to be told, naga refuses it. Their analysis does not see that all invocations of a workgroup leave a loop
-/// together where its end was computed from a number that differs between them.
+/// Browsers require this line; naga rejects it. Their uniformity analysis does not detect that all invocations of a
+/// workgroup leave a loop together when its end was computed from a value that differs between them.
 const ENABLE_SUBGROUPS: &str = "enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n";
 
-/// Which storage bindings hold numbers of 16 bits: bit 0 is binding 1, and so on.
+/// Which storage bindings hold f16 values: bit 0 is binding 1, and so on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Halves(pub u8);
 
 impl Halves {
-    /// Whether binding `number` (from 1, as in WGSL) does.
+    /// Whether binding `number` (from 1, as in WGSL) holds f16.
     pub fn has(self, number: usize) -> bool {
         self.0 >> (number - 1) & 1 == 1
     }
 
-    /// Whether none does.
+    /// Whether no binding holds f16.
     pub fn is_none(self) -> bool {
         self.0 == 0
     }
@@ -41,23 +41,23 @@ impl Halves {
 ///
 /// In group 0, binding 0 is the uniform `Params`, bindings 1, 2, … are storage buffers in the order of `access`.
 pub struct Kernel {
-    /// The entry point; also the label of the pipeline and of the profiler's row.
+    /// Name of the entry point; also the label of the pipeline and of the profiler's row.
     pub name: &'static str,
-    /// The WGSL source: pieces of `shaders/lib/`, then the operation's file.
+    /// The WGSL source: files of `shaders/lib/`, then the operation's file.
     pub wgsl: &'static [&'static str],
     /// How storage bindings 1, 2, … are used.
     pub access: &'static [Access],
     /// `size_of` the operation's `Params`.
     pub params_bytes: usize,
-    /// An upper bound of the iterations of all loops of one invocation together, for these parameters.
+    /// Upper bound of the total loop iterations of one invocation for these parameters.
     pub loops: fn(params: &[u8]) -> u64,
     /// The same computation on the CPU.
     pub cpu: fn(&CpuCall<'_>),
 }
 
 impl Kernel {
-    /// The whole WGSL module that holds this entry point, for bindings of which some hold numbers of 16 bits: those whose
-    /// types are made of `Number1`, `Number2`, … may.
+    /// The whole WGSL module for this entry point. The bindings in `halves` are f16; only those whose types use
+    /// `Number1`, `Number2`, … can be.
     pub fn source(&self, halves: Halves) -> String {
         let source = self.wgsl.join("\n");
         let with_subgroups = cfg!(target_arch = "wasm32") && SUBGROUP_BUILTINS.iter().any(|name| source.contains(name));
@@ -79,14 +79,14 @@ impl Kernel {
 /// [`Kernel::loops`] of a kernel without loops.
 pub const NO_LOOPS: fn(&[u8]) -> u64 = |_| 0;
 
-/// Storage bindings that every device has.
+/// Number of storage bindings that every device supports.
 const MAX_BINDINGS: usize = 8;
 
-/// Memory of the CPU backend: 4-byte elements, as on the GPU. The cell finds a kernel that reads and writes one
-/// buffer at once, which WebGPU forbids too.
+/// Memory of the CPU backend: 4-byte elements, as on the GPU. The cell panics when a kernel reads and writes one buffer
+/// at the same time, which WebGPU forbids too.
 pub type CpuBuffer = RefCell<Vec<u32>>;
 
-/// What a kernel's CPU function gets: its parameters and its bindings, numbered as in WGSL.
+/// Arguments of a kernel's CPU function: its parameters and its bindings, numbered as in WGSL.
 pub struct CpuCall<'a> {
     /// The bytes of `Params`.
     pub params: &'a [u8],
@@ -100,7 +100,7 @@ impl CpuCall<'_> {
         bytemuck::pod_read_unaligned(self.params)
     }
 
-    /// Binding `number` (from 1, as in WGSL) as numbers to read.
+    /// Binding `number` (from 1, as in WGSL) as f32 values to read.
     pub fn f32(&self, number: usize) -> Ref<'_, [f32]> {
         Ref::map(self.u32(number), |words| bytemuck::cast_slice(words))
     }
@@ -111,7 +111,7 @@ impl CpuCall<'_> {
         Ref::map(buffer.borrow(), |words| &words[range.clone()])
     }
 
-    /// Binding `number` (from 1, as in WGSL) as numbers to write.
+    /// Binding `number` (from 1, as in WGSL) as f32 values to write.
     pub fn f32_mut(&self, number: usize) -> RefMut<'_, [f32]> {
         RefMut::map(self.u32_mut(number), |words| bytemuck::cast_slice_mut(words))
     }

@@ -1,16 +1,17 @@
-//! The limits that are requested of a device: what kernels need, and no limit of rendering, which a small GPU may not have.
+//! The limits requested from a device: what kernels need. No rendering limit is required, because a small GPU may not
+//! meet WebGPU's defaults.
 
-/// What the kernels need: storage buffers of a kernel and its uniforms, invocations and memory of a workgroup.
+/// What the kernels need: storage buffers and uniforms per kernel, invocations and memory per workgroup.
 const STORAGE_BUFFERS: u32 = 8;
 const UNIFORM_BYTES: u64 = 256;
 const INVOCATIONS: u32 = 64;
 const WORKGROUP_BYTES: u32 = 16 << 10;
 
-/// What is requested of an adapter that offers these limits: all of its memory, and of everything else no more than WebGPU's
-/// defaults, so that what runs here runs on every device.
+/// The limits to request from an adapter that offers `offered`: all of its memory, and of everything else no more than
+/// WebGPU's defaults, so that what runs here runs on every device.
 ///
 /// # Errors
-/// Which limit is below what the kernels need.
+/// The first limit that is below what the kernels need.
 pub(super) fn required(offered: &wgpu::Limits) -> Result<wgpu::Limits, String> {
     let needs = [
         ("max_storage_buffers_per_shader_stage", u64::from(offered.max_storage_buffers_per_shader_stage), 6),
@@ -39,7 +40,8 @@ pub(super) fn required(offered: &wgpu::Limits) -> Result<wgpu::Limits, String> {
     })
 }
 
-/// All buffers together on phones and tablets, whose browsers end a page that takes more instead of refusing a buffer.
+/// The limit for all buffers together on phones and tablets, whose browsers end a page that uses more instead of refusing
+/// a buffer.
 pub(super) fn total_bytes() -> u64 {
     mobile_total_bytes(&browser(), device_memory_gib())
 }
@@ -54,13 +56,13 @@ fn mobile_total_bytes(browser: &str, memory_gib: Option<f64>) -> u64 {
     }
 }
 
-/// What the browser calls itself, with the system it runs on; empty natively.
+/// The browser's user agent, which includes the system; empty natively.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn browser() -> String {
     String::new()
 }
 
-/// What the browser calls itself, with the system it runs on.
+/// The browser's user agent, which includes the system.
 #[cfg(target_arch = "wasm32")]
 pub(super) fn browser() -> String {
     use super::context::get;

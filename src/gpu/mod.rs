@@ -1,8 +1,8 @@
-//! The machine: kernels, recordings of dispatches, and the two backends that execute them.
+//! Execution: kernels, recordings of dispatches, and the two backends that execute them.
 //!
 //! A [`Recording`](recording::Recording) is pure data over a table of [`Buffers`](recording::Buffers).
-//! [`Backend`](backend::Backend) replays it on the GPU ([`execute`]) or on the CPU ([`interpret`]), with the same
-//! results within rounding; [`compare`] finds the first dispatch where they would differ.
+//! [`Backend`](backend::Backend) replays it on the GPU ([`execute`]) or on the CPU ([`interpret`]), with the same results
+//! within rounding; [`compare`] finds the first dispatch where they differ.
 
 pub mod backend;
 pub mod choices;

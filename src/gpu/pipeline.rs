@@ -1,4 +1,4 @@
-//! The pipelines of a device.
+//! Compiled pipelines of a device.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -12,23 +12,24 @@ use super::kernel::{Access, Halves, Kernel};
 use super::recording::{Buffers, Recording};
 use super::variant::choose;
 
-/// An entry point and the widths of what is bound.
+/// Name of an entry point, and which of its bindings are f16.
 pub(super) type PipelineKey = (&'static str, Halves);
 
-/// The pipelines of a device. Compiling one takes longer than most runs of it, so all backends of a [`Context`] share them.
+/// The pipelines of a device. Compiling one takes longer than most of its runs, so all backends of a [`Context`] share
+/// them.
 #[derive(Clone, Default)]
 pub(super) struct Pipelines(Rc<RefCell<Cache>>);
 
 #[derive(Default)]
 struct Cache {
     valid: HashMap<PipelineKey, Compiled>,
-    /// Made, but the device has not confirmed them yet.
+    /// Pipelines created but not yet confirmed by the device.
     unconfirmed: Vec<Unconfirmed>,
-    /// Why the device refused a pipeline.
+    /// The error messages of rejected pipelines.
     refused: HashMap<PipelineKey, String>,
 }
 
-/// A pipeline and the layout of its bindings. An invalid pipeline has no layout to ask for.
+/// A pipeline and its bind group layout, which an invalid pipeline does not have.
 #[derive(Clone)]
 pub(super) struct Compiled {
     pub pipeline: wgpu::ComputePipeline,
@@ -42,14 +43,14 @@ struct Unconfirmed {
 }
 
 impl Context {
-    /// What runs in place of a dispatch's kernel on this device, with buffers of 32 bits.
+    /// The kernel that runs in place of a dispatch's kernel on this device, with f32 buffers.
     pub fn runs(&self, recording: &Recording, index: usize) -> &'static Kernel {
         let dispatch = &recording.dispatches[index];
         choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups, Halves::default()).0
     }
 
-    /// Has the device compile the kernels of a recording that are `wanted`, before there are any buffers. A browser does so
-    /// in parallel to this program.
+    /// Starts compiling the kernels of a recording that are `wanted`, before any buffers exist. A browser compiles in
+    /// parallel with this program.
     pub fn compile(&self, buffers: &Buffers, recording: &Recording, wanted: impl Fn(&Kernel) -> bool) {
         for (index, dispatch) in recording.dispatches.iter().enumerate().filter(|(_, of)| wanted(of.kernel)) {
             let (params, halves) = (recording.params(index), buffers.halves(dispatch));
@@ -60,8 +61,8 @@ impl Context {
 }
 
 impl Pipelines {
-    /// The pipeline of a kernel, compiled unless that has happened before. Errors go into a scope of their own:
-    /// [`Pipelines::confirm`] reports them.
+    /// The pipeline of a kernel, compiled on first use. Errors go into a separate scope: [`Pipelines::confirm`] reports
+    /// them.
     pub fn get(&self, device: &wgpu::Device, kernel: &'static Kernel, halves: Halves) -> Compiled {
         let key = (kernel.name, halves);
         if let Some(compiled) = self.0.borrow().valid.get(&key) {
@@ -77,7 +78,7 @@ impl Pipelines {
         compiled
     }
 
-    /// Waits until the device has confirmed or refused every pipeline so far. A refused one is not kept.
+    /// Waits until the device has confirmed or rejected every pipeline so far. Rejected pipelines are removed.
     pub async fn confirm(&self, fault: &Fault) {
         let unconfirmed = std::mem::take(&mut self.0.borrow_mut().unconfirmed);
         for Unconfirmed { key, module, error } in unconfirmed {
@@ -94,7 +95,7 @@ impl Pipelines {
         }
     }
 
-    /// Which of these pipelines the device has refused, in a sentence.
+    /// The error message of the first of these pipelines that the device rejected, if any.
     pub fn refused(&self, keys: &[PipelineKey]) -> Option<String> {
         let cache = self.0.borrow();
         let refused = |key: &PipelineKey| {
@@ -104,7 +105,7 @@ impl Pipelines {
     }
 }
 
-/// The device's message; where the compiler reports errors with lines, the first of these.
+/// The device's message, or the compiler's first error with a line number.
 async fn describe(error: &wgpu::Error, module: &wgpu::ShaderModule) -> String {
     let info = module.get_compilation_info().await;
     let first = info.messages.iter().find(|message| message.message_type == wgpu::CompilationMessageType::Error);

@@ -1,14 +1,15 @@
-//! Waiting for a device. Firefox looks for finished work every 100 ms, and whenever something is submitted.
+//! Waits for a device. Firefox checks for finished work every 100 ms, and whenever something is submitted.
 
 use std::future::Future;
 
-/// Waits; natively the device was polled before.
+/// Waits for the future; natively the device has already been polled.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) async fn keep_polled<T>(_: &wgpu::Queue, wait: impl Future<Output = T>) -> T {
     wait.await
 }
 
-/// Waits, and in Firefox submits nothing every few milliseconds meanwhile, so that the browser notices what is done.
+/// Waits for the future. In Firefox, submits empty work every few milliseconds meanwhile, so that the browser notices
+/// completion.
 #[cfg(target_arch = "wasm32")]
 pub(super) async fn keep_polled<T>(queue: &wgpu::Queue, wait: impl Future<Output = T>) -> T {
     let _ticks = super::limits::browser().contains("Firefox").then(|| ticks::Ticks::start(queue.clone()));
@@ -23,7 +24,7 @@ mod ticks {
 
     const EVERY_MS: i32 = 4;
 
-    /// Empty submissions, until it is dropped.
+    /// Submits empty work periodically until it is dropped.
     pub struct Ticks {
         scope: WorkerGlobalScope,
         id: Option<i32>,

@@ -1,38 +1,39 @@
-//! How long each dispatch of a recording takes on the GPU, by timestamp queries.
+//! Times each dispatch of a recording on the GPU with timestamp queries.
 
 use super::backend::ExecuteError;
 use super::clock::now_ns;
 use super::execute::GpuBackend;
 
-/// One dispatch and its time.
+/// A dispatch and its time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timing {
-    /// The kernel.
+    /// Name of the kernel.
     pub kernel: &'static str,
     /// Nanoseconds on the device.
     pub ns: f64,
 }
 
-/// How long several runs took.
+/// Time of several runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {
-    /// Between two timestamps, where the device has them. Rounded in browsers; 0 or negative where the device erred.
+    /// Nanoseconds between two timestamps, where the device has them. Rounded in browsers; 0 or negative where the device
+    /// erred.
     pub stamps_ns: Option<f64>,
-    /// From submission to the answer, by the clock.
+    /// Nanoseconds from submission to completion, by the host's clock.
     pub wall_ns: f64,
 }
 
 impl Reading {
-    /// What the timestamps say, unless that is impossible.
+    /// The timestamps' difference, if it is positive.
     pub fn valid_stamps(&self) -> Option<f64> {
         self.stamps_ns.filter(|ns| *ns > 0.0)
     }
 }
 
-/// Runs a prepared recording so many times in one compute pass.
+/// Runs a prepared recording `repeats` times in one compute pass.
 ///
 /// # Errors
-/// When the device was lost or refused a command.
+/// When the device was lost or rejected a command.
 pub async fn time_repeated(gpu: &mut GpuBackend, program: usize, repeats: u32) -> Result<Reading, ExecuteError> {
     gpu.ready().await?;
     let stamps = gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY).then(|| Stamps::new(&gpu.device, 2));
@@ -57,13 +58,13 @@ pub async fn time_repeated(gpu: &mut GpuBackend, program: usize, repeats: u32) -
     Ok(Reading { stamps_ns, wall_ns: now_ns() - began })
 }
 
-/// Queries of one set that every device allows.
+/// Query count of one set that every device allows.
 const MAX_QUERIES: usize = 4096;
 
-/// Runs a prepared recording once, each dispatch in a compute pass of its own between two timestamps.
+/// Runs a prepared recording once, each dispatch in a separate compute pass between two timestamps.
 ///
 /// # Errors
-/// When the device has no timestamp queries, was lost, or refused a command.
+/// When the device has no timestamp queries, was lost, or rejected a command.
 pub async fn profile(gpu: &mut GpuBackend, program: usize) -> Result<Vec<Timing>, ExecuteError> {
     if !gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
         return Err(ExecuteError::NoTimestamps);
@@ -98,7 +99,7 @@ async fn profile_range(
     Ok(kernels.into_iter().zip(ns).map(|(kernel, ns)| Timing { kernel, ns: ns.max(0.0) }).collect())
 }
 
-/// A set of timestamp queries and the buffer that they are resolved into.
+/// A set of timestamp queries and the buffer into which they are resolved.
 struct Stamps {
     queries: wgpu::QuerySet,
     resolved: wgpu::Buffer,
@@ -121,7 +122,7 @@ impl Stamps {
         Self { queries, resolved, n }
     }
 
-    /// Of the pass whose beginning is query `first`, and whose end is the next.
+    /// Timestamp writes of a pass: query `first` at its beginning, the next one at its end.
     fn writes(&self, first: u32) -> wgpu::ComputePassTimestampWrites<'_> {
         wgpu::ComputePassTimestampWrites {
             query_set: &self.queries,
@@ -130,7 +131,8 @@ impl Stamps {
         }
     }
 
-    /// Submits what was encoded; nanoseconds of each pass, negative where the device reports an end before the beginning.
+    /// Submits the encoder and returns the nanoseconds of each pass, negative where the device reports an end before the
+    /// beginning.
     async fn read(self, gpu: &mut GpuBackend, mut encoder: wgpu::CommandEncoder) -> Result<Vec<f64>, ExecuteError> {
         encoder.resolve_query_set(&self.queries, 0..self.n, &self.resolved, 0);
         let words = gpu.read_after(encoder, &self.resolved).await?;

@@ -6,45 +6,45 @@ use serde::{Deserialize, Serialize};
 
 use super::kernel::{Access, Halves, Kernel};
 
-/// Slices of a buffer start at multiples of this many bytes: the least storage-buffer offset alignment that every
-/// device has, and the one for uniform slots as well.
+/// Slices of a buffer start at multiples of this many bytes: the smallest storage-buffer offset alignment that every
+/// device supports, also used for uniform slots.
 pub const ALIGNMENT_BYTES: usize = 256;
 
-/// Elements at whose multiples slices start: [`ALIGNMENT_BYTES`] in buffers of 32 bits. Buffers of 16 bits are bound whole.
+/// [`ALIGNMENT_BYTES`] in elements of 32-bit buffers. f16 buffers are bound whole.
 pub const ALIGNMENT: usize = ALIGNMENT_BYTES / 4;
 
 /// One of the buffers in a [`Buffers`] table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BufferId(pub usize);
 
-/// How the elements of a buffer are stored. Whoever computes, reads or writes sees 32 bits either way.
+/// Storage format of a buffer's elements. Kernels' CPU functions, reads and writes use 32 bits in either format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Storage {
     /// 32 bits: f32, or integers.
     #[default]
     F32,
-    /// 16 bits: IEEE 754's binary16, to which numbers are rounded when they are written.
+    /// 16 bits: IEEE 754 binary16, to which values are rounded when they are written.
     F16,
 }
 
 impl Storage {
-    /// Bytes that `len` elements take; bindings and copies count in fours.
+    /// Size of `len` elements in bytes, rounded up to a multiple of four as bindings and copies require.
     pub fn size_bytes(self, len: usize) -> u64 {
         (self.offset_bytes(len)).next_multiple_of(4)
     }
 
-    /// Where element `start` is.
+    /// Offset of element `start` in bytes.
     pub fn offset_bytes(self, start: usize) -> u64 {
         start as u64 * self.element_bytes()
     }
 
-    /// Bytes of an element.
+    /// Size of an element in bytes.
     pub fn element_bytes(self) -> u64 {
         if self == Self::F16 { 2 } else { 4 }
     }
 
-    /// Elements as words of a buffer.
+    /// Packs elements into the words of a buffer.
     pub fn pack(self, elements: &[u32]) -> Vec<u32> {
         let half = |bits: u32| u32::from(f16::from_f32(f32::from_bits(bits)).to_bits());
         match self {
@@ -56,7 +56,7 @@ impl Storage {
         }
     }
 
-    /// The first `len` elements in words of a buffer.
+    /// Unpacks the first `len` elements from the words of a buffer.
     pub fn unpack(self, words: &[u32], len: usize) -> Vec<u32> {
         let single = |bits: u32| f16::from_bits(bits as u16).to_f32().to_bits();
         match self {
@@ -66,18 +66,18 @@ impl Storage {
     }
 }
 
-/// What is to be allocated under a [`BufferId`].
+/// What to allocate for a [`BufferId`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BufferSpec {
-    /// For error messages and debuggers.
+    /// Name for error messages and debuggers.
     pub name: String,
     /// Size in elements.
     pub len: usize,
-    /// Whether mostly a small first part is used. Main memory then holds only what was used so far.
+    /// Whether usually only a small first part is used. The CPU backend allocates only what was used so far.
     pub grows: bool,
-    /// How they are stored.
+    /// Storage format of the elements.
     pub storage: Storage,
-    /// Whether dispatches bind only parts of it, so that it may be larger than a binding.
+    /// Whether dispatches bind only parts of the buffer, so that it may be larger than a binding.
     pub in_parts: bool,
 }
 
@@ -88,10 +88,10 @@ impl BufferSpec {
     }
 }
 
-/// The table of all buffers that the recordings of one run share.
+/// The table of all buffers that the recordings of a run share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Buffers {
-    /// By [`BufferId`].
+    /// Specifications, indexed by [`BufferId`].
     pub specs: Vec<BufferSpec>,
 }
 
@@ -101,30 +101,30 @@ impl Buffers {
         self.add_stored(name, len, Storage::F32)
     }
 
-    /// As [`Buffers::add`], for numbers that may be stored in 16 bits.
+    /// As [`Buffers::add`], with a storage format.
     pub fn add_stored(&mut self, name: impl Into<String>, len: usize, storage: Storage) -> Slice {
         let id = BufferId(self.specs.len());
         self.specs.push(BufferSpec { name: name.into(), len, grows: false, storage, in_parts: false });
         Slice { buffer: id, start: 0, len }
     }
 
-    /// How a slice's elements are stored.
+    /// The storage format of a slice's elements.
     pub fn storage(&self, slice: Slice) -> Storage {
         self.specs[slice.buffer.0].storage
     }
 
-    /// Which bindings of a dispatch are stored in 16 bits.
+    /// Which bindings of a dispatch are stored in f16.
     pub fn halves(&self, dispatch: &Dispatch) -> Halves {
         let halves = dispatch.bindings.iter().map(|&slice| self.storage(slice) == Storage::F16);
         Halves(halves.enumerate().map(|(i, half)| u8::from(half) << i).sum())
     }
 
-    /// What those take that do not grow, in bytes.
+    /// Total size of the buffers that do not grow, in bytes.
     pub fn fixed_bytes(&self) -> u64 {
         self.specs.iter().filter(|spec| !spec.grows).map(BufferSpec::size_bytes).sum()
     }
 
-    /// What all buffers take together, in bytes.
+    /// Total size of all buffers, in bytes.
     pub fn total_bytes(&self) -> u64 {
         self.specs.iter().map(BufferSpec::size_bytes).sum()
     }
@@ -133,42 +133,42 @@ impl Buffers {
 /// A part of a buffer, in elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
-    /// Which buffer.
+    /// The buffer.
     pub buffer: BufferId,
     /// The first element; a multiple of [`ALIGNMENT`].
     pub start: usize,
-    /// How many elements.
+    /// Number of elements.
     pub len: usize,
 }
 
 impl Slice {
-    /// The part from `start` (relative to this slice) with `len` elements.
+    /// The part of `len` elements that begins at `start`, relative to this slice.
     ///
     /// # Panics
-    /// When it does not lie within this slice.
+    /// When the part exceeds this slice.
     pub fn part(self, start: usize, len: usize) -> Self {
         assert!(start + len <= self.len, "part {start}+{len} of a slice of {}", self.len);
         Self { buffer: self.buffer, start: self.start + start, len }
     }
 }
 
-/// One kernel, once.
+/// One run of a kernel.
 pub struct Dispatch {
-    /// What runs.
+    /// The kernel.
     pub kernel: &'static Kernel,
-    /// Where its parameters start in [`Recording::uniforms`].
+    /// Byte offset of its parameters in [`Recording::uniforms`].
     pub params_start: usize,
-    /// Storage bindings 1, 2, …
+    /// Slices of storage bindings 1, 2, …
     pub bindings: Vec<Slice>,
-    /// How many workgroups in x, y and z.
+    /// Number of workgroups in x, y and z.
     pub workgroups: [u32; 3],
 }
 
 /// A list of dispatches in the order of execution.
 pub struct Recording {
-    /// For debuggers and error messages.
+    /// Name for debuggers and error messages.
     pub name: &'static str,
-    /// What runs, in order.
+    /// The dispatches in order.
     pub dispatches: Vec<Dispatch>,
     /// The parameters of all dispatches, one slot of [`ALIGNMENT_BYTES`] each.
     pub uniforms: Vec<u8>,
@@ -183,9 +183,8 @@ impl Recording {
     /// Appends one dispatch.
     ///
     /// # Panics
-    /// When the arguments do not fit the kernel: the number of bindings, the size of the parameters, a misaligned
-    /// slice, or a buffer that is written and bound a second time. These are mistakes of the program, not of its
-    /// user.
+    /// When the arguments do not fit the kernel: the number of bindings, the size of the parameters, a misaligned slice,
+    /// or a buffer that is written and bound a second time. These are bugs in the program, not user errors.
     pub fn dispatch<P: Pod>(
         &mut self,
         kernel: &'static Kernel,
@@ -220,17 +219,17 @@ impl Recording {
     }
 }
 
-/// Invocations per workgroup of every kernel that walks a flat list of elements.
+/// Invocations per workgroup of every kernel that processes a flat list of elements.
 pub const FLAT_WORKGROUP: usize = 64;
 
-/// Workgroups for one invocation per element. WebGPU allows 65,535 in x, so long lists go on in y; the shader's
+/// Workgroup counts for one invocation per element. WebGPU allows 65,535 in x, so long lists continue in y; the shader's
 /// `flat_index()` undoes this, and its caller compares the result with the length.
 pub fn flat_workgroups(n_elements: usize) -> [u32; 3] {
     row_workgroups(n_elements.div_ceil(FLAT_WORKGROUP))
 }
 
-/// Workgroups for one workgroup per row, folded into y where there are too many; the shader's `flat_workgroup()`
-/// undoes this.
+/// Workgroup counts for one workgroup per row, folded into y where x is too small; the shader's `flat_workgroup()` undoes
+/// this.
 pub fn row_workgroups(n_rows: usize) -> [u32; 3] {
     const MAX_IN_X: usize = 32_768;
     let x = n_rows.min(MAX_IN_X);

@@ -1,6 +1,6 @@
-//! Other ways to compute what a kernel computes, for the hardware that they suit. Recordings name the kernel that every
-//! device can run; when the GPU backend prepares one, it takes the variants that its context has found to be right and
-//! fast (`ops::tuning`).
+//! Alternative implementations of kernels for specific hardware. Recordings name the kernel that every device can run;
+//! when the GPU backend prepares one, it substitutes the variants that are correct and fast on this device
+//! (`ops::tuning`).
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,30 +8,30 @@ use std::rc::Rc;
 use super::kernel::{Halves, Kernel};
 use super::recording::Recording;
 
-/// A kernel with the bindings, the parameters and the CPU twin of another.
+/// A kernel with the bindings, the parameters and the CPU counterpart of another.
 pub struct Variant {
-    /// What it stands in for.
+    /// The kernel that it replaces.
     pub of: &'static Kernel,
-    /// What runs instead.
+    /// The kernel that runs instead.
     pub kernel: &'static Kernel,
-    /// How many workgroups it takes for these parameters, where its original takes so many; none where it cannot compute
-    /// them.
+    /// Its workgroup counts for these parameters, given those of the original; `None` where it does not support the
+    /// parameters.
     pub workgroups: fn(params: &[u8], original: [u32; 3]) -> Option<[u32; 3]>,
-    /// How many invocations have to share a subgroup; 0 where it uses none.
+    /// Required number of invocations in a subgroup; 0 where it uses none.
     pub subgroup_size: u32,
-    /// Whether it needs integers of 64 bits.
+    /// Whether it needs 64-bit integers.
     pub int64: bool,
-    /// Whether it is made for GPUs, so that to try it where a CPU emulates one would be lost time.
+    /// Whether it is made for GPUs and not worth trying where a CPU emulates one.
     pub hardware: bool,
 }
 
 impl Variant {
-    /// A kernel that gives a row to so many invocations of a subgroup instead of a workgroup.
+    /// A kernel that assigns a row to `subgroup_size` invocations of a subgroup instead of a workgroup.
     pub const fn of_rows(of: &'static Kernel, kernel: &'static Kernel, subgroup_size: u32) -> Self {
         Self { of, kernel, workgroups: |_, original| Some(original), subgroup_size, int64: false, hardware: false }
     }
 
-    /// Puts the variant in the place of what it stands in for, wherever it can compute the sizes; how often that was.
+    /// Substitutes the variant wherever it supports the sizes; returns the number of substitutions.
     pub fn stand_in(&self, recording: &mut Recording) -> usize {
         let mut times = 0;
         for index in 0..recording.dispatches.len() {
@@ -69,7 +69,7 @@ impl Used {
         Self { variant, key, holds, loop_limit }
     }
 
-    /// What runs in place of a dispatch, if this can.
+    /// The kernel and workgroup counts that replace a dispatch, if this variant can.
     fn stand_in(
         &self,
         kernel: &Kernel,
@@ -78,7 +78,7 @@ impl Used {
         halves: Halves,
     ) -> Option<(&'static Kernel, [u32; 3])> {
         let Variant { of, kernel: stand_in, int64, .. } = self.variant;
-        // Integers of 64 bits are read in place of two numbers of 32.
+        // 64-bit integers are read in place of two 32-bit values.
         if of.name != kernel.name || !(self.holds)(params) || (*int64 && !halves.is_none()) {
             return None;
         }
@@ -92,7 +92,7 @@ impl Used {
 /// The variants that a device uses.
 pub(super) type Variants = Rc<RefCell<Vec<Used>>>;
 
-/// What runs on the device in place of a dispatch.
+/// The kernel and workgroup counts that run on the device in place of a dispatch.
 pub(super) fn choose(
     variants: &Variants,
     kernel: &'static Kernel,

@@ -1,8 +1,8 @@
-//! Self-attention step by step, with numbers small enough to follow: each exercise is one small recording of the
-//! kernels that train models, and its answer tells how every cell of every matrix is made.
+//! Self-attention step by step, with matrices small enough to follow: each exercise is one small recording of the kernels
+//! that train models, and its answer explains how every cell of every matrix is computed.
 //!
 //! The sentence, its embeddings and the order of the steps follow a notebook on CS336's first assignment; with the same
-//! seed its weights come out to the bit ([`crate::rng::torch`]).
+//! seed its weights are reproduced bit by bit ([`crate::rng::torch`]).
 
 mod onward;
 mod plain;
@@ -21,18 +21,18 @@ use sheet::Desk;
 /// T: tokens of the sentence.
 pub(crate) const N_TOKENS: usize = WORDS.len();
 
-/// d: numbers of an embedding.
+/// d: size of an embedding.
 pub(crate) const D_IN: usize = 3;
 
 /// Why an exercise has no answer.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum LessonError {
-    /// A matrix or a choice is not what the exercise is about.
+    /// A matrix or an option of the exercise is invalid.
     #[error("{what} has to be {expected}")]
     Wrong {
-        /// What.
+        /// The invalid input.
         what: &'static str,
-        /// What it should be.
+        /// The expected value.
         expected: &'static str,
     },
     /// The device failed.
@@ -40,10 +40,10 @@ pub enum LessonError {
     Device(#[from] ExecuteError),
 }
 
-/// Computes an exercise on the GPU of this context, or on the CPU.
+/// Computes an exercise on the GPU of this context, or on the CPU if there is none.
 ///
 /// # Errors
-/// When the exercise makes no sense, or the device fails.
+/// When the exercise is invalid, or the device fails.
 pub async fn compute(exercise: &Exercise, context: Option<&Context>) -> Result<Sheet, LessonError> {
     let mut desk = Desk::default();
     match exercise {

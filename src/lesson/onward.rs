@@ -1,4 +1,4 @@
-//! What a block of a Transformer needs besides attention, one idea each.
+//! The parts of a Transformer block besides attention, one idea each.
 
 use super::plain::embeddings;
 use super::sheet::{At, Desk, m, s, t};
@@ -11,20 +11,20 @@ use crate::ops::swiglu::swiglu as gate_rows;
 use crate::protocol::lesson::{Axis, Made, Weights};
 use crate::rng::torch::TorchRng;
 
-/// d_k of queries and keys that turn: one pair.
+/// d_k of queries and keys that are rotated: one pair.
 const PAIR: usize = 2;
 
 /// d_ff of the lesson's feed-forward network.
 const D_FF: usize = 4;
 
-/// The row that is held, as a matrix of its own.
+/// The selected row, as a separate matrix.
 fn held(desk: &mut Desk, x: &[f32], query: usize) -> At {
     let all = embeddings(desk, x);
     let row = &x[query * D_IN..(query + 1) * D_IN];
     desk.given("x_q", row, D_IN, [Axis::Token(query), Axis::Numbers], Made::Row { of: all })
 }
 
-/// A row, multiplied, divided by its root mean square.
+/// A row, multiplied by a factor and divided by its root mean square.
 pub(super) fn rms_norm(desk: &mut Desk, x: &[f32], query: usize, factor: f32) {
     let row = held(desk, x, query);
     let large = desk.scaled("a x_q", row, factor, false);
@@ -42,7 +42,7 @@ fn normalise(desk: &mut Desk, row: Slice) -> Slice {
     y
 }
 
-/// Queries and keys of one pair each, turned by position · angle.
+/// Queries and keys of one pair each, rotated by position · angle.
 pub(super) fn rope(desk: &mut Desk, x: &[f32], Weights { seed, module }: Weights, query: usize, degrees: f32) {
     let x = embeddings(desk, x);
     let mut rng = TorchRng::new(seed);
@@ -56,7 +56,7 @@ pub(super) fn rope(desk: &mut Desk, x: &[f32], Weights { seed, module }: Weights
     };
     let (q, k) = (projected(desk, "W_q", "Q"), projected(desk, "W_k", "K"));
     let angle = f64::from(degrees).to_radians();
-    // With one pair Θ has no say: the pair turns by its "position" in radians.
+    // Θ has no effect on a single pair: it rotates by its "position" in radians.
     let table = cos_sin_at((0..N_TOKENS).map(|position| position as f64 * angle), PAIR, 10_000.0);
     let table = desk.words(table.into_iter().map(f32::to_bits).collect());
     let (n, pair) = (N_TOKENS as u32, PAIR as u32);
@@ -92,7 +92,7 @@ pub(super) fn swiglu(desk: &mut Desk, x: &[f32], query: usize, seed: u64, factor
     let plain = desk.product("x_q W_1^T", [row, w1], true);
     let gate = desk.scaled("g", plain, factor, false);
     let up = desk.product("u", [row, w3], true);
-    // The kernel reads gate and up beside each other, as one product leaves them; here [gate | up] comes of two.
+    // The kernel reads gate and up from one row, the output of a single matmul; here [gate | up] is joined from two.
     let (gate_at, up_at) = (desk.slice_of(gate), desk.slice_of(up));
     let rows = desk.beside([gate_at, up_at], D_FF);
     let hidden = desk.zeros(D_FF);
@@ -105,7 +105,7 @@ pub(super) fn swiglu(desk: &mut Desk, x: &[f32], query: usize, seed: u64, factor
     desk.line([s("SiLU(g) ⊙ u ="), m(hidden), s("·"), t(w2), s("="), m(out)]);
 }
 
-/// Two branches that are added to a row, and the same without adding.
+/// Two branches that are added to a row, and the same computation without the additions.
 pub(super) fn residual(desk: &mut Desk, x: &[f32], query: usize, seed: u64, factor: f32) {
     let row = held(desk, x, query);
     let mut rng = TorchRng::new(seed);

@@ -10,7 +10,7 @@ pub(super) fn embeddings(desk: &mut Desk, x: &[f32]) -> At {
     desk.given("X", x, D_IN, [Axis::Tokens, Axis::Numbers], Made::Given { editable: true })
 }
 
-/// The rows of the table that the ids of the sentence name; the other 50,251 rows of GPT-2's vocabulary are not shown.
+/// The rows of the table that the ids of the sentence select; the other 50,251 rows of GPT-2's vocabulary are not shown.
 pub(super) fn embed(desk: &mut Desk, x: &[f32]) {
     let ids = Axis::Labels(IDS.iter().map(u32::to_string).collect());
     let table = desk.given("E", x, D_IN, [ids, Axis::Numbers], Made::Given { editable: true });
@@ -29,7 +29,7 @@ pub(super) fn embed(desk: &mut Desk, x: &[f32]) {
     desk.line([m(table), s("row by row, in the order of the sentence:"), m(rows)]);
 }
 
-/// x_q · Xᵀ, with the row and X.
+/// x_q · Xᵀ, together with the row and X.
 fn row_scores(desk: &mut Desk, x: &[f32], query: usize) -> [At; 3] {
     let all = embeddings(desk, x);
     let row = &x[query * D_IN..(query + 1) * D_IN];
@@ -39,13 +39,13 @@ fn row_scores(desk: &mut Desk, x: &[f32], query: usize) -> [At; 3] {
     [row, all, scores]
 }
 
-/// The dot products of one row with all.
+/// The dot products of one row with all rows.
 pub(super) fn scores(desk: &mut Desk, x: &[f32], query: usize) {
     let [row, all, scores] = row_scores(desk, x, query);
     desk.line([m(row), s("·"), t(all), s("="), m(scores)]);
 }
 
-/// Shares of the sum beside softmax.
+/// Shares of the sum, compared with softmax.
 pub(super) fn weights(desk: &mut Desk, x: &[f32], query: usize, shift: f32) {
     let [_, _, of] = row_scores(desk, x, query);
     let moved = desk.shifted("s + c", of, shift);
@@ -81,7 +81,7 @@ pub(super) fn context(desk: &mut Desk, x: &[f32], query: usize) {
     desk.line([m(weights), s("·"), m(all), s("="), m(context)]);
 }
 
-/// All rows: X·Xᵀ, softmax, · X.
+/// All rows at once: X·Xᵀ, softmax, · X.
 pub(super) fn all_at_once(desk: &mut Desk, x: &[f32]) {
     let all = embeddings(desk, x);
     let scores = desk.product("S", [all, all], true);

@@ -1,5 +1,5 @@
-//! The same scores twice: one dot product after the other, and as one matrix product. Both run on the same device with
-//! the same kernel; what differs is how often it is asked.
+//! The same scores twice: one dot product after the other, and as one matmul. Both run on the same device with the same
+//! kernel; only the number of calls differs.
 
 use super::D_IN;
 use crate::gpu::backend::{Backend, ExecuteError, Program};
@@ -9,16 +9,16 @@ use crate::gpu::recording::{Buffers, Recording, Slice};
 use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::protocol::lesson::{Axis, Made, Matrix, Part, Sheet};
 
-/// What takes less time than this runs more often before the clock is read: browsers tell tenths of a millisecond.
+/// Computations that take less time are repeated before the clock is read: browsers round it to tenths of a millisecond.
 const MIN_MS: f64 = 5.0;
 
-/// Nothing runs more often between two looks at the clock.
+/// Maximum number of repetitions between two clock readings.
 const MAX_REPEATS: usize = 4096;
 
-/// Rounds, of which the best counts.
+/// Number of rounds, of which the fastest counts.
 const ROUNDS: usize = 3;
 
-/// Times n² dot products one by one and as one product.
+/// Times n² dot products one by one and as one matmul.
 pub(super) async fn race(x: &[f32], n_tokens: usize, context: Option<&Context>) -> Result<Sheet, ExecuteError> {
     let rows: Vec<&[f32]> = x.chunks_exact(D_IN).cycle().take(n_tokens).collect();
     let mut buffers = Buffers::default();
@@ -49,11 +49,11 @@ pub(super) async fn race(x: &[f32], n_tokens: usize, context: Option<&Context>) 
     Ok(sheet([dots.len(), 1], [of_loop, of_product], most, kernels))
 }
 
-/// Microseconds that one run takes until its result is there, at best.
+/// Microseconds until the result of one run is available, at best.
 async fn time(backend: &mut Backend, program: Program, result: Slice) -> Result<f64, ExecuteError> {
     let (mut best, mut repeats, mut rounds) = (f64::INFINITY, 1, 0);
     backend.run(program);
-    backend.read(result).await?; // warm
+    backend.read(result).await?; // warm-up
     while rounds < ROUNDS {
         let began = now_ns();
         (0..repeats).for_each(|_| backend.run(program));

@@ -1,4 +1,4 @@
-//! Writes an exercise once, as a recording and as what its reader sees.
+//! Builds an exercise once, both as a recording and as the sheet that the reader sees.
 
 use crate::gpu::backend::{Backend, ExecuteError};
 use crate::gpu::context::Context;
@@ -9,29 +9,29 @@ use crate::ops::softmax::{self, softmax};
 use crate::ops::{bias, mask};
 use crate::protocol::lesson::{Axis, Made, Matrix, Part, Sheet};
 
-/// A matrix of the sheet, by its place.
+/// Index of a matrix in the sheet.
 pub(super) type At = usize;
 
-/// What a cell of a shown matrix becomes after everything was computed.
+/// Computes the cells of a shown matrix after everything else has been computed.
 type Finish = Box<dyn Fn(&[Matrix]) -> Vec<f32>>;
 
-/// Where the numbers of a matrix are from.
+/// Where the values of a matrix come from.
 enum Source {
-    /// The device computes them.
+    /// A slice that the device computes.
     Device(Slice),
     /// Cells of a buffer in any order.
     Cells(Slice, Vec<usize>),
-    /// Several buffers, one behind the other.
+    /// Several buffers, one after the other.
     Stack(Vec<Slice>),
-    /// They follow from matrices before this one, by a calculation that no kernel has.
+    /// Computed on the host from earlier matrices, by a calculation that no kernel has.
     After(Finish),
 }
 
-/// The exercise in the making.
+/// Builder of an exercise.
 pub(super) struct Desk {
     buffers: Buffers,
     inputs: Vec<(Slice, Vec<u32>)>,
-    /// What runs.
+    /// The dispatches so far.
     pub(super) recording: Recording,
     sources: Vec<Source>,
     sheet: Sheet,
@@ -45,14 +45,14 @@ impl Default for Desk {
 }
 
 impl Desk {
-    /// A buffer with these words.
+    /// Adds a buffer with these words.
     pub(super) fn words(&mut self, words: Vec<u32>) -> Slice {
         let slice = self.buffers.add("input", words.len());
         self.inputs.push((slice, words));
         slice
     }
 
-    /// A buffer of zeros.
+    /// Adds a buffer of zeros.
     pub(super) fn zeros(&mut self, len: usize) -> Slice {
         self.buffers.add("output", len)
     }
@@ -64,7 +64,7 @@ impl Desk {
         self.sources.len() - 1
     }
 
-    /// Shows a buffer that was or will be filled.
+    /// Shows a buffer that has been or will be filled.
     pub(super) fn show(&mut self, name: &str, slice: Slice, shape: [usize; 2], axes: [Axis; 2], made: Made) -> At {
         self.add(name, shape, axes, made, Source::Device(slice))
     }
@@ -81,13 +81,13 @@ impl Desk {
         self.add(name, shape, axes, made, Source::Cells(slice, cells))
     }
 
-    /// A matrix that the exercise begins with.
+    /// Shows a matrix that is an input of the exercise.
     pub(super) fn given(&mut self, name: &str, values: &[f32], cols: usize, axes: [Axis; 2], made: Made) -> At {
         let slice = self.words(bytemuck::cast_slice(values).to_vec());
         self.show(name, slice, [values.len() / cols, cols], axes, made)
     }
 
-    /// A matrix that follows from others by a calculation that models do not make; its rows are those of `like`.
+    /// Shows a matrix with the rows of `like`, computed from others by a calculation that models do not contain.
     pub(super) fn after(
         &mut self,
         name: &str,
@@ -102,7 +102,7 @@ impl Desk {
         self.computed(name, shape, axes, made, finish)
     }
 
-    /// The same with a shape of its own.
+    /// As [`Desk::after`], with an explicit shape.
     pub(super) fn computed(
         &mut self,
         name: &str,
@@ -114,16 +114,16 @@ impl Desk {
         self.add(name, shape, axes, made, Source::After(Box::new(finish)))
     }
 
-    /// Does not show the latest matrix.
+    /// Hides the latest matrix.
     pub(super) fn forget_last(&mut self) {
         self.sheet.matrices.pop();
         self.sources.pop();
     }
 
-    /// The buffer behind a matrix, which kernels may work on.
+    /// The buffer of a matrix, for use by kernels.
     ///
     /// # Panics
-    /// When the device does not hold it as one.
+    /// When the matrix is not a single buffer on the device.
     pub(super) fn slice_of(&self, at: At) -> Slice {
         match &self.sources[at] {
             Source::Device(slice) => *slice,
@@ -144,7 +144,7 @@ impl Desk {
         self.show(name, y, [m, n], axes, Made::Product { a, b, transposed })
     }
 
-    /// A copy of a buffer: a · 1.
+    /// Copies a buffer: a · 1.
     pub(super) fn copy(&mut self, slice: Slice, [rows, cols]: [usize; 2]) -> Slice {
         let ones = self.words((0..cols * cols).map(|i| f32::from(i % (cols + 1) == 0).to_bits()).collect());
         let copy = self.zeros(rows * cols);
@@ -153,7 +153,7 @@ impl Desk {
         copy
     }
 
-    /// One row of a buffer with this shape, by a product with a row of zeros and a single one.
+    /// One row of a buffer with this shape, computed by a matmul with a one-hot row.
     pub(super) fn pick(&mut self, slice: Slice, row: usize, [rows, cols]: [usize; 2]) -> Slice {
         let one = self.words((0..rows).map(|i| f32::from(i == row).to_bits()).collect());
         let picked = self.zeros(cols);
@@ -161,7 +161,7 @@ impl Desk {
         picked
     }
 
-    /// Two rows of `width` numbers as one, [a | b], by products with shifted unit matrices.
+    /// Joins two rows of `width` elements to one, [a | b], by matmuls with shifted unit matrices.
     pub(super) fn beside(&mut self, rows: [Slice; 2], width: usize) -> Slice {
         let mut both = None;
         for (i, row) in rows.into_iter().enumerate() {
@@ -175,18 +175,18 @@ impl Desk {
         both.unwrap_or(rows[0])
     }
 
-    /// The place of the next matrix.
+    /// The index of the next matrix.
     pub(super) fn next(&self) -> At {
         self.sources.len()
     }
 
-    /// Shows buffers of equal length below each other, one row each.
+    /// Shows buffers of equal length as rows of one matrix.
     pub(super) fn stack(&mut self, name: &str, slices: Vec<Slice>, axes: [Axis; 2], made: Made) -> At {
         let shape = [slices.len(), slices.first().map_or(0, |slice| slice.len)];
         self.add(name, shape, axes, made, Source::Stack(slices))
     }
 
-    /// A copy of a matrix, all of it multiplied; masked above the diagonal where `causal`.
+    /// Copies a matrix, multiplied by `factor`; masked above the diagonal if `causal`.
     pub(super) fn scaled(&mut self, name: &str, of: At, factor: f32, causal: bool) -> At {
         let shown = &self.sheet.matrices[of];
         let ([rows, cols], axes) = ([shown.rows, shown.cols], shown.axes.clone());
@@ -202,7 +202,7 @@ impl Desk {
         self.show(name, copy, [rows, cols], axes, made)
     }
 
-    /// A copy of a matrix with one row, `shift` added to every number.
+    /// Copies a one-row matrix with `shift` added to every element.
     pub(super) fn shifted(&mut self, name: &str, of: At, shift: f32) -> At {
         let moved = self.scaled(name, of, 1.0, false);
         let slice = self.slice_of(moved);
@@ -212,7 +212,7 @@ impl Desk {
         moved
     }
 
-    /// Softmax over the rows.
+    /// Softmax over the rows of a matrix.
     pub(super) fn softmax(&mut self, name: &str, of: At) -> At {
         let hidden = self.scaled("", of, 1.0, false);
         let slice = self.slice_of(hidden);
@@ -222,12 +222,12 @@ impl Desk {
         self.show(name, slice, [rows, cols], axes, Made::Softmax { of, stable: true })
     }
 
-    /// An equation; matrices by their places, everything else as signs.
+    /// Adds an equation of matrices, given by their indices, and signs.
     pub(super) fn line(&mut self, parts: impl IntoIterator<Item = Part>) {
         self.sheet.lines.push(parts.into_iter().collect());
     }
 
-    /// Runs the recording and fills in the numbers.
+    /// Runs the recording and fills in the values.
     pub(super) async fn run(mut self, context: Option<&Context>) -> Result<Sheet, ExecuteError> {
         let mut backend = match context {
             Some(context) => Backend::gpu(context, &self.buffers).await?,
@@ -262,7 +262,7 @@ impl Desk {
                 }
                 Source::After(finish) => finish(&self.sheet.matrices[..at]),
             };
-            // What stands for −∞ on the device is −∞ to its reader.
+            // The value that stands for −∞ on the device is shown as −∞.
             let infinite = |value: f32| if value == MASKED { f32::NEG_INFINITY } else { value };
             self.sheet.matrices[at].values = values.into_iter().map(infinite).collect();
         }

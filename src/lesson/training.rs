@@ -1,4 +1,4 @@
-//! How a model learns, and how it chooses: one idea each.
+//! How a model learns, and how it samples: one idea each.
 
 use super::sheet::{At, Desk, m, s};
 use crate::config::{Preset, Schedule, TrainConfig, learning_rate};
@@ -16,17 +16,17 @@ use crate::rng::torch::TorchRng;
 /// The learning rate of both optimizers.
 const LR: f32 = 0.1;
 
-/// β₁ and β₂ as models have them here.
+/// β₁ and β₂ as in the models here.
 const BETAS: [f64; 2] = [0.9, 0.95];
 
-/// How often the next token is drawn.
+/// Number of draws of the next token.
 const DRAWS: usize = 100;
 
 fn labels<T: ToString>(words: impl IntoIterator<Item = T>) -> Axis {
     Axis::Labels(words.into_iter().map(|word| word.to_string()).collect())
 }
 
-/// Cross-entropy of every position but the last, whose next token nobody knows, and the gradient of its mean.
+/// Cross-entropy of every position but the last, whose next token is unknown, and the gradient of its mean.
 pub(super) fn loss(desk: &mut Desk, seed: u64, bonus: f32) {
     let (n, vocab) = (WORDS.len() - 1, WORDS.len());
     let axes = [labels(WORDS[..n].iter().map(|word| format!("after {word}"))), labels(WORDS)];
@@ -52,13 +52,13 @@ pub(super) fn loss(desk: &mut Desk, seed: u64, bonus: f32) {
     desk.line([s("gradient:"), m(grad)]);
 }
 
-/// One weight, from 1 on, in the valley k·w²/2, by AdamW and by plain gradient descent.
+/// One weight, starting at 1, in the valley k·w²/2, optimized by AdamW and by plain gradient descent.
 pub(super) fn one_weight(desk: &mut Desk, steepness: f32) {
     let steps = labels((1..=WEIGHT_STEPS).map(|step| format!("step {step}")));
     let [g, first, second, by_adam] = moved(desk, steepness, true);
     let [plain_g, _, _, by_sgd] = moved(desk, steepness, false);
     let one = |name: &str| [steps.clone(), labels([name])];
-    // Each column names others by their places, which follow from the order below.
+    // Each column refers to others by their indices, which follow from the order below.
     let start = desk.next();
     let slope = |of| Made::Slope { of, steepness };
     let g = desk.stack("g", g, one("k w"), slope(start + 3));
@@ -94,7 +94,7 @@ fn moved(desk: &mut Desk, steepness: f32, adam: bool) -> [Vec<Slice>; 4] {
     told
 }
 
-/// Neither weight decay nor clipping nor momentum.
+/// A step without weight decay, clipping and momentum.
 fn step(t: usize) -> Step {
     let values = Step {
         lr: LR,
@@ -130,7 +130,7 @@ pub(super) fn schedule(desk: &mut Desk, warmup: usize) {
     desk.line([m(tenths)]);
 }
 
-/// softmax(z / T), and what a hundred draws bring.
+/// softmax(z / T), and the counts of a hundred draws.
 pub(super) fn sampling(desk: &mut Desk, temperature: f32, seed: u64) {
     let axes = [labels(["next"]), labels(CANDIDATES)];
     let of = desk.given("z", &LOGITS, LOGITS.len(), axes, Made::Given { editable: false });
@@ -145,7 +145,7 @@ pub(super) fn sampling(desk: &mut Desk, temperature: f32, seed: u64) {
                 left -= p;
                 left < 0.0
             });
-            counts[chosen.unwrap_or(LOGITS.len() - 1)] += 1.0; // rounding may leave a crumb
+            counts[chosen.unwrap_or(LOGITS.len() - 1)] += 1.0; // rounding may leave a small remainder
         }
         counts
     });

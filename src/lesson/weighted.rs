@@ -14,10 +14,10 @@ use crate::rng::torch::TorchRng;
 /// d_k of the lesson's queries and keys.
 const D_OUT: usize = 2;
 
-/// The width of all heads together.
+/// The total width of all heads.
 const WIDTH: usize = 4;
 
-/// X, the three weights, and what comes of them.
+/// X, the three weight matrices, and their products with X.
 struct Projected {
     x: At,
     weights: [At; 3],
@@ -79,7 +79,7 @@ pub(super) fn module(desk: &mut Desk, x: &[f32], seed: u64) {
     attend(desk, projected.qkv, true);
 }
 
-/// Attention that looks ahead, and how much of each row does.
+/// Attention without a mask, and how much of each row's weight is on later positions.
 pub(super) fn leak(desk: &mut Desk, x: &[f32], weights: Weights) {
     let [q, k, _] = project(desk, x, weights).qkv;
     let scores = desk.product("S", [q, k], true);
@@ -95,7 +95,7 @@ pub(super) fn leak(desk: &mut Desk, x: &[f32], weights: Weights) {
     desk.line([s("without the mask:"), m(all), s("of it to later tokens"), m(ahead), s("="), m(sums)]);
 }
 
-/// One query against six keys, all standard normal.
+/// One query and six keys, all standard normal.
 pub(super) fn saturation(desk: &mut Desk, seed: u64, d_k: usize) {
     let mut rng = TorchRng::new(seed);
     let axes = [Axis::Numbers, Axis::Numbers];
@@ -109,7 +109,7 @@ pub(super) fn saturation(desk: &mut Desk, seed: u64, d_k: usize) {
     }
 }
 
-/// The causal mask before softmax, and beside it what was chosen.
+/// The causal mask before softmax, compared with the chosen alternative.
 pub(super) fn masked(desk: &mut Desk, x: &[f32], weights: Weights, beside: MaskPlace) {
     let [q, k, _] = project(desk, x, weights).qkv;
     let scores = desk.product("S", [q, k], true);
@@ -139,26 +139,26 @@ pub(super) fn masked(desk: &mut Desk, x: &[f32], weights: Weights, beside: MaskP
     }
 }
 
-/// What all heads share.
+/// Data that all heads share.
 struct Heads {
     /// The matrices Q, K and V of all heads.
     at: [At; 3],
     /// Rows of queries, keys and values.
     qkv: Slice,
-    /// Weights of all heads (H, T, T).
+    /// Softmax weights of all heads (H, T, T).
     weights: Slice,
-    /// Their results (T, H, D).
+    /// Outputs of all heads (T, H, D).
     joined: Slice,
     d_head: usize,
 }
 
-/// Cells of Q, K or V in rows of all three, from a column on.
+/// Cells of Q, K or V in rows of qkv, from a column on.
 fn part_of(qkv: Slice, which: usize, first: usize, width: usize) -> (Slice, Vec<usize>) {
     let cell = move |i: usize| i / width * 3 * WIDTH + which * WIDTH + first + i % width;
     (qkv, (0..N_TOKENS * width).map(cell).collect())
 }
 
-/// Split, attend, concatenate, W_o.
+/// Splits into heads, attends, concatenates, and multiplies by W_o.
 pub(super) fn heads(desk: &mut Desk, x: &[f32], seed: u64, n_heads: usize) {
     let x = embeddings(desk, x);
     let mut rng = TorchRng::new(seed);
@@ -167,7 +167,7 @@ pub(super) fn heads(desk: &mut Desk, x: &[f32], seed: u64, n_heads: usize) {
     let drawn = sizes.map(|(_, d_in)| rng.linear(d_in, WIDTH));
     let given = |i: usize| desk.given(sizes[i].0, &drawn[i], sizes[i].1, axes.clone(), Made::Drawn);
     let weights: [At; 4] = [0, 1, 2, 3].map(given);
-    // The kernels read queries, keys and values side by side, as in a model: one product with the three matrices stacked.
+    // As in a model, the kernels read rows of queries, keys and values: one matmul with the three matrices stacked.
     let stacked = desk.words(drawn[..3].iter().flatten().map(|weight| weight.to_bits()).collect());
     let qkv = desk.zeros(N_TOKENS * 3 * WIDTH);
     let shape = Shape { m: N_TOKENS, n: 3 * WIDTH, k: D_IN };
@@ -193,7 +193,7 @@ pub(super) fn heads(desk: &mut Desk, x: &[f32], seed: u64, n_heads: usize) {
     desk.line([s("side by side:"), m(side_by_side), s("·"), t(weights[3]), s("="), m(out)]);
 }
 
-/// Scores, softmax and weighted sums of all heads.
+/// Appends scores, softmax and weighted sums of all heads.
 fn attend_heads(desk: &mut Desk, all: &Heads, n_heads: u32) {
     let (context_length, n_kv_heads, d_head) = (N_TOKENS as u32, n_heads, all.d_head as u32);
     let (causal, scale, masked_value) = (1, scale(all.d_head), MASKED);
@@ -205,7 +205,7 @@ fn attend_heads(desk: &mut Desk, all: &Heads, n_heads: u32) {
     weighted_sum(&mut desk.recording, [all.weights, all.qkv, all.joined], 1, params);
 }
 
-/// One head, with its own columns of Q, K and V.
+/// Adds the equation of one head, with its columns of Q, K and V.
 fn head_line(desk: &mut Desk, all: &Heads, head: usize) -> At {
     let (d_head, first) = (all.d_head, head * all.d_head);
     let (tokens, shape) = ([Axis::Tokens, Axis::Numbers], [N_TOKENS, d_head]);

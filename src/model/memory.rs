@@ -1,4 +1,4 @@
-//! Every buffer that a run needs, planned before anything is allocated.
+//! Plans every buffer of a run before anything is allocated.
 
 mod passes;
 mod room;
@@ -13,47 +13,47 @@ use crate::ops::step::STEP_LEN;
 
 pub use room::{MemoryError, RoomError, check_room, spare};
 
-/// Rows of a pass are cut into pieces of a multiple of so many, so that pieces begin where slices may begin, also those that are
-/// stored in 16 bits.
+/// Rows of a pass are cut into pieces of a multiple of this many rows, so that pieces begin at valid slice offsets, also
+/// in f16 buffers.
 pub const ROWS_UNIT: usize = 128;
 
-/// Bytes of logits that are in memory at a time.
+/// Maximum size of the logits that are in memory at a time, in bytes.
 const MAX_LOGIT_BYTES: usize = 64 << 20;
 
-/// Smaller vocabularies are computed as one block, whatever their size.
+/// Smaller vocabularies are computed as one block even if they are not a multiple of four.
 const MIN_TAIL_VOCABULARY: usize = 1024;
 
-/// How many losses and gradient norms the rings on the device hold, and so how many steps can run between two reads.
+/// Number of losses and gradient norms that the rings on the device hold, and so of steps between two reads.
 pub const RING: usize = 256;
 
-/// What a norm leaves behind in its forward pass.
+/// Data that a norm's forward pass stores for the backward pass.
 #[derive(Clone, Copy, Debug)]
 pub struct NormActivations {
-    /// (N, C): the norm's output where norms stand before the branches, its input where they stand after the sums.
+    /// (N, C): the norm's output for norms before the branches, its input for norms after the sums.
     pub values: Slice,
     /// RMSNorm: 1/RMS of its input (N). LayerNorm: mean and 1/standard deviation (N, 2).
     pub stats: Slice,
 }
 
-/// What one block leaves behind in its forward pass. N rows.
+/// Data that one block's forward pass stores for the backward pass. N rows.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockActivations {
-    /// The stream that enters the block (N, C).
+    /// The residual stream at the block's input (N, C).
     pub x: Slice,
-    /// The first norm's, where there are norms.
+    /// The first norm's data, where there are norms.
     pub norm1: Option<NormActivations>,
     /// Rows of queries and keys, both rotated, and values (B, T, (H + 2·Hkv)·D).
     pub qkv: Slice,
     /// Log-sum-exp of each query's scores (B, H, T).
     pub lse: Slice,
-    /// Softmax weights: (B, H, T, T) in the probe, scratch (B, H, T) where one token of each sequence is computed. Batches
-    /// and prompts have none: FlashAttention needs no memory for them.
+    /// Softmax weights: (B, H, T, T) in the probe, scratch (B, H, T) in a next-token pass. Batches and prompts have none:
+    /// FlashAttention needs no memory for them.
     pub weights: Option<Slice>,
     /// Weighted sums of all heads (B, T, H, D).
     pub heads: Slice,
-    /// The stream after attention (N, C).
+    /// The residual stream after attention (N, C).
     pub x_mid: Slice,
-    /// The second norm's, where there are norms.
+    /// The second norm's data, where there are norms.
     pub norm2: Option<NormActivations>,
     /// W1·input (N, F); for SwiGLU rows of W1·input and W3·input (N, 2F).
     pub gate_up: Slice,
@@ -61,70 +61,70 @@ pub struct BlockActivations {
     pub hidden: Slice,
 }
 
-/// What a forward pass runs over.
+/// What a forward pass processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
     /// Whole windows, from position 0 on.
     Window,
-    /// Windows of prompts that are about to be continued, from position 0 on.
+    /// Prompts for generation, from position 0 on.
     Prompt,
     /// One token of each sequence, after those whose keys and values are in the cache.
     NextToken,
 }
 
-/// What a forward pass over (B, window) tokens writes.
+/// Buffers that a forward pass over (B, window) tokens writes.
 #[derive(Clone, Debug)]
 pub struct Activations {
-    /// What it runs over.
+    /// What the pass processes.
     pub pass: Pass,
-    /// B
+    /// B: number of sequences.
     pub batch_size: usize,
-    /// Positions of a sequence: T, fewer for a short one, or 1.
+    /// Positions per sequence: T, fewer for a short sequence, or 1.
     pub window: usize,
     /// Token ids (B, T).
     pub inputs: Slice,
     /// One entry per block.
     pub blocks: Vec<BlockActivations>,
-    /// A branch's output on its way into the stream (N, C).
+    /// A branch's output before it is added to the residual stream (N, C).
     pub branch: Slice,
-    /// The stream after the last block (N, C).
+    /// The residual stream after the last block (N, C).
     pub x_final: Slice,
-    /// The last norm's, where there is one.
+    /// The last norm's data, where there is one.
     pub norm_final: Option<NormActivations>,
-    /// (N, V), in blocks of the vocabulary. A batch has only [`MemoryPlan::head_rows`] rows at a time; training replaces them
-    /// by their gradient.
+    /// (N, V), in blocks of the vocabulary. A batch has only [`MemoryPlan::head_rows`] rows at a time; training replaces
+    /// them with their gradient.
     pub logits: Slice,
-    /// What each head's output is multiplied by (L, H), where a pass asks what the model is without some of them.
+    /// Factor of each head's output (L, H), in passes that scale or switch off heads.
     pub head_scale: Option<Slice>,
 }
 
-/// What the backward pass writes besides the parameters' gradients. One set serves all blocks.
+/// Buffers that the backward pass writes besides the parameters' gradients. One set serves all blocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Gradients {
-    /// The stream's (N, C).
+    /// Gradient of the residual stream (N, C).
     pub stream: Slice,
-    /// A branch's input, or the stream's again (N, C).
+    /// Gradient of a branch's input, or of the residual stream (N, C).
     pub branch: Slice,
-    /// Of queries, keys and values (B, T, (H + 2·Hkv)·D).
+    /// Gradient of queries, keys and values (B, T, (H + 2·Hkv)·D).
     pub qkv: Slice,
-    /// (B, T, H, D)
+    /// Gradient of [`BlockActivations::heads`] (B, T, H, D).
     pub heads: Slice,
-    /// (N, F), for SwiGLU (N, 2F)
+    /// Gradient of [`BlockActivations::gate_up`] (N, F), for SwiGLU (N, 2F).
     pub gate_up: Slice,
-    /// (N, F)
+    /// Gradient of [`BlockActivations::hidden`] (N, F).
     pub hidden: Slice,
 }
 
-/// Keys and values of B texts that grow token by token.
+/// Keys and values of B texts during generation.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    /// The id of the first of these buffers. They are the last of the plan, so that a larger batch can replace them.
+    /// The id of the first of these buffers. They come last in the plan, so that a larger batch can replace them.
     pub first_buffer: usize,
-    /// The forward pass over the prompts (B, T). Its blocks share their buffers, and it has no logits of its own.
+    /// The forward pass over the prompts (B, T). Its blocks share their buffers, and it has no separate logits.
     pub prompt: Activations,
     /// 0 … W − 1 for every prompt (B, W), for learned positions.
     pub prompt_positions: Slice,
-    /// The row of (B, W) that holds each prompt's last token (B).
+    /// The row in (B, W) of each prompt's last token (B).
     pub last_rows: Slice,
     /// The forward pass of the next tokens (B).
     pub next: Activations,
@@ -141,29 +141,29 @@ pub struct Cache {
 /// All buffers of a run, by role.
 #[derive(Clone, Debug)]
 pub struct MemoryPlan {
-    /// What to allocate.
+    /// The buffers to allocate.
     pub buffers: Buffers,
-    /// What one dispatch may take.
+    /// Limits of one dispatch.
     pub budget: Budget,
     /// Rows of a batch whose logits are computed at a time.
     pub head_rows: usize,
-    /// Columns of a block of the logits, V or a multiple of 64; the last one may be narrower.
+    /// Columns of a block of the logits: V or a multiple of 64; the last block may be narrower.
     pub vocab_block: usize,
-    /// Parameters that one dispatch of the update binds.
+    /// Maximum number of parameters that one dispatch of the update binds.
     pub param_piece: usize,
-    /// Parameters, laid out by the table.
+    /// Parameters, laid out by the parameter table.
     pub params: Slice,
-    /// Their gradients, of one batch.
+    /// Gradients of the parameters, of one batch.
     pub grads: Slice,
     /// The gradients of a step: `grads`, or the mean over several batches.
     pub step_grads: Slice,
-    /// First moments.
+    /// First moments of the optimizer.
     pub adam_m: Slice,
-    /// Second moments.
+    /// Second moments of the optimizer.
     pub adam_v: Slice,
-    /// The [`Step`](crate::ops::step::Step).
+    /// Parameters of the current step, a [`Step`](crate::ops::step::Step).
     pub step: Slice,
-    /// Where the batch's sequences start (B).
+    /// Positions of the batch's sequences in the tokens (B).
     pub starts: Slice,
     /// All training tokens.
     pub train_tokens: Slice,
@@ -177,7 +177,7 @@ pub struct MemoryPlan {
     pub loss_ring: Slice,
     /// Gradient norms of the latest steps.
     pub norm_ring: Slice,
-    /// Partial sums of squares.
+    /// Partial sums of squares for the gradient norm.
     pub squared_sums: Slice,
     /// The gradient norm of this step (1).
     pub grad_norm: Slice,
@@ -187,29 +187,29 @@ pub struct MemoryPlan {
     pub position_ids: Slice,
     /// The forward pass of a training batch.
     pub batch: Activations,
-    /// Its backward pass.
+    /// Buffers of its backward pass.
     pub gradients: Gradients,
     /// The forward pass of one sequence, for inspection. Its blocks share their buffers.
     pub probe: Activations,
-    /// Where the probe has no causal mask: which of its scores belong to keys that are there and no padding (H, T, T).
+    /// Without a causal mask: which of the probe's scores belong to real keys rather than padding (H, T, T).
     pub real_keys: Option<Slice>,
     /// The probe's softmax weights as bytes, (L, ⌈H·T·T/4⌉) words.
     pub heatmaps: Slice,
-    /// The probe's entropies of rows in bits, (L, H + 1, T); behind the heads of a layer those of their mean.
+    /// Entropies of the probe's softmax rows in bits, (L, H + 1, T); the last row of a layer is that of the heads' mean.
     pub entropies: Slice,
-    /// What each head's output is multiplied by when the page asks what the model is without some of them (L, H).
+    /// Factor of each head's output when the page scales or switches off heads (L, H).
     pub head_scale: Slice,
-    /// For generation.
+    /// Buffers for generation.
     pub cache: Cache,
 }
 
 impl MemoryPlan {
-    /// Plans a run on this many training and held-out tokens.
+    /// Plans a run with this many training and held-out tokens, every layer in one piece.
     pub fn new(config: &RunConfig, table: &ParamTable, n_train: usize, n_val: usize) -> Self {
         Self::within(Budget::default(), config, table, n_train, n_val)
     }
 
-    /// The same in pieces that fit this budget.
+    /// As [`MemoryPlan::new`], in pieces that fit this budget.
     pub fn within(budget: Budget, config: &RunConfig, table: &ParamTable, n_train: usize, n_val: usize) -> Self {
         let (model, batch_size) = (&config.model, config.train.batch_size);
         let n_rows = batch_size * model.context_length;
@@ -230,7 +230,7 @@ impl MemoryPlan {
         let n_pieces = table.buffer_len().div_ceil(param_piece);
         let squared_sums = add("squared sums", n_pieces * PARTIAL_SUMS);
         let grad_norm = add("gradient norm", 1);
-        // FlashAttention binds the table even where nothing is rotated, and reads four numbers at a time.
+        // FlashAttention binds the table even where nothing is rotated, and reads vectors of four.
         let cos_sin = add("rope table", (model.context_length * rope_width(model)).next_multiple_of(4));
         let learned = model.positions == Positions::Learned;
         let position_ids = add("positions", if learned { n_rows } else { 1 });
@@ -286,7 +286,8 @@ impl MemoryPlan {
     }
 }
 
-/// Rows of a batch whose logits, and their gradients, one dispatch computes: as many as the budget allows, in equal pieces.
+/// Rows of a batch whose logits, and their gradients, one dispatch computes: as many as the budget allows, in equal
+/// pieces.
 fn head_rows(config: &RunConfig, budget: Budget) -> usize {
     let (model, n_rows) = (&config.model, config.train.batch_size * config.model.context_length);
     let bytes_per_row = 4 * model.vocab_size;
@@ -301,8 +302,8 @@ fn head_rows(config: &RunConfig, budget: Budget) -> usize {
     n_rows.div_ceil(n_rows.div_ceil(most)).next_multiple_of(ROWS_UNIT)
 }
 
-/// Columns of a block of the vocabulary: so many rows of the head's matrix fit one binding. A vocabulary that is no multiple of
-/// four leaves a small block behind, so that all others take the kernels that read four numbers at a time.
+/// Columns of a block of the vocabulary, chosen so that its rows of the head's matrix fit one binding. A vocabulary that
+/// is not a multiple of four gets a small last block, so that all others use the kernels that read vectors of four.
 fn vocab_block(model: &ModelConfig, budget: Budget) -> usize {
     let (v, row_bytes) = (model.vocab_size, 4 * model.d_model);
     let n_blocks = v.div_ceil((budget.binding_bytes as usize / row_bytes).max(64));
@@ -312,7 +313,7 @@ fn vocab_block(model: &ModelConfig, budget: Budget) -> usize {
     (v / n_blocks / ALIGNMENT).max(1) * ALIGNMENT
 }
 
-/// Words that the quantised weights of one layer take in a window of so many positions.
+/// Words for one layer's quantized weights in a window of `window` positions.
 pub fn heatmap_words(model: &ModelConfig, window: usize) -> usize {
     (model.n_heads * window * window).div_ceil(4)
 }

@@ -1,4 +1,4 @@
-//! The table of parameters: offsets, initialisation, checkpoints and names all derive from it.
+//! The table of parameters, from which offsets, initialization, checkpoints and names all derive.
 
 use std::collections::HashMap;
 
@@ -6,10 +6,10 @@ use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions};
 use crate::gpu::recording::{ALIGNMENT, Slice};
 use crate::rng::Rng;
 
-/// How a parameter is first drawn.
+/// Initial distribution of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
-    /// A normal distribution of this standard deviation, cut at ±3 of them.
+    /// Normal distribution with mean 0 and this standard deviation, truncated at ±3 standard deviations.
     TruncatedNormal {
         /// Standard deviation.
         std: f64,
@@ -23,25 +23,25 @@ pub enum Init {
 /// One row of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Param {
-    /// As CS336 names it, for example `layers.0.attn.q_proj.weight`.
+    /// Name as in CS336, for example `layers.0.attn.q_proj.weight`.
     pub name: String,
-    /// Row-major; matrices are `[out, in]`.
+    /// Shape, row-major; matrices are `[out, in]`.
     pub shape: Vec<usize>,
-    /// First values.
+    /// Initial values.
     pub init: Init,
     /// Whether weight decay applies: to matrices, not to gains and biases.
     pub decay: bool,
-    /// Where it starts in the buffers of parameters, gradients and moments, in elements.
+    /// Offset in the buffers of parameters, gradients and moments, in elements.
     pub start: usize,
 }
 
 impl Param {
-    /// How many numbers it has.
+    /// Number of elements.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Whether it has none, which a valid configuration never gives.
+    /// Whether it has no elements, which never happens in a valid configuration.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -52,8 +52,8 @@ impl Param {
     }
 }
 
-/// All parameters of a model. In the buffers those that decay come first, so that a range tells whether one does; and
-/// layers that read the same input (q, k, v; w1, w3) lie behind each other without gaps, so that they are one matrix.
+/// All parameters of a model. In the buffers those with weight decay come first, so that decay applies to a single range;
+/// layers that read the same input (q, k, v; w1, w3) are adjacent without gaps, so that they form one matrix.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParamTable {
     params: Vec<Param>,
@@ -73,30 +73,30 @@ pub struct LinearSlices {
 /// A norm, as parts of one buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct NormSlices {
-    /// (C)
+    /// Gain (C).
     pub gain: Slice,
-    /// (C); LayerNorm's, where the model has biases.
+    /// Bias (C), for LayerNorm in models with biases.
     pub bias: Option<Slice>,
 }
 
 /// The parameters of a block, as parts of one buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockSlices {
-    /// The norm before attention, or after it.
+    /// The norm before or after attention, where there are norms.
     pub ln1: Option<NormSlices>,
-    /// W_q, W_k and W_v, one below the other (C + 2·n_kv_heads·D, C).
+    /// W_q, W_k and W_v, stacked (C + 2·n_kv_heads·D, C).
     pub qkv: LinearSlices,
     /// W_o (C, C).
     pub output: LinearSlices,
-    /// The norm before the feed-forward network, or after it.
+    /// The norm before or after the feed-forward network, where there are norms.
     pub ln2: Option<NormSlices>,
-    /// W1, the way in (F, C); for SwiGLU W1, the gate, and W3, its other factor, one below the other (2F, C).
+    /// W1, the first layer (F, C); for SwiGLU W1 (gate) and W3 (up), stacked (2F, C).
     pub gate_up: LinearSlices,
-    /// W2, back to the stream (C, F).
+    /// W2, the last layer (C, F).
     pub w2: LinearSlices,
 }
 
-/// Rows while they are collected.
+/// Collects the rows of the table.
 struct Rows {
     params: Vec<Param>,
     /// Whether linear layers and LayerNorm have biases.
@@ -109,7 +109,7 @@ impl Rows {
         self.params.push(Param { name, shape, init, decay, start: 0 });
     }
 
-    /// CS336's initialisation of a linear layer: variance 2/(d_in + d_out). Biases begin at 0.
+    /// CS336's initialization of a linear layer: variance 2/(d_in + d_out). Biases start at 0.
     fn add_linear(&mut self, name: &str, d_out: usize, d_in: usize) {
         self.add(format!("{name}.weight"), vec![d_out, d_in], linear_init(d_out, d_in));
         if self.bias {
@@ -150,7 +150,7 @@ impl ParamTable {
     pub fn new(config: &ModelConfig) -> Self {
         let (c, v) = (config.d_model, config.vocab_size);
         let mut rows = Rows { params: Vec::new(), bias: config.bias };
-        // A tied embedding begins as a head does, so that the first logits are small.
+        // A tied embedding is initialized like a head, so that the first logits are small.
         let embedding = if config.tied_embeddings { linear_init(v, c) } else { Init::TruncatedNormal { std: 1.0 } };
         rows.add("token_embeddings.weight".into(), vec![v, c], embedding);
         if config.positions == Positions::Learned {
@@ -166,7 +166,7 @@ impl ParamTable {
         Self::lay_out(rows.params)
     }
 
-    /// Gives every row its place.
+    /// Assigns an offset to every row.
     fn lay_out(rows: Vec<Param>) -> Self {
         let (decaying, rest): (Vec<Param>, Vec<Param>) = rows.into_iter().partition(|param| param.decay);
         let mut params = [decaying, rest].concat();
@@ -184,14 +184,14 @@ impl ParamTable {
         Self { params, decay_len, len: end.next_multiple_of(ALIGNMENT) }
     }
 
-    /// The rows in the order of the buffers: as they are, but w3 right behind w1.
+    /// The rows in the order of the buffers: unchanged, except that w3 directly follows w1.
     fn order(params: &[Param]) -> Vec<usize> {
         let mut order: Vec<usize> = (0..params.len()).collect();
         let places: HashMap<&str, usize> =
             params.iter().enumerate().map(|(index, param)| (param.name.as_str(), index)).collect();
         let place = |index: usize| {
             let partner = params[index].name.replace("ffn.w3.", "ffn.w1.");
-            // A w3 finds its w1, everything else itself.
+            // A w3 maps to its w1, everything else to itself.
             (places.get(partner.as_str()).copied().unwrap_or(index), index)
         };
         order.sort_by_cached_key(|&index| place(index));
@@ -203,30 +203,30 @@ impl ParamTable {
         self.params.iter()
     }
 
-    /// Elements of a buffer that holds one number per parameter, with the padding between them, which stays 0.
+    /// Length of a buffer with one element per parameter and padding between them, which stays 0.
     pub fn buffer_len(&self) -> usize {
         self.len
     }
 
-    /// How many elements at the beginning of a buffer belong to parameters that decay.
+    /// Number of elements at the beginning of a buffer that belong to parameters with weight decay.
     pub fn decay_len(&self) -> usize {
         self.decay_len
     }
 
-    /// The parameter with this name, if the model has one, in a buffer laid out by this table.
+    /// The slice of the parameter with this name in a buffer laid out by this table, if the model has one.
     pub fn find(&self, name: &str, buffer: Slice) -> Option<Slice> {
         self.params.iter().find(|param| param.name == name).map(|param| param.of(buffer))
     }
 
-    /// The parameter with this name.
+    /// The slice of the parameter with this name.
     ///
     /// # Panics
-    /// When the model has none: a mistake of the program.
+    /// When the model has none, which is a bug in the program.
     fn named(&self, name: &str, buffer: Slice) -> Slice {
         self.find(name, buffer).unwrap_or_else(|| panic!("this model has no parameter {name}"))
     }
 
-    /// The embedding (V, C).
+    /// The token embedding (V, C).
     pub fn token_embeddings(&self, buffer: Slice) -> Slice {
         self.named("token_embeddings.weight", buffer)
     }
@@ -236,7 +236,7 @@ impl ParamTable {
         self.find("position_embeddings.weight", buffer)
     }
 
-    /// The language-model head (V, C): its own matrix, or the embedding when they are tied.
+    /// The language-model head (V, C): a separate matrix, or the embedding when they are tied.
     pub fn lm_head(&self, buffer: Slice) -> LinearSlices {
         let weight = self.find("lm_head.weight", buffer).unwrap_or_else(|| self.token_embeddings(buffer));
         LinearSlices { weight, bias: None }
@@ -260,7 +260,7 @@ impl ParamTable {
     /// The parameters of block `layer`.
     pub fn block(&self, layer: usize, buffer: Slice) -> BlockSlices {
         let linear = |name: &str| self.linear(&format!("layers.{layer}.{name}"), buffer);
-        // From the first of some layers that lie one behind the other to the last.
+        // The combined slice of adjacent layers, from the first to the last.
         let joined = |first: &str, last: &str| {
             let span = |first: Slice, last: Slice| Slice { len: last.start + last.len - first.start, ..first };
             let (first, last) = (linear(first), linear(last));
@@ -279,8 +279,8 @@ impl ParamTable {
         }
     }
 
-    /// First values for the whole buffer. Each parameter has its own stream of the seed, so that a change of one
-    /// size leaves the others' numbers alone.
+    /// Initial values for the whole buffer. Each parameter has a separate random stream of the seed, so that changing one
+    /// size does not affect the values of the others.
     pub fn initial_values(&self, seed: u64) -> Vec<f32> {
         let mut all = vec![0.0; self.len];
         for (start, values) in self.initial_values_of_each(seed) {
@@ -289,7 +289,8 @@ impl ParamTable {
         all
     }
 
-    /// The same, parameter by parameter, each with its start in the buffer: a second copy of a large model may not fit.
+    /// As [`ParamTable::initial_values`], parameter by parameter with offsets: a second copy of a large model may not
+    /// fit.
     pub fn initial_values_of_each(&self, seed: u64) -> impl Iterator<Item = (usize, Vec<f32>)> + use<'_> {
         (1u64..).zip(&self.params).map(move |(stream, param)| {
             let values = match param.init {

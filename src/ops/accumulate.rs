@@ -1,4 +1,4 @@
-//! Gradient accumulation: the gradients of several batches become those of one step.
+//! Gradient accumulation: adds up the gradients of several batches for one step.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -8,11 +8,11 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// P
+    /// P: number of parameters.
     pub len: u32,
 }
 

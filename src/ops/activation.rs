@@ -1,5 +1,5 @@
-//! The activations of a feed-forward network without a gate, elementwise: SiLU(x) = x · sigmoid(x) (Elfwing et al. 2018)
-//! and GELU in GPT-2's form, x · ½·(1 + tanh(√(2/π)·(x + 0.044715·x³))) (Hendrycks & Gimpel 2016).
+//! Elementwise activations of a feed-forward network without a gate: SiLU(x) = x · sigmoid(x) (Elfwing et al. 2018) and
+//! GPT-2's form of GELU, x · ½·(1 + tanh(√(2/π)·(x + 0.044715·x³))) (Hendrycks & Gimpel 2016).
 //!
 //! ½·(1 + tanh z) is sigmoid(2z), so both are x · sigmoid(u) with u = x or u = √(8/π)·(x + 0.044715·x³).
 
@@ -10,11 +10,11 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
-/// The uniform of all four kernels.
+/// Uniform parameters of all four kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// Elements.
+    /// Number of elements.
     pub len: u32,
 }
 

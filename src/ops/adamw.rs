@@ -9,18 +9,18 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// Parameters.
+    /// Number of parameters.
     pub len: u32,
-    /// The first of them decay, the others do not.
+    /// Number of parameters with weight decay; they come first.
     pub decay_len: u32,
 }
 
-/// step, norm (1), grad → param, m, v in place. Does nothing when the norm of all gradients is not finite: a poisoned
-/// gradient must not reach the weights.
+/// step, norm (1), grad → param, m, v in place. Does nothing when the norm of all gradients is not finite, so that a
+/// non-finite gradient never reaches the weights.
 pub static ADAMW: Kernel = Kernel {
     name: "adamw",
     wgsl: &[STEP, FLAT, FINITE, CLIP_SCALE, wgsl!("../../shaders/adamw.wgsl")],
@@ -46,14 +46,15 @@ pub static ADAMW: Kernel = Kernel {
     },
 };
 
-/// Appends the update of all parameters, of which the first `decay_len` decay; the slices are equally long.
+/// Appends the update of all parameters, of which the first `decay_len` have weight decay; all slices have the same
+/// length.
 pub fn adamw(recording: &mut Recording, step: Slice, norm: Slice, [grad, param, m, v]: [Slice; 4], decay_len: usize) {
     let params = Params { len: grad.len as u32, decay_len: decay_len as u32 };
     recording.dispatch(&ADAMW, params, &[step, norm, grad, param, m, v], flat_workgroups(grad.len));
 }
 
-/// β·mean + (1 − β)·value. Where β is near 1, f32 rounds β by more than 1 − β can bear, so the step towards `value` is
-/// computed from 1 − β alone; where it is not, that difference would cancel.
+/// β·mean + (1 − β)·value. For β near 1, rounding β to f32 is too coarse for 1 − β, so the step towards `value` is
+/// computed from 1 − β alone; for other β, that difference would cancel.
 fn moving_mean<T: Real>(mean: T, value: T, beta: T, one_minus_beta: T) -> T {
     if one_minus_beta < T::of(0.5) {
         mean + one_minus_beta * (value - mean)

@@ -1,8 +1,9 @@
-//! Attention scores with scale and, where asked for, the causal mask: `scores[query, key] = scale · q[query]·k[key]`, or `masked_value`.
+//! Attention scores with scale and an optional causal mask: `scores[query, key] = scale · q[query]·k[key]`, or
+//! `masked_value`.
 //!
-//! q and k are read in place from qkv (B, T, (H + 2·Hkv)·D), rows of queries, keys and values; scores are (B, H, T, T).
-//! H / Hkv heads of queries share a head of keys. Training uses [`flash_attention`](super::flash_attention) instead;
-//! this is for looking at the weights.
+//! q and k are read in place from qkv (B, T, (H + 2·Hkv)·D), rows of queries, keys and values; scores are (B, H, T, T). H
+//! / Hkv query heads share a KV head. Training uses [`flash_attention`](super::flash_attention) instead; this kernel is
+//! for inspecting the weights.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -11,27 +12,27 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice};
 
-/// What a masked score gets in the forward pass. WGSL may assume that there are no infinities, so this stands for −∞:
-/// its exponential is exactly 0.
+/// Masked scores in the forward pass. WGSL may assume that there are no infinities, so this value stands for −∞: its
+/// exponential is exactly 0.
 pub const MASKED: f32 = -1e30;
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// T
+    /// T: positions of a sequence.
     pub context_length: u32,
-    /// H
+    /// H: number of query heads.
     pub n_heads: u32,
-    /// Hkv, a divisor of H.
+    /// Hkv: number of KV heads, a divisor of H.
     pub n_kv_heads: u32,
-    /// D
+    /// D: size of a head.
     pub d_head: u32,
-    /// 1: a query attends to no later position.
+    /// 1: a query attends only to itself and earlier positions.
     pub causal: u32,
-    /// 1/√D
+    /// Factor of the scores: 1/√D.
     pub scale: f32,
-    /// [`MASKED`] in the forward pass.
+    /// Value of masked scores: [`MASKED`] in the forward pass.
     pub masked_value: f32,
 }
 

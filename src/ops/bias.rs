@@ -7,13 +7,13 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups, row_workgroups};
 
-/// The uniform of both kernels.
+/// Uniform parameters of both kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// N
+    /// N: number of rows.
     pub n_rows: u32,
-    /// C
+    /// C: number of columns.
     pub n_cols: u32,
 }
 
@@ -45,7 +45,7 @@ pub fn bias(recording: &mut Recording, [bias, y]: [Slice; 2], n_rows: usize) {
     recording.dispatch(&BIAS, params, &[bias, y], flat_workgroups(n_rows * bias.len));
 }
 
-/// Appends the backward pass; it overwrites `bias_grad`.
+/// Appends the backward pass, which overwrites `bias_grad`.
 pub fn bias_grad(recording: &mut Recording, [y_grad, bias_grad]: [Slice; 2], n_rows: usize) {
     let params = Params { n_rows: n_rows as u32, n_cols: bias_grad.len as u32 };
     recording.dispatch(&BIAS_GRAD, params, &[y_grad, bias_grad], row_workgroups(bias_grad.len));

@@ -1,4 +1,4 @@
-//! Attention of one new position per sequence over cached keys and values, for generating token by token: scores, softmax
+//! Attention of one new position per sequence over cached keys and values, for generation token by token: scores, softmax
 //! and weighted sum in one kernel.
 
 use bytemuck::{Pod, Zeroable};
@@ -9,25 +9,25 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// T: rows of a sequence's cache.
+    /// T: rows of each sequence's cache.
     pub context_length: u32,
-    /// H
+    /// H: number of query heads.
     pub n_heads: u32,
-    /// Hkv, a divisor of H.
+    /// Hkv: number of KV heads, a divisor of H.
     pub n_kv_heads: u32,
-    /// D
+    /// D: size of a head.
     pub d_head: u32,
-    /// From the queries of one sequence to those of the next, at least H·D.
+    /// Distance between the queries of two sequences in elements, at least H·D.
     pub q_stride: u32,
-    /// 1/√D
+    /// Factor of the scores: 1/√D.
     pub scale: f32,
 }
 
-/// The largest batch: WebGPU allows this many workgroups in y.
+/// Maximum batch size: WebGPU allows this many workgroups in y.
 pub const MAX_SEQUENCES: usize = 65_535;
 
 /// position (B), q (B, q_stride), k and v caches (B, T, Hkv, D) → scratch for the weights (B, H, T), out (B, H, D)
@@ -44,7 +44,7 @@ pub static CACHED_ATTENTION: Kernel = Kernel {
     cpu: run,
 };
 
-/// [`reference`] on all threads: every head of every sequence writes its own rows.
+/// Runs [`reference`] on all threads: every head of every sequence writes separate rows.
 fn run(call: &CpuCall<'_>) {
     let (params, position): (Params, _) = (call.params(), call.u32(1));
     let (q, k, v) = (call.f32(2), call.f32(3), call.f32(4));
@@ -63,8 +63,8 @@ pub fn cached_attention(recording: &mut Recording, bindings: [Slice; 6], params:
     recording.dispatch(&CACHED_ATTENTION, params, &bindings, [params.n_heads, sequences, 1]);
 }
 
-/// `out[b, h] = Σ_{key ≤ position[b]} softmax(scale · q[b, h]·k[b, key])[key] · v[b, key]`. The weights keep their values
-/// from before the division by their sum.
+/// `out[b, h] = Σ_{key ≤ position[b]} softmax(scale · q[b, h]·k[b, key])[key] · v[b, key]`. `weights` holds the values
+/// before the division by their sum.
 pub fn reference<T: Real>(position: &[u32], [q, k, v]: [&[T]; 3], weights: &mut [T], out: &mut [T], params: &Params) {
     let n_heads = params.n_heads as usize;
     let rows = weights.chunks_mut(params.context_length as usize).zip(out.chunks_mut(params.d_head as usize));

@@ -10,17 +10,17 @@ use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{ALIGNMENT, Recording, Slice, flat_workgroups};
 use crate::gpu::variant::Variant;
 
-/// How many partial sums the norm is computed from.
+/// Number of partial sums from which the norm is computed.
 pub const PARTIAL_SUMS: usize = 256;
 
-/// Consecutive gradients that one workgroup adds up before the next workgroup's; as in clip.wgsl.
+/// Number of consecutive gradients that one workgroup adds before the next workgroup's run; as in clip.wgsl.
 const RUN: u32 = 64;
 
-/// The uniform of all three kernels.
+/// Uniform parameters of all three kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// Gradients, or partial sums for `grad_norm`.
+    /// Number of gradients, or of partial sums for `grad_norm`.
     pub len: u32,
 }
 
@@ -51,14 +51,14 @@ squared_sums!(SQUARED_SUMS "squared_sums", "grads (P) → sums of squares ([`PAR
 squared_sums!(SQUARED_SUMS_LANES "squared_sums_lanes", "The same with subgroups", 8, [EIGHT_LANES, REDUCE_LANES]);
 squared_sums!(SQUARED_SUMS_FOUR_LANES "squared_sums_four_lanes", "The same with subgroups of four", 4, [FOUR_LANES, REDUCE_LANES]);
 
-/// Kernels with subgroups in place of [`SQUARED_SUMS`].
+/// Subgroup variants of [`SQUARED_SUMS`].
 pub static SUMS_LANES: [Variant; 2] = [
     Variant::of_rows(&SQUARED_SUMS, &SQUARED_SUMS_LANES, 8),
     Variant::of_rows(&SQUARED_SUMS, &SQUARED_SUMS_FOUR_LANES, 4),
 ];
 
-/// step, sums of squares → norm (1), `ring[slot]`; and `losses[slot]`. Once a loss or a norm is not finite, so are all
-/// norms after it, until 0 is written: steps that were submitted behind a poisoned one change nothing either.
+/// step, sums of squares → norm (1), `ring[slot]`; also reads `losses[slot]`. Once a loss or a norm is not finite, so are
+/// all later norms until 0 is written: steps submitted after a non-finite one change nothing either.
 pub static GRAD_NORM: Kernel = Kernel {
     name: "grad_norm",
     wgsl: WGSL,
@@ -90,10 +90,9 @@ pub static CLIP: Kernel = Kernel {
     },
 };
 
-/// Appends the norm of all gradients. `sums` has [`PARTIAL_SUMS`] elements for each piece that the gradients are bound in,
-/// `norm` has one; the norm also goes into the
-/// step's slot of `ring`. It is not finite where the step's slot of `losses` is not, or where an earlier one was not.
-/// The optimizers clip by it on their way.
+/// Appends the norm of all gradients. `sums` has [`PARTIAL_SUMS`] elements for each piece in which the gradients are
+/// bound, `norm` has one; the norm is also written to the step's slot of `ring`. It is not finite where the step's slot
+/// of `losses` is not, or where an earlier norm was not. The optimizers clip by this norm themselves.
 pub fn grad_norm(recording: &mut Recording, step: Slice, grads: Slice, [sums, norm, ring, losses]: [Slice; 4]) {
     let n_pieces = sums.len / PARTIAL_SUMS;
     let piece = grads.len.div_ceil(n_pieces).next_multiple_of(ALIGNMENT);
@@ -105,19 +104,19 @@ pub fn grad_norm(recording: &mut Recording, step: Slice, grads: Slice, [sums, no
     recording.dispatch(&GRAD_NORM, n_sums, &[step, sums, norm, ring, losses], [1, 1, 1]);
 }
 
-/// Appends the sums of squares that the norm is computed from, [`PARTIAL_SUMS`] of them.
+/// Appends the sums of squares for the norm, [`PARTIAL_SUMS`] of them.
 pub(super) fn squared_sums(recording: &mut Recording, grads: Slice, sums: Slice) {
     let len = Params { len: grads.len as u32 };
     recording.dispatch(&SQUARED_SUMS, len, &[grads, sums], [PARTIAL_SUMS as u32, 1, 1]);
 }
 
-/// Appends the clipping of gradients whose norm is there.
+/// Appends the clipping of gradients whose norm has been computed.
 pub fn clip(recording: &mut Recording, step: Slice, grads: Slice, norm: Slice) {
     let len = Params { len: grads.len as u32 };
     recording.dispatch(&CLIP, len, &[step, norm, grads], flat_workgroups(grads.len));
 }
 
-/// What gradients of this norm are multiplied by.
+/// Factor that clips gradients of this norm.
 pub(super) fn clip_scale<T: Real>(norm: T, max_grad_norm: T) -> T {
     T::one().min(max_grad_norm / (norm + T::of(1e-6)))
 }

@@ -1,5 +1,5 @@
-//! What a dispatch costs at least: the operations of its products, and the bytes that it reads and writes. Together with a device's
-//! peaks this tells how near a kernel comes to what is possible there (the roofline of Williams et al. 2009).
+//! The minimum cost of a dispatch: the operations of its matmuls, and the bytes that it reads and writes. Together with a
+//! device's peaks this shows how close a kernel is to the device's limit (the roofline of Williams et al. 2009).
 
 use super::{flash_attention, linear_grad, matmul};
 use crate::gpu::recording::Recording;
@@ -7,9 +7,9 @@ use crate::gpu::recording::Recording;
 /// Operations and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
-    /// Multiplications and additions of matrix products and attention; 0 for kernels that only go over their data.
+    /// Multiplications and additions of matmuls and attention; 0 for kernels that only pass over their data.
     pub flops: f64,
-    /// Every bound slice once, in bytes; of those in which rows are looked up, as many as are looked up.
+    /// Size of every bound slice, counted once, in bytes; of tables with row lookups, only the rows that are looked up.
     pub bytes: f64,
 }
 
@@ -20,23 +20,23 @@ impl std::ops::AddAssign for Cost {
     }
 }
 
-/// The most that a device was seen to do.
+/// Measured peak performance of a device.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Peaks {
-    /// Operations a second.
+    /// Operations per second.
     pub flops_per_s: f64,
-    /// Bytes a second.
+    /// Bytes per second.
     pub bytes_per_s: f64,
 }
 
 impl Peaks {
-    /// The least seconds that this can take.
+    /// Lower bound of the time for this cost, in seconds.
     pub fn least_seconds(&self, cost: Cost) -> f64 {
         (cost.flops / self.flops_per_s).max(cost.bytes / self.bytes_per_s)
     }
 }
 
-/// What each dispatch of a recording costs, in order.
+/// The cost of each dispatch of a recording, in order.
 pub fn costs(recording: &Recording) -> Vec<Cost> {
     (0..recording.dispatches.len()).map(|index| cost(recording, index)).collect()
 }
@@ -55,13 +55,13 @@ fn cost(recording: &Recording, index: usize) -> Cost {
     Cost { flops, bytes: 4.0 * words(dispatch.kernel.name, &lens) as f64 }
 }
 
-/// How many words of its bindings a kernel reads or writes.
+/// Number of words that a kernel reads or writes in its bindings.
 fn words(kernel: &str, lens: &[usize]) -> usize {
     let bound: usize = lens.iter().sum();
     match (kernel, lens) {
-        // Of the tokens, the inputs and one more for each sequence.
+        // Of the tokens, only the inputs and one more per sequence.
         ("gather_batch", &[tokens, starts, inputs, _]) => bound - tokens + tokens.min(inputs + starts),
-        // Of the table, a row for each row of the output.
+        // Of the table, one row per row of the output.
         ("embedding", &[table, _, out]) => bound - table + table.min(out),
         _ => bound,
     }

@@ -9,23 +9,23 @@ use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
 use crate::gpu::variant::Variant;
 
-/// The uniform of both kernels.
+/// Uniform parameters of both kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// N
+    /// N: number of rows.
     pub n_rows: u32,
-    /// V
+    /// V: vocabulary size.
     pub vocab_size: u32,
-    /// Columns of a block: the logits are blocks (N, block) one after the other, the last one narrower. V, or a multiple of
-    /// 64.
+    /// Columns of a block: the logits are stored as consecutive blocks (N, block), of which the last may be narrower. V,
+    /// or a multiple of 64.
     pub block: u32,
-    /// Rows of the batch, over which the loss is a mean: N, unless these are some rows of it.
+    /// Rows of the whole batch, over which the loss is averaged: N, unless this dispatch computes only part of the batch.
     pub n_total: u32,
 }
 
 impl Params {
-    /// All rows of a batch, in a single block.
+    /// Parameters for all rows of a batch in a single block.
     pub fn new(n_rows: usize, vocab_size: usize) -> Self {
         let [n_rows, vocab_size] = [n_rows, vocab_size].map(|size| size as u32);
         Self { n_rows, vocab_size, block: vocab_size, n_total: n_rows }
@@ -37,7 +37,7 @@ impl Params {
         (0..v.div_ceil(block)).map(move |index| block.min(v - index * block) as usize)
     }
 
-    /// Logits in blocks as rows.
+    /// Converts logits from blocks to rows.
     fn rows_of(&self, blocked: &[f32]) -> Vec<f32> {
         let (n, v) = (self.n_rows as usize, self.vocab_size as usize);
         let mut rows = vec![0.0; n * v];
@@ -52,7 +52,7 @@ impl Params {
         rows
     }
 
-    /// Rows as blocks.
+    /// Converts rows to blocks.
     fn write_blocks(&self, rows: &[f32], blocked: &mut [f32]) {
         let (n, v) = (self.n_rows as usize, self.vocab_size as usize);
         let (mut first, mut rest) = (0, blocked);
@@ -86,31 +86,31 @@ pub static CROSS_ENTROPY: Kernel = Kernel {
     },
 };
 
-/// logits (N, V) become the gradient of the mean loss; targets (N) → losses (N)
+/// logits (N, V) are replaced by the gradient of the mean loss; targets (N) → losses (N)
 pub static CROSS_ENTROPY_GRAD: Kernel =
     grad("cross_entropy_grad", grad_loops::<64>, &[FLAT, REDUCE, WGSL, row_entry!("cross_entropy_grad", "row_grad")]);
 
-/// [`CROSS_ENTROPY_GRAD`] with subgroups
+/// [`CROSS_ENTROPY_GRAD`] with subgroups of eight.
 pub static CROSS_ENTROPY_GRAD_LANES: Kernel = grad(
     "cross_entropy_grad_lanes",
     grad_loops::<8>,
     &[FLAT, EIGHT_LANES, REDUCE_LANES, WGSL, row_entry!("cross_entropy_grad_lanes", "row_grad")],
 );
 
-/// The same with subgroups of four
+/// [`CROSS_ENTROPY_GRAD`] with subgroups of four.
 pub static CROSS_ENTROPY_GRAD_FOUR_LANES: Kernel = grad(
     "cross_entropy_grad_four_lanes",
     grad_loops::<4>,
     &[FLAT, FOUR_LANES, REDUCE_LANES, WGSL, row_entry!("cross_entropy_grad_four_lanes", "row_grad")],
 );
 
-/// Kernels with subgroups in place of [`CROSS_ENTROPY_GRAD`].
+/// Subgroup variants of [`CROSS_ENTROPY_GRAD`].
 pub static GRAD_LANES: [Variant; 2] = [
     Variant::of_rows(&CROSS_ENTROPY_GRAD, &CROSS_ENTROPY_GRAD_LANES, 8),
     Variant::of_rows(&CROSS_ENTROPY_GRAD, &CROSS_ENTROPY_GRAD_FOUR_LANES, 4),
 ];
 
-/// So many passes over the blocks of a row.
+/// Iterations of `passes` passes over the blocks of a row.
 fn block_loops<const INVOCATIONS: u32>(params: &Params, passes: u64) -> u64 {
     row_loops::<INVOCATIONS>(params.vocab_size, passes)
         + 2 * passes * u64::from(params.vocab_size / params.block.max(1))
@@ -143,7 +143,7 @@ const fn grad(name: &'static str, loops: fn(&[u8]) -> u64, wgsl: &'static [&'sta
     }
 }
 
-/// Appends the losses alone.
+/// Appends the losses without the gradient.
 pub fn cross_entropy(recording: &mut Recording, bindings: [Slice; 3], params: Params) {
     recording.dispatch(&CROSS_ENTROPY, params, &bindings, row_workgroups(params.n_rows as usize));
 }

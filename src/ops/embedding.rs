@@ -8,24 +8,24 @@ use crate::gpu::kernel::{CpuCall, Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups, row_workgroups};
 use crate::gpu::variant::Variant;
 
-/// The uniform of both kernels.
+/// Uniform parameters of both kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// N
+    /// N: number of tokens.
     pub n_tokens: u32,
-    /// V
+    /// V: vocabulary size.
     pub vocab_size: u32,
-    /// C
+    /// C: width of a row.
     pub d_model: u32,
-    /// 1: the gradient is added to what `table_grad` holds already.
+    /// 1: the gradient is added to the values of `table_grad`.
     pub accumulate: u32,
-    /// The id of the first row of the table that is bound; V rows are. Other tokens are left alone.
+    /// Token id of the first of the V rows of the table that are bound. Tokens of other rows are skipped.
     pub first_id: u32,
 }
 
 impl Params {
-    /// The bound row of a token, if it is bound.
+    /// The bound row of a token; `None` if its row is not bound.
     fn row_of(&self, id: u32) -> Option<usize> {
         let v = id.checked_sub(self.first_id)?;
         (v < self.vocab_size).then_some(v as usize)
@@ -53,14 +53,14 @@ pub static EMBEDDING: Kernel = Kernel {
 /// out_grad (N, C), ids (N) → table_grad (V, C)
 pub static EMBEDDING_GRAD: Kernel = grad("embedding_grad", block_loops, WGSL);
 
-/// [`EMBEDDING_GRAD`] with subgroups of eight
+/// [`EMBEDDING_GRAD`] with subgroups of eight.
 pub static EMBEDDING_GRAD_LANES: Kernel = grad(
     "embedding_grad_lanes",
     row_loops_of::<8>,
     &[FLAT, EIGHT_LANES, REDUCE_LANES, EMBEDDING_WGSL, ROWS_IN_LANES, row_entry!("embedding_grad_lanes", "sum_hits")],
 );
 
-/// The same with subgroups of four
+/// [`EMBEDDING_GRAD`] with subgroups of four.
 pub static EMBEDDING_GRAD_FOUR_LANES: Kernel = grad(
     "embedding_grad_four_lanes",
     row_loops_of::<4>,
@@ -74,24 +74,24 @@ pub static EMBEDDING_GRAD_FOUR_LANES: Kernel = grad(
     ],
 );
 
-/// Kernels with subgroups in place of [`EMBEDDING_GRAD`].
+/// Subgroup variants of [`EMBEDDING_GRAD`].
 pub static GRAD_LANES: [Variant; 2] = [whole_rows(&EMBEDDING_GRAD_LANES, 8), whole_rows(&EMBEDDING_GRAD_FOUR_LANES, 4)];
 
-/// Columns that a workgroup of [`EMBEDDING_GRAD`] computes.
+/// Columns per workgroup of [`EMBEDDING_GRAD`].
 const COLUMNS: u32 = 256;
 
-/// A variant with one workgroup per row of the table for all columns.
+/// A variant with one workgroup per row of the table, which computes all columns.
 const fn whole_rows(kernel: &'static Kernel, subgroup_size: u32) -> Variant {
     Variant { workgroups: |_, [x, y, _]| Some([x, y, 1]), ..Variant::of_rows(&EMBEDDING_GRAD, kernel, subgroup_size) }
 }
 
-/// For every token at most one hit; for every 1,024 tokens 16 rounds over their ids and 32 words of hits.
+/// At most one hit per token; for every 1,024 tokens, 16 rounds over their ids and 32 words of hits.
 fn block_loops(params: &[u8]) -> u64 {
     let n_tokens = u64::from(bytemuck::pod_read_unaligned::<Params>(params).n_tokens);
     n_tokens + n_tokens.div_ceil(1024) * 49
 }
 
-/// In the worst case all tokens are the same one: each of them adds a whole row.
+/// In the worst case all tokens are identical: each of them adds a whole row.
 fn row_loops_of<const INVOCATIONS: u32>(params: &[u8]) -> u64 {
     let params: Params = bytemuck::pod_read_unaligned(params);
     let of_row = u64::from(params.d_model.div_ceil(INVOCATIONS));
@@ -120,7 +120,7 @@ pub fn embedding(recording: &mut Recording, [table, ids, out]: [Slice; 3], param
     recording.dispatch(&EMBEDDING, params, &[table, ids, out], flat_workgroups(elements));
 }
 
-/// Appends the backward pass; it overwrites `table_grad`, or adds to it when told to accumulate.
+/// Appends the backward pass, which overwrites `table_grad`, or adds to it when `accumulate` is 1.
 pub fn embedding_grad(recording: &mut Recording, [out_grad, ids, table_grad]: [Slice; 3], params: Params) {
     let [x, y, _] = row_workgroups(params.vocab_size as usize);
     let workgroups = [x, y, params.d_model.div_ceil(COLUMNS)];

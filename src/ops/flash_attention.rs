@@ -1,11 +1,12 @@
-//! FlashAttention-2 (Dao 2023): attention and its gradients without the (T, T) scores in memory. The forward pass keeps
-//! the log-sum-exp of each query's scores, from which the backward pass computes the weights anew.
+//! FlashAttention-2 (Dao 2023): attention and its gradients without the (T, T) scores in memory. The forward pass stores
+//! the log-sum-exp of each query's scores, from which the backward pass recomputes the weights.
 //!
 //! qkv and its gradient are (B, T, (H + 2·Hkv)·D), rows of queries, keys and values; out and its gradient are
 //! (B, T, H, D); lse is (B, H, T).
 //!
-//! Kernels differ in how many numbers of a head an invocation holds, in whether that is all of it, and in whether they
-//! read four at a time. Variants for subgroups load every key once for all of their invocations (see [`super::tuning`]).
+//! The kernels differ in how many elements of a head an invocation holds, in whether these are the whole head, and in
+//! whether they read vectors of four. Subgroup variants load every key once for all of their invocations (see
+//! [`super::tuning`]).
 
 use bytemuck::{Pod, Zeroable};
 
@@ -19,32 +20,32 @@ mod group;
 
 pub use group::*;
 
-/// Positions of a workgroup.
+/// Positions per workgroup.
 const POSITIONS: u32 = 128;
 
-/// The uniform of all kernels.
+/// Uniform parameters of all kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// T
+    /// T: positions of a sequence.
     pub context_length: u32,
-    /// H
+    /// H: number of query heads.
     pub n_heads: u32,
-    /// Hkv, a divisor of H.
+    /// Hkv: number of KV heads, a divisor of H.
     pub n_kv_heads: u32,
-    /// D
+    /// D: size of a head.
     pub d_head: u32,
-    /// 1: a query attends to no later position.
+    /// 1: a query attends only to itself and earlier positions.
     pub causal: u32,
-    /// 1: q and k have been rotated, and their gradients are turned back.
+    /// 1: q and k have been rotated, so their gradients are rotated back.
     pub rotated: u32,
-    /// 1/√D
+    /// Factor of the scores: 1/√D.
     pub scale: f32,
 }
 
 impl Params {
-    /// Parameters for T positions, H heads of queries, Hkv heads of keys and values, and heads of size D, with the
-    /// causal mask and without rotation.
+    /// Parameters for T positions, H query heads, Hkv KV heads, and heads of size D, with the causal mask and without
+    /// rotation.
     ///
     /// # Panics
     /// When Hkv does not divide H.
@@ -61,12 +62,12 @@ impl Params {
         }
     }
 
-    /// One workgroup per run of positions, head, and part of a head.
+    /// Workgroup counts: one per run of positions, head, and part of a head.
     fn workgroups(&self, batch_size: usize, parts: u32) -> [u32; 3] {
         [self.context_length.div_ceil(POSITIONS), batch_size as u32 * self.n_heads, parts]
     }
 
-    /// The keys that a query attends to are 0 .. this.
+    /// End of the range of keys (from 0) that a query attends to.
     fn keys_end(&self, query: usize) -> usize {
         if self.causal == 1 { query + 1 } else { self.context_length as usize }
     }
@@ -76,7 +77,7 @@ impl Params {
         (self.n_heads + 2 * self.n_kv_heads) as usize * self.d_head as usize
     }
 
-    /// Every query of an out with `len` elements.
+    /// Every query of an `out` with `len` elements.
     fn queries(&self, len: usize) -> impl Iterator<Item = Query> + use<> {
         let [n, h, kv, d] = [self.context_length, self.n_heads, self.n_kv_heads, self.d_head].map(|x| x as usize);
         let width = self.width();
@@ -93,20 +94,20 @@ impl Params {
     }
 }
 
-/// Where a query is, and what belongs to it.
+/// Offsets of a query and its data.
 struct Query {
     position: usize,
-    /// Where it begins in qkv.
+    /// Offset of the query in qkv.
     q_at: usize,
-    /// Where it begins in out.
+    /// Offset of its output in out.
     out_at: usize,
-    /// Where its head's first key begins in qkv; the value is Hkv·D behind its key.
+    /// Offset of its head's first key in qkv; each value comes Hkv·D after its key.
     first_key_at: usize,
-    /// Its index in lse.
+    /// Index of the query in lse.
     row: usize,
 }
 
-/// An upper bound of the iterations for one query and one key with `products` inner products: the loop over keys, the one
+/// Upper bound of the iterations for one query and one key with `products` inner products: the loop over keys, the one
 /// over the keys of a subgroup, and those over the parts of a head that an invocation does not hold.
 fn pair_loops(params: &Params, products: u64) -> u64 {
     let parts = match params.d_head {
@@ -126,7 +127,7 @@ fn grad_loops(params: &Params) -> u64 {
     u64::from(params.context_length) * u64::from(params.n_heads / params.n_kv_heads) * pair_loops(params, 2)
 }
 
-/// Forward and backward for rows of one length.
+/// Defines the forward and backward kernels for rows of one length.
 macro_rules! kernels {
     ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, [$($piece:literal),*], $doc:literal) => {
         #[doc = concat!("qkv → out, lse, ", $doc)]
@@ -203,7 +204,7 @@ kernels!(
     ["element_vec4", "flash_vec4", "row_32", "flash_whole", "four_lanes", "flash_lanes"], "D ≤ 32, with subgroups of four"
 );
 
-/// Kernels with subgroups in place of those without, for each of these: those of eight, those of four.
+/// Subgroup variants of each of these kernels: with subgroups of eight and of four.
 pub static LANES: [[Variant; 2]; 4] = [
     lanes(&FLASH_ATTENTION_16, [&FLASH_ATTENTION_16_LANES, &FLASH_ATTENTION_16_FOUR_LANES]),
     lanes(&FLASH_ATTENTION_GRAD_16, [&FLASH_ATTENTION_GRAD_16_LANES, &FLASH_ATTENTION_GRAD_16_FOUR_LANES]),
@@ -218,7 +219,7 @@ const fn lanes(of: &'static Kernel, [eight, four]: [&'static Kernel; 2]) -> [Var
     ]
 }
 
-/// Workgroups of so many invocations, each of which owns four positions.
+/// Workgroup counts for workgroups of `INVOCATIONS` invocations, each of which owns four positions.
 fn workgroups_of<const INVOCATIONS: u32>(params: &[u8], [_, y, z]: [u32; 3]) -> Option<[u32; 3]> {
     let params: Params = bytemuck::pod_read_unaligned(params);
     Some([params.context_length.div_ceil(4 * INVOCATIONS), y, z])
@@ -229,7 +230,7 @@ fn run_grad(call: &CpuCall<'_>) {
     cpu::flash::grad([qkv, out, out_grad, lse, cos_sin], &mut call.f32_mut(6), &call.params());
 }
 
-/// The kernels for heads of this size, and the numbers that an invocation holds.
+/// The kernels for heads of this size, and the number of elements that an invocation holds.
 fn kernels(d_head: u32) -> ([&'static Kernel; 2], u32) {
     match d_head {
         d if !d.is_multiple_of(4) => ([&FLASH_ATTENTION_ANY, &FLASH_ATTENTION_GRAD_ANY], 32),
@@ -246,16 +247,16 @@ pub fn flash_attention(recording: &mut Recording, bindings: [Slice; 3], batch_si
     recording.dispatch(kernel, params, &bindings, params.workgroups(batch_size, params.d_head.div_ceil(row)));
 }
 
-/// Appends the backward pass: qkv, out, out_grad, lse, cos_sin → qkv_grad. The table of rotations needs four numbers at
-/// least, and is looked at where `rotated` is 1.
+/// Appends the backward pass: qkv, out, out_grad, lse, cos_sin → qkv_grad. `cos_sin` needs at least four elements, and is
+/// read only where `rotated` is 1.
 pub fn flash_attention_grad(recording: &mut Recording, bindings: [Slice; 6], batch_size: usize, params: Params) {
     let ([_, kernel], row) = kernels(params.d_head);
     // Half of the workgroups own queries, the others keys.
     recording.dispatch(kernel, params, &bindings, params.workgroups(batch_size, 2 * params.d_head.div_ceil(row)));
 }
 
-/// Operations of attention with these parameters and an output of `out_len` elements, where every query and key that see
-/// each other meet in `products` products.
+/// Operations of attention with these parameters and an output of `out_len` elements, where every visible pair of query
+/// and key takes part in `products` products.
 pub(super) fn flops(params: &[u8], out_len: usize, products: f64) -> f64 {
     let params: Params = bytemuck::pod_read_unaligned(params);
     let n = f64::from(params.context_length);

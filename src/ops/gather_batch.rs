@@ -1,4 +1,4 @@
-//! Cuts a batch out of the tokens on the device: inputs (B, T) and, one position later, targets (B, T).
+//! Gathers a batch from the tokens on the device: inputs (B, T) and, one position later, targets (B, T).
 
 use bytemuck::{Pod, Zeroable};
 
@@ -7,13 +7,13 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// B
+    /// B: number of sequences.
     pub batch_size: u32,
-    /// T
+    /// T: positions of a sequence.
     pub context_length: u32,
 }
 
@@ -30,7 +30,7 @@ pub static GATHER_BATCH: Kernel = Kernel {
     },
 };
 
-/// Appends the gathering of one batch.
+/// Appends the gathering of a batch.
 pub fn gather_batch(recording: &mut Recording, [tokens, starts, inputs, targets]: [Slice; 4], params: Params) {
     let elements = params.batch_size as usize * params.context_length as usize;
     recording.dispatch(&GATHER_BATCH, params, &[tokens, starts, inputs, targets], flat_workgroups(elements));

@@ -1,6 +1,6 @@
-//! Every head's output times a number of its own, in place: 0 switches a head off, 1 leaves it as it is, to the bit.
+//! Multiplies each head's output by its own factor, in place: 0 switches a head off, 1 leaves it bit-identical.
 //!
-//! heads is (N, H, D), as W_o reads it; the numbers are (L, H).
+//! heads is (N, H, D), the input of W_o; the factors are (L, H).
 
 use bytemuck::{Pod, Zeroable};
 
@@ -9,17 +9,17 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// N·H·D
+    /// N·H·D: number of elements of `heads`.
     pub len: u32,
-    /// H
+    /// H: number of query heads.
     pub n_heads: u32,
-    /// D
+    /// D: size of a head.
     pub d_head: u32,
-    /// Where the layer's numbers start: layer · H.
+    /// Index of the layer's first factor: layer · H.
     pub first: u32,
 }
 

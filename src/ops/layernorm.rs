@@ -1,5 +1,5 @@
-//! LayerNorm (Ba et al. 2016) over rows of (N, C): y = gain ⊙ (x − mean) / √(variance + ε). Its bias is a
-//! [`bias`](super::bias) of its own.
+//! LayerNorm (Ba et al. 2016) over rows of (N, C): y = gain ⊙ (x − mean) / √(variance + ε). Its bias is added by the
+//! separate [`bias`](super::bias).
 
 use super::rmsnorm::{Params, grad_loops};
 use super::{FLAT, REDUCE, Real, cpu, row_loops};
@@ -44,7 +44,7 @@ pub fn layernorm(recording: &mut Recording, [x, gain, y, stats]: [Slice; 4], par
     recording.dispatch(&LAYERNORM, params, &[x, gain, y, stats], row_workgroups(params.n_rows as usize));
 }
 
-/// Appends the gradients of input and gain; it overwrites the gain's.
+/// Appends the gradients of input and gain; the gain's gradient is overwritten.
 pub fn layernorm_grad(recording: &mut Recording, bindings: [Slice; 6], params: Params) {
     let workgroups = row_workgroups(params.n_rows as usize + params.d_model as usize);
     recording.dispatch(&LAYERNORM_GRAD, params, &bindings, workgroups);

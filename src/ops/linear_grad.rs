@@ -1,5 +1,5 @@
-//! The backward pass of a linear layer y = x·Wᵀ in one dispatch: x_grad = y_grad·W and W_grad = y_gradᵀ·x, where x is
-//! (N, in), W (out, in) and y (N, out). Products as in [`super::matmul`], whose layouts `nn` and `tn` they are.
+//! The backward pass of a linear layer y = x·Wᵀ in one dispatch: x_grad = y_grad·W and W_grad = y_gradᵀ·x, where x is (N,
+//! in), W (out, in) and y (N, out). Both are matmuls as in [`super::matmul`], with the layouts `nn` and `tn`.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -13,22 +13,22 @@ use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice};
 use crate::gpu::variant::Variant;
 
-/// The uniform of all kernels.
+/// Uniform parameters of all kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// N
+    /// N: number of rows.
     pub n_rows: u32,
     /// Columns of x.
     pub d_in: u32,
     /// Columns of y.
     pub d_out: u32,
-    /// 1 adds to what `x_grad` holds already, 2 to what `w_grad` holds, 3 to both.
+    /// 1 adds to the values of `x_grad`, 2 to those of `w_grad`, 3 to both.
     pub accumulate: u32,
 }
 
 impl Params {
-    /// Workgroups for tiles of this many rows and columns: those of x_grad, and below them those of w_grad.
+    /// Workgroup counts for tiles of this many rows and columns: first those of x_grad, then those of w_grad.
     fn workgroups(&self, rows: u32, cols: u32) -> [u32; 3] {
         [self.d_in.div_ceil(cols), self.n_rows.div_ceil(rows) + self.d_out.div_ceil(rows), 1]
     }
@@ -79,7 +79,7 @@ pub static GRAD_LANES: Variant = Variant { subgroup_size: 8, int64: true, ..tile
 /// [`LINEAR_GRAD_FOUR_LANES`] in place of [`LINEAR_GRAD_VEC4`].
 pub static GRAD_FOUR_LANES: Variant = Variant { subgroup_size: 4, ..tiles::<16, 32>(&LINEAR_GRAD_FOUR_LANES) };
 
-/// A kernel whose workgroups compute tiles of this many rows and columns.
+/// A variant whose workgroups compute tiles of this many rows and columns.
 const fn tiles<const ROWS: u32, const COLS: u32>(kernel: &'static Kernel) -> Variant {
     let workgroups = |params: &[u8], _| {
         let params: Params = bytemuck::pod_read_unaligned(params);
@@ -88,12 +88,12 @@ const fn tiles<const ROWS: u32, const COLS: u32>(kernel: &'static Kernel) -> Var
     Variant { of: &LINEAR_GRAD_VEC4, kernel, workgroups, subgroup_size: 0, int64: false, hardware: false }
 }
 
-/// Appends both products over `n_rows` rows: x, w, y_grad → x_grad (added to what is there when `accumulate`), w_grad.
+/// Appends both matmuls over `n_rows` rows: x, w, y_grad → x_grad (added to its values when `accumulate`), w_grad.
 pub fn linear_grad(recording: &mut Recording, bindings: [Slice; 5], n_rows: usize, accumulate: bool) {
     linear_grad_onto(recording, bindings, n_rows, [accumulate, false]);
 }
 
-/// As [`linear_grad`], adding to what x_grad and w_grad hold where told.
+/// As [`linear_grad`], adding to the values of x_grad and w_grad where `onto` is true.
 pub fn linear_grad_onto(recording: &mut Recording, bindings: [Slice; 5], n_rows: usize, onto: [bool; 2]) {
     let [_, _, y_grad, x_grad, _] = bindings;
     let [d_in, d_out] = [x_grad, y_grad].map(|slice| (slice.len / n_rows) as u32);
@@ -106,7 +106,7 @@ pub fn linear_grad_onto(recording: &mut Recording, bindings: [Slice; 5], n_rows:
     recording.dispatch(kernel, params, &bindings, workgroups);
 }
 
-/// x_grad = y_grad·W and W_grad = y_gradᵀ·x, added to what is there as `accumulate` says
+/// x_grad = y_grad·W and W_grad = y_gradᵀ·x, added to their values as `accumulate` specifies
 pub fn reference<T: Real>([x, w, y_grad]: [&[T]; 3], [x_grad, w_grad]: [&mut [T]; 2], params: &Params) {
     let [n_rows, d_in, d_out] = [params.n_rows, params.d_in, params.d_out].map(|size| size as usize);
     let before = [x_grad.to_vec(), w_grad.to_vec()];
@@ -119,7 +119,7 @@ pub fn reference<T: Real>([x, w, y_grad]: [&[T]; 3], [x_grad, w_grad]: [&mut [T]
     }
 }
 
-/// Operations of both products: a multiplication and an addition for each term.
+/// Operations of both matmuls: a multiplication and an addition for each term.
 pub(super) fn flops(params: &[u8]) -> f64 {
     let Params { n_rows, d_in, d_out, .. } = bytemuck::pod_read_unaligned(params);
     [n_rows, d_in, d_out].into_iter().map(f64::from).product::<f64>() * 4.0

@@ -1,7 +1,7 @@
-//! Any mask over scores, in place: x ← scale · x where the mask is set, `masked_value` elsewhere.
+//! An arbitrary mask over scores, in place: x ← scale · x where the mask is set, `masked_value` elsewhere.
 //!
-//! Before a softmax with [`MASKED`](super::attention_scores::MASKED), and after it once more with scale 1 and 0, so that
-//! a row without any visible key has no weights instead of equal ones.
+//! Applied before a softmax with [`MASKED`](super::attention_scores::MASKED), and after it again with scale 1 and value
+//! 0, so that a row without any visible key gets no weights instead of equal ones.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -10,15 +10,15 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// Elements.
+    /// Number of elements.
     pub len: u32,
-    /// Factor of what stays.
+    /// Factor where the mask is set.
     pub scale: f32,
-    /// What the rest becomes.
+    /// Value where the mask is not set.
     pub masked_value: f32,
 }
 
@@ -32,7 +32,7 @@ pub static MASK: Kernel = Kernel {
     cpu: |call| reference(&call.u32(1), &mut call.f32_mut(2), &call.params()),
 };
 
-/// Appends the masking of `x`, which is as long as the mask.
+/// Appends the masking of `x`, which has the mask's length.
 pub fn mask(recording: &mut Recording, [mask, x]: [Slice; 2], scale: f32, masked_value: f32) {
     let params = Params { len: x.len as u32, scale, masked_value };
     recording.dispatch(&MASK, params, &[mask, x], flat_workgroups(x.len));

@@ -6,9 +6,8 @@
 //! | `matmul_nn` | a·b | (m, k) | (k, n) | x_grad = y_grad·W |
 //! | `matmul_tn` | aᵀ·b | (k, m) | (k, n) | W_grad = y_gradᵀ·x |
 //!
-//! Each may add to a base, as the residual stream does. Each has a sister that reads four numbers at a time and is used
-//! where the sizes are multiples of four; the first of these has variants for hardware that they suit (see
-//! [`super::tuning`]).
+//! Each can add to a base, as the residual stream does. Each has a counterpart that reads vectors of four, used where the
+//! sizes are multiples of four; that of `matmul_nt` has variants for specific hardware (see [`super::tuning`]).
 
 use bytemuck::{Pod, Zeroable};
 
@@ -22,7 +21,7 @@ use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice};
 use crate::gpu::variant::Variant;
 
-/// The uniform of all kernels.
+/// Uniform parameters of all kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
@@ -32,7 +31,7 @@ pub struct Params {
     pub n: u32,
     /// Length of the sums.
     pub k: u32,
-    /// 1: the product is added to the base; 0: the base is not looked at.
+    /// 1: the result is added to the base; 0: the base is not read.
     pub onto: u32,
 }
 
@@ -90,7 +89,7 @@ pub static NT_ROWS: Variant = Variant {
     ..tiles::<1, 4>(&MATMUL_NT_ROWS)
 };
 
-/// Rows of a text that is written token by token. Variants with large tiles waste most of each.
+/// Maximum number of rows treated as generation token by token. Variants with large tiles waste most of each.
 pub(super) const FEW_ROWS: u32 = 8;
 
 /// [`MATMUL_NT_LANES`] in place of [`MATMUL_NT_VEC4`].
@@ -99,7 +98,7 @@ pub static NT_LANES: Variant = Variant { subgroup_size: 8, int64: true, ..tiles:
 /// [`MATMUL_NT_FOUR_LANES`] in place of [`MATMUL_NT_VEC4`].
 pub static NT_FOUR_LANES: Variant = Variant { subgroup_size: 4, ..tiles::<16, 32>(&MATMUL_NT_FOUR_LANES) };
 
-/// A kernel whose workgroups compute tiles of this many rows and columns.
+/// A variant whose workgroups compute tiles of this many rows and columns.
 const fn tiles<const ROWS: u32, const COLS: u32>(kernel: &'static Kernel) -> Variant {
     let workgroups = |params: &[u8], _| {
         let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
@@ -120,7 +119,7 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// The kernel for these sizes, and whether it is one of the variants.
+    /// The kernel for these sizes, and whether it reads vectors of four.
     fn kernel(self, Shape { m, n, k }: Shape) -> (&'static Kernel, bool) {
         let fours = |sizes: [usize; 2]| sizes.iter().all(|size| size.is_multiple_of(4));
         match self {
@@ -134,7 +133,7 @@ impl Layout {
     }
 }
 
-/// Sizes of one multiplication.
+/// Sizes of one matmul.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Rows of the result.
@@ -145,23 +144,23 @@ pub struct Shape {
     pub k: usize,
 }
 
-/// Appends one multiplication: y (m, n) = a · b, added to a `base` (m, n) where there is one.
+/// Appends one matmul: y (m, n) = a · b, added to a `base` (m, n) if there is one.
 pub fn matmul(recording: &mut Recording, layout: Layout, [a, b, y]: [Slice; 3], shape: Shape, base: Option<Slice>) {
     let Shape { m, n, k } = shape;
     let params = Params { m: m as u32, n: n as u32, k: k as u32, onto: u32::from(base.is_some()) };
     let (kernel, vec4) = layout.kernel(shape);
     let workgroups = if vec4 { [n.div_ceil(128) as u32, m.div_ceil(8) as u32, 1] } else { tile_workgroups(m, n, 1) };
-    // Something has to be bound in place of a base that is not there.
+    // A missing base still needs a binding; it is not read.
     recording.dispatch(kernel, params, &[a, b, base.unwrap_or(b), y], workgroups);
 }
 
-/// An upper bound of the iterations for sums of `k` terms: at least 16 / 5 terms per iteration in all kernels, and a remainder
-/// of three.
+/// Upper bound of the iterations for sums of `k` terms: at least 16 / 5 terms per iteration in all kernels, and a
+/// remainder of three.
 pub(super) fn terms_iterations(k: u32) -> u64 {
     u64::from(k) * 5 / 16 + 8
 }
 
-/// Operations of a product with these parameters: a multiplication and an addition for each term.
+/// Operations of a matmul with these parameters: a multiplication and an addition for each term.
 pub(super) fn flops(params: &[u8]) -> f64 {
     let Params { m, n, k, .. } = bytemuck::pod_read_unaligned(params);
     [m, n, k].into_iter().map(f64::from).product::<f64>() * 2.0

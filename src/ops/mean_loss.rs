@@ -1,4 +1,4 @@
-//! The mean of the losses of all positions, into the step's slot of a ring: `ring[slot] ← (0 for the first batch, else
+//! Writes the mean loss of all positions to the step's slot of a ring: `ring[slot] ← (0 for the first batch, else
 //! ring[slot]) + weight · mean`, so that batches accumulated for one step add up to their mean.
 
 use bytemuck::{Pod, Zeroable};
@@ -9,11 +9,11 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// N
+    /// N: number of rows.
     pub n_rows: u32,
 }
 

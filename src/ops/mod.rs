@@ -1,9 +1,9 @@
-//! The operations: one file each, beside the WGSL file of the same name.
+//! The operations: one file each, with a WGSL file of the same name.
 //!
-//! A file holds, in order: `Params` (the uniform), the [`Kernel`]s, launchers that append dispatches to a
-//! [`Recording`](crate::gpu::recording::Recording), and the reference: naive loops over any [`Real`], so that f64
-//! checks the gradients and f32 is the oracle of the GPU. To add an operation: its WGSL file, its Rust file, its row
-//! in [`KERNELS`], its row in the table of tests.
+//! A file contains, in order: `Params` (the uniform), the [`Kernel`]s, launchers that append dispatches to a
+//! [`Recording`](crate::gpu::recording::Recording), and the reference: naive loops over any [`Real`], so that f64 checks
+//! the gradients and f32 is the oracle of the GPU. To add an operation, add its WGSL file, its Rust file, its row in
+//! [`KERNELS`] and its row in the table of tests.
 
 use crate::gpu::kernel::Kernel;
 
@@ -24,7 +24,7 @@ macro_rules! wgsl {
     }};
 }
 
-/// An entry point in front of a function that the shader files hold, with their `WORKGROUP` of invocations.
+/// Adds an entry point that calls a function of the shader files, with `WORKGROUP` invocations.
 macro_rules! entry {
     ($name:literal, $function:literal) => {
         concat!(
@@ -37,7 +37,8 @@ macro_rules! entry {
     };
 }
 
-/// An entry point in front of a function that takes a row per workgroup, with the `ROW_WORKGROUP` of lib/reduce.wgsl.
+/// Adds an entry point that calls a function with one row per workgroup, of `ROW_WORKGROUP` invocations
+/// (lib/reduce.wgsl).
 macro_rules! row_entry {
     ($name:literal, $function:literal) => {
         concat!(
@@ -84,7 +85,7 @@ pub mod tuning;
 pub mod weighted_sum;
 pub mod write_rows;
 
-/// Copies WGSL without comments, indentation and empty lines into `out`, as far as there is room; the length of all of it.
+/// Copies WGSL without comments, indentation and empty lines into `out`, as far as it fits; returns the full length.
 pub const fn strip(wgsl: &[u8], out: &mut [u8]) -> usize {
     let (mut at, mut len, mut line_has_code) = (0, 0, false);
     while at < wgsl.len() {
@@ -108,9 +109,9 @@ pub const fn strip(wgsl: &[u8], out: &mut [u8]) -> usize {
     len
 }
 
-/// f32 or f64.
+/// The element types of references: f32 and f64.
 pub trait Real: num_traits::Float + std::iter::Sum + std::ops::AddAssign {
-    /// The nearest number of this type.
+    /// Converts to the nearest value of this type.
     fn of(x: f64) -> Self;
 }
 
@@ -126,7 +127,7 @@ impl Real for f64 {
     }
 }
 
-/// Every kernel there is.
+/// All kernels, including variants.
 pub static KERNELS: [&Kernel; 85] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
@@ -241,13 +242,13 @@ pub(crate) const FINITE: &str = wgsl!("../../shaders/lib/finite.wgsl");
 pub(crate) const KV_HEAD: &str = wgsl!("../../shaders/lib/kv_head.wgsl");
 pub(crate) const CAUSAL_MASK: &str = wgsl!("../../shaders/lib/causal_mask.wgsl");
 
-/// [`Kernel::loops`] of so many passes over a row of `len` elements by the invocations of a workgroup; two sums over the
+/// [`Kernel::loops`] of `passes` passes over a row of `len` elements by the invocations of a workgroup; two sums over the
 /// workgroup take six iterations each.
 pub(crate) fn row_loops<const INVOCATIONS: u32>(len: u32, passes: u64) -> u64 {
     passes * u64::from(len.div_ceil(INVOCATIONS)) + 12
 }
 
-/// Workgroups of 8 × 8 invocations that compute 4 × 4 results each, for a (rows, cols) result.
+/// Workgroup counts for a (rows, cols) result, with 8 × 8 invocations that compute 4 × 4 elements each.
 pub(crate) fn tile_workgroups(rows: usize, cols: usize, layers: usize) -> [u32; 3] {
     [cols.div_ceil(32) as u32, rows.div_ceil(32) as u32, layers as u32]
 }

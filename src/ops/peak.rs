@@ -1,4 +1,4 @@
-//! A kernel that does nothing but multiply and add, to measure how much of that a device can do.
+//! A kernel that only multiplies and adds, to measure a device's peak throughput.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -11,21 +11,21 @@ use crate::gpu::kernel::Access::ReadWrite;
 use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::{Buffers, Recording, Slice, flat_workgroups};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// Elements of the output.
+    /// Number of elements of the output.
     pub len: u32,
-    /// How often each chain goes on.
+    /// Number of rounds of each chain.
     pub rounds: u32,
-    /// Of each round: x ← factor · x + term. Not known before it runs, so that nothing can be computed ahead.
+    /// Factor of each round, x ← factor · x + term. A run-time parameter, so that a compiler cannot fold the computation.
     pub factor: f32,
-    /// See `factor`.
+    /// Term of each round.
     pub term: f32,
 }
 
-/// Chains of an invocation: eight of four numbers each.
+/// Number of chains per invocation: eight vectors of four.
 const CHAINS: usize = 32;
 
 /// → out: the sum of all chains of each invocation
@@ -45,11 +45,11 @@ pub fn peak(recording: &mut Recording, out: Slice, rounds: u32) -> f64 {
     2.0 * CHAINS as f64 * f64::from(rounds) * out.len as f64
 }
 
-/// Measures what a device can do at most, on the CPU without one: operations by [`PEAK`], on the CPU by a product of
-/// matrices, whose instructions fuse multiplication and addition; bytes by a sum of two long lists.
+/// Measures the peak performance of a device, or of the CPU without one: operations with [`PEAK`], on the CPU with a
+/// matmul, whose instructions fuse multiplication and addition; bytes with the sum of two long lists.
 ///
 /// # Errors
-/// When a GPU has no timestamp queries, was lost, or refused a command.
+/// When a GPU has no timestamp queries, was lost, or rejected a command.
 pub async fn measure(context: Option<&Context>) -> Result<Peaks, ExecuteError> {
     let software = context.is_none_or(|context| context.adapter.software);
     let flops_per_s = match context {
@@ -73,10 +73,10 @@ pub async fn measure(context: Option<&Context>) -> Result<Peaks, ExecuteError> {
     Ok(Peaks { flops_per_s, bytes_per_s: bytes / fastest(context, &buffers, recording).await? })
 }
 
-/// Rows and columns of the product that measures the CPU.
+/// Rows and columns of the matmul that measures the CPU.
 const CPU_PRODUCT: usize = 512;
 
-/// Operations a second of [`PEAK`], with as many rounds as it takes to run for some milliseconds.
+/// Operations per second of [`PEAK`], with enough rounds to run for some milliseconds.
 async fn chains_per_s(context: Option<&Context>) -> Result<f64, ExecuteError> {
     let (least_seconds, most_rounds) = (5e-3, 1 << 14);
     let mut buffers = Buffers::default();
@@ -93,7 +93,7 @@ async fn chains_per_s(context: Option<&Context>) -> Result<f64, ExecuteError> {
     }
 }
 
-/// Seconds of a recording of one dispatch: the best of several runs, the first of which loads code and data.
+/// Seconds of a recording of one dispatch: the best of several runs, of which the first loads code and data.
 async fn fastest(context: Option<&Context>, buffers: &Buffers, recording: Recording) -> Result<f64, ExecuteError> {
     let mut backend = match context {
         Some(context) => Backend::gpu(context, buffers).await?,

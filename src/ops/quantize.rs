@@ -7,13 +7,13 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// Weights.
+    /// Number of weights.
     pub len: u32,
-    /// The first word to write.
+    /// Index of the first word to write.
     pub start: u32,
 }
 
@@ -31,7 +31,7 @@ pub static QUANTIZE: Kernel = Kernel {
     },
 };
 
-/// Appends the quantising of all of `weights` into `words` from word `start` on.
+/// Appends the quantization of all `weights` into `words`, from index `start` on.
 pub fn quantize(recording: &mut Recording, [weights, words]: [Slice; 2], start: usize) {
     let params = Params { len: weights.len as u32, start: start as u32 };
     recording.dispatch(&QUANTIZE, params, &[weights, words], flat_workgroups(weights.len.div_ceil(4)));

@@ -11,17 +11,17 @@ use crate::gpu::variant::Variant;
 /// ε of CS336's RMSNorm.
 pub const EPS: f32 = 1e-5;
 
-/// The uniform of both kernels.
+/// Uniform parameters of both kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// N
+    /// N: number of rows.
     pub n_rows: u32,
-    /// C
+    /// C: width of a row.
     pub d_model: u32,
     /// ε
     pub eps: f32,
-    /// Whether `rmsnorm_grad` adds to what `x_grad` holds already.
+    /// 1: `rmsnorm_grad` adds to the values of `x_grad`.
     pub accumulate: u32,
 }
 
@@ -32,7 +32,7 @@ impl Params {
     }
 }
 
-/// [`Kernel::loops`] of the gradients of a norm: over the columns of a row, or the rows of a column.
+/// [`Kernel::loops`] of the gradients of a norm: the maximum of the passes over a row and over a column.
 pub(super) fn grad_loops<const INVOCATIONS: u32>(params: &[u8]) -> u64 {
     let params: Params = bytemuck::pod_read_unaligned(params);
     row_loops::<INVOCATIONS>(params.d_model.max(params.n_rows), 2)
@@ -40,7 +40,7 @@ pub(super) fn grad_loops<const INVOCATIONS: u32>(params: &[u8]) -> u64 {
 
 const WGSL: &str = wgsl!("../../shaders/rmsnorm.wgsl");
 
-/// Forward and backward with one way to sum up.
+/// Defines the forward and backward kernels with one way to sum.
 macro_rules! kernels {
     ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, $invocations:literal, [$($reduce:ident),*]) => {
         /// x (N, C), gain (C) → y (N, C), inv_rms (N)
@@ -84,10 +84,10 @@ kernels!(
     [FOUR_LANES, REDUCE_LANES]
 );
 
-/// Kernels with subgroups in place of [`RMSNORM`].
+/// Subgroup variants of [`RMSNORM`].
 pub static LANES: [Variant; 2] =
     [Variant::of_rows(&RMSNORM, &RMSNORM_LANES, 8), Variant::of_rows(&RMSNORM, &RMSNORM_FOUR_LANES, 4)];
-/// Kernels with subgroups in place of [`RMSNORM_GRAD`].
+/// Subgroup variants of [`RMSNORM_GRAD`].
 pub static GRAD_LANES: [Variant; 2] = [
     Variant::of_rows(&RMSNORM_GRAD, &RMSNORM_GRAD_LANES, 8),
     Variant::of_rows(&RMSNORM_GRAD, &RMSNORM_GRAD_FOUR_LANES, 4),
@@ -98,7 +98,7 @@ pub fn rmsnorm(recording: &mut Recording, [x, gain, y, inv_rms]: [Slice; 4], par
     recording.dispatch(&RMSNORM, params, &[x, gain, y, inv_rms], row_workgroups(params.n_rows as usize));
 }
 
-/// Appends the gradients of input and gain; it overwrites the gain's.
+/// Appends the gradients of input and gain; the gain's gradient is overwritten.
 pub fn rmsnorm_grad(recording: &mut Recording, bindings: [Slice; 6], params: Params) {
     let workgroups = row_workgroups(params.n_rows as usize + params.d_model as usize);
     recording.dispatch(&RMSNORM_GRAD, params, &bindings, workgroups);

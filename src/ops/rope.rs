@@ -1,5 +1,5 @@
-//! Rotary position embedding (Su et al. 2021): the pair `(x[2i], x[2i+1])` of every head turns by
-//! position · Θ^(−2i/D). In place on the first columns of (B, T, stride): heads of queries, and behind them those of keys.
+//! Rotary position embedding (Su et al. 2021): rotates the pair `(x[2i], x[2i+1])` of every head by position · Θ^(−2i/D).
+//! In place on the first columns of (B, T, stride): query heads, then key heads.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -8,21 +8,21 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// B·T
+    /// B·T: number of rows.
     pub n_rows: u32,
-    /// T; the position of a row is row mod T.
+    /// T: positions of a sequence; the position of a row is row mod T.
     pub context_length: u32,
-    /// Columns that turn, from the first on: whole heads.
+    /// Number of columns to rotate, from the first on: whole heads.
     pub d_model: u32,
-    /// From one row to the next.
+    /// Distance between two rows in elements.
     pub stride: u32,
-    /// D, even.
+    /// D: size of a head, even.
     pub d_head: u32,
-    /// +1 turns forward, −1 back: the gradient of a rotation is its inverse.
+    /// +1 rotates forward, −1 back: the gradient of a rotation is its inverse.
     pub direction: f32,
 }
 
@@ -53,13 +53,13 @@ pub fn rope(recording: &mut Recording, [cos_sin, x]: [Slice; 2], params: Params)
     recording.dispatch(&ROPE, params, &[cos_sin, x], flat_workgroups(pairs));
 }
 
-/// The table (T, D/2, 2) for the positions 0 .. T.
+/// The table (T, D/2, 2) for positions 0 .. T.
 pub fn cos_sin_table(context_length: usize, d_head: usize, theta: f64) -> Vec<f32> {
     cos_sin_at((0..context_length).map(|position| position as f64), d_head, theta)
 }
 
 /// The table (T, D/2, 2) for T given positions: cosine and sine of position · Θ^(−2i/D). Computed here in f64, because
-/// WGSL leaves the precision of its own sin and cos open.
+/// WGSL does not define the precision of its sin and cos.
 pub fn cos_sin_at(positions: impl Iterator<Item = f64>, d_head: usize, theta: f64) -> Vec<f32> {
     let entry = |position: f64, i: usize| {
         let angle = position * theta.powf(-2.0 * i as f64 / d_head as f64);

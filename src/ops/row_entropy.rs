@@ -1,4 +1,4 @@
-//! The entropy of every row of softmax weights, −Σ w·log₂ w in bits: of each head, and of the mean of all heads.
+//! The entropy of every row of softmax weights, −Σ w·log₂ w in bits, for each head and for the mean of all heads.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -7,15 +7,15 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// H
+    /// H: number of query heads.
     pub n_heads: u32,
-    /// T
+    /// T: positions of the window.
     pub window: u32,
-    /// The first number to write.
+    /// Index of the first element to write.
     pub start: u32,
 }
 

@@ -10,13 +10,13 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// Parameters.
+    /// Number of parameters.
     pub len: u32,
-    /// The first of them decay, the others do not.
+    /// Number of parameters with weight decay; they come first.
     pub decay_len: u32,
 }
 
@@ -39,7 +39,8 @@ pub static SGD: Kernel = Kernel {
     },
 };
 
-/// Appends the update of all parameters, of which the first `decay_len` decay; the slices are equally long.
+/// Appends the update of all parameters, of which the first `decay_len` have weight decay; all slices have the same
+/// length.
 pub fn sgd(recording: &mut Recording, step: Slice, norm: Slice, [grad, param, m]: [Slice; 3], decay_len: usize) {
     let params = Params { len: grad.len as u32, decay_len: decay_len as u32 };
     recording.dispatch(&SGD, params, &[step, norm, grad, param, m], flat_workgroups(grad.len));

@@ -7,13 +7,13 @@ use crate::gpu::kernel::Access::ReadWrite;
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// Rows.
+    /// Number of rows.
     pub n_rows: u32,
-    /// Elements of a row.
+    /// Number of elements in a row.
     pub n_cols: u32,
 }
 

@@ -1,10 +1,11 @@
-//! What changes from step to step, as one small write: learning rate, Adam's corrections, the slot in the rings.
+//! Parameters that change from step to step, in one small write: learning rate, Adam's corrections, the slot in the
+//! rings.
 
 use bytemuck::{Pod, Zeroable};
 
 use super::cpu::update::Update;
 
-/// Twin of `Step` in `shaders/lib/step.wgsl`.
+/// Rust counterpart of `Step` in `shaders/lib/step.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 pub struct Step {
@@ -28,18 +29,18 @@ pub struct Step {
     pub correction2: f32,
     /// Gradients are scaled down to this global norm.
     pub max_grad_norm: f32,
-    /// Where this step's loss and gradient norm go in their rings.
+    /// Index of this step's loss and gradient norm in their rings.
     pub slot: u32,
     /// Momentum of SGD.
     pub momentum: f32,
-    /// Of this batch among those that are accumulated for one step: 1 / their number.
+    /// Weight of this batch among those accumulated for one step: 1 / their number.
     pub weight: f32,
-    /// 1 for the first of them, which replaces what an older step has left; else 0.
+    /// 1 for the first batch of a step, which overwrites the results of an earlier step; else 0.
     pub first: u32,
 }
 
 impl Step {
-    /// The same with AdamW's β₁ and β₂ at step `t`, counted from 1: each number is computed in f64 and rounded once.
+    /// The same step with AdamW's β₁ and β₂ at step `t`, counted from 1: each value is computed in f64 and rounded once.
     #[must_use]
     pub fn with_betas(self, [beta1, beta2]: [f64; 2], t: f64) -> Self {
         Self {
@@ -53,16 +54,16 @@ impl Step {
         }
     }
 
-    /// What the optimizers on the CPU take of it.
+    /// The parameters of the optimizers on the CPU.
     pub(crate) fn update(&self, decay_len: u32, scale: f32) -> Update {
         Update { lr: self.lr, weight_decay: self.weight_decay, decay_len: decay_len as usize, scale }
     }
 }
 
-/// Elements of 4 bytes that a [`Step`] takes.
+/// Size of a [`Step`] in 4-byte elements.
 pub const STEP_LEN: usize = size_of::<Step>() / 4;
 
-/// The `Step` at the beginning of a bound slice.
+/// Reads the `Step` at the beginning of a bound slice.
 pub(crate) fn read_step(words: &[u32]) -> Step {
     *bytemuck::from_bytes(bytemuck::cast_slice(&words[..STEP_LEN]))
 }

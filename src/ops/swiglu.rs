@@ -1,6 +1,6 @@
 //! The gate of SwiGLU (Shazeer 2020): hidden = SiLU(gate) ⊙ up, SiLU(x) = x · sigmoid(x).
 //!
-//! gate and up stand beside each other in rows [gate | up] (N, 2F), as one matrix product leaves them.
+//! gate and up are stored as rows [gate | up] (N, 2F), the output of a single matmul.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -9,13 +9,13 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
-/// The uniform of both kernels.
+/// Uniform parameters of both kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// N
+    /// N: number of rows.
     pub n_rows: u32,
-    /// F
+    /// F: width of the hidden layer.
     pub d_ff: u32,
 }
 

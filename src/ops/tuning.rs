@@ -1,5 +1,5 @@
-//! Which variants of kernels a device uses: those that it can run, that agree with the reference on this very device, and
-//! that are faster there than what they replace.
+//! Selects the kernel variants that a device uses: those that it can run, that agree with the reference on this very
+//! device, and that are faster there than the kernels they replace.
 
 use std::hash::Hasher;
 
@@ -25,37 +25,38 @@ mod trials;
 pub use self::forced::force;
 pub use self::trials::Trial;
 
-/// Shapes for which one variant is chosen.
+/// A class of shapes for which one variant is chosen.
 pub struct Class {
-    /// What the choice is remembered under, and told by: the name of the kernel, with that of the class where it has several.
+    /// Name under which the choice is stored and overridden: the kernel's name, with the class's name where there are
+    /// several.
     pub key: &'static str,
-    /// Whether parameters of the kernel belong to it.
+    /// Whether parameters of the kernel belong to this class.
     pub holds: fn(params: &[u8]) -> bool,
-    /// What is timed, from the parameters of the largest dispatch of the model in this class and the operations that a run
-    /// may take.
+    /// The trial to time, from the parameters of the model's largest dispatch in this class and the maximum number of
+    /// operations of a run.
     pub measured: fn(params: &[u8], most_flops: f64) -> Trial,
 }
 
 impl Class {
-    /// The one class of a kernel whose variants are faster or slower at all shapes alike.
+    /// The single class of a kernel whose variants compare alike at all shapes.
     const fn all(key: &'static str, measured: fn(&[u8], f64) -> Trial) -> [Self; 1] {
         [Self { key, holds: |_| true, measured }]
     }
 }
 
-/// Variants of one kernel, and what they are tried on.
+/// Variants of one kernel, and their trials.
 pub struct Candidates {
-    /// What they stand in for.
+    /// The kernel that they replace.
     pub of: &'static Kernel,
-    /// They.
+    /// The variants to try, in order of preference.
     pub variants: &'static [&'static Variant],
-    /// Small and awkward: what each has to compute correctly before it may be used.
+    /// Small and awkward sizes that each variant has to compute correctly before it may be used.
     pub gate: fn() -> Vec<Trial>,
-    /// The classes of shapes; every shape belongs to one.
+    /// The classes of shapes; every shape belongs to exactly one.
     pub classes: &'static [Class],
 }
 
-/// All that there are.
+/// All kernels that have variants.
 pub static CANDIDATES: [Candidates; 13] = [
     Candidates {
         of: &matmul::MATMUL_NT_VEC4,
@@ -156,18 +157,18 @@ fn few_rows(params: &[u8]) -> bool {
     params.m <= matmul::FEW_ROWS
 }
 
-/// How long timing may take in all, compilation not included. Kernels that come later take their first variant that is
-/// right: they are all made for the kind of device on which they are tried.
+/// Time limit for all measurements, without compilation. Kernels after it take their first correct variant: all are made
+/// for the kind of device on which they are tried.
 const MEASURING_NS: f64 = 1e9;
 
-/// Operations of one run that is timed: some milliseconds on either kind of device.
+/// Operations of one timed run: some milliseconds on either kind of device.
 const MAX_FLOPS_ON_SOFTWARE: f64 = 1e7;
 const MAX_FLOPS_ON_HARDWARE: f64 = 2e9;
 
-/// Chooses the variants of this device for the kernels of a recording that it has not chosen for yet, and returns a
-/// sentence for each that it can run but computes wrongly. Without any for kernels that nobody uses, because to compile
-/// one can take seconds. What a person has told, or what was measured on this device earlier, is taken without another
-/// measurement, though not without comparison with the reference.
+/// Chooses the variants of this device for the kernels of a recording that have no choice yet, and returns a message for
+/// each variant that the device runs but computes wrongly. Kernels that are not used are skipped, because compiling one
+/// can take seconds. Overrides by the user and earlier measurements on this device are used without measuring again, but
+/// are still compared with the reference.
 ///
 /// # Errors
 /// When the device was lost.
@@ -181,12 +182,12 @@ pub async fn tune(context: &Context, recording: &Recording) -> Result<Vec<String
             sentences.extend(recall_or_choose(context, candidates, class, trial).await?);
         }
     }
-    // Where a kernel has several classes, a variant that is wrong is wrong for all of them.
+    // A variant that is wrong is reported once, even if its kernel has several classes.
     sentences.dedup();
     Ok(sentences)
 }
 
-/// The parameters of the dispatch with the most operations of a class, if there is one.
+/// The parameters of the dispatch with the most operations in a class, if there is one.
 fn largest<'r>(recording: &'r Recording, candidates: &Candidates, class: &Class) -> Option<&'r [u8]> {
     let costs = costs(recording);
     let of_class = (0..recording.dispatches.len()).filter(|&index| {
@@ -196,22 +197,22 @@ fn largest<'r>(recording: &'r Recording, candidates: &Candidates, class: &Class)
     Some(recording.params(index))
 }
 
-/// Under which name choices of a device are remembered: they hold for one version of device, driver, browser and shaders.
+/// The key under which choices of a device are stored: valid for one version of device, driver, browser and shaders.
 pub fn memory_key(context: &Context) -> String {
     let mut hasher = rustc_hash::FxHasher::default();
     KERNELS.iter().for_each(|kernel| hasher.write(kernel.source(Halves::default()).as_bytes()));
     format!("{} / {:016x}", context.device_name(), hasher.finish())
 }
 
-/// Parameters to time with, and the time that was spent on timing so far; none where nothing is timed any more.
+/// Parameters to time with, and the time spent on timing so far; `None` where nothing is timed.
 type Measuring<'m> = Option<(&'m [u8], &'m mut f64)>;
 
 fn classes() -> impl Iterator<Item = (&'static Candidates, &'static Class)> {
     CANDIDATES.iter().flat_map(|candidates| candidates.classes.iter().map(move |class| (candidates, class)))
 }
 
-/// Has the device compile what a recording needs, but for the kernels whose variants may run in their place: these are
-/// compiled with the choice.
+/// Starts compiling the pipelines of a recording, except for kernels that variants may replace: these are compiled when
+/// the variant is chosen.
 pub fn compile(context: &Context, buffers: &Buffers, recording: &Recording) {
     let may_be_replaced = |kernel: &Kernel| {
         let of = CANDIDATES.iter().find(|candidates| candidates.of.name == kernel.name);
@@ -249,7 +250,7 @@ async fn recall_or_choose(
     Ok(sentences)
 }
 
-/// What can be chosen for: each with the names of what may run, of which the first is what runs else.
+/// Every name that can be overridden, with the kernels that may run for it; the first is the default.
 pub fn names() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
     classes().map(|(of, class)| {
         let variants = of.variants.iter().map(|variant| variant.kernel.name);
@@ -257,7 +258,7 @@ pub fn names() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
     })
 }
 
-/// Chooses among variants of one kernel for all classes of shapes, without timing them.
+/// Chooses among the variants of one kernel for all classes of shapes, without timing them.
 ///
 /// # Errors
 /// As [`tune`].
@@ -270,7 +271,7 @@ pub async fn choose(context: &Context, candidates: &Candidates) -> Result<Vec<St
     Ok(sentences)
 }
 
-/// As [`choose`] for one class; without a measurement the first one that is right is taken.
+/// As [`choose`] for one class; without a measurement, takes the first correct variant.
 async fn choose_by(
     context: &Context,
     candidates: &Candidates,
@@ -294,7 +295,7 @@ async fn choose_by(
     Ok(sentences)
 }
 
-/// Uses a variant, unless it computes wrongly; then a sentence says so.
+/// Uses a variant, unless it computes wrongly; then returns a message.
 async fn adopt(
     context: &Context,
     candidates: &Candidates,
@@ -308,7 +309,7 @@ async fn adopt(
     Ok(problem.into_iter().collect())
 }
 
-/// Why a variant cannot be used on this device, if it cannot.
+/// Why a variant cannot be used on this device, if so.
 async fn problem(
     context: &Context,
     candidates: &Candidates,
@@ -327,8 +328,8 @@ async fn problem(
     }
 }
 
-/// Whether a device can run a variant, and is of the kind that it is made for: hardware, or a CPU that emulates a GPU with
-/// subgroups of just this size.
+/// Whether a device can run a variant and is of the kind that it is made for: hardware, or a CPU that emulates a GPU with
+/// subgroups of exactly this size.
 fn worth_trying(context: &Context, variant: &Variant) -> bool {
     let software = context.adapter.software;
     let made_for_it = match variant.subgroup_size {
@@ -338,7 +339,7 @@ fn worth_trying(context: &Context, variant: &Variant) -> bool {
     context.can_run(variant) && made_for_it
 }
 
-/// The first difference between a variant on this device and its CPU twin, if there is one.
+/// The first difference between a variant on this device and its CPU counterpart, if there is one.
 async fn disagreement(
     context: &Context,
     gate: Vec<Trial>,
@@ -357,7 +358,7 @@ async fn disagreement(
     Ok(None)
 }
 
-/// The fastest of some variants, if it beats what they replace. The time that this takes is added to `spent_ns`.
+/// The fastest of the given variants, if it beats the kernel that they replace. Adds the time taken to `spent_ns`.
 async fn fastest(
     context: &Context,
     measured: fn(&[u8], f64) -> Trial,
@@ -390,7 +391,7 @@ async fn fastest(
     Ok(winner.map(|index| variants[index]))
 }
 
-/// Numbers in −1 … 1.
+/// Random values in −1 … 1.
 fn numbers(seed: u64, len: usize) -> Vec<f32> {
     let mut rng = Rng::new(seed);
     (0..len).map(|_| (2.0 * rng.uniform() - 1.0) as f32).collect()

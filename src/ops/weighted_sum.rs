@@ -1,7 +1,7 @@
 //! Attention's weighted sum of values: `out[query] = Σ_key weights[query, key] · v[key]`.
 //!
-//! v is read in place from qkv (B, T, (H + 2·Hkv)·D), rows of queries, keys and values. H / Hkv heads of queries share a
-//! head of values. Training uses [`flash_attention`](super::flash_attention) instead; this is for looking at the weights.
+//! v is read in place from qkv (B, T, (H + 2·Hkv)·D), rows of queries, keys and values. H / Hkv query heads share a KV
+//! head. Training uses [`flash_attention`](super::flash_attention) instead; this kernel is for inspecting the weights.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -10,19 +10,19 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
-    /// T
+    /// T: positions of a sequence.
     pub context_length: u32,
-    /// H
+    /// H: number of query heads.
     pub n_heads: u32,
-    /// Hkv, a divisor of H.
+    /// Hkv: number of KV heads, a divisor of H.
     pub n_kv_heads: u32,
-    /// D
+    /// D: size of a head.
     pub d_head: u32,
-    /// 1: a query attends to no later position.
+    /// 1: a query attends only to itself and earlier positions.
     pub causal: u32,
 }
 

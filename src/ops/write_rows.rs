@@ -1,4 +1,4 @@
-//! Copies some columns of the rows of several sequences into their tables, each from a row on that is only known when the
+//! Copies columns of the rows of several sequences into their tables, each starting at a row that is only known when the
 //! recording runs: new keys and values into the cache.
 
 use bytemuck::{Pod, Zeroable};
@@ -8,21 +8,21 @@ use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups};
 
-/// The uniform.
+/// Uniform parameters of the kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub struct Params {
     /// B·W: rows of x.
     pub n_rows: u32,
-    /// W: rows of x that belong to one sequence.
+    /// W: rows of x per sequence.
     pub rows_per_sequence: u32,
-    /// T: rows of a sequence's table.
+    /// T: rows of each sequence's table.
     pub table_rows: u32,
     /// Elements of a row of a table.
     pub width: u32,
-    /// From one row of x to the next.
+    /// Distance between two rows of x in elements.
     pub stride: u32,
-    /// The first column of x that is copied.
+    /// First column of x to copy.
     pub first_col: u32,
 }
 
@@ -36,7 +36,7 @@ pub static WRITE_ROWS: Kernel = Kernel {
     cpu: |call| reference(&call.u32(1), &call.f32(2), &mut call.f32_mut(3), &call.params()),
 };
 
-/// Appends the copy. The caller keeps `first_row[b] + W` at or below T.
+/// Appends the copy. The caller ensures `first_row[b] + W` ≤ T.
 pub fn write_rows(recording: &mut Recording, [first_row, x, table]: [Slice; 3], params: Params) {
     let len = params.n_rows as usize * params.width as usize;
     recording.dispatch(&WRITE_ROWS, params, &[first_row, x, table], flat_workgroups(len));

@@ -1,6 +1,6 @@
 //! Counter-based random numbers: Philox 4×32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
-//! Every number is a function of a key and a counter, so it does not matter in which order numbers are drawn, or by which
-//! thread.
+//! Every number is a function of a key and a counter, so the order in which numbers are drawn, and by which thread, does
+//! not matter.
 
 const MULTIPLIERS: [u32; 2] = [0xd251_1f53, 0xcd9e_8d57];
 const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];

@@ -1,10 +1,9 @@
-//! The random numbers of PyTorch on the CPU: after `torch.manual_seed(seed)`, what `rand`, `randn` and `nn.Linear`
-//! draw, for float32.
+//! PyTorch's random numbers on the CPU: the float32 draws of `rand`, `randn` and `nn.Linear` after
+//! `torch.manual_seed(seed)`.
 //!
-//! The generator is the Mersenne Twister MT19937 (Matsumoto & Nishimura 1998). PyTorch cuts its 32-bit numbers into 24
-//! bits for a float32 and pairs of them into 53 bits for a float64, and draws normal numbers by Box and Muller's
-//! transform (1958): one by one in float64 for tensors of fewer than 16 elements, in blocks of 16 in float32 for larger
-//! ones.
+//! The generator is the Mersenne Twister MT19937 (Matsumoto & Nishimura 1998). PyTorch uses 24 bits of a 32-bit number
+//! for a float32 and 53 bits of two of them for a float64, and draws normal numbers by the Box–Muller transform (1958):
+//! one by one in float64 for tensors of fewer than 16 elements, in blocks of 16 in float32 for larger ones.
 
 use std::f32::consts::TAU;
 use std::f64::consts::PI;
@@ -12,23 +11,23 @@ use std::f64::consts::PI;
 /// The state of MT19937 in words.
 const WORDS: usize = 624;
 
-/// How far the twist looks ahead.
+/// Offset of the later word that the twist combines with each word.
 const AHEAD: usize = 397;
 
-/// Tensors with at least so many elements get their normal numbers in blocks of so many.
+/// Tensors with at least this many elements get their normal numbers in blocks of this size.
 const BLOCK: usize = 16;
 
 /// PyTorch's generator for the CPU.
 pub struct TorchRng {
     state: [u32; WORDS],
-    /// The next word; at the end the state is twisted first.
+    /// Index of the next word; at the end the state is twisted first.
     next: usize,
-    /// Box and Muller's transform makes two numbers of two; the second waits here.
+    /// The Box–Muller transform returns two numbers; the second is stored here.
     waiting: Option<f64>,
 }
 
 impl TorchRng {
-    /// As after `torch.manual_seed(seed)`, of which the Mersenne Twister takes the lowest 32 bits.
+    /// The state after `torch.manual_seed(seed)`; the Mersenne Twister uses the lowest 32 bits of the seed.
     pub fn new(seed: u64) -> Self {
         let mut state = [0; WORDS];
         state[0] = seed as u32;
@@ -73,7 +72,7 @@ impl TorchRng {
 
     /// `tensor.uniform_(low, high)`
     pub fn uniform(&mut self, len: usize, low: f32, high: f32) -> Vec<f32> {
-        // Rounded once, as PyTorch's build for processors with FMA does it.
+        // Rounded once, as in PyTorch's build for processors with FMA.
         (0..len).map(|_| self.uniform_f32().mul_add(high - low, low)).collect()
     }
 
@@ -87,7 +86,7 @@ impl TorchRng {
             box_muller(block);
         }
         if !len.is_multiple_of(BLOCK) {
-            // What is left over is drawn anew, together with its neighbours before it.
+            // The remaining elements are drawn again, together with elements before them to fill a block.
             let again = self.uniform(BLOCK, 0.0, 1.0);
             let last = &mut numbers[len - BLOCK..];
             last.copy_from_slice(&again);
@@ -108,7 +107,7 @@ impl TorchRng {
     }
 
     /// The weight (d_out, d_in) of a new `torch.nn.Linear(d_in, d_out, bias=False)`: uniform in ±1/√d_in, which is
-    /// Kaiming's uniform initialisation (He et al. 2015) with a = √5.
+    /// Kaiming's uniform initialization (He et al. 2015) with a = √5.
     pub fn linear(&mut self, d_in: usize, d_out: usize) -> Vec<f32> {
         let gain = (2.0f64 / (1.0 + 5.0)).sqrt();
         let bound = (3.0f64.sqrt() * (gain / (d_in as f64).sqrt())) as f32;
@@ -116,7 +115,7 @@ impl TorchRng {
     }
 }
 
-/// Turns 16 uniform numbers into 16 normal ones, the second half from the angles of the first.
+/// Transforms 16 uniform numbers to 16 normal ones, the second half from the angles of the first.
 fn box_muller(block: &mut [f32]) {
     let (radii, angles) = block.split_at_mut(BLOCK / 2);
     for (a, b) in radii.iter_mut().zip(angles) {

@@ -35,7 +35,6 @@ pub fn date_ms() -> f64 {
 
 /// Computes until `to_ms` and returns the number of rounds since `from_ms`. All workers share the clock, so no more of them
 /// compute within this window than there are cores.
-/// more of them compute in this window than there are cores.
 pub fn spin(from_ms: f64, to_ms: f64) -> u64 {
     let (mut rounds, mut numbers) = (0, [1.0f32; 256]);
     loop {

@@ -1,21 +1,21 @@
-//! Reading buffers: copies into staging buffers, which are mapped once the device is done with what came before.
+//! Reads buffers: copies them into staging buffers, which are mapped once the device has finished the earlier work.
 
 use futures_channel::oneshot;
 
 use super::super::poll::keep_polled;
 use super::{ExecuteError, GpuBackend, Slice, Storage};
 
-/// A copy into a staging buffer that is under way.
+/// A copy into a staging buffer in progress.
 pub struct GpuRead {
     staging: wgpu::Buffer,
-    /// How what was read is stored, and how many elements of it there are.
+    /// Storage format and number of elements of each part.
     parts: Vec<(Storage, usize)>,
     submission: wgpu::SubmissionIndex,
     mapped: oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>,
 }
 
 impl GpuBackend {
-    /// Copies slices, one after the other, into a staging buffer behind all runs so far.
+    /// Copies the slices one after the other into a staging buffer, after all runs so far.
     pub fn start_read(&mut self, slices: &[Slice]) -> GpuRead {
         let parts: Vec<_> = slices.iter().map(|&slice| (self.table.storage(slice), slice.len)).collect();
         let size_bytes = parts.iter().map(|(storage, len)| storage.size_bytes(*len)).sum();
@@ -30,7 +30,7 @@ impl GpuBackend {
         self.submit_read(encoder, staging, parts)
     }
 
-    /// Copies all of a buffer of another kind into a staging buffer at the end of `encoder`, submits it, and waits.
+    /// Copies a whole buffer of another kind into a staging buffer at the end of `encoder`, submits it, and waits.
     pub(in crate::gpu) async fn read_after(
         &mut self,
         encoder: wgpu::CommandEncoder,
@@ -39,7 +39,7 @@ impl GpuBackend {
         self.read_part_after(encoder, source, source.size()).await
     }
 
-    /// Submits what was encoded and waits until it is done.
+    /// Submits the encoder and waits until the work is done.
     pub(in crate::gpu) async fn wait_after(&mut self, encoder: wgpu::CommandEncoder) -> Result<(), ExecuteError> {
         let source = self.uploads(4);
         self.read_part_after(encoder, &source, 4).await.map(drop)
@@ -65,7 +65,7 @@ impl GpuBackend {
     ) -> GpuRead {
         let submission = self.queue.submit([encoder.finish()]);
         let (sender, mapped) = oneshot::channel();
-        // A reader that is gone makes the send fail, and then nobody is waiting for it.
+        // The send fails when the reader was dropped; then no result is needed.
         staging.map_async(wgpu::MapMode::Read, 0..staging.size(), move |result| drop(sender.send(result)));
         GpuRead { staging, parts, submission, mapped }
     }
@@ -73,14 +73,14 @@ impl GpuBackend {
     /// Waits for a read.
     ///
     /// # Errors
-    /// When the device was lost or had refused a command.
+    /// When the device was lost or rejected a command.
     pub async fn finish_read(&mut self, read: GpuRead) -> Result<Vec<u32>, ExecuteError> {
-        // Natively this drives the callbacks; in a browser it does nothing and the await below waits.
+        // Natively this drives the callbacks; in a browser it does nothing, and the await below waits.
         let wait = wgpu::PollType::Wait { submission_index: Some(read.submission), timeout: None };
         self.pipelines.confirm(&self.fault).await;
         let polled = self.device.poll(wait).map_err(|error| ExecuteError::DeviceLost(error.to_string()));
         if polled.is_err() {
-            // A device that is gone has refused what to wait for, and says that it is gone once it has nothing to do.
+            // A lost device rejects the wait, and reports the loss once it is idle.
             drop(self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: None }));
         }
         self.check()?;
@@ -105,8 +105,7 @@ impl GpuBackend {
         Ok(words)
     }
 
-    /// An idle staging buffer of exactly this size, or a new one. Reads repeat in a few sizes, so the pool stays
-    /// small.
+    /// An idle staging buffer of exactly this size, or a new one. Reads repeat in a few sizes, so the pool stays small.
     fn staging(&mut self, size_bytes: u64) -> wgpu::Buffer {
         if let Some(index) = self.idle_staging.iter().position(|buffer| buffer.size() == size_bytes) {
             return self.idle_staging.swap_remove(index);
@@ -120,7 +119,7 @@ impl GpuBackend {
     }
 }
 
-/// The elements of several parts that lie one after the other.
+/// The elements of several consecutive parts.
 fn unpack(mut words: &[u32], parts: &[(Storage, usize)]) -> Vec<u32> {
     let mut elements = Vec::new();
     for &(storage, len) in parts {

@@ -1,39 +1,39 @@
-//! How the buffers of forward and backward passes are planned.
+//! Plans the buffers of forward and backward passes.
 
 use super::{Activations, BlockActivations, Cache, Gradients, NormActivations, Pass};
 use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions};
 use crate::gpu::recording::{Buffers, Slice, Storage};
 
-/// Numbers per position in RoPE's table; a head of odd size, which only other positions allow, still gets a table.
+/// Elements per position in RoPE's table; an odd head size, valid only for other position encodings, still gets a table.
 pub(super) fn rope_width(model: &ModelConfig) -> usize {
     model.d_head().next_multiple_of(2)
 }
 
-/// The width of queries, keys and values beside each other.
+/// The width of a row of queries, keys and values.
 fn qkv_width(model: &ModelConfig) -> usize {
     model.d_model + 2 * model.d_kv()
 }
 
-/// The width of what comes into the feed-forward network.
+/// The width of the feed-forward network's first layer.
 fn gate_up_width(model: &ModelConfig) -> usize {
     if model.feed_forward == FeedForward::Swiglu { 2 * model.d_ff } else { model.d_ff }
 }
 
-/// Whose activations are planned.
+/// The pass whose activations are planned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Every block keeps its own, for the backward pass.
+    /// A training batch: every block has its own buffers, for the backward pass.
     Batch(Storage),
-    /// All blocks share one set.
+    /// An inspected sequence: all blocks share one set of buffers.
     Probe,
-    /// The same without attention weights and logits, for prompts that are about to be continued.
+    /// Prompts for generation: as the probe, without attention weights and logits.
     Prompt,
-    /// The same for one token of each sequence.
+    /// One token of each sequence: as the probe.
     NextToken,
 }
 
 impl Kind {
-    /// How what waits for the backward pass is stored.
+    /// Storage format of activations that wait for the backward pass.
     fn storage(self) -> Storage {
         if let Self::Batch(storage) = self { storage } else { Storage::F32 }
     }
@@ -57,7 +57,7 @@ impl Kind {
 }
 
 impl Activations {
-    /// N: rows of the pass.
+    /// N: number of rows of the pass.
     pub fn n_rows(&self) -> usize {
         self.batch_size * self.window
     }
@@ -67,7 +67,7 @@ impl Activations {
         self.for_batch(1, window)
     }
 
-    /// The same buffers for `batch_size` sequences of `window` positions, no more of either than there is room for.
+    /// The same buffers for `batch_size` sequences of `window` positions, both at most those of the plan.
     pub fn for_batch(&self, batch_size: usize, window: usize) -> Self {
         let (whole, n_rows) = (self.window, batch_size * window);
         let rows = |slice: Slice| slice.part(0, slice.len / self.n_rows() * n_rows);
@@ -129,7 +129,7 @@ impl Activations {
         let pre = model.norm_placement == NormPlacement::Pre;
         let norm_final =
             if pre { NormActivations::plan(buffers, model, n_rows, kind, &format!("{name} final norm")) } else { None };
-        // The head runs on the last row of each prompt alone.
+        // The head runs only on the last row of each prompt.
         let logits_len = if kind == Kind::Prompt { 1 } else { logit_rows * model.vocab_size };
         let logits = buffers.add(format!("{name} logits"), logits_len);
         Self { pass, batch_size, window, inputs, blocks, branch, x_final, norm_final, logits, head_scale: None }
@@ -161,7 +161,7 @@ impl BlockActivations {
         let norm1 = NormActivations::plan(buffers, model, n_rows, kind, &format!("{owner} first norm"));
         let norm2 = NormActivations::plan(buffers, model, n_rows, kind, &format!("{owner} second norm"));
         let mut stored = |name: &str, len: usize, storage| buffers.add_stored(format!("{owner} {name}"), len, storage);
-        // In 16 bits only what products and their gradients read: the residual stream adds up over all blocks.
+        // f16 only for the inputs of matmuls and their gradients: the residual stream accumulates over all blocks.
         let (full, waiting) = (Storage::F32, kind.storage());
         Self {
             x: stored("stream", wide, full),
@@ -215,7 +215,7 @@ impl Cache {
         Self { first_buffer, prompt, prompt_positions, last_rows, next, position, cos_sin, k, v }
     }
 
-    /// The most texts that there is room for.
+    /// The maximum number of texts.
     pub fn capacity(&self) -> usize {
         self.next.batch_size
     }

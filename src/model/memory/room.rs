@@ -1,4 +1,4 @@
-//! Whether a device has room for a plan.
+//! Checks whether a device has enough memory for a plan.
 
 use thiserror::Error;
 
@@ -9,57 +9,57 @@ use crate::gpu::interpret::has_room;
 use crate::gpu::recording::BufferSpec;
 use crate::model::params::ParamTable;
 
-/// A plan that the device cannot hold.
+/// A plan that exceeds the memory of a device.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("the {what}, and this device allows {most_mib} MiB; {advice}")]
 pub struct MemoryError {
-    /// What is too large, and how large it is.
+    /// What is too large, and its size.
     pub what: String,
-    /// What it needs.
+    /// Required size in MiB.
     pub need_mib: u64,
-    /// What the device allows.
+    /// Size that the device allows, in MiB.
     pub most_mib: u64,
-    /// What to lower, and to what.
+    /// The setting to lower, and the value that fits.
     pub advice: String,
 }
 
-/// A run that this program's own memory cannot hold.
+/// A run that exceeds this program's own memory.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("training needs {need_mib} MiB here, and less memory is left; {advice}")]
 pub struct RoomError {
-    /// What it needs.
+    /// Required size in MiB.
     pub need_mib: u64,
-    /// What to lower, and to what.
+    /// The setting to lower, and the value that fits.
     pub advice: String,
 }
 
-/// Asks for the memory that a run takes on the CPU besides its text, where running out of it would end the program, and gives
-/// it back.
+/// Allocates the memory that a run takes on the CPU besides its text, and frees it again: running out of it later would
+/// end the program.
 ///
 /// # Errors
-/// When it cannot be had, and what of the configuration to lower.
+/// When the memory is not available, with the setting to lower.
 pub fn check_room(config: &RunConfig) -> Result<(), RoomError> {
     let plan = MemoryPlan::new(config, &ParamTable::new(&config.model), 0, 0);
-    // What no tab has room for, whoever makes the trainer tells.
+    // Plans that exceed what any tab can hold are reported when the trainer is created.
     if plan.check(config, DeviceLimits::CPU).is_err() || holds(config) {
         return Ok(());
     }
     Err(RoomError { need_mib: (bytes(config) + beside(config) as u64).div_ceil(1 << 20), advice: config.advice(holds) })
 }
 
-/// What to lower where a run lacks so many bytes.
+/// The setting to lower where a run lacks `lacking` bytes.
 pub fn spare(config: &RunConfig, lacking: u64) -> String {
     let have = bytes(config).saturating_sub(lacking);
     config.advice(|smaller| bytes(smaller) <= have)
 }
 
-/// The bytes of every buffer in main memory, where all numbers have 32 bits.
+/// The bytes of every buffer in main memory, where all elements have 32 bits.
 fn sizes(config: &RunConfig) -> Vec<usize> {
     let plan = MemoryPlan::new(config, &ParamTable::new(&config.model), 0, 0);
     plan.buffers.specs.iter().filter(|spec| !spec.grows).map(|spec| spec.len.saturating_mul(4)).collect()
 }
 
-/// What else a run takes: its text and tokens, what is evaluated and looked at, what memory in pieces wastes.
+/// Other memory of a run: text and tokens, evaluation and inspection, fragmentation.
 fn beside(config: &RunConfig) -> usize {
     (8 << 20) + bytes(config) as usize / 8
 }
@@ -68,16 +68,16 @@ fn holds(config: &RunConfig) -> bool {
     has_room(sizes(config).into_iter().chain([beside(config)]))
 }
 
-/// All of them together.
+/// The total size of the buffers in bytes.
 fn bytes(config: &RunConfig) -> u64 {
     sizes(config).iter().map(|&size| size as u64).sum()
 }
 
 impl MemoryPlan {
-    /// Compares every buffer, and all of them, with what the device allows.
+    /// Compares the size of every buffer, and their total, with the limits of the device.
     ///
     /// # Errors
-    /// The first that is too large, and what of the configuration to lower.
+    /// The first size that is too large, with the setting to lower.
     pub fn check(&self, config: &RunConfig, limits: DeviceLimits) -> Result<(), MemoryError> {
         let Some((what, need, most)) = self.too_large(limits) else { return Ok(()) };
         let (n_train, n_val) = (self.train_tokens.len, self.val_tokens.len);
@@ -93,9 +93,9 @@ impl MemoryPlan {
         self.too_large(limits).is_none()
     }
 
-    /// What the device has no room for, the bytes that it needs, and those that there are.
+    /// What exceeds the limits, its size in bytes, and the limit.
     fn too_large(&self, limits: DeviceLimits) -> Option<(String, u64, u64)> {
-        // Those that grow stay small where memory is told: windows that are looked at are.
+        // Growing buffers stay small where the total is limited: inspected windows are short.
         let total = self.buffers.fixed_bytes();
         let most = |spec: &BufferSpec| match spec.in_parts {
             true => limits.buffer_bytes,

@@ -1,13 +1,13 @@
-//! The gradient of the logits → the gradients of all parameters, block by block from the end.
+//! From the gradient of the logits to the gradients of all parameters, block by block from the end.
 //!
-//! The gradient of the residual stream lives in `gradients.stream`. A branch's output is added to the stream, so the
-//! stream's gradient is the branch's gradient too; what comes back out of the branch is added to it.
+//! The gradient of the residual stream is in `gradients.stream`. A branch's output is added to the stream, so the
+//! stream's gradient is the branch's output gradient too; the gradient of the branch's input is added to it.
 //!
-//! - Norms before the branches: it comes back into `gradients.branch`, goes through the norm, and is added to
-//!   `gradients.stream`.
+//! - Norms before the branches: the input gradient is written to `gradients.branch`, passes through the norm, and is
+//!   added to `gradients.stream`.
 //! - No norms: it is added to `gradients.stream` directly.
-//! - Norms after the sums: the stream's gradient first goes through the norm, from one of the two buffers into the
-//!   other; the two norms of a block bring it back to `gradients.stream`.
+//! - Norms after the sums: the stream's gradient first passes through the norm, from one of the two buffers into the
+//!   other; the two norms of a block return it to `gradients.stream`.
 
 use super::pieces::{Rows, logits_block};
 use super::{BlockActivations, Transformer};
@@ -20,7 +20,7 @@ use crate::ops::flash_attention::flash_attention_grad;
 use crate::ops::linear_grad::linear_grad_onto;
 use crate::ops::swiglu;
 
-/// A norm with its gradients and what its forward pass left behind.
+/// A norm with its gradients and the data of its forward pass.
 #[derive(Clone, Copy)]
 struct NormParts {
     weights: NormSlices,
@@ -34,12 +34,12 @@ impl NormParts {
     }
 }
 
-/// Where a branch finds the gradient of its output, and where that of its input goes.
+/// Buffers of a branch: the gradient of its output, and that of its input.
 #[derive(Clone, Copy)]
 struct Branch {
     out_grad: Slice,
     in_grad: Slice,
-    /// Whether the first contribution to `in_grad` is added to what is there, as all later ones are.
+    /// Whether the first contribution to `in_grad` is added to its values, as all later ones are.
     accumulate: bool,
 }
 
@@ -57,7 +57,7 @@ impl Transformer<'_> {
             self.feed_forward_grad(recording, block, &weights);
             self.attention_grad(recording, block, &weights);
         }
-        // x = E[ids] + P[positions]. A tied embedding's gradient holds the head's part already.
+        // x = E[ids] + P[positions]. A tied embedding's gradient already contains the head's part.
         let tied = self.model().tied_embeddings;
         self.lookup_grad(recording, [grad.stream, acts.inputs, self.table.token_embeddings(grads)], tied);
         if let Some(table_grad) = self.table.position_embeddings(grads) {
@@ -112,7 +112,7 @@ impl Transformer<'_> {
     fn attention_grad(&self, recording: &mut Recording, block: &BlockActivations, [weights, grads]: &[BlockSlices; 2]) {
         let grad = &self.plan.gradients;
         let norm = NormParts::new(weights.ln1, grads.ln1, block.norm1);
-        // A norm after the feed-forward network's sum has left the stream's gradient in the other buffer.
+        // A norm after the feed-forward network has left the stream's gradient in the other buffer.
         let swapped = self.post_norm() && norm.is_some();
         let streams = if swapped { [grad.branch, grad.stream] } else { [grad.stream, grad.branch] };
         let branch = self.enter_branch(recording, norm, streams);
@@ -136,7 +136,7 @@ impl Transformer<'_> {
         self.leave_branch(recording, norm, block.x);
     }
 
-    /// The stream's gradient is in the first buffer, the second is free.
+    /// Prepares a branch; the stream's gradient is in the first buffer, the second is free.
     fn enter_branch(&self, recording: &mut Recording, norm: Option<NormParts>, [stream, other]: [Slice; 2]) -> Branch {
         match norm {
             Some(norm) if self.post_norm() => {
@@ -148,7 +148,7 @@ impl Transformer<'_> {
         }
     }
 
-    /// Back through a norm that stands before the branch and read `x`.
+    /// Backward through a norm that comes before the branch and read `x`.
     fn leave_branch(&self, recording: &mut Recording, norm: Option<NormParts>, x: Slice) {
         let grad = &self.plan.gradients;
         if let Some(norm) = norm.filter(|_| !self.post_norm()) {

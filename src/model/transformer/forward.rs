@@ -1,4 +1,4 @@
-//! Token ids → logits.
+//! From token ids to logits.
 
 use super::pieces::{Rows, logits_block, pieces};
 use super::{Activations, BlockActivations, Transformer};
@@ -13,7 +13,7 @@ use crate::ops::weighted_sum::weighted_sum;
 use crate::ops::{cached_attention, head_scale, mask, residual, rope, softmax, swiglu};
 
 impl Transformer<'_> {
-    /// Token ids → logits. `after_block` may append what looks at a block's activations.
+    /// Token ids → logits. `after_block` may append dispatches that inspect a block's activations.
     pub(super) fn forward(
         &self,
         recording: &mut Recording,
@@ -24,7 +24,7 @@ impl Transformer<'_> {
         self.all_logits(recording, acts, x);
     }
 
-    /// Token ids → what the head reads.
+    /// Token ids → input of the head.
     pub(super) fn forward_to_head(
         &self,
         recording: &mut Recording,
@@ -66,7 +66,7 @@ impl Transformer<'_> {
         }
     }
 
-    /// The logits of all rows, in a buffer that holds all of them.
+    /// The logits of all rows, in a buffer for all of them.
     fn all_logits(&self, recording: &mut Recording, acts: &Activations, x: Slice) {
         let n_rows = acts.n_rows();
         let bytes_per_row = 4 * self.plan.vocab_block;
@@ -76,7 +76,7 @@ impl Transformer<'_> {
         }
     }
 
-    /// The logits of some rows of x, into `rows` of a buffer of so many rows, block by block of the vocabulary.
+    /// The logits of some rows of x, into `rows` of a buffer of `n_rows` rows, block by block of the vocabulary.
     pub(super) fn logits_into(
         &self,
         recording: &mut Recording,
@@ -95,8 +95,8 @@ impl Transformer<'_> {
     pub(super) fn block(&self, recording: &mut Recording, acts: &Activations, layer: usize) {
         let (block, weights) = (&acts.blocks[layer], self.table.block(layer, self.plan.params));
         self.attention(recording, acts, layer, &weights, block.x);
-        // The next block's stream is this block's output. Where blocks share their buffers, it goes into the very `x`
-        // that this block no longer needs.
+        // This block's output is the next block's input. Where blocks share their buffers, it goes into the same `x`,
+        // which this block no longer needs.
         let out = acts.blocks.get(layer + 1).map_or(acts.x_final, |next| next.x);
         self.feed_forward(recording, acts, block, &weights, out);
     }
@@ -107,7 +107,7 @@ impl Transformer<'_> {
         let Some(position_table) = self.table.position_embeddings(self.plan.params) else {
             return self.lookup(recording, acts.n_rows(), [table, acts.inputs, x]);
         };
-        // The two buffers are free until the first block needs them; a valid model has one.
+        // The two buffers are free until the first block needs them; a valid model has at least one block.
         let (tokens, positions) = (acts.branch, acts.blocks[0].x_mid);
         self.lookup(recording, acts.n_rows(), [table, acts.inputs, tokens]);
         self.lookup(recording, acts.n_rows(), [position_table, self.position_ids(acts), positions]);
@@ -142,7 +142,7 @@ impl Transformer<'_> {
         self.linear_onto(recording, n_rows, &weights.output, norm, [block.heads, x, block.x_mid]);
     }
 
-    /// heads = softmax(mask(q·kᵀ / √D)) · v, with the weights in memory, where they can be looked at.
+    /// heads = softmax(mask(q·kᵀ / √D)) · v, with the weights in memory, where they can be inspected.
     fn attend(&self, recording: &mut Recording, acts: &Activations, block: &BlockActivations, weights: Slice) {
         attention_scores(recording, [block.qkv, weights], acts.batch_size, self.scores(acts, MASKED));
         if let Some(real) = self.plan.real_keys {
@@ -152,7 +152,7 @@ impl Transformer<'_> {
         weighted_sum(recording, [weights, block.qkv, block.heads], acts.batch_size, self.sums(acts));
     }
 
-    /// The same for one new position of each text, over the keys and values of the earlier ones.
+    /// As [`Transformer::attend`], for one new position of each text, over the keys and values of the earlier ones.
     fn attend_to_cache(&self, recording: &mut Recording, acts: &Activations, layer: usize, weights: Slice) {
         let (cache, model, block) = (&self.plan.cache, self.model(), &acts.blocks[layer]);
         self.cache(recording, layer, block, acts);

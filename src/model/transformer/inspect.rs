@@ -1,12 +1,12 @@
-//! Recordings for questions about the model: one block at a time, what each layer would predict, and the model without
-//! some of its heads. None of them is part of a training step.
+//! Recordings that inspect the model: one block at a time, each layer's prediction (logit lens), and the model with
+//! scaled heads. None of them is part of a training step.
 
 use super::{Activations, Transformer};
 use crate::gpu::recording::Recording;
 
 impl Transformer<'_> {
-    /// Block `layer` of a probe alone, the first one behind the embedding. Run in order, they leave queries, keys,
-    /// values and weights of the latest block in the buffers that all blocks share.
+    /// Block `layer` of a probe, the first one after the embedding. Run in order, they leave queries, keys, values and
+    /// weights of the latest block in the buffers that all blocks share.
     pub fn probe_layer(&self, acts: &Activations, layer: usize) -> Recording {
         let mut recording = Recording::new("probe layer");
         if layer == 0 {
@@ -16,8 +16,8 @@ impl Transformer<'_> {
         recording
     }
 
-    /// What the last norm and the head make of the stream behind block `layer`, into the probe's logits. Behind the last
-    /// block these are the model's own.
+    /// Applies the last norm and the head to the residual stream after block `layer`, into the probe's logits. After the
+    /// last block these are the model's own.
     pub fn lens(&self, acts: &Activations, layer: usize) -> Recording {
         let mut recording = Recording::new("logit lens");
         let stream = acts.blocks.get(layer + 1).map_or(acts.x_final, |next| next.x);
@@ -25,14 +25,14 @@ impl Transformer<'_> {
         recording
     }
 
-    /// The probe's logits with every head times its number in `head_scale`.
+    /// The probe's logits with every head's output multiplied by its factor in `head_scale`.
     pub fn scaled_probe(&self, acts: &Activations) -> Recording {
         let mut recording = Recording::new("probe with scaled heads");
         self.forward(&mut recording, &self.scaled(acts), |_, _, _| ());
         recording
     }
 
-    /// [`Transformer::evaluation`] with every head times its number in `head_scale`.
+    /// [`Transformer::evaluation`] with every head's output multiplied by its factor in `head_scale`.
     pub fn scaled_evaluation(&self) -> Recording {
         let mut recording = Recording::new("evaluation with scaled heads");
         self.evaluate(&mut recording, &self.scaled(&self.plan.batch));

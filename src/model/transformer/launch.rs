@@ -11,11 +11,11 @@ use crate::ops::{
     attention_scores, bias, embedding, flash_attention, layernorm, linear_grad, rmsnorm, rope, softmax, weighted_sum,
 };
 
-/// Tokens whose gradients one dispatch adds up: llvmpipe's limit of 65,535 iterations with some room.
+/// Maximum number of tokens whose gradients one dispatch adds up: below llvmpipe's limit of 65,535 iterations.
 const MAX_TOKENS: usize = 57_344;
 
 impl Transformer<'_> {
-    /// y (N, out) = x (N, in) · Wᵀ + b, and `base` (N, out) where there is one; the widths follow from the sizes.
+    /// y (N, out) = x (N, in) · Wᵀ + b, plus `base` (N, out) if given; the widths follow from the sizes.
     pub(super) fn linear(
         &self,
         recording: &mut Recording,
@@ -35,8 +35,8 @@ impl Transformer<'_> {
         }
     }
 
-    /// From y_grad to x_grad = y_grad · W (added to what is there when `accumulate`), W_grad = y_gradᵀ · x and
-    /// b_grad = Σ_n y_grad[n].
+    /// From y_grad to x_grad = y_grad · W (added to its values when `accumulate`), W_grad = y_gradᵀ · x and b_grad = Σ_n
+    /// y_grad[n].
     pub(super) fn linear_grad(
         &self,
         recording: &mut Recording,
@@ -55,7 +55,7 @@ impl Transformer<'_> {
         }
     }
 
-    /// y = norm(x), all (N, C); `stats` keeps what the backward pass needs.
+    /// y = norm(x), all (N, C); `stats` stores what the backward pass needs.
     pub(super) fn norm(&self, recording: &mut Recording, n_rows: usize, norm: &NormSlices, [x, y, stats]: [Slice; 3]) {
         let params = self.norm_params(n_rows, false);
         match self.model().norm {
@@ -86,7 +86,7 @@ impl Transformer<'_> {
         }
     }
 
-    /// What a branch reads: the norm of `x` where norms stand before branches, else `x` itself.
+    /// The input of a branch: the norm of `x` for norms before the branches, else `x` itself.
     pub(super) fn norm_before(
         &self,
         recording: &mut Recording,
@@ -101,12 +101,12 @@ impl Transformer<'_> {
         self.branch_input(buffers, x)
     }
 
-    /// Where [`Transformer::norm_before`] has put what the branch reads.
+    /// The slice of the branch's input, after [`Transformer::norm_before`].
     pub(super) fn branch_input(&self, buffers: Option<NormActivations>, x: Slice) -> Slice {
         buffers.filter(|_| !self.post_norm()).map_or(x, |buffers| buffers.values)
     }
 
-    /// out = x + hidden · Wᵀ + b, the end of a branch: through the norm where norms stand after the sums.
+    /// out = x + hidden · Wᵀ + b, the end of a branch; for norms after the sums, the norm of that.
     pub(super) fn linear_onto(
         &self,
         recording: &mut Recording,
@@ -132,7 +132,7 @@ impl Transformer<'_> {
         }
     }
 
-    /// The gradient of a table, added to what is there when `accumulate`.
+    /// The gradient of a table, added to its values when `accumulate`.
     pub(super) fn lookup_grad(
         &self,
         recording: &mut Recording,
@@ -142,7 +142,7 @@ impl Transformer<'_> {
         let n_rows = self.plan.batch.n_rows();
         for block in self.blocks_of(table_grad) {
             let part = block.of(table_grad, table_grad.len / self.model().d_model);
-            // More rows than llvmpipe's loops may run are added in pieces.
+            // More rows than llvmpipe's loops can run are added in pieces.
             for rows in pieces(n_rows, MAX_TOKENS) {
                 let [out_grad, ids] = [out_grad, ids].map(|slice| rows.of(slice, n_rows));
                 let params = self.lookup_params(rows.n, block, accumulate || rows.first > 0);
@@ -151,7 +151,7 @@ impl Transformer<'_> {
         }
     }
 
-    /// The parts of a table that are bound at a time: of the tokens' table, blocks of the vocabulary.
+    /// The parts in which a table is bound: blocks of the vocabulary for the token embedding.
     fn blocks_of(&self, table: Slice) -> Vec<Rows> {
         let n = table.len / self.model().d_model;
         if n == self.model().vocab_size { self.table_blocks().collect() } else { vec![Rows { first: 0, n }] }
@@ -167,7 +167,7 @@ impl Transformer<'_> {
         }
     }
 
-    /// Operations of `products` products of queries and keys for one sequence.
+    /// Operations of `products` matmuls of queries and keys for one sequence.
     pub(super) fn attention_flops(&self, acts: &Activations, products: f64) -> f64 {
         let (t, c) = (acts.window as f64, self.model().d_model as f64);
         let visible = if self.model().causal { 0.5 } else { 1.0 };
@@ -196,12 +196,12 @@ impl Transformer<'_> {
         rmsnorm::Params { n_rows: n_rows as u32, d_model, eps, accumulate: u32::from(accumulate) }
     }
 
-    /// Of queries and keys, in rows that go on with values.
+    /// Parameters for rotating queries and keys in rows of qkv.
     pub(super) fn rotation(&self, acts: &Activations) -> rope::Params {
         let (c, kv) = (self.model().d_model as u32, self.model().d_kv() as u32);
         rope::Params {
             n_rows: acts.n_rows() as u32,
-            // The table of the next tokens has a row for each text.
+            // The table for next tokens has one row per text.
             context_length: if acts.pass == Pass::NextToken { acts.n_rows() } else { acts.window } as u32,
             d_model: c + kv,
             stride: c + 2 * kv,

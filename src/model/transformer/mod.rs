@@ -1,8 +1,8 @@
 //! One training step, top to bottom: forward (`forward.rs`), loss, backward (`backward.rs`), update. Each function
 //! appends its dispatches to a recording in the order of execution; there is no autograd.
 //!
-//! Shapes: B batch, T positions, N = B·T rows, C = d_model, H heads, Hkv heads of keys and values, D = d_head, F = d_ff,
-//! V vocabulary.
+//! Shapes: B batch, T positions, N = B·T rows, C = d_model, H query heads, Hkv KV heads, D = d_head, F = d_ff, V
+//! vocabulary.
 
 mod backward;
 mod forward;
@@ -19,13 +19,13 @@ use crate::ops::{
     accumulate, adamw, clip, cross_entropy, gather_batch, mean_loss, quantize, row_entropy, sgd, write_rows,
 };
 
-/// A run's configuration, its table of parameters and its buffers: all that the recordings are made from.
+/// A run's configuration, its parameter table and its buffers: the inputs of all recordings.
 pub struct Transformer<'a> {
-    /// Model and training.
+    /// Configuration of model and training.
     pub config: &'a RunConfig,
-    /// The parameters.
+    /// Table of the parameters.
     pub table: &'a ParamTable,
-    /// The buffers.
+    /// Plan of the buffers.
     pub plan: &'a MemoryPlan,
 }
 
@@ -39,7 +39,7 @@ impl Transformer<'_> {
         recording
     }
 
-    /// One of several batches of a step: its gradients are added to the step's, and nothing is updated yet.
+    /// One of several batches of a step: adds its gradients to the step's, without an update.
     pub fn accumulated_batch(&self) -> Recording {
         let mut recording = Recording::new("accumulated batch");
         let plan = self.plan;
@@ -59,7 +59,7 @@ impl Transformer<'_> {
         recording
     }
 
-    /// Loss and gradients of the batch that `starts` points to, and no update.
+    /// Loss and gradients of the batch that `starts` points to, without an update.
     pub fn batch_gradients(&self) -> Recording {
         let mut recording = Recording::new("gradients of a batch");
         self.gather(&mut recording, self.plan.train_tokens);
@@ -67,22 +67,22 @@ impl Transformer<'_> {
         recording
     }
 
-    /// Loss and gradients of the batch whose `inputs` and `targets` are there already.
+    /// Loss and gradients of the batch that is already in `inputs` and `targets`.
     pub fn gradients(&self) -> Recording {
         let mut recording = Recording::new("gradients");
         self.gradients_into(&mut recording);
         recording
     }
 
-    /// The logits of the batch whose `inputs` are there already.
+    /// The logits of the batch that is already in `inputs`.
     pub fn logits(&self) -> Recording {
         let mut recording = Recording::new("logits");
         self.forward(&mut recording, &self.plan.batch, |_, _, _| ());
         recording
     }
 
-    /// The output of the first block alone, for the batch's stream that is there already. It goes where the second block
-    /// begins, or into the final stream when there is none.
+    /// The output of the first block alone, for a residual stream that is already in the batch's buffer. It goes into the
+    /// input of the second block, or into the final stream if there is none.
     pub fn first_block(&self) -> Recording {
         let mut recording = Recording::new("first block");
         self.block(&mut recording, &self.plan.batch, 0);
@@ -107,7 +107,7 @@ impl Transformer<'_> {
         mean_loss::mean_loss(recording, [plan.step, plan.losses, plan.loss_ring]);
     }
 
-    /// One sequence, whose activations are those of the plan's probe or [shortened](Activations::shortened): logits at
+    /// One sequence, with the activations of the plan's probe or [shortened](Activations::shortened) ones: logits at
     /// every position, all softmax weights as bytes, and the entropies of their rows.
     pub fn probe(&self, acts: &Activations) -> Recording {
         let mut recording = Recording::new("probe");
@@ -115,7 +115,7 @@ impl Transformer<'_> {
         let heatmaps = self.plan.heatmaps.part(0, self.model().n_layers * words);
         self.forward(&mut recording, acts, |recording, layer, block| {
             if let Some(weights) = block.weights {
-                // Only this layer's words are bound, from where a slice may begin.
+                // Binds only this layer's words, rounded down to a valid slice offset.
                 let (end, start) = ((layer + 1) * words, layer * words / ALIGNMENT * ALIGNMENT);
                 let bound = heatmaps.part(start, end - start);
                 quantize::quantize(recording, [weights, bound], layer * words - start);
@@ -127,8 +127,8 @@ impl Transformer<'_> {
         recording
     }
 
-    /// The prompts: all keys and values into the cache, for [`Transformer::next_token`], and the logits after each prompt's
-    /// last token, where those of the next token will be.
+    /// The prompts: all keys and values into the cache, for [`Transformer::next_token`], and the logits after each
+    /// prompt's last token, into the buffer of the next token's logits.
     pub fn fill_cache(&self) -> Recording {
         let mut recording = Recording::new("fill cache");
         let (prompt, next) = (&self.plan.cache.prompt, &self.plan.cache.next);
@@ -180,7 +180,7 @@ impl Transformer<'_> {
         self.backward(recording);
     }
 
-    /// One step of the optimizer with all gradients clipped by their global norm.
+    /// One optimizer step with all gradients clipped by their global norm.
     fn update_into(&self, recording: &mut Recording) {
         let plan = self.plan;
         let (step, norm, grad, param) = (plan.step, plan.grad_norm, plan.step_grads, plan.params);
@@ -202,12 +202,12 @@ impl Transformer<'_> {
         }
     }
 
-    /// The rows of a batch whose logits are in memory together.
+    /// The rows of a batch whose logits are in memory at the same time.
     fn head_pieces(&self) -> impl Iterator<Item = Rows> + use<> {
         pieces(self.plan.batch.n_rows(), self.plan.head_rows)
     }
 
-    /// The logits of some rows of a batch, and how their loss is computed.
+    /// Appends the logits of some rows of a batch; returns the parameters of their loss.
     fn logits_of(&self, recording: &mut Recording, acts: &Activations, x: Slice, rows: Rows) -> cross_entropy::Params {
         let all = Rows { first: 0, n: rows.n };
         self.logits_into(recording, acts, rows.of(x, acts.n_rows()), (rows.n, all));
@@ -225,7 +225,7 @@ impl Transformer<'_> {
         &self.config.model
     }
 
-    /// Whether norms stand after the sums.
+    /// Whether norms come after the sums.
     fn post_norm(&self) -> bool {
         self.model().norm_placement == NormPlacement::Post
     }

@@ -1,15 +1,15 @@
-//! Large layers in pieces: no dispatch takes more operations, and binds more bytes, than the plan's budget allows. A layer that
-//! fits is a single piece.
+//! Splits large layers into pieces: no dispatch takes more operations, or binds more bytes, than the plan's budget
+//! allows. A layer that fits is a single piece.
 
 use super::{Activations, Transformer};
 use crate::gpu::recording::Slice;
 use crate::model::memory::ROWS_UNIT;
 use crate::model::params::LinearSlices;
 
-/// Workgroups that WebGPU allows in each direction.
+/// Maximum number of workgroups in each direction that WebGPU allows.
 const MAX_WORKGROUPS: usize = 65_535;
 
-/// Some rows of a pass.
+/// A range of rows of a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rows {
     pub first: usize,
@@ -24,23 +24,23 @@ impl Rows {
     }
 }
 
-/// `n` items in pieces of at most `size`.
+/// Splits `n` items into pieces of at most `size`.
 pub(super) fn pieces(n: usize, size: usize) -> impl Iterator<Item = Rows> {
     let size = size.clamp(1, n.max(1));
     (0..n).step_by(size).map(move |first| Rows { first, n: size.min(n - first) })
 }
 
 impl Transformer<'_> {
-    /// Rows of which each takes so many operations, in pieces.
+    /// Splits rows that take `flops_per_row` operations each into pieces.
     pub(super) fn row_pieces(&self, n_rows: usize, flops_per_row: f64) -> impl Iterator<Item = Rows> + use<> {
         let most = (self.plan.budget.dispatch_flops / flops_per_row.max(1.0)) as usize;
         pieces(n_rows, (most / ROWS_UNIT).max(1) * ROWS_UNIT)
     }
 
-    /// Sequences in pieces, for attention with so many products of queries and keys.
+    /// Splits sequences into pieces, for attention with `products` matmuls of queries and keys.
     pub(super) fn sequence_pieces(&self, acts: &Activations, products: f64) -> impl Iterator<Item = Rows> + use<> {
         let flops = self.attention_flops(acts, products);
-        // Pieces begin where slices may begin.
+        // Pieces begin at valid slice offsets.
         let mut unit = 1;
         while !(unit * acts.window).is_multiple_of(ROWS_UNIT) {
             unit *= 2;
@@ -50,7 +50,7 @@ impl Transformer<'_> {
         pieces(acts.batch_size, (most / unit).max(1) * unit)
     }
 
-    /// The parts of a buffer with one number per parameter that one dispatch binds.
+    /// The parts of a buffer with one element per parameter that one dispatch binds.
     pub(super) fn param_pieces(&self) -> impl Iterator<Item = Rows> + use<> {
         pieces(self.table.buffer_len(), self.plan.param_piece)
     }
@@ -67,13 +67,13 @@ impl Transformer<'_> {
         pieces(v, if fits { v } else { self.plan.vocab_block })
     }
 
-    /// Some rows of the head's matrix.
+    /// A block of rows of the head's matrix.
     pub(super) fn head_block(&self, head: &LinearSlices, block: Rows) -> LinearSlices {
         LinearSlices { weight: block.of(head.weight, self.model().vocab_size), bias: None }
     }
 }
 
-/// Logits of `rows` in a block of the vocabulary, in a buffer of `n_rows` rows: blocks (`n_rows`, width) one after the other.
+/// Logits of `rows` in a block of the vocabulary, in a buffer of `n_rows` rows: consecutive blocks (`n_rows`, width).
 pub(super) fn logits_block(acts: &Activations, n_rows: usize, rows: Rows, block: Rows) -> Slice {
     acts.logits.part(block.first * n_rows + rows.first * block.n, rows.n * block.n)
 }

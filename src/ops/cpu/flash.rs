@@ -10,7 +10,7 @@ impl Params {
         Attention { n, n_heads, n_kv_heads, d, causal: self.causal == 1, scale: self.scale }
     }
 
-    /// Queries, keys and values.
+    /// Queries, keys and values in qkv.
     fn parts<'a>(&self, qkv: &'a [f32]) -> [Heads<'a>; 3] {
         let [h, kv, d] = [self.n_heads, self.n_kv_heads, self.d_head].map(|x| x as usize);
         [0, h * d, (h + kv) * d].map(|first| Heads { data: qkv, row: self.width(), first })
@@ -21,13 +21,13 @@ impl Params {
     }
 }
 
-/// Twin of [`flash_attention::reference`](crate::ops::flash_attention::reference).
+/// CPU counterpart of [`flash_attention::reference`](crate::ops::flash_attention::reference).
 pub fn forward(qkv: &[f32], out: &mut [f32], lse: &mut [f32], params: &Params) {
     let out = HeadsMut { data: out, row: params.out_row(), first: 0 };
     params.on_cpu().forward(params.parts(qkv), out, lse);
 }
 
-/// Twin of [`flash_attention::reference_grad`](crate::ops::flash_attention::reference_grad).
+/// CPU counterpart of [`flash_attention::reference_grad`](crate::ops::flash_attention::reference_grad).
 pub fn grad([qkv, out, out_grad, lse, cos_sin]: [&[f32]; 5], qkv_grad: &mut [f32], params: &Params) {
     let (att, width) = (params.on_cpu(), params.width());
     let [out, out_grad] = [out, out_grad].map(|data| Heads { data, row: params.out_row(), first: 0 });
@@ -36,7 +36,7 @@ pub fn grad([qkv, out, out_grad, lse, cos_sin]: [&[f32]; 5], qkv_grad: &mut [f32
     let [q, k, v] = params.parts(qkv);
     let inputs = [q, k, v, out_grad];
     att.grad_q(inputs, [lse, &delta], HeadsMut { data: qkv_grad, row: width, first: 0 });
-    // Keys and values first get buffers of their own, because both are written at once.
+    // Keys and values get temporary buffers, because both are written at the same time.
     let kv_row = params.n_kv_heads as usize * params.d_head as usize;
     let [mut k_grad, mut v_grad] = [(); 2].map(|()| vec![0.0; qkv_grad.len() / width * kv_row]);
     let grads = [&mut k_grad, &mut v_grad].map(|data| HeadsMut { data, row: kv_row, first: 0 });

@@ -1,9 +1,9 @@
-//! Matrix products.
+//! Matmuls.
 
 use crate::ops::matmul::{Layout, Shape};
 use crate::unchecked::{Matrix, MatrixMut, multiply};
 
-/// Twin of the three references of [`matmul`](crate::ops::matmul); `accumulate` adds to what `y` holds.
+/// CPU counterpart of the three references of [`matmul`](crate::ops::matmul); `accumulate` adds to the values of `y`.
 pub fn matmul(layout: Layout, [a, b]: [&[f32]; 2], y: &mut [f32], Shape { m, n, k }: Shape, accumulate: bool) {
     let (a, b) = match layout {
         Layout::Nt => (Matrix::new(a, [m, k], k), Matrix::new(b, [n, k], k).transposed()),

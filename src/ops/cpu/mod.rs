@@ -1,5 +1,5 @@
-//! What the CPU backend runs where speed matters: the loops of the crate `glasshead-cpu`, and attention and products with
-//! the parameters of their kernels.
+//! Fast CPU functions of the CPU backend: attention and matmuls, called with the parameters of their kernels. The loops
+//! are in the crate `glasshead-cpu`.
 
 pub use glasshead_cpu::{activation, attention, elementwise, embedding, exp, loss, norm, rope, softmax, update};
 

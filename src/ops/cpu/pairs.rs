@@ -1,10 +1,10 @@
-//! Attention with all its weights in memory, as products of matrices.
+//! Attention with all its weights in memory, as matmuls.
 
 use crate::ops::{attention_scores, weighted_sum};
 use crate::threads;
 use crate::unchecked::{Matrix, MatrixMut, multiply};
 
-/// Twin of [`attention_scores::reference`].
+/// CPU counterpart of [`attention_scores::reference`].
 pub fn attention_scores(qkv: &[f32], scores: &mut [f32], params: &attention_scores::Params) {
     let [n, h, kv, d] = [params.context_length, params.n_heads, params.n_kv_heads, params.d_head].map(|x| x as usize);
     let width = (h + 2 * kv) * d;
@@ -19,8 +19,7 @@ pub fn attention_scores(qkv: &[f32], scores: &mut [f32], params: &attention_scor
     });
 }
 
-/// Twin of [`weighted_sum::reference`], for weights that are 0 where masked, as
-/// softmax leaves them.
+/// CPU counterpart of [`weighted_sum::reference`], for weights that are 0 where masked, as after softmax.
 pub fn weighted_sum(weights: &[f32], qkv: &[f32], out: &mut [f32], params: &weighted_sum::Params) {
     let [n, h, kv, d] = [params.context_length, params.n_heads, params.n_kv_heads, params.d_head].map(|x| x as usize);
     let width = (h + 2 * kv) * d;

@@ -1,5 +1,5 @@
-//! FlashAttention for GPUs: keys and values, in the backward pass also queries, come in blocks through workgroup memory, and
-//! several invocations share a row, so that what each holds fits the registers of every GPU.
+//! FlashAttention for GPUs: keys and values, in the backward pass also queries, pass through workgroup memory in blocks,
+//! and several invocations share a row, so that the data of each fits the registers of every GPU.
 
 use super::{
     FLASH_ATTENTION_32, FLASH_ATTENTION_64, FLASH_ATTENTION_GRAD_32, FLASH_ATTENTION_GRAD_64, Params, forward_loops,
@@ -10,7 +10,7 @@ use crate::gpu::kernel::Kernel;
 use crate::gpu::variant::Variant;
 use crate::ops::{KV_HEAD, cpu};
 
-/// An entry point of 64 invocations in front of a function of the shader files.
+/// Adds an entry point of 64 invocations that calls a function of the shader files.
 macro_rules! entry_of_64 {
     ($name:literal, $function:literal) => {
         concat!(
@@ -23,7 +23,7 @@ macro_rules! entry_of_64 {
     };
 }
 
-/// Forward and backward for heads up to one size.
+/// Defines the forward and backward kernels for heads up to one size.
 macro_rules! group {
     ($forward:ident $forward_name:literal $half:literal, $backward:ident $backward_name:literal $share:literal, $doc:literal) => {
         #[doc = concat!("qkv → out, lse, ", $doc, ", with workgroup memory")]
@@ -52,7 +52,7 @@ macro_rules! group {
             ],
             access: &[Read, Read, Read, Read, Read, ReadWrite],
             params_bytes: size_of::<Params>(),
-            // For each row of a block two loops, and a third over up to four parts.
+            // Two loops per row of a block, and a third over up to four parts.
             loops: |params| 4 * grad_loops(&bytemuck::pod_read_unaligned(params)),
             cpu: run_grad,
         };
@@ -68,7 +68,7 @@ group!(
     FLASH_ATTENTION_GRAD_64_GROUP "flash_attention_grad_64_group" "share_4", "D ≤ 64"
 );
 
-/// Kernels for hardware in place of [`FLASH_ATTENTION_32`], [`FLASH_ATTENTION_64`], and their gradients.
+/// Hardware variants of [`FLASH_ATTENTION_32`], [`FLASH_ATTENTION_64`], and their gradients.
 pub static GROUPS: [Variant; 4] = [
     rows::<32>(&FLASH_ATTENTION_32, &FLASH_ATTENTION_32_GROUP),
     rows::<32>(&FLASH_ATTENTION_64, &FLASH_ATTENTION_64_GROUP),
@@ -76,7 +76,7 @@ pub static GROUPS: [Variant; 4] = [
     rows::<16>(&FLASH_ATTENTION_GRAD_64, &FLASH_ATTENTION_GRAD_64_GROUP),
 ];
 
-/// Workgroups that own so many queries, or keys, each.
+/// A variant whose workgroups own `ROWS` queries, or keys, each.
 const fn rows<const ROWS: u32>(of: &'static Kernel, kernel: &'static Kernel) -> Variant {
     let workgroups = |params: &[u8], [_, y, z]: [u32; 3]| {
         let params: Params = bytemuck::pod_read_unaligned(params);

@@ -1,13 +1,13 @@
-//! Variants that run because the user asks for them, right or wrong.
+//! Variant overrides that run unchecked.
 
 use super::classes;
 use crate::gpu::context::Context;
 
-/// Uses the variants that the user has chosen (`Context::told`) as they are. [`super::tune`] compares each with the reference
-/// first and drops it where it is wrong; this is for programs that make such comparisons themselves.
+/// Uses the variants that the user has chosen (`Context::told`) without a check. [`super::tune`] compares each with the
+/// reference first and drops it where it is wrong; this function is for programs that make such comparisons themselves.
 ///
 /// # Errors
-/// A sentence when the device cannot run one.
+/// A message when the device cannot run one.
 pub fn force(context: &Context) -> Result<(), String> {
     let told = context.told.borrow();
     for (candidates, class) in classes() {

@@ -1,21 +1,21 @@
-//! Which of several kernels is the fastest on a device, by clocks that may be coarse, wrong, or missing.
+//! Determines which of several kernels is the fastest on a device, with clocks that may be coarse, wrong, or missing.
 
 use crate::gpu::profile::Reading;
 use crate::gpu::variant::Variant;
 
-/// A reading of timestamps has to be this long: browsers round them to 65,536 ns, so this is 76 ticks.
+/// Minimum length of a reading by timestamps: browsers round them to 65,536 ns, so this is 76 ticks.
 const MIN_STAMPS_NS: f64 = 5e6;
 
-/// The same for the clock on the wall, which includes submitting the work and waiting for it.
+/// Minimum length of a reading by the host's clock, which includes submitting the work and waiting for it.
 const MIN_WALL_NS: f64 = 3e7;
 
-/// Runs of one reading at most.
+/// Maximum number of runs per reading.
 const MAX_REPEATS: u32 = 1 << 12;
 
-/// Readings of each contestant, in turn with the others.
+/// Readings of each contestant, alternating with the others.
 const ROUNDS: usize = 3;
 
-/// A variant for hardware wins unless the original is faster by more than this factor.
+/// A hardware variant wins unless the original is faster by more than this factor.
 const TIE: f64 = 1.03;
 
 /// Sum of the valid readings of one contestant.
@@ -38,11 +38,11 @@ impl Sum {
     }
 }
 
-/// Nanoseconds of one run of each of `n` contestants; none where no reading was valid. `measure` reads how long so many runs of a
-/// contestant take; readings of 0 and reversed pairs are discarded.
+/// Nanoseconds of one run of each of `n` contestants; `None` where no reading was valid. `measure` returns the time of a
+/// given number of runs of a contestant; readings of 0 and reversed pairs are discarded.
 ///
 /// # Errors
-/// What `measure` reports.
+/// The errors of `measure`.
 pub(super) async fn time<E>(
     n: usize,
     mut measure: impl AsyncFnMut(usize, u32) -> Result<Reading, E>,
@@ -66,12 +66,12 @@ pub(super) async fn time<E>(
             }
         }
     }
-    // All are compared by the same clock.
+    // All contestants are compared by the same clock.
     let by = if stamps.iter().all(|sum| sum.readings > 0) { stamps } else { wall };
     Ok(by.into_iter().map(Sum::mean).collect())
 }
 
-/// How many runs the next reading needs if this one was too short.
+/// Number of runs for the next reading if this one was too short.
 fn longer(reading: Reading, repeats: u32) -> Option<u32> {
     let share = match reading.valid_stamps() {
         Some(ns) => ns / MIN_STAMPS_NS,
@@ -82,7 +82,7 @@ fn longer(reading: Reading, repeats: u32) -> Option<u32> {
     (!enough).then(|| (repeats * factor).min(MAX_REPEATS))
 }
 
-/// Which of these variants is used, by the times of the original and of each of them; none is the original.
+/// The variant to use, by the times of the original and of each variant; `None` selects the original.
 pub(super) fn winner(times: &[Option<f64>], variants: &[&'static Variant]) -> Option<usize> {
     let Some(original) = times[0] else { return (!variants.is_empty()).then_some(0) };
     let timed = times[1..].iter().enumerate().filter_map(|(index, ns)| Some((index, (*ns)?)));
@@ -100,7 +100,7 @@ mod tests {
 
     const TICK_NS: f64 = 65_536.0;
 
-    /// Times two kernels of which one run takes so many ns; `stamps` turns beginning and end into a reading.
+    /// Times two kernels that take `ns` nanoseconds per run; `stamps` converts beginning and end to a reading.
     fn times(ns: [f64; 2], stamps: impl Fn(f64, f64) -> Option<f64>, wall: impl Fn(f64) -> f64) -> Vec<Option<f64>> {
         let now = Cell::new(12_345.0);
         let measure = async |which: usize, repeats: u32| {

@@ -1,15 +1,15 @@
-//! What variants of kernels are compared and timed on.
+//! Inputs on which kernel variants are compared and timed.
 
 use crate::gpu::recording::{Buffers, Recording, Slice};
 use crate::ops::matmul::{Layout, Shape};
 use crate::ops::{clip, cross_entropy, embedding, flash_attention, linear_grad, matmul, rmsnorm};
 
-/// A recording of the kernel that variants stand in for, and its inputs.
+/// A recording of the kernel that variants replace, and its inputs.
 pub struct Trial {
     pub(super) buffers: Buffers,
     pub(super) recording: Recording,
     pub(super) inputs: Vec<Slice>,
-    /// Rounding grows with the root of the number of terms.
+    /// Grows with the square root of the number of terms, like rounding errors.
     pub(super) tolerance: f32,
 }
 
@@ -26,7 +26,7 @@ impl Trial {
     }
 }
 
-/// One of everything, an edge in every direction, several tiles, a single row.
+/// All sizes 1, an edge in every direction, several tiles, a single row.
 pub(super) const GATE: [Shape; 5] = [
     ONE_ROW,
     Shape { m: 4, n: 4, k: 4 },
@@ -35,21 +35,21 @@ pub(super) const GATE: [Shape; 5] = [
     Shape { m: 100, n: 132, k: 260 },
 ];
 
-/// A product of the shape of a dispatch, made small enough that one run takes at most `most_flops` operations.
+/// A matmul with the shape of a dispatch, reduced so that one run takes at most `most_flops` operations.
 pub(super) fn product_like(params: &[u8], most_flops: f64) -> Trial {
     let matmul::Params { m, n, k, .. } = bytemuck::pod_read_unaligned(params);
     let [m, n, k] = shrink([m, n, k], most_flops);
     product(Shape { m, n, k }, false)
 }
 
-/// The gradients of a linear layer, likewise.
+/// As [`product_like`], for the gradients of a linear layer.
 pub(super) fn gradients_like(params: &[u8], most_flops: f64) -> Trial {
     let linear_grad::Params { n_rows, d_in, d_out, .. } = bytemuck::pod_read_unaligned(params);
     let [m, n, k] = shrink([n_rows, d_in, d_out], most_flops / 2.0);
     gradients(Shape { m, n, k }, false)
 }
 
-/// Halves the largest size, which stays a multiple of four, until the product of the three takes at most `most_flops`.
+/// Halves the largest size, which stays a multiple of four, until a matmul of these sizes takes at most `most_flops`.
 fn shrink(sizes: [u32; 3], most_flops: f64) -> [usize; 3] {
     let mut sizes = sizes.map(|size| size as usize);
     while sizes.iter().map(|&size| size as f64).product::<f64>() * 2.0 > most_flops {
@@ -59,7 +59,7 @@ fn shrink(sizes: [u32; 3], most_flops: f64) -> [usize; 3] {
     sizes
 }
 
-/// A token that is written.
+/// The shape of generating one token.
 pub(super) const ONE_ROW: Shape = Shape { m: 1, n: 512, k: 128 };
 
 pub(super) fn product(shape: Shape, onto: bool) -> Trial {
@@ -80,7 +80,7 @@ pub(super) fn gradients(Shape { m, n, k }: Shape, accumulate: bool) -> Trial {
     trial
 }
 
-/// Attention of two sequences in four heads, two of which share a head of keys and values.
+/// Attention of two sequences with four query heads, of which two share a KV head.
 pub(super) fn attention(positions: usize, d_head: usize, causal: u32) -> Trial {
     let mut trial = Trial::new("attention", positions.max(d_head));
     let params = flash_attention::Params { causal, ..flash_attention::Params::new(positions, 4, 2, d_head) };
@@ -90,20 +90,20 @@ pub(super) fn attention(positions: usize, d_head: usize, causal: u32) -> Trial {
     trial
 }
 
-/// Attention with the heads and the positions of a dispatch, of which only so many as take at most `most_flops` operations.
+/// Attention with the heads and positions of a dispatch, reduced to at most `most_flops` operations.
 pub(super) fn attention_like(params: &[u8], most_flops: f64) -> Trial {
     let [positions, d_head] = attention_sizes(params, most_flops / 2.0);
     attention(positions, d_head, 1)
 }
 
-/// Its gradient, likewise.
+/// As [`attention_like`], for the gradient.
 pub(super) fn attention_grad_like(params: &[u8], most_flops: f64) -> Trial {
     let [positions, d_head] = attention_sizes(params, most_flops / 5.0);
     attention_grad(positions, d_head, 1)
 }
 
-/// Positions and the size of a head for trials of two sequences of four heads, each product of which takes at most
-/// `most_flops`.
+/// Number of positions and head size for trials of two sequences with four heads, where each matmul takes at most
+/// `most_flops` operations.
 fn attention_sizes(params: &[u8], most_flops: f64) -> [usize; 2] {
     let flash_attention::Params { context_length, d_head, .. } = bytemuck::pod_read_unaligned(params);
     let (mut positions, d_head) = (context_length as usize, d_head as usize);
