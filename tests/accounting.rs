@@ -1,4 +1,4 @@
-//! What a model costs, held against what is built.
+//! The computed cost of a model, compared with what is built.
 
 use glasshead::accounting::Account;
 use glasshead::config::{Preset, RunConfig, ValidConfig};
@@ -7,7 +7,7 @@ use glasshead::gpu::recording::BufferSpec;
 use glasshead::model::memory::MemoryPlan;
 use glasshead::model::params::ParamTable;
 
-/// Every switch away from the preset, one at a time, and all presets.
+/// All presets, and every switch changed from the preset, one at a time.
 fn variants() -> Vec<RunConfig> {
     let mut variants: Vec<RunConfig> = Preset::ALL.into_iter().map(Preset::config).collect();
     let changes = [
@@ -55,7 +55,7 @@ fn the_account_equals_what_is_built() {
     }
 }
 
-/// A page counts its sizes in 32 bits, the account does not.
+/// wasm sizes have 32 bits; the accounting must not overflow.
 #[test]
 fn the_account_of_activations_is_right_where_32_bits_are_not_enough() {
     let mut config = Preset::Nano.config();
@@ -74,7 +74,7 @@ fn the_account_of_activations_is_right_where_32_bits_are_not_enough() {
     assert_eq!(total.total(|part| total.activation_bytes(part)), u64::MAX, "the largest number that there is");
 }
 
-/// By hand: 2·m·n·k for every product of one window, divided by its tokens.
+/// By hand: 2·m·n·k for every matmul of one window, divided by its tokens.
 #[test]
 fn the_account_of_operations_is_that_of_the_products() {
     let config = Preset::Cs336.config();

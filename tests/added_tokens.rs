@@ -1,4 +1,4 @@
-//! Added tokens and spellings of pre-tokenizers in `tokenizer.json`, as the library reads them.
+//! Added tokens and variants of pre-tokenizers in `tokenizer.json`, compared with the library.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use glasshead::data::{DataError, END_OF_TEXT, Tokenizer, stories, train};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// A small vocabulary as the library's file.
+/// A small vocabulary in the library's file format.
 fn file() -> Value {
     static FILE: LazyLock<Value> = LazyLock::new(|| {
         let vocabulary = train(&stories(3, 50_000), 400, &[END_OF_TEXT]).unwrap();
@@ -32,7 +32,7 @@ fn added(content: &str, id: u32, flags: &[&str]) -> Value {
     token
 }
 
-/// The file read here and by the library.
+/// The file as read by Glasshead and by the library.
 fn both(file: &Value) -> (Tokenizer, tokenizers::Tokenizer) {
     let text = file.to_string();
     (Tokenizer::from_json(&text).unwrap(), text.parse().unwrap())
@@ -71,7 +71,7 @@ proptest! {
         }
     }
 
-    /// The same where the text is read in blocks.
+    /// The same, with the text read in blocks.
     #[test]
     fn added_tokens_survive_the_borders_of_blocks(
         part in "(word|<l>|<r>|<b>|<n>|two words|two| |\n|a|\\.){1,16}"

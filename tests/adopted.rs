@@ -1,4 +1,4 @@
-//! A model from elsewhere: where its texts begin and end, facts that its files give more than once, and what an export keeps.
+//! Imported models: where their texts begin and end, facts that their files give more than once, and what an export preserves.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// The id of a byte: the special token comes first.
+/// The id of a byte; the special token has id 0.
 fn id(letter: char) -> u32 {
     1 + letter as u32
 }
@@ -42,7 +42,7 @@ fn model(switches: &[(&str, &str)]) -> ModelConfig {
     config.model
 }
 
-/// A model that writes "abcdefgh" after one token, whatever it is.
+/// A model that generates "abcdefgh" after any single token.
 fn alphabet() -> Files {
     let model = model(&GPT2);
     let table = ParamTable::new(&model);
@@ -68,7 +68,7 @@ fn json_of(files: &Files, name: &str) -> Value {
     serde_json::from_slice(&files[name]).unwrap()
 }
 
-/// Changes settings of a JSON file; null takes one away.
+/// Changes settings of a JSON file; null removes one.
 fn set(files: &mut Files, name: &str, settings: Value) {
     let mut file = files.get(name).map_or(json!({}), |bytes| serde_json::from_slice(bytes).unwrap());
     for (field, value) in settings.as_object().unwrap() {
@@ -86,7 +86,7 @@ fn refusal(files: &Files) -> String {
     read.err().map(|error| error.to_string()).unwrap_or_default()
 }
 
-/// What a model writes after a prompt, most likely tokens first.
+/// The greedy continuation of a prompt.
 fn written(files: &Files, prompt: &str) -> String {
     let Adopted { config, tokenizer, state, .. } = adopt(read(files));
     let tokens = vec![0; 20];
@@ -109,7 +109,7 @@ fn a_model_stops_where_its_files_say() {
     assert_eq!(written(&files, "x"), "abc");
     set(&mut files, "generation_config.json", json!({ "eos_token_id": [5, id('b'), d] }));
     assert_eq!(written(&files, "x"), "a");
-    // generation_config.json replaces config.json, even where it says nothing.
+    // generation_config.json replaces config.json, even where it has no entry.
     set(&mut files, "config.json", json!({ "eos_token_id": id('a') }));
     assert_eq!(written(&files, "x"), "a");
     set(&mut files, "generation_config.json", json!({ "eos_token_id": null }));
@@ -149,7 +149,7 @@ fn an_empty_prompt_begins_where_the_files_say() {
     assert_eq!(written(&files, ""), "abcdefg");
 }
 
-/// A tokenizer whose end token has another name, and one without any.
+/// A tokenizer whose end token has another name, or no end token.
 fn renamed(end: Option<&str>) -> Files {
     let mut files = alphabet();
     let mut tokenizer = json_of(&files, "tokenizer.json");
@@ -176,13 +176,13 @@ fn documents_end_with_the_models_own_end() {
     assert_eq!(spelled(&alphabet()), [a, 0, line, b, 0, line]);
     assert_eq!(spelled(&renamed(Some("</end>"))), [a, 0, line, b, 0, line]);
     assert_eq!(spelled(&renamed(None)), [a, line, b, line]);
-    // tokenizer_config.json names one of several.
+    // tokenizer_config.json selects one of several.
     let mut files = renamed(Some("</end>"));
     set(&mut files, "generation_config.json", json!({ "eos_token_id": [id('z'), 0] }));
     assert_eq!(spelled(&files)[..2], [a, id('z')]);
     set(&mut files, "tokenizer_config.json", json!({ "eos_token": { "content": "</end>" } }));
     assert_eq!(spelled(&files)[..2], [a, 0]);
-    // A prompt has no documents.
+    // A prompt has no document boundaries.
     let tokenizer = read(&files).tokenizer;
     assert_eq!(tokenizer.decode(&tokenizer.encode(text)), text);
     let data = Dataset::new(&tokenizer, &text.repeat(99), 8).unwrap();
@@ -243,7 +243,7 @@ fn the_command_line_keeps_begin_end_and_files() {
     assert_eq!(fs::read_dir(folder.join("again")).unwrap().count(), files.len());
 }
 
-/// Every parameter another number.
+/// Parameters that are all different.
 fn numbers(model: &ModelConfig) -> Vec<f32> {
     let table = ParamTable::new(model);
     let mut values = vec![0.0; table.buffer_len()];
@@ -258,7 +258,7 @@ fn llama(switches: &[(&str, &str)]) -> Files {
     files(&model, &tokenizer(), &numbers(&model))
 }
 
-/// As transformers 5.24 reads these files; the values were printed by its `LlamaConfig`.
+/// Expected values were printed by `LlamaConfig` of transformers 5.24.
 #[test]
 fn theta_is_what_transformers_takes() {
     let default = |theta: Value| json!({ "rope_type": "default", "rope_theta": theta });
@@ -308,7 +308,7 @@ fn long_windows_stay_long() {
             serde_json::from_slice(&fs::read(folder.path().join("again/config.json")).unwrap()).unwrap();
         assert_eq!(config["max_position_embeddings"], window);
     }
-    // A sliding window ends what is computed alike.
+    // Beyond a sliding window the results would differ.
     set(
         &mut files,
         "config.json",
@@ -319,7 +319,7 @@ fn long_windows_stay_long() {
     assert!(notes[0].contains("sliding_window is 64, and max_position_embeddings 96"), "{notes:?}");
 }
 
-/// The tensors of a file, changed.
+/// The file with its tensors changed by `change`.
 fn retensored(files: &Files, change: impl Fn(&mut BTreeMap<String, (Vec<usize>, Vec<f32>)>)) -> Files {
     let read = SafeTensors::deserialize(&files["model.safetensors"]).unwrap();
     let numbers = |view: &TensorView<'_>| bytemuck::pod_collect_to_vec::<u8, f32>(view.data());
@@ -349,20 +349,20 @@ fn tied_files_are_read_as_transformers_reads_them() {
             .find(|name| SafeTensors::deserialize(&files["model.safetensors"]).unwrap().tensor(name).is_ok())
             .unwrap();
         let tied = read(&files);
-        // Only the head: it is the embedding too.
+        // Only the head, which is then also the embedding.
         let only_head = retensored(&files, |tensors| {
             let embedding = tensors.remove(embedding).unwrap();
             tensors.insert("lm_head.weight".into(), embedding);
         });
         let only_head = read(&only_head);
         assert_eq!((&only_head.model, &only_head.params), (&tied.model, &tied.params));
-        // The same matrix twice is one.
+        // Two equal matrices are tied.
         let twice = retensored(&files, |tensors| {
             tensors.insert("lm_head.weight".into(), tensors[embedding].clone());
         });
         let twice = read(&twice);
         assert_eq!((&twice.model, &twice.params, &twice.notes), (&tied.model, &tied.params, &tied.notes));
-        // Another head is another matrix.
+        // A different head is a separate matrix.
         let other = retensored(&files, |tensors| {
             let (shape, numbers) = tensors[embedding].clone();
             tensors.insert("lm_head.weight".into(), (shape, numbers.iter().map(|number| -number).collect()));
@@ -376,7 +376,7 @@ fn tied_files_are_read_as_transformers_reads_them() {
         };
         let negated: Vec<f32> = of("token_embeddings.weight").iter().map(|number| -number).collect();
         assert_eq!(of("lm_head.weight"), negated);
-        // The export says so, and has both.
+        // The export reports this and contains both.
         let said = changes(&model, &tokenizer, &params).unwrap();
         assert_eq!(said, ["config.json: tie_word_embeddings was true, and is false now."]);
         let again = read(&self::files(&model, &tokenizer, &params));
@@ -416,7 +416,7 @@ fn what_a_family_cannot_hold_is_exported_as_llama_with_a_word() {
     assert_eq!((&config["model_type"], &config["dtype"]), (&json!("qwen2"), &json!("float32")));
     let tensors = SafeTensors::deserialize(&kept["model.safetensors"]).unwrap();
     assert!(tensors.tensor("model.layers.0.self_attn.o_proj.bias").is_err());
-    // Training gives every layer a bias.
+    // Training adds a bias to every layer.
     let table = ParamTable::new(&model);
     let bias = table.iter().find(|param| param.name.ends_with("output_proj.bias")).unwrap();
     params[bias.start] = 1.0;
@@ -447,7 +447,7 @@ fn numbers_that_are_none_are_named() {
         let said = refusal(&files);
         assert!(said.contains(&format!("model.layers.0.mlp.up_proj.weight holds {value} (number 5 of it)")), "{said}");
     }
-    // A run's file, and logits, however they came about.
+    // The run's file and logits are the same whichever way the model was imported.
     let Adopted { config, tokenizer, mut state, .. } = adopt(read(&llama(&[])));
     let table = ParamTable::new(&config.model);
     let param = table.iter().find(|param| param.name == "layers.0.ffn.w1.weight").unwrap();

@@ -1,4 +1,4 @@
-//! The command line: what cannot be done ends as a sentence that says what to change, and never as a panic.
+//! The command line: errors end with a message that says what to change, and never with a panic.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 const SMALL: [&str; 5] = ["vocab_size=260", "d_model=8", "n_layers=1", "n_heads=2", "batch_size=2"];
 
-/// The program in this folder, with its arguments as words.
+/// The program, run in `folder`; arguments are separated by spaces.
 fn program(folder: &Path, arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_glasshead"));
     command.current_dir(folder).args(arguments.split_whitespace());
@@ -63,7 +63,7 @@ fn what_cannot_be_done_says_what_to_change() {
     refused("bench bpe --megabytes 18446744073709551615", "--megabytes");
 }
 
-/// `VK_LOADER_DEBUG` makes the Vulkan loader report whatever a program asks of it.
+/// `VK_LOADER_DEBUG` makes the Vulkan loader log every call.
 #[test]
 fn the_cpu_backend_opens_no_gpu() {
     let folder = folder();
@@ -86,7 +86,7 @@ fn the_cpu_backend_opens_no_gpu() {
     }
 }
 
-/// A file that is read while it is written over is lost; one that is mapped into memory would even end the program.
+/// Overwriting an input file while it is read loses its content; if it is memory-mapped, it even crashes the program.
 #[test]
 fn nothing_is_written_over_what_is_read() {
     let folder = folder();
@@ -96,7 +96,7 @@ fn nothing_is_written_over_what_is_read() {
     };
     let path = |name: &str| folder.path().join(name);
     assert_eq!(run("tokenizer train --text text.txt --vocab-size 280 --out t.json").0, Some(0));
-    // Its unfinished form has a name of its own.
+    // The partial output has a different name.
     fs::copy(path("text.txt"), path("ids.part")).unwrap();
     assert_eq!(run("tokenizer encode --tokenizer t.json --text ids.part --out ids.bin").0, Some(0));
     assert_eq!(fs::read(path("ids.part")).unwrap(), fs::read(path("text.txt")).unwrap());

@@ -1,4 +1,4 @@
-//! Files and links of earlier versions still open; `tests/fixtures/README.md` says how they were made.
+//! Files and links of earlier versions still open; `tests/fixtures/README.md` describes how they were made.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,4 @@
-//! The CPU backend's fast twins against the references, at sizes that straddle their blocks, and on any number of
-//! threads.
+//! The CPU backend's fast twins against the references, at sizes that straddle their blocks, on any number of threads.
 
 use glasshead::config::{ModelConfig, Preset, RunConfig};
 use glasshead::gpu::backend::Backend;
@@ -13,7 +12,7 @@ use pollster::block_on;
 
 use crate::common::{ids, numbers};
 
-/// Wider and longer than the pieces that work is cut into.
+/// Sizes below and above the pieces into which work is split.
 const SIZES: [[usize; 2]; 7] = [[1, 1], [3, 15], [17, 16], [65, 33], [129, 128], [300, 65], [2, 20_000]];
 
 fn assert_close(fast: &[f32], reference: &[f32], label: &str) {
@@ -190,7 +189,7 @@ fn attention_agrees_with_its_reference() {
     }
 }
 
-/// Large enough that every kernel cuts its work.
+/// Large enough that every kernel splits its work between threads.
 fn large() -> RunConfig {
     let mut config = Preset::Nano.config();
     config.model = ModelConfig::cs336([512, 130], [128, 1, 4, 344]);

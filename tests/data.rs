@@ -34,7 +34,7 @@ fn the_longest_of_overlapping_special_tokens_wins() {
     assert_eq!(found, [Piece::Special(1), Piece::Special(0)]);
 }
 
-/// Counts all pairs anew for every merge.
+/// Recounts all pairs for every merge.
 fn naive(text: &str, vocab_size: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut words: HashMap<Vec<Vec<u8>>, u64> = HashMap::new();
     for piece in Specials::new(&[END_OF_TEXT]).unwrap().pieces(text) {
@@ -83,7 +83,7 @@ fn incremental_bpe_merges_as_the_naive_one() {
 }
 
 proptest! {
-    /// Few letters make many ties and overlaps, and merges that come to the same bytes.
+    /// An alphabet of few letters gives many ties, overlaps, and merges that produce the same bytes.
     #[test]
     fn ties_and_overlaps_merge_as_the_naive_training_does(text in "[ab]{0,40}( [abc]{1,12}){0,6}") {
         let vocabulary = train(&text, 300, &[END_OF_TEXT]).unwrap();
@@ -129,7 +129,7 @@ fn a_file_is_trained_on_as_its_text_is() {
 }
 
 proptest! {
-    /// What stands on both sides of a border is cut as the whole is, whatever follows.
+    /// Text on both sides of a boundary is pre-tokenized as in the whole text, whatever follows.
     #[test]
     fn a_safe_border_splits_nothing(
         before in "([a-c'é ]|<s p>|<s| |\n|\r|\u{3000}|7|!|🙂){0,30}",
@@ -195,7 +195,7 @@ fn batches_stay_inside_the_tokens() {
     assert_eq!((evaluation_starts(20, 8, 1), evaluation_starts(9, 8, 3)), (vec![0], vec![0, 0, 0]));
 }
 
-/// A file of tokens may be longer than 32 bits count.
+/// Sequences are drawn from the whole file, also when it has more than 2³² tokens.
 #[test]
 fn batches_of_more_tokens_than_32_bits_count_come_from_all_that_they_do() {
     let n_tokens = (1 << 32) + 8 + 5;

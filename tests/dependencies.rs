@@ -1,21 +1,20 @@
-//! Where dependencies come from and what they allow, as far as that can be told without asking anybody: what is known of
-//! their faults, `cargo xtask audit` asks.
+//! Sources and licenses of dependencies, checked offline; `cargo xtask audit` queries their known vulnerabilities.
 
 use std::process::Command;
 
 use serde_json::Value;
 
-/// Lock files of the programs in JavaScript that test the page.
+/// Lock files of the JavaScript programs that test the page.
 const LOCKS: [(&str, &str); 1] = [("tests/browser", include_str!("browser/package-lock.json"))];
 
-/// The licences that `deny.toml` allows.
+/// The licenses that `deny.toml` allows.
 fn allowed() -> Vec<&'static str> {
     let licences = include_str!("../deny.toml").split_once("[licenses]").expect("there is such a table").1;
     let list = licences.split_once(']').expect("the list ends").0;
     list.split('"').skip(1).step_by(2).collect()
 }
 
-/// Whether one of the alternatives of an expression (SPDX) is allowed.
+/// Whether one of the alternatives of an SPDX expression is allowed.
 fn is_allowed(expression: &str, allowed: &[&str]) -> bool {
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let mut words = spaced.split_whitespace().peekable();
@@ -49,7 +48,7 @@ fn licence(words: &mut Words, allowed: &[&str]) -> bool {
             if exception {
                 words.next();
             }
-            // One with an exception is another licence.
+            // A license with an exception is a different license.
             !exception && allowed.contains(&name)
         }
         None => false,

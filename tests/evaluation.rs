@@ -1,5 +1,5 @@
-//! Held-out losses: over the same tokens whatever a batch is, the same wherever they are shown, and of the weights as
-//! they are, also after one was changed by hand.
+//! Held-out losses: the same tokens for every batch size, the same value wherever they are shown, and always of the current
+//! weights, also after a weight was edited.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -39,7 +39,7 @@ fn a_held_out_loss_does_not_depend_on_the_batch_size() {
         trainer.params().await.unwrap()
     });
     let mut losses = Vec::new();
-    // One window a batch takes more batches than the ring has slots; in the last one all windows are half a batch.
+    // A batch of one window needs more batches than the ring has slots; in the last size all windows are half a batch.
     for batch_size in [1, 3, 8, 2 * EVALUATION_TOKENS / window] {
         config.train.batch_size = batch_size;
         for gpu in [false, true] {
@@ -69,7 +69,7 @@ fn a_held_out_loss_does_not_depend_on_the_batch_size() {
     }
 }
 
-/// A session on the CPU whose clock ticks a hundredth of a second with every look.
+/// A session on the CPU whose clock advances by a hundredth of a second at every reading.
 struct Desk {
     session: Session,
     heard: Rc<RefCell<Vec<Message>>>,
@@ -92,7 +92,7 @@ impl Desk {
         desk
     }
 
-    /// Tells the session a command and returns everything that it reports until it has nothing more to do.
+    /// Sends a command to the session and returns all events until it is idle.
     fn tell(&mut self, command: Command) -> Vec<Event> {
         let before = self.heard.borrow().len();
         block_on(self.session.handle(command, None));
@@ -171,12 +171,12 @@ fn a_weight_that_is_kept_changes_every_number_that_is_shown() {
     assert_eq!(after.history.validation.len(), before.history.validation.len(), "one row for each step");
     assert_eq!(after.data.scores.iter().filter(|point| point.step == shown.step).count(), 1);
     assert!(score.step <= shown.step);
-    // Asked again, nothing is computed that is known.
+    // A repeated request uses the cached result.
     assert_eq!(validations(&desk.tell(watch(None))), Vec::new());
     assert_eq!(comparison(&desk.tell(watch(None))).losses, [new[0].loss; 2]);
 }
 
-/// Entropies come from the weights themselves: in bytes, 600 even weights would all be 0.
+/// Entropies are computed from the weights themselves: in bytes, 600 uniform weights would all be 0.
 #[test]
 fn entropies_are_those_of_the_weights() {
     let mut config = awkward();
@@ -207,7 +207,7 @@ fn entropies_are_those_of_the_weights() {
     }
 }
 
-/// A name goes with the run through an autosave, a resume and the next autosave.
+/// A run's name survives an autosave, a resume and the next autosave.
 #[test]
 fn a_renamed_run_keeps_its_name_through_autosaves() {
     use glasshead::train::record::read;
@@ -234,7 +234,7 @@ fn a_renamed_run_keeps_its_name_through_autosaves() {
     second.tell(Command::Train);
     assert_eq!(read(&copied(&second)).expect("a record").name, "wide");
 
-    // A file from before names were written takes the one that the list of saved runs has.
+    // A file from before names were stored takes the name from the list of saved runs.
     let mut page = State::default();
     page.apply(Action::Started);
     page.apply(Action::Runs(RunsAction::Loading(Some("listed".into()))));

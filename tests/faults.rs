@@ -1,4 +1,4 @@
-//! Faults that are provoked: numbers that run away; and in `disk` those of the disk and of the process.
+//! Provoked faults: runs that diverge and devices that fail; the submodules cover disks, processes, devices and logs.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -30,7 +30,7 @@ async fn trainer(config: RunConfig, context: Option<&Context>) -> Trainer {
     Trainer::new(config, context, &tokens(), &tokens()).await.unwrap()
 }
 
-/// Its first update throws the weights so far that the second loss is not finite.
+/// A run whose first update is so large that the second loss is non-finite.
 fn running_away() -> RunConfig {
     let mut config = awkward();
     (config.train.max_lr, config.train.min_lr, config.train.warmup_steps) = (1e30, 1e29, 0);
@@ -38,7 +38,7 @@ fn running_away() -> RunConfig {
     config
 }
 
-/// Places of a parameter in the table's layout.
+/// Range of a parameter in the table's layout.
 fn places(trainer: &Trainer, name: &str) -> std::ops::Range<usize> {
     let param = trainer.table().iter().find(|param| param.name == name).expect("the model has it");
     param.start..param.start + param.len()
@@ -66,7 +66,7 @@ fn what_was_submitted_behind_a_step_that_ran_away_changes_nothing() {
             wild.submit(1);
             let again = wild.collect().await;
             assert!(matches!(again, Err(TrainError::Diverged { step: 2, .. })), "GPU {gpu}: {again:?}");
-            // From a good state it trains.
+            // From a good state, training works.
             wild.restore(&wild.fresh_state());
             wild.submit(1);
             assert_eq!(wild.collect().await.unwrap().len(), 1);
@@ -109,7 +109,7 @@ fn the_replay_names_the_tensor_and_its_layer() {
     }
 }
 
-/// A session whose clock ticks so many seconds with every look, and what it has told.
+/// A session whose clock advances by `tick` seconds at every reading, and the messages that it has sent.
 fn session(tick: f64) -> (Session, Rc<RefCell<Vec<Message>>>) {
     let heard: Rc<RefCell<Vec<Message>>> = Rc::default();
     let (sink, time) = (heard.clone(), Cell::new(0.0));
@@ -133,7 +133,7 @@ fn the_page_is_told_where_it_began_and_can_go_on_slower() {
     block_on(async {
         session.handle(start(config.clone(), BackendChoice::Cpu), None).await;
         session.handle(Command::Train, None).await;
-        // More than half a minute on its clock.
+        // More than half a minute on the session's clock.
         for _ in 0..100 {
             session.work().await;
         }
@@ -273,7 +273,7 @@ fn where_nothing_can_go_on_the_run_ends_and_its_file_is_offered() {
         for _ in 0..150 {
             assert!(session.work().await, "it trains");
         }
-        // The text that it would have to be trained on is gone when the device is.
+        // The text needed to continue training is gone when the device is lost.
         session.handle(Command::LoadFiles { files: Vec::new() }, None).await;
         session.lose_device();
         let mut left = 1000;

@@ -1,4 +1,4 @@
-//! The user's files: several of them, JSON Lines, what cannot be read, and files of tokens.
+//! The user's files: several at once, JSON Lines, unreadable files, and token files.
 
 use std::fs;
 use std::io::Read as _;
@@ -21,7 +21,7 @@ fn several_files_become_one_text() {
     assert_eq!(read_files(&[], None), Err(DataError::Empty));
     let rows = ("a.jsonl", b"{\"text\": \"one\"}\n".as_slice());
     assert_eq!(read(&[rows, rows], None), "one<|endoftext|>\none<|endoftext|>\n", "one end between two files");
-    // Its end lies in two of the reader's parts, behind a character that does as well.
+    // The end token straddles two of the reader's parts, after a character that does as well.
     let long = format!("{}é<|endoftext|> \n\n", "a".repeat((64 << 10) - 7));
     assert_eq!(read(&[("a.txt", long.as_bytes()), ("b.txt", b"b")], None), format!("{long}b"));
 }
@@ -45,7 +45,7 @@ fn json_lines_give_the_text_of_a_field() {
     assert!(jsonl_fields(b"no json").is_empty());
 }
 
-/// What Python's `json.dumps` writes is read, whatever the other fields hold.
+/// Everything that Python's `json.dumps` writes can be read, whatever the other fields contain.
 #[test]
 fn fields_that_are_not_read_may_hold_anything() {
     let row = |other: &str| format!("{{\"other\": {other}, \"text\": \"a\", \"after\": {other}}}\n");
@@ -63,7 +63,7 @@ fn fields_that_are_not_read_may_hold_anything() {
     let rows: String = others.iter().map(|other| row(other)).collect();
     let read = read_files(&[("a.jsonl", rows.as_bytes())], None).unwrap();
     assert_eq!((read.text, read.skipped), ("a<|endoftext|>\n".repeat(others.len()), 0));
-    // Text in quotes stays what it is, and half of a surrogate pair is what UTF-16 files make of it.
+    // Quoted text is unchanged, and half of a surrogate pair is decoded as in UTF-16 files.
     let quoted = br#"{"x": NaN, "text": "NaN \u00e9\ud83d\ude00 \ud800 Infinity"}"#;
     assert_eq!(self::read(&[("a.jsonl", quoted)], None), "NaN é\u{1f600} \u{fffd} Infinity<|endoftext|>\n");
     assert!(
@@ -137,7 +137,7 @@ fn files_on_disk_are_read_as_those_in_memory() {
     let in_lines = |problem| DataError::InFile { name: lines.display().to_string(), problem: Box::new(problem) };
     let error = train_reader(open_files(&[&lines], Some("u")).unwrap(), 300, &[]).unwrap_err();
     assert_eq!(error, in_lines(DataError::NoField { rows: 2, field: "u".into(), there: "t".into() }));
-    // Lines in UTF-16 are lines, and one that is no text is named.
+    // UTF-16 files are split into lines, and an invalid line is named.
     let utf16: Vec<u8> = "\u{feff}{\"t\": \"é\"}\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     fs::write(&lines, utf16).unwrap();
     text.clear();

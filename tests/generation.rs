@@ -59,7 +59,7 @@ fn a_batch_has_the_logits_of_its_texts() {
                         &format!("GPU {gpu}, {settings:?}: {row} at {step}"),
                     );
                 }
-                // One text is complete after a few steps and stays as it is.
+                // One text is complete after a few steps and stays unchanged.
                 let grows = |row: usize| row != 3 || step < 3;
                 (0..4).filter(|&row| grows(row)).for_each(|row| texts[row].push((7 * step + row as u32) % V as u32));
             }
@@ -77,7 +77,7 @@ fn complete(trainer: &mut Trainer, texts: Vec<Text>, step: u64) -> Vec<Text> {
     generator.texts().to_vec()
 }
 
-/// The same prompt continues differently under every number and step, and in the same way every time, whatever the batch.
+/// The same prompt has a different continuation for every number and step, and the same one every time, whatever the batch.
 #[test]
 fn a_text_depends_on_its_seed_number_and_step_alone() {
     for gpu in [false, true] {
@@ -98,7 +98,7 @@ fn a_text_depends_on_its_seed_number_and_step_alone() {
     }
 }
 
-/// Texts end at stop tokens of their own or at their own length, and complete ones leave the batch.
+/// Each text ends at its own stop tokens or its own length, and completed ones leave the batch.
 #[test]
 fn every_text_has_its_own_end() {
     let mut trainer = trainer(false, &[]);
@@ -118,7 +118,7 @@ fn every_text_has_its_own_end() {
     assert!(complete(&mut trainer, Vec::new(), 0).is_empty());
 }
 
-/// What sampling reports of a token is what a pass over the whole text gives it.
+/// The log-probabilities that sampling reports equal those of a pass over the whole text.
 #[test]
 fn log_probabilities_are_those_of_a_whole_pass() {
     for gpu in [false, true] {
@@ -138,7 +138,7 @@ fn log_probabilities_are_those_of_a_whole_pass() {
     }
 }
 
-/// Training goes on after a larger batch has replaced the cache, and its weights are what the next batch sees.
+/// Training continues after a larger batch has replaced the cache, and the next batch uses the new weights.
 #[test]
 fn batches_and_training_alternate() {
     for gpu in [false, true] {
@@ -158,7 +158,7 @@ fn batches_and_training_alternate() {
     }
 }
 
-/// A batch that the device has no room for is refused with the largest one that it has room for.
+/// A batch that does not fit on the device is refused with the largest size that fits.
 #[test]
 fn a_batch_without_room_is_refused() {
     let (tokens, mut context, mut config) = (ids(1, 400, V), context(), awkward());

@@ -1,11 +1,11 @@
-//! Animated GIFs, unpacked again as the format says.
+//! Animated GIFs, decoded according to the format's definition.
 
 use glasshead::ui::draw::colors::ColorMap;
 use glasshead::ui::draw::gif::{Gif, lzw};
 use glasshead::ui::draw::heat::ColorScale;
 use proptest::prelude::*;
 
-/// What the codes stand for: GIF's LZW with eight bits an index.
+/// Decodes GIF's LZW with eight bits per index.
 fn unpacked(bytes: &[u8]) -> Vec<u8> {
     let (mut table, mut out) = (Vec::<Vec<u8>>::new(), Vec::new());
     let (mut width, mut at, mut before) = (9, 0, None::<Vec<u8>>);

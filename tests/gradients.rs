@@ -81,8 +81,8 @@ fn rope_gradient_is_the_rotation_back() {
     });
 }
 
-/// FlashAttention's backward pass, with the log-sum-exp that its forward pass gives, grouped heads, and the rotation of
-/// queries and keys before it.
+/// FlashAttention's backward pass, with the log-sum-exp of its forward pass, grouped heads, and the rotation of queries and
+/// keys before it.
 #[test]
 fn flash_attention_gradients() {
     for causal in [0, 1] {
@@ -112,7 +112,7 @@ fn flash_attention_gradients() {
     }
 }
 
-/// FlashAttention is the attention whose weights can be looked at: scores, softmax, weighted sum.
+/// FlashAttention equals the explicit attention that the page shows: scores, softmax, weighted sum.
 #[test]
 fn flash_attention_is_attention() {
     let (b, t, h, kv, d) = (2usize, 7usize, 6usize, 2usize, 4usize);
@@ -226,7 +226,7 @@ fn embedding_gradient() {
     });
 }
 
-/// The CPU backend multiplies in another order than the references; f32 rounding is all that may differ.
+/// The CPU backend multiplies in a different order than the references; only f32 rounding may differ.
 #[test]
 fn fast_matmuls_agree_with_the_references() {
     use glasshead::gpu::interpret::CpuBackend;

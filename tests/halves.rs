@@ -1,4 +1,4 @@
-//! Activations that are stored in 16 bits.
+//! Activations stored as f16.
 
 use std::collections::HashSet;
 
@@ -16,13 +16,13 @@ use crate::common::{context, ids};
 use crate::shaders::parse_with;
 use crate::step::{awkward, first_difference};
 
-/// The same run with activations in 16 bits.
+/// The same run with f16 activations.
 fn halved(mut config: RunConfig) -> RunConfig {
     config.train.activation_storage = Storage::F16;
     config
 }
 
-/// Models that together use all kernels that read or write what waits for the backward pass.
+/// Models that together use all kernels that read or write activations stored for the backward pass.
 fn models() -> Vec<RunConfig> {
     let switches: [&[(&str, &str)]; 4] = [
         &[],
@@ -37,7 +37,7 @@ fn models() -> Vec<RunConfig> {
     switches.iter().flat_map(|of| [with(of, awkward()), with(of, Preset::Nano.config())]).collect()
 }
 
-/// Bytes of a number in a binding of a kernel's shader.
+/// Bytes per number in a binding of a kernel's shader.
 fn number_bytes(kernel: &Kernel, halves: Halves, number: usize) -> u8 {
     let (module, info) = parse_with(kernel, halves);
     let entry = module.entry_points.iter().position(|entry| entry.name == kernel.name).expect("its entry point");
@@ -84,7 +84,7 @@ fn shaders_see_each_binding_as_it_is_stored() {
     assert!(checked.len() > 25, "only {} were checked", checked.len());
 }
 
-/// Both round to 11 bits, not always to the same side; a step's dispatches add some such differences up.
+/// Both round to 11 bits, not always in the same direction; over a step's dispatches these differences add up.
 #[test]
 fn a_training_step_is_the_same_on_gpu_and_cpu() {
     for config in models() {
@@ -108,7 +108,7 @@ fn what_waits_takes_half_the_memory() {
     assert!(half > 0);
 }
 
-/// Losses of a run on a GPU: the means of ten steps each.
+/// Losses of a run on a GPU, averaged over ten steps each.
 fn losses(config: RunConfig) -> Vec<f32> {
     let (context, tokens) = (context(), ids(3, 3_000, 40));
     block_on(async {
@@ -135,7 +135,7 @@ fn it_learns_as_with_32_bits() {
     assert_ne!(full, half, "nothing was stored in 16 bits");
 }
 
-/// Before a model trains, a small one of its kind is compared with the CPU: all kinds pass here.
+/// The comparison with the CPU before training, of a small model with the same settings, passes for all of them.
 #[test]
 fn every_kind_of_model_passes_the_comparison_at_the_start() {
     let context = context();

@@ -1,5 +1,5 @@
-//! Whatever comes in: good files that were changed, and structured nonsense. Every way in answers with a result or a
-//! sentence, in time and memory that the input's size justifies, and never panics.
+//! Hostile input: mutated valid files, and structured nonsense. Every input path returns a result or a message, in time and
+//! memory that the input's size justifies, and never panics.
 
 use std::sync::Once;
 use std::time::Duration;
@@ -18,26 +18,26 @@ mod measure;
 mod seeds;
 mod ways;
 
-/// No input of these sizes may take longer, on a machine that is busy with other tests.
+/// Maximum time for one input, on a machine that is busy with other tests.
 const MAX_TIME: Duration = Duration::from_secs(20);
 
-/// Characters of a sentence.
+/// Maximum length of a message, in characters.
 const MAX_SAID: usize = 3000;
 
-/// Changed inputs for each way in, always the same ones.
+/// Number of mutated inputs per input path, always the same ones.
 const CASES: u32 = 1000;
 
-/// The seed of those.
+/// Seed of the mutations.
 const SEED: u64 = 336;
 
-/// How many inputs of each kind: `usual` ones from the seed, or as many new ones as `GLASSHEAD_HOSTILE_CASES` asks for.
+/// Number of inputs of each kind: `usual` inputs from the fixed seed, or `GLASSHEAD_HOSTILE_CASES` new ones.
 fn config(usual: u32) -> Config {
     let asked = std::env::var("GLASSHEAD_HOSTILE_CASES").ok().and_then(|cases| cases.parse().ok());
     let rng_seed = asked.map_or(RngSeed::Fixed(SEED), |_: u32| RngSeed::Random);
     Config { failure_persistence: None, rng_seed, ..Config::with_cases(asked.unwrap_or(usual)) }
 }
 
-/// What numbers in texts become.
+/// Replacements for numbers in texts.
 const NUMBERS: [&str; 16] = [
     "-1",
     "0",
@@ -57,26 +57,26 @@ const NUMBERS: [&str; 16] = [
     "{\"\":{}}",
 ];
 
-/// What is put in between.
+/// Byte sequences to insert.
 const PIECES: [&[u8]; 10] =
     [b"{", b"\"", b"[[[[[[[[[[", b"\0", b"\xff\xfe", b"\xed\xa0\x80", b"\\ud800", b"<img src=x>", b"&", b"\n"];
 
-/// What happens to an input.
+/// A mutation of an input.
 #[derive(Clone, Debug)]
 enum Change {
-    /// One byte becomes another.
+    /// Replaces one byte.
     Byte(Index, u8),
-    /// The end is missing.
+    /// Cuts off the end.
     Cut(Index),
-    /// A part is missing.
+    /// Removes a part.
     Remove(Index, Index),
-    /// A part comes a second time, elsewhere.
+    /// Copies a part to another position.
     Splice(Index, Index, Index),
-    /// A number in digits becomes another.
+    /// Replaces a number written in digits.
     Number(Index, usize),
-    /// Four or eight bytes become a large number, or a small one.
+    /// Replaces four or eight bytes with a very large or very small number.
     Word(Index, u64, bool),
-    /// Something stands in between.
+    /// Inserts one of `PIECES`.
     Insert(Index, usize),
 }
 
@@ -94,7 +94,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// Where digits stand, in the first part of an input, which has the headers.
+/// Ranges of digits in the first part of an input, which contains the headers.
 fn numbers(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     let starts = (0..bytes.len().min(1 << 16)).filter(|&at| digit(at) && (at == 0 || !digit(at - 1)));
@@ -138,8 +138,7 @@ fn changed(bytes: &mut Vec<u8>, change: &Change) {
     }
 }
 
-/// Lets the length before a safetensors header grow and shrink with what was changed in it, so that what is behind the
-/// length is read at all.
+/// Adjusts the length field of a safetensors header to the mutated header, so that the content after it is read at all.
 fn repaired(mut bytes: Vec<u8>, seed: &[u8]) -> Vec<u8> {
     let header = seed.first_chunk().map(|length| u64::from_le_bytes(*length)).filter(|&n| n < seed.len() as u64);
     let grown = (bytes.len() as u64).wrapping_sub(seed.len() as u64);
@@ -149,8 +148,8 @@ fn repaired(mut bytes: Vec<u8>, seed: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Panics of the parquet crate are caught and told as errors. As in the program nobody else hears of them: to write one
-/// down, with all callers' names, takes more memory than any input may.
+/// Silences panics of the parquet crate, which are caught and reported as errors, as in the program: a printed backtrace would
+/// take more memory than any input may.
 fn hush() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -163,7 +162,7 @@ fn hush() {
     });
 }
 
-/// Gives an input to a way in and holds it to what is promised.
+/// Runs an input path on an input and checks its time, memory and message.
 fn hold(way: &Way, bytes: &[u8]) -> Result<(), TestCaseError> {
     hush();
     let (outcome, peak, time) = measured(|| (way.enter)(bytes));
@@ -181,7 +180,7 @@ fn hold(way: &Way, bytes: &[u8]) -> Result<(), TestCaseError> {
 fn good_inputs_are_taken() {
     for way in &WAYS {
         for (at, seed) in (way.seeds)().iter().enumerate() {
-            // The second shape is not that of the weights beside it.
+            // The second shape does not match the weights next to it.
             let fits = way.name != "config.json" || at == 0;
             let outcome = (way.enter)(seed);
             assert_eq!(outcome.is_ok(), fits, "{} {at}: {outcome:?}", way.name);
@@ -193,7 +192,7 @@ fn good_inputs_are_taken() {
 fn changed_inputs_end_as_a_result_or_a_sentence() {
     for way in &WAYS {
         let seeds = (way.seeds)();
-        // What is made once, like the patterns of pre-tokens, is not the inputs' doing.
+        // One-time initialization, such as the pre-token patterns, does not count.
         seeds.iter().for_each(|seed| drop((way.enter)(seed)));
         let mut runner = TestRunner::new(config(CASES));
         let input = (any::<Index>(), prop::collection::vec(change(), 1..4), any::<bool>());

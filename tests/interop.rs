@@ -1,4 +1,5 @@
-//! Models in Hugging Face's files. That transformers computes the same from them is for tests/interop/compare.py to see.
+//! Models in Hugging Face's file formats. tests/interop/compare.py checks that transformers computes the same results from
+//! them.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -75,7 +76,7 @@ fn model(switches: &[(&str, &str)]) -> ModelConfig {
     config.model
 }
 
-/// Every parameter another number, and the padding between them 0.
+/// Parameters that are all different, with 0 in the padding between them.
 fn numbers(model: &ModelConfig) -> Vec<f32> {
     let table = ParamTable::new(model);
     let mut values = vec![0.0; table.buffer_len()];
@@ -115,7 +116,7 @@ fn what_is_written_is_read_back() {
     }
 }
 
-/// Here all linear layers have biases or none has; those that a family's files do not have are 0.
+/// In Glasshead either all linear layers have biases or none; biases that a family's files do not contain are 0.
 #[test]
 fn relatives_of_llama_are_read_with_the_biases_they_have() {
     let biased = model(&[("bias", "true")]);
@@ -169,7 +170,7 @@ fn a_model_in_a_zip_is_found_wherever_it_lies() {
     let zip = pack(&files).unwrap();
     let chosen = |bytes: &[u8]| Chosen::new(vec![("Mine.ZIP".into(), bytes.to_vec())]);
     assert_eq!(import(&mut chosen(&zip).unwrap()).unwrap().params, numbers(&model));
-    // Compressed, in a folder, beside what other systems put in.
+    // Compressed, in a folder, next to files that other systems add.
     let deflated = zip::write::SimpleFileOptions::default();
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (folder, damaged) in [("mine/", false), ("mine/older/", true), ("__MACOSX/mine/", true)] {
@@ -185,7 +186,7 @@ fn a_model_in_a_zip_is_found_wherever_it_lies() {
         let refused = chosen(&zip[..cut]).err().map_or(String::new(), |error| error.to_string());
         assert!(refused.contains("Mine.ZIP") && refused.contains("is no ZIP"), "{cut}: {refused}");
     }
-    // A byte of the weights is another one than its checksum says.
+    // A byte of the weights does not match the checksum.
     let mut flipped = zip.clone();
     flipped[zip.len() / 3] ^= 1;
     assert!(import(&mut chosen(&flipped).unwrap()).is_err());
@@ -288,7 +289,7 @@ fn the_page_exports_a_run_and_takes_it_over_again() {
     assert!(matches!(event, Event::Export { run: 1, event: ExportEvent::Model { step: 2 } }), "{event:?}");
     let zip = zip.unwrap();
 
-    // What cannot be read leaves the run as it is.
+    // An unreadable file leaves the run unchanged.
     block_on(session.handle(import_command(&[("mine.zip", 100)]), Some(zip[..100].to_vec())));
     let (event, _) = heard.borrow_mut().pop().unwrap();
     assert!(matches!(event, Event::Runs { run: 2, event: RunsEvent::ResumeFailed { .. } }), "{event:?}");

@@ -17,13 +17,13 @@ use crate::common::{context, ids, numbers};
 
 const SIZES: [usize; 8] = [1, 2, 31, 32, 33, 64, 65, 257];
 
-/// Outputs hold this before they are written, so that what a kernel leaves out shows.
+/// Initial content of outputs, so that elements that a kernel does not write are detected.
 const SENTINEL: f32 = -12345.5;
 
-/// Behind every slice, to be left alone.
+/// Follows every slice; kernels must not overwrite it.
 const GUARD: [u32; ALIGNMENT] = [0xdead_beef; ALIGNMENT];
 
-/// Rounding grows with the root of the number of terms.
+/// Rounding error grows with the square root of the number of terms.
 fn tolerance(reduction_length: usize) -> f32 {
     2e-6 * (1.0 + (reduction_length as f32).sqrt())
 }
@@ -104,7 +104,7 @@ impl Case {
     }
 }
 
-/// One row per operation: from a size and its place in `SIZES` to a case.
+/// One row per operation: a function from a size and its index in `SIZES` to a case.
 type Row = (&'static str, fn(usize, usize) -> Case);
 
 const ROWS: [Row; 30] = [

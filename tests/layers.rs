@@ -1,4 +1,4 @@
-//! The layers point one way: what each may not name.
+//! Layer dependencies point one way: the names that each layer may not use.
 
 use std::fs;
 use std::path::{Path, PathBuf};

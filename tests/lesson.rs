@@ -1,4 +1,4 @@
-//! The lesson: the notebook's numbers on both backends, PyTorch's random numbers, and what the page makes of them.
+//! The lesson: the notebook's numbers on both backends, PyTorch's random numbers, and the page's use of them.
 
 use glasshead::gpu::context::Context;
 use glasshead::lesson::compute;
@@ -21,7 +21,7 @@ fn x() -> Vec<f32> {
     EMBEDDINGS.into()
 }
 
-/// Computes on the GPU and on the CPU, and hands both sheets to `check`.
+/// Computes on the GPU and on the CPU, and passes both sheets to `check`.
 fn on_both(exercise: &Exercise, check: impl Fn(&Sheet)) {
     let context: Context = crate::common::context();
     for context in [Some(&context), None] {
@@ -29,7 +29,7 @@ fn on_both(exercise: &Exercise, check: impl Fn(&Sheet)) {
     }
 }
 
-/// Whether a matrix begins with these numbers, to the digits that they have.
+/// Asserts that a matrix begins with `expected`, to `digits` digits.
 fn begins(sheet: &Sheet, name: &str, expected: &[f32], digits: i32) {
     let matrix = sheet.matrix(name).unwrap_or_else(|| panic!("no {name}"));
     equal(&matrix.values[..expected.len()], expected, digits, name);
@@ -39,7 +39,7 @@ fn equal(values: &[f32], expected: &[f32], digits: i32, name: &str) {
     assert_eq!(values.len(), expected.len(), "{name}");
     for (value, expected) in values.iter().zip(expected) {
         let off = (f64::from(*value) - f64::from(*expected)).abs();
-        // A few units in a float32's last place decide how a number near a half is rounded.
+        // The last few units of an f32 decide how a number near a half is rounded.
         assert!(off <= 0.5 * 10f64.powi(-digits) + 1e-7, "{name}: {value} instead of {expected}");
     }
 }
@@ -205,7 +205,7 @@ fn exercises_without_sense_are_refused() {
     }
 }
 
-/// Answers the state's question, on the CPU, and what else the step wants to know.
+/// Computes the pending request of the state on the CPU, and what else the step needs.
 fn answer(state: &mut LessonState) -> Sheet {
     let Some(LessonCommand::Compute { request, exercise, .. }) = state.question() else { panic!("nothing is asked") };
     state.apply(LessonAction::Asked);
@@ -225,7 +225,7 @@ fn cpu() -> DeviceInfo {
     DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false }
 }
 
-/// Everything that a step's control can be turned to.
+/// Every position of a step's control.
 fn tries(control: Control) -> Vec<LessonAction> {
     match control {
         Control::Query => (0..6).map(LessonAction::Query).collect(),
@@ -249,7 +249,7 @@ fn every_question_can_be_answered_and_is_open_at_first() {
         answer(&mut state);
         assert!(!state.reached.contains(&number), "{} is answered before anything was done", step.name);
         if step.picture == Picture::Pair {
-            // Choosing without having looked is no answer.
+            // A choice before the control was used does not count as an answer.
             state.apply(LessonAction::Control(1.0));
             answer(&mut state);
             assert!(!state.reached.contains(&number), "{} is answered without looking", step.name);
@@ -321,7 +321,7 @@ fn formulas_are_read_as_trees() {
     assert_eq!(parse("\\frac{Q K^T}{\\sqrt{d_k}}"), fraction);
     assert_eq!(parse("-2.5"), Formula::Row(vec![Formula::Sign("−".into()), Formula::Number("2.5".into())]));
     assert_eq!(spoken("\\frac{Q K^T}{\\sqrt{d_k}}"), "Q K transposed over the square root of d sub k");
-    parse("_{^}} \\frac{"); // unfinished ones are no panic
+    parse("_{^}} \\frac{"); // incomplete formulas do not panic
     assert_eq!(pieces("A = f(x , y) , s_{i , j} = B"), ["A = f(x , y) ,", "s_{i , j} = B"]);
     assert_eq!(pieces("s = (a = b) c = d"), ["s = (a = b) c", "= d"]);
     for step in &STEPS {

@@ -1,4 +1,4 @@
-//! Links: what a hash restores, in a fresh page and in one that runs.
+//! Links: what a hash restores, in a fresh page and in an active one.
 
 use std::rc::Rc;
 
@@ -25,7 +25,7 @@ fn look(state: &mut State, action: LookAction) {
     state.apply(Action::Look(action));
 }
 
-/// A run in which much is not as it is at first.
+/// A run with many non-default settings.
 fn sender() -> State {
     let mut state = State::default();
     state.apply(Action::Started);
@@ -47,7 +47,7 @@ fn sender() -> State {
     state
 }
 
-/// All of a state that a link restores, once there are maps.
+/// The part of a state that a link restores, once there are maps.
 fn restorable(state: &State) -> impl PartialEq + std::fmt::Debug + use<> {
     let look = &state.look;
     let seen = (state.plane(), state.pinned, look.added.clone(), state.mask_shown, state.color_map);
@@ -89,7 +89,7 @@ fn a_link_is_taken_over_by_a_page_that_runs() {
     state.apply(Action::Started);
     heard(&mut state);
     look(&mut state, LookAction::Gamma(2.0));
-    // What it sees changes at once, what needs a new run waits in the setup.
+    // View settings change at once; settings that need a new run go into the draft.
     let link = hash(&sender, false);
     state.apply(Action::Follow(link.clone()));
     assert!(state.needs_restart() && state.look.gamma == 0.45);
@@ -101,15 +101,15 @@ fn a_link_is_taken_over_by_a_page_that_runs() {
     state.apply(Action::Started);
     heard(&mut state);
     assert_eq!(restorable(&state), restorable(&sender));
-    // One of the same settings shows its head at once.
+    // A link with the same settings selects its head at once.
     let other = with_entry(&with_entry(&link, "head", "2"), "layer", "1");
     state.apply(Action::Follow(other));
     assert_eq!((state.needs_restart(), state.plane()), (false, Plane::Head(0, 1)));
-    // One without a preset changes only what it names.
+    // A link without a preset changes only the fields that it names.
     state.apply(Action::Follow("#view=tokenizer&colors=grey".into()));
     assert_eq!((state.view, state.color_map, state.look.gamma), (View::Tokenizer, ColorMap::Grey, 0.45));
     assert!(!state.needs_restart());
-    // One that is plain puts back what it does not name.
+    // A plain link resets the fields that it does not name.
     assert_eq!(take_over(&mut state, "#view=train&preset=nano"), Vec::<String>::new());
     assert_eq!((&*state.draft.config, state.look.gamma, state.mask_shown), (&Preset::Nano.config(), 1.0, true));
 }

@@ -1,4 +1,4 @@
-//! How attention is looked at, without a page: tables, rows, entropies, colours, zoom, labels, lines.
+//! Displaying attention, without a page: tables, rows, entropies, colors, zoom, labels, lines.
 
 use std::rc::Rc;
 
@@ -17,7 +17,7 @@ use glasshead::ui::state::snapshots::Snapshots;
 use glasshead::ui::state::{Action, Maps, State};
 use proptest::prelude::*;
 
-/// One layer of two heads over three tokens: the first looks evenly, the second at itself.
+/// One layer of two heads over three tokens: the first attends uniformly, the second to itself.
 fn maps() -> Maps {
     let bytes = [255, 0, 0, 128, 127, 0, 85, 85, 85, 255, 0, 0, 0, 255, 0, 0, 0, 255];
     let tokens = (0..3).map(|id| Token { id, text: "x".into() }).collect();
@@ -183,7 +183,7 @@ fn masked_cells_are_transparent_and_others_have_the_maps_colors() {
     }
 }
 
-/// A model without the causal mask: what comes later is looked at like everything else.
+/// In a model without the causal mask, later positions are treated like all others.
 #[test]
 fn without_a_mask_nothing_is_hidden() {
     let open = Maps {
@@ -221,7 +221,7 @@ fn colors_bend_fade_and_follow_the_row() {
     let around = ColorScale::around_zero(2.0);
     assert_eq!(around.color(0.0, 0.0), Colors::Diverging.at(0.5));
     assert_eq!(around.color(-2.0, 0.0), Colors::Diverging.at(0.0));
-    // What is painted is what one colour at a time says.
+    // The painted pixels equal the colors computed one at a time.
     let rows = pixels(2, true, &ColorScale { domain: Domain::EachRow, ..plain }, |_, column| 0.1 + 0.3 * column as f32);
     assert_eq!(rows[..3], [255; 3]);
     assert_eq!(rows[8..11], [64; 3]);
@@ -276,7 +276,7 @@ proptest! {
     }
 }
 
-/// What is printed of the selected head comes from its numbers, not from the picture, which holds steps of 1/255.
+/// Numbers shown for the selected head come from its queries and keys, not from the map, which has steps of 1/255.
 #[test]
 fn numbers_of_the_selected_head_are_those_of_its_arithmetic() {
     use glasshead::protocol::inspect::InspectEvent;
@@ -294,7 +294,7 @@ fn numbers_of_the_selected_head_are_those_of_its_arithmetic() {
     assert_eq!(state.weight(1, 0), f64::from(row.weight(0)));
     assert_eq!(state.weight_text(state.weight(1, 0)), format!("{:.3}", row.weight(0)));
     assert_eq!(state.seen(&[1], Direction::LooksAt)[0], Some(f64::from(row.weight(0))));
-    // Of another step they are not those of the map.
+    // Numbers from another step do not apply to the map.
     let Event::Inspect { run, event: InspectEvent::Head { at, n, d_head, causal, .. } } = event else { unreachable!() };
     let other = Event::Inspect { run, event: InspectEvent::Head { step: 2, at, n, d_head, causal } };
     state.apply(Action::Events(vec![(other, Some(rows.to_bytes().into()))]));

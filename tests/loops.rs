@@ -48,7 +48,7 @@ fn check(context: &Context, what: &str, make: impl Fn(&mut Case) -> Recording) {
         let loops = |index: usize| (recording.dispatches[index].kernel.loops)(recording.params(index));
         if (0..recording.dispatches.len()).any(|index| loops(index) > 65_535) {
             assert!(variant.is_some(), "{what}: the original has to compute this");
-            continue; // a device with such a limit does not use this variant here
+            continue; // this variant is not used on a device with such a limit
         }
         block_on(async {
             let mut sides = SideBySide::new(context, &case.buffers).await.unwrap();
@@ -124,7 +124,7 @@ fn rows_may_be_long_and_many() {
     });
 }
 
-/// All tokens are the same one, so that one workgroup adds all rows.
+/// All tokens are equal, so one workgroup adds all rows.
 #[test]
 fn one_token_may_have_all_rows() {
     let context = context();
@@ -140,7 +140,7 @@ fn one_token_may_have_all_rows() {
     }
 }
 
-/// The gradients of GPT-2 small are more than eight invocations per workgroup can add up.
+/// The gradients of GPT-2 small need more iterations than eight invocations per workgroup may run.
 #[test]
 fn a_variant_is_not_used_where_its_loops_would_end_early() {
     let context = context();
@@ -178,7 +178,7 @@ fn what_no_kernel_can_compute_is_refused_with_a_sentence() {
     assert!(sentence.contains("matmul_nt") && sentence.contains("choose smaller sizes"), "{sentence}");
 }
 
-/// A kernel has a bound for its loops where its shader has loops, and only there.
+/// A kernel declares a loop bound if and only if its shader has loops.
 #[test]
 fn every_kernel_with_a_loop_says_how_long_it_can_get() {
     for kernel in KERNELS {
@@ -190,7 +190,7 @@ fn every_kernel_with_a_loop_says_how_long_it_can_get() {
     }
 }
 
-/// Whether a block, or a function that it calls, has a loop.
+/// Whether a block, or a function that it calls, contains a loop.
 fn loops(module: &naga::Module, block: &naga::Block) -> bool {
     block.iter().any(|statement| match statement {
         naga::Statement::Loop { .. } => true,

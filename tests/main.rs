@@ -1,4 +1,4 @@
-//! All headless tests in one binary, because each binary links wgpu again.
+//! All headless tests in one binary, because every binary links wgpu again.
 
 mod accounting;
 mod added_tokens;

@@ -1,4 +1,4 @@
-//! The command line and the page read the same bytes to the same tokens.
+//! The command line and the page convert the same bytes to the same tokens.
 
 use std::cell::RefCell;
 use std::fs;
@@ -29,7 +29,7 @@ const SMALL: [(&str, &str); 8] = [
     ("schedule_steps", "5"),
 ];
 
-/// What is compared: files by name, and the field of their texts.
+/// Files by name, and the field that contains their texts.
 type Files = (Vec<(&'static str, Vec<u8>)>, &'static str);
 
 fn rows(field: &str, from: usize, n: usize) -> Vec<u8> {
@@ -70,7 +70,7 @@ fn cases() -> Vec<Files> {
     ]
 }
 
-/// What the page makes of files: its text, and the losses of five steps.
+/// The page's results for the files: the text's summary, and the losses of five steps.
 fn page(files: &[(&str, Vec<u8>)], field: &str) -> (RunSummary, Vec<f32>, Vec<String>) {
     let heard: Rc<RefCell<Vec<Message>>> = Rc::default();
     let sink = heard.clone();
@@ -83,7 +83,7 @@ fn page(files: &[(&str, Vec<u8>)], field: &str) -> (RunSummary, Vec<f32>, Vec<St
     for (name, content) in files {
         let info = |size, fields| FileInfo { name: name.to_string(), size, fields };
         if name.ends_with(".parquet") {
-            // As the page does it, in a worker of its own.
+            // As on the page, which does this in a separate worker.
             let read = glasshead::data::read_parquet(content.clone(), Some(field)).unwrap();
             infos.push(info(read.text.len(), read.fields));
             bytes.extend(read.text.into_bytes());
@@ -116,7 +116,7 @@ fn page(files: &[(&str, Vec<u8>)], field: &str) -> (RunSummary, Vec<f32>, Vec<St
     (summary.unwrap(), losses, notices)
 }
 
-/// What the command line makes of them: what it reports, the losses, and the notices.
+/// The command line's results for the files: its report, the losses, and the notices.
 fn command_line(folder: &Path, files: &[(&str, Vec<u8>)], field: &str) -> (Vec<f32>, String) {
     let mut program = Program::new(env!("CARGO_BIN_EXE_glasshead"));
     program.args(["--threads", "1", "train", "--backend", "cpu", "--json", "--steps", "5", "--field", field, "--out"]);
@@ -173,7 +173,7 @@ fn the_page_and_the_command_line_train_on_the_same_tokens() {
     }
 }
 
-/// The configuration of both is the same.
+/// Both use the same configuration.
 #[test]
 fn the_small_model_is_valid() {
     let mut config: RunConfig = Preset::Nano.config();

@@ -1,5 +1,5 @@
-//! `glasshead ops` in this process: framing and requests that cannot be met here, results in `values`.
-//! `tests/ops/compare.py` holds all of them against PyTorch.
+//! `glasshead ops` in this process: framing and invalid requests here, results in `values`. `tests/ops/compare.py` compares all
+//! operations with PyTorch.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ mod sums;
 mod values;
 mod variants;
 
-/// A tensor on its way in or out.
+/// A tensor of a request or response.
 #[derive(Clone, Debug, PartialEq)]
 struct Tensor {
     dtype: Dtype,
@@ -66,7 +66,7 @@ fn frame(blob: &[u8]) -> Vec<u8> {
     [&(blob.len() as u64).to_le_bytes(), blob].concat()
 }
 
-/// What the server says to a stream, message by message, and how it ends.
+/// The server's responses to a stream, one per message, and the result at its end.
 fn answers(stream: &[u8], context: Option<&Context>) -> (Vec<Answer>, Result<(), FrameError>) {
     let mut out = Vec::new();
     let end = serve(stream, &mut out, context);
@@ -80,7 +80,7 @@ fn answers(stream: &[u8], context: Option<&Context>) -> (Vec<Answer>, Result<(),
     (answers, end)
 }
 
-/// Result and tensors, or the sentence.
+/// Result and tensors, or the error message.
 type Answer = Result<(Value, HashMap<String, Tensor>), String>;
 
 fn parse(blob: &[u8]) -> Answer {
@@ -113,7 +113,7 @@ fn close(what: &str, found: &[f64], expected: &[f64]) {
     }
 }
 
-/// The tensors of a model with inputs and targets.
+/// The tensors of a model, with inputs and targets.
 fn model(vocab_size: usize, d_model: usize, d_ff: usize, n_layers: usize) -> Vec<(&'static str, Tensor)> {
     let mut seed = 10;
     let mut add = |name: String, shape: &[usize]| {
@@ -168,7 +168,7 @@ fn a_message_that_is_cut_off_or_too_long_is_a_bad_end() {
         assert_eq!(first.len(), 1);
         assert!(matches!(error, Err(FrameError::Oversized(found)) if found == length));
     }
-    // The longest that is allowed is not allocated before it has come.
+    // The largest allowed frame is not allocated before its bytes arrive.
     let stream = [&MAX_FRAME_BYTES.to_le_bytes()[..], b"short"].concat();
     assert!(matches!(answers(&stream, None).1, Err(FrameError::Truncated { found: 5, .. })));
 }

@@ -1,4 +1,4 @@
-//! What the page knows and how it changes, without a page.
+//! The page's state and its transitions, without a page.
 
 use std::rc::Rc;
 
@@ -120,7 +120,7 @@ fn a_run_that_lasts_all_night_is_remembered_evenly_and_in_bounded_memory() {
     let (old, latest) = steps.split_at(steps.len() - 1_000);
     assert!(latest.is_sorted_by(|a, b| a + 1 == *b), "the latest are all there");
     assert!(old.len() > 10_000, "{}", old.len());
-    // What came since the list was halved is still dense; before that all are equally far apart.
+    // Entries since the list was last halved are still dense; earlier ones are evenly spaced.
     let apart: Vec<u64> = old.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let halved = apart.iter().position(|&gap| gap != apart[0]).unwrap_or(apart.len());
     assert!(halved > 9_000 && apart[halved..].iter().all(|&gap| gap <= apart[0]), "{halved} of {}", apart.len());

@@ -1,4 +1,4 @@
-//! Parquet files: what writers write is read, and what is damaged ends as a sentence.
+//! Parquet files: files of common writers are read, and damaged ones give an error message.
 
 use std::fs;
 use std::io::Read as _;
@@ -53,7 +53,7 @@ fn files_on_disk_are_joined_with_others() {
 fn what_cannot_be_read_says_what_to_do() {
     let good = file(|properties| properties, 1);
     let mut gzip = good.clone();
-    // The codec of the column: a small number behind the path of the column in the footer.
+    // The codec of the column: a small number after the path of the column in the footer.
     let at = gzip.windows(7).rposition(|window| window == b"story\x15\0").expect("field 4 is 0: no compression");
     gzip[at + 6] = 4;
     let said = read_parquet(gzip, Some("story")).unwrap_err().to_string();
@@ -71,12 +71,12 @@ fn what_cannot_be_read_says_what_to_do() {
     assert!(read_parquet(long, None).unwrap_err().to_string().contains("cut"));
 }
 
-/// The crate takes for granted that a dictionary stands before the pages that use it.
+/// The crate assumes that a dictionary precedes the pages that use it.
 #[test]
 fn pages_whose_dictionary_is_missing_are_refused() {
     let mut bytes = file(|properties| properties.set_dictionary_enabled(false), 1);
     assert!(read_parquet(bytes.clone(), Some("story")).is_ok());
-    // Headers of pages with seven values as they are, whose levels are run lengths; they become numbers of a dictionary.
+    // Page headers with seven plain values and run-length encoded levels; changed to dictionary indices.
     let header = [0x15, 14, 0x15, 0, 0x15, 6, 0x15, 6];
     let places: Vec<usize> = (0..bytes.len() - 8).filter(|&at| bytes[at..at + 8] == header).collect();
     assert!(places.len() >= 3, "a page of each column: {places:?}");
@@ -85,7 +85,7 @@ fn pages_whose_dictionary_is_missing_are_refused() {
     assert!(said.contains("its texts stand in a dictionary that is not there"), "{said}");
 }
 
-/// The crate goes through lists that no header has, as long as they claim to be: found by fuzzing.
+/// The crate iterates over lists of any claimed length, even in fields that no header has; found by fuzzing.
 #[test]
 fn lists_in_headers_of_pages_are_refused() {
     let mut bytes = file(|properties| properties.set_dictionary_enabled(false), 1);
@@ -93,9 +93,9 @@ fn lists_in_headers_of_pages_are_refused() {
     let places: Vec<usize> = (0..bytes.len() - 8).filter(|&at| bytes[at..at + 8] == header).collect();
     assert!(places.len() >= 3, "a page of each column: {places:?}");
     for header in [
-        // A field with a list of two thousand million lists of as many texts.
+        // A field with a list of two billion lists of as many strings.
         [0x19, 0xf9, 0xff, 0xff, 0xff, 0xff, 0x07, 0xf8],
-        // Six bytes where a number should be; who reads that number meets a list of truth values, which take no bytes.
+        // Six bytes in place of a number; a reader that expects the number finds a list of booleans, which take no bytes.
         [0x18, 6, 0xf9, 0xf1, 0xff, 0xff, 0xff, 0x7f],
     ] {
         for at in &places {
@@ -106,7 +106,7 @@ fn lists_in_headers_of_pages_are_refused() {
     }
 }
 
-/// A schema of groups within groups, deep enough to overflow the stack of whoever follows it by recursion.
+/// A schema of nested groups, deep enough to overflow the stack of a recursive reader.
 #[test]
 fn deeply_nested_columns_are_refused() {
     let mut footer = vec![0x15, 2, 0x19, 0xfc];
@@ -124,7 +124,7 @@ fn deeply_nested_columns_are_refused() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
 
-    /// Whatever is changed in a file, the answer is a text or a sentence, never a panic.
+    /// Any mutation of a file gives a text or an error message, never a panic.
     #[test]
     fn damaged_files_never_panic(
         kind in 0usize..12,

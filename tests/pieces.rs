@@ -18,7 +18,7 @@ use crate::common::{context, ids};
 
 const MIB: u64 = 1 << 20;
 
-/// A vocabulary that is no multiple of four, rows and sequences for several pieces.
+/// A vocabulary that is not a multiple of four, with rows and sequences for several pieces.
 fn config(tied: bool) -> RunConfig {
     let mut config = Preset::Nano.config();
     config.model = ModelConfig::cs336([1_101, 64], [160, 2, 4, 48]);
@@ -27,7 +27,7 @@ fn config(tied: bool) -> RunConfig {
     config
 }
 
-/// So tight that everything that can be cut is.
+/// So small that everything divisible is split.
 const TIGHT: Budget = Budget { binding_bytes: 600_000, dispatch_flops: 2e6 };
 
 fn gpt2_small(batch_size: usize) -> RunConfig {
@@ -42,7 +42,7 @@ fn gpt2_small(batch_size: usize) -> RunConfig {
     config
 }
 
-/// What a run replays.
+/// The recordings that a run replays.
 fn recordings(transformer: &Transformer<'_>) -> [Recording; 4] {
     let probe = &transformer.plan.probe;
     [transformer.training_step(), transformer.evaluation(), transformer.probe(probe), transformer.next_token()]
@@ -111,7 +111,7 @@ fn a_step_in_pieces_computes_what_a_whole_one_does() {
         };
         let params_at = whole.len() - n_params;
         assert_eq!(differ(&whole[..params_at], &cut[..params_at]), 0, "tied {tied}: gradients, losses and moments");
-        // The first update of AdamW goes by the sign of a gradient, also of one that is nearly 0.
+        // AdamW's first update depends on the sign of a gradient, even of one near 0.
         let n_differ = differ(&whole[params_at..], &cut[params_at..]);
         assert!(n_differ < n_params / 1000, "tied {tied}: {n_differ} of {n_params} parameters");
     }
@@ -138,7 +138,7 @@ fn a_step_in_pieces_is_the_same_on_gpu_and_cpu_and_binds_no_more_than_allowed() 
     }
 }
 
-/// Nothing is allocated: what the recordings bind and compute is counted.
+/// Nothing is allocated: the bindings and operations of the recordings are counted.
 #[test]
 fn large_models_fit_bindings_of_128_mib_and_no_dispatch_takes_too_long() {
     for config in [Preset::Cs336.config(), gpt2_small(1), gpt2_small(8)] {
@@ -153,7 +153,7 @@ fn large_models_fit_bindings_of_128_mib_and_no_dispatch_takes_too_long() {
             let most = costs(&recording).into_iter().map(|cost| cost.flops).fold(0.0, f64::max);
             assert!(most <= 2.1e10, "{name}, {}: {} GFLOP in one dispatch", recording.name, most / 1e9);
         }
-        // Lost devices are followed by ones that get smaller pieces.
+        // After a device is lost, its replacement gets smaller pieces.
         let smaller = Budget { dispatch_flops: budget.dispatch_flops / 4.0, ..budget };
         let cut = MemoryPlan::within(smaller, &config, &table, 100_000, 100_000);
         let step = Transformer { config: &config, table: &table, plan: &cut }.training_step();
@@ -189,7 +189,7 @@ fn a_model_whose_tables_exceed_a_binding_trains_and_writes() {
     for (at, (a, b)) in on_cpu.iter().zip(&on_small).enumerate() {
         assert!((a - b).abs() < 1e-3, "number {at}: {a} on the CPU, {b} with small bindings");
     }
-    // Steps of a slow device are cut into several submissions, which changes no number.
+    // Steps of a slow device are split into several submissions, which changes no result.
     assert!(losses(Some(&small), Some(1.0)) == on_small, "submissions change nothing");
 }
 

@@ -1,4 +1,4 @@
-//! Where the time of a step goes: every dispatch is counted, and the run stays as it is.
+//! Profile of a step: every dispatch is counted, and the run is unchanged.
 
 use glasshead::protocol::profile::{KernelTime, Profile, TimedBy};
 use glasshead::train::profile::profile_step;

@@ -1,5 +1,5 @@
-//! Questions about the model: the numbers of a head, the logit lens, the model without some heads or with another
-//! weight, scores of heads, and what the page makes of the answers.
+//! Inspection of the model: the numbers of a head, the logit lens, ablated heads, an edited weight, head scores, and how the
+//! page uses the results.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -43,7 +43,7 @@ fn every_head() -> Vec<(usize, usize)> {
     (0..2).flat_map(|layer| (0..3).map(move |head| (layer, head))).collect()
 }
 
-/// No position looks at later ones, so a sentence is computed in the shortest window that holds it.
+/// No position attends to later ones, so a sentence is computed in the shortest window that fits it.
 #[test]
 fn short_sentences_are_computed_in_short_windows_with_the_same_numbers() {
     for (gpu, positions) in [(false, "rope"), (false, "learned"), (true, "rope"), (true, "learned")] {
@@ -92,7 +92,7 @@ fn a_change_is_tried_out_and_leaves_no_trace() {
             let [_, edited] = trainer.what_if(&PROBE, 6, &edit, None).await.unwrap();
             assert_ne!(edited, plain);
             assert!(trainer.state().await.unwrap() == before, "GPU {gpu}: a question has changed the run");
-            // The same changes, made for good.
+            // The same changes, made permanently.
             trainer.set_weight(place, 2.5);
             assert_eq!(trainer.what_if(&PROBE, 6, &Change::default(), None).await.unwrap()[0], edited, "GPU {gpu}");
             trainer.restore(&before);
@@ -140,7 +140,7 @@ fn the_last_layers_lens_is_the_model() {
             let likeliest = (0..300).max_by(|&a, &b| own[a].total_cmp(&own[b])).unwrap();
             let cell = lens.cell(1, 6).unwrap();
             assert_eq!((cell.choices[0].0 as usize, cell.next), (likeliest, None));
-            // Rank and probability of the true next token agree with the choices where it is among them.
+            // Rank and probability of the true next token agree with the listed choices if it is among them.
             for cell in &lens.cells[..6] {
                 let (rank, p) = cell.next.unwrap();
                 assert!(p > 0.0 && p <= cell.choices[0].1);
@@ -244,7 +244,7 @@ fn the_first_head_that_passes_makes_the_milestone() {
     assert_eq!((history.snapshots[0].0, history.snapshots.last().unwrap().0), (10, 4_999));
 }
 
-/// The page asks for what its open section shows, and nothing else.
+/// The page requests only what its open section shows.
 #[test]
 fn only_what_is_open_is_asked_for() {
     let mut state = State::default();
@@ -261,7 +261,7 @@ fn only_what_is_open_is_asked_for() {
     assert!(state.ask.off.is_empty());
 }
 
-/// The loop that the worker drives: a question is answered at once, with every snapshot, and a weight can be kept.
+/// The worker's loop: a request is served at once and with every snapshot, and an edited weight can be kept.
 #[test]
 fn a_session_answers_questions() {
     let events: Rc<RefCell<Vec<Message>>> = Rc::default();

@@ -70,7 +70,7 @@ fn unknown_ranks_ask_for_their_pattern() {
     assert!(problem.to_string().contains("--pattern gpt2, cl100k, o200k"), "{problem}");
     let tokenizer = Tokenizer::from_ranks(&file, Some(Cut::O200k)).unwrap();
     assert_eq!((tokenizer.encode("a"), tokenizer.end_of_text()), (vec![97], Some(256)));
-    // A single other rank is another encoding.
+    // A single different rank makes a different encoding.
     let changed = p50k_file().replacen("IQ== 0\n", "fg== 0\n", 1);
     assert!(Tokenizer::from_ranks(&changed, None).is_err());
 }

@@ -1,4 +1,4 @@
-//! Earlier moments: kept in bounded memory, shown again, compared, and taken along as files.
+//! The timeline: snapshots in bounded memory, shown again, compared, and exported to files.
 
 use std::rc::Rc;
 
@@ -173,7 +173,7 @@ fn files_of_weights_name_every_cell() {
     assert_eq!(json["precision"], "f32");
     let open = Weights { about: WeightsAbout { causal: false, ..weights.about.clone() }, ..weights.clone() };
     assert_eq!(open.to_csv(None).matches("\n12,").count(), 8, "without a mask every cell has its line");
-    // Several moments as one table, and as one list.
+    // Several snapshots as one table, and as one list.
     let mut later = weights.clone();
     (later.about.step, later.about.kept_as_bytes) = (13, true);
     let both = csv_of([weights.clone(), later.clone()].into_iter(), Some((0, 0)));

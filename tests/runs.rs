@@ -1,5 +1,4 @@
-//! Runs as a whole: saved and gone on with, stopped by rules, logged, compared, and lent to the search for a learning
-//! rate.
+//! Runs as a whole: saved and resumed, stopped by rules, logged, compared, and used by the learning-rate search.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -23,7 +22,7 @@ use crate::step::awkward;
 
 const TEXT: &str = "the cat sat on the mat and the dog sat on the log. ";
 
-/// A session on the CPU whose clock ticks a hundredth of a second with every look.
+/// A session on the CPU whose clock advances by a hundredth of a second at every reading.
 struct Desk {
     session: Session,
     heard: Rc<RefCell<Vec<Message>>>,
@@ -146,7 +145,7 @@ fn a_run_on_a_users_file_asks_for_it_and_takes_no_other() {
     let (load, bytes) = file("other.txt", 300);
     second.tell(load, bytes);
     assert!(second.runs_events().last().is_some_and(asked(true)), "another text is refused");
-    second.steps(1); // the present run goes on meanwhile
+    second.steps(1); // the current run continues meanwhile
     let (load, bytes) = user_file();
     second.tell(load, bytes);
     assert!(matches!(second.runs_events().last(), Some(RunsEvent::Resumed { .. })));

@@ -1,4 +1,4 @@
-//! The setup of the page: what is drafted, what the run has, and what no text in any field may do.
+//! The page's setup: the draft, the run's settings, and arbitrary text in any field.
 
 use glasshead::accounting::Account;
 use glasshead::config::fields::documentation;
@@ -12,7 +12,7 @@ use glasshead::ui::state::{Action, RunState, State};
 use glasshead::ui::units::{counted, file_size, grouped};
 use proptest::prelude::*;
 
-/// A run of the draft that the worker has built with a vocabulary of this size.
+/// A run of the draft, built by the worker with a vocabulary of this size.
 fn built(state: &mut State, vocab_size: usize) {
     state.apply(Action::Started);
     let mut config = (*state.draft.config).clone();
@@ -103,7 +103,7 @@ fn texts_that_fit_only_together_are_taken_over_together() {
     assert_eq!((of_run(&state, "min_lr").as_str(), of_run(&state, "max_lr").as_str()), ("0.02", "0.03"));
 }
 
-/// While another field is refused, a field that applies while training still does.
+/// While another field is invalid, a field that applies during training still takes effect.
 #[test]
 fn a_learning_rate_beside_a_refused_field_reaches_the_run() {
     let mut state = running();
@@ -115,7 +115,7 @@ fn a_learning_rate_beside_a_refused_field_reaches_the_run() {
     assert_eq!(state.run_train().expect("the worker is told").max_lr, 0.5);
 }
 
-/// A preset is a draft: the run keeps its learning rate, and the page says so until one is applied.
+/// A preset only changes the draft: the run keeps its learning rate, and the page shows that until the preset is applied.
 #[test]
 fn a_preset_and_back_leaves_the_runs_learning_rate_marked() {
     let mut state = running();
@@ -132,7 +132,7 @@ fn a_preset_and_back_leaves_the_runs_learning_rate_marked() {
     assert_eq!((state.pending(), of_run(&state, "max_lr").as_str()), (Vec::new(), "0.01"));
 }
 
-/// One field that applies while training takes no other field of the draft along.
+/// Applying one field during training applies no other field of the draft.
 #[test]
 fn a_field_is_applied_alone() {
     let mut state = running();
@@ -158,7 +158,7 @@ fn what_went_back_follows_only_where_draft_and_run_agreed() {
     assert_eq!((state.field_text("max_lr").as_str(), of_run(&state, "max_lr").as_str()), ("0.003", "0.0025"));
 }
 
-/// 100,000 tokens were asked for, and the text gave 1,184.
+/// 100,000 tokens were requested, but the text yields 1,184.
 #[test]
 fn costs_of_the_run_are_those_of_its_real_vocabulary() {
     let mut state = State::default();
@@ -186,7 +186,7 @@ fn a_vocabulary_too_small_to_train_is_refused_where_it_is_entered() {
     let (state, problems) = restored("#preset=nano&vocab_size=5");
     assert_eq!((state.draft.config.model.vocab_size, problems.len()), (512, 1), "{problems:?}");
     assert!(problems[0].contains("at least 257"), "{problems:?}");
-    // A vocabulary that was chosen decides its size.
+    // A selected vocabulary determines the vocabulary size.
     let mut state = running();
     state.apply(Action::TakeVocabulary("mine".into(), 90));
     enter(&mut state, "vocab_size", "100");
@@ -204,7 +204,7 @@ fn numbers_that_f32_cannot_hold_are_refused() {
     }
 }
 
-/// A count of parameters is one of 64 bits on every machine: 32 bits would show 4,294,967,296 more as 0.
+/// Parameter counts have 64 bits on every machine: in 32 bits, 4,294,967,296 would become 0.
 #[test]
 fn parameters_are_counted_in_64_bits() {
     let mut config = Preset::Nano.config();
@@ -255,7 +255,7 @@ fn sizes_and_counts_are_readable() {
     );
 }
 
-/// What may be typed: numbers of all kinds, words, and nothing.
+/// Possible input: numbers of all kinds, words, and the empty string.
 fn texts() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => (0u64..40).prop_map(|n| n.to_string()),
@@ -267,7 +267,7 @@ fn texts() -> impl Strategy<Value = String> {
     ]
 }
 
-/// One change of the settings, and whether the page asks for a new run after it.
+/// One change of the settings, and whether the page requests a new run after it.
 fn changes() -> impl Strategy<Value = (usize, String, u8)> {
     (0..FIELDS.len() + TypedField::SAMPLING.len() + 4, texts(), 0u8..8)
 }
@@ -301,8 +301,8 @@ fn change(state: &mut State, (field, text, then): (usize, String, u8)) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// Whatever is typed, in whatever order, training or not: nothing panics, what would start is valid, every derived
-    /// number can be computed, and each field shows what is in force, or is marked.
+    /// Any input in any order, with or without a run: nothing panics, the configuration that would start is valid, every
+    /// derived number can be computed, and each field shows the current value or is marked.
     #[test]
     fn any_text_in_any_field_leaves_draft_and_run_consistent(all in prop::collection::vec(changes(), 1..24)) {
         let mut state = State::default();

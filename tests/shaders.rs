@@ -4,12 +4,12 @@ use glasshead::gpu::kernel::{Access, Halves, Kernel};
 use glasshead::ops::{KERNELS, strip};
 use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 
-/// The module of a kernel with all bindings in 32 bits.
+/// The module of a kernel with all bindings as f32.
 pub fn parse(kernel: &Kernel) -> (naga::Module, ModuleInfo) {
     parse_with(kernel, Halves::default())
 }
 
-/// As `parse`, with some bindings in 16 bits.
+/// Like `parse`, with some bindings as f16.
 pub fn parse_with(kernel: &Kernel, halves: Halves) -> (naga::Module, ModuleInfo) {
     let name = kernel.name;
     let module = naga::front::wgsl::parse_str(&kernel.source(halves)).unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -1,4 +1,4 @@
-//! Batches that several instances share: the same run as alone, whoever computes a shard.
+//! Batches shared by several instances: the run is the same as with one, wherever a shard is computed.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,12 +19,12 @@ use proptest::prelude::*;
 use crate::common::ids;
 use crate::step::awkward;
 
-/// Helpers in this process, with the messages that workers get.
+/// Helpers in this process, which receive the same messages as workers.
 #[derive(Default)]
 struct Local {
     desks: Vec<Desk>,
     answers: Vec<Option<Result<Vec<u8>, String>>>,
-    /// So many more shards are computed, then every helper is gone.
+    /// Number of shards that are still computed before every helper fails; `None` for no limit.
     left: Option<usize>,
 }
 
@@ -70,7 +70,7 @@ struct Trained {
     n_workers: usize,
 }
 
-/// Ten steps in chunks of two, of which one is always ahead, as a run has it.
+/// Ten steps in chunks of two, with one chunk always in flight, as in a run.
 fn train(config: RunConfig, n: usize, crew: SharedCrew) -> Trained {
     let tokens = ids(1, 400, 300);
     block_on(async {
@@ -82,7 +82,7 @@ fn train(config: RunConfig, n: usize, crew: SharedCrew) -> Trained {
             trainer.submit(2);
             points.extend(trainer.collect().await.unwrap());
         }
-        // The state is that after all steps that were submitted, collected or not.
+        // The state includes all submitted steps, collected or not.
         let state = trainer.state().await.unwrap();
         points.extend(trainer.collect().await.unwrap());
         assert_eq!(trainer.collect().await.unwrap(), []);
@@ -164,7 +164,7 @@ fn a_helper_refuses_what_it_cannot_compute() {
     assert_eq!(ShardGradients::from_bytes(&[1, 2]), None);
 }
 
-/// Pausing, evaluating, looking and writing go on as before, and the page is told how many compute.
+/// Pausing, evaluating, inspecting and generating work as before, and the page receives the number of workers.
 #[test]
 fn a_session_shares_its_run() {
     let events: Rc<RefCell<Vec<Message>>> = Rc::default();
@@ -221,10 +221,10 @@ fn a_session_shares_its_run() {
     assert!(!events.iter().any(|(event, _)| matches!(event, Event::Failed { .. })));
 }
 
-/// Helpers on a machine with a known number of cores, which other programs use now and then.
+/// Helpers on a machine with a known number of cores that other programs use at times.
 struct Cores {
     cores: f64,
-    /// The share of each trial that other programs leave.
+    /// The fraction of the machine that other programs leave free, per trial.
     free: Vec<f64>,
     trial: usize,
     helpers: usize,
@@ -264,20 +264,20 @@ fn only_workers_that_add_throughput_are_used() {
         assert!(crew.trial == 0 || crew.helpers == n - 1, "the others are dismissed");
         (n, crew.trial > 0)
     };
-    // As WebKitGTK reports: 4 on machines of one, two, and four cores.
+    // WebKitGTK reports 4 on machines of one, two, and four cores.
     assert_eq!([1.0, 2.0, 4.0].map(|cores| measured(4, cores, &[1.0]).0), [1, 2, 4]);
     assert_eq!(measured(16, 2.0, &[1.0]).0, 2);
     assert_eq!(measured(8, 3.0, &[1.0]).0, 3);
-    // Cores that slow each other down a little are still worth their workers.
+    // Cores that slow each other down a little are still worth using.
     assert_eq!(measured(8, 6.6, &[1.0]).0, 8);
-    // Other programs leave less in most trials.
+    // Other programs use part of the machine in most trials.
     assert_eq!(measured(4, 2.0, &[0.4, 0.5, 0.7, 1.0, 0.8]).0, 2);
-    // A report of two is used without a measurement; none becomes one.
+    // A report of two cores is used without a measurement; zero counts as one.
     assert_eq!(
         [measured(2, 1.0, &[1.0]), measured(1, 1.0, &[1.0]), measured(0, 1.0, &[1.0])],
         [(2, false), (1, false), (1, false)]
     );
-    // A crew that does nothing is no reason to fail.
+    // Helpers that compute nothing are not an error.
     assert_eq!(workers_for(4, 0, 0), 1);
 }
 
@@ -291,7 +291,7 @@ fn a_window_of_time_bounds_the_work() {
     assert_eq!(spin(f64::MAX, date_ms() + 5.0), 0, "it never begins");
 }
 
-/// A run on the CPU has the report measured once, and tells the page.
+/// A run on the CPU measures the reported number of cores once, and reports the result to the page.
 #[test]
 fn a_session_measures_what_the_browser_reports() {
     let events: Rc<RefCell<Vec<Event>>> = Rc::default();
@@ -315,7 +315,7 @@ fn a_session_measures_what_the_browser_reports() {
         assert!(trials > 0);
         session.handle(start(2), None).await;
         assert_eq!(crew.borrow().trial, trials, "once is enough");
-        // As a helper, it answers with its own rounds.
+        // As a helper, it responds with its own rounds.
         let from_ms = date_ms();
         let spin = WorkersCommand::Spin { order: 7, from_ms, to_ms: from_ms + 5.0 };
         session.handle(Command::Workers(spin), None).await;
@@ -366,12 +366,12 @@ proptest! {
         prop_assert!(sizes[0] - sizes[sizes.len() - 1] <= 1 && sizes[sizes.len() - 1] > 0);
     }
 
-    /// A day of training on a clock that nobody waits for: whatever steps and looks take, looking keeps to its share, and
-    /// where looks are cheap there are ten a second.
+    /// A day of training on a simulated clock: whatever steps and map updates cost, the maps keep to their share of the time,
+    /// and cheap ones come ten times a second.
     #[test]
     fn looking_keeps_to_its_share(step in 1e-3f64..3.0, look in 1e-4f64..2.0, uneven in 0.0f64..0.5) {
         let (mut pace, mut now, mut looking, mut looks) = (Pace::new(0.1, 0.1), 0.0, 0.0, 0);
-        // What a run does: steps for a piece of time, at least one, then perhaps a look.
+        // As in a run: steps for a period of time, at least one, then possibly a map update.
         let chunk = (0.08 / step).floor().max(1.0) * step;
         let mut round = 0;
         let whole = 400.0 * (chunk + look);
@@ -385,7 +385,7 @@ proptest! {
                 (now, looking, looks) = (now + took, looking + took, looks + 1);
             }
         }
-        // The first look comes before anything is known of it.
+        // The first update happens before its cost is known.
         prop_assert!(looking <= 0.1 * now + look * 2.0, "{looking} of {now} s went into {looks} looks");
         prop_assert!(looks > 3);
         let affordable = 0.1 * now / look;

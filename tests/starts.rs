@@ -1,4 +1,4 @@
-//! What the page accepts as a configuration can be started and trained.
+//! Every configuration that the page accepts can be started and trained.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use glasshead::train::session::Session;
 use glasshead::ui::state::State;
 use proptest::prelude::*;
 
-/// The switches of a model and their positions.
+/// The switches of a model and their values.
 const SMALL_SWITCHES: [(&str, &[&str]); 10] = [
     ("norm", &["rmsnorm", "layernorm", "none"]),
     ("norm_placement", &["pre", "post"]),
@@ -23,7 +23,7 @@ const SMALL_SWITCHES: [(&str, &[&str]); 10] = [
     ("schedule", &["constant", "cosine", "linear"]),
 ];
 
-/// Numbers from one end of what is accepted to the other.
+/// Numbers across the accepted range.
 const NUMBERS: [(&str, &[&str]); 8] = [
     ("max_lr", &["1e-37", "0.001", "1", "3e38"]),
     ("min_lr", &["0", "1e-37"]),
@@ -35,7 +35,8 @@ const NUMBERS: [(&str, &[&str]); 8] = [
     ("max_grad_norm", &["1e-37", "1", "3e38"]),
 ];
 
-/// Small models with switches and numbers at the ends of what is accepted; of their sizes most, but not all, fit each other.
+/// Small models with switches and numbers at the limits of the accepted range; most, but not all, of their sizes are
+/// consistent.
 fn small_configs() -> impl Strategy<Value = RunConfig> {
     let sizes = (257usize..300, 1usize..16, 1usize..10, 1usize..4, 1usize..5, 1usize..24);
     let batches = (1usize..4, 1usize..3, any::<u64>());
@@ -56,7 +57,7 @@ fn small_configs() -> impl Strategy<Value = RunConfig> {
     })
 }
 
-/// Starts a run on the CPU and trains a step; what the session reports.
+/// Starts a run on the CPU, trains one step, and returns the session's events.
 fn started(config: RunConfig) -> Vec<Event> {
     let heard: Rc<RefCell<Vec<Event>>> = Rc::default();
     let sink = heard.clone();
@@ -77,7 +78,7 @@ fn started(config: RunConfig) -> Vec<Event> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
-    /// What the page accepts, a run can be built of and trains, though it may diverge.
+    /// Every accepted configuration can be built and trained, though the run may diverge.
     #[test]
     fn what_is_accepted_does_not_fail_at_reset(config in small_configs()) {
         prop_assume!(State::default().draft.check(config.clone()).is_ok());

@@ -12,10 +12,10 @@ use pollster::block_on;
 
 use crate::common::{context, ids};
 
-/// Rounding adds up over the dispatches of a step.
+/// Rounding errors accumulate over the dispatches of a step.
 const TOLERANCE: f32 = 2e-5;
 
-/// Sizes that no tile divides.
+/// Sizes that are not multiples of any tile.
 pub fn awkward() -> RunConfig {
     let mut config = Preset::Nano.config();
     config.model = ModelConfig::cs336([300, 11], [18, 2, 3, 20]);
@@ -27,7 +27,7 @@ fn differ(recording_of: fn(&Transformer<'_>) -> Recording) -> Option<String> {
     first_difference(&awkward(), recording_of, TOLERANCE)
 }
 
-/// Where a recording of a model with made-up weights and tokens differs between GPU and CPU.
+/// The first difference between GPU and CPU in a recording of a model with made-up weights and tokens.
 pub fn first_difference(
     config: &RunConfig,
     recording_of: fn(&Transformer<'_>) -> Recording,
@@ -70,7 +70,7 @@ fn a_training_step_is_the_same_on_gpu_and_cpu() {
     assert_eq!(differ(|model| model.training_step()), None);
 }
 
-/// Every dispatch costs a browser tens of microseconds, whatever it computes.
+/// Every dispatch costs tens of microseconds in a browser, whatever it computes.
 #[test]
 fn a_step_of_the_reference_workload_takes_at_most_80_dispatches() {
     let mut config = Preset::Nano.config();
@@ -88,8 +88,7 @@ fn an_evaluation_is_the_same_on_gpu_and_cpu() {
     assert_eq!(differ(|model| model.evaluation()), None);
 }
 
-/// The comparison has to find a dispatch that does something else on one side: here a residual whose CPU function is
-/// wrong.
+/// The comparison must find a dispatch that differs between the backends: here a residual whose CPU function is wrong.
 #[test]
 fn a_difference_is_found_and_named() {
     use glasshead::gpu::kernel::Kernel;
@@ -117,7 +116,7 @@ fn a_difference_is_found_and_named() {
     assert_eq!((found.dispatch, found.kernel, found.binding, found.cpu), (1, "residual", 3, 7.0));
 }
 
-/// A gradient of a ten-thousandth that is wrong by a tenth is far below what a tolerance relative to 1 notices.
+/// An error of a tenth in a gradient of a ten-thousandth is far below a tolerance relative to 1.
 #[test]
 fn small_tensors_are_compared_by_their_own_size() {
     use glasshead::gpu::kernel::Kernel;

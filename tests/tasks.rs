@@ -1,10 +1,10 @@
-//! The synthetic tasks: answers worked out anew, and held-out prompts that no training text holds.
+//! The synthetic tasks: answers computed independently, and held-out prompts that occur in no training text.
 
 use std::collections::HashSet;
 
 use glasshead::data::*;
 
-/// The answer to a prompt, worked out in another way than the generator does.
+/// The answer to a prompt, computed in a different way than in the generator.
 fn solve(task: Task, prompt: &str) -> String {
     let body = &prompt[2..];
     let input = body.strip_suffix('=').unwrap_or(body);

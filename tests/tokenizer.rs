@@ -1,4 +1,4 @@
-//! The tokenizer against tiktoken, its files, and texts that are read in parts.
+//! The tokenizer against tiktoken, its files, and texts read in parts.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use glasshead::data::*;
 use proptest::prelude::*;
 use tiktoken_rs::CoreBPE;
 
-/// GPT-2's vocabulary as a `.tiktoken` file: the ranks that the oracle has.
+/// GPT-2's vocabulary as a `.tiktoken` file, with the oracle's ranks.
 fn gpt2_ranks() -> String {
     let oracle = tiktoken_rs::r50k_base_singleton();
     let mut text = String::new();
@@ -125,7 +125,7 @@ fn the_library_reads_our_file_and_encodes_alike() {
     assert_eq!(library.decode(&tokenizer.encode("one day"), false).unwrap(), "one day");
 }
 
-/// With the habits of one family; the vocabulary is small.
+/// A small vocabulary with the pre-tokenization of one family.
 fn of_family(cut: Cut) -> Tokenizer {
     let like_llama = cut == Cut::Llama3;
     small().with_habits(Habits { cut, composes: cut == Cut::Qwen2, keeps_whole: like_llama })
@@ -142,7 +142,7 @@ static FAMILIES: LazyLock<Vec<(Tokenizer, tokenizers::Tokenizer)>> = LazyLock::n
 });
 
 proptest! {
-    /// The library carries the patterns out as the files have them, look-ahead included.
+    /// The library runs the patterns as they are in the files, look-ahead included.
     #[test]
     fn families_cut_as_the_library_does(
         text in "\\PC*|[ \\n\\r\\t'a-zA-Z0-9.,!é\u{301}ſ²½٣\u{3000}🙂]*|( |\n|\r\n|[a-c]|[0-9]|[!?]|'S|'lL){0,30}"
@@ -162,7 +162,7 @@ fn families_cut_numbers_lines_and_whole_words_in_their_ways() {
     assert_eq!(cut(Cut::Digits), ["It", "'", "S", " ", "1", "2", "3", "4", "5", "!", "\n\n ", " x"]);
     assert_eq!(cut(Cut::Llama3), ["It", "'S", " ", "123", "45", "!\n\n", " ", " x"]);
     assert_eq!(cut(Cut::Qwen2), ["It", "'S", " ", "1", "2", "3", "4", "5", "!\n\n", " ", " x"]);
-    // "abc" has an id, and no merge leads to it.
+    // "abc" has an id, but no merge produces it.
     let tokens = ["a", "b", "c", "ab", "abc"].map(|token| token.as_bytes().to_vec());
     let merges = vec![(b"a".to_vec(), b"b".to_vec())];
     let tokenizer = || Tokenizer::from_parts((0..).zip(tokens.clone()), merges.clone(), &[END_OF_TEXT]).unwrap();
@@ -195,7 +195,7 @@ fn other_tokenizers_are_refused_with_a_reason() {
     assert_eq!(Tokenizer::from_tiktoken("", &[END_OF_TEXT]).err(), Some(DataError::Ranks { line: 1 }));
 }
 
-/// Few tokens, as a person would write them down.
+/// A handwritten vocabulary of a few tokens.
 fn by_hand(specials: &[&str]) -> Tokenizer {
     let tokens = [" ", "a", "c", "e", "h", "t", "th", " c", " a", "the", " at"];
     let merges = [("t", "h"), (" ", "c"), (" ", "a"), ("th", "e"), (" a", "t")];
@@ -237,7 +237,7 @@ fn a_special_token_may_be_a_single_byte() {
     assert!(tokenizer.to_json().is_err(), "a tokenizer.json cannot tell the two apart");
 }
 
-/// Reads a few bytes at a time, as pipes and networks do.
+/// A reader that returns a few bytes at a time, like pipes and networks.
 struct Dripping<'t>(&'t [u8], usize);
 
 impl Read for Dripping<'_> {
@@ -271,7 +271,7 @@ fn a_text_that_is_read_in_parts_has_the_ids_of_the_whole() {
 #[test]
 fn reading_stops_at_what_is_no_text() {
     let mut bytes = "word ".repeat(500_000).into_bytes();
-    bytes.push(0xe2); // the beginning of a character
+    bytes.push(0xe2); // the first byte of a multi-byte character
     let mut parts = small().encode_reader(bytes.as_slice()).collect::<Vec<_>>();
     assert_eq!(parts.pop(), Some(Err(DataError::Encoding { at: 2_500_000 })));
     assert!(parts.len() > 1 && parts.iter().all(Result::is_ok));

@@ -1,4 +1,4 @@
-//! The tokenizer's page, the choice of data and the vocabularies behind them, without a page.
+//! The tokenizer's page, the choice of data and the vocabularies used there, without a page.
 
 use glasshead::data::{END_OF_TEXT, Tokenizer, train};
 use glasshead::protocol::data::{DataCommand, DataEvent, TaskInfo};
@@ -132,7 +132,7 @@ fn fetching_ends_in_a_kept_text_or_a_sentence() {
     assert_eq!((state.data.kept(text), state.data.kept(HubText::Training)), (Some(5), None));
 }
 
-/// Sends one command to the vocabularies and returns what they say.
+/// Sends one command to the vocabularies and returns their events.
 fn ask(vocabularies: &mut Vocabularies, command: TokenizerCommand, bytes: Option<Vec<u8>>) -> Vec<TokenizerEvent> {
     let mut messages = Vec::new();
     vocabularies.handle(command, bytes, &|| 0.0, &mut messages);
@@ -197,17 +197,17 @@ fn characters_that_draw_nothing_have_a_sign() {
         ("\u{2028}\u{85}", "⟨U+2028⟩⟨U+0085⟩"),   // line ends
         ("\u{0}\u{1b}\u{7f}\r", "␀␛␡␍"),
         ("\u{3164}\u{2800}", "⟨U+3164⟩⟨U+2800⟩"), // fillers and blanks
-        ("\u{fe0f}", "⟨U+FE0F⟩"),                 // a selector on its own
-        ("a\u{fe0f}", "a⟨U+FE0F⟩"),               // and one without effect
+        ("\u{fe0f}", "⟨U+FE0F⟩"),                 // a lone selector
+        ("a\u{fe0f}", "a⟨U+FE0F⟩"),               // a selector without effect
         ("\u{200d}", "⟨U+200D⟩"),
-        ("👩\u{200d}", "👩⟨U+200D⟩"), // half of a sequence
+        ("👩\u{200d}", "👩⟨U+200D⟩"), // incomplete sequence
         ("\u{e0041}", "⟨U+E0041⟩"),   // tag
         ("x \n\t", "x·↵→"),
     ];
     for (text, expected) in signs {
         assert_eq!(visible(text), expected, "{text:?}");
     }
-    // Where joiners and selectors choose what is drawn, and where marks are drawn, the text stays.
+    // Where joiners and selectors change the rendering, and where marks are rendered, the text is unchanged.
     for text in ["👩\u{200d}👧", "❤\u{fe0f}", "1\u{fe0f}\u{20e3}", "e\u{301}", "🇩🇪", "日本語", "ก็", "�"]
     {
         assert_eq!(visible(text), text);

@@ -1,4 +1,4 @@
-//! Training as a whole: it learns, it repeats itself, it reports what goes wrong, and the page's loop drives it.
+//! Training as a whole: the loss falls, runs are reproducible, errors are reported, and the page's loop drives it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -47,7 +47,7 @@ fn one_batch_is_learned_by_heart() {
     assert!(loss < 0.1, "the loss is still {loss}");
 }
 
-/// f32 takes this β₂ for 1.
+/// This β₂ rounds to 1 in f32.
 #[test]
 fn a_beta_next_to_1_trains() {
     let tokens = ids(2, 40, 300);
@@ -80,7 +80,7 @@ fn both_backends_train_alike() {
     }
 }
 
-/// Ten steps at once against four, a checkpoint, another trainer from it, and six.
+/// Ten steps at once against four steps, a checkpoint, a second trainer that loads it, and six more steps.
 #[test]
 fn a_resumed_run_equals_one_that_never_stopped() {
     for gpu in [false, true] {
@@ -107,7 +107,7 @@ fn a_resumed_run_equals_one_that_never_stopped() {
     }
 }
 
-/// A model without the causal mask goes on as itself; files from before there was a choice are of models with it.
+/// A model without the causal mask resumes without it; files from before this option existed have the mask.
 #[test]
 fn the_mask_is_kept_with_a_run() {
     let mut config = config();
@@ -131,7 +131,7 @@ fn the_mask_is_kept_with_a_run() {
     }
 }
 
-/// Windows read from a file train as tokens in memory do, to the bit, and a text is encoded once.
+/// Windows read from a file train like tokens in memory, to the bit, and a text is encoded once.
 #[test]
 fn tokens_in_a_file_train_as_tokens_in_memory() {
     let folder = tempfile::tempdir().unwrap();
@@ -213,7 +213,7 @@ fn a_model_that_does_not_fit_is_refused_before_anything_is_allocated() {
     assert!(message.contains("MiB") && message.contains("lower batch_size from 1000 to 500"), "{message}");
 }
 
-/// The loop that the worker drives, on the CPU, from the first command to a text.
+/// The worker's loop, on the CPU, from the first command to a generated text.
 #[test]
 fn a_session_trains_shows_and_writes() {
     let events: Rc<RefCell<Vec<Message>>> = Rc::default();
@@ -256,7 +256,7 @@ fn a_session_trains_shows_and_writes() {
     });
     for (n, [n_layers, n_heads], bytes) in maps {
         let bytes = bytes.as_ref().expect("the weights come with the event");
-        // The weights, then an entropy in four bytes for every head and for the mean of each layer.
+        // The weights, then one entropy of four bytes for every head and for the mean of each layer.
         let (weights, entropies) = bytes.split_at(n_layers * n_heads * n * n);
         assert_eq!(entropies.len(), n_layers * (n_heads + 1) * 4);
         for row in weights.chunks(n) {

@@ -1,4 +1,4 @@
-//! Variants of kernels: what disagrees with the reference is not used, what is used stands in for its original.
+//! Variants of kernels: those that disagree with the reference are not used, the others replace their original.
 
 use glasshead::gpu::backend::Backend;
 use glasshead::gpu::choices::Choices;
@@ -14,7 +14,7 @@ use pollster::block_on;
 
 use crate::common::{context, numbers};
 
-/// Computes a·b, but says that it computes a·bᵀ.
+/// Computes a·b, but is declared as a·bᵀ.
 static WRONG_KERNEL: Kernel = Kernel {
     name: MATMUL_NN_VEC4.name,
     wgsl: MATMUL_NN_VEC4.wgsl,
@@ -112,7 +112,7 @@ fn what_is_told_or_known_of_a_device_is_taken_as_it_is() {
     assert_eq!(context.known.borrow().get("rmsnorm"), Some(used), "what was measured is known from now on");
 }
 
-/// A token that is written is one row; a batch has many.
+/// A generated token is one row; a batch has many.
 #[test]
 fn a_kernel_has_a_choice_for_each_class_of_shapes() {
     let mut buffers = Buffers::default();
@@ -137,7 +137,7 @@ fn a_kernel_has_a_choice_for_each_class_of_shapes() {
     assert_eq!(names(told, "").0, ["matmul_nt_vec4", "matmul_nt_lanes"]);
     let other = "matmul_nt_vec4=matmul_nt_vec4,matmul_nt_vec4.few_rows=matmul_nt_lanes";
     assert_eq!(names("", other).0, ["matmul_nt_lanes", "matmul_nt_vec4"]);
-    // Measured: whatever it is, it is known from now on, under a key of its own.
+    // After the measurement, whatever its result, the choice is cached under its own key.
     let ([one_name, many_name], known) = names("", "");
     assert_eq!(known.get("matmul_nt_vec4.few_rows"), Some(one_name));
     assert_eq!(known.get("matmul_nt_vec4"), Some(many_name));

@@ -1,9 +1,9 @@
-// Trains the reference workload in Chromium, through the page's worker, and prints one JSON object per program; with
-// --peers also in jax-js and TensorFlow.js, in turn, each in a fresh browser, and then a table.
+// Trains the reference workload in Chromium, through the page's worker, and prints one JSON object per program; with --peers
+// also in jax-js and TensorFlow.js, alternating, each in a fresh browser, followed by a table.
 //
 //   node tests/bench/browser.mjs [--peers] [--only NAME,NAME] [--steps N]
 //
-// `cargo xtask bench --browser` and `cargo xtask bench --peers` build the page, fetch the peers and call this.
+// `cargo xtask bench --browser` and `cargo xtask bench --peers` build the page, install the peers and run this script.
 
 import { createReadStream } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
@@ -14,7 +14,7 @@ import { launch, required } from "../browser/harness.mjs";
 
 const HERE = import.meta.dirname;
 
-// The peers' page that measures; `backend` is the program's own name of it. TensorFlow.js needs half a minute a step.
+// The page that measures each program; `backend` is the program's own name for it. TensorFlow.js needs half a minute per step.
 const PROGRAMS = [
   { name: "glasshead-webgpu", module: "ours", backend: "gpu" },
   { name: "jax-js-webgpu", module: "jax", backend: "webgpu", peer: true },
@@ -25,13 +25,13 @@ const PROGRAMS = [
 
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
 
-// Shared memory, which jax-js wants for its threads, exists only in isolated pages.
+// Shared memory, which jax-js needs for its threads, is only available in cross-origin isolated pages.
 const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
 const PAGE = `<!doctype html><meta charset="utf-8"><title>bench</title><link rel="icon" href="data:,">
 <script type="importmap">{"imports": {"@jax-js/jax": "/peers/@jax-js/jax/dist/index.js"}}</script>`;
 
-// Serves the built page under /dist/, the peers under /peers/ and the scripts that measure under /bench/.
+// Serves the built page under /dist/, the peers under /peers/ and the benchmark scripts under /bench/.
 async function serve(folders) {
   const server = createServer(async (request, response) => {
     const [, first, ...rest] = new URL(request.url, "http://localhost").pathname.split("/");
@@ -59,7 +59,7 @@ async function measure(program, address, job) {
       { ...job, ...program, steps: Math.min(job.steps, program.steps ?? job.steps) },
     );
     const { model, train } = job.workload;
-    // The CPU has computed the last step already when the time of the last but one ends; that one took no time.
+    // On the CPU, the last step is already complete when the time of the second-last one ends, so its time would be 0.
     const timed = result.seconds.slice(program.warm ?? job.warm).filter((seconds) => seconds > 0.001);
     const runs = timed.map((seconds) => (train.batch_size * model.context_length) / seconds);
     return {
@@ -81,12 +81,12 @@ async function measure(program, address, job) {
   }
 }
 
-// Operations of the matrix products of a step, per token: forward once, backward twice as much.
+// Operations of a step's matmuls per token: forward once, backward twice as many.
 function flopsPerToken({ vocab_size: V, context_length: T, d_model: C, n_layers: L, d_ff: F }) {
   return 3 * (L * (2 * 4 * C * C + 4 * T * C + 2 * 3 * C * F) + 2 * V * C);
 }
 
-// Programs that learn the same from the same text have the same losses, but for their random numbers.
+// Programs that train on the same text must reach the same losses, apart from their random numbers.
 function disagreement(results) {
   const [ours] = results.filter(({ program }) => program.startsWith("glasshead"));
   for (const { program, losses } of ours ? results : []) {

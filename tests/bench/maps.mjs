@@ -1,10 +1,10 @@
-// What showing the maps costs: one run in Chromium trains with them on show and hidden behind another view, in turn. Prints
-// tokens/s of both, how often the maps are painted, and how soon the page answers the pointer meanwhile, as one JSON object.
+// The cost of showing the maps: one run in Chromium trains with them shown and hidden behind another view, alternating. Prints
+// tokens/s of both, the rate at which the maps are painted, and the latency of the pointer, as one JSON object.
 //
 //   node tests/bench/maps.mjs [--backend gpu|cpu] [--periods N] [--seconds N] [--long]
 //
-// --long takes 256 tokens in 6 layers of 6 heads instead of the preset. `cargo xtask build` makes the page; GLASSHEAD_DIST,
-// GLASSHEAD_XTASK and GLASSHEAD_CHROMIUM say where things are, as for the browser tests.
+// --long uses 256 tokens in 6 layers of 6 heads instead of the preset. Requires `cargo xtask build`; GLASSHEAD_DIST,
+// GLASSHEAD_XTASK and GLASSHEAD_CHROMIUM give the paths, as for the browser tests.
 
 import { parseArgs } from "node:util";
 import { byTestId, number, until, waitForState, withPage } from "../browser/harness.mjs";
@@ -26,7 +26,7 @@ if (!["gpu", "cpu"].includes(options.backend) || !(periods > 0) || !(seconds > 0
 const LONG = { context_length: 256, n_layers: 6, n_heads: 6, batch_size: 1 };
 const LONG_TEXT = "Lily had a red ball. Tom gave the ball to him. ".repeat(30);
 
-// Counts how often the large map is painted, and remembers when each step was told.
+// Counts paints of the large map, and records when each step was reported.
 function watch() {
   const painted = CanvasRenderingContext2D.prototype.putImageData;
   globalThis.paints = 0;
@@ -42,10 +42,10 @@ function watch() {
 
 const now = (page) => page.evaluate(() => ({ ...globalThis.told, paints: globalThis.paints }));
 
-// Steps and paints a second between two moments at which the page was told of steps.
+// Steps and paints per second between two step reports.
 async function period(page, shown, tokensPerStep) {
   await byTestId(page, shown ? "view-train" : "view-tokenizer").click();
-  await page.waitForTimeout(1000); // what was under way when it changed belongs to neither
+  await page.waitForTimeout(1000); // work in flight at the change belongs to neither period
   const began = await now(page);
   await page.waitForTimeout(1000 * seconds);
   const ended = await now(page);
@@ -53,7 +53,7 @@ async function period(page, shown, tokensPerStep) {
   return { tokens: ((ended.step - began.step) * tokensPerStep) / took, paints: (ended.paints - began.paints) / took };
 }
 
-// Milliseconds from a movement of the pointer over the large map until the page has rendered what is at it, ascending.
+// Milliseconds from a pointer movement over the large map until the page has rendered the cell under it, ascending.
 function pointing() {
   const map = document.querySelector('[data-testid="large-map"]');
   const n = map.querySelector("canvas").width;
@@ -72,7 +72,7 @@ function pointing() {
     const waits = [];
     for (let i = 0; i < 100; i++) {
       waits.push(await point(i));
-      await new Promise((done) => setTimeout(done, 30)); // as a hand moves
+      await new Promise((done) => setTimeout(done, 30)); // the pace of a hand
     }
     return waits.sort((a, b) => a - b);
   })();
@@ -97,7 +97,7 @@ await withPage({ gpu: options.backend === "gpu" }, async (page) => {
   await byTestId(page, "train").click();
   await until("it trains", async () => (await number(page, "step-count")) > 4);
   const found = { shown: [], hidden: [] };
-  // Shown first and last, so that a machine that slows down or speeds up favours neither.
+  // Shown first and last, so that a machine that slows down or speeds up favors neither.
   for (let i = 0; i <= periods; i++) {
     const of = i % 2 === 0 ? "shown" : "hidden";
     found[of].push(await period(page, of === "shown", tokensPerStep));

@@ -1,5 +1,4 @@
-// The page as an app and as a part of other pages: it is kept for times without a network, tells of a newer version, and
-// fits into a frame.
+// The page as an app and as a part of other pages: it works offline, reports a newer version, and fits into a frame.
 
 import assert from "node:assert/strict";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -9,7 +8,7 @@ import { test } from "node:test";
 import { byTestId, number, required, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
 test("works without a server after the first visit, and tells of a newer version", { timeout: 200_000 }, async () => {
-  // A copy, because its service worker becomes another one.
+  // A copy, because the test changes its service worker.
   const built = required("GLASSHEAD_DIST");
   const dist = await mkdtemp(join(tmpdir(), "glasshead-"));
   try {
@@ -56,7 +55,7 @@ test("works without a server after the first visit, and tells of a newer version
 test("fits into a frame and shows there what the link says", { timeout: 120_000 }, async () => {
   await withPage({ gpu: false }, async (page, { address }) => {
     const link = `${address}#view=train&preset=nano&layer=2&head=3&text=The%20cat%20sat.`;
-    // Somebody's page, which has a policy of its own.
+    // Another site's page, with its own policy.
     const body = `<!doctype html><h1>A lesson</h1><iframe id="frame" title="Glasshead" style="width:100%;height:50px;border:0"
       src="${link}&hide=title,setup,saved,writing,costs"></iframe>`;
     await page.route("**/lesson.html", (route) => route.fulfill({ contentType: "text/html", body }));
@@ -81,7 +80,7 @@ test("fits into a frame and shows there what the link says", { timeout: 120_000 
       });
     await until("the frame fits", fits, 20_000);
     await screenshot(page, "app-frame");
-    // Another link shows and hides other parts, and the frame fits again.
+    // Another link shows and hides other parts, and the frame is resized again.
     await page.evaluate((link) => (document.getElementById("frame").contentWindow.location = link), `${link}&hide=attention,loss`);
     await frame.locator(".setup").waitFor();
     await frame.locator(".attention").waitFor({ state: "hidden" });

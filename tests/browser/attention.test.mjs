@@ -1,4 +1,4 @@
-// The attention view as a person uses it: mouse, keyboard, touch, long sentences, narrow and dark.
+// The attention view in use: mouse, keyboard, touch, long sentences, narrow and dark.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -8,7 +8,7 @@ import { accessible, byTestId, matches, rendered, screenshot, shows, until, wait
 
 const text = (page, id) => byTestId(page, id).first().textContent();
 
-// The colours of the large heatmap, (n, n, 4).
+// The colors of the large heatmap, (n, n, 4).
 const pixels = (page) =>
   page.evaluate(() => {
     const canvas = document.querySelector('[data-testid="large-map"] canvas');
@@ -16,7 +16,7 @@ const pixels = (page) =>
     return { n: canvas.width, data: [...data] };
   });
 
-// Where a cell of n × n is on the screen while the whole map is seen.
+// Screen position of a cell of n × n while the whole map is visible.
 async function place(page, n, query, key) {
   const box = await byTestId(page, "large-map").boundingBox();
   return { x: box.x + ((key + 0.5) / n) * box.width, y: box.y + ((query + 0.5) / n) * box.height };
@@ -90,7 +90,7 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     assert.ok(new Set(heads).size > 1, "heads differ");
     await byTestId(page, "max-map").first().click();
     await shows(() => pressed(page, "max-map"), "true");
-    // Of several heads the map has steps of 1/255, so two decimals are shown.
+    // For several heads combined, the map has steps of 1/255, so two decimals are shown.
     await until("the maximum is shown", async () => Math.abs((await said()) - Math.max(...heads)) < 0.0076);
     await byTestId(page, "mean-map").first().click();
     const mean4 = heads.reduce((sum, weight) => sum + weight, 0) / 4;
@@ -100,7 +100,7 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     await rendered(page);
     const nats = Number(await page.locator(".entropy").first().textContent());
     assert.ok(bits > 0 && Math.abs(nats - bits * Math.LN2) < 0.011, `${bits} bits are ${nats} nats`);
-    // Colours, rows, threshold.
+    // Colors, rows, threshold.
     await byTestId(page, "head-map").first().click();
     await page.mouse.move(5, 5);
     const repainted = async (what, change) => {
@@ -117,7 +117,7 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     await shows(() => opacity(1), 0, "the masked cell (0, 1) is transparent");
     await shows(() => opacity(0), 255, "cell (0, 0) is not");
     await screenshot(page, "attention-faded");
-    // Scores before softmax, on both sides of 0; the arithmetic of a cell says the same.
+    // Scores before softmax, of both signs; the computation of a cell shows the same value.
     await byTestId(page, "values").selectOption("scores before softmax");
     await until("the scores have come", async () => /q·k .* before softmax/.test(await text(page, "legend")));
     await page.getByRole("tab", { name: "arithmetic" }).click();
@@ -244,7 +244,7 @@ test("a finger points first and pins then", { timeout: 200_000 }, async () => {
     await tap();
     await byTestId(page, "pin").waitFor();
     await screenshot(page, "attention-narrow");
-    // Two fingers zoom around the middle between them, one moves what is seen; neither pins.
+    // Two fingers zoom around their midpoint, one pans; neither pins.
     const fingers = (apart) => [at.x - apart, at.x + apart].map((x, id) => ({ x, y: at.y, id }));
     await touch("touchStart", fingers(20));
     for (const apart of [25, 35, 50, 65]) await touch("touchMove", fingers(apart));
@@ -280,7 +280,7 @@ test("256 tokens in 6 layers of 6 heads stay legible and quick", { timeout: 300_
     await shows(() => byTestId(page, "head-map").count(), 36);
     await byTestId(page, "large-map").scrollIntoViewIfNeeded();
     await until("the map is painted", async () => (await pixels(page)).n === 256);
-    // From a movement of the pointer until the page has rendered what is at it.
+    // Time from a pointer movement until the page has rendered the cell under it.
     const waits = await page.evaluate(async () => {
       const map = document.querySelector('[data-testid="large-map"]');
       const box = map.getBoundingClientRect();
@@ -325,7 +325,7 @@ test("pieces of a character are shown as bytes, and invisible characters have a 
     assert.match(header, /,query_token,key_token,weight,precision,query_id,key_id$/);
     const cells = rows.map((row) => row.split(","));
     assert.equal(cells[0][5], `"⟨e6⟩"`);
-    // A byte and its id are the same wherever they stand: the first and the fourth token are both e6.
+    // A byte and its id are the same at every position: the first and the fourth token are both e6.
     const ids = new Map(cells.map((cell) => [cell[3], [cell[5], cell[9]]]));
     assert.deepEqual(ids.get("0"), ids.get("3"));
     assert.notEqual(ids.get("0")[1], ids.get("1")[1]);

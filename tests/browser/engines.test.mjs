@@ -22,7 +22,7 @@ const ENGINES = [
   { name: "WebKitGTK", launch: (home) => webdriver.launch(home, { viewport: VIEWPORT }) },
 ];
 
-// Starts a browser and the page's server for one test, whose end stops both, however it comes.
+// Starts a browser and the page's server for one test; both stop when it ends, also after a failure.
 async function start(t, engine) {
   const home = await Home.create();
   t.after(() => home.close());

@@ -1,11 +1,10 @@
-// Faults as a person meets them: numbers that run away, a tab that is closed or has a twin, a storage that refuses, a
-// device that is lost.
+// Faults as the user meets them: diverging losses, a tab that is closed or opened twice, storage that refuses, a lost device.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { byTestId, field, matches, number, rendered, screenshot, shows, trainTo, until, waitForState, withPage } from "./harness.mjs";
 
-// The names of what the page keeps in its part of the browser's file system, the latest first.
+// Names of the files that the page stores in its part of the browser's file system, the latest first.
 const keys = (page) =>
   page.evaluate(async () => {
     const runs = await (await navigator.storage.getDirectory()).getDirectoryHandle("runs");
@@ -17,7 +16,7 @@ const keys = (page) =>
     return files.sort((a, b) => b.at - a.at).map(({ name }) => name);
   });
 
-// Cuts the end off the latest of these; a negative length counts from its end.
+// Truncates the latest of these files; a negative length counts from its end.
 const cutNewest = async (page, length) => {
   const [name] = await keys(page);
   await page.evaluate(
@@ -73,7 +72,8 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
     await matches(() => byTestId(page, "offer").textContent(), /run 1 was kept by itself at step 40/);
     await screenshot(page, "offer");
     await shows(() => page.locator('input[name="save_every"]').inputValue(), "1", "the setting stays");
-    // The latest copy is cut: the one before serves, and training on from it gives the same losses to the last digit.
+    // The latest autosave is truncated: the previous one is used, and training continues from it with the same losses to the
+    // last digit.
     await shows(() => byTestId(page, "copy").count(), 1, "one run, whose older copy is not shown");
     await cutNewest(page, -1000);
     await byTestId(page, "resume-offer").click();
@@ -85,7 +85,7 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
     await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 40/);
     await shows(async () => (await keys(page)).length, 2, "it goes on under its name");
 
-    // A second tab goes on with the same run: it keeps its copies elsewhere.
+    // A second tab resumes the same run: it stores its autosaves under another name.
     const [other] = await Promise.all([
       page.waitForEvent("popup"),
       page.evaluate(() => void globalThis.open(location.href)),
@@ -110,7 +110,7 @@ test("a tab that is gone while it keeps a copy leaves the one before", { timeout
     await trainTo(page, 30);
     await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 30/);
     const loss = await byTestId(page, "loss").textContent();
-    // All of the next copy is written, but its file is never closed.
+    // The next autosave is written completely, but its file is never closed.
     await page.evaluate(() => {
       FileSystemWritableFileStream.prototype.close = () => {
         globalThis.stuck = true;
@@ -130,7 +130,7 @@ test("a tab that is gone while it keeps a copy leaves the one before", { timeout
     await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 40/);
     await shows(async () => (await keys(page)).length, 2, "it goes on under its name");
 
-    // Of a copy so short that not even its description is whole, nothing is offered.
+    // An autosave so short that even its header is incomplete is not offered.
     await cutNewest(page, 5);
     await page.reload();
     await matches(() => byTestId(page, "offer").textContent(), /kept by itself at step 30/);
@@ -139,7 +139,7 @@ test("a tab that is gone while it keeps a copy leaves the one before", { timeout
   });
 });
 
-// Ways in which browsers refuse: all of it (private windows, old browsers), a new file, and one that is half written.
+// Ways in which browsers refuse: entirely (private windows, old browsers), at a new file, or in the middle of a file.
 const REFUSALS = {
   "no storage": () => {
     StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException("no", "SecurityError"));
@@ -178,7 +178,7 @@ test("a storage that refuses costs a sentence, not the run", { timeout: 600_000 
   });
 });
 
-// What happens to the worker's device when it is used next.
+// Runs `happens` on the worker's device at its next use.
 async function toDevice(page, happens) {
   const worker = page.workers()[0];
   await worker.evaluate((happens) => {
@@ -228,7 +228,7 @@ test("a worker that dies leaves the run in the browser", { timeout: 400_000 }, a
     await trainTo(page, 20);
     await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
     const loss = await byTestId(page, "loss").textContent();
-    // What a failed allocation is in wasm.
+    // The error of a failed allocation in wasm.
     await page.workers()[0].evaluate(() => void setTimeout(() => {
       throw new WebAssembly.RuntimeError("unreachable");
     }));
@@ -245,13 +245,13 @@ test("a worker that dies leaves the run in the browser", { timeout: 400_000 }, a
   });
 });
 
-// Chromium with so many MiB for each wasm memory.
+// Chromium with a limit of `mib` MiB for each wasm memory.
 const memory = (mib) => ({ gpu: false, flags: [`--js-flags=--wasm-max-mem-pages=${16 * mib}`], expected: /unreachable|memory/i });
 
-// The page and nano fit, little more does.
+// Enough for the page and nano, and little more.
 const LITTLE_MIB = 31;
 
-// More, with room for a text, but not for its tokens.
+// Enough for a text, but not for its tokens.
 const [MORE_MIB, TEXT_MIB] = [94, 24];
 
 test("where wasm has no memory left, a sentence says what to lower, and following it helps", { timeout: 600_000 }, async () => {
@@ -263,7 +263,7 @@ test("where wasm has no memory left, a sentence says what to lower, and followin
     await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
     const loss = await byTestId(page, "loss").textContent();
     const tooMuch = async () => {
-      // The page's own check lets this pass: a tab could have 4 GiB.
+      // The page's own check accepts this: a tab could have 4 GiB.
       await field(page, "batch_size", "64");
       await byTestId(page, "reset").click();
       await waitForState(page, "failed");
@@ -295,7 +295,7 @@ test("a worker that really runs out of memory leaves the run in the browser", { 
     await trainTo(page, 20);
     await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
     const loss = await byTestId(page, "loss").textContent();
-    // A text that cannot be held is refused, and the run is still there; one that can be held, but not encoded, ends the worker.
+    // A text that does not fit is refused, and the run is unaffected; one that fits but cannot be encoded ends the worker.
     const open = (mib) => {
       const buffer = Buffer.alloc(mib * 2 ** 20, "Once upon a time there was a small house. ");
       return byTestId(page, "file-input").setInputFiles({ name: `${mib}.txt`, mimeType: "text/plain", buffer });

@@ -1,4 +1,4 @@
-// Serves the built page and opens it in Chromium. Every test asserts that nothing went wrong in the console.
+// Serves the built page and opens it in Chromium. Every test asserts that the console has no errors.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -34,7 +34,7 @@ export async function serve() {
   throw new Error("the server did not start");
 }
 
-// Chromium, with an emulated GPU or without any.
+// Chromium, with an emulated GPU or without a GPU.
 export function launch({ gpu, flags = [] }) {
   return chromium.launch({
     executablePath: required("GLASSHEAD_CHROMIUM"),
@@ -42,9 +42,9 @@ export function launch({ gpu, flags = [] }) {
   });
 }
 
-// Service workers answer requests that Playwright cannot see then, so they are there for a test of theirs alone.
-// Opens the page, hands it to `use`, and checks that the console stayed clean but for what is `expected`: Chromium
-// itself reports every request that fails.
+// Opens the page, passes it to `use`, and checks that the console has no errors except `expected` ones: Chromium itself reports
+// every request that fails. Playwright cannot see requests that service workers serve, so they are only enabled in their own
+// test.
 export async function withPage(
   { gpu = true, flags = [], viewport = { width: 1400, height: 1000 }, colorScheme = "light", serviceWorkers = "block", expected = /^$/ },
   use,
@@ -78,7 +78,7 @@ export async function waitForState(page, states, timeout = 120_000) {
   await page.locator(list.join(",")).waitFor({ timeout });
 }
 
-// A number that the page shows; NaN while it shows none.
+// A number shown on the page; NaN if none is shown.
 export async function number(page, id) {
   const text = await byTestId(page, id).textContent();
   return Number.parseFloat(text.replaceAll("\u2009", ""));
@@ -93,8 +93,8 @@ export async function until(what, check, timeout = 120_000) {
   assert.fail(`timed out waiting until ${what}`);
 }
 
-// What `read` finds, once `check` accepts it; the last refusal is thrown. The page renders after an event, not within
-// it (and later still when the machine is busy), so what an event changes is read until it is there.
+// Repeats `read` until `check` accepts its result; throws the last failure. The page renders after an event, not within it (and
+// later still when the machine is busy).
 async function eventually(read, check, timeout = 20_000) {
   const end = Date.now() + timeout;
   for (;;) {
@@ -109,7 +109,7 @@ async function eventually(read, check, timeout = 20_000) {
   }
 }
 
-// Asserts that the page comes to show what is expected.
+// Asserts that the page eventually shows the expected value.
 export const shows = (read, expected, message) =>
   eventually(read, (value) => assert.deepEqual(value, expected, message));
 export const matches = (read, pattern, message) =>
@@ -132,24 +132,24 @@ export async function trainTo(page, steps) {
   await shows(() => number(page, "step-count"), steps);
 }
 
-// Waits until what was asked for so far has been rendered.
+// Waits until all requested changes have been rendered.
 export const rendered = (page) =>
   page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20))));
 
-// Brings axe-core into the page, past its Content-Security-Policy, which forbids other people's scripts.
+// Loads axe-core into the page, bypassing its Content-Security-Policy, which forbids third-party scripts.
 export async function addAxe(page) {
   const script = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
   if (!(await page.evaluate(() => Boolean(globalThis.axe)))) await page.evaluate(await readFile(script, "utf8"));
 }
 
-// Asserts that axe-core finds nothing; `where` says in which state.
+// Asserts that axe-core finds nothing; `where` describes the page's state.
 export async function accessible(page, where) {
   await addAxe(page);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], where);
 }
 
-// Saves a screenshot where SCREENSHOTS names a folder.
+// Saves a screenshot in the folder SCREENSHOTS, if it is set.
 export async function screenshot(page, name) {
   if (!process.env.SCREENSHOTS) return;
   await mkdir(process.env.SCREENSHOTS, { recursive: true });

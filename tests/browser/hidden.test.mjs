@@ -1,5 +1,5 @@
-// Tabs behind others: hidden, frozen and discarded, as browsers do to save power and memory. Chromium is driven without
-// Playwright here, which has every page believe that it is in front.
+// Background tabs: hidden, frozen and discarded, as browsers do to save power and memory. Chromium is driven without Playwright
+// here, because Playwright makes every page believe that it is in front.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ import { withBrowser } from "./raw.mjs";
 const at = (id) => `document.querySelector('[data-testid="${id}"]')`;
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
-// What a person reads and does, in a tab that cannot be clicked on while it is hidden.
+// The user's view and actions, in a tab that cannot be clicked while it is hidden.
 function seen(tab) {
   const text = (id) => tab.evaluate(`${at(id)}?.textContent ?? ""`);
   return {
@@ -34,7 +34,7 @@ async function opened(browser, hash = "") {
   return { tab, page };
 }
 
-// Trains, does `meanwhile` on the way, which tells after how many steps to stop, and tells the loss.
+// Trains and runs `meanwhile`, which returns the step to stop at; returns the loss.
 async function trained(page, meanwhile) {
   await page.fill("stop_steps", "");
   await page.click("train");
@@ -47,7 +47,7 @@ async function trained(page, meanwhile) {
   return page.text("loss");
 }
 
-// Steps a second over some seconds.
+// Steps per second over `ms` milliseconds.
 async function speed(page, ms) {
   const [began, first] = [Date.now(), await page.step()];
   await wait(ms);
@@ -59,7 +59,7 @@ test("a hidden tab trains on at full speed, and a frozen one goes on as if it ha
     const { tab, page } = await opened(browser);
     const other = await browser.open("about:blank");
     await tab.front();
-    // Steps for half a minute, whatever the machine.
+    // Enough steps for half a minute on any machine.
     let steps;
     const whole = await trained(page, async () => (steps = Math.ceil(30 * (await speed(page, 3000)))));
     await tab.call("Page.reload");
@@ -78,7 +78,7 @@ test("a hidden tab trains on at full speed, and a frozen one goes on as if it ha
       await until("it is hidden", () => tab.evaluate("document.hidden"));
       const hidden = await speed(page, 3000);
       console.log(`${inFront.toFixed(1)} steps/s in front, ${hidden.toFixed(1)} hidden`);
-      // A page whose timers were throttled would get on once a second; a quarter leaves room for a busy machine.
+      // A page with throttled timers would advance once a second; a quarter leaves room for a busy machine.
       assert.ok(hidden > inFront / 4, `${hidden} steps/s hidden, ${inFront} in front`);
       for (let time = 1; time <= 3; time++) {
         await tab.call("Page.setWebLifecycleState", { state: "frozen" });
@@ -104,7 +104,7 @@ test("a hidden tab trains on at full speed, and a frozen one goes on as if it ha
   });
 });
 
-// Has the browser discard the tab at `address`, on the page that it has for that.
+// Makes the browser discard the tab at `address`, through its internal page for that.
 async function discard(browser, address) {
   const desk = await browser.open("chrome://discards");
   await desk.front();

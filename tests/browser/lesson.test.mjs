@@ -1,4 +1,4 @@
-// The lesson as its reader walks through it: the numbers of every step, by the keyboard alone, on both backends.
+// The lesson from beginning to end: the numbers of every step, by keyboard alone, on both backends.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -17,13 +17,13 @@ async function fits(page) {
 const computed = (page, step) =>
   page.locator(`[data-testid="lesson"][data-step="${step}"][data-computed="true"]`).waitFor({ timeout: 60_000 });
 
-// The rows of a matrix as the page has them, to seven digits.
+// The rows of a matrix on the page, to seven digits.
 const rows = (page, name) =>
   page.locator(`[data-matrix="${CSS_escape(name)}"] tbody tr`).evaluateAll((lines) =>
     lines.map((line) => [...line.querySelectorAll("td")].map((cell) => Number(cell.dataset.value))));
 const CSS_escape = (text) => text.replaceAll("\\", "\\\\");
 
-// Whether numbers are those expected, to the digits that these have.
+// Asserts that numbers equal the expected ones, to `digits` digits.
 function equal(numbers, expected, digits) {
   assert.equal(numbers.length, expected.length);
   numbers.forEach((number, i) => {
@@ -74,7 +74,7 @@ const NUMBERS = {
 const answered = (page) =>
   until("the question is answered", async () => (await byTestId(page, "lesson-answered").textContent()) === "✓ answered");
 
-// A sentence as GPT-2's tokens, there and back.
+// Encodes a sentence with GPT-2's tokens and decodes it again.
 async function tokens(page, text, ids) {
   await until(`the ids of ${text} are shown`, async () => {
     const shown = await byTestId(page, "lesson-tokens").locator(".id").allTextContents();
@@ -83,7 +83,7 @@ async function tokens(page, text, ids) {
   await shows(() => byTestId(page, "lesson-decoded").textContent(), text);
 }
 
-// What is done at a step besides looking at it, with keys alone.
+// Actions at the steps that need any, with keys alone.
 const DONE = {
   tokens: async (page) => {
     const first = [10814, 0, 314, 716, 1804, 880, 492, 314, 2911, 345, 821, 880, 1165, 0, 220];
@@ -102,7 +102,7 @@ const DONE = {
     await computed(page, "context");
   },
   all: async (page) => {
-    // A number of X: Enter opens its field, Enter closes it, and the focus is back where it was.
+    // A number of X: Enter opens its field, Enter closes it, and the focus returns.
     await page.locator('[data-matrix="X"] td[tabindex="0"]').first().focus();
     await page.keyboard.press("Enter");
     await until("the field has the focus", () => page.evaluate(() => document.activeElement.dataset.testid === "lesson-x"));
@@ -171,7 +171,7 @@ test("the lesson, computed on the GPU", { timeout: 900_000 }, async () => {
       await accessible(page);
     });
     await matches(() => byTestId(page, "lesson-device").textContent(), /swiftshader/i);
-    // The link remembers the step; from the heads a way leads to a head of the model under training.
+    // The link stores the step; from the heads step, a link leads to a head of the model being trained.
     await page.evaluate(() => { location.hash = "view=lesson&step=heads"; });
     await computed(page, "heads");
     await byTestId(page, "lesson-head").focus();
@@ -181,7 +181,7 @@ test("the lesson, computed on the GPU", { timeout: 900_000 }, async () => {
     assert.match(page.url(), /view=train/);
     await page.evaluate(() => { location.hash = "view=lesson&step=scores"; });
     await computed(page, "scores");
-    // A cell that has the focus shows its sum; arrows walk on; a question is answered by doing.
+    // A focused cell shows its sum; arrows move on; a question is answered by an action.
     await page.locator('[data-matrix="s"] td[tabindex="0"]').focus();
     await matches(() => byTestId(page, "worked").textContent(), /0\.5500·0\.4300 .* = 0\.954400/);
     await page.keyboard.press("End");

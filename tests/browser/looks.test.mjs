@@ -1,5 +1,5 @@
-// Every state of the attention view in four looks (light and dark, wide and narrow), what is typed while a model trains,
-// and a model without the causal mask.
+// Every state of the attention view in four looks (light and dark, wide and narrow), typing during training, and a model
+// without the causal mask.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -11,7 +11,7 @@ const NARROW = { width: 400, height: 900 };
 
 const text = (page, id) => byTestId(page, id).first().textContent();
 
-// The state as it is now, in all looks: axe-core finds nothing, and nothing is wider than the page.
+// Checks the current state in all looks: axe-core finds nothing, and nothing is wider than the page.
 async function looked(page, state) {
   for (const [colorScheme, viewport] of [["light", NARROW], ["dark", NARROW], ["dark", WIDE], ["light", WIDE]]) {
     await page.emulateMedia({ colorScheme });
@@ -29,7 +29,7 @@ async function looked(page, state) {
 
 const section = (page, name) => page.getByRole("tab", { name, exact: true }).click();
 
-// Types letter by letter while the page shows new steps between them; nothing of it gets lost.
+// Types letter by letter while the page shows new steps in between; no input is lost.
 async function typed(page, field, entry) {
   await field.fill("");
   for (const letter of entry) {
@@ -84,7 +84,7 @@ test("every state is legible in four looks, and what is typed while it trains st
     await looked(page, "lens");
     await section(page, "head scores");
     await byTestId(page, "head-scores").waitFor();
-    // The scores of an earlier moment are those that were measured next to it.
+    // The scores of an earlier snapshot are the ones measured closest to it.
     const latest = /at step (\d+)/.exec(await text(page, "head-scores"))[1];
     await byTestId(page, "scrubber").focus();
     await page.keyboard.press("Home");

@@ -1,5 +1,5 @@
-// Models in other programs' files, through the page's own buttons and without a network: out as a ZIP, back in, and one
-// that was made elsewhere.
+// Models in other programs' files, through the page's own buttons and offline: export as a ZIP, import again, and import of a
+// foreign model.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { accessible, byTestId, matches, number, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
-// The files of a ZIP that compresses nothing, by the format's definition: from its central directory.
+// The files of an uncompressed ZIP, read from its central directory according to the format's definition.
 function unpacked(zip) {
   const end = zip.lastIndexOf(Buffer.from("PK\x05\x06", "latin1"));
   const files = {};
@@ -42,8 +42,8 @@ function safetensors(tensors) {
   return Buffer.concat([length, text, ...tensors.map((tensor) => tensor[3])]);
 }
 
-// A GPT-2 with one block of two heads, its weights drawn here: in two shards, one in bfloat16 and one in f32, with the
-// names that checkpoints of the bare model have.
+// A GPT-2 with one block of two heads and random weights: in two shards, one in bfloat16 and one in f32, with the names that
+// checkpoints of the bare model have.
 function foreign(tokenizer, vocabSize) {
   let seed = 1;
   const draw = () => ((seed = (seed * 48271) % 2147483647) / 2147483647 - 0.5) * 0.4;
@@ -103,7 +103,7 @@ test("a model goes out and comes back, and a foreign one comes in", { timeout: 3
     const written = await write(page);
     const heldOut = await byTestId(page, "val-loss").textContent();
 
-    // Out: what transformers expects, and where training stands.
+    // Export: the files that transformers expects, and the training state.
     await byTestId(page, "with-state").check();
     const [download] = await Promise.all([page.waitForEvent("download"), byTestId(page, "export-model").click()]);
     assert.match(download.suggestedFilename(), /^glasshead-run-1-step-12\.zip$/);
@@ -120,7 +120,7 @@ test("a model goes out and comes back, and a foreign one comes in", { timeout: 3
     assert.equal(tensorsOf(files["training_state.safetensors"]).__metadata__.step, "12");
     await matches(() => byTestId(page, "save-message").textContent(), /Exported at step 12/);
 
-    // The same files into a folder that a person chooses; here it is one of the browser's own.
+    // The same files in a folder that the user chooses; here it is one of the browser's own.
     await page.evaluate(() => {
       globalThis.showDirectoryPicker = async () =>
         (await navigator.storage.getDirectory()).getDirectoryHandle("chosen", { create: true });
@@ -138,17 +138,17 @@ test("a model goes out and comes back, and a foreign one comes in", { timeout: 3
     });
     const sum = (bytes) => createHash("sha256").update(bytes).digest("hex");
     const expected = Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, sum(bytes)]));
-    // What is said of the training state comes in any order.
+    // The entries about the training state come in any order.
     assert.equal(typeof sums["training_state.safetensors"], "string");
     delete sums["training_state.safetensors"];
     delete expected["training_state.safetensors"];
     assert.deepEqual(sums, expected);
-    // Whoever chooses no folder gets no files, and can go on.
+    // Without a chosen folder no files are written, and the page continues.
     await page.evaluate(() => (globalThis.showDirectoryPicker = () => Promise.reject(new DOMException("", "AbortError"))));
     await byTestId(page, "export-folder").click();
     assert.ok(await byTestId(page, "export-folder").isEnabled());
 
-    // What cannot be opened is refused with the way out, and the run stays.
+    // Files that cannot be opened are refused with advice, and the run is unaffected.
     const file = (name, buffer) => ({ name, mimeType: "application/octet-stream", buffer });
     await byTestId(page, "model-files").setInputFiles(file("pytorch_model.bin", Buffer.alloc(10)));
     await matches(() => byTestId(page, "save-message").textContent(), /safe_serialization=True/);
@@ -156,7 +156,7 @@ test("a model goes out and comes back, and a foreign one comes in", { timeout: 3
     await matches(() => byTestId(page, "save-message").textContent(), /cut\.zip.*cut or is no ZIP/);
     assert.equal(await number(page, "step-count"), 12);
 
-    // A foreign model comes in, writes and learns.
+    // A foreign model is imported, generates and trains.
     await byTestId(page, "model-files").setInputFiles(foreign(files["tokenizer.json"], config.vocab_size));
     await shows(() => byTestId(page, "head-map").count(), 2);
     await waitForState(page, ["ready", "paused"]);
@@ -166,7 +166,7 @@ test("a model goes out and comes back, and a foreign one comes in", { timeout: 3
     await shows(() => number(page, "step-count"), 1);
     await screenshot(page, "models-foreign");
 
-    // Back in, by the same button: the same step, loss and words, and it goes on.
+    // Imported again by the same button: the same step, loss and words, and training continues.
     await byTestId(page, "model-files").setInputFiles(file("run-1.zip", zip));
     await shows(() => byTestId(page, "head-map").count(), 8);
     await shows(() => number(page, "step-count"), 12);
@@ -178,7 +178,7 @@ test("a model goes out and comes back, and a foreign one comes in", { timeout: 3
     await accessible(page);
     await screenshot(page, "models-back");
 
-    // Unpacked, the same folder comes in by its button, and dropped on the page.
+    // Unpacked, the same folder is imported by its button, and by dropping it on the page.
     const folder = await mkdtemp(join(tmpdir(), "glasshead-model-"));
     try {
       await Promise.all(Object.entries(files).map(([name, bytes]) => writeFile(join(folder, name), bytes)));

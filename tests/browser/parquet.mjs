@@ -9,7 +9,7 @@ const list = (step, kind, items) => [(step << 4) | 9, ...(items.length < 15 ? [(
 const STRUCT = 12;
 const UTF8 = 0;
 
-// `columns` maps names to texts, as many for each. `encoding` 0 is plain, 8 a dictionary, which is not there.
+// `columns` maps names to arrays of texts of equal length. `encoding` 0 is plain, 8 a dictionary, which is missing.
 export function parquet(columns, encoding = 0) {
   const names = Object.keys(columns);
   const rows = columns[names[0]].length;

@@ -1,4 +1,4 @@
-// Parquet files in the page: a good one trains, a damaged one ends as a sentence and the run goes on.
+// Parquet files in the page: a valid one trains; a damaged one gives an error message, and the run continues.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,7 +11,7 @@ const offer = (page, name, buffer) =>
 
 test("trains on Parquet files and outlives damaged ones", { timeout: 300_000 }, async () => {
   const columns = { story: Array(300).fill(STORY.repeat(4)), text: Array(300).fill(STORY) };
-  // Chromium reports the panic of the worker that reads.
+  // Chromium reports the panic of the worker that reads the file.
   await withPage({ gpu: false, expected: /unreachable|panicked|parquet/i }, async (page) => {
     await waitForState(page, "ready");
     await byTestId(page, "train").click();

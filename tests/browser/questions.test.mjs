@@ -1,5 +1,5 @@
-// Questions about the model as a person asks them: a weight worked out, a head switched off, a weight changed, the
-// logit lens, scores of heads, the glossary.
+// Inspection of the model: computing a weight, switching off a head, editing a weight, the logit lens, head scores, the
+// glossary.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { accessible, byTestId, matches, rendered, screenshot, shows, until, wait
 
 const open = (page, name) => page.getByRole("tab", { name, exact: true }).click();
 
-// The losses of the comparison: as it is, and with the change.
+// The losses of the comparison: without and with the change.
 async function losses(page) {
   const cells = await byTestId(page, "what-if-loss").locator("td").allTextContents();
   return cells.slice(0, 2).map(Number);
@@ -17,7 +17,7 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
   await withPage({ gpu: false }, async (page) => {
     await waitForState(page, "ready");
 
-    // The arithmetic of a cell agrees with the map.
+    // The computation of a cell agrees with the map.
     await open(page, "arithmetic");
     await byTestId(page, "arithmetic").waitFor();
     const map = byTestId(page, "large-map");
@@ -51,7 +51,7 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await byTestId(page, "all-on").click();
     await until("the loss returns", async () => (await losses(page))[1] === plain);
 
-    // A weight is tried out, and kept.
+    // A weight is edited temporarily, then kept.
     await byTestId(page, "edit-weight").click();
     await until("the old value is there", async () => /\d/.test(await byTestId(page, "old-weight").textContent()));
     await byTestId(page, "new-weight").fill("9");
@@ -72,7 +72,7 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await screenshot(page, "questions-lens");
     await accessible(page);
 
-    // Scores, and what they mean; by keyboard.
+    // Scores and their explanation, by keyboard.
     await page.getByRole("tab", { name: "logit lens" }).focus();
     await page.keyboard.press("ArrowRight");
     await shows(() => byTestId(page, "best-heads").locator("li").count(), 4);

@@ -1,5 +1,5 @@
-// Chromium without Playwright, over the pipe that it offers for debugging. Playwright has every page believe that it is
-// in front, so tabs that are hidden, frozen or discarded need this.
+// Chromium without Playwright, over its debugging pipe. Playwright makes every page believe that it is in front, so tests of
+// hidden, frozen or discarded tabs need this.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -31,7 +31,7 @@ function line(browser) {
     });
 }
 
-// A tab that is there or is opened at an address, and ways to ask it.
+// Attaches to a tab, or opens one at an address, and returns functions to control it.
 async function tab(send, target) {
   const targetId = target.targetId ?? (await send("Target.createTarget", { url: target.url })).targetId;
   const { sessionId } = await send("Target.attachToTarget", { targetId, flatten: true });
@@ -50,11 +50,11 @@ async function tab(send, target) {
   };
 }
 
-// Serves the page, starts Chromium without a GPU, and hands both to `use`.
+// Serves the page, starts Chromium without a GPU, and passes both to `use`.
 export async function withBrowser(use) {
   const server = await serve();
   const profile = await mkdtemp(join(tmpdir(), "glasshead-"));
-  // The page that discards tabs is one for developers, which have to be let in.
+  // The page that discards tabs is an internal one, which has to be enabled.
   await writeFile(join(profile, "Local State"), JSON.stringify({ internal_only_uis_enabled: true }));
   const args = ["--headless=new", "--remote-debugging-pipe", `--user-data-dir=${profile}`, ...QUIET, ...NO_GPU, "about:blank"];
   const browser = spawn(required("GLASSHEAD_CHROMIUM"), args, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });

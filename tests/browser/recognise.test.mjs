@@ -1,11 +1,11 @@
-// Heads that are known to form, seen forming: a model that learns to repeat sequences grows an induction head, the
-// chart shows when, and the very head does as the glossary says.
+// Known kinds of heads as they form: a model that learns to repeat sequences grows an induction head, the chart shows when, and
+// that head behaves as the glossary describes.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { byTestId, matches, number, screenshot, until, waitForState, withPage } from "./harness.mjs";
 
-// The best scores as the list below the chart has them: { induction: 0.93, ... }.
+// The best scores in the list below the chart: { induction: 0.93, ... }.
 async function best(page) {
   const lines = await byTestId(page, "best-heads").locator("li").allTextContents();
   return Object.fromEntries(lines.map((line) => /^(\w+): L\d+ H\d+ ([\d.]+)$/.exec(line.trim()).slice(1)).map(([kind, score]) => [kind, Number(score)]));

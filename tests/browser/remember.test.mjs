@@ -1,11 +1,11 @@
-// Earlier moments: scrubbed through, compared, taken along as files, and shared as a link.
+// The timeline: earlier snapshots are selected, compared, exported to files, and shared as a link.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { accessible, byTestId, matches, number, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
-// What a click makes the browser save.
+// The file that the browser saves after a click.
 async function saved(page, id) {
   const coming = page.waitForEvent("download", { timeout: 60_000 });
   await byTestId(page, id).click();
@@ -13,7 +13,7 @@ async function saved(page, id) {
   return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
 }
 
-// The lines of a CSV file, which may hold quoted line ends.
+// The rows of a CSV file, which may contain quoted line ends.
 function rows(text) {
   const rows = [[""]];
   let quoted = false;
@@ -40,7 +40,7 @@ async function checkWeights(page) {
   for (const [query, sum] of sums) assert.ok(Math.abs(sum - 1) < 1e-5, `row ${query} sums to ${sum}`);
   const json = JSON.parse((await saved(page, "json-all")).bytes.toString());
   assert.deepEqual([json.heads.length, json.tokens.length, json.heads[7].weights[n - 1].length], [8, n, n]);
-  // The cell that the keyboard reaches shows what the file says.
+  // The cell focused by keyboard shows the file's value.
   await byTestId(page, "large-map").focus();
   for (const key of ["ArrowDown", "ArrowDown", "ArrowRight"]) await page.keyboard.press(key);
   await until("it is the file's", async () => {
@@ -49,7 +49,7 @@ async function checkWeights(page) {
   });
 }
 
-// The SVG shows what the screen shows, and opens alone.
+// The SVG matches the screen, and opens on its own.
 async function checkPictures(page, browser, address) {
   await byTestId(page, "gamma").fill("0.5");
   await byTestId(page, "values").selectOption({ index: 1 });
@@ -80,7 +80,7 @@ async function checkPictures(page, browser, address) {
   assert.ok(png.readUInt32BE(16) > 700, "two pixels for one");
 }
 
-// Moments that are over, as numbers.
+// Exports earlier snapshots as numbers.
 async function checkMoments(page, moments) {
   await byTestId(page, "scrubber").focus();
   await page.keyboard.press("Home");
@@ -96,7 +96,7 @@ async function checkMoments(page, moments) {
 }
 
 async function checkFilms(page, moments) {
-  // Played in the page it begins at the beginning and ends with the present.
+  // Played in the page, the film starts at the first snapshot and ends with the present.
   await byTestId(page, "film").click();
   await until("it begins", async () => /step 0, not live/.test(await byTestId(page, "moment").textContent()));
   await until("it ends", async () => (await byTestId(page, "moment").textContent()) === "live");
@@ -122,7 +122,7 @@ async function checkFilms(page, moments) {
   assert.equal(await byTestId(page, "status-line").textContent(), await byTestId(page, "made").textContent());
 }
 
-// The CPU reference, given the same checkpoint and sentence, computes what the GPU's file says.
+// The CPU reference, given the same checkpoint and sentence, reproduces the numbers in the GPU's file.
 async function checkAgainstReference(checkpoint, csv) {
   await withPage({ gpu: false }, async (page) => {
     await waitForState(page, "ready");
@@ -148,7 +148,7 @@ test("goes back through the training, compares, takes along", { timeout: 300_000
     await waitForState(page, "ready");
     await page.keyboard.press("Space");
     await until("some moments are there", async () => Number(await byTestId(page, "scrubber").getAttribute("max")) >= 3);
-    // While it trains, the first moment is shown and stays.
+    // During training, the first snapshot is shown and stays selected.
     await byTestId(page, "scrubber").focus();
     await page.keyboard.press("Home");
     await matches(() => byTestId(page, "moment").textContent(), /step 0, not live/);
@@ -162,7 +162,7 @@ test("goes back through the training, compares, takes along", { timeout: 300_000
     await waitForState(page, "paused");
     await byTestId(page, "live").click();
     await shows(() => byTestId(page, "moment").textContent(), "live");
-    // Step 0 beside now.
+    // Step 0 next to the latest.
     await rendered(page);
     const changes = await byTestId(page, "head-change").allTextContents();
     assert.ok(changes.length === 8 && changes.some((change) => Number(change) > 0.001), `${changes}`);
@@ -202,7 +202,7 @@ test("goes back through the training, compares, takes along", { timeout: 300_000
   await checkAgainstReference(checkpoint, csv);
 });
 
-// What a view shows that a link has restored.
+// The values shown after a link was restored.
 async function restored(page) {
   const value = (id) => byTestId(page, id).inputValue();
   const [head, pinned] = [page.locator(".head.selected"), byTestId(page, "token-chip")];
@@ -248,7 +248,7 @@ test("a link is copied, opens in a fresh profile and in an open page", { timeout
     await matches(() => byTestId(page, "share-link").inputValue(), /text=Lily/);
     await screenshot(page, "share");
     await accessible(page);
-    // Without a clipboard the link is marked.
+    // Without a clipboard the link is selected.
     await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
     await byTestId(page, "share-copy").click();
     await until("it is marked", async () => /marked/.test(await byTestId(page, "share-said").textContent()));
@@ -263,7 +263,7 @@ test("a link is copied, opens in a fresh profile and in an open page", { timeout
     await until("the head is chosen", async () => (await page.locator(".head.selected").getAttribute("data-layer")) === "1");
     await shows(() => restored(page), shown);
     await matches(async () => (await byTestId(page, "banner").allTextContents()).join(), /“nonsense”, that this page does not know/);
-    // A link that is put into the open page starts at once while there is nothing to lose.
+    // A link pasted into the open page starts at once if no training would be lost.
     const paste = (hash) => page.evaluate((hash) => { location.hash = hash; }, hash);
     await paste("view=train&preset=nano&task=reverse&layer=2&head=max");
     await until("the task is there", async () => /abfzqk/.test(await byTestId(page, "probe-input").inputValue()));
@@ -271,14 +271,14 @@ test("a link is copied, opens in a fresh profile and in an open page", { timeout
     await shows(() => byTestId(page, "head-map").count(), 8);
     await byTestId(page, "step").click();
     await waitForState(page, "paused");
-    // A run that has trained goes on; what needs another one waits in the setup, and the rest is there at once.
+    // A run that has trained continues; settings that need a new run go into the draft, and the rest applies at once.
     await paste("view=train&preset=nano&n_layers=1&colors=grey");
     await until("it says so", async () => /They stand in the setup/.test((await byTestId(page, "banner").allTextContents()).join()));
     await shows(() => byTestId(page, "colors").inputValue(), "grey");
     await shows(() => byTestId(page, "head-map").count(), 8);
     await byTestId(page, "reset").click();
     await until("one layer is there", async () => (await byTestId(page, "head-map").count()) === 4);
-    // Going to another view keeps what the address says of this one.
+    // Switching to another view keeps this view's entries in the address.
     await byTestId(page, "view-lesson").click();
     await byTestId(page, "lesson").waitFor();
     await matches(() => page.evaluate(() => location.hash), /view=lesson.*preset=nano&n_layers=1/);

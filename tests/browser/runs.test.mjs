@@ -1,4 +1,4 @@
-// Runs as a person handles them: kept over a reload, gone on with, compared, stopped, exported.
+// Runs in use: stored across a reload, resumed, compared, stopped, exported.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -47,7 +47,7 @@ test("a run outlives a reload and writes on", { timeout: 400_000 }, async () => 
     await byTestId(page, "choices").waitFor();
     await accessible(page);
 
-    // A damaged file: a sentence, and the run goes on.
+    // A damaged file gives an error message, and the run continues.
     const bytes = await readFile(file.path);
     await byTestId(page, "checkpoint-file").setInputFiles({
       name: "cut.safetensors",
@@ -56,7 +56,7 @@ test("a run outlives a reload and writes on", { timeout: 400_000 }, async () => 
     });
     await until("it is refused", async () => /Not loaded/.test(await byTestId(page, "save-message").textContent()));
     await shows(() => number(page, "step-count"), 40);
-    // The whole file again, from the disk.
+    // The intact file, opened from disk.
     await byTestId(page, "checkpoint-file").setInputFiles({
       name: file.name,
       mimeType: "application/octet-stream",
@@ -69,7 +69,7 @@ test("a run outlives a reload and writes on", { timeout: 400_000 }, async () => 
   });
 });
 
-// One story from the vocabulary to the last word: what was made before the reload is all there after it.
+// One story from the vocabulary to the last word: everything made before the reload is still available after it.
 test("a vocabulary is trained, taken, and a run with it outlives a reload", { timeout: 400_000 }, async () => {
   await withPage({ gpu: false }, async (page) => {
     await waitForState(page, "ready");
@@ -100,7 +100,7 @@ test("a vocabulary is trained, taken, and a run with it outlives a reload", { ti
     assert.notDeepEqual((await facts(page)).words, before.words, "ten steps later it writes something else");
     await screenshot(page, "runs-chain");
 
-    // A run that is begun anew takes the same vocabulary again.
+    // A new run uses the same vocabulary.
     await field(page, "seed", 9);
     await byTestId(page, "reset").click();
     await until("it has begun", async () => (await number(page, "step-count")) === 0);
@@ -110,7 +110,7 @@ test("a vocabulary is trained, taken, and a run with it outlives a reload", { ti
   });
 });
 
-// What a run is known by: its text, vocabulary, loss, the tokens of its sentence, and what it writes from a seed.
+// The facts that identify a run: its text, vocabulary, loss, the tokens of its sentence, and its generated text for a seed.
 async function facts(page) {
   await byTestId(page, "prompt").fill("Once");
   await page.locator(".ask input").nth(3).fill("20");

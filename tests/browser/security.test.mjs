@@ -1,4 +1,5 @@
-// What the page promises: it talks to nobody before it is asked to, runs no script but its own, and takes no text for HTML.
+// The page's guarantees: it connects to no other host before it is asked to, runs only its own scripts, and never interprets
+// text as HTML.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -24,7 +25,7 @@ test("nothing is requested from others, and other scripts do not run", { timeout
       const inline = document.createElement("script");
       inline.textContent = "globalThis.taken = 3";
       document.head.append(inline);
-      // Not at once: what the test itself evaluates is exempt from the policy.
+      // Asynchronous, because code that the test itself evaluates is exempt from the policy.
       const evaluated = await new Promise((done) =>
         setTimeout(() => {
           try {

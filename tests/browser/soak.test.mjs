@@ -1,5 +1,5 @@
-// Training for long in the page, and one run after the other: memory does not grow. SOAK_STEPS=5000 and SOAK_ROUNDS=200 make it
-// long; SOAK_BACKEND=gpu takes the GPU, whose software emulation is too slow for every day.
+// Long training in the page, and many consecutive runs: memory does not grow. SOAK_STEPS=5000 and SOAK_ROUNDS=200 make it long;
+// SOAK_BACKEND=gpu uses the GPU, whose software emulation is too slow for everyday use.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -11,11 +11,11 @@ const GPU = process.env.SOAK_BACKEND === "gpu";
 const ROUNDS = Number(process.env.SOAK_ROUNDS ?? 10);
 const PARTS = 5;
 
-// The first parts fill caches, pools and the scrubber; afterwards so much is noise of several garbage collectors.
+// The first parts fill caches, pools and the timeline; after that, this much is noise from several garbage collectors.
 const ROOM = 96 * 2 ** 20;
 
-// Bytes in use by all of the browser's processes, but for the one that Chromium starts for language models of its own when it
-// likes (90 MiB): the least of a few looks, because garbage comes and goes.
+// Bytes in use by all of the browser's processes, except the one that Chromium starts for its own language models at times (90
+// MiB): the minimum of several readings, because garbage comes and goes.
 async function memory(session) {
   const looks = [];
   for (let look = 0; look < 5; look++) {
@@ -35,7 +35,7 @@ async function memoryNow(session) {
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
-// Notes the size of the wasm memory whenever the program reads a text from it, in the page and in its workers.
+// Records the size of the wasm memory whenever the program decodes a string from it, in the page and in its workers.
 async function watchHeaps(page) {
   const watch = () => {
     const decode = TextDecoder.prototype.decode;
@@ -50,7 +50,7 @@ async function watchHeaps(page) {
 const heap = (side) => side.evaluate(() => globalThis.heapBytes ?? 0);
 const mebibytes = (size) => `${(size / 2 ** 20).toFixed(0)} MiB`;
 
-// Of the page, and of all its workers together.
+// Heap sizes of the page, and of all its workers together.
 async function heaps(page) {
   const workers = await Promise.all(page.workers().map(heap));
   return [await heap(page), workers.reduce((sum, size) => sum + size, 0)];
@@ -60,7 +60,7 @@ test("the page lets go of what it has shown", { timeout: 300_000 }, async () => 
   await withPage({ gpu: GPU }, async (page) => {
     await waitForState(page, "ready");
     await watchHeaps(page);
-    // Maps of a long sentence: 2 MiB each, so that a few that stay are seen.
+    // Maps of a long sentence: 2 MiB each, so that even a few retained ones are noticed.
     const sizes = { n_layers: 4, n_heads: 8, d_model: 32, d_ff: 32, context_length: 256, batch_size: 1 };
     for (const [name, value] of Object.entries(sizes)) await field(page, name, value);
     await byTestId(page, "probe-input").fill("Lily had a red ball. Tom gave the ball to him. ".repeat(30));
@@ -80,7 +80,7 @@ test("the page lets go of what it has shown", { timeout: 300_000 }, async () => 
   });
 });
 
-// Counts what a worker's buffers on the GPU take, from now on, until they or their devices are destroyed; and new devices.
+// From now on, counts the bytes of a worker's GPU buffers until they or their devices are destroyed, and counts new devices.
 const countBuffers = () => {
   const { createBuffer, destroy: destroyDevice } = GPUDevice.prototype;
   const { destroy: destroyBuffer } = GPUBuffer.prototype;
@@ -124,7 +124,7 @@ test("a run that ends leaves nothing on the GPU", { timeout: 400_000 }, async ()
     console.log(`buffers on the GPU after each run: ${sizes.map(mebibytes).join(", ")}`);
     assert.ok(sizes[0] > 2 ** 20, `only ${sizes[0]} bytes were counted`);
     assert.ok(sizes.at(-1) < 1.25 * sizes[0], `${sizes}`);
-    // What was compiled for the first run serves the next ones.
+    // The kernels compiled for the first run are reused by later ones.
     assert.equal(await worker.evaluate(() => globalThis.gpuDevices), 0, "new devices");
   });
 });
@@ -156,7 +156,7 @@ test(`memory does not grow over ${STEPS} steps`, { timeout: 300_000 + STEPS * 10
   });
 });
 
-// Runs of two sizes and a model from a file, in turn; each learns a step and is dropped for the next one.
+// Runs of two sizes and a model from a file, in turn; each trains one step and is replaced by the next.
 const ROUND = {
   nano: async (page) => {
     await byTestId(page, "preset").selectOption("nano");

@@ -1,4 +1,4 @@
-// Tabs that are put to sleep, and a screen that is not: training stops where it has to, and nothing is lost or done twice.
+// Sleeping tabs, and a screen that stays on: training stops when it has to, and nothing is lost or done twice.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { byTestId, field, matches, number, screenshot, shows, trainTo, until, wa
 
 const STEPS = 300;
 
-// Runs `use` while all processes that run pages and their workers are stopped, as they are while the computer sleeps.
+// Runs `use` while all processes of pages and their workers are stopped, as when the computer sleeps.
 async function asleep(page, use) {
   const session = await page.context().browser().newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
@@ -65,7 +65,7 @@ test("the screen stays on while a run trains, for those who want that", { timeou
     await field(page, "stop_steps", "");
     await byTestId(page, "train").click();
     await shows(locks, [{ kind: "screen", released: false }], "held while it trains");
-    // A tab that was hidden has lost it.
+    // A tab that was hidden has lost the lock.
     await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange", { bubbles: true })));
     await shows(locks, [{ kind: "screen", released: true }, { kind: "screen", released: false }], "asked for again");
     await byTestId(page, "train").click();

@@ -1,4 +1,4 @@
-// The tokenizer's page and the choice of data, as a person uses them.
+// The tokenizer's page and the choice of data in use.
 
 import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";
@@ -39,9 +39,9 @@ test("shows a text as tokens while a model trains", { timeout: 300_000 }, async 
     assert.ok(waits[6] < 500, `the tokens came ${waits[6]} ms after the key`);
     console.log(`a keystroke's tokens came after ${waits[6]} ms (median), ${waits[11]} ms (slowest)`);
 
-    // White space is visible, and what is part of a character is shown as bytes beside the character.
+    // White space is visible, and tokens that are part of a character are shown as bytes next to it.
     await byTestId(page, "tokenizer-text").fill("the cat\n\tsat 👍");
-    // Characters are counted at once; bytes are those of the tokens, which come a moment later.
+    // Characters are counted at once; bytes are those of the tokens, which arrive a moment later.
     await until("its tokens are shown", async () => (await byTestId(page, "bytes-0").textContent()) === "17");
     await shows(() => byTestId(page, "characters-0").textContent(), "14");
     const shown = (await tokens(page).allTextContents()).join("");
@@ -49,7 +49,7 @@ test("shows a text as tokens while a model trains", { timeout: 300_000 }, async 
     assert.match(shown, /⟨f0/);
     await shows(() => page.locator(".linked .whole").last().textContent(), "·👍".slice(-2));
 
-    // A token and its id are lit together, by the pointer and by the keyboard.
+    // A token and its id are highlighted together, by pointer and by keyboard.
     await tokens(page).nth(1).hover();
     await rendered(page);
     const id = await page.locator('.id.lit').textContent();
@@ -65,7 +65,7 @@ test("shows a text as tokens while a model trains", { timeout: 300_000 }, async 
     await byTestId(page, "measure-run").click();
     await until("the speed is known", async () => (await number(page, "mb-s-0")) > 0);
 
-    // The training went on meanwhile, and its view lost nothing.
+    // Training continued meanwhile, and its view lost nothing.
     const step = await number(page, "step-count");
     await until("training goes on", async () => (await number(page, "step-count")) > step);
     await byTestId(page, "view-train").click();
@@ -87,7 +87,7 @@ test("trains a vocabulary, plays its merges, and a model uses it", { timeout: 30
     await matches(() => page.locator(".problem").textContent(), /from 257/);
     await shows(() => byTestId(page, "train-vocabulary").isDisabled(), true);
 
-    // Cancelled soon, a vocabulary keeps what it has. Many different words leave much to merge.
+    // Canceled early, a vocabulary keeps the merges learned so far. Many different words leave much to merge.
     await byTestId(page, "view-train").click();
     let seed = 1;
     const letter = () => "abcdefghijklmnop"[(seed = (seed * 48271) % 2147483647) % 16];
@@ -124,14 +124,14 @@ test("trains a vocabulary, plays its merges, and a model uses it", { timeout: 30
     assert.ok((await byTestId(page, "merge-row").count()) <= 12, "the list of merges is paged");
     await page.locator('[aria-label="previous merges"]').click();
     await matches(() => page.locator(".merges caption").textContent(), /^merges 325 to 336 of 343$/);
-    // Side by side with the run's own vocabulary.
+    // Next to the run's own vocabulary.
     await shows(() => byTestId(page, "vocabulary-1").inputValue(), "trained");
     await shows(() => number(page, "bytes-1"), 15);
     await screenshot(page, "merges-narrow");
     await fits(page);
     await accessible(page);
 
-    // Saved, it is a tokenizer.json that can be loaded again.
+    // Saved as a tokenizer.json that can be loaded again.
     const [download] = await Promise.all([page.waitForEvent("download"), byTestId(page, "download-trained").click()]);
     assert.equal(download.suggestedFilename(), "tokenizer.json");
     const path = await download.path();
@@ -172,7 +172,7 @@ test("trains a vocabulary, plays its merges, and a model uses it", { timeout: 30
   });
 });
 
-// Stands in for the hub: answers what `answer` says, and counts the requests.
+// Mocks the hub: responds with `answer`, and counts the requests.
 async function hub(page, answer) {
   const asked = [];
   await page.route("https://huggingface.co/**", async (route) => {
@@ -193,7 +193,7 @@ test("fetches TinyStories when asked, keeps it, and says what went wrong", { tim
     await waitForState(page, "ready");
     assert.ok(requests.every((url) => url.startsWith("http://")), "nothing is requested before the click");
 
-    // No network: one sentence, and the built-in stories stay.
+    // No network: one message, and the built-in stories stay.
     await byTestId(page, "hub-fetch").click();
     await matches(() => byTestId(page, "hub-problem").textContent(), /does not answer/);
     await shows(() => byTestId(page, "corpus-choice").inputValue(), "built-in");
@@ -203,14 +203,14 @@ test("fetches TinyStories when asked, keeps it, and says what went wrong", { tim
     await byTestId(page, "hub-fetch").click();
     await until("the answer is told", async () => /503/.test(await byTestId(page, "hub-problem").textContent()));
 
-    // Cut in the middle.
+    // Interrupted in the middle.
     const headers = { ...cors, "content-length": String(10 * body.length) };
     answer = (route) => route.fulfill({ headers, body });
     await byTestId(page, "hub-fetch").click();
     await until("the cut is told", async () => /connection broke/.test(await byTestId(page, "hub-problem").textContent()));
     await shows(() => byTestId(page, "hub-kept").count(), 0);
 
-    // Cancelled while nothing comes.
+    // Canceled while no data arrives.
     answer = (route) => new Promise((done) => setTimeout(done, 1500)).then(() => route.fulfill({ headers: cors, body })).catch(() => {});
     await byTestId(page, "hub-fetch").click();
     await byTestId(page, "hub-cancel").click();
@@ -228,7 +228,7 @@ test("fetches TinyStories when asked, keeps it, and says what went wrong", { tim
     await screenshot(page, "data");
     await accessible(page);
 
-    // It is there at the next visit without a request, until it is deleted.
+    // It is available at the next visit without a request, until it is deleted.
     const n = asked.length;
     await page.reload();
     await byTestId(page, "hub-kept").waitFor();
@@ -245,7 +245,7 @@ test("fetches TinyStories when asked, keeps it, and says what went wrong", { tim
 test("compares with GPT-2's vocabulary and takes several files with fields", { timeout: 300_000 }, async () => {
   await withPage({ gpu: false }, async (page, { requests }) => {
     await waitForState(page, "ready");
-    // Records with fields: the field is offered from the file.
+    // Records with fields: the page offers the file's fields.
     const records = Array.from({ length: 400 }, (_, i) => JSON.stringify({ id: `n${i}`, story: STORY.repeat(4) })).join("\n");
     await byTestId(page, "file-input").setInputFiles([
       { name: "a.jsonl", mimeType: "application/json", buffer: Buffer.from(records) },
@@ -287,7 +287,7 @@ test("trains on a task and scores its answers", { timeout: 300_000 }, async () =
     await matches(() => byTestId(page, "task-score").textContent(), /^\d+ of 50 held-out examples/);
     await shows(() => byTestId(page, "task-answer").count(), 6);
     for (const answer of await byTestId(page, "task-answer").allTextContents()) {
-      // A mark is right exactly where what was written is what was expected, which is not said twice.
+      // An answer is marked right if and only if it equals the expected one, which is then not repeated.
       assert.equal(/✓ right/.test(answer), !/expected/.test(answer), answer);
     }
     await screenshot(page, "task");

@@ -1,17 +1,17 @@
-// The main job on the real page: it loads, trains, shows what it attends to, writes, and goes on answering.
+// The main job on the real page: it loads, trains, shows attention, generates, and stays responsive.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { accessible, byTestId, matches, number, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
 
-// The colours of the large heatmap.
+// The colors of the large heatmap.
 const pixels = (page) =>
   page.evaluate(() => {
     const canvas = document.querySelector('[data-testid="large-map"] canvas');
     return [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data].join();
   });
 
-// Milliseconds from a click on a small heatmap until the page has shown that it is the chosen one.
+// Milliseconds from a click on a small heatmap until the page shows it as selected.
 const timeToShow = (page, head) =>
   page.evaluate(
     (head) =>
@@ -28,7 +28,7 @@ const timeToShow = (page, head) =>
     head,
   );
 
-// Tasks of the page's thread that take longer than 50 ms.
+// Tasks of the page's main thread that take longer than 50 ms.
 const watchLongTasks = (page) =>
   page.evaluate(() => {
     globalThis.longTasks = [];
@@ -49,7 +49,7 @@ test("trains on the emulated GPU and answers meanwhile", { timeout: 400_000 }, a
     await byTestId(page, "train").click();
     await until("a step is done", async () => (await number(page, "step-count")) >= 1);
     assert.ok(Math.abs((await number(page, "loss")) - uniform) < 0.05 * uniform, "the first loss is near ln V");
-    // The page answers: head after head is chosen while the device is busy.
+    // The page stays responsive: heads are selected one after the other while the device is busy.
     await watchLongTasks(page);
     const waits = [];
     for (let i = 0; i < 100; i++) waits.push(await timeToShow(page, i % 8));

@@ -1,5 +1,5 @@
-// What is shown is what is true: settings of the run and of the draft, numbers, names, autosaves of other tabs, and a
-// program that has crashed.
+// The page shows the truth: settings of the run and of the draft, numbers, names, autosaves of other tabs, and a crashed
+// program.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -22,7 +22,7 @@ test("no text in a field stops the page, and what differs from the run is marked
     await byTestId(page, "discard").click();
     await shows(() => input(page, "n_heads").inputValue(), "4");
 
-    // Beside a refused field, one that applies while training reaches the run.
+    // While another field is invalid, one that applies during training reaches the run.
     await trainTo(page, 10);
     await field(page, "n_layers", "0");
     await field(page, "max_lr", "0.02");
@@ -31,7 +31,7 @@ test("no text in a field stops the page, and what differs from the run is marked
     await trainTo(page, 40);
     await matches(() => byTestId(page, "loss-readout").textContent(), /step 40 .* lr 2\.00e-2/);
 
-    // A preset and back: the run keeps its own, which is marked until it is applied.
+    // A preset and back: the run keeps its own settings, and the difference is marked until it is applied.
     await byTestId(page, "preset").selectOption("tiny");
     await matches(() => byTestId(page, "parameters").textContent(), /^Next run: .*, fewer where the text/);
     await matches(() => byTestId(page, "accounting-summary").textContent(), /next run/);
@@ -46,7 +46,7 @@ test("no text in a field stops the page, and what differs from the run is marked
     await trainTo(page, 60);
     await matches(() => byTestId(page, "loss-readout").textContent(), /step 60 .* lr (1\.00e-2|9\.\d\de-3)/);
 
-    // Sampling refuses with a word as well.
+    // Sampling settings also show a reason when they are refused.
     const temperature = page.locator('label:has(span:text-is("temperature")) input');
     await temperature.fill("0,5");
     await temperature.blur();
@@ -77,7 +77,7 @@ test("a panic in the page is shown, and the latest autosave resumed", { timeout:
     await trainTo(page, 20);
     await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
     const loss = await byTestId(page, "loss").textContent();
-    // The program panics when the browser does not take an element.
+    // The program panics when the browser refuses an element.
     await page.evaluate(() => {
       const refuse = () => {
         throw new DOMException("no such node");
@@ -107,7 +107,7 @@ test("a panic in the worker is shown, and the latest autosave offered", { timeou
     await field(page, "save_every", "1");
     await trainTo(page, 20);
     await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
-    // What waits is run at once, while the worker's inbox is in use.
+    // Runs queued tasks at once, while the worker's inbox is in use.
     await page.workers()[0].evaluate(() => void (globalThis.queueMicrotask = (run) => run()));
     await field(page, "stop_steps", "40");
     await waitForState(page, "failed");

@@ -1,5 +1,5 @@
-// Several workers on the CPU: the same training as with one, one goes on where another is gone, and no more of them than
-// the machine has cores for, whatever the browser reports.
+// Several workers on the CPU: training equals that with one worker, continues when a worker fails, and uses no more workers
+// than the machine has cores, whatever the browser reports.
 
 import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
@@ -8,7 +8,7 @@ import { byTestId, number, screenshot, shows, until, waitForState, withPage } fr
 
 const STEPS = 40;
 
-// Trains to the stop rule; the last loss, the steps before it, and the speed that the page tells.
+// Trains to the stop rule; returns the last loss, the steps before it, and the speed that the page shows.
 async function train(page, workers) {
   await byTestId(page, "workers").fill(String(workers));
   await byTestId(page, "workers").press("Enter");
@@ -28,7 +28,7 @@ test("trains with two workers as with one, and without the second when it dies",
     await waitForState(page, "ready");
     const cores = await page.evaluate(() => navigator.hardwareConcurrency);
     const chosen = async () => Number(await byTestId(page, "workers").inputValue());
-    // Reports of more than two cores are measured.
+    // A reported number above two cores is verified by a measurement.
     if (cores <= 2) await shows(chosen, cores, "as many as there are cores");
     else await until("the report has been measured", async () => (await chosen()) >= 2 && (await chosen()) <= Math.min(cores, 16));
     await page.locator('input[name="stop_steps"]').fill(String(STEPS));
@@ -45,7 +45,7 @@ test("trains with two workers as with one, and without the second when it dies",
     await page.locator('input[name="stop_steps"]').press("Enter");
     await byTestId(page, "train").click();
     await until("it trains on", async () => (await number(page, "step-count")) > STEPS + 2);
-    // What is typed stays in its field while the numbers around it change.
+    // Input stays in its field while the numbers around it change.
     const rate = page.locator('input[name="max_lr"]');
     await rate.fill("");
     await rate.pressSequentially("0.004", { delay: 150 });
@@ -54,13 +54,13 @@ test("trains with two workers as with one, and without the second when it dies",
     const names = await Promise.all(page.workers().map((worker) => worker.evaluate(() => self.name)));
     const helper = page.workers()[names.indexOf("helper")];
     assert.ok(helper, `a helper is there: ${names}`);
-    await helper.evaluate(() => self.close()).catch(() => {}); // it answers no more
+    await helper.evaluate(() => self.close()).catch(() => {}); // it no longer responds
     const said = page.locator('[data-testid="banner"]', { hasText: "goes on with one worker" });
     await said.waitFor({ timeout: 120_000 });
     const step = await number(page, "step-count");
     await until("it trains on alone", async () => (await number(page, "step-count")) > step + 2);
     await until("it says so", async () => !/workers/.test(await byTestId(page, "adapter").textContent()));
-    // Asking again calls another one.
+    // A new request starts another worker.
     const fewer = page.locator("small", { hasText: "1 compute" });
     await fewer.waitFor();
     await byTestId(page, "workers").fill("1");
@@ -95,7 +95,7 @@ test("a false report of cores is found out by a short measurement, once", { time
     await screenshot(page, "measured-workers");
     await byTestId(page, "step").click();
     await shows(() => number(page, "step-count"), 1);
-    // The next visit uses what was measured, and a choice replaces it.
+    // The next visit uses the measured number, and the user's choice replaces it.
     await page.evaluate(() => localStorage.setItem("glasshead.measured-workers", "2/64"));
     await page.reload();
     await waitForState(page, "ready");

@@ -1,4 +1,4 @@
-//! GPUs that are lost while the program trains: `--lose-device` destroys them.
+//! GPUs lost during training: `--lose-device` destroys them.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use glasshead::train::generations;
 use glasshead::train::trainer::TrainingState;
 use serde_json::Value;
 
-/// A model that trains fast. Kernels are measured once for all runs of a folder, so that they repeat to the bit.
+/// Trains a small, fast model. Kernels are measured once for all runs of a folder, so that the runs repeat to the bit.
 fn train(folder: &Path, out: &str, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_glasshead"));
     command.env("XDG_CACHE_HOME", folder.join("cache"));
@@ -50,7 +50,7 @@ fn a_lost_gpu_is_replaced_while_it_trains_on_a_file_and_the_log_holds_every_step
     let losses = ["train@12", "evaluate@30", "train@70", "save@100"].map(|moment| ["--lose-device", moment]);
     let output = train(folder, "model", &[&run[..], &losses.concat()].concat());
     assert!(output.status.success(), "{}", words(&output.stderr));
-    // Copies are kept at the beginning and with what is saved: at 50 and 100.
+    // Snapshots are taken at the beginning and with each save: at 50 and 100.
     let told = json_lines(&words(&output.stdout));
     let notices: Vec<(u64, &str)> =
         told.iter().filter_map(|line| Some((line["step"].as_u64()?, line["notice"].as_str()?))).collect();
@@ -63,7 +63,7 @@ fn a_lost_gpu_is_replaced_while_it_trains_on_a_file_and_the_log_holds_every_step
     let last = told.last().unwrap();
     assert_eq!((last["step"].as_u64(), last["baselines"].is_object()), (Some(120), true), "{last}");
     assert_eq!(state(folder, "model").step, 120);
-    // The tokens were written once.
+    // The token file was written once.
     let tokens = fs::read_dir(folder.join("model")).unwrap();
     let tokens =
         tokens.filter(|entry| words(entry.as_ref().unwrap().file_name().as_encoded_bytes()).starts_with("tok"));
@@ -129,7 +129,7 @@ fn a_resumed_run_goes_back_to_where_it_was_resumed_and_time_that_was_lost_was_sp
     assert!(words(&output.stdout).contains("from step 15, where"), "{}", words(&output.stdout));
     assert!(state(folder, "lost") == state(folder, "whole"), "with the learning rates that were set");
 
-    // What is trained again counts towards the limit: both attempts together take as long as was asked for.
+    // Repeated training counts toward the limit: both attempts together take the requested time.
     let log = folder.join("log");
     let run = ["--text", &text, "--set", "vocab_size=260", "--steps", "100000000", "--log-dir"];
     let limits = ["--stop-seconds", "2", "--lose-device", "train@40"];

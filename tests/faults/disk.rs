@@ -1,4 +1,4 @@
-//! Faults of the disk and of the process, against the program itself.
+//! Faults of the disk and of the process, tested on the program itself.
 
 use std::fs;
 use std::path::Path;
@@ -45,7 +45,7 @@ pub(super) fn small(folder: &Path, steps: u64, more: &[&str]) -> Command {
     train(folder, steps, &[&SMALL[..], more].concat())
 }
 
-/// The same, from where it was saved last.
+/// The same, resumed from the last checkpoint.
 pub(super) fn resumed(folder: &Path, steps: u64, more: &[&str]) -> Command {
     let model = folder.join("model").display().to_string();
     train(folder, steps, &[&["--resume", &model], more].concat())
@@ -63,7 +63,7 @@ pub(super) fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Kills a run after a while, or finds that it was done before.
+/// Kills a run after `while_ms` milliseconds; returns whether it was still running.
 fn kill_after(mut child: Child, model: &Path, while_ms: u64) -> bool {
     let began = Instant::now();
     while !model.join(FILE_NAME).exists() {
@@ -72,7 +72,7 @@ fn kill_after(mut child: Child, model: &Path, while_ms: u64) -> bool {
     }
     sleep(Duration::from_millis(while_ms));
     let done = child.try_wait().unwrap().is_some();
-    drop(child.kill()); // SIGKILL; refused once it is done
+    drop(child.kill()); // SIGKILL; may fail once it has exited
     child.wait().unwrap();
     !done
 }
@@ -132,7 +132,7 @@ fn a_cut_or_changed_checkpoint_gives_way_to_the_one_before() {
         fs::write(&path, &changed).unwrap();
         falls_back(&format!("byte {at} changed"));
     }
-    // Between the two renames neither name is the latest's.
+    // Between the two renames there is no latest checkpoint.
     fs::remove_file(&path).unwrap();
     fs::write(folder.path().join("model/checkpoint.part"), &bytes).unwrap();
     assert_eq!(load(folder.path()).checkpoint.state.step, 5, "written whole, not yet renamed");
@@ -143,7 +143,7 @@ fn a_cut_or_changed_checkpoint_gives_way_to_the_one_before() {
     assert_eq!(load(folder.path()).checkpoint.state.step, 6);
 }
 
-/// Also where it was killed between the two renames of its last save.
+/// Also if it was killed between the two renames of its last save.
 #[test]
 fn a_run_that_is_over_when_it_is_resumed_is_saved() {
     let folder = tempfile::tempdir().unwrap();
@@ -160,11 +160,11 @@ fn a_run_that_is_over_when_it_is_resumed_is_saved() {
 fn a_folder_that_takes_no_files_is_told_before_training() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_glasshead"));
-    // Nobody can write there, not even root.
+    // Not writable, even for root.
     let output = command.args(["train", "--backend", "cpu", "--out", "/proc/model"]).output().unwrap();
     assert!(!output.status.success() && told(&output).contains("/proc/model"), "{}", told(&output));
     assert!(told(&output).contains("nothing could be saved there"), "{}", told(&output));
-    // A file where the folder should be.
+    // A file in place of the folder.
     fs::write(folder.path().join("model"), "a file").unwrap();
     let output = run(small(folder.path(), 3, &[]));
     assert!(!output.status.success() && told(&output).contains("nothing could be saved there"), "{}", told(&output));
@@ -179,7 +179,7 @@ fn on_a_full_disk_training_goes_on_and_the_last_checkpoint_stays() {
         .chain(inner.get_args())
         .map(|word| format!("'{}'", word.to_string_lossy()))
         .collect();
-    // No file may become longer than 12 KiB; without the trap the signal would end the process.
+    // Files are limited to 12 KiB; without the trap, the signal would end the process.
     let script = format!("trap '' XFSZ; ulimit -f 12; exec {}", words.join(" "));
     let output = Command::new("bash").args(["-c", &script]).output().unwrap();
     let said = told(&output);
@@ -190,7 +190,7 @@ fn on_a_full_disk_training_goes_on_and_the_last_checkpoint_stays() {
     let Loaded { checkpoint, notice } = load(folder.path());
     assert_eq!((checkpoint.state.step, notice), (3, None), "what was there is whole");
 
-    // A device that is always full, and then no longer.
+    // A device that is always full, then a normal one.
     let model = folder.path().join("model");
     std::os::unix::fs::symlink("/dev/full", model.join("checkpoint.part")).unwrap();
     let bytes = fs::read(model.join(FILE_NAME)).unwrap();
@@ -213,7 +213,7 @@ fn a_run_that_diverges_ends_with_a_sentence_and_its_last_good_state() {
     let state = load(folder.path()).checkpoint.state;
     assert_eq!(state.step, 1);
     assert!(state.params.iter().all(|value| value.is_finite()));
-    // A resumed run takes another learning rate, but no other model.
+    // A resumed run accepts a different learning rate, but not a different model.
     let output = run(resumed(folder.path(), 50, &["--set", "d_model=16"]));
     assert!(told(&output).contains("d_model cannot change during training"), "{}", told(&output));
 }

@@ -1,4 +1,4 @@
-//! Errors of a device reach everything that computes on it.
+//! Device errors are reported to everything that computes on the device.
 
 use glasshead::gpu::backend::{Backend, ExecuteError};
 use glasshead::gpu::kernel::Kernel;
@@ -9,7 +9,7 @@ use pollster::block_on;
 
 use crate::common::context;
 
-/// Its shader is no WGSL.
+/// A kernel whose shader is not valid WGSL.
 static BROKEN: Kernel = Kernel {
     name: "broken",
     wgsl: &["fn broken("],
@@ -51,7 +51,7 @@ fn a_run_learns_of_a_refusal_after_others_have_used_its_device() {
 #[test]
 fn a_kernel_that_does_not_compile_is_named_and_not_kept() {
     let (context, (buffers, recording)) = (context(), buffers());
-    // Before there is any backend.
+    // Before a backend exists.
     context.compile(&buffers, &recording, |_| true);
     for attempt in 1..3 {
         let (_, recording) = self::buffers();
@@ -64,7 +64,7 @@ fn a_kernel_that_does_not_compile_is_named_and_not_kept() {
         assert!(matches!(error, ExecuteError::Refused(_)), "attempt {attempt}: {sentence}");
         assert!(sentence.contains("kernel broken does not compile"), "attempt {attempt}: {sentence}");
     }
-    // The device itself is well.
+    // The device itself still works.
     let mut buffers = Buffers::default();
     let word = buffers.add("word", 1);
     assert!(block_on(async { Backend::gpu(&context, &buffers).await.unwrap().read(word).await }).is_ok());

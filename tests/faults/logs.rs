@@ -13,10 +13,10 @@ use serde_json::Value;
 
 use super::disk::{load, resumed, run, small, told};
 
-/// A row without what depends on the clock.
+/// A row without its time-dependent fields.
 type Row = Vec<String>;
 
-/// The rows of `log.csv`, and their seconds.
+/// The rows of `log.csv`, and their `seconds`.
 fn csv(log: &Path) -> (Vec<Row>, Vec<f64>) {
     let text = fs::read_to_string(log.join("log.csv")).unwrap();
     assert!(text.ends_with('\n'), "the last row is whole");
@@ -47,8 +47,8 @@ fn jsonl(log: &Path) -> Vec<Row> {
     text.lines().map(row).collect()
 }
 
-/// How often each step stands under each tag of the event files, which are read as they are: no reader has to know that
-/// something in them is void.
+/// Number of occurrences of each step under each tag of the event files. They are read without interpreting void markers,
+/// because readers need not support these.
 fn events(log: &Path) -> BTreeMap<(String, u64), usize> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(log).unwrap().map(|entry| entry.unwrap().path()) {
@@ -74,7 +74,7 @@ fn events(log: &Path) -> BTreeMap<(String, u64), usize> {
     found
 }
 
-/// Waits until a log has so many rows more than now, or the process that writes it ends.
+/// Waits until a log has grown by `rows` rows, or the process that writes it exits.
 fn grows_by(csv: &Path, rows: u64, child: &mut Child) -> Option<ExitStatus> {
     const ROW_BYTES: u64 = 45;
     let (began, length) = (Instant::now(), || fs::metadata(csv).map_or(0, |facts| facts.len()));
@@ -119,14 +119,14 @@ fn the_log_of_a_run_that_is_killed_again_and_again_is_that_of_one_that_never_was
         let mut child = command.stdout(Stdio::null()).stderr(File::create(&errors).unwrap()).spawn().unwrap();
         let rows = u64::from(rng.below(700));
         let ended = grows_by(&log_of(&killed).join("log.csv"), rows, &mut child);
-        drop(child.kill()); // SIGKILL; refused once it has ended
+        drop(child.kill()); // SIGKILL; may fail once it has exited
         child.wait().unwrap();
         if let Some(status) = ended {
             assert!(status.success(), "{}", fs::read_to_string(errors).unwrap());
             break;
         }
         kills += 1;
-        // A crash may also leave half a row.
+        // A crash may also leave a partial row.
         if kills == 2 {
             for name in ["log.csv", "log.jsonl"] {
                 let mut file = File::options().append(true).open(log_of(&killed).join(name)).unwrap();

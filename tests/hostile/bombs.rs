@@ -1,4 +1,4 @@
-//! Inputs that are made to be slow or large: each has to be refused, or done, as fast as its size lets expect.
+//! Inputs made to be slow or large: each must be refused or processed in a time that its size justifies.
 
 use std::io::Write as _;
 
@@ -36,11 +36,11 @@ fn absurd_shapes_are_refused_by_name_before_anything_is_planned() {
             refused("config.json", &config_with(field, size.into()), ours);
         }
     }
-    // The inner width of GPT-2 is four times the outer one where it is not told.
+    // GPT-2's inner width defaults to four times the outer one.
     let gpt2 =
         String::from_utf8_lossy(&seeds::configs()[1]).replace("\"n_embd\":4", &format!("\"n_embd\":{}", u64::MAX));
     refused("config.json", gpt2.as_bytes(), "d_model");
-    // What may be asked for, but not of these weights.
+    // Valid sizes that do not match these weights.
     refused("config.json", &config_with("num_hidden_layers", 1024.into()), "no tensor model.layers.2");
     refused("config.json", &config_with("vocab_size", (1 << 20).into()), "model.embed_tokens.weight");
     refused("config.json", &config_with("intermediate_size", (1 << 20).into()), "mlp.gate_proj");
@@ -93,7 +93,7 @@ fn long_tokens_take_no_longer_than_many() {
     let lines = ["YQ== 0\n".into(), format!("{} 1\n", BASE64_STANDARD.encode("aa"))].concat();
     let long = format!("{lines}{} 2\n", BASE64_STANDARD.encode("a".repeat(300_000)));
     assert_eq!(way(".tiktoken", long.as_bytes()), Ok(()));
-    // One special token of a million bytes, and a hundred thousand of a few.
+    // One special token of a million bytes, and a hundred thousand short ones.
     let with = |added: Vec<Value>| {
         let mut file: Value = serde_json::from_slice(&seeds::tokenizers()[0]).expect("it is JSON");
         file["added_tokens"] = added.into();
@@ -116,7 +116,7 @@ fn deep_and_wide_json_ends_soon() {
     let header = |json: &str| [&(json.len() as u64).to_le_bytes(), json.as_bytes()].concat();
     for name in ["checkpoint", "model.safetensors", "training_state", "frame of ops"] {
         assert!(way(name, &header(&deep)).is_err());
-        // Shapes and offsets whose products and sums no number holds, and parts that overlap.
+        // Shapes and offsets whose products and sums overflow, and tensors that overlap.
         for (shape, offsets) in [
             ("[4294967296,4294967296,4294967296]", "[0,8]"),
             ("[18446744073709551615]", "[0,18446744073709551615]"),
@@ -144,12 +144,12 @@ fn a_short_request_cannot_ask_for_a_large_answer() {
     refused("frame of ops", &blob, "argument b is 9999999");
 }
 
-/// A Parquet file with nothing but a footer.
+/// A Parquet file with only a footer.
 fn footer(footer: &[u8]) -> Vec<u8> {
     [b"PAR1", footer, &(footer.len() as u32).to_le_bytes(), b"PAR1"].concat()
 }
 
-/// Seven bits a byte, the lowest first.
+/// Encodes seven bits per byte, the lowest first.
 fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while value > 127 {
@@ -159,10 +159,10 @@ fn varint(mut value: u64) -> Vec<u8> {
     [bytes, vec![value as u8]].concat()
 }
 
-/// A schema of one group with so many children in it, as the version and what follows stand in a footer.
+/// A schema of one group with `n_columns` children, of which `claimed` are declared, preceded by the footer's version.
 fn schema(group: &str, n_columns: usize, claimed: u32) -> Vec<u8> {
     let name = |name: &str| [&[0x18][..], &varint(name.len() as u64), name.as_bytes()].concat();
-    // Required; an INT32 before that for columns.
+    // Required; for columns preceded by the type INT32.
     let column = [&[0x15, 2, 0x25, 0][..], &name("c"), &[0]].concat();
     let parts = [
         vec![0x15, 2, 0x19, 0xfc],
@@ -175,17 +175,17 @@ fn schema(group: &str, n_columns: usize, claimed: u32) -> Vec<u8> {
 
 #[test]
 fn footers_cannot_ask_for_more_than_they_have() {
-    // No rows and no parts.
+    // No rows and no row groups.
     let end = [0x16, 0, 0x19, 0x0c, 0];
     let good = [schema("group", 3, 3), end.into()].concat();
     refused("Parquet", &footer(&good), "none of its columns holds text");
-    // Room for two thousand million children.
+    // Claims two billion children.
     let many = [schema("group", 3, i32::MAX as u32), end.into()].concat();
     refused("Parquet", &footer(&many), "claims to have more columns than it has");
     // A long name, once for each of ten thousand columns.
     let long = [schema(&"g".repeat(1 << 16), 10_000, 10_000), end.into()].concat();
     refused("Parquet", &footer(&long), "the names of its columns are too long");
-    // A field that nobody knows: a list of lists of two thousand million truth values each, which have no bytes.
+    // An unknown field: a list of lists of two billion booleans each, which take no bytes.
     let endless =
         [&[0xf9, 0xf9][..], &varint(150), &[&[0xf1][..], &varint(i32::MAX as u64)].concat().repeat(150)].concat();
     for at in [0, good.len() - 1] {
@@ -198,10 +198,10 @@ fn footers_cannot_ask_for_more_than_they_have() {
 fn footers_are_understood_as_the_parquet_crate_understands_them() {
     let columns = schema("group", 3, 3);
     let deep = [&[0x19, 0xfc][..], &varint(200_000), &[0x35, 0, 0x18, 0, 0x15, 2, 0].repeat(200_000)].concat();
-    // Field 65538, which is 2 in the 16 bits of a field's number.
+    // Field 65538, which is 2 when truncated to the 16 bits of a field number.
     let far = [&[0x15, 2, 0x09][..], &varint(2 * 65538), &deep[1..], &[0]].concat();
     refused("Parquet", &footer(&far), "its footer cannot be read");
-    // The version, said to be bytes, and read as a number: then what lies in the bytes follows.
+    // The version, declared as bytes but read as a number: the content of the bytes is then parsed as fields.
     let hidden = [&[0x18][..], &varint(deep.len() as u64), &deep, &columns[2..], &[0x16, 0, 0x19, 0x0c, 0]].concat();
     refused("Parquet", &footer(&hidden), "its footer cannot be read");
 }

@@ -1,4 +1,4 @@
-//! What a piece of work allocates: an allocator that counts, for each thread by itself, because tests run side by side.
+//! Measures the memory of a piece of work with a counting allocator, per thread, because tests run in parallel.
 
 #![allow(unsafe_code)]
 
@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// Counts, and leaves the rest to the system.
+/// Counts allocations and forwards them to the system allocator.
 struct Counting;
 
 #[global_allocator]
@@ -18,7 +18,7 @@ thread_local! {
 }
 
 fn count(bytes: isize) {
-    // A thread that ends has no counters any more, and nobody asks for them.
+    // A thread that is ending no longer has its counters, and they are no longer read.
     let now = NOW.try_with(|now| {
         now.set(now.get() + bytes);
         now.get()
@@ -28,7 +28,7 @@ fn count(bytes: isize) {
     }
 }
 
-// SAFETY: every call goes to the system's allocator as it came; the counters are plain numbers that allocate nothing.
+// SAFETY: every call is forwarded unchanged to the system allocator; the counters are plain numbers that allocate nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
@@ -51,7 +51,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What `work` returns, the most bytes that this thread had at once meanwhile beyond those it had before, and its time.
+/// Returns the result of `work`, its peak memory on this thread in bytes above the initial level, and its time.
 pub fn measured<T>(work: impl FnOnce() -> T) -> (T, usize, Duration) {
     let (before, start) = (NOW.get(), Instant::now());
     PEAK.set(before);

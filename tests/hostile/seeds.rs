@@ -1,4 +1,4 @@
-//! Good inputs, small enough to be changed thousands of times.
+//! Valid inputs, small enough to be mutated thousands of times.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
@@ -34,7 +34,7 @@ fn a_state(config: &RunConfig) -> TrainingState {
     TrainingState::of((0..len).map(|at| at as f32 * 0.01).collect(), 3)
 }
 
-/// Runs that were saved.
+/// Checkpoints of runs.
 pub fn checkpoints() -> Vec<Vec<u8>> {
     let config = run_config();
     let (tokenizer, state) = (a_tokenizer(), a_state(&config));
@@ -58,7 +58,7 @@ fn one(name: &str) -> Vec<Vec<u8>> {
     vec![MODEL[name].clone()]
 }
 
-/// Shapes.
+/// `config.json` files.
 pub fn configs() -> Vec<Vec<u8>> {
     let gpt2 = json!({
         "model_type": "gpt2", "vocab_size": 262, "n_embd": 4, "n_layer": 2, "n_head": 2, "n_positions": 8,
@@ -67,49 +67,49 @@ pub fn configs() -> Vec<Vec<u8>> {
     [one("config.json"), vec![gpt2.to_string().into_bytes()]].concat()
 }
 
-/// Where texts begin and end.
+/// `generation_config.json` files.
 pub fn generations() -> Vec<Vec<u8>> {
     let mut lists = one("generation_config.json");
     lists.push(br#"{ "bos_token_id": 3, "eos_token_id": [0, 5, 90000] }"#.into());
     lists
 }
 
-/// Settings beside a tokenizer.
+/// `tokenizer_config.json` files.
 pub fn settings() -> Vec<Vec<u8>> {
     let mut settings = one("tokenizer_config.json");
     settings.push(br#"{ "eos_token": { "content": "<|endoftext|>", "lstrip": false } }"#.into());
     settings
 }
 
-/// Weights.
+/// Safetensors files of weights.
 pub fn weights() -> Vec<Vec<u8>> {
     one("model.safetensors")
 }
 
-/// States of training.
+/// `training_state.safetensors` files.
 pub fn states() -> Vec<Vec<u8>> {
     one("training_state.safetensors")
 }
 
-/// Indices of weights in several files.
+/// Index files of sharded weights.
 pub fn indices() -> Vec<Vec<u8>> {
     let map = json!({ "weight_map": { "lm_head.weight": "a.safetensors", "model.norm.weight": "b.safetensors" } });
     vec![map.to_string().into_bytes()]
 }
 
-/// Tokenizers of Hugging Face's kind.
+/// `tokenizer.json` files.
 pub fn tokenizers() -> Vec<Vec<u8>> {
     one("tokenizer.json")
 }
 
-/// Tokenizers of OpenAI's kind.
+/// `.tiktoken` files.
 pub fn ranks() -> Vec<Vec<u8>> {
     let tokens = (0..=255u8).map(|byte| vec![byte]).chain([b"th".to_vec(), b"the".to_vec(), b" the".to_vec()]);
     let lines = tokens.enumerate().map(|(rank, bytes)| format!("{} {rank}\n", BASE64_STANDARD.encode(bytes)));
     vec![lines.collect::<String>().into_bytes()]
 }
 
-/// Models in one file, stored and compressed.
+/// ZIP files of models, stored and compressed.
 pub fn zips() -> Vec<Vec<u8>> {
     let files: Vec<(&'static str, Vec<u8>)> =
         MODEL.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
@@ -121,7 +121,7 @@ pub fn zips() -> Vec<Vec<u8>> {
     vec![pack(&files).expect("it is small"), writer.finish().expect("it is small").into_inner()]
 }
 
-/// Links.
+/// Hashes of links.
 pub fn links() -> Vec<Vec<u8>> {
     let all = [
         "#view=train&preset=nano&layer=1&head=2&pin=3,4&gamma=0.5&fade=0.1&colors=magma&hide=setup,loss",
@@ -139,13 +139,13 @@ pub fn texts() -> Vec<Vec<u8>> {
     vec![text.into(), marked, utf16(0xfeff, u16::to_le_bytes), utf16(0xfeff, u16::to_be_bytes)]
 }
 
-/// Records of text.
+/// JSON Lines files.
 pub fn json_lines() -> Vec<Vec<u8>> {
     vec![b"{\"text\": \"one\\n\\u00e9\", \"n\": 12}\n\n{\"text\": \"two\", \"tags\": [[1], {\"a\": null}]}\n".to_vec(),
         b"{\"meta\": {\"text\": \"in\"}, \"text\": \"a \\ud800\", \"n\": NaN, \"m\": [-Infinity, {\"\": [[[[]]]]}]}\n{\"text\": null}\n".to_vec()]
 }
 
-/// Rows of logs, up to step 5.
+/// Log files (CSV and JSON Lines), up to step 5.
 pub fn log_rows() -> Vec<Vec<u8>> {
     let csv = (1..6).map(|step| format!("{step},{},0.{step},2.5,0.01,1.25,\n", 16 * step)).collect::<String>();
     let csv = format!("step,tokens,seconds,loss,lr,grad_norm,val_loss\n0,0,0.000,,,,2.75\n{csv}5,80,0.500,,,,2.5\n");
@@ -153,7 +153,7 @@ pub fn log_rows() -> Vec<Vec<u8>> {
     vec![csv.into_bytes(), (1..6).map(line).collect::<String>().into_bytes()]
 }
 
-/// TensorBoard's events, up to step 5, of which steps 2 and 3 come twice.
+/// TensorBoard event files up to step 5, in which steps 2 and 3 occur twice.
 pub fn event_files() -> Vec<Vec<u8>> {
     let steps = [1, 2, 3].into_iter().chain([2, 3, 4, 5]);
     let scalar = |step: u8| {
@@ -167,7 +167,7 @@ pub fn event_files() -> Vec<Vec<u8>> {
     vec![records.iter().flat_map(|record| framed(record)).collect()]
 }
 
-/// A record as TFRecord frames it.
+/// A record in TFRecord framing.
 fn framed(record: &[u8]) -> Vec<u8> {
     let checksum = |bytes: &[u8]| {
         let bit = |crc: u32, _| (crc >> 1) ^ (0x82f6_3b78 & (crc & 1).wrapping_neg());
@@ -178,7 +178,7 @@ fn framed(record: &[u8]) -> Vec<u8> {
     [&length[..], &checksum(&length), record, &checksum(record)].concat()
 }
 
-/// Every kind of Parquet file that can be read.
+/// Every supported kind of Parquet file.
 pub fn parquets() -> Vec<Vec<u8>> {
     crate::parquet::kinds()
 }
@@ -193,7 +193,7 @@ fn request(op: &str, args: Value, tensors: &[(&str, Dtype, &[usize])]) -> Vec<u8
     safetensors::serialize(views, Some(metadata)).expect("it is small")
 }
 
-/// Requests; none of them names a file.
+/// `glasshead ops` requests, none of which names a file.
 pub fn requests() -> Vec<Vec<u8>> {
     let (f, i, t) = (Dtype::F32, Dtype::I64, Dtype::BOOL);
     let square = |name| (name, f, &[4, 4][..]);

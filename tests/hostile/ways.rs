@@ -1,4 +1,4 @@
-//! Every way in: what reads bytes that anybody may have written.
+//! The input paths: all code that reads untrusted bytes.
 
 use std::collections::BTreeMap;
 
@@ -14,26 +14,26 @@ use safetensors::SafeTensors;
 
 use super::seeds;
 
-/// What became of an input: nothing to complain of, or a sentence for whoever sent it.
+/// Result of an input: success, or the message for the user.
 pub type Outcome = Result<(), String>;
 
-/// One way in.
+/// One input path.
 pub struct Way {
-    /// For people.
+    /// Name in reports.
     pub name: &'static str,
-    /// Inputs that are good.
+    /// Valid inputs to mutate.
     pub seeds: fn() -> Vec<Vec<u8>>,
-    /// Takes an input.
+    /// Reads an input.
     pub enter: fn(&[u8]) -> Outcome,
-    /// Bytes that may be allocated for every byte of the input…
+    /// Bytes that may be allocated per byte of the input.
     pub factor: usize,
-    /// … and besides.
+    /// Bytes that may be allocated in addition, for any input.
     pub base: usize,
 }
 
 const MIB: usize = 1 << 20;
 
-/// All of them. JSON takes some hundred times its length in memory at worst (`[[],[],…`).
+/// All input paths. JSON takes some hundred times its length in memory at worst (`[[],[],…`).
 pub const WAYS: [Way; 17] = [
     Way { name: "checkpoint", seeds: seeds::checkpoints, enter: checkpoint, factor: 250, base: 4 * MIB },
     Way { name: "config.json", seeds: seeds::configs, enter: config, factor: 250, base: 8 * MIB },
@@ -51,11 +51,11 @@ pub const WAYS: [Way; 17] = [
     Way { name: "Parquet", seeds: seeds::parquets, enter: parquet, factor: 2100, base: 8 * MIB },
     Way { name: "rows of a log", seeds: seeds::log_rows, enter: log_rows, factor: 250, base: MIB },
     Way { name: "event file", seeds: seeds::event_files, enter: event_file, factor: 250, base: MIB },
-    // An operation may ask for results that are larger than it is, up to a limit of its own.
+    // An operation may request results that are larger than the request, up to a fixed limit.
     Way { name: "frame of ops", seeds: seeds::requests, enter: ops, factor: 100, base: 400 * MIB },
 ];
 
-/// Nothing, or what the error says.
+/// Discards the value and formats the error.
 fn said<T>(result: Result<T, impl std::fmt::Display>) -> Outcome {
     said_of(result).map(drop)
 }
@@ -64,13 +64,13 @@ fn said_of<T>(result: Result<T, impl std::fmt::Display>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
 
-/// A run's file: what trains on, and what the page remembers in it.
+/// A run's file: the training state, and the page's metadata in it.
 pub fn checkpoint(bytes: &[u8]) -> Outcome {
     record::read(bytes);
     said(Checkpoint::from_bytes(bytes))
 }
 
-/// A model's folder in which one file is the input.
+/// Opens a model folder in which the file `name` has the content `bytes`.
 fn model_with(name: &str, bytes: &[u8]) -> Outcome {
     let mut files: BTreeMap<String, Vec<u8>> = seeds::model_files().clone();
     if name.ends_with("index.json") {
@@ -83,37 +83,37 @@ fn model_with(name: &str, bytes: &[u8]) -> Outcome {
     said(import(&mut chosen))
 }
 
-/// A model's shape.
+/// `config.json`.
 pub fn config(bytes: &[u8]) -> Outcome {
     model_with("config.json", bytes)
 }
 
-/// Where a model's texts begin and end.
+/// `generation_config.json`.
 pub fn generation(bytes: &[u8]) -> Outcome {
     model_with("generation_config.json", bytes)
 }
 
-/// Settings beside a model's tokenizer.
+/// `tokenizer_config.json`.
 pub fn settings(bytes: &[u8]) -> Outcome {
     model_with("tokenizer_config.json", bytes)
 }
 
-/// A model's weights.
+/// `model.safetensors`.
 pub fn weights(bytes: &[u8]) -> Outcome {
     model_with("model.safetensors", bytes)
 }
 
-/// What lies in which file of a model's weights.
+/// The index of sharded weights.
 pub fn index(bytes: &[u8]) -> Outcome {
     model_with("model.safetensors.index.json", bytes)
 }
 
-/// Where a model's training stands.
+/// `training_state.safetensors`.
 pub fn state(bytes: &[u8]) -> Outcome {
     model_with("training_state.safetensors", bytes)
 }
 
-/// Whether a tokenizer that was read also works.
+/// Checks that a tokenizer that was read also works.
 fn used(tokenizer: Result<Tokenizer, impl std::fmt::Display>) -> Outcome {
     let tokenizer = tokenizer.map_err(|error| error.to_string())?;
     let ids = tokenizer.encode("the cat sat<|endoftext|> 猫\u{0}");
@@ -121,63 +121,63 @@ fn used(tokenizer: Result<Tokenizer, impl std::fmt::Display>) -> Outcome {
     tokenizer.to_json().map(drop).map_err(|error| error.to_string())
 }
 
-/// Hugging Face's tokenizers.
+/// Hugging Face's `tokenizer.json`.
 pub fn tokenizer(bytes: &[u8]) -> Outcome {
     used(Tokenizer::from_json(&String::from_utf8_lossy(bytes)))
 }
 
-/// OpenAI's.
+/// OpenAI's `.tiktoken` files.
 pub fn ranks(bytes: &[u8]) -> Outcome {
     let text = String::from_utf8_lossy(bytes);
     used(Tokenizer::from_ranks(&text, None)).or_else(|_| used(Tokenizer::from_ranks(&text, Some(Cut::O200k))))
 }
 
-/// A model in one file.
+/// A ZIP file of a model.
 pub fn zip(bytes: &[u8]) -> Outcome {
     let mut chosen = Chosen::new(vec![("m.zip".into(), bytes.to_vec())]).map_err(|error| error.to_string())?;
     said(import(&mut chosen))
 }
 
-/// What stands behind `#` in an address: the state that comes out can start.
+/// The part of an address after `#`: the resulting state must be able to start.
 pub fn link(bytes: &[u8]) -> Outcome {
     let (state, problems) = restored(&String::from_utf8_lossy(bytes));
     assert_eq!(state.problem(), None);
     problems.into_iter().next().map_or(Ok(()), Err)
 }
 
-/// A text in any encoding.
+/// A plain text in any encoding.
 pub fn text(bytes: &[u8]) -> Outcome {
     said(read_files(&[("a.txt", bytes)], None))
 }
 
-/// JSON Lines.
+/// JSON Lines files.
 pub fn json_lines(bytes: &[u8]) -> Outcome {
     jsonl_fields(bytes);
-    // Rows or plain text, by their content; a sentence about a field that is missing says nothing of the rows.
+    // Rows or plain text, detected by content; an error about a missing field does not cover the rows.
     let _ = read_files(&[("a.json", bytes)], Some("meta.text"));
     said(read_files(&[("a.jsonl", bytes)], None))
 }
 
-/// A column of texts.
+/// A text column of a Parquet file.
 pub fn parquet(bytes: &[u8]) -> Outcome {
     said(read_parquet(bytes.to_vec(), None))
 }
 
-/// `log.csv` or `log.jsonl` of a run that is resumed.
+/// `log.csv` or `log.jsonl` of a resumed run.
 pub fn log_rows(bytes: &[u8]) -> Outcome {
     let scan = said_of(resume::scan(bytes, 3))?;
     assert!(scan.bytes <= bytes.len() as u64);
     Ok(())
 }
 
-/// TensorBoard's file of a run that is resumed.
+/// The TensorBoard event file of a resumed run.
 pub fn event_file(bytes: &[u8]) -> Outcome {
     let kept = said_of(resume::kept_events(bytes, 3))?;
     assert!(kept.iter().all(|part| part.start < part.end && part.end <= bytes.len() as u64));
     Ok(())
 }
 
-/// A request of another program, once as a message and once as the stream itself.
+/// A `glasshead ops` request, once as a message and once as the raw stream.
 pub fn ops(bytes: &[u8]) -> Outcome {
     let mut out = Vec::new();
     serve(bytes, &mut out, None).ok();

@@ -1,4 +1,4 @@
-//! From a size to a recording of one operation with its inputs.
+//! Builds the recording of one operation, with its inputs, for a given size.
 
 use glasshead::ops::activation::{self, Activation};
 use glasshead::ops::attention_scores::{self, MASKED};
@@ -8,7 +8,7 @@ use glasshead::ops::*;
 use super::{Case, SIZES};
 use crate::common::numbers;
 
-/// Another awkward size for a second dimension.
+/// A different awkward size for a second dimension.
 fn other(i: usize) -> usize {
     SIZES[(i * 3 + 2) % SIZES.len()]
 }
@@ -88,7 +88,7 @@ pub(super) fn layer_norm(size: usize, i: usize) -> Case {
     let [x_grad, gain_grad] = [case.output(rows * width), case.output(width)];
     layernorm::layernorm(&mut case.recording, [x, gain, y, stats], params);
     if width > 1 {
-        // The standard deviation of one number is 0: its gradient is a difference of rounding errors times 1/√ε.
+        // The standard deviation of a single number is 0: its gradient is a difference of rounding errors times 1/√ε.
         for accumulate in 0..2 {
             let params = rmsnorm::Params { accumulate, ..params };
             layernorm::layernorm_grad(&mut case.recording, [x, gain, y_grad, stats, x_grad, gain_grad], params);
@@ -106,7 +106,7 @@ pub(super) fn add_bias(size: usize, i: usize) -> Case {
     case
 }
 
-/// Two sequences: keys and values of all positions, then one position more of each and what it attends to.
+/// Two sequences: keys and values of all positions, then those of one more position and its attention.
 pub(super) fn cached(size: usize, i: usize) -> Case {
     let (_, n_heads, n_kv_heads) = ATTENTION;
     let mut case = Case::new(i, size);
@@ -182,7 +182,7 @@ pub(super) fn rotate(size: usize, i: usize) -> Case {
     case
 }
 
-/// Batch, heads, and heads of keys and values of the attention rows.
+/// Batch size, heads and KV heads of the attention rows.
 const ATTENTION: (usize, usize, usize) = (2, 6, 3);
 fn d_head(i: usize) -> usize {
     [1, 2, 7, 8, 12, 16, 33, 5][i]
@@ -232,8 +232,8 @@ pub(super) fn sum(size: usize, i: usize) -> Case {
     case
 }
 
-/// With and without the causal mask and the rotation, with a head of keys and values each and shared ones, in heads
-/// that one part holds and in larger ones.
+/// With and without the causal mask and the rotation, with one KV head per head and with shared ones, with heads that fit into
+/// one part and larger ones.
 pub(super) fn flash(size: usize, i: usize) -> Case {
     let (batch_size, n_heads, d_head) = (2, 4, [16, 2, 12, 40, 130, 128, 34, 32][i]);
     let mut case = Case::new(i, size.max(d_head));
@@ -270,7 +270,7 @@ pub(super) fn scale_heads(size: usize, i: usize) -> Case {
 pub(super) fn soften(size: usize, i: usize) -> Case {
     let rows = other(i);
     let mut case = Case::new(i, size);
-    // Large scores and masked ones: the maximum has to be subtracted.
+    // Large and masked scores: the maximum has to be subtracted.
     let spread: Vec<f32> = numbers(i as u64, rows * size).iter().map(|x| 200.0 * x).collect();
     let masked = spread.iter().enumerate().map(|(at, &x)| if at % size > 3 && at % 5 == 0 { MASKED } else { x });
     let x = case.given(masked.collect());
@@ -311,7 +311,7 @@ pub(super) fn loss(size: usize, i: usize) -> Case {
 }
 
 pub(super) fn update(size: usize, i: usize) -> Case {
-    let len = size * 70; // more than all partial sums take in one round, for the largest
+    let len = size * 70; // more than all partial sums process in one round, for the largest
     let mut case = Case::new(i, len);
     let [grads, params, m] = [(); 3].map(|()| case.input(len));
     let v = case.given(numbers(3, len).iter().map(|x| x * x).collect());

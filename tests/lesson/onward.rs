@@ -1,4 +1,4 @@
-//! The steps behind attention: each is what its formula says, on both backends.
+//! The steps after attention: each equals its formula, on both backends.
 
 use glasshead::config::{Preset, TrainConfig, learning_rate};
 use glasshead::protocol::lesson::*;
@@ -30,7 +30,7 @@ fn norm_and_loss_are_what_their_formulas_say() {
 
 #[test]
 fn turned_scores_depend_on_the_distance_alone() {
-    // All rows are the same, so that nothing but the distance can make a difference.
+    // All rows are equal, so that only the distance can make a difference.
     let same: Vec<f32> = [0.55, 0.87, 0.66].repeat(6);
     let score = |query: usize, key: usize| {
         let exercise = Exercise::Rope { x: same.clone(), weights: DRAWN, query, degrees: 35.0 };
@@ -42,7 +42,7 @@ fn turned_scores_depend_on_the_distance_alone() {
     on_both(&Exercise::Rope { x: x(), weights: MODULE, query: 2, degrees: 30.0 }, |sheet| {
         let (q, turned) = (sheet.matrix("Q").unwrap(), sheet.matrix("Q_{turned}").unwrap());
         assert_eq!(q.row(0), turned.row(0), "position 0 stays");
-        // Three positions on, by a right angle.
+        // Three positions further is a rotation by a right angle.
         equal(turned.row(3), &[-q.at(3, 1), q.at(3, 0)], 5, "Q");
         let k = sheet.matrix("K_{turned}").unwrap();
         let expected: Vec<f32> =

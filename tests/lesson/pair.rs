@@ -1,4 +1,4 @@
-//! The two models of the lesson, through the session: the one without a mask has the lower loss and can do nothing alone.
+//! The two models of the lesson, through the session: the one without a mask has the lower loss and cannot generate.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! JSON that is longer than the header of a safetensors file may be.
+//! JSON longer than the header of a safetensors file may be.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::{Tensor, answers, blob, frame};
 
 const MIB: usize = 1 << 20;
 
-/// Text of 101 MiB goes in and out, through a vocabulary whose one token has a MiB.
+/// Encodes and decodes 101 MiB of text with a vocabulary in which one token has a MiB.
 #[test]
 fn texts_longer_than_a_header_travel_as_tensors() {
     let token = "a".repeat(MIB);
@@ -38,7 +38,7 @@ fn a_request_with_too_long_a_header_is_told_so_and_what_to_do() {
     assert!(sentence.contains("the header of the request has") && sentence.contains("U8 tensor"), "{sentence}");
 }
 
-/// What was sent is quoted, but not at any length.
+/// Error messages quote the input, but truncated.
 #[test]
 fn errors_are_short() {
     let args = json!({"lr": 0.1, "betas": vec![2; 100_000], "eps": 1e-8, "wd": 0.1, "t": 1});

@@ -1,4 +1,4 @@
-//! Sums over more terms than llvmpipe lets one loop run.
+//! Sums over more terms than llvmpipe allows in one loop.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ fn sums_over_70_000_terms_are_complete() {
         let qkv = [("q", ones(&[1, 4])), ("k", ones(&[n, 4])), ("v", ones(&[n, 4]))];
         let (_, out) = ask("sdpa", json!({}), &qkv, context).unwrap();
         for value in out["out"].f64s() {
-            // 70,000 terms are summed one after the other.
+            // 70,000 terms are summed sequentially.
             assert!((value - 1.0).abs() < 1e-3, "sdpa over {n} keys: {value}");
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Tensor, Tensors, answers, ask, blob, close, frame, model};
 use crate::common::context;
 
-/// The one tensor of an answer on both backends.
+/// Checks the only tensor of a response, on both backends.
 fn check_out(gpu: &Context, op: &str, args: Value, tensors: Tensors<'_>, shape: &[usize], expected: &[f64]) {
     for context in [None, Some(gpu)] {
         let (_, out) = ask(op, args.clone(), tensors, context).unwrap();
@@ -26,7 +26,7 @@ fn linear_and_softmax_on_any_dimension() {
     let dot = |row: usize, out: usize| (0..7).map(|i| xs[row * 7 + i] * ws[out * 7 + i]).sum();
     let expected: Vec<f64> = (0..30).map(|at| dot(at / 5, at % 5)).collect();
     check_out(&gpu, "linear", json!({}), &[("x", x.clone()), ("w", w)], &[2, 3, 5], &expected);
-    // Along the middle dimension, with one −∞ as masks have it.
+    // Along the middle dimension, with one −∞ as in masks.
     let mut values: Vec<f32> = xs.iter().map(|&x| x as f32).collect();
     values[8] = f32::NEG_INFINITY;
     let exp = |at: usize| f64::from(values[at]).exp();
@@ -59,7 +59,7 @@ fn rope_takes_any_positions_and_broadcasts_them() {
 fn sdpa_takes_any_mask_and_flash_attention_is_the_same() {
     let gpu = context();
     let [q, k, v] = [(1, 5), (2, 3), (3, 3)].map(|(seed, t)| Tensor::random(seed, &[2, t, 4]));
-    let mask: Vec<bool> = (0..15).map(|at| at / 3 != 2 && at % 4 != 1).collect(); // query 2 sees nothing
+    let mask: Vec<bool> = (0..15).map(|at| at / 3 != 2 && at % 4 != 1).collect(); // query 2 attends to nothing
     let (qs, ks, vs) = (q.f64s(), k.f64s(), v.f64s());
     let mut expected = vec![0.0; 40];
     for (batch, query) in (0..10).map(|row| (row / 5, row % 5)) {
@@ -115,8 +115,8 @@ fn optimizer_clipping_and_schedule() {
     close("lr", &[0, 1, 7, 14, 21, 22, 1000].map(lr), &[0.0, 1.0 / 7.0, 1.0, middle, 0.1, 0.1, 0.1]);
 }
 
-/// 200 steps against `torch.optim.AdamW` in float64 (`adamw.py`). With 1 − β from a rounded β, the second moment would be off
-/// by 1.3e-5 at 0.999 and by 1.3 % at 0.999999.
+/// 200 steps against `torch.optim.AdamW` in float64 (`adamw.py`). With 1 − β computed from a rounded β, the second moment would
+/// be off by 1.3e-5 at 0.999 and by 1.3 % at 0.999999.
 #[test]
 fn adamw_computes_what_pytorch_does_in_float64_for_any_betas() {
     let gpu = context();
@@ -168,7 +168,7 @@ fn what_f32_cannot_hold_is_refused_and_a_schedule_does_not_overflow() {
     assert_eq!(ask("lr", args, &[], None).unwrap().0, json!(5e307));
 }
 
-/// One chain of a million additions in f32 is off by 1e-5.
+/// A single sequential sum of a million terms in f32 is off by 1e-5.
 #[test]
 fn the_mean_of_many_losses_is_that_of_f64() {
     let gpu = context();

@@ -1,4 +1,4 @@
-//! `--variant` in `ops`: every variant that training may use runs when it is asked for.
+//! `--variant` in `ops`: every variant that training may use runs when requested.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Tensor, blob, close, frame, model, serve};
 use crate::common::context;
 
-/// Requests that together run every kernel that has variants, for every class of its shapes.
+/// Requests that together run every kernel that has variants, for every class of shapes.
 fn requests() -> Vec<Vec<u8>> {
     let linear = |m: usize| [("x", Tensor::random(1, &[m, 16])), ("w", Tensor::random(2, &[36, 16]))];
     let heads = |d_model: usize, h: u32| {
@@ -32,7 +32,7 @@ fn requests() -> Vec<Vec<u8>> {
     ]
 }
 
-/// The kernels that ran, and all numbers of the answers, tensors in the order of their names.
+/// The kernels that ran, and all numbers of the responses, tensors in the order of their names.
 fn run(context: &Context) -> (BTreeSet<String>, Vec<f64>) {
     let stream: Vec<u8> = requests().iter().flat_map(|blob| frame(blob)).collect();
     let mut out = Vec::new();
@@ -70,7 +70,7 @@ fn every_variant_that_this_device_can_run_is_run_when_it_is_chosen() {
             force(&context).unwrap();
             let (kernels, numbers) = run(&context);
             assert!(kernels.contains(name), "{name} did not run: {kernels:?}");
-            // This one computes few rows only; batches keep the original.
+            // This variant only handles few rows; batches use the original.
             let of_few_rows = name == "matmul_nt_rows";
             assert!(of_few_rows || !kernels.contains(candidates.of.name), "{name}: {kernels:?}");
             close(name, &numbers, &expected);

@@ -1,4 +1,4 @@
-//! Parquet files as writers write them.
+//! Parquet files in the variants that common writers produce.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const SCHEMA: &str = "message rows {
     required binary image;
 }";
 
-/// A file of so many row groups with seven rows each; every third text is missing.
+/// A file of row groups with seven rows each; every third text is missing.
 pub fn file(options: impl FnOnce(WriterPropertiesBuilder) -> WriterPropertiesBuilder, n_groups: usize) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
     let properties = Arc::new(options(WriterProperties::builder()).build());
@@ -45,7 +45,7 @@ pub fn file(options: impl FnOnce(WriterPropertiesBuilder) -> WriterPropertiesBui
     writer.into_inner().unwrap()
 }
 
-/// Every kind of file that can be read.
+/// Every supported kind of file.
 pub fn kinds() -> Vec<Vec<u8>> {
     let mut kinds = Vec::new();
     for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {

@@ -1,8 +1,8 @@
-// Counts what a program asks of WebGPU, by wrapping its interface.
+// Counts a program's WebGPU dispatches and submissions by wrapping the API.
 
 let sinceSubmit = 0;
 
-// For each submission so far, how many dispatches it had.
+// The number of dispatches of each submission so far.
 export const submissions = [];
 
 function wrap(type, method, before) {
@@ -22,7 +22,7 @@ if (globalThis.GPUQueue) {
   });
 }
 
-// Dispatches and submissions per step since `from` submissions had been made.
+// Dispatches and submissions per step, counted from submission `from`.
 export function perStep(from, steps) {
   const seen = submissions.slice(from);
   return {
@@ -31,7 +31,7 @@ export function perStep(from, steps) {
   };
 }
 
-// The adapter that a program gets which asks for a fast one.
+// Name of the adapter that a program receives when it requests a fast one.
 export async function adapterName() {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   return adapter ? `${adapter.info.vendor} ${adapter.info.architecture}`.trim() : "none";

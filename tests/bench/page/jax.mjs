@@ -1,10 +1,10 @@
-// The workload in jax-js: one jitted function per step, gradients by its own transformation.
+// The workload in jax-js: one jitted function per step, with gradients by jax-js's own transformation.
 
 import { blockUntilReady, defaultDevice, init, jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import { adapterName, perStep, submissions } from "./count.mjs";
 import { batches, corrections, parameters, rotations } from "./workload.mjs";
 
-// Arrays are counted references: every use but the last is `.ref`.
+// Arrays are reference-counted: every use but the last is `.ref`.
 function norm(x, gain) {
   const inverse = np.reciprocal(np.sqrt(np.mean(np.square(x.ref), -1, { keepdims: true }).add(1e-5)));
   return x.mul(inverse).mul(gain);

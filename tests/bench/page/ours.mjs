@@ -1,8 +1,8 @@
-// Trains in the page's own worker, by its own protocol.
+// Trains in the page's own worker, through its own protocol.
 
 import { text, tokenizerJson } from "./workload.mjs";
 
-// A worker and its events in order.
+// Starts a worker; its events are returned in order.
 function start(boot) {
   const worker = new Worker(`/bench/worker.mjs?boot=${encodeURIComponent(boot)}`, { type: "module" });
   const [events, waiting] = [[], []];
@@ -25,7 +25,7 @@ function start(boot) {
   return { worker, events, send, until };
 }
 
-// What the worker's program has submitted so far.
+// The submissions of the worker's program so far.
 function submissions() {
   const channel = new BroadcastChannel("submissions");
   return new Promise((done) => {
@@ -47,7 +47,7 @@ export async function train({ boot, wasm, backend, workload, warm, steps }) {
   const corpus = bytes(text());
   send({ type: "load_files", files: [{ name: "letters.txt", size: corpus.length }] }, corpus);
   send({ type: "load_vocabulary", name: "letters" }, bytes(tokenizerJson(workload.model.vocab_size)));
-  // Held-out losses only at the end, so that training is what is measured.
+  // Held-out losses only at the end, so that only training is measured.
   const rules = { stop_steps: warm + steps, evaluate_every: 1_000_000 };
   send({ type: "runs", command: { rules } });
   const run = 1;
@@ -61,7 +61,7 @@ export async function train({ boot, wasm, backend, workload, warm, steps }) {
   const seen = (await submissions()).slice(before);
   worker.terminate();
   const points = events.flatMap((event) => (event.type === "progress" ? event.points : []));
-  // The submissions with most dispatches are steps; those without any copy results. The others show the model.
+  // The submissions with the most dispatches are steps; those without any copy results. The others compute maps.
   const most = Math.max(0, ...seen);
   const whole = most > 0 ? seen.filter((n) => n === most) : [];
   const copies = seen.filter((n) => n === 0);

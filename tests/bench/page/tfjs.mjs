@@ -11,7 +11,7 @@ function load(src) {
   });
 }
 
-// What the model is made of, once the library is there.
+// The model's layers, defined once the library is loaded.
 function layers(tf, [B, T, H, D]) {
   const norm = (x, gain) => tf.mul(tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), 1e-5))), gain);
   const rotate = (x, { cos, sin }) => {
@@ -32,10 +32,10 @@ function layers(tf, [B, T, H, D]) {
   return { norm, block };
 }
 
-// Changes parameters and moments in place.
+// Updates parameters and moments in place.
 function update(tf, rule, variables, grads, t, [correction1, correction2]) {
   tf.tidy(() => {
-    // One by one: tf.addN binds them all at once, which is more than most devices can, and then computes nothing.
+    // Added one by one: tf.addN binds all of them at once, which exceeds the limit of most devices and then computes nothing.
     const norm = tf.sqrt(Object.values(grads).map((g) => tf.sum(tf.square(g))).reduce((sum, part) => tf.add(sum, part)));
     const scale = tf.minimum(1, tf.div(rule.max_grad_norm, tf.add(norm, 1e-6)));
     for (const [name, { param, m, v }] of Object.entries(variables)) {
@@ -62,7 +62,7 @@ export async function train({ workload, warm, steps }) {
   const variables = {};
   const variable = ({ shape, values }, name) => {
     const param = tf.variable(tf.tensor(values, shape), true, name);
-    // The moments are no trainable variables: nothing asks for their gradients.
+    // The moments are not trainable variables: no gradients of them are needed.
     const moment = (of) => tf.variable(tf.zeros(shape), false, `${name}.${of}`);
     variables[name] = { param, m: moment("m"), v: moment("v") };
     return param;

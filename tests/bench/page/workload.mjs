@@ -1,11 +1,11 @@
-// The data of the benchmark and the first weights of the programs that bring none of their own. All programs train on
-// one text: letters drawn evenly, one token each, so that their losses can be compared whatever batches they draw.
+// The benchmark's data, and initial weights for the programs that have none of their own. All programs train on one text of
+// uniformly drawn letters, one token each, so that their losses are comparable whatever batches they draw.
 
 export const LETTERS = " abcdefghijklmnopqrstuvwxyz";
 
 const TEXT_LENGTH = 40_000;
 
-// Numbers in 0 … 1 that a seed decides (mulberry32).
+// Pseudorandom numbers in 0 … 1 from a seed (mulberry32).
 export function random(seed) {
   let state = seed >>> 0;
   return () => {
@@ -21,8 +21,7 @@ export function text() {
   return Array.from({ length: TEXT_LENGTH }, () => LETTERS[Math.floor(draw() * LETTERS.length)]).join("");
 }
 
-// A byte-level vocabulary of `size` tokens in which no letter of the text is merged with another: 256 bytes, and pairs
-// of capitals.
+// A byte-level vocabulary of `size` tokens that merges no letters of the text: 256 bytes, and pairs of capitals.
 export function tokenizerJson(size) {
   const isPlain = (byte) => (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
   let next = 0x100;
@@ -60,8 +59,8 @@ export function batches({ model, train }, n) {
   });
 }
 
-// Every parameter by name: shape (rows are inputs) and first values. Matrices have the variance 2 / (in + out),
-// cut off at three standard deviations, gains are 1.
+// Every parameter by name: shape (rows are inputs) and initial values. Matrices have the variance 2 / (in + out), truncated at
+// three standard deviations; gains are 1.
 export function parameters({ model }) {
   const { vocab_size: V, d_model: C, d_ff: F, n_layers: L } = model;
   const draw = random(3);
@@ -73,7 +72,7 @@ export function parameters({ model }) {
   const linear = (rows, cols) => filled([rows, cols], () => normal() * Math.sqrt(2 / (rows + cols)));
   const gain = () => filled([C], () => 1);
   const three = (columns) => {
-    // Three matrices side by side, each with the variance of its own size.
+    // Three matrices next to each other, each with the variance for its own size.
     const parts = [0, 1, 2].map(() => linear(C, columns).values);
     const values = new Float32Array(C * 3 * columns);
     parts.forEach((part, i) => {
@@ -100,7 +99,7 @@ export function parameters({ model }) {
   };
 }
 
-// cos and sin, (T, D/2) each: a head's two halves turn against each other.
+// cos and sin, (T, D/2) each: the two halves of a head are rotated against each other.
 export function rotations({ model }) {
   const [T, D] = [model.context_length, model.d_model / model.n_heads];
   const angle = (i) => Math.floor(i / (D / 2)) * model.rope_theta ** (((i % (D / 2)) * -2) / D);
@@ -108,7 +107,7 @@ export function rotations({ model }) {
   return { shape: [T, D / 2], cos: table(Math.cos), sin: table(Math.sin) };
 }
 
-// AdamW's factors at step t, counted from 1.
+// AdamW's bias corrections at step t, counted from 1.
 export function corrections({ train }, t) {
   return [1 - train.beta1 ** t, 1 - train.beta2 ** t];
 }

@@ -1,5 +1,5 @@
-// What every engine has to do: the steps of the suite, written once against the driver's tab. They click, type and read
-// the page as a user does, and use nothing that a single engine offers.
+// The steps of the suite for every engine, written once against the driver's tab. They click, type and read the page as a user
+// does, and use nothing that is specific to one engine.
 
 import assert from "node:assert/strict";
 import { readFile, readdir, writeFile } from "node:fs/promises";
@@ -42,7 +42,7 @@ export class Page {
       const at = [left + right * width, top + down * height];
       return element.contains(document.elementFromPoint(...at)) ? at : undefined;
     }, selector, right, down);
-    // What loads above an element moves it.
+    // Content that loads above an element moves it.
     let at;
     await until(`${selector} can be clicked`, async () => {
       const before = await place();
