@@ -90,7 +90,7 @@ pub(super) fn read(architecture: Architecture, model: &ModelConfig, bytes: &[u8]
     let [adam_m, adam_v] = PREFIXES.map(moments);
     let (step, batches): (u64, Rng) = (entry(&metadata, "step")?, entry(&metadata, "batches")?);
     if step > MAX_STEPS {
-        return Err(damaged(format!("its step is {step}, and nobody trains for more than {MAX_STEPS}")));
+        return Err(damaged(format!("its step is {step}; the maximum is {MAX_STEPS}")));
     }
     Ok(SavedState { step, batches, train, adam_m: adam_m?, adam_v: adam_v? })
 }

@@ -122,7 +122,7 @@ impl Checkpoint {
         let [params, adam_m, adam_v] = PREFIXES.map(|prefix| read_tensors(&tensors, prefix, &config));
         let step = read_json(&metadata, "step")?;
         if step > MAX_STEPS {
-            let detail = format!("it is {step}, and nobody trains for more than {MAX_STEPS} steps");
+            let detail = format!("it is {step}; the maximum is {MAX_STEPS}");
             return Err(CheckpointError::Metadata { field: "step", detail });
         }
         let state = TrainingState {

@@ -79,15 +79,21 @@ test("trains with two workers as with one, and without the second when it dies",
 test("a false report of cores is found out by a short measurement, once", { timeout: 200_000 }, async () => {
   await withPage({ gpu: false }, async (page) => {
     await page.addInitScript(() => Object.defineProperty(Navigator.prototype, "hardwareConcurrency", { value: 64 }));
-    await page.evaluate(() => localStorage.clear());
-    await page.reload();
-    await waitForState(page, "ready");
+    const cores = Math.max(2, availableParallelism());
     const remembered = () => page.evaluate(() => localStorage.getItem("glasshead.measured-workers"));
-    await until("it is measured", async () => /^\d+\/64$/.test(await remembered()));
-    const n = Number((await remembered()).split("/")[0]);
-    console.log(`64 cores reported, ${n} workers measured, on ${availableParallelism()} cores`);
-    // Programs that run next to the browser slow one worker down more than many: up to two too many are measured then.
-    assert.ok(n >= 1 && n <= Math.max(2, availableParallelism()) + 2, `${n} workers`);
+    // Programs that run next to the browser can slow one worker down more than many, so one disturbed measurement is repeated.
+    const measure = async () => {
+      await page.evaluate(() => localStorage.clear());
+      await page.reload();
+      await waitForState(page, "ready");
+      await until("it is measured", async () => /^\d+\/64$/.test(await remembered()));
+      const n = Number((await remembered()).split("/")[0]);
+      console.log(`64 cores reported, ${n} workers measured, on ${availableParallelism()} cores`);
+      return n;
+    };
+    let n = await measure();
+    for (let attempts = 1; n > cores && attempts < 3; attempts++) n = await measure();
+    assert.ok(n >= 1 && n <= cores, `${n} workers`);
     await shows(() => byTestId(page, "workers").inputValue(), String(n));
     await shows(() => page.getByText("64 reported").count(), n < 16 ? 1 : 0);
     const told = async () => /(\d+) workers/.exec(await byTestId(page, "adapter").textContent())?.[1] ?? "1";
