@@ -9,14 +9,19 @@
 //! | [`threads`], [`unchecked`] | multithreading; all unsafe code |
 //! | [`tensor_file`] | safetensors writer |
 //! | [`accounting`] | costs of a configuration: parameters, bytes, FLOPs |
-//! | [`protocol`] | messages between the page and the worker |
+//! | [`types`] | plain data that all layers share |
+//! | [`wire`] | messages between the page and the worker |
 //! | [`data`] | stories, tokenizer, batches, baselines; independent of the GPU |
 //! | [`gpu`] | kernels, recordings, and the two backends that execute them |
 //! | [`ops`] | one file per operation: parameters, kernels, reference |
 //! | [`lesson`] | attention step by step: small exercises for the same kernels |
 //! | [`model`] | parameter table, memory plan, training step |
 //! | [`interop`] | import and export of Hugging Face models |
-//! | [`train`] | training loop, text generation, checkpoints, the session that serves the page |
+//! | [`parallel`] | shards of a batch, and the worker pool that computes them |
+//! | [`train`] | training loop, text generation, checkpoints |
+//! | [`inspect`] | attention maps and head scores |
+//! | [`run`] | drives a trainer: pace, evaluation, snapshots, recovery, run record |
+//! | [`serve`] | the session: commands in, events out |
 //! | `worker`, `ui` | the web worker and the page (wasm) |
 //! | `cli` | the command line (native) |
 //!
@@ -31,15 +36,20 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod gpu;
+pub mod inspect;
 pub mod interop;
 pub mod lesson;
 pub mod model;
 pub mod ops;
-pub mod protocol;
+pub mod parallel;
 pub mod rng;
+pub mod run;
+pub mod serve;
 pub mod tensor_file;
 pub mod train;
+pub mod types;
 pub mod ui;
+pub mod wire;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
 

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use glasshead::protocol::export::{Weights, WeightsAbout, csv_of, json_of};
-use glasshead::protocol::{Event, Token};
+use glasshead::types::Token;
+use glasshead::types::attention_weights::{Weights, WeightsAbout, csv_of, json_of};
 use glasshead::ui::draw::figure::{Figure, PAPER};
 use glasshead::ui::maps::Plane;
 use glasshead::ui::state::difference::{difference, mean_absolute, obstacle};
@@ -12,6 +12,7 @@ use glasshead::ui::state::remember::RememberAction;
 use glasshead::ui::state::shown::Table;
 use glasshead::ui::state::snapshots::Snapshots;
 use glasshead::ui::state::{Action, Maps, State};
+use glasshead::wire::Event;
 use proptest::prelude::*;
 
 fn tokens(n: usize) -> Vec<Token> {

@@ -30,9 +30,9 @@ use super::state::runs::RunsAction;
 use super::state::{Action, State, Theme, View};
 use super::{autosave, checkpoints};
 use super::{kernels, keys, models, navigation, preferences, share, shown, store, take_along, workers};
-use crate::protocol::data::DataEvent;
-use crate::protocol::runs::RunsCommand;
-use crate::protocol::{Command, Event};
+use crate::wire::data::DataEvent;
+use crate::wire::runs::RunsCommand;
+use crate::wire::{Command, Event};
 
 /// Mounts the root component in the element `app`.
 pub fn start() {

@@ -16,8 +16,10 @@ use super::state::autosave::{Autosave, files_of, key, new_run, next_generation, 
 use super::state::runs::RunsAction;
 use super::state::{Action, State};
 use super::{download, preferences, store};
-use crate::protocol::runs::{CheckpointInfo, RunsEvent};
-use crate::protocol::{Event, RunId};
+use crate::types::RunId;
+use crate::types::runs::CheckpointInfo;
+use crate::wire::Event;
+use crate::wire::runs::RunsEvent;
 
 /// The name of the field, and the key of its value in the preferences.
 const PREFERENCE: &str = "save_every";

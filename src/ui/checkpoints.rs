@@ -12,8 +12,9 @@ use super::state::autosave;
 use super::state::runs::{KeptCheckpoint, RunsAction};
 use super::state::{Action, State};
 use super::{download, store};
-use crate::protocol::Event;
-use crate::protocol::runs::{CheckpointInfo, RunsEvent};
+use crate::types::runs::CheckpointInfo;
+use crate::wire::Event;
+use crate::wire::runs::RunsEvent;
 
 type Dispatcher = UseReducerDispatcher<State>;
 

@@ -12,8 +12,10 @@ use super::state::data::DataAction;
 use super::state::models::is_model;
 use super::state::runs::RunsAction;
 use super::{checkpoints, models};
-use crate::protocol::data::{DataCommand, skipped_rows};
-use crate::protocol::{Command, Event, FileInfo};
+use crate::types::FileInfo;
+use crate::types::tasks::skipped_rows;
+use crate::wire::data::DataCommand;
+use crate::wire::{Command, Event};
 
 /// The maximum that the worker accepts at once: it addresses 4 GiB and needs room for the results.
 const MAX_BYTES: u64 = 1 << 31;

@@ -3,7 +3,7 @@
 
 use super::link::Batch;
 use super::preferences;
-use crate::protocol::{Command, Event};
+use crate::wire::{Command, Event};
 
 const PREFERENCE: &str = "kernels";
 

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::state::Maps;
-use crate::protocol::inspect::visible_keys;
+use crate::types::inspect::visible_keys;
 
 /// A table of weights that can be shown large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,8 +14,9 @@ use super::state::models::{Part, part};
 use super::state::runs::RunsAction;
 use super::state::{Action, State};
 use super::{download, files, store};
-use crate::protocol::export::{ExportCommand, ExportEvent};
-use crate::protocol::{Command, Event, FileInfo};
+use crate::types::FileInfo;
+use crate::wire::export::{ExportCommand, ExportEvent};
+use crate::wire::{Command, Event};
 
 fn say(dispatcher: &UseReducerDispatcher<State>, message: String) {
     dispatcher.dispatch(Action::Runs(RunsAction::Message(message)));

@@ -11,8 +11,8 @@ use web_sys::{File, MessageEvent};
 
 use super::link::{post, start_worker};
 use super::units::file_size;
-use crate::protocol::data::{DataCommand, DataEvent};
-use crate::protocol::{Command, Event};
+use crate::wire::data::{DataCommand, DataEvent};
+use crate::wire::{Command, Event};
 
 /// Maximum file size in bytes: text, tokens and model have to fit in memory as well.
 const MAX_BYTES: f64 = 512e6;

@@ -12,9 +12,10 @@ use super::link::{ANSWER_BATCH_MS, Batch, Link, Outgoing};
 use super::navigation;
 use super::state::tokenizer::TokenizerAction;
 use super::state::{Action, View};
-use crate::protocol::runs::RunsEvent;
-use crate::protocol::tokenizer::{ExportPurpose, TokenizerCommand, TokenizerEvent, VocabularyFormat, VocabularySource};
-use crate::protocol::{Command, Event};
+use crate::types::tokenizer::{ExportPurpose, VocabularyFormat, VocabularySource};
+use crate::wire::runs::RunsEvent;
+use crate::wire::tokenizer::{TokenizerCommand, TokenizerEvent};
+use crate::wire::{Command, Event};
 
 /// The worker, once started, and the commands queued until it is listening.
 #[derive(Default)]

@@ -14,8 +14,8 @@ use super::state::{DEFAULT_PROBE, State, View, Vocabulary};
 use crate::config::fields::Field;
 use crate::config::table::FIELDS;
 use crate::config::{ConfigError, Preset, RunConfig, ValidConfig};
-use crate::protocol::data::TASKS;
-use crate::protocol::{CorpusChoice, RunId};
+use crate::types::tasks::TASKS;
+use crate::types::{CorpusChoice, RunId};
 
 /// The parts of the page that a link can hide; the style sheet maps them to elements.
 pub const HIDEABLE: [&str; 9] =

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use super::app::{Cx, on_window};
 use super::state::View;
-use crate::protocol::Command;
-use crate::protocol::inspect::InspectCommand;
+use crate::wire::Command;
+use crate::wire::inspect::InspectCommand;
 
 /// The command that reports whether the maps are visible.
 pub fn command(view: View) -> Command {

@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
-use crate::protocol::data::DataEvent;
-use crate::protocol::{Command, CorpusChoice, DeviceInfo, Event, RunId, RunSummary, Sampling, VocabularyChoice};
+use crate::types::{CorpusChoice, DeviceInfo, RunId, RunSummary, Sampling, VocabularyChoice};
+use crate::wire::data::DataEvent;
+use crate::wire::{Command, Event};
 
 use super::draw::colors::ColorMap;
 use super::maps::Plane;
-pub use crate::protocol::History;
+pub use crate::types::History;
 pub use action::Action;
 use ask::AskState;
 use data::{DataAction, DataState};

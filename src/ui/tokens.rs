@@ -5,9 +5,9 @@
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
-pub use crate::protocol::spelling::hex;
-use crate::protocol::spelling::spelled;
-use crate::protocol::tokenizer::TokenBytes;
+pub use crate::types::spelling::hex;
+use crate::types::spelling::spelled;
+use crate::types::tokenizer::TokenBytes;
 
 /// The tokens between two grapheme boundaries: usually one, several if they share a grapheme.
 #[derive(Clone, Debug, PartialEq, Eq)]

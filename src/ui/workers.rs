@@ -4,8 +4,8 @@
 use super::link::Batch;
 use super::preferences;
 use super::state::workers::{Wanted, WorkersState};
-use crate::protocol::Event;
-use crate::protocol::workers::WorkersEvent;
+use crate::wire::Event;
+use crate::wire::workers::WorkersEvent;
 
 /// The preference with the user's choice.
 const CHOSEN: &str = "workers";

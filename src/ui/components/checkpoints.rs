@@ -9,13 +9,13 @@ use super::awake::Awake;
 use super::entry::Entry;
 use super::models::Models;
 use super::{counted, file_size, grouped, value_of};
-use crate::protocol::Command;
-use crate::protocol::runs::RunsCommand;
 use crate::ui::app::Cx;
 use crate::ui::state::Action;
 use crate::ui::state::autosave::run_of;
 use crate::ui::state::runs::{KeptCheckpoint, NeededFile, RunsAction};
 use crate::ui::{autosave, checkpoints, files};
+use crate::wire::Command;
+use crate::wire::runs::RunsCommand;
 
 #[component]
 pub fn Checkpoints(cx: &Cx) -> Html {

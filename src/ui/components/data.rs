@@ -5,8 +5,8 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::{counted, file_size, grouped, value_of};
-use crate::protocol::CorpusChoice;
-use crate::protocol::data::TaskInfo;
+use crate::types::CorpusChoice;
+use crate::types::tasks::TaskInfo;
 use crate::ui::app::Cx;
 use crate::ui::state::data::{DataAction, Fetching, HubText};
 use crate::ui::state::{Action, Vocabulary};

@@ -10,8 +10,8 @@ use super::lesson_edit::EditX;
 use super::lesson_grid::Lines;
 use super::lesson_picture::picture;
 use super::value_of;
-use crate::protocol::lesson::{LessonCommand, WORDS};
-use crate::protocol::{BackendChoice, Command};
+use crate::types::BackendChoice;
+use crate::types::lesson::WORDS;
 use crate::ui::app::{Cx, on_window};
 use crate::ui::fields::not_a_number;
 use crate::ui::lesson::formula::{pieces, spoken};
@@ -20,6 +20,8 @@ use crate::ui::lesson::worked::worked;
 use crate::ui::navigation;
 use crate::ui::state::Action;
 use crate::ui::state::lesson::LessonAction;
+use crate::wire::Command;
+use crate::wire::lesson::LessonCommand;
 
 /// The key under which refused text of the seed field is stored.
 const SEED: &str = "lesson seed";

@@ -6,7 +6,7 @@ use yew::prelude::*;
 
 use super::lesson::act;
 use super::value_of;
-use crate::protocol::lesson::{EMBEDDINGS, WORDS};
+use crate::types::lesson::{EMBEDDINGS, WORDS};
 use crate::ui::app::Cx;
 use crate::ui::state::Action;
 use crate::ui::state::lesson::LessonAction;

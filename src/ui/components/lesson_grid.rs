@@ -7,7 +7,7 @@ use yew::prelude::*;
 
 use super::formula::math;
 use super::lesson::act;
-use crate::protocol::lesson::{Axis, Made, Matrix, Part, Sheet};
+use crate::types::lesson::{Axis, Made, Matrix, Part, Sheet};
 use crate::ui::app::Cx;
 use crate::ui::lesson::formula::spoken;
 use crate::ui::lesson::worked::{involved, label, short};

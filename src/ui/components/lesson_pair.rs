@@ -3,9 +3,10 @@
 use yew::prelude::*;
 
 use super::plot::Plot;
-use crate::protocol::Command;
-use crate::protocol::lesson::{LessonCommand, PAIR_PROMPT, PAIR_STEPS, PairPoint, PairText};
+use crate::types::lesson::{PAIR_PROMPT, PAIR_STEPS, PairPoint, PairText};
 use crate::ui::app::Cx;
+use crate::wire::Command;
+use crate::wire::lesson::LessonCommand;
 
 /// Buttons, both losses, and sample texts of both models.
 pub fn pair(cx: &Cx) -> Html {

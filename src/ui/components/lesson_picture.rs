@@ -5,7 +5,7 @@ use yew::prelude::*;
 use super::lesson_pair::pair;
 use super::lesson_tokens::LessonTokens;
 use super::plot::{Plot, bars, text};
-use crate::protocol::lesson::{Sheet, WORDS};
+use crate::types::lesson::{Sheet, WORDS};
 use crate::ui::app::Cx;
 use crate::ui::lesson::steps::Picture;
 use crate::ui::lesson::worked::{decimals, label};

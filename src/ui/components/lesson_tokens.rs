@@ -5,12 +5,12 @@ use yew::prelude::*;
 use super::lesson::act;
 use super::token_list::TokenList;
 use super::tokenizer::fetch_gpt2;
-use crate::protocol::Command;
-use crate::protocol::lesson::LessonCommand;
-use crate::protocol::tokenizer::VocabularySource;
+use crate::types::tokenizer::VocabularySource;
 use crate::ui::app::Cx;
 use crate::ui::lesson::sentences::SENTENCES;
 use crate::ui::state::lesson::LessonAction;
+use crate::wire::Command;
+use crate::wire::lesson::LessonCommand;
 
 #[component]
 pub fn LessonTokens(cx: &Cx) -> Html {

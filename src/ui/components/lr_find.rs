@@ -5,13 +5,14 @@ use std::rc::Rc;
 use web_sys::HtmlCanvasElement;
 use yew::prelude::*;
 
-use crate::protocol::Command;
-use crate::protocol::runs::{LrPoint, RunsCommand};
+use crate::types::runs::LrPoint;
 use crate::ui::app::Cx;
 use crate::ui::draw::chart::Scale;
 use crate::ui::draw::chart_canvas::{line, sharp, text};
 use crate::ui::state::runs::{Finder, RunsAction};
 use crate::ui::state::{Action, Theme};
+use crate::wire::Command;
+use crate::wire::runs::RunsCommand;
 
 #[component]
 pub fn LrFind(cx: &Cx) -> Html {

@@ -4,12 +4,12 @@ use wasm_bindgen::JsCast as _;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use crate::protocol::Command;
-use crate::protocol::export::ExportCommand;
 use crate::ui::app::Cx;
 use crate::ui::state::Action;
 use crate::ui::state::runs::RunsAction;
 use crate::ui::{files, models};
+use crate::wire::Command;
+use crate::wire::export::ExportCommand;
 
 #[component]
 pub fn Models(cx: &Cx) -> Html {

@@ -4,7 +4,7 @@
 use yew::prelude::*;
 
 use super::grouped;
-use crate::protocol::profile::{KernelTime, Profile, TimedBy};
+use crate::types::profile::{KernelTime, Profile, TimedBy};
 use crate::ui::app::Cx;
 use crate::ui::state::Action;
 use crate::ui::state::profile::ProfileState;

@@ -5,12 +5,12 @@ use yew::prelude::*;
 use super::entry::Entry;
 use super::value_of;
 use crate::config::rules::Rules;
-use crate::protocol::Command;
-use crate::protocol::runs::RunsCommand;
 use crate::ui::app::Cx;
 use crate::ui::fields::not_a_number;
 use crate::ui::state::Action;
 use crate::ui::state::runs::RunsAction;
+use crate::wire::Command;
+use crate::wire::runs::RunsCommand;
 
 /// One rule: its name, its description, whether it is an integer, its text, and how to set it. An empty entry disables
 /// the rule.

@@ -11,7 +11,7 @@ use super::{counted, value_of};
 use crate::config::Preset;
 use crate::config::fields::Field;
 use crate::config::table::{FIELDS, Kind};
-use crate::protocol::BackendChoice;
+use crate::types::BackendChoice;
 use crate::ui::app::Cx;
 use crate::ui::state::{Action, State, Vocabulary};
 

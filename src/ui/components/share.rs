@@ -6,7 +6,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Clipboard, HtmlInputElement};
 use yew::prelude::*;
 
-use crate::protocol::CorpusChoice;
+use crate::types::CorpusChoice;
 use crate::ui::app::Cx;
 use crate::ui::share::hash;
 use crate::ui::state::{Setup, Vocabulary};

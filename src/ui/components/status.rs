@@ -2,12 +2,13 @@
 
 use yew::prelude::*;
 
-use crate::protocol::runs::RunsCommand;
-use crate::protocol::{Command, Phase};
+use crate::types::Phase;
 use crate::ui::app::Cx;
 use crate::ui::state::runs::RunsAction;
 use crate::ui::state::{Action, RunState};
 use crate::ui::{checkpoints, keys};
+use crate::wire::Command;
+use crate::wire::runs::RunsCommand;
 
 #[component]
 pub fn Banners(cx: &Cx) -> Html {

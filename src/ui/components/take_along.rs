@@ -3,8 +3,6 @@
 use yew::prelude::*;
 
 use super::value_of;
-use crate::protocol::Command;
-use crate::protocol::export::ExportCommand;
 use crate::ui::app::Cx;
 use crate::ui::draw::figure::Figure;
 use crate::ui::film::{self, Format};
@@ -13,6 +11,8 @@ use crate::ui::state::Action;
 use crate::ui::state::remember::{RememberAction, WeightsFile};
 use crate::ui::state::shown::Table;
 use crate::ui::take_along::{difference, figure, save_moment, save_moments, save_png, save_svg};
+use crate::wire::Command;
+use crate::wire::export::ExportCommand;
 
 /// The images that can be exported: value and label in the list.
 const PICTURES: [(&str, &str); 4] = [

@@ -2,7 +2,7 @@
 
 use yew::prelude::*;
 
-use crate::protocol::data::TaskAnswer;
+use crate::types::tasks::TaskAnswer;
 use crate::ui::app::Cx;
 use crate::ui::state::data::ScorePoint;
 use crate::ui::tokens::visible;

@@ -10,12 +10,13 @@ use yew::prelude::*;
 use super::token_list::TokenList;
 use super::vocabulary_training::VocabularyTraining;
 use super::{grouped, value_of};
-use crate::protocol::Command;
-use crate::protocol::tokenizer::{ExportPurpose, TokenizerCommand, VocabularyFormat, VocabularySource};
+use crate::types::tokenizer::{ExportPurpose, VocabularyFormat, VocabularySource};
 use crate::ui::app::Cx;
 use crate::ui::state::Action;
 use crate::ui::state::tokenizer::{Encoding, Side, TokenizerAction};
 use crate::ui::{fetch, files};
+use crate::wire::Command;
+use crate::wire::tokenizer::TokenizerCommand;
 
 /// Maximum length of the text in the box, in UTF-16 code units.
 const MAX_TEXT: &str = "100000";

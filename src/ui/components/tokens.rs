@@ -7,8 +7,8 @@ use web_sys::HtmlElement;
 use yew::prelude::*;
 
 use super::visible;
-use crate::protocol::Sampling;
-use crate::protocol::writing::{Choice, WrittenToken};
+use crate::types::Sampling;
+use crate::types::sampling::{Choice, WrittenToken};
 use crate::ui::tokens::flowing;
 
 #[derive(Properties, PartialEq)]

@@ -7,12 +7,13 @@ use yew::prelude::*;
 use super::token_list::TokenList;
 use super::tokenizer::act;
 use super::{grouped, value_of};
-use crate::protocol::CorpusChoice;
-use crate::protocol::tokenizer::{MergeStep, TokenizerCommand};
+use crate::types::CorpusChoice;
+use crate::types::tokenizer::MergeStep;
 use crate::ui::app::Cx;
 use crate::ui::files;
 use crate::ui::state::tokenizer::{MergeTraining, TokenizerAction};
 use crate::ui::tokens::readable;
+use crate::wire::tokenizer::TokenizerCommand;
 
 /// Number of rows in the list of merges.
 const ROWS: usize = 12;

@@ -4,8 +4,8 @@ use yew::prelude::*;
 
 use super::entry::Entry;
 use super::value_of;
-use crate::protocol::BackendChoice;
-use crate::protocol::workers::MAX_WORKERS;
+use crate::types::BackendChoice;
+use crate::types::workers::MAX_WORKERS;
 use crate::ui::app::Cx;
 use crate::ui::fields::number;
 use crate::ui::state::Action;

@@ -5,10 +5,10 @@ use yew::prelude::*;
 use super::entry::Entry;
 use super::tokens::Tokens;
 use super::{counted, value_of};
-use crate::protocol::Command;
 use crate::ui::app::Cx;
 use crate::ui::state::Action;
 use crate::ui::state::typed::TypedField;
+use crate::wire::Command;
 
 #[component]
 pub fn Writing(cx: &Cx) -> Html {

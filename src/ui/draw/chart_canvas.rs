@@ -4,7 +4,7 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
 use super::chart::{Scale, apart, columns, place_of, short, smoothed};
-use crate::protocol::{Baselines, StepPoint};
+use crate::types::{Baselines, StepPoint};
 use crate::ui::state::Theme;
 use crate::ui::state::runs::{Axis, ShownRun};
 

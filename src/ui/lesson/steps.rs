@@ -1,6 +1,6 @@
 //! The steps of the lesson: text, question, exercise and sources of each.
 
-use crate::protocol::lesson::{Exercise, MaskPlace, Sheet, Weights};
+use crate::types::lesson::{Exercise, MaskPlace, Sheet, Weights};
 use crate::ui::state::lesson::LessonState;
 
 mod attention;

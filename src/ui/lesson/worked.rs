@@ -1,6 +1,6 @@
 //! How a cell was computed, with its actual numbers, and which other cells it was computed from.
 
-use crate::protocol::lesson::{Axis, Made, Matrix, Sheet, WORDS};
+use crate::types::lesson::{Axis, Made, Matrix, Sheet, WORDS};
 use crate::ui::state::lesson::Cell;
 
 /// A number with four decimals, for tables.

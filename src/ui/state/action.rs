@@ -13,8 +13,9 @@ use super::tokenizer::TokenizerAction;
 use super::typed::TypedField;
 use super::workers::Wanted;
 use crate::config::{Preset, RunConfig};
-use crate::protocol::{BackendChoice, CorpusChoice, Event};
+use crate::types::{BackendChoice, CorpusChoice};
 use crate::ui::draw::colors::ColorMap;
+use crate::wire::Event;
 
 /// An action that changes the state.
 #[derive(Clone, Debug)]

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::arithmetic::{scores, weights};
-use crate::protocol::Token;
-use crate::protocol::inspect::{
-    Comparison, HeadRows, InspectEvent, Lens, ScoreKind, Scores, TensorInfo, Watched, WeightAt, WhatIf,
-};
+use crate::types::Token;
+use crate::types::inspect::{Comparison, HeadRows, Lens, ScoreKind, Scores, TensorInfo, Watched, WeightAt, WhatIf};
+use crate::wire::inspect::InspectEvent;
 
 /// Maximum number of score snapshots; beyond it, every second one is dropped.
 const MAX_SNAPSHOTS: usize = 400;

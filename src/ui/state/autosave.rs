@@ -2,8 +2,8 @@
 
 use super::runs::{KeptCheckpoint, RunsAction};
 use super::{RunState, State};
-use crate::protocol::Command;
-use crate::protocol::runs::RunsCommand;
+use crate::wire::Command;
+use crate::wire::runs::RunsCommand;
 
 /// Default interval between autosaves in seconds.
 pub const EVERY_SECONDS: u32 = 30;

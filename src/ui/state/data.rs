@@ -3,9 +3,11 @@
 use super::draft::SETUP;
 use super::{DEFAULT_PROBE, State, Vocabulary};
 use crate::config::{MIN_TRAINED_VOCABULARY, Preset};
-use crate::protocol::data::{DataCommand, DataEvent, TaskAnswer, TaskInfo};
-use crate::protocol::log::spread;
-use crate::protocol::{Command, CorpusChoice, RunId};
+use crate::types::history::spread;
+use crate::types::tasks::{TaskAnswer, TaskInfo};
+use crate::types::{CorpusChoice, RunId};
+use crate::wire::Command;
+use crate::wire::data::{DataCommand, DataEvent};
 
 /// A file of the TinyStories data set (Eldan & Li 2023) on the public hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

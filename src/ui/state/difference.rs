@@ -1,7 +1,7 @@
 //! The difference between two snapshots, head by head. Pure.
 
 use super::Maps;
-use crate::protocol::spelling::unspelled;
+use crate::types::spelling::unspelled;
 use crate::ui::maps::Plane;
 
 /// Why two maps cannot be compared cell by cell, if so.

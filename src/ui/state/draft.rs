@@ -5,7 +5,7 @@ use super::{RunState, Setup, State, Vocabulary};
 use crate::config::fields::Field;
 use crate::config::table::FIELDS;
 use crate::config::{RunConfig, TrainConfig, ValidConfig};
-use crate::protocol::CorpusChoice;
+use crate::types::CorpusChoice;
 
 /// Text in a field that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

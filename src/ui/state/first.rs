@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::*;
 use crate::config::{Preset, ValidConfig};
-use crate::protocol::{BackendChoice, CorpusChoice, Sampling};
+use crate::types::{BackendChoice, CorpusChoice, Sampling};
 
 impl Default for State {
     fn default() -> Self {

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::tokenizer::Encoding;
-use crate::protocol::lesson::{EMBEDDINGS, LessonCommand, LessonEvent, PairPoint, PairText, SEED, Sheet, WORDS};
-use crate::protocol::{BackendChoice, DeviceInfo};
+use crate::types::lesson::{EMBEDDINGS, PairPoint, PairText, SEED, Sheet, WORDS};
+use crate::types::{BackendChoice, DeviceInfo};
 use crate::ui::lesson::steps::STEPS;
+use crate::wire::lesson::{LessonCommand, LessonEvent};
 
 /// A computed exercise.
 #[derive(Clone, Debug, PartialEq)]

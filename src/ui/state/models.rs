@@ -3,8 +3,9 @@
 use super::State;
 use crate::interop::companions::KEPT;
 use crate::interop::files::CONFIG;
-use crate::protocol::runs::RunsCommand;
-use crate::protocol::{Command, FileInfo};
+use crate::types::FileInfo;
+use crate::wire::Command;
+use crate::wire::runs::RunsCommand;
 
 /// File name endings of pickled weights, which are refused.
 const PICKLED: [&str; 4] = [".bin", ".pt", ".pth", ".ckpt"];

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use crate::config::ValidConfig;
-use crate::protocol::writing::WrittenToken;
-use crate::protocol::{BackendChoice, CorpusChoice, Event, Phase, RunId, Sampling, Token};
+use crate::types::sampling::WrittenToken;
+use crate::types::{BackendChoice, CorpusChoice, Phase, RunId, Sampling, Token};
+use crate::wire::Event;
 
 /// The state of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]

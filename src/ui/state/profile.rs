@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::protocol::Command;
-use crate::protocol::profile::{Profile, ProfileCommand, ProfileEvent};
+use crate::types::profile::Profile;
+use crate::wire::Command;
+use crate::wire::profile::{ProfileCommand, ProfileEvent};
 
 /// The state of the profile view.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::snapshots::Snapshots;
 use super::{Maps, State};
-use crate::protocol::RunId;
+use crate::types::RunId;
 use crate::ui::share::Wanted;
 
 /// Memory budget in bytes for the snapshots of the current sentence.

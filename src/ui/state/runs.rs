@@ -10,8 +10,10 @@ use crate::config::fields::Field;
 use crate::config::rules::Rules;
 use crate::config::table::FIELDS;
 use crate::config::{RunConfig, TrainConfig};
-use crate::protocol::runs::{CheckpointInfo, LrPoint, RunRecord, RunsCommand, RunsEvent};
-use crate::protocol::{Command, CorpusChoice, History, RunId, StepPoint};
+use crate::types::runs::{CheckpointInfo, LrPoint, RunRecord};
+use crate::types::{CorpusChoice, History, RunId, StepPoint};
+use crate::wire::Command;
+use crate::wire::runs::{RunsCommand, RunsEvent};
 
 /// Maximum number of finished runs.
 pub const MAX_RUNS: usize = 8;

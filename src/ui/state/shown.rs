@@ -6,7 +6,7 @@ use super::ask::Head;
 use super::difference::{difference, most};
 use super::look::Values;
 use super::{Maps, State};
-use crate::protocol::inspect::Watched;
+use crate::types::inspect::Watched;
 use crate::ui::draw::heat::{ColorScale, Domain, pixels};
 use crate::ui::maps::Plane;
 

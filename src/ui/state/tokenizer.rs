@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::protocol::RunId;
-use crate::protocol::tokenizer::{MergeStep, TokenBytes, TokenizerEvent, VocabularySource};
+use crate::types::RunId;
+use crate::types::tokenizer::{MergeStep, TokenBytes, VocabularySource};
 use crate::ui::tokens::{Group, groups};
+use crate::wire::tokenizer::TokenizerEvent;
 
 /// The default text: words, white space, accents, other scripts, multi-byte characters, numbers.
 pub const DEFAULT_TEXT: &str = "Once upon a time, Lily found a needle in her room. She knew it wasn't a toy.\n\

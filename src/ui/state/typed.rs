@@ -2,8 +2,8 @@
 
 use super::ask::AskAction;
 use super::{Action, State};
-use crate::protocol::Sampling;
-use crate::protocol::inspect::WeightAt;
+use crate::types::Sampling;
+use crate::types::inspect::WeightAt;
 use crate::ui::fields::{not_a_number, number};
 
 /// Maximum number of tokens that one request generates.

@@ -1,7 +1,8 @@
 //! The workers that share batches on the CPU.
 
-use crate::protocol::Command;
-use crate::protocol::workers::{MAX_WORKERS, WorkersCommand, WorkersEvent};
+use crate::types::workers::MAX_WORKERS;
+use crate::wire::Command;
+use crate::wire::workers::{WorkersCommand, WorkersEvent};
 
 /// How the number of workers was determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

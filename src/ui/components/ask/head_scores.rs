@@ -6,7 +6,7 @@ use web_sys::Element;
 use yew::prelude::*;
 
 use super::explain;
-use crate::protocol::inspect::ScoreKind;
+use crate::types::inspect::ScoreKind;
 use crate::ui::app::Cx;
 use crate::ui::draw::chart::Scale;
 use crate::ui::state::Action;

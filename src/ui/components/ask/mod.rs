@@ -11,11 +11,11 @@ use wasm_bindgen::JsCast as _;
 use web_sys::HtmlElement;
 use yew::prelude::*;
 
-use crate::protocol::Command;
-use crate::protocol::inspect::InspectCommand;
 use crate::ui::app::Cx;
 use crate::ui::state::Action;
 use crate::ui::state::ask::{AskAction, Section};
+use crate::wire::Command;
+use crate::wire::inspect::InspectCommand;
 
 /// The tabs of the detail column. Reports the open section to the worker whenever it changes.
 #[component]

@@ -8,7 +8,7 @@ use web_sys::{CanvasRenderingContext2d, Element, HtmlCanvasElement, ImageData};
 use yew::prelude::*;
 
 use super::{arithmetic, explain};
-use crate::protocol::inspect::HeadRows;
+use crate::types::inspect::HeadRows;
 use crate::ui::app::Cx;
 use crate::ui::components::{value_of, visible};
 use crate::ui::draw::signed::signed_pixels;

@@ -3,14 +3,15 @@
 use yew::prelude::*;
 
 use super::{ask, explain};
-use crate::protocol::Command;
-use crate::protocol::inspect::{Comparison, InspectCommand, WeightAt};
+use crate::types::inspect::{Comparison, WeightAt};
 use crate::ui::app::Cx;
 use crate::ui::components::writing::typed;
 use crate::ui::components::{counted, value_of, visible};
 use crate::ui::state::Action;
 use crate::ui::state::ask::AskAction;
 use crate::ui::state::typed::TypedField;
+use crate::wire::Command;
+use crate::wire::inspect::InspectCommand;
 
 #[component]
 pub fn WhatIf(cx: &Cx) -> Html {
@@ -142,7 +143,7 @@ fn fields(cx: &Cx, at: &WeightAt) -> Html {
 
 fn compared(cx: &Cx, comparison: &Comparison) -> Html {
     let [plain, changed] = comparison.losses;
-    let line = |choice: &crate::protocol::inspect::Compared| {
+    let line = |choice: &crate::types::inspect::Compared| {
         let [plain, changed] = choice.p;
         html! {
             <tr>
@@ -188,7 +189,7 @@ fn position(cx: &Cx) -> Html {
         let cx = cx.clone();
         Callback::from(move |event: Event| cx.act(Action::Ask(AskAction::Position(value_of(&event).parse().ok()))))
     };
-    let option = |(at, token): (usize, &crate::protocol::Token)| {
+    let option = |(at, token): (usize, &crate::types::Token)| {
         let text = format!("{} ({at})", visible(&token.text));
         html! { <option value={at.to_string()} selected={cx.state.ask.position == Some(at)}>{text}</option> }
     };

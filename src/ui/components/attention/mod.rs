@@ -18,9 +18,9 @@ use yew::prelude::*;
 
 use super::remember::Remember;
 use super::value_of;
-use crate::protocol::Command;
 use crate::ui::app::Cx;
 use crate::ui::state::Action;
+use crate::wire::Command;
 
 #[component]
 pub fn Attention(cx: &Cx) -> Html {

@@ -1,7 +1,7 @@
 //! The parts of a Transformer block other than attention.
 
 use super::{Control, Picture, Step, drawn, largest, row_of};
-use crate::protocol::lesson::Exercise;
+use crate::types::lesson::Exercise;
 
 /// Rotary position embedding (RoPE).
 pub const ROPE: Step = Step {

@@ -1,7 +1,7 @@
 //! From text to rows of numbers.
 
 use super::{Control, Picture, Step};
-use crate::protocol::lesson::Exercise;
+use crate::types::lesson::Exercise;
 use crate::ui::lesson::sentences::SENTENCES;
 
 /// Tokens, ids and embeddings.

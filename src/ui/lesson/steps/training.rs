@@ -1,7 +1,7 @@
 //! Training and sampling.
 
 use super::{Control, Picture, Step, row_of};
-use crate::protocol::lesson::{Exercise, SCHEDULE_STEPS};
+use crate::types::lesson::{Exercise, SCHEDULE_STEPS};
 
 /// Cross-entropy loss.
 pub const LOSS: Step = Step {
