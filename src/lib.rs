@@ -22,8 +22,10 @@
 //! | [`inspect`] | attention maps and head scores |
 //! | [`run`] | drives a trainer: pace, evaluation, snapshots, recovery, run record |
 //! | [`serve`] | the session: commands in, events out |
-//! | `worker`, `ui` | the web worker and the page (wasm) |
+//! | `worker` | the web worker (wasm) |
 //! | `cli` | the command line (native) |
+//!
+//! The page is a crate of its own, `page/`, which uses [`config`], [`types`], [`wire`] and [`accounting`] alone.
 //!
 //! A training step: [`train::trainer`] writes the few values that change, replays the [`Recording`](gpu::recording::Recording)
 //! that [`model::transformer`] built once, and reads the losses back later.
@@ -48,18 +50,6 @@ pub mod serve;
 pub mod tensor_file;
 pub mod train;
 pub mod types;
-pub mod ui;
 pub mod wire;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
-
-/// Entry point of the wasm file, which serves both page and worker: only the page has a window.
-#[cfg(target_arch = "wasm32")]
-#[wasm_bindgen::prelude::wasm_bindgen(start)]
-pub fn start() {
-    if web_sys::window().is_some() {
-        ui::start();
-    } else {
-        worker::start();
-    }
-}

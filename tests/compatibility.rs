@@ -9,7 +9,7 @@ use glasshead::run::record;
 use glasshead::train::checkpoint::Checkpoint;
 use glasshead::train::trainer::Trainer;
 use glasshead::types::CorpusChoice;
-use glasshead::ui::share::restored;
+use glasshead_page::share::restored;
 use pollster::block_on;
 use safetensors::SafeTensors;
 

@@ -10,13 +10,13 @@ use glasshead::serve::Session;
 use glasshead::train::trainer::Trainer;
 use glasshead::types::inspect::{Comparison, Watched, WeightAt, WhatIf};
 use glasshead::types::{BackendChoice, CorpusChoice, ValidationPoint, VocabularyChoice};
-use glasshead::ui::state::runs::RunsAction;
-use glasshead::ui::state::{Action, State};
 use glasshead::wire::Message;
 use glasshead::wire::data::DataEvent;
 use glasshead::wire::inspect::{InspectCommand, InspectEvent};
 use glasshead::wire::runs::{RunsCommand, RunsEvent};
 use glasshead::wire::{Command, Event};
+use glasshead_page::state::runs::RunsAction;
+use glasshead_page::state::{Action, State};
 use pollster::block_on;
 
 use crate::common::{context, ids};

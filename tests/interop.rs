@@ -17,11 +17,11 @@ use glasshead::model::params::ParamTable;
 use glasshead::rng::Rng;
 use glasshead::serve::Session;
 use glasshead::types::{BackendChoice, CorpusChoice, FileInfo, VocabularyChoice};
-use glasshead::ui::state::models::{Part, is_model, part};
 use glasshead::wire::Message;
 use glasshead::wire::export::{ExportCommand, ExportEvent};
 use glasshead::wire::runs::{RunsCommand, RunsEvent};
 use glasshead::wire::{Command, Event};
+use glasshead_page::state::models::{Part, is_model, part};
 use pollster::block_on;
 use serde_json::{Value, json};
 

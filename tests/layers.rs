@@ -20,11 +20,11 @@ const LAYERS: [&[&str]; 16] = [
     &["inspect"],
     &["run"],
     &["serve"],
-    &["worker", "ui", "cli"],
+    &["worker", "cli"],
 ];
 
 /// Further restrictions: a layer, and the layers below it that it may not name.
-const FORBIDDEN: [(&str, &[&str]); 10] = [
+const FORBIDDEN: [(&str, &[&str]); 9] = [
     ("config", &["rng", "tensor_file"]),
     ("types", &["rng"]),
     ("gpu", &["wire", "data"]),
@@ -34,7 +34,6 @@ const FORBIDDEN: [(&str, &[&str]); 10] = [
     ("interop", &["gpu", "lesson", "wire"]),
     ("parallel", &["lesson", "wire", "data"]),
     ("train", &["lesson", "wire"]),
-    ("ui", &["gpu", "ops", "lesson", "model", "train", "data", "parallel", "inspect", "run", "serve"]),
 ];
 
 /// The files of a module.
@@ -71,14 +70,30 @@ fn no_layer_names_one_above_it() {
     FORBIDDEN.iter().for_each(|(layer, others)| assert_unnamed(layer, others));
 }
 
+/// The modules of the library that the page may use: plain data and messages. Its wasm must not contain kernels or tokenizers.
+const FOR_THE_PAGE: [&str; 5] = ["accounting", "config", "interop", "types", "wire"];
+
+#[test]
+fn the_page_uses_plain_data_and_messages_only() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("page/src");
+    for file in files(&src) {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("glasshead::{"), "{}: one path per `use`", file.display());
+        for (at, name) in text.match_indices("glasshead::") {
+            let module = text[at + name.len()..].split("::").next().unwrap();
+            assert!(FOR_THE_PAGE.contains(&module), "{} uses {module}", file.display());
+        }
+    }
+}
+
 #[test]
 fn what_the_compiler_cannot_check_stands_in_one_file() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let [src, cpu] = ["src", "cpu/src"].map(|folder| root.join(folder));
+    let [src, cpu, page] = ["src", "cpu/src", "page/src"].map(|folder| root.join(folder));
     let says_unsafe = |file: &PathBuf| {
         let text = fs::read_to_string(file).unwrap();
         text.contains("unsafe {") || text.contains("unsafe fn") || text.contains("allow(unsafe_code)")
     };
-    let found: Vec<PathBuf> = [&src, &cpu].iter().flat_map(|path| files(path)).filter(says_unsafe).collect();
+    let found: Vec<PathBuf> = [&src, &cpu, &page].iter().flat_map(|path| files(path)).filter(says_unsafe).collect();
     assert_eq!(found, [cpu.join("unchecked.rs")]);
 }

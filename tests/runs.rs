@@ -11,12 +11,12 @@ use glasshead::types::runs::{CorpusRecord, RunRecord};
 use glasshead::types::{
     BackendChoice, CorpusChoice, FileInfo, History, Sampling, StepPoint, ValidationPoint, VocabularyChoice,
 };
-use glasshead::ui::state::compare::compare;
-use glasshead::ui::state::runs::{MAX_RUNS, RunsAction};
-use glasshead::ui::state::{Action, State, Vocabulary};
 use glasshead::wire::Message;
 use glasshead::wire::runs::{RunsCommand, RunsEvent};
 use glasshead::wire::{Command, Event};
+use glasshead_page::state::compare::compare;
+use glasshead_page::state::runs::{MAX_RUNS, RunsAction};
+use glasshead_page::state::{Action, State, Vocabulary};
 use pollster::block_on;
 
 use crate::step::awkward;

@@ -11,10 +11,10 @@ use glasshead::run::pace::Pace;
 use glasshead::serve::Session;
 use glasshead::train::trainer::{Trainer, TrainingState};
 use glasshead::types::{BackendChoice, CorpusChoice, StepPoint, VocabularyChoice};
-use glasshead::ui::state::workers::{Wanted, WorkersState};
 use glasshead::wire::Message;
 use glasshead::wire::workers::{WorkersCommand, WorkersEvent};
 use glasshead::wire::{Command, Event};
+use glasshead_page::state::workers::{Wanted, WorkersState};
 use pollster::block_on;
 use proptest::prelude::*;
 

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use glasshead::config::{Preset, RunConfig};
 use glasshead::serve::Session;
 use glasshead::types::{BackendChoice, CorpusChoice, FileInfo, VocabularyChoice};
-use glasshead::ui::state::State;
 use glasshead::wire::{Command, Event};
+use glasshead_page::state::State;
 use proptest::prelude::*;
 
 /// The switches of a model and their values.

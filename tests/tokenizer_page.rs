@@ -6,13 +6,13 @@ use glasshead::types::spelling::{spelled, unspelled};
 use glasshead::types::tasks::TaskInfo;
 use glasshead::types::tokenizer::{ExportPurpose, MergeStep, TokenBytes, VocabularyFormat, VocabularySource};
 use glasshead::types::{CorpusChoice, VocabularyChoice};
-use glasshead::ui::state::data::{DataAction, Fetching, HubText};
-use glasshead::ui::state::tokenizer::{TOKENS_PER_PAGE, TokenizerAction, TokenizerState};
-use glasshead::ui::state::{Action, DEFAULT_PROBE, State, View};
-use glasshead::ui::tokens::{flowing, groups, visible};
 use glasshead::wire::data::{DataCommand, DataEvent};
 use glasshead::wire::tokenizer::{TokenizerCommand, TokenizerEvent};
 use glasshead::wire::{Command, Event};
+use glasshead_page::state::data::{DataAction, Fetching, HubText};
+use glasshead_page::state::tokenizer::{TOKENS_PER_PAGE, TokenizerAction, TokenizerState};
+use glasshead_page::state::{Action, DEFAULT_PROBE, State, View};
+use glasshead_page::tokens::{flowing, groups, visible};
 use proptest::prelude::*;
 
 fn cut(parts: &[&[u8]]) -> Vec<TokenBytes> {
