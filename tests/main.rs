@@ -9,6 +9,7 @@ mod compatibility;
 mod cpu;
 mod data;
 mod dependencies;
+mod device_limits;
 mod evaluation;
 mod faults;
 mod files;

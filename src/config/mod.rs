@@ -8,6 +8,7 @@ use thiserror::Error;
 
 pub use crate::gpu::recording::Storage;
 
+mod device;
 pub mod fields;
 mod model;
 mod room;
@@ -17,6 +18,7 @@ pub mod table;
 mod train;
 mod valid;
 
+pub use device::DeviceLimits;
 pub use model::{FeedForward, ModelConfig, Norm, NormPlacement, Positions};
 pub use schedule::learning_rate;
 pub use train::{Optimizer, Schedule, TrainConfig};
