@@ -6,7 +6,7 @@ use glasshead::gpu::context::Budget;
 use glasshead::model::memory::MemoryPlan;
 use glasshead::model::params::ParamTable;
 use glasshead::protocol::{BackendChoice, DeviceInfo, Event};
-use glasshead::ui::state::{Action, State};
+use glasshead_page::state::{Action, State};
 use proptest::prelude::*;
 
 const SMALL: DeviceLimits =
