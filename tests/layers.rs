@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const FORBIDDEN: [(&str, &[&str]); 8] = [
+const FORBIDDEN: [(&str, &[&str]); 9] = [
+    ("align", &["gpu", "ops", "lesson", "model", "train", "ui", "worker", "cli", "protocol"]),
     ("gpu", &["ops", "lesson", "model", "train", "data", "ui", "worker", "cli", "protocol"]),
     ("lesson", &["model", "train", "data", "ui", "worker", "cli"]),
     ("ops", &["lesson", "model", "train", "data", "ui", "worker", "cli", "protocol"]),
