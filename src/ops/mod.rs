@@ -128,7 +128,7 @@ impl Real for f64 {
 }
 
 /// All kernels, including variants.
-pub static KERNELS: [&Kernel; 85] = [
+pub static KERNELS: [&Kernel; 88] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -202,7 +202,10 @@ pub static KERNELS: [&Kernel; 85] = [
     &cross_entropy::CROSS_ENTROPY_GRAD,
     &cross_entropy::CROSS_ENTROPY_GRAD_LANES,
     &cross_entropy::CROSS_ENTROPY_GRAD_FOUR_LANES,
+    &cross_entropy::TOKEN_ENTROPY,
+    &cross_entropy::WEIGHTED_CROSS_ENTROPY_GRAD,
     &mean_loss::MEAN_LOSS,
+    &mean_loss::WEIGHTED_LOSS,
     &accumulate::ACCUMULATE,
     &clip::SQUARED_SUMS,
     &clip::SQUARED_SUMS_LANES,

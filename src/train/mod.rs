@@ -13,6 +13,7 @@ pub mod head_scores;
 pub mod lost_devices;
 pub mod lr_find;
 pub mod measure;
+pub mod objective;
 pub mod pace;
 pub mod pair;
 pub mod prepare;
