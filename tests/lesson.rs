@@ -223,7 +223,7 @@ fn answer(state: &mut LessonState) -> Sheet {
 }
 
 fn cpu() -> DeviceInfo {
-    DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false }
+    DeviceInfo::cpu()
 }
 
 /// Every position of a step's control.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+mod device;
 pub mod fields;
 mod model;
 mod room;
@@ -16,6 +17,7 @@ pub mod table;
 mod train;
 mod valid;
 
+pub use device::DeviceLimits;
 pub use model::{FeedForward, ModelConfig, Norm, NormPlacement, Positions};
 pub use schedule::learning_rate;
 pub use storage::Storage;

@@ -30,7 +30,7 @@ impl Device {
     /// Replaces the device by the CPU, for this reason.
     pub(super) fn replace_by_cpu(&mut self, why: String) {
         self.context.take().iter().for_each(|context| context.device.destroy());
-        self.info = DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false };
+        self.info = DeviceInfo::cpu();
         self.notice = Some(why);
     }
 }
@@ -57,9 +57,10 @@ pub(super) async fn open_device(choice: BackendChoice) -> Result<Device, String>
     }
     let info = match &context {
         Some(Context { adapter, .. }) => {
-            DeviceInfo { name: adapter.name.clone(), backend: adapter.backend.clone(), software: adapter.software }
+            let (name, backend) = (adapter.name.clone(), adapter.backend.clone());
+            DeviceInfo { name, backend, software: adapter.software, limits: adapter.limits }
         }
-        None => DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false },
+        None => DeviceInfo::cpu(),
     };
     Ok(Device { context, choice, info, notice })
 }

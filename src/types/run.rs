@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::RunConfig;
+use crate::config::{DeviceLimits, RunConfig};
 
 /// Identifies a run: the page uses a new number for every `Command::Start`.
 pub type RunId = u32;
@@ -37,6 +37,20 @@ pub struct DeviceInfo {
     pub backend: String,
     /// Whether it is a GPU emulated on the CPU (SwiftShader, lavapipe …).
     pub software: bool,
+    /// Its limits, with which the page checks settings before a run is started.
+    pub limits: DeviceLimits,
+}
+
+impl DeviceInfo {
+    /// The CPU backend.
+    pub fn cpu() -> Self {
+        Self { name: "CPU".into(), backend: "CPU".into(), software: false, limits: DeviceLimits::CPU }
+    }
+
+    /// Whether this is the CPU backend.
+    pub fn is_cpu(&self) -> bool {
+        self.backend == "CPU"
+    }
 }
 
 /// Description of a prepared run, for `Event::Ready`.
