@@ -20,10 +20,10 @@ use crate::types::{BackendChoice, Sampling};
 mod say;
 
 mod bench;
-mod events;
+
 mod generate;
 mod interop;
-pub mod log;
+
 pub mod ops;
 mod soak;
 mod tokenizer;

@@ -5,6 +5,7 @@ use crate::config::RunConfig;
 use crate::config::rules::Rules;
 use crate::config::table::FIELDS;
 use crate::data::Task;
+use crate::run::native::log::LogObserver;
 use crate::run::native::{self, SavedRun};
 use crate::run::{RunSpec, TextSource};
 use crate::types::CorpusChoice;
@@ -23,7 +24,9 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
     saved.iter().filter_map(|saved| saved.notice.as_ref()).for_each(|notice| eprintln!("{notice}"));
     let spec = spec(&args, saved.as_ref())?;
     let mut terminal = Terminal::new(&args, spec.rules.stop_steps.unwrap_or_default());
-    let outcome = native::run(&spec, &args.out, saved, &mut terminal).await.map_err(sentence)?;
+    let mut log = LogObserver::new(args.log_dir.clone());
+    let observer = &mut (&mut terminal, &mut log);
+    let outcome = native::run(&spec, &args.out, saved, observer).await.map_err(sentence)?;
     terminal.end(&outcome);
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod data;
 mod device;
 mod kernel_cache;
+pub mod log;
 mod store;
 
 use std::path::{Path, PathBuf};
@@ -136,6 +137,7 @@ pub async fn run<O: Observer>(
     let task = task_evaluation(spec.text.choice(), &driver.config());
     driver.set_task(task?);
     observer.started(&Start { driver: &driver, data: &data, device: &device, resumed_at });
+    observer.failure().map_or(Ok(()), |message| Err(RunError::Observer(message)))?;
     let mut native = Native { data, context, store, lost_devices: LostDevices::default(), slower: Vec::new() };
     native.train(driver, observer).await
 }
