@@ -70,7 +70,11 @@ impl Terminal {
         let (val_loss, bigram) = (outcome.val_loss.unwrap_or(f32::NAN), outcome.baselines.bigram);
         let verdict = if f64::from(val_loss) < bigram { "beats" } else { "does not beat" };
         self.line(&format!("held-out loss {val_loss:.4} {verdict} the bigram's {bigram:.4}"));
-        self.line(&format!("stopped because {}; saved in {}", outcome.reason, self.out.display()));
+        self.line(&format!(
+            "stopped because {}; saved in {}",
+            outcome.reason.as_deref().unwrap_or_default(),
+            self.out.display()
+        ));
         bar.finish();
     }
 }

@@ -94,8 +94,8 @@ pub struct Outcome {
     pub val_loss: Option<f32>,
     /// Losses of simple models on the same tokens.
     pub baselines: Baselines,
-    /// The stop rule that ended the run, in words.
-    pub reason: String,
+    /// The stop rule that ended the run, in words; `None` if its observer stopped it.
+    pub reason: Option<String>,
 }
 
 /// Trains until a stop rule ends the run; continues `saved` if there is one. The run is saved in `folder`, which is created if it
@@ -163,6 +163,10 @@ impl Native {
                 return Err(RunError::Observer(message));
             }
             match worked {
+                Ok(true) if observer.stops_now() => {
+                    driver.save(&mut (&mut self.store, &mut *observer)).await?;
+                    break;
+                }
                 Ok(true) => (),
                 Ok(false) => break,
                 Err(TrainError::Execute(error)) if error.needs_another_device() => {
