@@ -341,8 +341,12 @@ fn objective(request: &Request<'_>) -> Result<Objective, OpError> {
 }
 
 /// c (N, T) of ∂L/∂logits = c · (softmax − onehot). Without `old_log_probs` the policy itself has sampled the responses.
+/// The method `sft` needs no rewards.
 pub(super) fn token_coefficients(_: &mut Server<'_>, request: &Request<'_>) -> Result<Answer, OpError> {
     let policy = Policy::read(request, Some("mask"))?;
+    if request.arg("method") == "sft" {
+        return Ok(answer("out", &policy.shape, &sft_coefficients(aggregation(request)?, &policy.responses()?)));
+    }
     let rewards = policy.per_row(request, "rewards")?;
     let objective = objective(request)?;
     let (loss, coefficients) =
