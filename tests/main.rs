@@ -25,6 +25,7 @@ mod lesson;
 mod links;
 mod look;
 mod loops;
+mod objective;
 mod one_reader;
 mod ops;
 mod page;
