@@ -66,11 +66,41 @@ impl Storage {
     }
 }
 
+/// What the data in a buffer is for. Reports of memory and of divergence group buffers by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Weights.
+    Parameters,
+    /// Gradients of the weights.
+    Gradients,
+    /// Moments of the optimizer.
+    OptimizerState,
+    /// Results of the forward pass of a training batch.
+    Activations,
+    /// Gradients of those results, shared by all layers.
+    ActivationGradients,
+    /// Logits of a training batch, replaced by their gradients.
+    Logits,
+    /// Token ids and positions of sequences.
+    Tokens,
+    /// Maps, and the pass that computes them.
+    Inspection,
+    /// Key/value cache, and the passes that fill and use it.
+    Generation,
+    /// Small tables, losses and norms; everything in recordings without a model.
+    #[default]
+    Other,
+}
+
 /// What to allocate for a [`BufferId`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BufferSpec {
-    /// Name for error messages and debuggers.
+    /// Name of the tensor for error messages and debuggers.
     pub name: String,
+    /// What the tensor is for.
+    pub role: Role,
+    /// The layer that it belongs to, from 0. None for tensors outside of layers or shared by them.
+    pub layer: Option<usize>,
     /// Size in elements.
     pub len: usize,
     /// Whether usually only a small first part is used. The CPU backend allocates only what was used so far.
@@ -82,6 +112,11 @@ pub struct BufferSpec {
 }
 
 impl BufferSpec {
+    /// Name of the tensor with its layer; layers count from 1, as on the maps.
+    pub fn label(&self) -> String {
+        self.layer.map_or_else(|| self.name.clone(), |layer| format!("{} of layer {}", self.name, layer + 1))
+    }
+
     /// Size in bytes.
     pub fn size_bytes(&self) -> u64 {
         self.storage.size_bytes(self.len)
@@ -98,14 +133,14 @@ pub struct Buffers {
 impl Buffers {
     /// Plans a buffer of `len` elements and returns all of it.
     pub fn add(&mut self, name: impl Into<String>, len: usize) -> Slice {
-        self.add_stored(name, len, Storage::F32)
+        self.push(BufferSpec { name: name.into(), len, ..BufferSpec::default() })
     }
 
-    /// As [`Buffers::add`], with a storage format.
-    pub fn add_stored(&mut self, name: impl Into<String>, len: usize, storage: Storage) -> Slice {
-        let id = BufferId(self.specs.len());
-        self.specs.push(BufferSpec { name: name.into(), len, grows: false, storage, in_parts: false });
-        Slice { buffer: id, start: 0, len }
+    /// Plans the buffer that `spec` describes and returns all of it.
+    pub fn push(&mut self, spec: BufferSpec) -> Slice {
+        let slice = Slice { buffer: BufferId(self.specs.len()), start: 0, len: spec.len };
+        self.specs.push(spec);
+        slice
     }
 
     /// The storage format of a slice's elements.

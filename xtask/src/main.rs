@@ -6,7 +6,6 @@ use std::process::{Command, ExitCode};
 mod audit;
 mod bench;
 mod bundle;
-mod icons;
 mod install;
 mod long;
 mod offline;
