@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const FORBIDDEN: [(&str, &[&str]); 7] = [
+const FORBIDDEN: [(&str, &[&str]); 8] = [
+    ("align", &["gpu", "ops", "lesson", "model", "train", "worker", "cli", "protocol"]),
     ("gpu", &["ops", "lesson", "model", "train", "data", "worker", "cli", "protocol"]),
     ("lesson", &["model", "train", "data", "worker", "cli"]),
     ("ops", &["lesson", "model", "train", "data", "worker", "cli", "protocol"]),

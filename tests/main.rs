@@ -3,6 +3,7 @@
 mod accounting;
 mod added_tokens;
 mod adopted;
+mod align;
 mod commands;
 mod common;
 mod compatibility;

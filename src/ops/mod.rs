@@ -71,6 +71,7 @@ pub mod linear_grad;
 pub mod mask;
 pub mod matmul;
 pub mod mean_loss;
+pub mod newton_schulz;
 pub mod peak;
 pub mod quantize;
 pub mod residual;
