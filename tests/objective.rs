@@ -7,7 +7,7 @@ use glasshead::model::memory::MemoryPlan;
 use glasshead::model::params::ParamTable;
 use glasshead::model::transformer::Transformer;
 use glasshead::train::objective::{Dpo, NextToken, Objective, PolicyGradient, Sft};
-use glasshead::train::trainer::{TrainError, Trainer};
+use glasshead::train::trainer::{Row, TrainError, Trainer};
 use pollster::block_on;
 use safetensors::SafeTensors;
 
@@ -86,8 +86,8 @@ fn trainer(config: RunConfig, gpu: bool, params: &[f32]) -> Trainer {
     trainer
 }
 
-fn slices(rows: &[Vec<u32>]) -> Vec<&[u32]> {
-    rows.iter().map(Vec::as_slice).collect()
+fn slices(rows: &[Vec<u32>]) -> Vec<Row<'_>> {
+    rows.iter().map(|ids| Row::of(ids)).collect()
 }
 
 #[test]
@@ -169,12 +169,12 @@ fn tokens_without_a_coefficient_teach_nothing() {
     let mut one = trainer(config(), false, &params);
     let mut two = trainer(config(), false, &params);
     let of_row = vec![0.0, 0.0, 0.5, 0.5, 0.25];
-    block_on(one.step_on_rows(&[&row], std::slice::from_ref(&of_row))).unwrap();
+    block_on(one.step_on_rows(&[Row::of(&row)], std::slice::from_ref(&of_row))).unwrap();
     let other = ids(4, 9, 37);
-    block_on(two.step_on_rows(&[&row, &other], &[of_row, vec![0.0; 8]])).unwrap();
+    block_on(two.step_on_rows(&[Row::of(&row), Row::of(&other)], &[of_row, vec![0.0; 8]])).unwrap();
     check("weights", &block_on(two.params()).unwrap(), &block_on(one.params()).unwrap(), 1e-6);
     let mut nothing = trainer(config(), false, &params);
-    let (point, _) = block_on(nothing.step_on_rows(&[&row], &[vec![0.0; 5]])).unwrap();
+    let (point, _) = block_on(nothing.step_on_rows(&[Row::of(&row)], &[vec![0.0; 5]])).unwrap();
     assert_eq!((point.loss, point.grad_norm), (0.0, 0.0));
     assert_eq!(block_on(nothing.params()).unwrap(), params);
 }
@@ -192,8 +192,8 @@ fn unfit_rows_are_rejected() {
         other => panic!("{other:?}"),
     };
     assert!(problem(&[], &[], &mut trainer).contains("none"));
-    assert!(problem(&[vec![1]], &[vec![]], &mut trainer).contains("1 to 1 tokens"));
-    assert!(problem(&[vec![1; 13]], &[vec![0.0; 12]], &mut trainer).contains("2 to 12"));
+    assert!(problem(&[vec![1]], &[vec![]], &mut trainer).contains("0 to 0 inputs"));
+    assert!(problem(&[vec![1; 13]], &[vec![0.0; 12]], &mut trainer).contains("1 to 11"));
     assert!(problem(&[vec![1; 3]], &[vec![0.0; 3]], &mut trainer).contains("coefficients"));
     let many = vec![vec![1; 12]; 2];
     assert!(problem(&many, &vec![vec![0.0; 11]; 2], &mut trainer).contains("accumulation_steps"));
@@ -206,10 +206,10 @@ fn a_step_that_is_not_finite_changes_nothing() {
     let params = ParamTable::new(&config().model).initial_values(7);
     let mut trainer = trainer(config(), false, &params);
     let row = ids(3, 6, 37);
-    let result = block_on(trainer.step_on_rows(&[&row], &[vec![f32::INFINITY; 5]]));
+    let result = block_on(trainer.step_on_rows(&[Row::of(&row)], &[vec![f32::INFINITY; 5]]));
     assert!(matches!(result, Err(TrainError::Diverged { step: 1, .. })), "{result:?}");
     assert_eq!((trainer.step(), block_on(trainer.params()).unwrap()), (0, params));
-    block_on(trainer.step_on_rows(&[&row], &[vec![0.1; 5]])).expect("further steps are possible");
+    block_on(trainer.step_on_rows(&[Row::of(&row)], &[vec![0.1; 5]])).expect("further steps are possible");
 }
 
 /// A plan for next-token training has no buffer for coefficients, and its steps run no kernel for them.

@@ -30,7 +30,7 @@ pub use self::look::AttentionMaps;
 use self::look::Look;
 use self::next::NextPass;
 use self::rows::RowPass;
-pub use self::rows::TokenScores;
+pub use self::rows::{Row, TokenScores};
 use self::share::Sharing;
 pub use self::source::BatchSource;
 use self::source::{DeviceTokens, FileTokens};
