@@ -2,6 +2,7 @@
 //! ([`checkpoint`]), and the session that serves the page ([`session`]).
 
 pub mod adopt;
+pub mod align;
 pub mod checkpoint;
 mod checksum;
 pub mod explain;
