@@ -3,10 +3,10 @@
 use super::{Example, RunError};
 use crate::align::{PromptTemplate, Response, Rewards, TokenRow, Verdict};
 use crate::data::Tokenizer;
-use crate::protocol::Sampling;
 use crate::train::align::SettingError;
 use crate::train::generate::{Generator, Text};
 use crate::train::trainer::Trainer;
+use crate::types::Sampling;
 
 /// A sampled response.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,10 +7,10 @@ use super::settings::{Settings, Stage};
 use super::{Example, Examples, RunError, update};
 use crate::align::{PairLogProbs, PromptTemplate, Rewards, TokenRow, groups_without_signal, implicit_reward_accuracy};
 use crate::data::Tokenizer;
-use crate::protocol::StepPoint;
 use crate::rng::Rng;
 use crate::train::objective::{Objective, PolicyGradient, Preference, Sft};
 use crate::train::trainer::{TokenScores, Trainer};
+use crate::types::StepPoint;
 
 /// The random streams of an update's prompts; its number is added.
 const PROMPT_STREAM: u64 = 6 << 32;

@@ -2,9 +2,9 @@
 
 use super::RunError;
 use crate::align::{PairLogProbs, TokenRow};
-use crate::protocol::StepPoint;
 use crate::train::objective::{PolicyGradient, PolicyScores, PolicyUpdate, Preference};
 use crate::train::trainer::{Row, TokenScores, Trainer};
+use crate::types::StepPoint;
 
 fn as_rows(rows: &[TokenRow]) -> Vec<Row<'_>> {
     rows.iter().map(|row| Row::of(&row.ids)).collect()

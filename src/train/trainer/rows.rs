@@ -12,7 +12,7 @@ use crate::model::memory::{PerToken, RING};
 use crate::model::transformer::Transformer;
 use crate::model::transformer::loss::WeightedLoss;
 use crate::ops::step::Step;
-use crate::protocol::StepPoint;
+use crate::types::StepPoint;
 
 /// The passes over a batch of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
