@@ -1,12 +1,14 @@
 //! Rows of tokens with coefficients: against PyTorch (`golden/align.safetensors`, written by `golden/align.py`), against plain
 //! next-token steps, and split into batches.
 
+use glasshead::align::{Aggregation, Dpo, Method, TokenRow};
 use glasshead::config::{ModelConfig, Optimizer, Preset, RunConfig, Schedule};
 use glasshead::gpu::context::Budget;
 use glasshead::model::memory::MemoryPlan;
 use glasshead::model::params::ParamTable;
 use glasshead::model::transformer::Transformer;
-use glasshead::train::objective::{Dpo, NextToken, Objective, PolicyGradient, Sft};
+use glasshead::train::align::update;
+use glasshead::train::objective::{NextToken, Objective, PolicyGradient, PolicyScores, Preference, Sft};
 use glasshead::train::trainer::{Row, TrainError, Trainer};
 use pollster::block_on;
 use safetensors::SafeTensors;
@@ -53,6 +55,10 @@ impl Golden {
         ids.chunks(12).zip(&lengths).zip(&prompts).map(row).collect()
     }
 
+    pub fn token_rows(&self) -> Vec<TokenRow> {
+        self.rows().into_iter().map(|(ids, prompt_len)| TokenRow { ids, prompt_len }).collect()
+    }
+
     /// A padded tensor (B, T), cut to the tokens of each row.
     pub fn of_rows(&self, name: &str) -> Vec<Vec<f32>> {
         let values = self.floats(name);
@@ -79,9 +85,11 @@ pub fn check(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
     }
 }
 
-fn trainer(config: RunConfig, gpu: bool, params: &[f32]) -> Trainer {
+const SFT: Sft = Sft { aggregation: Aggregation::Token };
+
+pub fn trainer(config: RunConfig, gpu: bool, params: &[f32]) -> Trainer {
     let context = gpu.then(context);
-    let mut trainer = block_on(Trainer::for_objective(config, context.as_ref(), &Sft)).expect("it is small");
+    let mut trainer = block_on(Trainer::for_objective(config, context.as_ref(), &SFT)).expect("it is small");
     trainer.set_params(params);
     trainer
 }
@@ -232,14 +240,90 @@ fn next_token_training_takes_nothing_more() {
 
 #[test]
 fn objectives_name_what_they_need() {
-    let on_policy = PolicyGradient { off_policy: false, kl_penalty: false };
+    let mut on_policy = PolicyGradient { objective: Method::Grpo.objective(1.0), off_policy: false };
+    let preference = Preference { dpo: Dpo { beta: 0.1, nll: 0.0 } };
     assert!(!NextToken.inputs().coefficients && !NextToken.loss().weighs_tokens());
-    let objectives: [&dyn Objective; 3] = [&Sft, &on_policy, &Dpo];
+    let objectives: [&dyn Objective; 3] = [&SFT, &on_policy, &preference];
     for objective in objectives {
         assert_eq!(objective.inputs().coefficients, objective.loss().weighs_tokens());
     }
     assert!(!on_policy.inputs().current_log_probs && !on_policy.inputs().reference_log_probs);
-    assert!(PolicyGradient { kl_penalty: true, ..on_policy }.inputs().reference_log_probs);
     assert!(PolicyGradient { off_policy: true, ..on_policy }.inputs().old_log_probs);
-    assert!(Dpo.inputs().reference_log_probs);
+    on_policy.objective.loss.kl = 0.05;
+    assert!(on_policy.inputs().reference_log_probs);
+    assert!(preference.inputs().reference_log_probs && preference.inputs().current_log_probs);
+}
+
+/// Ten off-policy updates with clipping and a KL penalty.
+#[test]
+fn ten_steps_of_grpo_are_pytorchs() {
+    let golden = Golden::new();
+    let rows = golden.token_rows();
+    let (rewards, old) = (golden.floats("rewards"), golden.of_rows("old_log_probs"));
+    let rewards: Vec<f64> = rewards.into_iter().map(f64::from).collect();
+    let mut objective = Method::Grpo.objective(1.0);
+    objective.loss.kl = 0.05;
+    let advantages = objective.advantages.compute(&rewards, 4).unwrap();
+    let objective = PolicyGradient { objective, off_policy: true };
+    let initial = golden.params("weights");
+    for gpu in [false, true] {
+        let mut trainer = trainer(config(), gpu, &initial);
+        let (mut losses, mut norms) = (Vec::new(), Vec::new());
+        for step in 0..10 {
+            let made = update::policy(&mut trainer, &objective, &rows, &advantages, &old, Some(&initial));
+            let (point, _, made) = block_on(made).unwrap();
+            assert!(made.clip_fraction > 0.1 && made.clip_fraction < 0.8, "step {step}: {}", made.clip_fraction);
+            losses.push(point.loss);
+            norms.push(point.grad_norm);
+        }
+        check("losses", &losses, &golden.floats("grpo.losses"), 2e-5);
+        check("norms", &norms, &golden.floats("grpo.grad_norms"), 1e-4);
+        check("weights", &block_on(trainer.params()).unwrap(), &golden.params("grpo.final"), 1e-4);
+    }
+}
+
+#[test]
+fn ten_steps_of_dpo_are_pytorchs() {
+    let golden = Golden::new();
+    let rows = golden.token_rows();
+    let initial = golden.params("weights");
+    for (name, nll) in [("dpo", 0.0), ("dpo_nll", 1.0)] {
+        let objective = Preference { dpo: Dpo { beta: 0.1, nll } };
+        for gpu in [false, true] {
+            let mut trainer = trainer(config(), gpu, &initial);
+            let reference = block_on(update::log_probs(&mut trainer, &rows)).unwrap();
+            let (mut losses, mut norms) = (Vec::new(), Vec::new());
+            for _ in 0..10 {
+                let made = block_on(update::preference(&mut trainer, &objective, &rows, &reference));
+                let (point, pairs) = made.unwrap();
+                assert_eq!(pairs.len(), 4);
+                losses.push(point.loss);
+                norms.push(point.grad_norm);
+            }
+            check("losses", &losses, &golden.floats(&format!("{name}.losses")), 2e-5);
+            check("norms", &norms, &golden.floats(&format!("{name}.grad_norms")), 1e-4);
+            let params = block_on(trainer.params()).unwrap();
+            check(&format!("{name} weights"), &params, &golden.params(&format!("{name}.final")), 1e-4);
+        }
+    }
+}
+
+/// At the weights that sampled the rows, every ratio is 1, and all clipped losses are plain policy gradients.
+#[test]
+fn on_policy_coefficients_are_plain_policy_gradients() {
+    let golden = Golden::new();
+    let (rows, log_probs) = (golden.token_rows(), golden.of_rows("log_probs"));
+    let advantages = [1.0, -1.0, 0.5, 0.0, 2.0, -0.25, 1.0, -2.0];
+    let coefficients = |method: Method, off_policy: bool| {
+        let mut objective = method.objective(10.0);
+        objective.aggregation = Aggregation::Sequence;
+        let objective = PolicyGradient { objective, off_policy };
+        let scores = PolicyScores { policy: &log_probs, old: off_policy.then_some(&log_probs), reference: None };
+        objective.weigh(&rows, &advantages, scores).unwrap().weighted.coefficients.concat()
+    };
+    let plain = coefficients(Method::ReinforceWithBaseline, false);
+    assert!(plain.iter().any(|&c| c != 0.0));
+    for method in [Method::Grpo, Method::Gspo, Method::Cispo] {
+        check(method.name(), &coefficients(method, true), &plain, 1e-6);
+    }
 }
