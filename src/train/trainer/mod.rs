@@ -30,7 +30,7 @@ use self::next::NextPass;
 pub use self::probe::AttentionMaps;
 use self::probe::ProbePass;
 use self::rows::RowPass;
-pub use self::rows::TokenScores;
+pub use self::rows::{Row, TokenScores};
 use self::share::Sharing;
 pub use self::source::BatchSource;
 use self::source::{DeviceTokens, FileTokens};
