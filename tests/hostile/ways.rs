@@ -7,9 +7,9 @@ use glasshead::cli::ops::serve;
 use glasshead::data::{Cut, Tokenizer, jsonl_fields, read_files, read_parquet};
 use glasshead::interop::archive::Chosen;
 use glasshead::interop::import::import;
+use glasshead::run::record;
 use glasshead::train::checkpoint::Checkpoint;
-use glasshead::train::record;
-use glasshead::ui::share::restored;
+use glasshead_page::share::restored;
 use safetensors::SafeTensors;
 
 use super::seeds;
