@@ -17,6 +17,7 @@
 //! | [`model`] | parameter table, memory plan, training step |
 //! | [`interop`] | import and export of Hugging Face models |
 //! | [`train`] | training loop, text generation, checkpoints, the session that serves the page |
+//! | [`scaling`] | scaling laws: fits, plans of sweeps, predictions |
 //! | `worker`, `ui` | the web worker and the page (wasm) |
 //! | `cli` | the command line (native) |
 //!
@@ -37,6 +38,7 @@ pub mod model;
 pub mod ops;
 pub mod protocol;
 pub mod rng;
+pub mod scaling;
 pub mod tensor_file;
 pub mod train;
 pub mod ui;

@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const FORBIDDEN: [(&str, &[&str]); 8] = [
+const FORBIDDEN: [(&str, &[&str]); 9] = [
     ("gpu", &["ops", "lesson", "model", "train", "data", "ui", "worker", "cli", "protocol"]),
     ("lesson", &["model", "train", "data", "ui", "worker", "cli"]),
     ("ops", &["lesson", "model", "train", "data", "ui", "worker", "cli", "protocol"]),
     ("model", &["lesson", "train", "data", "ui", "worker", "cli", "protocol"]),
     ("interop", &["gpu", "lesson", "train", "ui", "worker", "cli", "protocol"]),
+    ("scaling", &["gpu", "ops", "lesson", "model", "data", "train", "ui", "worker", "cli", "protocol"]),
     ("data", &["gpu", "ops", "model", "train", "ui", "worker", "cli"]),
     ("ui", &["gpu", "ops", "lesson", "model", "train", "data", "worker", "cli"]),
     ("protocol.rs", &["gpu", "ops", "lesson", "model", "train", "data", "ui", "worker", "cli"]),

@@ -35,6 +35,7 @@ mod questions;
 mod ranks;
 mod remember;
 mod runs;
+mod scaling;
 mod settings;
 mod shaders;
 mod shards;
