@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use glasshead::config::{FeedForward, Norm, Positions, RunConfig};
 use glasshead::interop::archive::Chosen;
 use glasshead::interop::import::import;
-use glasshead::protocol::CorpusChoice;
+use glasshead::run::record;
 use glasshead::train::checkpoint::Checkpoint;
-use glasshead::train::record;
 use glasshead::train::trainer::Trainer;
-use glasshead::ui::share::restored;
+use glasshead::types::CorpusChoice;
+use glasshead_page::share::restored;
 use pollster::block_on;
 use safetensors::SafeTensors;
 

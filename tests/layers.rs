@@ -1,19 +1,60 @@
-//! Layer dependencies point one way: the names that each layer may not use.
+//! Layer dependencies point one way.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const FORBIDDEN: [(&str, &[&str]); 9] = [
-    ("gpu", &["ops", "lesson", "model", "train", "data", "ui", "worker", "cli", "protocol"]),
-    ("lesson", &["model", "train", "data", "ui", "worker", "cli"]),
-    ("ops", &["lesson", "model", "train", "data", "ui", "worker", "cli", "protocol"]),
-    ("model", &["lesson", "train", "data", "ui", "worker", "cli", "protocol"]),
-    ("interop", &["gpu", "lesson", "train", "ui", "worker", "cli", "protocol"]),
-    ("scaling", &["gpu", "ops", "lesson", "model", "data", "train", "ui", "worker", "cli", "protocol"]),
-    ("data", &["gpu", "ops", "model", "train", "ui", "worker", "cli"]),
-    ("ui", &["gpu", "ops", "lesson", "model", "train", "data", "worker", "cli"]),
-    ("protocol.rs", &["gpu", "ops", "lesson", "model", "train", "data", "ui", "worker", "cli"]),
+/// All layers, from the lowest on, and the modules that no layer below them may name.
+const LAYERS: [&[&str]; 18] = [
+    &["config", "rng", "tensor_file"],
+    &["types"],
+    &["accounting"],
+    &["scaling"],
+    &["wire"],
+    &["data"],
+    &["gpu"],
+    &["ops"],
+    &["lesson"],
+    &["model"],
+    &["interop"],
+    &["parallel"],
+    &["train"],
+    &["align"],
+    &["inspect"],
+    &["run"],
+    &["serve"],
+    &["worker", "cli"],
 ];
+
+/// Further restrictions: a layer, and the layers below it that it may not name.
+const FORBIDDEN: [(&str, &[&str]); 10] = [
+    ("config", &["rng", "tensor_file"]),
+    ("types", &["rng"]),
+    ("scaling", &["types", "tensor_file"]),
+    ("gpu", &["wire", "data"]),
+    ("ops", &["wire", "data"]),
+    ("lesson", &["wire", "data"]),
+    ("model", &["lesson", "wire"]),
+    ("interop", &["gpu", "lesson", "wire"]),
+    ("parallel", &["lesson", "wire", "data"]),
+    ("train", &["lesson", "wire"]),
+];
+
+/// The files of a module.
+fn module_files(name: &str) -> Vec<PathBuf> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (file, folder) = (src.join(format!("{name}.rs")), src.join(name));
+    [file, folder].iter().filter(|path| path.exists()).flat_map(|path| files(path)).collect()
+}
+
+fn assert_unnamed(layer: &str, others: &[&str]) {
+    for file in module_files(layer) {
+        let text = fs::read_to_string(&file).unwrap();
+        for other in others {
+            let named = text.contains(&format!("crate::{other}::")) || text.contains(&format!("crate::{{{other}"));
+            assert!(!named, "{} names {other}", file.display());
+        }
+    }
+}
 
 fn files(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
@@ -25,14 +66,25 @@ fn files(path: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn no_layer_names_one_above_it() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for (layer, others) in FORBIDDEN {
-        for file in files(&src.join(layer)) {
-            let text = fs::read_to_string(&file).unwrap();
-            for other in others {
-                let named = text.contains(&format!("crate::{other}::")) || text.contains(&format!("crate::{{{other}"));
-                assert!(!named, "{} names {other}", file.display());
-            }
+    for (index, modules) in LAYERS.iter().enumerate() {
+        let above: Vec<&str> = LAYERS[index + 1..].concat();
+        modules.iter().for_each(|module| assert_unnamed(module, &above));
+    }
+    FORBIDDEN.iter().for_each(|(layer, others)| assert_unnamed(layer, others));
+}
+
+/// The modules of the library that the page may use: plain data and messages. Its wasm must not contain kernels or tokenizers.
+const FOR_THE_PAGE: [&str; 5] = ["accounting", "config", "interop", "types", "wire"];
+
+#[test]
+fn the_page_uses_plain_data_and_messages_only() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("page/src");
+    for file in files(&src) {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("glasshead::{"), "{}: one path per `use`", file.display());
+        for (at, name) in text.match_indices("glasshead::") {
+            let module = text[at + name.len()..].split("::").next().unwrap();
+            assert!(FOR_THE_PAGE.contains(&module), "{} uses {module}", file.display());
         }
     }
 }
@@ -40,11 +92,11 @@ fn no_layer_names_one_above_it() {
 #[test]
 fn what_the_compiler_cannot_check_stands_in_one_file() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let [src, cpu] = ["src", "cpu/src"].map(|folder| root.join(folder));
+    let [src, cpu, page] = ["src", "cpu/src", "page/src"].map(|folder| root.join(folder));
     let says_unsafe = |file: &PathBuf| {
         let text = fs::read_to_string(file).unwrap();
         text.contains("unsafe {") || text.contains("unsafe fn") || text.contains("allow(unsafe_code)")
     };
-    let found: Vec<PathBuf> = [&src, &cpu].iter().flat_map(|path| files(path)).filter(says_unsafe).collect();
+    let found: Vec<PathBuf> = [&src, &cpu, &page].iter().flat_map(|path| files(path)).filter(says_unsafe).collect();
     assert_eq!(found, [cpu.join("unchecked.rs")]);
 }

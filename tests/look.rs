@@ -2,19 +2,21 @@
 
 use std::rc::Rc;
 
-use glasshead::protocol::inspect::{HeadRows, InspectEvent};
-use glasshead::protocol::{Event, RunSummary, Token, ValidationPoint};
-use glasshead::ui::draw::colors::{ColorMap, Colors};
-use glasshead::ui::draw::heat::{ColorScale, Domain, pixels, shrunk};
-use glasshead::ui::draw::lines::{STRENGTHS, strands};
-use glasshead::ui::draw::window::{Window, labelled};
-use glasshead::ui::maps::{Direction, Plane};
-use glasshead::ui::state::ask::Head;
-use glasshead::ui::state::difference::obstacle;
-use glasshead::ui::state::look::{LookAction, Values};
-use glasshead::ui::state::shown::Table;
-use glasshead::ui::state::snapshots::Snapshots;
-use glasshead::ui::state::{Action, Maps, State};
+use glasshead::types::inspect::HeadRows;
+use glasshead::types::{RunSummary, Token, ValidationPoint};
+use glasshead::wire::Event;
+use glasshead::wire::inspect::InspectEvent;
+use glasshead_page::draw::colors::{ColorMap, Colors};
+use glasshead_page::draw::heat::{ColorScale, Domain, pixels, shrunk};
+use glasshead_page::draw::lines::{STRENGTHS, strands};
+use glasshead_page::draw::window::{Window, labelled};
+use glasshead_page::maps::{Direction, Plane};
+use glasshead_page::state::ask::Head;
+use glasshead_page::state::difference::obstacle;
+use glasshead_page::state::look::{LookAction, Values};
+use glasshead_page::state::shown::Table;
+use glasshead_page::state::snapshots::Snapshots;
+use glasshead_page::state::{Action, Maps, State};
 use proptest::prelude::*;
 
 /// One layer of two heads over three tokens: the first attends uniformly, the second to itself.
@@ -156,7 +158,7 @@ fn passing_a_baseline_is_announced_once() {
         corpus_bytes: 1,
         train_tokens: 1,
         val_tokens: 1,
-        baselines: glasshead::protocol::Baselines { uniform: 6.0, unigram: 4.0, bigram: 2.0 },
+        baselines: glasshead::types::Baselines { uniform: 6.0, unigram: 4.0, bigram: 2.0 },
     };
     let run = state.run;
     state.apply(Action::Events(vec![(Event::Ready { run, summary: Box::new(summary) }, None)]));
@@ -279,8 +281,8 @@ proptest! {
 /// Numbers shown for the selected head come from its queries and keys, not from the map, which has steps of 1/255.
 #[test]
 fn numbers_of_the_selected_head_are_those_of_its_arithmetic() {
-    use glasshead::protocol::inspect::InspectEvent;
-    use glasshead::ui::state::arithmetic::Row;
+    use glasshead::wire::inspect::InspectEvent;
+    use glasshead_page::state::arithmetic::Row;
     let mut state = state();
     assert_eq!(state.watched().head, None, "no number is on show");
     state.apply(Action::Pin(1));

@@ -3,12 +3,15 @@
 mod accounting;
 mod added_tokens;
 mod adopted;
+mod align;
+mod bench_gpu;
 mod commands;
 mod common;
 mod compatibility;
 mod cpu;
 mod data;
 mod dependencies;
+mod device_limits;
 mod evaluation;
 mod faults;
 mod files;

@@ -6,19 +6,19 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use glasshead::protocol::inspect::{
-    HeadRows, InspectCommand, InspectEvent, Lens, ScoreKind, Watched, WeightAt, WhatIf,
-};
-use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, VocabularyChoice};
-use glasshead::train::head_scores::{all_scores, measuring_sequence, scores};
-use glasshead::train::run::Message;
-use glasshead::train::session::Session;
+use glasshead::inspect::head_scores::{all_scores, measuring_sequence, scores};
+use glasshead::serve::Session;
 use glasshead::train::trainer::Trainer;
-use glasshead::train::trainer::question::Change;
-use glasshead::ui::glossary::{GLOSSARY, find};
-use glasshead::ui::state::arithmetic::{self, Row, output};
-use glasshead::ui::state::ask::{AskAction, ScoreHistory, Section};
-use glasshead::ui::state::{Action, State};
+use glasshead::train::trainer::inspect::Change;
+use glasshead::types::inspect::{HeadRows, Lens, ScoreKind, Watched, WeightAt, WhatIf};
+use glasshead::types::{BackendChoice, CorpusChoice, VocabularyChoice};
+use glasshead::wire::Message;
+use glasshead::wire::inspect::{InspectCommand, InspectEvent};
+use glasshead::wire::{Command, Event};
+use glasshead_page::glossary::{GLOSSARY, find};
+use glasshead_page::state::arithmetic::{self, Row, output};
+use glasshead_page::state::ask::{AskAction, ScoreHistory, Section};
+use glasshead_page::state::{Action, State};
 use pollster::block_on;
 
 use crate::common::{context, ids};
@@ -338,7 +338,7 @@ fn sources(path: &Path) -> Vec<PathBuf> {
 #[test]
 fn every_name_that_the_page_explains_is_in_the_glossary() {
     let mut explained = 0;
-    for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ui")) {
+    for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("page/src")) {
         let text = std::fs::read_to_string(&file).unwrap();
         for call in text.split("explain(cx, \"").skip(1) {
             let name = call.split('"').next().unwrap();

@@ -7,7 +7,7 @@ use self::passes::{Kind, rope_width};
 use super::params::ParamTable;
 use crate::config::{ModelConfig, Positions, RunConfig};
 use crate::gpu::context::Budget;
-use crate::gpu::recording::{ALIGNMENT, Buffers, Slice};
+use crate::gpu::recording::{ALIGNMENT, BufferSpec, Buffers, Role, Slice};
 use crate::ops::clip::PARTIAL_SUMS;
 use crate::ops::step::STEP_LEN;
 
@@ -138,6 +138,15 @@ pub struct Cache {
     pub v: Vec<Slice>,
 }
 
+/// Buffers with one value per token of a batch, for objectives that weigh tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct PerToken {
+    /// The factor of each token's loss in the objective (N).
+    pub coefficients: Slice,
+    /// The entropy of each position's distribution in nats (N).
+    pub entropies: Slice,
+}
+
 /// All buffers of a run, by role.
 #[derive(Clone, Debug)]
 pub struct MemoryPlan {
@@ -171,8 +180,10 @@ pub struct MemoryPlan {
     pub val_tokens: Slice,
     /// Next tokens of the batch (B, T).
     pub targets: Slice,
-    /// Losses of all positions (N).
+    /// Losses of all positions (N): the negative log-probabilities of the targets.
     pub losses: Slice,
+    /// Coefficients and entropies, with objectives that weigh tokens.
+    pub per_token: Option<PerToken>,
     /// Mean losses of the latest steps.
     pub loss_ring: Slice,
     /// Gradient norms of the latest steps.
@@ -216,15 +227,21 @@ impl MemoryPlan {
         let mut buffers = Buffers::default();
         let (head_rows, vocab_block) = (head_rows(config, budget), vocab_block(model, budget));
         let param_piece = (budget.binding_bytes as usize / 4 / ALIGNMENT * ALIGNMENT).min(table.buffer_len());
-        let mut add = |name: &str, len: usize| buffers.add(name, len);
-        let [params, grads] = ["parameters", "gradients"].map(|name| add(name, table.buffer_len()));
+        let mut of_role = |role: Role, name: &str, len: usize| {
+            buffers.push(BufferSpec { name: name.into(), role, len, ..BufferSpec::default() })
+        };
+        let params = of_role(Role::Parameters, "parameters", table.buffer_len());
+        let grads = of_role(Role::Gradients, "gradients", table.buffer_len());
         let several = config.train.accumulation_steps > 1;
-        let step_grads = if several { add("gradients of the step", table.buffer_len()) } else { grads };
-        let [adam_m, adam_v] = ["first moments", "second moments"].map(|name| add(name, table.buffer_len()));
-        let [step, starts] = [("step", STEP_LEN), ("starts", batch_size)].map(|(name, len)| add(name, len));
-        let train_tokens = add("training tokens", n_train);
-        let val_tokens = add("held-out tokens", n_val);
-        let targets = add("targets", n_rows);
+        let step_grads =
+            if several { of_role(Role::Gradients, "gradients of the step", table.buffer_len()) } else { grads };
+        let [adam_m, adam_v] =
+            ["first moments", "second moments"].map(|name| of_role(Role::OptimizerState, name, table.buffer_len()));
+        let [starts, train_tokens, val_tokens, targets] =
+            [("starts", batch_size), ("training tokens", n_train), ("held-out tokens", n_val), ("targets", n_rows)]
+                .map(|(name, len)| of_role(Role::Tokens, name, len));
+        let mut add = |name: &str, len: usize| of_role(Role::Other, name, len);
+        let step = add("step", STEP_LEN);
         let losses = add("losses", n_rows);
         let [loss_ring, norm_ring] = ["loss ring", "norm ring"].map(|name| add(name, RING));
         let n_pieces = table.buffer_len().div_ceil(param_piece);
@@ -245,8 +262,10 @@ impl MemoryPlan {
         let probe = Activations::plan(&mut buffers, model, 1, Kind::Probe, model.context_length);
         let of_probe = probe.inputs.buffer.0..buffers.specs.len();
         buffers.specs[of_probe].iter_mut().for_each(|spec| spec.grows = true);
-        buffers.specs[heatmaps.buffer.0].grows = true;
-        buffers.specs[entropies.buffer.0].grows = true;
+        for slice in [heatmaps, entropies] {
+            buffers.specs[slice.buffer.0].grows = true;
+            buffers.specs[slice.buffer.0].role = Role::Inspection;
+        }
         let cache = Cache::plan(&mut buffers, model, 1);
         for slice in [params, grads, step_grads, adam_m, adam_v, probe.logits, heatmaps] {
             buffers.specs[slice.buffer.0].in_parts = true;
@@ -268,6 +287,7 @@ impl MemoryPlan {
             val_tokens,
             targets,
             losses,
+            per_token: None,
             loss_ring,
             norm_ring,
             squared_sums,
@@ -282,6 +302,43 @@ impl MemoryPlan {
             entropies,
             head_scale,
             cache,
+        }
+    }
+}
+
+impl MemoryPlan {
+    /// The same plan with coefficients and entropies for each token of a batch.
+    #[must_use]
+    pub fn with_per_token(mut self, model: &ModelConfig) -> Self {
+        self.buffers.specs.truncate(self.cache.first_buffer);
+        let n_rows = self.batch.n_rows();
+        let [coefficients, entropies] =
+            ["coefficients of tokens", "entropies of tokens"].map(|name| self.buffers.add(name, n_rows));
+        self.per_token = Some(PerToken { coefficients, entropies });
+        // The buffers of generation stay last.
+        self.cache = Cache::plan(&mut self.buffers, model, self.cache.capacity());
+        self
+    }
+
+    /// The same buffers for batches of `batch_size` sequences of `window` positions, at most as many tokens as planned.
+    #[must_use]
+    pub fn for_rows(&self, batch_size: usize, window: usize) -> Self {
+        let (planned, n_rows) = (self.batch.n_rows(), batch_size * window);
+        let rows = |slice: Slice| slice.part(0, slice.len / planned * n_rows);
+        let logits = self.batch.logits;
+        let head_rows = self.head_rows.min(n_rows);
+        let per_token = |PerToken { coefficients, entropies }| PerToken {
+            coefficients: rows(coefficients),
+            entropies: rows(entropies),
+        };
+        Self {
+            head_rows,
+            targets: rows(self.targets),
+            losses: rows(self.losses),
+            per_token: self.per_token.map(per_token),
+            batch: Activations { logits, ..self.batch.for_batch(batch_size, window) },
+            gradients: self.gradients.of_rows(planned, n_rows),
+            ..self.clone()
         }
     }
 }

@@ -7,12 +7,12 @@ use glasshead::cli::ops::serve;
 use glasshead::data::{Cut, Tokenizer, jsonl_fields, read_files, read_parquet};
 use glasshead::interop::archive::Chosen;
 use glasshead::interop::import::import;
+use glasshead::run::record;
 use glasshead::scaling;
 use glasshead::scaling::fit::{Settings, fit_law, fit_size};
 use glasshead::scaling::isoflop::Minimum;
 use glasshead::train::checkpoint::Checkpoint;
-use glasshead::train::record;
-use glasshead::ui::share::restored;
+use glasshead_page::share::restored;
 use safetensors::SafeTensors;
 
 use super::seeds;

@@ -11,8 +11,9 @@ use super::folder::{read_json, write_atomically};
 use crate::data::{TokenFile, Tokenizer};
 use crate::gpu::context::Context;
 use crate::scaling::spec::{Outcome, Point, RunResult, RunSpec};
+use crate::train::checkpoint;
+use crate::train::checkpoint::rotation;
 use crate::train::trainer::{TrainError, Trainer, TrainingState};
-use crate::train::{checkpoint, generations};
 
 /// Number of steps per submission.
 const CHUNK: u64 = 10;
@@ -80,7 +81,7 @@ impl Runner {
                 progress = read;
             }
             // A checkpoint that another configuration wrote, or none at all: the run starts again.
-            match generations::load(folder) {
+            match rotation::load(folder) {
                 Ok(loaded) if loaded.checkpoint.config.model == spec.config.model => {
                     trainer.restore(&loaded.checkpoint.state);
                 }
@@ -167,7 +168,7 @@ impl Execution<'_> {
             None => self.trainer.state().await.map_err(sentence)?,
         };
         let bytes = checkpoint::to_bytes(self.trainer.config(), &self.runner.tokenizer, &state, None);
-        generations::save(folder, &bytes.map_err(sentence)?).map_err(sentence)?;
+        rotation::save(folder, &bytes.map_err(sentence)?).map_err(sentence)?;
         let progress = serde_json::to_vec(&self.progress).map_err(sentence)?;
         fs::create_dir_all(folder).map_err(sentence)?;
         write_atomically(&folder.join(PROGRESS), &progress)?;

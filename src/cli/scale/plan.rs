@@ -11,12 +11,12 @@ use super::super::{BackendArg, in_file, open, sentence};
 use super::execute::Runner;
 use super::folder::{Folder, Stored, Trial};
 use crate::config::{Preset, Schedule};
+use crate::data::encoded_files::{FileData, prepare_files};
 use crate::data::stories;
 use crate::scaling::limits::short;
 use crate::scaling::plan::{Plan, Request};
 use crate::scaling::shape::{Shape, Task};
 use crate::scaling::spec::{LrRule, Outcome, RunSettings, RunSpec, Speed, TrainSettings};
-use crate::train::file_data::{FileData, prepare_files};
 
 /// Widths that are measured before the first plan.
 const FIRST_WIDTHS: [usize; 3] = [8, 24, 64];
