@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// All layers, from the lowest on, and the modules that no layer below them may name.
-const LAYERS: [&[&str]; 17] = [
+const LAYERS: [&[&str]; 18] = [
     &["config", "rng", "tensor_file"],
     &["types"],
     &["accounting"],
+    &["scaling"],
     &["wire"],
     &["data"],
     &["align"],
@@ -25,9 +26,10 @@ const LAYERS: [&[&str]; 17] = [
 ];
 
 /// Further restrictions: a layer, and the layers below it that it may not name.
-const FORBIDDEN: [(&str, &[&str]); 9] = [
+const FORBIDDEN: [(&str, &[&str]); 10] = [
     ("config", &["rng", "tensor_file"]),
     ("types", &["rng"]),
+    ("scaling", &["types", "tensor_file"]),
     ("gpu", &["wire", "data"]),
     ("ops", &["wire", "data"]),
     ("lesson", &["wire", "data"]),

@@ -40,6 +40,7 @@ mod questions;
 mod ranks;
 mod remember;
 mod runs;
+mod scaling;
 mod settings;
 mod shaders;
 mod shards;

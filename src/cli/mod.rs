@@ -26,6 +26,7 @@ mod keep;
 mod kernels;
 pub mod log;
 pub mod ops;
+mod scale;
 mod soak;
 mod tokenizer;
 mod train;
@@ -58,6 +59,9 @@ enum Command {
     Export(interop::ExportArgs),
     /// Import a model from another program, to generate with it or to train it.
     Import(interop::ImportArgs),
+    /// Fit scaling laws, and find the best model size for a compute budget on this machine.
+    #[command(subcommand)]
+    Scale(scale::ScaleCommand),
     /// Train a tokenizer, encode text and decode ids.
     #[command(subcommand)]
     Tokenizer(tokenizer::TokenizerCommand),
@@ -214,6 +218,7 @@ pub fn main() -> ExitCode {
         Command::Logits(args) => pollster::block_on(generate::logits(args)),
         Command::Export(args) => interop::export(args),
         Command::Import(args) => interop::import(args),
+        Command::Scale(command) => pollster::block_on(scale::scale(command)),
         Command::Tokenizer(command) => tokenizer::tokenizer(command),
         Command::Bench(command) => bench::bench(command),
         Command::Soak(args) => pollster::block_on(soak::soak(args)),
