@@ -13,6 +13,7 @@ mod cpu;
 mod data;
 mod dependencies;
 mod device_limits;
+mod driver;
 mod evaluation;
 mod faults;
 mod files;

@@ -1,25 +1,21 @@
 //! Profiling of a run's training step.
 
-use super::{Message, Run};
+use super::PageRun;
 use crate::gpu::context::Context;
 use crate::train::profile::profile_step;
 use crate::train::trainer::TrainError;
 use crate::types::profile::Profile;
 
-impl Run {
+impl PageRun {
     /// Times one step on the run's device, or on the CPU without a context. The run is not changed and continues afterwards.
     ///
     /// # Errors
     /// If a GPU has no timestamp queries, was lost, or rejected a command, or if the run diverged.
-    pub async fn profile(
-        &mut self,
-        context: Option<&Context>,
-        messages: &mut Vec<Message>,
-    ) -> Result<Profile, TrainError> {
-        if self.search.is_none() {
-            self.settle().await?;
-            messages.push((self.progress(Vec::new()), None));
+    pub async fn profile(&mut self, context: Option<&Context>) -> Result<Profile, TrainError> {
+        if !self.driver.is_searching() {
+            self.driver.settle(&mut self.view).await?;
+            self.view.flush();
         }
-        profile_step(&mut self.trainer, context).await
+        profile_step(&mut self.driver.trainer, context).await
     }
 }

@@ -1,11 +1,10 @@
 //! Inspection of the model beyond its attention maps: immediately when the page inspects something else, and with every
 //! snapshot.
 
-use super::meter::Recurring;
-use super::{Message, Mode, Run};
+use super::View;
 use crate::config::EVALUATION_TOKENS;
 use crate::inspect::head_scores::{all_scores, measuring_sequence};
-use crate::run::task_evaluation::TaskEvaluation;
+use crate::run::{Driver, Recurring};
 use crate::train::trainer::TrainError;
 use crate::train::trainer::inspect::{Change, likeliest, log_sum_exp, matrix};
 use crate::types::Token;
@@ -20,7 +19,7 @@ const CHOICES: usize = 10;
 const KNOWN_FROM: usize = 100_000;
 
 /// What the page inspects, and the state of the head scores.
-pub(super) struct Inspecting {
+pub(in crate::serve) struct Inspecting {
     watched: Watched,
     /// Whether `watched` has changed since the last reply.
     pub changed: bool,
@@ -47,48 +46,48 @@ impl Inspecting {
             scores: Recurring::new(0.5, 24.0),
         }
     }
+
+    /// Sets what is inspected from now on, or a weight to change permanently.
+    pub fn set(&mut self, command: InspectCommand) {
+        match command {
+            InspectCommand::Watch(watched) => self.watched = watched,
+            InspectCommand::Keep(weight, value) => self.keep = Some((weight, value)),
+            InspectCommand::Shown(_) => return,
+        }
+        self.changed = true;
+    }
 }
 
-impl Run {
-    /// Handles an inspection command; replies follow with the next unit of work.
-    pub fn inspect(&mut self, command: InspectCommand) {
-        match command {
-            InspectCommand::Watch(watched) => self.inspecting.watched = watched,
-            InspectCommand::Keep(weight, value) => self.inspecting.keep = Some((weight, value)),
-            InspectCommand::Shown(shown) => return self.set_maps_shown(shown),
-        }
-        self.inspecting.changed = true;
-    }
-
+impl View {
     /// Replies to everything the page currently inspects. No steps may be in flight.
-    pub(super) async fn answer(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+    pub(super) async fn answer(&mut self, driver: &mut Driver) -> Result<(), TrainError> {
         self.inspecting.changed = false;
         if let Some((weight, value)) = self.inspecting.keep.take() {
-            let event = self.keep_weight(weight, value).await?;
-            self.tell(event, messages);
+            let event = self.keep_weight(driver, weight, value).await?;
+            self.emit_inspection(event);
         }
         let watched = self.inspecting.watched.clone();
         if let Some(at) = watched.head.filter(|_| !self.probe.is_empty()) {
-            self.tell_head(at, messages).await?;
+            self.tell_head(at, driver).await?;
         }
         if watched.lens && !self.probe.is_empty() {
-            self.tell_lens(messages).await?;
+            self.tell_lens(driver).await?;
         }
         if let Some(what_if) = watched.what_if {
             if !self.inspecting.tensors_told {
                 self.inspecting.tensors_told = true;
-                self.tell(self.tensors(), messages);
+                self.emit_inspection(tensors(driver));
             }
-            let event = self.compare(what_if).await?;
-            self.tell(event, messages);
+            let event = self.compare(driver, what_if).await?;
+            self.emit_inspection(event);
         }
         Ok(())
     }
 
     /// Scores all heads if the weights have changed, and enough time has passed or the run is idle.
-    pub(super) async fn score_heads(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
-        let step = self.trainer.step();
-        let waits = self.mode == Mode::Training && self.now() < self.inspecting.scores.not_before;
+    pub(super) async fn score_heads(&mut self, driver: &mut Driver) -> Result<(), TrainError> {
+        let step = driver.trainer.step();
+        let waits = driver.is_training() && self.now() < self.inspecting.scores.not_before;
         if self.inspecting.scored == Some(step) || waits {
             return Ok(());
         }
@@ -98,74 +97,62 @@ impl Run {
                 if self.inspecting.scored.is_none() {
                     let event = InspectEvent::NoScores { reason: reason.clone() };
                     self.inspecting.scored = Some(step);
-                    self.tell(event, messages);
+                    self.emit_inspection(event);
                 }
                 return Ok(());
             }
         };
         let began = self.now();
-        let maps = self.trainer.attention(&sequence).await?;
-        let n_heads = self.trainer.config().model.n_heads;
-        self.tell(InspectEvent::Scores { step, n_heads, scores: all_scores(&sequence, &maps) }, messages);
+        let maps = driver.trainer.attention(&sequence).await?;
+        let n_heads = driver.trainer.config().model.n_heads;
+        self.emit_inspection(InspectEvent::Scores { step, n_heads, scores: all_scores(&sequence, &maps) });
         self.inspecting.scored = Some(step);
         let now = self.now();
         self.inspecting.scores.done(began, now);
         Ok(())
     }
 
-    fn tell(&self, event: InspectEvent, messages: &mut Vec<Message>) {
-        messages.push((Event::Inspect { run: self.id, event }, None));
+    fn emit_inspection(&mut self, event: InspectEvent) {
+        self.emit(Event::Inspect { run: self.id, event });
     }
 
-    async fn tell_head(&mut self, at: (usize, usize), messages: &mut Vec<Message>) -> Result<(), TrainError> {
-        let model = &self.trainer.config().model;
+    async fn tell_head(&mut self, at: (usize, usize), driver: &mut Driver) -> Result<(), TrainError> {
+        let model = &driver.trainer.config().model;
         if at.0 >= model.n_layers || at.1 >= model.n_heads {
             return Ok(()); // of a run that is over
         }
         let (n, d_head, causal) = (self.probe.len(), model.d_head(), model.causal);
-        let rows = self.trainer.head_rows(&self.probe, at).await?;
-        let event = InspectEvent::Head { step: self.trainer.step(), at, n, d_head, causal };
-        messages.push((Event::Inspect { run: self.id, event }, Some(rows.to_bytes())));
+        let rows = driver.trainer.head_rows(&self.probe, at).await?;
+        let event = InspectEvent::Head { step: driver.trainer.step(), at, n, d_head, causal };
+        self.messages.push((Event::Inspect { run: self.id, event }, Some(rows.to_bytes())));
         Ok(())
     }
 
-    async fn tell_lens(&mut self, messages: &mut Vec<Message>) -> Result<(), TrainError> {
-        let lens = self.trainer.lens(&self.probe).await?;
+    async fn tell_lens(&mut self, driver: &mut Driver) -> Result<(), TrainError> {
+        let lens = driver.trainer.lens(&self.probe).await?;
         let mut ids: Vec<u32> = lens.cells.iter().flat_map(|cell| &cell.choices).map(|&(id, _)| id).collect();
         ids.sort_unstable();
         ids.dedup();
         let event = InspectEvent::Lens {
-            step: self.trainer.step(),
-            n_layers: self.trainer.config().model.n_layers,
-            tokens: self.probe.iter().map(|&id| self.token(id)).collect(),
-            predicted: ids.into_iter().map(|id| self.token(id)).collect(),
+            step: driver.trainer.step(),
+            n_layers: driver.trainer.config().model.n_layers,
+            tokens: self.probe.iter().map(|&id| token(driver, id)).collect(),
+            predicted: ids.into_iter().map(|id| token(driver, id)).collect(),
         };
-        messages.push((Event::Inspect { run: self.id, event }, Some(lens.to_bytes())));
+        self.messages.push((Event::Inspect { run: self.id, event }, Some(lens.to_bytes())));
         Ok(())
     }
 
-    fn token(&self, id: u32) -> Token {
-        Token { id, text: self.tokenizer.token_text(id) }
-    }
-
-    fn tensors(&self) -> InspectEvent {
-        let info = |param: &crate::model::params::Param| {
-            let [rows, columns] = matrix(&param.shape);
-            TensorInfo { name: param.name.clone(), rows, columns }
-        };
-        InspectEvent::Tensors(self.trainer.table().iter().map(info).collect())
-    }
-
     /// Compares the changed model with the current one.
-    async fn compare(&mut self, what_if: WhatIf) -> Result<InspectEvent, TrainError> {
-        let config = self.trainer.config().clone();
+    async fn compare(&self, driver: &mut Driver, what_if: WhatIf) -> Result<InspectEvent, TrainError> {
+        let config = driver.trainer.config().clone();
         let inside = |(layer, head): &(usize, usize)| *layer < config.model.n_layers && *head < config.model.n_heads;
-        let place = match what_if.weight.as_ref().map(|weight| self.trainer.weight_place(weight)).transpose() {
+        let place = match what_if.weight.as_ref().map(|weight| driver.trainer.weight_place(weight)).transpose() {
             Ok(place) => place,
             Err(message) => return Ok(InspectEvent::Refused { message }),
         };
         let old = match place {
-            Some(place) => Some(self.trainer.weight(place).await?),
+            Some(place) => Some(driver.trainer.weight(place).await?),
             None => None,
         };
         let change = Change {
@@ -174,36 +161,54 @@ impl Run {
         };
         let last = self.probe.len().saturating_sub(1);
         let position = what_if.position.unwrap_or(last).min(last);
-        let answers = self.trainer.what_if(&self.probe, position, &change, self.known_loss()).await?;
+        let answers = driver.trainer.what_if(&self.probe, position, &change, driver.known_loss()).await?;
         let [plain, changed] = &answers;
         let sums = [log_sum_exp(&plain.logits), log_sum_exp(&changed.logits)];
         let mut ids: Vec<u32> = likeliest(&plain.logits, CHOICES).into_iter().map(|(id, _)| id).collect();
         let others = likeliest(&changed.logits, CHOICES).into_iter().map(|(id, _)| id);
         ids.extend(others.filter(|id| !ids.contains(id)).collect::<Vec<_>>());
         let p = |id: u32, side: usize| (f64::from(answers[side].logits[id as usize]) - sums[side]).exp() as f32;
-        let choices = ids.into_iter().map(|id| Compared { token: self.token(id), p: [p(id, 0), p(id, 1)] }).collect();
+        let choices =
+            ids.into_iter().map(|id| Compared { token: token(driver, id), p: [p(id, 0), p(id, 1)] }).collect();
         Ok(InspectEvent::WhatIf(Box::new(Comparison {
             change: what_if,
-            step: self.trainer.step(),
+            step: driver.trainer.step(),
             old,
             n_tokens: EVALUATION_TOKENS,
             losses: [plain.loss, changed.loss],
-            position: self.probe.get(position).map(|&id| (position, self.token(id))),
+            position: self.probe.get(position).map(|&id| (position, token(driver, id))),
             choices,
         })))
     }
 
     /// Changes a weight of the run permanently.
-    async fn keep_weight(&mut self, weight: WeightAt, new: f32) -> Result<InspectEvent, TrainError> {
-        let place = match self.trainer.weight_place(&weight) {
+    async fn keep_weight(
+        &mut self,
+        driver: &mut Driver,
+        weight: WeightAt,
+        new: f32,
+    ) -> Result<InspectEvent, TrainError> {
+        let place = match driver.trainer.weight_place(&weight) {
             Ok(place) if new.is_finite() => place,
             Ok(_) => return Ok(InspectEvent::Refused { message: "A weight has to be a finite number.".into() }),
             Err(message) => return Ok(InspectEvent::Refused { message }),
         };
-        let old = self.trainer.weight(place).await?;
-        self.trainer.set_weight(place, new);
-        (self.probe_changed, self.edited, self.inspecting.scored) = (true, true, None);
-        self.scoring.iter_mut().for_each(TaskEvaluation::restart);
-        Ok(InspectEvent::Kept { step: self.trainer.step(), weight, old, new })
+        let old = driver.trainer.weight(place).await?;
+        driver.trainer.set_weight(place, new);
+        (self.probe_changed, self.inspecting.scored) = (true, None);
+        driver.weight_edited();
+        Ok(InspectEvent::Kept { step: driver.trainer.step(), weight, old, new })
     }
+}
+
+fn token(driver: &Driver, id: u32) -> Token {
+    Token { id, text: driver.tokenizer.token_text(id) }
+}
+
+fn tensors(driver: &Driver) -> InspectEvent {
+    let info = |param: &crate::model::params::Param| {
+        let [rows, columns] = matrix(&param.shape);
+        TensorInfo { name: param.name.clone(), rows, columns }
+    };
+    InspectEvent::Tensors(driver.trainer.table().iter().map(info).collect())
 }

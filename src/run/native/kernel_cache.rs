@@ -8,13 +8,13 @@ use crate::gpu::context::Context;
 use crate::ops::tuning::{self, memory_key};
 
 /// The overrides from the command line.
-static TOLD: OnceLock<Choices> = OnceLock::new();
+static OVERRIDES: OnceLock<Choices> = OnceLock::new();
 
 /// Sets the overrides from the command line.
 ///
 /// # Errors
 /// When there is no such kernel or variant.
-pub(super) fn tell(variants: &[String]) -> Result<(), String> {
+pub fn set_overrides(variants: &[String]) -> Result<(), String> {
     let told = Choices::parse(&variants.join(","))?;
     for kernel in told.kernels() {
         let Some((_, variants)) = tuning::names().find(|(name, _)| *name == kernel) else {
@@ -26,23 +26,23 @@ pub(super) fn tell(variants: &[String]) -> Result<(), String> {
             return Err(format!("--variant: {kernel} can be {}, not {chosen}", variants.join(", ")));
         }
     }
-    TOLD.get_or_init(|| told);
+    OVERRIDES.get_or_init(|| told);
     Ok(())
 }
 
 /// Whether the command line overrides any variant.
-pub(super) fn any_told() -> bool {
-    TOLD.get().is_some_and(|told| told.kernels().next().is_some())
+pub fn any_overrides() -> bool {
+    OVERRIDES.get().is_some_and(|told| told.kernels().next().is_some())
 }
 
 /// Passes the overrides and the cached choices to a device.
 pub(super) fn prepare(context: &Context) {
-    *context.told.borrow_mut() = TOLD.get().cloned().unwrap_or_default();
+    *context.told.borrow_mut() = OVERRIDES.get().cloned().unwrap_or_default();
     *context.known.borrow_mut() = recall(&memory(), &memory_key(context));
 }
 
 /// Writes the device's choices to the variant cache. If this fails, the next run measures again.
-pub(super) fn keep(context: &Context) {
+pub fn keep(context: &Context) {
     let (before, Some(path)) = (memory(), path()) else { return };
     let after = remember(&before, &memory_key(context), &context.known.borrow());
     if after != before {
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_is_refused_with_what_does() {
-        let refused = |variant: &str| tell(&[variant.to_string()]).unwrap_err();
+        let refused = |variant: &str| set_overrides(&[variant.to_string()]).unwrap_err();
         assert!(refused("rope=rope_lanes").contains("rmsnorm"), "{}", refused("rope=rope_lanes"));
         assert!(refused("rmsnorm=fast").contains("rmsnorm_lanes"), "{}", refused("rmsnorm=fast"));
         assert!(refused("rmsnorm").contains("KERNEL=VARIANT"));

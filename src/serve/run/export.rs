@@ -1,6 +1,6 @@
 //! Exports of a run.
 
-use super::{Message, Run};
+use super::PageRun;
 use crate::interop::InteropError;
 use crate::interop::archive::pack;
 use crate::interop::export::{NamedFile, export, training_state};
@@ -11,29 +11,27 @@ use crate::types::attention_weights::WeightsAbout;
 use crate::wire::Event;
 use crate::wire::export::{ExportCommand, ExportEvent};
 
-impl Run {
+impl PageRun {
     /// Exports the state after the latest submission immediately.
     ///
     /// # Errors
     /// If the device failed.
-    pub async fn export(&mut self, command: ExportCommand, messages: &mut Vec<Message>) -> Result<(), TrainError> {
+    pub async fn export(&mut self, command: ExportCommand) -> Result<(), TrainError> {
         let (event, bytes) = match command {
             ExportCommand::Weights { request } => self.export_weights(request).await?,
-            ExportCommand::Model { loose, training_state } => {
-                self.export_model(loose, training_state, messages).await?
-            }
+            ExportCommand::Model { loose, training_state } => self.export_model(loose, training_state).await?,
         };
-        messages.push((Event::Export { run: self.id, event }, bytes));
+        self.view.messages.push((Event::Export { run: self.id(), event }, bytes));
         Ok(())
     }
 
     async fn export_weights(&mut self, request: u32) -> Result<(ExportEvent, Option<Vec<u8>>), TrainError> {
-        self.settle().await?;
-        let numbers = self.trainer.attention_weights(&self.probe).await?;
+        self.driver.settle(&mut self.view).await?;
+        let numbers = self.driver.trainer.attention_weights(&self.view.probe).await?;
         let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        let config = self.config();
+        let config = self.driver.config();
         let about = WeightsAbout {
-            step: self.trainer.step(),
+            step: self.driver.trainer.step(),
             seed: config.train.seed,
             tokens: self.probe_tokens(),
             n_layers: config.model.n_layers,
@@ -48,9 +46,9 @@ impl Run {
         &mut self,
         loose: bool,
         with_state: bool,
-        messages: &mut Vec<Message>,
     ) -> Result<(ExportEvent, Option<Vec<u8>>), TrainError> {
-        let state = self.whole_state(with_state, messages).await?;
+        let state = self.driver.whole_state(with_state, &mut self.view).await?;
+        self.view.flush();
         let step = state.step;
         let files = self.files(state, with_state);
         let answer = files.and_then(|files| match loose {
@@ -64,8 +62,8 @@ impl Run {
     }
 
     fn files(&self, state: TrainingState, with_state: bool) -> Result<Vec<NamedFile>, InteropError> {
-        let config = self.config();
-        let mut files = export(&config.model, &self.tokenizer, &state.params)?;
+        let config = self.driver.config();
+        let mut files = export(&config.model, &self.driver.tokenizer, &state.params)?;
         if with_state {
             files.push(training_state(&config.model, &saved_state(&config, state))?);
         }
