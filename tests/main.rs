@@ -40,6 +40,7 @@ mod runs;
 mod settings;
 mod shaders;
 mod shards;
+mod smaller_pieces;
 mod starts;
 mod step;
 mod tasks;

@@ -9,6 +9,9 @@ use crate::model::params::LinearSlices;
 /// Maximum number of workgroups in each direction that WebGPU allows.
 const MAX_WORKGROUPS: usize = 65_535;
 
+/// Rows that one workgroup of a matmul computes, at least.
+const MIN_TILE_ROWS: usize = 8;
+
 /// A range of rows of a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rows {
@@ -34,6 +37,7 @@ impl Transformer<'_> {
     /// Splits rows that take `flops_per_row` operations each into pieces.
     pub(super) fn row_pieces(&self, n_rows: usize, flops_per_row: f64) -> impl Iterator<Item = Rows> + use<> {
         let most = (self.plan.budget.dispatch_flops / flops_per_row.max(1.0)) as usize;
+        let most = most.min(MAX_WORKGROUPS * MIN_TILE_ROWS);
         pieces(n_rows, (most / ROWS_UNIT).max(1) * ROWS_UNIT)
     }
 

@@ -75,6 +75,8 @@ pub struct Trainer {
     steps_per_submit: usize,
     /// Number of submissions per step, or per batch with gradient accumulation.
     submissions: usize,
+    /// By how much submissions are shortened after lost devices.
+    caution: f64,
     in_flight: VecDeque<Chunk>,
     /// The worker pool that shares the batches, if any.
     sharing: Option<Sharing>,
@@ -141,7 +143,7 @@ impl Trainer {
         config.validate()?;
         let table = ParamTable::new(&config.model);
         let window = config.train.batch_size * (config.model.context_length + 1);
-        let budget = context.map_or_else(Budget::default, Context::budget);
+        let budget = context.map_or_else(Budget::default, |context| choose::budget(&config, context));
         let (n_train, n_val) = match source {
             TokenSource::Device { n_train, n_val } => (n_train, n_val),
             TokenSource::File { .. } => (window, window),
@@ -193,6 +195,7 @@ impl Trainer {
             steps_submitted: 0,
             steps_per_submit: 1,
             submissions: 1,
+            caution: context.map_or(1.0, Context::caution),
             in_flight: VecDeque::new(),
             sharing: None,
             update: None,
