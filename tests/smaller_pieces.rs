@@ -100,7 +100,7 @@ fn a_run_whose_device_is_lost_goes_on_in_smaller_pieces() {
     };
     for kernel in ["matmul_nt", "linear_grad"] {
         let (before, after) = (times(&profiles[0], kernel), times(&profiles[1], kernel));
-        assert!(after >= 2 * before, "{kernel}: {before} dispatches before, {after} after");
+        assert!(after > before, "{kernel}: {before} dispatches before, {after} after");
     }
     assert!(profiles[1].step > 0, "it goes on from a later step");
 }

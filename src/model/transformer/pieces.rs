@@ -3,14 +3,11 @@
 
 use super::{Activations, Transformer};
 use crate::gpu::recording::Slice;
-use crate::model::memory::ROWS_UNIT;
+use crate::model::memory::{MAX_ROWS, ROWS_UNIT};
 use crate::model::params::LinearSlices;
 
 /// Maximum number of workgroups in each direction that WebGPU allows.
 const MAX_WORKGROUPS: usize = 65_535;
-
-/// Rows that one workgroup of a matmul computes, at least.
-const MIN_TILE_ROWS: usize = 8;
 
 /// A range of rows of a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +34,7 @@ impl Transformer<'_> {
     /// Splits rows that take `flops_per_row` operations each into pieces.
     pub(super) fn row_pieces(&self, n_rows: usize, flops_per_row: f64) -> impl Iterator<Item = Rows> + use<> {
         let most = (self.plan.budget.dispatch_flops / flops_per_row.max(1.0)) as usize;
-        let most = most.min(MAX_WORKGROUPS * MIN_TILE_ROWS);
-        pieces(n_rows, (most / ROWS_UNIT).max(1) * ROWS_UNIT)
+        pieces(n_rows, (most.min(MAX_ROWS) / ROWS_UNIT).max(1) * ROWS_UNIT)
     }
 
     /// Splits sequences into pieces, for attention with `products` matmuls of queries and keys.
