@@ -9,10 +9,12 @@ use glasshead::model::memory::MemoryPlan;
 use glasshead::model::params::ParamTable;
 use glasshead::model::transformer::Transformer;
 use glasshead::ops::cost::costs;
-use glasshead::protocol::profile::{Profile, ProfileCommand, ProfileEvent};
-use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, VocabularyChoice};
-use glasshead::train::session::Session;
+use glasshead::serve::Session;
 use glasshead::train::trainer::Trainer;
+use glasshead::types::profile::Profile;
+use glasshead::types::{BackendChoice, CorpusChoice, VocabularyChoice};
+use glasshead::wire::profile::{ProfileCommand, ProfileEvent};
+use glasshead::wire::{Command, Event};
 use pollster::block_on;
 
 use crate::common::{context, ids};

@@ -40,8 +40,8 @@ use crate::model::params::ParamTable;
 use crate::model::transformer::Transformer;
 use crate::ops::rope::cos_sin_table;
 use crate::ops::step::Step;
-use crate::protocol::StepPoint;
 use crate::rng::Rng;
+use crate::types::StepPoint;
 
 /// Maximum number of steps per submission: concurrent reads of the rings never overlap.
 pub const MAX_STEPS_AT_ONCE: usize = RING / 4;
