@@ -5,7 +5,8 @@ use glasshead::config::{DeviceLimits, Preset, RunConfig, ValidConfig};
 use glasshead::gpu::context::Budget;
 use glasshead::model::memory::MemoryPlan;
 use glasshead::model::params::ParamTable;
-use glasshead::protocol::{BackendChoice, DeviceInfo, Event};
+use glasshead::types::{BackendChoice, DeviceInfo};
+use glasshead::wire::Event;
 use glasshead_page::state::{Action, State};
 use proptest::prelude::*;
 

@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use glasshead::protocol::data::DataEvent;
-use glasshead::protocol::{
-    BackendChoice, Command, CorpusChoice, DeviceInfo, Event, RunId, RunSummary, Sampling, VocabularyChoice,
-};
+use glasshead::types::{BackendChoice, CorpusChoice, DeviceInfo, RunId, RunSummary, Sampling, VocabularyChoice};
+use glasshead::wire::data::DataEvent;
+use glasshead::wire::{Command, Event};
 
 use super::draw::colors::ColorMap;
 use super::maps::Plane;
@@ -14,7 +13,7 @@ use ask::AskState;
 use data::{DataAction, DataState};
 pub use draft::{Mark, Refused};
 use draft::{SETUP, is_live};
-pub use glasshead::protocol::History;
+pub use glasshead::types::History;
 use lesson::LessonState;
 use look::{Look, LookAction};
 pub use parts::*;

@@ -3,7 +3,7 @@
 use super::{Refused, State};
 use glasshead::accounting::device::check;
 use glasshead::config::{RunConfig, ValidConfig};
-use glasshead::protocol::{BackendChoice, DeviceInfo};
+use glasshead::types::{BackendChoice, DeviceInfo};
 
 /// The name under which a draft is refused that the device cannot train.
 pub(super) const DEVICE: &str = "device";

@@ -9,10 +9,10 @@ use super::{Machine, cpu_seconds, median, reference_workload};
 use crate::accounting::Account;
 use crate::cli::{BackendArg, preset, sentence, tune};
 use crate::config::{Preset, ValidConfig};
-use crate::protocol::profile::KernelTime;
 use crate::rng::Rng;
 use crate::train::profile::profile_step;
 use crate::train::trainer::Trainer;
+use crate::types::profile::KernelTime;
 
 /// Options of the training benchmark.
 #[derive(Args)]

@@ -6,6 +6,7 @@ use crate::config::{ConfigError, RunConfig};
 use crate::data::DataError;
 use crate::gpu::backend::ExecuteError;
 use crate::model::memory::{MemoryError, spare};
+use crate::parallel::shard::ShardError;
 
 /// A training error.
 #[derive(Debug, Error, PartialEq)]
@@ -74,6 +75,12 @@ pub enum TrainError {
         /// Description of the difference.
         difference: String,
     },
+    /// Rows of tokens that cannot be computed.
+    #[error("these rows cannot be computed: {problem}")]
+    Rows {
+        /// The reason.
+        problem: String,
+    },
     /// A shard of a batch could not be computed, which is a bug in this program.
     #[error("a shard of the batch cannot be computed: {message}")]
     Shard {
@@ -106,6 +113,15 @@ impl TrainError {
             }
             Self::Execute(ExecuteError::NoRoom { mib }) => Self::NoRoom { mib, advice: spare(config, mib << 20) },
             other => other,
+        }
+    }
+}
+
+impl From<ShardError> for TrainError {
+    fn from(error: ShardError) -> Self {
+        match error {
+            ShardError::Config(error) => Self::Config(error),
+            ShardError::Memory(error) => Self::Memory(error),
         }
     }
 }
