@@ -130,7 +130,7 @@ impl Real for f64 {
 }
 
 /// All kernels, including variants.
-pub static KERNELS: [&Kernel; 92] = [
+pub static KERNELS: [&Kernel; 93] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -208,6 +208,7 @@ pub static KERNELS: [&Kernel; 92] = [
     &cross_entropy::CROSS_ENTROPY_GRAD,
     &cross_entropy::CROSS_ENTROPY_GRAD_LANES,
     &cross_entropy::CROSS_ENTROPY_GRAD_FOUR_LANES,
+    &cross_entropy::CROSS_ENTROPY_GRAD_ONLINE,
     &cross_entropy::TOKEN_ENTROPY,
     &cross_entropy::WEIGHTED_CROSS_ENTROPY_GRAD,
     &mean_loss::MEAN_LOSS,

@@ -5,7 +5,7 @@ use std::hash::Hasher;
 
 use self::trials::{
     GATE, attention, attention_grad, attention_grad_like, attention_like, column_sums, column_sums_like, gradients,
-    gradients_like, layer_norm_grad, layer_norm_grad_like, loss, norm, norm_grad, norm_grad_like, product,
+    gradients_like, layer_norm_grad, layer_norm_grad_like, loss, loss_like, norm, norm_grad, norm_grad_like, product,
     product_like, squares, table_grad,
 };
 use super::cost::costs;
@@ -155,9 +155,9 @@ pub static CANDIDATES: [Candidates; 15] = [
     },
     Candidates {
         of: &cross_entropy::CROSS_ENTROPY_GRAD,
-        variants: &[&cross_entropy::GRAD_LANES[0], &cross_entropy::GRAD_LANES[1]],
-        gate: || vec![loss(3, 7), loss(5, 130)],
-        classes: &Class::all("cross_entropy_grad", |_, _| loss(64, 128)),
+        variants: &[&cross_entropy::GRAD_LANES[0], &cross_entropy::GRAD_LANES[1], &cross_entropy::GRAD_ONLINE],
+        gate: || vec![loss(3, 7), loss(5, 130), loss(2, 1_030)],
+        classes: &Class::all("cross_entropy_grad", loss_like),
     },
     Candidates {
         of: &embedding::EMBEDDING_GRAD,

@@ -202,6 +202,13 @@ pub(super) fn loss(n: usize, v: usize) -> Trial {
     trial
 }
 
+/// As [`loss`] with the sizes of a dispatch, reduced to at most `most_flops` operations.
+pub(super) fn loss_like(params: &[u8], most_flops: f64) -> Trial {
+    let cross_entropy::Params { n_rows, vocab_size, .. } = bytemuck::pod_read_unaligned(params);
+    let [n, v] = fewer_rows(n_rows, vocab_size, most_flops);
+    loss(n, v)
+}
+
 /// All tokens are token 0.
 pub(super) fn table_grad(n: usize, v: usize, c: usize) -> Trial {
     let mut trial = Trial::new("gradient of the embedding", n);
