@@ -45,6 +45,7 @@ mod scaling;
 mod settings;
 mod shaders;
 mod shards;
+mod smaller_pieces;
 mod starts;
 mod step;
 mod tasks;
