@@ -10,6 +10,7 @@ const LAYERS: [&[&str]; 17] = [
     &["accounting"],
     &["wire"],
     &["data"],
+    &["align"],
     &["gpu"],
     &["ops"],
     &["lesson"],
@@ -17,7 +18,6 @@ const LAYERS: [&[&str]; 17] = [
     &["interop"],
     &["parallel"],
     &["train"],
-    &["align"],
     &["inspect"],
     &["run"],
     &["serve"],
@@ -25,11 +25,12 @@ const LAYERS: [&[&str]; 17] = [
 ];
 
 /// Further restrictions: a layer, and the layers below it that it may not name.
-const FORBIDDEN: [(&str, &[&str]); 9] = [
+const FORBIDDEN: [(&str, &[&str]); 10] = [
     ("config", &["rng", "tensor_file"]),
     ("types", &["rng"]),
-    ("gpu", &["wire", "data"]),
-    ("ops", &["wire", "data"]),
+    ("align", &["wire"]),
+    ("gpu", &["wire", "data", "align"]),
+    ("ops", &["wire", "data", "align"]),
     ("lesson", &["wire", "data"]),
     ("model", &["lesson", "wire"]),
     ("interop", &["gpu", "lesson", "wire"]),
