@@ -26,12 +26,13 @@ const LAYERS: [&[&str]; 18] = [
 ];
 
 /// Further restrictions: a layer, and the layers below it that it may not name.
-const FORBIDDEN: [(&str, &[&str]); 10] = [
+const FORBIDDEN: [(&str, &[&str]); 11] = [
     ("config", &["rng", "tensor_file"]),
     ("types", &["rng"]),
     ("scaling", &["types", "tensor_file"]),
-    ("gpu", &["wire", "data"]),
-    ("ops", &["wire", "data"]),
+    ("align", &["wire"]),
+    ("gpu", &["wire", "data", "align"]),
+    ("ops", &["wire", "data", "align"]),
     ("lesson", &["wire", "data"]),
     ("model", &["lesson", "wire"]),
     ("interop", &["gpu", "lesson", "wire"]),
