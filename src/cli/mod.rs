@@ -19,6 +19,7 @@ use crate::types::tasks::skipped_rows;
 mod say;
 
 mod bench;
+mod data;
 mod events;
 mod generate;
 mod interop;
@@ -61,6 +62,9 @@ enum Command {
     /// Train a tokenizer, encode text and decode ids.
     #[command(subcommand)]
     Tokenizer(tokenizer::TokenizerCommand),
+    /// Filter web pages to training text, and explain every decision.
+    #[command(subcommand)]
+    Data(data::DataCommand),
     /// Print every field that --set can change, with its range and meaning.
     Settings,
     /// Measure the speed of this machine.
@@ -214,6 +218,7 @@ pub fn main() -> ExitCode {
         Command::Logits(args) => pollster::block_on(generate::logits(args)),
         Command::Export(args) => interop::export(args),
         Command::Import(args) => interop::import(args),
+        Command::Data(command) => data::data(command),
         Command::Tokenizer(command) => tokenizer::tokenizer(command),
         Command::Bench(command) => bench::bench(command),
         Command::Soak(args) => pollster::block_on(soak::soak(args)),
