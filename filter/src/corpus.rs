@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
-
-use crate::dedup::{Clusters, LineCounts, Sketcher, cluster, remove_lines};
+use crate::dedup::{Clusters, LineCounts, Repeated, Sketcher, cluster, remove_lines};
 use crate::document::Document;
 use crate::mask::{Masked, mask};
 use crate::pipeline::{Drop, Funnel, Pipeline, Record};
@@ -30,14 +28,17 @@ impl Corpus {
     /// Runs the stages that compare documents, and masks the kept ones.
     pub fn finish(&mut self, pipeline: &Pipeline) {
         let settings = pipeline.settings();
-        let mut repeated = FxHashSet::default();
+        let mut repeated = Repeated::default();
         if settings.lines.enabled {
             let mut counts = LineCounts::default();
-            self.kept().for_each(|record| counts.add(&record.text, &settings.lines));
-            repeated = counts.repeated(&settings.lines);
+            for (at, record) in self.records.iter().enumerate().filter(|(_, record)| record.dropped.is_none()) {
+                counts.add(&record.text, at as u32, &settings.lines);
+            }
+            repeated = counts.repeated(&settings.lines).collect();
         }
-        for record in self.records.iter_mut().filter(|record| record.dropped.is_none()) {
-            let (text, removed) = remove_lines(&record.text, &repeated, &settings.lines);
+        let kept = self.records.iter_mut().enumerate().filter(|(_, record)| record.dropped.is_none());
+        for (at, record) in kept {
+            let (text, removed) = remove_lines(&record.text, at as u32, &repeated, &settings.lines);
             self.funnel.removed_lines += removed as u64;
             record.text = text;
             record.dropped = too_short(&record.text, removed, settings.lines.min_words);

@@ -7,6 +7,8 @@ mod contractions;
 pub mod corpus;
 pub mod dedup;
 pub mod document;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod files;
 pub mod generate;
 mod hash;
 pub mod html;

@@ -123,12 +123,15 @@ fn equal_documents_cost_one_comparison_each() {
 }
 
 #[test]
-fn repeated_lines_go_with_all_their_occurrences() {
-    let settings = Lines::default();
+fn repeated_lines_go() {
     let texts = ["a\nfooter\nb", "c\n footer \n\nd", "e\n\nf"];
-    let mut counts = LineCounts::default();
-    texts.iter().for_each(|text| counts.add(text, &settings));
-    let repeated = counts.repeated(&settings);
-    let kept: Vec<_> = texts.iter().map(|text| remove_lines(text, &repeated, &settings)).collect();
-    assert_eq!(kept, [("a\nb".to_string(), 1), ("c\n\nd".to_string(), 1), ("e\n\nf".to_string(), 0)]);
+    for (keep_first, first) in [(true, ("a\nfooter\nb", 0)), (false, ("a\nb", 1))] {
+        let settings = Lines { keep_first, ..Lines::default() };
+        let mut counts = LineCounts::default();
+        texts.iter().zip(0..).for_each(|(text, at)| counts.add(text, at, &settings));
+        let repeated = counts.repeated(&settings).collect();
+        let kept: Vec<_> =
+            texts.iter().zip(0..).map(|(text, at)| remove_lines(text, at, &repeated, &settings)).collect();
+        assert_eq!(kept, [(first.0.to_string(), first.1), ("c\n\nd".into(), 1), ("e\n\nf".into(), 0)]);
+    }
 }

@@ -20,6 +20,7 @@ use crate::types::{BackendChoice, Sampling};
 mod say;
 
 mod bench;
+mod data;
 mod events;
 mod generate;
 mod interop;
@@ -64,6 +65,9 @@ enum Command {
     /// Train a tokenizer, encode text and decode ids.
     #[command(subcommand)]
     Tokenizer(tokenizer::TokenizerCommand),
+    /// Filter web pages to training text, and explain every decision.
+    #[command(subcommand)]
+    Data(data::DataCommand),
     /// Print every field that --set can change, with its range and meaning.
     Settings,
     /// Measure the speed of this machine.
@@ -227,6 +231,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => interop::export(args),
         Command::Import(args) => interop::import(args),
         Command::Scale(command) => pollster::block_on(scale::scale(command)),
+        Command::Data(command) => data::data(command),
         Command::Tokenizer(command) => tokenizer::tokenizer(command),
         Command::Bench(command) => bench::bench(command),
         Command::Soak(args) => pollster::block_on(soak::soak(args)),

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::parallel::ordered;
 use super::progress::Progress;
 use super::spool::{Entry, Spool};
 use super::{Files, Report, Run, RunError};
 use crate::corpus::too_short;
-use crate::dedup::{Clusters, Partitions, Sketch, Sketcher, cluster, remove_lines};
+use crate::dedup::{Clusters, Partitions, Repeated, Sketch, Sketcher, cluster, remove_lines};
 
 /// Sets that are kept in memory while clusters are formed.
 const CACHED_SETS: usize = 20_000;
@@ -49,7 +49,7 @@ pub(super) fn find(
     run: &mut Run<'_>,
     files: &Files,
     progress: &Progress,
-    repeated: &FxHashSet<u64>,
+    repeated: &Repeated,
 ) -> Result<Clusters, RunError> {
     let settings = run.pipeline.settings();
     let sketcher = Sketcher::new(&settings.minhash);
@@ -58,22 +58,25 @@ pub(super) fn find(
     let mut out = BufWriter::with_capacity(1 << 20, File::create(&path).map_err(failed)?);
     let mut bands = Partitions::open(&files.work, "bands", &[]).map_err(failed)?;
     let mut spool = Spool::open(&files.spool())?;
-    let sketch = |line: &String| -> Sketch {
+    let sketch = |document: u32, line: &String| -> Sketch {
         let Ok(entry) = serde_json::from_str::<Entry>(line) else { return Sketch::default() };
         if entry.dropped.is_some() {
             return Sketch::default();
         }
-        let (text, removed) = remove_lines(&entry.text, repeated, &settings.lines);
+        let (text, removed) = remove_lines(&entry.text, document, repeated, &settings.lines);
         let dropped = too_short(&text, removed, settings.lines.min_words).is_some();
         if dropped { Sketch::default() } else { sketcher.sketch(&text) }
     };
     let mut starts = Vec::with_capacity(progress.funnel.documents as usize + 1);
     starts.push(0u64);
     let report = &mut run.report;
+    let work = |(first, lines): (u64, Vec<String>)| -> Vec<Sketch> {
+        lines.iter().enumerate().map(|(at, line)| sketch(first as u32 + at as u32, line)).collect()
+    };
     ordered(
         run.n_threads,
         || spool.batch(),
-        |lines: Vec<String>| lines.iter().map(sketch).collect::<Vec<_>>(),
+        work,
         |batch| {
             for sketch in batch {
                 let document = starts.len() as u32 - 1;

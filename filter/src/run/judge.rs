@@ -102,13 +102,14 @@ impl Writer<'_> {
         if let Some(drop) = &entry.dropped {
             progress.funnel.drop(drop, entry.text_bytes);
         }
-        if progress.funnel.documents > u64::from(u32::MAX) {
+        if progress.funnel.documents >= u64::from(u32::MAX) {
             return Err(RunError::TooMany);
         }
+        let document = progress.funnel.documents as u32 - 1;
         progress.spool_bytes += line.len() as u64;
         self.spool.write_all(line).map_err(|error| RunError::file(&self.files.spool(), error))?;
         for &hash in hashes {
-            self.lines.add(hash, 1).map_err(|error| RunError::file(&self.files.work, error))?;
+            self.lines.add(hash, document).map_err(|error| RunError::file(&self.files.work, error))?;
         }
         Ok(())
     }

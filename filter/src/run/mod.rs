@@ -13,11 +13,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::dedup::{Clusters, Partitions};
+use crate::dedup::{Clusters, LineCounts, Partitions, Repeated};
 use crate::document::Document;
 use crate::pipeline::{Funnel, Pipeline};
 use crate::source::{DocumentReader, Skipped, SourceError};
@@ -181,9 +180,9 @@ fn start(run: &Run<'_>, files: &Files) -> Result<Progress, RunError> {
 }
 
 /// Phase 2.
-fn repeated_lines(run: &mut Run<'_>, files: &Files, progress: &Progress) -> Result<FxHashSet<u64>, RunError> {
+fn repeated_lines(run: &mut Run<'_>, files: &Files, progress: &Progress) -> Result<Repeated, RunError> {
     let settings = &run.pipeline.settings().lines;
-    let mut repeated = FxHashSet::default();
+    let mut repeated = Repeated::default();
     if !settings.enabled {
         return Ok(repeated);
     }
@@ -196,11 +195,9 @@ fn repeated_lines(run: &mut Run<'_>, files: &Files, progress: &Progress) -> Resu
     let failed = |error| RunError::file(&files.work, error);
     let mut partitions = Partitions::open(&files.work, "lines", &progress.line_bytes).map_err(failed)?;
     for part in partitions.parts().map_err(failed)? {
-        let mut counts: FxHashMap<u64, u32> = FxHashMap::default();
-        for (hash, n) in part.map_err(failed)? {
-            *counts.entry(hash).or_default() += n;
-        }
-        repeated.extend(counts.iter().filter(|(_, n)| **n > settings.max_occurrences).map(|(hash, _)| *hash));
+        let mut counts = LineCounts::default();
+        part.map_err(failed)?.into_iter().for_each(|(hash, document)| counts.add_hash(hash, document));
+        repeated.extend(counts.repeated(settings));
     }
     Ok(repeated)
 }

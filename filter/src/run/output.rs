@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 
-use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use super::parallel::ordered;
@@ -13,7 +12,7 @@ use super::progress::Progress;
 use super::spool::{Entry, Spool};
 use super::{Files, Report, Run, RunError, Summary};
 use crate::corpus::{add_masked, duplicate_of, too_short};
-use crate::dedup::{Clusters, remove_lines};
+use crate::dedup::{Clusters, Repeated, remove_lines};
 use crate::mask::{Masked, mask};
 use crate::pipeline::Drop;
 
@@ -102,7 +101,7 @@ pub(super) fn write(
     run: &mut Run<'_>,
     files: &Files,
     progress: Progress,
-    repeated: &FxHashSet<u64>,
+    repeated: &Repeated,
     mut clusters: Clusters,
 ) -> Result<Summary, RunError> {
     let mut outputs = Outputs::create(files)?;
@@ -120,7 +119,7 @@ pub(super) fn write(
             let (mut removed_lines, mut masked) = (0, Masked::default());
             let mut text = std::mem::take(&mut entry.text);
             if !counted {
-                (text, removed_lines) = remove_lines(&text, repeated, &settings.lines);
+                (text, removed_lines) = remove_lines(&text, id as u32, repeated, &settings.lines);
                 let instead = kept_instead.get(id as usize).map_or(id, |&kept| u64::from(kept));
                 let duplicate = || (instead != id).then(|| duplicate_of(instead));
                 entry.dropped = too_short(&text, removed_lines, settings.lines.min_words).or_else(duplicate);
@@ -144,35 +143,33 @@ pub(super) fn write(
         };
         entries.enumerate().map(finish).collect()
     };
-    let mut first = 0;
-    let produce = || {
-        let lines = spool.batch()?;
-        let start = first;
-        first += lines.len() as u64;
-        Some((start, lines))
-    };
     let mut funnel = progress.funnel;
     let report = &mut run.report;
     let mut n_documents = 0;
-    ordered(run.n_threads, produce, finish, |batch| {
-        for finished in batch {
-            n_documents += 1;
-            let decision = &finished.decision;
-            match &decision.dropped {
-                Some(drop) if !finished.counted => funnel.drop(drop, finished.text_bytes),
-                Some(_) => {}
-                None => {
-                    funnel.kept += 1;
-                    funnel.kept_bytes += finished.text.len() as u64;
-                    funnel.removed_lines += decision.removed_lines as u64;
-                    add_masked(&mut funnel, decision.masked);
+    ordered(
+        run.n_threads,
+        || spool.batch(),
+        finish,
+        |batch| {
+            for finished in batch {
+                n_documents += 1;
+                let decision = &finished.decision;
+                match &decision.dropped {
+                    Some(drop) if !finished.counted => funnel.drop(drop, finished.text_bytes),
+                    Some(_) => {}
+                    None => {
+                        funnel.kept += 1;
+                        funnel.kept_bytes += finished.text.len() as u64;
+                        funnel.removed_lines += decision.removed_lines as u64;
+                        add_masked(&mut funnel, decision.masked);
+                    }
                 }
+                outputs.write(finished).map_err(failed)?;
             }
-            outputs.write(finished).map_err(failed)?;
-        }
-        report(Report { phase: 5, documents: n_documents, bytes: funnel.bytes, input: &kept_path });
-        Ok(())
-    })?;
+            report(Report { phase: 5, documents: n_documents, bytes: funnel.bytes, input: &kept_path });
+            Ok(())
+        },
+    )?;
     outputs.kept.flush().and_then(|()| outputs.decisions.flush()).map_err(failed)?;
     let found = write_clusters(files, &mut clusters)?;
     Ok(Summary {

@@ -51,6 +51,7 @@ impl From<Record> for Entry {
 /// Reads the entries of a spool in batches.
 pub(super) struct Spool {
     reader: BufReader<File>,
+    n_lines: u64,
 }
 
 /// The number of bytes of a batch.
@@ -59,11 +60,11 @@ const BATCH_BYTES: usize = 2 << 20;
 impl Spool {
     pub(super) fn open(path: &Path) -> Result<Self, RunError> {
         let file = File::open(path).map_err(|error| RunError::file(path, error))?;
-        Ok(Self { reader: BufReader::with_capacity(1 << 20, file) })
+        Ok(Self { reader: BufReader::with_capacity(1 << 20, file), n_lines: 0 })
     }
 
-    /// The next lines; `None` at the end. A line that cannot be read ends the spool.
-    pub(super) fn batch(&mut self) -> Option<Vec<String>> {
+    /// The number of the first of the next lines, and these lines; `None` at the end. A line that cannot be read ends the spool.
+    pub(super) fn batch(&mut self) -> Option<(u64, Vec<String>)> {
         let (mut lines, mut n_bytes) = (Vec::new(), 0);
         while n_bytes < BATCH_BYTES {
             let mut line = String::new();
@@ -75,6 +76,8 @@ impl Spool {
                 _ => break,
             }
         }
-        (!lines.is_empty()).then_some(lines)
+        let first = self.n_lines;
+        self.n_lines += lines.len() as u64;
+        (!lines.is_empty()).then_some((first, lines))
     }
 }
