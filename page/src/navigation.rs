@@ -10,7 +10,8 @@ use wasm_bindgen::JsValue;
 use super::app::{Cx, on_window};
 use super::share::{differ_in_place_alone, restored, with_entry};
 use super::state::{Action, View};
-use glasshead::protocol::{Command, CorpusChoice, Event};
+use glasshead::types::CorpusChoice;
+use glasshead::wire::{Command, Event};
 
 /// Follows changes of the hash; returns a function that removes the listener.
 pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {

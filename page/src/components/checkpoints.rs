@@ -14,8 +14,8 @@ use crate::state::Action;
 use crate::state::autosave::run_of;
 use crate::state::runs::{KeptCheckpoint, NeededFile, RunsAction};
 use crate::{autosave, checkpoints, files};
-use glasshead::protocol::Command;
-use glasshead::protocol::runs::RunsCommand;
+use glasshead::wire::Command;
+use glasshead::wire::runs::RunsCommand;
 
 #[component]
 pub fn Checkpoints(cx: &Cx) -> Html {

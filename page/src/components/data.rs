@@ -9,8 +9,8 @@ use crate::app::Cx;
 use crate::state::data::{DataAction, Fetching, HubText};
 use crate::state::{Action, Vocabulary};
 use crate::{files, hub};
-use glasshead::protocol::CorpusChoice;
-use glasshead::protocol::data::TaskInfo;
+use glasshead::types::CorpusChoice;
+use glasshead::types::tasks::TaskInfo;
 
 #[component]
 pub fn DataPanel(cx: &Cx) -> Html {

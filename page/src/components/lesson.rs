@@ -18,8 +18,10 @@ use crate::lesson::worked::worked;
 use crate::navigation;
 use crate::state::Action;
 use crate::state::lesson::LessonAction;
-use glasshead::protocol::lesson::{LessonCommand, WORDS};
-use glasshead::protocol::{BackendChoice, Command};
+use glasshead::types::BackendChoice;
+use glasshead::types::lesson::WORDS;
+use glasshead::wire::Command;
+use glasshead::wire::lesson::LessonCommand;
 
 /// The key under which refused text of the seed field is stored.
 const SEED: &str = "lesson seed";

@@ -9,7 +9,7 @@ use super::value_of;
 use crate::app::Cx;
 use crate::state::Action;
 use crate::state::lesson::LessonAction;
-use glasshead::protocol::lesson::{EMBEDDINGS, WORDS};
+use glasshead::types::lesson::{EMBEDDINGS, WORDS};
 
 /// The key under which refused text of this field is stored.
 const FIELD: &str = "lesson x";

@@ -11,7 +11,7 @@ use crate::app::Cx;
 use crate::lesson::formula::spoken;
 use crate::lesson::worked::{involved, label, short};
 use crate::state::lesson::{Cell, LessonAction};
-use glasshead::protocol::lesson::{Axis, Made, Matrix, Part, Sheet};
+use glasshead::types::lesson::{Axis, Made, Matrix, Part, Sheet};
 
 /// Maximum number of columns shown; wider matrices are truncated.
 const MAX_COLUMNS: usize = 12;

@@ -10,7 +10,7 @@ use crate::lesson::steps::Picture;
 use crate::lesson::worked::{decimals, label};
 use crate::navigation;
 use crate::state::{Action, View};
-use glasshead::protocol::lesson::{Sheet, WORDS};
+use glasshead::types::lesson::{Sheet, WORDS};
 
 /// Renders the picture of a step.
 pub fn picture(cx: &Cx, picture: Picture) -> Html {

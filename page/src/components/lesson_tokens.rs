@@ -8,9 +8,9 @@ use super::tokenizer::fetch_gpt2;
 use crate::app::Cx;
 use crate::lesson::sentences::SENTENCES;
 use crate::state::lesson::LessonAction;
-use glasshead::protocol::Command;
-use glasshead::protocol::lesson::LessonCommand;
-use glasshead::protocol::tokenizer::VocabularySource;
+use glasshead::types::tokenizer::VocabularySource;
+use glasshead::wire::Command;
+use glasshead::wire::lesson::LessonCommand;
 
 #[component]
 pub fn LessonTokens(cx: &Cx) -> Html {

@@ -10,8 +10,9 @@ use crate::draw::chart::Scale;
 use crate::draw::chart_canvas::{line, sharp, text};
 use crate::state::runs::{Finder, RunsAction};
 use crate::state::{Action, Theme};
-use glasshead::protocol::Command;
-use glasshead::protocol::runs::{LrPoint, RunsCommand};
+use glasshead::types::runs::LrPoint;
+use glasshead::wire::Command;
+use glasshead::wire::runs::RunsCommand;
 
 #[component]
 pub fn LrFind(cx: &Cx) -> Html {

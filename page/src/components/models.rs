@@ -8,8 +8,8 @@ use crate::app::Cx;
 use crate::state::Action;
 use crate::state::runs::RunsAction;
 use crate::{files, models};
-use glasshead::protocol::Command;
-use glasshead::protocol::export::ExportCommand;
+use glasshead::wire::Command;
+use glasshead::wire::export::ExportCommand;
 
 #[component]
 pub fn Models(cx: &Cx) -> Html {

@@ -7,7 +7,7 @@ use super::grouped;
 use crate::app::Cx;
 use crate::state::Action;
 use crate::state::profile::ProfileState;
-use glasshead::protocol::profile::{KernelTime, Profile, TimedBy};
+use glasshead::types::profile::{KernelTime, Profile, TimedBy};
 
 #[component]
 pub fn ProfileView(cx: &Cx) -> Html {

@@ -9,8 +9,8 @@ use crate::fields::not_a_number;
 use crate::state::Action;
 use crate::state::runs::RunsAction;
 use glasshead::config::rules::Rules;
-use glasshead::protocol::Command;
-use glasshead::protocol::runs::RunsCommand;
+use glasshead::wire::Command;
+use glasshead::wire::runs::RunsCommand;
 
 /// One rule: its name, its description, whether it is an integer, its text, and how to set it. An empty entry disables
 /// the rule.

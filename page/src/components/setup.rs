@@ -13,7 +13,7 @@ use crate::state::{Action, State, Vocabulary};
 use glasshead::config::Preset;
 use glasshead::config::fields::Field;
 use glasshead::config::table::{FIELDS, Kind};
-use glasshead::protocol::BackendChoice;
+use glasshead::types::BackendChoice;
 
 #[component]
 pub fn SetupPanel(cx: &Cx) -> Html {

@@ -9,7 +9,7 @@ use yew::prelude::*;
 use crate::app::Cx;
 use crate::share::hash;
 use crate::state::{Setup, Vocabulary};
-use glasshead::protocol::CorpusChoice;
+use glasshead::types::CorpusChoice;
 
 const REFUSED: &str = "The browser refuses its clipboard; the link is marked above: copy it from there.";
 

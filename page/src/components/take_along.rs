@@ -11,8 +11,8 @@ use crate::state::Action;
 use crate::state::remember::{RememberAction, WeightsFile};
 use crate::state::shown::Table;
 use crate::take_along::{difference, figure, save_moment, save_moments, save_png, save_svg};
-use glasshead::protocol::Command;
-use glasshead::protocol::export::ExportCommand;
+use glasshead::wire::Command;
+use glasshead::wire::export::ExportCommand;
 
 /// The images that can be exported: value and label in the list.
 const PICTURES: [(&str, &str); 4] = [

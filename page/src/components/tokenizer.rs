@@ -14,8 +14,9 @@ use crate::app::Cx;
 use crate::state::Action;
 use crate::state::tokenizer::{Encoding, Side, TokenizerAction};
 use crate::{fetch, files};
-use glasshead::protocol::Command;
-use glasshead::protocol::tokenizer::{ExportPurpose, TokenizerCommand, VocabularyFormat, VocabularySource};
+use glasshead::types::tokenizer::{ExportPurpose, VocabularyFormat, VocabularySource};
+use glasshead::wire::Command;
+use glasshead::wire::tokenizer::TokenizerCommand;
 
 /// Maximum length of the text in the box, in UTF-16 code units.
 const MAX_TEXT: &str = "100000";

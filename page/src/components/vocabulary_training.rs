@@ -11,8 +11,9 @@ use crate::app::Cx;
 use crate::files;
 use crate::state::tokenizer::{MergeTraining, TokenizerAction};
 use crate::tokens::readable;
-use glasshead::protocol::CorpusChoice;
-use glasshead::protocol::tokenizer::{MergeStep, TokenizerCommand};
+use glasshead::types::CorpusChoice;
+use glasshead::types::tokenizer::MergeStep;
+use glasshead::wire::tokenizer::TokenizerCommand;
 
 /// Number of rows in the list of merges.
 const ROWS: usize = 12;

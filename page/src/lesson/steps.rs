@@ -1,7 +1,7 @@
 //! The steps of the lesson: text, question, exercise and sources of each.
 
 use crate::state::lesson::LessonState;
-use glasshead::protocol::lesson::{Exercise, MaskPlace, Sheet, Weights};
+use glasshead::types::lesson::{Exercise, MaskPlace, Sheet, Weights};
 
 mod attention;
 mod onward;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::*;
 use glasshead::config::{Preset, ValidConfig};
-use glasshead::protocol::{BackendChoice, CorpusChoice, Sampling};
+use glasshead::types::{BackendChoice, CorpusChoice, Sampling};
 
 impl Default for State {
     fn default() -> Self {
@@ -22,6 +22,7 @@ impl Default for State {
             draft: Setup { config, corpus, vocabulary, backend, file_name: None, file_count: 0 },
             refused: Vec::new(),
             device: None,
+            devices: Vec::new(),
             summary: None,
             notices: Vec::new(),
             step: 0,
