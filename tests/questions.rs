@@ -256,7 +256,9 @@ fn only_what_is_open_is_asked_for() {
     let what_if = state.ask.watched((1, 2)).what_if.unwrap();
     assert_eq!(what_if.off, [(0, 1)]);
     state.apply(Action::Ask(AskAction::Explain("softmax")));
-    assert_eq!((state.ask.section, state.ask.watched((0, 0))), (Section::Glossary, Watched::default()));
+    assert_eq!(state.ask.explained.map(|(name, _)| name), Some("softmax"));
+    state.apply(Action::Escape);
+    assert_eq!(state.ask.explained, None, "Escape closes the explanation");
     state.apply(Action::Started);
     assert!(state.ask.off.is_empty());
 }

@@ -20,6 +20,7 @@ pub use parts::*;
 use profile::ProfileState;
 use remember::Remember;
 use runs::Runs;
+use shell::{Shell, ShellAction};
 use tokenizer::TokenizerState;
 use workers::WorkersState;
 
@@ -41,6 +42,7 @@ mod parts;
 pub mod profile;
 pub mod remember;
 pub mod runs;
+pub mod shell;
 pub mod shown;
 pub mod snapshots;
 pub mod tokenizer;
@@ -122,6 +124,8 @@ pub struct State {
     pub hidden: Vec<&'static str>,
     /// Whether the help is open.
     pub help_open: bool,
+    /// What of the shell is open.
+    pub shell: Shell,
     /// Inspection beyond the attention maps.
     pub ask: AskState,
     /// Finished, saved and compared runs.
@@ -274,14 +278,21 @@ impl State {
             Action::Announce(sentence) => self.look.announcement = sentence,
             Action::Walk { layers, heads } => self.walk(layers, heads),
             Action::Pin(query) => self.pin(query),
-            Action::Escape => {
-                self.help_open = false;
-                self.let_go_of_all();
-            }
+            Action::Escape if self.help_open => self.help_open = false,
+            Action::Escape if self.ask.explained.is_some() => self.ask.explained = None,
+            Action::Escape if self.shell.is_open() => self.shell.apply(ShellAction::Close),
+            Action::Escape => self.let_go_of_all(),
+            Action::Unpin => self.let_go_of_all(),
+            Action::Shell(action) => self.shell.apply(action),
+            Action::DismissNotice => drop(self.notices.pop()),
             Action::Hover(cell) => (self.hovered, self.ask.cell) = (cell, cell.or(self.ask.cell)),
             Action::Ask(action) => self.ask.apply(action),
             Action::ToggleMask => self.mask_shown = !self.mask_shown,
             Action::ToggleTable => self.table_shown = !self.table_shown,
+            Action::Form(form) => {
+                self.table_shown = false;
+                self.apply_look(LookAction::Form(form));
+            }
             Action::ToggleHelp => self.help_open = !self.help_open,
             Action::Prompt(prompt) => self.prompt = prompt,
             Action::Type(field, text) => self.take_typed(field, &text),
@@ -317,6 +328,8 @@ impl State {
         (self.hovered, self.pinned, self.selected) = (None, None, (0, 0));
         self.begin_look();
         self.notices.clear();
+        self.shell.ready_dismissed = false;
+        self.shell.task_open = false;
         self.samples.clear();
         let request = self.generated.request;
         self.generated = Generated { request, ..Generated::default() };

@@ -55,6 +55,7 @@ export async function withPage(
   const requests = [];
   try {
     const page = await browser.newPage({ viewport, colorScheme, serviceWorkers });
+    openOverlays(page);
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
     });
@@ -71,6 +72,70 @@ export async function withPage(
   }
 }
 
+// What has to be open before an element can be used: a drawer or a popover, and the button that opens it.
+const SETTINGS = ["file-input", "file-reading", "file-problem", "field-choice", "hub-", "chosen-vocabulary", "corpus\"", "task-description",
+  "architecture", "backend", "workers\"", "lr-", "parameters", "setup-problems", "discard", "pending", "reset-to-apply", "apply-to-run", "mark-", "accounting"];
+const RUNS = ["save\"", "save-message", "checkpoint-file", "kept", "copy\"", "resume\"", "resume-copy", "delete-kept", "stay-awake", "export-",
+  "with-state", "model-files", "model-folder", "runs\"", "run\""];
+const DISPLAY = ["colors", "values", "gamma", "threshold", "hatching"];
+const SAVE = ["take-along", "figure", "save-png", "save-svg", "csv-", "json-", "save-film", "save-gif", "cancel-film", "made"];
+const HOMES = [["settings", SETTINGS], ["runs", RUNS], ["display", DISPLAY], ["save-figure", SAVE], ["heads", ["entropy-unit"]]];
+// The fields of the setup that are not in the bar.
+const IN_BAR = ["n_layers", "n_heads", "d_model", "context_length", "batch_size", "max_lr"];
+
+function homeOf(selector) {
+  const id = /data-testid="([^"]*")/.exec(selector)?.[1];
+  if (id) return HOMES.find(([, ids]) => ids.some((known) => (known.endsWith('"') ? id === known : id.startsWith(known))))?.[0];
+  const name = /name="([^"]*)"/.exec(selector)?.[1];
+  if (name === "save_every") return "runs";
+  if (name) return IN_BAR.includes(name) ? undefined : "settings";
+  return /\.ask input/.test(selector) ? "sampling" : undefined;
+}
+
+// Opens what the element is in, as a user would, and closes what covers it.
+async function reveal(locator) {
+  const page = locator.page();
+  if (await page.locator(".page").count() === 0) return;
+  const home = homeOf(String(locator));
+  const open = await page.evaluate(() => [...document.querySelectorAll("[data-overlay]:not([hidden])")].map((overlay) => overlay.dataset.overlay));
+  if (home ? open.includes(home) && open.length === 1 : open.length === 0) return;
+  if (!home) {
+    // Inside an open overlay, or not covered by one: nothing to do.
+    const covered = await locator.first().evaluate((element) => {
+      if (element.closest("[data-overlay]") || element.closest("[data-opens]")) return false;
+      const box = element.getBoundingClientRect();
+      return [...document.querySelectorAll("[data-overlay]:not([hidden])")].some((overlay) => {
+        const over = overlay.getBoundingClientRect();
+        return over.left < box.right && over.right > box.left && over.top < box.bottom && over.bottom > box.top;
+      });
+    }, { timeout: 1000 }).catch(() => false);
+    if (!covered) return;
+  }
+  for (const name of open.filter((name) => name !== home)) await page.locator(`[data-opens="${name}"]`).first().evaluate((button) => button.click());
+  if (home && !open.includes(home)) await page.locator(`[data-opens="${home}"]`).first().evaluate((button) => button.click());
+  if (home) await page.locator(`[data-overlay="${home}"]:not([hidden])`).waitFor();
+}
+
+// Every use of an element opens what it is in first.
+const USES = ["click", "fill", "press", "selectOption", "setInputFiles", "check", "uncheck", "setChecked", "hover", "focus", "blur", "tap", "pressSequentially",
+  "waitFor", "textContent", "allTextContents", "inputValue", "isVisible", "isDisabled", "getAttribute", "count", "boundingBox"];
+let revealing = false;
+function openOverlays(page) {
+  const prototype = Object.getPrototypeOf(page.locator("body"));
+  if (prototype.opensOverlays) return;
+  prototype.opensOverlays = true;
+  for (const name of USES) {
+    const use = prototype[name];
+    prototype[name] = async function (...args) {
+      if (!revealing && (homeOf(String(this)) || !["waitFor", "textContent", "allTextContents", "inputValue", "isVisible", "isDisabled", "getAttribute", "count", "boundingBox"].includes(name))) {
+        revealing = true;
+        try { await reveal(this); } finally { revealing = false; }
+      }
+      return use.apply(this, args);
+    };
+  }
+}
+
 export const byTestId = (page, id) => page.locator(`[data-testid="${id}"]`);
 
 export async function waitForState(page, states, timeout = 120_000) {
@@ -81,7 +146,7 @@ export async function waitForState(page, states, timeout = 120_000) {
 // A number shown on the page; NaN if none is shown.
 export async function number(page, id) {
   const text = await byTestId(page, id).textContent();
-  return Number.parseFloat(text.replaceAll("\u2009", ""));
+  return Number.parseFloat(text.replaceAll(",", ""));
 }
 
 export async function until(what, check, timeout = 120_000) {

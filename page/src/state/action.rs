@@ -5,10 +5,11 @@ use std::rc::Rc;
 use super::ask::AskAction;
 use super::data::DataAction;
 use super::lesson::LessonAction;
-use super::look::LookAction;
+use super::look::{Form, LookAction};
 use super::parts::*;
 use super::remember::RememberAction;
 use super::runs::RunsAction;
+use super::shell::ShellAction;
 use super::tokenizer::TokenizerAction;
 use super::typed::TypedField;
 use super::workers::Wanted;
@@ -77,8 +78,16 @@ pub enum Action {
     Hover(Option<(usize, usize)>),
     /// Pins only this query row, or unpins it if it is the only one.
     Pin(usize),
-    /// Unpins all rows and closes the help.
+    /// Closes the topmost overlay; if none is open, unpins all rows.
     Escape,
+    /// Unpins all rows.
+    Unpin,
+    /// An action on the shell.
+    Shell(ShellAction),
+    /// Dismisses the latest notice.
+    DismissNotice,
+    /// Shows the map or the lines instead of the table.
+    Form(Form),
     /// Toggles the hatching of masked cells.
     ToggleMask,
     /// Toggles the table of weights.

@@ -45,6 +45,7 @@ impl Default for State {
             theme: Theme::Auto,
             hidden: Vec::new(),
             help_open: false,
+            shell: Shell::default(),
             ask: AskState::default(),
             runs: Runs::default(),
             workers: WorkersState::default(),

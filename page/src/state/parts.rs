@@ -157,7 +157,7 @@ impl View {
             Self::Train => "Train",
             Self::Tokenizer => "Tokenizer",
             Self::Lesson => "Lesson",
-            Self::Profile => "Profile",
+            Self::Profile => "Systems",
         }
     }
 
@@ -174,6 +174,7 @@ impl View {
     /// The view that a link's hash names (`#view=tokenizer`, entries separated by `&`), else the first.
     pub fn from_hash(hash: &str) -> Self {
         let name = hash.trim_start_matches('#').split('&').find_map(|entry| entry.strip_prefix("view="));
+        let name = if name == Some("systems") { Some(Self::Profile.name()) } else { name };
         Self::ALL.into_iter().find(|view| Some(view.name()) == name).unwrap_or(Self::Train)
     }
 }

@@ -1,0 +1,6 @@
+//! The shell around every view: rail, top bar, setup bar, banner, drawers.
+
+pub mod banner;
+pub mod header;
+pub mod setup_bar;
+pub mod share;
