@@ -17,8 +17,10 @@
 //! | [`model`] | parameter table, memory plan, training step |
 //! | [`interop`] | import and export of Hugging Face models |
 //! | [`train`] | training loop, text generation, checkpoints, the session that serves the page |
-//! | `worker`, `ui` | the web worker and the page (wasm) |
+//! | `worker` | the web worker (wasm) |
 //! | `cli` | the command line (native) |
+//!
+//! The page is a crate of its own, `page/`, which uses [`config`], [`protocol`] and [`accounting`] alone.
 //!
 //! A training step: [`train::trainer`] writes the few values that change, replays the [`Recording`](gpu::recording::Recording)
 //! that [`model::transformer`] built once, and reads the losses back later.
@@ -39,17 +41,5 @@ pub mod protocol;
 pub mod rng;
 pub mod tensor_file;
 pub mod train;
-pub mod ui;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
-
-/// Entry point of the wasm file, which serves both page and worker: only the page has a window.
-#[cfg(target_arch = "wasm32")]
-#[wasm_bindgen::prelude::wasm_bindgen(start)]
-pub fn start() {
-    if web_sys::window().is_some() {
-        ui::start();
-    } else {
-        worker::start();
-    }
-}

@@ -9,7 +9,7 @@ use glasshead::protocol::CorpusChoice;
 use glasshead::train::checkpoint::Checkpoint;
 use glasshead::train::record;
 use glasshead::train::trainer::Trainer;
-use glasshead::ui::share::restored;
+use glasshead_page::share::restored;
 use pollster::block_on;
 use safetensors::SafeTensors;
 

@@ -13,8 +13,8 @@ use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, Validatio
 use glasshead::train::run::Message;
 use glasshead::train::session::Session;
 use glasshead::train::trainer::Trainer;
-use glasshead::ui::state::runs::RunsAction;
-use glasshead::ui::state::{Action, State};
+use glasshead_page::state::runs::RunsAction;
+use glasshead_page::state::{Action, State};
 use pollster::block_on;
 
 use crate::common::{context, ids};

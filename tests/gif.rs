@@ -1,8 +1,8 @@
 //! Animated GIFs, decoded according to the format's definition.
 
-use glasshead::ui::draw::colors::ColorMap;
-use glasshead::ui::draw::gif::{Gif, lzw};
-use glasshead::ui::draw::heat::ColorScale;
+use glasshead_page::draw::colors::ColorMap;
+use glasshead_page::draw::gif::{Gif, lzw};
+use glasshead_page::draw::heat::ColorScale;
 use proptest::prelude::*;
 
 /// Decodes GIF's LZW with eight bits per index.

@@ -20,7 +20,7 @@ use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, FileInfo,
 use glasshead::rng::Rng;
 use glasshead::train::run::Message;
 use glasshead::train::session::Session;
-use glasshead::ui::state::models::{Part, is_model, part};
+use glasshead_page::state::models::{Part, is_model, part};
 use pollster::block_on;
 use serde_json::{Value, json};
 

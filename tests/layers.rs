@@ -3,15 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const FORBIDDEN: [(&str, &[&str]); 8] = [
-    ("gpu", &["ops", "lesson", "model", "train", "data", "ui", "worker", "cli", "protocol"]),
-    ("lesson", &["model", "train", "data", "ui", "worker", "cli"]),
-    ("ops", &["lesson", "model", "train", "data", "ui", "worker", "cli", "protocol"]),
-    ("model", &["lesson", "train", "data", "ui", "worker", "cli", "protocol"]),
-    ("interop", &["gpu", "lesson", "train", "ui", "worker", "cli", "protocol"]),
-    ("data", &["gpu", "ops", "model", "train", "ui", "worker", "cli"]),
-    ("ui", &["gpu", "ops", "lesson", "model", "train", "data", "worker", "cli"]),
-    ("protocol.rs", &["gpu", "ops", "lesson", "model", "train", "data", "ui", "worker", "cli"]),
+const FORBIDDEN: [(&str, &[&str]); 7] = [
+    ("gpu", &["ops", "lesson", "model", "train", "data", "worker", "cli", "protocol"]),
+    ("lesson", &["model", "train", "data", "worker", "cli"]),
+    ("ops", &["lesson", "model", "train", "data", "worker", "cli", "protocol"]),
+    ("model", &["lesson", "train", "data", "worker", "cli", "protocol"]),
+    ("interop", &["gpu", "lesson", "train", "worker", "cli", "protocol"]),
+    ("data", &["gpu", "ops", "model", "train", "worker", "cli"]),
+    ("protocol.rs", &["gpu", "ops", "lesson", "model", "train", "data", "worker", "cli"]),
 ];
 
 fn files(path: &Path) -> Vec<PathBuf> {
@@ -36,14 +35,30 @@ fn no_layer_names_one_above_it() {
     }
 }
 
+/// The modules of the library that the page may use: plain data and messages. Its wasm must not contain kernels or tokenizers.
+const FOR_THE_PAGE: [&str; 4] = ["accounting", "config", "interop", "protocol"];
+
+#[test]
+fn the_page_uses_plain_data_and_messages_only() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("page/src");
+    for file in files(&src) {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("glasshead::{"), "{}: one path per `use`", file.display());
+        for (at, name) in text.match_indices("glasshead::") {
+            let module = text[at + name.len()..].split("::").next().unwrap();
+            assert!(FOR_THE_PAGE.contains(&module), "{} uses {module}", file.display());
+        }
+    }
+}
+
 #[test]
 fn what_the_compiler_cannot_check_stands_in_one_file() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let [src, cpu] = ["src", "cpu/src"].map(|folder| root.join(folder));
+    let [src, cpu, page] = ["src", "cpu/src", "page/src"].map(|folder| root.join(folder));
     let says_unsafe = |file: &PathBuf| {
         let text = fs::read_to_string(file).unwrap();
         text.contains("unsafe {") || text.contains("unsafe fn") || text.contains("allow(unsafe_code)")
     };
-    let found: Vec<PathBuf> = [&src, &cpu].iter().flat_map(|path| files(path)).filter(says_unsafe).collect();
+    let found: Vec<PathBuf> = [&src, &cpu, &page].iter().flat_map(|path| files(path)).filter(says_unsafe).collect();
     assert_eq!(found, [cpu.join("unchecked.rs")]);
 }

@@ -6,11 +6,11 @@ use glasshead::protocol::DeviceInfo;
 use glasshead::protocol::lesson::*;
 use glasshead::protocol::tokenizer::TokenBytes;
 use glasshead::rng::torch::TorchRng;
-use glasshead::ui::lesson::formula::{Formula, parse, pieces, spoken};
-use glasshead::ui::lesson::sentences::SENTENCES;
-use glasshead::ui::lesson::steps::{Control, Picture, STEPS, from_hash};
-use glasshead::ui::lesson::worked::{involved, worked};
-use glasshead::ui::state::lesson::{LessonAction, LessonState};
+use glasshead_page::lesson::formula::{Formula, parse, pieces, spoken};
+use glasshead_page::lesson::sentences::SENTENCES;
+use glasshead_page::lesson::steps::{Control, Picture, STEPS, from_hash};
+use glasshead_page::lesson::worked::{involved, worked};
+use glasshead_page::state::lesson::{LessonAction, LessonState};
 
 use crate::tokenizer::GPT2;
 

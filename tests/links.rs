@@ -6,11 +6,11 @@ use glasshead::config::Preset;
 use glasshead::data::Task;
 use glasshead::protocol::data::{DataEvent, TASKS, TaskInfo};
 use glasshead::protocol::{CorpusChoice, Event, Token};
-use glasshead::ui::draw::colors::ColorMap;
-use glasshead::ui::maps::{Direction, Plane};
-use glasshead::ui::share::{HIDEABLE, differ_in_place_alone, hash, restored, take_over, with_entry};
-use glasshead::ui::state::look::{Form, LookAction, Values};
-use glasshead::ui::state::{Action, DEFAULT_PROBE, State, View};
+use glasshead_page::draw::colors::ColorMap;
+use glasshead_page::maps::{Direction, Plane};
+use glasshead_page::share::{HIDEABLE, differ_in_place_alone, hash, restored, take_over, with_entry};
+use glasshead_page::state::look::{Form, LookAction, Values};
+use glasshead_page::state::{Action, DEFAULT_PROBE, State, View};
 use proptest::prelude::*;
 
 /// Two layers of three heads over six tokens.

@@ -4,17 +4,17 @@ use std::rc::Rc;
 
 use glasshead::protocol::inspect::{HeadRows, InspectEvent};
 use glasshead::protocol::{Event, RunSummary, Token, ValidationPoint};
-use glasshead::ui::draw::colors::{ColorMap, Colors};
-use glasshead::ui::draw::heat::{ColorScale, Domain, pixels, shrunk};
-use glasshead::ui::draw::lines::{STRENGTHS, strands};
-use glasshead::ui::draw::window::{Window, labelled};
-use glasshead::ui::maps::{Direction, Plane};
-use glasshead::ui::state::ask::Head;
-use glasshead::ui::state::difference::obstacle;
-use glasshead::ui::state::look::{LookAction, Values};
-use glasshead::ui::state::shown::Table;
-use glasshead::ui::state::snapshots::Snapshots;
-use glasshead::ui::state::{Action, Maps, State};
+use glasshead_page::draw::colors::{ColorMap, Colors};
+use glasshead_page::draw::heat::{ColorScale, Domain, pixels, shrunk};
+use glasshead_page::draw::lines::{STRENGTHS, strands};
+use glasshead_page::draw::window::{Window, labelled};
+use glasshead_page::maps::{Direction, Plane};
+use glasshead_page::state::ask::Head;
+use glasshead_page::state::difference::obstacle;
+use glasshead_page::state::look::{LookAction, Values};
+use glasshead_page::state::shown::Table;
+use glasshead_page::state::snapshots::Snapshots;
+use glasshead_page::state::{Action, Maps, State};
 use proptest::prelude::*;
 
 /// One layer of two heads over three tokens: the first attends uniformly, the second to itself.
@@ -280,7 +280,7 @@ proptest! {
 #[test]
 fn numbers_of_the_selected_head_are_those_of_its_arithmetic() {
     use glasshead::protocol::inspect::InspectEvent;
-    use glasshead::ui::state::arithmetic::Row;
+    use glasshead_page::state::arithmetic::Row;
     let mut state = state();
     assert_eq!(state.watched().head, None, "no number is on show");
     state.apply(Action::Pin(1));

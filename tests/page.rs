@@ -5,8 +5,8 @@ use std::rc::Rc;
 use glasshead::config::Preset;
 use glasshead::config::table::{FIELDS, Kind};
 use glasshead::protocol::{Event, StepPoint, Token, ValidationPoint};
-use glasshead::ui::draw::chart::{Scale, apart, columns, nearest, smoothed};
-use glasshead::ui::state::{Action, RunState, State};
+use glasshead_page::draw::chart::{Scale, apart, columns, nearest, smoothed};
+use glasshead_page::state::{Action, RunState, State};
 
 fn point(step: u64, loss: f32) -> StepPoint {
     StepPoint { step, loss, lr: 0.1, grad_norm: 1.0, seconds: step as f64 / 2.0 }

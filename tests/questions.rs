@@ -15,10 +15,10 @@ use glasshead::train::run::Message;
 use glasshead::train::session::Session;
 use glasshead::train::trainer::Trainer;
 use glasshead::train::trainer::question::Change;
-use glasshead::ui::glossary::{GLOSSARY, find};
-use glasshead::ui::state::arithmetic::{self, Row, output};
-use glasshead::ui::state::ask::{AskAction, ScoreHistory, Section};
-use glasshead::ui::state::{Action, State};
+use glasshead_page::glossary::{GLOSSARY, find};
+use glasshead_page::state::arithmetic::{self, Row, output};
+use glasshead_page::state::ask::{AskAction, ScoreHistory, Section};
+use glasshead_page::state::{Action, State};
 use pollster::block_on;
 
 use crate::common::{context, ids};
@@ -338,7 +338,7 @@ fn sources(path: &Path) -> Vec<PathBuf> {
 #[test]
 fn every_name_that_the_page_explains_is_in_the_glossary() {
     let mut explained = 0;
-    for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ui")) {
+    for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("page/src")) {
         let text = std::fs::read_to_string(&file).unwrap();
         for call in text.split("explain(cx, \"").skip(1) {
             let name = call.split('"').next().unwrap();

@@ -4,14 +4,14 @@ use std::rc::Rc;
 
 use glasshead::protocol::export::{Weights, WeightsAbout, csv_of, json_of};
 use glasshead::protocol::{Event, Token};
-use glasshead::ui::draw::figure::{Figure, PAPER};
-use glasshead::ui::maps::Plane;
-use glasshead::ui::state::difference::{difference, mean_absolute, obstacle};
-use glasshead::ui::state::look::{LookAction, Values};
-use glasshead::ui::state::remember::RememberAction;
-use glasshead::ui::state::shown::Table;
-use glasshead::ui::state::snapshots::Snapshots;
-use glasshead::ui::state::{Action, Maps, State};
+use glasshead_page::draw::figure::{Figure, PAPER};
+use glasshead_page::maps::Plane;
+use glasshead_page::state::difference::{difference, mean_absolute, obstacle};
+use glasshead_page::state::look::{LookAction, Values};
+use glasshead_page::state::remember::RememberAction;
+use glasshead_page::state::shown::Table;
+use glasshead_page::state::snapshots::Snapshots;
+use glasshead_page::state::{Action, Maps, State};
 use proptest::prelude::*;
 
 fn tokens(n: usize) -> Vec<Token> {

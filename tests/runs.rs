@@ -13,9 +13,9 @@ use glasshead::protocol::{
 use glasshead::train::checkpoint::Checkpoint;
 use glasshead::train::run::Message;
 use glasshead::train::session::Session;
-use glasshead::ui::state::compare::compare;
-use glasshead::ui::state::runs::{MAX_RUNS, RunsAction};
-use glasshead::ui::state::{Action, State, Vocabulary};
+use glasshead_page::state::compare::compare;
+use glasshead_page::state::runs::{MAX_RUNS, RunsAction};
+use glasshead_page::state::{Action, State, Vocabulary};
 use pollster::block_on;
 
 use crate::step::awkward;

@@ -5,11 +5,11 @@ use glasshead::config::fields::documentation;
 use glasshead::config::table::{FIELDS, Kind};
 use glasshead::config::{Preset, ValidConfig};
 use glasshead::protocol::{Baselines, Event, RunSummary};
-use glasshead::ui::share::{hash, restored};
-use glasshead::ui::state::runs::RunsAction;
-use glasshead::ui::state::typed::TypedField;
-use glasshead::ui::state::{Action, RunState, State};
-use glasshead::ui::units::{counted, file_size, grouped};
+use glasshead_page::share::{hash, restored};
+use glasshead_page::state::runs::RunsAction;
+use glasshead_page::state::typed::TypedField;
+use glasshead_page::state::{Action, RunState, State};
+use glasshead_page::units::{counted, file_size, grouped};
 use proptest::prelude::*;
 
 /// A run of the draft, built by the worker with a vocabulary of this size.
@@ -217,7 +217,7 @@ fn parameters_are_counted_in_64_bits() {
 #[test]
 fn odd_texts_for_sampling_and_weights_are_refused_with_a_word() {
     use glasshead::protocol::inspect::WeightAt;
-    use glasshead::ui::state::ask::AskAction;
+    use glasshead_page::state::ask::AskAction;
     let mut state = running();
     let weight = WeightAt { tensor: "t".into(), row: 3, column: 4 };
     state.apply(Action::Ask(AskAction::Weight(weight)));

@@ -12,7 +12,7 @@ use glasshead::train::run::Message;
 use glasshead::train::session::Session;
 use glasshead::train::shards::{Answer, Crew, Desk, Rounds, ShardGradients, SharedCrew, shard_config, shard_sizes};
 use glasshead::train::trainer::{Trainer, TrainingState};
-use glasshead::ui::state::workers::{Wanted, WorkersState};
+use glasshead_page::state::workers::{Wanted, WorkersState};
 use pollster::block_on;
 use proptest::prelude::*;
 

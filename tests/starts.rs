@@ -6,7 +6,7 @@ use std::rc::Rc;
 use glasshead::config::{Preset, RunConfig};
 use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, FileInfo, VocabularyChoice};
 use glasshead::train::session::Session;
-use glasshead::ui::state::State;
+use glasshead_page::state::State;
 use proptest::prelude::*;
 
 /// The switches of a model and their values.

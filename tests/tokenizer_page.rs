@@ -8,10 +8,10 @@ use glasshead::protocol::tokenizer::{
 };
 use glasshead::protocol::{Command, CorpusChoice, Event, VocabularyChoice};
 use glasshead::train::vocabularies::Vocabularies;
-use glasshead::ui::state::data::{DataAction, Fetching, HubText};
-use glasshead::ui::state::tokenizer::{TOKENS_PER_PAGE, TokenizerAction, TokenizerState};
-use glasshead::ui::state::{Action, DEFAULT_PROBE, State, View};
-use glasshead::ui::tokens::{flowing, groups, visible};
+use glasshead_page::state::data::{DataAction, Fetching, HubText};
+use glasshead_page::state::tokenizer::{TOKENS_PER_PAGE, TokenizerAction, TokenizerState};
+use glasshead_page::state::{Action, DEFAULT_PROBE, State, View};
+use glasshead_page::tokens::{flowing, groups, visible};
 use proptest::prelude::*;
 
 fn cut(parts: &[&[u8]]) -> Vec<TokenBytes> {

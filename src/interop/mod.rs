@@ -16,13 +16,20 @@ mod layout;
 pub mod state;
 
 /// The fixed file names.
-pub(crate) mod files {
+pub mod files {
+    /// The model's configuration.
     pub const CONFIG: &str = "config.json";
+    /// The weights, if they are one file.
     pub const WEIGHTS: &str = "model.safetensors";
+    /// The list of files of weights that are several.
     pub const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
+    /// The vocabulary and its merges.
     pub const TOKENIZER: &str = "tokenizer.json";
+    /// Special tokens and clean-up rules.
     pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+    /// Defaults for sampling.
     pub const GENERATION_CONFIG: &str = "generation_config.json";
+    /// The optimizer's state, written by this program only.
     pub const TRAINING_STATE: &str = "training_state.safetensors";
 }
 

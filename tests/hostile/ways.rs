@@ -9,7 +9,7 @@ use glasshead::interop::archive::Chosen;
 use glasshead::interop::import::import;
 use glasshead::train::checkpoint::Checkpoint;
 use glasshead::train::record;
-use glasshead::ui::share::restored;
+use glasshead_page::share::restored;
 use safetensors::SafeTensors;
 
 use super::seeds;

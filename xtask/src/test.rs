@@ -11,8 +11,27 @@ type Check = (&'static str, &'static [&'static str], &'static [(&'static str, &'
 const NATIVE: [Check; 6] = [
     ("formatting", &["fmt", "--all", "--check"], &[]),
     ("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]),
-    ("clippy for wasm32", &["clippy", "--lib", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"], &[]),
-    ("documentation", &["doc", "--no-deps", "--lib"], &[("RUSTDOCFLAGS", "-D warnings")]),
+    (
+        "clippy for wasm32",
+        &[
+            "clippy",
+            "-p",
+            "glasshead",
+            "-p",
+            "glasshead-page",
+            "--target",
+            "wasm32-unknown-unknown",
+            "--",
+            "-D",
+            "warnings",
+        ],
+        &[],
+    ),
+    (
+        "documentation",
+        &["doc", "--no-deps", "--lib", "-p", "glasshead", "-p", "glasshead-page"],
+        &[("RUSTDOCFLAGS", "-D warnings")],
+    ),
     ("doc tests", &["test", "--doc"], &[]),
     ("headless tests", &["test", "--workspace", "--lib", "--bins", "--tests"], &[]),
 ];

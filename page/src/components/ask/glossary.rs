@@ -1,0 +1,40 @@
+//! The glossary section.
+
+use web_sys::HtmlElement;
+use yew::prelude::*;
+
+use crate::app::Cx;
+use crate::glossary::{Entry, GLOSSARY};
+
+#[component]
+pub fn Glossary(cx: &Cx) -> Html {
+    let explained = cx.state.ask.explained;
+    let wanted = use_node_ref();
+    {
+        let wanted = wanted.clone();
+        use_effect_with(explained, move |_| {
+            if let Some(element) = wanted.cast::<HtmlElement>() {
+                drop(element.focus()); // focusing an attached element cannot fail
+            }
+        });
+    }
+    let entry = |entry: &Entry| {
+        let here = explained.is_some_and(|(name, _)| name == entry.name);
+        html! {
+            <>
+                if here {
+                    <dt ref={wanted.clone()} tabindex="-1" class="wanted">{entry.name}</dt>
+                } else {
+                    <dt>{entry.name}</dt>
+                }
+                <dd>{entry.what}<small>{entry.measured}</small></dd>
+            </>
+        }
+    };
+    // The list scrolls, so it must be focusable from the keyboard.
+    html! {
+        <div class="glossary" data-testid="glossary" tabindex="0" role="region" aria-label="Glossary">
+            <dl>{for GLOSSARY.iter().map(entry)}</dl>
+        </div>
+    }
+}

@@ -1,0 +1,61 @@
+//! The components of the page; each receives the whole state and renders its part.
+
+pub mod accounting;
+pub mod ask;
+pub mod attention;
+mod awake;
+pub mod checkpoints;
+pub mod compare_moments;
+pub mod data;
+pub mod detail;
+pub mod entry;
+pub mod formula;
+pub mod header;
+pub mod lesson;
+pub mod lesson_edit;
+pub mod lesson_grid;
+pub mod lesson_pair;
+pub mod lesson_picture;
+pub mod lesson_tokens;
+pub mod loss;
+pub mod lr_find;
+pub mod models;
+pub mod plot;
+pub mod profile;
+pub mod remember;
+pub mod rules;
+pub mod runs;
+pub mod setup;
+pub mod share;
+pub mod status;
+pub mod take_along;
+pub mod task_score;
+pub mod token_list;
+pub mod tokenizer;
+pub mod tokens;
+pub mod vocabulary_training;
+pub mod workers;
+pub mod writing;
+
+use wasm_bindgen::JsCast as _;
+use web_sys::{Event, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
+
+use crate::tokens as display;
+pub use crate::units::{counted, file_size, grouped};
+
+/// The value of the field that fired an event.
+pub fn value_of(event: &Event) -> String {
+    let Some(target) = event.target() else { return String::new() };
+    if let Some(input) = target.dyn_ref::<HtmlInputElement>() {
+        return input.value();
+    }
+    if let Some(area) = target.dyn_ref::<HtmlTextAreaElement>() {
+        return area.value();
+    }
+    target.dyn_ref::<HtmlSelectElement>().map(HtmlSelectElement::value).unwrap_or_default()
+}
+
+/// A token for display, with no invisible or empty parts.
+pub fn visible(text: &str) -> String {
+    if text.is_empty() { "∅".into() } else { display::visible(text) }
+}

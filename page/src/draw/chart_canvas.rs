@@ -1,0 +1,248 @@
+//! Paints the loss chart: the present run, the finished runs shown with it, and the baselines.
+
+use wasm_bindgen::JsCast as _;
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
+
+use super::chart::{Scale, apart, columns, place_of, short, smoothed};
+use crate::state::Theme;
+use crate::state::runs::{Axis, ShownRun};
+use glasshead::protocol::{Baselines, StepPoint};
+
+/// Everything the chart shows.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// The present run first, then the finished runs that are shown.
+    pub runs: Vec<ShownRun>,
+    /// The unit of the x axis.
+    pub axis: Axis,
+    /// The baselines, drawn as horizontal lines.
+    pub baselines: Option<Baselines>,
+    /// The x value under the pointer.
+    pub pointed: Option<f64>,
+    /// Other inputs that require repainting: the number of resizes, and the theme.
+    pub look: (u32, Theme),
+}
+
+impl PartialEq for Picture {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |picture: &Self| (picture.axis, picture.baselines, picture.pointed, picture.look);
+        let alike = |(a, b): (&ShownRun, &ShownRun)| std::rc::Rc::ptr_eq(&a.history, &b.history) && a.name == b.name;
+        let runs = self.runs.len() == other.runs.len() && self.runs.iter().zip(&other.runs).all(alike);
+        runs && same(self) == same(other)
+    }
+}
+
+const LEFT: f64 = 40.0;
+const RIGHT: f64 = 112.0;
+/// Minimum distance between the baselines of two labels on the right, in pixels.
+const LABEL_HEIGHT: f64 = 13.0;
+const TOP: f64 = 8.0;
+const BOTTOM: f64 = 22.0;
+
+/// Dash patterns of finished runs, so that runs are not distinguished by hue alone.
+const DASHES: [&[f64]; 4] = [&[7.0, 3.0], &[2.0, 3.0], &[9.0, 3.0, 2.0, 3.0], &[4.0, 2.0]];
+
+/// The line style of a finished run: the name of its color in the style sheet, and its dashes.
+pub fn look_of(id: u32) -> (String, &'static [f64]) {
+    let id = id.saturating_sub(1) as usize;
+    (format!("--run-{}", id % 4 + 1), DASHES[(id / 4 + id) % DASHES.len()])
+}
+
+struct Ink {
+    text: String,
+    grid: String,
+    train: String,
+    val: String,
+    runs: Vec<String>,
+}
+
+impl Ink {
+    fn of(canvas: &HtmlCanvasElement, picture: &Picture) -> Option<Self> {
+        let style = web_sys::window()?.get_computed_style(canvas).ok()??;
+        let color = |name: &str| style.get_property_value(name).unwrap_or_default();
+        let runs = picture.runs.iter().map(|run| color(&look_of(run.id).0)).collect();
+        let (text, grid) = (color("--muted"), color("--line"));
+        Some(Self { text, grid, train: color("--train"), val: color("--val"), runs })
+    }
+}
+
+/// The x value at a pixel of the canvas.
+pub fn place_at(canvas: &HtmlCanvasElement, picture: &Picture, x: f64) -> f64 {
+    scales(picture, f64::from(canvas.client_width()), f64::from(canvas.client_height())).0.value(x)
+}
+
+/// The largest x value.
+pub fn last_place(picture: &Picture) -> f64 {
+    let last = |run: &ShownRun| run.history.points.last().map_or(0.0, at(picture.axis, run));
+    let least = if picture.axis == Axis::Seconds { 1.0 } else { 10.0 };
+    picture.runs.iter().map(last).fold(least, f64::max)
+}
+
+fn at(axis: Axis, run: &ShownRun) -> impl Fn(&StepPoint) -> f64 + 'static {
+    let tokens_per_step = run.config.tokens_per_step();
+    move |point| axis.of(point, tokens_per_step)
+}
+
+fn scales(picture: &Picture, width: f64, height: f64) -> (Scale, Scale) {
+    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+    for run in &picture.runs {
+        let losses = run.history.points.iter().map(|point| point.loss);
+        for loss in losses.chain(run.history.validation.iter().map(|val| val.loss)) {
+            (low, high) = (low.min(loss), high.max(loss));
+        }
+    }
+    let mut low = f64::from(if low.is_finite() { low } else { 0.0 });
+    let mut high = f64::from(if high.is_finite() { high } else { 1.0 });
+    if let Some(baselines) = picture.baselines {
+        (low, high) = (low.min(baselines.bigram), high.max(baselines.uniform));
+    }
+    let margin = 0.05 * (high - low).max(0.1);
+    let x = Scale { low: 0.0, high: last_place(picture), from: LEFT, to: (width - RIGHT).max(LEFT + 1.0) };
+    let y = Scale { low: (low - margin).max(0.0), high: high + margin, from: height - BOTTOM, to: TOP };
+    (x, y)
+}
+
+/// Sizes a canvas to the device pixel ratio and scales its context to CSS pixels; returns context, width, height.
+pub fn sharp(canvas: &HtmlCanvasElement) -> Option<(CanvasRenderingContext2d, f64, f64)> {
+    let (width, height) = (f64::from(canvas.client_width()), f64::from(canvas.client_height()));
+    let ratio = web_sys::window().map_or(1.0, |window| window.device_pixel_ratio());
+    canvas.set_width((width * ratio) as u32);
+    canvas.set_height((height * ratio) as u32);
+    let context = canvas.get_context("2d").ok().flatten()?.dyn_into::<CanvasRenderingContext2d>().ok()?;
+    drop(context.scale(ratio, ratio)); // fails only for non-numeric arguments
+    context.set_font("11px system-ui, sans-serif");
+    Some((context, width, height))
+}
+
+/// Paints the whole chart at device resolution.
+pub fn paint(canvas: &HtmlCanvasElement, picture: &Picture) {
+    let (Some((context, width, height)), Some(ink)) = (sharp(canvas), Ink::of(canvas, picture)) else { return };
+    let (x, y) = scales(picture, width, height);
+    axes(&context, &ink, &x, &y);
+    if let Some(baselines) = picture.baselines {
+        baseline_lines(&context, &ink, &x, &y, baselines);
+    }
+    for (run, color) in picture.runs.iter().zip(&ink.runs).filter(|(run, _)| run.id > 0) {
+        over(&context, color, (&x, &y), picture.axis, run);
+    }
+    for run in picture.runs.iter().filter(|run| run.id == 0) {
+        present(&context, &ink, (&x, &y), picture.axis, run);
+    }
+    labels(&context, &ink, x.to, &y, picture);
+    if let Some(place) = picture.pointed {
+        context.set_stroke_style_str(&ink.text);
+        line(&context, [(x.pixel(place), TOP), (x.pixel(place), y.from)].into_iter());
+    }
+}
+
+/// Strokes a polyline; points are in pixels.
+pub fn line(context: &CanvasRenderingContext2d, points: impl Iterator<Item = (f64, f64)>) {
+    context.begin_path();
+    for (i, (x, y)) in points.enumerate() {
+        if i == 0 { context.move_to(x, y) } else { context.line_to(x, y) }
+    }
+    context.stroke();
+}
+
+/// Writes text at a pixel position.
+pub fn text(context: &CanvasRenderingContext2d, text: &str, x: f64, y: f64) {
+    drop(context.fill_text(text, x, y)); // fails only for non-numeric arguments
+}
+
+fn dashed(context: &CanvasRenderingContext2d, pattern: &[f64]) {
+    let list: js_sys::Array = pattern.iter().map(|&length| wasm_bindgen::JsValue::from(length)).collect();
+    drop(context.set_line_dash(&list)); // fails only if the argument is not a list of numbers
+}
+
+fn axes(context: &CanvasRenderingContext2d, ink: &Ink, x: &Scale, y: &Scale) {
+    context.set_line_width(1.0);
+    context.set_stroke_style_str(&ink.grid);
+    context.set_fill_style_str(&ink.text);
+    context.set_text_align("right");
+    for tick in y.ticks(5) {
+        line(context, [(x.from, y.pixel(tick)), (x.to, y.pixel(tick))].into_iter());
+        text(context, &format!("{tick:.1}"), x.from - 6.0, y.pixel(tick) + 4.0);
+    }
+    context.set_text_align("center");
+    for tick in x.ticks(6) {
+        text(context, &short(tick), x.pixel(tick), y.from + 16.0);
+    }
+}
+
+fn baseline_lines(context: &CanvasRenderingContext2d, ink: &Ink, x: &Scale, y: &Scale, baselines: Baselines) {
+    let Baselines { uniform, unigram, bigram } = baselines;
+    context.set_stroke_style_str(&ink.text);
+    dashed(context, &[1.0, 3.0]);
+    for value in [uniform, unigram, bigram] {
+        line(context, [(x.from, y.pixel(value)), (x.to, y.pixel(value))].into_iter());
+    }
+    dashed(context, &[]);
+}
+
+/// Draws a finished run: its smoothed loss as a dashed line, and its held-out losses as hollow squares.
+fn over(context: &CanvasRenderingContext2d, color: &str, (x, y): (&Scale, &Scale), axis: Axis, run: &ShownRun) {
+    let (history, at) = (&run.history, at(axis, run));
+    context.set_stroke_style_str(color);
+    context.set_line_width(1.5);
+    dashed(context, look_of(run.id).1);
+    let points = history.points.iter().map(|point| (at(point), f64::from(point.loss)));
+    let window = (history.points.len() as f64 / 30.0).clamp(1.0, 100.0);
+    line(context, smoothed(points, x, window).into_iter().map(|(at, loss)| (at, y.pixel(loss))));
+    dashed(context, &[]);
+    context.set_line_width(1.0);
+    for val in &history.validation {
+        let place = x.pixel(place_of(&history.points, &at, val.step));
+        context.stroke_rect(place - 2.0, y.pixel(f64::from(val.loss)) - 2.0, 4.0, 4.0);
+    }
+}
+
+fn present(context: &CanvasRenderingContext2d, ink: &Ink, (x, y): (&Scale, &Scale), axis: Axis, run: &ShownRun) {
+    let (history, at) = (&run.history, at(axis, run));
+    let points = || history.points.iter().map(|point| (at(point), f64::from(point.loss)));
+    context.set_line_width(1.0);
+    context.set_stroke_style_str(&ink.train);
+    context.set_global_alpha(0.35);
+    let spread = columns(points(), x);
+    line(context, spread.iter().flat_map(|&(at, low, high)| [(at, y.pixel(low)), (at, y.pixel(high))]));
+    context.set_global_alpha(1.0);
+    context.set_line_width(2.0);
+    let window = (history.points.len() as f64 / 30.0).clamp(1.0, 100.0);
+    line(context, smoothed(points(), x, window).into_iter().map(|(at, loss)| (at, y.pixel(loss))));
+    context.set_stroke_style_str(&ink.val);
+    context.set_fill_style_str(&ink.val);
+    let place = |step: u64| x.pixel(place_of(&history.points, &at, step));
+    let validation = history.validation.iter().map(|val| (place(val.step), y.pixel(f64::from(val.loss))));
+    line(context, validation.clone());
+    for (at, loss) in validation {
+        context.fill_rect(at - 2.5, loss - 2.5, 5.0, 5.0);
+    }
+    context.set_line_width(1.0);
+}
+
+/// Labels every line at its right end; labels that would overlap are moved apart.
+fn labels(context: &CanvasRenderingContext2d, ink: &Ink, at: f64, y: &Scale, picture: &Picture) {
+    let mut labels: Vec<(&str, f64, &str)> = Vec::new();
+    if let Some(Baselines { uniform, unigram, bigram }) = picture.baselines {
+        for (name, value) in [("uniform", uniform), ("unigram", unigram), ("bigram", bigram)] {
+            labels.push((name, value, &ink.text));
+        }
+    }
+    for (run, color) in picture.runs.iter().zip(&ink.runs) {
+        let train = run.history.points.last().map(|point| f64::from(point.loss));
+        let val = run.history.validation.last().map(|val| f64::from(val.loss));
+        if run.id == 0 {
+            labels.extend(val.map(|val| ("held-out", val, ink.val.as_str())));
+            labels.extend(train.map(|train| ("train", train, ink.train.as_str())));
+        } else {
+            labels.extend(train.map(|train| (run.name.as_str(), train, color.as_str())));
+        }
+    }
+    labels.sort_by(|(_, a, _), (_, b, _)| b.total_cmp(a));
+    let wanted: Vec<f64> = labels.iter().map(|&(_, value, _)| y.pixel(value)).collect();
+    context.set_text_align("left");
+    for ((name, value, color), place) in labels.into_iter().zip(apart(&wanted, LABEL_HEIGHT, y.from)) {
+        context.set_fill_style_str(color);
+        let name: String = name.chars().take(11).collect();
+        text(context, &format!("{name} {value:.2}"), at + 4.0, place + 4.0);
+    }
+}

@@ -1,0 +1,206 @@
+//! How a cell was computed, with its actual numbers, and which other cells it was computed from.
+
+use crate::state::lesson::Cell;
+use glasshead::protocol::lesson::{Axis, Made, Matrix, Sheet, WORDS};
+
+/// A number with four decimals, for tables.
+pub fn short(value: f32) -> String {
+    decimals(value, 4)
+}
+
+/// A number with at most `n` decimals; infinities and NaN as symbols.
+pub fn decimals(value: f32, n: usize) -> String {
+    let text = match value {
+        _ if value.is_nan() => return "NaN".into(),
+        f32::INFINITY => return "∞".into(),
+        f32::NEG_INFINITY => return "−∞".into(),
+        _ if value.abs() >= 1000.0 => format!("{value:.1}"),
+        _ => format!("{value:.n$}"),
+    };
+    text.replace('-', "−")
+}
+
+/// The label of a row or column.
+pub fn label(axis: &Axis, at: usize) -> String {
+    match axis {
+        Axis::Tokens => WORDS.get(at).copied().unwrap_or_default().into(),
+        Axis::Token(token) => WORDS.get(*token).copied().unwrap_or_default().into(),
+        Axis::Numbers => (at + 1).to_string(),
+        Axis::Labels(labels) => labels.get(at).cloned().unwrap_or_default(),
+    }
+}
+
+/// Whether a cell is the highlighted one or one that it was computed from.
+pub fn involved(sheet: &Sheet, (matrix, row, col): Cell, (lit, i, j): Cell) -> bool {
+    if (matrix, row, col) == (lit, i, j) {
+        return true;
+    }
+    let Some(shown) = sheet.matrices.get(lit) else { return false };
+    match &shown.made {
+        &Made::Product { a, b, transposed } => {
+            (matrix == a && row == i) || (matrix == b && if transposed { row == j } else { col == j })
+        }
+        &Made::Attention { q, k, .. } => (matrix == q && row == i) || (matrix == k && row <= i),
+        &Made::Scaled { of, .. } | &Made::Masked { of, .. } | &Made::Ahead { of } => {
+            matrix == of && (row, col) == (i, j)
+        }
+        &Made::Sum { a, b } | &Made::Gated { gate: a, up: b } => [a, b].contains(&matrix) && (row, col) == (i, j),
+        &Made::Columns { of, first } if sheet.matrices[of].rows == shown.rows => {
+            matrix == of && row == i && col == first + j
+        }
+        &Made::Row { of } => {
+            let source = &sheet.matrices[of];
+            let token = if let Axis::Token(token) = shown.axes[0] { token } else { i };
+            matrix == of && col == j && row == token.min(source.rows.saturating_sub(1))
+        }
+        &Made::Softmax { of, .. }
+        | &Made::Share { of }
+        | &Made::RowSum { of }
+        | &Made::Turned { of, .. }
+        | &Made::Normalised { of, .. }
+        | &Made::CrossEntropy { of, .. }
+        | &Made::LossGradient { of, .. } => matrix == of && row == i,
+        &Made::Counted { of } => matrix == of && col == j,
+        &Made::Mean { of } => matrix == of,
+        &Made::Slope { of, .. } => matrix == of && row + 1 == i,
+        &Made::Moment { of, .. } => (matrix == of && row == i) || (matrix == lit && row + 1 == i),
+        &Made::Adamw { m, v, .. } => ([m, v].contains(&matrix) && row == i) || (matrix == lit && row + 1 == i),
+        &Made::Descent { of, .. } => (matrix == of && row == i) || (matrix == lit && row + 1 == i),
+        Made::Given { .. } | Made::Drawn | Made::Measured | Made::Rate { .. } => false,
+        Made::Columns { .. } | Made::Beside { .. } => false,
+    }
+}
+
+/// The calculation of a cell, in one line.
+pub fn worked(sheet: &Sheet, (at, i, j): Cell) -> String {
+    let Some(shown) = sheet.matrices.get(at).filter(|shown| i < shown.rows && j < shown.cols) else {
+        return String::new();
+    };
+    let place = format!("{}, {}", label(&shown.axes[0], i), label(&shown.axes[1], j));
+    let result = decimals(shown.at(i, j), 6);
+    match steps(sheet, shown, i, j) {
+        Some(steps) => format!("{place}: {steps} = {result}"),
+        None => format!("{place}: {result}"),
+    }
+}
+
+fn steps(sheet: &Sheet, shown: &Matrix, i: usize, j: usize) -> Option<String> {
+    let matrix = |at: usize| &sheet.matrices[at];
+    Some(match &shown.made {
+        Made::Given { .. } | Made::Drawn | Made::Columns { .. } | Made::Beside { .. } => return None,
+        Made::Measured | Made::Row { .. } => return None,
+        &Made::Product { a, b, transposed } => {
+            let (a, b) = (matrix(a), matrix(b));
+            let factor = |k: usize| if transposed { b.at(j, k) } else { b.at(k, j) };
+            dot((0..a.cols).map(|k| (a.at(i, k), factor(k))))
+        }
+        &Made::Attention { q, k, scale } => {
+            let (q, k) = (matrix(q), matrix(k));
+            if j > i {
+                return Some("it comes later (masked)".into());
+            }
+            let score = dot((0..q.cols).map(|d| (q.at(i, d), k.at(j, d))));
+            format!("softmax of {} · ({score}) among the first {}", short(scale), i + 1)
+        }
+        &Made::Scaled { of, factor, shift } => {
+            let value = short(matrix(of).at(i, j));
+            if shift == 0.0 {
+                format!("{} · ({value})", decimals(factor, 4))
+            } else {
+                format!("{value} + ({})", short(shift))
+            }
+        }
+        &Made::Softmax { of, stable } => softmax(matrix(of).row(i), j, stable),
+        &Made::Share { of } => {
+            let row = matrix(of).row(i);
+            format!("{} ÷ {}", short(row[j]), short(row.iter().sum()))
+        }
+        &Made::Masked { of, infinite } => match (j > i, infinite) {
+            (true, true) => "it comes later: −∞".into(),
+            (true, false) => "it comes later: 0".into(),
+            (false, true) => format!("{}, scaled", short(matrix(of).at(i, j))),
+            (false, false) => return None,
+        },
+        Made::Ahead { .. } if j > i => "it comes later, and is looked at".into(),
+        Made::Ahead { .. } => "it does not come later: not counted".into(),
+        &Made::RowSum { of } => matrix(of).row(i).iter().map(|&x| short(x)).collect::<Vec<_>>().join(" + "),
+        &Made::Sum { a, b } => format!("{} + ({})", short(matrix(a).at(i, j)), short(matrix(b).at(i, j))),
+        &Made::Normalised { of, eps } => {
+            let row = matrix(of).row(i);
+            let mean = row.iter().map(|x| x * x).sum::<f32>() / row.len() as f32;
+            format!("{} ÷ √({} + {eps})", short(row[j]), decimals(mean, 6))
+        }
+        &Made::Turned { of, degrees } => turned(matrix(of).row(i), i, j, degrees),
+        &Made::Gated { gate, up } => {
+            let (gate, up) = (short(matrix(gate).at(i, j)), short(matrix(up).at(i, j)));
+            format!("({gate}) ÷ (1 + exp(−({gate}))) · ({up})")
+        }
+        other => return learned(sheet, other, shown, i, j),
+    })
+}
+
+/// Calculations of the steps about training.
+fn learned(sheet: &Sheet, made: &Made, shown: &Matrix, i: usize, j: usize) -> Option<String> {
+    let matrix = |at: usize| &sheet.matrices[at];
+    let before = |column: &Matrix, first: f32| if i == 0 { first } else { column.at(i - 1, 0) };
+    Some(match made {
+        Made::CrossEntropy { of, targets } => {
+            let target = *targets.get(i)?;
+            format!("−ln p({}) = −ln {}", label(&matrix(*of).axes[1], target), short((-shown.at(i, j)).exp()))
+        }
+        Made::LossGradient { targets, .. } => {
+            let (n, y) = (targets.len() as f32, if targets.get(i) == Some(&j) { 1.0 } else { 0.0 });
+            format!("({} − {y}) ÷ {n}", short(n * shown.at(i, j) + y))
+        }
+        &Made::Mean { of } => {
+            let column = &matrix(of).values;
+            let sum = column.iter().map(|&x| short(x)).collect::<Vec<_>>().join(" + ");
+            format!("({sum}) ÷ {}", column.len())
+        }
+        &Made::Slope { of, steepness } => format!("{} · {}", short(steepness), short(before(matrix(of), 1.0))),
+        &Made::Moment { of, beta, squared } => {
+            let (g, power) = (short(matrix(of).at(i, 0)), if squared { "²" } else { "" });
+            format!("{beta} · {} + {} · ({g}){power}", short(before(shown, 0.0)), decimals(1.0 - beta, 2))
+        }
+        &Made::Adamw { m, v, lr, betas } => {
+            let corrected = |at: usize, beta: f32| short(matrix(at).at(i, 0) / (1.0 - beta.powi(i as i32 + 1)));
+            let (m, v) = (corrected(m, betas[0]), corrected(v, betas[1]));
+            format!("{} − {lr} · ({m}) ÷ √{v}", short(before(shown, 1.0)))
+        }
+        &Made::Descent { of, lr } => {
+            format!("{} − {lr} · ({})", short(before(shown, 1.0)), short(matrix(of).at(i, 0)))
+        }
+        &Made::Rate { warmup } => format!("the schedule, with {warmup} steps of warm-up"),
+        &Made::Counted { of } => format!("drawn with a probability of {}", short(matrix(of).at(0, j))),
+        _ => return None,
+    })
+}
+
+fn softmax(row: &[f32], j: usize, stable: bool) -> String {
+    let largest = if stable { row.iter().copied().fold(f32::NEG_INFINITY, f32::max) } else { 0.0 };
+    let powers: Vec<f32> = row.iter().map(|x| (x - largest).exp()).collect();
+    let shift = if stable { format!(" − ({})", short(largest)) } else { String::new() };
+    format!("exp({}{shift}) ÷ Σ = {} ÷ {}", short(row[j]), short(powers[j]), short(powers.iter().sum()))
+}
+
+fn turned(pair: &[f32], position: usize, j: usize, degrees: f32) -> String {
+    let angle = position as f32 * degrees;
+    let (x0, x1) = (short(pair[0]), short(pair[1]));
+    if j == 0 {
+        format!("({x0}) · cos {angle}° − ({x1}) · sin {angle}°")
+    } else {
+        format!("({x0}) · sin {angle}° + ({x1}) · cos {angle}°")
+    }
+}
+
+fn dot(pairs: impl Iterator<Item = (f32, f32)>) -> String {
+    const MAX: usize = 6;
+    let pairs: Vec<_> = pairs.collect();
+    let bracketed = |x: f32| if x < 0.0 { format!("({})", decimals(x, 4)) } else { decimals(x, 4) };
+    let shown = pairs.iter().take(MAX).map(|&(a, b)| format!("{}·{}", bracketed(a), bracketed(b)));
+    let mut sum = shown.collect::<Vec<_>>().join(" + ");
+    if pairs.len() > MAX {
+        sum += &format!(" + … ({} products)", pairs.len());
+    }
+    sum
+}

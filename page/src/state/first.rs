@@ -1,0 +1,56 @@
+//! The initial state.
+
+use std::rc::Rc;
+
+use super::*;
+use glasshead::config::{Preset, ValidConfig};
+use glasshead::protocol::{BackendChoice, CorpusChoice, Sampling};
+
+impl Default for State {
+    fn default() -> Self {
+        let config = ValidConfig::preset(Preset::Nano);
+        let (corpus, backend) = (CorpusChoice::BuiltIn, BackendChoice::Auto);
+        let vocabulary = Vocabulary::OfTheText;
+        Self {
+            view: View::Train,
+            tokenizer: TokenizerState::default(),
+            data: DataState::default(),
+            lesson: LessonState::default(),
+            run: 0,
+            run_state: RunState::Loading(None),
+            started: None,
+            draft: Setup { config, corpus, vocabulary, backend, file_name: None, file_count: 0 },
+            refused: Vec::new(),
+            device: None,
+            summary: None,
+            notices: Vec::new(),
+            step: 0,
+            tokens_per_s: 0.0,
+            history: Rc::default(),
+            probe: DEFAULT_PROBE.into(),
+            maps: None,
+            remember: Remember::default(),
+            selected: (0, 0),
+            hovered: None,
+            look: Look::default(),
+            pinned: None,
+            mask_shown: true,
+            table_shown: false,
+            samples: Vec::new(),
+            sampling: Sampling::default(),
+            prompt: String::new(),
+            generated: Generated::default(),
+            color_map: ColorMap::Cividis,
+            theme: Theme::Auto,
+            hidden: Vec::new(),
+            help_open: false,
+            ask: AskState::default(),
+            runs: Runs::default(),
+            workers: WorkersState::default(),
+            profile: ProfileState::default(),
+            resizes: 0,
+            version: 0,
+            settled: 0,
+        }
+    }
+}
