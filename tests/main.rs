@@ -10,6 +10,7 @@ mod cpu;
 mod data;
 mod dependencies;
 mod evaluation;
+mod experiments;
 mod faults;
 mod files;
 mod generation;

@@ -9,16 +9,15 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::DragEvent;
 use yew::prelude::*;
 
-use super::components::accounting::Accounting;
 use super::components::attention::Attention;
-use super::components::checkpoints::Checkpoints;
 use super::components::detail::Detail;
 use super::components::header::{Header, Transport};
 use super::components::lesson::LessonView;
 use super::components::loss::Loss;
-use super::components::profile::ProfileView;
-use super::components::setup::SetupPanel;
-use super::components::status::{Banners, Help};
+use super::systems::view::SystemsView;
+use super::components::status::Banners;
+use super::experiments::view::{ExperimentStrip, ExperimentsView};
+use super::overlay::all::Overlays;
 use super::components::tokenizer::TokenizerView;
 use super::components::writing::Writing;
 use super::draw::colors::ColorMap;
@@ -285,13 +284,10 @@ fn App() -> Html {
             <Transport ..cx.calm() />
             <main>
                 <Banners ..cx.calm() />
+                <ExperimentStrip ..cx.calm() />
                 <p class="status-line" role="status" data-testid="status-line">{&state.look.announcement}</p>
                 <div hidden={state.view != View::Train}>
                     <div class="columns">
-                        <div class="stack">
-                            <SetupPanel ..cx.calm() />
-                            <Checkpoints ..cx.calm() />
-                        </div>
                         <Attention ..cx.clone() />
                         <Detail ..cx.clone() />
                     </div>
@@ -299,13 +295,13 @@ fn App() -> Html {
                         <Loss ..cx.calm() />
                         <Writing ..cx.calm() />
                     </div>
-                    <Accounting ..cx.calm() />
                 </div>
                 if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
                 if state.view == View::Lesson { <LessonView ..cx.clone() /> }
-                if state.view == View::Profile { <ProfileView ..cx.calm() /> }
+                if state.view == View::Systems { <SystemsView ..cx.calm() /> }
+                if state.view == View::Experiments { <ExperimentsView ..cx.calm() /> }
             </main>
-            if state.help_open { <Help ..cx /> }
+            <Overlays ..cx.calm() />
         </div>
     }
 }

@@ -8,6 +8,8 @@ pub mod fields;
 pub mod glossary;
 pub mod lesson;
 pub mod maps;
+pub mod palette;
+pub mod settings;
 pub mod share;
 pub mod state;
 pub mod tokens;
@@ -28,11 +30,15 @@ mod download;
 #[cfg(target_arch = "wasm32")]
 mod embed;
 #[cfg(target_arch = "wasm32")]
+mod experiments;
+#[cfg(target_arch = "wasm32")]
 mod fetch;
 #[cfg(target_arch = "wasm32")]
 mod files;
 #[cfg(target_arch = "wasm32")]
 mod film;
+#[cfg(target_arch = "wasm32")]
+mod help;
 #[cfg(target_arch = "wasm32")]
 mod hub;
 #[cfg(target_arch = "wasm32")]
@@ -44,9 +50,13 @@ mod link;
 #[cfg(target_arch = "wasm32")]
 mod locks;
 #[cfg(target_arch = "wasm32")]
+mod menus;
+#[cfg(target_arch = "wasm32")]
 mod models;
 #[cfg(target_arch = "wasm32")]
 mod navigation;
+#[cfg(target_arch = "wasm32")]
+mod overlay;
 #[cfg(target_arch = "wasm32")]
 mod parquet;
 #[cfg(target_arch = "wasm32")]
@@ -54,9 +64,13 @@ mod preferences;
 #[cfg(target_arch = "wasm32")]
 mod questions;
 #[cfg(target_arch = "wasm32")]
+mod runs_drawer;
+#[cfg(target_arch = "wasm32")]
 mod shown;
 #[cfg(target_arch = "wasm32")]
 mod store;
+#[cfg(target_arch = "wasm32")]
+mod systems;
 #[cfg(target_arch = "wasm32")]
 mod take_along;
 #[cfg(target_arch = "wasm32")]

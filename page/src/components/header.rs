@@ -3,8 +3,9 @@
 use yew::prelude::*;
 
 use super::grouped;
-use super::share::Share;
 use crate::app::Cx;
+use crate::overlay::view::overlay;
+use crate::state::overlay::{Overlay, OverlayAction};
 use crate::state::{Action, RunState, View};
 use crate::{navigation, preferences};
 use glasshead::config::EVALUATION_TOKENS;
@@ -37,11 +38,11 @@ pub fn Header(cx: &Cx) -> Html {
             <nav class="views" aria-label="Views">{for View::ALL.into_iter().map(link)}</nav>
             <p>{"A Transformer learns to write in this tab; look into every attention head while it does."}</p>
             <span class="spacer"></span>
-            <Share ..cx.clone() />
+            {for [("settings", "All settings", Overlay::Settings), ("runs", "Runs", Overlay::Runs), ("share", "Share", Overlay::Share), ("palette", "Search", Overlay::Palette), ("model", "Model", Overlay::Model), ("text", "Text", Overlay::Text), ("display", "Display", Overlay::Display), ("save", "Save figure", Overlay::Save), ("sampling", "Sampling", Overlay::Sampling)].map(|(name, label, which)| html! { <button data-opens={name} data-testid={(name == "share").then_some("share")} onclick={overlay::<MouseEvent>(cx, OverlayAction::Toggle(which))}>{label}</button> })}
             <button data-testid="theme" onclick={next_theme} title="auto follows the system">
                 {format!("theme: {}", theme.name())}
             </button>
-            <button data-testid="help" onclick={help} aria-expanded={cx.state.help_open.to_string()}>
+            <button data-testid="help" onclick={help} data-opens="help">
                 {"? keys"}
             </button>
         </header>

@@ -3,7 +3,6 @@
 use web_sys::HtmlCanvasElement;
 use yew::prelude::*;
 
-use super::runs::RunsTable;
 use super::task_score::TaskScore;
 use super::{grouped, value_of};
 use crate::app::Cx;
@@ -60,7 +59,6 @@ pub fn Loss(cx: &Cx) -> Html {
                 {readout(&picture)}
             </div>
             <TaskScore ..cx.clone() />
-            <RunsTable ..cx.clone() />
         </section>
     }
 }

@@ -1,12 +1,8 @@
 //! The components of the page; each receives the whole state and renders its part.
 
-pub mod accounting;
 pub mod ask;
 pub mod attention;
-mod awake;
-pub mod checkpoints;
 pub mod compare_moments;
-pub mod data;
 pub mod detail;
 pub mod entry;
 pub mod formula;
@@ -18,30 +14,21 @@ pub mod lesson_pair;
 pub mod lesson_picture;
 pub mod lesson_tokens;
 pub mod loss;
-pub mod lr_find;
-pub mod models;
 pub mod plot;
-pub mod profile;
 pub mod remember;
-pub mod rules;
-pub mod runs;
-pub mod setup;
-pub mod share;
 pub mod status;
-pub mod take_along;
 pub mod task_score;
 pub mod token_list;
 pub mod tokenizer;
 pub mod tokens;
 pub mod vocabulary_training;
-pub mod workers;
 pub mod writing;
 
 use wasm_bindgen::JsCast as _;
 use web_sys::{Event, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 
 use crate::tokens as display;
-pub use crate::units::{counted, file_size, grouped};
+pub use crate::units::{counted, grouped};
 
 /// The value of the field that fired an event.
 pub fn value_of(event: &Event) -> String {

@@ -4,7 +4,6 @@ use wasm_bindgen::prelude::*;
 use yew::prelude::*;
 
 use super::compare_moments::CompareMoments;
-use super::take_along::TakeAlong;
 use super::value_of;
 use crate::app::Cx;
 use crate::state::Action;
@@ -30,7 +29,7 @@ pub fn Remember(cx: &Cx) -> Html {
             {transport(cx, &moments)}
             <p class="count">{kept(&moments)}</p>
             <CompareMoments ..cx.clone() />
-            <TakeAlong ..cx.clone() />
+            
         </section>
     }
 }

@@ -5,7 +5,7 @@ use yew::prelude::*;
 use crate::app::Cx;
 use crate::state::runs::RunsAction;
 use crate::state::{Action, RunState};
-use crate::{checkpoints, keys};
+use crate::checkpoints;
 use glasshead::protocol::runs::RunsCommand;
 use glasshead::protocol::{Command, Phase};
 
@@ -118,20 +118,4 @@ fn problem(cx: &Cx, title: &'static str, message: &str, can_go_on: bool) -> Html
 fn reload() {
     // Fails only while the page is unloading.
     let _ = web_sys::window().map(|window| window.location().reload());
-}
-
-#[component]
-pub fn Help(cx: &Cx) -> Html {
-    let close = {
-        let cx = cx.clone();
-        Callback::from(move |_: MouseEvent| cx.act(Action::ToggleHelp))
-    };
-    let rows = keys::HELP.iter().map(|(key, what)| html! { <><dt><kbd>{*key}</kbd></dt><dd>{*what}</dd></> });
-    html! {
-        <section class="help" role="dialog" aria-label="Keys">
-            <h2>{"Keys"}</h2>
-            <dl>{for rows}</dl>
-            <button onclick={close}>{"close"}</button>
-        </section>
-    }
 }

@@ -29,14 +29,11 @@ pub enum Section {
     Lens,
     /// Scores of known kinds of heads.
     Scores,
-    /// What the terms mean.
-    Glossary,
 }
 
 impl Section {
     /// All sections in display order.
-    pub const ALL: [Self; 7] =
-        [Self::Row, Self::Arithmetic, Self::Neurons, Self::WhatIf, Self::Lens, Self::Scores, Self::Glossary];
+    pub const ALL: [Self; 6] = [Self::Row, Self::Arithmetic, Self::Neurons, Self::WhatIf, Self::Lens, Self::Scores];
 
     /// The title on the page.
     pub fn title(self) -> &'static str {
@@ -47,7 +44,6 @@ impl Section {
             Self::WhatIf => "what if",
             Self::Lens => "logit lens",
             Self::Scores => "head scores",
-            Self::Glossary => "glossary",
         }
     }
 }
@@ -242,7 +238,7 @@ impl AskState {
             AskAction::Open(section) => self.section = section,
             AskAction::Explain(name) => {
                 let count = self.explained.map_or(0, |(_, count)| count);
-                (self.section, self.explained) = (Section::Glossary, Some((name, count + 1)));
+                self.explained = Some((name, count + 1));
             }
             AskAction::Key(key) => self.cell = Some((self.cell.map_or(key, |(query, _)| query), key)),
             AskAction::ToggleHead(layer, head) => {

@@ -1,7 +1,6 @@
 //! The sections of the detail column that need more than the attention maps from the worker.
 
 pub mod arithmetic;
-pub mod glossary;
 pub mod head_scores;
 pub mod lens;
 pub mod neurons;
@@ -83,7 +82,6 @@ pub fn Asked(cx: &Cx) -> Html {
         Section::WhatIf => html! { <what_if::WhatIf ..cx.clone() /> },
         Section::Lens => html! { <lens::LensView ..cx.clone() /> },
         Section::Scores => html! { <head_scores::HeadScores ..cx.clone() /> },
-        Section::Glossary => html! { <glossary::Glossary ..cx.clone() /> },
     }
 }
 

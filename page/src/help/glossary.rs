@@ -1,10 +1,11 @@
-//! The glossary section.
+//! The glossary.
 
 use web_sys::HtmlElement;
 use yew::prelude::*;
 
 use crate::app::Cx;
 use crate::glossary::{Entry, GLOSSARY};
+use crate::settings::state::sentence_case;
 
 #[component]
 pub fn Glossary(cx: &Cx) -> Html {
@@ -14,7 +15,7 @@ pub fn Glossary(cx: &Cx) -> Html {
         let wanted = wanted.clone();
         use_effect_with(explained, move |_| {
             if let Some(element) = wanted.cast::<HtmlElement>() {
-                drop(element.focus()); // focusing an attached element cannot fail
+                let _ = element.focus(); // focusing an attached element cannot fail
             }
         });
     }
@@ -23,9 +24,9 @@ pub fn Glossary(cx: &Cx) -> Html {
         html! {
             <>
                 if here {
-                    <dt ref={wanted.clone()} tabindex="-1" class="wanted">{entry.name}</dt>
+                    <dt ref={wanted.clone()} tabindex="-1" class="wanted">{sentence_case(entry.name)}</dt>
                 } else {
-                    <dt>{entry.name}</dt>
+                    <dt>{sentence_case(entry.name)}</dt>
                 }
                 <dd>{entry.what}<small>{entry.measured}</small></dd>
             </>

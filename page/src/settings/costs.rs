@@ -2,13 +2,13 @@
 
 use yew::prelude::*;
 
-use super::setup::smaller_vocabulary;
-use super::{counted, grouped};
-use crate::app::Cx;
+use super::text::smaller_vocabulary;
+use crate::units::{counted, grouped};
 use glasshead::accounting::{Account, Part};
+use crate::app::Cx;
 
 #[component]
-pub fn Accounting(cx: &Cx) -> Html {
+pub fn Costs(cx: &Cx) -> Html {
     let (config, of_run) = cx.state.accounted();
     let account = use_memo(config, Account::new);
     let account = &*account;

@@ -3,14 +3,14 @@
 
 use yew::prelude::*;
 
-use super::grouped;
+use crate::units::grouped;
 use crate::app::Cx;
 use crate::state::Action;
 use crate::state::profile::ProfileState;
 use glasshead::protocol::profile::{KernelTime, Profile, TimedBy};
 
 #[component]
-pub fn ProfileView(cx: &Cx) -> Html {
+pub fn SystemsView(cx: &Cx) -> Html {
     let state = &cx.state.profile;
     let measure = {
         let cx = cx.clone();

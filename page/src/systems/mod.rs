@@ -1,0 +1,3 @@
+//! The Systems view: where a training step spends its time.
+
+pub mod view;
