@@ -70,18 +70,20 @@ impl Link {
     }
 }
 
-/// Starts another worker. `boot.js` sends it the compiled program.
+/// Starts another worker that runs the same program.
 ///
 /// # Errors
 /// A message if the browser refuses to start it.
 pub fn start_worker() -> Result<Worker, String> {
     let refused = "the browser did not start the worker; reload the page";
     let document = web_sys::window().and_then(|window| window.document()).ok_or(refused)?;
-    let script =
-        document.get_element_by_id("boot").and_then(|script| script.get_attribute("data-worker")).ok_or(refused)?;
+    let boot = document.get_element_by_id("boot").and_then(|script| script.get_attribute("src")).ok_or(refused)?;
     let options = WorkerOptions::new();
     options.set_type(WorkerType::Module);
-    Worker::new_with_options(&script, &options).map_err(|_| refused.into())
+    let worker = Worker::new_with_options(&boot, &options).map_err(|_| refused)?;
+    // Shares the compiled module with the worker. Modules can be posted, so this cannot fail.
+    drop(worker.post_message(&wasm_bindgen::module()));
+    Ok(worker)
 }
 
 /// Sends a command to a worker; the bytes are transferred.
