@@ -28,6 +28,7 @@ mod look;
 mod loops;
 mod one_reader;
 mod ops;
+mod overlays;
 mod page;
 mod parquet;
 mod pieces;
