@@ -1,5 +1,8 @@
 //! The tokenizer view: a text as tokens of one or two vocabularies; vocabularies are chosen, trained and saved here.
 
+pub mod token_list;
+pub mod training;
+
 use std::rc::Rc;
 
 use wasm_bindgen::JsCast as _;
@@ -7,15 +10,18 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::token_list::TokenList;
-use super::vocabulary_training::VocabularyTraining;
-use super::{grouped, value_of};
-use crate::app::Cx;
+use crate::tokenizer::token_list::TokenList;
+use crate::tokenizer::training::VocabularyTraining;
+use crate::shared::grouped;
+use crate::shared::value_of;
+use crate::core::context::Cx;
 use crate::state::Action;
 use crate::state::tokenizer::{Encoding, Side, TokenizerAction};
-use crate::{fetch, files};
-use glasshead::protocol::Command;
-use glasshead::protocol::tokenizer::{ExportPurpose, TokenizerCommand, VocabularyFormat, VocabularySource};
+use crate::core::fetch;
+use crate::core::files;
+use glasshead::types::tokenizer::{ExportPurpose, VocabularyFormat, VocabularySource};
+use glasshead::wire::Command;
+use glasshead::wire::tokenizer::TokenizerCommand;
 
 /// Maximum length of the text in the box, in UTF-16 code units.
 const MAX_TEXT: &str = "100000";

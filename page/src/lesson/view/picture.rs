@@ -2,15 +2,18 @@
 
 use yew::prelude::*;
 
-use super::lesson_pair::pair;
-use super::lesson_tokens::LessonTokens;
-use super::plot::{Plot, bars, text};
-use crate::app::Cx;
+use crate::lesson::view::pair::pair;
+use crate::lesson::view::tokens::LessonTokens;
+use crate::shared::plot::Plot;
+use crate::shared::plot::bars;
+use crate::shared::plot::text;
+use crate::core::context::Cx;
 use crate::lesson::steps::Picture;
 use crate::lesson::worked::{decimals, label};
-use crate::navigation;
-use crate::state::{Action, View};
-use glasshead::protocol::lesson::{Sheet, WORDS};
+use crate::core::navigation;
+use crate::state::Action;
+use crate::state::View;
+use glasshead::types::lesson::{Sheet, WORDS};
 
 /// Renders the picture of a step.
 pub fn picture(cx: &Cx, picture: Picture) -> Html {

@@ -5,13 +5,13 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlElement, KeyboardEvent};
 use yew::prelude::*;
 
-use super::formula::math;
-use super::lesson::act;
-use crate::app::Cx;
+use crate::lesson::view::formula::math;
+use crate::lesson::view::act;
+use crate::core::context::Cx;
 use crate::lesson::formula::spoken;
 use crate::lesson::worked::{involved, label, short};
 use crate::state::lesson::{Cell, LessonAction};
-use glasshead::protocol::lesson::{Axis, Made, Matrix, Part, Sheet};
+use glasshead::types::lesson::{Axis, Made, Matrix, Part, Sheet};
 
 /// Maximum number of columns shown; wider matrices are truncated.
 const MAX_COLUMNS: usize = 12;

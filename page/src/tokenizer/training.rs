@@ -4,15 +4,17 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
-use super::token_list::TokenList;
-use super::tokenizer::act;
-use super::{grouped, value_of};
-use crate::app::Cx;
-use crate::files;
+use crate::tokenizer::token_list::TokenList;
+use crate::tokenizer::act;
+use crate::shared::grouped;
+use crate::shared::value_of;
+use crate::core::context::Cx;
+use crate::core::files;
 use crate::state::tokenizer::{MergeTraining, TokenizerAction};
 use crate::tokens::readable;
-use glasshead::protocol::CorpusChoice;
-use glasshead::protocol::tokenizer::{MergeStep, TokenizerCommand};
+use glasshead::types::CorpusChoice;
+use glasshead::types::tokenizer::MergeStep;
+use glasshead::wire::tokenizer::TokenizerCommand;
 
 /// Number of rows in the list of merges.
 const ROWS: usize = 12;

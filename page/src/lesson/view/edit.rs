@@ -4,12 +4,12 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlElement, HtmlInputElement, KeyboardEvent};
 use yew::prelude::*;
 
-use super::lesson::act;
-use super::value_of;
-use crate::app::Cx;
+use crate::lesson::view::act;
+use crate::shared::value_of;
+use crate::core::context::Cx;
 use crate::state::Action;
 use crate::state::lesson::LessonAction;
-use glasshead::protocol::lesson::{EMBEDDINGS, WORDS};
+use glasshead::types::lesson::{EMBEDDINGS, WORDS};
 
 /// The key under which refused text of this field is stored.
 const FIELD: &str = "lesson x";

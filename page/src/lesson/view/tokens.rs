@@ -2,15 +2,15 @@
 
 use yew::prelude::*;
 
-use super::lesson::act;
-use super::token_list::TokenList;
-use super::tokenizer::fetch_gpt2;
-use crate::app::Cx;
+use crate::lesson::view::act;
+use crate::tokenizer::token_list::TokenList;
+use crate::tokenizer::fetch_gpt2;
+use crate::core::context::Cx;
 use crate::lesson::sentences::SENTENCES;
 use crate::state::lesson::LessonAction;
-use glasshead::protocol::Command;
-use glasshead::protocol::lesson::LessonCommand;
-use glasshead::protocol::tokenizer::VocabularySource;
+use glasshead::types::tokenizer::VocabularySource;
+use glasshead::wire::Command;
+use glasshead::wire::lesson::LessonCommand;
 
 #[component]
 pub fn LessonTokens(cx: &Cx) -> Html {

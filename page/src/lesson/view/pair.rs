@@ -2,10 +2,11 @@
 
 use yew::prelude::*;
 
-use super::plot::Plot;
-use crate::app::Cx;
-use glasshead::protocol::Command;
-use glasshead::protocol::lesson::{LessonCommand, PAIR_PROMPT, PAIR_STEPS, PairPoint, PairText};
+use crate::shared::plot::Plot;
+use crate::core::context::Cx;
+use glasshead::types::lesson::{PAIR_PROMPT, PAIR_STEPS, PairPoint, PairText};
+use glasshead::wire::Command;
+use glasshead::wire::lesson::LessonCommand;
 
 /// Buttons, both losses, and sample texts of both models.
 pub fn pair(cx: &Cx) -> Html {

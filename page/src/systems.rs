@@ -3,14 +3,14 @@
 
 use yew::prelude::*;
 
-use crate::units::grouped;
-use crate::app::Cx;
+use crate::shared::grouped;
+use crate::core::context::Cx;
 use crate::state::Action;
 use crate::state::profile::ProfileState;
-use glasshead::protocol::profile::{KernelTime, Profile, TimedBy};
+use glasshead::types::profile::{KernelTime, Profile, TimedBy};
 
 #[component]
-pub fn SystemsView(cx: &Cx) -> Html {
+pub fn ProfileView(cx: &Cx) -> Html {
     let state = &cx.state.profile;
     let measure = {
         let cx = cx.clone();

@@ -6,9 +6,11 @@ use wasm_bindgen::JsCast as _;
 use web_sys::Element;
 use yew::prelude::*;
 
-use super::grouped;
+use crate::shared::grouped;
 use crate::state::tokenizer::{Encoding, TOKENS_PER_PAGE};
-use crate::tokens::{Group, hex, readable};
+use crate::tokens::Group;
+use crate::tokens::hex;
+use crate::tokens::readable;
 
 /// Properties of a token list.
 #[derive(Clone, Properties)]
