@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
-use glasshead::protocol::runs::RunsCommand;
-use glasshead::protocol::{BackendChoice, Command, Event};
-use glasshead::train::session::Session;
+use glasshead::wire::runs::RunsCommand;
+use glasshead::types::BackendChoice;
+use glasshead::wire::{Command, Event};
+use glasshead::serve::Session;
 use glasshead_page::share::{restored, take_over, with_entry};
 use glasshead_page::state::experiments::catalogue::{Begin, EXPERIMENTS, Experiment, Picture};
 use glasshead_page::state::experiments::thumbnails::{self, CURVE_POINTS, CURVES, MAP_SIDE, MAPS};
@@ -180,8 +181,8 @@ fn heights(series: &[Vec<f64>]) -> Vec<Vec<u8>> {
 }
 
 /// Training losses, averaged over 9 steps; of a run that diverged up to the largest that can be drawn.
-fn losses(points: &[glasshead::protocol::StepPoint]) -> Vec<f64> {
-    let mean = |window: &[glasshead::protocol::StepPoint]| {
+fn losses(points: &[glasshead::types::StepPoint]) -> Vec<f64> {
+    let mean = |window: &[glasshead::types::StepPoint]| {
         window.iter().map(|point| f64::from(point.loss.min(12.0))).sum::<f64>() / window.len() as f64
     };
     points.windows(9.min(points.len())).map(mean).collect()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use glasshead::config::fields::Field;
 use glasshead::config::table::FIELDS;
-use glasshead::protocol::CorpusChoice;
+use glasshead::types::CorpusChoice;
 use glasshead_page::palette::state::{Kind, Target, entries, search};
 use glasshead_page::settings::state::{Group, changed, choice_label, field_found, group_found, help, sentence_case};
 use glasshead_page::share::restored;

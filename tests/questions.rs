@@ -6,15 +6,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use glasshead::protocol::inspect::{
-    HeadRows, InspectCommand, InspectEvent, Lens, ScoreKind, Watched, WeightAt, WhatIf,
-};
-use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, VocabularyChoice};
-use glasshead::train::head_scores::{all_scores, measuring_sequence, scores};
-use glasshead::train::run::Message;
-use glasshead::train::session::Session;
+use glasshead::types::inspect::{HeadRows, Lens, ScoreKind, Watched, WeightAt, WhatIf};
+use glasshead::wire::inspect::{InspectCommand, InspectEvent};
+use glasshead::types::{BackendChoice, CorpusChoice, VocabularyChoice};
+use glasshead::wire::{Command, Event};
+use glasshead::inspect::head_scores::{all_scores, measuring_sequence, scores};
+use glasshead::wire::Message;
+use glasshead::serve::Session;
 use glasshead::train::trainer::Trainer;
-use glasshead::train::trainer::question::Change;
+use glasshead::train::trainer::inspect::Change;
 use glasshead_page::glossary::{GLOSSARY, find};
 use glasshead_page::state::arithmetic::{self, Row, output};
 use glasshead_page::state::ask::{AskAction, ScoreHistory, Section};

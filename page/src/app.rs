@@ -29,9 +29,9 @@ use super::state::runs::RunsAction;
 use super::state::{Action, State, Theme, View};
 use super::{autosave, checkpoints};
 use super::{kernels, keys, models, navigation, preferences, share, shown, store, take_along, workers};
-use glasshead::protocol::data::DataEvent;
-use glasshead::protocol::runs::RunsCommand;
-use glasshead::protocol::{Command, Event};
+use glasshead::wire::data::DataEvent;
+use glasshead::wire::runs::RunsCommand;
+use glasshead::wire::{Command, Event};
 
 /// Mounts the root component in the element `app`.
 pub fn start() {

@@ -15,8 +15,8 @@ use super::state::{DEFAULT_PROBE, State, View, Vocabulary};
 use glasshead::config::fields::Field;
 use glasshead::config::table::FIELDS;
 use glasshead::config::{ConfigError, Preset, RunConfig, ValidConfig};
-use glasshead::protocol::data::TASKS;
-use glasshead::protocol::{CorpusChoice, RunId};
+use glasshead::types::tasks::TASKS;
+use glasshead::types::{CorpusChoice, RunId};
 
 /// The parts of the page that a link can hide; the style sheet maps them to elements.
 pub const HIDEABLE: [&str; 9] =

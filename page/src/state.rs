@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use glasshead::protocol::data::DataEvent;
-use glasshead::protocol::{Command, CorpusChoice, DeviceInfo, Event, RunId, RunSummary, Sampling, VocabularyChoice};
+use glasshead::wire::data::DataEvent;
+use glasshead::wire::{Command, Event};
+use glasshead::types::{CorpusChoice, DeviceInfo, RunId, RunSummary, Sampling, VocabularyChoice};
 
 use super::draw::colors::ColorMap;
 use super::maps::Plane;
@@ -13,7 +14,7 @@ use data::{DataAction, DataState};
 use experiments::Experiments;
 pub use draft::{Mark, Refused};
 use draft::{SETUP, is_live};
-pub use glasshead::protocol::History;
+pub use glasshead::types::History;
 use lesson::LessonState;
 use look::{Look, LookAction};
 use overlay::{HelpTab, Overlay, OverlayAction, Overlays};

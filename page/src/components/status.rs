@@ -6,8 +6,9 @@ use crate::app::Cx;
 use crate::state::runs::RunsAction;
 use crate::state::{Action, RunState};
 use crate::checkpoints;
-use glasshead::protocol::runs::RunsCommand;
-use glasshead::protocol::{Command, Phase};
+use glasshead::wire::runs::RunsCommand;
+use glasshead::wire::Command;
+use glasshead::types::Phase;
 
 #[component]
 pub fn Banners(cx: &Cx) -> Html {

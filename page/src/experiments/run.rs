@@ -9,7 +9,7 @@ use crate::state::Action;
 use crate::state::experiments::catalogue::{Begin, Experiment};
 use crate::state::experiments::{Experiments, ExperimentsAction, Order, find};
 use crate::{navigation, preferences};
-use glasshead::protocol::Command;
+use glasshead::wire::Command;
 
 /// The link of an experiment.
 pub fn link(experiment: &Experiment) -> String {

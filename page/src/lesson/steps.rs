@@ -2,7 +2,7 @@
 
 use crate::state::lesson::LessonState;
 use std::ops::Range;
-use glasshead::protocol::lesson::{Exercise, MaskPlace, Sheet, Weights};
+use glasshead::types::lesson::{Exercise, MaskPlace, Sheet, Weights};
 
 mod attention;
 mod onward;

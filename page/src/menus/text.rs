@@ -12,8 +12,8 @@ use crate::state::Action;
 use crate::state::data::{DataAction, HubText};
 use crate::state::overlay::{Overlay, OverlayAction};
 use crate::units::{counted, file_size, grouped};
-use glasshead::protocol::CorpusChoice;
-use glasshead::protocol::data::TaskInfo;
+use glasshead::types::CorpusChoice;
+use glasshead::types::tasks::TaskInfo;
 
 fn choose(cx: &Cx, name: &str) -> Callback<MouseEvent> {
     let (cx, name) = (cx.clone(), name.to_string());

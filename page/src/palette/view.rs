@@ -17,8 +17,8 @@ use crate::state::remember::RememberAction;
 use crate::state::runs::RunsAction;
 use crate::state::{Action, View};
 use crate::{checkpoints, experiments, navigation, preferences, runs_drawer};
-use glasshead::protocol::Command;
-use glasshead::protocol::runs::RunsCommand;
+use glasshead::wire::Command;
+use glasshead::wire::runs::RunsCommand;
 
 /// The palette; its entries are computed only while it is open.
 #[component]

@@ -9,8 +9,8 @@ use crate::overlay::icon::icon;
 use crate::state::Action;
 use crate::state::runs::RunsAction;
 use crate::{files, models};
-use glasshead::protocol::Command;
-use glasshead::protocol::export::ExportCommand;
+use glasshead::wire::Command;
+use glasshead::wire::export::ExportCommand;
 
 /// The files that a model consists of.
 pub const MODEL_FILES: &str = ".zip,.json,.safetensors,.bin,.pt,.pth";

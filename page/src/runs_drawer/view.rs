@@ -17,8 +17,8 @@ use crate::state::Action;
 use crate::state::overlay::Overlay;
 use crate::state::runs::{NeededFile, RunsAction};
 use crate::{checkpoints, files, models};
-use glasshead::protocol::Command;
-use glasshead::protocol::runs::RunsCommand;
+use glasshead::wire::Command;
+use glasshead::wire::runs::RunsCommand;
 
 /// The runs drawer.
 #[component]

@@ -11,8 +11,8 @@ use crate::fields::number;
 use crate::state::Action;
 use crate::state::workers::Wanted;
 use crate::workers;
-use glasshead::protocol::BackendChoice;
-use glasshead::protocol::workers::MAX_WORKERS;
+use glasshead::types::BackendChoice;
+use glasshead::types::workers::MAX_WORKERS;
 
 /// The name of the field for the number of workers.
 const WORKERS: &str = "workers";

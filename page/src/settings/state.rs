@@ -4,7 +4,7 @@ use crate::state::{State, Vocabulary};
 use crate::units::grouped;
 use glasshead::config::fields::Field;
 use glasshead::config::table::FIELDS;
-use glasshead::protocol::{BackendChoice, CorpusChoice};
+use glasshead::types::{BackendChoice, CorpusChoice};
 
 /// A group of settings, one disclosure of the drawer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

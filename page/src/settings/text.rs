@@ -13,8 +13,8 @@ use crate::state::{Action, State, Vocabulary};
 use crate::units::{counted, file_size, grouped};
 use crate::{files, hub};
 use glasshead::config::Preset;
-use glasshead::protocol::CorpusChoice;
-use glasshead::protocol::data::TaskInfo;
+use glasshead::types::CorpusChoice;
+use glasshead::types::tasks::TaskInfo;
 
 /// A preset's name as a title.
 pub fn preset_title(preset: Preset) -> String {

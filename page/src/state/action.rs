@@ -16,7 +16,8 @@ use super::typed::TypedField;
 use super::workers::Wanted;
 use crate::draw::colors::ColorMap;
 use glasshead::config::{Preset, RunConfig};
-use glasshead::protocol::{BackendChoice, CorpusChoice, Event};
+use glasshead::types::{BackendChoice, CorpusChoice};
+use glasshead::wire::Event;
 
 /// An action that changes the state.
 #[derive(Clone, Debug)]

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::arithmetic::{scores, weights};
-use glasshead::protocol::Token;
-use glasshead::protocol::inspect::{
-    Comparison, HeadRows, InspectEvent, Lens, ScoreKind, Scores, TensorInfo, Watched, WeightAt, WhatIf,
-};
+use glasshead::types::Token;
+use glasshead::types::inspect::{Comparison, HeadRows, Lens, ScoreKind, Scores, TensorInfo, Watched, WeightAt, WhatIf};
+use glasshead::wire::inspect::InspectEvent;
 
 /// Maximum number of score snapshots; beyond it, every second one is dropped.
 const MAX_SNAPSHOTS: usize = 400;

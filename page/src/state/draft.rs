@@ -5,7 +5,7 @@ use super::{RunState, Setup, State, Vocabulary};
 use glasshead::config::fields::Field;
 use glasshead::config::table::FIELDS;
 use glasshead::config::{RunConfig, TrainConfig, ValidConfig};
-use glasshead::protocol::CorpusChoice;
+use glasshead::types::CorpusChoice;
 
 /// Text in a field that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

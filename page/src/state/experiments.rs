@@ -10,7 +10,7 @@ use catalogue::{Begin, EXPERIMENTS, Experiment, Phase, Section};
 
 use glasshead::accounting::Account;
 use glasshead::config::ValidConfig;
-use glasshead::protocol::{CorpusChoice, RunId};
+use glasshead::types::{CorpusChoice, RunId};
 
 /// Experiments that take at most this long are listed as short.
 pub const SHORT_SECONDS: f64 = 120.0;

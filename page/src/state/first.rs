@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::*;
 use glasshead::config::{Preset, ValidConfig};
-use glasshead::protocol::{BackendChoice, CorpusChoice, Sampling};
+use glasshead::types::{BackendChoice, CorpusChoice, Sampling};
 
 impl Default for State {
     fn default() -> Self {

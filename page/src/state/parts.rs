@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use glasshead::config::ValidConfig;
-use glasshead::protocol::writing::WrittenToken;
-use glasshead::protocol::{BackendChoice, CorpusChoice, Event, Phase, RunId, Sampling, Token};
+use glasshead::types::sampling::WrittenToken;
+use glasshead::types::{BackendChoice, CorpusChoice, Phase, RunId, Sampling, Token};
+use glasshead::wire::Event;
 
 /// The state of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]

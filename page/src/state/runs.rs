@@ -10,8 +10,10 @@ use glasshead::config::fields::Field;
 use glasshead::config::rules::Rules;
 use glasshead::config::table::FIELDS;
 use glasshead::config::{RunConfig, TrainConfig};
-use glasshead::protocol::runs::{CheckpointInfo, LrPoint, RunRecord, RunsCommand, RunsEvent};
-use glasshead::protocol::{Command, CorpusChoice, History, RunId, StepPoint};
+use glasshead::types::runs::{CheckpointInfo, LrPoint, RunRecord};
+use glasshead::wire::runs::{RunsCommand, RunsEvent};
+use glasshead::wire::Command;
+use glasshead::types::{CorpusChoice, History, RunId, StepPoint};
 
 /// Maximum number of finished runs.
 pub const MAX_RUNS: usize = 8;

@@ -13,8 +13,8 @@ use yew::prelude::*;
 use crate::app::Cx;
 use crate::state::Action;
 use crate::state::ask::{AskAction, Section};
-use glasshead::protocol::Command;
-use glasshead::protocol::inspect::InspectCommand;
+use glasshead::wire::Command;
+use glasshead::wire::inspect::InspectCommand;
 
 /// The tabs of the detail column. Reports the open section to the worker whenever it changes.
 #[component]

@@ -2,7 +2,7 @@
 
 use super::super::{RunState, State};
 use glasshead::config::{MIN_TRAINED_VOCABULARY, Preset, ValidConfig};
-use glasshead::protocol::inspect::ScoreKind;
+use glasshead::types::inspect::ScoreKind;
 
 /// A section of the gallery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
