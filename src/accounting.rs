@@ -5,6 +5,8 @@
 //! has two matmuls for each one of the forward pass. Everything else (norms, activations, softmax, the update) is
 //! negligible in comparison and left out. Values are f32, except for activations that are stored in f16.
 
+pub mod device;
+
 use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions, Storage, ValidConfig};
 
 /// Bytes of an f32 value.

@@ -1,5 +1,5 @@
 //! The web worker: forwards commands from the page to a [`Session`] and events back. It owns the device and the run, so that
-//! the page stays responsive and training continues in a hidden tab. On the CPU backend [`crew`] starts further workers.
+//! the page stays responsive and training continues in a hidden tab. On the CPU backend [`pool`] starts further workers.
 //!
 //! A message is an array: `[json]`, or `[json, bytes]` with the bytes transferred.
 
@@ -14,11 +14,11 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
 
 use crate::gpu::interpret::has_room;
-use crate::protocol::{Command, Event};
-use crate::train::session::Session;
-use crew::Helpers;
+use crate::serve::Session;
+use crate::wire::{Command, Event};
+use pool::Helpers;
 
-mod crew;
+mod pool;
 
 /// Received commands that have not been handled yet.
 #[derive(Default)]

@@ -3,7 +3,7 @@
 use glasshead::accounting::Account;
 use glasshead::config::{Preset, RunConfig, ValidConfig};
 use glasshead::gpu::context::Budget;
-use glasshead::gpu::recording::BufferSpec;
+use glasshead::gpu::recording::{BufferSpec, Role};
 use glasshead::model::memory::MemoryPlan;
 use glasshead::model::params::ParamTable;
 
@@ -48,7 +48,7 @@ fn the_account_equals_what_is_built() {
         let params: usize = table.iter().map(|param| param.len()).sum();
         assert_eq!(account.total(|part| part.params), params as u64, "parameters of {name}");
         let plan = MemoryPlan::within(Budget::WHOLE, &config, &table, 1000, 1000);
-        let kept = |buffer: &&BufferSpec| buffer.name.starts_with("batch ") && buffer.name != "batch inputs";
+        let kept = |buffer: &&BufferSpec| matches!(buffer.role, Role::Activations | Role::Logits);
         let planned: u64 = plan.buffers.specs.iter().filter(kept).map(BufferSpec::size_bytes).sum();
         assert_eq!(account.total(|part| account.activation_bytes(part)), planned, "activations of {name}");
         assert_eq!(account.total(|part| account.weight_bytes(part)), 4 * params as u64);

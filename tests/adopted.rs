@@ -10,11 +10,11 @@ use glasshead::interop::archive::Chosen;
 use glasshead::interop::export::{changes, export};
 use glasshead::interop::import::{Imported, import};
 use glasshead::model::params::ParamTable;
-use glasshead::protocol::Sampling;
-use glasshead::train::adopt::{Adopted, adopt};
 use glasshead::train::checkpoint::{Checkpoint, to_bytes};
+use glasshead::train::generate::writer::Writer;
+use glasshead::train::import::{ImportedRun, adopt};
 use glasshead::train::trainer::{TrainError, Trainer};
-use glasshead::train::writer::Writer;
+use glasshead::types::Sampling;
 use pollster::block_on;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -88,7 +88,7 @@ fn refusal(files: &Files) -> String {
 
 /// The greedy continuation of a prompt.
 fn written(files: &Files, prompt: &str) -> String {
-    let Adopted { config, tokenizer, state, .. } = adopt(read(files));
+    let ImportedRun { config, tokenizer, state, .. } = adopt(read(files));
     let tokens = vec![0; 20];
     let mut trainer = block_on(Trainer::new(config, None, &tokens, &tokens)).unwrap();
     trainer.set_params(&state.params);
@@ -430,7 +430,7 @@ fn what_a_family_cannot_hold_is_exported_as_llama_with_a_word() {
 fn a_saved_model_keeps_its_files() {
     let mut files = renamed(Some("</end>"));
     set(&mut files, "generation_config.json", json!({ "eos_token_id": id('d'), "bos_token_id": 9 }));
-    let Adopted { config, tokenizer, state, .. } = adopt(read(&files));
+    let ImportedRun { config, tokenizer, state, .. } = adopt(read(&files));
     let bytes = to_bytes(&config, &tokenizer, &state, None).unwrap();
     let saved = Checkpoint::from_bytes(&bytes).unwrap();
     assert_eq!(saved.tokenizer.ends(), tokenizer.ends());
@@ -448,7 +448,7 @@ fn numbers_that_are_none_are_named() {
         assert!(said.contains(&format!("model.layers.0.mlp.up_proj.weight holds {value} (number 5 of it)")), "{said}");
     }
     // The run's file and logits are the same whichever way the model was imported.
-    let Adopted { config, tokenizer, mut state, .. } = adopt(read(&llama(&[])));
+    let ImportedRun { config, tokenizer, mut state, .. } = adopt(read(&llama(&[])));
     let table = ParamTable::new(&config.model);
     let param = table.iter().find(|param| param.name == "layers.0.ffn.w1.weight").unwrap();
     state.params[param.start + 3] = f32::NAN;

@@ -6,13 +6,15 @@ use std::rc::Rc;
 
 use glasshead::config::EVALUATION_TOKENS;
 use glasshead::data::evaluation_starts;
-use glasshead::protocol::data::DataEvent;
-use glasshead::protocol::inspect::{Comparison, InspectCommand, InspectEvent, Watched, WeightAt, WhatIf};
-use glasshead::protocol::runs::{RunsCommand, RunsEvent};
-use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, ValidationPoint, VocabularyChoice};
-use glasshead::train::run::Message;
-use glasshead::train::session::Session;
+use glasshead::serve::Session;
 use glasshead::train::trainer::Trainer;
+use glasshead::types::inspect::{Comparison, Watched, WeightAt, WhatIf};
+use glasshead::types::{BackendChoice, CorpusChoice, ValidationPoint, VocabularyChoice};
+use glasshead::wire::Message;
+use glasshead::wire::data::DataEvent;
+use glasshead::wire::inspect::{InspectCommand, InspectEvent};
+use glasshead::wire::runs::{RunsCommand, RunsEvent};
+use glasshead::wire::{Command, Event};
 use glasshead_page::state::runs::RunsAction;
 use glasshead_page::state::{Action, State};
 use pollster::block_on;
@@ -210,7 +212,7 @@ fn entropies_are_those_of_the_weights() {
 /// A run's name survives an autosave, a resume and the next autosave.
 #[test]
 fn a_renamed_run_keeps_its_name_through_autosaves() {
-    use glasshead::train::record::read;
+    use glasshead::run::record::read;
     let copied = |desk: &Desk| {
         let of = |(event, bytes): &Message| match event {
             Event::Runs { event: RunsEvent::Copied { .. }, .. } => bytes.clone(),

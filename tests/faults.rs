@@ -5,12 +5,13 @@ use std::rc::Rc;
 
 use glasshead::config::RunConfig;
 use glasshead::gpu::context::Context;
-use glasshead::protocol::runs::{RunsCommand, RunsEvent};
-use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, FileInfo, VocabularyChoice};
+use glasshead::serve::Session;
 use glasshead::train::checkpoint::Checkpoint;
-use glasshead::train::run::Message;
-use glasshead::train::session::Session;
 use glasshead::train::trainer::{Origin, TrainError, Trainer};
+use glasshead::types::{BackendChoice, CorpusChoice, FileInfo, VocabularyChoice};
+use glasshead::wire::Message;
+use glasshead::wire::runs::{RunsCommand, RunsEvent};
+use glasshead::wire::{Command, Event};
 use pollster::block_on;
 
 use crate::common::context;

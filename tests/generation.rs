@@ -1,10 +1,10 @@
 //! Several texts generated at once: logits of batches, random numbers by counter, stop tokens, log-probabilities.
 
 use glasshead::config::RunConfig;
-use glasshead::protocol::Sampling;
 use glasshead::train::generate::{Generator, Text};
-use glasshead::train::trainer::question::log_sum_exp;
+use glasshead::train::trainer::inspect::log_sum_exp;
 use glasshead::train::trainer::{TrainError, Trainer};
+use glasshead::types::Sampling;
 use pollster::block_on;
 
 use crate::common::{context, ids};

@@ -4,9 +4,9 @@ use glasshead::config::{
     FeedForward, ModelConfig, Norm, NormPlacement, Optimizer, Positions, RunConfig, Schedule, TrainConfig,
 };
 use glasshead::model::params::ParamTable;
-use glasshead::protocol::export::{Weights, WeightsAbout};
-use glasshead::protocol::{StepPoint, Token};
 use glasshead::train::trainer::Trainer;
+use glasshead::types::attention_weights::{Weights, WeightsAbout};
+use glasshead::types::{StepPoint, Token};
 use pollster::block_on;
 use safetensors::SafeTensors;
 

@@ -2,10 +2,11 @@
 
 use glasshead::gpu::context::Context;
 use glasshead::lesson::compute;
-use glasshead::protocol::DeviceInfo;
-use glasshead::protocol::lesson::*;
-use glasshead::protocol::tokenizer::TokenBytes;
 use glasshead::rng::torch::TorchRng;
+use glasshead::types::DeviceInfo;
+use glasshead::types::lesson::*;
+use glasshead::types::tokenizer::TokenBytes;
+use glasshead::wire::lesson::*;
 use glasshead_page::lesson::formula::{Formula, parse, pieces, spoken};
 use glasshead_page::lesson::sentences::SENTENCES;
 use glasshead_page::lesson::steps::{Control, Picture, STEPS, from_hash};
@@ -222,7 +223,7 @@ fn answer(state: &mut LessonState) -> Sheet {
 }
 
 fn cpu() -> DeviceInfo {
-    DeviceInfo { name: "CPU".into(), backend: "CPU".into(), software: false }
+    DeviceInfo::cpu()
 }
 
 /// Every position of a step's control.

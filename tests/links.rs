@@ -4,8 +4,10 @@ use std::rc::Rc;
 
 use glasshead::config::Preset;
 use glasshead::data::Task;
-use glasshead::protocol::data::{DataEvent, TASKS, TaskInfo};
-use glasshead::protocol::{CorpusChoice, Event, Token};
+use glasshead::types::tasks::{TASKS, TaskInfo};
+use glasshead::types::{CorpusChoice, Token};
+use glasshead::wire::Event;
+use glasshead::wire::data::DataEvent;
 use glasshead_page::draw::colors::ColorMap;
 use glasshead_page::maps::{Direction, Plane};
 use glasshead_page::share::{HIDEABLE, differ_in_place_alone, hash, restored, take_over, with_entry};

@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
-use glasshead::protocol::inspect::{HeadRows, InspectEvent};
-use glasshead::protocol::{Event, RunSummary, Token, ValidationPoint};
+use glasshead::types::inspect::HeadRows;
+use glasshead::types::{RunSummary, Token, ValidationPoint};
+use glasshead::wire::Event;
+use glasshead::wire::inspect::InspectEvent;
 use glasshead_page::draw::colors::{ColorMap, Colors};
 use glasshead_page::draw::heat::{ColorScale, Domain, pixels, shrunk};
 use glasshead_page::draw::lines::{STRENGTHS, strands};
@@ -156,7 +158,7 @@ fn passing_a_baseline_is_announced_once() {
         corpus_bytes: 1,
         train_tokens: 1,
         val_tokens: 1,
-        baselines: glasshead::protocol::Baselines { uniform: 6.0, unigram: 4.0, bigram: 2.0 },
+        baselines: glasshead::types::Baselines { uniform: 6.0, unigram: 4.0, bigram: 2.0 },
     };
     let run = state.run;
     state.apply(Action::Events(vec![(Event::Ready { run, summary: Box::new(summary) }, None)]));
@@ -279,7 +281,7 @@ proptest! {
 /// Numbers shown for the selected head come from its queries and keys, not from the map, which has steps of 1/255.
 #[test]
 fn numbers_of_the_selected_head_are_those_of_its_arithmetic() {
-    use glasshead::protocol::inspect::InspectEvent;
+    use glasshead::wire::inspect::InspectEvent;
     use glasshead_page::state::arithmetic::Row;
     let mut state = state();
     assert_eq!(state.watched().head, None, "no number is on show");

@@ -3,12 +3,14 @@
 mod accounting;
 mod added_tokens;
 mod adopted;
+mod bench_gpu;
 mod commands;
 mod common;
 mod compatibility;
 mod cpu;
 mod data;
 mod dependencies;
+mod device_limits;
 mod evaluation;
 mod experiments;
 mod faults;

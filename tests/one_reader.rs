@@ -9,10 +9,11 @@ use std::rc::Rc;
 
 use glasshead::config::{Preset, RunConfig};
 use glasshead::data::{open_files, read_files, stories};
-use glasshead::protocol::data::DataCommand;
-use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, FileInfo, RunSummary, VocabularyChoice};
-use glasshead::train::run::Message;
-use glasshead::train::session::Session;
+use glasshead::serve::Session;
+use glasshead::types::{BackendChoice, CorpusChoice, FileInfo, RunSummary, VocabularyChoice};
+use glasshead::wire::Message;
+use glasshead::wire::data::DataCommand;
+use glasshead::wire::{Command, Event};
 use parquet::basic::Compression;
 use pollster::block_on;
 use serde_json::json;

@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use glasshead::config::Preset;
 use glasshead::config::table::{FIELDS, Kind};
-use glasshead::protocol::{Event, StepPoint, Token, ValidationPoint};
+use glasshead::types::{StepPoint, Token, ValidationPoint};
+use glasshead::wire::Event;
 use glasshead_page::draw::chart::{Scale, apart, columns, nearest, smoothed};
 use glasshead_page::state::{Action, RunState, State};
 

@@ -1,8 +1,8 @@
 //! Profile of a step: every dispatch is counted, and the run is unchanged.
 
-use glasshead::protocol::profile::{KernelTime, Profile, TimedBy};
 use glasshead::train::profile::profile_step;
 use glasshead::train::trainer::Trainer;
+use glasshead::types::profile::{KernelTime, Profile, TimedBy};
 use pollster::block_on;
 
 use crate::common::{context, ids};

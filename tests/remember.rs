@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use glasshead::protocol::export::{Weights, WeightsAbout, csv_of, json_of};
-use glasshead::protocol::{Event, Token};
+use glasshead::types::Token;
+use glasshead::types::attention_weights::{Weights, WeightsAbout, csv_of, json_of};
+use glasshead::wire::Event;
 use glasshead_page::draw::figure::{Figure, PAPER};
 use glasshead_page::maps::Plane;
 use glasshead_page::state::difference::{difference, mean_absolute, obstacle};

@@ -5,14 +5,15 @@ use std::rc::Rc;
 
 use glasshead::config::rules::{Rules, Standing};
 use glasshead::config::{Preset, RunConfig};
-use glasshead::protocol::runs::{CorpusRecord, RunRecord, RunsCommand, RunsEvent};
-use glasshead::protocol::{
-    BackendChoice, Command, CorpusChoice, Event, FileInfo, History, Sampling, StepPoint, ValidationPoint,
-    VocabularyChoice,
-};
+use glasshead::serve::Session;
 use glasshead::train::checkpoint::Checkpoint;
-use glasshead::train::run::Message;
-use glasshead::train::session::Session;
+use glasshead::types::runs::{CorpusRecord, RunRecord};
+use glasshead::types::{
+    BackendChoice, CorpusChoice, FileInfo, History, Sampling, StepPoint, ValidationPoint, VocabularyChoice,
+};
+use glasshead::wire::Message;
+use glasshead::wire::runs::{RunsCommand, RunsEvent};
+use glasshead::wire::{Command, Event};
 use glasshead_page::state::compare::compare;
 use glasshead_page::state::runs::{MAX_RUNS, RunsAction};
 use glasshead_page::state::{Action, State, Vocabulary};

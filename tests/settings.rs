@@ -4,7 +4,8 @@ use glasshead::accounting::Account;
 use glasshead::config::fields::documentation;
 use glasshead::config::table::{FIELDS, Kind};
 use glasshead::config::{Preset, ValidConfig};
-use glasshead::protocol::{Baselines, Event, RunSummary};
+use glasshead::types::{Baselines, RunSummary};
+use glasshead::wire::Event;
 use glasshead_page::share::{hash, restored};
 use glasshead_page::state::runs::RunsAction;
 use glasshead_page::state::typed::TypedField;
@@ -144,7 +145,7 @@ fn a_field_is_applied_alone() {
 
 #[test]
 fn what_went_back_follows_only_where_draft_and_run_agreed() {
-    use glasshead::protocol::runs::RunsEvent;
+    use glasshead::wire::runs::RunsEvent;
     let mut state = running();
     let mut train = state.run_config().expect("a run").train;
     (train.max_lr, train.min_lr) = (0.005, 0.0005);
@@ -216,7 +217,7 @@ fn parameters_are_counted_in_64_bits() {
 
 #[test]
 fn odd_texts_for_sampling_and_weights_are_refused_with_a_word() {
-    use glasshead::protocol::inspect::WeightAt;
+    use glasshead::types::inspect::WeightAt;
     use glasshead_page::state::ask::AskAction;
     let mut state = running();
     let weight = WeightAt { tensor: "t".into(), row: 3, column: 4 };

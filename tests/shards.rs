@@ -4,14 +4,16 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use glasshead::config::{Optimizer, RunConfig};
-use glasshead::protocol::workers::{WorkersCommand, WorkersEvent};
-use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, StepPoint, VocabularyChoice};
-use glasshead::train::measure::{date_ms, spin, useful_workers, workers_for};
-use glasshead::train::pace::Pace;
-use glasshead::train::run::Message;
-use glasshead::train::session::Session;
-use glasshead::train::shards::{Answer, Crew, Desk, Rounds, ShardGradients, SharedCrew, shard_config, shard_sizes};
+use glasshead::parallel::measure::{date_ms, spin, useful_workers, workers_for};
+use glasshead::parallel::pool::{Answer, Rounds, SharedPool, WorkerPool};
+use glasshead::parallel::shard::{ShardGradients, ShardServer, shard_config, shard_sizes};
+use glasshead::run::pace::Pace;
+use glasshead::serve::Session;
 use glasshead::train::trainer::{Trainer, TrainingState};
+use glasshead::types::{BackendChoice, CorpusChoice, StepPoint, VocabularyChoice};
+use glasshead::wire::Message;
+use glasshead::wire::workers::{WorkersCommand, WorkersEvent};
+use glasshead::wire::{Command, Event};
 use glasshead_page::state::workers::{Wanted, WorkersState};
 use pollster::block_on;
 use proptest::prelude::*;
@@ -22,15 +24,15 @@ use crate::step::awkward;
 /// Helpers in this process, which receive the same messages as workers.
 #[derive(Default)]
 struct Local {
-    desks: Vec<Desk>,
+    desks: Vec<ShardServer>,
     answers: Vec<Option<Result<Vec<u8>, String>>>,
     /// Number of shards that are still computed before every helper fails; `None` for no limit.
     left: Option<usize>,
 }
 
-impl Crew for Local {
+impl WorkerPool for Local {
     fn call(&mut self, n: usize) {
-        self.desks.resize_with(n, Desk::default);
+        self.desks.resize_with(n, ShardServer::default);
     }
 
     fn spin(&mut self, n: usize, _: u32) -> Rounds {
@@ -59,7 +61,7 @@ impl Crew for Local {
     }
 }
 
-fn crew(left: Option<usize>) -> SharedCrew {
+fn crew(left: Option<usize>) -> SharedPool {
     Rc::new(RefCell::new(Local { left, ..Local::default() }))
 }
 
@@ -71,7 +73,7 @@ struct Trained {
 }
 
 /// Ten steps in chunks of two, with one chunk always in flight, as in a run.
-fn train(config: RunConfig, n: usize, crew: SharedCrew) -> Trained {
+fn train(config: RunConfig, n: usize, crew: SharedPool) -> Trained {
     let tokens = ids(1, 400, 300);
     block_on(async {
         let mut trainer = Trainer::new(config, None, &tokens, &tokens).await.unwrap();
@@ -155,7 +157,7 @@ fn a_poisoned_shard_is_reported() {
 
 #[test]
 fn a_helper_refuses_what_it_cannot_compute() {
-    let (config, mut desk) = (configs()[0].clone(), Desk::default());
+    let (config, mut desk) = (configs()[0].clone(), ShardServer::default());
     assert!(desk.gradients(&[]).is_err_and(|message| message.contains("before its model")));
     desk.prepare(&shard_config(&config, 2)).unwrap();
     assert_eq!(desk.gradients(&[0; 12]), Err("cut off".into()));
@@ -230,7 +232,7 @@ struct Cores {
     helpers: usize,
 }
 
-impl Crew for Cores {
+impl WorkerPool for Cores {
     fn call(&mut self, n: usize) {
         self.helpers = n;
     }
@@ -258,7 +260,7 @@ impl Crew for Cores {
 fn only_workers_that_add_throughput_are_used() {
     let measured = |reported, cores, free: &[f64]| {
         let crew = Rc::new(RefCell::new(Cores { cores, free: free.to_vec(), trial: 0, helpers: 0 }));
-        let shared: SharedCrew = crew.clone();
+        let shared: SharedPool = crew.clone();
         let n = block_on(useful_workers(&shared, reported));
         let crew = crew.borrow();
         assert!(crew.trial == 0 || crew.helpers == n - 1, "the others are dismissed");

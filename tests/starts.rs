@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use glasshead::config::{Preset, RunConfig};
-use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, FileInfo, VocabularyChoice};
-use glasshead::train::session::Session;
+use glasshead::serve::Session;
+use glasshead::types::{BackendChoice, CorpusChoice, FileInfo, VocabularyChoice};
+use glasshead::wire::{Command, Event};
 use glasshead_page::state::State;
 use proptest::prelude::*;
 

@@ -1,13 +1,14 @@
 //! The tokenizer's page, the choice of data and the vocabularies used there, without a page.
 
 use glasshead::data::{END_OF_TEXT, Tokenizer, train};
-use glasshead::protocol::data::{DataCommand, DataEvent, TaskInfo};
-use glasshead::protocol::spelling::{spelled, unspelled};
-use glasshead::protocol::tokenizer::{
-    ExportPurpose, MergeStep, TokenBytes, TokenizerCommand, TokenizerEvent, VocabularyFormat, VocabularySource,
-};
-use glasshead::protocol::{Command, CorpusChoice, Event, VocabularyChoice};
-use glasshead::train::vocabularies::Vocabularies;
+use glasshead::serve::vocabularies::Vocabularies;
+use glasshead::types::spelling::{spelled, unspelled};
+use glasshead::types::tasks::TaskInfo;
+use glasshead::types::tokenizer::{ExportPurpose, MergeStep, TokenBytes, VocabularyFormat, VocabularySource};
+use glasshead::types::{CorpusChoice, VocabularyChoice};
+use glasshead::wire::data::{DataCommand, DataEvent};
+use glasshead::wire::tokenizer::{TokenizerCommand, TokenizerEvent};
+use glasshead::wire::{Command, Event};
 use glasshead_page::state::data::{DataAction, Fetching, HubText};
 use glasshead_page::state::tokenizer::{TOKENS_PER_PAGE, TokenizerAction, TokenizerState};
 use glasshead_page::state::{Action, DEFAULT_PROBE, State, View};

@@ -5,13 +5,14 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use glasshead::config::{Preset, RunConfig};
-use glasshead::protocol::{BackendChoice, Command, CorpusChoice, Event, FileInfo, VocabularyChoice};
+use glasshead::data::encoded_files::{FileData, prepare_files};
+use glasshead::data::prepare::train_tokenizer;
+use glasshead::serve::Session;
 use glasshead::train::checkpoint::Checkpoint;
-use glasshead::train::file_data::{FileData, prepare_files};
-use glasshead::train::prepare::train_tokenizer;
-use glasshead::train::run::Message;
-use glasshead::train::session::Session;
 use glasshead::train::trainer::{TrainError, Trainer};
+use glasshead::types::{BackendChoice, CorpusChoice, FileInfo, VocabularyChoice};
+use glasshead::wire::Message;
+use glasshead::wire::{Command, Event};
 use pollster::block_on;
 
 use crate::common::{context, ids};
@@ -242,7 +243,7 @@ fn a_session_trains_shows_and_writes() {
         }
         session.handle(Command::Pause, None).await;
         while session.work().await {}
-        let sampling = glasshead::protocol::Sampling { max_tokens: 5, ..Default::default() };
+        let sampling = glasshead::types::Sampling { max_tokens: 5, ..Default::default() };
         session.handle(Command::Generate { request: 1, prompt: "Tom".into(), sampling }, None).await;
         while session.work().await {}
     });

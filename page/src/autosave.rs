@@ -16,8 +16,10 @@ use super::state::autosave::{Autosave, files_of, key, new_run, next_generation, 
 use super::state::runs::RunsAction;
 use super::state::{Action, State};
 use super::{download, preferences, store};
-use glasshead::protocol::runs::{CheckpointInfo, RunsEvent};
-use glasshead::protocol::{Event, RunId};
+use glasshead::types::RunId;
+use glasshead::types::runs::CheckpointInfo;
+use glasshead::wire::Event;
+use glasshead::wire::runs::RunsEvent;
 
 /// The name of the field, and the key of its value in the preferences.
 const PREFERENCE: &str = "save_every";

@@ -12,8 +12,9 @@ use super::state::autosave;
 use super::state::runs::{KeptCheckpoint, RunsAction};
 use super::state::{Action, State};
 use super::{download, store};
-use glasshead::protocol::Event;
-use glasshead::protocol::runs::{CheckpointInfo, RunsEvent};
+use glasshead::types::runs::CheckpointInfo;
+use glasshead::wire::Event;
+use glasshead::wire::runs::RunsEvent;
 
 type Dispatcher = UseReducerDispatcher<State>;
 

@@ -12,8 +12,10 @@ use super::state::data::DataAction;
 use super::state::models::is_model;
 use super::state::runs::RunsAction;
 use super::{checkpoints, models};
-use glasshead::protocol::data::{DataCommand, skipped_rows};
-use glasshead::protocol::{Command, Event, FileInfo};
+use glasshead::types::FileInfo;
+use glasshead::types::tasks::skipped_rows;
+use glasshead::wire::data::DataCommand;
+use glasshead::wire::{Command, Event};
 
 /// The maximum that the worker accepts at once: it addresses 4 GiB and needs room for the results.
 const MAX_BYTES: u64 = 1 << 31;

@@ -3,7 +3,7 @@
 
 use super::link::Batch;
 use super::preferences;
-use glasshead::protocol::{Command, Event};
+use glasshead::wire::{Command, Event};
 
 const PREFERENCE: &str = "kernels";
 

@@ -16,6 +16,25 @@ pub mod tokens;
 pub mod units;
 
 #[cfg(target_arch = "wasm32")]
+mod core {
+    pub mod context {
+        pub use crate::app::{Cx, on_window};
+    }
+    pub(crate) use crate::{autosave, download, fetch, files, hub, keys, navigation, preferences, store, workers};
+}
+#[cfg(target_arch = "wasm32")]
+mod shared {
+    pub use crate::components::{entry, plot, value_of};
+    pub use crate::units::{counted, grouped};
+    pub mod icon {
+        #[derive(Clone, Copy)]
+        pub enum Icon { Left, Right, Check, Restart }
+        pub fn icon(icon: Icon) -> yew::Html {
+            crate::overlay::icon::icon(match icon { Icon::Left => "left", Icon::Right => "right", Icon::Check => "check", Icon::Restart => "restart" })
+        }
+    }
+}
+#[cfg(target_arch = "wasm32")]
 mod app;
 #[cfg(target_arch = "wasm32")]
 mod autosave;
@@ -71,6 +90,8 @@ mod shown;
 mod store;
 #[cfg(target_arch = "wasm32")]
 mod systems;
+#[cfg(target_arch = "wasm32")]
+mod tokenizer;
 #[cfg(target_arch = "wasm32")]
 mod take_along;
 #[cfg(target_arch = "wasm32")]

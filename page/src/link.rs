@@ -7,7 +7,7 @@ use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
 
-use glasshead::protocol::{Command, Event};
+use glasshead::wire::{Command, Event};
 
 /// Events since the last delivery, with their attached bytes.
 pub type Batch = Vec<(Event, Option<Rc<[u8]>>)>;

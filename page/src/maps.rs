@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::state::Maps;
-use glasshead::protocol::inspect::visible_keys;
+use glasshead::types::inspect::visible_keys;
 
 /// A table of weights that can be shown large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,8 +14,9 @@ use super::state::models::{Part, part};
 use super::state::runs::RunsAction;
 use super::state::{Action, State};
 use super::{download, files, store};
-use glasshead::protocol::export::{ExportCommand, ExportEvent};
-use glasshead::protocol::{Command, Event, FileInfo};
+use glasshead::types::FileInfo;
+use glasshead::wire::export::{ExportCommand, ExportEvent};
+use glasshead::wire::{Command, Event};
 
 fn say(dispatcher: &UseReducerDispatcher<State>, message: String) {
     dispatcher.dispatch(Action::Runs(RunsAction::Message(message)));

@@ -12,8 +12,8 @@ use super::share::{differ_in_place_alone, restored, without_entry};
 pub use super::share::with_entry;
 use super::state::experiments::Stage;
 use super::state::{Action, View};
-use glasshead::wire::{Command, Event};
 use glasshead::types::CorpusChoice;
+use glasshead::wire::{Command, Event};
 
 /// Follows changes of the hash; returns a function that removes the listener.
 pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {

@@ -11,8 +11,8 @@ use web_sys::{File, MessageEvent};
 
 use super::link::{post, start_worker};
 use super::units::file_size;
-use glasshead::protocol::data::{DataCommand, DataEvent};
-use glasshead::protocol::{Command, Event};
+use glasshead::wire::data::{DataCommand, DataEvent};
+use glasshead::wire::{Command, Event};
 
 /// Maximum file size in bytes: text, tokens and model have to fit in memory as well.
 const MAX_BYTES: f64 = 512e6;

@@ -12,11 +12,10 @@ use super::link::{ANSWER_BATCH_MS, Batch, Link, Outgoing};
 use super::navigation;
 use super::state::tokenizer::TokenizerAction;
 use super::state::{Action, View};
-use glasshead::protocol::runs::RunsEvent;
-use glasshead::protocol::tokenizer::{
-    ExportPurpose, TokenizerCommand, TokenizerEvent, VocabularyFormat, VocabularySource,
-};
-use glasshead::protocol::{Command, Event};
+use glasshead::types::tokenizer::{ExportPurpose, VocabularyFormat, VocabularySource};
+use glasshead::wire::runs::RunsEvent;
+use glasshead::wire::tokenizer::{TokenizerCommand, TokenizerEvent};
+use glasshead::wire::{Command, Event};
 
 /// The worker, once started, and the commands queued until it is listening.
 #[derive(Default)]

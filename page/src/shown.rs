@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use super::app::{Cx, on_window};
 use super::state::View;
-use glasshead::protocol::Command;
-use glasshead::protocol::inspect::InspectCommand;
+use glasshead::wire::Command;
+use glasshead::wire::inspect::InspectCommand;
 
 /// The command that reports whether the maps are visible.
 pub fn command(view: View) -> Command {

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
+use glasshead::types::{BackendChoice, CorpusChoice, DeviceInfo, RunId, RunSummary, Sampling, VocabularyChoice};
 use glasshead::wire::data::DataEvent;
 use glasshead::wire::{Command, Event};
-use glasshead::types::{CorpusChoice, DeviceInfo, RunId, RunSummary, Sampling, VocabularyChoice};
 
 use super::draw::colors::ColorMap;
 use super::maps::Plane;
@@ -31,6 +31,7 @@ pub mod ask;
 pub mod autosave;
 pub mod compare;
 pub mod data;
+mod device;
 pub mod difference;
 mod draft;
 pub mod experiments;
@@ -79,6 +80,8 @@ pub struct State {
     pub refused: Vec<Refused>,
     /// The device that computes the run, once known.
     pub device: Option<DeviceInfo>,
+    /// The latest device of each requested backend.
+    pub devices: Vec<(BackendChoice, DeviceInfo)>,
     /// A summary of the run, once it is ready.
     pub summary: Option<Rc<RunSummary>>,
     /// Notices to show.
@@ -312,6 +315,7 @@ impl State {
             Action::Workers(wanted) => self.workers.want(wanted),
             Action::Profile => self.profile.measuring = true,
         }
+        self.review_device();
     }
 
     fn begin(&mut self, run: RunId) {
@@ -354,7 +358,7 @@ impl State {
                 self.ask.hear(event, bytes.as_deref());
                 self.announce_heads();
             }
-            Event::Device { device, .. } => self.device = Some(device),
+            Event::Device { device, .. } => self.hear_device(device),
             Event::Loading { phase, .. } => self.run_state = RunState::Loading(Some(phase)),
             Event::Ready { summary, .. } => {
                 self.summary = Some(Rc::new(*summary));

@@ -10,7 +10,7 @@ use crate::state::profile::ProfileState;
 use glasshead::types::profile::{KernelTime, Profile, TimedBy};
 
 #[component]
-pub fn ProfileView(cx: &Cx) -> Html {
+pub fn SystemsView(cx: &Cx) -> Html {
     let state = &cx.state.profile;
     let measure = {
         let cx = cx.clone();

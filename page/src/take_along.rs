@@ -18,8 +18,9 @@ use super::maps::Plane;
 use super::state::remember::{RememberAction, WeightsFile};
 use super::state::shown::{Table, change};
 use super::state::{Action, Maps, State};
-use glasshead::protocol::Event;
-use glasshead::protocol::export::{ExportEvent, Weights, WeightsAbout, csv_of, json_of};
+use glasshead::types::attention_weights::{Weights, WeightsAbout, csv_of, json_of};
+use glasshead::wire::Event;
+use glasshead::wire::export::ExportEvent;
 
 /// Device pixels per figure pixel.
 const SCALE: f64 = 2.0;

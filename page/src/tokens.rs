@@ -5,9 +5,9 @@
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
-pub use glasshead::protocol::spelling::hex;
-use glasshead::protocol::spelling::spelled;
-use glasshead::protocol::tokenizer::TokenBytes;
+pub use glasshead::types::spelling::hex;
+use glasshead::types::spelling::spelled;
+use glasshead::types::tokenizer::TokenBytes;
 
 /// The tokens between two grapheme boundaries: usually one, several if they share a grapheme.
 #[derive(Clone, Debug, PartialEq, Eq)]

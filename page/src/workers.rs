@@ -4,8 +4,8 @@
 use super::link::Batch;
 use super::preferences;
 use super::state::workers::{Wanted, WorkersState};
-use glasshead::protocol::Event;
-use glasshead::protocol::workers::WorkersEvent;
+use glasshead::wire::Event;
+use glasshead::wire::workers::WorkersEvent;
 
 /// The preference with the user's choice.
 const CHOSEN: &str = "workers";

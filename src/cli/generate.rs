@@ -8,10 +8,10 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::{BackendArg, GenerateArgs, in_file, keep, open, sentence};
 use crate::data::Tokenizer;
-use crate::protocol::Sampling;
 use crate::train::checkpoint::Checkpoint;
+use crate::train::generate::writer::Writer;
 use crate::train::trainer::Trainer;
-use crate::train::writer::Writer;
+use crate::types::Sampling;
 
 pub(super) async fn generate(args: GenerateArgs) -> Result<(), String> {
     if !(args.temperature >= 0.0 && args.temperature.is_finite()) {

@@ -9,10 +9,10 @@ use super::keep::load;
 use super::{in_file, sentence};
 use crate::interop::export::{changes, export as to_files, training_state};
 use crate::interop::import::{Opened, Source};
-use crate::train::adopt::{Adopted, adopt, gently, saved_state};
+use crate::train::checkpoint::rotation;
 use crate::train::checkpoint::{self, Checkpoint};
-use crate::train::generations;
-use crate::train::window::{Held, fitting_context, shorten};
+use crate::train::context_length::{Held, fitting_context, shorten};
+use crate::train::import::{ImportedRun, adopt, fine_tuning_config, saved_state};
 
 /// The file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -88,13 +88,13 @@ pub(super) fn import(args: ImportArgs) -> Result<(), String> {
     let mut folder = Folder(&args.from);
     let opened = Opened::new(&mut folder).map_err(sentence)?;
     let held = Held { copies: 1, file_bytes: 0 };
-    let (context_length, no_training) = fitting_context(gently(opened.model().clone()), None, held)?;
-    let Adopted { mut config, tokenizer, state, mut notes } = adopt(opened.read(&mut folder).map_err(sentence)?);
+    let (context_length, no_training) = fitting_context(fine_tuning_config(opened.model().clone()), None, held)?;
+    let ImportedRun { mut config, tokenizer, state, mut notes } = adopt(opened.read(&mut folder).map_err(sentence)?);
     notes.extend(shorten(&mut config, context_length));
     notes.extend(no_training);
     notes.iter().for_each(|note| eprintln!("{note}"));
     let bytes = checkpoint::to_bytes(&config, &tokenizer, &state, None).map_err(sentence)?;
-    generations::save(&args.out, &bytes).map_err(sentence)?;
+    rotation::save(&args.out, &bytes).map_err(sentence)?;
     let (path, n_params) = (args.out.join(checkpoint::FILE_NAME), config.model.n_params());
     say!("{}: {n_params} parameters, {} steps done", path.display(), state.step);
     Ok(())

@@ -7,13 +7,14 @@ use super::sentence;
 use crate::config::RunConfig;
 use crate::config::table::FIELDS;
 use crate::data::Tokenizer;
+use crate::train::checkpoint::rotation;
+use crate::train::checkpoint::rotation::PREVIOUS;
 use crate::train::checkpoint::{self, Checkpoint, CheckpointError, FILE_NAME};
-use crate::train::generations::{self, PREVIOUS};
 use crate::train::trainer::{TrainError, Trainer, TrainingState};
 
 /// Reads the latest intact checkpoint of a folder, and reports when it is an older one.
 pub(super) fn load(folder: &Path) -> Result<Checkpoint, String> {
-    let loaded = generations::load(folder).map_err(|error| match error {
+    let loaded = rotation::load(folder).map_err(|error| match error {
         CheckpointError::File { .. } => {
             format!("{error}; name the folder that a model was saved in, as --out of train or import")
         }
@@ -51,7 +52,7 @@ impl Keeper {
     /// # Errors
     /// When the folder is not writable.
     pub(super) fn new(folder: &Path, every_seconds: f64) -> Result<Self, String> {
-        generations::check_folder(folder).map_err(|error| format!("{error}; nothing could be saved there"))?;
+        rotation::check_folder(folder).map_err(|error| format!("{error}; nothing could be saved there"))?;
         let every = Duration::try_from_secs_f64(every_seconds)
             .map_err(|_| format!("--save-every is {every_seconds}; it has to be a number of seconds, such as 30"))?;
         Ok(Self { folder: folder.into(), every, last: Instant::now(), tried: None, problem: None })
@@ -74,7 +75,7 @@ impl Keeper {
         }
         let state = trainer.state().await?;
         let bytes = checkpoint::to_bytes(trainer.config(), tokenizer, &state, None);
-        match bytes.and_then(|bytes| generations::save(&self.folder, &bytes)) {
+        match bytes.and_then(|bytes| rotation::save(&self.folder, &bytes)) {
             Ok(()) => self.problem = None,
             Err(error) => {
                 let problem = format!("step {} is not saved: {error}; training goes on", state.step);

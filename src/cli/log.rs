@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::events::{self, Event};
 use super::in_file;
-use crate::protocol::StepPoint;
+use crate::types::StepPoint;
 
 pub mod resume;
 

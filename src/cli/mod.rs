@@ -11,9 +11,9 @@ use crate::config::fields::documentation;
 use crate::config::{Preset, RunConfig};
 use crate::data::{DataError, Task, reading_parquet};
 use crate::gpu::context::Context;
-use crate::protocol::Sampling;
-use crate::protocol::data::skipped_rows;
 use crate::train::trainer::Trainer;
+use crate::types::Sampling;
+use crate::types::tasks::skipped_rows;
 
 #[macro_use]
 mod say;

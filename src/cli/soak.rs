@@ -11,10 +11,11 @@ use serde_json::json;
 use super::{BackendArg, preset};
 use crate::config::Preset;
 use crate::config::rules::Rules;
-use crate::protocol::export::ExportEvent;
-use crate::protocol::runs::{RunsCommand, RunsEvent};
-use crate::protocol::{BackendChoice, Command, CorpusChoice, Event, VocabularyChoice};
-use crate::train::session::Session;
+use crate::serve::Session;
+use crate::types::{BackendChoice, CorpusChoice, VocabularyChoice};
+use crate::wire::export::ExportEvent;
+use crate::wire::runs::{RunsCommand, RunsEvent};
+use crate::wire::{Command, Event};
 
 mod rounds;
 

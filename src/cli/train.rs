@@ -9,12 +9,12 @@ use super::{TrainArgs, open, sentence};
 use crate::config::RunConfig;
 use crate::config::rules::{Rules, Standing};
 use crate::gpu::context::Context;
-use crate::protocol::Sampling;
+use crate::run::lost_devices::LostDevices;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::lost_devices::LostDevices;
-use crate::train::score::{SCORED_EXAMPLES, exact_match};
+use crate::train::exact_match::{SCORED_EXAMPLES, exact_match};
+use crate::train::generate::writer::Writer;
 use crate::train::trainer::{TrainError, Trainer};
-use crate::train::writer::Writer;
+use crate::types::Sampling;
 
 mod corpus;
 mod recover;

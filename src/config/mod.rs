@@ -6,19 +6,21 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use crate::gpu::recording::Storage;
-
+mod device;
 pub mod fields;
 mod model;
 mod room;
 pub mod rules;
 mod schedule;
+mod storage;
 pub mod table;
 mod train;
 mod valid;
 
+pub use device::DeviceLimits;
 pub use model::{FeedForward, ModelConfig, Norm, NormPlacement, Positions};
 pub use schedule::learning_rate;
+pub use storage::Storage;
 pub use train::{Optimizer, Schedule, TrainConfig};
 pub use valid::{MIN_TRAINED_VOCABULARY, ValidConfig};
 

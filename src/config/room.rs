@@ -1,5 +1,7 @@
 //! Checks whether a run's sizes can be addressed, and recommends which setting to lower when memory is insufficient.
 
+use std::iter::successors;
+
 use super::{ConfigError, FeedForward, RunConfig};
 
 /// The largest number of 4-byte elements in one buffer that shaders, or this program, can address.
@@ -75,28 +77,33 @@ impl RunConfig {
         ]
     }
 
-    /// This configuration with `batch_size` halved, or else `context_length`: the name of the lowered field and the new
-    /// configuration; `None` if neither can be lowered.
-    pub fn smaller(&self) -> Option<(&'static str, Self)> {
-        let mut smaller = self.clone();
-        if self.train.batch_size > 1 {
-            smaller.train.batch_size /= 2;
-            return Some(("batch_size", smaller));
-        }
-        smaller.model.context_length = (self.model.context_length / 2).max(MIN_CONTEXT);
-        (smaller.model.context_length < self.model.context_length).then_some(("context_length", smaller))
+    /// This configuration with `batch_size` halved, or else `context_length`; `None` if neither can be lowered.
+    fn smaller(&self) -> Option<Self> {
+        self.halved_batch().or_else(|| self.halved_context())
     }
 
     /// Which setting to lower, and to what value, until the run fits; the end of a sentence.
     pub fn advice(&self, fits: impl Fn(&Self) -> bool) -> String {
-        let mut smaller = self.clone();
-        while let Some((_, next)) = smaller.smaller() {
-            if fits(&next) {
-                return lowered(self, &next);
-            }
-            smaller = next;
+        let batches = successors(self.halved_batch(), Self::halved_batch);
+        // Where `batch_size` alone is not enough, it may not matter at all.
+        let contexts = successors(self.halved_context(), Self::halved_context);
+        let both = successors(self.smaller(), Self::smaller);
+        match batches.chain(contexts).chain(both).find(fits) {
+            Some(smaller) => lowered(self, &smaller),
+            None => "choose a smaller model, such as another preset".into(),
         }
-        "choose a smaller model, such as another preset".into()
+    }
+
+    fn halved_batch(&self) -> Option<Self> {
+        let mut smaller = self.clone();
+        smaller.train.batch_size /= 2;
+        (smaller.train.batch_size > 0).then_some(smaller)
+    }
+
+    fn halved_context(&self) -> Option<Self> {
+        let mut smaller = self.clone();
+        smaller.model.context_length = (self.model.context_length / 2).max(MIN_CONTEXT);
+        (smaller.model.context_length < self.model.context_length).then_some(smaller)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Choice, ConfigError};
-use crate::gpu::recording::Storage;
+use super::{Choice, ConfigError, Storage};
 
 /// Training hyper-parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::protocol::Baselines;
+use crate::types::Baselines;
 
 /// Smoothed unigram and bigram counts as probability distributions.
 pub struct Bigram {

@@ -14,7 +14,7 @@ use super::encode::Encoder;
 use super::ends::{Template, TextEnds};
 use super::error::DataError;
 use super::pretokenize::{AddedToken, Specials};
-use crate::protocol::spelling::spelled;
+use crate::types::spelling::spelled;
 
 /// Marks the end of a document in training texts; each tokenizer maps it to its own token.
 pub const END_OF_TEXT: &str = "<|endoftext|>";

@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::limits;
 use super::pipeline::Pipelines;
 use super::variant::{Used, Variant, Variants};
+pub use crate::config::DeviceLimits;
 
 /// A device to compute on and its capabilities.
 pub struct Context {
@@ -77,24 +78,6 @@ impl AdapterFacts {
 /// On Windows browsers use the GPU that the system assigns to them, whatever a page requests.
 const SECOND_GPU: &str = "Training runs on the Intel GPU. If this computer has a second GPU, assign the browser to it: \
                           Windows Settings > System > Display > Graphics, then High performance, and restart the browser.";
-
-/// The limits that decide whether a model fits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeviceLimits {
-    /// The largest buffer, in bytes.
-    pub buffer_bytes: u64,
-    /// The largest part of a buffer that a kernel can bind, in bytes.
-    pub binding_bytes: u64,
-    /// The limit for all buffers together, in bytes, where it is known.
-    pub total_bytes: u64,
-}
-
-impl DeviceLimits {
-    /// What the CPU backend can hold: wasm addresses 4 GiB in total. One buffer may take half of it, and all buffers
-    /// together leave a quarter for everything else.
-    pub const CPU: Self =
-        Self { buffer_bytes: 1 << 31, binding_bytes: 1 << 31, total_bytes: usize::MAX as u64 / 4 * 3 };
-}
 
 /// Limits of one dispatch. Larger layers are computed in pieces.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -182,6 +165,7 @@ impl Context {
         let required_limits =
             limits::required(&offered).map_err(|detail| ContextError::Refused { name: name.clone(), detail })?;
         let limits = DeviceLimits {
+            f16: adapter.features().contains(wgpu::Features::SHADER_F16),
             buffer_bytes: required_limits.max_buffer_size,
             binding_bytes: required_limits.max_storage_buffer_binding_size,
             total_bytes: limits::total_bytes(),

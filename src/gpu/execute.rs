@@ -296,7 +296,7 @@ async fn allocate(device: &wgpu::Device, specs: &[BufferSpec]) -> Result<Vec<wgp
     let scope = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
     let create = |spec: &BufferSpec| {
         device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(&spec.name),
+            label: Some(&spec.label()),
             size: spec.size_bytes(),
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
             mapped_at_creation: false,

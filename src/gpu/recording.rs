@@ -1,10 +1,9 @@
 //! A recording: buffers and a list of dispatches as pure data, built once and replayed by either backend.
 
 use bytemuck::Pod;
-use half::f16;
-use serde::{Deserialize, Serialize};
 
 use super::kernel::{Access, Halves, Kernel};
+pub use crate::config::Storage;
 
 /// Slices of a buffer start at multiples of this many bytes: the smallest storage-buffer offset alignment that every
 /// device supports, also used for uniform slots.
@@ -17,60 +16,41 @@ pub const ALIGNMENT: usize = ALIGNMENT_BYTES / 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BufferId(pub usize);
 
-/// Storage format of a buffer's elements. Kernels' CPU functions, reads and writes use 32 bits in either format.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Storage {
-    /// 32 bits: f32, or integers.
+/// What the data in a buffer is for. Reports of memory and of divergence group buffers by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Weights.
+    Parameters,
+    /// Gradients of the weights.
+    Gradients,
+    /// Moments of the optimizer.
+    OptimizerState,
+    /// Results of the forward pass of a training batch.
+    Activations,
+    /// Gradients of those results, shared by all layers.
+    ActivationGradients,
+    /// Logits of a training batch, replaced by their gradients.
+    Logits,
+    /// Token ids and positions of sequences.
+    Tokens,
+    /// Maps, and the pass that computes them.
+    Inspection,
+    /// Key/value cache, and the passes that fill and use it.
+    Generation,
+    /// Small tables, losses and norms; everything in recordings without a model.
     #[default]
-    F32,
-    /// 16 bits: IEEE 754 binary16, to which values are rounded when they are written.
-    F16,
-}
-
-impl Storage {
-    /// Size of `len` elements in bytes, rounded up to a multiple of four as bindings and copies require.
-    pub fn size_bytes(self, len: usize) -> u64 {
-        (self.offset_bytes(len)).next_multiple_of(4)
-    }
-
-    /// Offset of element `start` in bytes.
-    pub fn offset_bytes(self, start: usize) -> u64 {
-        start as u64 * self.element_bytes()
-    }
-
-    /// Size of an element in bytes.
-    pub fn element_bytes(self) -> u64 {
-        if self == Self::F16 { 2 } else { 4 }
-    }
-
-    /// Packs elements into the words of a buffer.
-    pub fn pack(self, elements: &[u32]) -> Vec<u32> {
-        let half = |bits: u32| u32::from(f16::from_f32(f32::from_bits(bits)).to_bits());
-        match self {
-            Self::F32 => elements.to_vec(),
-            Self::F16 => elements
-                .chunks(2)
-                .map(|pair| half(pair[0]) | pair.get(1).map_or(0, |&second| half(second) << 16))
-                .collect(),
-        }
-    }
-
-    /// Unpacks the first `len` elements from the words of a buffer.
-    pub fn unpack(self, words: &[u32], len: usize) -> Vec<u32> {
-        let single = |bits: u32| f16::from_bits(bits as u16).to_f32().to_bits();
-        match self {
-            Self::F32 => words[..len].to_vec(),
-            Self::F16 => words.iter().flat_map(|&word| [single(word), single(word >> 16)]).take(len).collect(),
-        }
-    }
+    Other,
 }
 
 /// What to allocate for a [`BufferId`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BufferSpec {
-    /// Name for error messages and debuggers.
+    /// Name of the tensor for error messages and debuggers.
     pub name: String,
+    /// What the tensor is for.
+    pub role: Role,
+    /// The layer that it belongs to, from 0. None for tensors outside of layers or shared by them.
+    pub layer: Option<usize>,
     /// Size in elements.
     pub len: usize,
     /// Whether usually only a small first part is used. The CPU backend allocates only what was used so far.
@@ -82,6 +62,11 @@ pub struct BufferSpec {
 }
 
 impl BufferSpec {
+    /// Name of the tensor with its layer; layers count from 1, as on the maps.
+    pub fn label(&self) -> String {
+        self.layer.map_or_else(|| self.name.clone(), |layer| format!("{} of layer {}", self.name, layer + 1))
+    }
+
     /// Size in bytes.
     pub fn size_bytes(&self) -> u64 {
         self.storage.size_bytes(self.len)
@@ -98,14 +83,14 @@ pub struct Buffers {
 impl Buffers {
     /// Plans a buffer of `len` elements and returns all of it.
     pub fn add(&mut self, name: impl Into<String>, len: usize) -> Slice {
-        self.add_stored(name, len, Storage::F32)
+        self.push(BufferSpec { name: name.into(), len, ..BufferSpec::default() })
     }
 
-    /// As [`Buffers::add`], with a storage format.
-    pub fn add_stored(&mut self, name: impl Into<String>, len: usize, storage: Storage) -> Slice {
-        let id = BufferId(self.specs.len());
-        self.specs.push(BufferSpec { name: name.into(), len, grows: false, storage, in_parts: false });
-        Slice { buffer: id, start: 0, len }
+    /// Plans the buffer that `spec` describes and returns all of it.
+    pub fn push(&mut self, spec: BufferSpec) -> Slice {
+        let slice = Slice { buffer: BufferId(self.specs.len()), start: 0, len: spec.len };
+        self.specs.push(spec);
+        slice
     }
 
     /// The storage format of a slice's elements.

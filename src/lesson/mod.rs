@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::gpu::backend::ExecuteError;
 use crate::gpu::context::Context;
-use crate::protocol::lesson::{Exercise, Sheet, WORDS};
+use crate::types::lesson::{Exercise, Sheet, WORDS};
 use sheet::Desk;
 
 /// T: tokens of the sentence.

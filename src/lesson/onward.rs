@@ -8,8 +8,8 @@ use crate::ops::residual::residual as add;
 use crate::ops::rmsnorm::{self, EPS, rmsnorm};
 use crate::ops::rope::{self, cos_sin_at};
 use crate::ops::swiglu::swiglu as gate_rows;
-use crate::protocol::lesson::{Axis, Made, Weights};
 use crate::rng::torch::TorchRng;
+use crate::types::lesson::{Axis, Made, Weights};
 
 /// d_k of queries and keys that are rotated: one pair.
 const PAIR: usize = 2;

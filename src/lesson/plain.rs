@@ -3,7 +3,7 @@
 use super::sheet::{At, Desk, m, s, t};
 use super::{D_IN, N_TOKENS};
 use crate::ops::embedding::{self, embedding};
-use crate::protocol::lesson::{Axis, IDS, Made};
+use crate::types::lesson::{Axis, IDS, Made};
 
 /// X
 pub(super) fn embeddings(desk: &mut Desk, x: &[f32]) -> At {

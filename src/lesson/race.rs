@@ -7,7 +7,7 @@ use crate::gpu::clock::now_ns;
 use crate::gpu::context::Context;
 use crate::gpu::recording::{Buffers, Recording, Slice};
 use crate::ops::matmul::{Layout, Shape, matmul};
-use crate::protocol::lesson::{Axis, Made, Matrix, Part, Sheet};
+use crate::types::lesson::{Axis, Made, Matrix, Part, Sheet};
 
 /// Computations that take less time are repeated before the clock is read: browsers round it to tenths of a millisecond.
 const MIN_MS: f64 = 5.0;

@@ -7,7 +7,7 @@ use crate::ops::attention_scores::MASKED;
 use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::ops::softmax::{self, softmax};
 use crate::ops::{bias, mask};
-use crate::protocol::lesson::{Axis, Made, Matrix, Part, Sheet};
+use crate::types::lesson::{Axis, Made, Matrix, Part, Sheet};
 
 /// Index of a matrix in the sheet.
 pub(super) type At = usize;

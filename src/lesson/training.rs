@@ -9,9 +9,9 @@ use crate::ops::cross_entropy::{self, cross_entropy_grad};
 use crate::ops::mask::mask;
 use crate::ops::sgd::sgd;
 use crate::ops::step::Step;
-use crate::protocol::lesson::{Axis, CANDIDATES, LOGITS, Made, SCHEDULE_STEPS, WEIGHT_STEPS, WORDS};
 use crate::rng::Rng;
 use crate::rng::torch::TorchRng;
+use crate::types::lesson::{Axis, CANDIDATES, LOGITS, Made, SCHEDULE_STEPS, WEIGHT_STEPS, WORDS};
 
 /// The learning rate of both optimizers.
 const LR: f32 = 0.1;

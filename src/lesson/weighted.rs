@@ -8,8 +8,8 @@ use crate::ops::attention_scores::{self, MASKED, attention_scores};
 use crate::ops::matmul::{Layout, Shape, matmul};
 use crate::ops::softmax::{self, softmax};
 use crate::ops::weighted_sum::{self, weighted_sum};
-use crate::protocol::lesson::{Axis, Made, MaskPlace, Weights};
 use crate::rng::torch::TorchRng;
+use crate::types::lesson::{Axis, Made, MaskPlace, Weights};
 
 /// d_k of the lesson's queries and keys.
 const D_OUT: usize = 2;

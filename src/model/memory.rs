@@ -7,7 +7,7 @@ use self::passes::{Kind, rope_width};
 use super::params::ParamTable;
 use crate::config::{ModelConfig, Positions, RunConfig};
 use crate::gpu::context::Budget;
-use crate::gpu::recording::{ALIGNMENT, Buffers, Slice};
+use crate::gpu::recording::{ALIGNMENT, BufferSpec, Buffers, Role, Slice};
 use crate::ops::clip::PARTIAL_SUMS;
 use crate::ops::step::STEP_LEN;
 
@@ -216,15 +216,21 @@ impl MemoryPlan {
         let mut buffers = Buffers::default();
         let (head_rows, vocab_block) = (head_rows(config, budget), vocab_block(model, budget));
         let param_piece = (budget.binding_bytes as usize / 4 / ALIGNMENT * ALIGNMENT).min(table.buffer_len());
-        let mut add = |name: &str, len: usize| buffers.add(name, len);
-        let [params, grads] = ["parameters", "gradients"].map(|name| add(name, table.buffer_len()));
+        let mut of_role = |role: Role, name: &str, len: usize| {
+            buffers.push(BufferSpec { name: name.into(), role, len, ..BufferSpec::default() })
+        };
+        let params = of_role(Role::Parameters, "parameters", table.buffer_len());
+        let grads = of_role(Role::Gradients, "gradients", table.buffer_len());
         let several = config.train.accumulation_steps > 1;
-        let step_grads = if several { add("gradients of the step", table.buffer_len()) } else { grads };
-        let [adam_m, adam_v] = ["first moments", "second moments"].map(|name| add(name, table.buffer_len()));
-        let [step, starts] = [("step", STEP_LEN), ("starts", batch_size)].map(|(name, len)| add(name, len));
-        let train_tokens = add("training tokens", n_train);
-        let val_tokens = add("held-out tokens", n_val);
-        let targets = add("targets", n_rows);
+        let step_grads =
+            if several { of_role(Role::Gradients, "gradients of the step", table.buffer_len()) } else { grads };
+        let [adam_m, adam_v] =
+            ["first moments", "second moments"].map(|name| of_role(Role::OptimizerState, name, table.buffer_len()));
+        let [starts, train_tokens, val_tokens, targets] =
+            [("starts", batch_size), ("training tokens", n_train), ("held-out tokens", n_val), ("targets", n_rows)]
+                .map(|(name, len)| of_role(Role::Tokens, name, len));
+        let mut add = |name: &str, len: usize| of_role(Role::Other, name, len);
+        let step = add("step", STEP_LEN);
         let losses = add("losses", n_rows);
         let [loss_ring, norm_ring] = ["loss ring", "norm ring"].map(|name| add(name, RING));
         let n_pieces = table.buffer_len().div_ceil(param_piece);
@@ -245,8 +251,10 @@ impl MemoryPlan {
         let probe = Activations::plan(&mut buffers, model, 1, Kind::Probe, model.context_length);
         let of_probe = probe.inputs.buffer.0..buffers.specs.len();
         buffers.specs[of_probe].iter_mut().for_each(|spec| spec.grows = true);
-        buffers.specs[heatmaps.buffer.0].grows = true;
-        buffers.specs[entropies.buffer.0].grows = true;
+        for slice in [heatmaps, entropies] {
+            buffers.specs[slice.buffer.0].grows = true;
+            buffers.specs[slice.buffer.0].role = Role::Inspection;
+        }
         let cache = Cache::plan(&mut buffers, model, 1);
         for slice in [params, grads, step_grads, adam_m, adam_v, probe.logits, heatmaps] {
             buffers.specs[slice.buffer.0].in_parts = true;

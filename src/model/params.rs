@@ -25,6 +25,8 @@ pub enum Init {
 pub struct Param {
     /// Name as in CS336, for example `layers.0.attn.q_proj.weight`.
     pub name: String,
+    /// The layer that it belongs to, from 0. None for embeddings, the last norm and the head.
+    pub layer: Option<usize>,
     /// Shape, row-major; matrices are `[out, in]`.
     pub shape: Vec<usize>,
     /// Initial values.
@@ -106,7 +108,7 @@ struct Rows {
 impl Rows {
     fn add(&mut self, name: String, shape: Vec<usize>, init: Init) {
         let decay = shape.len() > 1;
-        self.params.push(Param { name, shape, init, decay, start: 0 });
+        self.params.push(Param { name, layer: None, shape, init, decay, start: 0 });
     }
 
     /// CS336's initialization of a linear layer: variance 2/(d_in + d_out). Biases start at 0.
@@ -128,6 +130,7 @@ impl Rows {
 
     fn add_block(&mut self, layer: usize, config: &ModelConfig) {
         let (c, f, kv) = (config.d_model, config.d_ff, config.d_kv());
+        let first = self.params.len();
         for (name, d_out) in [("q", c), ("k", kv), ("v", kv), ("output", c)] {
             self.add_linear(&format!("layers.{layer}.attn.{name}_proj"), d_out, c);
         }
@@ -138,6 +141,7 @@ impl Rows {
         }
         self.add_norm(&format!("layers.{layer}.ln1"), config.norm, c);
         self.add_norm(&format!("layers.{layer}.ln2"), config.norm, c);
+        self.params[first..].iter_mut().for_each(|param| param.layer = Some(layer));
     }
 }
 
@@ -211,6 +215,11 @@ impl ParamTable {
     /// Number of elements at the beginning of a buffer that belong to parameters with weight decay.
     pub fn decay_len(&self) -> usize {
         self.decay_len
+    }
+
+    /// The parameter at this offset of a buffer laid out by this table; None in the padding.
+    pub fn at(&self, offset: usize) -> Option<&Param> {
+        self.params.iter().find(|param| (param.start..param.start + param.len()).contains(&offset))
     }
 
     /// The slice of the parameter with this name in a buffer laid out by this table, if the model has one.

@@ -309,6 +309,18 @@ async fn adopt(
     Ok(problem.into_iter().collect())
 }
 
+/// Runs all trials of a kernel, or of one of its variants, on the device; returns the first difference from the CPU.
+///
+/// # Errors
+/// When the device was lost, or cannot run the kernel.
+pub async fn difference(
+    context: &Context,
+    candidates: &Candidates,
+    variant: Option<&'static Variant>,
+) -> Result<Option<String>, ExecuteError> {
+    disagreement(context, (candidates.gate)(), variant).await
+}
+
 /// Why a variant cannot be used on this device, if so.
 async fn problem(
     context: &Context,
@@ -316,7 +328,7 @@ async fn problem(
     variant: &'static Variant,
 ) -> Result<Option<String>, ExecuteError> {
     let (wrong, original) = (variant.kernel.name, variant.of.name);
-    match disagreement(context, (candidates.gate)(), variant).await {
+    match difference(context, candidates, Some(variant)).await {
         Ok(None) => Ok(None),
         Ok(Some(difference)) => {
             Ok(Some(format!("this device computes {wrong} wrongly ({difference}); {original} is used instead")))
@@ -343,10 +355,12 @@ fn worth_trying(context: &Context, variant: &Variant) -> bool {
 async fn disagreement(
     context: &Context,
     gate: Vec<Trial>,
-    variant: &'static Variant,
+    variant: Option<&'static Variant>,
 ) -> Result<Option<String>, ExecuteError> {
     for mut trial in gate {
-        variant.stand_in(&mut trial.recording);
+        variant.into_iter().for_each(|variant| {
+            variant.stand_in(&mut trial.recording);
+        });
         let mut sides = SideBySide::new(context, &trial.buffers).await?;
         for (seed, &slice) in (1..).zip(&trial.inputs) {
             sides.write(slice, bytemuck::cast_slice(&numbers(seed, slice.len)));

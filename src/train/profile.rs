@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::trainer::{TrainError, Trainer};
 use crate::gpu::context::Context;
 use crate::ops::peak;
-use crate::protocol::profile::{KernelTime, Profile, TimedBy};
+use crate::train::trainer::{TrainError, Trainer};
+use crate::types::profile::{KernelTime, Profile, TimedBy};
 
 /// Times one step on the device of `context`, or on the CPU without one, immediately after measuring the device's peaks. The
 /// run is not changed: the step's update is reverted.

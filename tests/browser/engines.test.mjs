@@ -62,6 +62,7 @@ for (const engine of ENGINES) {
     const { page, stop } = await start(t, engine);
     const run = (name, action) => step(page, engine, name, action);
     await run("open", () => steps.open(page, engine.webgpu ? /llvmpipe|software/i : /CPU/));
+    await run("hatching", () => steps.hatching(page));
     await run("train", () => steps.train(page));
     await run("pin", () => steps.pin(page));
     if (engine.webgpu) {

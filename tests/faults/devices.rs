@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use glasshead::train::generations;
+use glasshead::train::checkpoint::rotation;
 use glasshead::train::trainer::TrainingState;
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ fn json_lines(text: &str) -> Vec<Value> {
 }
 
 fn state(folder: &Path, out: &str) -> TrainingState {
-    generations::load(&folder.join(out)).map_err(|error| error.to_string()).unwrap().checkpoint.state
+    rotation::load(&folder.join(out)).map_err(|error| error.to_string()).unwrap().checkpoint.state
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use glasshead::rng::Rng;
 use glasshead::train::checkpoint::FILE_NAME;
-use glasshead::train::generations::{self, Loaded, PREVIOUS};
+use glasshead::train::checkpoint::rotation;
+use glasshead::train::checkpoint::rotation::{Loaded, PREVIOUS};
 
 /// A model that trains a step in about a millisecond, on a small file.
 fn train(folder: &Path, steps: u64, more: &[&str]) -> Command {
@@ -56,7 +57,7 @@ pub(super) fn run(mut command: Command) -> Output {
 }
 
 pub(super) fn load(folder: &Path) -> Loaded {
-    generations::load(&folder.join("model")).map_err(|error| error.to_string()).unwrap()
+    rotation::load(&folder.join("model")).map_err(|error| error.to_string()).unwrap()
 }
 
 pub(super) fn told(output: &Output) -> String {
@@ -194,10 +195,10 @@ fn on_a_full_disk_training_goes_on_and_the_last_checkpoint_stays() {
     let model = folder.path().join("model");
     std::os::unix::fs::symlink("/dev/full", model.join("checkpoint.part")).unwrap();
     let bytes = fs::read(model.join(FILE_NAME)).unwrap();
-    let problem = generations::save(&model, &bytes).unwrap_err().to_string();
+    let problem = rotation::save(&model, &bytes).unwrap_err().to_string();
     assert!(problem.contains("No space left"), "{problem}");
     assert_eq!(load(folder.path()).checkpoint.state.step, 3);
-    generations::save(&model, &bytes).unwrap();
+    rotation::save(&model, &bytes).unwrap();
 }
 
 #[test]

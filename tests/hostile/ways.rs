@@ -7,8 +7,8 @@ use glasshead::cli::ops::serve;
 use glasshead::data::{Cut, Tokenizer, jsonl_fields, read_files, read_parquet};
 use glasshead::interop::archive::Chosen;
 use glasshead::interop::import::import;
+use glasshead::run::record;
 use glasshead::train::checkpoint::Checkpoint;
-use glasshead::train::record;
 use glasshead_page::share::restored;
 use safetensors::SafeTensors;
 

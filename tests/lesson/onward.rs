@@ -1,7 +1,7 @@
 //! The steps after attention: each equals its formula, on both backends.
 
 use glasshead::config::{Preset, TrainConfig, learning_rate};
-use glasshead::protocol::lesson::*;
+use glasshead::types::lesson::*;
 
 use super::{DRAWN, MODULE, begins, equal, on_both, x};
 

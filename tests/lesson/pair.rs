@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use glasshead::protocol::lesson::{LessonCommand, LessonEvent, PAIR_STEPS, PairPoint, PairText};
-use glasshead::protocol::{BackendChoice, Command, Event};
-use glasshead::train::session::Session;
+use glasshead::serve::Session;
+use glasshead::types::BackendChoice;
+use glasshead::types::lesson::{PAIR_STEPS, PairPoint, PairText};
+use glasshead::wire::lesson::{LessonCommand, LessonEvent};
+use glasshead::wire::{Command, Event};
 use pollster::block_on;
 
 type Heard = Rc<RefCell<Vec<LessonEvent>>>;

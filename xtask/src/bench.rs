@@ -26,6 +26,21 @@ pub fn native(profile: &str) -> Result<(), String> {
     NATIVE.iter().try_for_each(|args| execute(&root(), &program, args, &[]))
 }
 
+/// Checks and measures a GPU with `glasshead bench gpu`. With `program`, a path, nothing is built, and neither network nor cargo
+/// is needed. `rest` is passed on.
+pub fn gpu(profile: &str, program: Option<String>, rest: &[String]) -> Result<(), String> {
+    let program = match program {
+        Some(program) => program,
+        None => {
+            install::vulkan()?;
+            execute(&root(), "cargo", &["build", "--bin", "glasshead", "--profile", profile], &[])?;
+            target().join(profile).join("glasshead").display().to_string()
+        }
+    };
+    let args = [&["bench", "gpu"], &rest.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat();
+    execute(&root(), &program, &args, &[])
+}
+
 /// Builds the page and runs its benchmarks in Chromium; `peers` adds the other programs and a table, and `rest` is
 /// passed to the script.
 pub fn browser(purpose: bundle::Purpose, peers: bool, rest: &[String]) -> Result<(), String> {

@@ -6,7 +6,6 @@ use std::process::{Command, ExitCode};
 mod audit;
 mod bench;
 mod bundle;
-mod icons;
 mod install;
 mod long;
 mod offline;
@@ -21,6 +20,9 @@ const USAGE: &str = "usage:
   cargo xtask serve --dist DIR [--port N]   serve a page that is built already
   cargo xtask test [--native] [--browser]   install what is missing and run all tests, or one part
   cargo xtask bench [--dev]                 measure this machine natively, as JSON
+  cargo xtask bench --gpu [--dev]           check and measure a GPU in eight minutes, as JSON and Markdown
+    [--program PATH] [--small] [--only PART,PART] [--limit SECONDS] [--out FILE]
+                                            with a program that is built already; with sizes for a software adapter
   cargo xtask bench --browser [--dev]       measure in Chromium, as JSON
   cargo xtask bench --peers [--dev]         the same beside other programs in the browser, and a table
     [--only NAME,NAME] [--steps N]          of the last two: which programs, and how many steps
@@ -87,6 +89,15 @@ fn run(args: &[String]) -> Result<(), String> {
         "bench" => {
             let dev = flags.take("--dev");
             let (browser, peers) = (flags.take("--browser"), flags.take("--peers"));
+            if flags.take("--gpu") {
+                let (program, mut rest) = (flags.value("--program")?, Vec::new());
+                for name in ["--only", "--limit", "--out"] {
+                    rest.extend(flags.value(name)?.into_iter().flat_map(|value| [name.to_string(), value]));
+                }
+                rest.extend(flags.take("--small").then(|| "--small".into()));
+                flags.finish()?;
+                return bench::gpu(if dev { "web" } else { "release" }, program, &rest);
+            }
             let mut rest = Vec::new();
             for name in ["--only", "--steps"] {
                 rest.extend(flags.value(name)?.into_iter().flat_map(|value| [name.to_string(), value]));

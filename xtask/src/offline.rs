@@ -8,8 +8,10 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::bundle;
-use crate::icons::{ICONS, png};
 use crate::root;
+
+/// Purposes and sizes of the PNG icons in `www`: some systems do not install apps that have only an SVG.
+const ICONS: [(&str, u32); 3] = [("any", 192), ("any", 512), ("maskable", 512)];
 
 /// A hash that identifies a build by its parts.
 pub fn version(parts: &[&str]) -> String {
@@ -21,17 +23,17 @@ pub fn version(parts: &[&str]) -> String {
 /// Writes the manifest with the icons, and the service worker that caches `files` and the page itself.
 pub fn write(out: &Path, version: &str, icon: &str, files: &[&str]) -> Result<(), String> {
     let mut icons = vec![json!({ "src": icon, "sizes": "any", "type": "image/svg+xml", "purpose": "any" })];
-    let svg = bundle::read(&out.join(icon))?;
-    for icon in &ICONS {
-        let purpose = if icon.maskable { "maskable" } else { "any" };
-        let name = bundle::write_hashed(&png(&svg, icon)?, out, &format!("icon-{purpose}-{}", icon.size), "png")?;
-        let sizes = format!("{0}x{0}", icon.size);
-        icons.push(json!({ "src": name, "sizes": sizes, "type": "image/png", "purpose": purpose }));
+    for (purpose, size) in ICONS {
+        let name = format!("icon-{purpose}-{size}");
+        let path = root().join(format!("www/{name}.png"));
+        let png = std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let (src, sizes) = (bundle::write_hashed(&png, out, &name, "png")?, format!("{size}x{size}"));
+        icons.push(json!({ "src": src, "sizes": sizes, "type": "image/png", "purpose": purpose }));
     }
     let manifest = json!({
         "name": "Glasshead",
         "short_name": "Glasshead",
-        "description": "Train a Transformer language model in this browser, and look into every attention head.",
+        "description": "Train a Transformer in this tab and inspect every attention head.",
         "id": "./",
         "start_url": "./",
         "scope": "./",

@@ -6,9 +6,9 @@ use crate::app::Cx;
 use crate::state::runs::RunsAction;
 use crate::state::{Action, RunState};
 use crate::checkpoints;
-use glasshead::wire::runs::RunsCommand;
-use glasshead::wire::Command;
 use glasshead::types::Phase;
+use glasshead::wire::Command;
+use glasshead::wire::runs::RunsCommand;
 
 #[component]
 pub fn Banners(cx: &Cx) -> Html {

@@ -5,7 +5,7 @@ use yew::prelude::*;
 use crate::app::Cx;
 use crate::state::data::ScorePoint;
 use crate::tokens::visible;
-use glasshead::protocol::data::TaskAnswer;
+use glasshead::types::tasks::TaskAnswer;
 
 /// Width and height of the history chart in SVG units.
 const SIZE: (f64, f64) = (300.0, 40.0);

@@ -8,8 +8,8 @@ use yew::prelude::*;
 
 use super::visible;
 use crate::tokens::flowing;
-use glasshead::protocol::Sampling;
-use glasshead::protocol::writing::{Choice, WrittenToken};
+use glasshead::types::Sampling;
+use glasshead::types::sampling::{Choice, WrittenToken};
 
 #[derive(Properties, PartialEq)]
 pub struct Props {

@@ -8,7 +8,7 @@ use super::{counted, value_of};
 use crate::app::Cx;
 use crate::state::Action;
 use crate::state::typed::TypedField;
-use glasshead::protocol::Command;
+use glasshead::wire::Command;
 
 #[component]
 pub fn Writing(cx: &Cx) -> Html {

@@ -1,6 +1,6 @@
 //! The loss chart's geometry: scales, ticks, thinning. Pure.
 
-use glasshead::protocol::StepPoint;
+use glasshead::types::StepPoint;
 
 /// A linear map from data to pixels: `low` maps to `from`, `high` to `to`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,7 +6,7 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 use super::chart::{Scale, apart, columns, place_of, short, smoothed};
 use crate::state::Theme;
 use crate::state::runs::{Axis, ShownRun};
-use glasshead::protocol::{Baselines, StepPoint};
+use glasshead::types::{Baselines, StepPoint};
 
 /// Everything the chart shows.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 //! show the same.
 
 use super::colors::{ColorMap, Colors, Rgb};
-use glasshead::protocol::inspect::visible_keys;
+use glasshead::types::inspect::visible_keys;
 
 /// Number of colors that a table uses, indexed by a number's position in the domain.
 const SHADES: usize = 256;

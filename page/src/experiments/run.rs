@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use yew::prelude::*;
 
-use crate::app::Cx;
+use crate::core::context::Cx;
 use crate::state::Action;
 use crate::state::experiments::catalogue::{Begin, Experiment};
 use crate::state::experiments::{Experiments, ExperimentsAction, Order, find};
-use crate::{navigation, preferences};
+use crate::core::{navigation, preferences};
 use glasshead::wire::Command;
 
 /// The link of an experiment.

@@ -4,8 +4,8 @@ use yew::prelude::*;
 
 use super::draw::Thumbnail;
 use super::run::{link, needs_file};
-use crate::app::Cx;
-use crate::navigation;
+use crate::core::context::Cx;
+use crate::core::navigation;
 use crate::overlay::icon::icon;
 use crate::runs_drawer::export::{MODEL_FILES, open_picked};
 use crate::settings::text;

@@ -3,7 +3,7 @@
 use web_sys::HtmlElement;
 use yew::prelude::*;
 
-use crate::app::Cx;
+use crate::core::context::Cx;
 use crate::glossary::{Entry, GLOSSARY};
 use crate::settings::state::sentence_case;
 

@@ -3,8 +3,8 @@
 use yew::prelude::*;
 
 use super::glossary::Glossary;
-use crate::app::Cx;
-use crate::keys;
+use crate::core::context::Cx;
+use crate::core::keys;
 use crate::overlay::view::{Frame, close_button, overlay};
 use crate::state::overlay::{HelpTab, Overlay, OverlayAction};
 

@@ -1,7 +1,7 @@
 //! How a cell was computed, with its actual numbers, and which other cells it was computed from.
 
 use crate::state::lesson::Cell;
-use glasshead::protocol::lesson::{Axis, Made, Matrix, Sheet, WORDS};
+use glasshead::types::lesson::{Axis, Made, Matrix, Sheet, WORDS};
 
 /// A number with four decimals, for tables.
 pub fn short(value: f32) -> String {

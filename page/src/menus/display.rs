@@ -2,11 +2,11 @@
 
 use yew::prelude::*;
 
-use crate::app::Cx;
-use crate::components::value_of;
+use crate::core::context::Cx;
+use crate::shared::value_of;
 use crate::draw::colors::ColorMap;
 use crate::overlay::view::Frame;
-use crate::preferences;
+use crate::core::preferences;
 use crate::settings::state::sentence_case;
 use crate::state::Action;
 use crate::state::look::{Form, LookAction, Values};

@@ -2,7 +2,7 @@
 
 use yew::prelude::*;
 
-use crate::app::Cx;
+use crate::core::context::Cx;
 use crate::overlay::icon::icon;
 use crate::overlay::view::{Frame, overlay};
 use crate::runs_drawer::export::{MODEL_FILES, open_picked};

@@ -2,7 +2,7 @@
 
 use yew::prelude::*;
 
-use crate::app::Cx;
+use crate::core::context::Cx;
 use crate::components::writing::typed;
 use crate::overlay::view::Frame;
 use crate::state::overlay::Overlay;

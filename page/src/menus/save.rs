@@ -2,11 +2,11 @@
 
 use yew::prelude::*;
 
-use crate::components::value_of;
+use crate::shared::value_of;
 use crate::overlay::view::Frame;
 use crate::state::overlay::Overlay;
 use crate::units::counted;
-use crate::app::Cx;
+use crate::core::context::Cx;
 use crate::draw::figure::Figure;
 use crate::film::{self, Format};
 use crate::maps::Plane;
@@ -14,8 +14,8 @@ use crate::state::Action;
 use crate::state::remember::{RememberAction, WeightsFile};
 use crate::state::shown::Table;
 use crate::take_along::{difference, figure, save_moment, save_moments, save_png, save_svg};
-use glasshead::protocol::Command;
-use glasshead::protocol::export::ExportCommand;
+use glasshead::wire::Command;
+use glasshead::wire::export::ExportCommand;
 
 /// The images that can be exported: value and label in the list.
 const PICTURES: [(&str, &str); 4] = [

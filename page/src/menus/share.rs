@@ -6,12 +6,12 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Clipboard, HtmlInputElement};
 use yew::prelude::*;
 
-use crate::app::Cx;
+use crate::core::context::Cx;
 use crate::overlay::view::{Frame, close_button};
 use crate::state::overlay::Overlay;
 use crate::share::hash;
 use crate::state::{Setup, Vocabulary};
-use glasshead::protocol::CorpusChoice;
+use glasshead::types::CorpusChoice;
 
 const REFUSED: &str = "The browser refused access to the clipboard. The link is selected: copy it from the field.";
 

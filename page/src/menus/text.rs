@@ -2,8 +2,8 @@
 
 use yew::prelude::*;
 
-use crate::app::Cx;
-use crate::hub;
+use crate::core::context::Cx;
+use crate::core::hub;
 use crate::overlay::icon::icon;
 use crate::overlay::view::Frame;
 use crate::settings::state::task_title;

@@ -3,7 +3,7 @@
 use yew::prelude::*;
 
 use super::view::Outside;
-use crate::app::Cx;
+use crate::core::context::Cx;
 use crate::help::view::HelpPopover;
 use crate::menus::display::DisplayMenu;
 use crate::menus::model::ModelMenu;

@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
 
-use crate::app::{Cx, on_window};
+use crate::core::context::{Cx, on_window};
 use crate::overlay::icon::icon;
 use crate::state::Action;
 use crate::state::overlay::{Overlay, OverlayAction};

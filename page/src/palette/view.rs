@@ -5,8 +5,8 @@ use web_sys::{HtmlElement, HtmlInputElement};
 use yew::prelude::*;
 
 use super::state::{Entry, Target, entries, search};
-use crate::app::Cx;
-use crate::components::value_of;
+use crate::core::context::Cx;
+use crate::shared::value_of;
 use crate::overlay::icon::icon;
 use crate::overlay::view::Frame;
 use crate::settings::state::Group;
@@ -16,7 +16,8 @@ use crate::state::profile::ProfileState;
 use crate::state::remember::RememberAction;
 use crate::state::runs::RunsAction;
 use crate::state::{Action, View};
-use crate::{checkpoints, experiments, navigation, preferences, runs_drawer};
+use crate::core::{navigation, preferences};
+use crate::{checkpoints, experiments, runs_drawer};
 use glasshead::wire::Command;
 use glasshead::wire::runs::RunsCommand;
 

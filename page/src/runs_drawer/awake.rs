@@ -8,9 +8,9 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
-use crate::app::{Cx, on_window};
+use crate::core::context::{Cx, on_window};
 use crate::state::RunState;
-use crate::{preferences, store};
+use crate::core::{preferences, store};
 
 /// The key of the choice in the preferences.
 const PREFERENCE: &str = "stay_awake";

@@ -4,11 +4,12 @@ use wasm_bindgen::JsCast as _;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use crate::app::Cx;
+use crate::core::context::Cx;
 use crate::overlay::icon::icon;
 use crate::state::Action;
 use crate::state::runs::RunsAction;
-use crate::{files, models};
+use crate::core::files;
+use crate::models;
 use glasshead::wire::Command;
 use glasshead::wire::export::ExportCommand;
 

@@ -2,7 +2,7 @@
 
 use yew::prelude::*;
 
-use crate::app::Cx;
+use crate::core::context::Cx;
 use crate::checkpoints;
 use crate::overlay::icon::icon;
 use crate::state::autosave::run_of;

@@ -2,10 +2,10 @@
 
 use yew::prelude::*;
 
-use crate::app::Cx;
-use crate::components::entry::Entry;
-use crate::components::value_of;
-use crate::download;
+use crate::core::context::Cx;
+use crate::shared::entry::Entry;
+use crate::shared::value_of;
+use crate::core::download;
 use crate::draw::chart::short;
 use crate::draw::chart_canvas::look_of;
 use crate::overlay::icon::icon;

@@ -9,14 +9,15 @@ use super::awake::Awake;
 use super::export::Export;
 use super::saved::Saved;
 use super::session::Session;
-use crate::app::Cx;
-use crate::components::value_of;
+use crate::core::context::Cx;
+use crate::shared::value_of;
 use crate::overlay::icon::icon;
 use crate::overlay::view::{Frame, close_button};
 use crate::state::Action;
 use crate::state::overlay::Overlay;
 use crate::state::runs::{NeededFile, RunsAction};
-use crate::{checkpoints, files, models};
+use crate::core::files;
+use crate::{checkpoints, models};
 use glasshead::wire::Command;
 use glasshead::wire::runs::RunsCommand;
 
@@ -156,7 +157,3 @@ pub fn needs_file(cx: &Cx) -> Html {
     }
 }
 
-/// The field for a run's name.
-pub fn name_of(event: &Event) -> String {
-    value_of(event)
-}

@@ -5,7 +5,7 @@ use yew::prelude::*;
 use super::text::smaller_vocabulary;
 use crate::units::{counted, grouped};
 use glasshead::accounting::{Account, Part};
-use crate::app::Cx;
+use crate::core::context::Cx;
 
 #[component]
 pub fn Costs(cx: &Cx) -> Html {

@@ -4,13 +4,13 @@ use yew::prelude::*;
 
 use super::field::{Row, row};
 use super::state::backend_name;
-use crate::app::Cx;
-use crate::components::entry::Entry;
-use crate::components::value_of;
+use crate::core::context::Cx;
+use crate::shared::entry::Entry;
+use crate::shared::value_of;
 use crate::fields::number;
 use crate::state::Action;
 use crate::state::workers::Wanted;
-use crate::workers;
+use crate::core::workers;
 use glasshead::types::BackendChoice;
 use glasshead::types::workers::MAX_WORKERS;
 

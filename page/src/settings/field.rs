@@ -3,9 +3,9 @@
 use yew::prelude::*;
 
 use super::state::{choice_label, help};
-use crate::app::Cx;
-use crate::components::entry::Entry;
-use crate::components::value_of;
+use crate::core::context::Cx;
+use crate::shared::entry::Entry;
+use crate::shared::value_of;
 use crate::state::Action;
 use glasshead::config::fields::Field;
 use glasshead::config::table::Kind;

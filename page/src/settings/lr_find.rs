@@ -5,13 +5,14 @@ use std::rc::Rc;
 use web_sys::HtmlCanvasElement;
 use yew::prelude::*;
 
-use crate::app::Cx;
+use crate::core::context::Cx;
 use crate::draw::chart::Scale;
 use crate::draw::chart_canvas::{line, sharp, text};
 use crate::state::runs::{Finder, RunsAction};
 use crate::state::{Action, Theme};
-use glasshead::protocol::Command;
-use glasshead::protocol::runs::{LrPoint, RunsCommand};
+use glasshead::types::runs::LrPoint;
+use glasshead::wire::Command;
+use glasshead::wire::runs::RunsCommand;
 
 #[component]
 pub fn LrFind(cx: &Cx) -> Html {

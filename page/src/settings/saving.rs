@@ -4,10 +4,10 @@ use yew::prelude::*;
 
 use super::field::{Row, row};
 use super::stop;
-use crate::app::Cx;
-use crate::autosave;
-use crate::components::entry::Entry;
-use crate::components::value_of;
+use crate::core::context::Cx;
+use crate::core::autosave;
+use crate::shared::entry::Entry;
+use crate::shared::value_of;
 
 /// The fields of the group.
 pub fn saving(cx: &Cx) -> Html {

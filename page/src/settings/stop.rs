@@ -3,15 +3,15 @@
 use yew::prelude::*;
 
 use super::field::{Row, row};
-use crate::app::Cx;
-use crate::components::entry::Entry;
-use crate::components::value_of;
+use crate::core::context::Cx;
+use crate::shared::entry::Entry;
+use crate::shared::value_of;
 use crate::fields::not_a_number;
 use crate::state::Action;
 use crate::state::runs::RunsAction;
 use glasshead::config::rules::Rules;
-use glasshead::protocol::Command;
-use glasshead::protocol::runs::RunsCommand;
+use glasshead::wire::Command;
+use glasshead::wire::runs::RunsCommand;
 
 /// One rule. An empty entry disables it.
 pub struct Rule {

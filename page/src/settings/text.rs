@@ -6,12 +6,12 @@ use yew::prelude::*;
 
 use super::field::{Row, row};
 use super::state::{sentence_case, task_title};
-use crate::app::Cx;
-use crate::components::value_of;
+use crate::core::context::Cx;
+use crate::shared::value_of;
 use crate::state::data::{DataAction, Fetching, HubText};
 use crate::state::{Action, State, Vocabulary};
 use crate::units::{counted, file_size, grouped};
-use crate::{files, hub};
+use crate::core::{files, hub};
 use glasshead::config::Preset;
 use glasshead::types::CorpusChoice;
 use glasshead::types::tasks::TaskInfo;

@@ -5,8 +5,8 @@ use yew::prelude::*;
 
 use super::state::{Group, changed, field_found, group_found};
 use super::{costs, device, field, lr_find, saving, stop, text};
-use crate::app::Cx;
-use crate::components::value_of;
+use crate::core::context::Cx;
+use crate::shared::value_of;
 use crate::overlay::view::{Frame, close_button};
 use crate::overlay::icon::icon;
 use crate::state::Action;

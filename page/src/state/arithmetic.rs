@@ -1,6 +1,6 @@
 //! How an attention weight is computed: q·k, ÷ √D, the causal mask, softmax over the row.
 
-use glasshead::protocol::inspect::HeadRows;
+use glasshead::types::inspect::HeadRows;
 
 /// The intermediate results of one query row.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,8 +2,8 @@
 
 use super::runs::{KeptCheckpoint, RunsAction};
 use super::{RunState, State};
-use glasshead::protocol::Command;
-use glasshead::protocol::runs::RunsCommand;
+use glasshead::wire::Command;
+use glasshead::wire::runs::RunsCommand;
 
 /// Default interval between autosaves in seconds.
 pub const EVERY_SECONDS: u32 = 30;

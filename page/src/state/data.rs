@@ -3,9 +3,11 @@
 use super::draft::SETUP;
 use super::{DEFAULT_PROBE, State, Vocabulary};
 use glasshead::config::{MIN_TRAINED_VOCABULARY, Preset};
-use glasshead::protocol::data::{DataCommand, DataEvent, TaskAnswer, TaskInfo};
-use glasshead::protocol::log::spread;
-use glasshead::protocol::{Command, CorpusChoice, RunId};
+use glasshead::types::history::spread;
+use glasshead::types::tasks::{TaskAnswer, TaskInfo};
+use glasshead::types::{CorpusChoice, RunId};
+use glasshead::wire::Command;
+use glasshead::wire::data::{DataCommand, DataEvent};
 
 /// A file of the TinyStories data set (Eldan & Li 2023) on the public hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::Maps;
 use crate::maps::Plane;
-use glasshead::protocol::spelling::unspelled;
+use glasshead::types::spelling::unspelled;
 
 /// Why two maps cannot be compared cell by cell, if so.
 pub fn obstacle(held: &Maps, shown: &Maps) -> Option<String> {

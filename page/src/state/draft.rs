@@ -1,6 +1,7 @@
 //! The settings of the next run, and how they differ from those of the current run. Values labeled as the run's come
 //! from the run. The draft is always valid: text that would make it invalid is kept in its field.
 
+use super::device::DEVICE;
 use super::{RunState, Setup, State, Vocabulary};
 use glasshead::config::fields::Field;
 use glasshead::config::table::FIELDS;
@@ -112,7 +113,7 @@ impl State {
                 tried.push(refused.name.clone());
             }
         }
-        match (self.draft.check(together), self.draft.check(alone)) {
+        match (self.check_draft(together), self.check_draft(alone)) {
             (Ok(config), _) => {
                 tried.iter().for_each(|name| self.accept(name));
                 self.take_settings(config);
@@ -217,7 +218,7 @@ impl State {
 }
 
 fn is_setting(name: &str) -> bool {
-    name == SETUP || Field::find(name).is_some()
+    name == SETUP || name == DEVICE || Field::find(name).is_some()
 }
 
 pub(super) fn is_live(name: &str) -> bool {

@@ -22,6 +22,7 @@ impl Default for State {
             draft: Setup { config, corpus, vocabulary, backend, file_name: None, file_count: 0 },
             refused: Vec::new(),
             device: None,
+            devices: Vec::new(),
             summary: None,
             notices: Vec::new(),
             step: 0,

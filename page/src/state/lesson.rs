@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use super::tokenizer::Encoding;
 use crate::lesson::steps::STEPS;
-use glasshead::protocol::lesson::{EMBEDDINGS, LessonCommand, LessonEvent, PairPoint, PairText, SEED, Sheet, WORDS};
-use glasshead::protocol::{BackendChoice, DeviceInfo};
+use glasshead::types::lesson::{EMBEDDINGS, PairPoint, PairText, SEED, Sheet, WORDS};
+use glasshead::types::{BackendChoice, DeviceInfo};
+use glasshead::wire::lesson::{LessonCommand, LessonEvent};
 
 /// A computed exercise.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,8 +3,9 @@
 use super::State;
 use glasshead::interop::companions::KEPT;
 use glasshead::interop::files::CONFIG;
-use glasshead::protocol::runs::RunsCommand;
-use glasshead::protocol::{Command, FileInfo};
+use glasshead::types::FileInfo;
+use glasshead::wire::Command;
+use glasshead::wire::runs::RunsCommand;
 
 /// File name endings of pickled weights, which are refused.
 const PICKLED: [&str; 4] = [".bin", ".pt", ".pth", ".ckpt"];

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use glasshead::protocol::Command;
-use glasshead::protocol::profile::{Profile, ProfileCommand, ProfileEvent};
+use glasshead::types::profile::Profile;
+use glasshead::wire::Command;
+use glasshead::wire::profile::{ProfileCommand, ProfileEvent};
 
 /// The state of the profile view.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::snapshots::Snapshots;
 use super::{Maps, State};
 use crate::share::Wanted;
-use glasshead::protocol::RunId;
+use glasshead::types::RunId;
 
 /// Memory budget in bytes for the snapshots of the current sentence.
 pub const PRESENT_BYTES: usize = 40 << 20;

@@ -11,9 +11,9 @@ use glasshead::config::rules::Rules;
 use glasshead::config::table::FIELDS;
 use glasshead::config::{RunConfig, TrainConfig};
 use glasshead::types::runs::{CheckpointInfo, LrPoint, RunRecord};
-use glasshead::wire::runs::{RunsCommand, RunsEvent};
-use glasshead::wire::Command;
 use glasshead::types::{CorpusChoice, History, RunId, StepPoint};
+use glasshead::wire::Command;
+use glasshead::wire::runs::{RunsCommand, RunsEvent};
 
 /// Maximum number of finished runs.
 pub const MAX_RUNS: usize = 8;

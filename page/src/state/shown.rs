@@ -8,7 +8,7 @@ use super::look::Values;
 use super::{Maps, State};
 use crate::draw::heat::{ColorScale, Domain, pixels};
 use crate::maps::Plane;
-use glasshead::protocol::inspect::Watched;
+use glasshead::types::inspect::Watched;
 
 /// Numbers (n, n), indexed by query, then key; with a causal mask, later keys are masked.
 #[derive(Clone, Debug)]

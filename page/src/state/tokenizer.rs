@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::tokens::{Group, groups};
-use glasshead::protocol::RunId;
-use glasshead::protocol::tokenizer::{MergeStep, TokenBytes, TokenizerEvent, VocabularySource};
+use glasshead::types::RunId;
+use glasshead::types::tokenizer::{MergeStep, TokenBytes, VocabularySource};
+use glasshead::wire::tokenizer::TokenizerEvent;
 
 /// The default text: words, white space, accents, other scripts, multi-byte characters, numbers.
 pub const DEFAULT_TEXT: &str = "Once upon a time, Lily found a needle in her room. She knew it wasn't a toy.\n\

@@ -3,8 +3,8 @@
 use super::ask::AskAction;
 use super::{Action, State};
 use crate::fields::{not_a_number, number};
-use glasshead::protocol::Sampling;
-use glasshead::protocol::inspect::WeightAt;
+use glasshead::types::Sampling;
+use glasshead::types::inspect::WeightAt;
 
 /// Maximum number of tokens that one request generates.
 pub const MAX_TOKENS: usize = 100_000;

@@ -1,7 +1,8 @@
 //! The workers that share batches on the CPU.
 
-use glasshead::protocol::Command;
-use glasshead::protocol::workers::{MAX_WORKERS, WorkersCommand, WorkersEvent};
+use glasshead::types::workers::MAX_WORKERS;
+use glasshead::wire::Command;
+use glasshead::wire::workers::{WorkersCommand, WorkersEvent};
 
 /// How the number of workers was determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

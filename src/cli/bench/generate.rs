@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::{Machine, median, reference_workload};
 use crate::cli::{BackendArg, preset, sentence, tune};
 use crate::config::Preset;
-use crate::protocol::Sampling;
 use crate::train::generate::{Generator, Text};
 use crate::train::trainer::Trainer;
+use crate::types::Sampling;
 
 /// Options of the generation benchmark.
 #[derive(Args)]

@@ -16,6 +16,7 @@ use crate::threads;
 mod attention;
 mod bpe;
 mod generate;
+mod gpu;
 mod matmul;
 mod step;
 
@@ -31,6 +32,9 @@ pub(super) enum BenchCommand {
     Attention(attention::AttentionArgs),
     /// Generate several texts at once.
     Generate(generate::GenerateArgs),
+    /// Check and measure a GPU within eight minutes: every kernel and variant against the CPU, peaks, matmuls, attention,
+    /// training steps by kernel, tuning.
+    Gpu(gpu::GpuArgs),
 }
 
 pub(super) fn bench(command: BenchCommand) -> Result<(), String> {
@@ -40,6 +44,7 @@ pub(super) fn bench(command: BenchCommand) -> Result<(), String> {
         BenchCommand::Matmul(args) => pollster::block_on(matmul::matmul_bench(args)),
         BenchCommand::Attention(args) => pollster::block_on(attention::attention(args)),
         BenchCommand::Generate(args) => pollster::block_on(generate::generate(args)),
+        BenchCommand::Gpu(args) => gpu::gpu(&args),
     }
 }
 

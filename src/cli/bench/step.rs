@@ -9,10 +9,10 @@ use super::{Machine, cpu_seconds, median, reference_workload};
 use crate::accounting::Account;
 use crate::cli::{BackendArg, preset, sentence, tune};
 use crate::config::{Preset, ValidConfig};
-use crate::protocol::profile::KernelTime;
 use crate::rng::Rng;
 use crate::train::profile::profile_step;
 use crate::train::trainer::Trainer;
+use crate::types::profile::KernelTime;
 
 /// Options of the training benchmark.
 #[derive(Args)]
@@ -101,7 +101,7 @@ pub(in crate::cli) async fn step(args: StepArgs) -> Result<(), String> {
 }
 
 /// Floating-point operations of a step's matmuls; in attention, only unmasked positions count.
-fn flops(config: &ValidConfig) -> f64 {
+pub(super) fn flops(config: &ValidConfig) -> f64 {
     let account = Account::new(config);
     let model = &config.model;
     let masked = 3 * model.n_layers * 2 * model.context_length * model.d_model * config.tokens_per_step();
@@ -113,7 +113,7 @@ fn number(value: &Value) -> f64 {
 }
 
 /// The time in seconds and the losses of some steps.
-async fn run(trainer: &mut Trainer, n_steps: usize) -> Result<(f64, Vec<f32>), String> {
+pub(super) async fn run(trainer: &mut Trainer, n_steps: usize) -> Result<(f64, Vec<f32>), String> {
     let began = Instant::now();
     trainer.submit(n_steps);
     let points = trainer.collect().await.map_err(sentence)?;
@@ -121,7 +121,7 @@ async fn run(trainer: &mut Trainer, n_steps: usize) -> Result<(f64, Vec<f32>), S
 }
 
 /// Time, operations and bytes of every kernel, slowest first, and the device's measured peak rates.
-async fn profile(machine: &Machine, trainer: &mut Trainer) -> Result<Value, String> {
+pub(super) async fn profile(machine: &Machine, trainer: &mut Trainer) -> Result<Value, String> {
     let profile = profile_step(trainer, machine.context.as_ref()).await.map_err(sentence)?;
     let total = profile.total();
     let row = |kernel: &KernelTime| {

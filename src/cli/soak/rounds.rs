@@ -5,9 +5,10 @@ use serde_json::json;
 use super::{Heard, PROBE, Soak, judge, resident_bytes};
 use crate::config::Preset;
 use crate::config::rules::Rules;
-use crate::protocol::export::ExportCommand;
-use crate::protocol::runs::RunsCommand;
-use crate::protocol::{Command, CorpusChoice, FileInfo};
+use crate::types::{CorpusChoice, FileInfo};
+use crate::wire::Command;
+use crate::wire::export::ExportCommand;
+use crate::wire::runs::RunsCommand;
 
 /// The number of parts for memory checks; the first part is a warm-up, as with steps.
 const PARTS: u64 = 5;

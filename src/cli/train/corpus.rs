@@ -2,12 +2,12 @@
 
 use super::super::{TrainArgs, sentence, tune};
 use crate::config::RunConfig;
+use crate::data::encoded_files::{FileData, prepare_files};
+use crate::data::prepare::{built_in_bytes, encode, train_tokenizer};
 use crate::data::{DataError, Dataset, TokenFile, Tokenizer, stories};
 use crate::gpu::context::Context;
-use crate::protocol::Baselines;
-use crate::train::file_data::{FileData, prepare_files};
-use crate::train::prepare::{built_in_bytes, encode, train_tokenizer};
 use crate::train::trainer::Trainer;
+use crate::types::Baselines;
 
 /// The data of a run.
 pub(super) struct Corpus {

@@ -9,8 +9,8 @@ use crate::config::RunConfig;
 use crate::config::rules::Standing;
 use crate::gpu::backend::ExecuteError;
 use crate::gpu::context::Context;
-use crate::protocol::BackendChoice;
 use crate::train::trainer::{TrainError, Trainer, TrainingState};
+use crate::types::BackendChoice;
 
 /// The reason for an interruption.
 pub(super) enum Trouble {

@@ -8,9 +8,9 @@ use super::super::log::{Log, Mark};
 use super::corpus::Corpus;
 use crate::config::EVALUATION_TOKENS;
 use crate::config::rules::Standing;
-use crate::protocol::{Baselines, StepPoint};
-use crate::train::score::Score;
+use crate::train::exact_match::Score;
 use crate::train::trainer::Trainer;
+use crate::types::{Baselines, StepPoint};
 
 /// Reports progress as JSON lines or a progress bar, and in log files if requested.
 pub(super) struct Report {

@@ -2,7 +2,7 @@
 
 use super::{Activations, BlockActivations, Cache, Gradients, NormActivations, Pass};
 use crate::config::{FeedForward, ModelConfig, Norm, NormPlacement, Positions};
-use crate::gpu::recording::{Buffers, Slice, Storage};
+use crate::gpu::recording::{BufferSpec, Buffers, Role, Slice, Storage};
 
 /// Elements per position in RoPE's table; an odd head size, valid only for other position encodings, still gets a table.
 pub(super) fn rope_width(model: &ModelConfig) -> usize {
@@ -46,13 +46,26 @@ impl Kind {
         matches!(self, Self::Probe | Self::NextToken)
     }
 
-    fn name(self) -> &'static str {
+    /// What the pass's tensors are for, and what their names begin with.
+    fn role(self) -> (Role, &'static str) {
         match self {
-            Self::Batch(_) => "batch",
-            Self::Probe => "probe",
-            Self::Prompt => "prompt",
-            Self::NextToken => "next token",
+            Self::Batch(_) => (Role::Activations, ""),
+            Self::Probe => (Role::Inspection, "inspected "),
+            Self::Prompt => (Role::Generation, "prompts' "),
+            Self::NextToken => (Role::Generation, "next tokens' "),
         }
+    }
+
+    /// The specification of one of the pass's tensors.
+    fn spec(self, name: &str, len: usize) -> BufferSpec {
+        let (role, prefix) = self.role();
+        BufferSpec { name: format!("{prefix}{name}"), role, len, ..BufferSpec::default() }
+    }
+
+    /// As [`Kind::spec`], with the role `of_batch` in a training batch.
+    fn spec_as(self, of_batch: Role, name: &str, len: usize) -> BufferSpec {
+        let spec = self.spec(name, len);
+        BufferSpec { role: if self.is_batch() { of_batch } else { spec.role }, ..spec }
     }
 }
 
@@ -113,25 +126,25 @@ impl Activations {
             Kind::Prompt => (Pass::Prompt, model.context_length),
             Kind::NextToken => (Pass::NextToken, 1),
         };
-        let (n_rows, name) = (batch_size * window, kind.name());
-        let inputs = buffers.add(format!("{name} inputs"), n_rows);
+        let n_rows = batch_size * window;
+        let inputs = buffers.push(kind.spec_as(Role::Tokens, "inputs", n_rows));
         let mut blocks: Vec<BlockActivations> = Vec::new();
         for layer in 0..model.n_layers {
             let block = match blocks.first() {
                 Some(&first) if !kind.is_batch() => first,
-                _ => BlockActivations::plan(buffers, model, n_rows, kind, &format!("{name} block {layer}")),
+                _ => BlockActivations::plan(buffers, model, n_rows, kind, kind.is_batch().then_some(layer)),
             };
             blocks.push(block);
         }
         let wide = n_rows * model.d_model;
-        let branch = buffers.add(format!("{name} branch"), wide);
-        let x_final = buffers.add(format!("{name} final stream"), wide);
+        let branch = buffers.push(kind.spec("branch", wide));
+        let x_final = buffers.push(kind.spec("final residual stream", wide));
         let pre = model.norm_placement == NormPlacement::Pre;
         let norm_final =
-            if pre { NormActivations::plan(buffers, model, n_rows, kind, &format!("{name} final norm")) } else { None };
+            if pre { NormActivations::plan(buffers, model, n_rows, kind, "final norm", None) } else { None };
         // The head runs only on the last row of each prompt.
         let logits_len = if kind == Kind::Prompt { 1 } else { logit_rows * model.vocab_size };
-        let logits = buffers.add(format!("{name} logits"), logits_len);
+        let logits = buffers.push(kind.spec_as(Role::Logits, "logits", logits_len));
         Self { pass, batch_size, window, inputs, blocks, branch, x_final, norm_final, logits, head_scale: None }
     }
 }
@@ -143,34 +156,43 @@ impl NormActivations {
         n_rows: usize,
         kind: Kind,
         name: &str,
+        layer: Option<usize>,
     ) -> Option<Self> {
         let stats = match model.norm {
             Norm::Rmsnorm => n_rows,
             Norm::Layernorm => 2 * n_rows,
             Norm::None => return None,
         };
-        let values = buffers.add_stored(name, n_rows * model.d_model, kind.storage());
-        Some(Self { values, stats: buffers.add(format!("{name} statistics"), stats) })
+        let values = BufferSpec { layer, storage: kind.storage(), ..kind.spec(name, n_rows * model.d_model) };
+        let stats = BufferSpec { layer, ..kind.spec(&format!("{name}'s statistics"), stats) };
+        Some(Self { values: buffers.push(values), stats: buffers.push(stats) })
     }
 }
 
 impl BlockActivations {
-    pub(super) fn plan(buffers: &mut Buffers, model: &ModelConfig, n_rows: usize, kind: Kind, owner: &str) -> Self {
+    pub(super) fn plan(
+        buffers: &mut Buffers,
+        model: &ModelConfig,
+        n_rows: usize,
+        kind: Kind,
+        layer: Option<usize>,
+    ) -> Self {
         let (wide, inner) = (n_rows * model.d_model, n_rows * model.d_ff);
         let pairs = || n_rows * model.n_heads * model.context_length;
-        let norm1 = NormActivations::plan(buffers, model, n_rows, kind, &format!("{owner} first norm"));
-        let norm2 = NormActivations::plan(buffers, model, n_rows, kind, &format!("{owner} second norm"));
-        let mut stored = |name: &str, len: usize, storage| buffers.add_stored(format!("{owner} {name}"), len, storage);
+        let norm1 = NormActivations::plan(buffers, model, n_rows, kind, "first norm", layer);
+        let norm2 = NormActivations::plan(buffers, model, n_rows, kind, "second norm", layer);
+        let mut stored =
+            |name: &str, len: usize, storage| buffers.push(BufferSpec { layer, storage, ..kind.spec(name, len) });
         // f16 only for the inputs of matmuls and their gradients: the residual stream accumulates over all blocks.
         let (full, waiting) = (Storage::F32, kind.storage());
         Self {
-            x: stored("stream", wide, full),
+            x: stored("residual stream", wide, full),
             norm1,
             qkv: stored("queries, keys and values", n_rows * qkv_width(model), waiting),
             lse: stored("log-sum-exp", n_rows * model.n_heads, full),
             weights: kind.keeps_weights().then(|| stored("attention weights", pairs(), full)),
             heads: stored("heads", wide, waiting),
-            x_mid: stored("middle stream", wide, full),
+            x_mid: stored("middle residual stream", wide, full),
             norm2,
             gate_up: stored("gate and up", n_rows * gate_up_width(model), waiting),
             hidden: stored("hidden", inner, waiting),
@@ -182,9 +204,12 @@ impl Gradients {
     pub(super) fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize) -> Self {
         let n_rows = batch_size * model.context_length;
         let (wide, inner) = (n_rows * model.d_model, n_rows * model.d_ff);
-        let mut add = |name: &str, len: usize| buffers.add(format!("gradient of {name}"), len);
+        let mut add = |name: &str, len: usize| {
+            let (name, role) = (format!("gradient of {name}"), Role::ActivationGradients);
+            buffers.push(BufferSpec { name, role, len, ..BufferSpec::default() })
+        };
         Self {
-            stream: add("the stream", wide),
+            stream: add("the residual stream", wide),
             branch: add("a branch's input", wide),
             qkv: add("queries, keys and values", n_rows * qkv_width(model)),
             heads: add("heads", wide),
@@ -209,9 +234,11 @@ impl Cache {
         let cos_sin = buffers.add("rope table of the next positions", batch_size * rope_width(model));
         let len = batch_size * model.context_length * model.d_kv();
         let mut of_layers = |name: &str| -> Vec<Slice> {
-            (0..model.n_layers).map(|layer| buffers.add(format!("{name} cache {layer}"), len)).collect()
+            let spec = |layer| BufferSpec { name: name.into(), layer: Some(layer), len, ..BufferSpec::default() };
+            (0..model.n_layers).map(|layer| buffers.push(spec(layer))).collect()
         };
-        let (k, v) = (of_layers("key"), of_layers("value"));
+        let (k, v) = (of_layers("cached keys"), of_layers("cached values"));
+        buffers.specs[first_buffer..].iter_mut().for_each(|spec| spec.role = Role::Generation);
         Self { first_buffer, prompt, prompt_positions, last_rows, next, position, cos_sin, k, v }
     }
 

@@ -103,7 +103,7 @@ impl MemoryPlan {
         };
         let spec = self.buffers.specs.iter().find(|spec| spec.size_bytes() > most(spec));
         let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-        match spec.map(|spec| (&spec.name, spec.size_bytes(), most(spec))) {
+        match spec.map(|spec| (spec.label(), spec.size_bytes(), most(spec))) {
             Some((name, bytes, most)) => Some((format!("{name} need {} MiB in one buffer", mib(bytes)), bytes, most)),
             None if total > limits.total_bytes => {
                 Some((format!("buffers need {} MiB together", mib(total)), total, limits.total_bytes))

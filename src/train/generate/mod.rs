@@ -1,13 +1,15 @@
 //! Generates several texts at once. Each token is sampled with a random number that depends only on the seed, the step, the
 //! text's number and the position: splitting a batch into smaller ones changes the texts only by rounding.
 
+pub mod alternatives;
 pub mod sampling;
+pub mod writer;
 
 use self::sampling::{candidates, check_logits, choose};
-use super::trainer::question::log_sum_exp;
-use super::trainer::{TrainError, Trainer};
-use crate::protocol::Sampling;
 use crate::rng::philox::uniform;
+use crate::train::trainer::inspect::log_sum_exp;
+use crate::train::trainer::{TrainError, Trainer};
+use crate::types::Sampling;
 
 /// One of the texts of a [`Generator`].
 #[derive(Clone, Debug, PartialEq)]

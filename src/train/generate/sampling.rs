@@ -1,7 +1,7 @@
 //! Sampling of the next token from logits.
 
-use crate::protocol::Sampling;
 use crate::train::trainer::TrainError;
+use crate::types::Sampling;
 
 /// Checks that logits can be sampled from: none is NaN or positive infinity, and at least one is finite.
 ///

@@ -4,12 +4,12 @@ use super::{TrainError, Trainer};
 use crate::config::RunConfig;
 use crate::gpu::compare::{Difference, SideBySide};
 use crate::gpu::context::Context;
-use crate::gpu::recording::Storage;
+use crate::gpu::recording::{Recording, Storage};
 use crate::model::memory::MemoryPlan;
 use crate::model::params::ParamTable;
 use crate::model::transformer::Transformer;
 use crate::ops::rope::cos_sin_table;
-use crate::ops::tuning;
+use crate::ops::{quantize, tuning};
 use crate::rng::Rng;
 
 impl Trainer {
@@ -52,6 +52,35 @@ impl Trainer {
     }
 }
 
+impl Trainer {
+    /// Compares every dispatch of a training step, of an inspected window and of token-by-token generation with the CPU, each from
+    /// the CPU's inputs, for a small model with the settings of `config`; returns the first difference.
+    ///
+    /// # Errors
+    /// If the configuration is invalid, or the device was lost or cannot run one of the kernels.
+    pub async fn first_wrong_dispatch(config: &RunConfig, context: &Context) -> Result<Option<Difference>, TrainError> {
+        config.validate()?;
+        check_storage(config, context)?;
+        let config = small(config);
+        let recordings: [fn(&Transformer<'_>) -> Recording; 4] =
+            [|of| of.training_step(), of_probe, |of| of.fill_cache(), |of| of.next_token()];
+        for record in recordings {
+            let wrong = first_wrong(&config, context, record).await?;
+            if wrong.is_some() {
+                return Ok(wrong);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The probe without its bytes, whose words are no numbers to compare.
+fn of_probe(transformer: &Transformer<'_>) -> Recording {
+    let mut probe = transformer.probe(&transformer.plan.probe);
+    probe.dispatches.retain(|dispatch| dispatch.kernel.name != quantize::QUANTIZE.name);
+    probe
+}
+
 /// Rejects f16 activations if the device does not support f16. The CPU backend rounds in the same way as a device with f16.
 pub(super) fn check_storage(config: &RunConfig, context: &Context) -> Result<(), TrainError> {
     match config.train.activation_storage {
@@ -78,7 +107,7 @@ async fn self_test(config: &RunConfig, context: &Context) -> Result<Vec<String>,
         return Ok(Vec::new());
     }
     let mut sentences = Vec::new();
-    while let Some(difference) = first_wrong(&config, context).await? {
+    while let Some(difference) = first_wrong(&config, context, |of| of.training_step()).await? {
         let of = difference.kernel;
         let variants = context.forget_variants(of);
         if variants.is_empty() {
@@ -114,12 +143,16 @@ fn kind(config: &RunConfig) -> String {
     parts.join("-").to_lowercase()
 }
 
-/// The first dispatch of a training step with an incorrect result.
-async fn first_wrong(config: &RunConfig, context: &Context) -> Result<Option<Difference>, TrainError> {
+/// The first dispatch of a recording with an incorrect result.
+async fn first_wrong(
+    config: &RunConfig,
+    context: &Context,
+    record: fn(&Transformer<'_>) -> Recording,
+) -> Result<Option<Difference>, TrainError> {
     let table = ParamTable::new(&config.model);
     let n_tokens = 3 * config.model.context_length;
     let plan = MemoryPlan::new(config, &table, n_tokens, n_tokens);
-    let recording = Transformer { config, table: &table, plan: &plan }.training_step();
+    let recording = record(&Transformer { config, table: &table, plan: &plan });
     let mut sides = SideBySide::new(context, &plan.buffers).await?;
     sides.write(plan.params, bytemuck::cast_slice(&table.initial_values(config.train.seed)));
     let model = &config.model;

@@ -6,7 +6,7 @@ use std::fmt;
 use super::{TrainError, Trainer};
 use crate::gpu::backend::Program;
 use crate::gpu::kernel::Access;
-use crate::gpu::recording::{Dispatch, Recording, Slice};
+use crate::gpu::recording::{BufferSpec, Dispatch, Recording, Role, Slice};
 use crate::model::transformer::Transformer;
 use crate::ops::step::Step;
 use crate::rng::Rng;
@@ -140,8 +140,8 @@ impl Trainer {
             self.backend.run_dispatch(program, index);
             layer = self.layer_of(dispatch).or(layer);
             for slice in written(dispatch) {
-                if slice.buffer == self.plan.batch.inputs.buffer || slice.buffer == self.plan.targets.buffer {
-                    continue; // token ids
+                if self.spec(slice).role == Role::Tokens {
+                    continue;
                 }
                 let values = self.backend.read_f32(slice).await?;
                 if let Some(at) = values.iter().position(|value| !value.is_finite()) {
@@ -155,47 +155,31 @@ impl Trainer {
         Ok(None)
     }
 
-    /// The layer of a dispatch, determined from its buffers and parameters.
+    /// The layer of a dispatch: that of the first of its buffers and parameters that belongs to one.
     fn layer_of(&self, dispatch: &Dispatch) -> Option<usize> {
-        dispatch.bindings.iter().find_map(|&slice| {
-            let name = match self.is_param(slice) {
-                true => self.param(slice.start).replacen("layers.", "batch block ", 1).replace('.', " "),
-                false => self.plan.buffers.specs[slice.buffer.0].name.clone(),
-            };
-            name.strip_prefix("batch block ")?.split(' ').next()?.parse().ok()
+        dispatch.bindings.iter().find_map(|&slice| match self.is_param(slice) {
+            true => self.table.at(slice.start)?.layer,
+            false => self.spec(slice).layer,
         })
     }
 
+    fn spec(&self, slice: Slice) -> &BufferSpec {
+        &self.plan.buffers.specs[slice.buffer.0]
+    }
+
     fn is_param(&self, slice: Slice) -> bool {
-        [self.plan.params.buffer, self.plan.grads.buffer].contains(&slice.buffer)
+        matches!(self.spec(slice).role, Role::Parameters | Role::Gradients)
     }
 
-    /// Name of the parameter at an offset of the parameter table.
-    fn param(&self, at: usize) -> String {
-        let found = self.table.iter().find(|param| (param.start..param.start + param.len()).contains(&at));
-        found.map_or_else(String::new, |param| param.name.clone())
-    }
-
-    /// Display name of the tensor in a slice; `at` is the element in question. Layers count from 1, as on the maps.
+    /// Display name of the tensor in a slice; `at` is the element in question. Tensors that all layers share get the
+    /// layer of the dispatch.
     fn tensor(&self, slice: Slice, at: usize, layer: Option<usize>) -> String {
+        let spec = self.spec(slice);
         if self.is_param(slice) {
-            return format!("gradient of {}", self.param(slice.start + at));
+            return format!("gradient of {}", self.table.at(slice.start + at).map_or("padding", |param| &param.name));
         }
-        let name = self.plan.buffers.specs[slice.buffer.0].name.as_str();
-        let name = name.strip_prefix("batch ").unwrap_or(name);
-        match (name.strip_prefix("block "), layer) {
-            (Some(own), _) => match own.split_once(' ') {
-                Some((layer, tensor)) => match layer.parse::<usize>() {
-                    Ok(layer) => format!("{tensor} of layer {}", layer + 1),
-                    Err(_) => own.to_string(),
-                },
-                None => own.to_string(),
-            },
-            (None, Some(layer)) if name.starts_with("gradient of") || name == "branch" => {
-                format!("{name} of layer {}", layer + 1)
-            }
-            (None, _) => name.to_string(),
-        }
+        let shared = spec.role == Role::ActivationGradients || slice.buffer == self.plan.batch.branch.buffer;
+        BufferSpec { layer: spec.layer.or(layer.filter(|_| shared)), ..spec.clone() }.label()
     }
 }
 

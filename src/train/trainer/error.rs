@@ -6,6 +6,7 @@ use crate::config::{ConfigError, RunConfig};
 use crate::data::DataError;
 use crate::gpu::backend::ExecuteError;
 use crate::model::memory::{MemoryError, spare};
+use crate::parallel::shard::ShardError;
 
 /// A training error.
 #[derive(Debug, Error, PartialEq)]
@@ -106,6 +107,15 @@ impl TrainError {
             }
             Self::Execute(ExecuteError::NoRoom { mib }) => Self::NoRoom { mib, advice: spare(config, mib << 20) },
             other => other,
+        }
+    }
+}
+
+impl From<ShardError> for TrainError {
+    fn from(error: ShardError) -> Self {
+        match error {
+            ShardError::Config(error) => Self::Config(error),
+            ShardError::Memory(error) => Self::Memory(error),
         }
     }
 }

@@ -1,19 +1,19 @@
 //! The training loop: steps are submitted in advance and their losses are read later, without waiting in between.
 //!
-//! `source` transfers tokens to the device, `evaluate` computes held-out losses, `look` computes attention maps, `next` the
-//! next-token logits of several texts, `export` attention weights in full precision, `question` inspects heads and layers
+//! `source` transfers tokens to the device, `evaluate` computes held-out losses, `probe` computes attention maps, `next` the
+//! next-token logits of several texts, `attention_weights` attention weights in full precision, `inspect` inspects heads and layers
 //! and evaluates the model with changes, `share` shares batches with other workers, `state` saves and restores weights and
 //! moments, `diverge` locates the origin of a divergence.
 
+mod attention_weights;
 mod choose;
 mod costs;
 mod diverge;
 mod error;
 mod evaluate;
-mod export;
-mod look;
+pub mod inspect;
 mod next;
-pub mod question;
+mod probe;
 mod share;
 mod source;
 mod state;
@@ -25,9 +25,9 @@ pub use self::diverge::Origin;
 use self::diverge::Poisoned;
 pub use self::error::TrainError;
 pub use self::evaluate::WeightsVersion;
-pub use self::look::AttentionMaps;
-use self::look::Look;
 use self::next::NextPass;
+pub use self::probe::AttentionMaps;
+use self::probe::ProbePass;
 use self::share::Sharing;
 use self::source::TokenSource;
 pub use self::state::TrainingState;
@@ -40,8 +40,8 @@ use crate::model::params::ParamTable;
 use crate::model::transformer::Transformer;
 use crate::ops::rope::cos_sin_table;
 use crate::ops::step::Step;
-use crate::protocol::StepPoint;
 use crate::rng::Rng;
+use crate::types::StepPoint;
 
 /// Maximum number of steps per submission: concurrent reads of the rings never overlap.
 pub const MAX_STEPS_AT_ONCE: usize = RING / 4;
@@ -58,7 +58,7 @@ pub struct Trainer {
     step_programs: StepPrograms,
     evaluation: Program,
     /// Inspection programs by window size, created when first needed; training does not use them.
-    looks: HashMap<(Look, usize), Program>,
+    probe_programs: HashMap<(ProbePass, usize), Program>,
     /// The programs of [`Trainer::next_logits_of`] by number of texts, prepared when first used.
     next_programs: HashMap<(usize, NextPass), Program>,
     /// [`Trainer::evaluation`] with some heads disabled, created when first needed.
@@ -181,7 +181,7 @@ impl Trainer {
             backend,
             step_programs,
             evaluation,
-            looks: HashMap::new(),
+            probe_programs: HashMap::new(),
             next_programs: HashMap::new(),
             scaled_evaluation: None,
             rope_table,

@@ -1,6 +1,6 @@
 //! Next-token logits of several texts at once, using a KV cache.
 
-use super::look::Look;
+use super::probe::ProbePass;
 use super::{TrainError, Trainer};
 use crate::gpu::backend::Program;
 use crate::model::memory::{Cache, MemoryPlan};
@@ -111,7 +111,7 @@ impl Trainer {
     async fn next_logits_one_by_one(&mut self, windows: &[&[u32]]) -> Result<Vec<f32>, TrainError> {
         let mut logits = Vec::with_capacity(windows.len() * self.config.model.vocab_size);
         for window in windows {
-            self.run_probe(Look::Probe, window);
+            self.run_probe(ProbePass::Probe, window);
             let last = window.len().saturating_sub(1);
             let slices = self.logit_slices(self.window(window.len()), last..last + 1);
             logits.extend(self.read_slices(&slices).await?);

@@ -7,13 +7,14 @@ use super::{Chunk, TokenSource, TrainError, Trainer};
 use crate::gpu::backend::{Backend, Program};
 use crate::model::memory::RING;
 use crate::model::transformer::Transformer;
-use crate::protocol::StepPoint;
+use crate::parallel::pool::SharedPool;
+use crate::parallel::shard::{Shard, ShardGradients, shard_config, shard_sizes};
 use crate::rng::Rng;
-use crate::train::shards::{Shard, ShardGradients, SharedCrew, shard_config, shard_sizes};
+use crate::types::StepPoint;
 
 /// The state of data parallelism.
 pub(super) struct Sharing {
-    crew: SharedCrew,
+    crew: SharedPool,
     /// Number of sequences in each shard; the first shard is computed by this worker.
     sizes: Vec<usize>,
     own: Shard,
@@ -28,7 +29,7 @@ impl Trainer {
     ///
     /// # Errors
     /// If there is not enough memory.
-    pub fn share(&mut self, crew: Option<SharedCrew>, n: usize) -> Result<(), TrainError> {
+    pub fn share(&mut self, crew: Option<SharedPool>, n: usize) -> Result<(), TrainError> {
         self.sharing = None;
         let sizes = shard_sizes(self.config.train.batch_size, n);
         let Some(crew) = crew.filter(|_| sizes.len() > 1 && self.is_on_cpu()) else {

@@ -96,6 +96,51 @@ export async function open(page, adapter) {
   await until("the maps are shown", async () => (await page.count(id("head-map"))) === 8);
 }
 
+/** The side of the tile from which the hatching is drawn, in CSS pixels (`.hatched` in attention.css). */
+const HATCH_TILE = 7;
+
+/** The hatching of masked cells is drawn evenly: its picture repeats with every tile, and each tile has stripes. */
+export async function hatching(page) {
+  const box = await page.tab.evaluate((selector) => {
+    const canvas = document.querySelector(selector);
+    canvas.scrollIntoView({ block: "center" });
+    const { left, top, width } = canvas.getBoundingClientRect();
+    return { left, top, cell: width / canvas.width, width };
+  }, `${id("large-map")} canvas.hatched`);
+  const picture = Buffer.from(await page.tab.screenshot()).toString("base64");
+  const found = await page.tab.evaluate(async (picture, { left, top, cell, width }, tile) => {
+    const bytes = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+    const [canvas, scale] = [document.createElement("canvas"), bitmap.width / innerWidth];
+    [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
+    const context = canvas.getContext("2d");
+    context.drawImage(bitmap, 0, 0);
+    // Row 0 without cell (0, 0), which is the only one that is not masked, and without the borders of cells.
+    const [x, y] = [left + cell + 2, top + 2].map((at) => Math.ceil(at * scale));
+    const [w, h] = [left + width - 2, top + cell - 2].map((at) => Math.floor(at * scale)).map((end, i) => end - [x, y][i]);
+    const { data } = context.getImageData(x, y, w, h);
+    const light = (x, y) => data[4 * (y * w + x)] + data[4 * (y * w + x) + 1] + data[4 * (y * w + x) + 2];
+    const [step, values] = [tile * scale, []];
+    let uneven = 0;
+    for (let y = 0; y < h; y++) {
+      for (let x = 0; x < w; x++) {
+        values.push(light(x, y));
+        if (x + step < w && Math.abs(light(x, y) - light(x + step, y)) > 12) uneven += 1;
+      }
+    }
+    // Stripes of 45 degrees: as many per tile along a row as the gradient has, one.
+    const middle = (Math.min(...values) + Math.max(...values)) / 2;
+    const row = Array.from({ length: w }, (_, x) => light(x, 0) < middle);
+    const stripes = row.filter((dark, x) => dark !== row[x - 1] && x > 0).length / 2;
+    return { w, h, scale, uneven, contrast: Math.max(...values) - Math.min(...values), tiles: w / step, stripes };
+  }, picture, box, HATCH_TILE);
+  const seen = JSON.stringify(found);
+  assert.ok(Number.isInteger(HATCH_TILE * found.scale) && found.tiles > 10 && found.h > 3, `enough to see: ${seen}`);
+  assert.ok(found.contrast > 60, `stripes are visible: ${seen}`);
+  assert.equal(found.uneven, 0, `every tile is the same: ${seen}`);
+  assert.ok(Math.abs(found.stripes - found.tiles) <= 1, `one stripe per tile: ${seen}`);
+}
+
 /** Training lowers the loss and pauses on request. */
 export async function train(page) {
   await page.click(id("train"));

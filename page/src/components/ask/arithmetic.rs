@@ -53,7 +53,7 @@ pub fn key_field(cx: &Cx, maps: &Maps, key: usize) -> Html {
             }
         })
     };
-    let option = |(at, token): (usize, &glasshead::protocol::Token)| {
+    let option = |(at, token): (usize, &glasshead::types::Token)| {
         let text = format!("{} ({at})", visible(&token.text));
         html! { <option value={at.to_string()} selected={at == key}>{text}</option> }
     };

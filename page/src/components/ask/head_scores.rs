@@ -10,7 +10,7 @@ use crate::app::Cx;
 use crate::draw::chart::Scale;
 use crate::state::Action;
 use crate::state::ask::ScoreHistory;
-use glasshead::protocol::inspect::ScoreKind;
+use glasshead::types::inspect::ScoreKind;
 
 /// Width and height of the chart in SVG units.
 const CHART: (f64, f64) = (300.0, 120.0);

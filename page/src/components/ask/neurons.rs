@@ -14,7 +14,7 @@ use crate::draw::signed::signed_pixels;
 use crate::state::Maps;
 use crate::state::arithmetic::{Row, output, products};
 use crate::state::ask::Head;
-use glasshead::protocol::inspect::HeadRows;
+use glasshead::types::inspect::HeadRows;
 
 /// What the key rows show.
 #[derive(Clone, Copy, PartialEq)]

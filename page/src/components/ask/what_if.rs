@@ -9,8 +9,9 @@ use crate::components::{counted, value_of, visible};
 use crate::state::Action;
 use crate::state::ask::AskAction;
 use crate::state::typed::TypedField;
-use glasshead::protocol::Command;
-use glasshead::protocol::inspect::{Comparison, InspectCommand, WeightAt};
+use glasshead::types::inspect::{Comparison, WeightAt};
+use glasshead::wire::Command;
+use glasshead::wire::inspect::InspectCommand;
 
 #[component]
 pub fn WhatIf(cx: &Cx) -> Html {
@@ -142,7 +143,7 @@ fn fields(cx: &Cx, at: &WeightAt) -> Html {
 
 fn compared(cx: &Cx, comparison: &Comparison) -> Html {
     let [plain, changed] = comparison.losses;
-    let line = |choice: &glasshead::protocol::inspect::Compared| {
+    let line = |choice: &glasshead::types::inspect::Compared| {
         let [plain, changed] = choice.p;
         html! {
             <tr>
@@ -188,7 +189,7 @@ fn position(cx: &Cx) -> Html {
         let cx = cx.clone();
         Callback::from(move |event: Event| cx.act(Action::Ask(AskAction::Position(value_of(&event).parse().ok()))))
     };
-    let option = |(at, token): (usize, &glasshead::protocol::Token)| {
+    let option = |(at, token): (usize, &glasshead::types::Token)| {
         let text = format!("{} ({at})", visible(&token.text));
         html! { <option value={at.to_string()} selected={cx.state.ask.position == Some(at)}>{text}</option> }
     };

@@ -61,7 +61,7 @@ pub fn Lines(cx: &Cx) -> Html {
     }
     let Some(Picture { maps, rows, .. }) = picture else { return html! {} };
     let column = |name: &'static str, lit: bool| {
-        let token = |(at, token): (usize, &glasshead::protocol::Token)| {
+        let token = |(at, token): (usize, &glasshead::types::Token)| {
             let class = (lit && rows.contains(&at)).then_some("lit");
             html! { <li data-at={at.to_string()} class={classes!(class)}>{visible(&token.text)}</li> }
         };

@@ -20,7 +20,7 @@ use super::remember::Remember;
 use super::value_of;
 use crate::app::Cx;
 use crate::state::Action;
-use glasshead::protocol::Command;
+use glasshead::wire::Command;
 
 #[component]
 pub fn Attention(cx: &Cx) -> Html {

@@ -17,7 +17,7 @@ pub fn Strip(cx: &Cx) -> Html {
     let Some(maps) = state.shown_maps() else { return html! {} };
     let rows = state.rows();
     let seen = (!rows.is_empty()).then(|| state.seen(&rows, state.look.direction));
-    let chip = |(at, token): (usize, &glasshead::protocol::Token)| {
+    let chip = |(at, token): (usize, &glasshead::types::Token)| {
         let weight = seen.as_ref().map(|seen| seen[at]);
         let style = weight.flatten().map_or(String::new(), |weight| format!("--weight:{weight:.3}"));
         let held = state.holds(at);

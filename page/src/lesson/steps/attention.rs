@@ -1,7 +1,7 @@
 //! Attention with weight matrices.
 
 use super::{Control, Picture, Step, drawn, place, row_of};
-use glasshead::protocol::lesson::Exercise;
+use glasshead::types::lesson::Exercise;
 
 const ATTENTION: &str = "“Attention Is All You Need”, Vaswani et al. 2017 (arXiv 1706.03762).";
 const FLASH: &str = "“Attention Is All You Need”, Vaswani et al. 2017 (arXiv 1706.03762); computed in tiles without ever \

@@ -1,7 +1,7 @@
 //! The parts of a Transformer block other than attention.
 
 use super::{Control, Picture, Step, drawn, largest, row_of};
-use glasshead::protocol::lesson::Exercise;
+use glasshead::types::lesson::Exercise;
 
 /// Rotary position embedding (RoPE).
 pub const ROPE: Step = Step {

@@ -1,7 +1,7 @@
 //! Attention without weight matrices.
 
 use super::{Control, Picture, Step, largest, row_of};
-use glasshead::protocol::lesson::Exercise;
+use glasshead::types::lesson::Exercise;
 
 const ATTENTION: &str = "Dot-product attention: “Attention Is All You Need”, Vaswani et al. 2017 (arXiv 1706.03762). ";
 

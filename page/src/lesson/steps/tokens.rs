@@ -2,7 +2,7 @@
 
 use super::{Control, Picture, Step};
 use crate::lesson::sentences::SENTENCES;
-use glasshead::protocol::lesson::Exercise;
+use glasshead::types::lesson::Exercise;
 
 /// Tokens, ids and embeddings.
 pub const TOKENS: Step = Step {

@@ -1,7 +1,7 @@
 //! Training and sampling.
 
 use super::{Control, Picture, Step, row_of};
-use glasshead::protocol::lesson::{Exercise, SCHEDULE_STEPS};
+use glasshead::types::lesson::{Exercise, SCHEDULE_STEPS};
 
 /// Cross-entropy loss.
 pub const LOSS: Step = Step {
