@@ -12,6 +12,7 @@ pub mod palette;
 pub mod settings;
 pub mod share;
 pub mod state;
+pub mod systems;
 pub mod tokens;
 pub mod units;
 
@@ -88,8 +89,6 @@ mod runs_drawer;
 mod shown;
 #[cfg(target_arch = "wasm32")]
 mod store;
-#[cfg(target_arch = "wasm32")]
-mod systems;
 #[cfg(target_arch = "wasm32")]
 mod tokenizer;
 #[cfg(target_arch = "wasm32")]
