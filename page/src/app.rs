@@ -15,19 +15,15 @@ use crate::core::questions::Questions;
 use crate::core::{autosave, embed, kernels, keys, navigation, preferences, shown, store, workers};
 use crate::draw::colors::ColorMap;
 use crate::lesson::view::LessonView;
-use crate::runs::awake::Awake;
-use crate::runs::saved::Checkpoints;
-use crate::runs::table::RunsTable;
 use crate::runs::{checkpoints, import};
-use crate::settings::setup::SetupPanel;
+use crate::overlay::all::Overlays;
 use crate::share;
-use crate::shared::overlay::SideDrawer;
-use crate::shell::banner::{Banner, Help};
+use crate::experiments::view::{ExperimentStrip, ExperimentsView};
+use crate::shell::banner::Banner;
 use crate::shell::header::{Rail, TopBar};
 use crate::state::runs::RunsAction;
-use crate::state::shell::Drawer;
 use crate::state::{Action, State, Theme, View};
-use crate::systems::ProfileView;
+use crate::systems::SystemsView;
 use crate::tokenizer::TokenizerView;
 use crate::train::figures;
 use crate::train::view::TrainView;
@@ -159,34 +155,19 @@ fn App() -> Html {
             <TopBar ..cx.calm() />
             <main class={classes!("view", train.then_some("train"))} data-panel={state.shell.panel.name()}>
                 <Banner ..cx.calm() />
+                <ExperimentStrip ..cx.calm() />
                 <p class="hidden" role="status" data-testid="status-line">{&state.look.announcement}</p>
                 <div class="train-view" hidden={!train}><TrainView ..cx.clone() /></div>
                 if !train {
                     <div class="other-view">
                         if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
+                        if state.view == View::Experiments { <ExperimentsView ..cx.calm() /> }
                         if state.view == View::Lesson { <LessonView ..cx.clone() /> }
-                        if state.view == View::Profile { <ProfileView ..cx.calm() /> }
+                        if state.view == View::Systems { <SystemsView ..cx.calm() /> }
                     </div>
                 }
-                {drawers(&cx)}
             </main>
-            if state.help_open { <Help ..cx.calm() /> }
+            <Overlays ..cx.calm() />
         </div>
-    }
-}
-
-/// The drawers at the sides of the view.
-fn drawers(cx: &Cx) -> Html {
-    let frozen = |drawer: Drawer| cx.frozen_unless(cx.state.shell.drawer == Some(drawer));
-    html! {
-        <>
-            <SideDrawer cx={cx.calm()} drawer={Drawer::Settings} title="All settings" part="setup">
-                <SetupPanel ..frozen(Drawer::Settings) />
-            </SideDrawer>
-            <SideDrawer cx={cx.calm()} drawer={Drawer::Runs} title="Runs" part="saved" footer={html! { <Awake ..cx.calm() /> }}>
-                <RunsTable ..frozen(Drawer::Runs) />
-                <Checkpoints ..frozen(Drawer::Runs) />
-            </SideDrawer>
-        </>
     }
 }

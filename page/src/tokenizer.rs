@@ -10,15 +10,15 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use crate::core::context::Cx;
-use crate::core::fetch;
-use crate::core::files;
-use crate::shared::grouped;
-use crate::shared::value_of;
-use crate::state::Action;
-use crate::state::tokenizer::{Encoding, Side, TokenizerAction};
 use crate::tokenizer::token_list::TokenList;
 use crate::tokenizer::training::VocabularyTraining;
+use crate::shared::grouped;
+use crate::shared::value_of;
+use crate::core::context::Cx;
+use crate::state::Action;
+use crate::state::tokenizer::{Encoding, Side, TokenizerAction};
+use crate::core::fetch;
+use crate::core::files;
 use glasshead::types::tokenizer::{ExportPurpose, VocabularyFormat, VocabularySource};
 use glasshead::wire::Command;
 use glasshead::wire::tokenizer::TokenizerCommand;
@@ -38,21 +38,24 @@ pub fn TokenizerView(cx: &Cx) -> Html {
     let compared = state.sides[1].source.is_some();
     html! {
         <div class="tokenizer">
-            if let Some(busy) = &state.busy { <p class="banner" role="status">{busy}</p> }
-            if let Some(problem) = &state.problem { <p class="problem" role="alert" data-testid="tokenizer-problem">{problem}</p> }
-            <section class="panel" aria-labelledby="tokens-title">
-                <h2 id="tokens-title">{"Text as tokens"}</h2>
-                <label class="wide">
-                    {"your text"}
-                    <textarea data-testid="tokenizer-text" rows="4" maxlength={MAX_TEXT} spellcheck="false"
-                        value={state.text.clone()} oninput={input} />
-                </label>
-                <div class={classes!("sides", compared.then_some("compared"))}>
-                    {for (0..2).map(|index| side(cx, index))}
-                </div>
+            <div class="setup" role="group" aria-label="Vocabularies">
+                {for (0..2).map(|index| choice(cx, index, &state.sides[index]))}
+                <span class="sep"></span>
+                {shown_source(&state.sides[0]).map(|source| tools(cx, source))}
                 {own_file(cx)}
-            </section>
-            <VocabularyTraining ..cx.clone() />
+            </div>
+            if let Some(busy) = &state.busy { <p class="banner" role="status">{busy}</p> }
+            if let Some(problem) = &state.problem { <p class="banner bad" role="alert" data-testid="tokenizer-problem">{problem}</p> }
+            <div class={classes!("tiles", compared.then_some("compared"))}>
+                <section class="tile text" aria-labelledby="tokens-title">
+                    <header><h2 id="tokens-title">{"Your text"}</h2></header>
+                    <textarea data-testid="tokenizer-text" maxlength={MAX_TEXT} spellcheck="false" aria-label="Your text"
+                        value={state.text.clone()} oninput={input} />
+                </section>
+                {side(cx, 0)}
+                if compared { {side(cx, 1)} }
+                <VocabularyTraining ..cx.clone() />
+            </div>
         </div>
     }
 }
@@ -91,27 +94,42 @@ fn use_tokens(cx: &Cx) {
 
 fn source_name(source: VocabularySource) -> &'static str {
     match source {
-        VocabularySource::Run => "of this run",
-        VocabularySource::Trained => "trained here",
+        VocabularySource::Run => "This run's",
+        VocabularySource::Trained => "Trained here",
         VocabularySource::Gpt2 => "GPT-2",
-        VocabularySource::File => "your tokenizer.json",
+        VocabularySource::File => "Your tokenizer.json",
     }
+}
+
+/// The vocabulary of a side whose tokens are shown.
+fn shown_source(side: &Side) -> Option<VocabularySource> {
+    side.source.filter(|_| side.encoding.is_some())
 }
 
 fn side(cx: &Cx, index: usize) -> Html {
     let side = &cx.state.tokenizer.sides[index];
+    let size = side.source.and_then(|source| cx.state.tokenizer.known.get(&source)).map(|known| known.vocab_size);
+    let title = side.source.map_or("Tokens", source_name);
     html! {
-        <div class="side" data-testid={format!("side-{index}")}>
-            {choice(cx, index, side)}
-            {match (&side.encoding, side.source) {
-                (Some(encoding), Some(source)) => html! { <>{result(cx, index, side, encoding)}{tools(cx, source)}</> },
-                (None, Some(_)) => html! { <p class="count">{"The tokens appear as soon as the vocabulary is there."}</p> },
-                (_, None) if index == 0 => html! {
-                    <p class="count">{"The run's vocabulary appears as soon as it is learned; or choose another."}</p>
-                },
-                (_, None) => html! {},
-            }}
-        </div>
+        <section class="tile side" data-testid={format!("side-{index}")} aria-label={title}>
+            <header>
+                <h2>{title}{size.map(|size| html! { <small>{format!("{} tokens in the vocabulary", grouped(size))}</small> })}</h2>
+                if index == 1 {
+                    <span class="grow"></span>
+                    {shown_source(side).map(|source| tools(cx, source))}
+                }
+            </header>
+            <div class="body">
+                {match (&side.encoding, side.source) {
+                    (Some(encoding), Some(_)) => result(cx, index, side, encoding),
+                    (None, Some(_)) => html! { <p class="empty">{"The tokens appear as soon as the vocabulary is loaded."}</p> },
+                    (_, None) if index == 0 => html! {
+                        <p class="empty">{"The run's vocabulary appears here once it is trained. You can also choose another one."}</p>
+                    },
+                    (_, None) => html! {},
+                }}
+            </div>
+        </section>
     }
 }
 
@@ -123,8 +141,8 @@ fn choice(cx: &Cx, index: usize, side: &Side) -> Html {
     };
     let option = |source: VocabularySource| {
         let label = match known.get(&source) {
-            Some(known) => format!("{} · {} tokens", source_name(source), grouped(known.vocab_size)),
-            None => format!("{} · 50 257 tokens, fetched when chosen", source_name(source)),
+            Some(known) => format!("{} · {}", source_name(source), grouped(known.vocab_size)),
+            None => format!("{} · 50\u{2009}257, downloaded when chosen", source_name(source)),
         };
         let selected = side.source == Some(source);
         html! { <option value={source.name()} {selected}>{label}</option> }
@@ -132,8 +150,8 @@ fn choice(cx: &Cx, index: usize, side: &Side) -> Html {
     let offered = VocabularySource::ALL.into_iter();
     let offered = offered.filter(|source| known.contains_key(source) || *source == VocabularySource::Gpt2);
     html! {
-        <label class="wide">
-            {if index == 0 { "vocabulary" } else { "beside it" }}
+        <label class="pill">
+            <span>{if index == 0 { "Vocabulary" } else { "Compare with" }}</span>
             <select data-testid={format!("vocabulary-{index}")} onchange={change}>
                 if index == 1 || side.source.is_none() {
                     <option value="" selected={side.source.is_none()}>{if index == 0 { "…" } else { "none" }}</option>
@@ -150,7 +168,7 @@ fn choose(cx: &Cx, index: usize, source: Option<VocabularySource>) {
     if source != Some(VocabularySource::Gpt2) || cx.state.tokenizer.known.contains_key(&VocabularySource::Gpt2) {
         return;
     }
-    act(cx, TokenizerAction::Busy("Fetching GPT-2's vocabulary …".into()));
+    act(cx, TokenizerAction::Busy("Downloading GPT-2's vocabulary…".into()));
     fetch_gpt2(cx, |cx, message| act(cx, TokenizerAction::Problem(message)));
 }
 
@@ -181,22 +199,26 @@ fn result(cx: &Cx, index: usize, side: &Side, encoding: &Rc<Encoding>) -> Html {
     let (n_bytes, n_tokens) = (encoding.n_bytes(), encoding.tokens.len());
     let speed = side.source.and_then(|source| cx.state.tokenizer.speeds.get(&source));
     let numbers = [
-        ("characters", grouped(cx.state.tokenizer.text.chars().count())),
-        ("bytes", grouped(n_bytes)),
-        ("tokens", grouped(n_tokens)),
-        ("bytes per token", if n_tokens > 0 { format!("{:.2}", n_bytes as f64 / n_tokens as f64) } else { "–".into() }),
+        ("characters", "Characters", grouped(cx.state.tokenizer.text.chars().count())),
+        ("bytes", "Bytes", grouped(n_bytes)),
+        ("tokens", "Tokens", grouped(n_tokens)),
         (
+            "bytes-per-token",
+            "Bytes per token",
+            if n_tokens > 0 { format!("{:.2}", n_bytes as f64 / n_tokens as f64) } else { "–".into() },
+        ),
+        (
+            "mb-s",
             "MB/s",
             speed.map_or("–".into(), |speed| format!("{:.1}", speed.bytes as f64 / speed.seconds.max(1e-6) / 1e6)),
         ),
     ];
-    let number = |(name, value): (&'static str, String)| {
-        let id = format!("{}-{index}", name.replace([' ', '/'], "-").to_lowercase());
-        html! { <div><dt>{name}</dt><dd data-testid={id}>{value}</dd></div> }
+    let number = |(id, name, value): (&'static str, &'static str, String)| {
+        html! { <div><dt>{name}</dt><dd data-testid={format!("{id}-{index}")}>{value}</dd></div> }
     };
     html! {
         <>
-            <dl class="numbers wrapped">{for numbers.into_iter().map(number)}</dl>
+            <dl class="stats">{for numbers.into_iter().map(number)}</dl>
             <TokenList encoding={encoding.clone()} page={side.page} lit={side.lit} {light} {turn}
                 prefix={format!("side{index}")} />
         </>
@@ -216,20 +238,20 @@ fn tools(cx: &Cx, source: VocabularySource) -> Html {
     };
     let measuring = cx.state.tokenizer.measuring;
     html! {
-        <p class="tools">
+        <>
             <button data-testid={format!("use-{}", source.name())} disabled={source == VocabularySource::Run}
-                onclick={export(ExportPurpose::Run, "Handing the vocabulary to a new run …")}
-                title="starts a new run, whose model gets as many embeddings as there are tokens">
-                {"train a model with it"}
+                onclick={export(ExportPurpose::Run, "Starting a run with this vocabulary…")}
+                title="Starts a new run, whose model gets as many embeddings as there are tokens.">
+                {"Train a model with it"}
             </button>
             <button data-testid={format!("download-{}", source.name())}
-                onclick={export(ExportPurpose::Download, "Writing tokenizer.json …")}>{"save as tokenizer.json"}</button>
+                onclick={export(ExportPurpose::Download, "Writing tokenizer.json…")}>{"Save as tokenizer.json"}</button>
             <button data-testid={format!("measure-{}", source.name())} disabled={measuring}
                 onclick={ask(TokenizerCommand::Measure { source }, Some(TokenizerAction::Measuring))}
-                title="encodes 4 MB of the built-in stories, as before training: a word that was seen is looked up">
-                {if measuring { "measuring …" } else { "measure the speed" }}
+                title="Encodes 4 MB of the built-in stories, as before training; known words are looked up.">
+                {if measuring { "Measuring…" } else { "Measure the speed" }}
             </button>
-        </p>
+        </>
     }
 }
 
@@ -256,9 +278,9 @@ fn own_file(cx: &Cx) -> Html {
         })
     };
     html! {
-        <label class="wide own-file">
-            {"Your own tokenizer.json (byte-level BPE, as Hugging Face writes it) or .tiktoken file"}
-            <input type="file" data-testid="tokenizer-file" accept=".json,application/json,.tiktoken" onchange={pick} />
+        <label class="btn file" title="A tokenizer.json with byte-level BPE, as Hugging Face writes it, or a .tiktoken file.">
+            {"Open a tokenizer.json…"}
+            <input type="file" class="sr" data-testid="tokenizer-file" accept=".json,application/json,.tiktoken" onchange={pick} />
         </label>
     }
 }

@@ -7,14 +7,11 @@ use std::rc::Rc;
 use js_sys::Reflect;
 use wasm_bindgen::JsValue;
 
-use crate::core::context::Cx;
-
-use crate::core::context::on_window;
-use crate::share::differ_in_place_alone;
-use crate::share::restored;
-use crate::share::with_entry;
-use crate::state::Action;
-use crate::state::View;
+use super::context::{Cx, on_window};
+pub use crate::share::with_entry;
+use crate::share::{differ_in_place_alone, restored, without_entry};
+use crate::state::experiments::Stage;
+use crate::state::{Action, View};
 use glasshead::types::CorpusChoice;
 use glasshead::wire::{Command, Event};
 
@@ -34,14 +31,16 @@ pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {
 
 /// Applies a link that was entered into the open page. If it needs a new run, the run starts at once unless that would
 /// lose training progress; otherwise the settings go into the setup, and a message reports it.
-fn follow(cx: &Cx, hash: String) {
+pub fn follow(cx: &Cx, hash: String) {
     let sentence = cx.state.probe.clone();
     let (_, mut said) = restored(&hash);
     cx.act(Action::Follow(hash));
     // A handle keeps every state that it has read alive, so a short-lived clone reads this one.
     let cx = cx.clone();
     let state = &cx.state;
-    if state.needs_restart() && state.step == 0 {
+    let experiment = state.experiments.running.as_ref();
+    let starting = experiment.is_some_and(|running| running.stage == Stage::Starting && running.run == state.next_run());
+    if starting || state.needs_restart() && state.step == 0 {
         cx.restart();
     } else if state.needs_restart() {
         let message = "This link has settings of its own. They stand in the setup now; “reset” starts a run with them, \
@@ -72,9 +71,9 @@ pub fn hash() -> String {
     web_sys::window().and_then(|window| window.location().hash().ok()).unwrap_or_default()
 }
 
-/// The hash that opens a view.
+/// The hash that opens a view. It starts no experiment again.
 pub fn link_to(view: View) -> String {
-    with_entry(&hash(), "view", view.name())
+    with_entry(&without_entry(&hash(), "experiment"), "view", view.name())
 }
 
 /// Opens a view by setting the hash.

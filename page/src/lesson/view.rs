@@ -11,19 +11,20 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{Element, HtmlElement, KeyboardEvent};
 use yew::prelude::*;
 
-use crate::core::context::Cx;
-use crate::core::context::on_window;
-use crate::core::navigation;
-use crate::fields::not_a_number;
-use crate::lesson::formula::{pieces, spoken};
-use crate::lesson::steps::{Control, STEPS, Step, from_hash};
-use crate::lesson::view::edit::EditX;
+use crate::shared::entry::Entry;
 use crate::lesson::view::formula::math;
+use crate::lesson::view::edit::EditX;
 use crate::lesson::view::grid::Lines;
 use crate::lesson::view::picture::picture;
-use crate::lesson::worked::worked;
-use crate::shared::entry::Entry;
+use crate::shared::icon::{Icon, icon};
 use crate::shared::value_of;
+use crate::core::context::Cx;
+use crate::core::context::on_window;
+use crate::fields::not_a_number;
+use crate::lesson::formula::{pieces, spoken};
+use crate::lesson::steps::{Control, GROUPS, STEPS, Step, from_hash};
+use crate::lesson::worked::worked;
+use crate::core::navigation;
 use crate::state::Action;
 use crate::state::lesson::LessonAction;
 use glasshead::types::BackendChoice;
@@ -48,34 +49,39 @@ pub fn LessonView(cx: &Cx) -> Html {
     let step = &STEPS[state.step];
     let done = state.reached.contains(&state.step);
     html! {
-        <div class="lesson" data-testid="lesson" data-step={step.name}
+        <div class="lesson tiles" data-testid="lesson" data-step={step.name}
             data-computed={state.answered.is_some_and(|answered| answered == state.request).to_string()}>
             {contents(cx)}
-            <section class="panel" aria-labelledby="lesson-title">
-                <h2 id="lesson-title" tabindex="-1">{format!("{}. {}", state.step + 1, step.title)}</h2>
-                <p class="said">{step.text}</p>
-                <div class="equation" tabindex="0" role="group" aria-label={format!("equation: {}", spoken(step.equation))}>
-                    {for pieces(step.equation).into_iter().map(|piece| math(piece, true))}
-                </div>
-                <div class="line">{control(cx, step)}</div>
-                {picture(cx, step.picture)}
-                <Lines ..cx.clone() />
-                <EditX ..cx.clone() />
-                {sum(cx)}
-                if let Some(problem) = &state.problem { <p class="problem" role="alert">{problem}</p> }
-                <dl class="tasks">
-                    <div><dt>{"Try this"}</dt><dd>{step.try_this}</dd></div>
-                    <div class={done.then_some("done")}>
-                        <dt>{"Question"}</dt>
-                        <dd>{step.question}{" "}
-                            <strong role="status" data-testid="lesson-answered">
-                                {if done { "✓ answered" } else { "" }}
-                            </strong>
-                        </dd>
+            <section class="tile text" aria-labelledby="lesson-title">
+                <div class="body">
+                    <h2 id="lesson-title" tabindex="-1">{step.title}</h2>
+                    <p class="said">{step.text}</p>
+                    <div class="equation" tabindex="0" role="group" aria-label={format!("equation: {}", spoken(step.equation))}>
+                        {for pieces(step.equation).into_iter().map(|piece| math(piece, true))}
                     </div>
-                </dl>
-                {code(cx, step)}
-                <p class="count">{"Sources: "}{step.sources}</p>
+                    <div class="callout">
+                        <h3>{"Try this"}</h3>
+                        <p>{step.try_this}</p>
+                    </div>
+                    <div class={classes!("callout", "question", done.then_some("done"))}>
+                        <h3>{"Question"}
+                            <strong role="status" data-testid="lesson-answered">{if done { "✓ answered" } else { "" }}</strong>
+                        </h3>
+                        <p>{step.question}</p>
+                    </div>
+                    {code(cx, step)}
+                    <p class="sources">{"Sources: "}{step.sources}</p>
+                </div>
+            </section>
+            <section class="tile picture" aria-label="Picture of the step">
+                <header>{control(cx, step)}</header>
+                <div class="body">
+                    {picture(cx, step.picture)}
+                    <Lines ..cx.clone() />
+                    <EditX ..cx.clone() />
+                    if let Some(problem) = &state.problem { <p class="problem" role="alert">{problem}</p> }
+                </div>
+                {sum(cx)}
             </section>
             {walk(cx)}
         </div>
@@ -162,21 +168,30 @@ fn go(cx: &Cx, step: usize) -> Callback<MouseEvent> {
     Callback::from(move |_| act(&cx, LessonAction::Go(step)))
 }
 
+/// The list of all steps in four groups.
 fn contents(cx: &Cx) -> Html {
     let state = &cx.state.lesson;
-    let entry = |(number, step): (usize, &'static Step)| {
+    let entry = |number: usize| {
+        let step = &STEPS[number];
         let current = (number == state.step).then_some("step");
-        let mark = if state.reached.contains(&number) { "✓" } else { "" };
+        let done = state.reached.contains(&number);
+        let mark = if done { icon(Icon::Check) } else { html! { {number + 1} } };
         html! {
             <li><button onclick={go(cx, number)} aria-current={current} title={step.title}
-                aria-label={format!("step {}: {}{}", number + 1, step.title, if mark.is_empty() { "" } else { ", answered" })}>
-                {format!("{}{mark}", number + 1)}
+                aria-label={format!("step {}: {}{}", number + 1, step.title, if done { ", answered" } else { "" })}>
+                <span class="mark">{mark}</span>{step.short_title()}
             </button></li>
         }
     };
-    html! { <nav aria-label="Steps of the lesson"><ol class="contents">{for STEPS.iter().enumerate().map(entry)}</ol></nav> }
+    let group = |(title, steps): (&'static str, std::ops::Range<usize>)| {
+        html! { <section aria-label={title}><h3>{title}</h3><ol>{for steps.map(entry)}</ol></section> }
+    };
+    html! {
+        <nav class="tile steps contents" aria-label="Steps of the lesson" tabindex="0">{for GROUPS.into_iter().map(group)}</nav>
+    }
 }
 
+/// Back and Next, which name where they lead, and how far the reader is.
 fn walk(cx: &Cx) -> Html {
     let state = &cx.state.lesson;
     let reset = {
@@ -191,23 +206,27 @@ fn walk(cx: &Cx) -> Html {
         })
     };
     let device = state.answer.as_ref().map(|answer| answer.device.name.clone()).unwrap_or("…".into());
+    let (previous, next) = (state.step.checked_sub(1), Some(state.step + 1).filter(|&next| next < STEPS.len()));
+    let named = |word: &str, to: Option<usize>| match to {
+        Some(step) => format!("{word}: {}", STEPS[step].short_title()),
+        None => word.to_string(),
+    };
     html! {
-        <div class="line spread">
-            <button data-testid="lesson-back" disabled={state.step == 0} title="← or PageUp"
-                onclick={go(cx, state.step.saturating_sub(1))}>{"← back"}</button>
-            <span class="line">
-                <button data-testid="lesson-reset" onclick={reset}>{"first numbers again"}</button>
-                <label class="beside">{"computed by"}
-                    <select data-testid="lesson-backend" onchange={backend}>
-                        <option value="auto" selected={state.backend == BackendChoice::Auto}>{"GPU, where there is one"}</option>
-                        <option value="cpu" selected={state.backend == BackendChoice::Cpu}>{"CPU"}</option>
-                    </select>
-                </label>
-                <small data-testid="lesson-device">{device}</small>
-            </span>
-            <button data-testid="lesson-next" class="primary" disabled={state.step + 1 == STEPS.len()}
-                title="→ or PageDown" onclick={go(cx, state.step + 1)}>{"next →"}</button>
-        </div>
+        <footer class="tile walk">
+            <button data-testid="lesson-back" disabled={previous.is_none()} title="← or PageUp"
+                onclick={go(cx, previous.unwrap_or(0))}>{icon(Icon::Left)}<span>{named("Back", previous)}</span></button>
+            <progress aria-label="Steps" max={STEPS.len().to_string()} value={(state.step + 1).to_string()}></progress>
+            <button class="ghost" data-testid="lesson-reset" onclick={reset}>{icon(Icon::Restart)}<span>{"Reset values"}</span></button>
+            <label class="beside">{"Computed on"}
+                <select data-testid="lesson-backend" onchange={backend} title="What computes the lesson">
+                    <option value="auto" selected={state.backend == BackendChoice::Auto}>{"GPU, or processor if there is none"}</option>
+                    <option value="cpu" selected={state.backend == BackendChoice::Cpu}>{"Processor"}</option>
+                </select>
+            </label>
+            <small data-testid="lesson-device">{device}</small>
+            <button data-testid="lesson-next" class="primary" disabled={next.is_none()} title="→ or PageDown"
+                onclick={go(cx, state.step + 1)}><span>{named("Next", next)}</span>{icon(Icon::Right)}</button>
+        </footer>
     }
 }
 
@@ -224,7 +243,7 @@ fn control(cx: &Cx, step: &Step) -> Html {
             let option = |(query, word): (usize, &&str)| {
                 html! { <option value={query.to_string()} selected={query == state.query}>{format!("{word} ({query})")}</option> }
             };
-            html! { <label class="beside">{"the token that is held"}
+            html! { <label class="beside">{"Selected token"}
             <select data-testid="lesson-control" onchange={Callback::from(move |event: Event| change(&event))}>
                 {for WORDS.iter().enumerate().map(option)}
             </select></label> }
@@ -240,14 +259,14 @@ fn control(cx: &Cx, step: &Step) -> Html {
             let refused = cx.state.refused(SEED);
             let value = refused.map_or_else(|| state.seed.to_string(), |refused| refused.text.clone());
             html! { <>
-                <label class="beside">{"seed, as in torch.manual_seed"}
+                <label class="beside">{"Seed, as in torch.manual_seed"}
                 <Entry testid="lesson-control" inputmode="numeric" {value} invalid={refused.is_some()}
                     onchange={Callback::noop()} oninput={Callback::from(move |event: InputEvent| change(&event))} /></label>
                 if let Some(refused) = refused { <p class="problem" role="alert">{&refused.problem}</p> }
             </> }
         }
         Control::Embedding => {
-            html! { <p>{"Point at a number of X, or walk to it; a click or Enter opens a field for another one."}</p> }
+            html! { <p>{"Hover a number of X, or move to it with the arrow keys. Click it or press Enter to change it."}</p> }
         }
         Control::Slider { label, range: [from, to, by], .. } => {
             let change = with(number);
@@ -276,7 +295,7 @@ fn sum(cx: &Cx) -> Html {
     let state = &cx.state.lesson;
     let text = match (state.sheet(), state.lit) {
         (Some(sheet), Some(cell)) => worked(sheet, cell),
-        _ => "Point at a number: here stands how it came about.".into(),
+        _ => "Hover a number to see how it was computed.".into(),
     };
     html! { <p class="worked" data-testid="worked" aria-live="polite">{text}</p> }
 }
@@ -286,7 +305,7 @@ fn code(cx: &Cx, step: &Step) -> Html {
     let kernels = state.sheet().map(|sheet| sheet.kernels.clone()).unwrap_or_default();
     // On the CPU, the Rust equivalents of the shaders run.
     let cpu = state.answer.as_ref().is_some_and(|answer| answer.device.backend == "CPU");
-    let ran = if cpu { "the WGSL whose twin for the CPU just ran" } else { "the WGSL that just ran" };
+    let ran = if cpu { "the WGSL whose CPU version just ran" } else { "the WGSL that just ran" };
     let file = |kernel: &String| {
         let open = {
             let (cx, kernel) = (cx.clone(), kernel.clone());

@@ -1,8 +1,4 @@
-//! Runs: those of this session, those saved in this browser, files, and models of other programs.
+//! Saved runs, and models of other programs: reading and writing them.
 
-pub mod awake;
 pub mod checkpoints;
 pub mod import;
-pub mod models;
-pub mod saved;
-pub mod table;

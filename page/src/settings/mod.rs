@@ -1,8 +1,20 @@
-//! The drawer of all settings.
+//! The settings drawer: every setting by group, with a search.
 
-pub mod accounting;
-pub mod data;
-pub mod lr_find;
-pub mod rules;
-pub mod setup;
-pub mod workers;
+pub mod state;
+
+#[cfg(target_arch = "wasm32")]
+mod costs;
+#[cfg(target_arch = "wasm32")]
+mod device;
+#[cfg(target_arch = "wasm32")]
+pub mod field;
+#[cfg(target_arch = "wasm32")]
+mod lr_find;
+#[cfg(target_arch = "wasm32")]
+mod saving;
+#[cfg(target_arch = "wasm32")]
+mod stop;
+#[cfg(target_arch = "wasm32")]
+pub mod text;
+#[cfg(target_arch = "wasm32")]
+pub mod view;

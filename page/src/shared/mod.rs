@@ -2,7 +2,7 @@
 
 pub mod entry;
 pub mod icon;
-pub mod overlay;
+pub mod opens;
 pub mod pill;
 pub mod plot;
 pub mod segmented;
@@ -14,7 +14,6 @@ use web_sys::{Event, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 
 use crate::tokens as display;
 pub use crate::units::counted;
-pub use crate::units::file_size;
 pub use crate::units::grouped;
 
 /// The value of the field that fired an event.

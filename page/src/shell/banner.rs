@@ -5,8 +5,7 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use crate::core::context::Cx;
-use crate::core::{files, keys};
-use crate::glossary::{Entry, GLOSSARY};
+use crate::core::files;
 use crate::runs::checkpoints;
 use crate::shared::icon::{Icon, icon};
 use crate::state::runs::{NeededFile, RunsAction};
@@ -165,24 +164,4 @@ fn problem(cx: &Cx, title: &'static str, message: &str, can_continue: bool) -> H
 fn reload() {
     // Fails only while the page is unloading.
     let _ = web_sys::window().map(|window| window.location().reload());
-}
-
-/// The keys and the glossary.
-#[component]
-pub fn Help(cx: &Cx) -> Html {
-    let keys = keys::HELP.iter().map(|(key, what)| html! { <><dt><kbd>{*key}</kbd></dt><dd>{*what}</dd></> });
-    let entry =
-        |entry: &Entry| html! { <><dt>{entry.name}</dt><dd>{entry.what}<small>{entry.measured}</small></dd></> };
-    html! {
-        <section class="help" role="dialog" aria-label="Help" tabindex="0">
-            <div class="line spread">
-                <h2>{"Keys"}</h2>
-                <button class="ghost square" aria-label="Close" onclick={cx.on(Action::ToggleHelp)}>{icon(Icon::Close)}</button>
-            </div>
-            <dl>{for keys}</dl>
-            <h2>{"Glossary"}</h2>
-            <div class="glossary" data-testid="glossary"><dl>{for GLOSSARY.iter().map(entry)}</dl></div>
-            <p class="count">{"Glasshead: train a Transformer in this tab and inspect every attention head."}</p>
-        </section>
-    }
 }

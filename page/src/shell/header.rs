@@ -2,13 +2,13 @@
 
 use yew::prelude::*;
 
-use super::share::Share;
 use crate::core::context::Cx;
 use crate::core::{navigation, preferences};
 use crate::shared::grouped;
 use crate::shared::icon::{Icon, icon, logo};
-use crate::shared::overlay::PopoverButton;
-use crate::state::shell::{Drawer, Popover, ShellAction};
+use crate::overlay::view::Frame;
+use crate::shared::opens::Opens;
+use crate::state::overlay::Overlay;
 use crate::state::{Action, RunState, State, Theme, View};
 use glasshead::config::{EVALUATION_TOKENS, Schedule};
 use glasshead::types::CorpusChoice;
@@ -19,13 +19,14 @@ fn icon_of(view: View) -> Icon {
         View::Train => Icon::Train,
         View::Tokenizer => Icon::Tokenizer,
         View::Lesson => Icon::Lesson,
-        View::Profile => Icon::Systems,
+        View::Systems => Icon::Systems,
+        View::Experiments => Icon::Experiments,
     }
 }
 
 /// Whether a phone shows the view under “More”.
 fn minor(view: View) -> bool {
-    matches!(view, View::Tokenizer | View::Profile)
+    matches!(view, View::Tokenizer | View::Systems)
 }
 
 fn link(cx: &Cx, view: View, testid: Option<String>) -> Html {
@@ -55,39 +56,48 @@ pub fn Rail(cx: &Cx) -> Html {
     html! {
         <nav class="rail" aria-label="Views" data-part="title">
             <h1 title="Glasshead">{"Glasshead"}{logo()}</h1>
-            {group(&[View::Train, View::Profile])}
+            {group(&[View::Experiments])}
+            <hr />
+            {group(&[View::Train, View::Systems])}
             <hr />
             {group(&[View::Tokenizer, View::Lesson])}
-            <span class="more"><PopoverButton cx={cx.clone()} popover={Popover::MoreViews} title="More views"
-                button={html! { <>{icon(Icon::More)}{"More"}</> }} place={classes!("more-views")}>
+            <Opens cx={cx.clone()} overlay={Overlay::MoreViews} class="more">{icon(Icon::More)}{"More"}</Opens>
+            <Frame cx={cx.clone()} overlay={Overlay::MoreViews} label="More views" class="more-views">
                 {for View::ALL.into_iter().filter(|&view| minor(view)).map(|view| link(cx, view, None))}
-            </PopoverButton></span>
+            </Frame>
             <span class="grow"></span>
             <button class="minor" data-testid="theme" onclick={next_theme} title={theme_hint}>{icon(Icon::Theme)}{"Theme"}</button>
-            <button class="minor" data-testid="help" onclick={cx.on(Action::ToggleHelp)} title="Keyboard and glossary (?)"
-                aria-expanded={cx.state.help_open.to_string()}>{icon(Icon::Help)}{"Help"}</button>
+            <Opens cx={cx.clone()} overlay={Overlay::Help} class="minor" testid="help" hint="Keyboard and glossary (?)">
+                {icon(Icon::Help)}{"Help"}
+            </Opens>
         </nav>
     }
 }
 
 #[component]
 pub fn TopBar(cx: &Cx) -> Html {
-    let runs = cx.on(Action::Shell(ShellAction::Drawer(Drawer::Runs)));
     html! {
         <header class="top">
-            <button class="run-button" data-part="title saved" onclick={runs.clone()} title="Switch, compare or save runs">
+            <Opens cx={cx.clone()} overlay={Overlay::Runs} class="run-button" part="title saved" hint="Switch, compare or save runs">
                 <b>{&cx.state.runs.name}</b>{icon(Icon::Down)}<small>{about(&cx.state)}</small>
-            </button>
+            </Opens>
             <span class="rule" data-part="title"></span>
             {transport(cx)}
             <span class="rule" data-part="controls"></span>
             {numbers(cx)}
             <span class="grow"></span>
             {adapter(cx)}
-            <button class="ghost" data-part="title saved" data-testid="open-runs" data-opens="runs" onclick={runs}
-                aria-expanded={(cx.state.shell.drawer == Some(Drawer::Runs)).to_string()} aria-label="Runs"
-                title="Saved runs, import and export">{icon(Icon::Runs)}<span class="label">{"Runs"}</span></button>
-            <span data-part="title"><Share ..cx.clone() /></span>
+            <Opens cx={cx.clone()} overlay={Overlay::Palette} class="command only-wide" part="title" hint="Search views, runs, experiments and settings">
+                {icon(Icon::Search)}<span>{"Search or run a command"}</span><kbd>{"⌘K"}</kbd>
+            </Opens>
+            <Opens cx={cx.clone()} overlay={Overlay::Palette} class="ghost square only-narrow" part="title" label="Search or run a command"
+                hint="Search or run a command (⌘K)">{icon(Icon::Search)}</Opens>
+            <Opens cx={cx.clone()} overlay={Overlay::Runs} class="ghost" part="title saved" label="Runs" hint="Saved runs, import and export">
+                {icon(Icon::Runs)}<span class="label">{"Runs"}</span>
+            </Opens>
+            <Opens cx={cx.clone()} overlay={Overlay::Share} class="ghost" part="title" testid="share" label="Share" hint="A link to this view">
+                {icon(Icon::Share)}<span class="label">{"Share"}</span>
+            </Opens>
         </header>
     }
 }

@@ -1,6 +1,5 @@
-//! The shell around every view: rail, top bar, setup bar, banner, drawers.
+//! The shell around every view: rail, top bar, setup bar, banner.
 
 pub mod banner;
 pub mod header;
 pub mod setup_bar;
-pub mod share;

@@ -6,7 +6,9 @@ use crate::core::context::Cx;
 use crate::shared::icon::{Icon, icon};
 use crate::shared::pill::{NumberPill, SelectPill};
 use crate::shared::{counted, value_of};
-use crate::state::shell::{Drawer, ShellAction};
+use crate::overlay::view::overlay;
+use crate::shared::opens::Opens;
+use crate::state::overlay::{Overlay, OverlayAction};
 use crate::state::{Action, State};
 use glasshead::config::Preset;
 use glasshead::config::fields::Field;
@@ -40,7 +42,6 @@ pub fn model_name(state: &State) -> String {
 pub fn SetupBar(cx: &Cx) -> Html {
     let state = &cx.state;
     let (model, training) = NUMBERS.split_at(4);
-    let open = state.shell.drawer == Some(Drawer::Settings);
     html! {
         <div class="setup-bar" role="group" aria-label="Setup" data-part="setup">
             {preset(cx)}
@@ -50,11 +51,10 @@ pub fn SetupBar(cx: &Cx) -> Html {
             <span class="rule"></span>
             {for training.iter().map(|&(name, label)| number(cx, name, label))}
             if !state.draft.config.model.causal { <span class="tag warn optional">{"No causal mask"}</span> }
-            <button data-testid="all-settings" data-opens="settings" aria-expanded={open.to_string()}
-                onclick={cx.on(Action::Shell(ShellAction::Drawer(Drawer::Settings)))} title="All settings, with search">
+            <Opens cx={cx.clone()} overlay={Overlay::Settings} testid="all-settings" hint="All settings, with search">
                 {icon(Icon::Sliders)}{"All settings"}
-            </button>
-            <button class="link cost" data-part="costs" onclick={cx.on(Action::Shell(ShellAction::Costs))}
+            </Opens>
+            <button class="link cost" data-part="costs" onclick={overlay::<MouseEvent>(cx, OverlayAction::Setting("costs", "parameters"))}
                 title="What it costs: memory and operations, part by part">{cost(state)}</button>
         </div>
     }

@@ -54,7 +54,9 @@ pub enum AskAction {
     Open(Section),
     /// Explains a term in place: its glossary entry.
     Explain(&'static str),
-    /// Closes the explanation.
+    /// Explains a term in the inspector.
+    ExplainHere(&'static str),
+    /// Closes that explanation.
     CloseExplained,
     /// Sets the key whose weight is computed step by step.
     Key(usize),
@@ -193,6 +195,8 @@ pub struct AskState {
     pub section: Section,
     /// The term that is explained, and a counter of such requests.
     pub explained: Option<(&'static str, u32)>,
+    /// Whether the inspector explains it.
+    pub explained_here: bool,
     /// The last hovered (query, key).
     pub cell: Option<(usize, usize)>,
     /// The heads that are switched off.
@@ -241,7 +245,11 @@ impl AskState {
                 let count = self.explained.map_or(0, |(_, count)| count);
                 self.explained = Some((name, count + 1));
             }
-            AskAction::CloseExplained => self.explained = None,
+            AskAction::ExplainHere(name) => {
+                self.apply(AskAction::Explain(name));
+                self.explained_here = true;
+            }
+            AskAction::CloseExplained => self.explained_here = false,
             AskAction::Key(key) => self.cell = Some((self.cell.map_or(key, |(query, _)| query), key)),
             AskAction::ToggleHead(layer, head) => {
                 if !self.off.remove(&(layer, head)) {

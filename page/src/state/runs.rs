@@ -127,6 +127,8 @@ pub struct Runs {
     pub name: String,
     /// Counts assigned names.
     named: u32,
+    /// How often the present run went back after it diverged.
+    pub went_back: u32,
     /// Finished runs, oldest first.
     pub over: Vec<ShownRun>,
     /// The x axis of the chart.
@@ -255,7 +257,7 @@ impl State {
         let runs = &mut self.runs;
         runs.named += 1;
         runs.name = format!("run {}", runs.named);
-        runs.train = None;
+        (runs.train, runs.went_back) = (None, 0);
         (runs.loading, runs.needs_file, runs.saving) = (None, None, false);
         (runs.stopped, runs.finder) = (None, None);
     }
@@ -335,6 +337,7 @@ impl State {
 
     /// Handles the run's return to an earlier step, with changed learning rates.
     fn go_back(&mut self, step: u64, train: TrainConfig) {
+        self.runs.went_back += 1;
         let lr = train.max_lr;
         // Live settings that were equal in draft and run stay equal; others were changed by the user and are kept.
         let live = FIELDS.iter().filter(|field| field.is_live());

@@ -125,7 +125,7 @@ fn readout(props: &TokenListProps) -> String {
         Some((index, token)) => {
             format!("token {}: “{}” · {}", grouped(index + 1), readable(&token.bytes), title(props, index))
         }
-        None => "Point at a token or an id, or walk them with the arrow keys.".into(),
+        None => "Hover a token or an id, or move through them with the arrow keys.".into(),
     }
 }
 

@@ -4,13 +4,13 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
-use crate::core::context::Cx;
-use crate::core::files;
+use crate::tokenizer::token_list::TokenList;
+use crate::tokenizer::act;
 use crate::shared::grouped;
 use crate::shared::value_of;
+use crate::core::context::Cx;
+use crate::core::files;
 use crate::state::tokenizer::{MergeTraining, TokenizerAction};
-use crate::tokenizer::act;
-use crate::tokenizer::token_list::TokenList;
 use crate::tokens::readable;
 use glasshead::types::CorpusChoice;
 use glasshead::types::tokenizer::MergeStep;
@@ -43,28 +43,33 @@ pub fn VocabularyTraining(cx: &Cx) -> Html {
     };
     let size = state.size();
     html! {
-        <section class="panel" aria-labelledby="merges-title">
-            <h2 id="merges-title">{"Train a vocabulary"}</h2>
-            <p class="count">
-                {"Byte-level BPE: it begins with the 256 bytes; then the pair of tokens that stands side by side most \
-                  often becomes a token of its own, again and again."}
-            </p>
-            <div class="ask-training">
-                <label>
-                    {"size"}
+        <section class="tile merges-tile" aria-labelledby="merges-title">
+            <header>
+                <h2 id="merges-title">{"Train a tokenizer"}</h2>
+                <label class="pill">
+                    <span>{"Size"}</span>
                     <input data-testid="vocabulary-size" inputmode="numeric" autocomplete="off" oninput={resize}
                         value={state.wanted_size.clone()} aria-invalid={size.is_err().to_string()} />
                 </label>
                 <button class="primary" data-testid="train-vocabulary" onclick={start} disabled={!running && size.is_err()}>
-                    {if running { "cancel" } else { "learn merges" }}
+                    {if running { "Cancel" } else { "Learn the merges" }}
                 </button>
-                <span class="count">{format!("from the text that is chosen under Train: {corpus}")}</span>
+                <span class="count" title="Byte-level BPE begins with the 256 bytes; then the most frequent pair of adjacent tokens \
+                    becomes a new token, again and again.">{format!("on the text chosen in Train: {corpus}")}</span>
+                <span class="grow"></span>
+                if let Some(training) = &state.training { {progress(training)} }
+            </header>
+            <div class="body">
+                if let Err(problem) = &size { <p class="problem" role="alert">{problem}</p> }
+                {match &state.training {
+                    Some(training) if !training.running && !training.merges.is_empty() => player(cx, training),
+                    Some(_) => html! {},
+                    None => html! {
+                        <p class="empty">{"Byte-level BPE begins with the 256 bytes; then the most frequent pair of adjacent tokens \
+                                           becomes a new token, again and again. Learn the merges to replay them here."}</p>
+                    },
+                }}
             </div>
-            if let Err(problem) = &size { <p class="problem" role="alert">{problem}</p> }
-            if let Some(training) = &state.training {
-                {progress(training)}
-                if !training.running && !training.merges.is_empty() { {player(cx, training)} }
-            }
         </section>
     }
 }
@@ -92,7 +97,7 @@ fn train(cx: &Cx) {
 fn progress(training: &MergeTraining) -> Html {
     let (n, of) = (training.merges.len(), training.n_asked);
     let said = match (training.running, of) {
-        (true, 0) => "counting words …".to_string(),
+        (true, 0) => "Counting words…".to_string(),
         (true, _) => format!("{} of {} merges", grouped(n), grouped(of)),
         (false, _) if n < of => {
             format!("{} merges of {}: it was cancelled, or no pair was left", grouped(n), grouped(of))
@@ -172,28 +177,27 @@ fn player(cx: &Cx, training: &MergeTraining) -> Html {
     };
     html! {
         <>
-            <h3>{"Merge by merge"}</h3>
             <div class="player">
-                <button onclick={to(0)} disabled={k == 0} aria-label="only bytes">{"|‹"}</button>
-                <button onclick={to(k.saturating_sub(1))} disabled={k == 0} aria-label="one merge back">{"‹"}</button>
+                <button onclick={to(0)} disabled={k == 0} aria-label="Only bytes">{"|‹"}</button>
+                <button onclick={to(k.saturating_sub(1))} disabled={k == 0} aria-label="One merge back">{"‹"}</button>
                 <button data-testid="play-merges" class="primary" onclick={play}>
-                    {if replay.playing { "pause" } else { "▶ play" }}
+                    {if replay.playing { "Pause" } else { "Play" }}
                 </button>
-                <button data-testid="next-merge" onclick={to(k + 1)} disabled={k == n} aria-label="one merge on">{"›"}</button>
-                <button onclick={to(n)} disabled={k == n} aria-label="all merges">{"›|"}</button>
+                <button data-testid="next-merge" onclick={to(k + 1)} disabled={k == n} aria-label="One merge forward">{"›"}</button>
+                <button onclick={to(n)} disabled={k == n} aria-label="All merges">{"›|"}</button>
                 <label class="scrub">
                     {format!("after {} of {} merges", grouped(k), grouped(n))}
                     <input type="range" data-testid="merge-scrubber" min="0" max={n.to_string()} value={k.to_string()}
                         oninput={scrub} />
                 </label>
-                <label>{"speed"}<select onchange={speed}>{for SPEEDS.iter().map(option)}</select></label>
+                <label>{"Speed"}<select onchange={speed}>{for SPEEDS.iter().map(option)}</select></label>
             </div>
             <p class="readout" data-testid="merge-readout">{readout(k, training)}</p>
             <div class="replayed">
                 <div>
                     if let Some((_, encoding)) = &replay.shown {
                         <p class="count" data-testid="replayed-count">
-                            {format!("your text: {} tokens after {} merges", grouped(encoding.tokens.len()), grouped(k))}
+                            {format!("Your text: {} tokens after {} merges", grouped(encoding.tokens.len()), grouped(k))}
                         </p>
                         <TokenList encoding={encoding.clone()} page={replay.page} lit={replay.lit} ids_shown=false
                             prefix="replay" light={replay_light(cx)} turn={replay_turn(cx)} />
@@ -261,8 +265,8 @@ fn table(cx: &Cx, k: usize, training: &MergeTraining) -> Html {
             <table>
                 <caption>{format!("merges {} to {} of {}", grouped(first + 1), grouped(last), grouped(n))}</caption>
                 <thead><tr>
-                    <th scope="col">{"merge"}</th><th scope="col">{"left"}</th><th scope="col">{"right"}</th>
-                    <th scope="col">{"new token"}</th><th scope="col">{"times"}</th>
+                    <th scope="col">{"Merge"}</th><th scope="col">{"Left"}</th><th scope="col">{"Right"}</th>
+                    <th scope="col">{"New token"}</th><th scope="col">{"Times"}</th>
                 </tr></thead>
                 <tbody>{for training.merges[first..last].iter().enumerate().map(row)}</tbody>
             </table>

@@ -6,7 +6,6 @@ pub mod figures;
 pub mod film;
 pub mod inspector;
 pub mod loss;
-pub mod save_figure;
 pub mod task_score;
 pub mod time;
 pub mod view;

@@ -6,11 +6,12 @@ use super::task_score::TaskScore;
 use crate::core::context::Cx;
 use crate::shared::entry::Entry;
 use crate::shared::icon::{Icon, icon};
-use crate::shared::overlay::PopoverButton;
+use crate::shared::opens::Opens;
 use crate::shared::segmented::{Choice, Segmented};
 use crate::shared::tokens::Tokens;
 use crate::shared::{counted, grouped, value_of};
-use crate::state::shell::{Popover, ShellAction};
+use crate::state::overlay::Overlay;
+use crate::state::shell::ShellAction;
 use crate::state::typed::TypedField;
 use crate::state::{Action, RunState};
 use glasshead::types::CorpusChoice;
@@ -28,10 +29,8 @@ pub fn Writing(cx: &Cx) -> Html {
                 <h2 id="writing-title" class={classes!(on_task.then_some("hidden"))}>{"What the model writes"}</h2>
                 if on_task { {tabs(cx)} }
                 <span class="grow"></span>
-                <PopoverButton cx={cx.clone()} popover={Popover::Sampling} title="Sampling" class="ghost small" testid="sampling"
-                    button={html! { <>{icon(Icon::Sliders)}{"Sampling"}</> }} hint="Temperature, top-k, top-p, length, seed">
-                    <div class="ask fields">{for TypedField::SAMPLING.map(|field| typed(cx, field, None))}</div>
-                </PopoverButton>
+                <Opens cx={cx.clone()} overlay={Overlay::Sampling} class="ghost small" testid="sampling"
+                    hint="Temperature, top-k, top-p, length, seed">{icon(Icon::Sliders)}{"Sampling"}</Opens>
             </header>
             <div class="body" tabindex="0" role="region" aria-label="What the model writes">
                 if task { <TaskScore ..cx.clone() /> } else { {texts(cx)} }

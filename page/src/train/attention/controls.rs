@@ -3,35 +3,12 @@
 use yew::prelude::*;
 
 use crate::core::context::Cx;
-use crate::core::preferences;
-use crate::draw::colors::ColorMap;
 use crate::draw::window::Window;
 use crate::shared::segmented::{Choice, Segmented};
-use crate::shared::value_of;
 use crate::state::Action;
 use crate::state::look::{Form, LookAction, Values};
 use crate::state::shown::Table;
 use crate::train::attention::act;
-
-/// Controls that change what the map shows.
-pub fn controls(cx: &Cx) -> Html {
-    let look = &cx.state.look;
-    html! {
-        <div class="controls">
-            <label>{"Colors"}{colors(cx)}</label>
-            <label>{"Values"}{values(cx)}</label>
-            {slider(cx, "gamma", format!("Gamma {:.2}", look.gamma), ["0.2", "2"], look.gamma, LookAction::Gamma)}
-            if look.values != Values::Scores || look.form == Form::Lines {
-                {slider(cx, "threshold", format!("Hide weights below {:.2}", look.threshold), ["0", "0.5"], look.threshold,
-                    LookAction::Threshold)}
-            }
-            <label class="beside">
-                <input type="checkbox" data-testid="hatching" checked={cx.state.mask_shown} onchange={act(cx, Action::ToggleMask)} />
-                {"Hatch masked cells (m)"}
-            </label>
-        </div>
-    }
-}
 
 /// Map, lines or table.
 pub fn forms(cx: &Cx) -> Html {
@@ -61,61 +38,6 @@ pub fn forms(cx: &Cx) -> Html {
         choice("Table", "The numbers (t)", "show-table", table, Action::ToggleTable),
     ];
     html! { <Segmented label="Show as" class="forms" {choices} /> }
-}
-
-fn colors(cx: &Cx) -> Html {
-    let change = {
-        let cx = cx.clone();
-        Callback::from(move |event: Event| {
-            let map = ColorMap::from_name(&value_of(&event));
-            preferences::save("colors", map.name());
-            cx.act(Action::ColorMap(map));
-        })
-    };
-    let option = |map: ColorMap| {
-        html! { <option value={map.name()} selected={cx.state.color_map == map}>{map.name()}</option> }
-    };
-    html! { <select data-testid="colors" onchange={change}>{for ColorMap::ALL.into_iter().map(option)}</select> }
-}
-
-fn values(cx: &Cx) -> Html {
-    let change = {
-        let cx = cx.clone();
-        Callback::from(move |event: Event| {
-            let name = value_of(&event);
-            if let Some(values) = Values::ALL.into_iter().find(|values| values.name() == name) {
-                cx.act(Action::Look(LookAction::Values(values)));
-            }
-        })
-    };
-    let option = |values: Values| {
-        html! { <option value={values.name()} selected={cx.state.look.values == values}>{values.name()}</option> }
-    };
-    html! { <select data-testid="values" onchange={change}>{for Values::ALL.into_iter().map(option)}</select> }
-}
-
-fn slider(
-    cx: &Cx,
-    name: &'static str,
-    label: String,
-    [min, max]: [&'static str; 2],
-    value: f32,
-    action: fn(f32) -> LookAction,
-) -> Html {
-    let change = {
-        let cx = cx.clone();
-        Callback::from(move |event: InputEvent| {
-            if let Ok(value) = value_of(&event).parse() {
-                cx.act(Action::Look(action(value)));
-            }
-        })
-    };
-    html! {
-        <label>
-            {label}
-            <input type="range" data-testid={name} {min} {max} step="0.01" value={value.to_string()} oninput={change} />
-        </label>
-    }
 }
 
 /// Zoom controls.

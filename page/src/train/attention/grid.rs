@@ -10,10 +10,11 @@ use super::{act, nothing};
 use crate::core::context::Cx;
 use crate::maps::Plane;
 use crate::shared::icon::{Icon, icon};
-use crate::shared::overlay::PopoverButton;
+use crate::overlay::view::Frame;
+use crate::shared::opens::Opens;
 use crate::shared::size::use_size;
 use crate::state::look::LookAction;
-use crate::state::shell::Popover;
+use crate::state::overlay::Overlay;
 use crate::state::shown::Table;
 use crate::state::{Action, Maps};
 
@@ -44,13 +45,14 @@ pub fn HeadsTile(cx: &Cx) -> Html {
             <header>
                 <h2 id="heads-title">{"All heads"}<small>{sub}</small></h2>
                 <span class="grow"></span>
-                <PopoverButton cx={cx.clone()} popover={Popover::Heads} title="Options for all heads" class="ghost small square"
-                    button={icon(Icon::More)} label="Options for all heads" hint="Unit of the entropies" place="from-left">
+                <Opens cx={cx.clone()} overlay={Overlay::Heads} class="ghost small square" label="Options for all heads"
+                    hint="Unit of the entropies">{icon(Icon::More)}</Opens>
+                <Frame cx={cx.clone()} overlay={Overlay::Heads} label="Options for all heads" class="menu">
                     <p class="count" title={MEANING} tabindex="0">{format!("Numbers: entropy of the rows in {}", unit(cx))}</p>
                     <button class="small" data-testid="entropy-unit" onclick={act(cx, Action::Look(LookAction::ToggleNats))}>
                         {if cx.state.look.nats { "Show bits" } else { "Show nats" }}
                     </button>
-                </PopoverButton>
+                </Frame>
             </header>
             <div class="body" ref={body}>
                 if let Some(layout) = layout { <Grid cx={cx.clone()} {layout} /> } else { {nothing(cx, "All heads")} }

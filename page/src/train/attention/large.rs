@@ -10,13 +10,12 @@ use super::{act, controls, nothing};
 use crate::core::context::Cx;
 use crate::maps::Plane;
 use crate::shared::icon::{Icon, icon};
-use crate::shared::overlay::PopoverButton;
+use crate::shared::opens::Opens;
 use crate::shared::size::use_size;
 use crate::state::look::Form;
-use crate::state::shell::Popover;
+use crate::state::overlay::Overlay;
 use crate::state::{Action, Maps};
 use crate::train::compare::Compare;
-use crate::train::save_figure::SaveFigure;
 use glasshead::types::inspect::ScoreKind;
 
 /// The tile of the large map: one table as a map, as lines or as numbers, or two snapshots beside each other.
@@ -41,14 +40,10 @@ pub fn Big(cx: &Cx) -> Html {
                 {role(cx)}
                 <span class="grow"></span>
                 {controls::forms(cx)}
-                <PopoverButton cx={cx.calm()} popover={Popover::Display} title="Display options" class="ghost small square" testid="display"
-                    button={icon(Icon::Sliders)} label="Display options" hint="Colors, values, contrast, fading, mask">
-                    {controls::controls(cx)}
-                </PopoverButton>
-                <PopoverButton cx={cx.calm()} popover={Popover::SaveFigure} title="Save this figure" class="ghost small square"
-                    testid="save-figure" button={icon(Icon::Save)} label="Save this figure" hint="Save as PNG, SVG, CSV, JSON, GIF or video">
-                    <SaveFigure ..cx.frozen_unless(state.shell.popover == Some(Popover::SaveFigure)) />
-                </PopoverButton>
+                <Opens cx={cx.clone()} overlay={Overlay::Display} class="ghost small square" testid="display" label="Display options"
+                    hint="Colors, values, contrast, fading, mask">{icon(Icon::Sliders)}</Opens>
+                <Opens cx={cx.clone()} overlay={Overlay::Save} class="ghost small square" testid="save-figure" label="Save this figure"
+                    hint="Save as PNG, SVG, CSV, JSON, GIF or video">{icon(Icon::Save)}</Opens>
             </header>
             <p class="hidden" data-testid="readout" aria-live="polite">{shown.as_ref().map(|(maps, _)| readout(cx, maps))}</p>
             if let Some((maps, _)) = &shown {

@@ -68,7 +68,7 @@ fn without_head(cx: &Cx) -> Html {
 
 /// The glossary entry of the term whose “?” was pressed.
 fn explained(cx: &Cx) -> Html {
-    let Some(entry) = cx.state.ask.explained.and_then(|(name, _)| find(name)) else { return html! {} };
+    let Some(entry) = cx.state.ask.explained.filter(|_| cx.state.ask.explained_here).and_then(|(name, _)| find(name)) else { return html! {} };
     html! {
         <aside class="explained" data-testid="explained" role="status">
             <div class="line spread">

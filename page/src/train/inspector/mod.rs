@@ -90,7 +90,7 @@ pub fn Asked(cx: &Cx) -> Html {
 pub fn explain(cx: &Cx, name: &'static str) -> Html {
     let click = {
         let cx = cx.clone();
-        Callback::from(move |_: MouseEvent| cx.act(Action::Ask(AskAction::Explain(name))))
+        Callback::from(move |_: MouseEvent| cx.act(Action::Ask(AskAction::ExplainHere(name))))
     };
     html! { <button class="explain" aria-label={format!("what is: {name}")} title={name} onclick={click}></button> }
 }

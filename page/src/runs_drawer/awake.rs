@@ -8,12 +8,9 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
-use crate::core::context::Cx;
-
-use crate::core::context::on_window;
-use crate::core::preferences;
-use crate::core::store;
+use crate::core::context::{Cx, on_window};
 use crate::state::RunState;
+use crate::core::{preferences, store};
 
 /// The key of the choice in the preferences.
 const PREFERENCE: &str = "stay_awake";
@@ -61,9 +58,9 @@ pub fn Awake(cx: &Cx) -> Html {
     };
     html! {
         <>
-            <label class="beside" title="asks the browser not to let the screen and the computer sleep while a run trains">
+            <label class="beside" title="Asks the browser to keep the screen and the computer awake while a run trains.">
                 <input type="checkbox" data-testid="stay-awake" checked={*on} onchange={toggle} />
-                {"keep the screen on while it trains"}
+                {"Keep the screen on while training"}
             </label>
             <div role="status">
                 if *on && *refused { <p class="pending" data-testid="stay-awake-refused">{REFUSED}</p> }

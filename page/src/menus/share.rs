@@ -7,24 +7,22 @@ use web_sys::{Clipboard, HtmlInputElement};
 use yew::prelude::*;
 
 use crate::core::context::Cx;
+use crate::overlay::view::{Frame, close_button};
+use crate::state::overlay::Overlay;
 use crate::share::hash;
-use crate::state::Setup;
-use crate::state::Vocabulary;
+use crate::state::{Setup, Vocabulary};
 use glasshead::types::CorpusChoice;
 
-const REFUSED: &str = "The browser refuses its clipboard; the link is marked above: copy it from there.";
+const REFUSED: &str = "The browser refused access to the clipboard. The link is selected: copy it from the field.";
 
 #[component]
-pub fn Share(cx: &Cx) -> Html {
-    let (open, with_text, said) = (use_state(|| false), use_state(|| false), use_state(|| ""));
+pub fn SharePopover(cx: &Cx) -> Html {
+    let (with_text, said) = (use_state(|| false), use_state(|| ""));
+    {
+        let said = said.clone();
+        use_effect_with(cx.state.overlay.is_open(Overlay::Share), move |_| said.set(""));
+    }
     let field = use_node_ref();
-    let toggle = {
-        let (open, said) = (open.clone(), said.clone());
-        Callback::from(move |_: MouseEvent| {
-            said.set("");
-            open.set(!*open);
-        })
-    };
     let text = {
         let (with_text, said) = (with_text.clone(), said.clone());
         Callback::from(move |_: Event| {
@@ -47,30 +45,21 @@ pub fn Share(cx: &Cx) -> Html {
         })
     };
     html! {
-        <>
-            <button data-testid="share" onclick={toggle.clone()} aria-expanded={open.to_string()}>{"share"}</button>
-            if *open {
-                <section class="help" role="dialog" aria-label="Share a link">
-                    <h2>{"A link to this view"}</h2>
-                    <p>{"It restores preset, task, hyper-parameters, seed, view, layer, head, pinned rows and how they are \
-                         looked at, and starts a run of its own. It holds no weights, and no text or vocabulary of \
-                         yours."}</p>
-                    {own(&cx.state.draft)}
-                    <label class="wide">{"link"}
-                        <input ref={field} readonly=true value={link} data-testid="share-link" />
-                    </label>
-                    <label class="beside">
-                        <input type="checkbox" checked={*with_text} onchange={text} data-testid="share-text" />
-                        {"with my sentence"}
-                    </label>
-                    <div class="line">
-                        <button class="primary" onclick={copy} data-testid="share-copy">{"copy"}</button>
-                        <button onclick={toggle}>{"close"}</button>
-                        <span role="status" data-testid="share-said">{*said}</span>
-                    </div>
-                </section>
-            }
-        </>
+        <Frame cx={cx.clone()} overlay={Overlay::Share} label="Share a link" class="share">
+            <header><h2>{"Share this view"}</h2><span class="grow"></span>{close_button(cx)}</header>
+            <p>{"The link restores the model, the text, all settings, the seed, the head and the pinned tokens, and starts the \
+                 same run. It contains no weights, and no text or vocabulary of yours."}</p>
+            {own(&cx.state.draft)}
+            <div class="line">
+                <input ref={field} readonly=true value={link} data-testid="share-link" aria-label="Link" />
+                <button class="btn primary" onclick={copy} data-testid="share-copy" data-first="">{"Copy link"}</button>
+            </div>
+            <label class="beside">
+                <input type="checkbox" checked={*with_text} onchange={text} data-testid="share-text" />
+                {"Include my sentence"}
+            </label>
+            <span role="status" data-testid="share-said">{*said}</span>
+        </Frame>
     }
 }
 
@@ -80,15 +69,15 @@ fn own(draft: &Setup) -> Html {
     let vocabulary = matches!(draft.vocabulary, Vocabulary::Chosen { .. });
     let (what, instead) = match (text, vocabulary) {
         (false, false) => return Html::default(),
-        (true, false) => ("a text of yours", "trains on the built-in stories"),
-        (false, true) => ("a vocabulary that you chose", "trains one of its own"),
+        (true, false) => ("your own text", "trains on the built-in stories instead"),
+        (false, true) => ("a vocabulary that you chose", "trains a new one instead"),
         (true, true) => {
-            ("a text and a vocabulary of yours", "trains on the built-in stories, with a vocabulary of their own")
+            ("your own text and vocabulary", "trains on the built-in stories with a new vocabulary instead")
         }
     };
     html! {
         <p class="pending" data-testid="share-own">
-            {format!("This setup uses {what}: whoever opens the link {instead}. A saved run as a file holds the vocabulary.")}
+            {format!("This setup uses {what}; the link {instead}. To share the vocabulary, send a saved run.")}
         </p>
     }
 }

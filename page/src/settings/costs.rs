@@ -2,14 +2,13 @@
 
 use yew::prelude::*;
 
-use crate::core::context::Cx;
-use crate::settings::setup::smaller_vocabulary;
-use crate::shared::counted;
-use crate::shared::grouped;
+use super::text::smaller_vocabulary;
+use crate::units::{counted, grouped};
 use glasshead::accounting::{Account, Part};
+use crate::core::context::Cx;
 
 #[component]
-pub fn Accounting(cx: &Cx) -> Html {
+pub fn Costs(cx: &Cx) -> Html {
     let (config, of_run) = cx.state.accounted();
     let account = use_memo(config, Account::new);
     let account = &*account;
@@ -20,7 +19,7 @@ pub fn Accounting(cx: &Cx) -> Html {
     };
     let step = account.total(|part| account.step_flops(part));
     html! {
-        <details class="accounting" data-testid="accounting" data-part="costs" open={cx.state.shell.costs_open}>
+        <details class="panel accounting" data-testid="accounting">
             <summary>
                 <h2>{"What it costs"}</h2>
                 <small data-testid="accounting-summary">{format!(" · {}: {}, {} of memory besides the text, {} a step",

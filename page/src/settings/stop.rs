@@ -1,22 +1,25 @@
-//! When the run stops automatically, and how often it is evaluated.
+//! The rules that pause a run, and the evaluation interval.
 
 use yew::prelude::*;
 
+use super::field::{Row, row};
 use crate::core::context::Cx;
-use crate::fields::not_a_number;
 use crate::shared::entry::Entry;
 use crate::shared::value_of;
+use crate::fields::not_a_number;
 use crate::state::Action;
 use crate::state::runs::RunsAction;
 use glasshead::config::rules::Rules;
 use glasshead::wire::Command;
 use glasshead::wire::runs::RunsCommand;
 
-/// One rule: its name, its description, whether it is an integer, its text, and how to set it. An empty entry disables
-/// the rule.
-struct Rule {
-    name: &'static str,
+/// One rule. An empty entry disables it.
+pub struct Rule {
+    /// The name of the field.
+    pub name: &'static str,
+    label: &'static str,
     help: &'static str,
+    unit: &'static str,
     whole: bool,
     get: fn(&Rules) -> String,
     set: fn(&mut Rules, &str) -> bool,
@@ -34,10 +37,12 @@ fn put<T: std::str::FromStr>(place: &mut Option<T>, entry: &str) -> bool {
 }
 
 macro_rules! rule {
-    ($name:ident, $whole:literal, $help:literal) => {
+    ($name:ident, $label:literal, $unit:literal, $whole:literal, $help:literal) => {
         Rule {
             name: stringify!($name),
+            label: $label,
             help: $help,
+            unit: $unit,
             whole: $whole,
             get: |rules| rules.$name.map_or(String::new(), |value| value.to_string()),
             set: |rules, entry| put(&mut rules.$name, entry),
@@ -45,25 +50,24 @@ macro_rules! rule {
     };
 }
 
-const RULES: [Rule; 5] = [
-    rule!(stop_steps, true, "pause after so many steps in all; empty: never"),
-    rule!(stop_tokens, true, "pause after so many tokens in all; empty: never"),
-    rule!(stop_loss, false, "pause once the held-out loss is at or below this; empty: never"),
-    rule!(stop_seconds, false, "pause after so many seconds of training in all; empty: never"),
-    rule!(evaluate_every, true, "held-out loss every so many steps; empty: every few seconds"),
+const STOP: [Rule; 4] = [
+    rule!(stop_steps, "Steps", "steps", true, "Pause after this many steps in total; empty: never"),
+    rule!(stop_tokens, "Tokens", "tokens", true, "Pause after this many tokens in total; empty: never"),
+    rule!(stop_loss, "Held-out loss is below", "nats", false, "Pause at or below this held-out loss; empty: never"),
+    rule!(stop_seconds, "Time", "s", false, "Pause after this many seconds of training in total; empty: never"),
 ];
 
-#[component]
-pub fn RulesFields(cx: &Cx) -> Html {
-    html! {
-        <>
-            <h3>{"stops by itself"}<small>{" · empty: never"}</small></h3>
-            <div class="fields">{for RULES.iter().map(|rule| field(cx, rule))}</div>
-        </>
-    }
+/// The interval between evaluations.
+pub const EVALUATE: Rule =
+    rule!(evaluate_every, "Evaluate every", "steps", true, "Steps between held-out losses; empty: every few seconds");
+
+/// The stop rules.
+pub fn rules(cx: &Cx) -> Html {
+    html! { {for STOP.iter().map(|rule| field(cx, rule))} }
 }
 
-fn field(cx: &Cx, rule: &'static Rule) -> Html {
+/// The field of a rule.
+pub fn field(cx: &Cx, rule: &'static Rule) -> Html {
     let change = {
         let cx = cx.clone();
         Callback::from(move |event: Event| {
@@ -79,12 +83,16 @@ fn field(cx: &Cx, rule: &'static Rule) -> Html {
             cx.act(Action::Runs(RunsAction::Rules(rules)));
         })
     };
-    let refused = cx.state.refused(rule.name).map(|refused| refused.text.clone());
-    let value = refused.clone().unwrap_or_else(|| (rule.get)(&cx.state.runs.rules));
-    html! {
-        <label title={rule.help}>
-            <span>{rule.name}</span>
+    let refused = cx.state.refused(rule.name);
+    let value = refused.map_or_else(|| (rule.get)(&cx.state.runs.rules), |refused| refused.text.clone());
+    let control = html! {
+        <span class="input">
             <Entry name={rule.name} placeholder="–" {value} onchange={change} invalid={refused.is_some()} />
-        </label>
-    }
+            <i class="unit">{rule.unit}</i>
+        </span>
+    };
+    let problem = refused.map(|refused| refused.problem.clone());
+    let parts =
+        Row { name: rule.name, label: rule.label, help: rule.help, live: true, problem, changed: false };
+    row(parts, control, html! {})
 }
