@@ -72,64 +72,72 @@ export async function withPage(
   }
 }
 
-// What has to be open before an element can be used: a drawer or a popover, and the button that opens it.
-const SETTINGS = ["file-input", "file-reading", "file-problem", "field-choice", "hub-", "chosen-vocabulary", "corpus\"", "task-description",
-  "architecture", "backend", "workers\"", "lr-", "parameters", "setup-problems", "discard", "pending", "reset-to-apply", "apply-to-run", "mark-", "accounting"];
-const RUNS = ["save\"", "save-message", "checkpoint-file", "kept", "copy\"", "resume\"", "resume-copy", "delete-kept", "stay-awake", "export-",
-  "with-state", "model-files", "model-folder", "runs\"", "run\""];
-const DISPLAY = ["colors", "values", "gamma", "threshold", "hatching"];
-const SAVE = ["take-along", "figure", "save-png", "save-svg", "csv-", "json-", "save-film", "save-gif", "cancel-film", "made"];
-const HOMES = [["settings", SETTINGS], ["runs", RUNS], ["display", DISPLAY], ["save-figure", SAVE], ["heads", ["entropy-unit"]]];
-// The fields of the setup that are not in the bar.
-const IN_BAR = ["n_layers", "n_heads", "d_model", "context_length", "batch_size", "max_lr"];
+// The overlay (a drawer or a menu) that an element is in, by the beginning of its test id; a closing quote ends the whole id.
+const HOMES = {
+  settings: ["preset\"", "corpus\"", "corpus-choice", "file-input", "file-reading", "file-problem", "field-choice", "hub-", "chosen-vocabulary",
+    "task-description", "backend", "workers\"", "lr-", "setup-problems", "discard", "pending", "reset-to-apply", "apply-to-run", "undo-changes", "mark-",
+    "accounting", "group-", "settings-search"],
+  runs: ["save\"", "save-message", "checkpoint-file", "kept", "copy\"", "resume\"", "resume-copy", "delete-kept", "export-", "with-state", "model-files",
+    "model-folder", "runs\"", "run\"", "compare-settings", "stay-awake"],
+  display: ["colors", "values", "gamma", "threshold", "hatch"],
+  save: ["take-along", "figure", "save-png", "save-svg", "csv-", "json-", "save-film", "save-gif", "cancel-film", "made"],
+  share: ["share-"],
+  heads: ["entropy-unit"],
+};
 
 function homeOf(selector) {
-  const id = /data-testid="([^"]*")/.exec(selector)?.[1];
-  if (id) return HOMES.find(([, ids]) => ids.some((known) => (known.endsWith('"') ? id === known : id.startsWith(known))))?.[0];
-  const name = /name="([^"]*)"/.exec(selector)?.[1];
-  if (name === "save_every") return "runs";
-  if (name) return IN_BAR.includes(name) ? undefined : "settings";
+  const id = /data-testid="([^"]*)"/.exec(selector)?.[1];
+  if (id) {
+    const is = (known) => (known.endsWith('"') ? id === known.slice(0, -1) : id.startsWith(known));
+    return Object.keys(HOMES).find((name) => HOMES[name].some(is));
+  }
+  if (/(input|select)\[name=/.test(selector)) return "settings";
   return /\.ask input/.test(selector) ? "sampling" : undefined;
 }
 
-// Opens what the element is in, as a user would, and closes what covers it.
+const opener = (page, name) => page.locator(`[data-opens="${name}"]`).first();
+
+// Opens the overlay that an element is in, and its group, as a user would; closes an overlay that covers the element.
 async function reveal(locator) {
   const page = locator.page();
-  if (await page.locator(".page").count() === 0) return;
   const home = homeOf(String(locator));
-  const open = await page.evaluate(() => [...document.querySelectorAll("[data-overlay]:not([hidden])")].map((overlay) => overlay.dataset.overlay));
-  if (home ? open.includes(home) && open.length === 1 : open.length === 0) return;
-  if (!home) {
-    // Inside an open overlay, or not covered by one: nothing to do.
-    const covered = await locator.first().evaluate((element) => {
-      if (element.closest("[data-overlay]") || element.closest("[data-opens]")) return false;
-      const box = element.getBoundingClientRect();
-      return [...document.querySelectorAll("[data-overlay]:not([hidden])")].some((overlay) => {
-        const over = overlay.getBoundingClientRect();
-        return over.left < box.right && over.right > box.left && over.top < box.bottom && over.bottom > box.top;
-      });
-    }, { timeout: 1000 }).catch(() => false);
-    if (!covered) return;
+  const open = await page.evaluate(() => [...document.querySelectorAll("[data-overlay]:not([hidden])")].map(({ dataset }) => dataset.overlay));
+  if (home) {
+    if (!open.includes(home)) {
+      if ((await opener(page, home).count()) === 0) return;
+      await opener(page, home).evaluate((button) => button.click());
+      await page.locator(`[data-overlay="${home}"]:not([hidden])`).waitFor({ timeout: 5000 }).catch(() => {});
+    }
+    const group = locator.first().locator("xpath=ancestor::details[not(@open)][1]/summary");
+    if (await group.count()) await group.evaluate((summary) => summary.click());
+    return;
   }
-  for (const name of open.filter((name) => name !== home)) await page.locator(`[data-opens="${name}"]`).first().evaluate((button) => button.click());
-  if (home && !open.includes(home)) await page.locator(`[data-opens="${home}"]`).first().evaluate((button) => button.click());
-  if (home) await page.locator(`[data-overlay="${home}"]:not([hidden])`).waitFor();
+  if (open.length === 0) return;
+  const covered = await locator.first().evaluate((element) => {
+    if (element.closest("[data-overlay], [data-opens]")) return false;
+    const box = element.getBoundingClientRect();
+    const over = (other) => other.left < box.right && other.right > box.left && other.top < box.bottom && other.bottom > box.top;
+    return [...document.querySelectorAll("[data-overlay]:not([hidden])")].some((overlay) => over(overlay.getBoundingClientRect()));
+  }, undefined, { timeout: 2000 }).catch(() => false);
+  if (covered) await opener(page, open[0]).evaluate((button) => button.click());
 }
 
-// Every use of an element opens what it is in first.
-const USES = ["click", "fill", "press", "selectOption", "setInputFiles", "check", "uncheck", "setChecked", "hover", "focus", "blur", "tap", "pressSequentially",
-  "waitFor", "textContent", "allTextContents", "inputValue", "isVisible", "isDisabled", "getAttribute", "count", "boundingBox"];
-let revealing = false;
+// What a user does with an element, and what a user can only read while it is in view.
+const USES = ["click", "fill", "press", "selectOption", "setInputFiles", "check", "uncheck", "setChecked", "hover", "focus", "blur", "tap", "pressSequentially"];
+const READS = ["waitFor", "textContent", "allTextContents", "inputValue", "isVisible", "isDisabled"];
+
+// From now on, using an element of this page first opens the overlay that it is in.
 function openOverlays(page) {
   const prototype = Object.getPrototypeOf(page.locator("body"));
   if (prototype.opensOverlays) return;
   prototype.opensOverlays = true;
-  for (const name of USES) {
+  let revealing = false;
+  for (const name of [...USES, ...READS]) {
     const use = prototype[name];
     prototype[name] = async function (...args) {
-      if (!revealing && (homeOf(String(this)) || !["waitFor", "textContent", "allTextContents", "inputValue", "isVisible", "isDisabled", "getAttribute", "count", "boundingBox"].includes(name))) {
+      if (!revealing && (USES.includes(name) || homeOf(String(this)))) {
         revealing = true;
-        try { await reveal(this); } finally { revealing = false; }
+        await reveal(this).catch(() => {}).finally(() => (revealing = false));
       }
       return use.apply(this, args);
     };

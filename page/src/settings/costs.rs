@@ -3,9 +3,9 @@
 use yew::prelude::*;
 
 use super::text::smaller_vocabulary;
+use crate::core::context::Cx;
 use crate::units::{counted, grouped};
 use glasshead::accounting::{Account, Part};
-use crate::core::context::Cx;
 
 #[component]
 pub fn Costs(cx: &Cx) -> Html {

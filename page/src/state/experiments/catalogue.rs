@@ -204,7 +204,9 @@ fn percent(share: f64) -> String {
 fn induction_formed(state: &State, values: &[f64]) -> (bool, String) {
     let step = state.ask.scores.snapshots.last().map_or(state.step, |(step, _)| *step);
     match values {
-        [score] if score.is_finite() => (true, format!("Induction score {score:.2}, above {INDUCTION}, at step {step}.")),
+        [score] if score.is_finite() => {
+            (true, format!("Induction score {score:.2}, above {INDUCTION}, at step {step}."))
+        }
         _ => (false, format!("No induction score above {INDUCTION} after {} steps.", state.step)),
     }
 }
@@ -446,7 +448,13 @@ pub static EXPERIMENTS: [Experiment; 9] = [
         picture: Picture::Curves(&[4]),
         phases: &[Phase {
             name: "Too high",
-            begin: Begin::Settings(&[("max_lr", "3"), ("min_lr", "3"), ("warmup_steps", "0"), ("optimizer", "sgd"), ("max_grad_norm", "1000000")]),
+            begin: Begin::Settings(&[
+                ("max_lr", "3"),
+                ("min_lr", "3"),
+                ("warmup_steps", "0"),
+                ("optimizer", "sgd"),
+                ("max_grad_norm", "1000000"),
+            ]),
             usual: 120,
             limit: 2_000,
             done: recovered,
