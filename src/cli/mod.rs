@@ -20,12 +20,12 @@ use crate::types::{BackendChoice, Sampling};
 mod say;
 
 mod bench;
-
+mod data;
 mod generate;
 mod interop;
-
 pub mod ops;
 mod queue;
+mod scale;
 mod soak;
 mod tokenizer;
 mod train;
@@ -61,9 +61,15 @@ enum Command {
     Export(interop::ExportArgs),
     /// Import a model from another program, to generate with it or to train it.
     Import(interop::ImportArgs),
+    /// Fit scaling laws, and find the best model size for a compute budget on this machine.
+    #[command(subcommand)]
+    Scale(scale::ScaleCommand),
     /// Train a tokenizer, encode text and decode ids.
     #[command(subcommand)]
     Tokenizer(tokenizer::TokenizerCommand),
+    /// Filter web pages to training text, and explain every decision.
+    #[command(subcommand)]
+    Data(data::DataCommand),
     /// Print every field that --set can change, with its range and meaning.
     Settings,
     /// Measure the speed of this machine.
@@ -234,6 +240,8 @@ pub fn main() -> ExitCode {
         Command::Logits(args) => pollster::block_on(generate::logits(args)),
         Command::Export(args) => interop::export(args),
         Command::Import(args) => interop::import(args),
+        Command::Scale(command) => pollster::block_on(scale::scale(command)),
+        Command::Data(command) => data::data(command),
         Command::Tokenizer(command) => tokenizer::tokenizer(command),
         Command::Bench(command) => bench::bench(command),
         Command::Soak(args) => pollster::block_on(soak::soak(args)),
