@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use glasshead::cli::log::resume;
 use glasshead::cli::ops::serve;
 use glasshead::data::{Cut, Tokenizer, jsonl_fields, read_files, read_parquet};
 use glasshead::interop::archive::Chosen;
 use glasshead::interop::import::import;
+use glasshead::run::native::log::resume;
 use glasshead::run::record;
 use glasshead::scaling;
 use glasshead::scaling::fit::{Settings, fit_law, fit_size};
