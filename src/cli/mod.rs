@@ -11,6 +11,7 @@ use crate::config::fields::documentation;
 use crate::config::{Preset, RunConfig};
 use crate::data::{DataError, Task, reading_parquet};
 use crate::gpu::context::Context;
+use crate::train::align::Settings;
 use crate::train::trainer::Trainer;
 use crate::types::Sampling;
 use crate::types::tasks::skipped_rows;
@@ -18,6 +19,7 @@ use crate::types::tasks::skipped_rows;
 #[macro_use]
 mod say;
 
+mod align;
 mod bench;
 mod events;
 mod generate;
@@ -50,6 +52,8 @@ enum Command {
     Info,
     /// Train a model and save it to a folder.
     Train(TrainArgs),
+    /// Teach a model with responses, rewards or preferences.
+    Align(Box<align::AlignArgs>),
     /// Generate text from a prompt with a saved model.
     Generate(GenerateArgs),
     /// Write the logits after every token of a text to a file.
@@ -207,9 +211,11 @@ pub fn main() -> ExitCode {
         Command::Info => pollster::block_on(info()),
         Command::Settings => {
             say!("{}", documentation());
+            say!("\nOnly for glasshead align:\n\n{}", Settings::documentation().trim_end());
             Ok(())
         }
         Command::Train(args) => pollster::block_on(train::train(args)),
+        Command::Align(args) => pollster::block_on(align::align(*args)),
         Command::Generate(args) => pollster::block_on(generate::generate(args)),
         Command::Logits(args) => pollster::block_on(generate::logits(args)),
         Command::Export(args) => interop::export(args),

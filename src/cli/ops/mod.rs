@@ -39,6 +39,7 @@ mod files;
 mod job;
 mod layers;
 mod model;
+mod policy;
 mod request;
 mod text;
 mod training;
@@ -61,7 +62,7 @@ struct Server<'a> {
 type Op = fn(&mut Server<'_>, &Request<'_>) -> Result<Answer, OpError>;
 
 /// All operations by name.
-const OPS: [(&str, Op); 42] = [
+const OPS: [(&str, Op); 43] = [
     ("linear", layers::linear),
     ("embedding", layers::embedding),
     ("silu", layers::silu),
@@ -99,6 +100,7 @@ const OPS: [(&str, Op); 42] = [
     ("sft_step", align::sft_step),
     ("grpo_step", align::grpo_step),
     ("token_coefficients", align::token_coefficients),
+    ("policy_step", policy::policy_step),
     ("dpo_loss", align::dpo_loss),
     ("newton_schulz", align::newton_schulz),
     ("tokenize_prompt_output", align_text::tokenize_prompt_output),
