@@ -1,4 +1,4 @@
-//! The page. Depends only on `config` and `protocol`.
+//! The page. Depends only on `config`, `types`, `accounting` and `wire`.
 //!
 //! [`state`] contains what is shown and how it changes, without web types; `app` and `components` render it, `link`
 //! communicates with the workers, [`draw`] computes pictures.

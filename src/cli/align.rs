@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{BackendArg, in_file, keep, open, preset, sentence, task, tune};
+use super::{BackendArg, in_file, load_checkpoint, open, preset, sentence, task, tune};
 use crate::align::{PromptTemplate, Rewards, TokenRow, read_preferences, read_prompts, read_responses};
 use crate::config::{Preset, RunConfig, Schedule};
 use crate::data::{END_OF_TEXT, Task, Tokenizer};
@@ -150,7 +150,7 @@ pub(super) async fn align(args: AlignArgs) -> Result<(), String> {
 /// Loads the model, or creates an untrained one. Its steps and moments begin at 0.
 fn start(args: &AlignArgs) -> Result<Start, String> {
     if let Some(folder) = &args.model {
-        let Checkpoint { mut config, tokenizer, state } = keep::load(folder)?;
+        let Checkpoint { mut config, tokenizer, state } = load_checkpoint(folder)?;
         config.train.seed = args.seed.unwrap_or(config.train.seed);
         let state = TrainingState::of(state.params, config.train.seed);
         return Ok(Start { config, tokenizer, state });

@@ -6,7 +6,7 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use super::super::keep;
+use super::super::load_checkpoint;
 use super::AlignArgs;
 use crate::align::PromptTemplate;
 use crate::config::RunConfig;
@@ -56,7 +56,7 @@ impl Record {
     /// # Errors
     /// When there is none, or the run there has other settings.
     pub fn resume(&self, folder: &Path) -> Result<TrainingState, String> {
-        let state = keep::load(folder)?.state;
+        let state = load_checkpoint(folder)?.state;
         let record = |name: &str| -> Option<Self> {
             let bytes = fs::read(folder.join(name)).ok()?;
             let (_, header) = SafeTensors::read_metadata(&bytes).ok()?;

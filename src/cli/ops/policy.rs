@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Server;
-use super::align::objective;
+use super::align_losses::objective;
 use super::answer::Answer;
 use super::request::{OpError, Request, elements, wrong};
 use crate::align::{LogProbs, Responses, token_coefficients};
