@@ -145,6 +145,25 @@ pub fn json_lines() -> Vec<Vec<u8>> {
         b"{\"meta\": {\"text\": \"in\"}, \"text\": \"a \\ud800\", \"n\": NaN, \"m\": [-Infinity, {\"\": [[[[]]]]}]}\n{\"text\": null}\n".to_vec()]
 }
 
+/// Rows of prompts with answers, responses and preferences.
+pub fn alignment_rows() -> Vec<Vec<u8>> {
+    vec![
+        b"{\"prompt\": \"1+1=\", \"answer\": 2, \"n\": NaN}\n\n{\"prompt\": \"a\\u00e9\", \"answer\": \"-0.5\"}\n"
+            .to_vec(),
+        b"{\"prompt\": \"a\", \"response\": \"b\"}\n{\"completion\": \"d\", \"prompt\": \"c\", \"x\": [[{}]]}\n"
+            .to_vec(),
+        b"{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"\"}\n".to_vec(),
+    ]
+}
+
+/// Rewards and prompt templates.
+pub fn rewards() -> Vec<Vec<u8>> {
+    vec![
+        b"0.5*exact\n-1e-3*length:20\nregex:^[0-9]+(a|b){2,3}$\nword:dog\npartial".to_vec(),
+        b"Q: {prompt}\\nThe answer is: {response}<|endoftext|>".to_vec(),
+    ]
+}
+
 /// Log files (CSV and JSON Lines), up to step 5.
 pub fn log_rows() -> Vec<Vec<u8>> {
     let csv = (1..6).map(|step| format!("{step},{},0.{step},2.5,0.01,1.25,\n", 16 * step)).collect::<String>();
