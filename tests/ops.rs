@@ -14,6 +14,7 @@ use crate::common::{context, ids, numbers};
 
 mod align;
 mod long;
+mod policy;
 mod sums;
 mod values;
 mod variants;
