@@ -16,6 +16,33 @@ if (typeof GPUAdapter !== "undefined") {
   };
 }
 
+// Browsers compile pipelines in parallel only if these are created asynchronously, which wgpu does not do. Here a placeholder is
+// returned at once, and replaced where it is used. A pipeline that is used before it exists is created again, synchronously.
+if (typeof GPUDevice !== "undefined" && GPUDevice.prototype.createComputePipelineAsync) {
+  const create = GPUDevice.prototype.createComputePipeline;
+  const { setPipeline } = GPUComputePassEncoder.prototype;
+  let pending = [];
+  GPUDevice.prototype.createComputePipeline = function (descriptor) {
+    const placeholder = { device: this, descriptor, pipeline: undefined };
+    const created = this.createComputePipelineAsync(descriptor).then(
+      (pipeline) => void (placeholder.pipeline = pipeline),
+      (error) => [descriptor.label, String(error.message)],
+    );
+    pending.push(created);
+    return placeholder;
+  };
+  GPUComputePassEncoder.prototype.setPipeline = function (placeholder) {
+    placeholder.pipeline ??= create.call(placeholder.device, placeholder.descriptor);
+    setPipeline.call(this, placeholder.pipeline);
+  };
+  // Waits for all pipelines so far; resolves to the labels and messages of those that the device refused.
+  self.glassheadPipelines = async () => {
+    const all = pending;
+    pending = [];
+    return (await Promise.all(all)).filter((refused) => refused !== undefined);
+  };
+}
+
 init({ module_or_path: compiled ?? new URL("./WASM", import.meta.url) }).catch((error) => {
   const message = `The program could not be loaded (${error}). Reload the page; if that does not help, use a current browser.`;
   postMessage([JSON.stringify({ type: "failed", run: 0, message })]);
