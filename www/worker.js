@@ -22,6 +22,8 @@ if (typeof GPUDevice !== "undefined" && GPUDevice.prototype.createComputePipelin
   const create = GPUDevice.prototype.createComputePipeline;
   const { setPipeline } = GPUComputePassEncoder.prototype;
   let pending = [];
+  // Tests read how many pipelines were created, and how many of them once more.
+  const counts = (self.glassheadPipelineCounts = { created: 0, again: 0 });
   GPUDevice.prototype.createComputePipeline = function (descriptor) {
     const placeholder = { device: this, descriptor, pipeline: undefined };
     const created = this.createComputePipelineAsync(descriptor).then(
@@ -29,10 +31,14 @@ if (typeof GPUDevice !== "undefined" && GPUDevice.prototype.createComputePipelin
       (error) => [descriptor.label, String(error.message)],
     );
     pending.push(created);
+    counts.created += 1;
     return placeholder;
   };
   GPUComputePassEncoder.prototype.setPipeline = function (placeholder) {
-    placeholder.pipeline ??= create.call(placeholder.device, placeholder.descriptor);
+    if (placeholder.pipeline === undefined) {
+      placeholder.pipeline = create.call(placeholder.device, placeholder.descriptor);
+      counts.again += 1;
+    }
     setPipeline.call(this, placeholder.pipeline);
   };
   // Waits for all pipelines so far; resolves to the labels and messages of those that the device refused.
