@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::common::{context, ids, numbers};
 
+mod filter;
 mod long;
 mod sums;
 mod values;
