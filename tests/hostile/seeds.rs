@@ -217,6 +217,7 @@ pub fn requests() -> Vec<Vec<u8>> {
     ]
 }
 
+<<<<<<< HEAD
 const PAGE: &str = "<!DOCTYPE html><html><head><title>t</title><style>p{}</style></head><body><nav><ul><li><a href=a>Home</a></ul></nav>\
     <article class=\"entry-content\"><h1>Apples</h1><p>The tree behind the barn was planted by my grandfather, and write to \
     tom@example.org or call (415) 555-0132 at 192.0.2.1.</p><table><tr><td>1<td>2</table><pre>x</pre></article></body></html>";
@@ -259,4 +260,22 @@ pub fn classifiers() -> Vec<Vec<u8>> {
     let (good, bad) = (["a good text about the sea"; 6], ["buy now cheap shoes"; 6]);
     let classifier = glasshead_filter::classify::Classifier::train(&good, &bad, ["good", "bad"], 1);
     vec![classifier.expect("there are enough examples").to_bytes()]
+=======
+/// Tables of runs: nine runs of three budgets.
+pub fn run_tables() -> Vec<Vec<u8>> {
+    let run = |i: usize| {
+        let (c, n) = ([1e18, 1e19, 1e20][i / 3], [1e8, 3e8, 9e8][i % 3] * [1.0, 3.0, 9.0][i / 3]);
+        (n, c, 1.7 + 400.0 / f64::powf(n, 0.34) + 410.0 / f64::powf(c / (6.0 * n), 0.28))
+    };
+    let runs: Vec<_> = (0..9).map(run).collect();
+    let rows = runs.iter().map(|(n, c, loss)| format!("{n},{c:e},{loss}\n"));
+    let csv = format!("Model Size,Training FLOP,loss\n{}", rows.collect::<String>());
+    let objects: Vec<Value> =
+        runs.iter().map(|(n, c, loss)| json!({ "parameters": n, "compute_budget": c, "final_loss": loss })).collect();
+    let lines = objects.iter().map(|object| format!("{object}\n")).collect::<String>();
+    let columns = json!({ "n": runs.iter().map(|run| run.0).collect::<Vec<_>>(), "flops": runs.iter().map(|run| run.1)
+        .collect::<Vec<_>>(), "loss": runs.iter().map(|run| run.2).collect::<Vec<_>>() });
+    let texts = [csv, json!(objects).to_string(), json!({ "runs": objects }).to_string(), lines, columns.to_string()];
+    texts.map(String::into_bytes).into()
+>>>>>>> main
 }

@@ -32,6 +32,7 @@ use crate::ops::tuning;
 use crate::rng::Rng;
 
 mod align;
+mod align_losses;
 mod align_text;
 mod answer;
 mod attention;
@@ -94,13 +95,13 @@ const OPS: [(&str, Op); 50] = [
     ("masked_normalize", align::masked_normalize),
     ("group_norm", align::group_norm),
     ("advantages", align::advantages),
-    ("pg_loss", align::pg_loss),
-    ("pg_loss26", align::pg_loss26),
-    ("aggregate", align::aggregate),
-    ("sft_step", align::sft_step),
-    ("grpo_step", align::grpo_step),
-    ("token_coefficients", align::token_coefficients),
-    ("dpo_loss", align::dpo_loss),
+    ("pg_loss", align_losses::pg_loss),
+    ("pg_loss26", align_losses::pg_loss26),
+    ("aggregate", align_losses::aggregate),
+    ("sft_step", align_losses::sft_step),
+    ("grpo_step", align_losses::grpo_step),
+    ("token_coefficients", align_losses::token_coefficients),
+    ("dpo_loss", align_losses::dpo_loss),
     ("newton_schulz", align::newton_schulz),
     ("tokenize_prompt_output", align_text::tokenize_prompt_output),
     ("parse_mmlu", align_text::parse_mmlu),
