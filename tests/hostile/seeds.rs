@@ -217,7 +217,6 @@ pub fn requests() -> Vec<Vec<u8>> {
     ]
 }
 
-<<<<<<< HEAD
 const PAGE: &str = "<!DOCTYPE html><html><head><title>t</title><style>p{}</style></head><body><nav><ul><li><a href=a>Home</a></ul></nav>\
     <article class=\"entry-content\"><h1>Apples</h1><p>The tree behind the barn was planted by my grandfather, and write to \
     tom@example.org or call (415) 555-0132 at 192.0.2.1.</p><table><tr><td>1<td>2</table><pre>x</pre></article></body></html>";
@@ -231,7 +230,10 @@ fn zipped(bytes: &[u8]) -> Vec<u8> {
 /// WARC archives.
 pub fn archives() -> Vec<Vec<u8>> {
     let record = |kind: &str, body: &str| {
-        let head = format!("WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Target-URI: https://a.example/\r\nContent-Length: {}", body.len());
+        let head = format!(
+            "WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Target-URI: https://a.example/\r\nContent-Length: {}",
+            body.len()
+        );
         format!("{head}\r\n\r\n{body}\r\n\r\n").into_bytes()
     };
     let response = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{PAGE}");
@@ -260,7 +262,8 @@ pub fn classifiers() -> Vec<Vec<u8>> {
     let (good, bad) = (["a good text about the sea"; 6], ["buy now cheap shoes"; 6]);
     let classifier = glasshead_filter::classify::Classifier::train(&good, &bad, ["good", "bad"], 1);
     vec![classifier.expect("there are enough examples").to_bytes()]
-=======
+}
+
 /// Tables of runs: nine runs of three budgets.
 pub fn run_tables() -> Vec<Vec<u8>> {
     let run = |i: usize| {
@@ -277,5 +280,4 @@ pub fn run_tables() -> Vec<Vec<u8>> {
         .collect::<Vec<_>>(), "loss": runs.iter().map(|run| run.2).collect::<Vec<_>>() });
     let texts = [csv, json!(objects).to_string(), json!({ "runs": objects }).to_string(), lines, columns.to_string()];
     texts.map(String::into_bytes).into()
->>>>>>> main
 }

@@ -12,13 +12,13 @@ use glasshead::scaling;
 use glasshead::scaling::fit::{Settings, fit_law, fit_size};
 use glasshead::scaling::isoflop::Minimum;
 use glasshead::train::checkpoint::Checkpoint;
-use glasshead_page::share::restored;
 use glasshead_filter::classify::Classifier;
 use glasshead_filter::html::{decode, plain_text};
 use glasshead_filter::mask::{Masking, mask};
 use glasshead_filter::pipeline::Pipeline;
-use glasshead_filter::settings::Settings;
+use glasshead_filter::settings::Settings as FilterSettings;
 use glasshead_filter::source;
+use glasshead_page::share::restored;
 use safetensors::SafeTensors;
 
 use super::seeds;
@@ -43,11 +43,7 @@ pub struct Way {
 const MIB: usize = 1 << 20;
 
 /// All input paths. JSON takes some hundred times its length in memory at worst (`[[],[],…`).
-<<<<<<< HEAD
-pub const WAYS: [Way; 22] = [
-=======
-pub const WAYS: [Way; 18] = [
->>>>>>> main
+pub const WAYS: [Way; 23] = [
     Way { name: "checkpoint", seeds: seeds::checkpoints, enter: checkpoint, factor: 250, base: 4 * MIB },
     Way { name: "config.json", seeds: seeds::configs, enter: config, factor: 250, base: 8 * MIB },
     Way { name: "generation_config.json", seeds: seeds::generations, enter: generation, factor: 250, base: 8 * MIB },
@@ -71,7 +67,13 @@ pub const WAYS: [Way; 18] = [
     Way { name: "archive of pages", seeds: seeds::archives, enter: archive, factor: 400, base: 96 * MIB },
     Way { name: "rows of pages", seeds: seeds::page_rows, enter: page_rows, factor: 400, base: 96 * MIB },
     Way { name: "page", seeds: seeds::pages, enter: page, factor: 400, base: 16 * MIB },
-    Way { name: "settings of filters", seeds: seeds::filter_settings, enter: filter_settings, factor: 250, base: 4 * MIB },
+    Way {
+        name: "settings of filters",
+        seeds: seeds::filter_settings,
+        enter: filter_settings,
+        factor: 250,
+        base: 4 * MIB,
+    },
     Way { name: "classifier", seeds: seeds::classifiers, enter: classifier, factor: 250, base: 8 * MIB },
 ];
 
@@ -220,7 +222,7 @@ pub fn ops(bytes: &[u8]) -> Outcome {
 
 /// Reads all documents, and judges each.
 fn judged(name: &str, bytes: &[u8]) -> Outcome {
-    let pipeline = Pipeline::new(Settings::default(), None);
+    let pipeline = Pipeline::new(FilterSettings::default(), None);
     let mut reader = said_of(source::open(name, bytes, "text"))?;
     while let Some(document) = said_of(reader.next_document())? {
         let record = pipeline.judge(&document, true);
@@ -251,7 +253,7 @@ pub fn page(bytes: &[u8]) -> Outcome {
 
 /// The settings of filters.
 pub fn filter_settings(bytes: &[u8]) -> Outcome {
-    said(Settings::from_toml(&String::from_utf8_lossy(bytes)))
+    said(FilterSettings::from_toml(&String::from_utf8_lossy(bytes)))
 }
 
 /// The file of a classifier.

@@ -45,7 +45,8 @@ fn personal_data_is_masked() {
         let found = result("mask", json!({ "kind": kind, "text": text }));
         (found["text"].as_str().unwrap().to_string(), found["n"].as_u64().unwrap())
     };
-    let text = "Some datasets use the string |||EMAIL_ADDRESS|||. The instructors are pl@fakedomain.ai and spl@fakedomain.ai";
+    let text =
+        "Some datasets use the string |||EMAIL_ADDRESS|||. The instructors are pl@fakedomain.ai and spl@fakedomain.ai";
     let masked = "Some datasets use the string |||EMAIL_ADDRESS|||. The instructors are |||EMAIL_ADDRESS||| and |||EMAIL_ADDRESS|||";
     assert_eq!(mask("emails", text), (masked.to_string(), 2));
     for number in ["2831823829", "(283)-182-3829", "(283) 182 3829", "283-182-3829"] {
@@ -63,7 +64,10 @@ fn gopher_as_in_the_course() {
     let line = |end: &str, n: usize| vec![format!("The line here is an example of ending with{end}"); n];
     let lines = |n_cut: usize, n: usize| [line(" ellipsis...", n_cut), line(" a stop.", n)].concat().join("\n");
     for (text, keep) in [
-        ("This should definitely be a valid input text and of high quality according to Gopher rules. ".repeat(100), true),
+        (
+            "This should definitely be a valid input text and of high quality according to Gopher rules. ".repeat(100),
+            true,
+        ),
         ("The string you are reading is a short snippet of text.".into(), false),
         ("The string you are reading is a long snippet of text.".repeat(100), true),
         ("The string you are reading is too long of a text. ".repeat(50_000), false),
