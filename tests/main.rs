@@ -39,6 +39,7 @@ mod ranks;
 mod remember;
 mod runs;
 mod scaling;
+mod scaling_sweep;
 mod settings;
 mod shaders;
 mod shards;
