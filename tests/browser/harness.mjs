@@ -55,6 +55,7 @@ export async function withPage(
   const requests = [];
   try {
     const page = await browser.newPage({ viewport, colorScheme, serviceWorkers });
+    openOverlays(page);
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
     });
@@ -71,6 +72,78 @@ export async function withPage(
   }
 }
 
+// The overlay (a drawer or a menu) that an element is in, by the beginning of its test id; a closing quote ends the whole id.
+const HOMES = {
+  settings: ["preset\"", "corpus\"", "corpus-choice", "file-input", "file-reading", "file-problem", "field-choice", "hub-", "chosen-vocabulary",
+    "task-description", "backend", "workers\"", "lr-", "setup-problems", "discard", "pending", "reset-to-apply", "apply-to-run", "undo-changes", "mark-",
+    "accounting", "group-", "settings-search"],
+  runs: ["save\"", "save-message", "checkpoint-file", "kept", "copy\"", "resume\"", "resume-copy", "delete-kept", "export-", "with-state", "model-files",
+    "model-folder", "runs\"", "run\"", "compare-settings", "stay-awake"],
+  display: ["colors", "values", "gamma", "threshold", "hatch"],
+  save: ["take-along", "figure", "save-png", "save-svg", "csv-", "json-", "save-film", "save-gif", "cancel-film", "made"],
+  share: ["share-"],
+  heads: ["entropy-unit"],
+};
+
+function homeOf(selector) {
+  const id = /data-testid="([^"]*)"/.exec(selector)?.[1];
+  if (id) {
+    const is = (known) => (known.endsWith('"') ? id === known.slice(0, -1) : id.startsWith(known));
+    return Object.keys(HOMES).find((name) => HOMES[name].some(is));
+  }
+  if (/(input|select)\[name=/.test(selector)) return "settings";
+  return /\.ask input/.test(selector) ? "sampling" : undefined;
+}
+
+const opener = (page, name) => page.locator(`[data-opens="${name}"]`).first();
+
+// Opens the overlay that an element is in, and its group, as a user would; closes an overlay that covers the element.
+async function reveal(locator) {
+  const page = locator.page();
+  const home = homeOf(String(locator));
+  const open = await page.evaluate(() => [...document.querySelectorAll("[data-overlay]:not([hidden])")].map(({ dataset }) => dataset.overlay));
+  if (home) {
+    if (!open.includes(home)) {
+      if ((await opener(page, home).count()) === 0) return;
+      await opener(page, home).evaluate((button) => button.click());
+      await page.locator(`[data-overlay="${home}"]:not([hidden])`).waitFor({ timeout: 5000 }).catch(() => {});
+    }
+    const group = locator.first().locator("xpath=ancestor::details[not(@open)][1]/summary");
+    if (await group.count()) await group.evaluate((summary) => summary.click());
+    return;
+  }
+  if (open.length === 0) return;
+  const covered = await locator.first().evaluate((element) => {
+    if (element.closest("[data-overlay], [data-opens]")) return false;
+    const box = element.getBoundingClientRect();
+    const over = (other) => other.left < box.right && other.right > box.left && other.top < box.bottom && other.bottom > box.top;
+    return [...document.querySelectorAll("[data-overlay]:not([hidden])")].some((overlay) => over(overlay.getBoundingClientRect()));
+  }, undefined, { timeout: 2000 }).catch(() => false);
+  if (covered) await opener(page, open[0]).evaluate((button) => button.click());
+}
+
+// What a user does with an element, and what a user can only read while it is in view.
+const USES = ["click", "fill", "press", "selectOption", "setInputFiles", "check", "uncheck", "setChecked", "hover", "focus", "blur", "tap", "pressSequentially"];
+const READS = ["waitFor", "textContent", "allTextContents", "inputValue", "isVisible", "isDisabled"];
+
+// From now on, using an element of this page first opens the overlay that it is in.
+function openOverlays(page) {
+  const prototype = Object.getPrototypeOf(page.locator("body"));
+  if (prototype.opensOverlays) return;
+  prototype.opensOverlays = true;
+  let revealing = false;
+  for (const name of [...USES, ...READS]) {
+    const use = prototype[name];
+    prototype[name] = async function (...args) {
+      if (!revealing && (USES.includes(name) || homeOf(String(this)))) {
+        revealing = true;
+        await reveal(this).catch(() => {}).finally(() => (revealing = false));
+      }
+      return use.apply(this, args);
+    };
+  }
+}
+
 export const byTestId = (page, id) => page.locator(`[data-testid="${id}"]`);
 
 export async function waitForState(page, states, timeout = 120_000) {
@@ -81,7 +154,7 @@ export async function waitForState(page, states, timeout = 120_000) {
 // A number shown on the page; NaN if none is shown.
 export async function number(page, id) {
   const text = await byTestId(page, id).textContent();
-  return Number.parseFloat(text.replaceAll("\u2009", ""));
+  return Number.parseFloat(text.replaceAll(",", ""));
 }
 
 export async function until(what, check, timeout = 120_000) {

@@ -37,6 +37,7 @@ mod align_text;
 mod answer;
 mod attention;
 mod files;
+mod filter;
 mod job;
 mod layers;
 mod model;
@@ -62,7 +63,7 @@ struct Server<'a> {
 type Op = fn(&mut Server<'_>, &Request<'_>) -> Result<Answer, OpError>;
 
 /// All operations by name.
-const OPS: [(&str, Op); 42] = [
+const OPS: [(&str, Op); 50] = [
     ("linear", layers::linear),
     ("embedding", layers::embedding),
     ("silu", layers::silu),
@@ -105,6 +106,14 @@ const OPS: [(&str, Op); 42] = [
     ("tokenize_prompt_output", align_text::tokenize_prompt_output),
     ("parse_mmlu", align_text::parse_mmlu),
     ("parse_gsm8k", align_text::parse_gsm8k),
+    ("html_text", filter::html_text),
+    ("lang_id", filter::lang_id),
+    ("mask", filter::mask),
+    ("gopher", filter::quality_subset),
+    ("filter", filter::filter),
+    ("classify", filter::classify),
+    ("dedup_lines", filter::dedup_lines),
+    ("dedup_minhash", filter::dedup_minhash),
 ];
 
 /// An error that stops the server.
