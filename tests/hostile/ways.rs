@@ -46,7 +46,7 @@ pub struct Way {
 const MIB: usize = 1 << 20;
 
 /// All input paths. JSON takes some hundred times its length in memory at worst (`[[],[],…`).
-pub const WAYS: [Way; 24] = [
+pub const WAYS: &[Way] = &[
     Way { name: "checkpoint", seeds: seeds::checkpoints, enter: checkpoint, factor: 250, base: 4 * MIB },
     Way { name: "config.json", seeds: seeds::configs, enter: config, factor: 250, base: 8 * MIB },
     Way { name: "generation_config.json", seeds: seeds::generations, enter: generation, factor: 250, base: 8 * MIB },
