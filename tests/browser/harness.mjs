@@ -71,7 +71,46 @@ export async function withPage(
   }
 }
 
-export const byTestId = (page, id) => page.locator(`[data-testid="${id}"]`);
+// Actions for which an element has to be visible: before them, the drawer, menu or group that holds the element is opened, and
+// drawers that would cover it are closed.
+const ACTIONS = new Set(["click", "dblclick", "hover", "fill", "press", "selectOption", "check", "uncheck", "setChecked", "tap"]);
+
+const reaching = (page, locator) =>
+  new Proxy(locator, {
+    get(target, name) {
+      const value = target[name];
+      if (typeof value !== "function") return value;
+      if (ACTIONS.has(name)) return async (...args) => (await reach(page, target), value.apply(target, args));
+      return (...args) => {
+        const result = value.apply(target, args);
+        return ["first", "last", "nth", "locator", "filter"].includes(name) ? reaching(page, result) : result;
+      };
+    },
+  });
+
+// Opens what holds an element: the drawer, popover or menu, and the groups within it.
+export async function reach(page, locator) {
+  await locator.first().waitFor({ state: "attached" });
+  const overlay = await locator.first().evaluate((element) => element.closest("[data-overlay]")?.dataset.overlay ?? "");
+  const open = () => page.locator("[data-overlay]:not([hidden])").evaluateAll((all) => all.map((one) => one.dataset.overlay));
+  if (!(await open()).includes(overlay)) {
+    if ((await open()).length > 0) await page.keyboard.press("Escape");
+    if (overlay) await page.locator(`[data-opens="${overlay}"]:visible`).last().click();
+    await until("the right overlay is open", async () => overlay === "" ? (await open()).length === 0 : (await open()).includes(overlay));
+  }
+  const groups = locator.first().locator("xpath=ancestor::details[not(@open)]");
+  for (let n = await groups.count(); n > 0; n -= 1) {
+    // A summary shows its own details, so that only those around it count.
+    const inSummary = await locator.first().evaluate((element) => Boolean(element.closest("summary")));
+    if (inSummary && n === 1) break;
+    await groups.first().locator("> summary").click();
+  }
+}
+
+export const byTestId = (page, id) => reaching(page, page.locator(`[data-testid="${id}"]`));
+
+// A control of the setup by the name of its field.
+export const control = (page, name) => reaching(page, page.locator(`:is(input, select)[name="${name}"]`));
 
 export async function waitForState(page, states, timeout = 120_000) {
   const list = [states].flat().map((state) => `[data-run-state="${state}"]`);
@@ -117,7 +156,7 @@ export const matches = (read, pattern, message) =>
 
 // Enters a value into a field of the setup.
 export async function field(page, name, value) {
-  const input = page.locator(`input[name="${name}"]`);
+  const input = control(page, name);
   await input.fill(String(value));
   await input.press("Enter");
   await input.blur();
