@@ -1,4 +1,5 @@
-// Cross-entropy of the logits against the next tokens, per position. One workgroup per row.
+// Cross-entropy of the logits against the next tokens, per position. One workgroup per row. `scaled` weighs a row's
+// gradient; where WITH_ENTROPY is true, `write_entropy` stores the entropy of its distribution.
 
 struct Params {
     n_rows: u32,
@@ -39,20 +40,26 @@ fn row_loss(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     }
     largest = workgroup_max(largest, local);
     var sum = 0.0;
+    var weighted = 0.0;
     for (var first = 0u; first < params.vocab_size; first += params.block) {
         let start = block_start(row, first);
         for (var i = first + local; i < block_end(first); i += ROW_WORKGROUP) {
-            sum += exp(logits[start + i] - largest);
+            let shifted = logits[start + i] - largest;
+            let e = exp(shifted);
+            sum += e;
+            if (WITH_ENTROPY && e > 0.0) { weighted += e * shifted; }
         }
     }
     sum = workgroup_sum(sum, local);
+    if (WITH_ENTROPY) { weighted = workgroup_sum(weighted, local); }
     if (local == 0u) {
         losses[row] = log(sum) + largest - logits[target_index(row)];
+        write_entropy(row, log(sum) - weighted / sum);
     }
 }
 
-// The loss is the mean of losses[n] = ln Σ exp(logits[n]) − logits[n, targets[n]], so
-// logits_grad[n, v] = (softmax(logits[n])[v] − [v = targets[n]]) / N. In place: the logits become their gradient.
+// logits_grad[n, v] = c · (softmax(logits[n])[v] − [v = targets[n]]), where c is 1 / N for the mean of the losses, or the
+// row's coefficient. In place: the logits become their gradient.
 @group(0) @binding(1) var<storage, read_write> logits_to_grad: array<f32>; // (N, V)
 
 fn row_grad(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
@@ -72,23 +79,28 @@ fn row_grad(workgroup: vec3<u32>, workgroups: vec3<u32>, local: u32) {
     }
     largest = workgroup_max(largest, local);
     var sum = 0.0;
+    var weighted = 0.0;
     for (var first = 0u; first < params.vocab_size; first += params.block) {
         let start = block_start(row, first);
         for (var i = first + local; i < block_end(first); i += ROW_WORKGROUP) {
-            let e = exp(logits_to_grad[start + i] - largest);
+            let shifted = logits_to_grad[start + i] - largest;
+            let e = exp(shifted);
             logits_to_grad[start + i] = e;
             sum += e;
+            if (WITH_ENTROPY && e > 0.0) { weighted += e * shifted; }
         }
     }
     sum = workgroup_sum(sum, local);
+    if (WITH_ENTROPY) { weighted = workgroup_sum(weighted, local); }
     for (var first = 0u; first < params.vocab_size; first += params.block) {
         let start = block_start(row, first);
         for (var i = first + local; i < block_end(first); i += ROW_WORKGROUP) {
             let probability = logits_to_grad[start + i] / sum;
-            logits_to_grad[start + i] = (probability - select(0.0, 1.0, start + i == target_at)) / f32(params.n_total);
+            logits_to_grad[start + i] = scaled(row, probability - select(0.0, 1.0, start + i == target_at));
         }
     }
     if (owns_target) {
         losses[row] = log(sum) + largest - target_logit;
+        write_entropy(row, log(sum) - weighted / sum);
     }
 }

@@ -12,6 +12,7 @@
 //! | [`types`] | plain data that all layers share |
 //! | [`wire`] | messages between the page and the worker |
 //! | [`data`] | stories, tokenizer, batches, baselines; independent of the GPU |
+//! | [`align`] | rewards, advantages and losses of alignment; independent of the GPU |
 //! | [`gpu`] | kernels, recordings, and the two backends that execute them |
 //! | [`ops`] | one file per operation: parameters, kernels, reference |
 //! | [`lesson`] | attention step by step: small exercises for the same kernels |
@@ -33,6 +34,7 @@
 pub use glasshead_cpu::{threads, unchecked};
 
 pub mod accounting;
+pub mod align;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;
 pub mod config;

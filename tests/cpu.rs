@@ -111,6 +111,21 @@ fn softmax_and_cross_entropy_agree_with_their_references() {
         assert_close(&fast_losses, &losses, &format!("losses {label}"));
         let times_n = |grads: Vec<f32>| -> Vec<f32> { grads.iter().map(|grad| grad * n as f32).collect() };
         assert_close(&times_n(fast), &times_n(reference), &format!("cross_entropy_grad {label}"));
+        let coefficients = numbers(5, n);
+        let [mut entropies, mut fast_entropies, mut entropies_again] = [(); 3].map(|()| vec![0.0; n]);
+        let (mut fast, mut reference) = (logits.clone(), logits.clone());
+        cross_entropy::reference_weighted(&mut reference, &targets, &coefficients, &params);
+        cross_entropy::reference_entropies(&logits, &mut entropies, &params);
+        let outputs = [&mut fast_losses[..], &mut fast_entropies[..]];
+        cpu::loss::weighted_cross_entropy_grad(&mut fast, &targets, outputs, &coefficients, [n, c]);
+        cpu::loss::cross_entropy_and_entropies(&logits, &targets, &mut again, &mut entropies_again, [n, c]);
+        assert_close(&fast, &reference, &format!("weighted gradient {label}"));
+        for losses_of in [&fast_losses, &again] {
+            assert_close(losses_of, &losses, &format!("losses {label}"));
+        }
+        for entropies_of in [&fast_entropies, &entropies_again] {
+            assert_close(entropies_of, &entropies, &format!("entropies {label}"));
+        }
     }
 }
 

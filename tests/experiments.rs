@@ -30,7 +30,7 @@ impl Page {
     fn new(hash: &str) -> Self {
         let events = Rc::new(RefCell::new(Vec::new()));
         let (sink, start) = (events.clone(), Instant::now());
-        let clock = move || 1e3 * start.elapsed().as_secs_f64();
+        let clock = move || start.elapsed().as_secs_f64();
         let session = Session::new(Box::new(move |event, bytes| sink.borrow_mut().push((event, bytes))), Box::new(clock));
         let mut state = State::default();
         assert!(take_over(&mut state, hash).is_empty(), "{hash}");

@@ -214,6 +214,20 @@ fn cross_entropy_gradient() {
 }
 
 #[test]
+fn weighted_cross_entropy_gradient() {
+    let params = cross_entropy::Params::new(4, 6);
+    let (logits, targets) = (doubles(1, 24), ids(2, 4, 6));
+    let coefficients = [0.5, -2.0, 0.0, 1.25];
+    let mut grad = logits.clone();
+    cross_entropy::reference_weighted(&mut grad, &targets, &coefficients, &params);
+    check("logits", &logits, &grad, |logits| {
+        let mut losses = vec![0.0; 4];
+        cross_entropy::reference(logits, &targets, &mut losses, &params);
+        dot(&losses, &coefficients)
+    });
+}
+
+#[test]
 fn embedding_gradient() {
     let params = embedding::Params { n_tokens: 6, vocab_size: 4, d_model: 3, accumulate: 0, first_id: 0 };
     let (table, tokens, out_grad) = (doubles(1, 12), [2, 0, 2, 3, 2, 0], doubles(3, 18));

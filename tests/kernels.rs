@@ -107,7 +107,7 @@ impl Case {
 /// One row per operation: a function from a size and its index in `SIZES` to a case.
 type Row = (&'static str, fn(usize, usize) -> Case);
 
-const ROWS: [Row; 30] = [
+const ROWS: [Row; 31] = [
     ("gather_batch", gather),
     ("embedding", embed),
     ("matmul_nt", |size, i| multiply(Layout::Nt, 1, size, i)),
@@ -133,6 +133,7 @@ const ROWS: [Row; 30] = [
     ("activation", activate),
     ("residual", add),
     ("cross_entropy", loss),
+    ("weighted cross_entropy", weighted_losses),
     ("clip, adamw and sgd", update),
     ("accumulate", accumulate_twice),
     ("quantize", bytes),

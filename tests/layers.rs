@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// All layers, from the lowest on, and the modules that no layer below them may name.
-const LAYERS: [&[&str]; 16] = [
+const LAYERS: [&[&str]; 17] = [
     &["config", "rng", "tensor_file"],
     &["types"],
     &["accounting"],
@@ -17,6 +17,7 @@ const LAYERS: [&[&str]; 16] = [
     &["interop"],
     &["parallel"],
     &["train"],
+    &["align"],
     &["inspect"],
     &["run"],
     &["serve"],

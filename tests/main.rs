@@ -3,6 +3,7 @@
 mod accounting;
 mod added_tokens;
 mod adopted;
+mod align;
 mod bench_gpu;
 mod commands;
 mod common;

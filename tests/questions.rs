@@ -259,6 +259,11 @@ fn only_what_is_open_is_asked_for() {
     state.apply(Action::Ask(AskAction::Explain("softmax")));
     assert_eq!((state.overlay.open, state.overlay.help), (Some(Overlay::Help), HelpTab::Glossary));
     assert_eq!(state.ask.section, Section::WhatIf, "the glossary opens over the page");
+    state.apply(Action::Escape);
+    state.apply(Action::Ask(AskAction::ExplainHere("query")));
+    assert!(state.overlay.open.is_none() && state.ask.explained_here, "an explanation in place opens nothing else");
+    state.apply(Action::Escape);
+    assert!(!state.ask.explained_here, "Escape closes the explanation");
     state.apply(Action::Started);
     assert!(state.ask.off.is_empty());
 }

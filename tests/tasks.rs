@@ -34,6 +34,18 @@ fn solve(task: Task, prompt: &str) -> String {
             let asked = input.chars().last().unwrap();
             input[input.find(asked).unwrap() + 1..][..1].to_string()
         }
+        Task::ReversedAddition => {
+            let number = |text: &str| digits(&text.chars().rev().collect::<String>());
+            let sum = number(&input[..2]) + number(&input[3..]);
+            [sum % 10, sum / 10 % 10, sum / 100].map(|digit| digit.to_string()).concat()
+        }
+        Task::WorkedAddition => {
+            let (a, b) = (digits(&input[..2]), digits(&input[3..]));
+            let carry = usize::from(a % 10 + b % 10 >= 10);
+            let right = format!("{}+{}={:02}", a % 10, b % 10, a % 10 + b % 10);
+            let left = format!("{carry}+{}+{}={:02}", a / 10, b / 10, a / 10 + b / 10 + carry);
+            format!("{right},{left};{:03}", a + b)
+        }
     }
 }
 
@@ -45,6 +57,7 @@ fn digits(text: &str) -> usize {
 fn lines(task: Task, text: &str) -> Vec<(&str, &str)> {
     let cut = |line| match task {
         Task::Induction => str::split_at(line, (line.len() - 2) / 2 + 3),
+        Task::WorkedAddition => line.split_at(line.find('=').unwrap() + 1),
         _ => line.split_at(line.rfind('=').unwrap() + 1),
     };
     text.lines().map(cut).collect()

@@ -1,4 +1,4 @@
-//! Cross-entropy, and its gradient in the same pass over the logits.
+//! Cross-entropy, its gradient in the same pass over the logits, and the entropy of each row's distribution.
 
 use crate::exp::exp;
 use crate::threads;
@@ -43,4 +43,67 @@ pub fn cross_entropy_grad(
             }
         });
     });
+}
+
+/// [`cross_entropy`], and the entropy of each row's softmax in nats.
+pub fn cross_entropy_and_entropies(
+    logits: &[f32],
+    targets: &[u32],
+    losses: &mut [f32],
+    entropies: &mut [f32],
+    [n, width]: [usize; 2],
+) {
+    cross_entropy(logits, targets, losses, [n, width]);
+    let rows = rows_per_piece(width);
+    let inputs = logits[..n * width].chunks(rows * width);
+    threads::each(inputs.zip(entropies[..n].chunks_mut(rows)).collect(), |(logits, entropies)| {
+        wide(|| {
+            for (row, entropy) in logits.chunks_exact(width).zip(entropies) {
+                let most = largest(row);
+                *entropy = entropy_of(row, most, sum(row, |logit| exp(logit - most)));
+            }
+        });
+    });
+}
+
+/// CPU counterpart of `cross_entropy::reference_weighted`: row `n` of the gradient is multiplied by `coefficients[n]`.
+pub fn weighted_cross_entropy_grad(
+    logits: &mut [f32],
+    targets: &[u32],
+    [losses, entropies]: [&mut [f32]; 2],
+    coefficients: &[f32],
+    [n, width]: [usize; 2],
+) {
+    let rows = rows_per_piece(width);
+    let inputs = logits[..n * width].chunks_mut(rows * width).zip(targets[..n].chunks(rows));
+    let outputs = losses[..n].chunks_mut(rows).zip(entropies[..n].chunks_mut(rows));
+    let pieces = inputs.zip(outputs).zip(coefficients[..n].chunks(rows));
+    threads::each(pieces.collect(), |(((logits, targets), (losses, entropies)), coefficients)| {
+        wide(|| {
+            let outputs = losses.iter_mut().zip(entropies).zip(coefficients);
+            for ((row, &target), ((loss, entropy), &coefficient)) in
+                logits.chunks_exact_mut(width).zip(targets).zip(outputs)
+            {
+                let (most, target) = (largest(row), target as usize);
+                let of_target = row[target];
+                let total = sum(row, |logit| exp(logit - most));
+                *entropy = entropy_of(row, most, total);
+                *loss = total.ln() + most - of_target;
+                let scale = coefficient / total;
+                row.iter_mut().for_each(|logit| *logit = scale * exp(*logit - most));
+                row[target] -= coefficient;
+            }
+        });
+    });
+}
+
+/// −Σ p·ln p of the softmax of a row with this largest logit and this sum of exponentials.
+#[inline(always)]
+fn entropy_of(row: &[f32], most: f32, total: f32) -> f32 {
+    let weighted = sum(row, |logit| {
+        let e = exp(logit - most);
+        // An impossible token adds nothing, also where its logit is −∞.
+        if e > 0.0 { e * (logit - most) } else { 0.0 }
+    });
+    total.ln() - weighted / total
 }

@@ -1,7 +1,16 @@
-//! The page. Depends only on `config` and `protocol`.
+//! The page. Of the library it depends on plain data and messages only.
 //!
-//! [`state`] contains what is shown and how it changes, without web types; `app` and `components` render it, `link`
-//! communicates with the workers, [`draw`] computes pictures.
+//! | module | contents |
+//! |---|---|
+//! | [`state`] | what is shown and how it changes, without web types |
+//! | [`draw`], [`maps`], [`tokens`], [`units`] | pictures, numbers and text for display; pure |
+//! | `core` | the context of every component, the link to the workers, the address, services of the browser |
+//! | `shared` | components that several views use |
+//! | `shell` | rail, top bar, setup bar, banner |
+//! | `overlay`, `menus`, [`settings`], `runs_drawer`, [`palette`], `help` | drawers, popovers and menus |
+//! | `train`, `experiments`, [`systems`], `tokenizer`, [`lesson`] | a module per view |
+//! | `runs` | saved runs, and models of other programs |
+//! | `app` | the root component |
 
 pub mod draw;
 pub mod fields;
@@ -17,84 +26,29 @@ pub mod tokens;
 pub mod units;
 
 #[cfg(target_arch = "wasm32")]
-mod core {
-    pub mod context {
-        pub use crate::app::{Cx, on_window};
-    }
-    pub(crate) use crate::{autosave, download, fetch, files, hub, keys, navigation, preferences, store, workers};
-}
-#[cfg(target_arch = "wasm32")]
-mod shared {
-    pub use crate::components::{entry, plot, value_of};
-    pub use crate::units::{counted, grouped};
-    pub mod icon {
-        #[derive(Clone, Copy)]
-        pub enum Icon { Left, Right, Check, Restart }
-        pub fn icon(icon: Icon) -> yew::Html {
-            crate::overlay::icon::icon(match icon { Icon::Left => "left", Icon::Right => "right", Icon::Check => "check", Icon::Restart => "restart" })
-        }
-    }
-}
-#[cfg(target_arch = "wasm32")]
 mod app;
 #[cfg(target_arch = "wasm32")]
-mod autosave;
-#[cfg(target_arch = "wasm32")]
-mod checkpoints;
-#[cfg(target_arch = "wasm32")]
-mod components;
-#[cfg(target_arch = "wasm32")]
-mod database;
-#[cfg(target_arch = "wasm32")]
-mod download;
-#[cfg(target_arch = "wasm32")]
-mod embed;
+mod core;
 #[cfg(target_arch = "wasm32")]
 mod experiments;
 #[cfg(target_arch = "wasm32")]
-mod fetch;
-#[cfg(target_arch = "wasm32")]
-mod files;
-#[cfg(target_arch = "wasm32")]
-mod film;
-#[cfg(target_arch = "wasm32")]
 mod help;
-#[cfg(target_arch = "wasm32")]
-mod hub;
-#[cfg(target_arch = "wasm32")]
-mod kernels;
-#[cfg(target_arch = "wasm32")]
-mod keys;
-#[cfg(target_arch = "wasm32")]
-mod link;
-#[cfg(target_arch = "wasm32")]
-mod locks;
 #[cfg(target_arch = "wasm32")]
 mod menus;
 #[cfg(target_arch = "wasm32")]
-mod models;
-#[cfg(target_arch = "wasm32")]
-mod navigation;
-#[cfg(target_arch = "wasm32")]
 mod overlay;
 #[cfg(target_arch = "wasm32")]
-mod parquet;
-#[cfg(target_arch = "wasm32")]
-mod preferences;
-#[cfg(target_arch = "wasm32")]
-mod questions;
+mod runs;
 #[cfg(target_arch = "wasm32")]
 mod runs_drawer;
 #[cfg(target_arch = "wasm32")]
-mod shown;
+mod shared;
 #[cfg(target_arch = "wasm32")]
-mod store;
+mod shell;
 #[cfg(target_arch = "wasm32")]
 mod tokenizer;
 #[cfg(target_arch = "wasm32")]
-mod take_along;
-#[cfg(target_arch = "wasm32")]
-mod workers;
+mod train;
 
 #[cfg(target_arch = "wasm32")]
 pub use app::start;

@@ -22,6 +22,7 @@ pub use parts::*;
 use profile::ProfileState;
 use remember::Remember;
 use runs::Runs;
+use shell::Shell;
 use tokenizer::TokenizerState;
 use workers::WorkersState;
 
@@ -45,6 +46,7 @@ mod parts;
 pub mod profile;
 pub mod remember;
 pub mod runs;
+pub mod shell;
 pub mod shown;
 pub mod snapshots;
 pub mod tokenizer;
@@ -124,6 +126,8 @@ pub struct State {
     pub theme: Theme,
     /// Parts of the page hidden by the link, out of [`HIDEABLE`](super::share::HIDEABLE).
     pub hidden: Vec<&'static str>,
+    /// The panel of a phone, and what of the shell is dismissed.
+    pub shell: Shell,
     /// Drawers, popovers and menus.
     pub overlay: Overlays,
     /// The one-click experiments.
@@ -286,7 +290,11 @@ impl State {
             Action::Walk { layers, heads } => self.walk(layers, heads),
             Action::Pin(query) => self.pin(query),
             Action::Escape if self.overlay.open.is_some() => self.overlay.open = None,
+            Action::Escape if self.ask.explained_here => self.ask.explained_here = false,
             Action::Escape => self.let_go_of_all(),
+            Action::Unpin => self.let_go_of_all(),
+            Action::Shell(action) => self.shell.apply(action),
+            Action::DismissNotice => drop(self.notices.pop()),
             Action::Hover(cell) => (self.hovered, self.ask.cell) = (cell, cell.or(self.ask.cell)),
             Action::Ask(action) => {
                 if matches!(action, AskAction::Explain(_)) {
@@ -299,6 +307,10 @@ impl State {
             Action::Undo => self.undo_changes(),
             Action::ToggleMask => self.mask_shown = !self.mask_shown,
             Action::ToggleTable => self.table_shown = !self.table_shown,
+            Action::Form(form) => {
+                self.table_shown = false;
+                self.apply_look(LookAction::Form(form));
+            }
             Action::ToggleHelp => self.overlay.apply(OverlayAction::Toggle(Overlay::Help)),
             Action::Prompt(prompt) => self.prompt = prompt,
             Action::Type(field, text) => self.take_typed(field, &text),
@@ -334,6 +346,8 @@ impl State {
         (self.hovered, self.pinned, self.selected) = (None, None, (0, 0));
         self.begin_look();
         self.notices.clear();
+        self.shell.ready_dismissed = false;
+        self.shell.task_open = false;
         self.samples.clear();
         let request = self.generated.request;
         self.generated = Generated { request, ..Generated::default() };

@@ -58,7 +58,7 @@ fn line_text(line: &str, field: &str) -> Result<Option<String>, serde_json::Erro
 }
 
 /// The line with `null` in place of NaN and Infinity; `None` if it contains neither.
-fn without_no_numbers(line: &str) -> Option<String> {
+pub(crate) fn without_no_numbers(line: &str) -> Option<String> {
     let (mut out, mut rest, mut quoted, mut found) = (String::with_capacity(line.len()), line, false, false);
     while let Some(character) = rest.chars().next() {
         if !quoted && let Some(word) = NO_NUMBERS.iter().find(|word| rest.starts_with(**word)) {

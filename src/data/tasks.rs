@@ -38,11 +38,15 @@ pub enum Task {
     Induction,
     /// Recall the digit that followed a letter.
     Recall,
+    /// Add two numbers whose digits are all reversed.
+    ReversedAddition,
+    /// Add two numbers with every column and carry written out before the sum.
+    WorkedAddition,
 }
 
 impl Task {
     /// All tasks.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Copy,
         Self::Reverse,
         Self::Sort,
@@ -52,6 +56,8 @@ impl Task {
         Self::Brackets,
         Self::Induction,
         Self::Recall,
+        Self::ReversedAddition,
+        Self::WorkedAddition,
     ];
 
     /// The name in links, options and the command line.
@@ -66,6 +72,8 @@ impl Task {
             Self::Brackets => "brackets",
             Self::Induction => "induction",
             Self::Recall => "recall",
+            Self::ReversedAddition => "reversed-addition",
+            Self::WorkedAddition => "worked-addition",
         }
     }
 
@@ -90,6 +98,12 @@ impl Task {
                 "Letters come in random order, each once, and begin again: find the earlier one, take its successor."
             }
             Self::Recall => "Four letters have a digit each. Say the digit of the letter that is asked for.",
+            Self::ReversedAddition => {
+                "Add two numbers of two digits, all written with the last digit first. Each digit of the sum looks at its column."
+            }
+            Self::WorkedAddition => {
+                "Add two numbers of two digits: first each column with its carry, from the right, then the sum after a semicolon."
+            }
         }
     }
 
@@ -105,8 +119,15 @@ impl Task {
             Self::Brackets => ("b:([]([]([=", "])))"),
             Self::Induction => ("i:kqzfbwmak", "qzfbwma"),
             Self::Recall => ("k:a3 f9 q1 d5 ?f=", "9"),
+            Self::ReversedAddition => ("v:72+85=", "580"),
+            Self::WorkedAddition => ("w:27+58=", "7+8=15,1+2+5=08;085"),
         };
         format!("{prompt}{answer}\n")
+    }
+
+    /// What precedes the final answer in the answers of a task with worked steps.
+    pub fn answer_marker(self) -> Option<&'static str> {
+        (self == Self::WorkedAddition).then_some(";")
     }
 
     /// At least `min_bytes` of training examples, one per line. Equal seeds give equal texts.
@@ -124,6 +145,11 @@ impl Task {
     pub fn examples(self, seed: u64, n: usize) -> Vec<(String, String)> {
         let mut rng = Rng::with_stream(seed, TASK_STREAM + 1);
         (0..n).map(|_| self.example(&mut rng, true)).collect()
+    }
+
+    /// A training prompt with its answer, drawn from `rng`.
+    pub fn training_example(self, rng: &mut Rng) -> (String, String) {
+        self.example(rng, false)
     }
 
     fn example(self, rng: &mut Rng, held_out: bool) -> (String, String) {
@@ -167,16 +193,33 @@ impl Task {
                 (format!("i:{letters}{}", &letters[..1]), letters[1..].to_string())
             }
             Self::Recall => recall(rng),
+            Self::ReversedAddition => {
+                let (a, b) = (rng.below(100), rng.below(100));
+                let reversed = |digits: String| digits.chars().rev().collect::<String>();
+                let [a_digits, b_digits] = [a, b].map(|number| reversed(format!("{number:02}")));
+                (format!("v:{a_digits}+{b_digits}="), reversed(format!("{:03}", a + b)))
+            }
+            Self::WorkedAddition => worked_addition(rng),
         }
     }
 }
 
-/// The FNV-1a hash (Fowler, Noll, Vo) is the same on every machine.
-fn is_held_out(prompt: &str) -> bool {
+/// Whether a prompt belongs to the fifth that no training text contains. The FNV-1a hash (Fowler, Noll, Vo) is the same on
+/// every machine.
+pub fn is_held_out(prompt: &str) -> bool {
     let hash = prompt
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     (hash >> 32).is_multiple_of(HELD_OUT)
+}
+
+/// The columns of an addition by hand, from the right: the ones with their two-digit sum, then carry and tens.
+fn worked_addition(rng: &mut Rng) -> (String, String) {
+    let (a, b) = (rng.below(100), rng.below(100));
+    let ones = a % 10 + b % 10;
+    let tens = ones / 10 + a / 10 + b / 10;
+    let columns = format!("{}+{}={ones:02},{}+{}+{}={tens:02}", a % 10, b % 10, ones / 10, a / 10, b / 10);
+    (format!("w:{a:02}+{b:02}="), format!("{columns};{:03}", a + b))
 }
 
 /// A word of six letters.

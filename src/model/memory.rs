@@ -138,6 +138,15 @@ pub struct Cache {
     pub v: Vec<Slice>,
 }
 
+/// Buffers with one value per token of a batch, for objectives that weigh tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct PerToken {
+    /// The factor of each token's loss in the objective (N).
+    pub coefficients: Slice,
+    /// The entropy of each position's distribution in nats (N).
+    pub entropies: Slice,
+}
+
 /// All buffers of a run, by role.
 #[derive(Clone, Debug)]
 pub struct MemoryPlan {
@@ -171,8 +180,10 @@ pub struct MemoryPlan {
     pub val_tokens: Slice,
     /// Next tokens of the batch (B, T).
     pub targets: Slice,
-    /// Losses of all positions (N).
+    /// Losses of all positions (N): the negative log-probabilities of the targets.
     pub losses: Slice,
+    /// Coefficients and entropies, with objectives that weigh tokens.
+    pub per_token: Option<PerToken>,
     /// Mean losses of the latest steps.
     pub loss_ring: Slice,
     /// Gradient norms of the latest steps.
@@ -276,6 +287,7 @@ impl MemoryPlan {
             val_tokens,
             targets,
             losses,
+            per_token: None,
             loss_ring,
             norm_ring,
             squared_sums,
@@ -290,6 +302,43 @@ impl MemoryPlan {
             entropies,
             head_scale,
             cache,
+        }
+    }
+}
+
+impl MemoryPlan {
+    /// The same plan with coefficients and entropies for each token of a batch.
+    #[must_use]
+    pub fn with_per_token(mut self, model: &ModelConfig) -> Self {
+        self.buffers.specs.truncate(self.cache.first_buffer);
+        let n_rows = self.batch.n_rows();
+        let [coefficients, entropies] =
+            ["coefficients of tokens", "entropies of tokens"].map(|name| self.buffers.add(name, n_rows));
+        self.per_token = Some(PerToken { coefficients, entropies });
+        // The buffers of generation stay last.
+        self.cache = Cache::plan(&mut self.buffers, model, self.cache.capacity());
+        self
+    }
+
+    /// The same buffers for batches of `batch_size` sequences of `window` positions, at most as many tokens as planned.
+    #[must_use]
+    pub fn for_rows(&self, batch_size: usize, window: usize) -> Self {
+        let (planned, n_rows) = (self.batch.n_rows(), batch_size * window);
+        let rows = |slice: Slice| slice.part(0, slice.len / planned * n_rows);
+        let logits = self.batch.logits;
+        let head_rows = self.head_rows.min(n_rows);
+        let per_token = |PerToken { coefficients, entropies }| PerToken {
+            coefficients: rows(coefficients),
+            entropies: rows(entropies),
+        };
+        Self {
+            head_rows,
+            targets: rows(self.targets),
+            losses: rows(self.losses),
+            per_token: self.per_token.map(per_token),
+            batch: Activations { logits, ..self.batch.for_batch(batch_size, window) },
+            gradients: self.gradients.of_rows(planned, n_rows),
+            ..self.clone()
         }
     }
 }

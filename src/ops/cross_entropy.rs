@@ -1,5 +1,6 @@
 //! Cross-entropy per position, `losses[n] = ln Σ exp(logits[n]) − logits[n, targets[n]]`, in nats; the loss is their
-//! mean.
+//! mean, or their sum with one coefficient each. Their negatives are the log-probabilities of the targets; the kernels for
+//! coefficients also write the entropy of every position's distribution.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -29,6 +30,10 @@ impl Params {
     pub fn new(n_rows: usize, vocab_size: usize) -> Self {
         let [n_rows, vocab_size] = [n_rows, vocab_size].map(|size| size as u32);
         Self { n_rows, vocab_size, block: vocab_size, n_total: n_rows }
+    }
+
+    fn sizes(&self) -> [usize; 2] {
+        [self.n_rows as usize, self.vocab_size as usize]
     }
 
     /// The widths of the blocks.
@@ -67,11 +72,15 @@ impl Params {
 }
 
 const WGSL: &str = wgsl!("../../shaders/cross_entropy.wgsl");
+const MEAN: &str = wgsl!("../../shaders/lib/mean_of_rows.wgsl");
+const COEFFICIENTS: &str = wgsl!("../../shaders/lib/row_coefficients.wgsl");
+const NO_ENTROPIES: &str = wgsl!("../../shaders/lib/no_row_entropies.wgsl");
+const ENTROPIES: &str = wgsl!("../../shaders/lib/row_entropies.wgsl");
 
 /// logits (N, V), targets (N) → losses (N)
 pub static CROSS_ENTROPY: Kernel = Kernel {
     name: "cross_entropy",
-    wgsl: &[FLAT, REDUCE, WGSL, row_entry!("cross_entropy", "row_loss")],
+    wgsl: &[FLAT, REDUCE, MEAN, NO_ENTROPIES, WGSL, row_entry!("cross_entropy", "row_loss")],
     access: &[Read, Read, ReadWrite],
     params_bytes: size_of::<Params>(),
     loops: |params| block_loops::<64>(&bytemuck::pod_read_unaligned(params), 2),
@@ -87,22 +96,80 @@ pub static CROSS_ENTROPY: Kernel = Kernel {
 };
 
 /// logits (N, V) are replaced by the gradient of the mean loss; targets (N) → losses (N)
-pub static CROSS_ENTROPY_GRAD: Kernel =
-    grad("cross_entropy_grad", grad_loops::<64>, &[FLAT, REDUCE, WGSL, row_entry!("cross_entropy_grad", "row_grad")]);
+pub static CROSS_ENTROPY_GRAD: Kernel = grad(
+    "cross_entropy_grad",
+    grad_loops::<64>,
+    &[FLAT, REDUCE, MEAN, NO_ENTROPIES, WGSL, row_entry!("cross_entropy_grad", "row_grad")],
+);
 
 /// [`CROSS_ENTROPY_GRAD`] with subgroups of eight.
 pub static CROSS_ENTROPY_GRAD_LANES: Kernel = grad(
     "cross_entropy_grad_lanes",
     grad_loops::<8>,
-    &[FLAT, EIGHT_LANES, REDUCE_LANES, WGSL, row_entry!("cross_entropy_grad_lanes", "row_grad")],
+    &[FLAT, EIGHT_LANES, REDUCE_LANES, MEAN, NO_ENTROPIES, WGSL, row_entry!("cross_entropy_grad_lanes", "row_grad")],
 );
 
 /// [`CROSS_ENTROPY_GRAD`] with subgroups of four.
 pub static CROSS_ENTROPY_GRAD_FOUR_LANES: Kernel = grad(
     "cross_entropy_grad_four_lanes",
     grad_loops::<4>,
-    &[FLAT, FOUR_LANES, REDUCE_LANES, WGSL, row_entry!("cross_entropy_grad_four_lanes", "row_grad")],
+    &[
+        FLAT,
+        FOUR_LANES,
+        REDUCE_LANES,
+        MEAN,
+        NO_ENTROPIES,
+        WGSL,
+        row_entry!("cross_entropy_grad_four_lanes", "row_grad"),
+    ],
 );
+
+/// logits (N, V), targets (N) → losses (N), entropies (N)
+pub static TOKEN_ENTROPY: Kernel = Kernel {
+    name: "token_entropy",
+    wgsl: &[FLAT, REDUCE, MEAN, ENTROPIES, WGSL, row_entry!("token_entropy", "row_loss")],
+    access: &[Read, Read, ReadWrite, ReadWrite],
+    params_bytes: size_of::<Params>(),
+    loops: |params| block_loops::<64>(&bytemuck::pod_read_unaligned(params), 2) + ENTROPY_SUM,
+    cpu: |call| {
+        let params: Params = call.params();
+        let (sizes, logits) = (params.sizes(), call.f32(1));
+        let (targets, losses, entropies) = (call.u32(2), &mut call.f32_mut(3), &mut call.f32_mut(4));
+        match params.block == params.vocab_size {
+            true => cpu::loss::cross_entropy_and_entropies(&logits, &targets, losses, entropies, sizes),
+            false => {
+                let rows = params.rows_of(&logits);
+                cpu::loss::cross_entropy_and_entropies(&rows, &targets, losses, entropies, sizes);
+            }
+        }
+    },
+};
+
+/// logits (N, V) are replaced by the gradient of Σ coefficient · loss; targets (N) → losses (N), entropies (N); coefficients
+/// (N)
+pub static WEIGHTED_CROSS_ENTROPY_GRAD: Kernel = Kernel {
+    name: "weighted_cross_entropy_grad",
+    wgsl: &[FLAT, REDUCE, COEFFICIENTS, ENTROPIES, WGSL, row_entry!("weighted_cross_entropy_grad", "row_grad")],
+    access: &[ReadWrite, Read, ReadWrite, ReadWrite, Read],
+    params_bytes: size_of::<Params>(),
+    loops: |params| grad_loops::<64>(params) + ENTROPY_SUM,
+    cpu: |call| {
+        let params: Params = call.params();
+        let (sizes, logits, targets) = (params.sizes(), &mut *call.f32_mut(1), &*call.u32(2));
+        let (losses, entropies, coefficients) = (&mut *call.f32_mut(3), &mut *call.f32_mut(4), &*call.f32(5));
+        let outputs = [losses, entropies];
+        if params.block == params.vocab_size {
+            cpu::loss::weighted_cross_entropy_grad(logits, targets, outputs, coefficients, sizes);
+        } else {
+            let mut rows = params.rows_of(logits);
+            cpu::loss::weighted_cross_entropy_grad(&mut rows, targets, outputs, coefficients, sizes);
+            params.write_blocks(&rows, logits);
+        }
+    },
+};
+
+/// Iterations of one more sum over a workgroup.
+const ENTROPY_SUM: u64 = 6;
 
 /// Subgroup variants of [`CROSS_ENTROPY_GRAD`].
 pub static GRAD_LANES: [Variant; 2] = [
@@ -153,6 +220,17 @@ pub fn cross_entropy_grad(recording: &mut Recording, bindings: [Slice; 3], param
     recording.dispatch(&CROSS_ENTROPY_GRAD, params, &bindings, row_workgroups(params.n_rows as usize));
 }
 
+/// Appends losses and entropies: logits, targets, losses, entropies.
+pub fn token_entropy(recording: &mut Recording, bindings: [Slice; 4], params: Params) {
+    recording.dispatch(&TOKEN_ENTROPY, params, &bindings, row_workgroups(params.n_rows as usize));
+}
+
+/// Appends losses, entropies and the gradient of the weighted sum, which replaces the logits: logits, targets, losses,
+/// entropies, coefficients.
+pub fn weighted_cross_entropy_grad(recording: &mut Recording, bindings: [Slice; 5], params: Params) {
+    recording.dispatch(&WEIGHTED_CROSS_ENTROPY_GRAD, params, &bindings, row_workgroups(params.n_rows as usize));
+}
+
 /// `losses[n] = ln Σ exp(logits[n]) − logits[n, targets[n]]`
 pub fn reference<T: Real>(logits: &[T], targets: &[u32], losses: &mut [T], params: &Params) {
     for (n, row) in logits.chunks_exact(params.vocab_size as usize).enumerate().take(params.n_rows as usize) {
@@ -170,5 +248,23 @@ pub fn reference_grad<T: Real>(logits: &mut [T], targets: &[u32], params: &Param
     for (row, &target) in logits.chunks_exact_mut(n_cols as usize).zip(&targets[..n_rows as usize]) {
         row[target as usize] = row[target as usize] - T::one();
         row.iter_mut().for_each(|grad| *grad = *grad / count);
+    }
+}
+
+/// `logits[n, v] ← coefficients[n] · (softmax(logits[n])[v] − [v = targets[n]])`
+pub fn reference_weighted<T: Real>(logits: &mut [T], targets: &[u32], coefficients: &[T], params: &Params) {
+    reference_grad(logits, targets, &Params { n_total: 1, ..*params });
+    for (row, &coefficient) in logits.chunks_exact_mut(params.vocab_size as usize).zip(coefficients) {
+        row.iter_mut().for_each(|grad| *grad = *grad * coefficient);
+    }
+}
+
+/// `entropies[n] = −Σ p·ln p` of `softmax(logits[n])`, in nats
+pub fn reference_entropies<T: Real>(logits: &[T], entropies: &mut [T], params: &Params) {
+    let mut weights = logits.to_vec();
+    let (n_rows, n_cols) = (params.n_rows, params.vocab_size);
+    super::softmax::reference(&mut weights, &super::softmax::Params { n_rows, n_cols });
+    for (row, entropy) in weights.chunks_exact(n_cols as usize).zip(entropies) {
+        *entropy = row.iter().filter(|&&p| p > T::zero()).map(|&p| -p * p.ln()).sum();
     }
 }

@@ -71,6 +71,7 @@ pub mod linear_grad;
 pub mod mask;
 pub mod matmul;
 pub mod mean_loss;
+pub mod newton_schulz;
 pub mod peak;
 pub mod quantize;
 pub mod residual;
@@ -128,7 +129,7 @@ impl Real for f64 {
 }
 
 /// All kernels, including variants.
-pub static KERNELS: [&Kernel; 85] = [
+pub static KERNELS: [&Kernel; 88] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -202,7 +203,10 @@ pub static KERNELS: [&Kernel; 85] = [
     &cross_entropy::CROSS_ENTROPY_GRAD,
     &cross_entropy::CROSS_ENTROPY_GRAD_LANES,
     &cross_entropy::CROSS_ENTROPY_GRAD_FOUR_LANES,
+    &cross_entropy::TOKEN_ENTROPY,
+    &cross_entropy::WEIGHTED_CROSS_ENTROPY_GRAD,
     &mean_loss::MEAN_LOSS,
+    &mean_loss::WEIGHTED_LOSS,
     &accumulate::ACCUMULATE,
     &clip::SQUARED_SUMS,
     &clip::SQUARED_SUMS_LANES,

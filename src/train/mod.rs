@@ -6,5 +6,6 @@ pub mod exact_match;
 pub mod generate;
 pub mod import;
 pub mod lr_finder;
+pub mod objective;
 pub mod profile;
 pub mod trainer;

@@ -3,8 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 /// Names of the synthetic tasks in links, in the order of the indices in [`CorpusChoice::Task`](super::CorpusChoice::Task).
-pub const TASKS: [&str; 9] =
-    ["copy", "reverse", "sort", "addition", "modular-addition", "parity", "brackets", "induction", "recall"];
+pub const TASKS: [&str; 11] = [
+    "copy",
+    "reverse",
+    "sort",
+    "addition",
+    "modular-addition",
+    "parity",
+    "brackets",
+    "induction",
+    "recall",
+    "reversed-addition",
+    "worked-addition",
+];
 
 /// A sentence about rows without text in `field`; `None` if there are none.
 pub fn skipped_rows(rows: u64, field: &str) -> Option<String> {

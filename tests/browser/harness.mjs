@@ -55,6 +55,7 @@ export async function withPage(
   const requests = [];
   try {
     const page = await browser.newPage({ viewport, colorScheme, serviceWorkers });
+    reachBeforeActions(page);
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
     });
@@ -71,46 +72,72 @@ export async function withPage(
   }
 }
 
-// Actions for which an element has to be visible: before them, the drawer, menu or group that holds the element is opened, and
-// drawers that would cover it are closed.
-const ACTIONS = new Set(["click", "dblclick", "hover", "fill", "press", "selectOption", "check", "uncheck", "setChecked", "tap"]);
+// Actions for which an element has to be visible.
+const ACTIONS = ["click", "dblclick", "hover", "fill", "press", "pressSequentially", "selectOption", "check", "uncheck", "setChecked", "tap", "focus", "blur"];
 
-const reaching = (page, locator) =>
-  new Proxy(locator, {
-    get(target, name) {
-      const value = target[name];
-      if (typeof value !== "function") return value;
-      if (ACTIONS.has(name)) return async (...args) => (await reach(page, target), value.apply(target, args));
-      return (...args) => {
-        const result = value.apply(target, args);
-        return ["first", "last", "nth", "locator", "filter"].includes(name) ? reaching(page, result) : result;
-      };
-    },
-  });
-
-// Opens what holds an element: the drawer, popover or menu, and the groups within it.
-export async function reach(page, locator) {
-  await locator.first().waitFor({ state: "attached" });
-  const overlay = await locator.first().evaluate((element) => element.closest("[data-overlay]")?.dataset.overlay ?? "");
-  const open = () => page.locator("[data-overlay]:not([hidden])").evaluateAll((all) => all.map((one) => one.dataset.overlay));
-  if (!(await open()).includes(overlay)) {
-    if ((await open()).length > 0) await page.keyboard.press("Escape");
-    if (overlay) await page.locator(`[data-opens="${overlay}"]:visible`).last().click();
-    await until("the right overlay is open", async () => overlay === "" ? (await open()).length === 0 : (await open()).includes(overlay));
-  }
-  const groups = locator.first().locator("xpath=ancestor::details[not(@open)]");
-  for (let n = await groups.count(); n > 0; n -= 1) {
+// Opens what holds an element, as a user would: the drawer, popover or menu, and the groups within it. Closes a drawer that
+// covers the element.
+export async function reach(locator) {
+  const page = locator.page();
+  const first = locator.first();
+  const place = () => first.evaluate((element) => {
+    const [box, overlay] = [element.getBoundingClientRect(), element.closest("[data-overlay]")?.dataset.overlay ?? ""];
+    const open = [...document.querySelectorAll("[data-overlay]:not([hidden])")];
+    const covers = (one) => {
+      const over = one.getBoundingClientRect();
+      return over.left < box.right && over.right > box.left && over.top < box.bottom && over.bottom > box.top;
+    };
+    const opens = element.closest("[data-opens]") !== null;
+    const covered = !overlay && !opens && open.some(covers);
     // A summary shows its own details, so that only those around it count.
-    const inSummary = await locator.first().evaluate((element) => Boolean(element.closest("summary")));
-    if (inSummary && n === 1) break;
-    await groups.first().locator("> summary").click();
+    const around = element.closest("summary")?.parentElement.parentElement ?? element;
+    const closed = around.closest("details:not([open])") !== null;
+    return { overlay, open: open.map((one) => one.dataset.overlay), covered, closed };
+  }, { timeout: 30_000 });
+  for (let tries = 0; tries < 12; tries += 1) {
+    const { overlay, open, covered, closed } = await place();
+    if (overlay && !open.includes(overlay)) {
+      await page.locator(`[data-opens="${overlay}"]`).evaluateAll((all) => (all.find((one) => one.offsetWidth > 0) ?? all[0]).click());
+    } else if (covered) {
+      const [name] = open;
+      await page.locator(`[data-overlay="${name}"] [aria-label="Close"], [data-opens="${name}"]`).first().evaluate((button) => button.click());
+    } else if (closed) {
+      await first.evaluate((element) => {
+        const around = element.closest("summary")?.parentElement.parentElement ?? element;
+        around.closest("details:not([open])").querySelector("summary").click();
+      });
+    } else {
+      return;
+    }
+    await rendered(page);
   }
 }
 
-export const byTestId = (page, id) => reaching(page, page.locator(`[data-testid="${id}"]`));
+let reaching = false;
+function reachBeforeActions(page) {
+  const prototype = Object.getPrototypeOf(page.locator("body"));
+  if (prototype.reaches) return;
+  prototype.reaches = true;
+  for (const name of ACTIONS) {
+    const action = prototype[name];
+    prototype[name] = async function (...args) {
+      if (!reaching) {
+        reaching = true;
+        try {
+          if ((await this.count()) > 0) await reach(this);
+        } finally {
+          reaching = false;
+        }
+      }
+      return action.apply(this, args);
+    };
+  }
+}
+
+export const byTestId = (page, id) => page.locator(`[data-testid="${id}"]`);
 
 // A control of the setup by the name of its field.
-export const control = (page, name) => reaching(page, page.locator(`:is(input, select)[name="${name}"]`));
+export const control = (page, name) => page.locator(`:is(input, select)[name="${name}"]`);
 
 export async function waitForState(page, states, timeout = 120_000) {
   const list = [states].flat().map((state) => `[data-run-state="${state}"]`);
@@ -120,7 +147,7 @@ export async function waitForState(page, states, timeout = 120_000) {
 // A number shown on the page; NaN if none is shown.
 export async function number(page, id) {
   const text = await byTestId(page, id).textContent();
-  return Number.parseFloat(text.replaceAll("\u2009", ""));
+  return Number.parseFloat(text.replaceAll(",", ""));
 }
 
 export async function until(what, check, timeout = 120_000) {

@@ -10,7 +10,7 @@ const input = (page, name) => page.locator(`input[name="${name}"]`);
 test("no text in a field stops the page, and what differs from the run is marked", { timeout: 400_000 }, async () => {
   await withPage({ gpu: false }, async (page) => {
     await waitForState(page, "ready");
-    await matches(() => byTestId(page, "parameters").textContent(), /^This run: [\d\u2009]+ parameters · \d+ MiB/);
+    await matches(() => byTestId(page, "parameters").textContent(), /^This run: [\d,]+ parameters · \d+ MiB/);
     for (const [name, text] of [["n_heads", "0"], ["vocab_size", "5"], ["d_model", "many"], ["max_lr", "0,5"], ["context_length", "99999999999999999999"]]) {
       await field(page, name, text);
       await shows(() => input(page, name).inputValue(), text, "what was typed stays in its field");

@@ -310,6 +310,23 @@ pub(super) fn loss(size: usize, i: usize) -> Case {
     case
 }
 
+pub(super) fn weighted_losses(size: usize, i: usize) -> Case {
+    let (rows, vocab_size) = (other(i), size);
+    let mut case = Case::new(i, rows.max(vocab_size));
+    // Narrow blocks, where the vocabulary has several.
+    let block = if vocab_size > 64 { 64 } else { vocab_size } as u32;
+    let params = cross_entropy::Params { block, ..cross_entropy::Params::new(rows, vocab_size) };
+    let logits = numbers(i as u64, rows * vocab_size).iter().map(|x| 20.0 * x).collect();
+    let [logits, targets, coefficients] = [case.given(logits), case.ids(rows, vocab_size), case.input(rows)];
+    let [losses, entropies, again, entropies_again] = [(); 4].map(|()| case.output(rows));
+    let (ring, step) = (case.output(8), case.step(5));
+    cross_entropy::token_entropy(&mut case.recording, [logits, targets, losses, entropies], params);
+    let bindings = [logits, targets, again, entropies_again, coefficients];
+    cross_entropy::weighted_cross_entropy_grad(&mut case.recording, bindings, params);
+    mean_loss::weighted_loss(&mut case.recording, [step, losses, coefficients, ring]);
+    case
+}
+
 pub(super) fn update(size: usize, i: usize) -> Case {
     let len = size * 70; // more than all partial sums process in one round, for the largest
     let mut case = Case::new(i, len);

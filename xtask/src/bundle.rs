@@ -16,8 +16,18 @@ const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const BINDGEN_VERSION: &str = "0.2.130";
 
 /// The style sheets, which are concatenated for the page.
-const STYLES: [&str; 7] =
-    ["style.css", "attention.css", "lesson.css", "profile.css", "overlays.css", "experiments.css", "embed.css"];
+const STYLES: [&str; 10] = [
+    "tokens.css",
+    "base.css",
+    "shell.css",
+    "train.css",
+    "overlays.css",
+    "experiments.css",
+    "tokenizer.css",
+    "lesson.css",
+    "profile.css",
+    "embed.css",
+];
 
 /// The build profile in Cargo.toml.
 const PROFILE: &str = "page";

@@ -3,6 +3,6 @@
 pub mod formula;
 pub mod sentences;
 pub mod steps;
-pub mod worked;
 #[cfg(target_arch = "wasm32")]
 pub mod view;
+pub mod worked;

@@ -3,7 +3,7 @@
 use yew::prelude::*;
 
 use crate::core::context::Cx;
-use crate::components::writing::typed;
+use crate::train::writing::typed;
 use crate::overlay::view::Frame;
 use crate::state::overlay::Overlay;
 use crate::state::typed::TypedField;

@@ -8,12 +8,12 @@ use crate::state::overlay::Overlay;
 use crate::units::counted;
 use crate::core::context::Cx;
 use crate::draw::figure::Figure;
-use crate::film::{self, Format};
+use crate::train::film::{self, Format};
 use crate::maps::Plane;
 use crate::state::Action;
 use crate::state::remember::{RememberAction, WeightsFile};
 use crate::state::shown::Table;
-use crate::take_along::{difference, figure, save_moment, save_moments, save_png, save_svg};
+use crate::train::figures::{difference, figure, save_moment, save_moments, save_png, save_svg};
 use glasshead::wire::Command;
 use glasshead::wire::export::ExportCommand;
 

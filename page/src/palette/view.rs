@@ -17,7 +17,8 @@ use crate::state::remember::RememberAction;
 use crate::state::runs::RunsAction;
 use crate::state::{Action, View};
 use crate::core::{navigation, preferences};
-use crate::{checkpoints, experiments, runs_drawer};
+use crate::runs::checkpoints;
+use crate::{experiments, runs_drawer};
 use glasshead::wire::Command;
 use glasshead::wire::runs::RunsCommand;
 

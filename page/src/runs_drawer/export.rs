@@ -9,7 +9,7 @@ use crate::overlay::icon::icon;
 use crate::state::Action;
 use crate::state::runs::RunsAction;
 use crate::core::files;
-use crate::models;
+use crate::runs::import as models;
 use glasshead::wire::Command;
 use glasshead::wire::export::ExportCommand;
 

@@ -3,7 +3,7 @@
 use yew::prelude::*;
 
 use crate::core::context::Cx;
-use crate::checkpoints;
+use crate::runs::checkpoints;
 use crate::overlay::icon::icon;
 use crate::state::autosave::run_of;
 use crate::state::runs::KeptCheckpoint;

@@ -10,14 +10,14 @@ use super::export::Export;
 use super::saved::Saved;
 use super::session::Session;
 use crate::core::context::Cx;
-use crate::shared::value_of;
 use crate::overlay::icon::icon;
 use crate::overlay::view::{Frame, close_button};
 use crate::state::Action;
 use crate::state::overlay::Overlay;
 use crate::state::runs::{NeededFile, RunsAction};
 use crate::core::files;
-use crate::{checkpoints, models};
+use crate::runs::checkpoints;
+use crate::runs::import as models;
 use glasshead::wire::Command;
 use glasshead::wire::runs::RunsCommand;
 

@@ -37,12 +37,12 @@ impl Section {
     /// The title on the page.
     pub fn title(self) -> &'static str {
         match self {
-            Self::Row => "row",
-            Self::Arithmetic => "arithmetic",
-            Self::Neurons => "neurons",
-            Self::WhatIf => "what if",
-            Self::Lens => "logit lens",
-            Self::Scores => "head scores",
+            Self::Row => "Row",
+            Self::Arithmetic => "Arithmetic",
+            Self::Neurons => "Dimensions",
+            Self::WhatIf => "What if",
+            Self::Lens => "Logit lens",
+            Self::Scores => "Head roles",
         }
     }
 }
@@ -52,8 +52,12 @@ impl Section {
 pub enum AskAction {
     /// Opens a section.
     Open(Section),
-    /// Opens the glossary at this entry.
+    /// Explains a term in place: its glossary entry.
     Explain(&'static str),
+    /// Explains a term in the inspector.
+    ExplainHere(&'static str),
+    /// Closes that explanation.
+    CloseExplained,
     /// Sets the key whose weight is computed step by step.
     Key(usize),
     /// Toggles a head off or on.
@@ -189,8 +193,10 @@ impl ScoreHistory {
 pub struct AskState {
     /// The open section.
     pub section: Section,
-    /// The glossary entry to open, and a counter of such requests.
+    /// The term that is explained, and a counter of such requests.
     pub explained: Option<(&'static str, u32)>,
+    /// Whether the inspector explains it.
+    pub explained_here: bool,
     /// The last hovered (query, key).
     pub cell: Option<(usize, usize)>,
     /// The heads that are switched off.
@@ -239,6 +245,11 @@ impl AskState {
                 let count = self.explained.map_or(0, |(_, count)| count);
                 self.explained = Some((name, count + 1));
             }
+            AskAction::ExplainHere(name) => {
+                self.apply(AskAction::Explain(name));
+                self.explained_here = true;
+            }
+            AskAction::CloseExplained => self.explained_here = false,
             AskAction::Key(key) => self.cell = Some((self.cell.map_or(key, |(query, _)| query), key)),
             AskAction::ToggleHead(layer, head) => {
                 if !self.off.remove(&(layer, head)) {

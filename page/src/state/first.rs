@@ -44,6 +44,7 @@ impl Default for State {
             color_map: ColorMap::Cividis,
             theme: Theme::Auto,
             hidden: Vec::new(),
+            shell: Shell::default(),
             overlay: Default::default(),
             experiments: Default::default(),
             ask: AskState::default(),

@@ -25,11 +25,15 @@ pub enum Overlay {
     Save,
     /// Sampling settings.
     Sampling,
+    /// Options of the grid of heads.
+    Heads,
+    /// Views that do not fit into the rail of a phone.
+    MoreViews,
 }
 
 impl Overlay {
     /// All overlays.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Settings,
         Self::Runs,
         Self::Share,
@@ -40,6 +44,8 @@ impl Overlay {
         Self::Display,
         Self::Save,
         Self::Sampling,
+        Self::Heads,
+        Self::MoreViews,
     ];
 
     /// The value of `data-opens` on the element that opens it, and of `data-overlay` on the overlay.
@@ -55,6 +61,8 @@ impl Overlay {
             Self::Display => "display",
             Self::Save => "save",
             Self::Sampling => "sampling",
+            Self::Heads => "heads",
+            Self::MoreViews => "more-views",
         }
     }
 

@@ -133,6 +133,8 @@ pub struct Runs {
     pub over: Vec<ShownRun>,
     /// The x axis of the chart.
     pub axis: Axis,
+    /// Whether the chart's x axis is linear instead of logarithmic.
+    pub linear: bool,
     /// Whether the present run was loaded from a file, so that its weights are not random.
     pub from_file: bool,
     /// The checkpoints in storage, latest first; none until they have been listed.
@@ -170,6 +172,8 @@ pub enum RunsAction {
     Remove(u32),
     /// Sets the x axis.
     Axis(Axis),
+    /// Toggles the logarithmic x axis.
+    ToggleLog,
     /// The checkpoints in storage.
     Kept(Vec<KeptCheckpoint>),
     /// A save was requested from the worker.
@@ -278,6 +282,7 @@ impl State {
             }
             RunsAction::Remove(id) => runs.over.retain(|run| run.id != id),
             RunsAction::Axis(axis) => runs.axis = axis,
+            RunsAction::ToggleLog => runs.linear = !runs.linear,
             RunsAction::Kept(kept) => runs.kept = Some(kept),
             RunsAction::Saving => (runs.saving, runs.message) = (true, None),
             RunsAction::Loading(name) => {

@@ -38,6 +38,12 @@ impl Answer {
         self.and_bytes(name, Dtype::F32, shape, bytemuck::cast_slice(values).to_vec())
     }
 
+    /// Adds an F32 tensor of numbers computed in f64.
+    pub(super) fn and_doubles(self, name: &str, shape: &[usize], values: &[f64]) -> Self {
+        let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+        self.and(name, shape, &values)
+    }
+
     /// Adds an I64 tensor.
     pub(super) fn and_ints(self, name: &str, shape: &[usize], values: &[i64]) -> Self {
         self.and_bytes(name, Dtype::I64, shape, bytemuck::cast_slice(values).to_vec())

@@ -31,6 +31,8 @@ use crate::gpu::context::Context;
 use crate::ops::tuning;
 use crate::rng::Rng;
 
+mod align;
+mod align_text;
 mod answer;
 mod attention;
 mod files;
@@ -59,7 +61,7 @@ struct Server<'a> {
 type Op = fn(&mut Server<'_>, &Request<'_>) -> Result<Answer, OpError>;
 
 /// All operations by name.
-const OPS: [(&str, Op); 25] = [
+const OPS: [(&str, Op); 42] = [
     ("linear", layers::linear),
     ("embedding", layers::embedding),
     ("silu", layers::silu),
@@ -85,6 +87,23 @@ const OPS: [(&str, Op); 25] = [
     ("tok_decode", text::tok_decode),
     ("ckpt_save", files::ckpt_save),
     ("ckpt_load", files::ckpt_load),
+    ("entropy", align::entropy),
+    ("token_log_probs", align::token_log_probs),
+    ("masked_mean", align::masked_mean),
+    ("masked_normalize", align::masked_normalize),
+    ("group_norm", align::group_norm),
+    ("advantages", align::advantages),
+    ("pg_loss", align::pg_loss),
+    ("pg_loss26", align::pg_loss26),
+    ("aggregate", align::aggregate),
+    ("sft_step", align::sft_step),
+    ("grpo_step", align::grpo_step),
+    ("token_coefficients", align::token_coefficients),
+    ("dpo_loss", align::dpo_loss),
+    ("newton_schulz", align::newton_schulz),
+    ("tokenize_prompt_output", align_text::tokenize_prompt_output),
+    ("parse_mmlu", align_text::parse_mmlu),
+    ("parse_gsm8k", align_text::parse_gsm8k),
 ];
 
 /// An error that stops the server.

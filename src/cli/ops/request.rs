@@ -9,6 +9,7 @@ use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use crate::align::AlignError;
 use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::gpu::backend::ExecuteError;
@@ -75,6 +76,9 @@ pub enum OpError {
     /// A text or vocabulary is invalid.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Alignment data or settings are invalid.
+    #[error(transparent)]
+    Align(#[from] AlignError),
     /// A file cannot be read or written.
     #[error("path {path}: {source}")]
     File {

@@ -67,7 +67,7 @@ pub(super) fn tok_new(server: &mut Server<'_>, request: &Request<'_>) -> Result<
     Ok(Answer::result(server.tokenizers.len() - 1))
 }
 
-fn tokenizer<'s>(server: &'s Server<'_>, request: &Request<'_>) -> Result<&'s Tokenizer, OpError> {
+pub(super) fn tokenizer<'s>(server: &'s Server<'_>, request: &Request<'_>) -> Result<&'s Tokenizer, OpError> {
     let handle = request.count("h")?;
     let tokenizer = usize::try_from(handle).ok().and_then(|handle| server.tokenizers.get(handle));
     tokenizer.map_or_else(|| wrong("argument h", handle.to_string(), "a handle that tok_new has given"), Ok)

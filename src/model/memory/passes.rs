@@ -219,6 +219,21 @@ impl Gradients {
     }
 }
 
+impl Gradients {
+    /// The same buffers, planned for `planned` rows, for the first `n_rows`.
+    pub(super) fn of_rows(&self, planned: usize, n_rows: usize) -> Self {
+        let rows = |slice: Slice| slice.part(0, slice.len / planned * n_rows);
+        Self {
+            stream: rows(self.stream),
+            branch: rows(self.branch),
+            qkv: rows(self.qkv),
+            heads: rows(self.heads),
+            gate_up: rows(self.gate_up),
+            hidden: rows(self.hidden),
+        }
+    }
+}
+
 impl Cache {
     /// Plans buffers for `batch_size` texts at the end of the table.
     pub fn plan(buffers: &mut Buffers, model: &ModelConfig, batch_size: usize) -> Self {

@@ -8,10 +8,12 @@ mod backward;
 mod forward;
 mod inspect;
 mod launch;
+pub mod loss;
 mod pieces;
 
+use self::loss::{HeadLoss, HeadRows, MeanLoss};
 use self::pieces::{Rows, pieces};
-use super::memory::{Activations, BlockActivations, MemoryPlan, heatmap_words};
+use super::memory::{Activations, BlockActivations, MemoryPlan, PerToken, heatmap_words};
 use super::params::ParamTable;
 use crate::config::{ModelConfig, NormPlacement, Optimizer, RunConfig};
 use crate::gpu::recording::{ALIGNMENT, Recording, Slice};
@@ -34,7 +36,7 @@ impl Transformer<'_> {
     pub fn training_step(&self) -> Recording {
         let mut recording = Recording::new("training step");
         self.gather(&mut recording, self.plan.train_tokens);
-        self.gradients_into(&mut recording);
+        self.gradients_into(&mut recording, &MeanLoss);
         self.update_into(&mut recording);
         recording
     }
@@ -44,12 +46,40 @@ impl Transformer<'_> {
         let mut recording = Recording::new("accumulated batch");
         let plan = self.plan;
         self.gather(&mut recording, plan.train_tokens);
-        self.gradients_into(&mut recording);
-        for piece in self.param_pieces() {
-            let [grads, sums] = [plan.grads, plan.step_grads].map(|of| of.part(piece.first, piece.n));
-            accumulate::accumulate(&mut recording, [plan.step, grads, sums]);
+        self.gradients_into(&mut recording, &MeanLoss);
+        self.accumulate_into(&mut recording);
+        recording
+    }
+
+    /// Loss and gradients of the batch that is already in `inputs` and `targets`, added to the step's gradients where those
+    /// have their own buffer.
+    pub fn row_gradients(&self, loss: &dyn HeadLoss) -> Recording {
+        let mut recording = Recording::new("gradients of rows");
+        self.gradients_into(&mut recording, loss);
+        if self.plan.step_grads.buffer != self.plan.grads.buffer {
+            self.accumulate_into(&mut recording);
         }
         recording
+    }
+
+    /// Loss and entropy of every token of the batch that is already in `inputs` and `targets`.
+    pub fn token_losses(&self) -> Recording {
+        let mut recording = Recording::new("losses of tokens");
+        let acts = &self.plan.batch;
+        let x = self.forward_to_head(&mut recording, acts, |_, _, _| ());
+        for rows in self.head_pieces() {
+            let head = self.head_rows(&mut recording, acts, x, rows);
+            loss::token_entropy(&mut recording, head);
+        }
+        recording
+    }
+
+    fn accumulate_into(&self, recording: &mut Recording) {
+        let plan = self.plan;
+        for piece in self.param_pieces() {
+            let [grads, sums] = [plan.grads, plan.step_grads].map(|of| of.part(piece.first, piece.n));
+            accumulate::accumulate(recording, [plan.step, grads, sums]);
+        }
     }
 
     /// The end of a step of several batches.
@@ -63,14 +93,14 @@ impl Transformer<'_> {
     pub fn batch_gradients(&self) -> Recording {
         let mut recording = Recording::new("gradients of a batch");
         self.gather(&mut recording, self.plan.train_tokens);
-        self.gradients_into(&mut recording);
+        self.gradients_into(&mut recording, &MeanLoss);
         recording
     }
 
     /// Loss and gradients of the batch that is already in `inputs` and `targets`.
     pub fn gradients(&self) -> Recording {
         let mut recording = Recording::new("gradients");
-        self.gradients_into(&mut recording);
+        self.gradients_into(&mut recording, &MeanLoss);
         recording
     }
 
@@ -101,8 +131,8 @@ impl Transformer<'_> {
         self.gather(recording, plan.val_tokens);
         let x = self.forward_to_head(recording, acts, |_, _, _| ());
         for rows in self.head_pieces() {
-            let params = self.logits_of(recording, acts, x, rows);
-            cross_entropy::cross_entropy(recording, self.loss_slices(acts, rows), params);
+            let HeadRows { logits, targets, losses, params, .. } = self.head_rows(recording, acts, x, rows);
+            cross_entropy::cross_entropy(recording, [logits, targets, losses], params);
         }
         mean_loss::mean_loss(recording, [plan.step, plan.losses, plan.loss_ring]);
     }
@@ -168,15 +198,15 @@ impl Transformer<'_> {
     }
 
     /// Forward, loss, backward.
-    fn gradients_into(&self, recording: &mut Recording) {
+    fn gradients_into(&self, recording: &mut Recording, loss: &dyn HeadLoss) {
         let plan = self.plan;
         let x = self.forward_to_head(recording, &plan.batch, |_, _, _| ());
         for rows in self.head_pieces() {
-            let params = self.logits_of(recording, &plan.batch, x, rows);
-            cross_entropy::cross_entropy_grad(recording, self.loss_slices(&plan.batch, rows), params);
+            let head = self.head_rows(recording, &plan.batch, x, rows);
+            loss.gradient(recording, head);
             self.head_grad(recording, rows);
         }
-        mean_loss::mean_loss(recording, [plan.step, plan.losses, plan.loss_ring]);
+        loss.total(recording, plan);
         self.backward(recording);
     }
 
@@ -207,18 +237,27 @@ impl Transformer<'_> {
         pieces(self.plan.batch.n_rows(), self.plan.head_rows)
     }
 
-    /// Appends the logits of some rows of a batch; returns the parameters of their loss.
-    fn logits_of(&self, recording: &mut Recording, acts: &Activations, x: Slice, rows: Rows) -> cross_entropy::Params {
-        let all = Rows { first: 0, n: rows.n };
+    /// Appends the logits of some rows of a batch; returns the slices and parameters of their loss.
+    fn head_rows(&self, recording: &mut Recording, acts: &Activations, x: Slice, rows: Rows) -> HeadRows {
+        let (plan, all) = (self.plan, Rows { first: 0, n: rows.n });
         self.logits_into(recording, acts, rows.of(x, acts.n_rows()), (rows.n, all));
-        let (block, n_total) = (self.plan.vocab_block as u32, acts.n_rows() as u32);
-        cross_entropy::Params { block, n_total, ..cross_entropy::Params::new(rows.n, self.model().vocab_size) }
-    }
-
-    /// Logits, targets and losses of some rows of a batch.
-    fn loss_slices(&self, acts: &Activations, rows: Rows) -> [Slice; 3] {
-        let (plan, logits) = (self.plan, acts.logits.part(0, rows.n * self.model().vocab_size));
-        [logits, plan.targets.part(rows.first, rows.n), plan.losses.part(rows.first, rows.n)]
+        let (block, n_total) = (plan.vocab_block as u32, acts.n_rows() as u32);
+        let part = |slice: Slice| slice.part(rows.first, rows.n);
+        let per_token = |PerToken { coefficients, entropies }| PerToken {
+            coefficients: part(coefficients),
+            entropies: part(entropies),
+        };
+        HeadRows {
+            logits: acts.logits.part(0, rows.n * self.model().vocab_size),
+            targets: part(plan.targets),
+            losses: part(plan.losses),
+            per_token: plan.per_token.map(per_token),
+            params: cross_entropy::Params {
+                block,
+                n_total,
+                ..cross_entropy::Params::new(rows.n, self.model().vocab_size)
+            },
+        }
     }
 
     fn model(&self) -> &ModelConfig {

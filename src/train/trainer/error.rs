@@ -75,6 +75,12 @@ pub enum TrainError {
         /// Description of the difference.
         difference: String,
     },
+    /// Rows of tokens that cannot be computed.
+    #[error("these rows cannot be computed: {problem}")]
+    Rows {
+        /// The reason.
+        problem: String,
+    },
     /// A shard of a batch could not be computed, which is a bug in this program.
     #[error("a shard of the batch cannot be computed: {message}")]
     Shard {

@@ -1,9 +1,9 @@
 //! The training loop: steps are submitted in advance and their losses are read later, without waiting in between.
 //!
 //! `source` transfers tokens to the device, `evaluate` computes held-out losses, `probe` computes attention maps, `next` the
-//! next-token logits of several texts, `attention_weights` attention weights in full precision, `inspect` inspects heads and layers
-//! and evaluates the model with changes, `share` shares batches with other workers, `state` saves and restores weights and
-//! moments, `diverge` locates the origin of a divergence.
+//! next-token logits of several texts, `attention_weights` attention weights in full precision, `inspect` inspects heads
+//! and layers and evaluates the model with changes, `rows` trains on prompts with responses, `share` shares batches with
+//! other workers, `state` saves and restores weights and moments, `diverge` locates the origin of a divergence.
 
 mod attention_weights;
 mod choose;
@@ -14,6 +14,7 @@ mod evaluate;
 pub mod inspect;
 mod next;
 mod probe;
+mod rows;
 mod share;
 mod source;
 mod state;
@@ -28,8 +29,11 @@ pub use self::evaluate::WeightsVersion;
 use self::next::NextPass;
 pub use self::probe::AttentionMaps;
 use self::probe::ProbePass;
+use self::rows::RowPass;
+pub use self::rows::TokenScores;
 use self::share::Sharing;
-use self::source::TokenSource;
+pub use self::source::BatchSource;
+use self::source::{DeviceTokens, FileTokens};
 pub use self::state::TrainingState;
 use crate::config::{ConfigError, RunConfig, TrainConfig, learning_rate};
 use crate::data::{TokenFile, batch_starts};
@@ -41,6 +45,7 @@ use crate::model::transformer::Transformer;
 use crate::ops::rope::cos_sin_table;
 use crate::ops::step::Step;
 use crate::rng::Rng;
+use crate::train::objective::{NextToken, Objective};
 use crate::types::StepPoint;
 
 /// Maximum number of steps per submission: concurrent reads of the rings never overlap.
@@ -64,7 +69,9 @@ pub struct Trainer {
     /// [`Trainer::evaluation`] with some heads disabled, created when first needed.
     scaled_evaluation: Option<Program>,
     rope_table: Vec<f32>,
-    source: TokenSource,
+    source: Box<dyn BatchSource>,
+    /// The programs for batches of rows, by their number, their length and pass, prepared when first used.
+    row_programs: HashMap<(usize, usize, RowPass), Program>,
     /// Why tokens could not be read or memory could not be allocated; returned when the steps are collected.
     unreadable: Option<TrainError>,
     /// The texts whose keys and values are in the cache; cleared when a weight changes.
@@ -118,7 +125,7 @@ impl Trainer {
         val_tokens: &[u32],
     ) -> Result<Self, TrainError> {
         let (n_train, n_val) = (train_tokens.len(), val_tokens.len());
-        let trainer = Self::build(config, context, TokenSource::Device { n_train, n_val }).await?;
+        let trainer = Self::build(config, context, Box::new(DeviceTokens { n_train, n_val }), &NextToken).await?;
         trainer.backend.write(trainer.plan.train_tokens, train_tokens);
         trainer.backend.write(trainer.plan.val_tokens, val_tokens);
         Ok(trainer)
@@ -134,19 +141,37 @@ impl Trainer {
         tokens: TokenFile,
         n_train: usize,
     ) -> Result<Self, TrainError> {
-        Self::build(config, context, TokenSource::File { tokens, n_train }).await
+        Self::build(config, context, Box::new(FileTokens { tokens, n_train }), &NextToken).await
     }
 
-    async fn build(config: RunConfig, context: Option<&Context>, source: TokenSource) -> Result<Self, TrainError> {
+    /// The same for an objective whose batches are rows ([`Trainer::step_on_rows`]). Without tokens there is no held-out
+    /// loss.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub async fn for_objective(
+        config: RunConfig,
+        context: Option<&Context>,
+        objective: &dyn Objective,
+    ) -> Result<Self, TrainError> {
+        Self::build(config, context, Box::new(DeviceTokens { n_train: 1, n_val: 1 }), objective).await
+    }
+
+    async fn build(
+        config: RunConfig,
+        context: Option<&Context>,
+        source: Box<dyn BatchSource>,
+        objective: &dyn Objective,
+    ) -> Result<Self, TrainError> {
         config.validate()?;
         let table = ParamTable::new(&config.model);
         let window = config.train.batch_size * (config.model.context_length + 1);
         let budget = context.map_or_else(Budget::default, Context::budget);
-        let (n_train, n_val) = match source {
-            TokenSource::Device { n_train, n_val } => (n_train, n_val),
-            TokenSource::File { .. } => (window, window),
-        };
-        let plan = MemoryPlan::within(budget, &config, &table, n_train, n_val);
+        let [n_train, n_val] = source.on_device(window);
+        let mut plan = MemoryPlan::within(budget, &config, &table, n_train, n_val);
+        if objective.loss().weighs_tokens() {
+            plan = plan.with_per_token(&config.model);
+        }
         context.map_or(Ok(()), |context| choose::check_storage(&config, context))?;
         let limits = context.map_or(DeviceLimits::CPU, |context| context.adapter.limits);
         plan.check(&config, limits)?;
@@ -186,6 +211,7 @@ impl Trainer {
             scaled_evaluation: None,
             rope_table,
             source,
+            row_programs: HashMap::new(),
             unreadable: None,
             cached: Vec::new(),
             limits,

@@ -3,7 +3,7 @@
 //!
 //! For a fixed number of shards results are bitwise reproducible, independent of which worker computes them.
 
-use super::{Chunk, TokenSource, TrainError, Trainer};
+use super::{Chunk, TrainError, Trainer};
 use crate::gpu::backend::{Backend, Program};
 use crate::model::memory::RING;
 use crate::model::transformer::Transformer;
@@ -151,11 +151,9 @@ impl Trainer {
             let mut shard = Vec::with_capacity(size * window);
             for &start in starts.by_ref().take(size) {
                 let start = start as usize;
-                match &mut self.source {
-                    TokenSource::File { tokens, .. } => shard.extend(tokens.read(start..start + window)?),
-                    TokenSource::Device { .. } => {
-                        shard.extend(self.backend.read(self.plan.train_tokens.part(start, window)).await?);
-                    }
+                match self.source.read(start..start + window) {
+                    Some(ids) => shard.extend(ids?),
+                    None => shard.extend(self.backend.read(self.plan.train_tokens.part(start, window)).await?),
                 }
             }
             shards.push(shard);

@@ -1,31 +1,72 @@
 //! The source of the tokens, and the transfer of a batch to the device.
 
+use std::ops::Range;
+
 use super::Trainer;
-use crate::data::TokenFile;
+use crate::data::{DataError, TokenFile};
 use crate::gpu::backend::Writes;
 use crate::gpu::recording::Slice;
 
-/// The location of the tokens.
-pub(super) enum TokenSource {
-    /// All tokens are on the device.
-    Device { n_train: usize, n_val: usize },
-    /// The tokens are in a file, the first `n_train` for training and the others held out. The windows of one batch at a time
-    /// are copied to the device.
-    File { tokens: TokenFile, n_train: usize },
+/// Where the tokens of a trainer come from: first those for training, then the held-out ones.
+pub trait BatchSource {
+    /// Number of training tokens.
+    fn n_train(&self) -> usize;
+
+    /// Number of held-out tokens.
+    fn n_val(&self) -> usize;
+
+    /// Numbers of training and held-out tokens that the device holds, where one batch needs `batch_tokens`.
+    fn on_device(&self, batch_tokens: usize) -> [usize; 2];
+
+    /// Reads tokens that are to be copied to the device for a batch; `None` if it holds all tokens.
+    fn read(&mut self, range: Range<usize>) -> Option<Result<Vec<u32>, DataError>>;
 }
 
-impl TokenSource {
-    pub(super) fn n_train(&self) -> usize {
-        match self {
-            Self::Device { n_train, .. } | Self::File { n_train, .. } => *n_train,
-        }
+/// All tokens are on the device.
+pub(super) struct DeviceTokens {
+    pub(super) n_train: usize,
+    pub(super) n_val: usize,
+}
+
+/// The tokens are in a file, the first `n_train` for training. The windows of one batch at a time are copied to the device.
+pub(super) struct FileTokens {
+    pub(super) tokens: TokenFile,
+    pub(super) n_train: usize,
+}
+
+impl BatchSource for DeviceTokens {
+    fn n_train(&self) -> usize {
+        self.n_train
     }
 
-    pub(super) fn n_val(&self) -> usize {
-        match self {
-            Self::Device { n_val, .. } => *n_val,
-            Self::File { tokens, n_train } => tokens.len() - n_train,
-        }
+    fn n_val(&self) -> usize {
+        self.n_val
+    }
+
+    fn on_device(&self, _: usize) -> [usize; 2] {
+        [self.n_train, self.n_val]
+    }
+
+    fn read(&mut self, _: Range<usize>) -> Option<Result<Vec<u32>, DataError>> {
+        None
+    }
+}
+
+impl BatchSource for FileTokens {
+    fn n_train(&self) -> usize {
+        self.n_train
+    }
+
+    fn n_val(&self) -> usize {
+        self.tokens.len() - self.n_train
+    }
+
+    fn on_device(&self, batch_tokens: usize) -> [usize; 2] {
+        [batch_tokens; 2]
+    }
+
+    fn read(&mut self, range: Range<usize>) -> Option<Result<Vec<u32>, DataError>> {
+        Some(self.tokens.read(range))
     }
 }
 
@@ -34,16 +75,14 @@ impl Trainer {
     /// `buffer`, to which their windows are copied. `offset` is the start of the relevant part of the file. A read error is
     /// stored for [`Trainer::collect`]; the device then reuses its previous batch.
     pub(super) fn place(&mut self, starts: &[u32], offset: usize, buffer: Slice) -> Writes {
-        let TokenSource::File { tokens, .. } = &mut self.source else {
-            return vec![(self.plan.starts, starts.to_vec())];
-        };
         let window = self.config.model.context_length + 1;
         let mut staged = Vec::with_capacity(starts.len() * window);
         for &start in starts {
             let start = offset + start as usize;
-            match tokens.read(start..start + window) {
-                Ok(ids) => staged.extend(ids),
-                Err(error) => {
+            match self.source.read(start..start + window) {
+                None => return vec![(self.plan.starts, starts.to_vec())],
+                Some(Ok(ids)) => staged.extend(ids),
+                Some(Err(error)) => {
                     self.unreadable = Some(error.into());
                     return Writes::new();
                 }

@@ -25,7 +25,7 @@ export class Page {
   }
 
   async number(name) {
-    return Number.parseFloat((await this.text(name)).replaceAll("\u2009", ""));
+    return Number.parseFloat((await this.text(name)).replaceAll(",", ""));
   }
 
   count(selector) {
