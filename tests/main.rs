@@ -45,6 +45,7 @@ mod shaders;
 mod shards;
 mod starts;
 mod step;
+mod systems;
 mod tasks;
 mod tokenizer;
 mod tokenizer_page;

@@ -150,7 +150,7 @@ pub fn Outside(cx: &Cx) -> Html {
 /// The button that closes an overlay.
 pub fn close_button(cx: &Cx) -> Html {
     html! {
-        <button class="btn icon ghost" aria-label="Close" title="Close (Esc)" onclick={overlay(cx, OverlayAction::Close)}>
+        <button class="square ghost" aria-label="Close" title="Close (Esc)" onclick={overlay(cx, OverlayAction::Close)}>
             {icon("close")}
         </button>
     }

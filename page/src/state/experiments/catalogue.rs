@@ -204,9 +204,7 @@ fn percent(share: f64) -> String {
 fn induction_formed(state: &State, values: &[f64]) -> (bool, String) {
     let step = state.ask.scores.snapshots.last().map_or(state.step, |(step, _)| *step);
     match values {
-        [score] if score.is_finite() => {
-            (true, format!("Induction score {score:.2}, above {INDUCTION}, at step {step}."))
-        }
+        [score] if score.is_finite() => (true, format!("Induction score {score:.2}, above {INDUCTION}, at step {step}.")),
         _ => (false, format!("No induction score above {INDUCTION} after {} steps.", state.step)),
     }
 }
@@ -312,7 +310,7 @@ pub static EXPERIMENTS: [Experiment; 9] = [
                 ("schedule_steps", "3000"),
                 ("rope_theta", "100"),
             ]),
-            usual: 1_300,
+            usual: 1_100,
             limit: 4_000,
             done: induction,
         }],
@@ -449,13 +447,12 @@ pub static EXPERIMENTS: [Experiment; 9] = [
         phases: &[Phase {
             name: "Too high",
             begin: Begin::Settings(&[
-                ("max_lr", "3"),
-                ("min_lr", "3"),
+                ("max_lr", "0.25"),
                 ("warmup_steps", "0"),
                 ("optimizer", "sgd"),
                 ("max_grad_norm", "1000000"),
             ]),
-            usual: 120,
+            usual: 80,
             limit: 2_000,
             done: recovered,
         }],
