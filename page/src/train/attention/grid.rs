@@ -86,7 +86,7 @@ impl Layout {
             .is_some_and(|width| width <= PHONE);
         let (layers, heads) = (maps.n_layers as u32, maps.n_heads as u32 + 2);
         let many = maps.n_layers * maps.n_heads > MANY_HEADS;
-        let (width, height) = (width.saturating_sub(24), height.saturating_sub(10));
+        let (width, height) = (width.saturating_sub(24), height.saturating_sub(16));
         let each = |space: u32, n: u32, gap: u32| space.saturating_sub(gap * n.saturating_sub(1)) / n.max(1);
         if phone {
             let (columns, by_rows) = if layers <= 4 && heads <= 8 { (heads, true) } else { (layers, false) };
