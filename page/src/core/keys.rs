@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use gloo_events::EventListener;
 use wasm_bindgen::JsCast as _;
 use web_sys::{Element, HtmlElement, KeyboardEvent};
 
@@ -33,7 +34,7 @@ pub const HELP: [(&str, &str); 15] = [
 
 /// Listens for keys and window resizes; returns a function that removes the listeners.
 pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {
-    let of_size = latest.clone();
+    let (of_size, of_scheme) = (latest.clone(), latest.clone());
     let stop_size = on_window("resize", move |_| of_size.borrow().act(Action::Resized));
     // Whether the key before was G, after which a letter names a view.
     let going = Cell::new(false);
@@ -43,10 +44,20 @@ pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {
             press(&cx, &event, &going);
         }
     });
+    let stop_scheme = on_scheme(move || of_scheme.borrow().act(Action::Resized));
     move || {
         stop_size();
         stop_keys();
+        stop_scheme();
     }
+}
+
+/// Calls `changed` when the system's color scheme changes, because canvases have to be painted again; until the returned function
+/// is called.
+fn on_scheme(changed: impl Fn() + 'static) -> impl FnOnce() {
+    let query = web_sys::window().and_then(|window| window.match_media("(prefers-color-scheme: dark)").ok().flatten());
+    let listening = query.map(|query| EventListener::new(&query, "change", move |_| changed()));
+    move || drop(listening)
 }
 
 /// The view that a letter after G opens.

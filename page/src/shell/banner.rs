@@ -143,8 +143,8 @@ fn saved_automatically(kept: &KeptCheckpoint) -> String {
 
 fn problem(cx: &Cx, title: &'static str, message: &str, can_continue: bool) -> Html {
     let slower = cx.call(|cx, _: MouseEvent| cx.send(&Command::Runs { command: RunsCommand::GoOnSlower }));
-    let half = cx.state.run_train().map_or(String::new(), |train| {
-        let half = format!("{:.6}", train.max_lr / 2.0);
+    let half = cx.state.run_config().map_or(String::new(), |config| {
+        let half = format!("{:.6}", config.train.max_lr / 2.0);
         format!(" ({})", half.trim_end_matches('0').trim_end_matches('.'))
     });
     html! {

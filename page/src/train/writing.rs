@@ -13,11 +13,11 @@ use crate::shared::opens::Opens;
 use crate::shared::segmented::{Choice, Segmented};
 use crate::shared::tokens::Tokens;
 use crate::shared::{counted, grouped, value_of};
+use crate::state::experiments::catalogue::Experiment;
+use crate::state::experiments::find;
 use crate::state::overlay::Overlay;
 use crate::state::shell::ShellAction;
 use crate::state::typed::TypedField;
-use crate::state::experiments::catalogue::Experiment;
-use crate::state::experiments::find;
 use crate::state::{Action, RunState, View};
 use glasshead::types::CorpusChoice;
 use glasshead::wire::Command;
@@ -40,7 +40,7 @@ pub fn Writing(cx: &Cx) -> Html {
                 <Opens cx={cx.clone()} overlay={Overlay::Sampling} class="ghost small" testid="sampling"
                     hint="Temperature, top-k, top-p, length, seed">{icon(Icon::Sliders)}{"Sampling"}</Opens>
             </header>
-            <div class="body" tabindex="0" role="region" aria-label="What the model writes">
+            <div class="body" tabindex="0">
                 if task { <TaskScore ..cx.clone() /> } else { {texts(cx)} }
             </div>
             <div role="alert">{for problems.iter().map(|problem| html! { <p class="problem">{problem}</p> })}</div>
@@ -113,7 +113,7 @@ fn nothing_yet(cx: &Cx) -> Html {
     let start = |experiment: &'static Experiment| {
         html! {
             <a href={link(experiment)} key={experiment.name}>
-                <Thumbnail picture={experiment.picture} {look} />
+                <i><Thumbnail picture={experiment.picture} {look} /></i>
                 <span><b>{experiment.title}</b><small>{experiment.text}</small></span>
                 <small>{state.experiments.time_text(experiment)}</small>
             </a>

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use super::canvas::Map;
+use super::large::capital;
 use super::{act, nothing};
 use crate::core::context::Cx;
 use crate::maps::Plane;
@@ -179,7 +180,7 @@ fn Grid(props: &GridProps) -> Html {
         let plane = under_pointer.unwrap_or(state.plane());
         html! {
             <div class="loupe" aria-hidden="true">
-                <h3>{plane.name()}</h3>
+                <h3>{capital(&plane.name())}</h3>
                 <div style={format!("width:{side}px")}>
                     <Map table={Table::Weights(maps.clone(), plane)} scale={state.small_scale()} hatched={state.mask_shown} small=true
                         theme={state.theme} />

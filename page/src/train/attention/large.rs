@@ -71,7 +71,7 @@ pub fn Big(cx: &Cx) -> Html {
 }
 
 /// The text with a capital first letter.
-fn capital(text: &str) -> String {
+pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
