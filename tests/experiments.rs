@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
-use glasshead::wire::runs::RunsCommand;
-use glasshead::types::BackendChoice;
-use glasshead::wire::{Command, Event};
 use glasshead::serve::Session;
+use glasshead::types::BackendChoice;
+use glasshead::wire::runs::RunsCommand;
+use glasshead::wire::{Command, Event};
 use glasshead_page::share::{restored, take_over, with_entry};
 use glasshead_page::state::experiments::catalogue::{Begin, EXPERIMENTS, Experiment, Picture};
 use glasshead_page::state::experiments::thumbnails::{self, CURVE_POINTS, CURVES, MAP_SIDE, MAPS};
@@ -164,7 +164,9 @@ fn every_picture_has_its_maps_and_curves() {
 fn corner(maps: &Maps, head: (usize, usize)) -> Vec<u8> {
     let n = maps.tokens.len();
     let map = maps.head(head);
-    let cell = |at: usize| map.get(at / MAP_SIDE * n + at % MAP_SIDE).copied().filter(|_| at / MAP_SIDE < n && at % MAP_SIDE < n);
+    let cell = |at: usize| {
+        map.get(at / MAP_SIDE * n + at % MAP_SIDE).copied().filter(|_| at / MAP_SIDE < n && at % MAP_SIDE < n)
+    };
     (0..MAP_SIDE * MAP_SIDE).map(|at| cell(at).unwrap_or(0)).collect()
 }
 
@@ -203,11 +205,19 @@ fn every_experiment_reaches_its_check() {
         let runs = page.state.all_runs();
         let series: Vec<Vec<f64>> = runs.iter().rev().map(|run| losses(&run.history.points)).collect();
         match experiment.name {
-            "induction" => [(0, 0), (0, 1), (1, 0)].iter().enumerate().for_each(|(at, &head)| maps[at] = corner(&shown, head)),
-            "no-mask" => [(0, 1), (1, 2)].iter().enumerate().for_each(|(at, &head)| maps[3 + at] = corner(&shown, head)),
-            "no-positions" => [(0, 0), (1, 1)].iter().enumerate().for_each(|(at, &head)| maps[5 + at] = corner(&shown, head)),
+            "induction" => {
+                [(0, 0), (0, 1), (1, 0)].iter().enumerate().for_each(|(at, &head)| maps[at] = corner(&shown, head))
+            }
+            "no-mask" => {
+                [(0, 1), (1, 2)].iter().enumerate().for_each(|(at, &head)| maps[3 + at] = corner(&shown, head))
+            }
+            "no-positions" => {
+                [(0, 0), (1, 1)].iter().enumerate().for_each(|(at, &head)| maps[5 + at] = corner(&shown, head))
+            }
             "one-head" => heights(&series).into_iter().take(2).enumerate().for_each(|(at, curve)| curves[at] = curve),
-            "two-layers" => heights(&series).into_iter().take(2).enumerate().for_each(|(at, curve)| curves[2 + at] = curve),
+            "two-layers" => {
+                heights(&series).into_iter().take(2).enumerate().for_each(|(at, curve)| curves[2 + at] = curve)
+            }
             "learning-rate" => curves[4] = heights(&series).swap_remove(0),
             "tied" => {
                 heights(&series).into_iter().take(2).enumerate().for_each(|(at, curve)| curves[5 + at] = curve);
@@ -224,15 +234,37 @@ fn every_experiment_reaches_its_check() {
     std::fs::write(place, file).unwrap();
 }
 pub fn run_named(name: Option<String>) {
-    for experiment in EXPERIMENTS.iter().filter(|one| matches!(one.phases[0].begin, Begin::Settings(_)) && name.as_ref().is_none_or(|n| one.name == n)) {
+    for experiment in EXPERIMENTS
+        .iter()
+        .filter(|one| matches!(one.phases[0].begin, Begin::Settings(_)) && name.as_ref().is_none_or(|n| one.name == n))
+    {
         let mut page = Page::new(&link(experiment));
         let mut last = Instant::now();
         loop {
             page.turn();
             let running = page.state.experiments.running.as_ref().expect("goes on");
-            if last.elapsed().as_secs_f64() > 3.0 { last = Instant::now(); println!("  {} {:?} step {} loss {:?} {:?}", running.phase, running.stage, page.state.step, page.state.history.points.last().map(|p| p.loss), page.state.data.scores.last()); }
-            if let Some(o) = &running.outcome { println!("{}: {} ({:.0} s) {} values {:?}", experiment.name, o.passed, o.seconds, o.sentence, running.values); break; }
-            if page.state.step > running.phase().limit + 10 { println!("{} over", experiment.name); break; }
+            if last.elapsed().as_secs_f64() > 3.0 {
+                last = Instant::now();
+                println!(
+                    "  {} {:?} step {} loss {:?} {:?}",
+                    running.phase,
+                    running.stage,
+                    page.state.step,
+                    page.state.history.points.last().map(|p| p.loss),
+                    page.state.data.scores.last()
+                );
+            }
+            if let Some(o) = &running.outcome {
+                println!(
+                    "{}: {} ({:.0} s) {} values {:?}",
+                    experiment.name, o.passed, o.seconds, o.sentence, running.values
+                );
+                break;
+            }
+            if page.state.step > running.phase().limit + 10 {
+                println!("{} over", experiment.name);
+                break;
+            }
         }
     }
 }

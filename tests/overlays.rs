@@ -14,7 +14,8 @@ use glasshead_page::state::{Action, State, View};
 #[test]
 fn every_field_is_in_one_group() {
     let grouped: Vec<&str> = Group::ALL.iter().flat_map(|group| group.fields()).copied().collect();
-    let (unique, all) = (grouped.iter().copied().collect::<BTreeSet<_>>(), FIELDS.iter().map(|field| field.name).collect());
+    let (unique, all) =
+        (grouped.iter().copied().collect::<BTreeSet<_>>(), FIELDS.iter().map(|field| field.name).collect());
     assert_eq!(unique, all);
     assert_eq!(grouped.len(), FIELDS.len(), "no field is in two groups");
     for group in Group::ALL {
@@ -36,7 +37,10 @@ fn labels_and_help_are_in_sentence_case() {
         assert!(field.label.chars().next().unwrap().is_uppercase(), "{}", field.label);
     }
     assert_eq!(sentence_case("modular addition"), "Modular addition");
-    assert_eq!([choice_label("wsd"), choice_label("true"), choice_label("0.5")], ["Warm-up, stable, decay", "Yes", "0.5"]);
+    assert_eq!(
+        [choice_label("wsd"), choice_label("true"), choice_label("0.5")],
+        ["Warm-up, stable, decay", "Yes", "0.5"]
+    );
 }
 
 #[test]

@@ -14,11 +14,11 @@ use crate::core::link::{Batch, Link};
 use crate::core::questions::Questions;
 use crate::core::{autosave, embed, kernels, keys, navigation, preferences, shown, store, workers};
 use crate::draw::colors::ColorMap;
-use crate::lesson::view::LessonView;
-use crate::runs::{checkpoints, import};
-use crate::overlay::all::Overlays;
-use crate::share;
 use crate::experiments::view::{ExperimentStrip, ExperimentsView};
+use crate::lesson::view::LessonView;
+use crate::overlay::all::Overlays;
+use crate::runs::{checkpoints, import};
+use crate::share;
 use crate::shell::banner::Banner;
 use crate::shell::header::{Rail, TopBar};
 use crate::state::runs::RunsAction;
@@ -158,14 +158,10 @@ fn App() -> Html {
                 <ExperimentStrip ..cx.calm() />
                 <p class="hidden" role="status" data-testid="status-line">{&state.look.announcement}</p>
                 <div class="train-view" hidden={!train}><TrainView ..cx.clone() /></div>
-                if !train {
-                    <div class="other-view">
-                        if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
-                        if state.view == View::Experiments { <ExperimentsView ..cx.calm() /> }
-                        if state.view == View::Lesson { <LessonView ..cx.clone() /> }
-                        if state.view == View::Systems { <SystemsView ..cx.calm() /> }
-                    </div>
-                }
+                if state.view == View::Experiments { <ExperimentsView ..cx.calm() /> }
+                if state.view == View::Systems { <SystemsView ..cx.calm() /> }
+                if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
+                if state.view == View::Lesson { <LessonView ..cx.clone() /> }
             </main>
             <Overlays ..cx.calm() />
         </div>

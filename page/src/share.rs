@@ -204,7 +204,7 @@ fn restore(state: &mut State, config: &mut RunConfig, (key, value): (&str, &str)
     let number = || value.parse::<f32>().ok().filter(|number| number.is_finite()).ok_or_else(refused);
     match key {
         "view" => View::from_name(value).map(drop).ok_or_else(refused)?,
-        "step" => (), // handled by the lesson
+        "step" => (),                                               // handled by the lesson
         "experiment" => find(value).map(drop).ok_or_else(refused)?, // begun at the end, with all settings
         "layer" | "head" | "pin" => want(state, key, value).ok_or_else(refused)?,
         "form" => state.look.form = named(Form::ALL, Form::name, value).ok_or_else(refused)?,

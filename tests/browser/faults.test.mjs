@@ -60,10 +60,10 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
     await waitForState(page, "ready");
     await field(page, "save_every", "1");
     await trainTo(page, 30);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 30/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 30/);
     const loss = await byTestId(page, "loss").textContent();
     await trainTo(page, 40);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 40/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 40/);
     const whole = await byTestId(page, "loss").textContent();
     await shows(async () => (await keys(page)).length, 2, "two generations");
 
@@ -82,7 +82,7 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
     await shows(() => byTestId(page, "loss").textContent(), loss);
     await trainTo(page, 40);
     await shows(() => byTestId(page, "loss").textContent(), whole, "as if it had never stopped");
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 40/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 40/);
     await shows(async () => (await keys(page)).length, 2, "it goes on under its name");
 
     // A second tab resumes the same run: it stores its autosaves under another name.
@@ -95,7 +95,7 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
     await until("the run is there", async () => (await number(other, "step-count")) === 40);
     await trainTo(other, 50);
     await matches(() => byTestId(other, "save-message").textContent(), /Another tab has this run open/);
-    await matches(() => byTestId(other, "kept-by-itself").textContent(), /Kept by itself at step 50/);
+    await matches(() => byTestId(other, "kept-by-itself").textContent(), /Saved automatically at step 50/);
     await shows(async () => (await keys(other)).length, 3, "nothing of the first tab is overwritten");
     await other.close();
   });
@@ -106,9 +106,9 @@ test("a tab that is gone while it keeps a copy leaves the one before", { timeout
     await waitForState(page, "ready");
     await field(page, "save_every", "1");
     await trainTo(page, 20);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 20/);
     await trainTo(page, 30);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 30/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 30/);
     const loss = await byTestId(page, "loss").textContent();
     // The next autosave is written completely, but its file is never closed.
     await page.evaluate(() => {
@@ -127,7 +127,7 @@ test("a tab that is gone while it keeps a copy leaves the one before", { timeout
     await until("the copy is back", async () => (await number(page, "step-count")) === 30);
     await shows(() => byTestId(page, "loss").textContent(), loss);
     await trainTo(page, 40);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 40/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 40/);
     await shows(async () => (await keys(page)).length, 2, "it goes on under its name");
 
     // An autosave so short that even its header is incomplete is not offered.
@@ -226,7 +226,7 @@ test("a worker that dies leaves the run in the browser", { timeout: 400_000 }, a
     await waitForState(page, "ready");
     await field(page, "save_every", "1");
     await trainTo(page, 20);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 20/);
     const loss = await byTestId(page, "loss").textContent();
     // The error of a failed allocation in wasm.
     await page.workers()[0].evaluate(() => void setTimeout(() => {
@@ -260,7 +260,7 @@ test("where wasm has no memory left, a sentence says what to lower, and followin
     await waitForState(page, "ready");
     await field(page, "save_every", "1");
     await trainTo(page, 20);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 20/);
     const loss = await byTestId(page, "loss").textContent();
     const tooMuch = async () => {
       // The page's own check accepts this: a tab could have 4 GiB.
@@ -293,7 +293,7 @@ test("a worker that really runs out of memory leaves the run in the browser", { 
     await waitForState(page, "ready");
     await field(page, "save_every", "1");
     await trainTo(page, 20);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 20/);
     const loss = await byTestId(page, "loss").textContent();
     // A text that does not fit is refused, and the run is unaffected; one that fits but cannot be encoded ends the worker.
     const open = (mib) => {

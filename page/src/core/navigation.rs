@@ -39,7 +39,8 @@ pub fn follow(cx: &Cx, hash: String) {
     let cx = cx.clone();
     let state = &cx.state;
     let experiment = state.experiments.running.as_ref();
-    let starting = experiment.is_some_and(|running| running.stage == Stage::Starting && running.run == state.next_run());
+    let starting =
+        experiment.is_some_and(|running| running.stage == Stage::Starting && running.run == state.next_run());
     if starting || state.needs_restart() && state.step == 0 {
         cx.restart();
     } else if state.needs_restart() {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use yew::prelude::*;
 
 use crate::core::context::Cx;
+use crate::core::{navigation, preferences};
 use crate::state::Action;
 use crate::state::experiments::catalogue::{Begin, Experiment};
 use crate::state::experiments::{Experiments, ExperimentsAction, Order, find};
-use crate::core::{navigation, preferences};
 use glasshead::wire::Command;
 
 /// The link of an experiment.

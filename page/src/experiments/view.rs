@@ -43,7 +43,8 @@ pub fn ExperimentsView(cx: &Cx) -> Html {
 fn use_speed(cx: &Cx) {
     let state = &cx.state;
     let idle = matches!(state.run_state, RunState::Ready | RunState::Paused);
-    let wanted = idle && state.experiments.speed.is_none() && state.profile.profile.is_none() && !state.profile.measuring;
+    let wanted =
+        idle && state.experiments.speed.is_none() && state.profile.profile.is_none() && !state.profile.measuring;
     let cx = cx.clone();
     use_effect_with(wanted, move |&wanted| {
         if wanted && cx.state.profile.problem.is_none() {
@@ -60,9 +61,7 @@ fn filters(cx: &Cx) -> Html {
             <button aria-pressed={(filter == now).to_string()} onclick={act(cx, ExperimentsAction::Filter(filter))}>{label}</button>
         }
     };
-    let section = |section: Option<Section>| {
-        button(section.map_or("All", Section::title), Filter { section, ..now })
-    };
+    let section = |section: Option<Section>| button(section.map_or("All", Section::title), Filter { section, ..now });
     let sections = std::iter::once(None).chain(Section::ALL.map(Some));
     let device = cx.state.device.as_ref().map(|device| device.name.clone());
     html! {
@@ -161,7 +160,11 @@ fn stage_name(running: &Running) -> &'static str {
 fn progress(cx: &Cx, running: &Running) -> Html {
     let experiment = running.experiment;
     let n = experiment.phases.len();
-    let phase = if n > 1 { format!(" · run {} of {n}: {}", running.phase + 1, running.phase().name.to_lowercase()) } else { String::new() };
+    let phase = if n > 1 {
+        format!(" · run {} of {n}: {}", running.phase + 1, running.phase().name.to_lowercase())
+    } else {
+        String::new()
+    };
     let usual = running.phase().usual;
     let step = if usual > 0 && running.stage == Stage::Training {
         format!(" · step {} of about {}", grouped(cx.state.step), grouped(usual))
@@ -179,9 +182,12 @@ fn files(cx: &Cx, running: &Running) -> Html {
     let model = running.phase().begin == Begin::Model;
     let pick = {
         let cx = cx.clone();
-        Callback::from(move |event: Event| if model { open_picked(&cx, &event) } else { text::open_picked(&cx, &event) })
+        Callback::from(
+            move |event: Event| if model { open_picked(&cx, &event) } else { text::open_picked(&cx, &event) },
+        )
     };
-    let (label, accept) = if model { ("Choose a model…", MODEL_FILES) } else { ("Choose text files…", text::TEXT_FILES) };
+    let (label, accept) =
+        if model { ("Choose a model…", MODEL_FILES) } else { ("Choose text files…", text::TEXT_FILES) };
     html! {
         <label class="button primary file">
             {label}

@@ -1,8 +1,8 @@
 //! The steps of the lesson: text, question, exercise and sources of each.
 
 use crate::state::lesson::LessonState;
-use std::ops::Range;
 use glasshead::types::lesson::{Exercise, MaskPlace, Sheet, Weights};
+use std::ops::Range;
 
 mod attention;
 mod onward;
@@ -46,12 +46,8 @@ impl Step {
 }
 
 /// The groups of steps: a title, and the indices of the steps.
-pub const GROUPS: [(&str, Range<usize>); 4] = [
-    ("Attention by hand", 0..7),
-    ("Attention that learns", 7..14),
-    ("The whole model", 14..18),
-    ("Training", 18..22),
-];
+pub const GROUPS: [(&str, Range<usize>); 4] =
+    [("Attention by hand", 0..7), ("Attention that learns", 7..14), ("The whole model", 14..18), ("Training", 18..22)];
 
 /// What a step shows in addition to its matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

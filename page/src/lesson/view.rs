@@ -11,20 +11,20 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{Element, HtmlElement, KeyboardEvent};
 use yew::prelude::*;
 
-use crate::shared::entry::Entry;
-use crate::lesson::view::formula::math;
-use crate::lesson::view::edit::EditX;
-use crate::lesson::view::grid::Lines;
-use crate::lesson::view::picture::picture;
-use crate::shared::icon::{Icon, icon};
-use crate::shared::value_of;
 use crate::core::context::Cx;
 use crate::core::context::on_window;
+use crate::core::navigation;
 use crate::fields::not_a_number;
 use crate::lesson::formula::{pieces, spoken};
 use crate::lesson::steps::{Control, GROUPS, STEPS, Step, from_hash};
+use crate::lesson::view::edit::EditX;
+use crate::lesson::view::formula::math;
+use crate::lesson::view::grid::Lines;
+use crate::lesson::view::picture::picture;
 use crate::lesson::worked::worked;
-use crate::core::navigation;
+use crate::shared::entry::Entry;
+use crate::shared::icon::{Icon, icon};
+use crate::shared::value_of;
 use crate::state::Action;
 use crate::state::lesson::LessonAction;
 use glasshead::types::BackendChoice;
@@ -175,7 +175,11 @@ fn contents(cx: &Cx) -> Html {
         let step = &STEPS[number];
         let current = (number == state.step).then_some("step");
         let done = state.reached.contains(&number);
-        let mark = if done { icon(Icon::Check) } else { html! { {number + 1} } };
+        let mark = if done {
+            icon(Icon::Check)
+        } else {
+            html! { {number + 1} }
+        };
         html! {
             <li><button onclick={go(cx, number)} aria-current={current} title={step.title}
                 aria-label={format!("step {}: {}{}", number + 1, step.title, if done { ", answered" } else { "" })}>

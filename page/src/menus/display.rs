@@ -3,11 +3,11 @@
 use yew::prelude::*;
 
 use crate::core::context::Cx;
-use crate::shared::value_of;
+use crate::core::preferences;
 use crate::draw::colors::ColorMap;
 use crate::overlay::view::Frame;
-use crate::core::preferences;
 use crate::settings::state::sentence_case;
+use crate::shared::value_of;
 use crate::state::Action;
 use crate::state::look::{Form, LookAction, Values};
 use crate::state::overlay::Overlay;

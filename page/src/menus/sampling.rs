@@ -3,10 +3,10 @@
 use yew::prelude::*;
 
 use crate::core::context::Cx;
-use crate::train::writing::typed;
 use crate::overlay::view::Frame;
 use crate::state::overlay::Overlay;
 use crate::state::typed::TypedField;
+use crate::train::writing::typed;
 
 #[component]
 pub fn SamplingPopover(cx: &Cx) -> Html {

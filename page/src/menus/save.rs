@@ -2,18 +2,18 @@
 
 use yew::prelude::*;
 
-use crate::shared::value_of;
-use crate::overlay::view::Frame;
-use crate::state::overlay::Overlay;
-use crate::units::counted;
 use crate::core::context::Cx;
 use crate::draw::figure::Figure;
-use crate::train::film::{self, Format};
 use crate::maps::Plane;
+use crate::overlay::view::Frame;
+use crate::shared::value_of;
 use crate::state::Action;
+use crate::state::overlay::Overlay;
 use crate::state::remember::{RememberAction, WeightsFile};
 use crate::state::shown::Table;
 use crate::train::figures::{difference, figure, save_moment, save_moments, save_png, save_svg};
+use crate::train::film::{self, Format};
+use crate::units::counted;
 use glasshead::wire::Command;
 use glasshead::wire::export::ExportCommand;
 

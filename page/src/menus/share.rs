@@ -8,8 +8,8 @@ use yew::prelude::*;
 
 use crate::core::context::Cx;
 use crate::overlay::view::{Frame, close_button};
-use crate::state::overlay::Overlay;
 use crate::share::hash;
+use crate::state::overlay::Overlay;
 use crate::state::{Setup, Vocabulary};
 use glasshead::types::CorpusChoice;
 

@@ -170,7 +170,9 @@ fn actions(state: &State) -> Vec<Entry> {
         ("Measure a step", "", "", Target::Measure, state.has_run()),
     ];
     let possible = all.into_iter().filter(|(.., possible)| *possible);
-    possible.map(|(title, detail, key, target, _)| Entry { key, ..entry(Kind::Action, title, detail, target) }).collect()
+    possible
+        .map(|(title, detail, key, target, _)| Entry { key, ..entry(Kind::Action, title, detail, target) })
+        .collect()
 }
 
 /// A text up to the first colon, semicolon, comma or full stop, without its capital letter.

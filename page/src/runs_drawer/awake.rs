@@ -9,8 +9,8 @@ use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 use crate::core::context::{Cx, on_window};
-use crate::state::RunState;
 use crate::core::{preferences, store};
+use crate::state::RunState;
 
 /// The key of the choice in the preferences.
 const PREFERENCE: &str = "stay_awake";

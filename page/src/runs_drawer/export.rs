@@ -5,11 +5,11 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use crate::core::context::Cx;
+use crate::core::files;
 use crate::overlay::icon::icon;
+use crate::runs::import as models;
 use crate::state::Action;
 use crate::state::runs::RunsAction;
-use crate::core::files;
-use crate::runs::import as models;
 use glasshead::wire::Command;
 use glasshead::wire::export::ExportCommand;
 

@@ -3,8 +3,8 @@
 use yew::prelude::*;
 
 use crate::core::context::Cx;
-use crate::runs::checkpoints;
 use crate::overlay::icon::icon;
+use crate::runs::checkpoints;
 use crate::state::autosave::run_of;
 use crate::state::runs::KeptCheckpoint;
 use crate::units::{counted, file_size, grouped};

@@ -3,13 +3,13 @@
 use yew::prelude::*;
 
 use crate::core::context::Cx;
-use crate::shared::entry::Entry;
-use crate::shared::value_of;
 use crate::core::download;
 use crate::draw::chart::short;
 use crate::draw::chart_canvas::look_of;
 use crate::overlay::icon::icon;
 use crate::overlay::view::overlay;
+use crate::shared::entry::Entry;
+use crate::shared::value_of;
 use crate::state::Action;
 use crate::state::compare::{Comparison, compare};
 use crate::state::overlay::OverlayAction;

@@ -10,14 +10,14 @@ use super::export::Export;
 use super::saved::Saved;
 use super::session::Session;
 use crate::core::context::Cx;
+use crate::core::files;
 use crate::overlay::icon::icon;
 use crate::overlay::view::{Frame, close_button};
-use crate::state::Action;
-use crate::state::overlay::Overlay;
-use crate::state::runs::{NeededFile, RunsAction};
-use crate::core::files;
 use crate::runs::checkpoints;
 use crate::runs::import as models;
+use crate::state::Action;
+use crate::state::overlay::Overlay;
+use crate::state::runs::RunsAction;
 use glasshead::wire::Command;
 use glasshead::wire::runs::RunsCommand;
 
@@ -57,7 +57,7 @@ pub fn RunsDrawer(cx: &Cx) -> Html {
     }
 }
 
-/// Progress and results of saving and loading, and the request for a run's text file.
+/// Progress and results of saving and loading.
 fn messages(cx: &Cx) -> Html {
     let runs = &cx.state.runs;
     html! {
@@ -67,7 +67,6 @@ fn messages(cx: &Cx) -> Html {
                 if let Some(message) = &runs.message { <p class="pending" data-testid="save-message">{message}</p> }
                 if let Some(said) = &runs.autosave.said { <p class="count" data-testid="kept-by-itself">{said}</p> }
             </div>
-            {needs_file(cx)}
         </>
     }
 }
@@ -120,40 +119,11 @@ pub fn open_any(cx: &Cx, picked: Vec<File>) {
     }
     let names: Vec<String> = picked.iter().map(|file| file.name().to_lowercase()).collect();
     let of_model = |name: &String| {
-        name.ends_with(".zip") || name.ends_with(".bin") || name.ends_with(".pt") || name.ends_with(".pth") || name == "config.json"
+        name.ends_with(".zip")
+            || name.ends_with(".bin")
+            || name.ends_with(".pt")
+            || name.ends_with(".pth")
+            || name == "config.json"
     };
     if names.iter().any(of_model) { models::open(cx, picked) } else { cx.open_files(picked) }
 }
-
-/// A message that requests the file that a saved run was trained on.
-pub fn needs_file(cx: &Cx) -> Html {
-    let Some(NeededFile { name, problem, .. }) = &cx.state.runs.needs_file else { return html! {} };
-    let pick = {
-        let cx = cx.clone();
-        Callback::from(move |event: Event| {
-            let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
-            if let Some(input) = input {
-                cx.open_files(files::listed(input.files()));
-                input.set_value(""); // allows choosing the same file again
-            }
-        })
-    };
-    let forget = {
-        let cx = cx.clone();
-        Callback::from(move |_: MouseEvent| {
-            cx.send(&Command::Runs { command: RunsCommand::ForgetResume });
-            cx.act(Action::Runs(RunsAction::ForgetFile));
-        })
-    };
-    html! {
-        <div class="pending" data-testid="needs-file" role="alert">
-            if let Some(problem) = problem { <p>{problem}</p> }
-            <label>
-                <span>{"This run was trained on your file "}<strong>{name}</strong>{". Choose it again to continue."}</span>
-                <input type="file" data-testid="asked-file" onchange={pick} />
-            </label>
-            <button class="small" onclick={forget}>{"Cancel"}</button>
-        </div>
-    }
-}
-

@@ -5,12 +5,12 @@ use yew::prelude::*;
 use super::field::{Row, row};
 use super::state::backend_name;
 use crate::core::context::Cx;
+use crate::core::workers;
+use crate::fields::number;
 use crate::shared::entry::Entry;
 use crate::shared::value_of;
-use crate::fields::number;
 use crate::state::Action;
 use crate::state::workers::Wanted;
-use crate::core::workers;
 use glasshead::types::BackendChoice;
 use glasshead::types::workers::MAX_WORKERS;
 

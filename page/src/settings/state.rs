@@ -122,9 +122,11 @@ impl Group {
                 ("stop_seconds", "Seconds of training"),
             ],
             Self::Device => &[("backend", "Device"), ("workers", "Workers")],
-            Self::Saving => {
-                &[("evaluate_every", "Evaluate every"), ("save_every", "Save every"), ("stay awake", "Keep the screen on")]
-            }
+            Self::Saving => &[
+                ("evaluate_every", "Evaluate every"),
+                ("save_every", "Save every"),
+                ("stay awake", "Keep the screen on"),
+            ],
             Self::Costs => &[("parameters", "Parameters"), ("memory", "Memory")],
             Self::Architecture | Self::Batches => &[],
         }
@@ -149,7 +151,13 @@ impl Group {
                 format!("{layers} layer{} · {heads} head{} · width {}", plural(layers), plural(heads), model.d_model)
             }
             Self::Architecture => {
-                format!("{}, {} · {} · {}", chosen("norm"), chosen("norm_placement").to_lowercase(), chosen("positions"), chosen("feed_forward"))
+                format!(
+                    "{}, {} · {} · {}",
+                    chosen("norm"),
+                    chosen("norm_placement").to_lowercase(),
+                    chosen("positions"),
+                    chosen("feed_forward")
+                )
             }
             Self::Optimizer => format!("{} · {}", chosen("optimizer"), chosen("schedule").to_lowercase()),
             Self::Batches => {

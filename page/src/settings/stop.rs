@@ -4,9 +4,9 @@ use yew::prelude::*;
 
 use super::field::{Row, row};
 use crate::core::context::Cx;
+use crate::fields::not_a_number;
 use crate::shared::entry::Entry;
 use crate::shared::value_of;
-use crate::fields::not_a_number;
 use crate::state::Action;
 use crate::state::runs::RunsAction;
 use glasshead::config::rules::Rules;
@@ -92,7 +92,6 @@ pub fn field(cx: &Cx, rule: &'static Rule) -> Html {
         </span>
     };
     let problem = refused.map(|refused| refused.problem.clone());
-    let parts =
-        Row { name: rule.name, label: rule.label, help: rule.help, live: true, problem, changed: false };
+    let parts = Row { name: rule.name, label: rule.label, help: rule.help, live: true, problem, changed: false };
     row(parts, control, html! {})
 }

@@ -3,34 +3,7 @@
 use yew::prelude::*;
 
 use super::entry::Entry;
-use super::icon::{Icon, icon};
 use super::value_of;
-
-#[derive(Properties, PartialEq)]
-pub struct SelectPillProps {
-    pub label: AttrValue,
-    /// The value as shown; the options may say more.
-    pub value: AttrValue,
-    pub testid: AttrValue,
-    pub hint: AttrValue,
-    /// Whether it waits for a restart.
-    pub changed: bool,
-    pub onchange: Callback<Event>,
-    /// The options.
-    pub children: Html,
-}
-
-#[component]
-pub fn SelectPill(props: &SelectPillProps) -> Html {
-    html! {
-        <label class={classes!("pill", props.changed.then_some("changed"))} title={props.hint.clone()}>
-            <span>{&props.label}</span><b aria-hidden="true">{&props.value}{icon(Icon::Down)}</b>
-            <select data-testid={props.testid.clone()} aria-label={props.label.clone()} onchange={props.onchange.clone()}>
-                {props.children.clone()}
-            </select>
-        </label>
-    }
-}
 
 #[derive(Properties, PartialEq)]
 pub struct NumberPillProps {
@@ -71,7 +44,7 @@ pub fn NumberPill(props: &NumberPillProps) -> Html {
     html! {
         <label class={classes!("pill", state)} title={props.hint.clone()} {onkeydown}>
             <span>{props.label}</span>
-            <Entry name={props.name} value={props.value.clone()} {onchange} invalid={props.refused} />
+            <Entry testid={format!("bar-{}", props.name)} value={props.value.clone()} {onchange} invalid={props.refused} />
             if props.live { <i class="at-once" title="Applies at once, also while training"></i> }
         </label>
     }

@@ -8,7 +8,7 @@ use crate::core::context::Cx;
 use crate::core::files;
 use crate::runs::checkpoints;
 use crate::shared::icon::{Icon, icon};
-use crate::state::runs::{NeededFile, RunsAction};
+use crate::state::runs::{KeptCheckpoint, NeededFile, RunsAction};
 use crate::state::shell::ShellAction;
 use crate::state::{Action, RunState};
 use glasshead::types::Phase;
@@ -100,7 +100,7 @@ fn ready(cx: &Cx) -> Html {
 /// Offers to resume an autosave from before the page was closed, reloaded or crashed.
 fn offer(cx: &Cx) -> Option<Html> {
     let kept = cx.state.offered_run()?.clone();
-    let text = format!("{} was saved automatically at step {}, {}.", kept.about.name, kept.about.step, kept.saved);
+    let text = saved_automatically(&kept);
     let resume = cx.call(move |cx, _: MouseEvent| checkpoints::resume(cx, &kept));
     let actions = html! {
         <>
@@ -137,6 +137,10 @@ fn needs_file(cx: &Cx, NeededFile { name, problem, .. }: &NeededFile) -> Html {
     }
 }
 
+fn saved_automatically(kept: &KeptCheckpoint) -> String {
+    format!("{} was saved automatically at step {}, {}.", kept.about.name, kept.about.step, kept.saved)
+}
+
 fn problem(cx: &Cx, title: &'static str, message: &str, can_continue: bool) -> Html {
     let slower = cx.call(|cx, _: MouseEvent| cx.send(&Command::Runs { command: RunsCommand::GoOnSlower }));
     let half = cx.state.run_train().map_or(String::new(), |train| {
@@ -146,7 +150,15 @@ fn problem(cx: &Cx, title: &'static str, message: &str, can_continue: bool) -> H
     html! {
         <div class="banner bad" data-testid="banner" role="alert">
             {icon(Icon::Warning)}
-            <p><strong>{title}{": "}</strong>{message}</p>
+            <p>
+                <strong>{title}{": "}</strong>{message}
+                if let Some(kept) = cx.state.offered_run() { {" "}<span data-testid="offer">{saved_automatically(kept)}</span> }
+            </p>
+            if let Some(kept) = cx.state.offered_run().cloned() {
+                <button class="primary" data-testid="resume-offer" onclick={cx.call(move |cx, _: MouseEvent| checkpoints::resume(cx, &kept))}>
+                    {"Continue from there"}
+                </button>
+            }
             if can_continue {
                 <button class="primary" onclick={slower} data-testid="go-on-slower"
                     title="Goes back to the last snapshot whose loss was finite">

@@ -4,9 +4,9 @@ use yew::prelude::*;
 
 use crate::core::context::Cx;
 use crate::core::{navigation, preferences};
+use crate::overlay::view::Frame;
 use crate::shared::grouped;
 use crate::shared::icon::{Icon, icon, logo};
-use crate::overlay::view::Frame;
 use crate::shared::opens::Opens;
 use crate::state::overlay::Overlay;
 use crate::state::{Action, RunState, State, Theme, View};
@@ -51,7 +51,12 @@ pub fn Rail(cx: &Cx) -> Html {
         Theme::Dark => "Theme: dark. Click to follow the system.",
     };
     let group = |views: &[View]| -> Html {
-        views.iter().map(|&view| link(cx, view, Some(format!("view-{}", view.name())))).collect()
+        views
+            .iter()
+            .map(|&view| {
+                link(cx, view, Some(format!("view-{}", if view == View::Systems { "profile" } else { view.name() })))
+            })
+            .collect()
     };
     html! {
         <nav class="rail" aria-label="Views" data-part="title">

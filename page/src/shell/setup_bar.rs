@@ -3,17 +3,17 @@
 use yew::prelude::*;
 
 use crate::core::context::Cx;
-use crate::shared::icon::{Icon, icon};
-use crate::shared::pill::{NumberPill, SelectPill};
-use crate::shared::{counted, value_of};
 use crate::overlay::view::overlay;
+use crate::settings::state::task_title;
+use crate::shared::icon::{Icon, icon};
 use crate::shared::opens::Opens;
+use crate::shared::pill::NumberPill;
+use crate::shared::{counted, grouped};
 use crate::state::overlay::{Overlay, OverlayAction};
 use crate::state::{Action, State};
 use glasshead::config::Preset;
 use glasshead::config::fields::Field;
 use glasshead::types::CorpusChoice;
-use glasshead::types::tasks::TaskInfo;
 
 /// The numbers of the bar: field and short label.
 const NUMBERS: [(&str, &str); 6] = [
@@ -24,11 +24,6 @@ const NUMBERS: [(&str, &str); 6] = [
     ("batch_size", "Batch size"),
     ("max_lr", "Learning rate"),
 ];
-
-/// Whether a field is in the bar, and therefore not in the drawer.
-pub fn in_bar(name: &str) -> bool {
-    NUMBERS.iter().any(|(field, _)| *field == name)
-}
 
 /// The preset's name with a capital, if the draft's model is one.
 pub fn model_name(state: &State) -> String {
@@ -55,7 +50,9 @@ pub fn SetupBar(cx: &Cx) -> Html {
                 {icon(Icon::Sliders)}{"All settings"}
             </Opens>
             <button class="link cost" data-part="costs" onclick={overlay::<MouseEvent>(cx, OverlayAction::Setting("costs", "parameters"))}
-                title="What it costs: memory and operations, part by part">{cost(state)}</button>
+                data-testid="parameters" title="What it costs: memory and operations, part by part">
+                <span class="hidden">{whose(state)}</span>{cost(state)}
+            </button>
         </div>
     }
 }
@@ -67,63 +64,40 @@ fn cost(state: &State) -> String {
     format!("{}{}", counted(config.model.n_params(), "parameter"), memory.unwrap_or_default())
 }
 
+/// Whose cost it is, for screen readers.
+fn whose(state: &State) -> &'static str {
+    if state.accounted().1 { "This run: " } else { "Next run: " }
+}
+
 /// Whether a setting waits for a restart, or for a click in the drawer.
 fn changed(state: &State, name: &str) -> bool {
     state.mark(name).is_some_and(|mark| mark.pending)
 }
 
 fn preset(cx: &Cx) -> Html {
-    let model = &cx.state.draft.config.model;
-    let now = Preset::ALL.into_iter().find(|preset| preset.config().model == *model);
-    let option = |preset: Preset| {
-        let label = format!("{} · {}", preset.name(), counted(preset.config().model.n_params(), "parameter"));
-        html! { <option value={preset.name()} selected={now == Some(preset)}>{label}</option> }
-    };
-    let change = cx.call(|cx, event: Event| {
-        if let Some(preset) = Preset::from_name(&value_of(&event)) {
-            cx.change_settings(Action::Preset(preset));
-        }
-    });
     html! {
-        <SelectPill label="Model" value={model_name(&cx.state)} testid="preset" hint="preset: sets layers, heads, width, context and vocabulary"
-            changed=false onchange={change}>
-            if now.is_none() { <option value="" selected=true>{"custom"}</option> }
-            {for Preset::ALL.into_iter().map(option)}
-        </SelectPill>
+        <Opens cx={cx.clone()} overlay={Overlay::Model} class="pill" testid="model-pill"
+            hint="preset: sets layers, heads, width, context and vocabulary">
+            <span>{"Model"}</span><b>{model_name(&cx.state)}{icon(Icon::Down)}</b>
+        </Opens>
     }
 }
 
 fn text(cx: &Cx) -> Html {
     let state = &cx.state;
-    let choose = cx.call(|cx, event: Event| {
-        let value = value_of(&event);
-        let task = cx.state.data.tasks.iter().position(|task| task.name == value);
-        cx.act(Action::Corpus(match task {
-            Some(number) => CorpusChoice::Task(number),
-            None if value == "file" => CorpusChoice::File,
-            None => CorpusChoice::BuiltIn,
-        }));
-    });
-    let chosen = |corpus: CorpusChoice| state.draft.corpus == corpus;
-    let task = |(number, task): (usize, &TaskInfo)| {
-        let selected = chosen(CorpusChoice::Task(number));
-        html! { <option value={task.name.clone()} {selected}>{&task.name}</option> }
-    };
     let value = match state.draft.corpus {
         CorpusChoice::BuiltIn => Some("Built-in stories".to_string()),
         CorpusChoice::File => state.draft.file_name.clone(),
-        CorpusChoice::Task(number) => state.data.tasks.get(number).map(|task| task.name.clone()),
+        CorpusChoice::Task(number) => state.data.tasks.get(number).map(|task| task_title(&task.name)),
     };
-    let changed = state.pending().contains(&"text");
+    let counts = state.summary.as_ref().map_or(String::new(), |summary| {
+        format!(" · {} tokens to train on, {} held out", grouped(summary.train_tokens), grouped(summary.val_tokens))
+    });
+    let changed = state.pending().contains(&"text").then_some("changed");
     html! {
-        <SelectPill label="Text" value={value.unwrap_or_default()} testid="corpus-choice" hint="corpus: the text to train on" {changed}
-            onchange={choose}>
-            <option value="built-in" selected={chosen(CorpusChoice::BuiltIn)}>{"built-in stories"}</option>
-            if let Some(name) = &state.draft.file_name {
-                <option value="file" selected={chosen(CorpusChoice::File)}>{name}</option>
-            }
-            <optgroup label="tasks with right answers">{for state.data.tasks.iter().enumerate().map(task)}</optgroup>
-        </SelectPill>
+        <Opens cx={cx.clone()} overlay={Overlay::Text} class={classes!("pill", changed)} testid="text-pill" hint={format!("corpus{counts}")}>
+            <span>{"Text"}</span><b class="clip">{value}{icon(Icon::Down)}</b>
+        </Opens>
     }
 }
 

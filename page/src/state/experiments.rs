@@ -192,9 +192,7 @@ impl State {
                 _ => None,
             },
             Stage::Prepared => Some(Order::Start),
-            Stage::Starting => {
-                (self.run == running.run && self.run_state == RunState::Ready).then_some(Order::Train)
-            }
+            Stage::Starting => (self.run == running.run && self.run_state == RunState::Ready).then_some(Order::Train),
             Stage::Training => {
                 let ends = self.run == running.run && self.phase_value(running).is_some();
                 (ends && running.phase + 1 == running.experiment.phases.len()).then_some(Order::Pause)
@@ -230,7 +228,10 @@ impl State {
             return;
         }
         if self.run != running.run || running.stage != Stage::Training {
-            if matches!(self.run_state, RunState::Failed(_)) && self.run == running.run && running.stage == Stage::Starting {
+            if matches!(self.run_state, RunState::Failed(_))
+                && self.run == running.run
+                && running.stage == Stage::Starting
+            {
                 self.experiments.running = None;
             }
             return;

@@ -182,15 +182,23 @@ fn chart(roofline: &Roofline) -> Html {
     let roof = corners.map(|at| format!("{:.1},{:.1}", x(at), y(roofline.roof(at)).min(SIZE[1] - 40.0))).join(" ");
     let point = |point: &Point| {
         let radius = 4.0 + 22.0 * point.share.sqrt() / 2.0;
-        let said = format!("{}: {} at {:.1} FLOP per byte, {} of the roof", point.kernel, amount(point.speed, "FLOP/s"),
-            point.intensity, percent(point.speed / roofline.roof(point.intensity)));
+        let said = format!(
+            "{}: {} at {:.1} FLOP per byte, {} of the roof",
+            point.kernel,
+            amount(point.speed, "FLOP/s"),
+            point.intensity,
+            percent(point.speed / roofline.roof(point.intensity))
+        );
         html! {
             <circle cx={x(point.intensity).to_string()} cy={y(point.speed).to_string()} r={format!("{radius:.1}")}
                 style={format!("fill:var({})", point.family.color())}><title>{said}</title></circle>
         }
     };
-    let label = format!("Roofline with {} kernels; computation bounds those above {:.1} FLOP per byte.",
-        roofline.points.len(), roofline.ridge());
+    let label = format!(
+        "Roofline with {} kernels; computation bounds those above {:.1} FLOP per byte.",
+        roofline.points.len(),
+        roofline.ridge()
+    );
     html! {
         <svg class="roof" viewBox={format!("0 0 {} {}", SIZE[0], SIZE[1])} role="img" aria-label={label}>
             {for rows}{for columns}

@@ -4,13 +4,13 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
-use crate::tokenizer::token_list::TokenList;
-use crate::tokenizer::act;
-use crate::shared::grouped;
-use crate::shared::value_of;
 use crate::core::context::Cx;
 use crate::core::files;
+use crate::shared::grouped;
+use crate::shared::value_of;
 use crate::state::tokenizer::{MergeTraining, TokenizerAction};
+use crate::tokenizer::act;
+use crate::tokenizer::token_list::TokenList;
 use crate::tokens::readable;
 use glasshead::types::CorpusChoice;
 use glasshead::types::tokenizer::MergeStep;

@@ -4,9 +4,9 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlElement, HtmlInputElement, KeyboardEvent};
 use yew::prelude::*;
 
+use crate::core::context::Cx;
 use crate::lesson::view::act;
 use crate::shared::value_of;
-use crate::core::context::Cx;
 use crate::state::Action;
 use crate::state::lesson::LessonAction;
 use glasshead::types::lesson::{EMBEDDINGS, WORDS};

@@ -5,10 +5,10 @@ use wasm_bindgen::JsCast as _;
 use web_sys::{HtmlElement, KeyboardEvent};
 use yew::prelude::*;
 
-use crate::lesson::view::formula::math;
-use crate::lesson::view::act;
 use crate::core::context::Cx;
 use crate::lesson::formula::spoken;
+use crate::lesson::view::act;
+use crate::lesson::view::formula::math;
 use crate::lesson::worked::{involved, label, short};
 use crate::state::lesson::{Cell, LessonAction};
 use glasshead::types::lesson::{Axis, Made, Matrix, Part, Sheet};

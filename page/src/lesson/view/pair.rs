@@ -2,8 +2,8 @@
 
 use yew::prelude::*;
 
-use crate::shared::plot::Plot;
 use crate::core::context::Cx;
+use crate::shared::plot::Plot;
 use glasshead::types::lesson::{PAIR_PROMPT, PAIR_STEPS, PairPoint, PairText};
 use glasshead::wire::Command;
 use glasshead::wire::lesson::LessonCommand;

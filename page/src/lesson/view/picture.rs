@@ -2,15 +2,15 @@
 
 use yew::prelude::*;
 
+use crate::core::context::Cx;
+use crate::core::navigation;
+use crate::lesson::steps::Picture;
 use crate::lesson::view::pair::pair;
 use crate::lesson::view::tokens::LessonTokens;
+use crate::lesson::worked::{decimals, label};
 use crate::shared::plot::Plot;
 use crate::shared::plot::bars;
 use crate::shared::plot::text;
-use crate::core::context::Cx;
-use crate::lesson::steps::Picture;
-use crate::lesson::worked::{decimals, label};
-use crate::core::navigation;
 use crate::state::Action;
 use crate::state::View;
 use glasshead::types::lesson::{Sheet, WORDS};

@@ -2,12 +2,12 @@
 
 use yew::prelude::*;
 
-use crate::lesson::view::act;
-use crate::tokenizer::token_list::TokenList;
-use crate::tokenizer::fetch_gpt2;
 use crate::core::context::Cx;
 use crate::lesson::sentences::SENTENCES;
+use crate::lesson::view::act;
 use crate::state::lesson::LessonAction;
+use crate::tokenizer::fetch_gpt2;
+use crate::tokenizer::token_list::TokenList;
 use glasshead::types::tokenizer::VocabularySource;
 use glasshead::wire::Command;
 use glasshead::wire::lesson::LessonCommand;

@@ -204,7 +204,9 @@ fn percent(share: f64) -> String {
 fn induction_formed(state: &State, values: &[f64]) -> (bool, String) {
     let step = state.ask.scores.snapshots.last().map_or(state.step, |(step, _)| *step);
     match values {
-        [score] if score.is_finite() => (true, format!("Induction score {score:.2}, above {INDUCTION}, at step {step}.")),
+        [score] if score.is_finite() => {
+            (true, format!("Induction score {score:.2}, above {INDUCTION}, at step {step}."))
+        }
         _ => (false, format!("No induction score above {INDUCTION} after {} steps.", state.step)),
     }
 }

@@ -53,7 +53,7 @@ pub fn arithmetic_card(cx: &Cx) -> Html {
     let token = |at: usize| visible(&maps.tokens[at].text);
     let d = head.rows.d_head;
     html! {
-        <div class="card">
+        <div class="box">
             <h3 class="mono">{format!("{} → {}", token(query), token(key))}</h3>
             <div class="equation">
                 <span>{format!("q·k, sum of {d} products")}</span><span>{format!("{:.3}", row.dots[key])}</span>

@@ -51,7 +51,7 @@ fn without_head(cx: &Cx) -> Html {
         cx.act(Action::Ask(AskAction::Open(Section::WhatIf)));
     });
     html! {
-        <div class="card">
+        <div class="box">
             <h3>{"Without this head"}</h3>
             if let Some(comparison) = alone {
                 <div class="equation">
@@ -68,7 +68,10 @@ fn without_head(cx: &Cx) -> Html {
 
 /// The glossary entry of the term whose “?” was pressed.
 fn explained(cx: &Cx) -> Html {
-    let Some(entry) = cx.state.ask.explained.filter(|_| cx.state.ask.explained_here).and_then(|(name, _)| find(name)) else { return html! {} };
+    let Some(entry) = cx.state.ask.explained.filter(|_| cx.state.ask.explained_here).and_then(|(name, _)| find(name))
+    else {
+        return html! {};
+    };
     html! {
         <aside class="explained" data-testid="explained" role="status">
             <div class="line spread">
