@@ -29,7 +29,11 @@ fn kernels_have_families() {
 #[test]
 fn a_roofline_has_a_ridge_and_points_below_it() {
     // 8 operations per byte at half the peak, 2 per byte at a quarter of what the bandwidth allows.
-    let of = vec![kernel("matmul_nt", 1e6, 2e6, 0.25e6), kernel("linear_grad", 1e6, 5e5, 2.5e5), kernel("rmsnorm", 2e6, 0.0, 1e6)];
+    let of = vec![
+        kernel("matmul_nt", 1e6, 2e6, 0.25e6),
+        kernel("linear_grad", 1e6, 5e5, 2.5e5),
+        kernel("rmsnorm", 2e6, 0.0, 1e6),
+    ];
     let roofline = Roofline::new(&profile(of)).unwrap();
     assert_eq!(roofline.ridge(), 4.0);
     assert_eq!([roofline.roof(2.0), roofline.roof(100.0)], [2e9, 4e9]);

@@ -1,6 +1,6 @@
 //! Keyboard shortcuts, active anywhere on the page except in fields.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use wasm_bindgen::JsCast as _;
@@ -8,36 +8,42 @@ use web_sys::{Element, KeyboardEvent};
 
 use crate::core::context::Cx;
 
+use super::navigation;
 use crate::core::context::on_window;
-use crate::state::Action;
 use crate::state::ask::{AskAction, Section};
+use crate::state::overlay::{Overlay, OverlayAction};
 use crate::state::remember::RememberAction;
+use crate::state::{Action, View};
 
 /// Every key and its function, for the help.
-pub const HELP: [(&str, &str); 13] = [
-    ("Space", "train or pause"),
-    (".", "one step"),
-    ("[ ]", "previous and next head"),
-    ("{ }", "previous and next layer"),
-    ("< >", "earlier and later moments of the training"),
-    ("l", "back to the live maps"),
-    ("m", "show or hide the mask's hatching"),
-    ("t", "show the weights as a table"),
-    ("Arrows, Home, End", "walk the cells of the large heatmap while it has the focus; Enter pins the row"),
-    ("+ - 0", "zoom the large heatmap while it has the focus; Shift with Enter adds a row to those pinned"),
-    ("1–6", "tabs of the inspector"),
-    ("Esc", "close what is open; then unpin all rows"),
-    ("?", "this help"),
+pub const HELP: [(&str, &str); 16] = [
+    ("Space", "Train or pause"),
+    (".", "One step"),
+    ("[ ]", "Previous, next head"),
+    ("{ }", "Previous, next layer"),
+    ("< >", "Earlier, later snapshot"),
+    ("L", "Back to live"),
+    ("M", "Hatch the masked cells"),
+    ("T", "Weights as a table"),
+    ("1–6", "Tabs of the inspector"),
+    ("G then T, S, E, L", "Go to Train, Systems, Experiments, Lesson"),
+    ("Arrows", "Move through the cells of the large map; Home and End too; Enter pins the row"),
+    ("Shift Enter", "Pin one more row and show their mean"),
+    ("+ − 0", "Zoom in, out, fit"),
+    ("Ctrl K, ⌘K", "Search or run a command"),
+    ("Esc", "Close what is open; then unpin"),
+    ("?", "This help"),
 ];
 
 /// Listens for keys and window resizes; returns a function that removes the listeners.
 pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {
     let of_size = latest.clone();
     let stop_size = on_window("resize", move |_| of_size.borrow().act(Action::Resized));
+    let after_g = Cell::new(false);
     let stop_keys = on_window("keydown", move |event| {
         if let Ok(event) = event.dyn_into::<KeyboardEvent>() {
             let cx = latest.borrow().clone();
-            press(&cx, &event);
+            press(&cx, &event, &after_g);
         }
     });
     move || {
@@ -46,13 +52,35 @@ pub fn listen(latest: Rc<RefCell<Cx>>) -> impl FnOnce() {
     }
 }
 
-fn press(cx: &Cx, event: &KeyboardEvent) {
+/// The view that a key opens after G.
+fn view_of(key: &str) -> Option<View> {
+    match key {
+        "t" => Some(View::Train),
+        "s" => Some(View::Systems),
+        "e" => Some(View::Experiments),
+        "l" => Some(View::Lesson),
+        _ => None,
+    }
+}
+
+/// Handles a key; `after_g` is whether the key before was G.
+fn press(cx: &Cx, event: &KeyboardEvent, after_g: &Cell<bool>) {
+    let command = (event.ctrl_key() || event.meta_key()) && !event.alt_key();
+    if command && event.key().eq_ignore_ascii_case("k") {
+        event.prevent_default();
+        return cx.act(Action::Overlay(OverlayAction::Toggle(Overlay::Palette)));
+    }
+    let going = after_g.replace(false);
     let tag = event.target().and_then(|target| target.dyn_into::<Element>().ok()).map(|element| element.tag_name());
     let in_field = matches!(tag.as_deref(), Some("INPUT" | "TEXTAREA" | "SELECT"));
     if in_field || event.ctrl_key() || event.meta_key() || event.alt_key() {
         return;
     }
+    if let Some(view) = view_of(&event.key()).filter(|_| going) {
+        return navigation::open(view);
+    }
     match event.key().as_str() {
+        "g" => after_g.set(true),
         "Escape" => cx.act(Action::Escape),
         // On a button, the space bar presses it.
         " " if !matches!(tag.as_deref(), Some("BUTTON" | "SUMMARY")) => {
