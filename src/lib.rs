@@ -9,6 +9,7 @@
 //! | [`threads`], [`unchecked`] | multithreading; all unsafe code |
 //! | [`tensor_file`] | safetensors writer |
 //! | [`accounting`] | costs of a configuration: parameters, bytes, FLOPs |
+//! | [`scaling`] | scaling laws: fits, plans of sweeps, predictions |
 //! | [`types`] | plain data that all layers share |
 //! | [`wire`] | messages between the page and the worker |
 //! | [`data`] | stories, tokenizer, batches, baselines; independent of the GPU |
@@ -48,6 +49,7 @@ pub mod ops;
 pub mod parallel;
 pub mod rng;
 pub mod run;
+pub mod scaling;
 pub mod serve;
 pub mod tensor_file;
 pub mod train;

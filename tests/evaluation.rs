@@ -72,12 +72,12 @@ fn a_held_out_loss_does_not_depend_on_the_batch_size() {
 }
 
 /// A session on the CPU whose clock advances by a hundredth of a second at every reading.
-struct Desk {
+struct ShardServer {
     session: Session,
     heard: Rc<RefCell<Vec<Message>>>,
 }
 
-impl Desk {
+impl ShardServer {
     fn start(corpus: CorpusChoice) -> Self {
         let heard: Rc<RefCell<Vec<Message>>> = Rc::default();
         let (sink, time) = (heard.clone(), Cell::new(0.0));
@@ -149,7 +149,7 @@ fn watch(value: Option<f32>) -> Command {
 
 #[test]
 fn a_weight_that_is_kept_changes_every_number_that_is_shown() {
-    let mut desk = Desk::start(CorpusChoice::Task(0));
+    let mut desk = ShardServer::start(CorpusChoice::Task(0));
     desk.tell(Command::Runs { command: RunsCommand::Copies { every_seconds: Some(1) } });
     desk.rules(1_500);
     desk.tell(Command::Train);
@@ -213,14 +213,14 @@ fn entropies_are_those_of_the_weights() {
 #[test]
 fn a_renamed_run_keeps_its_name_through_autosaves() {
     use glasshead::run::record::read;
-    let copied = |desk: &Desk| {
+    let copied = |desk: &ShardServer| {
         let of = |(event, bytes): &Message| match event {
             Event::Runs { event: RunsEvent::Copied { .. }, .. } => bytes.clone(),
             _ => None,
         };
         desk.heard.borrow().iter().rev().find_map(of).expect("an autosave")
     };
-    let mut first = Desk::start(CorpusChoice::BuiltIn);
+    let mut first = ShardServer::start(CorpusChoice::BuiltIn);
     let every_second = Command::Runs { command: RunsCommand::Copies { every_seconds: Some(1) } };
     first.tell(every_second.clone());
     first.tell(Command::Runs { command: RunsCommand::Name { run: 1, name: "wide".into() } });
@@ -228,7 +228,7 @@ fn a_renamed_run_keeps_its_name_through_autosaves() {
     first.tell(Command::Train);
     let file = copied(&first);
     assert_eq!(read(&file).expect("a record").name, "wide");
-    let mut second = Desk::start(CorpusChoice::BuiltIn);
+    let mut second = ShardServer::start(CorpusChoice::BuiltIn);
     second.tell(every_second);
     let resume = RunsCommand::Resume { run: 2, backend: BackendChoice::Cpu, probe: "a cat".into() };
     block_on(second.session.handle(Command::Runs { command: resume }, Some(file)));

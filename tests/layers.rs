@@ -4,12 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// All layers, from the lowest on, and the modules that no layer below them may name.
-const LAYERS: [&[&str]; 17] = [
+const LAYERS: [&[&str]; 18] = [
     &["config", "rng", "tensor_file"],
     &["types"],
     &["accounting"],
+    &["scaling"],
     &["wire"],
     &["data"],
+    &["align"],
     &["gpu"],
     &["ops"],
     &["lesson"],
@@ -17,7 +19,6 @@ const LAYERS: [&[&str]; 17] = [
     &["interop"],
     &["parallel"],
     &["train"],
-    &["align"],
     &["inspect"],
     &["run"],
     &["serve"],
@@ -25,11 +26,13 @@ const LAYERS: [&[&str]; 17] = [
 ];
 
 /// Further restrictions: a layer, and the layers below it that it may not name.
-const FORBIDDEN: [(&str, &[&str]); 9] = [
+const FORBIDDEN: [(&str, &[&str]); 11] = [
     ("config", &["rng", "tensor_file"]),
     ("types", &["rng"]),
-    ("gpu", &["wire", "data"]),
-    ("ops", &["wire", "data"]),
+    ("scaling", &["types", "tensor_file"]),
+    ("align", &["wire"]),
+    ("gpu", &["wire", "data", "align"]),
+    ("ops", &["wire", "data", "align"]),
     ("lesson", &["wire", "data"]),
     ("model", &["lesson", "wire"]),
     ("interop", &["gpu", "lesson", "wire"]),

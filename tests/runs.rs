@@ -24,12 +24,12 @@ use crate::step::awkward;
 const TEXT: &str = "the cat sat on the mat and the dog sat on the log. ";
 
 /// A session on the CPU whose clock advances by a hundredth of a second at every reading.
-struct Desk {
+struct ShardServer {
     session: Session,
     heard: Rc<RefCell<Vec<Message>>>,
 }
 
-impl Desk {
+impl ShardServer {
     fn new() -> Self {
         let heard: Rc<RefCell<Vec<Message>>> = Rc::default();
         let (sink, time) = (heard.clone(), Cell::new(0.0));
@@ -110,14 +110,14 @@ fn user_file() -> (Command, Option<Vec<u8>>) {
 
 #[test]
 fn a_saved_session_goes_on_elsewhere_as_if_it_had_never_stopped() {
-    let mut whole = Desk::new();
+    let mut whole = ShardServer::new();
     whole.start(CorpusChoice::BuiltIn);
     whole.steps(6);
-    let mut first = Desk::new();
+    let mut first = ShardServer::new();
     first.start(CorpusChoice::BuiltIn);
     first.steps(2);
     let bytes = first.save();
-    let mut second = Desk::new();
+    let mut second = ShardServer::new();
     second.resume(&bytes);
     let history = second.runs_events().into_iter().find_map(|event| match event {
         RunsEvent::Resumed { record, .. } => Some(record.history),
@@ -132,13 +132,13 @@ fn a_saved_session_goes_on_elsewhere_as_if_it_had_never_stopped() {
 
 #[test]
 fn a_run_on_a_users_file_asks_for_it_and_takes_no_other() {
-    let mut first = Desk::new();
+    let mut first = ShardServer::new();
     let (load, bytes) = user_file();
     first.tell(load, bytes);
     first.start(CorpusChoice::File);
     first.steps(1);
     let saved = first.save();
-    let mut second = Desk::new();
+    let mut second = ShardServer::new();
     second.start(CorpusChoice::BuiltIn);
     second.resume(&saved);
     let asked = |problem: bool| move |event: &RunsEvent| matches!(event, RunsEvent::NeedsFile { name, problem: p, .. } if name == "mine.txt" && p.is_some() == problem);
@@ -157,7 +157,7 @@ fn a_run_on_a_users_file_asks_for_it_and_takes_no_other() {
 
 #[test]
 fn a_file_that_is_no_run_leaves_the_present_one_alone() {
-    let mut desk = Desk::new();
+    let mut desk = ShardServer::new();
     desk.start(CorpusChoice::BuiltIn);
     desk.steps(2);
     let good = desk.save();
@@ -195,7 +195,7 @@ fn rules_stop_on_the_step_and_say_why() {
 
 #[test]
 fn a_session_obeys_its_rules() {
-    let mut desk = Desk::new();
+    let mut desk = ShardServer::new();
     desk.start(CorpusChoice::BuiltIn);
     let rules = Rules { stop_steps: Some(23), evaluate_every: Some(5), ..Rules::default() };
     desk.tell_runs(RunsCommand::Rules(rules), None);
@@ -225,7 +225,7 @@ fn a_session_obeys_its_rules() {
 
 #[test]
 fn the_search_for_a_learning_rate_leaves_the_run_as_it_was() {
-    let mut desk = Desk::new();
+    let mut desk = ShardServer::new();
     desk.start(CorpusChoice::BuiltIn);
     desk.steps(3);
     let before = Checkpoint::from_bytes(&desk.save()).expect("a checkpoint");
@@ -257,7 +257,7 @@ fn the_search_for_a_learning_rate_leaves_the_run_as_it_was() {
 
 #[test]
 fn every_written_token_comes_with_its_alternatives() {
-    let mut desk = Desk::new();
+    let mut desk = ShardServer::new();
     desk.start(CorpusChoice::BuiltIn);
     let sampling = Sampling { max_tokens: 12, top_k: 5, top_p: 0.9, temperature: 0.7, seed: 3 };
     desk.tell(Command::Generate { request: 1, prompt: "The".into(), sampling }, None);

@@ -11,21 +11,22 @@ use crate::config::fields::documentation;
 use crate::config::{Preset, RunConfig};
 use crate::data::{DataError, Task, reading_parquet};
 use crate::gpu::context::Context;
-use crate::train::trainer::Trainer;
-use crate::types::Sampling;
+use crate::run::native::{self, open_device, set_overrides, tune_kernels};
+use crate::train::checkpoint::Checkpoint;
 use crate::types::tasks::skipped_rows;
+use crate::types::{BackendChoice, Sampling};
 
 #[macro_use]
 mod say;
 
 mod bench;
+mod data;
 mod events;
 mod generate;
 mod interop;
-mod keep;
-mod kernels;
 pub mod log;
 pub mod ops;
+mod scale;
 mod soak;
 mod tokenizer;
 mod train;
@@ -58,9 +59,15 @@ enum Command {
     Export(interop::ExportArgs),
     /// Import a model from another program, to generate with it or to train it.
     Import(interop::ImportArgs),
+    /// Fit scaling laws, and find the best model size for a compute budget on this machine.
+    #[command(subcommand)]
+    Scale(scale::ScaleCommand),
     /// Train a tokenizer, encode text and decode ids.
     #[command(subcommand)]
     Tokenizer(tokenizer::TokenizerCommand),
+    /// Filter web pages to training text, and explain every decision.
+    #[command(subcommand)]
+    Data(data::DataCommand),
     /// Print every field that --set can change, with its range and meaning.
     Settings,
     /// Measure the speed of this machine.
@@ -83,6 +90,15 @@ enum BackendArg {
     Gpu,
     /// The CPU reference implementations.
     Cpu,
+}
+
+impl From<BackendArg> for BackendChoice {
+    fn from(backend: BackendArg) -> Self {
+        match backend {
+            BackendArg::Gpu => Self::Gpu,
+            BackendArg::Cpu => Self::Cpu,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -199,7 +215,7 @@ pub fn main() -> ExitCode {
     }));
     let cli = Cli::parse();
     let threads = cli.threads.map_or(Ok(()), |n| crate::threads::set_count(n.into()));
-    if let Err(message) = threads.and_then(|()| kernels::tell(&cli.variant)) {
+    if let Err(message) = threads.and_then(|()| set_overrides(&cli.variant)) {
         eprintln!("glasshead: {message}");
         return ExitCode::FAILURE;
     }
@@ -214,6 +230,8 @@ pub fn main() -> ExitCode {
         Command::Logits(args) => pollster::block_on(generate::logits(args)),
         Command::Export(args) => interop::export(args),
         Command::Import(args) => interop::import(args),
+        Command::Scale(command) => pollster::block_on(scale::scale(command)),
+        Command::Data(command) => data::data(command),
         Command::Tokenizer(command) => tokenizer::tokenizer(command),
         Command::Bench(command) => bench::bench(command),
         Command::Soak(args) => pollster::block_on(soak::soak(args)),
@@ -257,29 +275,22 @@ fn sentence(error: impl Display) -> String {
 /// # Errors
 /// When there is no GPU, or kernel variants are selected for the CPU.
 async fn open(backend: BackendArg) -> Result<Option<Context>, String> {
-    match backend {
-        BackendArg::Cpu if kernels::any_told() => {
-            Err("--variant chooses kernels of the GPU, and --backend cpu runs none; leave out one of them".into())
-        }
-        BackendArg::Cpu => Ok(None),
-        BackendArg::Gpu => open_gpu().await.map(Some),
-    }
-}
-
-async fn open_gpu() -> Result<Context, String> {
-    let hint = |error| format!("{error}; or compute on the CPU with --backend cpu");
-    let context = Context::new().await.map_err(hint)?;
-    kernels::prepare(&context);
-    Ok(context)
+    open_device(backend.into()).await.map_err(sentence)
 }
 
 /// Selects the fastest kernels for training this model on this device, and reports variants that failed.
 async fn tune(config: &RunConfig, context: Option<&Context>) -> Result<(), String> {
-    for wrong in Trainer::choose_kernels(config, context).await.map_err(sentence)? {
+    for wrong in tune_kernels(config, context).await.map_err(sentence)? {
         eprintln!("{wrong}");
     }
-    context.into_iter().for_each(kernels::keep);
     Ok(())
+}
+
+/// Reads the latest intact checkpoint of a folder, and reports when it is an older one.
+fn load_checkpoint(folder: &Path) -> Result<Checkpoint, String> {
+    let loaded = native::load(folder).map_err(sentence)?;
+    loaded.notice.iter().for_each(|notice| eprintln!("{notice}"));
+    Ok(loaded.checkpoint)
 }
 
 async fn info() -> Result<(), String> {

@@ -69,7 +69,7 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
 
     await page.reload();
     await waitForState(page, "ready");
-    await matches(() => byTestId(page, "offer").textContent(), /run 1 was kept by itself at step 40/);
+    await matches(() => byTestId(page, "offer").textContent(), /run 1 was saved automatically at step 40/);
     await screenshot(page, "offer");
     await shows(() => page.locator('input[name="save_every"]').inputValue(), "1", "the setting stays");
     // The latest autosave is truncated: the previous one is used, and training continues from it with the same losses to the
@@ -121,7 +121,7 @@ test("a tab that is gone while it keeps a copy leaves the one before", { timeout
     await until("a copy is being written", () => page.evaluate(() => globalThis.stuck === true));
     await page.reload();
     await waitForState(page, "ready");
-    await matches(() => byTestId(page, "offer").textContent(), /kept by itself at step 30/);
+    await matches(() => byTestId(page, "offer").textContent(), /saved automatically at step 30/);
     await shows(async () => (await keys(page)).length, 2, "what was not closed is not there");
     await byTestId(page, "resume-offer").click();
     await until("the copy is back", async () => (await number(page, "step-count")) === 30);
@@ -133,7 +133,7 @@ test("a tab that is gone while it keeps a copy leaves the one before", { timeout
     // An autosave so short that even its header is incomplete is not offered.
     await cutNewest(page, 5);
     await page.reload();
-    await matches(() => byTestId(page, "offer").textContent(), /kept by itself at step 30/);
+    await matches(() => byTestId(page, "offer").textContent(), /saved automatically at step 30/);
     await byTestId(page, "delete-kept-copy").click();
     await shows(() => keys(page), [], "deleting a run deletes what is damaged of it too");
   });
@@ -169,7 +169,7 @@ test("a storage that refuses costs a sentence, not the run", { timeout: 600_000 
       await page.evaluate(refuse);
       await field(page, "save_every", "1");
       await trainTo(page, 20);
-      await matches(() => byTestId(page, "kept-by-itself").textContent(), /not kept by itself.*Training goes on/, name);
+      await matches(() => byTestId(page, "kept-by-itself").textContent(), /not saved automatically.*Training goes on/, name);
       await trainTo(page, 30);
       await page.reload();
       await waitForState(page, "ready");
@@ -235,7 +235,7 @@ test("a worker that dies leaves the run in the browser", { timeout: 400_000 }, a
     await waitForState(page, "failed");
     const banner = page.locator('[role="alert"][data-testid="banner"]');
     await matches(() => banner.textContent(), /worker stopped unexpectedly.*If memory is short, lower batch_size from 8 to 4/);
-    await matches(() => byTestId(page, "offer").textContent(), /run 1 was kept by itself at step 20/);
+    await matches(() => byTestId(page, "offer").textContent(), /run 1 was saved automatically at step 20/);
     await screenshot(page, "worker-died");
     await byTestId(page, "resume-offer").click();
     await waitForState(page, "ready");
@@ -273,7 +273,7 @@ test("where wasm has no memory left, a sentence says what to lower, and followin
     };
     const advised = await tooMuch();
     await screenshot(page, "no-memory");
-    await matches(() => byTestId(page, "offer").textContent(), /run 1 was kept by itself at step 20/);
+    await matches(() => byTestId(page, "offer").textContent(), /run 1 was saved automatically at step 20/);
     await byTestId(page, "resume-offer").click();
     await waitForState(page, "ready");
     await shows(() => number(page, "step-count"), 20);
@@ -309,7 +309,7 @@ test("a worker that really runs out of memory leaves the run in the browser", { 
     const banner = page.locator('[role="alert"][data-testid="banner"]');
     await matches(() => banner.textContent(), /worker stopped unexpectedly.*If memory is short, lower batch_size from 8 to 4/);
     assert.ok(deaths.some((death) => /unreachable/.test(death)), "wasm itself has ended it");
-    await matches(() => byTestId(page, "offer").textContent(), /run 1 was kept by itself at step 20/);
+    await matches(() => byTestId(page, "offer").textContent(), /run 1 was saved automatically at step 20/);
     await screenshot(page, "worker-out-of-memory");
     await byTestId(page, "resume-offer").click();
     await waitForState(page, "ready");

@@ -216,3 +216,21 @@ pub fn requests() -> Vec<Vec<u8>> {
         request("tok_new", json!({ "vocab": { "0": "YQ==", "1": "Yg==" }, "merges": [], "special": ["ab"] }), &[]),
     ]
 }
+
+/// Tables of runs: nine runs of three budgets.
+pub fn run_tables() -> Vec<Vec<u8>> {
+    let run = |i: usize| {
+        let (c, n) = ([1e18, 1e19, 1e20][i / 3], [1e8, 3e8, 9e8][i % 3] * [1.0, 3.0, 9.0][i / 3]);
+        (n, c, 1.7 + 400.0 / f64::powf(n, 0.34) + 410.0 / f64::powf(c / (6.0 * n), 0.28))
+    };
+    let runs: Vec<_> = (0..9).map(run).collect();
+    let rows = runs.iter().map(|(n, c, loss)| format!("{n},{c:e},{loss}\n"));
+    let csv = format!("Model Size,Training FLOP,loss\n{}", rows.collect::<String>());
+    let objects: Vec<Value> =
+        runs.iter().map(|(n, c, loss)| json!({ "parameters": n, "compute_budget": c, "final_loss": loss })).collect();
+    let lines = objects.iter().map(|object| format!("{object}\n")).collect::<String>();
+    let columns = json!({ "n": runs.iter().map(|run| run.0).collect::<Vec<_>>(), "flops": runs.iter().map(|run| run.1)
+        .collect::<Vec<_>>(), "loss": runs.iter().map(|run| run.2).collect::<Vec<_>>() });
+    let texts = [csv, json!(objects).to_string(), json!({ "runs": objects }).to_string(), lines, columns.to_string()];
+    texts.map(String::into_bytes).into()
+}

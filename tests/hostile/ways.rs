@@ -8,6 +8,9 @@ use glasshead::data::{Cut, Tokenizer, jsonl_fields, read_files, read_parquet};
 use glasshead::interop::archive::Chosen;
 use glasshead::interop::import::import;
 use glasshead::run::record;
+use glasshead::scaling;
+use glasshead::scaling::fit::{Settings, fit_law, fit_size};
+use glasshead::scaling::isoflop::Minimum;
 use glasshead::train::checkpoint::Checkpoint;
 use glasshead_page::share::restored;
 use safetensors::SafeTensors;
@@ -34,7 +37,7 @@ pub struct Way {
 const MIB: usize = 1 << 20;
 
 /// All input paths. JSON takes some hundred times its length in memory at worst (`[[],[],…`).
-pub const WAYS: [Way; 17] = [
+pub const WAYS: [Way; 18] = [
     Way { name: "checkpoint", seeds: seeds::checkpoints, enter: checkpoint, factor: 250, base: 4 * MIB },
     Way { name: "config.json", seeds: seeds::configs, enter: config, factor: 250, base: 8 * MIB },
     Way { name: "generation_config.json", seeds: seeds::generations, enter: generation, factor: 250, base: 8 * MIB },
@@ -51,6 +54,7 @@ pub const WAYS: [Way; 17] = [
     Way { name: "Parquet", seeds: seeds::parquets, enter: parquet, factor: 2100, base: 8 * MIB },
     Way { name: "rows of a log", seeds: seeds::log_rows, enter: log_rows, factor: 250, base: MIB },
     Way { name: "event file", seeds: seeds::event_files, enter: event_file, factor: 250, base: MIB },
+    Way { name: "table of runs", seeds: seeds::run_tables, enter: run_table, factor: 400, base: 4 * MIB },
     // An operation may request results that are larger than the request, up to a fixed limit.
     Way { name: "frame of ops", seeds: seeds::requests, enter: ops, factor: 100, base: 400 * MIB },
 ];
@@ -175,6 +179,15 @@ pub fn event_file(bytes: &[u8]) -> Outcome {
     let kept = said_of(resume::kept_events(bytes, 3))?;
     assert!(kept.iter().all(|part| part.start < part.end && part.end <= bytes.len() as u64));
     Ok(())
+}
+
+/// A table of runs for a scaling law: whatever can be read can also be fitted.
+pub fn run_table(bytes: &[u8]) -> Outcome {
+    let runs = said_of(scaling::read::read(bytes, &Default::default()))?.runs;
+    let settings = Settings { resamples: 3, seed: 1 };
+    let sizes = [Minimum::Lowest, Minimum::Parabola(None), Minimum::Parabola(Some(5))]
+        .map(|minimum| said(fit_size(&runs, minimum, settings)));
+    sizes.into_iter().chain([said(fit_law(&runs, settings))]).collect()
 }
 
 /// A `glasshead ops` request, once as a message and once as the raw stream.

@@ -79,6 +79,12 @@ pub enum OpError {
     /// Alignment data or settings are invalid.
     #[error(transparent)]
     Align(#[from] AlignError),
+    /// Files cannot be deduplicated.
+    #[error(transparent)]
+    Files(#[from] glasshead_filter::files::FilesError),
+    /// A file is no classifier.
+    #[error(transparent)]
+    Classifier(#[from] glasshead_filter::classify::ClassifierError),
     /// A file cannot be read or written.
     #[error("path {path}: {source}")]
     File {

@@ -152,6 +152,17 @@ export async function train(page) {
   assert.ok((await page.number("tokens-per-s")) > 0);
 }
 
+/** With activations in f16, the model trains on the same adapter, and its maps are shown. */
+export async function half(page, adapter) {
+  await page.tab.goto(`${page.address}?f16#preset=nano&activation_storage=f16`);
+  await page.state("ready");
+  assert.match(await page.text("adapter"), adapter);
+  const storage = await page.tab.evaluate(() => document.querySelector('[name="activation_storage"]').value);
+  assert.equal(storage, "f16", "the setting of the run");
+  assert.deepEqual(await page.all("pending"), [], "nothing waits for a reset");
+  await train(page);
+}
+
 /** A click on cell (5, 2) of the large map pins its row: weights of the six keys that position 5 attends to. */
 export async function pin(page) {
   const n = await page.count(id("token-chip"));
