@@ -118,6 +118,15 @@ function reachBeforeActions(page) {
   const prototype = Object.getPrototypeOf(page.locator("body"));
   if (prototype.reaches) return;
   prototype.reaches = true;
+  const waitFor = prototype.waitFor;
+  prototype.waitFor = async function (options = {}) {
+    if (!reaching && (options.state ?? "visible") === "visible") {
+      await waitFor.call(this, { ...options, state: "attached" });
+      reaching = true;
+      await reach(this).finally(() => (reaching = false));
+    }
+    return waitFor.call(this, options);
+  };
   for (const name of ACTIONS) {
     const action = prototype[name];
     prototype[name] = async function (...args) {

@@ -34,7 +34,7 @@ test("no text in a field stops the page, and what differs from the run is marked
     // A preset and back: the run keeps its own settings, and the difference is marked until it is applied.
     await byTestId(page, "preset").selectOption("tiny");
     await matches(() => byTestId(page, "parameters").textContent(), /^Next run: .*, fewer where the text/);
-    await matches(() => byTestId(page, "accounting-summary").textContent(), /next run/);
+    await matches(() => byTestId(page, "accounting-summary").textContent(), /Next run/);
     await byTestId(page, "preset").selectOption("nano");
     await shows(() => input(page, "max_lr").inputValue(), "0.01");
     await matches(() => byTestId(page, "mark-max_lr").textContent(), /run: 0\.02/);
