@@ -208,7 +208,7 @@ test("a device that is lost or has no memory left is replaced, and training goes
     };
     for (const [fault, said] of Object.entries(faults)) {
       await toDevice(page, fault);
-      const notice = page.locator('p[data-testid="banner"]', { hasText: said });
+      const notice = page.locator('[data-testid="banner"]', { hasText: said });
       await notice.first().waitFor({ timeout: 240_000 });
       await waitForState(page, "training");
       const step = await number(page, "step-count");

@@ -5,7 +5,7 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use crate::core::context::Cx;
-use crate::core::files;
+use crate::core::{files, preferences};
 use crate::runs::checkpoints;
 use crate::shared::icon::{Icon, icon};
 use crate::state::runs::{KeptCheckpoint, NeededFile, RunsAction};
@@ -15,9 +15,13 @@ use glasshead::types::Phase;
 use glasshead::wire::Command;
 use glasshead::wire::runs::RunsCommand;
 
+/// The key of the latest dismissed notice in the preferences: the notice on a device is shown once.
+const DISMISSED: &str = "dismissed_notice";
+
 #[component]
 pub fn Banner(cx: &Cx) -> Html {
     let state = &cx.state;
+    let dismissed = use_state(|| preferences::load(DISMISSED));
     match &state.run_state {
         RunState::Diverged(message) => return problem(cx, "The training diverged", message, true),
         RunState::Failed(message) => return problem(cx, "This run cannot continue", message, false),
@@ -30,11 +34,17 @@ pub fn Banner(cx: &Cx) -> Html {
         let text = format!("Paused by a stop rule: {reason}. Change or clear the rule to train on.");
         return note("stopped", html! { <p>{text}</p> }, html! {});
     }
-    if let Some(notice) = state.notices.last() {
-        return note("banner", html! { <p>{notice}</p> }, dismiss(cx, Action::DismissNotice));
-    }
     if let Some(offer) = offer(cx) {
         return offer;
+    }
+    if let Some(notice) = state.notices.last().filter(|notice| dismissed.as_ref() != Some(notice)) {
+        let (text, dismissed) = (notice.clone(), dismissed.clone());
+        let close = cx.call(move |cx, _: MouseEvent| {
+            preferences::save(DISMISSED, &text);
+            dismissed.set(Some(text.clone()));
+            cx.act(Action::DismissNotice);
+        });
+        return note("banner", html! { <p>{notice}</p> }, dismiss(close));
     }
     match &state.run_state {
         RunState::Loading(phase) => phases(*phase),
@@ -47,9 +57,9 @@ fn note(testid: &'static str, text: Html, actions: Html) -> Html {
     html! { <div class="banner" role="status" data-testid={testid}>{icon(Icon::Info)}{text}{actions}</div> }
 }
 
-fn dismiss(cx: &Cx, action: Action) -> Html {
+fn dismiss(close: Callback<MouseEvent>) -> Html {
     html! {
-        <button class="ghost small square" aria-label="Dismiss" title="Dismiss" onclick={cx.on(action)}>{icon(Icon::Close)}</button>
+        <button class="ghost small square" aria-label="Dismiss" title="Dismiss" onclick={close}>{icon(Icon::Close)}</button>
     }
 }
 
@@ -81,7 +91,7 @@ fn phases(now: Option<Phase>) -> Html {
 
 fn ready(cx: &Cx) -> Html {
     let summary = cx.state.summary.as_ref();
-    let close = dismiss(cx, Action::Shell(ShellAction::DismissReady));
+    let close = dismiss(cx.on(Action::Shell(ShellAction::DismissReady)));
     if cx.state.runs.from_file {
         return note("banner", html! { <p><strong>{"Ready, with the weights of its file."}</strong></p> }, close);
     }
