@@ -51,6 +51,7 @@ mod shards;
 mod smaller_pieces;
 mod starts;
 mod step;
+mod systems;
 mod tasks;
 mod tokenizer;
 mod tokenizer_page;

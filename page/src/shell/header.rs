@@ -161,7 +161,7 @@ fn numbers(cx: &Cx) -> Html {
                                  in nats per token", grouped(EVALUATION_TOKENS))}>
                 <dt>{"Held-out loss"}</dt><dd data-testid="val-loss">{number(val)}</dd>
             </div>
-            <div><dt>{"Tokens/s"}</dt><dd data-testid="tokens-per-s">{speed}</dd></div>
+            <div><dt>{"Tokens/s"}</dt><dd data-testid="tokens-per-s" data-latest={(state.tokens_per_s as usize).to_string()}>{speed}</dd></div>
         </dl>
     }
 }
