@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::common::{context, ids, numbers};
 
 mod align;
+mod filter;
 mod long;
 mod policy;
 mod sums;

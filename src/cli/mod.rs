@@ -23,11 +23,10 @@ mod say;
 mod align;
 mod bench;
 mod data;
-mod events;
 mod generate;
 mod interop;
-pub mod log;
 pub mod ops;
+mod queue;
 mod scale;
 mod soak;
 mod tokenizer;
@@ -53,6 +52,9 @@ enum Command {
     Info,
     /// Train a model and save it to a folder.
     Train(TrainArgs),
+    /// Train a list of runs, one after the other or several at a time.
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
     /// Teach a model with responses, rewards or preferences.
     Align(Box<align::AlignArgs>),
     /// Generate text from a prompt with a saved model.
@@ -105,8 +107,9 @@ impl From<BackendArg> for BackendChoice {
     }
 }
 
+/// Options that describe a run.
 #[derive(Args)]
-struct TrainArgs {
+struct SpecArgs {
     /// The model preset: nano, tiny, small or cs336.
     #[arg(long, default_value = "nano", value_parser = preset)]
     preset: Preset,
@@ -120,7 +123,7 @@ struct TrainArgs {
     #[arg(long, default_value = "text")]
     field: String,
     /// A synthetic task to train on instead, with a vocabulary of bytes: copy, reverse, sort, addition,
-    /// modular-addition, parity, brackets, induction or recall.
+    /// modular-addition, parity, brackets, induction, recall, reversed-addition or worked-addition.
     #[arg(long, conflicts_with = "text", value_parser = task)]
     task: Option<Task>,
     /// The total number of steps; by default, the length of the schedule.
@@ -136,15 +139,9 @@ struct TrainArgs {
     /// The backend.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
-    /// The output folder for checkpoint.safetensors and the previous checkpoint.
-    #[arg(long)]
-    out: PathBuf,
     /// Save every N seconds.
     #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
     save_every: f64,
-    /// Resume the model in this folder, on the same text.
-    #[arg(long, conflicts_with_all = ["preset", "seed"])]
-    resume: Option<PathBuf>,
     /// Stop after N tokens in total.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     stop_tokens: Option<u64>,
@@ -157,6 +154,18 @@ struct TrainArgs {
     /// Evaluate the held-out loss every N steps.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     eval_every: u64,
+}
+
+#[derive(Args)]
+struct TrainArgs {
+    #[command(flatten)]
+    spec: SpecArgs,
+    /// The output folder for checkpoint.safetensors and the previous checkpoint.
+    #[arg(long)]
+    out: PathBuf,
+    /// Resume the model in this folder, on the same text.
+    #[arg(long, conflicts_with_all = ["preset", "seed"])]
+    resume: Option<PathBuf>,
     /// Print one JSON object per line instead of a progress bar.
     #[arg(long)]
     json: bool,
@@ -231,6 +240,7 @@ pub fn main() -> ExitCode {
             Ok(())
         }
         Command::Train(args) => pollster::block_on(train::train(args)),
+        Command::Queue(command) => queue::queue(command),
         Command::Align(args) => pollster::block_on(align::align(*args)),
         Command::Generate(args) => pollster::block_on(generate::generate(args)),
         Command::Logits(args) => pollster::block_on(generate::logits(args)),

@@ -264,6 +264,53 @@ pub fn requests() -> Vec<Vec<u8>> {
     ]
 }
 
+const PAGE: &str = "<!DOCTYPE html><html><head><title>t</title><style>p{}</style></head><body><nav><ul><li><a href=a>Home</a></ul></nav>\
+    <article class=\"entry-content\"><h1>Apples</h1><p>The tree behind the barn was planted by my grandfather, and write to \
+    tom@example.org or call (415) 555-0132 at 192.0.2.1.</p><table><tr><td>1<td>2</table><pre>x</pre></article></body></html>";
+
+fn zipped(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("memory has room");
+    encoder.finish().expect("memory has room")
+}
+
+/// WARC archives.
+pub fn archives() -> Vec<Vec<u8>> {
+    let record = |kind: &str, body: &str| {
+        let head = format!(
+            "WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Target-URI: https://a.example/\r\nContent-Length: {}",
+            body.len()
+        );
+        format!("{head}\r\n\r\n{body}\r\n\r\n").into_bytes()
+    };
+    let response = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{PAGE}");
+    let records = [record("warcinfo", "x"), record("response", &response), record("conversion", "some text")];
+    vec![records.concat(), records.map(|record| zipped(&record)).concat()]
+}
+
+/// JSON Lines with pages.
+pub fn page_rows() -> Vec<Vec<u8>> {
+    let rows = format!("{}\n{}\n", json!({ "url": "u", "html": PAGE }), json!({ "text": "one. two. three.", "id": 4 }));
+    vec![rows.clone().into_bytes(), zipped(rows.as_bytes())]
+}
+
+/// HTML pages.
+pub fn pages() -> Vec<Vec<u8>> {
+    vec![PAGE.into(), PAGE.replace("barn", "b\u{e4}rn").chars().map(|c| c as u8).collect()]
+}
+
+/// Settings of filters.
+pub fn filter_settings() -> Vec<Vec<u8>> {
+    vec![glasshead_filter::settings::Settings::default().to_toml().into_bytes()]
+}
+
+/// Classifiers.
+pub fn classifiers() -> Vec<Vec<u8>> {
+    let (good, bad) = (["a good text about the sea"; 6], ["buy now cheap shoes"; 6]);
+    let classifier = glasshead_filter::classify::Classifier::train(&good, &bad, ["good", "bad"], 1);
+    vec![classifier.expect("there are enough examples").to_bytes()]
+}
+
 /// Tables of runs: nine runs of three budgets.
 pub fn run_tables() -> Vec<Vec<u8>> {
     let run = |i: usize| {
