@@ -40,6 +40,8 @@ pub struct Record {
     pub language: Option<&'static str>,
     /// The first rule that dropped the document.
     pub dropped: Option<Drop>,
+    /// Lines that were removed because an earlier document has them.
+    pub removed_lines: usize,
     /// All measurements, by stage.
     pub measures: Vec<(Stage, Measure)>,
 }
