@@ -15,6 +15,7 @@ use crate::common::{context, ids, numbers};
 mod align;
 mod filter;
 mod long;
+mod policy;
 mod sums;
 mod values;
 mod variants;

@@ -38,9 +38,9 @@ pub fn TokenizerView(cx: &Cx) -> Html {
     let compared = state.sides[1].source.is_some();
     html! {
         <div class="tokenizer">
-            <div class="setup" role="group" aria-label="Vocabularies">
+            <div class="setup-bar" role="group" aria-label="Vocabularies">
                 {for (0..2).map(|index| choice(cx, index, &state.sides[index]))}
-                <span class="sep"></span>
+                <span class="rule"></span>
                 {shown_source(&state.sides[0]).map(|source| tools(cx, source))}
                 {own_file(cx)}
             </div>
@@ -278,7 +278,7 @@ fn own_file(cx: &Cx) -> Html {
         })
     };
     html! {
-        <label class="btn file" title="A tokenizer.json with byte-level BPE, as Hugging Face writes it, or a .tiktoken file.">
+        <label class="button file" title="A tokenizer.json with byte-level BPE, as Hugging Face writes it, or a .tiktoken file.">
             {"Open a tokenizer.json…"}
             <input type="file" class="sr" data-testid="tokenizer-file" accept=".json,application/json,.tiktoken" onchange={pick} />
         </label>

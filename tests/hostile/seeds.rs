@@ -145,6 +145,25 @@ pub fn json_lines() -> Vec<Vec<u8>> {
         b"{\"meta\": {\"text\": \"in\"}, \"text\": \"a \\ud800\", \"n\": NaN, \"m\": [-Infinity, {\"\": [[[[]]]]}]}\n{\"text\": null}\n".to_vec()]
 }
 
+/// Rows of prompts with answers, responses and preferences.
+pub fn alignment_rows() -> Vec<Vec<u8>> {
+    vec![
+        b"{\"prompt\": \"1+1=\", \"answer\": 2, \"n\": NaN}\n\n{\"prompt\": \"a\\u00e9\", \"answer\": \"-0.5\"}\n"
+            .to_vec(),
+        b"{\"prompt\": \"a\", \"response\": \"b\"}\n{\"completion\": \"d\", \"prompt\": \"c\", \"x\": [[{}]]}\n"
+            .to_vec(),
+        b"{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"\"}\n".to_vec(),
+    ]
+}
+
+/// Rewards and prompt templates.
+pub fn rewards() -> Vec<Vec<u8>> {
+    vec![
+        b"0.5*exact\n-1e-3*length:20\nregex:^[0-9]+(a|b){2,3}$\nword:dog\npartial".to_vec(),
+        b"Q: {prompt}\\nThe answer is: {response}<|endoftext|>".to_vec(),
+    ]
+}
+
 /// Log files (CSV and JSON Lines), up to step 5.
 pub fn log_rows() -> Vec<Vec<u8>> {
     let csv = (1..6).map(|step| format!("{step},{},0.{step},2.5,0.01,1.25,\n", 16 * step)).collect::<String>();
@@ -193,6 +212,33 @@ fn request(op: &str, args: Value, tensors: &[(&str, Dtype, &[usize])]) -> Vec<u8
     safetensors::serialize(views, Some(metadata)).expect("it is small")
 }
 
+/// An update of a whole model.
+fn policy_step() -> Vec<u8> {
+    let (f, i, t) = (Dtype::F32, Dtype::I64, Dtype::BOOL);
+    let config = json!({ "model_type": "llama", "vocab_size": 5, "hidden_size": 4, "intermediate_size": 3,
+        "num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 8 });
+    let args = json!({ "config": config, "g": 2, "normalization": "token", "microbatches": 2, "max_grad_norm": 1,
+        "optimizer": { "name": "sgd", "lr": 0.1 } });
+    let ends = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"];
+    let names: Vec<String> = ends.iter().map(|end| format!("model.layers.0.{end}.weight")).collect();
+    let mut tensors: Vec<(&str, Dtype, &[usize])> = names.iter().map(|name| (name.as_str(), f, &[4, 4][..])).collect();
+    tensors.extend([
+        ("model.embed_tokens.weight", f, &[5, 4][..]),
+        ("model.norm.weight", f, &[4]),
+        ("lm_head.weight", f, &[5, 4]),
+        ("model.layers.0.mlp.gate_proj.weight", f, &[3, 4]),
+        ("model.layers.0.mlp.up_proj.weight", f, &[3, 4]),
+        ("model.layers.0.mlp.down_proj.weight", f, &[4, 3]),
+        ("model.layers.0.input_layernorm.weight", f, &[4]),
+        ("model.layers.0.post_attention_layernorm.weight", f, &[4]),
+        ("input_ids", i, &[2, 3]),
+        ("labels", i, &[2, 3]),
+        ("response_mask", t, &[2, 3]),
+        ("rewards", f, &[2]),
+    ]);
+    request("policy_step", args, &tensors)
+}
+
 /// `glasshead ops` requests, none of which names a file.
 pub fn requests() -> Vec<Vec<u8>> {
     let (f, i, t) = (Dtype::F32, Dtype::I64, Dtype::BOOL);
@@ -213,6 +259,7 @@ pub fn requests() -> Vec<Vec<u8>> {
         request("clip", json!({ "max": 1 }), &[("a", f, &[]), ("b", f, &[7])]),
         request("get_batch", json!({ "b": 2, "ctx": 3 }), &[("data", i, &[5])]),
         request("lr", json!({ "it": 3, "max": 1, "min": 0.1, "warm": 2, "cyc": 4 }), &[]),
+        policy_step(),
         request("tok_new", json!({ "vocab": { "0": "YQ==", "1": "Yg==" }, "merges": [], "special": ["ab"] }), &[]),
     ]
 }

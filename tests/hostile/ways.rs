@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use glasshead::cli::log::resume;
+use glasshead::align::{
+    PromptTemplate, Response, Rewards, parse_gsm8k, parse_mmlu, read_preferences, read_prompts, read_responses,
+};
 use glasshead::cli::ops::serve;
 use glasshead::data::{Cut, Tokenizer, jsonl_fields, read_files, read_parquet};
 use glasshead::interop::archive::Chosen;
 use glasshead::interop::import::import;
+use glasshead::run::native::log::resume;
 use glasshead::run::record;
 use glasshead::scaling;
 use glasshead::scaling::fit::{Settings, fit_law, fit_size};
@@ -43,7 +46,7 @@ pub struct Way {
 const MIB: usize = 1 << 20;
 
 /// All input paths. JSON takes some hundred times its length in memory at worst (`[[],[],…`).
-pub const WAYS: [Way; 23] = [
+pub const WAYS: &[Way] = &[
     Way { name: "checkpoint", seeds: seeds::checkpoints, enter: checkpoint, factor: 250, base: 4 * MIB },
     Way { name: "config.json", seeds: seeds::configs, enter: config, factor: 250, base: 8 * MIB },
     Way { name: "generation_config.json", seeds: seeds::generations, enter: generation, factor: 250, base: 8 * MIB },
@@ -57,6 +60,8 @@ pub const WAYS: [Way; 23] = [
     Way { name: "link", seeds: seeds::links, enter: link, factor: 100, base: 4 * MIB },
     Way { name: "text", seeds: seeds::texts, enter: text, factor: 20, base: MIB },
     Way { name: "JSON lines", seeds: seeds::json_lines, enter: json_lines, factor: 250, base: 4 * MIB },
+    Way { name: "alignment rows", seeds: seeds::alignment_rows, enter: alignment_rows, factor: 250, base: 4 * MIB },
+    Way { name: "reward", seeds: seeds::rewards, enter: reward, factor: 250, base: 32 * MIB },
     Way { name: "Parquet", seeds: seeds::parquets, enter: parquet, factor: 2100, base: 8 * MIB },
     Way { name: "rows of a log", seeds: seeds::log_rows, enter: log_rows, factor: 250, base: MIB },
     Way { name: "event file", seeds: seeds::event_files, enter: event_file, factor: 250, base: MIB },
@@ -178,6 +183,26 @@ pub fn json_lines(bytes: &[u8]) -> Outcome {
     // Rows or plain text, detected by content; an error about a missing field does not cover the rows.
     let _ = read_files(&[("a.json", bytes)], Some("meta.text"));
     said(read_files(&[("a.jsonl", bytes)], None))
+}
+
+/// Rows of prompts with answers, responses or preferences.
+pub fn alignment_rows(bytes: &[u8]) -> Outcome {
+    let outcomes = [said(read_prompts(bytes, true)), said(read_responses(bytes)), said(read_preferences(bytes))];
+    outcomes.into_iter().find(Result::is_ok).unwrap_or_else(|| said(read_prompts(bytes, false)))
+}
+
+/// A reward's specification and a prompt template, with a response that they are applied to.
+pub fn reward(bytes: &[u8]) -> Outcome {
+    let text = String::from_utf8_lossy(bytes);
+    let template = text.parse::<PromptTemplate>().map_err(|error| error.to_string());
+    let rewards = Rewards::parse(&text.split('\n').collect::<Vec<_>>()).map_err(|error| error.to_string());
+    if let Ok(rewards) = &rewards {
+        let verdict = rewards.grade(Response { text: &text, ended: true }, Some("580"));
+        assert!(verdict.exact <= 1.0 && verdict.format <= 1.0);
+    }
+    parse_mmlu(&["1".into(), text.to_string()], &text);
+    parse_gsm8k(&text);
+    rewards.map(drop).or(template.map(drop))
 }
 
 /// A text column of a Parquet file.

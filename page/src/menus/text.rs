@@ -29,7 +29,7 @@ pub fn TextMenu(cx: &Cx) -> Html {
     let task = |(number, task): (usize, &TaskInfo)| {
         let chosen = draft.corpus == CorpusChoice::Task(number);
         html! {
-            <button class="btn sm" aria-pressed={chosen.to_string()} title={task.description.clone()}
+            <button class="small" aria-pressed={chosen.to_string()} title={task.description.clone()}
                 data-testid={format!("task-{}", task.name)} onclick={choose(cx, &task.name)}>{task_title(&task.name)}</button>
         }
     };

@@ -29,7 +29,7 @@ pub fn Session(cx: &Cx) -> Html {
                 {if wide { wide_table(cx, &runs, &comparison) } else { short_table(cx, &runs, &comparison) }}
             </div>
             <div class="line">
-                <button class="btn sm" data-testid="compare-settings" aria-pressed={wide.to_string()}
+                <button class="small" data-testid="compare-settings" aria-pressed={wide.to_string()}
                     onclick={overlay(cx, OverlayAction::RunsWide(!wide))}>
                     {if wide { "Short list" } else { "Compare settings" }}
                 </button>
@@ -82,7 +82,7 @@ fn remove(cx: &Cx, run: &ShownRun) -> Html {
     }
     let remove = Callback::from(move |_: MouseEvent| cx.act(Action::Runs(RunsAction::Remove(id))));
     html! {
-        <button class="btn sm icon ghost" onclick={remove} aria-label={format!("Remove {}", run.name)} title="Remove">
+        <button class="small square ghost" onclick={remove} aria-label={format!("Remove {}", run.name)} title="Remove">
             {icon("close")}
         </button>
     }
@@ -113,7 +113,7 @@ fn short_table(cx: &Cx, runs: &[ShownRun], comparison: &Comparison) -> Html {
                 <th scope="row">
                     {name(cx, run)}
                     <small>
-                        if run.id == 0 { <span class="chip good">{"now"}</span>{" "} }
+                        if run.id == 0 { <span class="tag good">{"now"}</span>{" "} }
                         {detail}
                     </small>
                 </th>
@@ -199,7 +199,7 @@ fn export(run: &ShownRun, label: &'static str, ending: &'static str, write: fn(&
         })
     };
     html! {
-        <button class="btn sm" onclick={click} disabled={run.history.points.is_empty()}
+        <button class="small" onclick={click} disabled={run.history.points.is_empty()}
             data-testid={format!("export-{ending}")} aria-label={format!("Download the log of {} as {label}", run.name)}>
             {label}
         </button>

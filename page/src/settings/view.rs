@@ -63,7 +63,7 @@ fn reset_to_preset(cx: &Cx) -> Html {
         Callback::from(move |_: MouseEvent| cx.change_settings(Action::Preset(nearest)))
     };
     html! {
-        <button class="btn ghost" data-testid="reset-to-preset" onclick={reset} disabled={differing(&nearest) == 0}>
+        <button class="ghost" data-testid="reset-to-preset" onclick={reset} disabled={differing(&nearest) == 0}>
             {format!("Reset to {}", text::preset_title(nearest))}
         </button>
     }
@@ -148,7 +148,7 @@ fn problems(cx: &Cx) -> Html {
         <div role="alert" class="problems" data-testid="setup-problems">
             {for lines}
             if state.problem().is_some() {
-                <button class="btn sm" data-testid="discard" onclick={discard}>{"Discard refused entries"}</button>
+                <button class="small" data-testid="discard" onclick={discard}>{"Discard refused entries"}</button>
             }
         </div>
     }
@@ -180,15 +180,15 @@ fn footer(cx: &Cx) -> Html {
                     {format!("Not applied to this run yet: {}.", names.join(", "))}
                     if !live.is_empty() {
                         {" "}
-                        <button class="btn sm" data-testid="apply-to-run" onclick={apply} title={live.join(", ")}>
+                        <button class="small" data-testid="apply-to-run" onclick={apply} title={live.join(", ")}>
                             {if live.len() == names.len() { "Apply to this run" } else { "Apply what needs no restart" }}
                         </button>
                     }
                 </p>
             }
             <span class="grow"></span>
-            <button class="btn" data-testid="undo-changes" onclick={undo} disabled={none}>{"Undo changes"}</button>
-            <button class="btn primary" data-testid="reset-to-apply" onclick={restart} disabled={none}>{"Restart to apply"}</button>
+            <button data-testid="undo-changes" onclick={undo} disabled={none}>{"Undo changes"}</button>
+            <button class="primary" data-testid="reset-to-apply" onclick={restart} disabled={none}>{"Restart to apply"}</button>
         </footer>
     }
 }

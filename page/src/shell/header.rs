@@ -51,7 +51,12 @@ pub fn Rail(cx: &Cx) -> Html {
         Theme::Dark => "Theme: dark. Click to follow the system.",
     };
     let group = |views: &[View]| -> Html {
-        views.iter().map(|&view| link(cx, view, Some(format!("view-{}", if view == View::Systems { "profile" } else { view.name() })))).collect()
+        views
+            .iter()
+            .map(|&view| {
+                link(cx, view, Some(format!("view-{}", if view == View::Systems { "profile" } else { view.name() })))
+            })
+            .collect()
     };
     html! {
         <nav class="rail" aria-label="Views" data-part="title">
@@ -156,7 +161,7 @@ fn numbers(cx: &Cx) -> Html {
                                  in nats per token", grouped(EVALUATION_TOKENS))}>
                 <dt>{"Held-out loss"}</dt><dd data-testid="val-loss">{number(val)}</dd>
             </div>
-            <div><dt>{"Tokens/s"}</dt><dd data-testid="tokens-per-s">{speed}</dd></div>
+            <div><dt>{"Tokens/s"}</dt><dd data-testid="tokens-per-s" data-latest={(state.tokens_per_s as usize).to_string()}>{speed}</dd></div>
         </dl>
     }
 }

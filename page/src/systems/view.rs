@@ -21,7 +21,7 @@ pub fn SystemsView(cx: &Cx) -> Html {
     };
     html! {
         <div class="systems">
-            <div class="setup" role="group" aria-label="Measurement">
+            <div class="setup-bar" role="group" aria-label="Measurement">
                 <button data-testid="measure" class="primary" onclick={measure}
                     disabled={state.measuring || !cx.state.has_run()}>
                     {if state.measuring { "Measuring…" } else { "Measure a step" }}

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use super::canvas::Map;
+use super::large::capital;
 use super::{act, nothing};
 use crate::core::context::Cx;
 use crate::maps::Plane;
@@ -86,7 +87,7 @@ impl Layout {
             .is_some_and(|width| width <= PHONE);
         let (layers, heads) = (maps.n_layers as u32, maps.n_heads as u32 + 2);
         let many = maps.n_layers * maps.n_heads > MANY_HEADS;
-        let (width, height) = (width.saturating_sub(24), height.saturating_sub(10));
+        let (width, height) = (width.saturating_sub(24), height.saturating_sub(16));
         let each = |space: u32, n: u32, gap: u32| space.saturating_sub(gap * n.saturating_sub(1)) / n.max(1);
         if phone {
             let (columns, by_rows) = if layers <= 4 && heads <= 8 { (heads, true) } else { (layers, false) };
@@ -179,7 +180,7 @@ fn Grid(props: &GridProps) -> Html {
         let plane = under_pointer.unwrap_or(state.plane());
         html! {
             <div class="loupe" aria-hidden="true">
-                <h3>{plane.name()}</h3>
+                <h3>{capital(&plane.name())}</h3>
                 <div style={format!("width:{side}px")}>
                     <Map table={Table::Weights(maps.clone(), plane)} scale={state.small_scale()} hatched={state.mask_shown} small=true
                         theme={state.theme} />
