@@ -132,7 +132,7 @@ fn generated_junk_is_dropped_and_good_pages_are_kept() {
     };
     let ((good, good_kept), (bad, bad_kept)) = (sum(true), sum(false));
     let mut reasons: BTreeMap<(Stage, &str), (usize, &str)> = BTreeMap::new();
-    for (page, record) in all.iter().zip(&corpus.records).filter(|(page, _)| page.label.is_good()) {
+    for (_, record) in all.iter().zip(&corpus.records).filter(|(page, _)| page.label.is_good()) {
         if let Some(drop) = &record.dropped {
             reasons.entry((drop.stage, &drop.reason)).or_insert((0, &record.text)).0 += 1;
         }
