@@ -286,9 +286,13 @@ fn kills_neither_lose_nor_repeat_a_run() {
         output(&format!("scale plan --flops 1.2e9 --lr 0.03 {SMALL} --schedule {schedule} --out {}", calm.display()));
         copy(&calm, &rough);
         output(&format!("scale run {} --backend cpu", calm.display()));
+        // As a scheduler starts its tasks.
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/scaling/sweep.sbatch");
         let start = || -> Child {
-            let mut command = program(&format!("scale run {} --backend cpu --save-every 0.05", rough.display()));
-            command.stdout(Stdio::null()).spawn().unwrap()
+            let mut command = Command::new("bash");
+            command.arg(&script).args(["--save-every", "0.05"]).stdin(Stdio::null()).stdout(Stdio::null());
+            command.env("GLASSHEAD", env!("CARGO_BIN_EXE_glasshead")).env("SWEEP", &rough).env("BACKEND", "cpu");
+            command.spawn().unwrap()
         };
         let mut rng = Rng::new(9);
         for _ in 0..4 {

@@ -259,6 +259,10 @@ fn from_object(object: Map<String, Value>) -> Result<Vec<Value>, ScalingError> {
             _ => Vec::new(),
         });
     }
+    if !object.values().any(Value::is_array) {
+        // JSON Lines with one line.
+        return Ok(vec![Value::Object(object)]);
+    }
     let columns: Vec<(String, Vec<Value>)> = object
         .into_iter()
         .filter_map(|(name, value)| match value {
