@@ -41,7 +41,7 @@ pub struct Horizon {
 
 /// Everything that is needed to execute a run, besides the text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunSpec {
+pub struct SweepRun {
     /// Name, unique in the sweep and usable as a file name.
     pub id: String,
     /// Why it is run.
@@ -59,7 +59,7 @@ pub struct RunSpec {
     pub expected_s: f64,
 }
 
-impl RunSpec {
+impl SweepRun {
     /// A run of `shape` for these budgets.
     pub fn new(shape: &Shape, budgets: &[f64], settings: &RunSettings, seed: u64) -> Self {
         let train = &settings.train;
@@ -183,7 +183,7 @@ pub struct RunResult {
 
 impl RunResult {
     /// The points as runs for fits.
-    pub fn runs(&self, spec: &RunSpec) -> Vec<Run> {
+    pub fn runs(&self, spec: &SweepRun) -> Vec<Run> {
         let run = |point: &Point| Run { n: spec.n_params as f64, d: point.tokens as f64, loss: point.loss };
         self.points.iter().map(run).filter(Run::is_valid).collect()
     }

@@ -16,7 +16,7 @@ use crate::data::stories;
 use crate::scaling::limits::short;
 use crate::scaling::plan::{Plan, Request};
 use crate::scaling::shape::{Shape, Task};
-use crate::scaling::spec::{LrRule, Outcome, RunSettings, RunSpec, Speed, TrainSettings};
+use crate::scaling::spec::{LrRule, Outcome, RunSettings, Speed, SweepRun, TrainSettings};
 
 /// Widths that are measured before the first plan.
 const FIRST_WIDTHS: [usize; 3] = [8, 24, 64];
@@ -237,7 +237,7 @@ fn unmeasured(plan: &Plan) -> Vec<Shape> {
 
 /// Measures the tokens per second of one size.
 async fn measure(runner: &Runner, shape: &Shape, settings: &mut RunSettings, args: &PlanArgs) -> Result<(), String> {
-    let spec = RunSpec::new(shape, &[1e9], settings, args.seed);
+    let spec = SweepRun::new(shape, &[1e9], settings, args.seed);
     let mut trainer = runner.trainer(&spec).await?;
     // The first steps allocate memory.
     for _ in 0..2 {
@@ -256,7 +256,7 @@ async fn measure(runner: &Runner, shape: &Shape, settings: &mut RunSettings, arg
 
 /// Trains the smallest run at several learning rates.
 async fn pilot(runner: &Runner, plan: &Plan, args: &PlanArgs) -> Result<Vec<Trial>, String> {
-    let first = |a: &&RunSpec, b: &&RunSpec| a.n_params.cmp(&b.n_params).then(a.total_steps().cmp(&b.total_steps()));
+    let first = |a: &&SweepRun, b: &&SweepRun| a.n_params.cmp(&b.n_params).then(a.total_steps().cmp(&b.total_steps()));
     let spec = plan.runs.iter().min_by(first).ok_or("the plan has no runs")?;
     let usual = LrRule { n_params: USUAL_SIZE, lr: USUAL_LR, exponent: args.lr_exponent }.at(spec.n_params as f64);
     let mut trials = Vec::new();
