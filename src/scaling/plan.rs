@@ -113,6 +113,26 @@ impl Plan {
         Ok(Self { allowed_s: Some(allowed_s), ..plan })
     }
 
+    /// Checks a plan that was read from a file.
+    ///
+    /// # Errors
+    /// If it is not one that this program makes.
+    pub fn check(&self) -> Result<(), ScalingError> {
+        self.request.check()?;
+        let wrong = |problem: String| Err(ScalingError::Plan { problem, advice: "plan again".into() });
+        if let Err(error) = self.request.task.smallest(self.settings.train.batch_size).validate() {
+            return wrong(error.to_string());
+        }
+        let positive = |value: &f64| value.is_finite() && *value > 0.0;
+        if self.budgets.is_empty() || !self.budgets.iter().all(positive) || !positive(&self.request.check_factor) {
+            return wrong("a budget is not a number of FLOPs".into());
+        }
+        match self.runs.iter().find_map(|run| Some((run, run.problem()?))) {
+            Some((run, problem)) => wrong(format!("run {}: {problem}", run.id.chars().take(100).collect::<String>())),
+            None => Ok(()),
+        }
+    }
+
     /// Time that all runs and the check run reserve.
     pub fn reserved_s(&self) -> f64 {
         self.runs.iter().map(SweepRun::reserved_s).sum::<f64>() + reserved(self.check_s)
@@ -144,7 +164,9 @@ impl Request {
         match self {
             Self { n_budgets: ..2 | 20.., .. } => wrong("the number of budgets is out of range", "choose 2 to 19"),
             Self { n_sizes: ..3 | 30.., .. } => wrong("the number of sizes is out of range", "choose 3 to 29"),
-            Self { seeds, .. } if seeds.is_empty() => wrong("there is no seed", "choose at least one"),
+            Self { seeds, .. } if !(1..=100).contains(&seeds.len()) => {
+                wrong("the number of seeds is out of range", "choose 1 to 100")
+            }
             Self { budget_ratio, size_ratio, .. } if !(*budget_ratio > 1.1 && *size_ratio > 1.1) => {
                 wrong("the ratio of neighbors is too small", "choose at least 1.2")
             }

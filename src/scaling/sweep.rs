@@ -82,6 +82,9 @@ impl Sweep {
         let mut ledger = self.ledger(plan);
         let wanted: Vec<SweepRun> = self.repetitions().chain(self.extensions(plan)).collect();
         let decide = |spec: SweepRun| {
+            if let Some(problem) = spec.problem() {
+                return FollowUp::Refused(format!("{} is not added: {problem}", spec.id));
+            }
             let (needed, free) = (spec.reserved_s(), ledger.free_s());
             if needed > free {
                 let reason =

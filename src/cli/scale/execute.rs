@@ -120,7 +120,7 @@ impl Execution<'_> {
             if !loss.is_finite() || loss > (self.spec.config.model.vocab_size as f64).ln() {
                 return Ok(Outcome::Diverged);
             }
-            let tokens = horizon.steps * self.spec.config.tokens_per_step() as u64;
+            let tokens = self.spec.tokens(horizon.steps);
             self.progress.points.push(Point { budget: horizon.budget, tokens, loss });
             if let Some(trunk) = trunk {
                 self.trainer.restore(&trunk);

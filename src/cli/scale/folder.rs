@@ -110,6 +110,7 @@ impl Folder {
         if stored.version != VERSION {
             return Err(format!("{} has format {}; this program reads {VERSION}", plan.display(), stored.version));
         }
+        stored.plan.check().map_err(|error| format!("{}: {error}", plan.display()))?;
         if stored.tokens.contains(['/', '\\']) {
             return Err(format!("{}: the token file is outside the folder", plan.display()));
         }

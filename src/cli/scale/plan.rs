@@ -158,9 +158,9 @@ fn request(args: &PlanArgs) -> Result<Request, String> {
         return Err(format!("{} already holds a sweep; choose another folder", args.out.display()));
     }
     let task = Task { vocab_size: args.vocab_size, context_length: args.context_length };
-    let mut config = Preset::Nano.config();
-    config.model = Shape::of_width(FIRST_WIDTHS[0], task).model;
-    config.train.batch_size = args.batch_size;
+    let mut config = task.smallest(args.batch_size);
+    config.train.max_lr = args.lr.unwrap_or(config.train.max_lr);
+    config.train.min_lr = 0.0;
     config.validate().map_err(sentence)?;
     config.check_trained_vocabulary().map_err(sentence)?;
     Ok(Request {
@@ -295,7 +295,7 @@ fn report(stored: &Stored, args: &PlanArgs) {
     }
     say!("{:<28} {:>10} {:>10} {:>9} {:>10} {:>9}", "run", "N", "tokens", "steps", "lr", "time");
     for run in &plan.runs {
-        let tokens = run.horizons.last().map_or(0, |horizon| horizon.steps) * run.config.tokens_per_step() as u64;
+        let tokens = run.tokens(run.horizons.last().map_or(0, |horizon| horizon.steps));
         let (lr, steps) = (short(run.config.train.max_lr), run.total_steps());
         let (n, seconds) = (run.n_params, run.expected_s);
         say!("{:<28} {n:>10} {tokens:>10} {steps:>9} {lr:>10} {seconds:>7.1} s", run.id);

@@ -115,7 +115,7 @@ pub(super) fn predict(args: &PredictArgs) -> Result<(), String> {
         n_optimal: found.n,
         n_interval: found.n_interval,
         n_params: check.n_params,
-        tokens: check.total_steps() * check.config.tokens_per_step() as u64,
+        tokens: check.tokens(check.total_steps()),
         loss: found.loss,
         interval: found.interval,
         method: found.method,
@@ -207,7 +207,7 @@ pub(super) fn report(folder: &Folder, json: bool) -> Result<(), String> {
         say!(
             "Prediction {number} for {} FLOPs, from {n_runs} runs, sealed as {}",
             short(*budget),
-            &sealed.hash[..12.min(sealed.hash.len())]
+            sealed.hash.chars().take(12).collect::<String>()
         );
         say!("  best size {}; the check run has {n_params} parameters and {tokens} tokens", short(*n_optimal));
         say!("  held-out loss {loss:.4}, 95 %: {:.4} to {:.4} ({method})", interval.low, interval.high);
