@@ -26,6 +26,8 @@ fn bias(
 @group(0) @binding(1) var<storage, read> y_grad: array<f32>; // (N, C)
 @group(0) @binding(2) var<storage, read_write> bias_grad_out: array<f32>; // (C)
 
+fn column_term(row: u32, c: u32) -> f32 { return y_grad[row * params.n_cols + c]; }
+
 @compute @workgroup_size(64)
 fn bias_grad(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -36,7 +38,7 @@ fn bias_grad(
     if (c >= params.n_cols) { return; }
     var sum = 0.0;
     for (var row = local; row < params.n_rows; row += ROW_WORKGROUP) {
-        sum += y_grad[row * params.n_cols + c];
+        sum += column_term(row, c);
     }
     let total = workgroup_sum(sum, local);
     if (local == 0u) {

@@ -88,11 +88,15 @@ fn grad_of_x(row: u32, local: u32) {
 }
 
 // gain_grad[c] = Σ_n y_grad[n, c] · (x[n, c] − mean[n]) · inv_std[n]
+fn column_term(row: u32, c: u32) -> f32 {
+    let i = row * params.d_model + c;
+    return y_grad[i] * (f32(x[i]) - stats_in[row].x) * stats_in[row].y;
+}
+
 fn grad_of_gain(c: u32, local: u32) {
     var sum = 0.0;
     for (var row = local; row < params.n_rows; row += ROW_WORKGROUP) {
-        let i = row * params.d_model + c;
-        sum += y_grad[i] * (f32(x[i]) - stats_in[row].x) * stats_in[row].y;
+        sum += column_term(row, c);
     }
     let total = workgroup_sum(sum, local);
     if (local == 0u) {

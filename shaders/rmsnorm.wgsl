@@ -69,11 +69,15 @@ fn grad_of_x(row: u32, local: u32) {
 }
 
 // y[n, c] = gain[c] · x[n, c] · inv_rms[n], so gain_grad[c] = Σ_n y_grad[n, c] · x[n, c] · inv_rms[n].
+fn column_term(row: u32, c: u32) -> f32 {
+    let i = row * params.d_model + c;
+    return y_grad[i] * f32(x[i]) * inv_rms_in[row];
+}
+
 fn grad_of_gain(c: u32, local: u32) {
     var sum = 0.0;
     for (var row = local; row < params.n_rows; row += ROW_WORKGROUP) {
-        let i = row * params.d_model + c;
-        sum += y_grad[i] * f32(x[i]) * inv_rms_in[row];
+        sum += column_term(row, c);
     }
     let total = workgroup_sum(sum, local);
     if (local == 0u) {

@@ -1,4 +1,4 @@
-//! The native command line (`glasshead info`, `glasshead train`, `glasshead generate`); on wasm32, the web worker.
+//! The native command line: `glasshead info`, `glasshead train`, `glasshead generate`.
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> std::process::ExitCode {
@@ -6,6 +6,4 @@ fn main() -> std::process::ExitCode {
 }
 
 #[cfg(target_arch = "wasm32")]
-fn main() {
-    glasshead::worker::start();
-}
+fn main() {}

@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 
 use crate::common::{context, ids, numbers};
 
+mod align;
+mod filter;
 mod long;
+mod policy;
 mod sums;
 mod values;
 mod variants;
@@ -245,6 +248,22 @@ fn valid_blobs() -> Vec<Vec<u8>> {
         blob("get_batch", json!({"b": 2, "ctx": 3}), &[("data", Tensor::ints(&[5], &[1, 2, 3, 4, 5]))]),
         blob("cross_entropy", json!({}), &[("x", f(&[2, 3])), ("t", Tensor::ints(&[2], &[2, 0]))]),
         blob("ckpt_load", json!({"path": "/no/such/file"}), &[]),
+        blob("entropy", json!({}), &[("x", f(&[2, 3]))]),
+        blob(
+            "token_coefficients",
+            json!({"method": "gspo", "g": 2, "kl": 0.1}),
+            &[
+                ("rewards", Tensor::floats(&[2], &[1.0, 0.0])),
+                ("policy_log_probs", f(&[2, 3])),
+                ("old_log_probs", f(&[2, 3])),
+                ("ref_log_probs", f(&[2, 3])),
+                ("mask", Tensor::flags(&[2, 3], &[true, false, true, true, true, false])),
+            ],
+        ),
+        blob("masked_mean", json!({"dim": 0}), &[("x", f(&[2, 3])), ("m", Tensor::flags(&[2, 3], &[true; 6]))]),
+        blob("tokenize_prompt_output", json!({"prompts": [[1, 2]], "outputs": [[3]], "pad": 0}), &[]),
+        blob("newton_schulz", json!({"steps": 2}), &[("x", f(&[2, 3]))]),
+        blob("parse_mmlu", json!({"options": ["1", "2"], "output": "the answer is B"}), &[]),
     ]
 }
 
@@ -259,7 +278,7 @@ proptest! {
 
     #[test]
     fn no_change_of_a_valid_request_makes_the_server_panic(
-        which in 0..15usize,
+        which in 0..21usize,
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let mut blob = valid_blobs().swap_remove(which);

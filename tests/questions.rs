@@ -18,6 +18,7 @@ use glasshead::wire::{Command, Event};
 use glasshead_page::glossary::{GLOSSARY, find};
 use glasshead_page::state::arithmetic::{self, Row, output};
 use glasshead_page::state::ask::{AskAction, ScoreHistory, Section};
+use glasshead_page::state::overlay::{HelpTab, Overlay};
 use glasshead_page::state::{Action, State};
 use pollster::block_on;
 
@@ -256,7 +257,13 @@ fn only_what_is_open_is_asked_for() {
     let what_if = state.ask.watched((1, 2)).what_if.unwrap();
     assert_eq!(what_if.off, [(0, 1)]);
     state.apply(Action::Ask(AskAction::Explain("softmax")));
-    assert_eq!((state.ask.section, state.ask.watched((0, 0))), (Section::Glossary, Watched::default()));
+    assert_eq!((state.overlay.open, state.overlay.help), (Some(Overlay::Help), HelpTab::Glossary));
+    assert_eq!(state.ask.section, Section::WhatIf, "the glossary opens over the page");
+    state.apply(Action::Escape);
+    state.apply(Action::Ask(AskAction::ExplainHere("query")));
+    assert!(state.overlay.open.is_none() && state.ask.explained_here, "an explanation in place opens nothing else");
+    state.apply(Action::Escape);
+    assert!(!state.ask.explained_here, "Escape closes the explanation");
     state.apply(Action::Started);
     assert!(state.ask.off.is_empty());
 }

@@ -1,40 +1,89 @@
-// Starts the page. The build inserts file names and version.
+// Starts the wasm file, both in the page and in its workers. The build inserts file names and version.
 import init from "./GLUE";
 
 const VERSION = "BUILD";
 
-// The workers' program is compiled once, while the page's own is loading, and shared with every worker. A worker that receives
-// none loads it itself, and reports what fails.
-const program = WebAssembly.compileStreaming(fetch(new URL("./WORKER_WASM", import.meta.url))).catch(() => null);
+const isPage = typeof document !== "undefined";
+// A worker receives the compiled module in its first message.
+const compiled = isPage ? undefined : await new Promise((resolve) => (self.onmessage = ({ data }) => resolve(data)));
+
+// In browsers, wgpu does not request subgroups; here they are requested if the adapter supports them.
+if (typeof GPUAdapter !== "undefined") {
+  const requestDevice = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = async function (wanted = {}) {
+    const subgroups = this.features.has("subgroups") ? ["subgroups"] : [];
+    const requiredFeatures = [...(wanted.requiredFeatures ?? []), ...subgroups];
+    const device = await requestDevice.call(this, { ...wanted, requiredFeatures });
+    self.glassheadSubgroups = device.features.has("subgroups");
+    return device;
+  };
+}
+
+// Browsers compile pipelines in parallel only if these are created asynchronously, which wgpu does not do. Here a placeholder is
+// returned at once, and replaced where it is used. A pipeline that is used before it exists is created again, synchronously.
+if (typeof GPUDevice !== "undefined" && GPUDevice.prototype.createComputePipelineAsync) {
+  const create = GPUDevice.prototype.createComputePipeline;
+  const { setPipeline } = GPUComputePassEncoder.prototype;
+  let pending = [];
+  // Tests read how many pipelines were created, and how many of them once more.
+  const counts = (self.glassheadPipelineCounts = { created: 0, again: 0 });
+  GPUDevice.prototype.createComputePipeline = function (descriptor) {
+    const placeholder = { device: this, descriptor, pipeline: undefined };
+    const created = this.createComputePipelineAsync(descriptor).then(
+      (pipeline) => void (placeholder.pipeline = pipeline),
+      (error) => [descriptor.label, String(error.message)],
+    );
+    pending.push(created);
+    counts.created += 1;
+    return placeholder;
+  };
+  GPUComputePassEncoder.prototype.setPipeline = function (placeholder) {
+    if (placeholder.pipeline === undefined) {
+      placeholder.pipeline = create.call(placeholder.device, placeholder.descriptor);
+      counts.again += 1;
+    }
+    setPipeline.call(this, placeholder.pipeline);
+  };
+  // Waits for all pipelines so far; resolves to the labels and messages of those that the device refused.
+  self.glassheadPipelines = async () => {
+    const all = pending;
+    pending = [];
+    return (await Promise.all(all)).filter((refused) => refused !== undefined);
+  };
+}
 
 // The page's workers, which are terminated when it crashes.
 const workers = new Set();
-const Plain = self.Worker;
-self.Worker = class extends Plain {
-  constructor(...args) {
-    super(...args);
-    workers.add(this);
-    program.then((module) => this.postMessage(module));
-  }
-  terminate() {
-    workers.delete(this);
-    super.terminate();
-  }
-};
+if (isPage) {
+  const Plain = self.Worker;
+  self.Worker = class extends Plain {
+    constructor(...args) {
+      super(...args);
+      workers.add(this);
+    }
+    terminate() {
+      workers.delete(this);
+      super.terminate();
+    }
+  };
+  // After a panic, exhausted memory or a stack overflow, the program can no longer be called.
+  const ended = (error) => error instanceof WebAssembly.RuntimeError || self.glassheadPanic !== undefined;
+  addEventListener("error", ({ error }) => ended(error) && showCrash(error));
+  addEventListener("unhandledrejection", ({ reason }) => ended(reason) && showCrash(reason));
+}
 
-// After a panic, exhausted memory or a stack overflow, the program can no longer be called.
-const ended = (error) => error instanceof WebAssembly.RuntimeError || self.glassheadPanic !== undefined;
-addEventListener("error", ({ error }) => ended(error) && showCrash(error));
-addEventListener("unhandledrejection", ({ reason }) => ended(reason) && showCrash(reason));
-
-const started = init({ module_or_path: new URL("./WASM", import.meta.url) });
+const started = init({ module_or_path: compiled ?? new URL("./WASM", import.meta.url) });
 started.catch((error) => {
-  document.getElementById("app").innerHTML = "<p class='boot' role='alert'></p>";
-  document.querySelector(".boot").textContent =
-    `The program could not be loaded (${error}). Reload the page; if that does not help, use a current browser.`;
+  const message = `The program could not be loaded (${error}). Reload the page; if that does not help, use a current browser.`;
+  if (isPage) {
+    document.getElementById("app").innerHTML = "<p class='boot' role='alert'></p>";
+    document.querySelector(".boot").textContent = message;
+  } else {
+    postMessage([JSON.stringify({ type: "failed", run: 0, message })]);
+  }
 });
 // Optional: if the browser forbids it (private window, frame), everything else works.
-started.then(keepForOffline).catch(() => {});
+if (isPage) started.then(keepForOffline).catch(() => {});
 
 // Makes the page available offline, and shows a notice when there is a newer version.
 async function keepForOffline() {

@@ -1,36 +1,33 @@
-//! The root component: state, worker connection, keyboard, dropped files, layout.
+//! The root component: state, worker connection, dropped files, and the shell around the views.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::DragEvent;
 use yew::prelude::*;
 
-use super::components::accounting::Accounting;
-use super::components::attention::Attention;
-use super::components::checkpoints::Checkpoints;
-use super::components::detail::Detail;
-use super::components::header::{Header, Transport};
-use super::components::lesson::LessonView;
-use super::components::loss::Loss;
-use super::components::profile::ProfileView;
-use super::components::setup::SetupPanel;
-use super::components::status::{Banners, Help};
-use super::components::tokenizer::TokenizerView;
-use super::components::writing::Writing;
-use super::draw::colors::ColorMap;
-use super::embed;
-use super::files::Kept;
-use super::link::{Batch, Link, Outgoing, RUN_BATCH_MS};
-use super::questions::Questions;
-use super::state::runs::RunsAction;
-use super::state::{Action, State, Theme, View};
-use super::{autosave, checkpoints};
-use super::{kernels, keys, models, navigation, preferences, share, shown, store, take_along, workers};
-use glasshead::wire::data::DataEvent;
+use crate::core::context::{Cx, Hooks, connect};
+use crate::core::files::Kept;
+use crate::core::link::{Batch, Link};
+use crate::core::questions::Questions;
+use crate::core::{autosave, embed, kernels, keys, navigation, preferences, shown, store, workers};
+use crate::draw::colors::ColorMap;
+use crate::experiments::view::{ExperimentStrip, ExperimentsView};
+use crate::lesson::view::LessonView;
+use crate::overlay::all::Overlays;
+use crate::runs::{checkpoints, import};
+use crate::share;
+use crate::shell::banner::Banner;
+use crate::shell::header::{Rail, TopBar};
+use crate::shell::setup_bar::SetupBar;
+use crate::state::runs::RunsAction;
+use crate::state::{Action, State, Theme, View};
+use crate::systems::SystemsView;
+use crate::tokenizer::TokenizerView;
+use crate::train::figures;
+use crate::train::view::TrainView;
 use glasshead::wire::runs::RunsCommand;
 use glasshead::wire::{Command, Event};
 
@@ -51,155 +48,6 @@ fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
     web_sys::console::error_1(&message);
     // Setting a property on the global object cannot fail.
     let _ = js_sys::Reflect::set(&js_sys::global(), &"glassheadPanic".into(), &message);
-}
-
-impl Reducible for State {
-    type Action = Action;
-
-    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
-        let mut next = (*self).clone();
-        next.apply(action);
-        next.into()
-    }
-}
-
-/// The connection to the worker, once opened.
-type Line = Rc<RefCell<Option<Link>>>;
-
-/// Context for every component: the state, its dispatcher, and the connection to the worker.
-#[derive(Clone, Properties)]
-pub struct Cx {
-    /// The state and its dispatcher.
-    pub state: UseReducerHandle<State>,
-    /// [`State::version`] at render time; the handle itself always dereferences to the latest state.
-    version: u64,
-    line: Line,
-    /// The connection to the second worker, which handles vocabulary requests.
-    pub questions: Rc<Questions>,
-    /// Data that a new worker has to receive again.
-    pub kept: Rc<RefCell<Kept>>,
-}
-
-impl PartialEq for Cx {
-    fn eq(&self, other: &Self) -> bool {
-        self.version == other.version
-    }
-}
-
-impl Cx {
-    /// A context for components that do not show pointer state, so that pointer movement does not rerender them.
-    pub fn calm(&self) -> Self {
-        Self { version: self.state.settled, ..self.clone() }
-    }
-
-    /// Dispatches an action.
-    pub fn act(&self, action: Action) {
-        self.state.dispatch(action);
-    }
-
-    /// Sends a command to the worker.
-    pub fn send(&self, command: &Command) {
-        if let Some(link) = &*self.line.borrow() {
-            link.send(command);
-        }
-    }
-
-    /// Changes settings, and sends the training settings to the worker if the run adopts any of them.
-    pub fn change_settings(&self, action: Action) {
-        let mut next = (*self.state).clone();
-        next.apply(action.clone());
-        if let Some(train) = next.run_train().filter(|train| self.state.run_train().as_ref() != Some(train)) {
-            self.send(&Command::Tune { train });
-        }
-        self.act(action);
-    }
-
-    /// Starts a new run from the draft.
-    pub fn restart(&self) {
-        self.send_or_connect(self.state.start_command(), None);
-        self.act(Action::Started);
-    }
-
-    /// Sends a command that creates a run. After a failure, a new worker is started first.
-    pub fn send_or_connect(&self, command: Command, bytes: Option<Uint8Array>) {
-        let failed = matches!(self.state.run_state, super::state::RunState::Failed(_));
-        if let Some(link) = self.line.borrow().as_ref().filter(|_| !failed) {
-            return link.send_either((command, bytes));
-        }
-        let cx = self.clone();
-        spawn_local(async move {
-            let mut first = cx.kept_messages().await;
-            first.push((Command::Runs { command: RunsCommand::Rules(cx.state.runs.rules) }, None));
-            let copies = cx.state.runs.autosave.command();
-            let settings = [kernels::command(), copies, cx.state.workers.command(), shown::command(cx.state.view)];
-            first.extend(settings.map(|command| (command, None)));
-            first.push((command, bytes));
-            connect(&cx, first);
-        });
-    }
-
-    /// Sends a command to the worker, with or without bytes.
-    pub fn send_outgoing(&self, outgoing: Outgoing) {
-        if let Some(link) = &*self.line.borrow() {
-            link.send_either(outgoing);
-        }
-    }
-
-    /// Sends a command with bytes, which are transferred.
-    pub fn send_with(&self, command: &Command, bytes: &Uint8Array) {
-        if let Some(link) = &*self.line.borrow() {
-            link.send_with(command, bytes);
-        }
-    }
-
-    /// Starts or pauses training.
-    pub fn toggle_training(&self) {
-        match self.state.run_state {
-            super::state::RunState::Training => self.send(&Command::Pause),
-            _ if self.state.can_train() => self.send(&Command::Train),
-            _ => (),
-        }
-    }
-
-    /// Trains one step.
-    pub fn step(&self) {
-        if self.state.can_train() {
-            self.send(&Command::Step);
-        }
-    }
-}
-
-/// Starts the worker and sends it `first` as soon as it is listening.
-fn connect(cx: &Cx, first: Vec<Outgoing>) {
-    let receive = {
-        let (cx, first) = (cx.clone(), RefCell::new(first));
-        Rc::new(move |batch: Batch| {
-            // A handle keeps every state that it has read alive, so this clone is dropped after the batch.
-            let cx = cx.clone();
-            if batch.iter().any(|(event, _)| matches!(event, Event::Listening))
-                && let Some(link) = &*cx.line.borrow()
-            {
-                first.take().into_iter().for_each(|message| link.send_either(message));
-                checkpoints::resume_after_crash(&cx);
-            }
-            checkpoints::receive(&batch, &cx.state.dispatcher());
-            autosave::receive(&batch, &cx);
-            kernels::receive(&batch);
-            workers::receive(&batch, cx.state.workers);
-            take_along::receive(&batch, &cx.state, &cx.state.dispatcher());
-            models::receive(&batch, &cx.state, &cx.state.dispatcher());
-            batch.iter().for_each(|(event, bytes)| cx.pass_on(event, bytes.as_deref()));
-            let tasks = batch.iter().any(|(event, _)| matches!(event, Event::Data(DataEvent::Tasks { .. })));
-            cx.act(Action::Events(batch));
-            if tasks {
-                navigation::tell_sentence(&cx);
-            }
-        })
-    };
-    match Link::start(receive, RUN_BATCH_MS) {
-        Ok(link) => drop(cx.line.replace(Some(link))),
-        Err(message) => cx.act(Action::Events(vec![(Event::Failed { run: 0, message }, None)])),
-    }
 }
 
 /// Connects to the worker once, starts the run that the link describes, and installs listeners until the page unloads.
@@ -238,6 +86,31 @@ fn use_start(cx: &Cx, latest: Rc<RefCell<Cx>>, link: &Rc<(State, Vec<String>)>) 
     });
 }
 
+/// What the views add to the connection.
+static HOOKS: Hooks = Hooks { receive, applied, listening: checkpoints::resume_after_crash, greeting };
+
+fn receive(cx: &Cx, batch: &Batch) {
+    checkpoints::receive(batch, &cx.state.dispatcher());
+    autosave::receive(batch, cx);
+    kernels::receive(batch);
+    workers::receive(batch, cx.state.workers);
+    figures::receive(batch, &cx.state, &cx.state.dispatcher());
+    import::receive(batch, &cx.state, &cx.state.dispatcher());
+}
+
+fn applied(cx: &Cx, tasks: bool) {
+    if tasks {
+        navigation::tell_sentence(cx);
+    }
+}
+
+/// The commands that every new worker needs before its first run.
+fn greeting(cx: &Cx) -> Vec<Command> {
+    let rules = Command::Runs { command: RunsCommand::Rules(cx.state.runs.rules) };
+    let autosaves = cx.state.runs.autosave.command();
+    vec![rules, kernels::command(), autosaves, cx.state.workers.command(), shown::command(cx.state.view)]
+}
+
 #[component]
 fn App() -> Html {
     let link = use_memo((), |()| share::restored(&navigation::hash()));
@@ -245,10 +118,10 @@ fn App() -> Html {
         let link = link.clone();
         use_reducer(move || link.0.clone())
     };
-    let line: Line = (*use_memo((), |()| Line::default())).clone();
+    let line: Rc<RefCell<Option<Link>>> = (*use_memo((), |()| Rc::new(RefCell::new(None)))).clone();
     let questions = (*use_memo((), |()| Rc::new(Questions::default()))).clone();
     let kept = (*use_memo((), |()| Rc::new(RefCell::new(Kept::default())))).clone();
-    let cx = Cx { state: state.clone(), version: state.version, line, questions, kept };
+    let cx = Cx { state: state.clone(), version: state.version, line, questions, kept, hooks: &HOOKS };
     // Listeners outlive a render, so they read the latest context from this cell.
     let latest: Rc<RefCell<Cx>> = (*use_memo((), |()| Rc::new(RefCell::new(cx.clone())))).clone();
     latest.replace(cx.clone());
@@ -272,55 +145,27 @@ fn App() -> Html {
         }
     });
     let over = Callback::from(|event: DragEvent| event.prevent_default());
-    let dropped = {
-        let cx = cx.clone();
-        Callback::from(move |event: DragEvent| {
-            event.prevent_default();
-            event.data_transfer().iter().for_each(|dropped| models::open_dropped(&cx, dropped));
-        })
-    };
+    let dropped = cx.call(|cx, event: DragEvent| {
+        event.prevent_default();
+        event.data_transfer().iter().for_each(|dropped| import::open_dropped(cx, dropped));
+    });
+    let train = state.view == View::Train;
     html! {
         <div class="page" data-run-state={state.run_state.name()} data-hide={state.hidden.join(" ")} ondragover={over} ondrop={dropped}>
-            <Header ..cx.calm() />
-            <Transport ..cx.calm() />
-            <main>
-                <Banners ..cx.calm() />
-                <p class="status-line" role="status" data-testid="status-line">{&state.look.announcement}</p>
-                <div hidden={state.view != View::Train}>
-                    <div class="columns">
-                        <div class="stack">
-                            <SetupPanel ..cx.calm() />
-                            <Checkpoints ..cx.calm() />
-                        </div>
-                        <Attention ..cx.clone() />
-                        <Detail ..cx.clone() />
-                    </div>
-                    <div class="rows">
-                        <Loss ..cx.calm() />
-                        <Writing ..cx.calm() />
-                    </div>
-                    <Accounting ..cx.calm() />
-                </div>
+            <Rail ..cx.calm() />
+            <TopBar ..cx.calm() />
+            <main class={classes!("view", train.then_some("train"))} data-panel={state.shell.panel.name()}>
+                if train { <SetupBar ..cx.calm() /> }
+                <Banner ..cx.calm() />
+                <ExperimentStrip ..cx.calm() />
+                <p class="hidden" role="status" data-testid="status-line">{&state.look.announcement}</p>
+                <div class="train-view" hidden={!train}><TrainView ..cx.clone() /></div>
+                if state.view == View::Experiments { <ExperimentsView ..cx.calm() /> }
+                if state.view == View::Systems { <SystemsView ..cx.calm() /> }
                 if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
                 if state.view == View::Lesson { <LessonView ..cx.clone() /> }
-                if state.view == View::Profile { <ProfileView ..cx.calm() /> }
             </main>
-            if state.help_open { <Help ..cx /> }
+            <Overlays ..cx.calm() />
         </div>
-    }
-}
-
-/// Calls `listener` on every `event` of the window until the returned function is called.
-pub fn on_window(event: &'static str, listener: impl Fn(web_sys::Event) + 'static) -> impl FnOnce() {
-    let closure: Closure<dyn Fn(web_sys::Event)> = Closure::new(listener);
-    let window = web_sys::window();
-    if let Some(window) = &window {
-        // Fails only if the listener is not a function.
-        drop(window.add_event_listener_with_callback(event, closure.as_ref().unchecked_ref()));
-    }
-    move || {
-        if let Some(window) = window {
-            drop(window.remove_event_listener_with_callback(event, closure.as_ref().unchecked_ref()));
-        }
     }
 }

@@ -1,66 +1,54 @@
-//! The page. Depends only on `config` and `protocol`.
+//! The page. Of the library it depends on plain data and messages only.
 //!
-//! [`state`] contains what is shown and how it changes, without web types; `app` and `components` render it, `link`
-//! communicates with the workers, [`draw`] computes pictures.
+//! | module | contents |
+//! |---|---|
+//! | [`state`] | what is shown and how it changes, without web types |
+//! | [`draw`], [`maps`], [`tokens`], [`units`] | pictures, numbers and text for display; pure |
+//! | `core` | the context of every component, the link to the workers, the address, services of the browser |
+//! | `shared` | components that several views use |
+//! | `shell` | rail, top bar, setup bar, banner |
+//! | `overlay`, `menus`, [`settings`], `runs_drawer`, [`palette`], `help` | drawers, popovers and menus |
+//! | `train`, `experiments`, [`systems`], `tokenizer`, [`lesson`] | a module per view |
+//! | `runs` | saved runs, and models of other programs |
+//! | `app` | the root component |
 
 pub mod draw;
 pub mod fields;
 pub mod glossary;
 pub mod lesson;
 pub mod maps;
+pub mod palette;
+pub mod settings;
 pub mod share;
 pub mod state;
+pub mod systems;
 pub mod tokens;
 pub mod units;
 
 #[cfg(target_arch = "wasm32")]
 mod app;
 #[cfg(target_arch = "wasm32")]
-mod autosave;
+mod core;
 #[cfg(target_arch = "wasm32")]
-mod checkpoints;
+mod experiments;
 #[cfg(target_arch = "wasm32")]
-mod components;
+mod help;
 #[cfg(target_arch = "wasm32")]
-mod database;
+mod menus;
 #[cfg(target_arch = "wasm32")]
-mod download;
+mod overlay;
 #[cfg(target_arch = "wasm32")]
-mod embed;
+mod runs;
 #[cfg(target_arch = "wasm32")]
-mod fetch;
+mod runs_drawer;
 #[cfg(target_arch = "wasm32")]
-mod files;
+mod shared;
 #[cfg(target_arch = "wasm32")]
-mod film;
+mod shell;
 #[cfg(target_arch = "wasm32")]
-mod hub;
+mod tokenizer;
 #[cfg(target_arch = "wasm32")]
-mod kernels;
-#[cfg(target_arch = "wasm32")]
-mod keys;
-#[cfg(target_arch = "wasm32")]
-mod link;
-#[cfg(target_arch = "wasm32")]
-mod locks;
-#[cfg(target_arch = "wasm32")]
-mod models;
-#[cfg(target_arch = "wasm32")]
-mod navigation;
-#[cfg(target_arch = "wasm32")]
-mod parquet;
-#[cfg(target_arch = "wasm32")]
-mod preferences;
-#[cfg(target_arch = "wasm32")]
-mod questions;
-#[cfg(target_arch = "wasm32")]
-mod shown;
-#[cfg(target_arch = "wasm32")]
-mod store;
-#[cfg(target_arch = "wasm32")]
-mod take_along;
-#[cfg(target_arch = "wasm32")]
-mod workers;
+mod train;
 
 #[cfg(target_arch = "wasm32")]
 pub use app::start;

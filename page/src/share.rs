@@ -9,6 +9,7 @@
 use super::draw::colors::ColorMap;
 use super::lesson::steps::STEPS;
 use super::maps::Direction;
+use super::state::experiments::find;
 use super::state::look::{Form, Look, LookAction, Together, Values};
 use super::state::{DEFAULT_PROBE, State, View, Vocabulary};
 use glasshead::config::fields::Field;
@@ -114,10 +115,19 @@ pub fn with_entry(hash: &str, key: &str, value: &str) -> String {
     format!("#{}", entries.join("&"))
 }
 
+/// `hash` without this entry.
+pub fn without_entry(hash: &str, key: &str) -> String {
+    let is_it = |other: &&str| other.split_once('=').is_some_and(|(name, _)| name == key);
+    let entries = hash.trim_start_matches('#').split('&').filter(|entry| !is_it(entry));
+    format!("#{}", entries.collect::<Vec<_>>().join("&"))
+}
+
 /// Whether two hashes differ at most in the view and the lesson's step.
 pub fn differ_in_place_alone(one: &str, other: &str) -> bool {
+    let starts = entries(other).iter().any(|(key, _)| key == "experiment");
     let others = |hash: &str| {
-        let place = |(key, _): &(String, String)| key == "view" || key == "step";
+        // Leaving an experiment's link changes nothing; opening one starts it.
+        let place = |(key, _): &(String, String)| key == "view" || key == "step" || key == "experiment" && !starts;
         entries(hash).into_iter().filter(|entry| !place(entry)).collect::<Vec<_>>()
     };
     others(one) == others(other)
@@ -158,6 +168,9 @@ pub fn take_over(state: &mut State, hash: &str) -> Vec<String> {
     if let Some(wanted) = &mut state.remember.wanted {
         wanted.run = run;
     }
+    if let Some((_, name)) = entries.iter().find(|(key, _)| key == "experiment") {
+        state.begin_experiment(name, run);
+    }
     if let Some(maps) = state.maps.clone() {
         state.look_at_wanted(&maps);
     }
@@ -190,8 +203,9 @@ fn restore(state: &mut State, config: &mut RunConfig, (key, value): (&str, &str)
     let refused = || refused(key, value);
     let number = || value.parse::<f32>().ok().filter(|number| number.is_finite()).ok_or_else(refused);
     match key {
-        "view" => named(View::ALL, View::name, value).map(drop).ok_or_else(refused)?,
-        "step" => (), // handled by the lesson
+        "view" => View::from_name(value).map(drop).ok_or_else(refused)?,
+        "step" => (),                                               // handled by the lesson
+        "experiment" => find(value).map(drop).ok_or_else(refused)?, // begun at the end, with all settings
         "layer" | "head" | "pin" => want(state, key, value).ok_or_else(refused)?,
         "form" => state.look.form = named(Form::ALL, Form::name, value).ok_or_else(refused)?,
         "reads" => state.look.direction = named(Direction::ALL, Direction::name, value).ok_or_else(refused)?,

@@ -9,17 +9,20 @@ use glasshead::wire::{Command, Event};
 use super::draw::colors::ColorMap;
 use super::maps::Plane;
 pub use action::Action;
-use ask::AskState;
+use ask::{AskAction, AskState};
 use data::{DataAction, DataState};
 pub use draft::{Mark, Refused};
 use draft::{SETUP, is_live};
+use experiments::Experiments;
 pub use glasshead::types::History;
 use lesson::LessonState;
 use look::{Look, LookAction};
+use overlay::{HelpTab, Overlay, OverlayAction, Overlays};
 pub use parts::*;
 use profile::ProfileState;
 use remember::Remember;
 use runs::Runs;
+use shell::Shell;
 use tokenizer::TokenizerState;
 use workers::WorkersState;
 
@@ -32,15 +35,18 @@ pub mod data;
 mod device;
 pub mod difference;
 mod draft;
+pub mod experiments;
 mod first;
 pub mod lesson;
 pub mod look;
 pub mod models;
 mod numbers;
+pub mod overlay;
 mod parts;
 pub mod profile;
 pub mod remember;
 pub mod runs;
+pub mod shell;
 pub mod shown;
 pub mod snapshots;
 pub mod tokenizer;
@@ -120,8 +126,12 @@ pub struct State {
     pub theme: Theme,
     /// Parts of the page hidden by the link, out of [`HIDEABLE`](super::share::HIDEABLE).
     pub hidden: Vec<&'static str>,
-    /// Whether the help is open.
-    pub help_open: bool,
+    /// The panel of a phone, and what of the shell is dismissed.
+    pub shell: Shell,
+    /// Drawers, popovers and menus.
+    pub overlay: Overlays,
+    /// The one-click experiments.
+    pub experiments: Experiments,
     /// Inspection beyond the attention maps.
     pub ask: AskState,
     /// Finished, saved and compared runs.
@@ -198,6 +208,7 @@ impl State {
             Action::View(view) => {
                 self.view = view;
                 self.resizes += 1; // hidden elements had no size
+                self.overlay.open = None;
             }
             Action::Follow(hash) => {
                 // The caller of [`Action::Follow`] reports the entries that could not be applied.
@@ -227,7 +238,11 @@ impl State {
                     (draft.vocabulary, config.model.vocab_size) = (Vocabulary::OfTheText, size);
                 });
             }
-            Action::Events(events) => events.into_iter().for_each(|(event, bytes)| self.hear(event, bytes)),
+            Action::Events(events) => {
+                events.into_iter().for_each(|(event, bytes)| self.hear(event, bytes));
+                self.measure_speed();
+                self.advance_experiment();
+            }
             Action::Started => {
                 self.keep_run();
                 self.begin(self.next_run());
@@ -274,15 +289,29 @@ impl State {
             Action::Announce(sentence) => self.look.announcement = sentence,
             Action::Walk { layers, heads } => self.walk(layers, heads),
             Action::Pin(query) => self.pin(query),
-            Action::Escape => {
-                self.help_open = false;
-                self.let_go_of_all();
-            }
+            Action::Escape if self.overlay.open.is_some() => self.overlay.open = None,
+            Action::Escape if self.ask.explained_here => self.ask.explained_here = false,
+            Action::Escape => self.let_go_of_all(),
+            Action::Unpin => self.let_go_of_all(),
+            Action::Shell(action) => self.shell.apply(action),
+            Action::DismissNotice => drop(self.notices.pop()),
             Action::Hover(cell) => (self.hovered, self.ask.cell) = (cell, cell.or(self.ask.cell)),
-            Action::Ask(action) => self.ask.apply(action),
+            Action::Ask(action) => {
+                if matches!(action, AskAction::Explain(_)) {
+                    self.overlay.apply(OverlayAction::Help(HelpTab::Glossary));
+                }
+                self.ask.apply(action);
+            }
+            Action::Overlay(action) => self.overlay.apply(action),
+            Action::Experiments(action) => self.apply_experiments(action),
+            Action::Undo => self.undo_changes(),
             Action::ToggleMask => self.mask_shown = !self.mask_shown,
             Action::ToggleTable => self.table_shown = !self.table_shown,
-            Action::ToggleHelp => self.help_open = !self.help_open,
+            Action::Form(form) => {
+                self.table_shown = false;
+                self.apply_look(LookAction::Form(form));
+            }
+            Action::ToggleHelp => self.overlay.apply(OverlayAction::Toggle(Overlay::Help)),
             Action::Prompt(prompt) => self.prompt = prompt,
             Action::Type(field, text) => self.take_typed(field, &text),
             Action::Generate => {
@@ -317,6 +346,8 @@ impl State {
         (self.hovered, self.pinned, self.selected) = (None, None, (0, 0));
         self.begin_look();
         self.notices.clear();
+        self.shell.ready_dismissed = false;
+        self.shell.task_open = false;
         self.samples.clear();
         let request = self.generated.request;
         self.generated = Generated { request, ..Generated::default() };

@@ -1,12 +1,12 @@
 //! Numbers formatted for display. Pure.
 
-/// A number with thin spaces between groups of three digits.
+/// A number with commas between groups of three digits.
 pub fn grouped(n: impl ToString) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + 4);
     for (i, digit) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push('\u{2009}');
+            out.push(',');
         }
         out.push(digit);
     }

@@ -8,7 +8,8 @@ const TERMS = 4u; // per block, in vectors of four
 const STRIDE = 5u; // distance between rows of block_a in vectors of four: one more than their length, against bank conflicts
 
 var<workgroup> block_a: array<vec4<f32>, TILE_ROWS * STRIDE>; // 64 rows, terms in vectors of four
-var<workgroup> block_b: array<vec4<f32>, 16u * 16u>; // 16 terms, columns in vectors of four
+const GROUP_B = 66u; // distance between groups of four terms of block_b: two more than their length, for the same reason
+var<workgroup> block_b: array<vec4<f32>, TERMS * GROUP_B>; // 16 terms, columns in vectors of four
 
 fn multiply(order: u32, tile: vec2<u32>, local: u32, s: Shape) {
     let first = tile * vec2<u32>(TILE_ROWS, 16u); // row, column in vectors of four
@@ -22,7 +23,7 @@ fn multiply(order: u32, tile: vec2<u32>, local: u32, s: Shape) {
         load_blocks(order, first, local, k, s);
         workgroupBarrier();
         for (var t = 0u; t < TERMS; t++) {
-            let at = 64u * t + col;
+            let at = GROUP_B * t + col;
             let b = mat4x4<f32>(block_b[at], block_b[at + 16u], block_b[at + 32u], block_b[at + 48u]);
             let c = mat4x4<f32>(block_b[at + 8u], block_b[at + 24u], block_b[at + 40u], block_b[at + 56u]);
             let a = row * STRIDE + t;
@@ -65,7 +66,7 @@ fn load_blocks(order: u32, first: vec2<u32>, local: u32, k: u32, s: Shape) {
     block_a[a_to + 3u * STRIDE] = a[3];
     var b = mat4x4<f32>();
     if (k + at_b.y < s.k / 4u) { b = four_rows_of_b(order, min(first.y + at_b.x, s.n / 4u - 1u), k + at_b.y, s); }
-    let b_to = 64u * at_b.y + at_b.x;
+    let b_to = GROUP_B * at_b.y + at_b.x;
     block_b[b_to] = b[0];
     block_b[b_to + 16u] = b[1];
     block_b[b_to + 32u] = b[2];

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::{BackendArg, GenerateArgs, in_file, keep, open, sentence};
+use super::{BackendArg, GenerateArgs, in_file, load_checkpoint, open, sentence};
 use crate::data::Tokenizer;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::generate::writer::Writer;
@@ -49,7 +49,7 @@ pub(super) async fn generate(args: GenerateArgs) -> Result<(), String> {
 /// Loads a saved model for inference.
 async fn load(model: &std::path::Path, backend: BackendArg) -> Result<(Trainer, Tokenizer), String> {
     let context = open(backend).await?;
-    let Checkpoint { mut config, tokenizer, state } = keep::load(model)?;
+    let Checkpoint { mut config, tokenizer, state } = load_checkpoint(model)?;
     // Nothing is trained, so the smallest batch and dummy tokens suffice.
     config.train.batch_size = 1;
     let tokens = vec![0; config.model.context_length + 1];

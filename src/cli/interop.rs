@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::keep::load;
+use super::load_checkpoint as load;
 use super::{in_file, sentence};
 use crate::interop::export::{changes, export as to_files, training_state};
 use crate::interop::import::{Opened, Source};

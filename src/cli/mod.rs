@@ -11,21 +11,22 @@ use crate::config::fields::documentation;
 use crate::config::{Preset, RunConfig};
 use crate::data::{DataError, Task, reading_parquet};
 use crate::gpu::context::Context;
-use crate::train::trainer::Trainer;
-use crate::types::Sampling;
+use crate::run::native::{self, open_device, set_overrides, tune_kernels};
+use crate::train::align::Settings;
+use crate::train::checkpoint::Checkpoint;
 use crate::types::tasks::skipped_rows;
+use crate::types::{BackendChoice, Sampling};
 
 #[macro_use]
 mod say;
 
+mod align;
 mod bench;
-mod events;
+mod data;
 mod generate;
 mod interop;
-mod keep;
-mod kernels;
-pub mod log;
 pub mod ops;
+mod queue;
 mod scale;
 mod soak;
 mod tokenizer;
@@ -51,6 +52,11 @@ enum Command {
     Info,
     /// Train a model and save it to a folder.
     Train(TrainArgs),
+    /// Train a list of runs, one after the other or several at a time.
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
+    /// Teach a model with responses, rewards or preferences.
+    Align(Box<align::AlignArgs>),
     /// Generate text from a prompt with a saved model.
     Generate(GenerateArgs),
     /// Write the logits after every token of a text to a file.
@@ -65,6 +71,9 @@ enum Command {
     /// Train a tokenizer, encode text and decode ids.
     #[command(subcommand)]
     Tokenizer(tokenizer::TokenizerCommand),
+    /// Filter web pages to training text, and explain every decision.
+    #[command(subcommand)]
+    Data(data::DataCommand),
     /// Print every field that --set can change, with its range and meaning.
     Settings,
     /// Measure the speed of this machine.
@@ -89,8 +98,18 @@ enum BackendArg {
     Cpu,
 }
 
+impl From<BackendArg> for BackendChoice {
+    fn from(backend: BackendArg) -> Self {
+        match backend {
+            BackendArg::Gpu => Self::Gpu,
+            BackendArg::Cpu => Self::Cpu,
+        }
+    }
+}
+
+/// Options that describe a run.
 #[derive(Args)]
-struct TrainArgs {
+struct SpecArgs {
     /// The model preset: nano, tiny, small or cs336.
     #[arg(long, default_value = "nano", value_parser = preset)]
     preset: Preset,
@@ -104,7 +123,7 @@ struct TrainArgs {
     #[arg(long, default_value = "text")]
     field: String,
     /// A synthetic task to train on instead, with a vocabulary of bytes: copy, reverse, sort, addition,
-    /// modular-addition, parity, brackets, induction or recall.
+    /// modular-addition, parity, brackets, induction, recall, reversed-addition or worked-addition.
     #[arg(long, conflicts_with = "text", value_parser = task)]
     task: Option<Task>,
     /// The total number of steps; by default, the length of the schedule.
@@ -120,15 +139,9 @@ struct TrainArgs {
     /// The backend.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
-    /// The output folder for checkpoint.safetensors and the previous checkpoint.
-    #[arg(long)]
-    out: PathBuf,
     /// Save every N seconds.
     #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
     save_every: f64,
-    /// Resume the model in this folder, on the same text.
-    #[arg(long, conflicts_with_all = ["preset", "seed"])]
-    resume: Option<PathBuf>,
     /// Stop after N tokens in total.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     stop_tokens: Option<u64>,
@@ -141,6 +154,18 @@ struct TrainArgs {
     /// Evaluate the held-out loss every N steps.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     eval_every: u64,
+}
+
+#[derive(Args)]
+struct TrainArgs {
+    #[command(flatten)]
+    spec: SpecArgs,
+    /// The output folder for checkpoint.safetensors and the previous checkpoint.
+    #[arg(long)]
+    out: PathBuf,
+    /// Resume the model in this folder, on the same text.
+    #[arg(long, conflicts_with_all = ["preset", "seed"])]
+    resume: Option<PathBuf>,
     /// Print one JSON object per line instead of a progress bar.
     #[arg(long)]
     json: bool,
@@ -203,7 +228,7 @@ pub fn main() -> ExitCode {
     }));
     let cli = Cli::parse();
     let threads = cli.threads.map_or(Ok(()), |n| crate::threads::set_count(n.into()));
-    if let Err(message) = threads.and_then(|()| kernels::tell(&cli.variant)) {
+    if let Err(message) = threads.and_then(|()| set_overrides(&cli.variant)) {
         eprintln!("glasshead: {message}");
         return ExitCode::FAILURE;
     }
@@ -211,14 +236,18 @@ pub fn main() -> ExitCode {
         Command::Info => pollster::block_on(info()),
         Command::Settings => {
             say!("{}", documentation());
+            say!("\nOnly for glasshead align:\n\n{}", Settings::documentation().trim_end());
             Ok(())
         }
         Command::Train(args) => pollster::block_on(train::train(args)),
+        Command::Queue(command) => queue::queue(command),
+        Command::Align(args) => pollster::block_on(align::align(*args)),
         Command::Generate(args) => pollster::block_on(generate::generate(args)),
         Command::Logits(args) => pollster::block_on(generate::logits(args)),
         Command::Export(args) => interop::export(args),
         Command::Import(args) => interop::import(args),
         Command::Scale(command) => pollster::block_on(scale::scale(command)),
+        Command::Data(command) => data::data(command),
         Command::Tokenizer(command) => tokenizer::tokenizer(command),
         Command::Bench(command) => bench::bench(command),
         Command::Soak(args) => pollster::block_on(soak::soak(args)),
@@ -262,29 +291,22 @@ fn sentence(error: impl Display) -> String {
 /// # Errors
 /// When there is no GPU, or kernel variants are selected for the CPU.
 async fn open(backend: BackendArg) -> Result<Option<Context>, String> {
-    match backend {
-        BackendArg::Cpu if kernels::any_told() => {
-            Err("--variant chooses kernels of the GPU, and --backend cpu runs none; leave out one of them".into())
-        }
-        BackendArg::Cpu => Ok(None),
-        BackendArg::Gpu => open_gpu().await.map(Some),
-    }
-}
-
-async fn open_gpu() -> Result<Context, String> {
-    let hint = |error| format!("{error}; or compute on the CPU with --backend cpu");
-    let context = Context::new().await.map_err(hint)?;
-    kernels::prepare(&context);
-    Ok(context)
+    open_device(backend.into()).await.map_err(sentence)
 }
 
 /// Selects the fastest kernels for training this model on this device, and reports variants that failed.
 async fn tune(config: &RunConfig, context: Option<&Context>) -> Result<(), String> {
-    for wrong in Trainer::choose_kernels(config, context).await.map_err(sentence)? {
+    for wrong in tune_kernels(config, context).await.map_err(sentence)? {
         eprintln!("{wrong}");
     }
-    context.into_iter().for_each(kernels::keep);
     Ok(())
+}
+
+/// Reads the latest intact checkpoint of a folder, and reports when it is an older one.
+fn load_checkpoint(folder: &Path) -> Result<Checkpoint, String> {
+    let loaded = native::load(folder).map_err(sentence)?;
+    loaded.notice.iter().for_each(|notice| eprintln!("{notice}"));
+    Ok(loaded.checkpoint)
 }
 
 async fn info() -> Result<(), String> {

@@ -3,9 +3,10 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::fingerprint::{Fingerprint, FingerprintReader};
 use crate::config::RunConfig;
 use crate::data::prepare::{TOKENIZER_BYTES, tokenizer_text, train_tokenizer_on};
 use crate::data::{BigramCounter, DataError, TokenFile, Tokenizer, held_out_offset, held_out_window, open_files};
@@ -31,6 +32,8 @@ pub struct FileData {
     pub file_bytes: u64,
     /// Number of skipped rows without text; 0 if the text was encoded earlier.
     pub skipped: u64,
+    /// Identifies the text.
+    pub fingerprint: String,
 }
 
 /// Encodes text files into a token file in `folder`, unless it exists, and computes the baselines; `field` is the text field of
@@ -53,12 +56,7 @@ pub fn prepare_files(
     fs::create_dir_all(folder).map_err(|error| DataError::of_file(folder, &error))?;
     let (name, file_bytes) = token_file_name(paths, field, &tokenizer)?;
     let encoded = folder.join(name);
-    let mut skipped = 0;
-    if !encoded.exists() {
-        let mut text = open_files(paths, Some(field))?;
-        TokenFile::write(&encoded, &mut text, &tokenizer)?;
-        skipped = text.skipped();
-    }
+    let (fingerprint, skipped) = encode(paths, field, &encoded, &tokenizer)?;
     let tokens = TokenFile::open(&encoded, tokenizer.vocab_size())?;
     let n_train = split(&tokens, &tokenizer)?;
     let context_length = config.model.context_length;
@@ -68,7 +66,29 @@ pub fn prepare_files(
         }
     }
     let baselines = measure(&tokens, n_train, tokenizer.vocab_size())?;
-    Ok(FileData { tokenizer, tokens, n_train, baselines, file_bytes, skipped })
+    Ok(FileData { tokenizer, tokens, n_train, baselines, file_bytes, skipped, fingerprint })
+}
+
+/// Encodes the text into `encoded`, unless that exists; returns the text's fingerprint, which is stored in a file of its own, and
+/// the number of skipped rows.
+fn encode(paths: &[PathBuf], field: &str, encoded: &Path, tokenizer: &Tokenizer) -> Result<(String, u64), DataError> {
+    let stem = encoded.file_stem().unwrap_or_default();
+    let stored = encoded.with_file_name(format!("text-of-{}.fingerprint", stem.display()));
+    if encoded.exists()
+        && let Ok(fingerprint) = fs::read_to_string(&stored)
+    {
+        return Ok((fingerprint, 0));
+    }
+    let mut text = open_files(paths, Some(field))?;
+    let mut reader = FingerprintReader { reader: &mut text, fingerprint: Fingerprint::default() };
+    if encoded.exists() {
+        io::copy(&mut reader, &mut io::sink()).map_err(DataError::from_read)?;
+    } else {
+        TokenFile::write(encoded, &mut reader, tokenizer)?;
+    }
+    let fingerprint = reader.fingerprint.finish();
+    fs::write(&stored, &fingerprint).map_err(|error| DataError::of_file(&stored, &error))?;
+    Ok((fingerprint, text.skipped()))
 }
 
 /// A file name that depends on the text files, their state and the vocabulary; and the total size of the text files.

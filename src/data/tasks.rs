@@ -3,6 +3,8 @@
 //!
 //! A fifth of all prompts, selected by a hash, never occurs in a training text, so their answers cannot be memorized.
 
+use serde::{Deserialize, Serialize};
+
 use crate::rng::Rng;
 
 /// The random stream for examples.
@@ -18,7 +20,8 @@ const MODULUS: u32 = 31;
 const LETTERS: &[u8; 26] = b"abcdefghijklmnopqrstuvwxyz";
 
 /// A synthetic task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Task {
     /// Repeat a word.
     Copy,

@@ -230,7 +230,12 @@ impl Context {
     /// The limits of one dispatch on this device.
     pub fn budget(&self) -> Budget {
         let budget = Budget::of(self.adapter.limits);
-        Budget { dispatch_flops: budget.dispatch_flops / 4f64.powi(self.losses.get().min(4) as i32), ..budget }
+        Budget { dispatch_flops: budget.dispatch_flops / self.caution(), ..budget }
+    }
+
+    /// By how much dispatches and submissions are shortened because devices were lost: by 4 for each, at most 256.
+    pub fn caution(&self) -> f64 {
+        4f64.powi(self.losses.get().min(4) as i32)
     }
 
     /// Whether the device has the features that a variant needs.

@@ -17,6 +17,10 @@ pub use room::{MemoryError, RoomError, check_room, spare};
 /// in f16 buffers.
 pub const ROWS_UNIT: usize = 128;
 
+/// Maximum number of rows, and of entries of the vocabulary, in one dispatch: a kernel with tiles of eight rows needs half of
+/// WebGPU's 65,535 workgroups for them.
+pub const MAX_ROWS: usize = 8 * 32_000;
+
 /// Maximum size of the logits that are in memory at a time, in bytes.
 const MAX_LOGIT_BYTES: usize = 64 << 20;
 
@@ -352,7 +356,7 @@ fn head_rows(config: &RunConfig, budget: Budget) -> usize {
     let by_flops = (budget.dispatch_flops / flops_per_row) as usize;
     let by_bytes =
         if budget == Budget::WHOLE { usize::MAX } else { MAX_LOGIT_BYTES.min(budget.binding_bytes as usize) };
-    let most = (by_flops.min(by_bytes / bytes_per_row) / ROWS_UNIT).max(1) * ROWS_UNIT;
+    let most = (by_flops.min(by_bytes / bytes_per_row).min(MAX_ROWS) / ROWS_UNIT).max(1) * ROWS_UNIT;
     if n_rows <= most {
         return n_rows;
     }
@@ -363,7 +367,7 @@ fn head_rows(config: &RunConfig, budget: Budget) -> usize {
 /// is not a multiple of four gets a small last block, so that all others use the kernels that read vectors of four.
 fn vocab_block(model: &ModelConfig, budget: Budget) -> usize {
     let (v, row_bytes) = (model.vocab_size, 4 * model.d_model);
-    let n_blocks = v.div_ceil((budget.binding_bytes as usize / row_bytes).max(64));
+    let n_blocks = v.div_ceil((budget.binding_bytes as usize / row_bytes).clamp(64, MAX_ROWS));
     if budget == Budget::WHOLE || n_blocks == 1 && (v.is_multiple_of(4) || v < MIN_TAIL_VOCABULARY) {
         return v;
     }

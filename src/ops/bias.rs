@@ -2,10 +2,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FLAT, REDUCE, Real, cpu, row_loops};
+use super::{COLUMNS, COLUMNS_PER_GROUP, FLAT, REDUCE, Real, cpu, row_loops};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{Recording, Slice, flat_workgroups, row_workgroups};
+use crate::gpu::variant::Variant;
 
 /// Uniform parameters of both kernels.
 #[repr(C)]
@@ -37,6 +38,23 @@ pub static BIAS_GRAD: Kernel = Kernel {
     params_bytes: size_of::<Params>(),
     loops: |params| row_loops::<64>(bytemuck::pod_read_unaligned::<Params>(params).n_rows, 1),
     cpu: |call| cpu::norm::bias_grad(&call.f32(1), &mut call.f32_mut(2)),
+};
+
+/// [`BIAS_GRAD`] for GPUs: by blocks of columns.
+pub static BIAS_GRAD_COLUMNS: Kernel = Kernel {
+    name: "bias_grad_columns",
+    wgsl: &[FLAT, REDUCE, COLUMNS, wgsl!("../../shaders/bias.wgsl"), wgsl!("../../shaders/bias_columns.wgsl")],
+    ..BIAS_GRAD
+};
+
+/// [`BIAS_GRAD`] by columns.
+pub static GRAD_COLUMNS: Variant = Variant {
+    hardware: true,
+    workgroups: |params, _| {
+        let Params { n_cols, .. } = bytemuck::pod_read_unaligned(params);
+        Some(row_workgroups((n_cols as usize).div_ceil(COLUMNS_PER_GROUP)))
+    },
+    ..Variant::of_rows(&BIAS_GRAD, &BIAS_GRAD_COLUMNS, 0)
 };
 
 /// Appends the addition of `bias` to every row of `y`.

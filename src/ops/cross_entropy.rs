@@ -72,6 +72,7 @@ impl Params {
 }
 
 const WGSL: &str = wgsl!("../../shaders/cross_entropy.wgsl");
+const ONLINE: &str = wgsl!("../../shaders/cross_entropy_online.wgsl");
 const MEAN: &str = wgsl!("../../shaders/lib/mean_of_rows.wgsl");
 const COEFFICIENTS: &str = wgsl!("../../shaders/lib/row_coefficients.wgsl");
 const NO_ENTROPIES: &str = wgsl!("../../shaders/lib/no_row_entropies.wgsl");
@@ -123,6 +124,17 @@ pub static CROSS_ENTROPY_GRAD_FOUR_LANES: Kernel = grad(
         row_entry!("cross_entropy_grad_four_lanes", "row_grad"),
     ],
 );
+
+/// [`CROSS_ENTROPY_GRAD`] for GPUs: maximum and sum in one pass.
+pub static CROSS_ENTROPY_GRAD_ONLINE: Kernel = grad(
+    "cross_entropy_grad_online",
+    grad_loops::<64>,
+    &[FLAT, REDUCE, MEAN, NO_ENTROPIES, WGSL, ONLINE, row_entry!("cross_entropy_grad_online", "row_grad_online")],
+);
+
+/// [`CROSS_ENTROPY_GRAD_ONLINE`] in place of [`CROSS_ENTROPY_GRAD`].
+pub static GRAD_ONLINE: Variant =
+    Variant { hardware: true, ..Variant::of_rows(&CROSS_ENTROPY_GRAD, &CROSS_ENTROPY_GRAD_ONLINE, 0) };
 
 /// logits (N, V), targets (N) → losses (N), entropies (N)
 pub static TOKEN_ENTROPY: Kernel = Kernel {

@@ -2,10 +2,11 @@
 //! separate [`bias`](super::bias).
 
 use super::rmsnorm::{Params, grad_loops};
-use super::{FLAT, REDUCE, Real, cpu, row_loops};
+use super::{COLUMNS, FLAT, NORM_COLUMNS, REDUCE, Real, cpu, norm_columns_workgroups, row_loops};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
+use crate::gpu::variant::Variant;
 
 const WGSL: &[&str] = &[FLAT, REDUCE, wgsl!("../../shaders/layernorm.wgsl")];
 
@@ -37,6 +38,27 @@ pub static LAYERNORM_GRAD: Kernel = Kernel {
         cpu::norm::layernorm_grad_x([x, gain, y_grad, stats], &mut call.f32_mut(5), sizes, accumulate);
         cpu::norm::layernorm_grad_gain([x, y_grad, stats], &mut call.f32_mut(6), sizes);
     },
+};
+
+/// [`LAYERNORM_GRAD`] for GPUs: the gain's gradient by blocks of columns.
+pub static LAYERNORM_GRAD_COLUMNS: Kernel = Kernel {
+    name: "layernorm_grad_columns",
+    wgsl: &[
+        FLAT,
+        REDUCE,
+        COLUMNS,
+        wgsl!("../../shaders/layernorm.wgsl"),
+        NORM_COLUMNS,
+        row_entry!("layernorm_grad_columns", "norm_grads_by_columns"),
+    ],
+    ..LAYERNORM_GRAD
+};
+
+/// [`LAYERNORM_GRAD`] by columns.
+pub static GRAD_COLUMNS: Variant = Variant {
+    hardware: true,
+    workgroups: |params, _| norm_columns_workgroups(params),
+    ..Variant::of_rows(&LAYERNORM_GRAD, &LAYERNORM_GRAD_COLUMNS, 0)
 };
 
 /// Appends the forward pass.

@@ -6,7 +6,8 @@ use bytemuck::{Pod, Zeroable};
 use super::matmul::{Layout, Shape, reference_nn, reference_tn, terms_iterations};
 use super::{
     EIGHT_LANES, ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_LANES, FOUR_ROWS, GROUP_TERMS, LANES, LAYOUTS,
-    MATMUL_FOUR_LANES, MATMUL_GROUP, MATMUL_GROUP_32, MATMUL_LANES, MATMUL_SCALAR, MATMUL_VEC4, Real, TILE, cpu,
+    MATMUL_FOUR_LANES, MATMUL_GROUP, MATMUL_GROUP_32, MATMUL_LANES, MATMUL_SCALAR, MATMUL_SLICED, MATMUL_VEC4, Real,
+    TILE, cpu,
 };
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
@@ -66,6 +67,23 @@ kernel!(
     LINEAR_GRAD_GROUP_32 "linear_grad_group_32", "The same with tiles of 32 × 32",
     [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, MATMUL_GROUP_32]
 );
+
+kernel!(
+    LINEAR_GRAD_SLICED "linear_grad_sliced", "The same with tiles of 32 × 32 whose sums are shared by four slices of a workgroup",
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, MATMUL_SLICED]
+);
+
+/// [`LINEAR_GRAD_SLICED`] in place of [`LINEAR_GRAD_VEC4`].
+pub static GRAD_SLICED: Variant = Variant { hardware: true, ..tiles::<32, 32>(&LINEAR_GRAD_SLICED) };
+
+/// Whether the gradient of the weights has so few tiles that they do not fill a GPU.
+pub(super) fn few_tiles(params: &[u8]) -> bool {
+    let Params { d_in, d_out, .. } = bytemuck::pod_read_unaligned(params);
+    d_in.div_ceil(64) * d_out.div_ceil(64) <= FEW_TILES
+}
+
+/// A large GPU has about as many cores.
+const FEW_TILES: u32 = 64;
 
 /// [`LINEAR_GRAD_GROUP`] in place of [`LINEAR_GRAD_VEC4`].
 pub static GRAD_GROUP: Variant = Variant { hardware: true, ..tiles::<64, 64>(&LINEAR_GRAD_GROUP) };

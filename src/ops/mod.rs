@@ -6,6 +6,7 @@
 //! [`KERNELS`] and its row in the table of tests.
 
 use crate::gpu::kernel::Kernel;
+use crate::gpu::recording::row_workgroups;
 
 /// The text of a shader file without comments and indentation, which would be an eighth of the page's download.
 macro_rules! wgsl {
@@ -129,7 +130,7 @@ impl Real for f64 {
 }
 
 /// All kernels, including variants.
-pub static KERNELS: [&Kernel; 88] = [
+pub static KERNELS: [&Kernel; 93] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -152,16 +153,20 @@ pub static KERNELS: [&Kernel; 88] = [
     &linear_grad::LINEAR_GRAD_FOUR_LANES,
     &linear_grad::LINEAR_GRAD_GROUP,
     &linear_grad::LINEAR_GRAD_GROUP_32,
+    &linear_grad::LINEAR_GRAD_SLICED,
     &rmsnorm::RMSNORM,
     &rmsnorm::RMSNORM_GRAD,
     &rmsnorm::RMSNORM_LANES,
     &rmsnorm::RMSNORM_GRAD_LANES,
     &rmsnorm::RMSNORM_FOUR_LANES,
     &rmsnorm::RMSNORM_GRAD_FOUR_LANES,
+    &rmsnorm::RMSNORM_GRAD_COLUMNS,
     &layernorm::LAYERNORM,
     &layernorm::LAYERNORM_GRAD,
+    &layernorm::LAYERNORM_GRAD_COLUMNS,
     &bias::BIAS,
     &bias::BIAS_GRAD,
+    &bias::BIAS_GRAD_COLUMNS,
     &rope::ROPE,
     &attention_scores::ATTENTION_SCORES,
     &softmax::SOFTMAX,
@@ -203,6 +208,7 @@ pub static KERNELS: [&Kernel; 88] = [
     &cross_entropy::CROSS_ENTROPY_GRAD,
     &cross_entropy::CROSS_ENTROPY_GRAD_LANES,
     &cross_entropy::CROSS_ENTROPY_GRAD_FOUR_LANES,
+    &cross_entropy::CROSS_ENTROPY_GRAD_ONLINE,
     &cross_entropy::TOKEN_ENTROPY,
     &cross_entropy::WEIGHTED_CROSS_ENTROPY_GRAD,
     &mean_loss::MEAN_LOSS,
@@ -235,6 +241,7 @@ pub(crate) const LANES: &str = wgsl!("../../shaders/lib/lanes.wgsl");
 pub(crate) const MATMUL_SCALAR: &str = wgsl!("../../shaders/lib/matmul_scalar.wgsl");
 pub(crate) const MATMUL_GROUP: &str = wgsl!("../../shaders/lib/matmul_group.wgsl");
 pub(crate) const MATMUL_GROUP_32: &str = wgsl!("../../shaders/lib/matmul_group_32.wgsl");
+pub(crate) const MATMUL_SLICED: &str = wgsl!("../../shaders/lib/matmul_sliced.wgsl");
 pub(crate) const MATMUL_ROWS: &str = wgsl!("../../shaders/lib/matmul_rows.wgsl");
 pub(crate) const GROUP_TERMS: &str = wgsl!("../../shaders/lib/group_terms.wgsl");
 pub(crate) const MATMUL_VEC4: &str = wgsl!("../../shaders/lib/matmul_vec4.wgsl");
@@ -243,6 +250,8 @@ pub(crate) const MATMUL_FOUR_LANES: &str = wgsl!("../../shaders/lib/matmul_four_
 pub(crate) const STEP: &str = wgsl!("../../shaders/lib/step.wgsl");
 pub(crate) const CLIP_SCALE: &str = wgsl!("../../shaders/lib/clip_scale.wgsl");
 pub(crate) const FINITE: &str = wgsl!("../../shaders/lib/finite.wgsl");
+pub(crate) const COLUMNS: &str = wgsl!("../../shaders/lib/columns.wgsl");
+pub(crate) const NORM_COLUMNS: &str = wgsl!("../../shaders/lib/norm_columns.wgsl");
 pub(crate) const KV_HEAD: &str = wgsl!("../../shaders/lib/kv_head.wgsl");
 pub(crate) const CAUSAL_MASK: &str = wgsl!("../../shaders/lib/causal_mask.wgsl");
 
@@ -250,6 +259,15 @@ pub(crate) const CAUSAL_MASK: &str = wgsl!("../../shaders/lib/causal_mask.wgsl")
 /// workgroup take six iterations each.
 pub(crate) fn row_loops<const INVOCATIONS: u32>(len: u32, passes: u64) -> u64 {
     passes * u64::from(len.div_ceil(INVOCATIONS)) + 12
+}
+
+/// Columns that a workgroup of `lib/columns.wgsl` sums.
+const COLUMNS_PER_GROUP: usize = 8;
+
+/// Workgroups of the gradients of a norm by columns.
+pub(crate) fn norm_columns_workgroups(params: &[u8]) -> Option<[u32; 3]> {
+    let [n, c] = bytemuck::pod_read_unaligned::<rmsnorm::Params>(params).sizes();
+    Some(row_workgroups(n + c.div_ceil(COLUMNS_PER_GROUP)))
 }
 
 /// Workgroup counts for a (rows, cols) result, with 8 × 8 invocations that compute 4 × 4 elements each.

@@ -2,7 +2,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{EIGHT_LANES, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, cpu, row_loops};
+use super::{
+    COLUMNS, EIGHT_LANES, FLAT, FOUR_LANES, NORM_COLUMNS, REDUCE, REDUCE_LANES, Real, cpu, norm_columns_workgroups,
+    row_loops,
+};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
@@ -83,6 +86,20 @@ kernels!(
     RMSNORM_FOUR_LANES "rmsnorm_four_lanes", RMSNORM_GRAD_FOUR_LANES "rmsnorm_grad_four_lanes", 4,
     [FOUR_LANES, REDUCE_LANES]
 );
+
+/// [`RMSNORM_GRAD`] for GPUs: the gain's gradient by blocks of columns.
+pub static RMSNORM_GRAD_COLUMNS: Kernel = Kernel {
+    name: "rmsnorm_grad_columns",
+    wgsl: &[FLAT, REDUCE, COLUMNS, WGSL, NORM_COLUMNS, row_entry!("rmsnorm_grad_columns", "norm_grads_by_columns")],
+    ..RMSNORM_GRAD
+};
+
+/// [`RMSNORM_GRAD`] by columns.
+pub static GRAD_COLUMNS: Variant = Variant {
+    hardware: true,
+    workgroups: |params, _| norm_columns_workgroups(params),
+    ..Variant::of_rows(&RMSNORM_GRAD, &RMSNORM_GRAD_COLUMNS, 0)
+};
 
 /// Subgroup variants of [`RMSNORM`].
 pub static LANES: [Variant; 2] =

@@ -4,11 +4,12 @@
 use std::hash::Hasher;
 
 use self::trials::{
-    GATE, attention, attention_grad, attention_grad_like, attention_like, gradients, gradients_like, loss, norm,
-    norm_grad, product, product_like, squares, table_grad,
+    GATE, attention, attention_grad, attention_grad_like, attention_like, column_sums, column_sums_like, gradients,
+    gradients_like, layer_norm_grad, layer_norm_grad_like, loss, loss_like, norm, norm_grad, norm_grad_like, product,
+    product_like, squares, table_grad,
 };
 use super::cost::costs;
-use super::{KERNELS, clip, cross_entropy, embedding, flash_attention, linear_grad, matmul, rmsnorm};
+use super::{KERNELS, bias, clip, cross_entropy, embedding, flash_attention, layernorm, linear_grad, matmul, rmsnorm};
 use crate::gpu::backend::{Backend, ExecuteError};
 use crate::gpu::clock::now_ns;
 use crate::gpu::compare::SideBySide;
@@ -57,7 +58,7 @@ pub struct Candidates {
 }
 
 /// All kernels that have variants.
-pub static CANDIDATES: [Candidates; 13] = [
+pub static CANDIDATES: [Candidates; 15] = [
     Candidates {
         of: &matmul::MATMUL_NT_VEC4,
         variants: &[
@@ -80,9 +81,17 @@ pub static CANDIDATES: [Candidates; 13] = [
             &linear_grad::GRAD_FOUR_LANES,
             &linear_grad::GRAD_GROUP,
             &linear_grad::GRAD_GROUP_32,
+            &linear_grad::GRAD_SLICED,
         ],
         gate: || GATE.into_iter().map(|shape| gradients(shape, true)).collect(),
-        classes: &Class::all("linear_grad_vec4", gradients_like),
+        classes: &[
+            Class {
+                key: "linear_grad_vec4",
+                holds: |params| !linear_grad::few_tiles(params),
+                measured: gradients_like,
+            },
+            Class { key: "linear_grad_vec4.few_tiles", holds: linear_grad::few_tiles, measured: gradients_like },
+        ],
     },
     Candidates {
         of: &flash_attention::FLASH_ATTENTION_16,
@@ -128,15 +137,27 @@ pub static CANDIDATES: [Candidates; 13] = [
     },
     Candidates {
         of: &rmsnorm::RMSNORM_GRAD,
-        variants: &[&rmsnorm::GRAD_LANES[0], &rmsnorm::GRAD_LANES[1]],
+        variants: &[&rmsnorm::GRAD_LANES[0], &rmsnorm::GRAD_LANES[1], &rmsnorm::GRAD_COLUMNS],
         gate: || vec![norm_grad(3, 7), norm_grad(70, 130)],
-        classes: &Class::all("rmsnorm_grad", |_, _| norm_grad(64, 128)),
+        classes: &Class::all("rmsnorm_grad", norm_grad_like),
+    },
+    Candidates {
+        of: &layernorm::LAYERNORM_GRAD,
+        variants: &[&layernorm::GRAD_COLUMNS],
+        gate: || vec![layer_norm_grad(3, 7), layer_norm_grad(70, 130)],
+        classes: &Class::all("layernorm_grad", layer_norm_grad_like),
+    },
+    Candidates {
+        of: &bias::BIAS_GRAD,
+        variants: &[&bias::GRAD_COLUMNS],
+        gate: || vec![column_sums(3, 7), column_sums(70, 130)],
+        classes: &Class::all("bias_grad", column_sums_like),
     },
     Candidates {
         of: &cross_entropy::CROSS_ENTROPY_GRAD,
-        variants: &[&cross_entropy::GRAD_LANES[0], &cross_entropy::GRAD_LANES[1]],
-        gate: || vec![loss(3, 7), loss(5, 130)],
-        classes: &Class::all("cross_entropy_grad", |_, _| loss(64, 128)),
+        variants: &[&cross_entropy::GRAD_LANES[0], &cross_entropy::GRAD_LANES[1], &cross_entropy::GRAD_ONLINE],
+        gate: || vec![loss(3, 7), loss(5, 130), loss(2, 1_030)],
+        classes: &Class::all("cross_entropy_grad", loss_like),
     },
     Candidates {
         of: &embedding::EMBEDDING_GRAD,
@@ -223,6 +244,12 @@ pub fn compile(context: &Context, buffers: &Buffers, recording: &Recording) {
     context.compile(buffers, recording, |kernel| !may_be_replaced(kernel));
 }
 
+/// The user's override for a class: its own, else that of the kernel.
+fn told(context: &Context, candidates: &Candidates, class: &Class) -> Option<String> {
+    let told = context.told.borrow();
+    told.get(class.key).or_else(|| told.get(candidates.of.name)).map(str::to_string)
+}
+
 async fn recall_or_choose(
     context: &Context,
     candidates: &Candidates,
@@ -230,7 +257,7 @@ async fn recall_or_choose(
     measuring: Measuring<'_>,
 ) -> Result<Vec<String>, ExecuteError> {
     let of = candidates.of.name;
-    let told = context.told.borrow().get(class.key).map(str::to_string);
+    let told = told(context, candidates, class);
     let known = told.clone().or_else(|| context.known.borrow().get(class.key).map(str::to_string));
     let sentences = match known {
         Some(name) if name == of => return Ok(Vec::new()),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// A recurring event. It may take a limited share of the time, and has a minimum interval.
-pub(super) struct Recurring {
+pub struct Recurring {
     at_least_apart: f64,
     /// Seconds of pause per second of work.
     pause_factor: f64,
@@ -12,10 +12,12 @@ pub(super) struct Recurring {
 }
 
 impl Recurring {
+    /// An event at least `at_least_apart` seconds apart, with `pause_factor` seconds of pause per second of work.
     pub fn new(at_least_apart: f64, pause_factor: f64) -> Self {
         Self { at_least_apart, pause_factor, not_before: 0.0 }
     }
 
+    /// Records an occurrence that took from `began` to `now`.
     pub fn done(&mut self, began: f64, now: f64) {
         self.not_before = now + self.at_least_apart.max((now - began) * self.pause_factor);
     }
@@ -30,7 +32,7 @@ const WINDOW_SECONDS: f64 = 1.0;
 
 /// Training throughput: total tokens divided by total seconds between collections. Inspection and generation are excluded.
 #[derive(Default)]
-pub(super) struct Meter {
+pub struct Meter {
     samples: VecDeque<Sample>,
     /// Measurements that are too short to be a sample yet.
     pending: Sample,

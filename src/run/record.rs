@@ -1,13 +1,14 @@
-//! The page's data in a run's file: its training text and losses.
+//! The record in a run's file: its name, its training text and its losses. With it, a run resumes anywhere.
 
 use safetensors::SafeTensors;
 
 use crate::config::RunConfig;
 use crate::data::Tokenizer;
-use crate::train::checkpoint::{CheckpointError, to_bytes};
+pub use crate::data::{Fingerprint, fingerprint};
+use crate::train::checkpoint::{self, CheckpointError};
 use crate::train::trainer::TrainingState;
 use crate::types::History;
-use crate::types::runs::{CorpusRecord, RunRecord};
+use crate::types::runs::{CheckpointInfo, CorpusRecord, RunRecord};
 
 /// Name of the metadata entry.
 const FIELD: &str = "run";
@@ -15,34 +16,50 @@ const FIELD: &str = "run";
 /// Approximate maximum number of steps whose losses are saved; longer runs are thinned.
 const MAX_POINTS: usize = 20_000;
 
-/// A hash that identifies a text, as 16 hexadecimal digits: FNV-1a, the same on every machine.
-pub fn fingerprint(text: &str) -> String {
-    let hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    format!("{hash:016x}")
+/// Everything in a run's file.
+pub struct RunFile<'a> {
+    /// The run's configuration.
+    pub config: &'a RunConfig,
+    /// The tokenizer of the run's tokens.
+    pub tokenizer: &'a Tokenizer,
+    /// The training state.
+    pub state: &'a TrainingState,
+    /// The run's name.
+    pub name: &'a str,
+    /// The training text.
+    pub corpus: &'a CorpusRecord,
+    /// The losses.
+    pub history: &'a History,
 }
 
-/// Serializes a checkpoint with a record in its header.
+impl RunFile<'_> {
+    /// The summary for lists.
+    pub fn info(&self) -> CheckpointInfo {
+        let step = self.state.step;
+        CheckpointInfo {
+            name: self.name.into(),
+            step,
+            loss: self.history.points.last().map(|point| point.loss),
+            val_loss: self.history.validation.last().filter(|val| val.step == step).map(|val| val.loss),
+            corpus: self.corpus.name.clone(),
+            n_params: self.config.model.n_params(),
+        }
+    }
+}
+
+/// Serializes a run's file: a checkpoint with the record in its header.
 ///
 /// # Errors
 /// As [`Checkpoint::to_bytes`](crate::train::checkpoint::Checkpoint::to_bytes).
-pub fn to_bytes_with(
-    config: &RunConfig,
-    tokenizer: &Tokenizer,
-    state: &TrainingState,
-    name: &str,
-    corpus: &CorpusRecord,
-    history: &History,
-) -> Result<Vec<u8>, CheckpointError> {
-    let history = history.thinned(MAX_POINTS);
-    let record = RunRecord { name: name.into(), corpus: corpus.clone(), history };
+pub fn to_bytes(file: &RunFile<'_>) -> Result<Vec<u8>, CheckpointError> {
+    let history = file.history.thinned(MAX_POINTS);
+    let record = RunRecord { name: file.name.into(), corpus: file.corpus.clone(), history };
     let json = serde_json::to_string(&record);
     let json = json.map_err(|error| CheckpointError::Metadata { field: FIELD, detail: error.to_string() })?;
-    to_bytes(config, tokenizer, state, Some((FIELD, json)))
+    checkpoint::to_bytes(file.config, file.tokenizer, file.state, Some((FIELD, json)))
 }
 
-/// The record of a serialized checkpoint; `None` for one written by the command line.
+/// The record of a serialized checkpoint; `None` for one that was imported, or written by the command line of version 0.1.
 pub fn read(bytes: &[u8]) -> Option<RunRecord> {
     let (_, header) = SafeTensors::read_metadata(bytes).ok()?;
     serde_json::from_str(header.metadata().as_ref()?.get(FIELD)?).ok()

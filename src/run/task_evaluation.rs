@@ -1,15 +1,12 @@
 //! Evaluates exact match on a synthetic task from time to time during training.
 
+use super::clock::Clock;
 use crate::data::{Task, Tokenizer};
-use crate::train::exact_match::{SCORED_EXAMPLES, Score, answer};
+use crate::train::exact_match::{EXAMPLES, ExactMatch, answer, exact_match};
 use crate::train::trainer::{TrainError, Trainer};
-use crate::types::RunId;
-use crate::types::tasks::TaskAnswer;
-use crate::wire::Event;
-use crate::wire::data::DataEvent;
 
-/// Number of answers shown on the page.
-const SHOWN: usize = 6;
+/// Number of examples at the end of a run without a page.
+const EXAMPLES_AT_END: usize = 500;
 
 /// Approximate duration of a unit of work, in seconds, so that commands are handled without delay.
 const PIECE_SECONDS: f64 = 0.08;
@@ -25,11 +22,13 @@ const APART_SECONDS: f64 = 3.0;
 
 /// The examples of a task, and the current round.
 pub struct TaskEvaluation {
+    task: Task,
+    seed: u64,
     examples: Vec<(String, String)>,
     /// Number of examples per batch.
     batch: usize,
     /// Steps done when the round started, and its answers so far.
-    round: Option<(u64, Score)>,
+    round: Option<(u64, ExactMatch)>,
     not_before: f64,
     /// Whether a round has finished, so that the page shows a score.
     shown: bool,
@@ -40,8 +39,8 @@ pub struct TaskEvaluation {
 impl TaskEvaluation {
     /// Evaluates held-out examples of `task`.
     pub fn new(task: Task, seed: u64) -> Self {
-        let examples = task.examples(seed, SCORED_EXAMPLES);
-        Self { examples, batch: FIRST_BATCH, round: None, not_before: 0.0, shown: false, owed: false }
+        let examples = task.examples(seed, EXAMPLES);
+        Self { task, seed, examples, batch: FIRST_BATCH, round: None, not_before: 0.0, shown: false, owed: false }
     }
 
     /// Restarts after a weight was edited, which invalidates the score.
@@ -65,18 +64,17 @@ impl TaskEvaluation {
     /// If the device failed.
     pub async fn work(
         &mut self,
-        run: RunId,
         trainer: &mut Trainer,
         tokenizer: &Tokenizer,
-        clock: &dyn Fn() -> f64,
-    ) -> Result<Option<Event>, TrainError> {
-        let began = clock();
-        let (step, mut score) = self.round.take().unwrap_or_else(|| (trainer.step(), Score::default()));
+        clock: &dyn Clock,
+    ) -> Result<Option<(u64, ExactMatch)>, TrainError> {
+        let began = clock.now();
+        let (step, mut score) = self.round.take().unwrap_or_else(|| (trainer.step(), ExactMatch::default()));
         while score.answers.len() < self.examples.len() {
-            let (rest, batch_began) = (&self.examples[score.answers.len()..], clock());
+            let (rest, batch_began) = (&self.examples[score.answers.len()..], clock.now());
             let batch = &rest[..rest.len().min(trainer.max_texts(self.batch))];
             answer(trainer, tokenizer, batch).await?.into_iter().for_each(|answer| score.add(answer));
-            let now = clock();
+            let now = clock.now();
             if now - batch_began < PIECE_SECONDS / 2.0 {
                 self.batch = (2 * self.batch).min(self.examples.len());
             }
@@ -84,16 +82,29 @@ impl TaskEvaluation {
                 break;
             }
         }
-        let pause = PAUSE_FACTOR * (clock() - began);
+        let pause = PAUSE_FACTOR * (clock.now() - began);
         if score.answers.len() < self.examples.len() {
-            (self.round, self.not_before) = (Some((step, score)), clock() + pause);
+            (self.round, self.not_before) = (Some((step, score)), clock.now() + pause);
             return Ok(None);
         }
-        self.not_before = clock() + pause.max(APART_SECONDS);
+        self.not_before = clock.now() + pause.max(APART_SECONDS);
         (self.shown, self.owed) = (true, false);
-        let (right, of) = (score.right, score.answers.len());
-        let shown = score.answers.into_iter().take(SHOWN);
-        let shown = shown.map(|a| TaskAnswer { prompt: a.prompt, expected: a.expected, written: a.written });
-        Ok(Some(Event::Data(DataEvent::Score { run, step, right, of, shown: shown.collect() })))
+        Ok(Some((step, score)))
+    }
+
+    /// Evaluates all examples, more of them at the end of a run.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub async fn whole(
+        &self,
+        trainer: &mut Trainer,
+        tokenizer: &Tokenizer,
+        last: bool,
+    ) -> Result<ExactMatch, TrainError> {
+        match last {
+            true => exact_match(trainer, tokenizer, &self.task.examples(self.seed, EXAMPLES_AT_END)).await,
+            false => exact_match(trainer, tokenizer, &self.examples).await,
+        }
     }
 }

@@ -2,16 +2,12 @@
 
 use super::Session;
 use crate::config::RunConfig;
-use crate::data::prepare::built_in_bytes;
-use crate::data::{ParquetText, Task, Texts, Tokenizer, is_jsonl, jsonl_fields, read_files, read_parquet, stories};
-use crate::run::task_evaluation::TaskEvaluation;
+use crate::data::{ParquetText, Texts, Tokenizer, is_jsonl, jsonl_fields, read_files, read_parquet};
+use crate::run::text::generated;
 use crate::types::tasks::skipped_rows;
 use crate::types::{CorpusChoice, FileInfo, RunId};
 use crate::wire::Event;
 use crate::wire::data::{DataCommand, DataEvent};
-
-/// Size of the generated text of a task.
-const TASK_BYTES: usize = 1 << 20;
 
 /// A file provided by the user.
 pub(super) struct File {
@@ -79,13 +75,8 @@ impl Session {
     pub(super) fn read_corpus(&self, choice: CorpusChoice, config: &RunConfig) -> Result<(String, String), String> {
         self.skipped_rows.set(0);
         match choice {
-            CorpusChoice::BuiltIn => {
-                let text = stories(config.train.seed, built_in_bytes(config));
-                Ok(("built-in stories".into(), text))
-            }
-            CorpusChoice::Task(number) => {
-                let task = task(number)?;
-                Ok((format!("examples of {}", task.name()), task.text(config.train.seed, TASK_BYTES)))
+            CorpusChoice::BuiltIn | CorpusChoice::Task(_) => {
+                generated(choice, config).map_err(|error| error.to_string())
             }
             CorpusChoice::File => {
                 let name = match &self.files[..] {
@@ -101,22 +92,6 @@ impl Session {
             }
         }
     }
-}
-
-/// The exact-match evaluation of a run, if it is trained on a task.
-///
-/// # Errors
-/// If the task does not exist.
-pub(super) fn scoring(choice: CorpusChoice, config: &RunConfig) -> Result<Option<TaskEvaluation>, String> {
-    match choice {
-        CorpusChoice::Task(number) => Ok(Some(TaskEvaluation::new(task(number)?, config.train.seed))),
-        CorpusChoice::BuiltIn | CorpusChoice::File => Ok(None),
-    }
-}
-
-/// The task with this index.
-fn task(number: usize) -> Result<Task, String> {
-    Task::ALL.get(number).copied().ok_or_else(|| format!("There is no task number {number}; choose another text."))
 }
 
 /// Splits concatenated files.

@@ -6,12 +6,13 @@ use std::rc::Rc;
 
 use crate::config::RunConfig;
 use crate::config::rules::Rules;
-use crate::data::Task;
 use crate::data::prepare::{PreparedData, encode, tokenizer_text, train_tokenizer};
+use crate::data::{Dataset, Task};
 use crate::inspect::initial_maps::initial_maps;
-use crate::run::lost_devices::LostDevices;
+use crate::run::SharedClock;
 use crate::run::record::fingerprint;
-use crate::run::{Clock, Run};
+use crate::run::recovery::LostDevices;
+use crate::run::text::task_evaluation;
 use crate::train::trainer::{TrainError, Trainer};
 use crate::types::runs::CorpusRecord;
 use crate::types::tasks::TaskInfo;
@@ -31,15 +32,17 @@ mod lesson;
 mod profile;
 mod recover;
 mod resume;
+mod run;
 pub mod vocabularies;
 mod workers;
 
-use corpus::{File, scoring, split_files};
+use corpus::{File, split_files};
 use device::{Device, check_room, keep_or_open};
 use import::Asked;
 use kernels::Kernels;
 use lesson::LessonDesk;
 use resume::Waiting;
+use run::PageRun;
 use vocabularies::Vocabularies;
 use workers::Workers;
 
@@ -51,14 +54,14 @@ pub struct Session {
     sink: Sink,
     /// Number of rows without text in the corpus that was read last.
     skipped_rows: Cell<u64>,
-    clock: Clock,
+    clock: SharedClock,
     files: Vec<File>,
     /// The text field of the files' records.
     field: Option<String>,
     /// Name and `tokenizer.json` of a vocabulary for the next run.
     vocabulary: Option<(String, Vec<u8>)>,
     vocabularies: Vocabularies,
-    run: Option<Run>,
+    run: Option<PageRun>,
     /// The run's device.
     device: Option<Device>,
     /// Id of the latest start, including one that failed.
@@ -84,7 +87,7 @@ impl Session {
         let mut session = Self {
             sink,
             skipped_rows: Cell::new(0),
-            clock: Rc::from(clock),
+            clock: Rc::new(clock),
             files: Vec::new(),
             field: None,
             vocabulary: None,
@@ -116,6 +119,12 @@ impl Session {
         (self.sink)(event, None);
     }
 
+    /// Sends the events of the run.
+    fn tell_run(&mut self) {
+        let messages = self.run.as_mut().map(PageRun::take_messages);
+        self.tell_all(messages.unwrap_or_default());
+    }
+
     fn tell_all(&mut self, messages: Vec<Message>) {
         messages.into_iter().for_each(|(event, bytes)| (self.sink)(event, bytes));
     }
@@ -141,7 +150,7 @@ impl Session {
             Command::Runs { command } => self.handle_runs(command, bytes).await,
             Command::Inspect { command: InspectCommand::Shown(shown) } => {
                 self.maps_hidden = !shown;
-                self.run.iter_mut().for_each(|run| run.set_maps_shown(shown));
+                self.run.iter_mut().for_each(|run| run.view.set_maps_shown(shown));
             }
             Command::Export(command) => self.handle_export(command).await,
             Command::Workers(command) => self.handle_workers(command, bytes).await,
@@ -155,14 +164,17 @@ impl Session {
     fn handle_tokenizer(&mut self, command: TokenizerCommand, bytes: Option<Vec<u8>>) {
         let mut messages = Vec::new();
         let result = match command {
-            TokenizerCommand::RunVocabulary => self.run.as_ref().map_or(Ok(()), |run| run.vocabulary(&mut messages)),
+            TokenizerCommand::RunVocabulary => {
+                self.run.as_ref().map_or(Ok(()), |run| Ok(messages.push(run.vocabulary()?)))
+            }
             TokenizerCommand::Train { vocab_size, corpus, config } => {
                 self.read_corpus(corpus, &config).and_then(|(name, text)| {
                     self.vocabularies.train(tokenizer_text(&text), name, vocab_size, &mut messages)
                 })
             }
             other => {
-                self.vocabularies.handle(other, bytes, &*self.clock, &mut messages);
+                let clock = self.clock.clone();
+                self.vocabularies.handle(other, bytes, &move || clock.now(), &mut messages);
                 Ok(())
             }
         };
@@ -174,9 +186,8 @@ impl Session {
 
     async fn handle_export(&mut self, command: ExportCommand) {
         let Some(run) = &mut self.run else { return };
-        let mut messages = Vec::new();
-        let result = run.export(command, &mut messages).await;
-        self.tell_all(messages);
+        let result = run.export(command).await;
+        self.tell_run();
         self.report(result.map(|()| true));
     }
 
@@ -190,36 +201,33 @@ impl Session {
                 self.import(Asked { run, backend, probe, name, corpus, files }).await;
             }
             RunsCommand::Name { run: id, name } => {
-                self.run.iter_mut().filter(|run| run.id() == id).for_each(|run| run.set_name(&name));
+                self.run.iter_mut().filter(|run| run.id() == id).for_each(|run| run.driver.set_name(&name));
             }
             RunsCommand::ForgetResume => self.waiting = None,
             RunsCommand::Rules(rules) => {
                 self.rules = rules;
-                self.run.iter_mut().for_each(|run| run.set_rules(rules));
+                self.run.iter_mut().for_each(|run| run.driver.set_rules(rules));
             }
             RunsCommand::Save { name } => {
                 let Some(run) = &mut self.run else { return };
-                let mut messages = Vec::new();
-                let result = run.save(&name, &mut messages).await;
-                self.tell_all(messages);
+                let result = run.save(&name).await;
+                self.tell_run();
                 self.report(result.map(|()| true));
             }
             RunsCommand::Copies { every_seconds } => {
                 self.copies = every_seconds;
-                self.run.iter_mut().for_each(|run| run.set_copies(every_seconds));
+                self.run.iter_mut().for_each(|run| run.driver.set_snapshots(every_seconds));
             }
             RunsCommand::GoOnSlower => {
-                let mut messages = Vec::new();
-                self.run.iter_mut().for_each(|run| run.go_on_slower(&mut messages));
-                self.tell_all(messages);
+                self.run.iter_mut().for_each(|run| run.driver.continue_slower(&mut run.view));
+                self.tell_run();
             }
-            RunsCommand::FindLr => self.run.iter_mut().for_each(Run::find_lr),
+            RunsCommand::FindLr => self.run.iter_mut().for_each(|run| run.driver.find_lr()),
             RunsCommand::StopFinding => {
                 let Some(run) = &mut self.run else { return };
-                match run.stop_finding() {
-                    Ok(event) => event.into_iter().for_each(|event| self.tell(event)),
-                    Err(error) => drop(self.report(Err(error))),
-                }
+                let result = run.driver.stop_search(&mut run.view);
+                self.tell_run();
+                self.report(result.map(|()| true));
             }
         }
     }
@@ -227,47 +235,30 @@ impl Session {
     /// Handles commands that require a run.
     fn handle_in_run(&mut self, command: Command) {
         let Some(run) = &mut self.run else { return };
-        let answer = match command {
-            Command::Train => Some(run.train()),
-            Command::Pause => {
-                run.pause();
-                None
-            }
-            Command::Step => {
-                run.step();
-                None
-            }
+        match command {
+            Command::Train => run.train(),
+            Command::Pause => run.driver.pause(),
+            Command::Step => run.driver.step(),
             Command::Tune { train } => {
-                let problem = run.tune(&train).err();
-                problem.map(|problem| Event::Notice { run: run.id(), message: problem.to_string() })
+                if let Err(problem) = run.driver.tune(&train) {
+                    run.view.emit(Event::Notice { run: run.id(), message: problem.to_string() });
+                }
             }
-            Command::Probe { text } => {
-                run.set_probe(&text);
-                None
-            }
-            Command::Generate { request, prompt, sampling } => {
-                run.generate(request, &prompt, sampling);
-                None
-            }
-            Command::Inspect { command } => {
-                run.inspect(command);
-                None
-            }
+            Command::Probe { text } => run.set_probe(&text),
+            Command::Generate { request, prompt, sampling } => run.generate(request, &prompt, sampling),
+            Command::Inspect { command } => run.inspect(command),
             Command::StopGenerating => run.stop_generating(),
-            Command::LoadFiles { .. } | Command::LoadVocabulary { .. } | Command::Start { .. } => None,
-            Command::Kernels { .. } => None,
-            Command::Tokenizer(_) | Command::Data(_) | Command::Lesson(_) => None,
-            Command::Runs { .. } | Command::Export(_) | Command::Workers(_) | Command::Profile(_) => None,
-        };
-        if let Some(event) = answer {
-            self.tell(event);
+            // Handled without a run.
+            _ => (),
         }
+        self.tell_run();
     }
 
     /// Does one short unit of the run's work and returns whether there is more.
     pub async fn work(&mut self) -> bool {
         let mut messages = Vec::new();
-        let merging = self.vocabularies.work(&*self.clock, &mut messages);
+        let clock = self.clock.clone();
+        let merging = self.vocabularies.work(&move || clock.now(), &mut messages);
         self.tell_all(messages);
         let lesson = self.work_on_lesson().await;
         self.work_on_run().await || merging || lesson
@@ -277,9 +268,8 @@ impl Session {
         self.recover().await;
         self.trace_divergence().await;
         let Some(run) = &mut self.run else { return false };
-        let mut messages = Vec::new();
-        let result = run.work(&mut messages).await;
-        self.tell_all(messages);
+        let result = run.work().await;
+        self.tell_run();
         let more = self.report(result);
         self.trace_divergence().await;
         more
@@ -287,7 +277,7 @@ impl Session {
 
     /// Reports an error, if any; returns whether there is more work.
     fn report(&mut self, result: Result<bool, TrainError>) -> bool {
-        let run = self.run.as_ref().map_or(self.run_id, Run::id);
+        let run = self.run.as_ref().map_or(self.run_id, PageRun::id);
         match result {
             Ok(more) => return more,
             Err(error @ TrainError::Diverged { step, .. }) => {
@@ -356,16 +346,15 @@ impl Session {
         let corpus = CorpusRecord { choice, name, field, vocabulary, fingerprint, asked };
         let (mut new_run, summary) = self.build(run, config, &mut device, data, corpus, text.len()).await?;
         new_run.set_probe(probe);
-        let mut messages = Vec::new();
-        new_run.show(&mut messages).await.map_err(|error| error.to_string())?;
+        new_run.show().await.map_err(|error| error.to_string())?;
         self.tell(Event::Ready { run, summary: Box::new(summary) });
-        self.tell_all(messages);
+        self.tell_all(new_run.take_messages());
         (self.run, self.device) = (Some(new_run), Some(device));
         self.share_run().await;
         Ok(())
     }
 
-    /// Creates a run with initial weights and reports it to the page.
+    /// Creates a run with initial weights.
     async fn build(
         &mut self,
         id: RunId,
@@ -374,31 +363,43 @@ impl Session {
         data: PreparedData,
         corpus: CorpusRecord,
         corpus_bytes: usize,
-    ) -> Result<(Run, RunSummary), String> {
-        let (train, val) = (&data.dataset.train, &data.dataset.val);
-        let slower = self.choose_kernels(&config, device).await?;
-        if !slower.is_empty() {
-            let message = format!("Slower than it could be: {}.", slower.join("; "));
-            self.tell(Event::Notice { run: id, message });
-        }
-        let trainer = Trainer::new(config, device.context.as_ref(), train, val).await;
-        let trainer = trainer.map_err(|error| error.to_string())?;
+    ) -> Result<(PageRun, RunSummary), String> {
+        let trainer = self.trainer(id, config, device, &data.dataset).await?;
         let summary = RunSummary {
             config: trainer.config().clone(),
             n_params: trainer.config().model.n_params(),
             memory_bytes: trainer.memory_bytes(),
             corpus: corpus.name.clone(),
             corpus_bytes,
-            train_tokens: train.len(),
-            val_tokens: val.len(),
+            train_tokens: data.dataset.train.len(),
+            val_tokens: data.dataset.val.len(),
             baselines: data.baselines,
         };
-        let mut run = Run::new(id, trainer, data, self.clock.clone());
-        run.set_scoring(scoring(corpus.choice, &run.config())?);
-        run.set_corpus(corpus);
-        run.set_rules(self.rules);
-        run.set_copies(self.copies);
-        run.set_maps_shown(!self.maps_hidden);
+        let mut run = PageRun::new(id, trainer, data, self.clock.clone());
+        let driver = &mut run.driver;
+        let task = task_evaluation(corpus.choice, &driver.config());
+        driver.set_task(task.map_err(|error| error.to_string())?);
+        driver.set_corpus(corpus);
+        driver.set_rules(self.rules);
+        driver.set_snapshots(self.copies);
+        run.view.set_maps_shown(!self.maps_hidden);
         Ok((run, summary))
+    }
+
+    /// Builds a trainer with the fastest kernels, and reports those that cannot be used.
+    async fn trainer(
+        &mut self,
+        run: RunId,
+        config: RunConfig,
+        device: &mut Device,
+        dataset: &Dataset,
+    ) -> Result<Trainer, String> {
+        let slower = self.choose_kernels(&config, device).await?;
+        if !slower.is_empty() {
+            let message = format!("Slower than it could be: {}.", slower.join("; "));
+            self.tell(Event::Notice { run, message });
+        }
+        let trainer = Trainer::new(config, device.context.as_ref(), &dataset.train, &dataset.val).await;
+        trainer.map_err(|error| error.to_string())
     }
 }

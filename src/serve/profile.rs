@@ -14,10 +14,9 @@ impl Session {
             let event = unavailable("There is no run to time; start one.");
             return self.tell(Event::Profile { run: self.run_id, event });
         };
-        let mut messages = Vec::new();
-        let result = run.profile(self.device.as_ref().and_then(|device| device.context.as_ref()), &mut messages).await;
+        let result = run.profile(self.device.as_ref().and_then(|device| device.context.as_ref())).await;
         let run = run.id();
-        self.tell_all(messages);
+        self.tell_run();
         let event = match result {
             Ok(profile) => ProfileEvent::Measured(Box::new(profile)),
             Err(TrainError::Execute(ExecuteError::NoTimestamps)) => unavailable(

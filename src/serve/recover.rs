@@ -2,12 +2,13 @@
 //! snapshot.
 
 use super::Session;
-use super::device::{Device, open_device};
-use crate::data::prepare::encode;
+use super::device::open_device;
+use super::run::PageRun;
+use crate::data::Dataset;
 use crate::gpu::backend::ExecuteError;
-use crate::run::{Lost, Run};
+use crate::run::recovery::{Builder, LostRun, Unrecoverable};
+use crate::train::trainer::Trainer;
 use crate::types::BackendChoice;
-use crate::types::runs::CorpusRecord;
 use crate::wire::Event;
 use crate::wire::runs::RunsEvent;
 
@@ -22,7 +23,7 @@ impl Session {
     pub(super) async fn trace_divergence(&mut self) {
         let Some((step, message)) = self.diverged.take() else { return };
         let Some(run) = &mut self.run else { return };
-        match run.trace().await {
+        match run.driver.trace().await {
             Ok(origin) => {
                 let run = run.id();
                 let message = format!("{message}; {origin}.");
@@ -34,59 +35,55 @@ impl Session {
 
     /// Records that the device was lost or is out of memory; the next unit of work recovers the run.
     pub(super) fn lost(&mut self, error: ExecuteError) {
-        let config = self.run.as_ref().map(Run::config);
+        let config = self.run.as_ref().map(|run| run.driver.config());
         self.lost_devices.add(error, config.as_ref());
     }
 
     /// Continues the run on another device if its own was lost: on a new one, or on the CPU after several losses. If that fails
     /// as well, the run ends and its file is offered for download.
     pub(super) async fn recover(&mut self) {
-        let Some(why) = self.lost_devices.take_why() else { return };
-        let Some(lost) = self.run.take().and_then(Run::into_lost) else { return };
-        // Frees the memory of a device that is out of memory but not lost.
-        self.device = None;
-        let run = lost.id;
-        let mut problem = String::new();
-        for &choice in self.lost_devices.successors() {
-            match self.take_up(&lost, choice).await {
-                Ok(()) => {
-                    let message = self.lost_devices.goes_on(&why, choice, lost.state.step);
-                    self.tell(Event::Notice { run, message });
-                    return;
-                }
-                Err(message) => problem = message,
+        let Some(PageRun { driver, mut view, .. }) = self.run.take_if(|_| self.lost_devices.is_pending()) else {
+            return;
+        };
+        let mut lost_devices = std::mem::take(&mut self.lost_devices);
+        let recovered = lost_devices.recover(driver.into_lost(), self, &mut view).await;
+        self.lost_devices = lost_devices;
+        match recovered {
+            Ok(driver) => {
+                self.run = Some(PageRun::from_parts(driver, view));
+                self.tell_run();
+                self.share_run().await;
             }
+            Err(end) => self.end_lost(*end),
         }
-        self.offer(&lost);
-        let step = lost.state.step;
-        let message = format!("{why}. No other device could go on ({problem}); step {step} is saved");
-        self.tell(Event::Failed { run, message });
     }
 
-    async fn take_up(&mut self, lost: &Lost, choice: BackendChoice) -> Result<(), String> {
-        let CorpusRecord { choice: corpus, asked, .. } = &lost.corpus;
-        let (_, text) = self.read_corpus(*corpus, asked)?;
-        let mut device: Device = open_device(choice).await?;
-        device.context.iter().for_each(|context| context.losses.set(self.lost_devices.count()));
-        let tokenizer = lost.tokenizer();
-        let data = encode(&text, tokenizer, &lost.config).map_err(|error| error.to_string())?;
-        let (mut run, _) =
-            self.build(lost.id, lost.config.clone(), &mut device, data, lost.corpus.clone(), text.len()).await?;
-        run.take_up(lost);
-        self.tell_device(lost.id, &device);
-        let (step, train) = (lost.state.step, Box::new(run.config().train));
-        self.tell(Event::Runs { run: lost.id, event: RunsEvent::WentBack { step, train } });
-        let on = lost.training.then(|| run.train());
-        (self.run, self.device) = (Some(run), Some(device));
-        on.into_iter().for_each(|event| self.tell(event));
-        self.share_run().await;
-        Ok(())
+    /// Ends a run that no device can continue, and emits its file.
+    fn end_lost(&mut self, Unrecoverable { run, why, problem }: Unrecoverable) {
+        let id = self.run_id;
+        if let Ok(Some((about, bytes))) = run.file() {
+            (self.sink)(Event::Runs { run: id, event: RunsEvent::Saved { about } }, Some(bytes));
+        }
+        let message = format!("{why}. No other device could go on ({problem}); step {} is saved", run.step());
+        self.tell(Event::Failed { run: id, message });
+    }
+}
+
+impl Builder for Session {
+    fn release(&mut self) {
+        self.device = None;
     }
 
-    /// Emits the run's file.
-    fn offer(&mut self, lost: &Lost) {
-        if let Ok((about, bytes)) = lost.file() {
-            (self.sink)(Event::Runs { run: lost.id, event: RunsEvent::Saved { about } }, Some(bytes));
-        }
+    async fn build(&mut self, run: &LostRun, backend: BackendChoice, losses: u32) -> Result<Trainer, String> {
+        let corpus = run.corpus.as_ref().ok_or("the run has no text")?;
+        let (_, text) = self.read_corpus(corpus.choice, &corpus.asked)?;
+        let mut device = open_device(backend).await?;
+        device.context.iter().for_each(|context| context.losses.set(losses));
+        let dataset = Dataset::new(&run.tokenizer, &text, run.config.model.context_length);
+        let dataset = dataset.map_err(|error| error.to_string())?;
+        let trainer = self.trainer(self.run_id, run.config.clone(), &mut device, &dataset).await?;
+        self.tell_device(self.run_id, &device);
+        self.device = Some(device);
+        Ok(trainer)
     }
 }

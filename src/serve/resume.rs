@@ -5,9 +5,9 @@ use super::device::{Device, open_device};
 use crate::config::RunConfig;
 use crate::data::Tokenizer;
 use crate::data::prepare::encode;
-use crate::run::lost_devices::LostDevices;
 use crate::run::record;
 use crate::run::record::fingerprint;
+use crate::run::recovery::LostDevices;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::trainer::TrainingState;
 use crate::types::runs::{CorpusRecord, RunRecord};
@@ -108,10 +108,9 @@ impl Session {
         let (mut run, summary) = self.build(id, config, &mut device, data, record, text.len()).await?;
         run.resume(state, history);
         run.set_probe(probe);
-        run.set_name(&name);
-        let record = run.record(name).ok_or("The run has no text.".to_string())?;
-        let mut messages = Vec::new();
-        run.show_first(&mut messages).await.map_err(|error| error.to_string())?;
+        run.driver.set_name(&name);
+        let record = run.driver.record(&name).ok_or("The run has no text.".to_string())?;
+        run.show_first().await.map_err(|error| error.to_string())?;
         (self.run, self.run_id) = (Some(run), id);
         (self.lost_devices, self.diverged) = (LostDevices::default(), None);
         let event = RunsEvent::Resumed { record: Box::new(record), config: Box::new(summary.config.clone()) };
@@ -123,7 +122,7 @@ impl Session {
         self.device = Some(device);
         notice.into_iter().for_each(|message| self.tell(Event::Notice { run: id, message }));
         self.tell(Event::Ready { run: id, summary: Box::new(summary) });
-        self.tell_all(messages);
+        self.tell_run();
         self.share_run().await;
         Ok(())
     }

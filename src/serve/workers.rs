@@ -17,20 +17,20 @@ pub(super) struct Workers {
     n: usize,
     /// Whether `n` is the number reported by the browser, which still has to be measured.
     unmeasured: bool,
-    crew: Option<SharedPool>,
+    pool: Option<SharedPool>,
     desk: ShardServer,
 }
 
 impl Default for Workers {
     fn default() -> Self {
-        Self { n: 1, unmeasured: false, crew: None, desk: ShardServer::default() }
+        Self { n: 1, unmeasured: false, pool: None, desk: ShardServer::default() }
     }
 }
 
 impl Session {
     /// Sets the worker pool that shares the batches of runs on the CPU.
-    pub fn lend(&mut self, crew: SharedPool) {
-        self.workers.crew = Some(crew);
+    pub fn lend(&mut self, pool: SharedPool) {
+        self.workers.pool = Some(pool);
     }
 
     pub(super) async fn handle_workers(&mut self, command: WorkersCommand, bytes: Option<Vec<u8>>) {
@@ -63,20 +63,19 @@ impl Session {
     /// Shares the batches of the run between the requested number of workers, and reports the actual number.
     pub(super) async fn share_run(&mut self) {
         self.measure_workers().await;
-        let (crew, n) = (self.workers.crew.clone(), self.workers.n);
+        let (pool, n) = (self.workers.pool.clone(), self.workers.n);
         let Some(run) = &mut self.run else { return };
-        match run.share(crew, n) {
-            Ok(event) => self.tell(event),
-            Err(error) => drop(self.report(Err(error))),
-        }
+        let result = run.driver.share(pool, n, &mut run.view);
+        self.tell_run();
+        self.report(result.map(|()| true));
     }
 
     /// Replaces the number of cores reported by the browser by the number of workers that increase throughput, once a run on
     /// the CPU needs it.
     async fn measure_workers(&mut self) {
-        let run = self.run.as_ref().filter(|run| self.workers.unmeasured && run.is_on_cpu()).map(|run| run.id());
-        let (Some(run), Some(crew)) = (run, self.workers.crew.clone()) else { return };
-        let n = useful_workers(&crew, self.workers.n).await;
+        let run = self.run.as_ref().filter(|run| self.workers.unmeasured && run.driver.is_on_cpu()).map(|run| run.id());
+        let (Some(run), Some(pool)) = (run, self.workers.pool.clone()) else { return };
+        let n = useful_workers(&pool, self.workers.n).await;
         (self.workers.n, self.workers.unmeasured) = (n, false);
         self.tell(Event::Workers { run, event: WorkersEvent::Measured { n } });
     }

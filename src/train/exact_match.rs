@@ -4,38 +4,28 @@ use crate::data::Tokenizer;
 use crate::train::generate::{Generator, Text};
 use crate::train::trainer::{TrainError, Trainer};
 use crate::types::Sampling;
+use crate::types::tasks::TaskAnswer;
 
 /// Number of held-out examples for the exact-match score during training, on the page and on the command line.
-pub const SCORED_EXAMPLES: usize = 50;
+pub const EXAMPLES: usize = 50;
 
 /// Results on a task's examples.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Score {
+pub struct ExactMatch {
     /// Number of exact matches.
     pub right: usize,
     /// All answers, in order.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<TaskAnswer>,
 }
 
-/// An example and the model's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// The prompt.
-    pub prompt: String,
-    /// The expected answer, without the line break that ends it.
-    pub expected: String,
-    /// The model's answer up to the line break.
-    pub written: String,
-}
-
-impl Score {
+impl ExactMatch {
     /// Fraction of correct answers, from 0 to 1.
     pub fn share(&self) -> f64 {
         self.right as f64 / self.answers.len().max(1) as f64
     }
 
     /// Adds an answer.
-    pub fn add(&mut self, answer: Answer) {
+    pub fn add(&mut self, answer: TaskAnswer) {
         self.right += usize::from(answer.written == answer.expected);
         self.answers.push(answer);
     }
@@ -50,12 +40,12 @@ pub async fn exact_match(
     trainer: &mut Trainer,
     tokenizer: &Tokenizer,
     examples: &[(String, String)],
-) -> Result<Score, TrainError> {
-    let mut score = Score::default();
+) -> Result<ExactMatch, TrainError> {
+    let mut result = ExactMatch::default();
     for group in examples.chunks(trainer.max_texts(examples.len())) {
-        answer(trainer, tokenizer, group).await?.into_iter().for_each(|answer| score.add(answer));
+        answer(trainer, tokenizer, group).await?.into_iter().for_each(|answer| result.add(answer));
     }
-    Ok(score)
+    Ok(result)
 }
 
 /// Evaluates some examples as one batch.
@@ -66,7 +56,7 @@ pub async fn answer(
     trainer: &mut Trainer,
     tokenizer: &Tokenizer,
     examples: &[(String, String)],
-) -> Result<Vec<Answer>, TrainError> {
+) -> Result<Vec<TaskAnswer>, TrainError> {
     let greedy = Sampling { temperature: 0.0, ..Sampling::default() };
     let line_breaks: Vec<u32> =
         (0..tokenizer.vocab_size() as u32).filter(|&id| tokenizer.token_bytes(id).contains(&b'\n')).collect();
@@ -80,7 +70,7 @@ pub async fn answer(
         // The token with the line break may begin with the last letters of the answer.
         let ids: Vec<u32> = text.generated().iter().copied().chain(text.stopped_by()).collect();
         let written = tokenizer.decode(&ids).split('\n').next().unwrap_or_default().to_string();
-        Answer { prompt: prompt.clone(), expected: expected.trim_end_matches('\n').to_string(), written }
+        TaskAnswer { prompt: prompt.clone(), expected: expected.trim_end_matches('\n').to_string(), written }
     };
     Ok(examples.iter().zip(generator.texts()).map(answer).collect())
 }

@@ -1,5 +1,6 @@
 //! Training a model: the training loop ([`trainer`]), text generation ([`generate`]), checkpoints ([`checkpoint`]).
 
+pub mod align;
 pub mod checkpoint;
 pub mod context_length;
 pub mod exact_match;

@@ -50,6 +50,12 @@ impl History {
         Self { points: thin(&self.points, most), validation: thin(&self.validation, most) }
     }
 
+    /// The same losses without the times at which steps ended.
+    pub fn untimed(&self) -> Self {
+        let points = self.points.iter().map(|point| StepPoint { seconds: 0.0, ..*point }).collect();
+        Self { points, validation: self.validation.clone() }
+    }
+
     /// Removes everything after `step`.
     pub fn cut_after(&mut self, step: u64) {
         self.points.retain(|point| point.step <= step);

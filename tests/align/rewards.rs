@@ -20,7 +20,7 @@ fn exact_and_partial_credit() {
         // The end is not in its place.
         ("58", true, 0.0, 0.5 * 0.5),
         ("5801", true, 0.0, 0.5 * 0.75),
-        ("085", true, 0.0, 0.5 * 0.25),
+        ("085", true, 0.0, 0.5 * 0.5),
         ("", false, 0.0, 0.0),
     ] {
         let response = Response { text, ended: has_end };

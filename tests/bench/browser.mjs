@@ -126,7 +126,7 @@ const chosen = PROGRAMS.filter(({ name, peer }) => (only ? only.includes(name) :
 const workload = JSON.parse(await readFile(join(HERE, "workload.json"), "utf8"));
 const dist = required("GLASSHEAD_DIST");
 const files = await readdir(dist);
-const [boot, wasm] = [/^worker-.*\.js$/, /^glasshead-.*\.wasm$/].map((pattern) => files.find((name) => pattern.test(name)));
+const [boot, wasm] = [/^boot-.*\.js$/, /\.wasm$/].map((pattern) => files.find((name) => pattern.test(name)));
 const peers = chosen.some(({ peer }) => peer) ? required("GLASSHEAD_PEERS") : undefined;
 const server = await serve({ dist, bench: join(HERE, "page"), peers });
 const job = { workload, boot: `/dist/${boot}`, wasm: `/dist/${wasm}`, warm: 2, steps, flopsPerToken: flopsPerToken(workload.model) };

@@ -61,12 +61,14 @@ for (const engine of ENGINES) {
   test(`${engine.name} trains, explains and remembers`, { timeout: 400_000, skip: skip(engine) }, async (t) => {
     const { page, stop } = await start(t, engine);
     const run = (name, action) => step(page, engine, name, action);
-    await run("open", () => steps.open(page, engine.webgpu ? /llvmpipe|software/i : /CPU/));
+    const adapter = engine.webgpu ? /llvmpipe|software/i : /CPU/;
+    await run("open", () => steps.open(page, adapter));
     await run("hatching", () => steps.hatching(page));
     await run("train", () => steps.train(page));
     await run("pin", () => steps.pin(page));
     if (engine.webgpu) {
       await run("write", () => steps.write(page));
+      await run("half", () => steps.half(page, adapter));
     } else {
       await run("lesson", () => steps.lesson(page));
       const path = await run("export", () => steps.exportFiles(page));

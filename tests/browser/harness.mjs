@@ -55,6 +55,7 @@ export async function withPage(
   const requests = [];
   try {
     const page = await browser.newPage({ viewport, colorScheme, serviceWorkers });
+    reachBeforeActions(page);
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
     });
@@ -71,7 +72,81 @@ export async function withPage(
   }
 }
 
+// Actions for which an element has to be visible.
+const ACTIONS = ["click", "dblclick", "hover", "fill", "press", "pressSequentially", "selectOption", "check", "uncheck", "setChecked", "tap", "focus", "blur"];
+
+// Opens what holds an element, as a user would: the drawer, popover or menu, and the groups within it. Closes a drawer that
+// covers the element.
+export async function reach(locator) {
+  const page = locator.page();
+  const first = locator.first();
+  const place = () => first.evaluate((element) => {
+    const [box, overlay] = [element.getBoundingClientRect(), element.closest("[data-overlay]")?.dataset.overlay ?? ""];
+    const open = [...document.querySelectorAll("[data-overlay]:not([hidden])")];
+    const covers = (one) => {
+      const over = one.getBoundingClientRect();
+      return over.left < box.right && over.right > box.left && over.top < box.bottom && over.bottom > box.top;
+    };
+    const opens = element.closest("[data-opens]") !== null;
+    const covered = !overlay && !opens && open.some(covers);
+    // A summary shows its own details, so that only those around it count.
+    const around = element.closest("summary")?.parentElement.parentElement ?? element;
+    const closed = around.closest("details:not([open])") !== null;
+    return { overlay, open: open.map((one) => one.dataset.overlay), covered, closed };
+  }, { timeout: 30_000 });
+  for (let tries = 0; tries < 12; tries += 1) {
+    const { overlay, open, covered, closed } = await place();
+    if (overlay && !open.includes(overlay)) {
+      await page.locator(`[data-opens="${overlay}"]`).evaluateAll((all) => (all.find((one) => one.offsetWidth > 0) ?? all[0]).click());
+    } else if (covered) {
+      const [name] = open;
+      await page.locator(`[data-overlay="${name}"] [aria-label="Close"], [data-opens="${name}"]`).first().evaluate((button) => button.click());
+    } else if (closed) {
+      await first.evaluate((element) => {
+        const around = element.closest("summary")?.parentElement.parentElement ?? element;
+        around.closest("details:not([open])").querySelector("summary").click();
+      });
+    } else {
+      return;
+    }
+    await rendered(page);
+  }
+}
+
+let reaching = false;
+function reachBeforeActions(page) {
+  const prototype = Object.getPrototypeOf(page.locator("body"));
+  if (prototype.reaches) return;
+  prototype.reaches = true;
+  const waitFor = prototype.waitFor;
+  prototype.waitFor = async function (options = {}) {
+    if (!reaching && (options.state ?? "visible") === "visible") {
+      await waitFor.call(this, { ...options, state: "attached" });
+      reaching = true;
+      await reach(this).finally(() => (reaching = false));
+    }
+    return waitFor.call(this, options);
+  };
+  for (const name of ACTIONS) {
+    const action = prototype[name];
+    prototype[name] = async function (...args) {
+      if (!reaching) {
+        reaching = true;
+        try {
+          if ((await this.count()) > 0) await reach(this);
+        } finally {
+          reaching = false;
+        }
+      }
+      return action.apply(this, args);
+    };
+  }
+}
+
 export const byTestId = (page, id) => page.locator(`[data-testid="${id}"]`);
+
+// A control of the setup by the name of its field.
+export const control = (page, name) => page.locator(`:is(input, select)[name="${name}"]`);
 
 export async function waitForState(page, states, timeout = 120_000) {
   const list = [states].flat().map((state) => `[data-run-state="${state}"]`);
@@ -81,7 +156,7 @@ export async function waitForState(page, states, timeout = 120_000) {
 // A number shown on the page; NaN if none is shown.
 export async function number(page, id) {
   const text = await byTestId(page, id).textContent();
-  return Number.parseFloat(text.replaceAll("\u2009", ""));
+  return Number.parseFloat(text.replaceAll(",", ""));
 }
 
 export async function until(what, check, timeout = 120_000) {
@@ -117,7 +192,7 @@ export const matches = (read, pattern, message) =>
 
 // Enters a value into a field of the setup.
 export async function field(page, name, value) {
-  const input = page.locator(`input[name="${name}"]`);
+  const input = control(page, name);
   await input.fill(String(value));
   await input.press("Enter");
   await input.blur();

@@ -118,7 +118,7 @@ fn a_cut_or_changed_checkpoint_gives_way_to_the_one_before() {
     let bytes = fs::read(&path).unwrap();
     assert_eq!(load(folder.path()).checkpoint.state.step, 5);
     let falls_back = |what: &str| {
-        let Loaded { checkpoint, notice } = load(folder.path());
+        let Loaded { checkpoint, notice, .. } = load(folder.path());
         assert_eq!(checkpoint.state.step, 3, "{what}");
         let notice = notice.unwrap_or_default();
         assert!(notice.contains(FILE_NAME) && notice.contains(PREVIOUS), "{what}: {notice}");
@@ -153,7 +153,7 @@ fn a_run_that_is_over_when_it_is_resumed_is_saved() {
     fs::rename(model.join(FILE_NAME), model.join("checkpoint.part")).unwrap();
     let output = run(resumed(folder.path(), 3, &[]));
     assert!(output.status.success(), "{}", told(&output));
-    let Loaded { checkpoint, notice } = load(folder.path());
+    let Loaded { checkpoint, notice, .. } = load(folder.path());
     assert_eq!((checkpoint.state.step, notice), (3, None));
 }
 
@@ -188,7 +188,7 @@ fn on_a_full_disk_training_goes_on_and_the_last_checkpoint_stays() {
     assert!(said.contains("not saved") && said.contains("training goes on"), "{said}");
     assert!(said.matches("training goes on").count() < 5, "said over and over: {said}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("\"step\":400"), "it trained to the end");
-    let Loaded { checkpoint, notice } = load(folder.path());
+    let Loaded { checkpoint, notice, .. } = load(folder.path());
     assert_eq!((checkpoint.state.step, notice), (3, None), "what was there is whole");
 
     // A device that is always full, then a normal one.

@@ -1,9 +1,9 @@
-//! Builds the page: the wasm modules of the page and of its workers, their JavaScript glue, and the files of `www/`, with content hashes in the names.
+//! Builds the page: wasm, its JavaScript glue, and the files of `www/`, with content hashes in the names.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash as _, Hasher as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -16,7 +16,18 @@ const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const BINDGEN_VERSION: &str = "0.2.130";
 
 /// The style sheets, which are concatenated for the page.
-const STYLES: [&str; 5] = ["style.css", "attention.css", "lesson.css", "profile.css", "embed.css"];
+const STYLES: [&str; 10] = [
+    "tokens.css",
+    "base.css",
+    "shell.css",
+    "train.css",
+    "overlays.css",
+    "experiments.css",
+    "tokenizer.css",
+    "lesson.css",
+    "profile.css",
+    "embed.css",
+];
 
 /// The build profile in Cargo.toml.
 const PROFILE: &str = "page";
@@ -37,70 +48,53 @@ pub enum Purpose {
 pub fn build(out: &Path, purpose: Purpose) -> Result<(), String> {
     check_bindgen_version()?;
     install::wasm_target()?;
-    let packages = ["-p", "glasshead", "-p", "glasshead-page", "--bin", PAGE.binary, "--bin", WORKER.binary];
-    let args = [&["build", "--target", WASM_TARGET, "--profile", PROFILE], &packages[..]].concat();
+    let args = ["build", "--package", "glasshead-page", "--bin", "page", "--target", WASM_TARGET, "--profile", PROFILE];
     execute(&root(), "cargo", &args, &[])?;
-    clear(out)?;
-    let page = bind(&PAGE, out, purpose)?;
-    let worker = bind(&WORKER, out, purpose)?;
-    let www = root().join("www");
-    let script = read(&www.join("worker.js"))?.replace("GLUE", &worker.glue).replace("WASM", &worker.wasm);
-    let worker_name = write_hashed(script.as_bytes(), out, "worker", "js")?;
-    let styles = STYLES.map(|name| read(&www.join(name))).into_iter().collect::<Result<String, _>>()?;
-    let style_name = write_hashed(styles.as_bytes(), out, "style", "css")?;
-    let icon_name = copy_hashed(&www.join("icon.svg"), out, "icon", "svg")?;
-    let fill = |text: String| {
-        let names =
-            [("WORKER_WASM", &worker.wasm), ("WORKER_JS", &worker_name), ("GLUE", &page.glue), ("WASM", &page.wasm)];
-        names.iter().fold(text, |text, (placeholder, name)| text.replace(placeholder, name))
-    };
-    let boot = fill(read(&www.join("boot.js"))?);
-    let index = fill(read(&root().join("index.html"))?);
-    let version = offline::version(&[&boot, &index, &style_name, &icon_name]);
-    let boot_name = write_hashed(boot.replace("BUILD", &version).as_bytes(), out, "boot", "js")?;
-    // Fetched only when the user selects it.
-    let vocabulary_name = copy_hashed(&vocabulary::gpt2_ranks()?, out, "gpt2", "tiktoken")?;
-    let Names { glue, wasm } = &page;
-    let cached = [glue, wasm, &worker.glue, &worker.wasm, &worker_name, &boot_name, &style_name, &icon_name];
-    offline::write(out, &version, &icon_name, &cached.map(String::as_str))?;
-    let html = index
-        .replace("boot.js", &boot_name)
-        .replace("style.css", &style_name)
-        .replace("icon.svg", &icon_name)
-        .replace("gpt2.tiktoken", &vocabulary_name);
-    write(&out.join("index.html"), html.as_bytes())?;
-    if purpose == Purpose::Hosts { size::check(out) } else { Ok(()) }
-}
-
-/// A wasm module of the page: the program that becomes it, and the stem of its file names.
-struct Module {
-    binary: &'static str,
-    stem: &'static str,
-}
-
-const PAGE: Module = Module { binary: "page", stem: "page" };
-const WORKER: Module = Module { binary: "glasshead", stem: "glasshead" };
-
-/// The file names of a module in the built page.
-struct Names {
-    glue: String,
-    wasm: String,
-}
-
-/// Writes a module's wasm and its JavaScript glue into `out`.
-fn bind(module: &Module, out: &Path, purpose: Purpose) -> Result<Names, String> {
-    let staging = target().join("bindgen").join(module.stem);
+    let wasm = target().join(WASM_TARGET).join(PROFILE).join("page.wasm");
+    let staging = staging();
     clear(&staging)?;
     Bindgen::new()
-        .input_path(target().join(WASM_TARGET).join(PROFILE).join(module.binary).with_extension("wasm"))
-        .out_name(module.stem)
+        .input_path(&wasm)
+        .out_name("glasshead")
         .remove_name_section(purpose == Purpose::Hosts)
         .web(true)
         .and_then(|bindgen| bindgen.typescript(false).generate(&staging))
         .map_err(|error| format!("wasm-bindgen failed: {error:#}"))?;
-    let wasm = copy_hashed(&staging.join(format!("{}_bg.wasm", module.stem)), out, module.stem, "wasm")?;
-    let glue = copy_hashed(&staging.join(format!("{}.js", module.stem)), out, module.stem, "js")?;
-    Ok(Names { glue, wasm })
+    let wasm = self::wasm();
+    clear(out)?;
+    let wasm_name = copy_hashed(&wasm, out, "glasshead", "wasm")?;
+    let glue_name = copy_hashed(&staging.join("glasshead.js"), out, "glasshead", "js")?;
+    let www = root().join("www");
+    let styles = STYLES.map(|name| read(&www.join(name))).into_iter().collect::<Result<String, _>>()?;
+    let style_name = write_hashed(styles.as_bytes(), out, "style", "css")?;
+    let icon_name = copy_hashed(&www.join("icon.svg"), out, "icon", "svg")?;
+    let boot = read(&www.join("boot.js"))?.replace("GLUE", &glue_name).replace("WASM", &wasm_name);
+    let index = read(&root().join("index.html"))?;
+    let version = offline::version(&[&boot, &index, &style_name, &icon_name]);
+    let boot = boot.replace("BUILD", &version);
+    let boot_name = write_hashed(boot.as_bytes(), out, "boot", "js")?;
+    // Fetched only when the user selects it.
+    let vocabulary_name = copy_hashed(&vocabulary::gpt2_ranks()?, out, "gpt2", "tiktoken")?;
+    let kept = [&glue_name, &wasm_name, &boot_name, &style_name, &icon_name];
+    offline::write(out, &version, &icon_name, &kept.map(String::as_str))?;
+    let page = index
+        .replace("GLUE", &glue_name)
+        .replace("WASM", &wasm_name)
+        .replace("boot.js", &boot_name)
+        .replace("style.css", &style_name)
+        .replace("icon.svg", &icon_name)
+        .replace("gpt2.tiktoken", &vocabulary_name);
+    write(&out.join("index.html"), page.as_bytes())?;
+    if purpose == Purpose::Hosts { size::check(out) } else { Ok(()) }
+}
+
+/// The path of the wasm of the latest build.
+fn wasm() -> PathBuf {
+    staging().join("glasshead_bg.wasm")
+}
+
+fn staging() -> PathBuf {
+    target().join("bindgen")
 }
 
 fn check_bindgen_version() -> Result<(), String> {

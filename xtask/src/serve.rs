@@ -8,7 +8,7 @@ use std::thread;
 use tiny_http::{Header, Request, Response, Server};
 
 /// The number of concurrent requests.
-const THREADS: usize = 4;
+const THREADS: usize = 16;
 
 /// Serves `folder` on localhost until stopped; port 0 selects a free port.
 pub fn serve(folder: &Path, port: u16) -> Result<(), String> {

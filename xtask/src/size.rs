@@ -12,16 +12,8 @@ use flate2::write::GzEncoder;
 const MAX_BYTES: usize = 1_300_000;
 
 /// The name prefixes and suffixes of the files that a first visit transfers.
-const FIRST_VISIT: [(&str, &str); 8] = [
-    ("index", ".html"),
-    ("boot-", ".js"),
-    ("page-", ".js"),
-    ("page-", ".wasm"),
-    ("worker-", ".js"),
-    ("glasshead-", ".js"),
-    ("glasshead-", ".wasm"),
-    ("style-", ".css"),
-];
+const FIRST_VISIT: [(&str, &str); 5] =
+    [("index", ".html"), ("boot-", ".js"), ("glasshead-", ".js"), ("glasshead-", ".wasm"), ("style-", ".css")];
 
 /// Reports the transfer size of a first visit to the built page in `dist`, without the wasm's function names.
 ///

@@ -6,7 +6,7 @@ use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 use super::chart::{Scale, apart, columns, place_of, short, smoothed};
 use crate::state::Theme;
 use crate::state::runs::{Axis, ShownRun};
-use glasshead::types::{Baselines, StepPoint};
+use glasshead::types::{Baselines, StepPoint, ValidationPoint};
 
 /// Everything the chart shows.
 #[derive(Clone, Debug)]
@@ -17,27 +17,56 @@ pub struct Picture {
     pub axis: Axis,
     /// The baselines, drawn as horizontal lines.
     pub baselines: Option<Baselines>,
+    /// Whether the x axis is linear instead of logarithmic.
+    pub linear: bool,
     /// The x value under the pointer.
     pub pointed: Option<f64>,
+    /// Whether the present run ended because its loss became infinite or NaN.
+    pub diverged: bool,
     /// Other inputs that require repainting: the number of resizes, and the theme.
     pub look: (u32, Theme),
 }
 
 impl PartialEq for Picture {
     fn eq(&self, other: &Self) -> bool {
-        let same = |picture: &Self| (picture.axis, picture.baselines, picture.pointed, picture.look);
+        let same = |picture: &Self| {
+            (picture.axis, picture.linear, picture.baselines, picture.pointed, picture.diverged, picture.look)
+        };
         let alike = |(a, b): (&ShownRun, &ShownRun)| std::rc::Rc::ptr_eq(&a.history, &b.history) && a.name == b.name;
         let runs = self.runs.len() == other.runs.len() && self.runs.iter().zip(&other.runs).all(alike);
         runs && same(self) == same(other)
     }
 }
 
-const LEFT: f64 = 40.0;
-const RIGHT: f64 = 112.0;
+impl Picture {
+    /// The smallest value of a logarithmic axis.
+    fn floor(&self) -> f64 {
+        if self.axis == Axis::Seconds { 0.1 } else { 1.0 }
+    }
+
+    /// The position of a value on the x axis, on which pixels are linear.
+    fn place(&self, value: f64) -> f64 {
+        if self.linear { value } else { value.max(self.floor()).log10() }
+    }
+
+    /// The value at such a position.
+    fn value(&self, place: f64) -> f64 {
+        if self.linear { place } else { 10f64.powf(place) }
+    }
+
+    /// The position of a point of a run.
+    fn at(&self, run: &ShownRun) -> impl Fn(&StepPoint) -> f64 {
+        let tokens_per_step = run.config.tokens_per_step();
+        move |point| self.place(self.axis.of(point, tokens_per_step))
+    }
+}
+
+const LEFT: f64 = 32.0;
+const RIGHT: f64 = 84.0;
 /// Minimum distance between the baselines of two labels on the right, in pixels.
 const LABEL_HEIGHT: f64 = 13.0;
-const TOP: f64 = 8.0;
-const BOTTOM: f64 = 22.0;
+const TOP: f64 = 20.0;
+const BOTTOM: f64 = 24.0;
 
 /// Dash patterns of finished runs, so that runs are not distinguished by hue alone.
 const DASHES: [&[f64]; 4] = [&[7.0, 3.0], &[2.0, 3.0], &[9.0, 3.0, 2.0, 3.0], &[4.0, 2.0]];
@@ -45,11 +74,14 @@ const DASHES: [&[f64]; 4] = [&[7.0, 3.0], &[2.0, 3.0], &[9.0, 3.0, 2.0, 3.0], &[
 /// The line style of a finished run: the name of its color in the style sheet, and its dashes.
 pub fn look_of(id: u32) -> (String, &'static [f64]) {
     let id = id.saturating_sub(1) as usize;
-    (format!("--run-{}", id % 4 + 1), DASHES[(id / 4 + id) % DASHES.len()])
+    (format!("--s{}", id % 4 + 3), DASHES[(id / 4 + id) % DASHES.len()])
 }
 
 struct Ink {
     text: String,
+    strong: String,
+    edge: String,
+    pane: String,
     grid: String,
     train: String,
     val: String,
@@ -61,26 +93,25 @@ impl Ink {
         let style = web_sys::window()?.get_computed_style(canvas).ok()??;
         let color = |name: &str| style.get_property_value(name).unwrap_or_default();
         let runs = picture.runs.iter().map(|run| color(&look_of(run.id).0)).collect();
-        let (text, grid) = (color("--muted"), color("--line"));
-        Some(Self { text, grid, train: color("--train"), val: color("--val"), runs })
+        let (text, grid) = (color("--ink-3"), color("--grid"));
+        let (strong, edge, pane) = (color("--ink"), color("--edge"), color("--pane"));
+        Some(Self { text, strong, edge, pane, grid, train: color("--train"), val: color("--val"), runs })
     }
 }
 
 /// The x value at a pixel of the canvas.
 pub fn place_at(canvas: &HtmlCanvasElement, picture: &Picture, x: f64) -> f64 {
-    scales(picture, f64::from(canvas.client_width()), f64::from(canvas.client_height())).0.value(x)
+    let (scale, _) = scales(picture, f64::from(canvas.client_width()), f64::from(canvas.client_height()));
+    picture.value(scale.value(x))
 }
 
 /// The largest x value.
 pub fn last_place(picture: &Picture) -> f64 {
-    let last = |run: &ShownRun| run.history.points.last().map_or(0.0, at(picture.axis, run));
+    let last = |run: &ShownRun| {
+        run.history.points.last().map_or(0.0, |point| picture.axis.of(point, run.config.tokens_per_step()))
+    };
     let least = if picture.axis == Axis::Seconds { 1.0 } else { 10.0 };
     picture.runs.iter().map(last).fold(least, f64::max)
-}
-
-fn at(axis: Axis, run: &ShownRun) -> impl Fn(&StepPoint) -> f64 + 'static {
-    let tokens_per_step = run.config.tokens_per_step();
-    move |point| axis.of(point, tokens_per_step)
 }
 
 fn scales(picture: &Picture, width: f64, height: f64) -> (Scale, Scale) {
@@ -97,7 +128,9 @@ fn scales(picture: &Picture, width: f64, height: f64) -> (Scale, Scale) {
         (low, high) = (low.min(baselines.bigram), high.max(baselines.uniform));
     }
     let margin = 0.05 * (high - low).max(0.1);
-    let x = Scale { low: 0.0, high: last_place(picture), from: LEFT, to: (width - RIGHT).max(LEFT + 1.0) };
+    let low_x = if picture.linear { 0.0 } else { picture.place(picture.floor()) };
+    let x =
+        Scale { low: low_x, high: picture.place(last_place(picture)), from: LEFT, to: (width - RIGHT).max(LEFT + 1.0) };
     let y = Scale { low: (low - margin).max(0.0), high: high + margin, from: height - BOTTOM, to: TOP };
     (x, y)
 }
@@ -110,7 +143,7 @@ pub fn sharp(canvas: &HtmlCanvasElement) -> Option<(CanvasRenderingContext2d, f6
     canvas.set_height((height * ratio) as u32);
     let context = canvas.get_context("2d").ok().flatten()?.dyn_into::<CanvasRenderingContext2d>().ok()?;
     drop(context.scale(ratio, ratio)); // fails only for non-numeric arguments
-    context.set_font("11px system-ui, sans-serif");
+    context.set_font("11px Inter, \"Segoe UI\", system-ui, sans-serif");
     Some((context, width, height))
 }
 
@@ -118,21 +151,35 @@ pub fn sharp(canvas: &HtmlCanvasElement) -> Option<(CanvasRenderingContext2d, f6
 pub fn paint(canvas: &HtmlCanvasElement, picture: &Picture) {
     let (Some((context, width, height)), Some(ink)) = (sharp(canvas), Ink::of(canvas, picture)) else { return };
     let (x, y) = scales(picture, width, height);
-    axes(&context, &ink, &x, &y);
+    axes(&context, &ink, (&x, &y), picture);
     if let Some(baselines) = picture.baselines {
         baseline_lines(&context, &ink, &x, &y, baselines);
     }
     for (run, color) in picture.runs.iter().zip(&ink.runs).filter(|(run, _)| run.id > 0) {
-        over(&context, color, (&x, &y), picture.axis, run);
+        over(&context, color, (&x, &y), picture, run);
     }
     for run in picture.runs.iter().filter(|run| run.id == 0) {
-        present(&context, &ink, (&x, &y), picture.axis, run);
+        present(&context, &ink, (&x, &y), picture, run);
+    }
+    if picture.runs.iter().all(|run| run.history.points.is_empty()) {
+        nothing_yet(&context, &ink, (&x, &y));
     }
     labels(&context, &ink, x.to, &y, picture);
     if let Some(place) = picture.pointed {
-        context.set_stroke_style_str(&ink.text);
-        line(&context, [(x.pixel(place), TOP), (x.pixel(place), y.from)].into_iter());
+        let at = x.pixel(picture.place(place));
+        context.set_stroke_style_str(&ink.edge);
+        line(&context, [(at, TOP), (at, y.from)].into_iter());
     }
+}
+
+/// What the chart will show.
+fn nothing_yet(context: &CanvasRenderingContext2d, ink: &Ink, (x, y): (&Scale, &Scale)) {
+    let (middle, height) = ((x.from + x.to) / 2.0, 0.55 * y.from + 0.45 * y.to);
+    context.set_text_align("center");
+    context.set_fill_style_str(&ink.strong);
+    text(context, "The curve appears with the first step.", middle, height);
+    context.set_fill_style_str(&ink.text);
+    text(context, "Dashed: what plain counting reaches.", middle, height + 17.0);
 }
 
 /// Strokes a polyline; points are in pixels.
@@ -154,25 +201,30 @@ fn dashed(context: &CanvasRenderingContext2d, pattern: &[f64]) {
     drop(context.set_line_dash(&list)); // fails only if the argument is not a list of numbers
 }
 
-fn axes(context: &CanvasRenderingContext2d, ink: &Ink, x: &Scale, y: &Scale) {
+fn axes(context: &CanvasRenderingContext2d, ink: &Ink, (x, y): (&Scale, &Scale), picture: &Picture) {
     context.set_line_width(1.0);
     context.set_stroke_style_str(&ink.grid);
     context.set_fill_style_str(&ink.text);
     context.set_text_align("right");
-    for tick in y.ticks(5) {
+    for tick in y.ticks(6) {
         line(context, [(x.from, y.pixel(tick)), (x.to, y.pixel(tick))].into_iter());
-        text(context, &format!("{tick:.1}"), x.from - 6.0, y.pixel(tick) + 4.0);
+        text(context, &short(tick), x.from - 6.0, y.pixel(tick) + 4.0);
     }
     context.set_text_align("center");
-    for tick in x.ticks(6) {
-        text(context, &short(tick), x.pixel(tick), y.from + 16.0);
+    for tick in x.ticks(5) {
+        // A logarithmic axis has its ticks at powers of ten.
+        if picture.linear || tick.fract() == 0.0 {
+            text(context, &short(picture.value(tick)), x.pixel(tick), y.from + 16.0);
+        }
     }
+    context.set_text_align("left");
+    text(context, "nats per token", 4.0, 11.0);
 }
 
 fn baseline_lines(context: &CanvasRenderingContext2d, ink: &Ink, x: &Scale, y: &Scale, baselines: Baselines) {
     let Baselines { uniform, unigram, bigram } = baselines;
-    context.set_stroke_style_str(&ink.text);
-    dashed(context, &[1.0, 3.0]);
+    context.set_stroke_style_str(&ink.edge);
+    dashed(context, &[3.0, 3.0]);
     for value in [uniform, unigram, bigram] {
         line(context, [(x.from, y.pixel(value)), (x.to, y.pixel(value))].into_iter());
     }
@@ -180,8 +232,8 @@ fn baseline_lines(context: &CanvasRenderingContext2d, ink: &Ink, x: &Scale, y: &
 }
 
 /// Draws a finished run: its smoothed loss as a dashed line, and its held-out losses as hollow squares.
-fn over(context: &CanvasRenderingContext2d, color: &str, (x, y): (&Scale, &Scale), axis: Axis, run: &ShownRun) {
-    let (history, at) = (&run.history, at(axis, run));
+fn over(context: &CanvasRenderingContext2d, color: &str, (x, y): (&Scale, &Scale), picture: &Picture, run: &ShownRun) {
+    let (history, at) = (&run.history, picture.at(run));
     context.set_stroke_style_str(color);
     context.set_line_width(1.5);
     dashed(context, look_of(run.id).1);
@@ -196,12 +248,12 @@ fn over(context: &CanvasRenderingContext2d, color: &str, (x, y): (&Scale, &Scale
     }
 }
 
-fn present(context: &CanvasRenderingContext2d, ink: &Ink, (x, y): (&Scale, &Scale), axis: Axis, run: &ShownRun) {
-    let (history, at) = (&run.history, at(axis, run));
+fn present(context: &CanvasRenderingContext2d, ink: &Ink, (x, y): (&Scale, &Scale), picture: &Picture, run: &ShownRun) {
+    let (history, at) = (&run.history, picture.at(run));
     let points = || history.points.iter().map(|point| (at(point), f64::from(point.loss)));
     context.set_line_width(1.0);
     context.set_stroke_style_str(&ink.train);
-    context.set_global_alpha(0.35);
+    context.set_global_alpha(0.28);
     let spread = columns(points(), x);
     line(context, spread.iter().flat_map(|&(at, low, high)| [(at, y.pixel(low)), (at, y.pixel(high))]));
     context.set_global_alpha(1.0);
@@ -214,16 +266,52 @@ fn present(context: &CanvasRenderingContext2d, ink: &Ink, (x, y): (&Scale, &Scal
     let validation = history.validation.iter().map(|val| (place(val.step), y.pixel(f64::from(val.loss))));
     line(context, validation.clone());
     for (at, loss) in validation {
-        context.fill_rect(at - 2.5, loss - 2.5, 5.0, 5.0);
+        dot(context, at, loss, 2.5);
+        context.fill();
     }
+    events(context, ink, (x, y), picture, run);
     context.set_line_width(1.0);
+}
+
+fn dot(context: &CanvasRenderingContext2d, x: f64, y: f64, radius: f64) {
+    context.begin_path();
+    // Fails only for a negative radius.
+    drop(context.arc(x, y, radius, 0.0, std::f64::consts::TAU));
+}
+
+/// Marks where the held-out loss passed the counts, and where the run diverged.
+fn events(context: &CanvasRenderingContext2d, ink: &Ink, (x, y): (&Scale, &Scale), picture: &Picture, run: &ShownRun) {
+    let (history, at) = (&run.history, picture.at(run));
+    let passed = |baseline: f64| history.validation.iter().find(|val| val.step > 0 && f64::from(val.loss) < baseline);
+    let mut marks: Vec<(&str, f64, f64)> = Vec::new();
+    if let Some(Baselines { unigram, bigram, .. }) = picture.baselines {
+        for (word, baseline) in [("Beats unigram", unigram), ("Beats bigram", bigram)] {
+            let place = |val: &ValidationPoint| x.pixel(place_of(&history.points, &at, val.step));
+            marks.extend(passed(baseline).map(|val| (word, place(val), y.pixel(f64::from(val.loss)))));
+        }
+    }
+    if let Some(last) = history.points.iter().rev().find(|point| picture.diverged && point.loss.is_finite()) {
+        marks.push(("Diverged", x.pixel(at(last)), y.pixel(f64::from(last.loss))));
+    }
+    for (word, at, height) in marks {
+        dot(context, at, height, 4.0);
+        context.set_fill_style_str(&ink.pane);
+        context.fill();
+        context.set_stroke_style_str(&ink.strong);
+        context.set_line_width(1.5);
+        context.stroke();
+        context.set_fill_style_str(&ink.strong);
+        let right = at < (x.from + x.to) / 2.0;
+        context.set_text_align(if right { "left" } else { "right" });
+        text(context, word, if right { at + 9.0 } else { at - 9.0 }, height + if right { -4.0 } else { 14.0 });
+    }
 }
 
 /// Labels every line at its right end; labels that would overlap are moved apart.
 fn labels(context: &CanvasRenderingContext2d, ink: &Ink, at: f64, y: &Scale, picture: &Picture) {
     let mut labels: Vec<(&str, f64, &str)> = Vec::new();
     if let Some(Baselines { uniform, unigram, bigram }) = picture.baselines {
-        for (name, value) in [("uniform", uniform), ("unigram", unigram), ("bigram", bigram)] {
+        for (name, value) in [("Uniform", uniform), ("Unigram", unigram), ("Bigram", bigram)] {
             labels.push((name, value, &ink.text));
         }
     }
@@ -231,8 +319,8 @@ fn labels(context: &CanvasRenderingContext2d, ink: &Ink, at: f64, y: &Scale, pic
         let train = run.history.points.last().map(|point| f64::from(point.loss));
         let val = run.history.validation.last().map(|val| f64::from(val.loss));
         if run.id == 0 {
-            labels.extend(val.map(|val| ("held-out", val, ink.val.as_str())));
-            labels.extend(train.map(|train| ("train", train, ink.train.as_str())));
+            labels.extend(val.map(|val| ("Held-out", val, ink.val.as_str())));
+            labels.extend(train.map(|train| ("Training", train, ink.train.as_str())));
         } else {
             labels.extend(train.map(|train| (run.name.as_str(), train, color.as_str())));
         }

@@ -3,4 +3,6 @@
 pub mod formula;
 pub mod sentences;
 pub mod steps;
+#[cfg(target_arch = "wasm32")]
+pub mod view;
 pub mod worked;

@@ -2,6 +2,7 @@
 
 use crate::state::lesson::LessonState;
 use glasshead::types::lesson::{Exercise, MaskPlace, Sheet, Weights};
+use std::ops::Range;
 
 mod attention;
 mod onward;
@@ -36,6 +37,17 @@ pub struct Step {
     /// Whether the inputs and the computed sheet answer the question.
     pub reached: fn(&LessonState, &Sheet) -> bool,
 }
+
+impl Step {
+    /// The part of the title before the colon.
+    pub fn short_title(&self) -> &'static str {
+        self.title.split(':').next().unwrap_or(self.title)
+    }
+}
+
+/// The groups of steps: a title, and the indices of the steps.
+pub const GROUPS: [(&str, Range<usize>); 4] =
+    [("Attention by hand", 0..7), ("Attention that learns", 7..14), ("The whole model", 14..18), ("Training", 18..22)];
 
 /// What a step shows in addition to its matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,14 @@ use std::rc::Rc;
 
 use super::ask::AskAction;
 use super::data::DataAction;
+use super::experiments::ExperimentsAction;
 use super::lesson::LessonAction;
-use super::look::LookAction;
+use super::look::{Form, LookAction};
+use super::overlay::OverlayAction;
 use super::parts::*;
 use super::remember::RememberAction;
 use super::runs::RunsAction;
+use super::shell::ShellAction;
 use super::tokenizer::TokenizerAction;
 use super::typed::TypedField;
 use super::workers::Wanted;
@@ -77,8 +80,22 @@ pub enum Action {
     Hover(Option<(usize, usize)>),
     /// Pins only this query row, or unpins it if it is the only one.
     Pin(usize),
-    /// Unpins all rows and closes the help.
+    /// Unpins all rows.
+    Unpin,
+    /// An action on the shell.
+    Shell(ShellAction),
+    /// Dismisses the latest notice.
+    DismissNotice,
+    /// Shows the map or the lines instead of the table.
+    Form(Form),
+    /// Closes the open drawer, popover or menu; if there is none, unpins all rows.
     Escape,
+    /// Opens and closes drawers, popovers and menus.
+    Overlay(OverlayAction),
+    /// An action on experiments.
+    Experiments(ExperimentsAction),
+    /// Restores the settings of the run in the draft.
+    Undo,
     /// Toggles the hatching of masked cells.
     ToggleMask,
     /// Toggles the table of weights.

@@ -28,25 +28,21 @@ pub enum Section {
     Lens,
     /// Scores of known kinds of heads.
     Scores,
-    /// What the terms mean.
-    Glossary,
 }
 
 impl Section {
     /// All sections in display order.
-    pub const ALL: [Self; 7] =
-        [Self::Row, Self::Arithmetic, Self::Neurons, Self::WhatIf, Self::Lens, Self::Scores, Self::Glossary];
+    pub const ALL: [Self; 6] = [Self::Row, Self::Arithmetic, Self::Neurons, Self::WhatIf, Self::Lens, Self::Scores];
 
     /// The title on the page.
     pub fn title(self) -> &'static str {
         match self {
-            Self::Row => "row",
-            Self::Arithmetic => "arithmetic",
-            Self::Neurons => "neurons",
-            Self::WhatIf => "what if",
-            Self::Lens => "logit lens",
-            Self::Scores => "head scores",
-            Self::Glossary => "glossary",
+            Self::Row => "Row",
+            Self::Arithmetic => "Arithmetic",
+            Self::Neurons => "Dimensions",
+            Self::WhatIf => "What if",
+            Self::Lens => "Logit lens",
+            Self::Scores => "Head roles",
         }
     }
 }
@@ -56,8 +52,12 @@ impl Section {
 pub enum AskAction {
     /// Opens a section.
     Open(Section),
-    /// Opens the glossary at this entry.
+    /// Explains a term in place: its glossary entry.
     Explain(&'static str),
+    /// Explains a term in the inspector.
+    ExplainHere(&'static str),
+    /// Closes that explanation.
+    CloseExplained,
     /// Sets the key whose weight is computed step by step.
     Key(usize),
     /// Toggles a head off or on.
@@ -193,8 +193,10 @@ impl ScoreHistory {
 pub struct AskState {
     /// The open section.
     pub section: Section,
-    /// The glossary entry to open, and a counter of such requests.
+    /// The term that is explained, and a counter of such requests.
     pub explained: Option<(&'static str, u32)>,
+    /// Whether the inspector explains it.
+    pub explained_here: bool,
     /// The last hovered (query, key).
     pub cell: Option<(usize, usize)>,
     /// The heads that are switched off.
@@ -241,8 +243,13 @@ impl AskState {
             AskAction::Open(section) => self.section = section,
             AskAction::Explain(name) => {
                 let count = self.explained.map_or(0, |(_, count)| count);
-                (self.section, self.explained) = (Section::Glossary, Some((name, count + 1)));
+                self.explained = Some((name, count + 1));
             }
+            AskAction::ExplainHere(name) => {
+                self.apply(AskAction::Explain(name));
+                self.explained_here = true;
+            }
+            AskAction::CloseExplained => self.explained_here = false,
             AskAction::Key(key) => self.cell = Some((self.cell.map_or(key, |(query, _)| query), key)),
             AskAction::ToggleHead(layer, head) => {
                 if !self.off.remove(&(layer, head)) {

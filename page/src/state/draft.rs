@@ -84,6 +84,20 @@ impl State {
         self.refused.retain(|refused| !is_setting(&refused.name));
     }
 
+    /// Restores the settings of the run in the draft, and drops refused entries.
+    pub(super) fn undo_changes(&mut self) {
+        let Some(mut draft) = self.started.clone() else { return };
+        if let Some(run) = self.run_config() {
+            let mut config = (*draft.config).clone();
+            config.adopt_live(&run);
+            if let Ok(config) = draft.check(config) {
+                draft.config = config;
+            }
+        }
+        self.accept_settings();
+        self.draft = draft;
+    }
+
     /// Applies text entered into a setup field. Previously refused texts are retried together with it: `d_model` and
     /// `n_heads`, for example, may only be valid together. Settings that can take effect during training are applied to
     /// the run at once.

@@ -129,7 +129,7 @@ impl Default for Look {
             threshold: 0.0,
             nats: false,
             form: Form::Map,
-            sorted: false,
+            sorted: true,
             window: Window::WHOLE,
             table_at: (0, 0),
             announcement: String::new(),
@@ -201,6 +201,13 @@ impl State {
         let n = self.shown_maps().map_or(0, |maps| maps.n());
         rows.retain(|&row| row < n);
         rows
+    }
+
+    /// The rows that the inspector and the tokens show: the current ones, else the last token's.
+    pub fn inspected_rows(&self) -> Vec<usize> {
+        let rows = self.rows();
+        let last = || self.shown_maps().and_then(|maps| maps.n().checked_sub(1));
+        if rows.is_empty() { last().into_iter().collect() } else { rows }
     }
 
     /// Whether a row is pinned.

@@ -137,44 +137,54 @@ pub struct Generated {
 /// A view of the page, named in the link's hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
+    /// One-click experiments.
+    Experiments,
     /// Setup, attention, loss, generated text.
     Train,
+    /// The profile of a training step.
+    Systems,
     /// Vocabularies and tokens.
     Tokenizer,
     /// The attention lesson.
     Lesson,
-    /// The profile of a training step.
-    Profile,
 }
 
 impl View {
-    /// All views, in the order of the header.
-    pub const ALL: [Self; 4] = [Self::Train, Self::Tokenizer, Self::Lesson, Self::Profile];
+    /// All views, in the order of the rail.
+    pub const ALL: [Self; 5] = [Self::Experiments, Self::Train, Self::Systems, Self::Tokenizer, Self::Lesson];
 
     /// Its name in the header.
     pub fn title(self) -> &'static str {
         match self {
+            Self::Experiments => "Experiments",
             Self::Train => "Train",
+            Self::Systems => "Systems",
             Self::Tokenizer => "Tokenizer",
             Self::Lesson => "Lesson",
-            Self::Profile => "Profile",
         }
     }
 
     /// Its name in the link.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Experiments => "experiments",
             Self::Train => "train",
+            Self::Systems => "systems",
             Self::Tokenizer => "tokenizer",
             Self::Lesson => "lesson",
-            Self::Profile => "profile",
         }
     }
 
-    /// The view that a link's hash names (`#view=tokenizer`, entries separated by `&`), else the first.
+    /// The view with this name. Links of earlier versions call Systems `profile`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name = if name == "profile" { Self::Systems.name() } else { name };
+        Self::ALL.into_iter().find(|view| view.name() == name)
+    }
+
+    /// The view that a link's hash names (`#view=tokenizer`, entries separated by `&`), else Train.
     pub fn from_hash(hash: &str) -> Self {
         let name = hash.trim_start_matches('#').split('&').find_map(|entry| entry.strip_prefix("view="));
-        Self::ALL.into_iter().find(|view| Some(view.name()) == name).unwrap_or(Self::Train)
+        name.and_then(Self::from_name).unwrap_or(Self::Train)
     }
 }
 

@@ -127,10 +127,14 @@ pub struct Runs {
     pub name: String,
     /// Counts assigned names.
     named: u32,
+    /// How often the present run went back after it diverged.
+    pub went_back: u32,
     /// Finished runs, oldest first.
     pub over: Vec<ShownRun>,
     /// The x axis of the chart.
     pub axis: Axis,
+    /// Whether the chart's x axis is linear instead of logarithmic.
+    pub linear: bool,
     /// Whether the present run was loaded from a file, so that its weights are not random.
     pub from_file: bool,
     /// The checkpoints in storage, latest first; none until they have been listed.
@@ -168,6 +172,8 @@ pub enum RunsAction {
     Remove(u32),
     /// Sets the x axis.
     Axis(Axis),
+    /// Toggles the logarithmic x axis.
+    ToggleLog,
     /// The checkpoints in storage.
     Kept(Vec<KeptCheckpoint>),
     /// A save was requested from the worker.
@@ -251,7 +257,7 @@ impl State {
         let runs = &mut self.runs;
         runs.named += 1;
         runs.name = format!("run {}", runs.named);
-        runs.train = None;
+        (runs.train, runs.went_back) = (None, 0);
         (runs.loading, runs.needs_file, runs.saving) = (None, None, false);
         (runs.stopped, runs.finder) = (None, None);
     }
@@ -276,6 +282,7 @@ impl State {
             }
             RunsAction::Remove(id) => runs.over.retain(|run| run.id != id),
             RunsAction::Axis(axis) => runs.axis = axis,
+            RunsAction::ToggleLog => runs.linear = !runs.linear,
             RunsAction::Kept(kept) => runs.kept = Some(kept),
             RunsAction::Saving => (runs.saving, runs.message) = (true, None),
             RunsAction::Loading(name) => {
@@ -330,6 +337,7 @@ impl State {
 
     /// Handles the run's return to an earlier step, with changed learning rates.
     fn go_back(&mut self, step: u64, train: TrainConfig) {
+        self.runs.went_back += 1;
         let lr = train.max_lr;
         // Live settings that were equal in draft and run stay equal; others were changed by the user and are kept.
         let live = FIELDS.iter().filter(|field| field.is_live());

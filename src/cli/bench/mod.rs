@@ -5,12 +5,13 @@ use std::fmt;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{BackendArg, kernels, open, sentence};
+use super::{BackendArg, open, sentence};
 use crate::config::{ModelConfig, Preset, RunConfig, Schedule};
 use crate::gpu::backend::{Backend, Program};
 use crate::gpu::context::{Context, DeviceLimits};
 use crate::gpu::recording::{Buffers, Recording};
 use crate::ops::tuning;
+use crate::run::native::remember_kernels;
 use crate::threads;
 
 mod attention;
@@ -76,7 +77,7 @@ impl Machine {
         for wrong in tuning::tune(context, recording).await.map_err(sentence)? {
             eprintln!("{wrong}");
         }
-        kernels::keep(context);
+        remember_kernels(context);
         Ok(())
     }
 

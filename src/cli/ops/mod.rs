@@ -32,13 +32,16 @@ use crate::ops::tuning;
 use crate::rng::Rng;
 
 mod align;
+mod align_losses;
 mod align_text;
 mod answer;
 mod attention;
 mod files;
+mod filter;
 mod job;
 mod layers;
 mod model;
+mod policy;
 mod request;
 mod text;
 mod training;
@@ -61,7 +64,7 @@ struct Server<'a> {
 type Op = fn(&mut Server<'_>, &Request<'_>) -> Result<Answer, OpError>;
 
 /// All operations by name.
-const OPS: [(&str, Op); 42] = [
+const OPS: [(&str, Op); 51] = [
     ("linear", layers::linear),
     ("embedding", layers::embedding),
     ("silu", layers::silu),
@@ -93,17 +96,26 @@ const OPS: [(&str, Op); 42] = [
     ("masked_normalize", align::masked_normalize),
     ("group_norm", align::group_norm),
     ("advantages", align::advantages),
-    ("pg_loss", align::pg_loss),
-    ("pg_loss26", align::pg_loss26),
-    ("aggregate", align::aggregate),
-    ("sft_step", align::sft_step),
-    ("grpo_step", align::grpo_step),
-    ("token_coefficients", align::token_coefficients),
-    ("dpo_loss", align::dpo_loss),
+    ("pg_loss", align_losses::pg_loss),
+    ("pg_loss26", align_losses::pg_loss26),
+    ("aggregate", align_losses::aggregate),
+    ("sft_step", align_losses::sft_step),
+    ("grpo_step", align_losses::grpo_step),
+    ("token_coefficients", align_losses::token_coefficients),
+    ("policy_step", policy::policy_step),
+    ("dpo_loss", align_losses::dpo_loss),
     ("newton_schulz", align::newton_schulz),
     ("tokenize_prompt_output", align_text::tokenize_prompt_output),
     ("parse_mmlu", align_text::parse_mmlu),
     ("parse_gsm8k", align_text::parse_gsm8k),
+    ("html_text", filter::html_text),
+    ("lang_id", filter::lang_id),
+    ("mask", filter::mask),
+    ("gopher", filter::quality_subset),
+    ("filter", filter::filter),
+    ("classify", filter::classify),
+    ("dedup_lines", filter::dedup_lines),
+    ("dedup_minhash", filter::dedup_minhash),
 ];
 
 /// An error that stops the server.

@@ -3,7 +3,7 @@
 
 use super::{Activations, Transformer};
 use crate::gpu::recording::Slice;
-use crate::model::memory::ROWS_UNIT;
+use crate::model::memory::{MAX_ROWS, ROWS_UNIT};
 use crate::model::params::LinearSlices;
 
 /// Maximum number of workgroups in each direction that WebGPU allows.
@@ -34,7 +34,7 @@ impl Transformer<'_> {
     /// Splits rows that take `flops_per_row` operations each into pieces.
     pub(super) fn row_pieces(&self, n_rows: usize, flops_per_row: f64) -> impl Iterator<Item = Rows> + use<> {
         let most = (self.plan.budget.dispatch_flops / flops_per_row.max(1.0)) as usize;
-        pieces(n_rows, (most / ROWS_UNIT).max(1) * ROWS_UNIT)
+        pieces(n_rows, (most.min(MAX_ROWS) / ROWS_UNIT).max(1) * ROWS_UNIT)
     }
 
     /// Splits sequences into pieces, for attention with `products` matmuls of queries and keys.

@@ -1,6 +1,6 @@
 //! Variant overrides that run unchecked.
 
-use super::classes;
+use super::{classes, told};
 use crate::gpu::context::Context;
 
 /// Uses the variants that the user has chosen (`Context::told`) without a check. [`super::tune`] compares each with the
@@ -9,9 +9,8 @@ use crate::gpu::context::Context;
 /// # Errors
 /// A message when the device cannot run one.
 pub fn force(context: &Context) -> Result<(), String> {
-    let told = context.told.borrow();
     for (candidates, class) in classes() {
-        let (of, Some(name)) = (candidates.of.name, told.get(class.key)) else { continue };
+        let (of, Some(name)) = (candidates.of.name, told(context, candidates, class)) else { continue };
         context.choose_for(class.key);
         if name == of {
             continue;

@@ -2,7 +2,7 @@
 
 use crate::gpu::recording::{Buffers, Recording, Slice};
 use crate::ops::matmul::{Layout, Shape};
-use crate::ops::{clip, cross_entropy, embedding, flash_attention, linear_grad, matmul, rmsnorm};
+use crate::ops::{bias, clip, cross_entropy, embedding, flash_attention, layernorm, linear_grad, matmul, rmsnorm};
 
 /// A recording of the kernel that variants replace, and its inputs.
 pub struct Trial {
@@ -144,6 +144,53 @@ pub(super) fn norm_grad(n: usize, c: usize) -> Trial {
     trial
 }
 
+pub(super) fn layer_norm_grad(n: usize, c: usize) -> Trial {
+    let mut trial = Trial::new("gradient of the norm", n.max(c));
+    let bindings = [n * c, c, n * c, 2 * n, n * c, c].map(|len| trial.input(len));
+    layernorm::layernorm_grad(&mut trial.recording, bindings, norm_params(n, c));
+    trial
+}
+
+pub(super) fn column_sums(n: usize, c: usize) -> Trial {
+    let mut trial = Trial::new("gradient of a bias", n);
+    let bindings = [n * c, c].map(|len| trial.input(len));
+    bias::bias_grad(&mut trial.recording, bindings, n);
+    trial
+}
+
+/// As [`norm_grad`] with the sizes of a dispatch, reduced to at most `most_flops` operations.
+pub(super) fn norm_grad_like(params: &[u8], most_flops: f64) -> Trial {
+    let [n, c] = norm_sizes(params, most_flops);
+    norm_grad(n, c)
+}
+
+/// As [`norm_grad_like`], for LayerNorm.
+pub(super) fn layer_norm_grad_like(params: &[u8], most_flops: f64) -> Trial {
+    let [n, c] = norm_sizes(params, most_flops);
+    layer_norm_grad(n, c)
+}
+
+/// As [`norm_grad_like`], for the gradient of a bias.
+pub(super) fn column_sums_like(params: &[u8], most_flops: f64) -> Trial {
+    let bias::Params { n_rows, n_cols } = bytemuck::pod_read_unaligned(params);
+    let [n, c] = fewer_rows(n_rows, n_cols, most_flops);
+    column_sums(n, c)
+}
+
+fn norm_sizes(params: &[u8], most_flops: f64) -> [usize; 2] {
+    let rmsnorm::Params { n_rows, d_model, .. } = bytemuck::pod_read_unaligned(params);
+    fewer_rows(n_rows, d_model, most_flops)
+}
+
+/// Halves the number of rows until about ten operations per element are at most `most_flops`.
+fn fewer_rows(n_rows: u32, n_cols: u32, most_flops: f64) -> [usize; 2] {
+    let mut n_rows = n_rows;
+    while n_rows > 64 && 10.0 * f64::from(n_rows) * f64::from(n_cols) > most_flops {
+        n_rows /= 2;
+    }
+    [n_rows, n_cols].map(|size| size as usize)
+}
+
 /// All targets are token 0.
 pub(super) fn loss(n: usize, v: usize) -> Trial {
     let mut trial = Trial::new("loss", v);
@@ -153,6 +200,13 @@ pub(super) fn loss(n: usize, v: usize) -> Trial {
     let params = cross_entropy::Params::new(n, v);
     cross_entropy::cross_entropy_grad(&mut trial.recording, [logits, targets, losses], params);
     trial
+}
+
+/// As [`loss`] with the sizes of a dispatch, reduced to at most `most_flops` operations.
+pub(super) fn loss_like(params: &[u8], most_flops: f64) -> Trial {
+    let cross_entropy::Params { n_rows, vocab_size, .. } = bytemuck::pod_read_unaligned(params);
+    let [n, v] = fewer_rows(n_rows, vocab_size, most_flops);
+    loss(n, v)
 }
 
 /// All tokens are token 0.

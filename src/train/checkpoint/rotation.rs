@@ -17,6 +17,8 @@ const PART: &str = "checkpoint.part";
 pub struct Loaded {
     /// The checkpoint.
     pub checkpoint: Checkpoint,
+    /// Name of its file.
+    pub file: &'static str,
     /// Why later checkpoints could not be loaded.
     pub notice: Option<String>,
 }
@@ -74,7 +76,7 @@ pub fn load(folder: &Path) -> Result<Loaded, CheckpointError> {
         Checkpoint::from_bytes(&bytes)
     };
     let problem = match read(FILE_NAME) {
-        Ok(checkpoint) => return Ok(Loaded { checkpoint, notice: None }),
+        Ok(checkpoint) => return Ok(Loaded { checkpoint, file: FILE_NAME, notice: None }),
         Err(problem) => problem,
     };
     // A file that was written but not renamed is either complete or fails its checksum.
@@ -85,7 +87,7 @@ pub fn load(folder: &Path) -> Result<Loaded, CheckpointError> {
                 "{} cannot be read ({problem}); going back to {name}, which is whole and stands at step {step}",
                 folder.join(FILE_NAME).display(),
             ));
-            return Ok(Loaded { checkpoint, notice });
+            return Ok(Loaded { checkpoint, file: name, notice });
         }
     }
     Err(problem)

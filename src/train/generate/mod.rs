@@ -31,6 +31,11 @@ impl Text {
         Self { number, ids: prompt, prompt_len, stop, max_tokens, stopped_by, log_probs }
     }
 
+    /// The ids of the prompt and of the tokens after it, without the one that ended the text.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
     /// The tokens after the prompt, without the one that ended the text.
     pub fn generated(&self) -> &[u32] {
         &self.ids[self.prompt_len..]

@@ -3,11 +3,12 @@
 use super::{TrainError, Trainer};
 use crate::config::RunConfig;
 use crate::gpu::compare::{Difference, SideBySide};
-use crate::gpu::context::Context;
+use crate::gpu::context::{Budget, Context};
 use crate::gpu::recording::{Recording, Storage};
 use crate::model::memory::MemoryPlan;
 use crate::model::params::ParamTable;
 use crate::model::transformer::Transformer;
+use crate::ops::cost::costs;
 use crate::ops::rope::cos_sin_table;
 use crate::ops::{quantize, tuning};
 use crate::rng::Rng;
@@ -184,10 +185,25 @@ fn small(config: &RunConfig) -> RunConfig {
     config
 }
 
+/// The limits of one dispatch of this model. After a lost device they are a fraction of the model's largest dispatch, so that the
+/// next device does not receive the one that may have taken too long.
+pub(super) fn budget(config: &RunConfig, context: &Context) -> Budget {
+    let (budget, caution) = (context.budget(), context.caution());
+    if caution == 1.0 {
+        return budget;
+    }
+    let table = ParamTable::new(&config.model);
+    let least = config.model.context_length + 1;
+    let plan = MemoryPlan::within(Budget::of(context.adapter.limits), config, &table, least, least);
+    let step = Transformer { config, table: &table, plan: &plan }.gradients();
+    let largest = costs(&step).iter().map(|cost| cost.flops).fold(1.0, f64::max);
+    Budget { dispatch_flops: budget.dispatch_flops.min(largest / caution), ..budget }
+}
+
 /// Calls `record` with a model of this configuration that has no text.
 fn with_transformer<T>(config: &RunConfig, context: &Context, record: impl FnOnce(&Transformer<'_>) -> T) -> T {
     let table = ParamTable::new(&config.model);
     let least = config.model.context_length + 1;
-    let plan = MemoryPlan::within(context.budget(), config, &table, least, least);
+    let plan = MemoryPlan::within(budget(config, context), config, &table, least, least);
     record(&Transformer { config, table: &table, plan: &plan })
 }

@@ -30,7 +30,7 @@ use self::next::NextPass;
 pub use self::probe::AttentionMaps;
 use self::probe::ProbePass;
 use self::rows::RowPass;
-pub use self::rows::TokenScores;
+pub use self::rows::{Row, TokenScores};
 use self::share::Sharing;
 pub use self::source::BatchSource;
 use self::source::{DeviceTokens, FileTokens};
@@ -82,6 +82,8 @@ pub struct Trainer {
     steps_per_submit: usize,
     /// Number of submissions per step, or per batch with gradient accumulation.
     submissions: usize,
+    /// By how much submissions are shortened after lost devices.
+    caution: f64,
     in_flight: VecDeque<Chunk>,
     /// The worker pool that shares the batches, if any.
     sharing: Option<Sharing>,
@@ -166,7 +168,7 @@ impl Trainer {
         config.validate()?;
         let table = ParamTable::new(&config.model);
         let window = config.train.batch_size * (config.model.context_length + 1);
-        let budget = context.map_or_else(Budget::default, Context::budget);
+        let budget = context.map_or_else(Budget::default, |context| choose::budget(&config, context));
         let [n_train, n_val] = source.on_device(window);
         let mut plan = MemoryPlan::within(budget, &config, &table, n_train, n_val);
         if objective.loss().weighs_tokens() {
@@ -219,6 +221,7 @@ impl Trainer {
             steps_submitted: 0,
             steps_per_submit: 1,
             submissions: 1,
+            caution: context.map_or(1.0, Context::caution),
             in_flight: VecDeque::new(),
             sharing: None,
             update: None,

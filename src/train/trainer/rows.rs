@@ -25,13 +25,34 @@ pub(super) enum RowPass {
     Update,
 }
 
-/// What the model computes for a row of n tokens: one value for each token after the first (n − 1).
+/// What the model computes for a row: one value for each target.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TokenScores {
-    /// Log-probability of each token, given those before it, in nats.
+    /// Log-probability of each target, in nats.
     pub log_probs: Vec<f32>,
-    /// Entropy of the distribution that each token is drawn from, in nats.
+    /// Entropy of the distribution at each position, in nats.
     pub entropies: Vec<f32>,
+}
+
+/// The tokens of a row: n inputs, each with the token to predict.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// Input ids, from position 0 on.
+    pub inputs: &'a [u32],
+    /// The ids to predict.
+    pub targets: &'a [u32],
+}
+
+impl<'a> Row<'a> {
+    /// The row that predicts every token of `ids` after the first.
+    pub fn of(ids: &'a [u32]) -> Self {
+        let n = ids.len().saturating_sub(1);
+        Self { inputs: &ids[..n], targets: ids.get(1..).unwrap_or_default() }
+    }
+
+    fn len(&self) -> usize {
+        self.inputs.len()
+    }
 }
 
 /// Rows of a pass, in batches of equal size.
@@ -43,11 +64,11 @@ struct Layout {
 }
 
 impl Trainer {
-    /// The log-probabilities and entropies of rows of 2 to T + 1 tokens, in order.
+    /// The log-probabilities and entropies of rows of 1 to T inputs, in order.
     ///
     /// # Errors
     /// If a row has another length, or the device failed.
-    pub async fn score_rows(&mut self, rows: &[&[u32]]) -> Result<Vec<TokenScores>, TrainError> {
+    pub async fn score_rows(&mut self, rows: &[Row<'_>]) -> Result<Vec<TokenScores>, TrainError> {
         let layout = self.layout(rows)?;
         let program = self.row_program(&layout, RowPass::Score);
         self.make_room(program)?;
@@ -60,18 +81,18 @@ impl Trainer {
         Ok(scores)
     }
 
-    /// One step on rows of 2 to T + 1 tokens, whose loss is Σ c·loss over all tokens after each row's first;
-    /// `coefficients` holds these factors c, n − 1 for a row of n tokens. Also returns the scores before the update.
+    /// One step on rows of 1 to T inputs, whose loss is Σ c·loss over all targets; `coefficients` holds these factors c for
+    /// each row. Also returns the scores before the update.
     ///
     /// # Errors
     /// As [`Trainer::score_rows`], or if the loss or a gradient is non-finite; the step was not applied then.
     pub async fn step_on_rows(
         &mut self,
-        rows: &[&[u32]],
+        rows: &[Row<'_>],
         coefficients: &[Vec<f32>],
     ) -> Result<(StepPoint, Vec<TokenScores>), TrainError> {
         let layout = self.layout(rows)?;
-        if coefficients.len() != rows.len() || rows.iter().zip(coefficients).any(|(row, c)| c.len() + 1 != row.len()) {
+        if coefficients.len() != rows.len() || rows.iter().zip(coefficients).any(|(row, c)| c.len() != row.len()) {
             return Err(TrainError::Rows { problem: "their coefficients do not match their tokens".into() });
         }
         let [program, update] = [RowPass::Gradients, RowPass::Update].map(|pass| self.row_program(&layout, pass));
@@ -106,15 +127,15 @@ impl Trainer {
     }
 
     /// How rows are split into batches.
-    fn layout(&self, rows: &[&[u32]]) -> Result<Layout, TrainError> {
+    fn layout(&self, rows: &[Row<'_>]) -> Result<Layout, TrainError> {
         let t = self.config.model.context_length;
         let lens = || rows.iter().map(|row| row.len());
         let (Some(shortest), Some(longest)) = (lens().min(), lens().max()) else {
             return Err(TrainError::Rows { problem: "there are none".into() });
         };
-        if shortest < 2 || longest > t + 1 {
+        if shortest < 1 || longest > t || rows.iter().any(|row| row.targets.len() != row.len()) {
             let problem =
-                format!("they have {shortest} to {longest} tokens; each needs 2 to {} (context_length + 1)", t + 1);
+                format!("they have {shortest} to {longest} inputs; each needs 1 to {t}, with as many targets");
             return Err(TrainError::Rows { problem });
         }
         if self.plan.per_token.is_none() || !self.config.model.causal {
@@ -123,7 +144,7 @@ impl Trainer {
         }
         // The table of learned positions is planned for whole windows.
         let whole = self.config.model.positions == Positions::Learned;
-        let window = if whole { t } else { self.window(longest - 1) };
+        let window = if whole { t } else { self.window(longest) };
         let most = (self.config.train.batch_size * t / window).max(1);
         let mut batch_size = rows.len().div_ceil(rows.len().div_ceil(most));
         if batch_size < rows.len() && self.plan.step_grads.buffer == self.plan.grads.buffer {
@@ -157,13 +178,13 @@ impl Trainer {
     }
 
     /// Writes inputs and targets of up to one batch of rows; missing rows and positions hold token 0.
-    fn place_rows(&mut self, layout: &Layout, rows: &[&[u32]]) {
+    fn place_rows(&mut self, layout: &Layout, rows: &[Row<'_>]) {
         let n = layout.batch_size * layout.window;
         let (mut inputs, mut targets) = (vec![0; n], vec![0; n]);
         for (index, row) in rows.iter().enumerate() {
             let start = index * layout.window;
-            inputs[start..start + row.len() - 1].copy_from_slice(&row[..row.len() - 1]);
-            targets[start..start + row.len() - 1].copy_from_slice(&row[1..]);
+            inputs[start..start + row.len()].copy_from_slice(row.inputs);
+            targets[start..start + row.len()].copy_from_slice(row.targets);
         }
         self.backend.write(self.plan.batch.inputs, &inputs);
         self.backend.write(self.plan.targets, &targets);
@@ -179,15 +200,15 @@ impl Trainer {
         }
     }
 
-    async fn read_scores(&mut self, layout: &Layout, rows: &[&[u32]]) -> Result<Vec<TokenScores>, TrainError> {
+    async fn read_scores(&mut self, layout: &Layout, rows: &[Row<'_>]) -> Result<Vec<TokenScores>, TrainError> {
         let n = rows.len() * layout.window;
         let entropies = self.plan.per_token.map(|per_token| per_token.entropies.part(0, n));
         let slices: Vec<_> = [self.plan.losses.part(0, n)].into_iter().chain(entropies).collect();
         let values = self.read_slices(&slices).await?;
         let (losses, entropies) = values.split_at(n);
-        let scores = |(index, row): (usize, &&[u32])| {
+        let scores = |(index, row): (usize, &Row<'_>)| {
             let start = index * layout.window;
-            let tokens = start..start + row.len() - 1;
+            let tokens = start..start + row.len();
             TokenScores {
                 log_probs: losses[tokens.clone()].iter().map(|loss| -loss).collect(),
                 entropies: entropies[tokens].to_vec(),

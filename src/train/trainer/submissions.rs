@@ -23,7 +23,8 @@ impl Trainer {
         self.submissions as f64 / self.steps_per_submit as f64
     }
 
-    /// Splits the step into as many submissions as necessary for steps of this duration; `None` if it is not known yet.
+    /// Splits the step into as many submissions as necessary for steps of this duration; `None` if it is not known yet. After
+    /// lost devices, submissions are shorter than necessary.
     pub fn limit_submissions(&mut self, seconds_per_step: Option<f64>) {
         let (program, batches) = match self.step_programs {
             StepPrograms::Whole(program) => (program, 1),
@@ -33,7 +34,7 @@ impl Trainer {
             Some(seconds) => seconds / batches as f64 / MAX_SECONDS,
             None => self.step_costs().iter().map(|cost| cost.flops).sum::<f64>() / MAX_FLOPS,
         };
-        let n = (n.ceil() as usize).max(1);
+        let n = (n.ceil().max(1.0) * self.caution) as usize;
         if n != self.submissions {
             self.submissions = n;
             self.backend.split(program, splits(&self.step_costs(), n));

@@ -1,0 +1,4 @@
+//! The help: keyboard, glossary, about.
+
+mod glossary;
+pub mod view;

@@ -1,0 +1,5 @@
+//! Drawers, popovers and menus: their frame, placement, focus, closing.
+
+pub mod all;
+pub mod icon;
+pub mod view;

@@ -1,0 +1,7 @@
+//! The drawer with runs: those of this session, those saved in this browser, files.
+
+mod awake;
+pub mod export;
+mod saved;
+mod session;
+pub mod view;

@@ -1,0 +1,514 @@
+//! The experiments: settings, what to look for, and checks.
+
+use super::super::{RunState, State};
+use glasshead::config::{MIN_TRAINED_VOCABULARY, Preset, ValidConfig};
+use glasshead::types::inspect::ScoreKind;
+
+/// A section of the gallery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// What heads learn.
+    Attention,
+    /// Loss curves.
+    Training,
+    /// The user's models and texts.
+    Yours,
+}
+
+impl Section {
+    /// All sections in the order of the gallery.
+    pub const ALL: [Self; 3] = [Self::Attention, Self::Training, Self::Yours];
+
+    /// The title on the page.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Attention => "Attention",
+            Self::Training => "Training",
+            Self::Yours => "Your own",
+        }
+    }
+
+    /// A line after the title.
+    pub fn subtitle(self) -> &'static str {
+        match self {
+            Self::Attention => "See what each head learns, while it learns it",
+            Self::Training => "Curves worth having seen once",
+            Self::Yours => "Models and texts from your files; nothing leaves this computer",
+        }
+    }
+}
+
+/// How a phase begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// With these entries of a link: `task`, and fields of the configuration that differ from `nano`.
+    Settings(&'static [(&'static str, &'static str)]),
+    /// With a model from files.
+    Model,
+    /// With a text from files.
+    Text,
+}
+
+/// One run of an experiment.
+#[derive(Debug)]
+pub struct Phase {
+    /// The name of the run; empty for the default.
+    pub name: &'static str,
+    /// How it begins.
+    pub begin: Begin,
+    /// The number of steps that it usually takes; 0 if unknown.
+    pub usual: u64,
+    /// The number of steps after which it is given up.
+    pub limit: u64,
+    /// Its result, once it is complete.
+    pub done: fn(&State) -> Option<f64>,
+}
+
+impl Phase {
+    /// The configuration of its run, if it does not depend on files.
+    pub fn config(&self) -> Option<ValidConfig> {
+        let Begin::Settings(settings) = self.begin else { return None };
+        let mut config = Preset::Nano.config();
+        for (name, value) in settings {
+            if *name == "task" {
+                config.model.vocab_size = MIN_TRAINED_VOCABULARY;
+            } else {
+                config.set(name, value).ok()?;
+            }
+        }
+        ValidConfig::try_from(config).ok()
+    }
+}
+
+/// The picture of a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Picture {
+    /// Attention maps, by their place in the file of thumbnails.
+    Maps(&'static [usize]),
+    /// Loss curves or shares of right answers, by their place in the file.
+    Curves(&'static [usize]),
+}
+
+/// An experiment.
+#[derive(Debug)]
+pub struct Experiment {
+    /// Its name in links.
+    pub name: &'static str,
+    /// The title of its card.
+    pub title: &'static str,
+    /// What happens, in two lines.
+    pub text: &'static str,
+    /// What to look at while it runs.
+    pub watch: &'static str,
+    /// The check that ends it.
+    pub check: &'static str,
+    /// Its section.
+    pub section: Section,
+    /// Its picture.
+    pub picture: Picture,
+    /// Its runs, in order.
+    pub phases: &'static [Phase],
+    /// Whether the results of the phases pass the check, and the result in a sentence.
+    pub verdict: fn(&State, &[f64]) -> (bool, String),
+}
+
+impl PartialEq for Experiment {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Experiment {
+    /// The entries of the link that sets up the first phase.
+    pub fn entries(&self) -> Vec<(&'static str, &'static str)> {
+        let mut entries = vec![("view", "train")];
+        if let Begin::Settings(settings) = self.phases[0].begin {
+            entries.push(("preset", "nano"));
+            entries.extend(settings);
+        }
+        entries.push(("experiment", self.name));
+        entries
+    }
+}
+
+/// The induction score that counts as an induction head.
+const INDUCTION: f32 = 0.6;
+/// The training loss of a model that copies its answers.
+const LEAKED: f64 = 0.5;
+/// Steps of each run of a comparison.
+const COMPARED_STEPS: u64 = 200;
+/// Steps of the run with one layer.
+const ONE_LAYER_STEPS: u64 = 800;
+/// The share of right answers that counts as solved.
+const SOLVED: f64 = 0.8;
+/// The loss below which a run has recovered.
+const RECOVERED: f64 = 5.0;
+
+/// The highest score of a kind, once it passes `at_least`.
+fn best_score(state: &State, kind: ScoreKind, at_least: f32) -> Option<f64> {
+    let (_, scores) = state.ask.scores.snapshots.last()?;
+    let (_, score) = state.ask.scores.best(kind, scores);
+    (score >= at_least).then_some(f64::from(score))
+}
+
+fn induction(state: &State) -> Option<f64> {
+    best_score(state, ScoreKind::Induction, INDUCTION)
+}
+
+/// The mean training loss of the last 20 steps.
+fn recent_loss(state: &State) -> Option<f64> {
+    let points = &state.history.points;
+    let last = points.get(points.len().checked_sub(20)?..)?;
+    Some(last.iter().map(|point| f64::from(point.loss)).sum::<f64>() / last.len() as f64)
+}
+
+/// The recent loss once the steps of a comparison are done.
+fn compared_loss(state: &State) -> Option<f64> {
+    recent_loss(state).filter(|_| state.step >= COMPARED_STEPS)
+}
+
+fn leaked(state: &State) -> Option<f64> {
+    recent_loss(state).filter(|loss| *loss < LEAKED)
+}
+
+/// The latest share of right answers.
+fn right(state: &State) -> Option<f64> {
+    state.data.scores.last().map(|point| point.right as f64 / point.of.max(1) as f64)
+}
+
+/// The share of right answers once the steps with one layer are done.
+fn right_with_one_layer(state: &State) -> Option<f64> {
+    right(state).filter(|_| state.step >= ONE_LAYER_STEPS)
+}
+
+fn solved(state: &State) -> Option<f64> {
+    right(state).filter(|share| *share >= SOLVED)
+}
+
+/// Never complete before the limit; see [`Phase::limit`].
+fn at_the_limit(_: &State) -> Option<f64> {
+    None
+}
+
+/// The step at which the run, after it diverged and went back, is learning again.
+fn recovered(state: &State) -> Option<f64> {
+    let diverged = state.runs.went_back > 0 && state.run_state == RunState::Training;
+    recent_loss(state).filter(|loss| diverged && *loss < RECOVERED).map(|_| state.step as f64)
+}
+
+/// The share of right answers in percent.
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
+fn induction_formed(state: &State, values: &[f64]) -> (bool, String) {
+    let step = state.ask.scores.snapshots.last().map_or(state.step, |(step, _)| *step);
+    match values {
+        [score] if score.is_finite() => {
+            (true, format!("Induction score {score:.2}, above {INDUCTION}, at step {step}."))
+        }
+        _ => (false, format!("No induction score above {INDUCTION} after {} steps.", state.step)),
+    }
+}
+
+fn mask_leaked(state: &State, values: &[f64]) -> (bool, String) {
+    let passed = values[0].is_finite();
+    let loss = recent_loss(state).unwrap_or(f64::NAN);
+    let sentence = if passed {
+        format!("Training loss {loss:.2}, below {LEAKED}, at step {}: the model copies the next token.", state.step)
+    } else {
+        format!("The training loss is {loss:.2} after {} steps, not below {LEAKED}.", state.step)
+    };
+    (passed, sentence)
+}
+
+/// Two runs whose losses after the same steps are compared; `names` are theirs.
+fn compared(values: &[f64], names: [&str; 2]) -> (bool, String) {
+    let [first, second] = *values else { return (false, "One of the runs did not end.".into()) };
+    let [a, b] = names;
+    let passed = first.is_finite() && second.is_finite();
+    (passed, format!("Loss after {COMPARED_STEPS} steps: {a} {first:.2}, {b} {second:.2}."))
+}
+
+fn positions_compared(_: &State, values: &[f64]) -> (bool, String) {
+    let (complete, sentence) = compared(values, ["with positions", "without"]);
+    (complete && values[0] + 0.1 < values[1], sentence)
+}
+
+fn tied_compared(_: &State, values: &[f64]) -> (bool, String) {
+    compared(values, ["untied", "tied"])
+}
+
+fn heads_compared(_: &State, values: &[f64]) -> (bool, String) {
+    compared(values, ["one head per layer", "four"])
+}
+
+fn layers_compared(state: &State, values: &[f64]) -> (bool, String) {
+    let [first, second] = *values else { return (false, "One of the runs did not end.".into()) };
+    let passed = second.is_finite() && first.is_finite() && second > first;
+    let second = if second.is_finite() { second } else { right(state).unwrap_or(0.0) };
+    (passed, format!("Right answers: {} with one layer, {} with two.", percent(first.max(0.0)), percent(second)))
+}
+
+fn rate_recovered(state: &State, values: &[f64]) -> (bool, String) {
+    match values {
+        [step] if step.is_finite() => {
+            let loss = recent_loss(state).unwrap_or(f64::NAN);
+            let lr = state.run_config().map_or(0.0, |config| config.train.max_lr);
+            (true, format!("Recovered: loss {loss:.2} at step {step:.0}, with a learning rate of {lr}."))
+        }
+        _ => (false, format!("The run has not diverged and recovered within {} steps.", state.step)),
+    }
+}
+
+fn model_opened(state: &State, _: &[f64]) -> (bool, String) {
+    let Some(maps) = &state.maps else { return (false, "The model has no attention maps.".into()) };
+    let (layers, heads) = (maps.n_layers, maps.n_heads);
+    (true, format!("{} is open: {layers} layers of {heads} heads, {} in all.", state.runs.name, layers * heads))
+}
+
+/// Whether the held-out loss is below what bigrams of the text reach.
+fn beats_bigram(state: &State) -> Option<f64> {
+    let bigram = state.summary.as_ref()?.baselines.bigram;
+    let loss = f64::from(state.history.validation.last()?.loss);
+    (loss < bigram).then_some(loss)
+}
+
+fn text_learned(state: &State, values: &[f64]) -> (bool, String) {
+    let bigram = state.summary.as_ref().map_or(f64::NAN, |summary| summary.baselines.bigram);
+    match values {
+        [loss] if loss.is_finite() => {
+            (true, format!("Held-out loss {loss:.2} at step {}, below the bigram's {bigram:.2}.", state.step))
+        }
+        _ => (false, format!("The held-out loss is still above the bigram's {bigram:.2} after {} steps.", state.step)),
+    }
+}
+
+const COPY: (&str, &str) = ("task", "copy");
+const REVERSE: (&str, &str) = ("task", "reverse");
+
+/// All experiments in the order of the gallery.
+pub static EXPERIMENTS: [Experiment; 9] = [
+    Experiment {
+        name: "induction",
+        title: "Watch an induction head form",
+        text: "The text is random letters that repeat. A head in layer 2 learns to find the earlier occurrence and \
+               to copy what came after it.",
+        watch: "The line “Induction” rises at the bottom, and a bright stripe appears beside the diagonal of a head in \
+                layer 2.",
+        check: "An induction score above 0.6",
+        section: Section::Attention,
+        picture: Picture::Maps(&[0, 1, 2]),
+        phases: &[Phase {
+            name: "Induction",
+            begin: Begin::Settings(&[
+                ("task", "induction"),
+                ("d_model", "64"),
+                ("n_heads", "2"),
+                ("d_ff", "16"),
+                ("context_length", "32"),
+                ("batch_size", "32"),
+                ("max_lr", "0.02"),
+                ("schedule_steps", "3000"),
+                ("rope_theta", "100"),
+            ]),
+            usual: 1_100,
+            limit: 4_000,
+            done: induction,
+        }],
+        verdict: induction_formed,
+    },
+    Experiment {
+        name: "no-mask",
+        title: "Train without the causal mask",
+        text: "Every token may attend to the next one. The loss falls far below any language model's, and the text \
+               that it writes is nonsense: it copies the answer.",
+        watch: "A stripe above the diagonal: every token attends to the one that it should predict.",
+        check: "A training loss below 0.5",
+        section: Section::Attention,
+        picture: Picture::Maps(&[3, 4]),
+        phases: &[Phase {
+            name: "No causal mask",
+            begin: Begin::Settings(&[("causal", "false"), ("schedule_steps", "1000")]),
+            usual: 180,
+            limit: 1_500,
+            done: leaked,
+        }],
+        verdict: mask_leaked,
+    },
+    Experiment {
+        name: "no-positions",
+        title: "Remove the positions",
+        text: "The same model learns to copy words twice: with rotary positions, and without any. Attention alone \
+               does not know the order of the letters.",
+        watch: "The second curve stays above the first one: without positions every letter of the word looks alike.",
+        check: "A higher loss without positions after 200 steps",
+        section: Section::Attention,
+        picture: Picture::Maps(&[5, 6]),
+        phases: &[
+            Phase {
+                name: "With positions",
+                begin: Begin::Settings(&[COPY, ("context_length", "32"), ("batch_size", "16")]),
+                usual: COMPARED_STEPS,
+                limit: 2 * COMPARED_STEPS,
+                done: compared_loss,
+            },
+            Phase {
+                name: "Without positions",
+                begin: Begin::Settings(&[COPY, ("context_length", "32"), ("batch_size", "16"), ("positions", "none")]),
+                usual: COMPARED_STEPS,
+                limit: 2 * COMPARED_STEPS,
+                done: compared_loss,
+            },
+        ],
+        verdict: positions_compared,
+    },
+    Experiment {
+        name: "one-head",
+        title: "One head against four",
+        text: "The same width, split into four heads or left as one. One head can attend in only one way per token.",
+        watch: "Both curves in the loss chart, and the grid of heads: one column of maps, then four.",
+        check: "Both losses after 200 steps",
+        section: Section::Attention,
+        picture: Picture::Curves(&[0, 1]),
+        phases: &[
+            Phase {
+                name: "One head",
+                begin: Begin::Settings(&[("n_heads", "1")]),
+                usual: COMPARED_STEPS,
+                limit: 2 * COMPARED_STEPS,
+                done: compared_loss,
+            },
+            Phase {
+                name: "Four heads",
+                begin: Begin::Settings(&[]),
+                usual: COMPARED_STEPS,
+                limit: 2 * COMPARED_STEPS,
+                done: compared_loss,
+            },
+        ],
+        verdict: heads_compared,
+    },
+    Experiment {
+        name: "two-layers",
+        title: "Reverse needs two layers",
+        text: "Write a word backwards. One layer sees the letters; it takes a second one to find which of them comes \
+               next.",
+        watch: "The Task tab counts right answers: with one layer they stay rare, with two they come.",
+        check: "More right answers with two layers",
+        section: Section::Training,
+        picture: Picture::Curves(&[2, 3]),
+        phases: &[
+            Phase {
+                name: "One layer",
+                begin: Begin::Settings(&[
+                    REVERSE,
+                    ("n_layers", "1"),
+                    ("d_model", "64"),
+                    ("n_heads", "2"),
+                    ("d_ff", "64"),
+                    ("context_length", "32"),
+                    ("batch_size", "16"),
+                    ("max_lr", "0.005"),
+                    ("schedule_steps", "2000"),
+                    ("rope_theta", "100"),
+                ]),
+                usual: ONE_LAYER_STEPS,
+                limit: 2 * ONE_LAYER_STEPS,
+                done: right_with_one_layer,
+            },
+            Phase {
+                name: "Two layers",
+                begin: Begin::Settings(&[
+                    REVERSE,
+                    ("d_model", "64"),
+                    ("n_heads", "2"),
+                    ("d_ff", "64"),
+                    ("context_length", "32"),
+                    ("batch_size", "16"),
+                    ("max_lr", "0.005"),
+                    ("schedule_steps", "2000"),
+                    ("rope_theta", "100"),
+                ]),
+                usual: 900,
+                limit: 3_000,
+                done: solved,
+            },
+        ],
+        verdict: layers_compared,
+    },
+    Experiment {
+        name: "learning-rate",
+        title: "Set the learning rate too high",
+        text: "The loss explodes within a few steps. Glasshead keeps the state from before; continue from there at \
+               half the rate.",
+        watch: "A red banner names the step. Press “Continue” in it, as often as it takes.",
+        check: "Diverged, then a loss below 5 again",
+        section: Section::Training,
+        picture: Picture::Curves(&[4]),
+        phases: &[Phase {
+            name: "Too high",
+            begin: Begin::Settings(&[
+                ("max_lr", "0.25"),
+                ("warmup_steps", "0"),
+                ("optimizer", "sgd"),
+                ("max_grad_norm", "1000000"),
+            ]),
+            usual: 80,
+            limit: 2_000,
+            done: recovered,
+        }],
+        verdict: rate_recovered,
+    },
+    Experiment {
+        name: "tied",
+        title: "Tied against untied embeddings",
+        text: "The matrix that reads tokens can also write them. That saves a quarter of the parameters; what does it \
+               cost?",
+        watch: "Both curves in the loss chart, and the number of parameters in the setup bar.",
+        check: "Both losses after 200 steps",
+        section: Section::Training,
+        picture: Picture::Curves(&[5, 6]),
+        phases: &[
+            Phase {
+                name: "Untied",
+                begin: Begin::Settings(&[]),
+                usual: COMPARED_STEPS,
+                limit: 2 * COMPARED_STEPS,
+                done: compared_loss,
+            },
+            Phase {
+                name: "Tied",
+                begin: Begin::Settings(&[("tied_embeddings", "true")]),
+                usual: COMPARED_STEPS,
+                limit: 2 * COMPARED_STEPS,
+                done: compared_loss,
+            },
+        ],
+        verdict: tied_compared,
+    },
+    Experiment {
+        name: "open-model",
+        title: "Open GPT-2 and read its heads",
+        text: "Choose a GPT-2 or Llama style model in Hugging Face's format, as a .zip or as its files, and see all \
+               of its heads on your sentence.",
+        watch: "Many heads of GPT-2 attend to the first token: the attention sink.",
+        check: "The model's attention maps are shown",
+        section: Section::Yours,
+        picture: Picture::Maps(&[7, 8, 9]),
+        phases: &[Phase { name: "", begin: Begin::Model, usual: 0, limit: u64::MAX, done: at_the_limit }],
+        verdict: model_opened,
+    },
+    Experiment {
+        name: "your-text",
+        title: "Train on your own text",
+        text: "Choose text files: a book, your notes, code. A small model learns a vocabulary and then the text; read \
+               what it writes.",
+        watch: "The loss crosses the lines for unigrams and bigrams, and the samples begin to look like your text.",
+        check: "A held-out loss below the bigram's",
+        section: Section::Yours,
+        picture: Picture::Curves(&[7]),
+        phases: &[Phase { name: "", begin: Begin::Text, usual: 0, limit: 3_000, done: beats_bigram }],
+        verdict: text_learned,
+    },
+];

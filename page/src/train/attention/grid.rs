@@ -1,0 +1,230 @@
+//! All heads of all layers as small maps with their entropies, and for each layer the mean and the maximum of its
+//! heads.
+
+use std::rc::Rc;
+
+use yew::prelude::*;
+
+use super::canvas::Map;
+use super::large::capital;
+use super::{act, nothing};
+use crate::core::context::Cx;
+use crate::maps::Plane;
+use crate::overlay::view::Frame;
+use crate::shared::icon::{Icon, icon};
+use crate::shared::opens::Opens;
+use crate::shared::size::use_size;
+use crate::state::look::LookAction;
+use crate::state::overlay::Overlay;
+use crate::state::shown::Table;
+use crate::state::{Action, Maps};
+
+/// Tooltip that explains entropies.
+const MEANING: &str = "entropy: how widely the weights of a row are spread, −Σ w·log w, as the mean over all rows; 0 when \
+                       every token looks at a single one";
+
+/// From this many heads on, cells stand closer.
+const MANY_HEADS: usize = 60;
+
+/// Cells of at least this many pixels carry their name and entropy.
+const NAMED_SIDE: u32 = 54;
+
+/// The tile of all heads.
+#[component]
+pub fn HeadsTile(cx: &Cx) -> Html {
+    let body = use_node_ref();
+    let size = use_size(&body);
+    let maps = cx.state.shown_maps().filter(|maps| !maps.tokens.is_empty());
+    let layout = maps.as_ref().map(|maps| Layout::of(maps, size));
+    let sub = match (&maps, &layout) {
+        (Some(maps), Some(layout)) if layout.many => format!("{} layers × {} heads", maps.n_layers, maps.n_heads),
+        (_, Some(layout)) if !layout.headed => format!("entropy, {}", unit(cx)),
+        _ => String::new(),
+    };
+    html! {
+        <section class="tile heads-tile" aria-labelledby="heads-title" data-part="attention">
+            <header>
+                <h2 id="heads-title">{"All heads"}<small>{sub}</small></h2>
+                <span class="grow"></span>
+                <Opens cx={cx.clone()} overlay={Overlay::Heads} class="ghost small square" label="Options for all heads"
+                    hint="Unit of the entropies">{icon(Icon::More)}</Opens>
+                <Frame cx={cx.clone()} overlay={Overlay::Heads} label="Options for all heads" class="menu">
+                    <p class="count" title={MEANING} tabindex="0">{format!("Numbers: entropy of the rows in {}", unit(cx))}</p>
+                    <button class="small" data-testid="entropy-unit" onclick={act(cx, Action::Look(LookAction::ToggleNats))}>
+                        {if cx.state.look.nats { "Show bits" } else { "Show nats" }}
+                    </button>
+                </Frame>
+            </header>
+            <div class="body" ref={body}>
+                if let Some(layout) = layout { <Grid cx={cx.clone()} {layout} /> } else { {nothing(cx, "All heads")} }
+            </div>
+        </section>
+    }
+}
+
+/// Where the cells stand: layers from left to right, heads downwards, then mean and maximum; on a phone, layers are rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Layout {
+    /// The side of a cell in pixels.
+    cell: u32,
+    /// The gap between cells in pixels.
+    gap: u32,
+    /// Whether rows and columns have headings, because the cells are too small for names.
+    headed: bool,
+    /// Whether there are very many heads.
+    many: bool,
+    /// Whether layers are rows.
+    by_rows: bool,
+    /// The side of the loupe that fits below the grid, if one fits.
+    loupe: Option<u32>,
+}
+
+impl Layout {
+    fn of(maps: &Maps, (width, height): (u32, u32)) -> Self {
+        const PHONE: f64 = 700.0;
+        let phone = web_sys::window()
+            .and_then(|window| window.inner_width().ok()?.as_f64())
+            .is_some_and(|width| width <= PHONE);
+        let (layers, heads) = (maps.n_layers as u32, maps.n_heads as u32 + 2);
+        let many = maps.n_layers * maps.n_heads > MANY_HEADS;
+        let (width, height) = (width.saturating_sub(24), height.saturating_sub(16));
+        let each = |space: u32, n: u32, gap: u32| space.saturating_sub(gap * n.saturating_sub(1)) / n.max(1);
+        if phone {
+            let (columns, by_rows) = if layers <= 4 && heads <= 8 { (heads, true) } else { (layers, false) };
+            let named = each(width, columns, 6).clamp(20, 58);
+            let headed = named < 50 || !by_rows;
+            let cell = if headed { each(width.saturating_sub(38), columns, 4).clamp(8, 58) } else { named };
+            return Self { cell, gap: 4, headed: headed && !by_rows, many, by_rows, loupe: None };
+        }
+        let named = each(width, layers, 8).min(each(height.saturating_sub(17 * heads), heads, 4));
+        if named >= NAMED_SIDE && !many {
+            return Self { cell: named, gap: 4, headed: false, many, by_rows: false, loupe: None };
+        }
+        let gap = if many { 2 } else { 5 };
+        let (across, down) =
+            (each(width.saturating_sub(34 + gap), layers, gap), each(height.saturating_sub(20), heads, gap));
+        let cell = across.min(down).max(6);
+        let left = height.saturating_sub(20 + heads * (cell + gap));
+        let loupe = (many && left > 144).then(|| (left - 44).min(width));
+        Self { cell, gap, headed: true, many, by_rows: false, loupe }
+    }
+}
+
+#[derive(Clone, Properties, PartialEq)]
+struct GridProps {
+    cx: Cx,
+    layout: Layout,
+}
+
+#[component]
+fn Grid(props: &GridProps) -> Html {
+    let GridProps { cx, layout } = props;
+    let state = &cx.state;
+    let under_pointer = use_state(|| None::<Plane>);
+    // Computed once per set of maps, identified by address; holding the Rc prevents the address from being reused.
+    let maps = state.shown_maps();
+    let entropies = use_memo(Held(maps.clone()), |Held(maps)| maps.as_ref().map(|maps| entropies(maps)));
+    let (Some(maps), Some(entropies)) = (maps, &*entropies) else { return html! {} };
+    let most = in_unit(cx, maps.most_entropy());
+    let cell = |plane: Plane| {
+        let selected = state.plane() == plane;
+        let off = matches!(plane, Plane::Head(layer, head) if state.ask.off.contains(&(layer, head)));
+        let entropy = entropies.iter().find(|(other, _)| *other == plane).and_then(|(_, entropy)| *entropy);
+        let shown = entropy.map_or(String::new(), |bits| format!("{:.2}", in_unit(cx, bits)));
+        let (test, head) = match plane {
+            Plane::Head(_, head) => ("head-map", Some(head.to_string())),
+            Plane::Mean(_) => ("mean-map", None),
+            Plane::Max(_) => ("max-map", None),
+        };
+        let title = entropy.map(|bits| {
+            format!("{}: {:.2} of at most {most:.2} {}; {MEANING}", plane.name(), in_unit(cx, bits), unit(cx))
+        });
+        let over = {
+            let under_pointer = under_pointer.clone();
+            layout.loupe.map(|_| Callback::from(move |_: PointerEvent| under_pointer.set(Some(plane))))
+        };
+        html! {
+            <button key={plane.short()} class={classes!("head", selected.then_some("selected"), off.then_some("off"))} data-testid={test}
+                data-layer={plane.layer().to_string()} data-head={head} aria-pressed={selected.to_string()} onpointerenter={over}
+                aria-label={format!("{}{}", plane.name(), entropy.map_or(String::new(), |_| format!(", entropy {shown} {}", unit(cx))))}
+                {title} onclick={act(cx, Action::Look(LookAction::Show(plane)))}>
+                <Map table={Table::Weights(maps.clone(), plane)} scale={state.small_scale()} hatched={state.mask_shown && layout.cell > 34}
+                    small=true theme={state.theme} />
+                <span class={classes!("head-name", layout.headed.then_some("hidden"))}>
+                    <span>{plane.short()}</span><span class="entropy">{shown.clone()}</span>
+                </span>
+            </button>
+        }
+    };
+    let heading =
+        |key: String, text: String| html! { <span key={key} class="heading" aria-hidden="true">{text}</span> };
+    // A layer is a column of the grid (a row on a phone), and its heads follow each other.
+    let mut cells: Vec<Html> = Vec::new();
+    let small = layout.cell < 24;
+    if layout.headed {
+        cells.push(heading("corner".into(), if small { "Layer".into() } else { String::new() }));
+        cells.extend((0..maps.n_heads).map(|head| heading(format!("row {head}"), format!("H{}", head + 1))));
+        cells.extend(["mean", "max"].map(|name| heading(name.into(), name.into())));
+    }
+    for layer in 0..maps.n_layers {
+        if layout.headed {
+            let name = if small { (layer + 1).to_string() } else { format!("L{}", layer + 1) };
+            cells.push(heading(format!("layer {layer}"), name));
+        }
+        cells.extend(planes_of(layer, maps.n_heads).map(cell));
+    }
+    let rows = maps.n_heads + 2 + usize::from(layout.headed);
+    let style = format!("--rows:{rows};--cell:{}px;--gap:{}px", layout.cell, layout.gap);
+    let class = classes!("heads", layout.headed.then_some("headed"), layout.by_rows.then_some("by-rows"));
+    let loupe = layout.loupe.map(|side| {
+        let plane = under_pointer.unwrap_or(state.plane());
+        html! {
+            <div class="loupe" aria-hidden="true">
+                <h3>{capital(&plane.name())}</h3>
+                <div style={format!("width:{side}px")}>
+                    <Map table={Table::Weights(maps.clone(), plane)} scale={state.small_scale()} hatched={state.mask_shown} small=true
+                        theme={state.theme} />
+                </div>
+            </div>
+        }
+    });
+    html! {
+        <>
+            <div {class} {style} role="group"
+                aria-label="All heads, and of each layer their mean and their maximum">{for cells}</div>
+            {loupe}
+        </>
+    }
+}
+
+fn planes_of(layer: usize, n_heads: usize) -> impl Iterator<Item = Plane> {
+    (0..n_heads).map(move |head| Plane::Head(layer, head)).chain([Plane::Mean(layer), Plane::Max(layer)])
+}
+
+/// All planes with their entropies in bits.
+fn entropies(maps: &Maps) -> Vec<(Plane, Option<f64>)> {
+    let planes = (0..maps.n_layers).flat_map(|layer| planes_of(layer, maps.n_heads));
+    planes.map(|plane| (plane, maps.entropy(plane))).collect()
+}
+
+/// Maps compared by address.
+struct Held(Option<Rc<Maps>>);
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Rc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+}
+
+/// The unit of entropies, bits or nats.
+pub fn unit(cx: &Cx) -> &'static str {
+    if cx.state.look.nats { "nats" } else { "bits" }
+}
+
+/// An entropy converted from bits to that unit.
+pub fn in_unit(cx: &Cx, bits: f64) -> f64 {
+    if cx.state.look.nats { bits * std::f64::consts::LN_2 } else { bits }
+}

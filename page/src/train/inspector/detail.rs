@@ -1,0 +1,85 @@
+//! The inspector: six tabs, and the explanation of a term in place.
+
+use yew::prelude::*;
+
+use super::arithmetic::arithmetic_card;
+use super::{Asked, Tabs, ask, tab_id};
+use crate::core::context::Cx;
+use crate::glossary::find;
+use crate::maps::Plane;
+use crate::shared::icon::{Icon, icon};
+use crate::state::Action;
+use crate::state::ask::{AskAction, Section};
+use crate::train::attention::Bars;
+
+#[component]
+pub fn Inspector(cx: &Cx) -> Html {
+    let section = cx.state.ask.section;
+    html! {
+        <section class="tile inspector detail" aria-label="Inspector" data-part="detail">
+            <Tabs ..cx.clone() />
+            <div class="body" id="detail-section" role="tabpanel" aria-labelledby={tab_id(section)} tabindex="0">
+                if section == Section::Row {
+                    <Bars ..cx.clone() />
+                    {arithmetic_card(cx)}
+                    {without_head(cx)}
+                }
+                <Asked ..cx.clone() />
+            </div>
+            {explained(cx)}
+        </section>
+    }
+}
+
+/// What the selected head is worth: a button that switches it off, and the result.
+fn without_head(cx: &Cx) -> Html {
+    let state = &cx.state;
+    let Plane::Head(layer, head) = state.plane() else { return html! {} };
+    if state.maps.is_none() {
+        return html! {};
+    }
+    let off = state.ask.off.contains(&(layer, head));
+    let alone = state
+        .ask
+        .comparison
+        .as_ref()
+        .filter(|shown| shown.change.off == [(layer, head)] && shown.change.value.is_none());
+    let switch = cx.call(move |cx, _: MouseEvent| {
+        if !cx.state.ask.off.contains(&(layer, head)) {
+            cx.act(Action::Ask(AskAction::ToggleHead(layer, head)));
+        }
+        cx.act(Action::Ask(AskAction::Open(Section::WhatIf)));
+    });
+    html! {
+        <div class="box">
+            <h3>{"Without this head"}</h3>
+            if let Some(comparison) = alone {
+                <div class="equation">
+                    <span>{"Held-out loss"}</span><span>{format!("{:+.3}", comparison.losses[1] - comparison.losses[0])}</span>
+                </div>
+            }
+            <div class="row">
+                <button class="small" onclick={switch}>{if off { "Head is off" } else { "Switch head off" }}</button>
+                <button class="link" onclick={ask(cx, AskAction::Open(Section::WhatIf))}>{"More in What if →"}</button>
+            </div>
+        </div>
+    }
+}
+
+/// The glossary entry of the term whose “?” was pressed.
+fn explained(cx: &Cx) -> Html {
+    let Some(entry) = cx.state.ask.explained.filter(|_| cx.state.ask.explained_here).and_then(|(name, _)| find(name))
+    else {
+        return html! {};
+    };
+    html! {
+        <aside class="explained" data-testid="explained" role="status">
+            <div class="line spread">
+                <h3>{entry.name}</h3>
+                <button class="ghost small square" aria-label="Close" onclick={ask(cx, AskAction::CloseExplained)}>{icon(Icon::Close)}</button>
+            </div>
+            <p>{entry.what}</p>
+            <small>{entry.measured}</small>
+        </aside>
+    }
+}

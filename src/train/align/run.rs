@@ -1,0 +1,540 @@
+//! The loop of an alignment run, one update at a time.
+
+use std::collections::VecDeque;
+
+use super::rollouts::{Rollout, Sampler};
+use super::settings::{Settings, Stage};
+use super::{Example, Examples, RunError, update};
+use crate::align::{PairLogProbs, PromptTemplate, Rewards, TokenRow, groups_without_signal, implicit_reward_accuracy};
+use crate::data::Tokenizer;
+use crate::rng::Rng;
+use crate::train::objective::{Objective, PolicyGradient, Preference, Sft};
+use crate::train::trainer::{TokenScores, Trainer};
+use crate::types::StepPoint;
+
+/// The random streams of an update's prompts; its number is added.
+const PROMPT_STREAM: u64 = 6 << 32;
+const ORDER_STREAM: u64 = 7 << 32;
+const PAIR_STREAM: u64 = 8 << 32;
+
+/// Added to the step in the random numbers of samples that are not part of an update.
+const EVALUATION: u64 = 1 << 63;
+const PAIRS: u64 = 1 << 62;
+
+/// The seed of held-out pairs differs by this from that of training pairs.
+const HELD_OUT_PAIRS: u64 = 1 << 61;
+
+/// Number of examples from which the longest answer is taken.
+const MEASURED_ANSWERS: usize = 256;
+
+/// Prompts per wanted pair after which the search for pairs ends.
+const MAX_PROMPTS_PER_PAIR: usize = 8;
+
+/// An alignment run without its model.
+pub struct AlignRun {
+    stage: Stage,
+    settings: Settings,
+    examples: Examples,
+    tokenizer: Tokenizer,
+    template: PromptTemplate,
+    rewards: Rewards,
+    seed: u64,
+    max_tokens: usize,
+    /// The weights that the run began with, where its objective needs them.
+    reference: Option<Vec<f32>>,
+    /// Updates that are left of the latest batch of samples.
+    queue: VecDeque<Part>,
+    /// Preference pairs, once they are known: those to train on and those held out.
+    pairs: Option<[Pairs; 2]>,
+}
+
+/// The rows of one update.
+struct Part {
+    rollouts: Vec<Rollout>,
+    advantages: Vec<f64>,
+}
+
+/// Rows of chosen and rejected responses, with the log-probabilities of their targets under the reference.
+#[derive(Default)]
+struct Pairs {
+    rows: Vec<[TokenRow; 2]>,
+    reference: Vec<[Vec<f32>; 2]>,
+}
+
+/// Measurements of an update; those that do not apply are `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metrics {
+    /// Mean reward of the sampled responses.
+    pub reward: Option<f64>,
+    /// Share of exact answers among them.
+    pub exact: Option<f64>,
+    /// Share of responses in the right format.
+    pub format: Option<f64>,
+    /// Mean number of tokens of a response.
+    pub length: Option<f64>,
+    /// Mean entropy per response token before the update, in nats.
+    pub entropy: Option<f64>,
+    /// Share of groups whose rewards are equal, so that they teach nothing.
+    pub without_signal: Option<f64>,
+    /// Share of response tokens that the clip range affects.
+    pub clip_fraction: Option<f64>,
+    /// KL divergence from the reference, in nats per token.
+    pub kl: Option<f64>,
+    /// Share of pairs whose chosen response has the larger implicit reward.
+    pub accuracy: Option<f64>,
+    /// Change of the log-probability of chosen responses since the reference, mean over pairs.
+    pub chosen: Option<f64>,
+    /// Change of the log-probability of rejected responses.
+    pub rejected: Option<f64>,
+}
+
+impl Metrics {
+    /// Names and values of all measurements that apply.
+    pub fn named(&self) -> Vec<(&'static str, f64)> {
+        let all = [
+            ("reward", self.reward),
+            ("exact", self.exact),
+            ("format", self.format),
+            ("length", self.length),
+            ("entropy", self.entropy),
+            ("groups_without_signal", self.without_signal),
+            ("clip_fraction", self.clip_fraction),
+            ("kl", self.kl),
+            ("preference_accuracy", self.accuracy),
+            ("chosen_log_prob_change", self.chosen),
+            ("rejected_log_prob_change", self.rejected),
+        ];
+        all.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect()
+    }
+
+    fn of_rollouts(rollouts: &[Rollout]) -> Self {
+        let mean = |of: &dyn Fn(&Rollout) -> f64| Some(rollouts.iter().map(of).sum::<f64>() / rollouts.len() as f64);
+        Self {
+            reward: mean(&|rollout| rollout.verdict.reward),
+            exact: mean(&|rollout| rollout.verdict.exact),
+            format: mean(&|rollout| rollout.verdict.format),
+            length: mean(&|rollout| rollout.row.response().len() as f64),
+            ..Self::default()
+        }
+    }
+
+    fn of_pairs(pairs: &[PairLogProbs]) -> Self {
+        let mean = |of: &dyn Fn(&PairLogProbs) -> f64| Some(pairs.iter().map(of).sum::<f64>() / pairs.len() as f64);
+        Self {
+            accuracy: Some(implicit_reward_accuracy(pairs)),
+            chosen: mean(&|pair| pair.policy_chosen - pair.ref_chosen),
+            rejected: mean(&|pair| pair.policy_rejected - pair.ref_rejected),
+            ..Self::default()
+        }
+    }
+
+    fn with_entropy(self, rows: &[TokenRow], scores: &[TokenScores]) -> Self {
+        let entropies =
+            || rows.iter().zip(scores).flat_map(|(row, scores)| &scores.entropies[row.prompt_len.saturating_sub(1)..]);
+        let sum: f64 = entropies().map(|&entropy| f64::from(entropy)).sum();
+        Self { entropy: Some(sum / entropies().count().max(1) as f64), ..self }
+    }
+}
+
+/// What an update did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepReport {
+    /// Step, loss, learning rate and gradient norm.
+    pub point: StepPoint,
+    /// Measurements.
+    pub metrics: Metrics,
+    /// The prompts of a new batch of samples; empty where an update uses an earlier batch.
+    pub prompts: Vec<Example>,
+    /// Its responses, with their advantages.
+    pub rollouts: Vec<(Rollout, f64)>,
+}
+
+/// Results on held-out prompts.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Evaluation {
+    /// Number of prompts.
+    pub prompts: usize,
+    /// Share of exact answers when sampling at the run's temperature.
+    pub sampled: f64,
+    /// Share of exact answers when always taking the most likely token.
+    pub greedy: f64,
+    /// Mean reward of the sampled responses.
+    pub reward: f64,
+    /// Number of held-out pairs.
+    pub pairs: usize,
+    /// Share of them whose chosen response has the larger implicit reward.
+    pub accuracy: Option<f64>,
+}
+
+impl AlignRun {
+    /// A run on `examples`. `reference` are the weights that it begins with; they are kept only if the objective needs them.
+    ///
+    /// # Errors
+    /// If there is nothing to train on, or the settings do not fit together.
+    pub fn new(
+        stage: Stage,
+        settings: Settings,
+        examples: Examples,
+        (tokenizer, template, rewards): (Tokenizer, PromptTemplate, Rewards),
+        seed: u64,
+        reference: Vec<f32>,
+    ) -> Result<Self, RunError> {
+        settings.validate()?;
+        if examples.is_empty() {
+            return Err(crate::align::AlignError::NoRows { fields: "training prompts" }.into());
+        }
+        let mut run = Self {
+            stage,
+            settings,
+            examples,
+            tokenizer,
+            template,
+            rewards,
+            seed,
+            max_tokens: 0,
+            reference: None,
+            queue: VecDeque::new(),
+            pairs: None,
+        };
+        run.max_tokens = match run.settings.max_tokens {
+            0 => run.longest_answer() + 1,
+            most => most,
+        };
+        run.reference = run.objective().inputs().reference_log_probs.then_some(reference);
+        Ok(run)
+    }
+
+    /// The objective of this run's updates.
+    pub fn objective(&self) -> Box<dyn Objective> {
+        match self.stage {
+            Stage::Sft | Stage::Rft => Box::new(self.fine_tuning()),
+            Stage::Grpo => Box::new(self.policy_gradient(1)),
+            Stage::Dpo => Box::new(Preference { dpo: self.settings.dpo() }),
+        }
+    }
+
+    /// Maximum number of rows of an update.
+    pub fn rows_per_update(&self) -> usize {
+        match self.stage {
+            Stage::Sft | Stage::Rft => self.settings.rows,
+            Stage::Grpo => self.settings.prompts.div_ceil(self.settings.updates) * self.settings.group_size,
+            Stage::Dpo => 2 * self.settings.rows,
+        }
+    }
+
+    /// Maximum number of tokens of a response.
+    pub fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+
+    /// Whether everything that further updates depend on is in the training state, so that a run can be saved here.
+    pub fn at_boundary(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Makes one update.
+    ///
+    /// # Errors
+    /// If the device failed, the update diverged, or there is nothing to learn from.
+    pub async fn step(&mut self, trainer: &mut Trainer) -> Result<StepReport, RunError> {
+        match self.stage {
+            Stage::Sft => self.sft_step(trainer).await,
+            Stage::Rft => self.rft_step(trainer).await,
+            Stage::Grpo => self.policy_step(trainer).await,
+            Stage::Dpo => self.dpo_step(trainer).await,
+        }
+    }
+
+    /// Evaluates on up to `n` held-out prompts.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub async fn evaluate(&mut self, trainer: &mut Trainer, n: usize) -> Result<Evaluation, RunError> {
+        let examples = self.examples.held_out(self.seed, n);
+        let mut evaluation = Evaluation { prompts: examples.len(), ..Evaluation::default() };
+        let step = trainer.step() | EVALUATION;
+        let mean = |rollouts: &[Rollout], of: &dyn Fn(&Rollout) -> f64| {
+            rollouts.iter().map(of).sum::<f64>() / rollouts.len().max(1) as f64
+        };
+        let sampler = self.sampler(self.settings.temperature);
+        let sampled = sampler.sample(trainer, &examples, 1, step).await?;
+        let greedy = self.sampler(0.0).sample(trainer, &examples, 1, step).await?;
+        evaluation.sampled = mean(&sampled, &|rollout| rollout.verdict.exact);
+        evaluation.reward = mean(&sampled, &|rollout| rollout.verdict.reward);
+        evaluation.greedy = mean(&greedy, &|rollout| rollout.verdict.exact);
+        if self.stage == Stage::Dpo {
+            self.prepare_pairs(trainer).await?;
+            if let Some([_, held_out]) = &self.pairs
+                && !held_out.rows.is_empty()
+            {
+                let (rows, reference) = held_out.select(&(0..held_out.rows.len()).collect::<Vec<_>>());
+                let current = update::log_probs(trainer, &rows).await?;
+                let pairs = Preference::pairs(&rows, &current, &reference)?;
+                (evaluation.pairs, evaluation.accuracy) = (pairs.len(), Some(implicit_reward_accuracy(&pairs)));
+            }
+        }
+        Ok(evaluation)
+    }
+
+    fn fine_tuning(&self) -> Sft {
+        Sft { aggregation: self.settings.aggregation(self.settings.rows, self.max_tokens.max(1)) }
+    }
+
+    fn policy_gradient(&self, n_rows: usize) -> PolicyGradient {
+        let objective = self.settings.policy(n_rows, self.max_tokens.max(1));
+        PolicyGradient { objective, off_policy: self.settings.updates > 1 }
+    }
+
+    /// The number of tokens of the longest answer that is known, its end included.
+    fn longest_answer(&self) -> usize {
+        let lens = |example: Example| {
+            let answer = example.answer.unwrap_or_default();
+            self.template.response_ids(&self.tokenizer, &answer).map_or(0, |ids| ids.len())
+        };
+        let mut rng = Rng::with_stream(self.seed, PROMPT_STREAM);
+        self.examples.draw(&mut rng, MEASURED_ANSWERS).into_iter().map(lens).max().unwrap_or(0)
+    }
+
+    fn sampler(&self, temperature: f64) -> Sampler<'_> {
+        Sampler {
+            tokenizer: &self.tokenizer,
+            template: &self.template,
+            rewards: &self.rewards,
+            max_tokens: self.max_tokens,
+            temperature,
+            seed: self.seed,
+        }
+    }
+
+    /// The prompts of the update after `step` steps.
+    fn prompts(&self, step: u64, n: usize) -> Vec<Example> {
+        self.examples.draw(&mut Rng::with_stream(self.seed, PROMPT_STREAM + 1 + step), n)
+    }
+
+    async fn sft_step(&mut self, trainer: &mut Trainer) -> Result<StepReport, RunError> {
+        let mut rows = Vec::with_capacity(self.settings.rows);
+        for example in self.prompts(trainer.step(), self.settings.rows) {
+            let response = example.answer.as_deref().unwrap_or_default();
+            rows.push(self.template.row(&self.tokenizer, &example.prompt, response)?);
+        }
+        self.fine_tune(trainer, &rows).await
+    }
+
+    async fn fine_tune(&self, trainer: &mut Trainer, rows: &[TokenRow]) -> Result<StepReport, RunError> {
+        let coefficients = self.fine_tuning().weigh(rows)?;
+        let (point, scores) = update::step(trainer, rows, &coefficients).await?;
+        let metrics = Metrics::default().with_entropy(rows, &scores);
+        Ok(StepReport { point, metrics, prompts: Vec::new(), rollouts: Vec::new() })
+    }
+
+    /// Samples a batch of responses with the current weights.
+    async fn sample(&self, trainer: &mut Trainer) -> Result<(Vec<Example>, Vec<Rollout>), RunError> {
+        let step = trainer.step();
+        let prompts = self.prompts(step, self.settings.prompts);
+        let sampler = self.sampler(self.settings.temperature);
+        let rollouts = sampler.sample(trainer, &prompts, self.settings.group_size, step).await?;
+        Ok((prompts, rollouts))
+    }
+
+    async fn rft_step(&mut self, trainer: &mut Trainer) -> Result<StepReport, RunError> {
+        let (mut prompts, mut sampled) = (Vec::new(), Vec::new());
+        if self.queue.is_empty() {
+            (prompts, sampled) = self.sample(trainer).await?;
+            self.queue_right(&sampled, trainer.step())?;
+        }
+        let rollouts = self.queue.pop_front().map_or_else(Vec::new, |part| part.rollouts);
+        let rows: Vec<TokenRow> = rollouts.into_iter().map(|rollout| rollout.row).collect();
+        let mut report = self.fine_tune(trainer, &rows).await?;
+        if !sampled.is_empty() {
+            let entropy = report.metrics.entropy;
+            report.metrics = Metrics { entropy, ..Metrics::of_rollouts(&sampled) };
+        }
+        let kept = |rollout: Rollout| {
+            let weight = f64::from(u8::from(self.is_right(&rollout)));
+            (rollout, weight)
+        };
+        report.rollouts = sampled.into_iter().map(kept).collect();
+        report.prompts = prompts;
+        Ok(report)
+    }
+
+    /// Whether a response is worth imitating.
+    fn is_right(&self, rollout: &Rollout) -> bool {
+        if self.rewards.needs_answer() { rollout.verdict.exact > 0.0 } else { rollout.verdict.reward > 0.0 }
+    }
+
+    /// Plans the updates of a round of expert iteration: several passes over the right responses, shuffled.
+    fn queue_right(&mut self, sampled: &[Rollout], step: u64) -> Result<(), RunError> {
+        let right: Vec<&Rollout> = sampled.iter().filter(|rollout| self.is_right(rollout)).collect();
+        if right.is_empty() {
+            return Err(RunError::NoneRight { samples: sampled.len() });
+        }
+        let mut rng = Rng::with_stream(self.seed, ORDER_STREAM + step);
+        for _ in 0..self.settings.epochs {
+            let mut order = right.clone();
+            shuffle(&mut rng, &mut order);
+            for rows in order.chunks(self.settings.rows) {
+                let rollouts = rows.iter().map(|&rollout| rollout.clone()).collect();
+                self.queue.push_back(Part { rollouts, advantages: Vec::new() });
+            }
+        }
+        Ok(())
+    }
+
+    async fn policy_step(&mut self, trainer: &mut Trainer) -> Result<StepReport, RunError> {
+        let (mut metrics, mut prompts, mut sampled) = (Metrics::default(), Vec::new(), Vec::new());
+        if self.queue.is_empty() {
+            let (drawn, rollouts) = self.sample(trainer).await?;
+            let group_size = self.settings.group_size;
+            let rewards: Vec<f64> = rollouts.iter().map(|rollout| rollout.verdict.reward).collect();
+            let advantages = self.policy_gradient(1).objective.advantages.compute(&rewards, group_size)?;
+            metrics = Metrics::of_rollouts(&rollouts);
+            metrics.without_signal = Some(groups_without_signal(&advantages, group_size));
+            let per_update = self.settings.prompts.div_ceil(self.settings.updates) * group_size;
+            for (rollouts, advantages) in rollouts.chunks(per_update).zip(advantages.chunks(per_update)) {
+                self.queue.push_back(Part { rollouts: rollouts.to_vec(), advantages: advantages.to_vec() });
+            }
+            (prompts, sampled) = (drawn, rollouts.into_iter().zip(advantages).collect());
+        }
+        let Some(Part { rollouts, advantages }) = self.queue.pop_front() else {
+            return Err(RunError::NoneRight { samples: 0 });
+        };
+        let objective = self.policy_gradient(rollouts.len());
+        let sampled_log_probs: Vec<Vec<f32>> = rollouts.iter().map(Rollout::target_log_probs).collect();
+        let rows: Vec<TokenRow> = rollouts.into_iter().map(|rollout| rollout.row).collect();
+        let reference = self.reference.as_deref();
+        let (point, scores, made) =
+            update::policy(trainer, &objective, &rows, &advantages, &sampled_log_probs, reference).await?;
+        metrics = Metrics {
+            clip_fraction: objective.off_policy.then_some(made.clip_fraction),
+            kl: made.kl,
+            ..metrics.with_entropy(&rows, &scores)
+        };
+        Ok(StepReport { point, metrics, prompts, rollouts: sampled })
+    }
+
+    async fn dpo_step(&mut self, trainer: &mut Trainer) -> Result<StepReport, RunError> {
+        self.prepare_pairs(trainer).await?;
+        let Some([pairs, _]) = &self.pairs else { return Err(RunError::NoPairs { prompts: 0 }) };
+        // Every pair is seen once before any is seen again.
+        let n = self.settings.rows.min(pairs.rows.len());
+        let (per_epoch, step) = (pairs.rows.len() / n, trainer.step());
+        let mut order: Vec<usize> = (0..pairs.rows.len()).collect();
+        shuffle(&mut Rng::with_stream(self.seed, ORDER_STREAM + step / per_epoch as u64), &mut order);
+        let first = (step % per_epoch as u64) as usize * n;
+        let (rows, reference) = pairs.select(&order[first..first + n]);
+        let objective = Preference { dpo: self.settings.dpo() };
+        let (point, scored) = update::preference(trainer, &objective, &rows, &reference).await?;
+        let metrics = Metrics::of_pairs(&scored);
+        Ok(StepReport { point, metrics, prompts: Vec::new(), rollouts: Vec::new() })
+    }
+
+    /// Finds the pairs of preference optimization and scores them under the reference, unless that is done.
+    async fn prepare_pairs(&mut self, trainer: &mut Trainer) -> Result<(), RunError> {
+        let Some(reference) = self.reference.as_ref().filter(|_| self.pairs.is_none()) else { return Ok(()) };
+        let current = trainer.params().await?;
+        trainer.set_params(reference);
+        let found = self.reference_pairs(trainer).await;
+        trainer.set_params(&current);
+        self.pairs = Some(found?);
+        Ok(())
+    }
+
+    /// Training and held-out pairs, with the reference's weights in the trainer.
+    async fn reference_pairs(&self, trainer: &mut Trainer) -> Result<[Pairs; 2], RunError> {
+        let [train, held_out] = match &self.examples {
+            Examples::Pairs { train, held_out } => {
+                let mut parts = [Vec::new(), Vec::new()];
+                for (part, pairs) in parts.iter_mut().zip([train, held_out]) {
+                    for pair in pairs {
+                        let row = |response: &str| self.template.row(&self.tokenizer, &pair.prompt, response);
+                        part.push([row(&pair.chosen)?, row(&pair.rejected)?]);
+                    }
+                }
+                parts
+            }
+            _ => {
+                let train = self.sample_pairs(trainer, self.settings.pairs, false).await?;
+                let held_out = self.sample_pairs(trainer, self.settings.pairs.div_ceil(4), true).await?;
+                [train, held_out]
+            }
+        };
+        if train.is_empty() {
+            return Err(RunError::NoPairs { prompts: self.settings.pairs * MAX_PROMPTS_PER_PAIR });
+        }
+        Ok([Pairs::scored(trainer, train).await?, Pairs::scored(trainer, held_out).await?])
+    }
+
+    /// Samples responses until `n` prompts have a right and a wrong one: the first right one, and a random wrong one.
+    async fn sample_pairs(
+        &self,
+        trainer: &mut Trainer,
+        n: usize,
+        held_out: bool,
+    ) -> Result<Vec<[TokenRow; 2]>, RunError> {
+        let group_size = self.settings.group_size.max(2);
+        let mut pairs = Vec::with_capacity(n);
+        let known = if held_out { self.examples.held_out(self.seed, n * 4) } else { Vec::new() };
+        let salt = PAIRS | if held_out { HELD_OUT_PAIRS } else { 0 };
+        let (mut round, mut seen) = (0, 0);
+        while pairs.len() < n && seen < n * MAX_PROMPTS_PER_PAIR {
+            let mut rng = Rng::with_stream(self.seed, PAIR_STREAM + 2 * round + u64::from(held_out));
+            let size = self.settings.prompts.max(64);
+            let prompts = match held_out {
+                false => self.examples.draw(&mut rng, size),
+                true => known.iter().skip(seen).take(size).cloned().collect(),
+            };
+            if prompts.is_empty() {
+                break;
+            }
+            let sampler = self.sampler(self.settings.temperature);
+            let rollouts = sampler.sample(trainer, &prompts, group_size, salt | round).await?;
+            for group in rollouts.chunks(group_size) {
+                let (right, wrong): (Vec<&Rollout>, Vec<&Rollout>) =
+                    group.iter().partition(|rollout| self.is_right(rollout));
+                if let (Some(right), false) = (right.first(), wrong.is_empty()) {
+                    pairs.push([right.row.clone(), rng.choose(&wrong).row.clone()]);
+                }
+            }
+            (round, seen) = (round + 1, seen + prompts.len());
+        }
+        pairs.truncate(n);
+        Ok(pairs)
+    }
+}
+
+impl Pairs {
+    /// Scores the rows of all pairs.
+    async fn scored(trainer: &mut Trainer, rows: Vec<[TokenRow; 2]>) -> Result<Self, RunError> {
+        if rows.is_empty() {
+            return Ok(Self::default());
+        }
+        let flat: Vec<TokenRow> = rows.iter().flatten().cloned().collect();
+        let mut scores = update::log_probs(trainer, &flat).await?.into_iter();
+        let mut reference = Vec::with_capacity(rows.len());
+        while let (Some(chosen), Some(rejected)) = (scores.next(), scores.next()) {
+            reference.push([chosen, rejected]);
+        }
+        Ok(Self { rows, reference })
+    }
+
+    /// The rows of some pairs, chosen ones first, and their reference log-probabilities.
+    fn select(&self, indices: &[usize]) -> (Vec<TokenRow>, Vec<Vec<f32>>) {
+        let side = |side: usize| {
+            indices.iter().map(move |&at| (self.rows[at][side].clone(), self.reference[at][side].clone()))
+        };
+        side(0).chain(side(1)).unzip()
+    }
+}
+
+/// Shuffles in place (Fisher and Yates).
+fn shuffle<T>(rng: &mut Rng, items: &mut [T]) {
+    for at in (1..items.len()).rev() {
+        items.swap(at, rng.below(at as u32 + 1) as usize);
+    }
+}
