@@ -51,7 +51,12 @@ pub fn Rail(cx: &Cx) -> Html {
         Theme::Dark => "Theme: dark. Click to follow the system.",
     };
     let group = |views: &[View]| -> Html {
-        views.iter().map(|&view| link(cx, view, Some(format!("view-{}", if view == View::Systems { "profile" } else { view.name() })))).collect()
+        views
+            .iter()
+            .map(|&view| {
+                link(cx, view, Some(format!("view-{}", if view == View::Systems { "profile" } else { view.name() })))
+            })
+            .collect()
     };
     html! {
         <nav class="rail" aria-label="Views" data-part="title">
