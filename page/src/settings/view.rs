@@ -80,7 +80,7 @@ fn search(cx: &Cx) -> Html {
         <label class="search">
             {icon("search")}
             <input type="search" data-testid="settings-search" data-first="" aria-label="Find a setting" autocomplete="off"
-                placeholder="Find a setting, for example “warm-up” or warmup_steps" oninput={input}
+                placeholder="Find a setting, e.g. warm-up or warmup_steps" oninput={input}
                 value={cx.state.overlay.search.clone()} />
         </label>
     }
