@@ -44,6 +44,7 @@ mod ranks;
 mod remember;
 mod runs;
 mod scaling;
+mod scaling_sweep;
 mod settings;
 mod shaders;
 mod shards;

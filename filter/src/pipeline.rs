@@ -113,7 +113,7 @@ impl Pipeline {
         record.language = record.language.or(found);
         // A dropped document keeps the text that the rule saw.
         record.text = match changed {
-            Some(text) if !done => text,
+            Some(text) if record.dropped.is_none() => text,
             _ => original,
         };
         done

@@ -146,6 +146,11 @@ pub trait Observer {
         Ok(())
     }
 
+    /// Whether a native run is to be saved and stopped now.
+    fn stops_now(&self) -> bool {
+        false
+    }
+
     /// Why the run has to end, if the observer cannot go on.
     fn failure(&mut self) -> Option<String> {
         None
@@ -245,6 +250,10 @@ impl<A: Observer, B: Observer> Observer for (&mut A, &mut B) {
     async fn at_rest(&mut self, driver: &mut Driver) -> Result<(), TrainError> {
         self.0.at_rest(driver).await?;
         self.1.at_rest(driver).await
+    }
+
+    fn stops_now(&self) -> bool {
+        self.0.stops_now() || self.1.stops_now()
     }
 
     fn failure(&mut self) -> Option<String> {

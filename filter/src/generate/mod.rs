@@ -280,8 +280,7 @@ pub(crate) fn quality_examples(seed: u64) -> (Vec<String>, Vec<String>) {
         1 | 2 => junk::seo(&mut rng),
         3 => junk::boilerplate(&mut rng),
         4 => junk::list(&mut rng),
-        5 | 6 => junk::forum(&mut rng),
-        _ => notes(&mut rng),
+        _ => junk::forum(&mut rng),
     });
     (positive, negative.collect())
 }

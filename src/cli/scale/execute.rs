@@ -18,8 +18,8 @@ use crate::train::trainer::{TrainError, Trainer, TrainingState};
 /// Number of steps per submission.
 const CHUNK: u64 = 10;
 
-/// Time between checkpoints; shorter runs have none and start again.
-const SAVE_EVERY: Duration = Duration::from_secs(5);
+/// The default time between checkpoints; shorter runs have none and start again.
+pub(super) const SAVE_EVERY: Duration = Duration::from_secs(5);
 
 /// File of a run's state that is not in its checkpoint.
 const PROGRESS: &str = "progress.json";
@@ -31,6 +31,8 @@ pub(super) struct Runner {
     pub tokens: TokenFile,
     /// Number of training tokens.
     pub n_train: usize,
+    /// Time between checkpoints.
+    pub save_every: Duration,
 }
 
 /// What a run has reached.
@@ -132,7 +134,7 @@ impl Execution<'_> {
     async fn train_until(&mut self, end: u64, resumable: bool) -> Result<Option<Outcome>, String> {
         while self.trainer.step() < end || self.trainer.in_flight() > 0 {
             let left = end - self.trainer.step().min(end);
-            let save_now = resumable && self.state.is_some() && self.saved.elapsed() >= SAVE_EVERY;
+            let save_now = resumable && self.state.is_some() && self.saved.elapsed() >= self.runner.save_every;
             if left > 0 && !save_now {
                 self.trainer.submit(left.min(CHUNK) as usize);
             }

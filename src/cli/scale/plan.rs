@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::super::{BackendArg, in_file, open, sentence};
-use super::execute::Runner;
+use super::execute::{Runner, SAVE_EVERY};
 use super::folder::{Folder, Stored, Trial};
 use crate::config::{Preset, Schedule};
 use crate::data::encoded_files::{FileData, prepare_files};
@@ -114,7 +114,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<(), String> {
     let context = open(args.backend).await?;
     let device = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.name.clone());
     let FileData { tokenizer, tokens, n_train, .. } = data;
-    let runner = Runner { context, tokenizer, tokens, n_train };
+    let runner = Runner { context, tokenizer, tokens, n_train, save_every: SAVE_EVERY };
     let mut settings = RunSettings { train: train_settings(args, &request), speed: Speed::default() };
     for width in FIRST_WIDTHS {
         measure(&runner, &Shape::of_width(width, task), &mut settings, args).await?;

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::{BackendArg, open, sentence};
-use super::execute::Runner;
+use super::execute::{Runner, SAVE_EVERY};
 use super::folder::{Folder, read_json, unix_s};
 use crate::scaling::bootstrap::RESAMPLES;
 use crate::scaling::fit::Settings;
@@ -152,7 +152,8 @@ pub(super) async fn check(args: &CheckArgs) -> Result<(), String> {
         return conclude(&folder, sealed, &spec, args);
     };
     let (tokenizer, tokens) = folder.data()?;
-    let runner = Runner { context: open(args.backend).await?, tokenizer, tokens, n_train: folder.stored.n_train };
+    let (context, n_train) = (open(args.backend).await?, folder.stored.n_train);
+    let runner = Runner { context, tokenizer, tokens, n_train, save_every: SAVE_EVERY };
     folder.log("start", &spec.id)?;
     let max_s = spec.reserved_s() + folder.sweep()?.ledger(&folder.stored.plan).free_s();
     let result = runner.execute(&spec, Some(&folder.state_of(&spec.id)), max_s).await?;

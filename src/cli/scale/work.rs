@@ -1,6 +1,7 @@
 //! `glasshead scale run`: works off the runs of a sweep.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -24,6 +25,9 @@ pub(in super::super) struct RunArgs {
     /// The backend.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
+    /// Save a checkpoint of the current run every N seconds.
+    #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
+    save_every: f64,
     /// Print one JSON object per line.
     #[arg(long)]
     json: bool,
@@ -34,7 +38,9 @@ pub(super) async fn run(args: &RunArgs) -> Result<(), String> {
     let folder = Folder::open(&args.folder)?;
     let (tokenizer, tokens) = folder.data()?;
     let context = open(args.backend).await?;
-    let runner = Runner { context, tokenizer, tokens, n_train: folder.stored.n_train };
+    let save_every = Duration::try_from_secs_f64(args.save_every)
+        .map_err(|_| format!("--save-every is {}; it has to be a number of seconds, such as 5", args.save_every))?;
+    let runner = Runner { context, tokenizer, tokens, n_train: folder.stored.n_train, save_every };
     let mut done = 0;
     while args.max_runs.is_none_or(|max| done < max) {
         follow_up(&folder, args, false)?;

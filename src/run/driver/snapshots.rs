@@ -115,6 +115,15 @@ impl Driver {
         Ok(())
     }
 
+    /// Waits for the steps in flight and takes a snapshot.
+    ///
+    /// # Errors
+    /// If the device failed or the run diverged.
+    pub async fn save<O: Observer>(&mut self, observer: &mut O) -> Result<(), TrainError> {
+        self.settle(observer).await?;
+        self.save_now(observer).await
+    }
+
     /// Sets the interval between snapshots, and whether they are reported.
     pub fn set_snapshots(&mut self, every_seconds: Option<u32>) {
         let snapshots = &mut self.snapshots;

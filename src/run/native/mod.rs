@@ -4,6 +4,7 @@
 mod data;
 mod device;
 mod kernel_cache;
+pub mod log;
 mod store;
 
 use std::path::{Path, PathBuf};
@@ -93,8 +94,8 @@ pub struct Outcome {
     pub val_loss: Option<f32>,
     /// Losses of simple models on the same tokens.
     pub baselines: Baselines,
-    /// The stop rule that ended the run, in words.
-    pub reason: String,
+    /// The stop rule that ended the run, in words; `None` if its observer stopped it.
+    pub reason: Option<String>,
 }
 
 /// Trains until a stop rule ends the run; continues `saved` if there is one. The run is saved in `folder`, which is created if it
@@ -136,6 +137,7 @@ pub async fn run<O: Observer>(
     let task = task_evaluation(spec.text.choice(), &driver.config());
     driver.set_task(task?);
     observer.started(&Start { driver: &driver, data: &data, device: &device, resumed_at });
+    observer.failure().map_or(Ok(()), |message| Err(RunError::Observer(message)))?;
     let mut native = Native { data, context, store, lost_devices: LostDevices::default(), slower: Vec::new() };
     native.train(driver, observer).await
 }
@@ -161,6 +163,10 @@ impl Native {
                 return Err(RunError::Observer(message));
             }
             match worked {
+                Ok(true) if observer.stops_now() => {
+                    driver.save(&mut (&mut self.store, &mut *observer)).await?;
+                    break;
+                }
                 Ok(true) => (),
                 Ok(false) => break,
                 Err(TrainError::Execute(error)) if error.needs_another_device() => {
