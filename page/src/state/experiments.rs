@@ -1,6 +1,7 @@
 //! The running experiment: its phases, and when its check is reached. Pure.
 
 pub mod catalogue;
+mod checks;
 pub mod thumbnails;
 
 use std::collections::BTreeMap;
