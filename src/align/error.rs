@@ -103,6 +103,17 @@ pub enum AlignError {
     },
 }
 
+/// The maximum number of characters that a message quotes.
+const MAX_SHOWN: usize = 200;
+
+/// The beginning of a text, for a message.
+pub(super) fn shown(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+    }
+}
+
 /// Checks the number of elements of a tensor.
 pub(super) fn expect_len(what: &'static str, found: usize, expected: usize) -> Result<(), AlignError> {
     if found == expected { Ok(()) } else { Err(AlignError::Length { what, found, expected }) }

@@ -5,10 +5,13 @@ use std::str::FromStr;
 
 use regex::{Regex, RegexBuilder};
 
-use super::error::AlignError;
+use super::error::{AlignError, shown};
 
-/// The maximum size of a compiled pattern in bytes.
-const MAX_PATTERN_BYTES: usize = 1 << 20;
+/// The maximum size of a compiled pattern, and of its cache, in bytes.
+const MAX_PATTERN_BYTES: usize = 1 << 18;
+
+/// The maximum number of judges.
+const MAX_JUDGES: usize = 16;
 
 /// The names of the judges, for messages.
 const NAMES: &str =
@@ -71,8 +74,12 @@ impl Rewards {
     /// # Errors
     /// When there is none, or one is invalid.
     pub fn parse<S: AsRef<str>>(specs: &[S]) -> Result<Self, AlignError> {
+        let wrong = |problem| Err(AlignError::Reward { spec: String::new(), problem });
         if specs.is_empty() {
-            return Err(AlignError::Reward { spec: String::new(), problem: format!("missing; expected {NAMES}") });
+            return wrong(format!("missing; expected {NAMES}"));
+        }
+        if specs.len() > MAX_JUDGES {
+            return wrong(format!("{} judges; expected at most {MAX_JUDGES}", specs.len()));
         }
         let judges = specs.iter().map(|spec| weighted(spec.as_ref())).collect::<Result<_, _>>()?;
         Ok(Self { judges, marker: None })
@@ -157,7 +164,7 @@ fn has_word(text: &str, word: &str) -> bool {
 }
 
 fn weighted(spec: &str) -> Result<(f64, Judge), AlignError> {
-    let wrong = |problem: String| AlignError::Reward { spec: spec.into(), problem };
+    let wrong = |problem: String| AlignError::Reward { spec: shown(spec), problem };
     let name_end = spec.find(':').unwrap_or(spec.len());
     match spec[..name_end].split_once('*') {
         None => Ok((1.0, spec.parse()?)),
@@ -174,7 +181,7 @@ impl FromStr for Judge {
     type Err = AlignError;
 
     fn from_str(spec: &str) -> Result<Self, AlignError> {
-        let wrong = |problem: String| AlignError::Reward { spec: spec.into(), problem };
+        let wrong = |problem: String| AlignError::Reward { spec: shown(spec), problem };
         let (name, argument) = spec.split_once(':').map_or((spec, None), |(name, argument)| (name, Some(argument)));
         match (name.trim(), argument) {
             ("exact", None) => Ok(Self::Exact),
@@ -187,8 +194,11 @@ impl FromStr for Judge {
                     .ok_or_else(|| wrong("expected length:N with N a whole number from 1 on".into()))
             }
             ("regex", Some(pattern)) => {
-                let pattern = RegexBuilder::new(pattern).size_limit(MAX_PATTERN_BYTES).build();
-                pattern.map(Self::Pattern).map_err(|error| wrong(format!("invalid pattern: {error}")))
+                let mut builder = RegexBuilder::new(pattern);
+                let pattern = builder.size_limit(MAX_PATTERN_BYTES).dfa_size_limit(MAX_PATTERN_BYTES).build();
+                pattern
+                    .map(Self::Pattern)
+                    .map_err(|error| wrong(format!("invalid pattern: {}", shown(&error.to_string()))))
             }
             ("word", Some(word)) if !word.trim().is_empty() => Ok(Self::Word(word.trim().into())),
             _ => Err(wrong(format!("unknown judge; expected one of {NAMES}"))),

@@ -6,7 +6,7 @@ use std::io::{BufRead, Read as _};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::error::AlignError;
+use super::error::{AlignError, shown};
 use crate::data::{is_held_out, without_no_numbers};
 
 /// The maximum length of a line in bytes.
@@ -184,5 +184,6 @@ pub fn split_held_out<Row>(rows: Vec<Row>, prompt: impl Fn(&Row) -> &str) -> (Ve
 fn problem_of(error: &serde_json::Error, fields: &str) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+    let message = shown(message);
     format!("{message} (column {}); expected a JSON object with {fields}", error.column())
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::batch::TokenRow;
-use super::error::AlignError;
+use super::error::{AlignError, shown};
 use crate::data::{END_OF_TEXT, Tokenizer};
 
 /// Placeholders in the text form of a template.
@@ -103,7 +103,7 @@ impl FromStr for PromptTemplate {
 
     /// Parses the text form; the two characters `\n` mean a line break as well.
     fn from_str(template: &str) -> Result<Self, AlignError> {
-        let wrong = |problem| AlignError::Template { template: template.into(), problem };
+        let wrong = |problem| AlignError::Template { template: shown(template), problem };
         let text = template.replace("\\n", "\n");
         let (before, rest) = text.split_once(PROMPT).ok_or_else(|| wrong("{prompt} is missing; write it once"))?;
         let (between, end) =

@@ -12,6 +12,7 @@ use crate::config::{Preset, RunConfig};
 use crate::data::{DataError, Task, reading_parquet};
 use crate::gpu::context::Context;
 use crate::run::native::{self, open_device, set_overrides, tune_kernels};
+use crate::train::align::Settings;
 use crate::train::checkpoint::Checkpoint;
 use crate::types::tasks::skipped_rows;
 use crate::types::{BackendChoice, Sampling};
@@ -19,6 +20,7 @@ use crate::types::{BackendChoice, Sampling};
 #[macro_use]
 mod say;
 
+mod align;
 mod bench;
 mod data;
 mod generate;
@@ -53,6 +55,8 @@ enum Command {
     /// Train a list of runs, one after the other or several at a time.
     #[command(subcommand)]
     Queue(queue::QueueCommand),
+    /// Teach a model with responses, rewards or preferences.
+    Align(Box<align::AlignArgs>),
     /// Generate text from a prompt with a saved model.
     Generate(GenerateArgs),
     /// Write the logits after every token of a text to a file.
@@ -232,10 +236,12 @@ pub fn main() -> ExitCode {
         Command::Info => pollster::block_on(info()),
         Command::Settings => {
             say!("{}", documentation());
+            say!("\nOnly for glasshead align:\n\n{}", Settings::documentation().trim_end());
             Ok(())
         }
         Command::Train(args) => pollster::block_on(train::train(args)),
         Command::Queue(command) => queue::queue(command),
+        Command::Align(args) => pollster::block_on(align::align(*args)),
         Command::Generate(args) => pollster::block_on(generate::generate(args)),
         Command::Logits(args) => pollster::block_on(generate::logits(args)),
         Command::Export(args) => interop::export(args),

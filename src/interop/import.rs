@@ -150,7 +150,7 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-fn read_weights(
+pub(super) fn read_weights(
     source: &mut dyn Source,
     architecture: Architecture,
     model: &mut ModelConfig,

@@ -130,6 +130,12 @@ fn deep_and_wide_json_ends_soon() {
     }
     let wide: Vec<String> = (0..40_000).map(|at| format!("\"field{at}\":\"\"")).collect();
     refused("JSON lines", format!("{{{}}}\n", wide.join(",")).as_bytes(), "no row of 1 has text in the field");
+    let deep = format!("{{\"prompt\":\"a\",\"answer\":{}", "[".repeat(1 << 19));
+    refused("alignment rows", deep.as_bytes(), "line 1");
+    assert!(way("alignment rows", "{\"prompt\":\"a\",\"x\":1}\n\n".repeat(1 << 16).as_bytes()).is_ok());
+    refused("alignment rows", format!("{{\"prompt\":\"{}\"}}", "a".repeat(3 << 20)).as_bytes(), "longer than");
+    refused("reward", "regex:(?:\\w{99}){99}".as_bytes(), "invalid pattern");
+    refused("reward", "regex:\\w{9}\n".repeat(1 << 16).as_bytes(), "at most 16");
     assert!(way("link", "#".to_string().as_bytes()).is_ok());
     assert!(way("link", "n_layers=7&zzz=%F0%9F&".repeat(40_000).as_bytes()).is_err());
 }

@@ -493,7 +493,7 @@ def check_errors(ask):
             yield 0, float(name not in str(error))
 
 
-def main():
+def main(checks):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary")
     parser.add_argument("--backend", default="gpu", choices=("gpu", "cpu"))
@@ -502,7 +502,7 @@ def main():
     torch.manual_seed(336)
     server = Server([options.binary, "ops", "--backend", options.backend])
     failed = False
-    for name, check in list(globals().items()):
+    for name, check in list(checks.items()):
         if not name.startswith("check_") or options.only not in (None, name.removeprefix("check_")):
             continue
         start = time.time()
@@ -524,4 +524,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(globals())

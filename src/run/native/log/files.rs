@@ -116,6 +116,24 @@ impl Log {
         written.and_then(|()| self.events.write_all(&records)).map_err(|error| self.problem(error))
     }
 
+    /// Logs further measurements after `step` steps, with their names: a row in log.jsonl, and scalars for TensorBoard.
+    ///
+    /// # Errors
+    /// Same as [`Log::steps`].
+    pub fn measurements(&mut self, step: u64, named: &[(&'static str, f64)]) -> Result<(), LogError> {
+        if named.is_empty() {
+            return Ok(());
+        }
+        let mut line = json!({ "step": step });
+        let mut records = Vec::new();
+        for &(tag, value) in named {
+            line[tag] = json!(value);
+            records.extend(events::record(&Event::Scalar { step, tag, value: value as f32 }.encoded(now())));
+        }
+        let written = self.jsonl.file.write_all(format!("{line}\n").as_bytes());
+        written.and_then(|()| self.events.write_all(&records)).map_err(|error| self.problem(error))
+    }
+
     /// Logs an evaluation on held-out tokens after `step` steps, unless the files already contain it.
     ///
     /// # Errors
