@@ -58,3 +58,4 @@ mod tokenizer;
 mod tokenizer_page;
 mod training;
 mod tuning;
+mod wording;
