@@ -183,7 +183,7 @@ fn configure(args: &AlignArgs, config: &mut RunConfig, settings: &mut Settings) 
     };
     train.min_lr = train.max_lr / 10.0;
     if args.model.is_none() {
-        train.warmup_steps = FRESH_WARMUP.min(args.steps / 2);
+        train.warmup_steps = FRESH_WARMUP;
     }
     let (of_training, of_method) = split_settings(&args.set)?;
     super::train::apply(config, &of_training)?;

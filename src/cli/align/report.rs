@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 
-use super::super::in_file;
-use super::super::log::Log;
+use super::super::{in_file, sentence};
 use super::AlignArgs;
+use crate::run::native::log::Log;
 use crate::train::align::{Evaluation, StepReport};
 use crate::types::StepPoint;
 
@@ -32,7 +32,8 @@ impl Report {
     /// # Errors
     /// When a file cannot be written, or holds the log of another run.
     pub fn new(args: &AlignArgs, tokens_per_step: usize, resumed_at: Option<u64>) -> Result<Self, String> {
-        let log = args.log_dir.as_deref().map(|folder| Log::open(folder, tokens_per_step, resumed_at)).transpose()?;
+        let log = args.log_dir.as_deref().map(|folder| Log::open(folder, tokens_per_step, resumed_at));
+        let log = log.transpose().map_err(sentence)?;
         let bar = (!args.json).then(|| {
             let template = "{bar:30} {pos}/{len} updates · {msg} · {eta} left";
             let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -73,8 +74,9 @@ impl Report {
             say!("{line}");
         }
         if let Some(log) = &mut self.log {
-            log.steps(&[report.point], seconds, steps_per_s * self.tokens_per_step as f64)?;
-            log.measurements(step, &metrics)?;
+            let tokens_per_s = steps_per_s * self.tokens_per_step as f64;
+            log.steps(&[report.point], seconds, tokens_per_s).map_err(sentence)?;
+            log.measurements(step, &metrics).map_err(sentence)?;
         }
         if !report.rollouts.is_empty() && ((step - 1).is_multiple_of(self.every)) {
             self.write_rollouts(step, report).map_err(in_file(&self.path))?;
@@ -129,7 +131,7 @@ impl Report {
             line.extend(named.iter().map(|(name, value)| ((*name).to_string(), Value::from(*value))));
             say!("{}", Value::Object(line));
         }
-        self.log.as_mut().map_or(Ok(()), |log| log.measurements(step, &named))
+        self.log.as_mut().map_or(Ok(()), |log| log.measurements(step, &named)).map_err(sentence)
     }
 
     pub fn end(&self, why: &str, folder: &Path) {

@@ -123,7 +123,7 @@ impl Log {
     ///
     /// # Errors
     /// Same as [`Log::steps`].
-    pub fn measurements(&mut self, step: u64, named: &[(&'static str, f64)]) -> Result<(), String> {
+    pub fn measurements(&mut self, step: u64, named: &[(&'static str, f64)]) -> Result<(), LogError> {
         if named.is_empty() {
             return Ok(());
         }

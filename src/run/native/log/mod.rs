@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use self::files::{Log, Mark};
+pub use self::files::Log;
+use self::files::Mark;
 use crate::config::TrainConfig;
 use crate::data::DataError;
 use crate::run::{Driver, Evaluation, Observer, Start, Steps};
