@@ -74,8 +74,7 @@ impl Report {
             say!("{line}");
         }
         if let Some(log) = &mut self.log {
-            let tokens_per_s = steps_per_s * self.tokens_per_step as f64;
-            log.steps(&[report.point], seconds, tokens_per_s).map_err(sentence)?;
+            log.steps(&[report.point], seconds, steps_per_s * self.tokens_per_step as f64).map_err(sentence)?;
             log.measurements(step, &metrics).map_err(sentence)?;
         }
         if !report.rollouts.is_empty() && ((step - 1).is_multiple_of(self.every)) {
@@ -131,7 +130,7 @@ impl Report {
             line.extend(named.iter().map(|(name, value)| ((*name).to_string(), Value::from(*value))));
             say!("{}", Value::Object(line));
         }
-        self.log.as_mut().map_or(Ok(()), |log| log.measurements(step, &named)).map_err(sentence)
+        self.log.as_mut().map_or(Ok(()), |log| log.measurements(step, &named).map_err(sentence))
     }
 
     pub fn end(&self, why: &str, folder: &Path) {
