@@ -69,7 +69,7 @@ pub(super) struct AlignArgs {
     #[arg(long)]
     seed: Option<u64>,
     /// Change a setting of the method, for example --set group_size=16 or --set method=dr_grpo, or of training, for example
-    /// --set max_lr=3e-4. See glasshead settings.
+    /// --set max_lr=3e-4. See glasshead settings, with and without --align.
     #[arg(long, value_name = "FIELD=VALUE")]
     set: Vec<String>,
     /// The backend.
