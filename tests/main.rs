@@ -59,3 +59,4 @@ mod tokenizer;
 mod tokenizer_page;
 mod training;
 mod tuning;
+mod wording;
