@@ -4,6 +4,7 @@ mod accounting;
 mod added_tokens;
 mod adopted;
 mod align;
+mod align_command;
 mod alignment_runs;
 mod bench_gpu;
 mod commands;
