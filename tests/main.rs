@@ -41,6 +41,7 @@ mod parquet;
 mod pieces;
 mod profile;
 mod questions;
+mod queue;
 mod ranks;
 mod remember;
 mod runs;

@@ -14,7 +14,7 @@ use glasshead::scaling::plan::{Plan, Request};
 use glasshead::scaling::predict::predict;
 use glasshead::scaling::sealed::{Afterwards, Prediction, Sealed, first_broken};
 use glasshead::scaling::shape::Task;
-use glasshead::scaling::spec::{LrRule, Outcome, Point, RunResult, RunSettings, RunSpec, Speed, TrainSettings};
+use glasshead::scaling::spec::{LrRule, Outcome, Point, RunResult, RunSettings, Speed, SweepRun, TrainSettings};
 use glasshead::scaling::sweep::{FollowUp, Sweep};
 use glasshead::scaling::table::Run;
 use serde_json::Value;
@@ -102,7 +102,7 @@ fn sweep_of(plan: &Plan) -> Sweep {
     Sweep { specs: plan.runs.iter().map(|run| (run.id.clone(), run.clone())).collect(), results: BTreeMap::new() }
 }
 
-fn added(sweep: &Sweep, plan: &Plan) -> Vec<RunSpec> {
+fn added(sweep: &Sweep, plan: &Plan) -> Vec<SweepRun> {
     let run = |follow_up| match follow_up {
         FollowUp::Run(spec) => Some(*spec),
         FollowUp::Refused(_) => None,
@@ -286,9 +286,13 @@ fn kills_neither_lose_nor_repeat_a_run() {
         output(&format!("scale plan --flops 1.2e9 --lr 0.03 {SMALL} --schedule {schedule} --out {}", calm.display()));
         copy(&calm, &rough);
         output(&format!("scale run {} --backend cpu", calm.display()));
+        // As a scheduler starts its tasks.
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/scaling/sweep.sbatch");
         let start = || -> Child {
-            let mut command = program(&format!("scale run {} --backend cpu --save-every 0.05", rough.display()));
-            command.stdout(Stdio::null()).spawn().unwrap()
+            let mut command = Command::new("bash");
+            command.arg(&script).args(["--save-every", "0.05"]).stdin(Stdio::null()).stdout(Stdio::null());
+            command.env("GLASSHEAD", env!("CARGO_BIN_EXE_glasshead")).env("SWEEP", &rough).env("BACKEND", "cpu");
+            command.spawn().unwrap()
         };
         let mut rng = Rng::new(9);
         for _ in 0..4 {
@@ -343,7 +347,7 @@ fn a_prediction_is_sealed_before_its_check() {
     output(&format!("scale plan --flops 1.2e9 --lr 0.03 {SMALL} --out {at}"));
     // Results of a planted law, whose minima are bracketed.
     for entry in fs::read_dir(sweep.join("runs")).unwrap() {
-        let spec: RunSpec = serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap();
+        let spec: SweepRun = serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap();
         let middle = 7_300.0 * (spec.horizons[0].budget / 1.2e9).sqrt().max(0.95);
         let tokens = spec.horizons[0].steps * spec.config.tokens_per_step() as u64;
         let loss = 2.5 * (spec.horizons[0].budget / 1e9).powf(-0.1) + (spec.n_params as f64 / middle).ln().powi(2);

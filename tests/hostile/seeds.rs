@@ -6,11 +6,14 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use glasshead::config::{ModelConfig, Preset, RunConfig};
+use glasshead::config::{ModelConfig, Preset, RunConfig, Schedule};
 use glasshead::data::{Tokenizer, train};
 use glasshead::interop::archive::pack;
 use glasshead::interop::export::{export, training_state};
 use glasshead::model::params::ParamTable;
+use glasshead::scaling::plan::{Plan, Request};
+use glasshead::scaling::shape::Task;
+use glasshead::scaling::spec::{LrRule, Outcome, Point, RunResult, RunSettings, Speed, TrainSettings};
 use glasshead::train::checkpoint::Checkpoint;
 use glasshead::train::import::saved_state;
 use glasshead::train::trainer::TrainingState;
@@ -32,6 +35,14 @@ fn run_config() -> RunConfig {
 fn a_state(config: &RunConfig) -> TrainingState {
     let len = ParamTable::new(&config.model).buffer_len();
     TrainingState::of((0..len).map(|at| at as f32 * 0.01).collect(), 3)
+}
+
+/// Specifications of runs.
+pub fn specifications() -> Vec<Vec<u8>> {
+    let mut spec = glasshead::run::RunSpec::new("run", run_config());
+    let built_in = serde_json::to_vec(&spec).expect("it is JSON");
+    spec.text = glasshead::run::TextSource::Files { paths: vec!["a.jsonl".into()], field: "text".into() };
+    vec![built_in, serde_json::to_vec(&spec).expect("it is JSON")]
 }
 
 /// Checkpoints of runs.
@@ -327,4 +338,33 @@ pub fn run_tables() -> Vec<Vec<u8>> {
         .collect::<Vec<_>>(), "loss": runs.iter().map(|run| run.2).collect::<Vec<_>>() });
     let texts = [csv, json!(objects).to_string(), json!({ "runs": objects }).to_string(), lines, columns.to_string()];
     texts.map(String::into_bytes).into()
+}
+
+/// Plans of sweeps, with and without shared runs.
+pub fn plans() -> Vec<Vec<u8>> {
+    let request = Request {
+        task: Task { vocab_size: 257, context_length: 16 },
+        n_budgets: 2,
+        budget_ratio: 3.0,
+        n_sizes: 3,
+        size_ratio: 1.5,
+        seeds: vec![1],
+        check_factor: 3.0,
+    };
+    let plan = |schedule| {
+        let lr = LrRule { n_params: 40_000.0, lr: 0.02, exponent: 0.5 };
+        let mut speed = Speed::default();
+        speed.add(10_000, 1e5);
+        let settings = RunSettings { train: TrainSettings { batch_size: 4, schedule, lr }, speed };
+        let plan = Plan::for_flops(&request, &settings, 1e10).expect("there are shapes");
+        serde_json::to_vec(&plan).expect("it is JSON")
+    };
+    [Schedule::Cosine, Schedule::Wsd].map(plan).into()
+}
+
+/// Results of runs.
+pub fn run_results() -> Vec<Vec<u8>> {
+    let point = Point { budget: 1e10, tokens: 100_000, loss: 2.5 };
+    let result = RunResult { id: "n5000-s1".into(), outcome: Outcome::Done, points: vec![point, point], seconds: 3.5 };
+    vec![serde_json::to_vec(&result).expect("it is JSON")]
 }

@@ -14,6 +14,10 @@ use glasshead::run::record;
 use glasshead::scaling;
 use glasshead::scaling::fit::{Settings, fit_law, fit_size};
 use glasshead::scaling::isoflop::Minimum;
+use glasshead::scaling::plan::Plan;
+use glasshead::scaling::predict::predict;
+use glasshead::scaling::spec::{Outcome as RunOutcome, RunResult};
+use glasshead::scaling::sweep::Sweep;
 use glasshead::train::checkpoint::Checkpoint;
 use glasshead_filter::classify::Classifier;
 use glasshead_filter::html::{decode, plain_text};
@@ -64,7 +68,10 @@ pub const WAYS: &[Way] = &[
     Way { name: "reward", seeds: seeds::rewards, enter: reward, factor: 250, base: 32 * MIB },
     Way { name: "Parquet", seeds: seeds::parquets, enter: parquet, factor: 2100, base: 8 * MIB },
     Way { name: "rows of a log", seeds: seeds::log_rows, enter: log_rows, factor: 250, base: MIB },
+    Way { name: "specification of a run", seeds: seeds::specifications, enter: specification, factor: 250, base: MIB },
     Way { name: "event file", seeds: seeds::event_files, enter: event_file, factor: 250, base: MIB },
+    Way { name: "plan of a sweep", seeds: seeds::plans, enter: plan, factor: 400, base: 4 * MIB },
+    Way { name: "result of a run", seeds: seeds::run_results, enter: run_result, factor: 400, base: 4 * MIB },
     Way { name: "table of runs", seeds: seeds::run_tables, enter: run_table, factor: 400, base: 4 * MIB },
     // An operation may request results that are larger than the request, up to a fixed limit.
     Way { name: "frame of ops", seeds: seeds::requests, enter: ops, factor: 100, base: 400 * MIB },
@@ -89,6 +96,12 @@ fn said<T>(result: Result<T, impl std::fmt::Display>) -> Outcome {
 
 fn said_of<T>(result: Result<T, impl std::fmt::Display>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
+}
+
+/// The specification of a run in a queue.
+pub fn specification(bytes: &[u8]) -> Outcome {
+    let spec: glasshead::run::RunSpec = said_of(serde_json::from_slice(bytes))?;
+    said(spec.validate())
 }
 
 /// A run's file: the training state, and the page's metadata in it.
@@ -231,6 +244,36 @@ pub fn run_table(bytes: &[u8]) -> Outcome {
     let sizes = [Minimum::Lowest, Minimum::Parabola(None), Minimum::Parabola(Some(5))]
         .map(|minimum| said(fit_size(&runs, minimum, settings)));
     sizes.into_iter().chain([said(fit_law(&runs, settings))]).collect()
+}
+
+/// A plan: what can be read can be worked off.
+pub fn plan(bytes: &[u8]) -> Outcome {
+    let plan: Plan = said_of(serde_json::from_slice(bytes))?;
+    said_of(plan.check())?;
+    let specs = plan.runs.iter().map(|run| (run.id.clone(), run.clone())).collect();
+    let mut sweep = Sweep { specs, results: BTreeMap::new() };
+    for run in &plan.runs {
+        let result = RunResult { id: run.id.clone(), outcome: RunOutcome::Diverged, points: Vec::new(), seconds: 1.0 };
+        sweep.results.insert(run.id.clone(), result);
+    }
+    sweep.ledger(&plan);
+    sweep.follow_ups(&plan);
+    said(plan.check_run(1e12, 1e5, 1))
+}
+
+/// The result of a run, which enters fits.
+pub fn run_result(bytes: &[u8]) -> Outcome {
+    let result: RunResult = said_of(serde_json::from_slice(bytes))?;
+    let plan: Plan = said_of(serde_json::from_slice(&seeds::plans()[0]))?;
+    let run = plan.runs[0].clone();
+    let mut sweep = Sweep::default();
+    sweep.results.insert(run.id.clone(), result);
+    sweep.specs.insert(run.id.clone(), run);
+    sweep.follow_ups(&plan);
+    sweep.seed_deviation();
+    let (runs, settings) = (sweep.runs(), Settings { resamples: 3, seed: 1 });
+    said(predict(&runs, 1e12, None, settings)).ok();
+    Ok(())
 }
 
 /// A `glasshead ops` request, once as a message and once as the raw stream.

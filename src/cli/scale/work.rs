@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::{BackendArg, open};
 use super::execute::Runner;
 use super::folder::{Folder, word};
-use crate::scaling::spec::{RunResult, RunSpec};
+use crate::scaling::spec::{RunResult, SweepRun};
 use crate::scaling::sweep::FollowUp;
 
 #[derive(Args)]
@@ -70,7 +70,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<(), String> {
 }
 
 /// The shortest run that nobody executes.
-fn next(folder: &Folder, args: &RunArgs) -> Result<Option<RunSpec>, String> {
+fn next(folder: &Folder, args: &RunArgs) -> Result<Option<SweepRun>, String> {
     let sweep = folder.sweep()?;
     if let Some(id) = &args.only {
         let spec = sweep.specs.get(id).cloned();
@@ -104,14 +104,14 @@ fn follow_up(folder: &Folder, args: &RunArgs, at_end: bool) -> Result<(), String
     Ok(())
 }
 
-fn report_start(spec: &RunSpec, args: &RunArgs) {
+fn report_start(spec: &SweepRun, args: &RunArgs) {
     if args.json {
         let object = json!({ "event": "start", "run": spec.id, "n": spec.n_params, "expected_s": spec.expected_s });
         say!("{object}");
     }
 }
 
-fn report(spec: &RunSpec, result: &RunResult, args: &RunArgs) {
+fn report(spec: &SweepRun, result: &RunResult, args: &RunArgs) {
     let outcome = word(&result.outcome);
     if args.json {
         let object = json!({ "event": "finish", "run": spec.id, "n": spec.n_params, "lr": spec.config.train.max_lr,
