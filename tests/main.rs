@@ -12,6 +12,7 @@ mod common;
 mod compatibility;
 mod cpu;
 mod data;
+mod data_filter;
 mod dependencies;
 mod device_limits;
 mod driver;
