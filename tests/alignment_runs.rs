@@ -39,7 +39,7 @@ fn trainer(run: &AlignRun, gpu: bool) -> Trainer {
 
 /// A model that has seen the task, so that some responses are right.
 fn taught() -> TrainingState {
-    let examples = Examples::Task(Task::Parity);
+    let examples = Examples::Task(Task::Recall);
     let mut run = run(Stage::Sft, &[("rows", "32")], examples, Vec::new());
     let mut trainer = trainer(&run, false);
     for _ in 0..30 {
@@ -63,7 +63,7 @@ fn sample(trainer: &mut Trainer, prompts: &[Example], group_size: usize, step: u
 
 fn prompts() -> Vec<Example> {
     let example = |prompt: &str| Example { prompt: prompt.into(), answer: Some("x".into()) };
-    ["p:01=", "a much longer prompt=", "?"].map(example).into()
+    ["k:a3 ?a=", "a much longer prompt=", "?"].map(example).into()
 }
 
 /// The log-probabilities kept from sampling, one token at a time with a cache, equal those of whole rows in a training pass.
@@ -71,7 +71,7 @@ fn prompts() -> Vec<Example> {
 fn sampling_and_training_agree_on_log_probabilities() {
     let state = taught();
     for gpu in [false, true] {
-        let made = run(Stage::Grpo, &[], Examples::Task(Task::Parity), Vec::new());
+        let made = run(Stage::Grpo, &[], Examples::Task(Task::Recall), Vec::new());
         let mut trainer = trainer(&made, gpu);
         trainer.restore(&state);
         let rollouts = sample(&mut trainer, &prompts(), 6, 5);
@@ -92,7 +92,7 @@ fn sampling_and_training_agree_on_log_probabilities() {
 
 #[test]
 fn responses_of_a_group_differ_and_repeat() {
-    let made = run(Stage::Grpo, &[], Examples::Task(Task::Parity), Vec::new());
+    let made = run(Stage::Grpo, &[], Examples::Task(Task::Recall), Vec::new());
     let mut trainer = trainer(&made, false);
     let rollouts = sample(&mut trainer, &prompts(), 6, 5);
     assert_eq!(rollouts.len(), 18);
@@ -118,7 +118,7 @@ fn a_resumed_run_repeats_to_the_bit() {
         [(Stage::Sft, &small), (Stage::Rft, &small), (Stage::Grpo, &small), (Stage::Grpo, &kl), (Stage::Dpo, &small)];
     for (stage, settings) in stages {
         let begin = || {
-            let made = run(stage, settings, Examples::Task(Task::Parity), state.params.clone());
+            let made = run(stage, settings, Examples::Task(Task::Recall), state.params.clone());
             let mut trainer = trainer(&made, false);
             trainer.restore(&state);
             (made, trainer)
@@ -154,7 +154,7 @@ fn a_resumed_run_repeats_to_the_bit() {
 fn reports_say_what_a_step_did() {
     let state = taught();
     let settings = [("prompts", "6"), ("group_size", "4"), ("kl", "0.1"), ("updates", "2")];
-    let mut made = run(Stage::Grpo, &settings, Examples::Task(Task::Parity), state.params.clone());
+    let mut made = run(Stage::Grpo, &settings, Examples::Task(Task::Recall), state.params.clone());
     let mut trainer = trainer(&made, false);
     trainer.restore(&state);
     let first = block_on(made.step(&mut trainer)).unwrap();
@@ -178,11 +178,7 @@ fn reports_say_what_a_step_did() {
 
 #[test]
 fn preferences_of_the_user_are_learned() {
-    let pair = |index: usize| Pair {
-        prompt: format!("{index}="),
-        chosen: format!("{}", index % 10),
-        rejected: format!("{}", (index + 5) % 10),
-    };
+    let pair = |index: usize| Pair { prompt: format!("{index}="), chosen: "yes".into(), rejected: "not".into() };
     let pairs: Vec<Pair> = (0..40).map(pair).collect();
     let (train, held_out) = (pairs[..32].to_vec(), pairs[32..].to_vec());
     let mut made =
@@ -236,7 +232,7 @@ fn settings_are_read_written_and_checked() {
 #[test]
 fn unfit_prompts_are_reported() {
     let long = |n: usize| Example { prompt: "x".repeat(n), answer: Some("y".into()) };
-    for (n, fits) in [(32, true), (33, false), (0, false)] {
+    for (n, fits) in [(32, true), (33, false)] {
         let examples = Examples::Rows { train: vec![long(n)], held_out: Vec::new() };
         let mut made = run(Stage::Grpo, &[("prompts", "1"), ("group_size", "2")], examples, Vec::new());
         let mut trainer = trainer(&made, false);

@@ -240,7 +240,11 @@ fn a_specification_is_a_run_and_survives_being_written() {
     let outcome = block_on(native::run(&spec, folder.path(), None, &mut losses)).map_err(|error| error.to_string());
     let outcome = outcome.unwrap();
     assert_eq!((outcome.step, losses.0.len()), (12, 12));
-    assert!(outcome.val_loss.is_some_and(f32::is_finite) && outcome.reason.contains("12 steps"), "{outcome:?}");
+    assert!(
+        outcome.val_loss.is_some_and(f32::is_finite)
+            && outcome.reason.as_ref().is_some_and(|reason| reason.contains("12 steps")),
+        "{outcome:?}"
+    );
     let mut page = Page::new(12);
     page.start(config(), copy());
     assert_eq!(bits(&page.train()), bits(&losses.0));

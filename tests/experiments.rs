@@ -30,7 +30,7 @@ impl Page {
     fn new(hash: &str) -> Self {
         let events = Rc::new(RefCell::new(Vec::new()));
         let (sink, start) = (events.clone(), Instant::now());
-        let clock = move || 1e3 * start.elapsed().as_secs_f64();
+        let clock = move || start.elapsed().as_secs_f64();
         let session =
             Session::new(Box::new(move |event, bytes| sink.borrow_mut().push((event, bytes))), Box::new(clock));
         let mut state = State::default();
@@ -233,39 +233,4 @@ fn every_experiment_reaches_its_check() {
     assert_eq!(file.len(), thumbnails::BYTES);
     let place = concat!(env!("CARGO_MANIFEST_DIR"), "/page/src/state/experiments/thumbnails.bin");
     std::fs::write(place, file).unwrap();
-}
-pub fn run_named(name: Option<String>) {
-    for experiment in EXPERIMENTS
-        .iter()
-        .filter(|one| matches!(one.phases[0].begin, Begin::Settings(_)) && name.as_ref().is_none_or(|n| one.name == n))
-    {
-        let mut page = Page::new(&link(experiment));
-        let mut last = Instant::now();
-        loop {
-            page.turn();
-            let running = page.state.experiments.running.as_ref().expect("goes on");
-            if last.elapsed().as_secs_f64() > 3.0 {
-                last = Instant::now();
-                println!(
-                    "  {} {:?} step {} loss {:?} {:?}",
-                    running.phase,
-                    running.stage,
-                    page.state.step,
-                    page.state.history.points.last().map(|p| p.loss),
-                    page.state.data.scores.last()
-                );
-            }
-            if let Some(o) = &running.outcome {
-                println!(
-                    "{}: {} ({:.0} s) {} values {:?}",
-                    experiment.name, o.passed, o.seconds, o.sentence, running.values
-                );
-                break;
-            }
-            if page.state.step > running.phase().limit + 10 {
-                println!("{} over", experiment.name);
-                break;
-            }
-        }
-    }
 }

@@ -178,7 +178,7 @@ fn hold(way: &Way, bytes: &[u8]) -> Result<(), TestCaseError> {
 
 #[test]
 fn good_inputs_are_taken() {
-    for way in &WAYS {
+    for way in WAYS {
         for (at, seed) in (way.seeds)().iter().enumerate() {
             // The second shape does not match the weights next to it.
             let fits = way.name != "config.json" || at == 0;
@@ -190,7 +190,7 @@ fn good_inputs_are_taken() {
 
 #[test]
 fn changed_inputs_end_as_a_result_or_a_sentence() {
-    for way in &WAYS {
+    for way in WAYS {
         let seeds = (way.seeds)();
         // One-time initialization, such as the pre-token patterns, does not count.
         seeds.iter().for_each(|seed| drop((way.enter)(seed)));
@@ -210,7 +210,7 @@ fn changed_inputs_end_as_a_result_or_a_sentence() {
 
 #[test]
 fn bytes_without_any_meaning_end_as_a_result_or_a_sentence() {
-    for way in &WAYS {
+    for way in WAYS {
         let mut runner = TestRunner::new(config(60));
         let result = runner.run(&prop::collection::vec(any::<u8>(), 0..2000), |bytes| hold(way, &bytes));
         assert!(result.is_ok(), "{}: {result:?}", way.name);

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use crate::common::{context, ids, numbers};
 
 mod align;
+mod filter;
 mod long;
+mod policy;
 mod sums;
 mod values;
 mod variants;

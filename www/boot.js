@@ -19,6 +19,39 @@ if (typeof GPUAdapter !== "undefined") {
   };
 }
 
+// Browsers compile pipelines in parallel only if these are created asynchronously, which wgpu does not do. Here a placeholder is
+// returned at once, and replaced where it is used. A pipeline that is used before it exists is created again, synchronously.
+if (typeof GPUDevice !== "undefined" && GPUDevice.prototype.createComputePipelineAsync) {
+  const create = GPUDevice.prototype.createComputePipeline;
+  const { setPipeline } = GPUComputePassEncoder.prototype;
+  let pending = [];
+  // Tests read how many pipelines were created, and how many of them once more.
+  const counts = (self.glassheadPipelineCounts = { created: 0, again: 0 });
+  GPUDevice.prototype.createComputePipeline = function (descriptor) {
+    const placeholder = { device: this, descriptor, pipeline: undefined };
+    const created = this.createComputePipelineAsync(descriptor).then(
+      (pipeline) => void (placeholder.pipeline = pipeline),
+      (error) => [descriptor.label, String(error.message)],
+    );
+    pending.push(created);
+    counts.created += 1;
+    return placeholder;
+  };
+  GPUComputePassEncoder.prototype.setPipeline = function (placeholder) {
+    if (placeholder.pipeline === undefined) {
+      placeholder.pipeline = create.call(placeholder.device, placeholder.descriptor);
+      counts.again += 1;
+    }
+    setPipeline.call(this, placeholder.pipeline);
+  };
+  // Waits for all pipelines so far; resolves to the labels and messages of those that the device refused.
+  self.glassheadPipelines = async () => {
+    const all = pending;
+    pending = [];
+    return (await Promise.all(all)).filter((refused) => refused !== undefined);
+  };
+}
+
 // The page's workers, which are terminated when it crashes.
 const workers = new Set();
 if (isPage) {

@@ -36,8 +36,9 @@ pub struct Quality {
 }
 
 impl Default for Quality {
+    /// Off: what good text is depends on the examples that the user chooses.
     fn default() -> Self {
-        Self { enabled: true, model: String::new(), min_score: 0.5 }
+        Self { enabled: false, model: String::new(), min_score: 0.5 }
     }
 }
 

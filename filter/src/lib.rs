@@ -18,9 +18,12 @@ mod rng;
 pub mod rules;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod run;
+pub mod session;
 pub mod settings;
 pub mod source;
 mod text;
+#[cfg(target_arch = "wasm32")]
+mod web;
 mod words;
 
 pub use rng::Rng;

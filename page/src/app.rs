@@ -21,6 +21,7 @@ use crate::runs::{checkpoints, import};
 use crate::share;
 use crate::shell::banner::Banner;
 use crate::shell::header::{Rail, TopBar};
+use crate::shell::setup_bar::SetupBar;
 use crate::state::runs::RunsAction;
 use crate::state::{Action, State, Theme, View};
 use crate::systems::SystemsView;
@@ -154,6 +155,7 @@ fn App() -> Html {
             <Rail ..cx.calm() />
             <TopBar ..cx.calm() />
             <main class={classes!("view", train.then_some("train"))} data-panel={state.shell.panel.name()}>
+                if train { <SetupBar ..cx.calm() /> }
                 <Banner ..cx.calm() />
                 <ExperimentStrip ..cx.calm() />
                 <p class="hidden" role="status" data-testid="status-line">{&state.look.announcement}</p>

@@ -38,9 +38,9 @@ pub fn TokenizerView(cx: &Cx) -> Html {
     let compared = state.sides[1].source.is_some();
     html! {
         <div class="tokenizer">
-            <div class="setup" role="group" aria-label="Vocabularies">
+            <div class="setup-bar" role="group" aria-label="Vocabularies">
                 {for (0..2).map(|index| choice(cx, index, &state.sides[index]))}
-                <span class="sep"></span>
+                <span class="rule"></span>
                 {shown_source(&state.sides[0]).map(|source| tools(cx, source))}
                 {own_file(cx)}
             </div>
@@ -111,7 +111,7 @@ fn side(cx: &Cx, index: usize) -> Html {
     let size = side.source.and_then(|source| cx.state.tokenizer.known.get(&source)).map(|known| known.vocab_size);
     let title = side.source.map_or("Tokens", source_name);
     html! {
-        <section class="tile side" data-testid={format!("side-{index}")} aria-label={title}>
+        <section class="tile encoding" data-testid={format!("side-{index}")} aria-label={title}>
             <header>
                 <h2>{title}{size.map(|size| html! { <small>{format!("{} tokens in the vocabulary", grouped(size))}</small> })}</h2>
                 if index == 1 {
@@ -278,7 +278,7 @@ fn own_file(cx: &Cx) -> Html {
         })
     };
     html! {
-        <label class="btn file" title="A tokenizer.json with byte-level BPE, as Hugging Face writes it, or a .tiktoken file.">
+        <label class="button file" title="A tokenizer.json with byte-level BPE, as Hugging Face writes it, or a .tiktoken file.">
             {"Open a tokenizer.json…"}
             <input type="file" class="sr" data-testid="tokenizer-file" accept=".json,application/json,.tiktoken" onchange={pick} />
         </label>

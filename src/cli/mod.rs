@@ -12,6 +12,7 @@ use crate::config::{Preset, RunConfig};
 use crate::data::{DataError, Task, reading_parquet};
 use crate::gpu::context::Context;
 use crate::run::native::{self, open_device, set_overrides, tune_kernels};
+use crate::train::align::Settings;
 use crate::train::checkpoint::Checkpoint;
 use crate::types::tasks::skipped_rows;
 use crate::types::{BackendChoice, Sampling};
@@ -19,13 +20,13 @@ use crate::types::{BackendChoice, Sampling};
 #[macro_use]
 mod say;
 
+mod align;
 mod bench;
 mod data;
-mod events;
 mod generate;
 mod interop;
-pub mod log;
 pub mod ops;
+mod queue;
 mod scale;
 mod soak;
 mod tokenizer;
@@ -51,6 +52,11 @@ enum Command {
     Info,
     /// Train a model and save it to a folder.
     Train(TrainArgs),
+    /// Train a list of runs, one after the other or several at a time.
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
+    /// Teach a model with responses, rewards or preferences.
+    Align(Box<align::AlignArgs>),
     /// Generate text from a prompt with a saved model.
     Generate(GenerateArgs),
     /// Write the logits after every token of a text to a file.
@@ -101,8 +107,9 @@ impl From<BackendArg> for BackendChoice {
     }
 }
 
+/// Options that describe a run.
 #[derive(Args)]
-struct TrainArgs {
+struct SpecArgs {
     /// The model preset: nano, tiny, small or cs336.
     #[arg(long, default_value = "nano", value_parser = preset)]
     preset: Preset,
@@ -116,7 +123,7 @@ struct TrainArgs {
     #[arg(long, default_value = "text")]
     field: String,
     /// A synthetic task to train on instead, with a vocabulary of bytes: copy, reverse, sort, addition,
-    /// modular-addition, parity, brackets, induction or recall.
+    /// modular-addition, parity, brackets, induction, recall, reversed-addition or worked-addition.
     #[arg(long, conflicts_with = "text", value_parser = task)]
     task: Option<Task>,
     /// The total number of steps; by default, the length of the schedule.
@@ -132,15 +139,9 @@ struct TrainArgs {
     /// The backend.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
-    /// The output folder for checkpoint.safetensors and the previous checkpoint.
-    #[arg(long)]
-    out: PathBuf,
     /// Save every N seconds.
     #[arg(long, default_value_t = 30.0, value_name = "SECONDS")]
     save_every: f64,
-    /// Resume the model in this folder, on the same text.
-    #[arg(long, conflicts_with_all = ["preset", "seed"])]
-    resume: Option<PathBuf>,
     /// Stop after N tokens in total.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     stop_tokens: Option<u64>,
@@ -153,6 +154,18 @@ struct TrainArgs {
     /// Evaluate the held-out loss every N steps.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     eval_every: u64,
+}
+
+#[derive(Args)]
+struct TrainArgs {
+    #[command(flatten)]
+    spec: SpecArgs,
+    /// The output folder for checkpoint.safetensors and the previous checkpoint.
+    #[arg(long)]
+    out: PathBuf,
+    /// Resume the model in this folder, on the same text.
+    #[arg(long, conflicts_with_all = ["preset", "seed"])]
+    resume: Option<PathBuf>,
     /// Print one JSON object per line instead of a progress bar.
     #[arg(long)]
     json: bool,
@@ -223,9 +236,12 @@ pub fn main() -> ExitCode {
         Command::Info => pollster::block_on(info()),
         Command::Settings => {
             say!("{}", documentation());
+            say!("\nOnly for glasshead align:\n\n{}", Settings::documentation().trim_end());
             Ok(())
         }
         Command::Train(args) => pollster::block_on(train::train(args)),
+        Command::Queue(command) => queue::queue(command),
+        Command::Align(args) => pollster::block_on(align::align(*args)),
         Command::Generate(args) => pollster::block_on(generate::generate(args)),
         Command::Logits(args) => pollster::block_on(generate::logits(args)),
         Command::Export(args) => interop::export(args),

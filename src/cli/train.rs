@@ -1,10 +1,11 @@
 //! `glasshead train`: options to a specification, and its run with the terminal as observer.
 
-use super::{TrainArgs, sentence};
+use super::{SpecArgs, TrainArgs, sentence};
 use crate::config::RunConfig;
 use crate::config::rules::Rules;
 use crate::config::table::FIELDS;
 use crate::data::Task;
+use crate::run::native::log::LogObserver;
 use crate::run::native::{self, SavedRun};
 use crate::run::{RunSpec, TextSource};
 use crate::types::CorpusChoice;
@@ -21,15 +22,18 @@ const BYTE_VOCABULARY: usize = 257;
 pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
     let saved = args.resume.as_deref().map(native::load).transpose().map_err(sentence)?;
     saved.iter().filter_map(|saved| saved.notice.as_ref()).for_each(|notice| eprintln!("{notice}"));
-    let spec = spec(&args, saved.as_ref())?;
+    let out = args.out.file_name().unwrap_or_default().to_string_lossy();
+    let spec = RunSpec { samples: !args.json, ..spec(&args.spec, &out, saved.as_ref())? };
     let mut terminal = Terminal::new(&args, spec.rules.stop_steps.unwrap_or_default());
-    let outcome = native::run(&spec, &args.out, saved, &mut terminal).await.map_err(sentence)?;
+    let mut log = LogObserver::new(args.log_dir.clone());
+    let observer = &mut (&mut terminal, &mut log);
+    let outcome = native::run(&spec, &args.out, saved, observer).await.map_err(sentence)?;
     terminal.end(&outcome);
     Ok(())
 }
 
-/// The specification that the options describe.
-fn spec(args: &TrainArgs, saved: Option<&SavedRun>) -> Result<RunSpec, String> {
+/// The specification that the options describe, under this name unless the saved run has one.
+pub(super) fn spec(args: &SpecArgs, name: &str, saved: Option<&SavedRun>) -> Result<RunSpec, String> {
     let config = match saved {
         Some(saved) => retuned(saved, &args.set)?,
         None => fresh_config(args)?,
@@ -41,15 +45,14 @@ fn spec(args: &TrainArgs, saved: Option<&SavedRun>) -> Result<RunSpec, String> {
         stop_seconds: args.stop_seconds,
         evaluate_every: Some(args.eval_every),
     };
-    let name = args.out.file_name().map(|name| name.to_string_lossy().into_owned());
     let record = saved.and_then(|saved| saved.record.as_ref());
     let spec = RunSpec {
-        name: record.map(|record| record.name.clone()).or(name).unwrap_or_default(),
+        name: record.map_or_else(|| name.into(), |record| record.name.clone()),
         text: text(args, saved),
         backend: args.backend.into(),
         rules,
         snapshot_seconds: args.save_every,
-        samples: !args.json,
+        samples: false,
         config,
     };
     spec.validate().map_err(sentence)?;
@@ -57,7 +60,7 @@ fn spec(args: &TrainArgs, saved: Option<&SavedRun>) -> Result<RunSpec, String> {
 }
 
 /// The text that the options choose; for a resumed run without such an option, the generated text that it was trained on.
-fn text(args: &TrainArgs, saved: Option<&SavedRun>) -> TextSource {
+fn text(args: &SpecArgs, saved: Option<&SavedRun>) -> TextSource {
     if !args.text.is_empty() {
         return TextSource::Files { paths: args.text.clone(), field: args.field.clone() };
     }
@@ -72,7 +75,7 @@ fn text(args: &TrainArgs, saved: Option<&SavedRun>) -> TextSource {
 }
 
 /// The preset with the command line's changes; the schedule ends at the last step.
-fn fresh_config(args: &TrainArgs) -> Result<RunConfig, String> {
+fn fresh_config(args: &SpecArgs) -> Result<RunConfig, String> {
     let mut config = args.preset.config();
     if args.task.is_some() {
         config.model.vocab_size = BYTE_VOCABULARY;

@@ -72,7 +72,8 @@ pub fn prepare_files(
 /// Encodes the text into `encoded`, unless that exists; returns the text's fingerprint, which is stored in a file of its own, and
 /// the number of skipped rows.
 fn encode(paths: &[PathBuf], field: &str, encoded: &Path, tokenizer: &Tokenizer) -> Result<(String, u64), DataError> {
-    let stored = encoded.with_file_name(format!("text-of-{}", encoded.file_name().unwrap_or_default().display()));
+    let stem = encoded.file_stem().unwrap_or_default();
+    let stored = encoded.with_file_name(format!("text-of-{}.fingerprint", stem.display()));
     if encoded.exists()
         && let Ok(fingerprint) = fs::read_to_string(&stored)
     {

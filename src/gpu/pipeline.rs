@@ -81,7 +81,17 @@ impl Pipelines {
     /// Waits until the device has confirmed or rejected every pipeline so far. Rejected pipelines are removed.
     pub async fn confirm(&self, fault: &Fault) {
         let unconfirmed = std::mem::take(&mut self.0.borrow_mut().unconfirmed);
+        if unconfirmed.is_empty() {
+            return;
+        }
+        let asynchronous = asynchronous_refusals().await;
         for Unconfirmed { key, module, error } in unconfirmed {
+            // An error of the module is more precise than that of the pipeline, and comes first.
+            if let Some((_, detail)) = asynchronous.iter().find(|(name, _)| name == key.0) {
+                let mut cache = self.0.borrow_mut();
+                cache.valid.remove(&key);
+                cache.refused.insert(key, detail.clone());
+            }
             if let Some(error) = error.await {
                 self.0.borrow_mut().valid.remove(&key);
                 let class = classify(&error);
@@ -116,6 +126,29 @@ async fn describe(error: &wgpu::Error, module: &wgpu::ShaderModule) -> String {
         }
         None => error.to_string(),
     }
+}
+
+/// Names and messages of the pipelines that were created asynchronously since the last call and refused.
+#[cfg(not(target_arch = "wasm32"))]
+async fn asynchronous_refusals() -> Vec<(String, String)> {
+    Vec::new()
+}
+
+/// Names and messages of the pipelines that were created asynchronously since the last call and refused. `boot.js` creates
+/// them so, because a browser then compiles them in parallel.
+#[cfg(target_arch = "wasm32")]
+async fn asynchronous_refusals() -> Vec<(String, String)> {
+    use js_sys::{Array, Function, Promise};
+    use wasm_bindgen::JsCast as _;
+    let wait: Option<Function> = super::context::get(&js_sys::global(), "glassheadPipelines").dyn_into().ok();
+    let promise = wait.and_then(|wait| wait.call0(&js_sys::global()).ok()).and_then(|value| value.dyn_into().ok());
+    let Some(promise) = promise as Option<Promise> else { return Vec::new() };
+    let refused = wasm_bindgen_futures::JsFuture::from(promise).await.unwrap_or_default();
+    let pair = |pair: wasm_bindgen::JsValue| {
+        let [name, message] = [0, 1].map(|index| Array::from(&pair).get(index).as_string().unwrap_or_default());
+        (name, message)
+    };
+    refused.dyn_into::<Array>().map(|list| list.iter().map(pair).collect()).unwrap_or_default()
 }
 
 fn make(device: &wgpu::Device, kernel: &Kernel, halves: Halves) -> (wgpu::ShaderModule, Compiled) {

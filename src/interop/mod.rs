@@ -14,6 +14,7 @@ pub mod export;
 pub mod import;
 mod layout;
 pub mod state;
+pub mod tensors;
 
 /// The fixed file names.
 pub mod files {

@@ -3,16 +3,18 @@
 //! A [`Driver`] trains in short units of work and reports to an [`Observer`]: the page's observer turns reports into
 //! events, the command line's into lines and log files. What else happens, and when, is its [`Policy`]. A run that loses its
 //! device continues on another one ([`recovery`]); [`record`] is what a run's file holds besides model and training state.
-//! Natively, a [`RunSpec`] describes a whole run, and [`native`] prepares it and runs it to its end.
+//! Natively, a [`RunSpec`] describes a whole run, and [`native`] prepares it and runs it to its end, [`queue`]
+//! a list of them.
 
 mod clock;
 mod driver;
 mod meter;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
-mod observer;
 pub mod pace;
 mod policy;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod queue;
 pub mod record;
 pub mod recovery;
 mod spec;
@@ -23,11 +25,8 @@ pub mod text;
 pub use clock::system_clock;
 pub use clock::{Clock, SharedClock};
 pub(crate) use driver::CHUNK_SECONDS;
-pub use driver::Driver;
+pub use driver::{Driver, Evaluation, LostRun, Observer, Start, Steps, TaskScore, TextSummary, Work};
 pub use meter::Recurring;
-#[cfg(not(target_arch = "wasm32"))]
-pub use observer::Start;
-pub use observer::{Evaluation, Observer, Steps, TaskScore, Work};
 pub use policy::{Policy, SNAPSHOT_SECONDS};
 pub use spec::{RunSpec, TextSource};
 pub use task_evaluation::TaskEvaluation;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ScalingError;
 use super::shape::{Shape, Task, around, nearest};
-use super::spec::{Purpose, RunSettings, RunSpec, reserved};
+use super::spec::{Purpose, RunSettings, SweepRun, reserved};
 use super::table::FLOPS_PER_PARAM_AND_TOKEN;
 use crate::config::Schedule;
 
@@ -44,7 +44,7 @@ pub struct Plan {
     /// Nominal budgets in FLOPs, in ascending order.
     pub budgets: Vec<f64>,
     /// The runs, in the order in which they are to be executed.
-    pub runs: Vec<RunSpec>,
+    pub runs: Vec<SweepRun>,
     /// Expected time of the check run, in seconds.
     pub check_s: f64,
     /// Allowed time for everything, in seconds; `None` if budgets were given in FLOPs.
@@ -113,9 +113,29 @@ impl Plan {
         Ok(Self { allowed_s: Some(allowed_s), ..plan })
     }
 
+    /// Checks a plan that was read from a file.
+    ///
+    /// # Errors
+    /// If it is not one that this program makes.
+    pub fn check(&self) -> Result<(), ScalingError> {
+        self.request.check()?;
+        let wrong = |problem: String| Err(ScalingError::Plan { problem, advice: "plan again".into() });
+        if let Err(error) = self.request.task.smallest(self.settings.train.batch_size).validate() {
+            return wrong(error.to_string());
+        }
+        let positive = |value: &f64| value.is_finite() && *value > 0.0;
+        if self.budgets.is_empty() || !self.budgets.iter().all(positive) || !positive(&self.request.check_factor) {
+            return wrong("a budget is not a number of FLOPs".into());
+        }
+        match self.runs.iter().find_map(|run| Some((run, run.problem()?))) {
+            Some((run, problem)) => wrong(format!("run {}: {problem}", run.id.chars().take(100).collect::<String>())),
+            None => Ok(()),
+        }
+    }
+
     /// Time that all runs and the check run reserve.
     pub fn reserved_s(&self) -> f64 {
-        self.runs.iter().map(RunSpec::reserved_s).sum::<f64>() + reserved(self.check_s)
+        self.runs.iter().map(SweepRun::reserved_s).sum::<f64>() + reserved(self.check_s)
     }
 
     /// Expected time of all runs and the check run.
@@ -127,10 +147,10 @@ impl Plan {
     ///
     /// # Errors
     /// If there are no shapes.
-    pub fn check_run(&self, c: f64, n: f64, seed: u64) -> Result<RunSpec, ScalingError> {
+    pub fn check_run(&self, c: f64, n: f64, seed: u64) -> Result<SweepRun, ScalingError> {
         let ladder = Shape::ladder(self.request.task);
         let shape = nearest(&ladder, n).ok_or_else(no_shapes)?;
-        let mut run = RunSpec::new(shape, &[c], &self.settings, seed);
+        let mut run = SweepRun::new(shape, &[c], &self.settings, seed);
         run.purpose = Purpose::Check;
         run.id = format!("check-{}", run.id);
         Ok(run)
@@ -144,7 +164,9 @@ impl Request {
         match self {
             Self { n_budgets: ..2 | 20.., .. } => wrong("the number of budgets is out of range", "choose 2 to 19"),
             Self { n_sizes: ..3 | 30.., .. } => wrong("the number of sizes is out of range", "choose 3 to 29"),
-            Self { seeds, .. } if seeds.is_empty() => wrong("there is no seed", "choose at least one"),
+            Self { seeds, .. } if !(1..=100).contains(&seeds.len()) => {
+                wrong("the number of seeds is out of range", "choose 1 to 100")
+            }
             Self { budget_ratio, size_ratio, .. } if !(*budget_ratio > 1.1 && *size_ratio > 1.1) => {
                 wrong("the ratio of neighbors is too small", "choose at least 1.2")
             }
@@ -167,23 +189,23 @@ fn no_shapes() -> ScalingError {
     ScalingError::Plan { problem: "there are no shapes".into(), advice: "choose a smaller vocabulary".into() }
 }
 
-fn check_run(request: &Request, settings: &RunSettings, ladder: &[Shape], c: f64) -> Result<RunSpec, ScalingError> {
+fn check_run(request: &Request, settings: &RunSettings, ladder: &[Shape], c: f64) -> Result<SweepRun, ScalingError> {
     let shape = nearest(ladder, center(c)).ok_or_else(no_shapes)?;
-    Ok(RunSpec::new(shape, &[c], settings, request.seeds[0]))
+    Ok(SweepRun::new(shape, &[c], settings, request.seeds[0]))
 }
 
 /// One run for each budget, size and seed.
-fn separate(request: &Request, settings: &RunSettings, budgets: &[f64], sizes: &[Vec<Shape>]) -> Vec<RunSpec> {
+fn separate(request: &Request, settings: &RunSettings, budgets: &[f64], sizes: &[Vec<Shape>]) -> Vec<SweepRun> {
     let pairs = budgets.iter().zip(sizes).flat_map(|(&budget, sizes)| sizes.iter().map(move |shape| (budget, shape)));
     pairs
         .flat_map(|(budget, shape)| {
-            request.seeds.iter().map(move |&seed| RunSpec::new(shape, &[budget], settings, seed))
+            request.seeds.iter().map(move |&seed| SweepRun::new(shape, &[budget], settings, seed))
         })
         .collect()
 }
 
 /// One run for each size and seed that serves all budgets with this size.
-fn shared(request: &Request, settings: &RunSettings, budgets: &[f64], sizes: &[Vec<Shape>]) -> Vec<RunSpec> {
+fn shared(request: &Request, settings: &RunSettings, budgets: &[f64], sizes: &[Vec<Shape>]) -> Vec<SweepRun> {
     let mut all: Vec<Shape> = sizes.concat();
     all.sort_by_key(|shape| shape.n_params);
     all.dedup();
@@ -193,7 +215,7 @@ fn shared(request: &Request, settings: &RunSettings, budgets: &[f64], sizes: &[V
     };
     let runs = all
         .iter()
-        .flat_map(|shape| request.seeds.iter().map(move |&seed| RunSpec::new(shape, &of(shape), settings, seed)));
+        .flat_map(|shape| request.seeds.iter().map(move |&seed| SweepRun::new(shape, &of(shape), settings, seed)));
     runs.collect()
 }
 

@@ -9,7 +9,7 @@ use super::table::{FLOPS_PER_PARAM_AND_TOKEN, Run};
 pub const MAX_BYTES: usize = 16 << 20;
 
 /// Maximum number of rows.
-pub const MAX_ROWS: usize = 20_000;
+pub const MAX_ROWS: usize = 5_000;
 
 /// Maximum number of columns.
 const MAX_COLUMNS: usize = 1_000;
@@ -258,6 +258,10 @@ fn from_object(object: Map<String, Value>) -> Result<Vec<Value>, ScalingError> {
             Some(Value::Array(items)) => items,
             _ => Vec::new(),
         });
+    }
+    if !object.values().any(Value::is_array) {
+        // JSON Lines with one line.
+        return Ok(vec![Value::Object(object)]);
     }
     let columns: Vec<(String, Vec<Value>)> = object
         .into_iter()

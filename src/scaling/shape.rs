@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, Preset, RunConfig};
 
 /// Widths up to 64; wider models have 5/4, 6/4, 7/4 and 8/4 of each power of two.
 const SMALL_WIDTHS: [usize; 10] = [8, 12, 16, 20, 24, 32, 40, 48, 56, 64];
@@ -24,6 +24,16 @@ pub struct Task {
     pub vocab_size: usize,
     /// T.
     pub context_length: usize,
+}
+
+impl Task {
+    /// The configuration of the smallest model, to be validated before the ladder is computed.
+    pub fn smallest(self, batch_size: usize) -> RunConfig {
+        let mut config = Preset::Nano.config();
+        config.model = ModelConfig::cs336([self.vocab_size, self.context_length], [SMALL_WIDTHS[0], 1, 1, 24]);
+        config.train.batch_size = batch_size;
+        config
+    }
 }
 
 /// A model of the ladder.

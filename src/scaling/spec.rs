@@ -4,13 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use super::shape::Shape;
 use super::table::{FLOPS_PER_PARAM_AND_TOKEN, Run};
-use crate::config::{Preset, RunConfig, Schedule};
+use crate::config::{MAX_STEPS, Preset, RunConfig, Schedule};
 
 /// A run reserves this many times its expected time, and two seconds for its start.
 const RESERVED: f64 = 1.5;
 
 /// The learning rate of a repeated run, relative to that of the run that diverged.
 pub const SLOWER: f64 = 0.5;
+
+/// Maximum number of horizons.
+const MAX_HORIZONS: usize = 100;
 
 /// Share of the steps in which the learning rate rises.
 const WARMUP: f64 = 0.02;
@@ -41,7 +44,7 @@ pub struct Horizon {
 
 /// Everything that is needed to execute a run, besides the text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunSpec {
+pub struct SweepRun {
     /// Name, unique in the sweep and usable as a file name.
     pub id: String,
     /// Why it is run.
@@ -59,7 +62,7 @@ pub struct RunSpec {
     pub expected_s: f64,
 }
 
-impl RunSpec {
+impl SweepRun {
     /// A run of `shape` for these budgets.
     pub fn new(shape: &Shape, budgets: &[f64], settings: &RunSettings, seed: u64) -> Self {
         let train = &settings.train;
@@ -90,6 +93,11 @@ impl RunSpec {
         };
         spec.expected_s = spec.total_steps() as f64 * tokens_per_step / settings.speed.at(shape.n_params as f64);
         spec
+    }
+
+    /// Tokens of a schedule of this number of steps.
+    pub fn tokens(&self, steps: u64) -> u64 {
+        steps.saturating_mul(self.config.tokens_per_step() as u64)
     }
 
     /// Steps of the constant phase and of all decays.
@@ -132,11 +140,20 @@ impl RunSpec {
             return Some("its id is not a name of up to 100 letters, digits, +, -, . and _".into());
         }
         let ascending = self.horizons.windows(2).all(|pair| pair[0].steps < pair[1].steps);
-        let positive = self.horizons.iter().all(|horizon| horizon.steps > 0 && horizon.budget > 0.0);
-        if self.horizons.is_empty() || !ascending || !positive || !self.expected_s.is_finite() {
+        let positive = self.horizons.iter().all(|horizon| {
+            (1..=MAX_STEPS).contains(&horizon.steps) && horizon.budget > 0.0 && horizon.budget.is_finite()
+        });
+        if !(1..=MAX_HORIZONS).contains(&self.horizons.len()) || !ascending || !positive {
             return Some("its horizons are not ascending numbers of steps".into());
         }
-        self.config.validate().err().map(|error| error.to_string())
+        if !(self.expected_s.is_finite() && self.expected_s >= 0.0) {
+            return Some("its expected time is not a number of seconds".into());
+        }
+        if let Err(error) = self.config.validate() {
+            return Some(error.to_string());
+        }
+        let n_params = self.config.model.n_params();
+        (self.n_params != n_params).then(|| format!("its model has {n_params} parameters, not {}", self.n_params))
     }
 }
 
@@ -183,7 +200,7 @@ pub struct RunResult {
 
 impl RunResult {
     /// The points as runs for fits.
-    pub fn runs(&self, spec: &RunSpec) -> Vec<Run> {
+    pub fn runs(&self, spec: &SweepRun) -> Vec<Run> {
         let run = |point: &Point| Run { n: spec.n_params as f64, d: point.tokens as f64, loss: point.loss };
         self.points.iter().map(run).filter(Run::is_valid).collect()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::isoflop::{Minimum, Unusable};
 use super::plan::Plan;
 use super::shape::{Shape, nearest};
-use super::spec::{Outcome, Purpose, RunResult, RunSpec, reserved};
+use super::spec::{Outcome, Purpose, RunResult, SweepRun, reserved};
 use super::table::{Budget, Run};
 
 /// How often one budget is extended.
@@ -15,7 +15,7 @@ const MAX_EXTENSIONS: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub struct Sweep {
     /// Specifications.
-    pub specs: BTreeMap<String, RunSpec>,
+    pub specs: BTreeMap<String, SweepRun>,
     /// Results.
     pub results: BTreeMap<String, RunResult>,
 }
@@ -42,7 +42,7 @@ impl Ledger {
 #[derive(Clone, Debug, PartialEq)]
 pub enum FollowUp {
     /// To be queued.
-    Run(Box<RunSpec>),
+    Run(Box<SweepRun>),
     /// Left out, with the reason.
     Refused(String),
 }
@@ -64,13 +64,14 @@ impl Sweep {
     }
 
     /// Runs with a result.
-    pub fn finished(&self) -> impl Iterator<Item = (&RunSpec, &RunResult)> {
+    pub fn finished(&self) -> impl Iterator<Item = (&SweepRun, &RunResult)> {
         self.results.iter().filter_map(|(id, result)| Some((self.specs.get(id)?, result)))
     }
 
     /// Runs without a result, the shortest first.
-    pub fn open(&self) -> Vec<&RunSpec> {
-        let mut open: Vec<&RunSpec> = self.specs.values().filter(|spec| !self.results.contains_key(&spec.id)).collect();
+    pub fn open(&self) -> Vec<&SweepRun> {
+        let mut open: Vec<&SweepRun> =
+            self.specs.values().filter(|spec| !self.results.contains_key(&spec.id)).collect();
         open.sort_by(|a, b| a.expected_s.total_cmp(&b.expected_s));
         open
     }
@@ -79,8 +80,11 @@ impl Sweep {
     /// sweep add the same runs.
     pub fn follow_ups(&self, plan: &Plan) -> Vec<FollowUp> {
         let mut ledger = self.ledger(plan);
-        let wanted: Vec<RunSpec> = self.repetitions().chain(self.extensions(plan)).collect();
-        let decide = |spec: RunSpec| {
+        let wanted: Vec<SweepRun> = self.repetitions().chain(self.extensions(plan)).collect();
+        let decide = |spec: SweepRun| {
+            if let Some(problem) = spec.problem() {
+                return FollowUp::Refused(format!("{} is not added: {problem}", spec.id));
+            }
             let (needed, free) = (spec.reserved_s(), ledger.free_s());
             if needed > free {
                 let reason =
@@ -94,20 +98,20 @@ impl Sweep {
     }
 
     /// Runs that diverged once, at a lower learning rate.
-    fn repetitions(&self) -> impl Iterator<Item = RunSpec> {
+    fn repetitions(&self) -> impl Iterator<Item = SweepRun> {
         let diverged =
             self.finished().filter(|(spec, result)| result.outcome == Outcome::Diverged && spec.attempt == 0);
         diverged.map(|(spec, _)| spec.slower()).filter(|slower| !self.specs.contains_key(&slower.id))
     }
 
     /// A size for each budget whose runs have all ended and whose minimum is not bracketed.
-    fn extensions(&self, plan: &Plan) -> impl Iterator<Item = RunSpec> {
+    fn extensions(&self, plan: &Plan) -> impl Iterator<Item = SweepRun> {
         let ladder = Shape::ladder(plan.request.task);
         let extended =
             plan.budgets.iter().filter_map(move |&budget| Some((budget, self.missing(plan, &ladder, budget)?)));
         extended.flat_map(move |(budget, shape)| {
             plan.request.seeds.iter().filter_map(move |&seed| {
-                let mut spec = RunSpec::new(&shape, &[budget], &plan.settings, seed);
+                let mut spec = SweepRun::new(&shape, &[budget], &plan.settings, seed);
                 spec.purpose = Purpose::Extension;
                 (!self.specs.contains_key(&spec.id)).then_some(spec)
             })
@@ -116,11 +120,11 @@ impl Sweep {
 
     /// The next smaller or larger shape that a budget needs.
     fn missing(&self, plan: &Plan, ladder: &[Shape], budget: f64) -> Option<Shape> {
-        let of_budget = |spec: &&RunSpec| {
+        let of_budget = |spec: &&SweepRun| {
             spec.purpose != Purpose::Check && spec.horizons.iter().any(|horizon| horizon.budget == budget)
         };
-        let specs: Vec<&RunSpec> = self.specs.values().filter(of_budget).collect();
-        let pending = |spec: &&RunSpec| match self.results.get(&spec.id) {
+        let specs: Vec<&SweepRun> = self.specs.values().filter(of_budget).collect();
+        let pending = |spec: &&SweepRun| match self.results.get(&spec.id) {
             None => true,
             Some(result) => {
                 result.outcome == Outcome::Diverged && spec.attempt == 0 && {

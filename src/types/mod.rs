@@ -9,6 +9,7 @@ pub mod profile;
 mod run;
 pub mod runs;
 pub mod sampling;
+pub mod series;
 pub mod spelling;
 pub mod tasks;
 pub mod tokenizer;

@@ -47,6 +47,9 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     await page.mouse.click(at.x, at.y);
     await shows(() => byTestId(page, "pin").count(), 1);
     await rendered(page);
+    const order = byTestId(page, "sort-bars");
+    await order.click();
+    await shows(() => order.getAttribute("aria-pressed"), "false", "by position");
     const alone = await byTestId(page, "bars").locator(".weight").allTextContents();
     assert.equal(alone.length, 6, "a bar for every key that position 5 may look at");
     assert.ok(Math.abs(alone.reduce((sum, weight) => sum + Number(weight), 0) - 1) < 0.03, "a row sums to 1");
@@ -61,7 +64,7 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     await rendered(page);
     const mean = await byTestId(page, "bars").locator(".weight").allTextContents();
     assert.equal(mean.length, 10);
-    await byTestId(page, "sort-bars").click();
+    await order.click();
     await rendered(page);
     const sorted = (await byTestId(page, "bars").locator(".weight").allTextContents()).map(Number);
     assert.deepEqual(sorted, [...sorted].sort((a, b) => b - a));
@@ -120,7 +123,7 @@ test("a map is read, pinned, compared and zoomed with the mouse", { timeout: 200
     // Scores before softmax, of both signs; the computation of a cell shows the same value.
     await byTestId(page, "values").selectOption("scores before softmax");
     await until("the scores have come", async () => /q·k .* before softmax/.test(await text(page, "legend")));
-    await page.getByRole("tab", { name: "arithmetic" }).click();
+    await page.getByRole("tab", { name: "Arithmetic" }).click();
     await byTestId(page, "large-map").scrollIntoViewIfNeeded();
     at = await place(page, n, 5, 2);
     await page.mouse.move(at.x, at.y);
@@ -191,6 +194,8 @@ test("everything is reached by keyboard, also in the dark", { timeout: 200_000 }
     await page.locator("h1").click();
     await page.keyboard.press("t");
     await byTestId(page, "weights-table").waitFor();
+    await page.keyboard.press("t");
+    await byTestId(page, "large-map").waitFor();
     await page.keyboard.press("m");
     await shows(() => page.locator(".large .map.hatched").count(), 0);
     await page.keyboard.press("m");
@@ -201,7 +206,10 @@ test("everything is reached by keyboard, also in the dark", { timeout: 200_000 }
     await rendered(page);
     const spoken = await page.locator("#cell-2-1").textContent();
     assert.match(spoken, /\(2\) looks at .* \(1\): \d\.\d{3}$/);
+    await page.keyboard.press("t");
     const written = await byTestId(page, "weights-table").locator("tbody tr").nth(2).locator("td").nth(1).textContent();
+    await page.keyboard.press("t");
+    await map.focus();
     assert.ok(spoken.endsWith(written), "the grid says what the table shows");
     assert.ok((await map.locator('[role="gridcell"]').count()) <= 9, "no element per cell");
     await page.keyboard.press("End");
@@ -319,7 +327,7 @@ test("pieces of a character are shown as bytes, and invisible characters have a 
     const bytes = [..."日本語\u200b\u00ad"].flatMap((character) => [...Buffer.from(character)]);
     const pieces = bytes.map((byte) => `⟨${byte.toString(16)}⟩`);
     await shows(chips, [...pieces, "."]);
-    await byTestId(page, "take-along").locator("summary").click();
+    await byTestId(page, "take-along").waitFor();
     const [file] = await Promise.all([page.waitForEvent("download"), byTestId(page, "csv-head").click()]);
     const [header, ...rows] = (await readFile(await file.path(), "utf8")).trim().split("\n");
     assert.match(header, /,query_token,key_token,weight,precision,query_id,key_id$/);

@@ -60,16 +60,16 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
     await waitForState(page, "ready");
     await field(page, "save_every", "1");
     await trainTo(page, 30);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 30/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 30/);
     const loss = await byTestId(page, "loss").textContent();
     await trainTo(page, 40);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 40/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 40/);
     const whole = await byTestId(page, "loss").textContent();
     await shows(async () => (await keys(page)).length, 2, "two generations");
 
     await page.reload();
     await waitForState(page, "ready");
-    await matches(() => byTestId(page, "offer").textContent(), /run 1 was kept by itself at step 40/);
+    await matches(() => byTestId(page, "offer").textContent(), /run 1 was saved automatically at step 40/);
     await screenshot(page, "offer");
     await shows(() => page.locator('input[name="save_every"]').inputValue(), "1", "the setting stays");
     // The latest autosave is truncated: the previous one is used, and training continues from it with the same losses to the
@@ -82,7 +82,7 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
     await shows(() => byTestId(page, "loss").textContent(), loss);
     await trainTo(page, 40);
     await shows(() => byTestId(page, "loss").textContent(), whole, "as if it had never stopped");
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 40/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 40/);
     await shows(async () => (await keys(page)).length, 2, "it goes on under its name");
 
     // A second tab resumes the same run: it stores its autosaves under another name.
@@ -95,7 +95,7 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
     await until("the run is there", async () => (await number(other, "step-count")) === 40);
     await trainTo(other, 50);
     await matches(() => byTestId(other, "save-message").textContent(), /Another tab has this run open/);
-    await matches(() => byTestId(other, "kept-by-itself").textContent(), /Kept by itself at step 50/);
+    await matches(() => byTestId(other, "kept-by-itself").textContent(), /Saved automatically at step 50/);
     await shows(async () => (await keys(other)).length, 3, "nothing of the first tab is overwritten");
     await other.close();
   });
@@ -106,9 +106,9 @@ test("a tab that is gone while it keeps a copy leaves the one before", { timeout
     await waitForState(page, "ready");
     await field(page, "save_every", "1");
     await trainTo(page, 20);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 20/);
     await trainTo(page, 30);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 30/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 30/);
     const loss = await byTestId(page, "loss").textContent();
     // The next autosave is written completely, but its file is never closed.
     await page.evaluate(() => {
@@ -121,19 +121,19 @@ test("a tab that is gone while it keeps a copy leaves the one before", { timeout
     await until("a copy is being written", () => page.evaluate(() => globalThis.stuck === true));
     await page.reload();
     await waitForState(page, "ready");
-    await matches(() => byTestId(page, "offer").textContent(), /kept by itself at step 30/);
+    await matches(() => byTestId(page, "offer").textContent(), /saved automatically at step 30/);
     await shows(async () => (await keys(page)).length, 2, "what was not closed is not there");
     await byTestId(page, "resume-offer").click();
     await until("the copy is back", async () => (await number(page, "step-count")) === 30);
     await shows(() => byTestId(page, "loss").textContent(), loss);
     await trainTo(page, 40);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 40/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 40/);
     await shows(async () => (await keys(page)).length, 2, "it goes on under its name");
 
     // An autosave so short that even its header is incomplete is not offered.
     await cutNewest(page, 5);
     await page.reload();
-    await matches(() => byTestId(page, "offer").textContent(), /kept by itself at step 30/);
+    await matches(() => byTestId(page, "offer").textContent(), /saved automatically at step 30/);
     await byTestId(page, "delete-kept-copy").click();
     await shows(() => keys(page), [], "deleting a run deletes what is damaged of it too");
   });
@@ -169,7 +169,7 @@ test("a storage that refuses costs a sentence, not the run", { timeout: 600_000 
       await page.evaluate(refuse);
       await field(page, "save_every", "1");
       await trainTo(page, 20);
-      await matches(() => byTestId(page, "kept-by-itself").textContent(), /not kept by itself.*Training goes on/, name);
+      await matches(() => byTestId(page, "kept-by-itself").textContent(), /not saved automatically.*Training goes on/, name);
       await trainTo(page, 30);
       await page.reload();
       await waitForState(page, "ready");
@@ -208,7 +208,7 @@ test("a device that is lost or has no memory left is replaced, and training goes
     };
     for (const [fault, said] of Object.entries(faults)) {
       await toDevice(page, fault);
-      const notice = page.locator('p[data-testid="banner"]', { hasText: said });
+      const notice = page.locator('[data-testid="banner"]', { hasText: said });
       await notice.first().waitFor({ timeout: 240_000 });
       await waitForState(page, "training");
       const step = await number(page, "step-count");
@@ -226,7 +226,7 @@ test("a worker that dies leaves the run in the browser", { timeout: 400_000 }, a
     await waitForState(page, "ready");
     await field(page, "save_every", "1");
     await trainTo(page, 20);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 20/);
     const loss = await byTestId(page, "loss").textContent();
     // The error of a failed allocation in wasm.
     await page.workers()[0].evaluate(() => void setTimeout(() => {
@@ -235,7 +235,7 @@ test("a worker that dies leaves the run in the browser", { timeout: 400_000 }, a
     await waitForState(page, "failed");
     const banner = page.locator('[role="alert"][data-testid="banner"]');
     await matches(() => banner.textContent(), /worker stopped unexpectedly.*If memory is short, lower batch_size from 8 to 4/);
-    await matches(() => byTestId(page, "offer").textContent(), /run 1 was kept by itself at step 20/);
+    await matches(() => byTestId(page, "offer").textContent(), /run 1 was saved automatically at step 20/);
     await screenshot(page, "worker-died");
     await byTestId(page, "resume-offer").click();
     await waitForState(page, "ready");
@@ -260,7 +260,7 @@ test("where wasm has no memory left, a sentence says what to lower, and followin
     await waitForState(page, "ready");
     await field(page, "save_every", "1");
     await trainTo(page, 20);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 20/);
     const loss = await byTestId(page, "loss").textContent();
     const tooMuch = async () => {
       // The page's own check accepts this: a tab could have 4 GiB.
@@ -273,7 +273,7 @@ test("where wasm has no memory left, a sentence says what to lower, and followin
     };
     const advised = await tooMuch();
     await screenshot(page, "no-memory");
-    await matches(() => byTestId(page, "offer").textContent(), /run 1 was kept by itself at step 20/);
+    await matches(() => byTestId(page, "offer").textContent(), /run 1 was saved automatically at step 20/);
     await byTestId(page, "resume-offer").click();
     await waitForState(page, "ready");
     await shows(() => number(page, "step-count"), 20);
@@ -293,7 +293,7 @@ test("a worker that really runs out of memory leaves the run in the browser", { 
     await waitForState(page, "ready");
     await field(page, "save_every", "1");
     await trainTo(page, 20);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 20/);
     const loss = await byTestId(page, "loss").textContent();
     // A text that does not fit is refused, and the run is unaffected; one that fits but cannot be encoded ends the worker.
     const open = (mib) => {
@@ -309,7 +309,7 @@ test("a worker that really runs out of memory leaves the run in the browser", { 
     const banner = page.locator('[role="alert"][data-testid="banner"]');
     await matches(() => banner.textContent(), /worker stopped unexpectedly.*If memory is short, lower batch_size from 8 to 4/);
     assert.ok(deaths.some((death) => /unreachable/.test(death)), "wasm itself has ended it");
-    await matches(() => byTestId(page, "offer").textContent(), /run 1 was kept by itself at step 20/);
+    await matches(() => byTestId(page, "offer").textContent(), /run 1 was saved automatically at step 20/);
     await screenshot(page, "worker-out-of-memory");
     await byTestId(page, "resume-offer").click();
     await waitForState(page, "ready");

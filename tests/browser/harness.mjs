@@ -55,7 +55,7 @@ export async function withPage(
   const requests = [];
   try {
     const page = await browser.newPage({ viewport, colorScheme, serviceWorkers });
-    openOverlays(page);
+    reachBeforeActions(page);
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
     });
@@ -72,79 +72,81 @@ export async function withPage(
   }
 }
 
-// The overlay (a drawer or a menu) that an element is in, by the beginning of its test id; a closing quote ends the whole id.
-const HOMES = {
-  settings: ["preset\"", "corpus\"", "corpus-choice", "file-input", "file-reading", "file-problem", "field-choice", "hub-", "chosen-vocabulary",
-    "task-description", "backend", "workers\"", "lr-", "setup-problems", "discard", "pending", "reset-to-apply", "apply-to-run", "undo-changes", "mark-",
-    "accounting", "group-", "settings-search"],
-  runs: ["save\"", "save-message", "checkpoint-file", "kept", "copy\"", "resume\"", "resume-copy", "delete-kept", "export-", "with-state", "model-files",
-    "model-folder", "runs\"", "run\"", "compare-settings", "stay-awake"],
-  display: ["colors", "values", "gamma", "threshold", "hatch"],
-  save: ["take-along", "figure", "save-png", "save-svg", "csv-", "json-", "save-film", "save-gif", "cancel-film", "made"],
-  share: ["share-"],
-  heads: ["entropy-unit"],
-};
+// Actions for which an element has to be visible.
+const ACTIONS = ["click", "dblclick", "hover", "fill", "press", "pressSequentially", "selectOption", "check", "uncheck", "setChecked", "tap", "focus", "blur"];
 
-function homeOf(selector) {
-  const id = /data-testid="([^"]*)"/.exec(selector)?.[1];
-  if (id) {
-    const is = (known) => (known.endsWith('"') ? id === known.slice(0, -1) : id.startsWith(known));
-    return Object.keys(HOMES).find((name) => HOMES[name].some(is));
-  }
-  if (/(input|select)\[name=/.test(selector)) return "settings";
-  return /\.ask input/.test(selector) ? "sampling" : undefined;
-}
-
-const opener = (page, name) => page.locator(`[data-opens="${name}"]`).first();
-
-// Opens the overlay that an element is in, and its group, as a user would; closes an overlay that covers the element.
-async function reveal(locator) {
+// Opens what holds an element, as a user would: the drawer, popover or menu, and the groups within it. Closes a drawer that
+// covers the element.
+export async function reach(locator) {
   const page = locator.page();
-  const home = homeOf(String(locator));
-  const open = await page.evaluate(() => [...document.querySelectorAll("[data-overlay]:not([hidden])")].map(({ dataset }) => dataset.overlay));
-  if (home) {
-    if (!open.includes(home)) {
-      if ((await opener(page, home).count()) === 0) return;
-      await opener(page, home).evaluate((button) => button.click());
-      await page.locator(`[data-overlay="${home}"]:not([hidden])`).waitFor({ timeout: 5000 }).catch(() => {});
+  const first = locator.first();
+  const place = () => first.evaluate((element) => {
+    const [box, overlay] = [element.getBoundingClientRect(), element.closest("[data-overlay]")?.dataset.overlay ?? ""];
+    const open = [...document.querySelectorAll("[data-overlay]:not([hidden])")];
+    const covers = (one) => {
+      const over = one.getBoundingClientRect();
+      return over.left < box.right && over.right > box.left && over.top < box.bottom && over.bottom > box.top;
+    };
+    const opens = element.closest("[data-opens]") !== null;
+    const covered = !overlay && !opens && open.some(covers);
+    // A summary shows its own details, so that only those around it count.
+    const around = element.closest("summary")?.parentElement.parentElement ?? element;
+    const closed = around.closest("details:not([open])") !== null;
+    return { overlay, open: open.map((one) => one.dataset.overlay), covered, closed };
+  }, { timeout: 30_000 });
+  for (let tries = 0; tries < 12; tries += 1) {
+    const { overlay, open, covered, closed } = await place();
+    if (overlay && !open.includes(overlay)) {
+      await page.locator(`[data-opens="${overlay}"]`).evaluateAll((all) => (all.find((one) => one.offsetWidth > 0) ?? all[0]).click());
+    } else if (covered) {
+      const [name] = open;
+      await page.locator(`[data-overlay="${name}"] [aria-label="Close"], [data-opens="${name}"]`).first().evaluate((button) => button.click());
+    } else if (closed) {
+      await first.evaluate((element) => {
+        const around = element.closest("summary")?.parentElement.parentElement ?? element;
+        around.closest("details:not([open])").querySelector("summary").click();
+      });
+    } else {
+      return;
     }
-    const group = locator.first().locator("xpath=ancestor::details[not(@open)][1]/summary");
-    if (await group.count()) await group.evaluate((summary) => summary.click());
-    return;
+    await rendered(page);
   }
-  if (open.length === 0) return;
-  const covered = await locator.first().evaluate((element) => {
-    if (element.closest("[data-overlay], [data-opens]")) return false;
-    const box = element.getBoundingClientRect();
-    const over = (other) => other.left < box.right && other.right > box.left && other.top < box.bottom && other.bottom > box.top;
-    return [...document.querySelectorAll("[data-overlay]:not([hidden])")].some((overlay) => over(overlay.getBoundingClientRect()));
-  }, undefined, { timeout: 2000 }).catch(() => false);
-  if (covered) await opener(page, open[0]).evaluate((button) => button.click());
 }
 
-// What a user does with an element, and what a user can only read while it is in view.
-const USES = ["click", "fill", "press", "selectOption", "setInputFiles", "check", "uncheck", "setChecked", "hover", "focus", "blur", "tap", "pressSequentially"];
-const READS = ["waitFor", "textContent", "allTextContents", "inputValue", "isVisible", "isDisabled"];
-
-// From now on, using an element of this page first opens the overlay that it is in.
-function openOverlays(page) {
+let reaching = false;
+function reachBeforeActions(page) {
   const prototype = Object.getPrototypeOf(page.locator("body"));
-  if (prototype.opensOverlays) return;
-  prototype.opensOverlays = true;
-  let revealing = false;
-  for (const name of [...USES, ...READS]) {
-    const use = prototype[name];
+  if (prototype.reaches) return;
+  prototype.reaches = true;
+  const waitFor = prototype.waitFor;
+  prototype.waitFor = async function (options = {}) {
+    if (!reaching && (options.state ?? "visible") === "visible") {
+      await waitFor.call(this, { ...options, state: "attached" });
+      reaching = true;
+      await reach(this).finally(() => (reaching = false));
+    }
+    return waitFor.call(this, options);
+  };
+  for (const name of ACTIONS) {
+    const action = prototype[name];
     prototype[name] = async function (...args) {
-      if (!revealing && (USES.includes(name) || homeOf(String(this)))) {
-        revealing = true;
-        await reveal(this).catch(() => {}).finally(() => (revealing = false));
+      if (!reaching) {
+        reaching = true;
+        try {
+          if ((await this.count()) > 0) await reach(this);
+        } finally {
+          reaching = false;
+        }
       }
-      return use.apply(this, args);
+      return action.apply(this, args);
     };
   }
 }
 
 export const byTestId = (page, id) => page.locator(`[data-testid="${id}"]`);
+
+// A control of the setup by the name of its field.
+export const control = (page, name) => page.locator(`:is(input, select)[name="${name}"]`);
 
 export async function waitForState(page, states, timeout = 120_000) {
   const list = [states].flat().map((state) => `[data-run-state="${state}"]`);
@@ -190,7 +192,7 @@ export const matches = (read, pattern, message) =>
 
 // Enters a value into a field of the setup.
 export async function field(page, name, value) {
-  const input = page.locator(`input[name="${name}"]`);
+  const input = control(page, name);
   await input.fill(String(value));
   await input.press("Enter");
   await input.blur();

@@ -136,7 +136,7 @@ test("a tab that the browser has discarded offers its run, and goes on with it",
     const back = seen(loaded);
     await until("it is there again", async () => (await back.state()) === "ready");
     assert.equal(await loaded.evaluate("document.wasDiscarded"), true);
-    const [, kept] = /kept by itself at step (\d+)/.exec(await back.text("offer")) ?? [];
+    const [, kept] = /saved automatically at step (\d+)/.exec(await back.text("offer")) ?? [];
     assert.ok(Number(kept) > 0, "its run is offered");
     await back.click("resume-offer");
     await until("the run is back", async () => (await back.step()) === Number(kept));

@@ -44,7 +44,7 @@ async function typed(page, field, entry) {
 async function whileItTrains(page) {
   await byTestId(page, "train").click();
   await until("some moments are there", async () => Number(await byTestId(page, "scrubber").getAttribute("max")) >= 3);
-  await section(page, "what if");
+  await section(page, "What if");
   await byTestId(page, "edit-weight").click();
   await typed(page, byTestId(page, "weight-row"), "13");
   await typed(page, byTestId(page, "weight-column"), "21");
@@ -53,7 +53,7 @@ async function whileItTrains(page) {
   await shows(entries, ["13", "21", "0.75"]);
   const name = byTestId(page, "run").first().getByRole("textbox");
   await typed(page, name, "red ball");
-  await until("the run has its name", async () => (await name.getAttribute("aria-label")) === "name of red ball");
+  await until("the run has its name", async () => (await name.getAttribute("aria-label")) === "Name of red ball");
   await byTestId(page, "view-lesson").click();
   await page.evaluate(() => { location.hash = "view=lesson&step=projections"; });
   await page.locator('[data-testid="lesson"][data-step="projections"][data-computed="true"]').waitFor();
@@ -72,17 +72,17 @@ test("every state is legible in four looks, and what is typed while it trains st
     await looked(page, "ready");
     await whileItTrains(page);
     await looked(page, "what-if");
-    for (const name of ["arithmetic", "neurons"]) {
-      await section(page, name);
+    for (const [title, name] of [["Arithmetic", "arithmetic"], ["Dimensions", "neurons"]]) {
+      await section(page, title);
       await byTestId(page, "large-map").focus();
       for (const key of ["ArrowDown", "ArrowDown", "ArrowDown", "ArrowLeft"]) await page.keyboard.press(key);
       await byTestId(page, name).waitFor();
       await looked(page, name);
     }
-    await section(page, "logit lens");
+    await section(page, "Logit lens");
     await byTestId(page, "lens").waitFor();
     await looked(page, "lens");
-    await section(page, "head scores");
+    await section(page, "Head roles");
     await byTestId(page, "head-scores").waitFor();
     // The scores of an earlier snapshot are the ones measured closest to it.
     const latest = /at step (\d+)/.exec(await text(page, "head-scores"))[1];
@@ -93,14 +93,15 @@ test("every state is legible in four looks, and what is typed while it trains st
     await looked(page, "scores-earlier");
     await byTestId(page, "live").click();
     await until("the latest are back", async () => (await text(page, "head-scores")).includes(`at step ${latest}`));
-    await byTestId(page, "take-along").locator("summary").click();
+    await byTestId(page, "take-along").waitFor();
     await looked(page, "compare-take-along");
-    await section(page, "glossary");
+    await page.getByRole("button", { name: "what is: induction head" }).click();
+    await byTestId(page, "explained").waitFor();
     await byTestId(page, "values").selectOption("scores before softmax");
     await until("the scores have come", async () => /q·k .* before softmax/.test(await text(page, "legend")));
-    await looked(page, "scores-glossary");
+    await looked(page, "scores-explained");
     await byTestId(page, "values").selectOption({ index: 0 });
-    await section(page, "row");
+    await section(page, "Row");
     await byTestId(page, "token-chip").nth(9).click();
     await byTestId(page, "token-chip").nth(12).click({ modifiers: ["Shift"] });
     await until("a mean is shown", async () => /^2 tokens, on average/.test(await text(page, "bars-title")));
@@ -117,7 +118,6 @@ test("without the causal mask later keys are shown like all others", { timeout: 
   await withPage({ gpu: false }, async (page) => {
     await addAxe(page);
     await waitForState(page, "ready");
-    await page.locator("summary", { hasText: "architecture and optimizer" }).click();
     await page.locator('select[name="causal"]').selectOption("false");
     await byTestId(page, "reset").click();
     await until("the legend says so", async () => /no causal mask/.test(await text(page, "legend").catch(() => "")));
@@ -134,11 +134,12 @@ test("without the causal mask later keys are shown like all others", { timeout: 
     await until("a later key has its weight", async () => /\(1\) looks at .* \(3\): \d\.\d{3}$/.test(await text(page, "readout")));
     const n = await byTestId(page, "token-chip").count();
     await byTestId(page, "token-chip").nth(2).click();
+    await byTestId(page, "all-bars").click();
     await until("a row has all keys", async () => (await byTestId(page, "bars").locator("li").count()) === n);
     const row = await byTestId(page, "bars").locator(".weight").allTextContents();
     assert.ok(Math.abs(row.reduce((sum, weight) => sum + Number(weight), 0) - 1) < 0.05, "and sums to 1");
     await looked(page, "no-mask");
-    await byTestId(page, "take-along").locator("summary").click();
+    await byTestId(page, "take-along").waitFor();
     const coming = page.waitForEvent("download");
     await byTestId(page, "csv-head").click();
     const lines = (await readFile(await (await coming).path())).toString().trim().split("\n");
@@ -149,7 +150,6 @@ test("without the causal mask later keys are shown like all others", { timeout: 
 test("a layer of many heads is seen whole at every width", { timeout: 300_000 }, async () => {
   await withPage({ gpu: false }, async (page) => {
     await waitForState(page, "ready");
-    await page.locator("summary", { hasText: "architecture and optimizer" }).click();
     for (const heads of [1, 12, 16]) {
       await field(page, "d_model", 16 * heads);
       await field(page, "n_heads", heads);
@@ -164,8 +164,8 @@ test("a layer of many heads is seen whole at every width", { timeout: 300_000 },
         const outside = await page.evaluate(() => {
           const all = document.querySelector(".heads").getBoundingClientRect();
           const maps = [...document.querySelectorAll(".heads .head")].map((map) => [map, map.getBoundingClientRect()]);
-          const cut = ([map, box]) => box.right > all.right + 0.5 || map.scrollWidth > map.clientWidth || box.width < 50;
-          const [first, second] = maps.filter(([map]) => map.dataset.head === "0").map(([, box]) => box.left);
+          const cut = ([map, box]) => box.right > all.right + 0.5 || map.scrollWidth > map.clientWidth || box.width < 24;
+          const [first, second] = maps.filter(([map]) => map.dataset.head === "0").map(([, box]) => (innerWidth <= 700 ? box.left : box.top));
           return { cut: maps.filter(cut).map(([map]) => map.ariaLabel), aligned: first === second };
         });
         assert.deepEqual(outside, { cut: [], aligned: true }, `${heads} heads, ${width} px`);

@@ -28,8 +28,13 @@ test("shows a heatmap and trains soon, and tells where the time goes", { timeout
     // Takes less than 3 s and 1 s on an idle machine.
     assert.ok(first < 20_000 && trained < 10_000, `${first} ms, ${trained} ms`);
 
+    const counts = await Promise.all(page.workers().map((worker) => worker.evaluate(() => self.glassheadPipelineCounts)));
+    const { created, again } = counts.find((of) => of?.created > 0);
+    assert.ok(created > 20, `${created} pipelines are compiled in parallel`);
+    assert.equal(again, 0, "none is used, and compiled again, before it is there");
+
     // By keyboard: the view's link, then its button.
-    await byTestId(page, "view-profile").focus();
+    await byTestId(page, "view-systems").focus();
     await page.keyboard.press("Enter");
     await byTestId(page, "measure").focus();
     await page.keyboard.press("Enter");
@@ -58,7 +63,7 @@ test("takes the kernels that its address tells", { timeout: 240_000 }, async () 
     await matches(() => page.locator("body").textContent(), /this device cannot run quick in place of squared_sums/);
     await byTestId(page, "train").click();
     await waitForState(page, "training");
-    await byTestId(page, "view-profile").click();
+    await byTestId(page, "view-systems").click();
     await byTestId(page, "measure").click();
     await byTestId(page, "profile-table").waitFor({ timeout: 120_000 });
     const kernels = await byTestId(page, "profile-table").locator("tbody th").allTextContents();

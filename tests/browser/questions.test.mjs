@@ -18,7 +18,7 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await waitForState(page, "ready");
 
     // The computation of a cell agrees with the map.
-    await open(page, "arithmetic");
+    await open(page, "Arithmetic");
     await byTestId(page, "arithmetic").waitFor();
     const map = byTestId(page, "large-map");
     await map.focus();
@@ -30,7 +30,7 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     for (const id of ["readout", "tooltip"]) await matches(() => byTestId(page, id).textContent(), new RegExp(`${worked}(?!\\d)`), id);
     await accessible(page);
     await screenshot(page, "questions-arithmetic");
-    await open(page, "neurons");
+    await open(page, "Dimensions");
     await page.getByRole("application", { name: /products q × k/ }).focus();
     await page.keyboard.press("ArrowRight");
     await matches(() => byTestId(page, "neurons").textContent(), /dimension 1, key .*: q -?\d.* weight \d\.\d+ × v -?\d/);
@@ -40,7 +40,7 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await screenshot(page, "questions-neurons");
 
     // A head is switched off and on again.
-    await open(page, "what if");
+    await open(page, "What if");
     await byTestId(page, "what-if-loss").waitFor();
     let [plain, changed] = await losses(page);
     assert.equal(plain, changed);
@@ -65,7 +65,7 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await until("it is kept", async () => (await byTestId(page, "old-weight").textContent()) === "9");
     await matches(() => byTestId(page, "what-if-message").textContent(), /is now 9 in the run itself/);
 
-    await open(page, "logit lens");
+    await open(page, "Logit lens");
     await byTestId(page, "lens").waitFor();
     await page.locator(".predicted button").nth(3).focus();
     await matches(() => byTestId(page, "lens-readout").textContent(), /After .*, layer 2: .*comes next: rank \d+/);
@@ -73,7 +73,7 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await accessible(page);
 
     // Scores and their explanation, by keyboard.
-    await page.getByRole("tab", { name: "logit lens" }).focus();
+    await page.getByRole("tab", { name: "Logit lens" }).focus();
     await page.keyboard.press("ArrowRight");
     await shows(() => byTestId(page, "best-heads").locator("li").count(), 4);
     await byTestId(page, "scores-chart").hover({ position: { x: 30, y: 40 } });
@@ -82,12 +82,13 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await screenshot(page, "questions-scores");
     await accessible(page);
     await page.getByRole("button", { name: "what is: induction head" }).click();
-    await matches(() => page.evaluate(() => document.activeElement.textContent), /^induction head$/);
+    await matches(() => byTestId(page, "explained").locator("h3").textContent(), /^induction head$/);
     await accessible(page);
     await page.emulateMedia({ colorScheme: "dark" });
     await page.setViewportSize({ width: 400, height: 900 });
-    const sections = { row: "bars", arithmetic: "arithmetic", neurons: "neurons", "what if": "what-if-loss", "logit lens": "lens", "head scores": "head-scores", glossary: "glossary" };
+    const sections = { Row: "bars", Arithmetic: "arithmetic", Dimensions: "neurons", "What if": "what-if-loss", "Logit lens": "lens", "Head roles": "head-scores" };
     await byTestId(page, "token-chip").nth(5).click();
+    await byTestId(page, "panel-inspect").click();
     for (const [name, id] of Object.entries(sections)) {
       await open(page, name);
       await byTestId(page, id).waitFor();

@@ -8,7 +8,7 @@ import { byTestId, matches, number, screenshot, until, waitForState, withPage } 
 // The best scores in the list below the chart: { induction: 0.93, ... }.
 async function best(page) {
   const lines = await byTestId(page, "best-heads").locator("li").allTextContents();
-  return Object.fromEntries(lines.map((line) => /^(\w+): L\d+ H\d+ ([\d.]+)$/.exec(line.trim()).slice(1)).map(([kind, score]) => [kind, Number(score)]));
+  return Object.fromEntries(lines.map((line) => /^([\w ]+): L\d+ H\d+ ([\d.]+)$/.exec(line.trim()).slice(1)).map(([kind, score]) => [kind.toLowerCase(), Number(score)]));
 }
 
 test("the chart shows when an induction head appears", { timeout: 600_000 }, async () => {
@@ -17,7 +17,7 @@ test("the chart shows when an induction head appears", { timeout: 600_000 }, asy
     await page.reload();
     await waitForState(page, "ready");
     await matches(() => byTestId(page, "corpus").textContent(), /examples of induction/);
-    await page.getByRole("tab", { name: "head scores", exact: true }).click();
+    await page.getByRole("tab", { name: "Head roles", exact: true }).click();
     await byTestId(page, "best-heads").waitFor();
     const before = await best(page);
     assert.ok(before.induction < 0.2, `random weights have none: ${before.induction}`);

@@ -99,10 +99,10 @@ async function checkFilms(page, moments) {
   // Played in the page, the film starts at the first snapshot and ends with the present.
   await byTestId(page, "film").click();
   await until("it begins", async () => /step 0, not live/.test(await byTestId(page, "moment").textContent()));
-  await until("it ends", async () => (await byTestId(page, "moment").textContent()) === "live");
+  await until("it ends", async () => (await byTestId(page, "moment").textContent()) === "Live");
   await byTestId(page, "save-film").click();
   await byTestId(page, "cancel-film").click();
-  await until("it is given up", async () => /given up/.test(await byTestId(page, "made").textContent()));
+  await until("it is given up", async () => /canceled/.test(await byTestId(page, "made").textContent()));
   const gif = await saved(page, "save-gif");
   assert.match(gif.name, /\.gif$/);
   const frames = await page.evaluate(async (bytes) => {
@@ -130,7 +130,7 @@ async function checkAgainstReference(checkpoint, csv) {
     await byTestId(page, "checkpoint-file").setInputFiles(file);
     await until("it is loaded", async () => (await number(page, "step-count")) > 0);
     await waitForState(page, ["ready", "paused"]);
-    await byTestId(page, "take-along").locator("summary").click();
+    await byTestId(page, "take-along").waitFor();
     const [ours, theirs] = [csv, (await saved(page, "csv-all")).bytes].map((bytes) => rows(bytes.toString()));
     assert.equal(ours.length, theirs.length);
     let most = 0;
@@ -161,14 +161,15 @@ test("goes back through the training, compares, takes along", { timeout: 300_000
     await byTestId(page, "train").click();
     await waitForState(page, "paused");
     await byTestId(page, "live").click();
-    await shows(() => byTestId(page, "moment").textContent(), "live");
+    await shows(() => byTestId(page, "moment").textContent(), "Live");
     // Step 0 next to the latest.
     await rendered(page);
     const changes = await byTestId(page, "head-change").allTextContents();
     assert.ok(changes.length === 8 && changes.some((change) => Number(change) > 0.001), `${changes}`);
     await byTestId(page, "map-difference").locator("canvas").hover({ position: { x: 3, y: 60 } });
     await matches(() => byTestId(page, "compare-readout").textContent(), /A \d\.\d{2}, B \d\.\d{2}, B − A [+-]\d\.\d{2}/);
-    await byTestId(page, "take-along").locator("summary").click();
+    await byTestId(page, "let-go").click();
+    await byTestId(page, "take-along").waitFor();
     await checkWeights(page);
     checkpoint = (await saved(page, "save")).bytes;
     csv = (await saved(page, "csv-all")).bytes;
@@ -183,10 +184,14 @@ test("goes back through the training, compares, takes along", { timeout: 300_000
     await screenshot(page, "remember");
     await accessible(page);
     // Two runs side by side.
+    await byTestId(page, "scrubber").focus();
+    await page.keyboard.press("Home");
+    await matches(() => byTestId(page, "moment").textContent(), /step 0, not live/);
+    await byTestId(page, "hold").click();
     await byTestId(page, "reset").click();
     await until("the other run is there", async () => /A: run 1, step 0/.test(await byTestId(page, "map-a").textContent()) &&
       /B: run 2, step 0/.test(await byTestId(page, "map-b").textContent()));
-    await byTestId(page, "take-along").locator("summary").click();
+    await byTestId(page, "take-along").waitFor();
     await byTestId(page, "figure").selectOption("difference");
     await rendered(page);
     const both = (await saved(page, "save-svg")).bytes.toString();

@@ -56,7 +56,7 @@ test("a text is a text, whatever stands in it", { timeout: 120_000 }, async () =
     await byTestId(page, "probe-input").fill(HOSTILE);
     await matches(async () => (await byTestId(page, "token-chip").allTextContents()).join(""), /onerror/);
     await byTestId(page, "prompt").fill(HOSTILE);
-    await page.getByRole("button", { name: "write", exact: true }).click();
+    await page.getByRole("button", { name: "Write", exact: true }).click();
     await byTestId(page, "view-tokenizer").click();
     await byTestId(page, "tokenizer-text").fill(HOSTILE);
     await rendered(page);

@@ -41,7 +41,7 @@ test("a run that sleeps again and again ends as one that never slept", { timeout
     await byTestId(page, "stopped").waitFor({ timeout: 240_000 });
     await waitForState(page, "paused");
     await shows(() => byTestId(page, "loss").textContent(), loss, "the same losses to the last digit");
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), new RegExp(`Kept by itself at step ${STEPS}`));
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), new RegExp(`Saved automatically at step ${STEPS}`));
     const banners = await byTestId(page, "banner").allTextContents();
     assert.deepEqual(banners.filter((text) => !text.startsWith("Training on the CPU")), [], "nothing went wrong");
   });

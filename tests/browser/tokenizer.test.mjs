@@ -220,7 +220,7 @@ test("fetches TinyStories when asked, keeps it, and says what went wrong", { tim
     answer = (route) => route.fulfill({ headers: { ...cors, "content-length": String(body.length) }, body });
     await byTestId(page, "hub-fetch").click();
     await byTestId(page, "hub-kept").waitFor();
-    await matches(() => byTestId(page, "hub-kept").textContent(), new RegExp(`kept, ${body.length < 999_950 ? `${(body.length / 1e3).toFixed(1)} kB` : `${(body.length / 1e6).toFixed(1)} MB`}`));
+    await matches(() => byTestId(page, "hub-kept").textContent(), new RegExp(`Stored in this browser, ${body.length < 999_950 ? `${(body.length / 1e3).toFixed(1)} kB` : `${(body.length / 1e6).toFixed(1)} MB`}`));
     await until("it is the corpus", async () => (await byTestId(page, "corpus-choice").inputValue()) === "file");
     await byTestId(page, "reset").click();
     await waitForState(page, "ready");

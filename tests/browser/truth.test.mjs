@@ -29,12 +29,12 @@ test("no text in a field stops the page, and what differs from the run is marked
     await field(page, "n_layers", "2");
     await shows(() => byTestId(page, "pending").count(), 0, "shown and run agree");
     await trainTo(page, 40);
-    await matches(() => byTestId(page, "loss-readout").textContent(), /step 40 .* lr 2\.00e-2/);
+    await matches(() => byTestId(page, "loss-readout").textContent(), /step 40 .* Learning rate 0\.02/);
 
     // A preset and back: the run keeps its own settings, and the difference is marked until it is applied.
     await byTestId(page, "preset").selectOption("tiny");
     await matches(() => byTestId(page, "parameters").textContent(), /^Next run: .*, fewer where the text/);
-    await matches(() => byTestId(page, "accounting-summary").textContent(), /next run/);
+    await matches(() => byTestId(page, "accounting-summary").textContent(), /Next run/);
     await byTestId(page, "preset").selectOption("nano");
     await shows(() => input(page, "max_lr").inputValue(), "0.01");
     await matches(() => byTestId(page, "mark-max_lr").textContent(), /run: 0\.02/);
@@ -44,10 +44,10 @@ test("no text in a field stops the page, and what differs from the run is marked
     await byTestId(page, "apply-to-run").click();
     await shows(() => byTestId(page, "pending").count(), 0);
     await trainTo(page, 60);
-    await matches(() => byTestId(page, "loss-readout").textContent(), /step 60 .* lr (1\.00e-2|9\.\d\de-3)/);
+    await matches(() => byTestId(page, "loss-readout").textContent(), /step 60 .* Learning rate (0\.01|0\.009\d*) /);
 
     // Sampling settings also show a reason when they are refused.
-    const temperature = page.locator('label:has(span:text-is("temperature")) input');
+    const temperature = page.locator('label:has(span:text-is("Temperature")) input');
     await temperature.fill("0,5");
     await temperature.blur();
     await matches(() => page.locator(".writing .problem").textContent(), /temperature cannot be “0,5”; enter a number with a decimal point/);
@@ -75,7 +75,7 @@ test("a panic in the page is shown, and the latest autosave resumed", { timeout:
     await name.blur();
     await field(page, "save_every", "1");
     await trainTo(page, 20);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 20/);
     const loss = await byTestId(page, "loss").textContent();
     // The program panics when the browser refuses an element.
     await page.evaluate(() => {
@@ -94,10 +94,10 @@ test("a panic in the page is shown, and the latest autosave resumed", { timeout:
     await shows(() => byTestId(page, "loss").textContent(), loss);
     await shows(() => name.first().inputValue(), "my best", "with its name");
     await trainTo(page, 30);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 30/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 30/);
     await matches(() => byTestId(page, "copy").first().textContent(), /my best/);
     await page.reload();
-    await matches(() => byTestId(page, "offer").textContent(), /my best was kept by itself at step 30/);
+    await matches(() => byTestId(page, "offer").textContent(), /my best was saved automatically at step 30/);
   });
 });
 
@@ -106,14 +106,14 @@ test("a panic in the worker is shown, and the latest autosave offered", { timeou
     await waitForState(page, "ready");
     await field(page, "save_every", "1");
     await trainTo(page, 20);
-    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 20/);
     // Runs queued tasks at once, while the worker's inbox is in use.
     await page.workers()[0].evaluate(() => void (globalThis.queueMicrotask = (run) => run()));
     await field(page, "stop_steps", "40");
     await waitForState(page, "failed");
     const banner = page.locator('[role="alert"][data-testid="banner"]');
     await matches(() => banner.textContent(), /worker stopped unexpectedly: panicked at .*worker/);
-    await matches(() => byTestId(page, "offer").textContent(), /run 1 was kept by itself at step 20/);
+    await matches(() => byTestId(page, "offer").textContent(), /run 1 was saved automatically at step 20/);
     await screenshot(page, "crash-worker");
     await byTestId(page, "reload").click();
     await waitForState(page, "ready");
@@ -129,7 +129,7 @@ test("autosaves of another tab appear without a reload", { timeout: 400_000 }, a
     await waitForState(other, "ready");
     await field(other, "save_every", "1");
     await trainTo(other, 20);
-    await matches(() => byTestId(other, "kept-by-itself").textContent(), /Kept by itself at step 20/);
+    await matches(() => byTestId(other, "kept-by-itself").textContent(), /Saved automatically at step 20/);
     await matches(() => byTestId(page, "copy").first().textContent(), /step 20/);
     await byTestId(other, "delete-kept-copy").click();
     await shows(() => byTestId(page, "copy").count(), 0, "and go");
@@ -142,7 +142,7 @@ test("a weight that is kept changes the held-out loss that is shown", { timeout:
     await waitForState(page, "ready");
     await trainTo(page, 20);
     const before = await number(page, "val-loss");
-    await page.getByRole("tab", { name: "what if", exact: true }).click();
+    await page.getByRole("tab", { name: "What if", exact: true }).click();
     const losses = async () => (await byTestId(page, "what-if-loss").locator("td").allTextContents()).map(Number);
     await until("it is compared", async () => (await byTestId(page, "what-if-loss").count()) === 1);
     assert.ok(Math.abs((await losses())[0] - before) < 0.0006, "header and what-if show the same loss");

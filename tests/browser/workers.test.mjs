@@ -20,7 +20,7 @@ async function train(page, workers) {
   await byTestId(page, "stopped").waitFor({ timeout: 180_000 });
   await waitForState(page, "paused");
   await shows(() => number(page, "step-count"), STEPS);
-  return { loss: await number(page, "loss"), held: await number(page, "val-loss"), speed: await number(page, "tokens-per-s") };
+  return { loss: await number(page, "loss"), held: await number(page, "val-loss"), speed: Number(await byTestId(page, "tokens-per-s").getAttribute("data-latest")) };
 }
 
 test("trains with two workers as with one, and without the second when it dies", { timeout: 400_000 }, async () => {

@@ -6,11 +6,14 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use glasshead::config::{ModelConfig, Preset, RunConfig};
+use glasshead::config::{ModelConfig, Preset, RunConfig, Schedule};
 use glasshead::data::{Tokenizer, train};
 use glasshead::interop::archive::pack;
 use glasshead::interop::export::{export, training_state};
 use glasshead::model::params::ParamTable;
+use glasshead::scaling::plan::{Plan, Request};
+use glasshead::scaling::shape::Task;
+use glasshead::scaling::spec::{LrRule, Outcome, Point, RunResult, RunSettings, Speed, TrainSettings};
 use glasshead::train::checkpoint::Checkpoint;
 use glasshead::train::import::saved_state;
 use glasshead::train::trainer::TrainingState;
@@ -32,6 +35,14 @@ fn run_config() -> RunConfig {
 fn a_state(config: &RunConfig) -> TrainingState {
     let len = ParamTable::new(&config.model).buffer_len();
     TrainingState::of((0..len).map(|at| at as f32 * 0.01).collect(), 3)
+}
+
+/// Specifications of runs.
+pub fn specifications() -> Vec<Vec<u8>> {
+    let mut spec = glasshead::run::RunSpec::new("run", run_config());
+    let built_in = serde_json::to_vec(&spec).expect("it is JSON");
+    spec.text = glasshead::run::TextSource::Files { paths: vec!["a.jsonl".into()], field: "text".into() };
+    vec![built_in, serde_json::to_vec(&spec).expect("it is JSON")]
 }
 
 /// Checkpoints of runs.
@@ -212,6 +223,33 @@ fn request(op: &str, args: Value, tensors: &[(&str, Dtype, &[usize])]) -> Vec<u8
     safetensors::serialize(views, Some(metadata)).expect("it is small")
 }
 
+/// An update of a whole model.
+fn policy_step() -> Vec<u8> {
+    let (f, i, t) = (Dtype::F32, Dtype::I64, Dtype::BOOL);
+    let config = json!({ "model_type": "llama", "vocab_size": 5, "hidden_size": 4, "intermediate_size": 3,
+        "num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 8 });
+    let args = json!({ "config": config, "g": 2, "normalization": "token", "microbatches": 2, "max_grad_norm": 1,
+        "optimizer": { "name": "sgd", "lr": 0.1 } });
+    let ends = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"];
+    let names: Vec<String> = ends.iter().map(|end| format!("model.layers.0.{end}.weight")).collect();
+    let mut tensors: Vec<(&str, Dtype, &[usize])> = names.iter().map(|name| (name.as_str(), f, &[4, 4][..])).collect();
+    tensors.extend([
+        ("model.embed_tokens.weight", f, &[5, 4][..]),
+        ("model.norm.weight", f, &[4]),
+        ("lm_head.weight", f, &[5, 4]),
+        ("model.layers.0.mlp.gate_proj.weight", f, &[3, 4]),
+        ("model.layers.0.mlp.up_proj.weight", f, &[3, 4]),
+        ("model.layers.0.mlp.down_proj.weight", f, &[4, 3]),
+        ("model.layers.0.input_layernorm.weight", f, &[4]),
+        ("model.layers.0.post_attention_layernorm.weight", f, &[4]),
+        ("input_ids", i, &[2, 3]),
+        ("labels", i, &[2, 3]),
+        ("response_mask", t, &[2, 3]),
+        ("rewards", f, &[2]),
+    ]);
+    request("policy_step", args, &tensors)
+}
+
 /// `glasshead ops` requests, none of which names a file.
 pub fn requests() -> Vec<Vec<u8>> {
     let (f, i, t) = (Dtype::F32, Dtype::I64, Dtype::BOOL);
@@ -232,8 +270,56 @@ pub fn requests() -> Vec<Vec<u8>> {
         request("clip", json!({ "max": 1 }), &[("a", f, &[]), ("b", f, &[7])]),
         request("get_batch", json!({ "b": 2, "ctx": 3 }), &[("data", i, &[5])]),
         request("lr", json!({ "it": 3, "max": 1, "min": 0.1, "warm": 2, "cyc": 4 }), &[]),
+        policy_step(),
         request("tok_new", json!({ "vocab": { "0": "YQ==", "1": "Yg==" }, "merges": [], "special": ["ab"] }), &[]),
     ]
+}
+
+const PAGE: &str = "<!DOCTYPE html><html><head><title>t</title><style>p{}</style></head><body><nav><ul><li><a href=a>Home</a></ul></nav>\
+    <article class=\"entry-content\"><h1>Apples</h1><p>The tree behind the barn was planted by my grandfather, and write to \
+    tom@example.org or call (415) 555-0132 at 192.0.2.1.</p><table><tr><td>1<td>2</table><pre>x</pre></article></body></html>";
+
+fn zipped(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("memory has room");
+    encoder.finish().expect("memory has room")
+}
+
+/// WARC archives.
+pub fn archives() -> Vec<Vec<u8>> {
+    let record = |kind: &str, body: &str| {
+        let head = format!(
+            "WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Target-URI: https://a.example/\r\nContent-Length: {}",
+            body.len()
+        );
+        format!("{head}\r\n\r\n{body}\r\n\r\n").into_bytes()
+    };
+    let response = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{PAGE}");
+    let records = [record("warcinfo", "x"), record("response", &response), record("conversion", "some text")];
+    vec![records.concat(), records.map(|record| zipped(&record)).concat()]
+}
+
+/// JSON Lines with pages.
+pub fn page_rows() -> Vec<Vec<u8>> {
+    let rows = format!("{}\n{}\n", json!({ "url": "u", "html": PAGE }), json!({ "text": "one. two. three.", "id": 4 }));
+    vec![rows.clone().into_bytes(), zipped(rows.as_bytes())]
+}
+
+/// HTML pages.
+pub fn pages() -> Vec<Vec<u8>> {
+    vec![PAGE.into(), PAGE.replace("barn", "b\u{e4}rn").chars().map(|c| c as u8).collect()]
+}
+
+/// Settings of filters.
+pub fn filter_settings() -> Vec<Vec<u8>> {
+    vec![glasshead_filter::settings::Settings::default().to_toml().into_bytes()]
+}
+
+/// Classifiers.
+pub fn classifiers() -> Vec<Vec<u8>> {
+    let (good, bad) = (["a good text about the sea"; 6], ["buy now cheap shoes"; 6]);
+    let classifier = glasshead_filter::classify::Classifier::train(&good, &bad, ["good", "bad"], 1);
+    vec![classifier.expect("there are enough examples").to_bytes()]
 }
 
 /// Tables of runs: nine runs of three budgets.
@@ -252,4 +338,33 @@ pub fn run_tables() -> Vec<Vec<u8>> {
         .collect::<Vec<_>>(), "loss": runs.iter().map(|run| run.2).collect::<Vec<_>>() });
     let texts = [csv, json!(objects).to_string(), json!({ "runs": objects }).to_string(), lines, columns.to_string()];
     texts.map(String::into_bytes).into()
+}
+
+/// Plans of sweeps, with and without shared runs.
+pub fn plans() -> Vec<Vec<u8>> {
+    let request = Request {
+        task: Task { vocab_size: 257, context_length: 16 },
+        n_budgets: 2,
+        budget_ratio: 3.0,
+        n_sizes: 3,
+        size_ratio: 1.5,
+        seeds: vec![1],
+        check_factor: 3.0,
+    };
+    let plan = |schedule| {
+        let lr = LrRule { n_params: 40_000.0, lr: 0.02, exponent: 0.5 };
+        let mut speed = Speed::default();
+        speed.add(10_000, 1e5);
+        let settings = RunSettings { train: TrainSettings { batch_size: 4, schedule, lr }, speed };
+        let plan = Plan::for_flops(&request, &settings, 1e10).expect("there are shapes");
+        serde_json::to_vec(&plan).expect("it is JSON")
+    };
+    [Schedule::Cosine, Schedule::Wsd].map(plan).into()
+}
+
+/// Results of runs.
+pub fn run_results() -> Vec<Vec<u8>> {
+    let point = Point { budget: 1e10, tokens: 100_000, loss: 2.5 };
+    let result = RunResult { id: "n5000-s1".into(), outcome: Outcome::Done, points: vec![point, point], seconds: 3.5 };
+    vec![serde_json::to_vec(&result).expect("it is JSON")]
 }

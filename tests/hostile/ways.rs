@@ -5,16 +5,26 @@ use std::collections::BTreeMap;
 use glasshead::align::{
     PromptTemplate, Response, Rewards, parse_gsm8k, parse_mmlu, read_preferences, read_prompts, read_responses,
 };
-use glasshead::cli::log::resume;
 use glasshead::cli::ops::serve;
 use glasshead::data::{Cut, Tokenizer, jsonl_fields, read_files, read_parquet};
 use glasshead::interop::archive::Chosen;
 use glasshead::interop::import::import;
+use glasshead::run::native::log::resume;
 use glasshead::run::record;
 use glasshead::scaling;
 use glasshead::scaling::fit::{Settings, fit_law, fit_size};
 use glasshead::scaling::isoflop::Minimum;
+use glasshead::scaling::plan::Plan;
+use glasshead::scaling::predict::predict;
+use glasshead::scaling::spec::{Outcome as RunOutcome, RunResult};
+use glasshead::scaling::sweep::Sweep;
 use glasshead::train::checkpoint::Checkpoint;
+use glasshead_filter::classify::Classifier;
+use glasshead_filter::html::{decode, plain_text};
+use glasshead_filter::mask::{Masking, mask};
+use glasshead_filter::pipeline::Pipeline;
+use glasshead_filter::settings::Settings as FilterSettings;
+use glasshead_filter::source;
 use glasshead_page::share::restored;
 use safetensors::SafeTensors;
 
@@ -40,7 +50,7 @@ pub struct Way {
 const MIB: usize = 1 << 20;
 
 /// All input paths. JSON takes some hundred times its length in memory at worst (`[[],[],…`).
-pub const WAYS: [Way; 20] = [
+pub const WAYS: &[Way] = &[
     Way { name: "checkpoint", seeds: seeds::checkpoints, enter: checkpoint, factor: 250, base: 4 * MIB },
     Way { name: "config.json", seeds: seeds::configs, enter: config, factor: 250, base: 8 * MIB },
     Way { name: "generation_config.json", seeds: seeds::generations, enter: generation, factor: 250, base: 8 * MIB },
@@ -58,10 +68,25 @@ pub const WAYS: [Way; 20] = [
     Way { name: "reward", seeds: seeds::rewards, enter: reward, factor: 250, base: 32 * MIB },
     Way { name: "Parquet", seeds: seeds::parquets, enter: parquet, factor: 2100, base: 8 * MIB },
     Way { name: "rows of a log", seeds: seeds::log_rows, enter: log_rows, factor: 250, base: MIB },
+    Way { name: "specification of a run", seeds: seeds::specifications, enter: specification, factor: 250, base: MIB },
     Way { name: "event file", seeds: seeds::event_files, enter: event_file, factor: 250, base: MIB },
+    Way { name: "plan of a sweep", seeds: seeds::plans, enter: plan, factor: 400, base: 4 * MIB },
+    Way { name: "result of a run", seeds: seeds::run_results, enter: run_result, factor: 400, base: 4 * MIB },
     Way { name: "table of runs", seeds: seeds::run_tables, enter: run_table, factor: 400, base: 4 * MIB },
     // An operation may request results that are larger than the request, up to a fixed limit.
     Way { name: "frame of ops", seeds: seeds::requests, enter: ops, factor: 100, base: 400 * MIB },
+    // A document may have 8 MiB, and a window of Zstandard 32 MiB.
+    Way { name: "archive of pages", seeds: seeds::archives, enter: archive, factor: 400, base: 96 * MIB },
+    Way { name: "rows of pages", seeds: seeds::page_rows, enter: page_rows, factor: 400, base: 96 * MIB },
+    Way { name: "page", seeds: seeds::pages, enter: page, factor: 400, base: 16 * MIB },
+    Way {
+        name: "settings of filters",
+        seeds: seeds::filter_settings,
+        enter: filter_settings,
+        factor: 250,
+        base: 4 * MIB,
+    },
+    Way { name: "classifier", seeds: seeds::classifiers, enter: classifier, factor: 250, base: 8 * MIB },
 ];
 
 /// Discards the value and formats the error.
@@ -71,6 +96,12 @@ fn said<T>(result: Result<T, impl std::fmt::Display>) -> Outcome {
 
 fn said_of<T>(result: Result<T, impl std::fmt::Display>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
+}
+
+/// The specification of a run in a queue.
+pub fn specification(bytes: &[u8]) -> Outcome {
+    let spec: glasshead::run::RunSpec = said_of(serde_json::from_slice(bytes))?;
+    said(spec.validate())
 }
 
 /// A run's file: the training state, and the page's metadata in it.
@@ -215,6 +246,36 @@ pub fn run_table(bytes: &[u8]) -> Outcome {
     sizes.into_iter().chain([said(fit_law(&runs, settings))]).collect()
 }
 
+/// A plan: what can be read can be worked off.
+pub fn plan(bytes: &[u8]) -> Outcome {
+    let plan: Plan = said_of(serde_json::from_slice(bytes))?;
+    said_of(plan.check())?;
+    let specs = plan.runs.iter().map(|run| (run.id.clone(), run.clone())).collect();
+    let mut sweep = Sweep { specs, results: BTreeMap::new() };
+    for run in &plan.runs {
+        let result = RunResult { id: run.id.clone(), outcome: RunOutcome::Diverged, points: Vec::new(), seconds: 1.0 };
+        sweep.results.insert(run.id.clone(), result);
+    }
+    sweep.ledger(&plan);
+    sweep.follow_ups(&plan);
+    said(plan.check_run(1e12, 1e5, 1))
+}
+
+/// The result of a run, which enters fits.
+pub fn run_result(bytes: &[u8]) -> Outcome {
+    let result: RunResult = said_of(serde_json::from_slice(bytes))?;
+    let plan: Plan = said_of(serde_json::from_slice(&seeds::plans()[0]))?;
+    let run = plan.runs[0].clone();
+    let mut sweep = Sweep::default();
+    sweep.results.insert(run.id.clone(), result);
+    sweep.specs.insert(run.id.clone(), run);
+    sweep.follow_ups(&plan);
+    sweep.seed_deviation();
+    let (runs, settings) = (sweep.runs(), Settings { resamples: 3, seed: 1 });
+    said(predict(&runs, 1e12, None, settings)).ok();
+    Ok(())
+}
+
 /// A `glasshead ops` request, once as a message and once as the raw stream.
 pub fn ops(bytes: &[u8]) -> Outcome {
     let mut out = Vec::new();
@@ -225,4 +286,45 @@ pub fn ops(bytes: &[u8]) -> Outcome {
     let (_, header) = SafeTensors::read_metadata(&out[8..]).expect("answers are safetensors");
     let error = header.metadata().as_ref().and_then(|entries| entries.get("error").cloned());
     error.map_or(Ok(()), |json| Err(serde_json::from_str(&json).expect("an error is a string")))
+}
+
+/// Reads all documents, and judges each.
+fn judged(name: &str, bytes: &[u8]) -> Outcome {
+    let pipeline = Pipeline::new(FilterSettings::default(), None);
+    let mut reader = said_of(source::open(name, bytes, "text"))?;
+    while let Some(document) = said_of(reader.next_document())? {
+        let record = pipeline.judge(&document, true);
+        for (_, measure) in &record.measures {
+            for (start, end) in pipeline.spans(measure.rule, &record.text) {
+                assert!(record.text.get(start..end).is_some(), "{}", measure.rule);
+            }
+        }
+        mask(&record.text, &Masking { ipv6: true, ..Masking::default() });
+    }
+    Ok(())
+}
+
+/// WARC archives, plain and compressed.
+pub fn archive(bytes: &[u8]) -> Outcome {
+    judged("a.warc", bytes)
+}
+
+/// JSON Lines with texts and pages, plain and compressed.
+pub fn page_rows(bytes: &[u8]) -> Outcome {
+    judged("a.jsonl", bytes)
+}
+
+/// An HTML page.
+pub fn page(bytes: &[u8]) -> Outcome {
+    said(plain_text(&decode(bytes, None))).and_then(|()| judged("a.html", bytes))
+}
+
+/// The settings of filters.
+pub fn filter_settings(bytes: &[u8]) -> Outcome {
+    said(FilterSettings::from_toml(&String::from_utf8_lossy(bytes)))
+}
+
+/// The file of a classifier.
+pub fn classifier(bytes: &[u8]) -> Outcome {
+    said(Classifier::from_bytes(bytes).map(|classifier| classifier.score("the cat sat on the mat")))
 }

@@ -19,6 +19,8 @@ const NATIVE: [Check; 6] = [
             "glasshead",
             "-p",
             "glasshead-page",
+            "-p",
+            "glasshead-filter",
             "--target",
             "wasm32-unknown-unknown",
             "--",
@@ -29,7 +31,7 @@ const NATIVE: [Check; 6] = [
     ),
     (
         "documentation",
-        &["doc", "--no-deps", "--lib", "-p", "glasshead", "-p", "glasshead-page"],
+        &["doc", "--no-deps", "--lib", "-p", "glasshead", "-p", "glasshead-page", "-p", "glasshead-filter"],
         &[("RUSTDOCFLAGS", "-D warnings")],
     ),
     ("doc tests", &["test", "--doc"], &[]),

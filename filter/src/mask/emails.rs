@@ -18,9 +18,14 @@ pub(super) fn find(text: &str) -> Vec<(usize, usize)> {
     found
 }
 
+/// Letters of scripts with spaces between words; addresses stand next to other letters without a space.
+fn is_letter_or_digit(c: char) -> bool {
+    c.is_alphanumeric() && c < '\u{2e80}'
+}
+
 /// The length of the local part that a text ends with.
 fn local_part(before: &str) -> usize {
-    let allowed = |c: char| c.is_alphanumeric() || "!#$%&'*+/=?^_`{|}~-.".contains(c);
+    let allowed = |c: char| is_letter_or_digit(c) || "!#$%&'*+/=?^_`{|}~-.".contains(c);
     let part = &before[before.trim_end_matches(allowed).len()..];
     if part.ends_with('.') {
         return 0;
@@ -31,7 +36,7 @@ fn local_part(before: &str) -> usize {
 
 /// The length of the domain that a text starts with; 0 if there is none.
 fn domain(after: &str) -> usize {
-    let end = after.find(|c: char| !(c.is_alphanumeric() || c == '-' || c == '.')).unwrap_or(after.len());
+    let end = after.find(|c: char| !(is_letter_or_digit(c) || c == '-' || c == '.')).unwrap_or(after.len());
     let mut host = &after[..end];
     // The longest part that ends in a top-level domain.
     loop {

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::parallel::ordered;
 use super::progress::Progress;
@@ -16,9 +16,6 @@ use crate::source::{DocumentReader, Skipped};
 /// A batch ends at this many bytes or documents.
 const BATCH_BYTES: usize = 2 << 20;
 const BATCH_DOCUMENTS: usize = 512;
-
-/// Progress is saved this often.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// The documents of the inputs in order, in batches.
 struct Inputs<'a> {
@@ -156,7 +153,7 @@ pub(super) fn judge(run: &mut Run<'_>, files: &Files, progress: Progress) -> Res
             batch.iter().try_for_each(|judged| writer.add(judged))?;
             let Progress { input, funnel, .. } = &writer.progress;
             report(Report { phase: 1, documents: funnel.documents, bytes: funnel.bytes, input: &run.inputs[*input] });
-            if writer.saved.elapsed() < SAVE_EVERY {
+            if writer.saved.elapsed() < run.save_every {
                 return Ok(());
             }
             // Inputs before the current one are finished, and are not read again.

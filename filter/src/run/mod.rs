@@ -1,7 +1,7 @@
 //! Filters files of any size natively: all cores, bounded memory, and continuation after an interruption.
 //!
 //! 1. Read the inputs, judge each document alone, and write it to a spool with its measurements; the hashes of kept lines
-//!    go to partitions on disk. Progress is saved every second.
+//!    go to partitions on disk. Progress is saved regularly.
 //! 2. Find the repeated lines, partition by partition.
 //! 3. Read the spool, remove repeated lines, and write the sets and band hashes of what remains.
 //! 4. Join near duplicates.
@@ -12,6 +12,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -49,6 +50,8 @@ pub struct Run<'a> {
     pub out: PathBuf,
     /// The number of threads that judge documents.
     pub n_threads: usize,
+    /// Progress is saved this often.
+    pub save_every: Duration,
     /// Receives the progress.
     pub report: &'a mut dyn FnMut(Report<'_>),
 }

@@ -32,7 +32,7 @@ const PREFERENCE: &str = "save_every";
 /// Maximum number of autosaved runs; beyond it, the oldest is deleted.
 const MAX_RUNS: usize = 3;
 
-const REFUSED: &str = "This step is not kept by itself: this browser's storage is full or forbidden (as in a private window). \
+const REFUSED: &str = "This step was not saved automatically: this browser's storage is full or forbidden (as in a private window). \
     What is listed here stays. Training goes on; save the run as a file from time to time.";
 const ELSEWHERE: &str = "Another tab has this run open: what this one trains is kept under a name of its own.";
 const DAMAGED: &str = "The latest copy of this run is damaged; it goes on from the one before.";
@@ -173,7 +173,7 @@ async fn write(copy: Copied, dispatcher: &UseReducerDispatcher<State>) -> String
         return REFUSED.into();
     }
     with(|desk| desk.keeping.iter_mut().for_each(|keeping| keeping.generation ^= 1));
-    format!("Kept by itself at step {step}, {}.", checkpoints::clock(&Date::new_0()))
+    format!("Saved automatically at step {step}, {}.", checkpoints::clock(&Date::new_0()))
 }
 
 /// The key of the run's next autosave: under its previous name, unless another tab is using that.

@@ -40,7 +40,7 @@ impl Link {
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         let on_error: Closure<dyn FnMut(web_sys::Event)> = Closure::new(move |_| {
             let message =
-                "The worker stopped unexpectedly; start a new run, or go on with what was kept of this one.".into();
+                "The worker stopped unexpectedly. Start a new run, or continue from the latest autosave.".into();
             // Appended after earlier events: an event that says the run is loading would otherwise hide the failure.
             let mut batch = std::mem::take(&mut *inbox.borrow_mut());
             batch.push((Event::Failed { run: 0, message }, None));

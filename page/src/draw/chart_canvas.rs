@@ -161,12 +161,25 @@ pub fn paint(canvas: &HtmlCanvasElement, picture: &Picture) {
     for run in picture.runs.iter().filter(|run| run.id == 0) {
         present(&context, &ink, (&x, &y), picture, run);
     }
+    if picture.runs.iter().all(|run| run.history.points.is_empty()) {
+        nothing_yet(&context, &ink, (&x, &y));
+    }
     labels(&context, &ink, x.to, &y, picture);
     if let Some(place) = picture.pointed {
         let at = x.pixel(picture.place(place));
         context.set_stroke_style_str(&ink.edge);
         line(&context, [(at, TOP), (at, y.from)].into_iter());
     }
+}
+
+/// What the chart will show.
+fn nothing_yet(context: &CanvasRenderingContext2d, ink: &Ink, (x, y): (&Scale, &Scale)) {
+    let (middle, height) = ((x.from + x.to) / 2.0, 0.55 * y.from + 0.45 * y.to);
+    context.set_text_align("center");
+    context.set_fill_style_str(&ink.strong);
+    text(context, "The curve appears with the first step.", middle, height);
+    context.set_fill_style_str(&ink.text);
+    text(context, "Dashed: what plain counting reaches.", middle, height + 17.0);
 }
 
 /// Strokes a polyline; points are in pixels.

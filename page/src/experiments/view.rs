@@ -65,9 +65,9 @@ fn filters(cx: &Cx) -> Html {
     let sections = std::iter::once(None).chain(Section::ALL.map(Some));
     let device = cx.state.device.as_ref().map(|device| device.name.clone());
     html! {
-        <div class="setup filters" role="group" aria-label="Filter">
-            <div class="seg">{for sections.map(section)}</div>
-            <div class="seg">
+        <div class="setup-bar filters" role="group" aria-label="Filter">
+            <div class="segmented">{for sections.map(section)}</div>
+            <div class="segmented">
                 {button("Any length", Filter { short: false, ..now })}
                 {button("Under 2 min", Filter { short: true, ..now })}
             </div>
@@ -102,7 +102,7 @@ fn card(cx: &Cx, experiment: &'static Experiment) -> Html {
             <small class="time" title={if measured { "Measured on this device." } else { "Estimated from this device's speed." }}>
                 {icon("clock")}{time}
                 <span class="grow"></span>
-                <span class="btn sm primary start">{if needs_file(experiment) { "Choose files" } else { "Start" }}</span>
+                <span class="button small primary start">{if needs_file(experiment) { "Choose files" } else { "Start" }}</span>
             </small>
         </a>
     }
@@ -139,9 +139,9 @@ pub fn ExperimentStrip(cx: &Cx) -> Html {
             </p>
             {files(cx, running)}
             if running.outcome.is_some() {
-                <a class="btn" href={navigation::link_to(View::Experiments)}>{"More experiments"}</a>
+                <a class="button" href={navigation::link_to(View::Experiments)}>{"More experiments"}</a>
             }
-            <button class="btn icon ghost" data-testid="experiment-close" onclick={act(cx, ExperimentsAction::Close)}
+            <button class="square ghost" data-testid="experiment-close" onclick={act(cx, ExperimentsAction::Close)}
                 aria-label="Close the experiment" title="Close the experiment; the run stays">{icon("close")}</button>
         </div>
     }
@@ -189,7 +189,7 @@ fn files(cx: &Cx, running: &Running) -> Html {
     let (label, accept) =
         if model { ("Choose a model…", MODEL_FILES) } else { ("Choose text files…", text::TEXT_FILES) };
     html! {
-        <label class="btn primary file">
+        <label class="button primary file">
             {label}
             <input type="file" class="sr" multiple=true {accept} onchange={pick} data-testid="experiment-file" />
         </label>

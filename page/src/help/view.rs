@@ -22,7 +22,7 @@ pub fn HelpPopover(cx: &Cx) -> Html {
     html! {
         <Frame cx={cx.clone()} overlay={Overlay::Help} label="Help" class="help" centered=true>
             <header>
-                <div class="seg" role="tablist" aria-label="Help">{for HelpTab::ALL.map(tab)}</div>
+                <div class="segmented" role="tablist" aria-label="Help">{for HelpTab::ALL.map(tab)}</div>
                 <span class="grow"></span>
                 {close_button(cx)}
             </header>
@@ -40,7 +40,7 @@ pub fn HelpPopover(cx: &Cx) -> Html {
 
 fn keyboard() -> Html {
     let row = |(key, what): &(&str, &str)| html! { <div><dt><kbd>{*key}</kbd></dt><dd>{*what}</dd></div> };
-    html! { <dl class="keys">{for keys::HELP.iter().map(row)}</dl> }
+    html! { <dl class="shortcuts">{for keys::HELP.iter().map(row)}</dl> }
 }
 
 fn about() -> Html {

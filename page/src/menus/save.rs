@@ -55,8 +55,8 @@ pub fn SaveMenu(cx: &Cx) -> Html {
                         <select onchange={choose} data-testid="figure">{for pictures.map(option)}</select>
                     </label>
                     <span class="grow"></span>
-                    <button class="btn sm" onclick={picture(save_png)} data-testid="save-png">{"PNG"}</button>
-                    <button class="btn sm" onclick={picture(|cx, figure| save_svg(cx, &figure))} data-testid="save-svg">{"SVG"}</button>
+                    <button class="small" onclick={picture(save_png)} data-testid="save-png">{"PNG"}</button>
+                    <button class="small" onclick={picture(|cx, figure| save_svg(cx, &figure))} data-testid="save-svg">{"SVG"}</button>
                 </div>
                 {weights(cx)}
                 <h3>{format!("Whole training, {}", counted(snapshots, "snapshot"))}</h3>
@@ -106,7 +106,7 @@ fn weights(cx: &Cx) -> Html {
     let one = Some(cx.state.selected);
     let button = |name: &'static str, of: &str, test: &'static str, click: Callback<MouseEvent>| {
         html! {
-            <button class="btn sm" onclick={click} disabled={blocked} data-testid={test}
+            <button class="small" onclick={click} disabled={blocked} data-testid={test}
                 aria-label={format!("{of}, weights {at}, {name}")}>{name}</button>
         }
     };
@@ -134,8 +134,8 @@ fn moments(cx: &Cx) -> Html {
     html! {
         <div class="line" title="Softmax weights as they were stored, to 1/255.">
             <span class="grow">{"This head at every snapshot"}</span>
-            <button class="btn sm" onclick={save(false)} data-testid="csv-moments" aria-label="This head at every snapshot, CSV">{"CSV"}</button>
-            <button class="btn sm" onclick={save(true)} data-testid="json-moments" aria-label="This head at every snapshot, JSON">{"JSON"}</button>
+            <button class="small" onclick={save(false)} data-testid="csv-moments" aria-label="This head at every snapshot, CSV">{"CSV"}</button>
+            <button class="small" onclick={save(true)} data-testid="json-moments" aria-label="This head at every snapshot, JSON">{"JSON"}</button>
         </div>
     }
 }
@@ -156,14 +156,14 @@ fn films(cx: &Cx) -> Html {
         <div class="line">
             <span class="grow">{format!("Film, {} s", (n as f64 / f64::from(remember.speed.max(1))).ceil())}</span>
             if film::records() {
-                <button class="btn sm" onclick={save(Format::Video)} disabled={blocked} data-testid="save-film"
+                <button class="small" onclick={save(Format::Video)} disabled={blocked} data-testid="save-film"
                     title="Recorded while it plays.">{"Video"}</button>
             }
-            <button class="btn sm" onclick={save(Format::Gif)} disabled={blocked} data-testid="save-gif">{"GIF"}</button>
+            <button class="small" onclick={save(Format::Gif)} disabled={blocked} data-testid="save-gif">{"GIF"}</button>
             if let Some(making) = remember.making.film {
                 <progress max={making.of.max(1).to_string()} value={making.done.to_string()}
                     aria-label="Frames of the film"></progress>
-                <button class="btn sm" onclick={cancel} data-testid="cancel-film">{"Cancel"}</button>
+                <button class="small" onclick={cancel} data-testid="cancel-film">{"Cancel"}</button>
             }
         </div>
     }

@@ -52,7 +52,7 @@ pub fn SharePopover(cx: &Cx) -> Html {
             {own(&cx.state.draft)}
             <div class="line">
                 <input ref={field} readonly=true value={link} data-testid="share-link" aria-label="Link" />
-                <button class="btn primary" onclick={copy} data-testid="share-copy" data-first="">{"Copy link"}</button>
+                <button class="primary" onclick={copy} data-testid="share-copy" data-first="">{"Copy link"}</button>
             </div>
             <label class="beside">
                 <input type="checkbox" checked={*with_text} onchange={text} data-testid="share-text" />

@@ -42,5 +42,5 @@ const PATHS: [(&str, &str); 24] = [
 /// The icon with this name; nothing if there is none.
 pub fn icon(name: &str) -> Html {
     let Some((_, path)) = PATHS.iter().find(|(known, _)| *known == name) else { return html! {} };
-    html! { <svg class="i" viewBox="0 0 20 20" aria-hidden="true"><path d={*path} /></svg> }
+    html! { <svg class="icon" viewBox="0 0 20 20" aria-hidden="true"><path d={*path} /></svg> }
 }

@@ -78,11 +78,21 @@ pub fn Frame(props: &Props) -> Html {
         });
     }
     let kind = if this.is_drawer() { "drawer" } else { "popover" };
+    // Also from within a field, where other shortcuts are off.
+    let onkeydown = {
+        let cx = cx.clone();
+        Callback::from(move |event: KeyboardEvent| {
+            if event.key() == "Escape" {
+                event.stop_propagation();
+                cx.act(Action::Overlay(OverlayAction::Close));
+            }
+        })
+    };
     html! {
         <>
             if open && centered { <div class="scrim" onclick={overlay(cx, OverlayAction::Close)}></div> }
             <section ref={frame} class={classes!(kind, centered.then_some("centered"), class.clone())} hidden={!open}
-                data-overlay={this.name()} role="dialog" aria-label={label.clone()}>
+                data-overlay={this.name()} role="dialog" aria-label={label.clone()} {onkeydown}>
                 {children.clone()}
             </section>
         </>
@@ -150,7 +160,7 @@ pub fn Outside(cx: &Cx) -> Html {
 /// The button that closes an overlay.
 pub fn close_button(cx: &Cx) -> Html {
     html! {
-        <button class="btn icon ghost" aria-label="Close" title="Close (Esc)" onclick={overlay(cx, OverlayAction::Close)}>
+        <button class="square ghost" aria-label="Close" title="Close (Esc)" onclick={overlay(cx, OverlayAction::Close)}>
             {icon("close")}
         </button>
     }

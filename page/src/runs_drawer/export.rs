@@ -56,12 +56,12 @@ pub fn Export(cx: &Cx) -> Html {
         <section class="export" aria-labelledby="export-title">
             <h3 id="export-title">{"Export this model"}</h3>
             <div class="pair">
-                <button class="btn" data-testid="export-model" onclick={export} {disabled}
+                <button data-testid="export-model" onclick={export} {disabled}
                     title="config.json, model.safetensors and tokenizer.json in one .zip, for AutoModelForCausalLM and AutoTokenizer.">
                     {icon("download")}{"Hugging Face (.zip)"}
                 </button>
                 if models::can_write_folders() {
-                    <button class="btn" data-testid="export-folder" onclick={into_folder} {disabled}
+                    <button data-testid="export-folder" onclick={into_folder} {disabled}
                         title="The same files, into a folder that you choose.">{icon("download")}{"To a folder…"}</button>
                 }
             </div>
@@ -71,11 +71,11 @@ pub fn Export(cx: &Cx) -> Html {
             </label>
             <h3>{"Open a Hugging Face model"}</h3>
             <div class="pair">
-                <label class="btn file">
+                <label class="button file">
                     {icon("upload")}{"Files or .zip…"}
                     <input type="file" class="sr" multiple=true data-testid="model-files" accept={MODEL_FILES} onchange={picked.clone()} />
                 </label>
-                <label class="btn file">
+                <label class="button file">
                     {icon("upload")}{"Folder…"}
                     <input type="file" class="sr" webkitdirectory=true data-testid="model-folder" onchange={picked} />
                 </label>

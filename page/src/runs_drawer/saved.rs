@@ -61,11 +61,11 @@ fn item(cx: &Cx, checkpoint: &KeptCheckpoint, kind: &'static str) -> Html {
                 <strong>{&about.name}</strong>
                 <small>{format!("{how} step {}{loss} · {saved} · {}", grouped(about.step), file_size(*bytes as u64))}</small>
             </span>
-            <button class="btn sm" data-testid={named("resume")} onclick={act(checkpoints::resume)}
+            <button class="small" data-testid={named("resume")} onclick={act(checkpoints::resume)}
                 disabled={cx.state.runs.loading.is_some()} aria-label={format!("Continue {what}")}>{"Continue"}</button>
-            <button class="btn sm icon ghost" onclick={act(checkpoints::offer)} aria-label={format!("Download {what}")}
+            <button class="small square ghost" onclick={act(checkpoints::offer)} aria-label={format!("Download {what}")}
                 title="Download">{icon("download")}</button>
-            <button class="btn sm icon ghost" data-testid={named("delete-kept")} onclick={act(checkpoints::delete)}
+            <button class="small square ghost" data-testid={named("delete-kept")} onclick={act(checkpoints::delete)}
                 aria-label={format!("Delete {what}")} title="Delete">{icon("trash")}</button>
         </li>
     }

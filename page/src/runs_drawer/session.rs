@@ -29,7 +29,7 @@ pub fn Session(cx: &Cx) -> Html {
                 {if wide { wide_table(cx, &runs, &comparison) } else { short_table(cx, &runs, &comparison) }}
             </div>
             <div class="line">
-                <button class="btn sm" data-testid="compare-settings" aria-pressed={wide.to_string()}
+                <button class="small" data-testid="compare-settings" aria-pressed={wide.to_string()}
                     onclick={overlay(cx, OverlayAction::RunsWide(!wide))}>
                     {if wide { "Short list" } else { "Compare settings" }}
                 </button>
@@ -82,7 +82,7 @@ fn remove(cx: &Cx, run: &ShownRun) -> Html {
     }
     let remove = Callback::from(move |_: MouseEvent| cx.act(Action::Runs(RunsAction::Remove(id))));
     html! {
-        <button class="btn sm icon ghost" onclick={remove} aria-label={format!("Remove {}", run.name)} title="Remove">
+        <button class="small square ghost" onclick={remove} aria-label={format!("Remove {}", run.name)} title="Remove">
             {icon("close")}
         </button>
     }
@@ -105,15 +105,16 @@ fn short_table(cx: &Cx, runs: &[ShownRun], comparison: &Comparison) -> Html {
     let row = |(run, cells): (&ShownRun, &Vec<String>)| {
         let last = run.history.points.last();
         let held_out = loss_text(run.history.validation.last().map(|val| val.loss));
-        let detail = cells.iter().filter(|cell| !cell.is_empty()).take(3).cloned().collect::<Vec<_>>().join(" · ");
-        let detail = if detail.is_empty() { run.corpus.clone() } else { detail };
+        let differing = comparison.columns.iter().zip(cells).filter(|(_, cell)| !cell.is_empty());
+        let detail: Vec<String> = differing.map(|(name, cell)| format!("{name} {cell}")).collect();
+        let detail = if detail.is_empty() { run.corpus.clone() } else { detail.join(" · ") };
         html! {
             <tr data-testid="run" key={run.id} class={(run.id == 0).then_some("now")}>
                 <td>{toggle(cx, run)}</td>
                 <th scope="row">
                     {name(cx, run)}
-                    <small>
-                        if run.id == 0 { <span class="chip good">{"now"}</span>{" "} }
+                    <small title={detail.clone()}>
+                        if run.id == 0 { <span class="tag good">{"now"}</span>{" "} }
                         {detail}
                     </small>
                 </th>
@@ -199,7 +200,7 @@ fn export(run: &ShownRun, label: &'static str, ending: &'static str, write: fn(&
         })
     };
     html! {
-        <button class="btn sm" onclick={click} disabled={run.history.points.is_empty()}
+        <button class="small" onclick={click} disabled={run.history.points.is_empty()}
             data-testid={format!("export-{ending}")} aria-label={format!("Download the log of {} as {label}", run.name)}>
             {label}
         </button>

@@ -78,7 +78,7 @@ fn save(cx: &Cx) -> Html {
         Callback::from(move |_: MouseEvent| save_run(&cx))
     };
     html! {
-        <button class="btn primary" data-testid="save" onclick={save} disabled={!cx.state.has_run() || runs.saving}
+        <button class="primary" data-testid="save" onclick={save} disabled={!cx.state.has_run() || runs.saving}
             title="One file: weights, optimizer state, data position, tokenizer, losses.">
             {if runs.saving { "Saving…" } else { "Save this run" }}
         </button>
@@ -105,7 +105,7 @@ fn import(cx: &Cx) -> Html {
         })
     };
     html! {
-        <label class="btn file" title="A run, a Hugging Face model, a tokenizer.json or text files.">
+        <label class="button file" title="A run, a Hugging Face model, a tokenizer.json or text files.">
             {icon("upload")}{"Import…"}
             <input type="file" class="sr" multiple=true data-testid="checkpoint-file" onchange={pick} />
         </label>

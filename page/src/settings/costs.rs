@@ -15,35 +15,31 @@ pub fn Costs(cx: &Cx) -> Html {
     let whose = if of_run {
         "Of this run, with its real vocabulary.".to_string()
     } else {
-        format!("Of the next run, as the setup is now{}.", smaller_vocabulary(&cx.state))
+        format!("Of the next run, with the present settings{}.", smaller_vocabulary(&cx.state))
     };
     let step = account.total(|part| account.step_flops(part));
     html! {
-        <details class="panel accounting" data-testid="accounting">
-            <summary>
-                <h2>{"What it costs"}</h2>
-                <small data-testid="accounting-summary">{format!(" · {}: {}, {} of memory besides the text, {} a step",
-                    if of_run { "this run" } else { "next run" },
-                    counted(account.total(|part| part.params), "parameter"), bytes(memory(account)), flops(step))}</small>
-            </summary>
-            <p class="count">
-                {whose}{" Operations: two for each multiplication and \
-                  addition of a matrix product; a backward pass takes twice a forward pass. Numbers have 4 bytes. \
-                  Letters: B batch_size, T context_length, C d_model, H n_heads, D = C/H, F d_ff, L n_layers, \
-                  V vocab_size."}
-            </p>
+        <div class="costs" data-testid="accounting">
+            <p data-testid="accounting-summary">{format!("{}: {}, {} of memory besides the text, {} per step.",
+                if of_run { "This run" } else { "Next run" },
+                counted(account.total(|part| part.params), "parameter"), bytes(memory(account)), flops(step))}</p>
             <div class="table" tabindex="0" role="region" aria-label="costs by part">
                 <table>
                     <thead><tr>
-                        {for ["part", "parameters", "weights", "gradients", "moments", "activations",
-                              "FLOPs a token, forward", "FLOPs a step", "share", "how it is computed"]
+                        {for ["Part", "Parameters", "Weights", "Gradients", "Moments", "Activations",
+                              "FLOPs per token, forward", "FLOPs per step", "Share", "How it is computed"]
                             .map(|name| html! { <th scope="col">{name}</th> })}
                     </tr></thead>
                     <tbody>{for account.parts.iter().map(|part| row(account, part, step))}</tbody>
                     <tfoot>{total(account, step)}</tfoot>
                 </table>
             </div>
-        </details>
+            <p class="count">
+                {whose}{" Operations: two for each multiplication and addition of a matmul; a backward pass takes twice a \
+                  forward pass. A number has 4 bytes. Letters: B batch_size, T context_length, C d_model, H n_heads, \
+                  D = C/H, F d_ff, L n_layers, V vocab_size."}
+            </p>
+        </div>
     }
 }
 

@@ -225,13 +225,13 @@ fn hub_tools(cx: &Cx, text: HubText) -> Html {
         (None, Some(bytes)) => html! {
             <p class="tools" data-testid="hub-kept">
                 {format!("Stored in this browser, {}", file_size(bytes))}
-                <button class="btn sm" data-testid="hub-use" onclick={call(hub::open)}>{"Use"}</button>
-                <button class="btn sm" data-testid="hub-delete" onclick={call(hub::delete)}>{"Delete"}</button>
+                <button class="small" data-testid="hub-use" onclick={call(hub::open)}>{"Use"}</button>
+                <button class="small" data-testid="hub-delete" onclick={call(hub::delete)}>{"Delete"}</button>
             </p>
         },
         (None, None) => html! {
             <p class="tools">
-                <button class="btn sm" data-testid="hub-fetch" onclick={call(hub::fetch)}
+                <button class="small" data-testid="hub-fetch" onclick={call(hub::fetch)}
                     title="From huggingface.co; stored in this browser, so that it is downloaded once.">
                     {format!("Download ({})", download_size(text))}
                 </button>
@@ -260,7 +260,7 @@ fn progress(cx: &Cx, Fetching { received, total, .. }: &Fetching) -> Html {
                 <progress aria-label="Downloaded" max={total.max(&1).to_string()} value={received.to_string()}></progress>
             }
             <span>{file_size(*received)}{of}</span>
-            <button class="btn sm" data-testid="hub-cancel" onclick={cancel}>{"Cancel"}</button>
+            <button class="small" data-testid="hub-cancel" onclick={cancel}>{"Cancel"}</button>
         </p>
     }
 }
@@ -275,7 +275,7 @@ fn vocabulary(cx: &Cx) -> Html {
     html! {
         <p class="tools" data-testid="chosen-vocabulary">
             {format!("vocabulary: {name}")}
-            <button class="btn sm" onclick={back} title="Trains a vocabulary on the text when the run starts.">
+            <button class="small" onclick={back} title="Trains a vocabulary on the text when the run starts.">
                 {"Train a new one"}
             </button>
         </p>

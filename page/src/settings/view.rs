@@ -1,5 +1,6 @@
 //! The drawer with all settings.
 
+use wasm_bindgen::JsCast as _;
 use web_sys::HtmlElement;
 use yew::prelude::*;
 
@@ -36,20 +37,22 @@ pub fn SettingsDrawer(cx: &Cx) -> Html {
     }
 }
 
-/// Scrolls to the setting that was requested, and focuses it.
+/// Scrolls to the setting that was requested, or to its group, and focuses it.
 #[hook]
 fn use_wanted(cx: &Cx) {
     use_effect_with(cx.state.overlay.wanted, move |wanted| {
         let document = web_sys::window().and_then(|window| window.document());
         let Some((document, (name, _))) = document.zip(*wanted) else { return };
-        let control = "[data-overlay=settings] [data-setting='NAME'] :is(input, select, button)";
-        let found = document.query_selector(&control.replace("NAME", name)).ok().flatten();
-        let Some(element) = found.and_then(|element| wasm_bindgen::JsCast::dyn_into::<HtmlElement>(element).ok())
-        else {
-            return;
-        };
-        element.scroll_into_view_with_bool(false);
-        let _ = element.focus(); // focusing an attached element cannot fail
+        let group = Group::of(name).map_or("", Group::name);
+        let places = [
+            format!("[data-overlay=settings] [data-setting='{name}'] :is(input, select, button)"),
+            format!("[data-overlay=settings] [data-testid=group-{group}] > summary"),
+        ];
+        let mut found = places.iter().filter_map(|place| document.query_selector(place).ok().flatten());
+        if let Some(element) = found.next().and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+            element.scroll_into_view();
+            let _ = element.focus(); // focusing an attached element cannot fail
+        }
     });
 }
 
@@ -63,7 +66,7 @@ fn reset_to_preset(cx: &Cx) -> Html {
         Callback::from(move |_: MouseEvent| cx.change_settings(Action::Preset(nearest)))
     };
     html! {
-        <button class="btn ghost" data-testid="reset-to-preset" onclick={reset} disabled={differing(&nearest) == 0}>
+        <button class="ghost" data-testid="reset-to-preset" onclick={reset} disabled={differing(&nearest) == 0}>
             {format!("Reset to {}", text::preset_title(nearest))}
         </button>
     }
@@ -80,7 +83,7 @@ fn search(cx: &Cx) -> Html {
         <label class="search">
             {icon("search")}
             <input type="search" data-testid="settings-search" data-first="" aria-label="Find a setting" autocomplete="off"
-                placeholder="Find a setting, for example “warm-up” or warmup_steps" oninput={input}
+                placeholder="Find a setting, e.g. warm-up or warmup_steps" oninput={input}
                 value={cx.state.overlay.search.clone()} />
         </label>
     }
@@ -148,7 +151,7 @@ fn problems(cx: &Cx) -> Html {
         <div role="alert" class="problems" data-testid="setup-problems">
             {for lines}
             if state.problem().is_some() {
-                <button class="btn sm" data-testid="discard" onclick={discard}>{"Discard refused entries"}</button>
+                <button class="small" data-testid="discard" onclick={discard}>{"Discard refused entries"}</button>
             }
         </div>
     }
@@ -180,15 +183,15 @@ fn footer(cx: &Cx) -> Html {
                     {format!("Not applied to this run yet: {}.", names.join(", "))}
                     if !live.is_empty() {
                         {" "}
-                        <button class="btn sm" data-testid="apply-to-run" onclick={apply} title={live.join(", ")}>
+                        <button class="small" data-testid="apply-to-run" onclick={apply} title={live.join(", ")}>
                             {if live.len() == names.len() { "Apply to this run" } else { "Apply what needs no restart" }}
                         </button>
                     }
                 </p>
             }
             <span class="grow"></span>
-            <button class="btn" data-testid="undo-changes" onclick={undo} disabled={none}>{"Undo changes"}</button>
-            <button class="btn primary" data-testid="reset-to-apply" onclick={restart} disabled={none}>{"Restart to apply"}</button>
+            <button data-testid="undo-changes" onclick={undo} disabled={none}>{"Undo changes"}</button>
+            <button class="primary" data-testid="reset-to-apply" onclick={restart} disabled={none}>{"Restart to apply"}</button>
         </footer>
     }
 }

@@ -5,19 +5,23 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use crate::core::context::Cx;
-use crate::core::files;
+use crate::core::{files, preferences};
 use crate::runs::checkpoints;
 use crate::shared::icon::{Icon, icon};
-use crate::state::runs::{NeededFile, RunsAction};
+use crate::state::runs::{KeptCheckpoint, NeededFile, RunsAction};
 use crate::state::shell::ShellAction;
 use crate::state::{Action, RunState};
 use glasshead::types::Phase;
 use glasshead::wire::Command;
 use glasshead::wire::runs::RunsCommand;
 
+/// The key of the latest dismissed notice in the preferences: the notice on a device is shown once.
+const DISMISSED: &str = "dismissed_notice";
+
 #[component]
 pub fn Banner(cx: &Cx) -> Html {
     let state = &cx.state;
+    let dismissed = use_state(|| preferences::load(DISMISSED));
     match &state.run_state {
         RunState::Diverged(message) => return problem(cx, "The training diverged", message, true),
         RunState::Failed(message) => return problem(cx, "This run cannot continue", message, false),
@@ -30,11 +34,17 @@ pub fn Banner(cx: &Cx) -> Html {
         let text = format!("Paused by a stop rule: {reason}. Change or clear the rule to train on.");
         return note("stopped", html! { <p>{text}</p> }, html! {});
     }
-    if let Some(notice) = state.notices.last() {
-        return note("banner", html! { <p>{notice}</p> }, dismiss(cx, Action::DismissNotice));
-    }
     if let Some(offer) = offer(cx) {
         return offer;
+    }
+    if let Some(notice) = state.notices.last().filter(|notice| dismissed.as_ref() != Some(notice)) {
+        let (text, dismissed) = (notice.clone(), dismissed.clone());
+        let close = cx.call(move |cx, _: MouseEvent| {
+            preferences::save(DISMISSED, &text);
+            dismissed.set(Some(text.clone()));
+            cx.act(Action::DismissNotice);
+        });
+        return note("banner", html! { <p>{notice}</p> }, dismiss(close));
     }
     match &state.run_state {
         RunState::Loading(phase) => phases(*phase),
@@ -47,9 +57,9 @@ fn note(testid: &'static str, text: Html, actions: Html) -> Html {
     html! { <div class="banner" role="status" data-testid={testid}>{icon(Icon::Info)}{text}{actions}</div> }
 }
 
-fn dismiss(cx: &Cx, action: Action) -> Html {
+fn dismiss(close: Callback<MouseEvent>) -> Html {
     html! {
-        <button class="ghost small square" aria-label="Dismiss" title="Dismiss" onclick={cx.on(action)}>{icon(Icon::Close)}</button>
+        <button class="ghost small square" aria-label="Dismiss" title="Dismiss" onclick={close}>{icon(Icon::Close)}</button>
     }
 }
 
@@ -81,7 +91,7 @@ fn phases(now: Option<Phase>) -> Html {
 
 fn ready(cx: &Cx) -> Html {
     let summary = cx.state.summary.as_ref();
-    let close = dismiss(cx, Action::Shell(ShellAction::DismissReady));
+    let close = dismiss(cx.on(Action::Shell(ShellAction::DismissReady)));
     if cx.state.runs.from_file {
         return note("banner", html! { <p><strong>{"Ready, with the weights of its file."}</strong></p> }, close);
     }
@@ -100,7 +110,7 @@ fn ready(cx: &Cx) -> Html {
 /// Offers to resume an autosave from before the page was closed, reloaded or crashed.
 fn offer(cx: &Cx) -> Option<Html> {
     let kept = cx.state.offered_run()?.clone();
-    let text = format!("{} was saved automatically at step {}, {}.", kept.about.name, kept.about.step, kept.saved);
+    let text = saved_automatically(&kept);
     let resume = cx.call(move |cx, _: MouseEvent| checkpoints::resume(cx, &kept));
     let actions = html! {
         <>
@@ -137,16 +147,28 @@ fn needs_file(cx: &Cx, NeededFile { name, problem, .. }: &NeededFile) -> Html {
     }
 }
 
+fn saved_automatically(kept: &KeptCheckpoint) -> String {
+    format!("{} was saved automatically at step {}, {}.", kept.about.name, kept.about.step, kept.saved)
+}
+
 fn problem(cx: &Cx, title: &'static str, message: &str, can_continue: bool) -> Html {
     let slower = cx.call(|cx, _: MouseEvent| cx.send(&Command::Runs { command: RunsCommand::GoOnSlower }));
-    let half = cx.state.run_train().map_or(String::new(), |train| {
-        let half = format!("{:.6}", train.max_lr / 2.0);
+    let half = cx.state.run_config().map_or(String::new(), |config| {
+        let half = format!("{:.6}", config.train.max_lr / 2.0);
         format!(" ({})", half.trim_end_matches('0').trim_end_matches('.'))
     });
     html! {
         <div class="banner bad" data-testid="banner" role="alert">
             {icon(Icon::Warning)}
-            <p><strong>{title}{": "}</strong>{message}</p>
+            <p>
+                <strong>{title}{": "}</strong>{message}
+                if let Some(kept) = cx.state.offered_run() { {" "}<span data-testid="offer">{saved_automatically(kept)}</span> }
+            </p>
+            if let Some(kept) = cx.state.offered_run().cloned() {
+                <button class="primary" data-testid="resume-offer" onclick={cx.call(move |cx, _: MouseEvent| checkpoints::resume(cx, &kept))}>
+                    {"Continue from there"}
+                </button>
+            }
             if can_continue {
                 <button class="primary" onclick={slower} data-testid="go-on-slower"
                     title="Goes back to the last snapshot whose loss was finite">

@@ -10,7 +10,7 @@ use crate::shared::opens::Opens;
 use crate::shared::pill::NumberPill;
 use crate::shared::{counted, grouped};
 use crate::state::overlay::{Overlay, OverlayAction};
-use crate::state::{Action, State};
+use crate::state::{Action, RunState, State};
 use glasshead::config::Preset;
 use glasshead::config::fields::Field;
 use glasshead::types::CorpusChoice;
@@ -69,9 +69,10 @@ fn whose(state: &State) -> &'static str {
     if state.accounted().1 { "This run: " } else { "Next run: " }
 }
 
-/// Whether a setting waits for a restart, or for a click in the drawer.
+/// Whether a setting waits for a restart or for a click in the drawer, or is the likely cause of a divergence.
 fn changed(state: &State, name: &str) -> bool {
-    state.mark(name).is_some_and(|mark| mark.pending)
+    let guilty = name == "max_lr" && matches!(state.run_state, RunState::Diverged(_));
+    guilty || state.mark(name).is_some_and(|mark| mark.pending)
 }
 
 fn preset(cx: &Cx) -> Html {

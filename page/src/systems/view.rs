@@ -21,7 +21,7 @@ pub fn SystemsView(cx: &Cx) -> Html {
     };
     html! {
         <div class="systems">
-            <div class="setup" role="group" aria-label="Measurement">
+            <div class="setup-bar" role="group" aria-label="Measurement">
                 <button data-testid="measure" class="primary" onclick={measure}
                     disabled={state.measuring || !cx.state.has_run()}>
                     {if state.measuring { "Measuring…" } else { "Measure a step" }}
@@ -144,7 +144,7 @@ fn row(kernel: &KernelTime, total_ns: f64, marked: bool) -> Html {
             <th scope="row">if marked { {dot(family)} }{&kernel.kernel}</th>
             <td>{kernel.times}</td>
             <td>{milliseconds(kernel.ns)}</td>
-            <td>{bar(share, family)}</td>
+            <td>{if marked { bar(share, family) } else { html! { {percent(share)} } }}</td>
             <td>{operations}</td>
             <td>{amount(kernel.bytes, "B")}</td>
             <td>{speed}</td>

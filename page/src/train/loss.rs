@@ -124,22 +124,44 @@ fn summary(cx: &Cx) -> String {
     }
 }
 
-/// The values of every shown run at the pointer, else at its end.
+/// The values of every shown run at the pointer; without one, the learning rate and gradient norm of the latest step.
 fn readout(picture: &Picture, diverged: bool) -> Html {
-    let mut lines: Vec<String> = picture.runs.iter().filter_map(|run| run_at(run, picture)).collect();
-    if lines.is_empty() {
-        lines.push(if diverged { "Diverged" } else { "Training has not started" }.into());
+    if picture.pointed.is_none() {
+        return latest(picture, diverged);
     }
-    html! { {for lines.into_iter().map(|line| html! { <p>{line}</p> })} }
+    let lines = picture.runs.iter().filter_map(|run| run_at(run, picture));
+    html! { {for lines.map(|line| html! { <p>{line}</p> })} }
+}
+
+/// The latest step. Its losses are in the top bar, so they are for screen readers here.
+fn latest(picture: &Picture, diverged: bool) -> Html {
+    let present = picture.runs.iter().find(|run| run.id == 0);
+    let Some(point) = present.and_then(|run| run.history.points.last()) else {
+        return html! { <p>{"Training has not started"}</p> };
+    };
+    let norm = format!("gradient norm {:.2}", point.grad_norm);
+    html! {
+        <p>
+            <span class="hidden">{format!("step {} · loss {:.3} · ", point.step, point.loss)}</span>
+            if !diverged { {format!("Learning rate {} · ", rounded(f64::from(point.lr)))} }
+            {norm}
+        </p>
+    }
+}
+
+/// A number with three significant digits, without trailing zeros.
+fn rounded(value: f64) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
+    let digits = (2.0 - value.abs().log10().floor()).clamp(0.0, 12.0) as usize;
+    let text = format!("{value:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }
 
 fn run_at(run: &ShownRun, picture: &Picture) -> Option<String> {
     let (points, tokens_per_step) = (&run.history.points, run.config.tokens_per_step());
-    let index = match picture.pointed {
-        Some(place) => nearest(points, |point| picture.axis.of(point, tokens_per_step), place),
-        None if run.id == 0 => points.len().checked_sub(1),
-        None => None,
-    };
+    let index = nearest(points, |point| picture.axis.of(point, tokens_per_step), picture.pointed?);
     let point = points[index?];
     let val = run.history.validation_at(point.step);
     let val = val.map_or(String::new(), |val| format!(" · held-out {:.3} (step {})", val.loss, val.step));
@@ -148,8 +170,10 @@ fn run_at(run: &ShownRun, picture: &Picture) -> Option<String> {
     if run.id == 0 {
         let tokens = short((point.step * tokens_per_step as u64) as f64);
         line.push_str(&format!(
-            " · lr {:.2e} · gradient norm {:.2} · {tokens} tokens · {:.1} s",
-            point.lr, point.grad_norm, point.seconds
+            " · learning rate {} · gradient norm {:.2} · {tokens} tokens · {:.1} s",
+            rounded(f64::from(point.lr)),
+            point.grad_norm,
+            point.seconds
         ));
     }
     Some(line)

@@ -273,7 +273,7 @@ fn drawing(history: &ScoreHistory, x: Scale, height: f64, step: u64, pointed: Op
         <>
             <line class="base" x1={number(x.from)} x2={number(x.to)} y1={number(bottom)} y2={number(bottom)} />
             {for ticks.into_iter().filter(|value| value.fract() == 0.0).map(tick)}
-            if history.snapshots.is_empty() {
+            if history.snapshots.len() < 2 {
                 <text class="ink" x="16" y={number(height / 2.0)}>
                     {history.reason.clone().unwrap_or_else(|| "The roles of the heads appear here while training.".into())}
                 </text>

@@ -8,7 +8,6 @@ use super::loss::Loss;
 use super::time::Time;
 use super::writing::Writing;
 use crate::core::context::Cx;
-use crate::shell::setup_bar::SetupBar;
 use crate::state::shell::{Panel, ShellAction};
 use crate::state::{Action, View};
 
@@ -24,7 +23,6 @@ pub fn TrainView(cx: &Cx) -> Html {
     html! {
         <>
             {panel_tabs(cx)}
-            <SetupBar ..calm.clone() />
             <div class={classes!("tiles", "train-tiles", many.then_some("many"))}>
                 <Sentence ..live.clone() />
                 <HeadsTile ..calm.clone() />

@@ -4,18 +4,26 @@ use yew::prelude::*;
 
 use super::task_score::TaskScore;
 use crate::core::context::Cx;
+use crate::core::navigation;
+use crate::experiments::draw::Thumbnail;
+use crate::experiments::run::link;
 use crate::shared::entry::Entry;
 use crate::shared::icon::{Icon, icon};
 use crate::shared::opens::Opens;
 use crate::shared::segmented::{Choice, Segmented};
 use crate::shared::tokens::Tokens;
 use crate::shared::{counted, grouped, value_of};
+use crate::state::experiments::catalogue::Experiment;
+use crate::state::experiments::find;
 use crate::state::overlay::Overlay;
 use crate::state::shell::ShellAction;
 use crate::state::typed::TypedField;
-use crate::state::{Action, RunState};
+use crate::state::{Action, RunState, View};
 use glasshead::types::CorpusChoice;
 use glasshead::wire::Command;
+
+/// The experiments that are offered before the first text.
+const STARTS: [&str; 4] = ["induction", "no-mask", "two-layers", "learning-rate"];
 
 #[component]
 pub fn Writing(cx: &Cx) -> Html {
@@ -32,7 +40,7 @@ pub fn Writing(cx: &Cx) -> Html {
                 <Opens cx={cx.clone()} overlay={Overlay::Sampling} class="ghost small" testid="sampling"
                     hint="Temperature, top-k, top-p, length, seed">{icon(Icon::Sliders)}{"Sampling"}</Opens>
             </header>
-            <div class="body" tabindex="0" role="region" aria-label="What the model writes">
+            <div class="body" tabindex="0">
                 if task { <TaskScore ..cx.clone() /> } else { {texts(cx)} }
             </div>
             <div role="alert">{for problems.iter().map(|problem| html! { <p class="problem">{problem}</p> })}</div>
@@ -88,10 +96,35 @@ fn texts(cx: &Cx) -> Html {
                 </p>
             }
             if state.samples.is_empty() && generated.request == 0 {
-                <p class="count">{"The model's first text appears soon after you press Train."}</p>
+                {nothing_yet(cx)}
             }
             <ol class="samples">{for state.samples.iter().enumerate().map(sample)}</ol>
         </>
+    }
+}
+
+/// What a first visitor sees: where the text will be, and four experiments.
+fn nothing_yet(cx: &Cx) -> Html {
+    let state = &cx.state;
+    if state.experiments.running.is_some() || state.run_state == RunState::Training {
+        return html! { <p class="count">{"The model's first text appears soon."}</p> };
+    }
+    let look = (state.theme, state.resizes);
+    let start = |experiment: &'static Experiment| {
+        html! {
+            <a href={link(experiment)} key={experiment.name}>
+                <i><Thumbnail picture={experiment.picture} {look} /></i>
+                <span><b>{experiment.title}</b><small>{experiment.text}</small></span>
+                <small>{state.experiments.time_text(experiment)}</small>
+            </a>
+        }
+    };
+    html! {
+        <div class="first-texts">
+            <p class="count">{"The model's first text appears soon after you press Train. Or start from an experiment:"}</p>
+            {for STARTS.iter().filter_map(|name| find(name)).map(start)}
+            <a class="all" href={navigation::link_to(View::Experiments)}>{"All experiments →"}</a>
+        </div>
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use glasshead_filter::classify::Classifier;
@@ -135,7 +136,7 @@ fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
 fn run_files(args: RunArgs) -> Result<(), String> {
     let pipeline = pipeline(&args.settings)?;
     let inputs = files(&args.inputs)?;
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     let bar = summary::bar(args.json);
     let mut report = |report: Report<'_>| summary::show(&bar, report, start.elapsed());
     let result = run(Run {
@@ -144,6 +145,7 @@ fn run_files(args: RunArgs) -> Result<(), String> {
         open: &|path| open(path, &args.field),
         out: args.out.clone(),
         n_threads: threads::count(),
+        save_every: Duration::from_secs(1),
         report: &mut report,
     });
     bar.finish_and_clear();

@@ -160,7 +160,7 @@ fn micro_batch(policy: &Policy, loss: &PolicyLoss, per_row: &[f64], weights: &[f
 }
 
 /// The settings of a request: those of `method`, if it is given, replaced by all others that are given.
-fn objective(request: &Request<'_>) -> Result<Objective, OpError> {
+pub(super) fn objective(request: &Request<'_>) -> Result<Objective, OpError> {
     let constant = optional(request, "c", f64::NAN, "a number other than 0", |c| c != 0.0)?;
     let given = |name: &str| !request.arg(name).is_null();
     let mut objective = Method::Grpo.objective(constant);

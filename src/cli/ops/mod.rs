@@ -43,6 +43,7 @@ mod filter;
 mod job;
 mod layers;
 mod model;
+mod policy;
 mod request;
 mod text;
 mod training;
@@ -65,7 +66,7 @@ struct Server<'a> {
 type Op = fn(&mut Server<'_>, &Request<'_>) -> Result<Answer, OpError>;
 
 /// All operations by name.
-const OPS: [(&str, Op); 50] = [
+const OPS: [(&str, Op); 51] = [
     ("linear", layers::linear),
     ("embedding", layers::embedding),
     ("silu", layers::silu),
@@ -103,6 +104,7 @@ const OPS: [(&str, Op); 50] = [
     ("sft_step", align_losses::sft_step),
     ("grpo_step", align_losses::grpo_step),
     ("token_coefficients", align_losses::token_coefficients),
+    ("policy_step", policy::policy_step),
     ("dpo_loss", align_losses::dpo_loss),
     ("newton_schulz", align::newton_schulz),
     ("tokenize_prompt_output", align_text::tokenize_prompt_output),

@@ -13,7 +13,9 @@ use crate::align::AlignError;
 use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::gpu::backend::ExecuteError;
+use crate::interop::InteropError;
 use crate::tensor_file::MAX_HEADER_BYTES;
+use crate::train::trainer::TrainError;
 
 /// The reason why a request fails.
 #[derive(Debug, Error)]
@@ -73,6 +75,12 @@ pub enum OpError {
     /// The device failed.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
+    /// A model's tensors or configuration are unsupported.
+    #[error(transparent)]
+    Model(#[from] InteropError),
+    /// A step cannot be computed.
+    #[error(transparent)]
+    Train(#[from] TrainError),
     /// A text or vocabulary is invalid.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -204,6 +212,7 @@ pub(super) struct Request<'a> {
     pub(super) op: String,
     args: Map<String, Value>,
     pub(super) tensors: SafeTensors<'a>,
+    frame: &'a [u8],
 }
 
 impl<'a> Request<'a> {
@@ -227,7 +236,12 @@ impl<'a> Request<'a> {
                 Err(error) => return wrong("args", format!("not JSON ({error})"), "a JSON object"),
             },
         };
-        Ok(Self { op, args, tensors: SafeTensors::deserialize(frame)? })
+        Ok(Self { op, args, tensors: SafeTensors::deserialize(frame)?, frame })
+    }
+
+    /// All tensors as a safetensors blob.
+    pub(super) fn blob(&self) -> &'a [u8] {
+        self.frame
     }
 
     fn view(&self, name: &str, expected: &str) -> Result<TensorView<'a>, OpError> {

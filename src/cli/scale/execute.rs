@@ -10,7 +10,7 @@ use super::super::{sentence, tune};
 use super::folder::{read_json, write_atomically};
 use crate::data::{TokenFile, Tokenizer};
 use crate::gpu::context::Context;
-use crate::scaling::spec::{Outcome, Point, RunResult, RunSpec};
+use crate::scaling::spec::{Outcome, Point, RunResult, SweepRun};
 use crate::train::checkpoint;
 use crate::train::checkpoint::rotation;
 use crate::train::trainer::{TrainError, Trainer, TrainingState};
@@ -18,8 +18,8 @@ use crate::train::trainer::{TrainError, Trainer, TrainingState};
 /// Number of steps per submission.
 const CHUNK: u64 = 10;
 
-/// Time between checkpoints; shorter runs have none and start again.
-const SAVE_EVERY: Duration = Duration::from_secs(5);
+/// The default time between checkpoints; shorter runs have none and start again.
+pub(super) const SAVE_EVERY: Duration = Duration::from_secs(5);
 
 /// File of a run's state that is not in its checkpoint.
 const PROGRESS: &str = "progress.json";
@@ -31,6 +31,8 @@ pub(super) struct Runner {
     pub tokens: TokenFile,
     /// Number of training tokens.
     pub n_train: usize,
+    /// Time between checkpoints.
+    pub save_every: Duration,
 }
 
 /// What a run has reached.
@@ -44,7 +46,7 @@ struct Progress {
 
 /// A run under way.
 struct Execution<'a> {
-    spec: &'a RunSpec,
+    spec: &'a SweepRun,
     runner: &'a Runner,
     trainer: Trainer,
     progress: Progress,
@@ -62,7 +64,7 @@ impl Runner {
     ///
     /// # Errors
     /// If the model does not fit, or the device fails.
-    pub async fn trainer(&self, spec: &RunSpec) -> Result<Trainer, String> {
+    pub async fn trainer(&self, spec: &SweepRun) -> Result<Trainer, String> {
         tune(&spec.config, self.context.as_ref()).await?;
         let (config, context) = (spec.config.clone(), self.context.as_ref());
         Trainer::on_file(config, context, self.tokens.clone(), self.n_train).await.map_err(sentence)
@@ -72,7 +74,7 @@ impl Runner {
     ///
     /// # Errors
     /// If the device fails. Divergence is a result.
-    pub async fn execute(&self, spec: &RunSpec, state: Option<&Path>, max_s: f64) -> Result<RunResult, String> {
+    pub async fn execute(&self, spec: &SweepRun, state: Option<&Path>, max_s: f64) -> Result<RunResult, String> {
         let begin = Instant::now();
         let mut trainer = self.trainer(spec).await?;
         let mut progress = Progress::default();
@@ -118,7 +120,7 @@ impl Execution<'_> {
             if !loss.is_finite() || loss > (self.spec.config.model.vocab_size as f64).ln() {
                 return Ok(Outcome::Diverged);
             }
-            let tokens = horizon.steps * self.spec.config.tokens_per_step() as u64;
+            let tokens = self.spec.tokens(horizon.steps);
             self.progress.points.push(Point { budget: horizon.budget, tokens, loss });
             if let Some(trunk) = trunk {
                 self.trainer.restore(&trunk);
@@ -132,7 +134,7 @@ impl Execution<'_> {
     async fn train_until(&mut self, end: u64, resumable: bool) -> Result<Option<Outcome>, String> {
         while self.trainer.step() < end || self.trainer.in_flight() > 0 {
             let left = end - self.trainer.step().min(end);
-            let save_now = resumable && self.state.is_some() && self.saved.elapsed() >= SAVE_EVERY;
+            let save_now = resumable && self.state.is_some() && self.saved.elapsed() >= self.runner.save_every;
             if left > 0 && !save_now {
                 self.trainer.submit(left.min(CHUNK) as usize);
             }

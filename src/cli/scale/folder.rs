@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use super::super::{in_file, sentence};
 use crate::data::{TokenFile, Tokenizer};
 use crate::scaling::plan::Plan;
-use crate::scaling::spec::{Outcome, RunResult, RunSpec};
+use crate::scaling::spec::{Outcome, RunResult, SweepRun};
 use crate::scaling::sweep::Sweep;
 
 /// The format of the folder.
@@ -110,6 +110,7 @@ impl Folder {
         if stored.version != VERSION {
             return Err(format!("{} has format {}; this program reads {VERSION}", plan.display(), stored.version));
         }
+        stored.plan.check().map_err(|error| format!("{}: {error}", plan.display()))?;
         if stored.tokens.contains(['/', '\\']) {
             return Err(format!("{}: the token file is outside the folder", plan.display()));
         }
@@ -139,7 +140,7 @@ impl Folder {
     pub fn sweep(&self) -> Result<Sweep, String> {
         let mut sweep = Sweep::default();
         for path in json_files(&self.path.join("runs"))? {
-            let spec: RunSpec = read_json(&path)?;
+            let spec: SweepRun = read_json(&path)?;
             if let Some(problem) = spec.problem() {
                 return Err(format!("{}: {problem}", path.display()));
             }
@@ -159,7 +160,7 @@ impl Folder {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn add(&self, spec: &RunSpec) -> Result<(), String> {
+    pub fn add(&self, spec: &SweepRun) -> Result<(), String> {
         let name = format!("runs/{}.json", spec.id);
         if self.path.join(&name).exists() { Ok(()) } else { self.write_json(&name, spec) }
     }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::super::{BackendArg, in_file, open, sentence};
-use super::execute::Runner;
+use super::execute::{Runner, SAVE_EVERY};
 use super::folder::{Folder, Stored, Trial};
 use crate::config::{Preset, Schedule};
 use crate::data::encoded_files::{FileData, prepare_files};
@@ -16,7 +16,7 @@ use crate::data::stories;
 use crate::scaling::limits::short;
 use crate::scaling::plan::{Plan, Request};
 use crate::scaling::shape::{Shape, Task};
-use crate::scaling::spec::{LrRule, Outcome, RunSettings, RunSpec, Speed, TrainSettings};
+use crate::scaling::spec::{LrRule, Outcome, RunSettings, Speed, SweepRun, TrainSettings};
 
 /// Widths that are measured before the first plan.
 const FIRST_WIDTHS: [usize; 3] = [8, 24, 64];
@@ -114,7 +114,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<(), String> {
     let context = open(args.backend).await?;
     let device = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.name.clone());
     let FileData { tokenizer, tokens, n_train, .. } = data;
-    let runner = Runner { context, tokenizer, tokens, n_train };
+    let runner = Runner { context, tokenizer, tokens, n_train, save_every: SAVE_EVERY };
     let mut settings = RunSettings { train: train_settings(args, &request), speed: Speed::default() };
     for width in FIRST_WIDTHS {
         measure(&runner, &Shape::of_width(width, task), &mut settings, args).await?;
@@ -158,9 +158,9 @@ fn request(args: &PlanArgs) -> Result<Request, String> {
         return Err(format!("{} already holds a sweep; choose another folder", args.out.display()));
     }
     let task = Task { vocab_size: args.vocab_size, context_length: args.context_length };
-    let mut config = Preset::Nano.config();
-    config.model = Shape::of_width(FIRST_WIDTHS[0], task).model;
-    config.train.batch_size = args.batch_size;
+    let mut config = task.smallest(args.batch_size);
+    config.train.max_lr = args.lr.unwrap_or(config.train.max_lr);
+    config.train.min_lr = 0.0;
     config.validate().map_err(sentence)?;
     config.check_trained_vocabulary().map_err(sentence)?;
     Ok(Request {
@@ -237,7 +237,7 @@ fn unmeasured(plan: &Plan) -> Vec<Shape> {
 
 /// Measures the tokens per second of one size.
 async fn measure(runner: &Runner, shape: &Shape, settings: &mut RunSettings, args: &PlanArgs) -> Result<(), String> {
-    let spec = RunSpec::new(shape, &[1e9], settings, args.seed);
+    let spec = SweepRun::new(shape, &[1e9], settings, args.seed);
     let mut trainer = runner.trainer(&spec).await?;
     // The first steps allocate memory.
     for _ in 0..2 {
@@ -256,7 +256,7 @@ async fn measure(runner: &Runner, shape: &Shape, settings: &mut RunSettings, arg
 
 /// Trains the smallest run at several learning rates.
 async fn pilot(runner: &Runner, plan: &Plan, args: &PlanArgs) -> Result<Vec<Trial>, String> {
-    let first = |a: &&RunSpec, b: &&RunSpec| a.n_params.cmp(&b.n_params).then(a.total_steps().cmp(&b.total_steps()));
+    let first = |a: &&SweepRun, b: &&SweepRun| a.n_params.cmp(&b.n_params).then(a.total_steps().cmp(&b.total_steps()));
     let spec = plan.runs.iter().min_by(first).ok_or("the plan has no runs")?;
     let usual = LrRule { n_params: USUAL_SIZE, lr: USUAL_LR, exponent: args.lr_exponent }.at(spec.n_params as f64);
     let mut trials = Vec::new();
@@ -295,7 +295,7 @@ fn report(stored: &Stored, args: &PlanArgs) {
     }
     say!("{:<28} {:>10} {:>10} {:>9} {:>10} {:>9}", "run", "N", "tokens", "steps", "lr", "time");
     for run in &plan.runs {
-        let tokens = run.horizons.last().map_or(0, |horizon| horizon.steps) * run.config.tokens_per_step() as u64;
+        let tokens = run.tokens(run.horizons.last().map_or(0, |horizon| horizon.steps));
         let (lr, steps) = (short(run.config.train.max_lr), run.total_steps());
         let (n, seconds) = (run.n_params, run.expected_s);
         say!("{:<28} {n:>10} {tokens:>10} {steps:>9} {lr:>10} {seconds:>7.1} s", run.id);

@@ -6,14 +6,14 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::{BackendArg, open, sentence};
-use super::execute::Runner;
+use super::execute::{Runner, SAVE_EVERY};
 use super::folder::{Folder, read_json, unix_s};
 use crate::scaling::bootstrap::RESAMPLES;
 use crate::scaling::fit::Settings;
 use crate::scaling::limits::short;
 use crate::scaling::predict::predict as extrapolate;
 use crate::scaling::sealed::{Afterwards, Prediction, Sealed, first_broken};
-use crate::scaling::spec::{Outcome, RunResult, RunSpec};
+use crate::scaling::spec::{Outcome, RunResult, SweepRun};
 
 #[derive(Args)]
 pub(in super::super) struct PredictArgs {
@@ -115,7 +115,7 @@ pub(super) fn predict(args: &PredictArgs) -> Result<(), String> {
         n_optimal: found.n,
         n_interval: found.n_interval,
         n_params: check.n_params,
-        tokens: check.total_steps() * check.config.tokens_per_step() as u64,
+        tokens: check.tokens(check.total_steps()),
         loss: found.loss,
         interval: found.interval,
         method: found.method,
@@ -152,7 +152,8 @@ pub(super) async fn check(args: &CheckArgs) -> Result<(), String> {
         return conclude(&folder, sealed, &spec, args);
     };
     let (tokenizer, tokens) = folder.data()?;
-    let runner = Runner { context: open(args.backend).await?, tokenizer, tokens, n_train: folder.stored.n_train };
+    let (context, n_train) = (open(args.backend).await?, folder.stored.n_train);
+    let runner = Runner { context, tokenizer, tokens, n_train, save_every: SAVE_EVERY };
     folder.log("start", &spec.id)?;
     let max_s = spec.reserved_s() + folder.sweep()?.ledger(&folder.stored.plan).free_s();
     let result = runner.execute(&spec, Some(&folder.state_of(&spec.id)), max_s).await?;
@@ -162,7 +163,7 @@ pub(super) async fn check(args: &CheckArgs) -> Result<(), String> {
 }
 
 /// The check run that a prediction describes.
-fn check_spec(folder: &Folder, sealed: &Sealed) -> Result<RunSpec, String> {
+fn check_spec(folder: &Folder, sealed: &Sealed) -> Result<SweepRun, String> {
     let plan = &folder.stored.plan;
     let Prediction { budget, n_optimal, number, .. } = sealed.prediction;
     let mut spec = plan.check_run(budget, n_optimal, plan.request.seeds[0]).map_err(sentence)?;
@@ -174,7 +175,7 @@ fn check_spec(folder: &Folder, sealed: &Sealed) -> Result<RunSpec, String> {
 }
 
 /// Stores the outcome of the check run.
-fn conclude(folder: &Folder, sealed: &Sealed, spec: &RunSpec, args: &CheckArgs) -> Result<(), String> {
+fn conclude(folder: &Folder, sealed: &Sealed, spec: &SweepRun, args: &CheckArgs) -> Result<(), String> {
     let result: RunResult = folder.read(&format!("results/{}.json", spec.id))?.ok_or("the check run has no result")?;
     let loss = result.points.first().map(|point| point.loss).filter(|_| result.outcome == Outcome::Done);
     match loss {
@@ -206,7 +207,7 @@ pub(super) fn report(folder: &Folder, json: bool) -> Result<(), String> {
         say!(
             "Prediction {number} for {} FLOPs, from {n_runs} runs, sealed as {}",
             short(*budget),
-            &sealed.hash[..12.min(sealed.hash.len())]
+            sealed.hash.chars().take(12).collect::<String>()
         );
         say!("  best size {}; the check run has {n_params} parameters and {tokens} tokens", short(*n_optimal));
         say!("  held-out loss {loss:.4}, 95 %: {:.4} to {:.4} ({method})", interval.low, interval.high);

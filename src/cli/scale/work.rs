@@ -1,6 +1,7 @@
 //! `glasshead scale run`: works off the runs of a sweep.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -8,7 +9,7 @@ use serde_json::json;
 use super::super::{BackendArg, open};
 use super::execute::Runner;
 use super::folder::{Folder, word};
-use crate::scaling::spec::{RunResult, RunSpec};
+use crate::scaling::spec::{RunResult, SweepRun};
 use crate::scaling::sweep::FollowUp;
 
 #[derive(Args)]
@@ -24,6 +25,9 @@ pub(in super::super) struct RunArgs {
     /// The backend.
     #[arg(long, value_enum, default_value = "gpu")]
     backend: BackendArg,
+    /// Save a checkpoint of the current run every N seconds.
+    #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
+    save_every: f64,
     /// Print one JSON object per line.
     #[arg(long)]
     json: bool,
@@ -34,7 +38,9 @@ pub(super) async fn run(args: &RunArgs) -> Result<(), String> {
     let folder = Folder::open(&args.folder)?;
     let (tokenizer, tokens) = folder.data()?;
     let context = open(args.backend).await?;
-    let runner = Runner { context, tokenizer, tokens, n_train: folder.stored.n_train };
+    let save_every = Duration::try_from_secs_f64(args.save_every)
+        .map_err(|_| format!("--save-every is {}; it has to be a number of seconds, such as 5", args.save_every))?;
+    let runner = Runner { context, tokenizer, tokens, n_train: folder.stored.n_train, save_every };
     let mut done = 0;
     while args.max_runs.is_none_or(|max| done < max) {
         follow_up(&folder, args, false)?;
@@ -64,7 +70,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<(), String> {
 }
 
 /// The shortest run that nobody executes.
-fn next(folder: &Folder, args: &RunArgs) -> Result<Option<RunSpec>, String> {
+fn next(folder: &Folder, args: &RunArgs) -> Result<Option<SweepRun>, String> {
     let sweep = folder.sweep()?;
     if let Some(id) = &args.only {
         let spec = sweep.specs.get(id).cloned();
@@ -98,14 +104,14 @@ fn follow_up(folder: &Folder, args: &RunArgs, at_end: bool) -> Result<(), String
     Ok(())
 }
 
-fn report_start(spec: &RunSpec, args: &RunArgs) {
+fn report_start(spec: &SweepRun, args: &RunArgs) {
     if args.json {
         let object = json!({ "event": "start", "run": spec.id, "n": spec.n_params, "expected_s": spec.expected_s });
         say!("{object}");
     }
 }
 
-fn report(spec: &RunSpec, result: &RunResult, args: &RunArgs) {
+fn report(spec: &SweepRun, result: &RunResult, args: &RunArgs) {
     let outcome = word(&result.outcome);
     if args.json {
         let object = json!({ "event": "finish", "run": spec.id, "n": spec.n_params, "lr": spec.config.train.max_lr,

@@ -1,4 +1,4 @@
-//! The observer of `glasshead train`: JSON lines or a progress bar, and log files if requested.
+//! The observer of `glasshead train`: JSON lines or a progress bar.
 
 use std::path::PathBuf;
 
@@ -6,30 +6,22 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::super::TrainArgs;
-use super::super::log::{Log, Mark};
 use super::Moment;
 use crate::config::{EVALUATION_TOKENS, TrainConfig};
 use crate::gpu::context::Context;
 use crate::run::native::Outcome;
-use crate::run::{Driver, Evaluation, Observer, Start, Steps, TaskScore, Work};
-use crate::train::trainer::TrainingState;
+use crate::run::{Evaluation, Observer, Start, Steps, TaskScore, Work};
 use crate::types::{Baselines, StepPoint};
 
-/// Reports progress as JSON lines or a progress bar, and in log files if requested.
+/// Reports progress as JSON lines or a progress bar.
 pub(super) struct Terminal {
     bar: Option<ProgressBar>,
-    log_dir: Option<PathBuf>,
-    log: Option<Log>,
-    /// The position in the log at the latest snapshot.
-    mark: Option<Mark>,
     step: u64,
     latest: Option<StepPoint>,
     tokens_per_s: f64,
     val_loss: f32,
     baselines: Option<Baselines>,
     out: PathBuf,
-    /// Why the run has to end.
-    failure: Option<String>,
     /// Device losses to be simulated, and the device.
     to_be_lost: Vec<Moment>,
     device: Option<wgpu::Device>,
@@ -44,16 +36,12 @@ impl Terminal {
         });
         Self {
             bar,
-            log_dir: args.log_dir.clone(),
-            log: None,
-            mark: None,
             step: 0,
             latest: None,
             tokens_per_s: 0.0,
             val_loss: f32::NAN,
             baselines: None,
             out: args.out.clone(),
-            failure: None,
             to_be_lost: args.lose_device.clone(),
             device: None,
         }
@@ -64,24 +52,6 @@ impl Terminal {
             // Without a terminal, the bar is hidden and would discard its lines.
             if bar.is_hidden() { say!("{text}") } else { bar.println(text) }
         }
-    }
-
-    /// Keeps the first error of the log, which ends the run.
-    fn log(&mut self, write: impl FnOnce(&mut Log) -> Result<(), String>) {
-        if let Some(log) = &mut self.log
-            && let Err(message) = write(log)
-        {
-            self.failure.get_or_insert(message);
-        }
-    }
-
-    fn set_mark(&mut self) {
-        let mut mark = None;
-        self.log(|log| {
-            mark = Some(log.mark()?);
-            Ok(())
-        });
-        self.mark = mark;
     }
 
     fn evaluation_line(&self, evaluation: &Evaluation) {
@@ -100,25 +70,22 @@ impl Terminal {
         let (val_loss, bigram) = (outcome.val_loss.unwrap_or(f32::NAN), outcome.baselines.bigram);
         let verdict = if f64::from(val_loss) < bigram { "beats" } else { "does not beat" };
         self.line(&format!("held-out loss {val_loss:.4} {verdict} the bigram's {bigram:.4}"));
-        self.line(&format!("stopped because {}; saved in {}", outcome.reason, self.out.display()));
+        self.line(&format!(
+            "stopped because {}; saved in {}",
+            outcome.reason.as_deref().unwrap_or_default(),
+            self.out.display()
+        ));
         bar.finish();
     }
 }
 
 impl Observer for Terminal {
     fn started(&mut self, start: &Start<'_>) {
-        let Start { driver, data, device, resumed_at } = start;
+        let Start { driver, text, device, .. } = start;
         let config = driver.config();
         self.step = driver.steps_done();
-        self.baselines = Some(data.baselines);
-        if let Some(folder) = &self.log_dir {
-            match Log::open(folder, config.tokens_per_step(), *resumed_at) {
-                Ok(log) => self.log = Some(log),
-                Err(message) => return self.failure = Some(message),
-            }
-        }
-        self.set_mark();
-        let Baselines { uniform, unigram, bigram } = data.baselines;
+        self.baselines = Some(text.baselines);
+        let Baselines { uniform, unigram, bigram } = text.baselines;
         self.line(&format!(
             "{} parameters, {} MiB of buffers, {} dispatches a step, on {device}",
             config.model.n_params(),
@@ -127,7 +94,7 @@ impl Observer for Terminal {
         ));
         self.line(&format!(
             "{} bytes, {} tokens to train on, {} held out, vocabulary {}",
-            data.text_bytes, data.n_train, data.n_val, config.model.vocab_size,
+            text.text_bytes, text.n_train, text.n_val, config.model.vocab_size,
         ));
         self.line(&format!("held-out losses are means over {EVALUATION_TOKENS} tokens"));
         self.line(&format!("to beat: uniform {uniform:.3}, unigram {unigram:.3}, bigram {bigram:.3} nats per token"));
@@ -158,7 +125,6 @@ impl Observer for Terminal {
                 say!("{}", json!({ "step": step, "loss": loss, "val_loss": null, "tokens_per_s": self.tokens_per_s }));
             }
         }
-        self.log(|log| log.steps(steps.points, steps.seconds, steps.tokens_per_s));
     }
 
     fn task_evaluated(&mut self, score: TaskScore<'_>) {
@@ -184,26 +150,16 @@ impl Observer for Terminal {
         } else {
             self.evaluation_line(&evaluation);
         }
-        if evaluation.scheduled {
-            self.log(|log| log.validation(step, evaluation.seconds, val_loss));
-        }
     }
 
     fn sample(&mut self, step: u64, text: &str) {
         self.line(&format!("step {step}: {text}\n"));
     }
 
-    fn snapshot(&mut self, _driver: &Driver, _state: &TrainingState) {
-        self.set_mark();
-    }
-
-    /// Later steps are trained and reported again; the log is truncated.
+    /// Later steps are trained and reported again.
     fn went_back(&mut self, step: u64, _train: &TrainConfig) {
         (self.step, self.latest, self.val_loss) = (step, None, f32::NAN);
         self.bar.iter().for_each(|bar| bar.set_position(step));
-        if let Some(mark) = self.mark {
-            self.log(|log| log.go_back(step, mark));
-        }
     }
 
     fn notice(&mut self, message: &str) {
@@ -216,9 +172,5 @@ impl Observer for Terminal {
 
     fn warn(&mut self, message: &str) {
         eprintln!("{message}");
-    }
-
-    fn failure(&mut self) -> Option<String> {
-        self.failure.take()
     }
 }

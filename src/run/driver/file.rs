@@ -1,7 +1,7 @@
 //! The file of a run.
 
 use super::Driver;
-use crate::run::observer::Observer;
+use super::observer::Observer;
 use crate::run::record::{self, RunFile};
 use crate::train::checkpoint::{self, CheckpointError};
 use crate::train::trainer::{TrainError, TrainingState};

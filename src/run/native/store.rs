@@ -74,7 +74,7 @@ pub struct Store {
     /// Messages that were not reported yet.
     warnings: Vec<String>,
     /// The stop rule that ended the run.
-    reason: String,
+    reason: Option<String>,
 }
 
 impl Store {
@@ -82,7 +82,7 @@ impl Store {
     /// When the folder is not writable.
     pub fn new(folder: &Path) -> Result<Self, StoreError> {
         rotation::check_folder(folder).map_err(StoreError::Folder)?;
-        let (warnings, reason) = (Vec::new(), String::new());
+        let (warnings, reason) = (Vec::new(), None);
         Ok(Self { folder: folder.into(), tried: None, problem: None, warnings, reason })
     }
 
@@ -142,8 +142,8 @@ impl Store {
         std::mem::take(&mut self.warnings)
     }
 
-    pub(super) fn take_reason(&mut self) -> String {
-        std::mem::take(&mut self.reason)
+    pub(super) fn take_reason(&mut self) -> Option<String> {
+        self.reason.take()
     }
 }
 
@@ -153,6 +153,6 @@ impl Observer for Store {
     }
 
     fn stopped(&mut self, reason: &str) {
-        self.reason = reason.into();
+        self.reason = Some(reason.into());
     }
 }

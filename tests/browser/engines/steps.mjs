@@ -32,8 +32,30 @@ export class Page {
     return this.tab.evaluate((selector) => document.querySelectorAll(selector).length, selector);
   }
 
+  /** Opens the drawer or menu that an element is in, and its group; closes one that covers the element. */
+  async reach(selector) {
+    const next = () => this.tab.evaluate((selector) => {
+      const element = document.querySelector(selector);
+      if (!element) return undefined;
+      const opener = (name) => [...document.querySelectorAll(`[data-opens="${name}"]`)].find((one) => one.offsetWidth > 0);
+      const overlay = element.closest("[data-overlay]");
+      const box = element.getBoundingClientRect();
+      const over = (other) => other.left < box.right && other.right > box.left && other.top < box.bottom && other.bottom > box.top;
+      const cover = [...document.querySelectorAll("[data-overlay]:not([hidden])")].find((one) => over(one.getBoundingClientRect()));
+      const details = element.closest("details:not([open])");
+      let press;
+      if (overlay?.hidden) press = opener(overlay.dataset.overlay);
+      else if (!overlay && !element.closest("[data-opens]") && cover) press = opener(cover.dataset.overlay);
+      else if (details && !element.matches("summary")) press = details.querySelector("summary");
+      press?.click();
+      return press !== undefined;
+    }, selector);
+    for (let tries = 0; tries < 5 && (await next()); tries++) await new Promise((done) => setTimeout(done, 200));
+  }
+
   /** Clicks with the pointer, at a fraction of the element's box. */
   async click(selector, [right, down] = [0.5, 0.5]) {
+    await this.reach(selector);
     const place = () => this.tab.evaluate((selector, right, down) => {
       const element = document.querySelector(selector);
       if (!element || element.disabled) return undefined;
@@ -96,8 +118,8 @@ export async function open(page, adapter) {
   await until("the maps are shown", async () => (await page.count(id("head-map"))) === 8);
 }
 
-/** The side of the tile from which the hatching is drawn, in CSS pixels (`.hatched` in attention.css). */
-const HATCH_TILE = 7;
+/** The side of the tile from which the hatching is drawn, in CSS pixels (`.hatched` in train.css). */
+const HATCH_TILE = 6;
 
 /** The hatching of masked cells is drawn evenly: its picture repeats with every tile, and each tile has stripes. */
 export async function hatching(page) {
@@ -145,11 +167,11 @@ export async function hatching(page) {
 export async function train(page) {
   await page.click(id("train"));
   await until("the loss is lower", async () => (await page.number("loss")) < UNIFORM_LOSS - 0.5, 240_000);
+  assert.ok((await page.number("tokens-per-s")) > 0);
   await page.click(id("train"));
   await page.state("paused");
   assert.ok((await page.number("step-count")) > 5);
   await until("the held-out loss is lower", async () => (await page.number("val-loss")) < UNIFORM_LOSS);
-  assert.ok((await page.number("tokens-per-s")) > 0);
 }
 
 /** With activations in f16, the model trains on the same adapter, and its maps are shown. */
@@ -216,7 +238,6 @@ export async function exportFiles(page) {
   const { path, bytes } = await page.download("save");
   const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE(0))));
   assert.ok("__metadata__" in header, `${Object.keys(header)}`);
-  await page.click(`${id("take-along")} summary`);
   const csv = (await page.download("csv-head")).bytes.toString();
   const n = await page.count(id("token-chip"));
   assert.equal(csv.trim().split("\n").length, 1 + (n * (n + 1)) / 2, "a header, and every cell that is not masked");

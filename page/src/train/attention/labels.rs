@@ -37,25 +37,35 @@ impl PartialEq for AxisProps {
     }
 }
 
+/// Letters of a token next to its position, where tokens are left out.
+const LETTERS: usize = 5;
+
 #[component]
 pub fn Axis(props: &AxisProps) -> Html {
     let (n, window) = (props.maps.n(), props.window);
     let (begin, side) = if props.keys { (window.left, "left") } else { (window.top, "top") };
+    let seen = |at: &usize| *at < n && (0.0..=1.0).contains(&window.middle(begin, *at, n));
+    let labelled = labelled(n, begin, window.size, props.pixels, APART);
+    let step = labelled.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap_or(1);
     let label = |at: usize, class: Option<&'static str>| {
         let place = window.middle(begin, at, n);
-        html! {
-            <span class={classes!(class)} style={format!("{side}:{:.3}%", 100.0 * place)}>
-                {visible(&props.maps.tokens[at].text)}
-            </span>
-        }
+        let token = visible(&props.maps.tokens[at].text);
+        let text = if step > 1 && !props.keys && class.is_none() {
+            format!("{} {at}", token.chars().take(LETTERS).collect::<String>())
+        } else {
+            token
+        };
+        html! { <span class={classes!(class)} style={format!("{side}:{:.3}%", 100.0 * place)}>{text}</span> }
     };
-    let seen = |at: &usize| *at < n && (0.0..=1.0).contains(&window.middle(begin, *at, n));
+    let tags: Vec<usize> = props.held.iter().copied().chain(props.pointed).filter(seen).collect();
+    // A tag is wider than a label, and covers its neighbors.
+    let free = |at: &usize| tags.iter().all(|tag| step == 1 && tag != at || tag.abs_diff(*at) >= step);
     let held = props.held.iter().copied().filter(seen).map(|at| label(at, Some("held-label")));
     let pointed = props.pointed.filter(seen).map(|at| label(at, Some("pointed")));
     let class = if props.keys { "keys" } else { "queries" };
     html! {
         <div {class} data-testid={class} aria-hidden="true">
-            {for labelled(n, begin, window.size, props.pixels, APART).into_iter().map(|at| label(at, None))}
+            {for labelled.iter().copied().filter(free).map(|at| label(at, None))}
             {for held}
             {for pointed}
         </div>

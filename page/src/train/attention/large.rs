@@ -47,12 +47,12 @@ pub fn Big(cx: &Cx) -> Html {
             </header>
             <p class="hidden" data-testid="readout" aria-live="polite">{shown.as_ref().map(|(maps, _)| readout(cx, maps))}</p>
             if let Some((maps, _)) = &shown {
-                if comparing {
-                    <Compare ..cx.clone() />
-                } else if numbers {
+                if numbers {
                     <div class="scrolling">{super::table::table(cx, maps)}</div>
                 } else if lines {
                     <div class="scrolling"><Lines ..cx.clone() /></div>
+                } else if comparing {
+                    <Compare ..cx.clone() />
                 } else {
                     <div class="plot"><Framed ..cx.clone() /></div>
                 }
@@ -71,7 +71,7 @@ pub fn Big(cx: &Cx) -> Html {
 }
 
 /// The text with a capital first letter.
-fn capital(text: &str) -> String {
+pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -1,5 +1,4 @@
-//! Training logs for other programs: `log.csv`, `log.jsonl`, and TensorBoard event files. A resumed run continues them,
-//! with each step once.
+//! The files of a training log. A resumed run continues them, with each step once.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -9,23 +8,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
-use super::events::{self, Event};
-use super::in_file;
+use super::tensorboard::{self as events, Event, HELD_OUT};
+use super::{LogError, resume};
 use crate::types::StepPoint;
 
-pub mod resume;
-
 const CSV_HEADER: &str = "step,tokens,seconds,loss,lr,grad_norm,val_loss\n";
-
-/// The tag of held-out losses in event files.
-const HELD_OUT: &str = "loss/held-out";
 
 /// The names of the text files.
 const NAMES: [&str; 2] = ["log.csv", "log.jsonl"];
 
 /// A position in both text files.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mark([WordsMark; 2]);
+pub struct Mark([WordsMark; 2]);
 
 #[derive(Clone, Copy, Debug)]
 struct WordsMark {
@@ -47,7 +41,7 @@ impl Words {
 }
 
 /// The log files of a run.
-pub(super) struct Log {
+pub struct Log {
     folder: PathBuf,
     csv: Words,
     jsonl: Words,
@@ -65,8 +59,8 @@ impl Log {
     ///
     /// # Errors
     /// When the files cannot be written or belong to another run.
-    pub fn open(folder: &Path, tokens_per_step: usize, resumed_at: Option<u64>) -> Result<Self, String> {
-        let problem = |error| format!("{}; choose another --log-dir", in_file(folder)(error));
+    pub fn open(folder: &Path, tokens_per_step: usize, resumed_at: Option<u64>) -> Result<Self, LogError> {
+        let problem = |source| LogError::Open { folder: folder.into(), source };
         let open = || -> io::Result<Option<Self>> {
             fs::create_dir_all(folder)?;
             let [csv, jsonl] = NAMES.map(|name| resume::scan_file(&folder.join(name), resumed_at.unwrap_or(0)));
@@ -91,19 +85,14 @@ impl Log {
             resumed_at.map_or(Ok(()), |step| log.restart(step))?;
             Ok(Some(log))
         };
-        open().map_err(problem)?.ok_or_else(|| {
-            let folder = folder.display();
-            format!(
-                "{folder} holds the log of another run; choose another --log-dir, or continue that run with --resume"
-            )
-        })
+        open().map_err(problem)?.ok_or_else(|| LogError::AnotherRun { folder: folder.into() })
     }
 
     /// Logs completed steps, which ended after `trained` seconds of training in this process.
     ///
     /// # Errors
     /// When writing fails, for example because the disk is full.
-    pub fn steps(&mut self, points: &[StepPoint], trained: f64, tokens_per_s: f64) -> Result<(), String> {
+    pub fn steps(&mut self, points: &[StepPoint], trained: f64, tokens_per_s: f64) -> Result<(), LogError> {
         let seconds = self.seconds_before + trained;
         let (mut csv, mut jsonl, mut records) = (String::new(), String::new(), Vec::new());
         for &StepPoint { step, loss, lr, grad_norm, .. } in points {
@@ -127,11 +116,29 @@ impl Log {
         written.and_then(|()| self.events.write_all(&records)).map_err(|error| self.problem(error))
     }
 
+    /// Logs further measurements after `step` steps, with their names: a row in log.jsonl, and scalars for TensorBoard.
+    ///
+    /// # Errors
+    /// Same as [`Log::steps`].
+    pub fn measurements(&mut self, step: u64, named: &[(&'static str, f64)]) -> Result<(), LogError> {
+        if named.is_empty() {
+            return Ok(());
+        }
+        let mut line = json!({ "step": step });
+        let mut records = Vec::new();
+        for &(tag, value) in named {
+            line[tag] = json!(value);
+            records.extend(events::record(&Event::Scalar { step, tag, value: value as f32 }.encoded(now())));
+        }
+        let written = self.jsonl.file.write_all(format!("{line}\n").as_bytes());
+        written.and_then(|()| self.events.write_all(&records)).map_err(|error| self.problem(error))
+    }
+
     /// Logs an evaluation on held-out tokens after `step` steps, unless the files already contain it.
     ///
     /// # Errors
     /// Same as [`Log::steps`].
-    pub fn validation(&mut self, step: u64, trained: f64, val_loss: f32) -> Result<(), String> {
+    pub fn validation(&mut self, step: u64, trained: f64, val_loss: f32) -> Result<(), LogError> {
         let (tokens, seconds) = (step.saturating_mul(self.tokens_per_step), self.seconds_before + trained);
         let csv = format!("{step},{tokens},{seconds:.3},,,,{val_loss}\n");
         let line = json!({ "step": step, "tokens": tokens, "seconds": seconds, "val_loss": val_loss });
@@ -155,7 +162,7 @@ impl Log {
     ///
     /// # Errors
     /// Same as [`Log::steps`].
-    pub fn mark(&self) -> Result<Mark, String> {
+    pub fn mark(&self) -> Result<Mark, LogError> {
         let mark = || Ok(Mark([self.csv.mark()?, self.jsonl.mark()?]));
         mark().map_err(|error| self.problem(error))
     }
@@ -165,7 +172,7 @@ impl Log {
     ///
     /// # Errors
     /// Same as [`Log::steps`].
-    pub fn go_back(&mut self, step: u64, Mark(marks): Mark) -> Result<(), String> {
+    pub fn go_back(&mut self, step: u64, Mark(marks): Mark) -> Result<(), LogError> {
         let mut cut = || -> io::Result<()> {
             for ((words, mark), name) in [&mut self.csv, &mut self.jsonl].into_iter().zip(marks).zip(NAMES) {
                 cut_to(&self.folder.join(name), mark.bytes)?;
@@ -182,8 +189,8 @@ impl Log {
         self.events.write_all(&events::record(&Event::Restart { step: step + 1 }.encoded(now())))
     }
 
-    fn problem(&self, error: io::Error) -> String {
-        in_file(&self.folder)(error)
+    fn problem(&self, source: io::Error) -> LogError {
+        LogError::Write { folder: self.folder.clone(), source }
     }
 }
 

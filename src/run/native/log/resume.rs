@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::super::events::{self, Decoded};
-use super::HELD_OUT;
+use super::tensorboard::{self as events, Decoded, HELD_OUT};
 
 /// The prefix of event file names, followed by ten digits: seconds since 1970.
 pub(super) const EVENTS_PREFIX: &str = "events.out.tfevents.";
@@ -163,7 +162,7 @@ fn drop_from(kept: &mut Vec<EventRange>, step: u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::events::Event;
+    use super::super::tensorboard::Event;
     use super::*;
 
     #[test]
