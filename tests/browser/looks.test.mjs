@@ -51,7 +51,7 @@ async function whileItTrains(page) {
   await typed(page, byTestId(page, "new-weight"), "0.75");
   const entries = () => Promise.all(["weight-row", "weight-column", "new-weight"].map((id) => byTestId(page, id).inputValue()));
   await shows(entries, ["13", "21", "0.75"]);
-  const name = byTestId(page, "run").first().getByRole("textbox");
+  const name = byTestId(page, "run").first().locator('input[inputmode="text"]');
   await typed(page, name, "red ball");
   await until("the run has its name", async () => (await name.getAttribute("aria-label")) === "Name of red ball");
   await byTestId(page, "view-lesson").click();
