@@ -15,6 +15,7 @@ use glasshead_page::state::lesson::{LessonAction, LessonState};
 
 use crate::tokenizer::GPT2;
 
+mod align;
 mod onward;
 mod pair;
 

@@ -37,6 +37,7 @@ fn main() {
         bytes / time.as_secs_f64()
     );
     println!("peak memory so far: {} MiB", peak_mebibytes());
+    stages_alone(&pages);
     let texts = folder.path().join("texts.jsonl");
     write_texts(&texts, n_documents);
     let mut settings = Settings::off();
@@ -52,6 +53,27 @@ fn main() {
         time.as_secs_f64()
     );
     println!("peak memory: {} MiB", peak_mebibytes());
+}
+
+/// Prints the time of each stage on one thread, alone, in addition to extraction.
+fn stages_alone(pages: &Path) {
+    let mut reader = open("pages.jsonl", fs::File::open(pages).expect("it was written"), "text").expect("it has rows");
+    let documents: Vec<_> = (0..2000).map_while(|_| reader.next_document().expect("rows are valid")).collect();
+    let bytes: usize = documents.iter().map(|document| document.n_bytes()).sum();
+    let time = |settings: Settings| {
+        let pipeline = Pipeline::new(settings, None);
+        pipeline.classifier();
+        let start = Instant::now();
+        documents.iter().for_each(|document| drop(pipeline.judge(document, true)));
+        start.elapsed().as_secs_f64() * 1e9 / bytes as f64
+    };
+    let extract = time(Settings::off());
+    println!("extract alone: {extract:.1} ms per MB");
+    for stage in &Stage::ALL[2..10] {
+        let mut settings = Settings::off();
+        settings.set_enabled(*stage, true);
+        println!("{} alone: {:.1} ms per MB more", stage.name(), time(settings) - extract);
+    }
 }
 
 fn filter(settings: Settings, input: &Path, out: &Path, n_threads: usize) -> (Summary, Duration) {

@@ -1,5 +1,9 @@
 //! English contractions and abbreviations, which the rules for prefixes and suffixes would split wrongly.
 
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+
 /// Words that are followed by a contracted verb, and whether this is written with each of `'m 'll 'd 've 're 's`.
 const STEMS: [&str; 21] = [
     "i", "you", "he", "she", "it", "we", "they", "who", "what", "when", "where", "why", "how", "there", "that", "this",
@@ -41,27 +45,43 @@ pub fn abbreviation(chunk: &str) -> bool {
         && (letter() || dotted() || EMOTICONS.contains(&chunk) || ABBREVIATIONS[87..].contains(&chunk))
 }
 
+/// The longest contraction in bytes.
+const MAX_BYTES: usize = 14;
+
+/// Contractions without an apostrophe, in lower case: "dont", "theyd", "cannot". Most words are looked up here.
+static BARE: LazyLock<FxHashMap<Vec<u8>, [usize; 2]>> = LazyLock::new(|| {
+    let verbs = ["m", "s", "re", "ve", "d", "ll", "llve", "dve"];
+    let positive = STEMS.iter().flat_map(|stem| verbs.iter().map(move |verb| format!("{stem}{verb}")));
+    let negative = NEGATED.iter().flat_map(|verb| [format!("{verb}nt"), format!("{verb}ntve")]);
+    let words = positive.chain(negative).filter(|word| !NO_CONTRACTIONS.contains(&word.as_str()));
+    let split = words.filter_map(|word| Some((negated(&word).or_else(|| contracted(&word))?, word.into_bytes())));
+    let fused = ["cannot", "gonna", "gotta"].map(|word| ([3, 0], word.as_bytes().to_vec()));
+    split.chain(fused).map(|(ends, word)| (word, ends)).collect()
+});
+
 /// Where the parts of a contraction end, except the last one; `None` if the chunk is no contraction. Unused entries are
 /// 0.
 pub fn parts(chunk: &str) -> Option<[usize; 2]> {
-    if chunk.len() > 14 || !chunk.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+    let bytes = chunk.as_bytes();
+    if bytes.len() > MAX_BYTES || !bytes.first()?.is_ascii_alphanumeric() {
         return None;
     }
-    if chunk.as_bytes()[0].is_ascii_digit() {
+    if bytes[0].is_ascii_digit() {
         return clock(chunk);
     }
-    let lower = chunk.to_lowercase();
     // Only the first letter may be a capital.
-    if lower.len() != chunk.len() || chunk[1..].chars().any(char::is_uppercase) {
+    if bytes[1..].iter().any(u8::is_ascii_uppercase) {
         return None;
     }
-    match lower.as_str() {
-        "cannot" | "gonna" | "gotta" => return Some([3, 0]),
-        "and/or" | "'em" => return None,
-        word if NO_CONTRACTIONS.contains(&word) => return None,
-        _ => {}
+    let mut lower = [0; MAX_BYTES];
+    let lower = &mut lower[..bytes.len()];
+    lower.copy_from_slice(bytes);
+    lower[0].make_ascii_lowercase();
+    if bytes.iter().all(u8::is_ascii_alphabetic) {
+        return BARE.get(&*lower).copied();
     }
-    negated(&lower).or_else(|| contracted(&lower))
+    let lower = std::str::from_utf8(lower).ok().filter(|word| word.contains(['\'', '’']))?;
+    negated(lower).or_else(|| contracted(lower))
 }
 
 /// "10am": a number up to 12 before am or pm.

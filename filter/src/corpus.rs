@@ -39,8 +39,8 @@ impl Corpus {
         let kept = self.records.iter_mut().enumerate().filter(|(_, record)| record.dropped.is_none());
         for (at, record) in kept {
             let (text, removed) = remove_lines(&record.text, at as u32, &repeated, &settings.lines);
-            self.funnel.removed_lines += removed as u64;
             record.text = text;
+            record.removed_lines = removed;
             record.dropped = too_short(&record.text, removed, settings.lines.min_words);
         }
         if settings.minhash.enabled {
@@ -57,6 +57,7 @@ impl Corpus {
                 };
                 add_masked(&mut self.funnel, masked);
                 self.funnel.kept += 1;
+                self.funnel.removed_lines += record.removed_lines as u64;
                 self.funnel.kept_bytes += record.text.len() as u64;
                 continue;
             };

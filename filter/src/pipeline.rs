@@ -40,6 +40,8 @@ pub struct Record {
     pub language: Option<&'static str>,
     /// The first rule that dropped the document.
     pub dropped: Option<Drop>,
+    /// Lines that were removed because an earlier document has them.
+    pub removed_lines: usize,
     /// All measurements, by stage.
     pub measures: Vec<(Stage, Measure)>,
 }
@@ -70,7 +72,7 @@ impl Pipeline {
     pub fn judge(&self, document: &Document, all: bool) -> Record {
         let mut record = Record { url: document.url.clone(), n_bytes: document.n_bytes(), ..Record::default() };
         if self.settings.url.enabled
-            && self.stage(Stage::Url, &mut record, all, |sheet, _| rules::url(&document.url, &self.settings.url, sheet))
+            && self.stage(Stage::Url, &mut record, all, |sheet| rules::url(&document.url, &self.settings.url, sheet))
         {
             return record;
         }
@@ -81,47 +83,54 @@ impl Pipeline {
                 return record;
             }
         }
-        for stage in &Stage::ALL[2..10] {
-            if self.settings.enabled(*stage) && self.text_stage(*stage, &mut record, all) {
-                break;
-            }
-        }
+        self.text_stages(&mut record, all);
         record
     }
 
-    /// Runs a stage that judges the text; `true` if the document needs no further stage.
-    fn text_stage(&self, stage: Stage, record: &mut Record, all: bool) -> bool {
+    /// Runs the stages that judge the text. They share its words until one of them changes it.
+    fn text_stages(&self, record: &mut Record, all: bool) {
+        let mut stages = Stage::ALL[2..10].iter().filter(|stage| self.settings.enabled(**stage));
+        loop {
+            let original = std::mem::take(&mut record.text);
+            let text = Text::new(&original);
+            let changed = loop {
+                let Some(stage) = stages.next() else { break None };
+                let (changed, done) = self.text_stage(*stage, &text, record, all);
+                // A dropped document keeps the text that the rule saw.
+                if done || changed.is_some() && record.dropped.is_none() {
+                    break changed.filter(|_| !done);
+                }
+            };
+            let Some(changed) = changed else {
+                record.text = original;
+                return;
+            };
+            record.text = changed;
+        }
+    }
+
+    /// Runs a stage that judges the text. Returns the changed text, and whether the document needs no further stage.
+    fn text_stage(&self, stage: Stage, text: &Text<'_>, record: &mut Record, all: bool) -> (Option<String>, bool) {
         let settings = &self.settings;
-        let original = std::mem::take(&mut record.text);
-        let mut changed = None;
-        let text = Text::new(&original);
-        let mut found = None;
-        let done = self.stage(stage, record, all, |sheet, _| match stage {
-            Stage::Encoding => rules::encoding(&text, &settings.encoding, sheet),
+        let (mut changed, mut found) = (None, None);
+        let done = self.stage(stage, record, all, |sheet| match stage {
+            Stage::Encoding => rules::encoding(text, &settings.encoding, sheet),
             Stage::Language => found = rules::language(text.text, &settings.language, sheet),
-            Stage::Repetition => rules::repetition(&text, &settings.repetition, sheet),
-            Stage::Gopher => rules::gopher(&text, &settings.gopher, sheet),
-            Stage::C4 => changed = Some(rules::c4(text.text, &settings.c4, sheet)),
-            Stage::Fineweb => rules::fineweb(&text, &settings.fineweb, sheet),
+            Stage::Repetition => rules::repetition(text, &settings.repetition, sheet),
+            Stage::Gopher => rules::gopher(text, &settings.gopher, sheet),
+            Stage::C4 => changed = Some(rules::c4(text.text, &settings.c4, sheet)).filter(|new| new != text.text),
+            Stage::Fineweb => rules::fineweb(text, &settings.fineweb, sheet),
             Stage::Phrases => rules::phrases(text.text, &settings.phrases, sheet),
-            Stage::Quality => {
-                let score = self.classifier().score(text.text);
-                rules::quality(score, settings.quality.min_score, sheet);
-            }
+            Stage::Quality => rules::quality(self.classifier().score(text.text), settings.quality.min_score, sheet),
             Stage::Url | Stage::Extract | Stage::Lines | Stage::Minhash | Stage::Mask => {}
         });
         record.language = record.language.or(found);
-        // A dropped document keeps the text that the rule saw.
-        record.text = match changed {
-            Some(text) if record.dropped.is_none() => text,
-            _ => original,
-        };
-        done
+        (changed, done)
     }
 
-    fn stage(&self, stage: Stage, record: &mut Record, all: bool, run: impl FnOnce(&mut Sheet, &Settings)) -> bool {
+    fn stage(&self, stage: Stage, record: &mut Record, all: bool, run: impl FnOnce(&mut Sheet)) -> bool {
         let mut sheet = Sheet::new(all);
-        run(&mut sheet, &self.settings);
+        run(&mut sheet);
         if let Some(measure) = sheet.reason() {
             record.dropped.get_or_insert(Drop {
                 stage,

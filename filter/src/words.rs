@@ -162,8 +162,13 @@ fn suffix(chunk: &str) -> usize {
             _ => 0,
         };
     }
-    if matches!(last, '—' | '–') || PUNCT.contains(last) || QUOTES.contains(last) || is_icon(last) {
+    if !last.is_ascii_alphanumeric()
+        && (matches!(last, '—' | '–') || PUNCT.contains(last) || QUOTES.contains(last) || is_icon(last))
+    {
         return last.len_utf8();
+    }
+    if !chunk.bytes().any(|byte| byte.is_ascii_digit()) {
+        return 0;
     }
     let after_digit = before.is_some_and(|c| c.is_ascii_digit());
     if after_digit && (last == '+' || CURRENCY.contains(last)) {

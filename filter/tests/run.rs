@@ -131,7 +131,13 @@ fn generated_junk_is_dropped_and_good_pages_are_kept() {
         table.iter().filter(|(label, _)| label.is_good() == good).fold((0, 0), |(n, k), (_, (m, l))| (n + m, k + l))
     };
     let ((good, good_kept), (bad, bad_kept)) = (sum(true), sum(false));
-    assert!(good_kept as f64 >= 0.98 * good as f64, "{table:?}");
+    let mut reasons: BTreeMap<(Stage, &str), (usize, &str)> = BTreeMap::new();
+    for (_, record) in all.iter().zip(&corpus.records).filter(|(page, _)| page.label.is_good()) {
+        if let Some(drop) = &record.dropped {
+            reasons.entry((drop.stage, &drop.reason)).or_insert((0, &record.text)).0 += 1;
+        }
+    }
+    assert!(good_kept as f64 >= 0.98 * good as f64, "{table:?} {reasons:?}");
     assert!(bad_kept as f64 <= 0.05 * bad as f64, "{table:?}");
     // Planted personal data is masked.
     let planted: u64 = all

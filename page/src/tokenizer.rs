@@ -111,7 +111,7 @@ fn side(cx: &Cx, index: usize) -> Html {
     let size = side.source.and_then(|source| cx.state.tokenizer.known.get(&source)).map(|known| known.vocab_size);
     let title = side.source.map_or("Tokens", source_name);
     html! {
-        <section class="tile side" data-testid={format!("side-{index}")} aria-label={title}>
+        <section class="tile encoding" data-testid={format!("side-{index}")} aria-label={title}>
             <header>
                 <h2>{title}{size.map(|size| html! { <small>{format!("{} tokens in the vocabulary", grouped(size))}</small> })}</h2>
                 if index == 1 {

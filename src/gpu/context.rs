@@ -1,7 +1,7 @@
 //! The adapter and the device.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
@@ -34,6 +34,8 @@ pub struct Context {
     pub(super) variants: Variants,
     /// The kernels, or classes of their shapes, for which variants have been chosen.
     chosen: RefCell<HashSet<&'static str>>,
+    /// Kernel variants compared with the CPU on this device, and why those that failed cannot be used.
+    pub(crate) compared: RefCell<HashMap<&'static str, Option<String>>>,
     /// Variant overrides set by the user.
     pub told: RefCell<Choices>,
     /// Variants chosen for this device, now or earlier.
@@ -193,7 +195,7 @@ impl Context {
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
         let f16 = device.features().contains(wgpu::Features::SHADER_F16);
         let fault = Fault::watch(&device);
-        let (pipelines, variants, chosen) = Default::default();
+        let (pipelines, variants, chosen, compared) = Default::default();
         let (told, known, losses) = Default::default();
         Self {
             device,
@@ -206,6 +208,7 @@ impl Context {
             pipelines,
             variants,
             chosen,
+            compared,
             told,
             known,
             losses,

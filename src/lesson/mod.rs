@@ -4,6 +4,7 @@
 //! The sentence, its embeddings and the order of the steps follow a notebook on CS336's first assignment; with the same
 //! seed its weights are reproduced bit by bit ([`crate::rng::torch`]).
 
+mod align;
 mod onward;
 mod plain;
 mod race;
@@ -11,11 +12,14 @@ mod sheet;
 mod training;
 mod weighted;
 
+use std::ops::RangeInclusive;
+
 use thiserror::Error;
 
+use crate::align::AlignError;
 use crate::gpu::backend::ExecuteError;
 use crate::gpu::context::Context;
-use crate::types::lesson::{Exercise, Sheet, WORDS};
+use crate::types::lesson::{Exercise, GROUP_SIZE, Sheet, WORDS};
 use sheet::Desk;
 
 /// T: tokens of the sentence.
@@ -35,6 +39,9 @@ pub enum LessonError {
         /// The expected value.
         expected: &'static str,
     },
+    /// The rewards of an exercise are invalid.
+    #[error(transparent)]
+    Align(#[from] AlignError),
     /// The device failed.
     #[error(transparent)]
     Device(#[from] ExecuteError),
@@ -78,6 +85,17 @@ pub async fn compute(exercise: &Exercise, context: Option<&Context>) -> Result<S
         Exercise::Loss { seed, bonus } => training::loss(&mut desk, *seed, *bonus),
         Exercise::OneWeight { steepness } => training::one_weight(&mut desk, *steepness),
         Exercise::Schedule { warmup } => training::schedule(&mut desk, *warmup),
+        Exercise::ResponseMask { seed, prompt_len } => {
+            align::response_mask(&mut desk, *seed, within(*prompt_len, 1..=5, "the prompt", "1 to 5 tokens long")?)?;
+        }
+        Exercise::PolicyStep { reward } => align::policy_step(&mut desk, finite(*reward)?)?,
+        Exercise::EqualRewards { right } => {
+            let expected = "between 0 and 8";
+            align::equal_rewards(
+                &mut desk,
+                within(*right, 0..=GROUP_SIZE, "the number of right responses", expected)?,
+            )?;
+        }
         Exercise::Sampling { temperature, seed } => training::sampling(&mut desk, *temperature, *seed),
     }
     Ok(desk.run(context).await?)
@@ -97,6 +115,20 @@ fn checked(x: &[f32], query: usize) -> Result<&[f32], LessonError> {
 fn below(n_tokens: usize, most: usize) -> Result<usize, LessonError> {
     let expected = "between 1 and 48";
     if (1..=most).contains(&n_tokens) { Ok(n_tokens) } else { Err(LessonError::Wrong { what: "n_tokens", expected }) }
+}
+
+fn within(
+    number: usize,
+    range: RangeInclusive<usize>,
+    what: &'static str,
+    expected: &'static str,
+) -> Result<usize, LessonError> {
+    if range.contains(&number) { Ok(number) } else { Err(LessonError::Wrong { what, expected }) }
+}
+
+fn finite(reward: f32) -> Result<f32, LessonError> {
+    let expected = "a number between -100 and 100";
+    if reward.abs() <= 100.0 { Ok(reward) } else { Err(LessonError::Wrong { what: "the reward", expected }) }
 }
 
 fn in_range(d_k: usize) -> Result<usize, LessonError> {

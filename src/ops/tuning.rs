@@ -348,23 +348,28 @@ pub async fn difference(
     disagreement(context, (candidates.gate)(), variant).await
 }
 
-/// Why a variant cannot be used on this device, if so.
+/// Why a variant cannot be used on this device, if so. Variants are compared once per device, whatever the number of classes.
 async fn problem(
     context: &Context,
     candidates: &Candidates,
     variant: &'static Variant,
 ) -> Result<Option<String>, ExecuteError> {
-    let (wrong, original) = (variant.kernel.name, variant.of.name);
-    match difference(context, candidates, Some(variant)).await {
-        Ok(None) => Ok(None),
+    let (name, original) = (variant.kernel.name, variant.of.name);
+    if let Some(known) = context.compared.borrow().get(name) {
+        return Ok(known.clone());
+    }
+    let problem = match difference(context, candidates, Some(variant)).await {
+        Ok(None) => None,
         Ok(Some(difference)) => {
-            Ok(Some(format!("this device computes {wrong} wrongly ({difference}); {original} is used instead")))
+            Some(format!("this device computes {name} wrongly ({difference}); {original} is used instead"))
         }
         Err(ExecuteError::Refused(detail)) => {
-            Ok(Some(format!("this device refuses {wrong} ({detail}); {original} is used instead")))
+            Some(format!("this device refuses {name} ({detail}); {original} is used instead"))
         }
-        Err(error) => Err(error),
-    }
+        Err(error) => return Err(error),
+    };
+    context.compared.borrow_mut().insert(name, problem.clone());
+    Ok(problem)
 }
 
 /// Whether a device can run a variant and is of the kind that it is made for: hardware, or a CPU that emulates a GPU with

@@ -11,7 +11,6 @@ mod driver;
 mod meter;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
-mod observer;
 pub mod pace;
 mod policy;
 #[cfg(not(target_arch = "wasm32"))]
@@ -26,11 +25,8 @@ pub mod text;
 pub use clock::system_clock;
 pub use clock::{Clock, SharedClock};
 pub(crate) use driver::CHUNK_SECONDS;
-pub use driver::Driver;
+pub use driver::{Driver, Evaluation, LostRun, Observer, Start, Steps, TaskScore, TextSummary, Work};
 pub use meter::Recurring;
-#[cfg(not(target_arch = "wasm32"))]
-pub use observer::Start;
-pub use observer::{Evaluation, Observer, Steps, TaskScore, Work};
 pub use policy::{Policy, SNAPSHOT_SECONDS};
 pub use spec::{RunSpec, TextSource};
 pub use task_evaluation::TaskEvaluation;

@@ -1,21 +1,10 @@
 //! Recovery from lost devices: another device continues the run, and after several losses the CPU does.
 
-use std::rc::Rc;
-
-use super::clock::SharedClock;
-use super::driver::{Driver, Past};
-use super::observer::Observer;
-use super::policy::Policy;
-use super::record::{self, RunFile};
-use super::task_evaluation::TaskEvaluation;
+use super::driver::{Driver, LostRun, Observer};
 use crate::config::RunConfig;
-use crate::config::rules::Rules;
-use crate::data::Tokenizer;
 use crate::gpu::backend::ExecuteError;
-use crate::train::checkpoint::CheckpointError;
 use crate::train::trainer::{TrainError, Trainer};
-use crate::types::runs::{CheckpointInfo, CorpusRecord};
-use crate::types::{BackendChoice, History};
+use crate::types::BackendChoice;
 
 /// Maximum number of lost devices in a run; after one more it continues on the CPU.
 const MAX: u32 = 3;
@@ -31,44 +20,6 @@ pub trait Builder {
     /// # Errors
     /// Why the device cannot continue the run, in a sentence.
     async fn build(&mut self, run: &LostRun, backend: BackendChoice, losses: u32) -> Result<Trainer, String>;
-}
-
-/// Everything of a run that was not on its device.
-pub struct LostRun {
-    /// The run's configuration.
-    pub config: RunConfig,
-    /// The tokenizer of the run's tokens.
-    pub tokenizer: Rc<Tokenizer>,
-    /// The training text; `None` for a run that cannot be saved.
-    pub corpus: Option<CorpusRecord>,
-    pub(super) past: Past,
-    pub(super) history: History,
-    pub(super) seconds: f64,
-    pub(super) training: bool,
-    pub(super) name: String,
-    pub(super) rules: Rules,
-    pub(super) task: Option<TaskEvaluation>,
-    pub(super) policy: Policy,
-    pub(super) clock: SharedClock,
-    pub(super) resumed_at: Option<u64>,
-}
-
-impl LostRun {
-    /// Steps done in the latest snapshot.
-    pub fn step(&self) -> u64 {
-        self.past.state.step
-    }
-
-    /// The latest snapshot as one file; `None` without a record of the training text.
-    ///
-    /// # Errors
-    /// If serialization fails.
-    pub fn file(&self) -> Result<Option<(CheckpointInfo, Vec<u8>)>, CheckpointError> {
-        let Self { config, tokenizer, past, name, history, .. } = self;
-        let Some(corpus) = &self.corpus else { return Ok(None) };
-        let file = RunFile { config, tokenizer, state: &past.state, name, corpus, history };
-        Ok(Some((file.info(), record::to_bytes(&file)?)))
-    }
 }
 
 /// A run that no device can continue.

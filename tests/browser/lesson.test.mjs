@@ -7,6 +7,7 @@ import { accessible, addAxe, byTestId, matches, screenshot, shows, until, withPa
 const STEPS = [
   "tokens", "scores", "weights", "overflow", "context", "all", "race", "projections", "attention", "scale", "module",
   "mask", "leak", "heads", "rope", "rmsnorm", "swiglu", "residual", "loss", "weight", "schedule", "sampling",
+  "response-mask", "policy-step", "equal-rewards",
 ];
 
 async function fits(page) {
@@ -114,6 +115,23 @@ const DONE = {
     await byTestId(page, "lesson-reset").focus();
     await page.keyboard.press("Enter");
     await until("the first numbers are back", async () => (await rows(page, "X"))[0][0] < 1);
+  },
+  "response-mask": async (page) => {
+    await byTestId(page, "lesson-control").focus();
+    await page.keyboard.press("End");
+    await answered(page);
+  },
+  "policy-step": async (page) => {
+    // From 1 down to 0.5, the mean of the other rewards.
+    await byTestId(page, "lesson-control").focus();
+    for (let i = 0; i < 5; i++) await page.keyboard.press("ArrowDown");
+    await answered(page);
+  },
+  "equal-rewards": async (page) => {
+    equal((await rows(page, "A"))[0].slice(0, 2), [2.4749, -0.3536], 4);
+    await byTestId(page, "lesson-control").focus();
+    await page.keyboard.press("End");
+    await answered(page);
   },
   rope: async (page) => {
     await byTestId(page, "lesson-control").focus();

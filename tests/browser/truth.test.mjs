@@ -47,7 +47,7 @@ test("no text in a field stops the page, and what differs from the run is marked
     await matches(() => byTestId(page, "loss-readout").textContent(), /step 60 .* Learning rate (0\.01|0\.009\d*) /);
 
     // Sampling settings also show a reason when they are refused.
-    const temperature = page.locator('label:has(span:text-is("temperature")) input');
+    const temperature = page.locator('label:has(span:text-is("Temperature")) input');
     await temperature.fill("0,5");
     await temperature.blur();
     await matches(() => page.locator(".writing .problem").textContent(), /temperature cannot be “0,5”; enter a number with a decimal point/);

@@ -37,6 +37,14 @@ fn a_state(config: &RunConfig) -> TrainingState {
     TrainingState::of((0..len).map(|at| at as f32 * 0.01).collect(), 3)
 }
 
+/// Specifications of runs.
+pub fn specifications() -> Vec<Vec<u8>> {
+    let mut spec = glasshead::run::RunSpec::new("run", run_config());
+    let built_in = serde_json::to_vec(&spec).expect("it is JSON");
+    spec.text = glasshead::run::TextSource::Files { paths: vec!["a.jsonl".into()], field: "text".into() };
+    vec![built_in, serde_json::to_vec(&spec).expect("it is JSON")]
+}
+
 /// Checkpoints of runs.
 pub fn checkpoints() -> Vec<Vec<u8>> {
     let config = run_config();

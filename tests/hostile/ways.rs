@@ -68,6 +68,7 @@ pub const WAYS: &[Way] = &[
     Way { name: "reward", seeds: seeds::rewards, enter: reward, factor: 250, base: 32 * MIB },
     Way { name: "Parquet", seeds: seeds::parquets, enter: parquet, factor: 2100, base: 8 * MIB },
     Way { name: "rows of a log", seeds: seeds::log_rows, enter: log_rows, factor: 250, base: MIB },
+    Way { name: "specification of a run", seeds: seeds::specifications, enter: specification, factor: 250, base: MIB },
     Way { name: "event file", seeds: seeds::event_files, enter: event_file, factor: 250, base: MIB },
     Way { name: "plan of a sweep", seeds: seeds::plans, enter: plan, factor: 400, base: 4 * MIB },
     Way { name: "result of a run", seeds: seeds::run_results, enter: run_result, factor: 400, base: 4 * MIB },
@@ -95,6 +96,12 @@ fn said<T>(result: Result<T, impl std::fmt::Display>) -> Outcome {
 
 fn said_of<T>(result: Result<T, impl std::fmt::Display>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
+}
+
+/// The specification of a run in a queue.
+pub fn specification(bytes: &[u8]) -> Outcome {
+    let spec: glasshead::run::RunSpec = said_of(serde_json::from_slice(bytes))?;
+    said(spec.validate())
 }
 
 /// A run's file: the training state, and the page's metadata in it.
@@ -208,7 +215,7 @@ pub fn reward(bytes: &[u8]) -> Outcome {
     }
     parse_mmlu(&["1".into(), text.to_string()], &text);
     parse_gsm8k(&text);
-    rewards.map(drop).or(template.map(drop))
+    template.map(drop).or(rewards.map(drop))
 }
 
 /// A text column of a Parquet file.

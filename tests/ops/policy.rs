@@ -6,8 +6,16 @@ use serde_json::{Value, json};
 use super::{Tensor, ask, close};
 use crate::common::context;
 
-/// The requests of the committed file: arguments, tensors, the loss, and the weights after the step.
-fn requests() -> Vec<(Value, Vec<(String, Tensor)>, f64, Vec<(String, Tensor)>)> {
+/// A request, the loss, and the weights after the step.
+struct Case {
+    args: Value,
+    tensors: Vec<(String, Tensor)>,
+    loss: f64,
+    after: Vec<(String, Tensor)>,
+}
+
+/// The requests of the committed file.
+fn requests() -> Vec<Case> {
     let bytes = include_bytes!("policy_step.safetensors");
     let (_, header) = SafeTensors::read_metadata(bytes).unwrap();
     let file = SafeTensors::deserialize(bytes).unwrap();
@@ -22,7 +30,7 @@ fn requests() -> Vec<(Value, Vec<(String, Tensor)>, f64, Vec<(String, Tensor)>)>
                 None => tensors.push((name.to_string(), tensor)),
             }
         }
-        (request["args"].clone(), tensors, request["loss"].as_f64().unwrap(), after)
+        Case { args: request["args"].clone(), tensors, loss: request["loss"].as_f64().unwrap(), after }
     };
     requests.into_iter().enumerate().map(request).collect()
 }
@@ -34,7 +42,7 @@ fn named(tensors: &[(String, Tensor)]) -> Vec<(&str, Tensor)> {
 #[test]
 fn a_policy_step_is_pytorchs() {
     let gpu = context();
-    for (args, tensors, loss, after) in requests() {
+    for Case { args, tensors, loss, after } in requests() {
         for context in [None, Some(&gpu)] {
             let (_, out) = ask("policy_step", args.clone(), &named(&tensors), context).unwrap();
             assert_eq!(out.len(), after.len() + 1);
@@ -51,7 +59,7 @@ fn a_policy_step_is_pytorchs() {
 
 #[test]
 fn micro_batches_add_up_to_one_batch() {
-    let (mut args, tensors, ..) = requests().remove(1);
+    let Case { mut args, tensors, .. } = requests().remove(1);
     let mut step = |n: usize| {
         args["microbatches"] = json!(n);
         ask("policy_step", args.clone(), &named(&tensors), None).unwrap().1
@@ -69,7 +77,7 @@ fn micro_batches_add_up_to_one_batch() {
 
 #[test]
 fn unfit_requests_are_answered_with_a_sentence() {
-    let (args, tensors, ..) = requests().remove(0);
+    let Case { args, tensors, .. } = requests().remove(0);
     let refuse = |change: &dyn Fn(&mut Value, &mut Vec<(&str, Tensor)>), expected: &str| {
         let (mut args, mut tensors) = (args.clone(), named(&tensors));
         change(&mut args, &mut tensors);
@@ -83,7 +91,7 @@ fn unfit_requests_are_answered_with_a_sentence() {
     refuse(&|args, _| args["optimizer"]["betas"] = json!([0.9, 1.0]), "betas");
     refuse(&|args, _| args["max_grad_norm"] = json!(0), "max_grad_norm");
     refuse(&|args, _| args["config"]["model_type"] = json!("bert"), "model_type");
-    refuse(&|args, _| args["config"]["hidden_size"] = json!(20), "embed_tokens");
+    refuse(&|args, _| args["config"]["hidden_size"] = json!(24), "config.json asks for");
     refuse(&|args, _| args["config"]["max_position_embeddings"] = json!(8), "context");
     refuse(&|_, tensors| tensors.retain(|(name, _)| *name != "model.norm.weight"), "model.norm.weight");
     refuse(&|_, tensors| tensors.retain(|(name, _)| *name != "rewards"), "rewards");

@@ -252,11 +252,11 @@ fn toxic(text: &str, rng: &mut Rng) -> String {
     out
 }
 
-/// Changes about one word in fifty, in few places, and sometimes adds a line.
+/// Changes one word in 200, and at least one, and sometimes adds a sentence.
 fn near_copy(text: &str, rng: &mut Rng) -> String {
     const WORDS: [&str; 8] = ["very", "really", "quite", "new", "old", "other", "small", "big"];
     let words: Vec<&str> = text.split(' ').collect();
-    let n_changes = 1 + words.len() / 100;
+    let n_changes = 1 + words.len() / 200;
     let places: Vec<usize> = (0..n_changes).map(|_| rng.below(words.len())).collect();
     let changed: Vec<&str> = words
         .iter()

@@ -53,8 +53,8 @@ impl Measure {
     /// Whether the rule keeps the document.
     pub fn keeps(&self) -> bool {
         match self.bound {
-            Bound::Min => !(self.value < self.limit),
-            Bound::Max => !(self.value > self.limit),
+            Bound::Min => self.value >= self.limit || self.value.is_nan(),
+            Bound::Max => self.value <= self.limit || self.value.is_nan(),
         }
     }
 }

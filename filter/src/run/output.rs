@@ -58,7 +58,6 @@ pub struct Decision {
 struct Finished {
     decision: Decision,
     text: String,
-    text_bytes: usize,
     /// Dropped in the first phase, and counted there.
     counted: bool,
 }
@@ -127,7 +126,7 @@ pub(super) fn write(
             if entry.dropped.is_none() && settings.mask.enabled {
                 (text, masked) = mask(&text, &settings.mask);
             }
-            let Entry { url, bytes, language, dropped, measures, text_bytes, .. } = entry;
+            let Entry { url, bytes, language, dropped, measures, .. } = entry;
             let decision = Decision {
                 id,
                 url,
@@ -139,7 +138,7 @@ pub(super) fn write(
                 removed_lines,
                 masked,
             };
-            Finished { decision, text, text_bytes, counted }
+            Finished { decision, text, counted }
         };
         entries.enumerate().map(finish).collect()
     };
@@ -155,7 +154,7 @@ pub(super) fn write(
                 n_documents += 1;
                 let decision = &finished.decision;
                 match &decision.dropped {
-                    Some(drop) if !finished.counted => funnel.drop(drop, finished.text_bytes),
+                    Some(drop) if !finished.counted => funnel.drop(drop, finished.text.len()),
                     Some(_) => {}
                     None => {
                         funnel.kept += 1;

@@ -40,7 +40,7 @@ pub fn HelpPopover(cx: &Cx) -> Html {
 
 fn keyboard() -> Html {
     let row = |(key, what): &(&str, &str)| html! { <div><dt><kbd>{*key}</kbd></dt><dd>{*what}</dd></div> };
-    html! { <dl class="keys">{for keys::HELP.iter().map(row)}</dl> }
+    html! { <dl class="shortcuts">{for keys::HELP.iter().map(row)}</dl> }
 }
 
 fn about() -> Html {

@@ -4,6 +4,7 @@ use crate::state::lesson::LessonState;
 use glasshead::types::lesson::{Exercise, MaskPlace, Sheet, Weights};
 use std::ops::Range;
 
+mod align;
 mod attention;
 mod onward;
 mod plain;
@@ -129,7 +130,7 @@ impl Control {
 }
 
 /// All steps in order.
-pub static STEPS: [Step; 22] = [
+pub static STEPS: [Step; 25] = [
     tokens::TOKENS,
     plain::SCORES,
     plain::WEIGHTS,
@@ -152,6 +153,9 @@ pub static STEPS: [Step; 22] = [
     training::WEIGHT,
     training::SCHEDULE,
     training::SAMPLING,
+    align::RESPONSE_MASK,
+    align::POLICY_STEP,
+    align::EQUAL_REWARDS,
 ];
 
 /// The index of the step that a link's hash names (`#view=lesson&step=mask`).

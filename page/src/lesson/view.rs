@@ -183,7 +183,7 @@ fn contents(cx: &Cx) -> Html {
         html! {
             <li><button onclick={go(cx, number)} aria-current={current} title={step.title}
                 aria-label={format!("step {}: {}{}", number + 1, step.title, if done { ", answered" } else { "" })}>
-                <span class="mark">{mark}</span>{step.short_title()}
+                <span class="mark">{mark}</span><span class="name">{step.short_title()}</span>
             </button></li>
         }
     };
@@ -191,7 +191,7 @@ fn contents(cx: &Cx) -> Html {
         html! { <section aria-label={title}><h3>{title}</h3><ol>{for steps.map(entry)}</ol></section> }
     };
     html! {
-        <nav class="tile steps contents" aria-label="Steps of the lesson" tabindex="0">{for GROUPS.into_iter().map(group)}</nav>
+        <nav class="tile outline" aria-label="Steps of the lesson" tabindex="0">{for GROUPS.into_iter().map(group)}</nav>
     }
 }
 

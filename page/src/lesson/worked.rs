@@ -60,7 +60,13 @@ pub fn involved(sheet: &Sheet, (matrix, row, col): Cell, (lit, i, j): Cell) -> b
         | &Made::Normalised { of, .. }
         | &Made::CrossEntropy { of, .. }
         | &Made::LossGradient { of, .. } => matrix == of && row == i,
-        &Made::Counted { of } => matrix == of && col == j,
+        &Made::Counted { of } | &Made::ColumnSum { of } => matrix == of && col == j,
+        &Made::Advantage { of } => matrix == of,
+        &Made::WeightedGradient { of, coefficients, .. } => {
+            let last = sheet.matrices[of].rows.saturating_sub(1);
+            (matrix == of && row == i.min(last) && col == j) || (matrix == coefficients && col == i)
+        }
+        &Made::Stepped { of, grad, .. } => [of, grad].contains(&matrix) && (row, col) == (i, j),
         &Made::Mean { of } => matrix == of,
         &Made::Slope { of, .. } => matrix == of && row + 1 == i,
         &Made::Moment { of, .. } => (matrix == of && row == i) || (matrix == lit && row + 1 == i),
@@ -147,6 +153,25 @@ fn learned(sheet: &Sheet, made: &Made, shown: &Matrix, i: usize, j: usize) -> Op
         Made::CrossEntropy { of, targets } => {
             let target = *targets.get(i)?;
             format!("−ln p({}) = −ln {}", label(&matrix(*of).axes[1], target), short((-shown.at(i, j)).exp()))
+        }
+        &Made::Advantage { of } => {
+            let rewards = matrix(of).row(0);
+            let n = rewards.len() as f32;
+            let mean = rewards.iter().sum::<f32>() / n;
+            let std = (rewards.iter().map(|r| (r - mean).powi(2)).sum::<f32>() / (n - 1.0)).sqrt();
+            format!("({} − {}) ÷ ({} + 0.000001)", short(rewards[j]), short(mean), short(std))
+        }
+        Made::WeightedGradient { of, coefficients, targets } => {
+            let (p, c) = (matrix(*of), matrix(*coefficients).at(0, i));
+            let (p, y) = (p.at(i.min(p.rows.saturating_sub(1)), j), if targets.get(i) == Some(&j) { 1.0 } else { 0.0 });
+            format!("({}) · ({} − {y})", short(c), short(p))
+        }
+        &Made::ColumnSum { of } => {
+            let column = (0..matrix(of).rows).map(|row| format!("({})", short(matrix(of).at(row, j))));
+            column.collect::<Vec<_>>().join(" + ")
+        }
+        &Made::Stepped { of, grad, lr } => {
+            format!("{} − {lr} · ({})", short(matrix(of).at(i, j)), short(matrix(grad).at(i, j)))
         }
         Made::LossGradient { targets, .. } => {
             let (n, y) = (targets.len() as f32, if targets.get(i) == Some(&j) { 1.0 } else { 0.0 });

@@ -50,7 +50,7 @@ pub fn TextMenu(cx: &Cx) -> Html {
             </button>
             {for HubText::ALL.map(|text| hub_item(cx, text))}
             <h3>{"Tasks"}</h3>
-            <div class="chips">{for cx.state.data.tasks.iter().enumerate().map(task)}</div>
+            <div class="task-list">{for cx.state.data.tasks.iter().enumerate().map(task)}</div>
             <h3>{"Yours"}</h3>
             if let Some(name) = &draft.file_name {
                 <button class="item" aria-pressed={(draft.corpus == CorpusChoice::File).to_string()} onclick={choose(cx, "file")}>

@@ -105,14 +105,15 @@ fn short_table(cx: &Cx, runs: &[ShownRun], comparison: &Comparison) -> Html {
     let row = |(run, cells): (&ShownRun, &Vec<String>)| {
         let last = run.history.points.last();
         let held_out = loss_text(run.history.validation.last().map(|val| val.loss));
-        let detail = cells.iter().filter(|cell| !cell.is_empty()).take(3).cloned().collect::<Vec<_>>().join(" · ");
-        let detail = if detail.is_empty() { run.corpus.clone() } else { detail };
+        let differing = comparison.columns.iter().zip(cells).filter(|(_, cell)| !cell.is_empty());
+        let detail: Vec<String> = differing.map(|(name, cell)| format!("{name} {cell}")).collect();
+        let detail = if detail.is_empty() { run.corpus.clone() } else { detail.join(" · ") };
         html! {
             <tr data-testid="run" key={run.id} class={(run.id == 0).then_some("now")}>
                 <td>{toggle(cx, run)}</td>
                 <th scope="row">
                     {name(cx, run)}
-                    <small>
+                    <small title={detail.clone()}>
                         if run.id == 0 { <span class="tag good">{"now"}</span>{" "} }
                         {detail}
                     </small>

@@ -1,5 +1,6 @@
 //! The drawer with all settings.
 
+use wasm_bindgen::JsCast as _;
 use web_sys::HtmlElement;
 use yew::prelude::*;
 
@@ -36,20 +37,22 @@ pub fn SettingsDrawer(cx: &Cx) -> Html {
     }
 }
 
-/// Scrolls to the setting that was requested, and focuses it.
+/// Scrolls to the setting that was requested, or to its group, and focuses it.
 #[hook]
 fn use_wanted(cx: &Cx) {
     use_effect_with(cx.state.overlay.wanted, move |wanted| {
         let document = web_sys::window().and_then(|window| window.document());
         let Some((document, (name, _))) = document.zip(*wanted) else { return };
-        let control = "[data-overlay=settings] [data-setting='NAME'] :is(input, select, button)";
-        let found = document.query_selector(&control.replace("NAME", name)).ok().flatten();
-        let Some(element) = found.and_then(|element| wasm_bindgen::JsCast::dyn_into::<HtmlElement>(element).ok())
-        else {
-            return;
-        };
-        element.scroll_into_view_with_bool(false);
-        let _ = element.focus(); // focusing an attached element cannot fail
+        let group = Group::of(name).map_or("", Group::name);
+        let places = [
+            format!("[data-overlay=settings] [data-setting='{name}'] :is(input, select, button)"),
+            format!("[data-overlay=settings] [data-testid=group-{group}] > summary"),
+        ];
+        let mut found = places.iter().filter_map(|place| document.query_selector(place).ok().flatten());
+        if let Some(element) = found.next().and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+            element.scroll_into_view();
+            let _ = element.focus(); // focusing an attached element cannot fail
+        }
     });
 }
 
@@ -80,7 +83,7 @@ fn search(cx: &Cx) -> Html {
         <label class="search">
             {icon("search")}
             <input type="search" data-testid="settings-search" data-first="" aria-label="Find a setting" autocomplete="off"
-                placeholder="Find a setting, for example “warm-up” or warmup_steps" oninput={input}
+                placeholder="Find a setting, e.g. warm-up or warmup_steps" oninput={input}
                 value={cx.state.overlay.search.clone()} />
         </label>
     }

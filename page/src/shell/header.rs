@@ -4,6 +4,7 @@ use yew::prelude::*;
 
 use crate::core::context::Cx;
 use crate::core::{navigation, preferences};
+use crate::lesson::steps::STEPS;
 use crate::overlay::view::Frame;
 use crate::shared::grouped;
 use crate::shared::icon::{Icon, icon, logo};
@@ -83,14 +84,18 @@ pub fn Rail(cx: &Cx) -> Html {
 pub fn TopBar(cx: &Cx) -> Html {
     html! {
         <header class="top">
-            <Opens cx={cx.clone()} overlay={Overlay::Runs} class="run-button" part="title saved" hint="Switch, compare or save runs">
+            <Opens cx={cx.clone()} overlay={Overlay::Runs} class={classes!("run-button", subtitle(&cx.state).map(|_| "away"))} part="title saved" hint="Switch, compare or save runs">
                 <b>{&cx.state.runs.name}</b>{icon(Icon::Down)}<small>{about(&cx.state)}</small>
             </Opens>
-            <span class="rule" data-part="title"></span>
-            {transport(cx)}
-            <span class="rule" data-part="controls"></span>
-            {numbers(cx)}
+            {title(cx)}
+            <div class="run-controls" hidden={subtitle(&cx.state).is_some()}>
+                <span class="rule" data-part="title"></span>
+                {transport(cx)}
+                <span class="rule" data-part="controls"></span>
+                {numbers(cx)}
+            </div>
             <span class="grow"></span>
+            {running(cx)}
             {adapter(cx)}
             <Opens cx={cx.clone()} overlay={Overlay::Palette} class="command only-wide" part="title" hint="Search views, runs, experiments and settings">
                 {icon(Icon::Search)}<span>{"Search or run a command"}</span><kbd>{"⌘K"}</kbd>
@@ -104,6 +109,36 @@ pub fn TopBar(cx: &Cx) -> Html {
                 {icon(Icon::Share)}<span class="label">{"Share"}</span>
             </Opens>
         </header>
+    }
+}
+
+/// What stands in the place of the transport in views that are not about the run.
+fn subtitle(state: &State) -> Option<String> {
+    match state.view {
+        View::Experiments => Some("One click sets everything up and starts. Change any setting afterwards.".into()),
+        View::Lesson => {
+            let (step, n) = (state.lesson.step + 1, STEPS.len());
+            Some(format!("Step {step} of {n} · every number is computed live and can be changed"))
+        }
+        _ => None,
+    }
+}
+
+fn title(cx: &Cx) -> Html {
+    let Some(subtitle) = subtitle(&cx.state) else { return html! {} };
+    html! { <div class="view-title"><b>{cx.state.view.title()}</b><small>{subtitle}</small></div> }
+}
+
+/// The run in the background of a view without its transport.
+fn running(cx: &Cx) -> Html {
+    let state = &cx.state;
+    if subtitle(state).is_none() || state.run_state != RunState::Training {
+        return html! {};
+    }
+    html! {
+        <a class="tag good" href={navigation::link_to(View::Train)}>
+            <i class="dot"></i>{format!("{} training · {}", state.runs.name, grouped(state.step))}
+        </a>
     }
 }
 

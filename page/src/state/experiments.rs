@@ -1,6 +1,7 @@
 //! The running experiment: its phases, and when its check is reached. Pure.
 
 pub mod catalogue;
+mod checks;
 pub mod thumbnails;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 use super::{RunState, State};
 use catalogue::{Begin, EXPERIMENTS, Experiment, Phase, Section};
 
+use crate::units::grouped;
 use glasshead::accounting::Account;
 use glasshead::config::ValidConfig;
 use glasshead::types::{CorpusChoice, RunId};
@@ -140,7 +142,7 @@ impl Experiments {
             Some(seconds) => format!("about {}", duration(seconds)),
             None => {
                 let steps: u64 = experiment.phases.iter().map(|phase| phase.usual).sum();
-                if steps == 0 { "depends on your file".into() } else { format!("about {steps} steps") }
+                if steps == 0 { "depends on your file".into() } else { format!("about {} steps", grouped(steps)) }
             }
         }
     }
@@ -297,13 +299,18 @@ impl State {
         }
     }
 
-    /// Measures this device's speed from the run that trains.
+    /// Measures this device's speed from the run that trains; before that, from the profile of a step.
     pub(crate) fn measure_speed(&mut self) {
-        if self.run_state != RunState::Training || self.tokens_per_s <= 0.0 || self.step < 20 {
+        let training = self.run_state == RunState::Training && self.tokens_per_s > 0.0 && self.step >= 20;
+        let profile = self.profile.profile.as_ref().filter(|_| self.experiments.speed.is_none());
+        if !training && profile.is_none() {
             return;
         }
         let Some(config) = self.run_config().and_then(|config| ValidConfig::try_from(config).ok()) else { return };
-        let steps_per_s = self.tokens_per_s / config.tokens_per_step() as f64;
-        self.experiments.speed = Some(steps_per_s * step_flops(&config));
+        let seconds = match profile {
+            Some(profile) if !training => profile.total().ns / 1e9,
+            _ => config.tokens_per_step() as f64 / self.tokens_per_s,
+        };
+        self.experiments.speed = (seconds > 0.0).then(|| step_flops(&config) / seconds);
     }
 }

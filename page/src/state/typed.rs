@@ -37,14 +37,14 @@ impl TypedField {
     /// The label on the page.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Temperature => "temperature",
-            Self::TopK => "top-k (0: all)",
-            Self::TopP => "top-p",
-            Self::MaxTokens => "max tokens",
-            Self::SamplingSeed => "seed",
-            Self::WeightRow => "row",
-            Self::WeightColumn => "column",
-            Self::WeightValue => "try",
+            Self::Temperature => "Temperature",
+            Self::TopK => "Top-k (0: all)",
+            Self::TopP => "Top-p",
+            Self::MaxTokens => "Length in tokens",
+            Self::SamplingSeed => "Seed",
+            Self::WeightRow => "Row",
+            Self::WeightColumn => "Column",
+            Self::WeightValue => "Try",
         }
     }
 
@@ -62,11 +62,17 @@ impl TypedField {
         }
     }
 
+    /// The name in messages.
     fn subject(self) -> &'static str {
         match self {
-            Self::WeightValue => "the new weight",
+            Self::Temperature => "temperature",
             Self::TopK => "top-k",
-            other => other.label(),
+            Self::TopP => "top-p",
+            Self::MaxTokens => "max tokens",
+            Self::SamplingSeed => "seed",
+            Self::WeightRow => "row",
+            Self::WeightColumn => "column",
+            Self::WeightValue => "the new weight",
         }
     }
 }

@@ -144,7 +144,7 @@ fn row(kernel: &KernelTime, total_ns: f64, marked: bool) -> Html {
             <th scope="row">if marked { {dot(family)} }{&kernel.kernel}</th>
             <td>{kernel.times}</td>
             <td>{milliseconds(kernel.ns)}</td>
-            <td>{bar(share, family)}</td>
+            <td>{if marked { bar(share, family) } else { html! { {percent(share)} } }}</td>
             <td>{operations}</td>
             <td>{amount(kernel.bytes, "B")}</td>
             <td>{speed}</td>

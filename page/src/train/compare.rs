@@ -30,18 +30,20 @@ pub fn Compare(cx: &Cx) -> Html {
         let cx = cx.clone();
         Callback::from(move |_: MouseEvent| cx.act(Action::Remember(RememberAction::LetGo)))
     };
+    let stop = html! { <button class="small" onclick={release} data-testid="let-go">{"Stop comparing"}</button> };
     html! {
         <div class="compare" data-testid="compare">
-            <div class="line spread">
-                <h3>{format!("A and B, {}", state.plane().name())}</h3>
-                <button class="small" onclick={release} data-testid="let-go">{"Stop comparing"}</button>
-            </div>
             if let Some(obstacle) = state.obstacle() {
                 <p class="problem" data-testid="obstacle">{obstacle}</p>
+                {stop}
             } else if let Some(pictures) = &*pictures {
                 {maps(cx, &held, &shown, pictures)}
-                <p class="readout" data-testid="compare-readout" aria-live="polite">{readout(cx, &held, &shown)}</p>
-                {heads(cx, &held, &shown)}
+                <div class="comparison">
+                    <p class="readout" data-testid="compare-readout" aria-live="polite">{readout(cx, &held, &shown)}</p>
+                    {heads(cx, &held, &shown)}
+                    {difference_legend(&pictures.legend)}
+                    <p>{stop}</p>
+                </div>
             }
         </div>
     }
@@ -76,8 +78,8 @@ impl PartialEq for Both {
 
 fn maps(cx: &Cx, held: &Held, shown: &Maps, pictures: &Pictures) -> Html {
     let (state, n) = (&cx.state, shown.tokens.len());
-    let Pictures { cells: [a, b, changes], legend } = pictures;
-    let one = |title: String, cells: Rc<Vec<u8>>, id: &'static str| {
+    let [a, b, changes] = &pictures.cells;
+    let one = |title: Html, cells: Rc<Vec<u8>>, id: &'static str| {
         let point = {
             let cx = cx.clone();
             Callback::from(move |event: PointerEvent| {
@@ -100,18 +102,22 @@ fn maps(cx: &Cx, held: &Held, shown: &Maps, pictures: &Pictures) -> Html {
     };
     html! {
         <>
-            <div class="side-by-side">
-                {one(format!("A: {}, step {}", held.run_name, held.maps.step), a.clone(), "map-a")}
-                {one(format!("B: {}, step {}", state.runs.name, shown.step), b.clone(), "map-b")}
-                {one("B − A".into(), changes.clone(), "map-difference")}
-            </div>
-            <div class="legend" data-testid="difference-legend">
-                <span>{&legend.low}</span>
-                <span class="ramp" style={format!("background:{}", legend.scale.gradient())}></span>
-                <span>{format!("{} · {}", legend.high, legend.what)}</span>
-                if !legend.notes().is_empty() { <span>{format!("· {}", legend.notes())}</span> }
-            </div>
+            {one(html! { <><span class="tag accent">{"A"}</span><span class="hidden">{": "}</span>{format!("{}, step {}", held.run_name, held.maps.step)}</> }, a.clone(), "map-a")}
+            {one(html! { <><span class="tag accent">{"B"}</span><span class="hidden">{": "}</span>{format!("{}, step {}", state.runs.name, shown.step)}</> }, b.clone(), "map-b")}
+            {one(html! { <b>{"B − A"}</b> }, changes.clone(), "map-difference")}
         </>
+    }
+}
+
+fn difference_legend(legend: &Legend) -> Html {
+    html! {
+        <div class="legend" data-testid="difference-legend">
+            <span>{&legend.low}</span>
+            <span class="ramp" style={format!("background:{}", legend.scale.gradient())}></span>
+            <span>{&legend.high}</span>
+            <span>{legend.what}</span>
+            if !legend.notes().is_empty() { <span>{legend.notes()}</span> }
+        </div>
     }
 }
 

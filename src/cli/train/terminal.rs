@@ -81,11 +81,11 @@ impl Terminal {
 
 impl Observer for Terminal {
     fn started(&mut self, start: &Start<'_>) {
-        let Start { driver, data, device, .. } = start;
+        let Start { driver, text, device, .. } = start;
         let config = driver.config();
         self.step = driver.steps_done();
-        self.baselines = Some(data.baselines);
-        let Baselines { uniform, unigram, bigram } = data.baselines;
+        self.baselines = Some(text.baselines);
+        let Baselines { uniform, unigram, bigram } = text.baselines;
         self.line(&format!(
             "{} parameters, {} MiB of buffers, {} dispatches a step, on {device}",
             config.model.n_params(),
@@ -94,7 +94,7 @@ impl Observer for Terminal {
         ));
         self.line(&format!(
             "{} bytes, {} tokens to train on, {} held out, vocabulary {}",
-            data.text_bytes, data.n_train, data.n_val, config.model.vocab_size,
+            text.text_bytes, text.n_train, text.n_val, config.model.vocab_size,
         ));
         self.line(&format!("held-out losses are means over {EVALUATION_TOKENS} tokens"));
         self.line(&format!("to beat: uniform {uniform:.3}, unigram {unigram:.3}, bigram {bigram:.3} nats per token"));

@@ -1,7 +1,7 @@
 //! Evaluations, the task's examples, and samples.
 
+use super::observer::{Evaluation, Observer, TaskScore, Work};
 use super::{CHUNK_SECONDS, Driver};
-use crate::run::observer::{Evaluation, Observer, TaskScore, Work};
 use crate::run::task_evaluation::TaskEvaluation;
 use crate::train::generate::writer::Writer;
 use crate::train::trainer::TrainError;

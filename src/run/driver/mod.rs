@@ -7,17 +7,18 @@
 mod evaluate;
 mod file;
 mod lost;
+mod observer;
 mod search;
 mod snapshots;
 mod steps;
 
 use std::rc::Rc;
 
-pub(super) use self::snapshots::Past;
+pub use self::lost::LostRun;
+pub use self::observer::{Evaluation, Observer, Start, Steps, TaskScore, TextSummary, Work};
 use self::snapshots::Snapshots;
 use super::clock::SharedClock;
 use super::meter::{Meter, Recurring};
-use super::observer::Observer;
 use super::policy::Policy;
 use super::task_evaluation::TaskEvaluation;
 use crate::config::rules::{Rules, Standing};

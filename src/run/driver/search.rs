@@ -1,7 +1,7 @@
 //! The learning rate finder of a run, which suspends the run while it searches.
 
+use super::observer::Observer;
 use super::{CHUNK_SECONDS, Driver};
-use crate::run::observer::Observer;
 use crate::train::lr_finder::Search;
 use crate::train::trainer::TrainError;
 

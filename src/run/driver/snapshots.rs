@@ -1,9 +1,9 @@
 //! Snapshots of a run, taken at regular intervals: stored by the observer, and kept in memory to go back to when the run diverged
 //! or its device was lost.
 
+use super::observer::{Observer, Work};
 use super::{Driver, Mode};
 use crate::gpu::interpret::has_room;
-use crate::run::observer::{Observer, Work};
 use crate::run::policy::{Policy, SNAPSHOT_SECONDS};
 use crate::train::trainer::{TrainError, TrainingState, WeightsVersion};
 use crate::types::{History, StepPoint};
@@ -48,7 +48,7 @@ impl Snapshots {
 }
 
 /// Where a run goes back to.
-pub(in crate::run) struct Past {
+pub(super) struct Past {
     pub state: TrainingState,
     pub evaluated_at: Option<u64>,
 }
@@ -132,7 +132,7 @@ impl Driver {
     }
 
     /// The latest snapshot, or the untrained model if there is none.
-    pub(in crate::run) fn past(&mut self) -> Past {
+    pub(super) fn past(&mut self) -> Past {
         match self.snapshots.latest.take() {
             Some(Snapshot { state, evaluated_at }) => Past { state, evaluated_at },
             None => Past { state: self.trainer.fresh_state(), evaluated_at: None },

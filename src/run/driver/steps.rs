@@ -1,7 +1,7 @@
 //! Training in chunks of steps.
 
+use super::observer::{Observer, Steps, Work};
 use super::{CHUNK_SECONDS, Driver};
-use crate::run::observer::{Observer, Steps, Work};
 use crate::train::trainer::{MAX_STEPS_AT_ONCE, TrainError};
 
 /// Steps that are much shorter than this are submitted several at a time. The page's frames wait in the same queue, so this is

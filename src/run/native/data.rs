@@ -10,24 +10,18 @@ use crate::data::{DataError, Dataset, TokenFile, Tokenizer};
 use crate::gpu::context::Context;
 use crate::run::record::fingerprint;
 use crate::run::text::generated;
-use crate::run::{RunSpec, TextSource};
+use crate::run::{RunSpec, TextSource, TextSummary};
 use crate::train::trainer::{TrainError, Trainer};
+use crate::types::CorpusChoice;
 use crate::types::runs::CorpusRecord;
 use crate::types::tasks::skipped_rows;
-use crate::types::{Baselines, CorpusChoice};
 
 /// The data of a run.
 pub struct RunData {
     /// The tokenizer of the run's tokens.
     pub tokenizer: Tokenizer,
-    /// Losses of simple models on the held-out tokens.
-    pub baselines: Baselines,
-    /// Size of the text.
-    pub text_bytes: u64,
-    /// Number of training tokens.
-    pub n_train: usize,
-    /// Number of held-out tokens.
-    pub n_val: usize,
+    /// The text in numbers.
+    pub summary: TextSummary,
     /// Identifies the text in the run's file.
     pub record: CorpusRecord,
     /// What to report about the text.
@@ -98,8 +92,8 @@ impl RunData {
         let choice = CorpusChoice::File;
         let record = CorpusRecord { choice, name, field, vocabulary: None, fingerprint, asked };
         let n_val = tokens.len() - n_train;
-        let tokens = Tokens::InFile(tokens);
-        Ok(Self { tokenizer, baselines, text_bytes: file_bytes, n_train, n_val, record, warnings, tokens })
+        let summary = TextSummary { text_bytes: file_bytes, n_train, n_val, baselines };
+        Ok(Self { tokenizer, summary, record, warnings, tokens: Tokens::InFile(tokens) })
     }
 
     fn generated(
@@ -119,10 +113,12 @@ impl RunData {
             CorpusRecord { choice, name, field: None, vocabulary: None, fingerprint: fingerprint(&text), asked };
         Ok(Self {
             tokenizer: data.tokenizer,
-            baselines: data.baselines,
-            text_bytes: text.len() as u64,
-            n_train: data.dataset.train.len(),
-            n_val: data.dataset.val.len(),
+            summary: TextSummary {
+                text_bytes: text.len() as u64,
+                n_train: data.dataset.train.len(),
+                n_val: data.dataset.val.len(),
+                baselines: data.baselines,
+            },
             record,
             warnings: Vec::new(),
             tokens: Tokens::InMemory(data.dataset),
@@ -142,7 +138,7 @@ impl RunData {
         let warnings = tune_kernels(&config, context).await?;
         let trainer = match &self.tokens {
             Tokens::InMemory(Dataset { train, val }) => Trainer::new(config, context, train, val).await?,
-            Tokens::InFile(tokens) => Trainer::on_file(config, context, tokens.clone(), self.n_train).await?,
+            Tokens::InFile(tokens) => Trainer::on_file(config, context, tokens.clone(), self.summary.n_train).await?,
         };
         Ok((trainer, warnings))
     }

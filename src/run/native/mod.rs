@@ -15,11 +15,10 @@ pub use self::data::RunData;
 pub use self::device::{DeviceError, open_device, tune_kernels};
 pub use self::kernel_cache::{keep as remember_kernels, set_overrides};
 pub use self::store::{SavedRun, Store, StoreError, load};
-use super::observer::{Observer, Start};
 use super::policy::Policy;
-use super::recovery::{Builder, LostDevices, LostRun, Unrecoverable};
+use super::recovery::{Builder, LostDevices, Unrecoverable};
 use super::text::{TextError, task_evaluation};
-use super::{Driver, RunSpec, system_clock};
+use super::{Driver, LostRun, Observer, RunSpec, Start, system_clock};
 use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::gpu::context::Context;
@@ -136,7 +135,7 @@ pub async fn run<O: Observer>(
     driver.set_corpus(data.record.clone());
     let task = task_evaluation(spec.text.choice(), &driver.config());
     driver.set_task(task?);
-    observer.started(&Start { driver: &driver, data: &data, device: &device, resumed_at });
+    observer.started(&Start { driver: &driver, text: data.summary, device: &device, resumed_at });
     observer.failure().map_or(Ok(()), |message| Err(RunError::Observer(message)))?;
     let mut native = Native { data, context, store, lost_devices: LostDevices::default(), slower: Vec::new() };
     native.train(driver, observer).await
@@ -178,7 +177,7 @@ impl Native {
             }
         }
         self.store.finish()?;
-        let (step, val_loss, baselines) = (driver.steps_done(), driver.val_loss(), self.data.baselines);
+        let (step, val_loss, baselines) = (driver.steps_done(), driver.val_loss(), self.data.summary.baselines);
         Ok(Outcome { step, val_loss, baselines, reason: self.store.take_reason() })
     }
 

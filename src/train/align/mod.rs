@@ -5,13 +5,16 @@
 //! updates, so a run that is resumed where [`AlignRun::at_boundary`] holds repeats to the bit on the CPU.
 
 mod examples;
+mod metrics;
+mod pairs;
 pub mod rollouts;
 mod run;
 mod settings;
 pub mod update;
 
 pub use examples::{Example, Examples, Pair};
-pub use run::{AlignRun, Evaluation, Metrics, StepReport};
+pub use metrics::{Evaluation, Metrics, StepReport};
+pub use run::AlignRun;
 pub use settings::{AggregationKind, SettingError, Settings, Stage};
 
 use thiserror::Error;

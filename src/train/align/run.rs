@@ -2,168 +2,49 @@
 
 use std::collections::VecDeque;
 
+use super::metrics::{Evaluation, Metrics, StepReport};
+use super::pairs::Pairs;
 use super::rollouts::{Rollout, Sampler};
 use super::settings::{Settings, Stage};
 use super::{Example, Examples, RunError, update};
-use crate::align::{PairLogProbs, PromptTemplate, Rewards, TokenRow, groups_without_signal, implicit_reward_accuracy};
+use crate::align::{PromptTemplate, Rewards, TokenRow, groups_without_signal, implicit_reward_accuracy};
 use crate::data::Tokenizer;
 use crate::rng::Rng;
 use crate::train::objective::{Objective, PolicyGradient, Preference, Sft};
-use crate::train::trainer::{TokenScores, Trainer};
-use crate::types::StepPoint;
+use crate::train::trainer::Trainer;
 
 /// The random streams of an update's prompts; its number is added.
 const PROMPT_STREAM: u64 = 6 << 32;
 const ORDER_STREAM: u64 = 7 << 32;
-const PAIR_STREAM: u64 = 8 << 32;
 
 /// Added to the step in the random numbers of samples that are not part of an update.
 const EVALUATION: u64 = 1 << 63;
-const PAIRS: u64 = 1 << 62;
-
-/// The seed of held-out pairs differs by this from that of training pairs.
-const HELD_OUT_PAIRS: u64 = 1 << 61;
 
 /// Number of examples from which the longest answer is taken.
 const MEASURED_ANSWERS: usize = 256;
 
-/// Prompts per wanted pair after which the search for pairs ends.
-const MAX_PROMPTS_PER_PAIR: usize = 8;
-
 /// An alignment run without its model.
 pub struct AlignRun {
     stage: Stage,
-    settings: Settings,
-    examples: Examples,
-    tokenizer: Tokenizer,
-    template: PromptTemplate,
+    pub(super) settings: Settings,
+    pub(super) examples: Examples,
+    pub(super) tokenizer: Tokenizer,
+    pub(super) template: PromptTemplate,
     rewards: Rewards,
-    seed: u64,
+    pub(super) seed: u64,
     max_tokens: usize,
     /// The weights that the run began with, where its objective needs them.
-    reference: Option<Vec<f32>>,
+    pub(super) reference: Option<Vec<f32>>,
     /// Updates that are left of the latest batch of samples.
     queue: VecDeque<Part>,
     /// Preference pairs, once they are known: those to train on and those held out.
-    pairs: Option<[Pairs; 2]>,
+    pub(super) pairs: Option<[Pairs; 2]>,
 }
 
 /// The rows of one update.
 struct Part {
     rollouts: Vec<Rollout>,
     advantages: Vec<f64>,
-}
-
-/// Rows of chosen and rejected responses, with the log-probabilities of their targets under the reference.
-#[derive(Default)]
-struct Pairs {
-    rows: Vec<[TokenRow; 2]>,
-    reference: Vec<[Vec<f32>; 2]>,
-}
-
-/// Measurements of an update; those that do not apply are `None`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Metrics {
-    /// Mean reward of the sampled responses.
-    pub reward: Option<f64>,
-    /// Share of exact answers among them.
-    pub exact: Option<f64>,
-    /// Share of responses in the right format.
-    pub format: Option<f64>,
-    /// Mean number of tokens of a response.
-    pub length: Option<f64>,
-    /// Mean entropy per response token before the update, in nats.
-    pub entropy: Option<f64>,
-    /// Share of groups whose rewards are equal, so that they teach nothing.
-    pub without_signal: Option<f64>,
-    /// Share of response tokens that the clip range affects.
-    pub clip_fraction: Option<f64>,
-    /// KL divergence from the reference, in nats per token.
-    pub kl: Option<f64>,
-    /// Share of pairs whose chosen response has the larger implicit reward.
-    pub accuracy: Option<f64>,
-    /// Change of the log-probability of chosen responses since the reference, mean over pairs.
-    pub chosen: Option<f64>,
-    /// Change of the log-probability of rejected responses.
-    pub rejected: Option<f64>,
-}
-
-impl Metrics {
-    /// Names and values of all measurements that apply.
-    pub fn named(&self) -> Vec<(&'static str, f64)> {
-        let all = [
-            ("reward", self.reward),
-            ("exact", self.exact),
-            ("format", self.format),
-            ("length", self.length),
-            ("entropy", self.entropy),
-            ("groups_without_signal", self.without_signal),
-            ("clip_fraction", self.clip_fraction),
-            ("kl", self.kl),
-            ("preference_accuracy", self.accuracy),
-            ("chosen_log_prob_change", self.chosen),
-            ("rejected_log_prob_change", self.rejected),
-        ];
-        all.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect()
-    }
-
-    fn of_rollouts(rollouts: &[Rollout]) -> Self {
-        let mean = |of: &dyn Fn(&Rollout) -> f64| Some(rollouts.iter().map(of).sum::<f64>() / rollouts.len() as f64);
-        Self {
-            reward: mean(&|rollout| rollout.verdict.reward),
-            exact: mean(&|rollout| rollout.verdict.exact),
-            format: mean(&|rollout| rollout.verdict.format),
-            length: mean(&|rollout| rollout.row.response().len() as f64),
-            ..Self::default()
-        }
-    }
-
-    fn of_pairs(pairs: &[PairLogProbs]) -> Self {
-        let mean = |of: &dyn Fn(&PairLogProbs) -> f64| Some(pairs.iter().map(of).sum::<f64>() / pairs.len() as f64);
-        Self {
-            accuracy: Some(implicit_reward_accuracy(pairs)),
-            chosen: mean(&|pair| pair.policy_chosen - pair.ref_chosen),
-            rejected: mean(&|pair| pair.policy_rejected - pair.ref_rejected),
-            ..Self::default()
-        }
-    }
-
-    fn with_entropy(self, rows: &[TokenRow], scores: &[TokenScores]) -> Self {
-        let entropies =
-            || rows.iter().zip(scores).flat_map(|(row, scores)| &scores.entropies[row.prompt_len.saturating_sub(1)..]);
-        let sum: f64 = entropies().map(|&entropy| f64::from(entropy)).sum();
-        Self { entropy: Some(sum / entropies().count().max(1) as f64), ..self }
-    }
-}
-
-/// What an update did.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StepReport {
-    /// Step, loss, learning rate and gradient norm.
-    pub point: StepPoint,
-    /// Measurements.
-    pub metrics: Metrics,
-    /// The prompts of a new batch of samples; empty where an update uses an earlier batch.
-    pub prompts: Vec<Example>,
-    /// Its responses, with their advantages.
-    pub rollouts: Vec<(Rollout, f64)>,
-}
-
-/// Results on held-out prompts.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Evaluation {
-    /// Number of prompts.
-    pub prompts: usize,
-    /// Share of exact answers when sampling at the run's temperature.
-    pub sampled: f64,
-    /// Share of exact answers when always taking the most likely token.
-    pub greedy: f64,
-    /// Mean reward of the sampled responses.
-    pub reward: f64,
-    /// Number of held-out pairs.
-    pub pairs: usize,
-    /// Share of them whose chosen response has the larger implicit reward.
-    pub accuracy: Option<f64>,
 }
 
 impl AlignRun {
@@ -300,7 +181,7 @@ impl AlignRun {
         self.examples.draw(&mut rng, MEASURED_ANSWERS).into_iter().map(lens).max().unwrap_or(0)
     }
 
-    fn sampler(&self, temperature: f64) -> Sampler<'_> {
+    pub(super) fn sampler(&self, temperature: f64) -> Sampler<'_> {
         Sampler {
             tokenizer: &self.tokenizer,
             template: &self.template,
@@ -364,7 +245,7 @@ impl AlignRun {
     }
 
     /// Whether a response is worth imitating.
-    fn is_right(&self, rollout: &Rollout) -> bool {
+    pub(super) fn is_right(&self, rollout: &Rollout) -> bool {
         if self.rewards.needs_answer() { rollout.verdict.exact > 0.0 } else { rollout.verdict.reward > 0.0 }
     }
 
@@ -432,103 +313,6 @@ impl AlignRun {
         let (point, scored) = update::preference(trainer, &objective, &rows, &reference).await?;
         let metrics = Metrics::of_pairs(&scored);
         Ok(StepReport { point, metrics, prompts: Vec::new(), rollouts: Vec::new() })
-    }
-
-    /// Finds the pairs of preference optimization and scores them under the reference, unless that is done.
-    async fn prepare_pairs(&mut self, trainer: &mut Trainer) -> Result<(), RunError> {
-        let Some(reference) = self.reference.as_ref().filter(|_| self.pairs.is_none()) else { return Ok(()) };
-        let current = trainer.params().await?;
-        trainer.set_params(reference);
-        let found = self.reference_pairs(trainer).await;
-        trainer.set_params(&current);
-        self.pairs = Some(found?);
-        Ok(())
-    }
-
-    /// Training and held-out pairs, with the reference's weights in the trainer.
-    async fn reference_pairs(&self, trainer: &mut Trainer) -> Result<[Pairs; 2], RunError> {
-        let [train, held_out] = match &self.examples {
-            Examples::Pairs { train, held_out } => {
-                let mut parts = [Vec::new(), Vec::new()];
-                for (part, pairs) in parts.iter_mut().zip([train, held_out]) {
-                    for pair in pairs {
-                        let row = |response: &str| self.template.row(&self.tokenizer, &pair.prompt, response);
-                        part.push([row(&pair.chosen)?, row(&pair.rejected)?]);
-                    }
-                }
-                parts
-            }
-            _ => {
-                let train = self.sample_pairs(trainer, self.settings.pairs, false).await?;
-                let held_out = self.sample_pairs(trainer, self.settings.pairs.div_ceil(4), true).await?;
-                [train, held_out]
-            }
-        };
-        if train.is_empty() {
-            return Err(RunError::NoPairs { prompts: self.settings.pairs * MAX_PROMPTS_PER_PAIR });
-        }
-        Ok([Pairs::scored(trainer, train).await?, Pairs::scored(trainer, held_out).await?])
-    }
-
-    /// Samples responses until `n` prompts have a right and a wrong one: the first right one, and a random wrong one.
-    async fn sample_pairs(
-        &self,
-        trainer: &mut Trainer,
-        n: usize,
-        held_out: bool,
-    ) -> Result<Vec<[TokenRow; 2]>, RunError> {
-        let group_size = self.settings.group_size.max(2);
-        let mut pairs = Vec::with_capacity(n);
-        let known = if held_out { self.examples.held_out(self.seed, n * 4) } else { Vec::new() };
-        let salt = PAIRS | if held_out { HELD_OUT_PAIRS } else { 0 };
-        let (mut round, mut seen) = (0, 0);
-        while pairs.len() < n && seen < n * MAX_PROMPTS_PER_PAIR {
-            let mut rng = Rng::with_stream(self.seed, PAIR_STREAM + 2 * round + u64::from(held_out));
-            let size = self.settings.prompts.max(64);
-            let prompts = match held_out {
-                false => self.examples.draw(&mut rng, size),
-                true => known.iter().skip(seen).take(size).cloned().collect(),
-            };
-            if prompts.is_empty() {
-                break;
-            }
-            let sampler = self.sampler(self.settings.temperature);
-            let rollouts = sampler.sample(trainer, &prompts, group_size, salt | round).await?;
-            for group in rollouts.chunks(group_size) {
-                let (right, wrong): (Vec<&Rollout>, Vec<&Rollout>) =
-                    group.iter().partition(|rollout| self.is_right(rollout));
-                if let (Some(right), false) = (right.first(), wrong.is_empty()) {
-                    pairs.push([right.row.clone(), rng.choose(&wrong).row.clone()]);
-                }
-            }
-            (round, seen) = (round + 1, seen + prompts.len());
-        }
-        pairs.truncate(n);
-        Ok(pairs)
-    }
-}
-
-impl Pairs {
-    /// Scores the rows of all pairs.
-    async fn scored(trainer: &mut Trainer, rows: Vec<[TokenRow; 2]>) -> Result<Self, RunError> {
-        if rows.is_empty() {
-            return Ok(Self::default());
-        }
-        let flat: Vec<TokenRow> = rows.iter().flatten().cloned().collect();
-        let mut scores = update::log_probs(trainer, &flat).await?.into_iter();
-        let mut reference = Vec::with_capacity(rows.len());
-        while let (Some(chosen), Some(rejected)) = (scores.next(), scores.next()) {
-            reference.push([chosen, rejected]);
-        }
-        Ok(Self { rows, reference })
-    }
-
-    /// The rows of some pairs, chosen ones first, and their reference log-probabilities.
-    fn select(&self, indices: &[usize]) -> (Vec<TokenRow>, Vec<Vec<f32>>) {
-        let side = |side: usize| {
-            indices.iter().map(move |&at| (self.rows[at][side].clone(), self.reference[at][side].clone()))
-        };
-        side(0).chain(side(1)).unzip()
     }
 }
 

@@ -146,19 +146,6 @@ impl Trainer {
         Self::build(config, context, Box::new(FileTokens { tokens, n_train }), &NextToken).await
     }
 
-    /// The same for an objective whose batches are rows ([`Trainer::step_on_rows`]). Without tokens there is no held-out
-    /// loss.
-    ///
-    /// # Errors
-    /// As [`Trainer::new`].
-    pub async fn for_objective(
-        config: RunConfig,
-        context: Option<&Context>,
-        objective: &dyn Objective,
-    ) -> Result<Self, TrainError> {
-        Self::build(config, context, Box::new(DeviceTokens { n_train: 1, n_val: 1 }), objective).await
-    }
-
     async fn build(
         config: RunConfig,
         context: Option<&Context>,

@@ -5,13 +5,16 @@
 //! several batches adds up their gradients; the coefficients alone decide each token's weight, so the result does not depend
 //! on how rows are split, except for rounding.
 
+use super::source::DeviceTokens;
 use super::{TrainError, Trainer};
-use crate::config::Positions;
+use crate::config::{Positions, RunConfig};
 use crate::gpu::backend::Program;
+use crate::gpu::context::Context;
 use crate::model::memory::{PerToken, RING};
 use crate::model::transformer::Transformer;
 use crate::model::transformer::loss::WeightedLoss;
 use crate::ops::step::Step;
+use crate::train::objective::Objective;
 use crate::types::StepPoint;
 
 /// The passes over a batch of rows.
@@ -64,6 +67,18 @@ struct Layout {
 }
 
 impl Trainer {
+    /// Creates a model for an objective whose batches are rows. Without tokens there is no held-out loss.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub async fn for_objective(
+        config: RunConfig,
+        context: Option<&Context>,
+        objective: &dyn Objective,
+    ) -> Result<Self, TrainError> {
+        Self::build(config, context, Box::new(DeviceTokens { n_train: 1, n_val: 1 }), objective).await
+    }
+
     /// The log-probabilities and entropies of rows of 1 to T inputs, in order.
     ///
     /// # Errors

@@ -169,6 +169,23 @@ pub enum Exercise {
         /// Number of warm-up steps.
         warmup: usize,
     },
+    /// The loss of a response alone: the sentence's first tokens are the prompt.
+    ResponseMask {
+        /// Seed of the logits.
+        seed: u64,
+        /// Number of tokens of the prompt, from 1 to 5.
+        prompt_len: usize,
+    },
+    /// One policy-gradient step on one token, from the reward of its response.
+    PolicyStep {
+        /// The reward; those of the group's other responses are [`super::OTHER_REWARDS`].
+        reward: f32,
+    },
+    /// A group of [`super::GROUP_SIZE`] responses of one token, and the gradient that it gives.
+    EqualRewards {
+        /// Number of right responses.
+        right: usize,
+    },
     /// Logits divided by a temperature, softmax, and 100 samples.
     Sampling {
         /// The temperature.

@@ -33,6 +33,12 @@ pub const CANDIDATES: [&str; 5] = ["step", "leap", "day", "idea", "breath"];
 /// The logits of [`CANDIDATES`].
 pub const LOGITS: [f32; 5] = [2.0, 1.2, 0.4, -0.3, -1.0];
 
+/// The rewards of the other responses to the prompt, in the step about one policy-gradient step.
+pub const OTHER_REWARDS: [f32; 3] = [0.0, 1.0, 0.5];
+
+/// Number of responses of the group in the step about equal rewards.
+pub const GROUP_SIZE: usize = 8;
+
 /// Number of steps of the lesson's learning rate schedule.
 pub const SCHEDULE_STEPS: usize = 100;
 

@@ -253,6 +253,34 @@ pub enum Made {
         /// The column indices of the actual next tokens.
         targets: Vec<usize>,
     },
+    /// (a[0, j] − mean) / (standard deviation + ε) over the row, with n − 1 in the denominator
+    Advantage {
+        /// a
+        of: usize,
+    },
+    /// `c[i] · (p[i, j] − [j = targets[i]])`, where p may have a single row for all i
+    WeightedGradient {
+        /// p
+        of: usize,
+        /// c, a row
+        coefficients: usize,
+        /// The column indices of the actual tokens.
+        targets: Vec<usize>,
+    },
+    /// Σ a[·, j]
+    ColumnSum {
+        /// a
+        of: usize,
+    },
+    /// a[i, j] − lr · g[i, j]
+    Stepped {
+        /// a
+        of: usize,
+        /// g
+        grad: usize,
+        /// lr
+        lr: f32,
+    },
     /// `(softmax(a[i, ·])[j] − [j = targets[i]]) / N`
     LossGradient {
         /// a

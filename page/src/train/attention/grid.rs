@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use gloo_timers::callback::Timeout;
 use yew::prelude::*;
 
 use super::canvas::Map;
@@ -34,7 +35,8 @@ const NAMED_SIDE: u32 = 54;
 pub fn HeadsTile(cx: &Cx) -> Html {
     let body = use_node_ref();
     let size = use_size(&body);
-    let maps = cx.state.shown_maps().filter(|maps| !maps.tokens.is_empty());
+    let maps =
+        use_slowly(cx.state.shown_maps(), cx.state.remember.earlier.is_none()).filter(|maps| !maps.tokens.is_empty());
     let layout = maps.as_ref().map(|maps| Layout::of(maps, size));
     let sub = match (&maps, &layout) {
         (Some(maps), Some(layout)) if layout.many => format!("{} layers × {} heads", maps.n_layers, maps.n_heads),
@@ -56,7 +58,7 @@ pub fn HeadsTile(cx: &Cx) -> Html {
                 </Frame>
             </header>
             <div class="body" ref={body}>
-                if let Some(layout) = layout { <Grid cx={cx.clone()} {layout} /> } else { {nothing(cx, "All heads")} }
+                if let Some((layout, maps)) = layout.zip(maps) { <Grid cx={cx.clone()} {layout} maps={Held(Some(maps))} /> } else { {nothing(cx, "All heads")} }
             </div>
         </section>
     }
@@ -114,15 +116,15 @@ impl Layout {
 struct GridProps {
     cx: Cx,
     layout: Layout,
+    maps: Held,
 }
 
 #[component]
 fn Grid(props: &GridProps) -> Html {
-    let GridProps { cx, layout } = props;
+    let GridProps { cx, layout, maps: Held(maps) } = props;
     let state = &cx.state;
     let under_pointer = use_state(|| None::<Plane>);
     // Computed once per set of maps, identified by address; holding the Rc prevents the address from being reused.
-    let maps = state.shown_maps();
     let entropies = use_memo(Held(maps.clone()), |Held(maps)| maps.as_ref().map(|maps| entropies(maps)));
     let (Some(maps), Some(entropies)) = (maps, &*entropies) else { return html! {} };
     let most = in_unit(cx, maps.most_entropy());
@@ -207,7 +209,39 @@ fn entropies(maps: &Maps) -> Vec<(Plane, Option<f64>)> {
     planes.map(|plane| (plane, maps.entropy(plane))).collect()
 }
 
+/// Milliseconds between two updates of the grid during training: of few heads, and of very many.
+const UPDATE_MS: [f64; 2] = [500.0, 1000.0];
+
+/// The latest maps, at most as often as [`UPDATE_MS`] says while they are `live`; another sentence or model is shown at once.
+#[hook]
+fn use_slowly(maps: Option<Rc<Maps>>, live: bool) -> Option<Rc<Maps>> {
+    let shown = use_mut_ref(|| (f64::NEG_INFINITY, None::<Rc<Maps>>));
+    let again = use_force_update();
+    let now = js_sys::Date::now();
+    let wait = {
+        let (since, old) = &*shown.borrow();
+        let alike = |old: &Rc<Maps>, new: &Rc<Maps>| {
+            (old.n_layers, old.n_heads, old.causal) == (new.n_layers, new.n_heads, new.causal)
+                && old.tokens == new.tokens
+        };
+        let same = old.as_ref().zip(maps.as_ref()).is_some_and(|(old, new)| alike(old, new));
+        let many = maps.as_ref().is_some_and(|maps| maps.n_layers * maps.n_heads > MANY_HEADS);
+        if live && same { (UPDATE_MS[usize::from(many)] - (now - since)).max(0.0) } else { 0.0 }
+    };
+    let newer = !matches!((&shown.borrow().1, &maps), (Some(old), Some(new)) if Rc::ptr_eq(old, new));
+    if newer && wait == 0.0 {
+        *shown.borrow_mut() = (now, maps);
+    }
+    let pending = newer && wait > 0.0;
+    use_effect_with(pending, move |&pending| {
+        let timer = pending.then(|| Timeout::new(wait as u32 + 1, move || again.force_update()));
+        move || drop(timer)
+    });
+    shown.borrow().1.clone()
+}
+
 /// Maps compared by address.
+#[derive(Clone)]
 struct Held(Option<Rc<Maps>>);
 
 impl PartialEq for Held {

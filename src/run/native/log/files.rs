@@ -8,14 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
-use super::tensorboard::{self as events, Event};
+use super::tensorboard::{self as events, Event, HELD_OUT};
 use super::{LogError, resume};
 use crate::types::StepPoint;
 
 const CSV_HEADER: &str = "step,tokens,seconds,loss,lr,grad_norm,val_loss\n";
-
-/// The tag of held-out losses in event files.
-pub(super) const HELD_OUT: &str = "loss/held-out";
 
 /// The names of the text files.
 const NAMES: [&str; 2] = ["log.csv", "log.jsonl"];

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::files::HELD_OUT;
-use super::tensorboard::{self as events, Decoded};
+use super::tensorboard::{self as events, Decoded, HELD_OUT};
 
 /// The prefix of event file names, followed by ten digits: seconds since 1970.
 pub(super) const EVENTS_PREFIX: &str = "events.out.tfevents.";

@@ -8,6 +8,9 @@
 
 use std::io::{self, Read};
 
+/// The tag of held-out losses.
+pub(super) const HELD_OUT: &str = "loss/held-out";
+
 /// The version that readers expect in the first record.
 const VERSION: &str = "brain.Event:2";
 

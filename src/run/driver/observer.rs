@@ -1,13 +1,13 @@
 //! What a driver reports while it trains.
 
-use super::driver::Driver;
+use super::Driver;
 use crate::config::TrainConfig;
 use crate::gpu::context::Context;
 use crate::train::exact_match::ExactMatch;
 use crate::train::trainer::{TrainError, TrainingState};
 use crate::types::runs::LrPoint;
 use crate::types::tasks::TaskAnswer;
-use crate::types::{StepPoint, ValidationPoint};
+use crate::types::{Baselines, StepPoint, ValidationPoint};
 
 /// Kinds of work on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,13 +68,25 @@ impl<'a> TaskScore<'a> {
     }
 }
 
+/// The training text of a run, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TextSummary {
+    /// Size of the text in bytes.
+    pub text_bytes: u64,
+    /// Number of training tokens.
+    pub n_train: usize,
+    /// Number of held-out tokens.
+    pub n_val: usize,
+    /// Losses of simple models on the held-out tokens.
+    pub baselines: Baselines,
+}
+
 /// The beginning of a native run.
-#[cfg(not(target_arch = "wasm32"))]
 pub struct Start<'a> {
     /// The driver, before the first step or at the one from which it resumes.
     pub driver: &'a Driver,
-    /// The training data.
-    pub data: &'a super::native::RunData,
+    /// The training text.
+    pub text: TextSummary,
     /// Name of the device.
     pub device: &'a str,
     /// The step of the checkpoint from which the run resumes.
@@ -85,7 +97,6 @@ pub struct Start<'a> {
 #[allow(async_fn_in_trait)] // the future does not have to be `Send`: a driver stays on one thread
 pub trait Observer {
     /// A native run begins.
-    #[cfg(not(target_arch = "wasm32"))]
     fn started(&mut self, _start: &Start<'_>) {}
 
     /// The run's device was opened; `None` for the CPU.
@@ -162,7 +173,6 @@ impl Observer for () {}
 
 /// Two observers: everything is reported to the first one, then to the second one.
 impl<A: Observer, B: Observer> Observer for (&mut A, &mut B) {
-    #[cfg(not(target_arch = "wasm32"))]
     fn started(&mut self, start: &Start<'_>) {
         self.0.started(start);
         self.1.started(start);
