@@ -73,7 +73,9 @@ fn runs_decide_as_the_stages_in_memory_and_continue_after_an_interruption() {
     let all = pages(5, 3000);
     archive(&a, &all[..1700]);
     archive(&b, &all[1700..]);
-    let (inputs, pipeline) = (vec![a, b], Pipeline::new(settings(), None));
+    let mut with_lines = settings();
+    with_lines.lines.enabled = true;
+    let (inputs, pipeline) = (vec![a, b], Pipeline::new(with_lines, None));
     let (whole, interrupted) = (folder.path().join("whole"), folder.path().join("interrupted"));
     let mut n_batches = 0;
     let summary = filter(&pipeline, &inputs, &whole, &mut |report| {

@@ -294,7 +294,7 @@ impl State {
             Action::Escape => self.let_go_of_all(),
             Action::Unpin => self.let_go_of_all(),
             Action::Shell(action) => self.shell.apply(action),
-            Action::DismissNotice => drop(self.notices.pop()),
+            Action::DismissNotices => self.notices.clear(),
             Action::Hover(cell) => (self.hovered, self.ask.cell) = (cell, cell.or(self.ask.cell)),
             Action::Ask(action) => {
                 if matches!(action, AskAction::Explain(_)) {

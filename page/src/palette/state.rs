@@ -160,7 +160,7 @@ fn actions(state: &State) -> Vec<Entry> {
         ("Restart from random weights", "", "", Target::Restart, state.problem().is_none()),
         ("Find a learning rate…", "a short trial run", "", Target::FindLr, state.has_run()),
         ("Save this run", "", "", Target::Save, state.has_run()),
-        ("Import…", "a run, a model, a tokenizer.json or text files", "", Target::Import, true),
+        ("Import…", "a run, a model or text files", "", Target::Import, true),
         ("Share a link to this view", "", "", Target::Share, true),
         ("Runs", "", "", Target::Runs, true),
         ("All settings", "", "", Target::Settings, true),

@@ -40,7 +40,7 @@ pub fn RunsDrawer(cx: &Cx) -> Html {
             <div class="scroll" tabindex="0" role="region" aria-label="Lists of runs">
                 <p class="dropzone">
                     {icon("download")}
-                    <span>{"Drop a run, a tokenizer.json, text files or a Hugging Face model (.zip, .safetensors) anywhere on \
+                    <span>{"Drop a run, text files or a Hugging Face model (.zip, .safetensors) anywhere on \
                             the page"}</span>
                 </p>
                 {messages(cx)}
@@ -105,7 +105,7 @@ fn import(cx: &Cx) -> Html {
         })
     };
     html! {
-        <label class="button file" title="A run, a Hugging Face model, a tokenizer.json or text files.">
+        <label class="button file" title="A run, a Hugging Face model or text files.">
             {icon("upload")}{"Import…"}
             <input type="file" class="sr" multiple=true data-testid="checkpoint-file" onchange={pick} />
         </label>
