@@ -30,7 +30,7 @@ static CHOSEN: LazyLock<&'static Way> = LazyLock::new(|| {
         std::process::exit(0);
     }
     let way = WAYS.iter().find(|way| way.name == name);
-    way.unwrap_or_else(|| panic!("GLASSHEAD_WAY is “{name}”; “list” tells what there is"))
+    way.unwrap_or_else(|| panic!("GLASSHEAD_WAY is “{name}”; “list” prints all of them"))
 });
 
 /// Adds the valid inputs to the corpus folder, and ignores panics that are caught.

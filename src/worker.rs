@@ -1,21 +1,19 @@
 //! The web worker: forwards commands from the page to a [`Session`] and events back. It owns the device and the run, so that
 //! the page stays responsive and training continues in a hidden tab. On the CPU backend [`pool`] starts further workers.
-//!
-//! A message is an array: `[json]`, or `[json, bytes]` with the bytes transferred.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use futures_channel::oneshot;
-use js_sys::{Array, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
 
 use crate::gpu::interpret::has_room;
 use crate::serve::Session;
-use crate::wire::{Command, Event};
+use crate::wire::{Command, Event, frame};
 use pool::Helpers;
 
 mod pool;
@@ -49,10 +47,8 @@ pub fn start() {
 
 fn receiver(inbox: Rc<RefCell<Inbox>>, scope: DedicatedWorkerGlobalScope) -> Closure<dyn FnMut(MessageEvent)> {
     Closure::new(move |event: MessageEvent| {
-        let parts: Array = event.data().unchecked_into();
-        let array = parts.get(1).dyn_into::<Uint8Array>().ok();
-        match serde_json::from_str(&parts.get(0).as_string().unwrap_or_default()) {
-            Ok(mut command) => {
+        match frame::decode(event.data()) {
+            Ok((mut command, array)) => {
                 let bytes = array.filter(|array| fits(&mut command, array, &scope)).map(|array| array.to_vec());
                 let mut inbox = inbox.borrow_mut();
                 inbox.messages.push_back((command, bytes));
@@ -141,13 +137,7 @@ async fn next_task() {
 }
 
 fn post(scope: &DedicatedWorkerGlobalScope, event: &Event, bytes: Option<&[u8]>) {
-    let Ok(json) = serde_json::to_string(event) else { return };
-    let (message, transfer) = (Array::of1(&json.into()), Array::new());
-    if let Some(bytes) = bytes {
-        let array = Uint8Array::from(bytes);
-        transfer.push(&array.buffer());
-        message.push(&array);
-    }
+    let Some(frame) = frame::encode(event, bytes.map(Uint8Array::from).as_ref()) else { return };
     // Fails only for values that cannot be cloned, unlike text and bytes.
-    drop(scope.post_message_with_transfer(&message, &transfer));
+    drop(scope.post_message_with_transfer(&frame.message, &frame.transfer));
 }

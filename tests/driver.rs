@@ -11,8 +11,9 @@ use glasshead::config::rules::Rules;
 use glasshead::config::{Preset, RunConfig};
 use glasshead::data::Task;
 use glasshead::run::native::{self, load};
-use glasshead::run::{Observer, RunSpec, Steps, TextSource};
+use glasshead::run::{Driver, Evaluation, Observer, RunSpec, Steps, TaskScore, TextSource};
 use glasshead::serve::Session;
+use glasshead::train::trainer::TrainingState;
 use glasshead::types::{BackendChoice, CorpusChoice, FileInfo, StepPoint, VocabularyChoice};
 use glasshead::wire::runs::{RunsCommand, RunsEvent};
 use glasshead::wire::{Command, Event, Message};
@@ -250,4 +251,56 @@ fn a_specification_is_a_run_and_survives_being_written() {
     assert_eq!(bits(&page.train()), bits(&losses.0));
     let seeds: Vec<u64> = spec.seeds(3).iter().map(|spec| spec.config.train.seed).collect();
     assert_eq!(seeds, [7, 8, 9]);
+}
+
+/// Notes what happens, apart from steps.
+#[derive(Default)]
+struct Order(Vec<String>);
+
+impl Observer for Order {
+    fn evaluated(&mut self, evaluation: Evaluation) {
+        self.0.push(format!("evaluated {}{}", evaluation.point.step, if evaluation.last { ", the last" } else { "" }));
+    }
+
+    fn task_evaluated(&mut self, score: TaskScore<'_>) {
+        assert_eq!(score.answers.len(), score.of);
+        self.0.push(format!("{} examples at {}", score.of, score.step));
+    }
+
+    fn snapshot(&mut self, driver: &Driver, state: &TrainingState) {
+        assert_eq!(state.step, driver.steps_done());
+        self.0.push(format!("saved {}", state.step));
+    }
+
+    fn sample(&mut self, step: u64, _text: &str) {
+        self.0.push(format!("sample {step}"));
+    }
+
+    fn training(&mut self, on: bool) {
+        self.0.push(format!("training {on}"));
+    }
+
+    fn stopped(&mut self, reason: &str) {
+        self.0.push(format!("stopped: {reason}"));
+    }
+}
+
+#[test]
+fn an_unattended_run_evaluates_saves_and_ends_in_this_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config();
+    (config.model.context_length, config.model.d_model, config.model.d_ff) = (16, 8, 8);
+    (config.model.n_layers, config.model.n_heads, config.model.n_kv_heads, config.train.batch_size) = (1, 2, 2, 2);
+    let mut spec = RunSpec::new("ordered", config);
+    (spec.text, spec.backend, spec.samples) = (TextSource::Task(Task::Copy), BackendChoice::Cpu, true);
+    (spec.rules.stop_steps, spec.rules.evaluate_every, spec.snapshot_seconds) = (Some(7), Some(1), 1e6);
+    let mut order = Order::default();
+    block_on(native::run(&spec, folder.path(), None, &mut order)).unwrap_or_else(|error| panic!("{error}"));
+    let evaluated = |step: u64| [format!("50 examples at {step}"), format!("evaluated {step}")];
+    let saved = |step: u64| [format!("saved {step}"), format!("sample {step}")];
+    let mut expected = vec!["training true".to_string(), "evaluated 0".into()];
+    expected.extend((1..=5).flat_map(evaluated).chain(saved(5)).chain(evaluated(6)));
+    expected.extend(["500 examples at 7".to_string(), "evaluated 7, the last".into()].into_iter().chain(saved(7)));
+    expected.extend(["stopped: 7 steps are done".to_string(), "training false".into()]);
+    assert_eq!(order.0, expected);
 }

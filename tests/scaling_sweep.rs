@@ -283,7 +283,7 @@ fn kills_neither_lose_nor_repeat_a_run() {
     for schedule in ["cosine", "wsd"] {
         let [calm, rough] = [&calm, &rough].map(|path| path.join(schedule));
         fs::create_dir_all(folder.path().join("calm")).unwrap();
-        output(&format!("scale plan --flops 1.2e9 --lr 0.03 {SMALL} --schedule {schedule} --out {}", calm.display()));
+        output(&format!("scale plan --flops 5e9 --lr 0.03 {SMALL} --schedule {schedule} --out {}", calm.display()));
         copy(&calm, &rough);
         output(&format!("scale run {} --backend cpu", calm.display()));
         // As a scheduler starts its tasks.
@@ -346,9 +346,17 @@ fn a_prediction_is_sealed_before_its_check() {
     let at = sweep.display();
     output(&format!("scale plan --flops 1.2e9 --lr 0.03 {SMALL} --out {at}"));
     // Results of a planted law, whose minima are bracketed.
-    for entry in fs::read_dir(sweep.join("runs")).unwrap() {
-        let spec: SweepRun = serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap();
-        let middle = 7_300.0 * (spec.horizons[0].budget / 1.2e9).sqrt().max(0.95);
+    let entries = fs::read_dir(sweep.join("runs")).unwrap();
+    let specs: Vec<SweepRun> =
+        entries.map(|entry| serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap()).collect();
+    for spec in &specs {
+        let mut sizes: Vec<u64> = specs
+            .iter()
+            .filter(|other| other.horizons[0].budget == spec.horizons[0].budget)
+            .map(|other| other.n_params)
+            .collect();
+        sizes.sort_unstable();
+        let middle = sizes[1] as f64 * (spec.horizons[0].budget / 1.2e9).powf(0.1);
         let tokens = spec.horizons[0].steps * spec.config.tokens_per_step() as u64;
         let loss = 2.5 * (spec.horizons[0].budget / 1e9).powf(-0.1) + (spec.n_params as f64 / middle).ln().powi(2);
         let points = vec![Point { budget: spec.horizons[0].budget, tokens, loss }];
@@ -382,6 +390,7 @@ fn a_prediction_is_sealed_before_its_check() {
     fs::write(&path, changed.to_string()).unwrap();
     let message = refused(&format!("scale check {at} --backend cpu"));
     assert!(message.contains("not the one that was sealed; this is recorded"), "{message}");
+    output(&format!("scale run {at} --backend cpu"));
     let table = output(&format!("scale fit {at}/runs.csv --json"));
     assert_eq!(json(table)["budgets"].as_array().unwrap().len(), 2, "check runs do not enter the fit");
 }

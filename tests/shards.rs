@@ -61,7 +61,7 @@ impl WorkerPool for Local {
     }
 }
 
-fn crew(left: Option<usize>) -> SharedPool {
+fn pool(left: Option<usize>) -> SharedPool {
     Rc::new(RefCell::new(Local { left, ..Local::default() }))
 }
 
@@ -73,11 +73,11 @@ struct Trained {
 }
 
 /// Ten steps in chunks of two, with one chunk always in flight, as in a run.
-fn train(config: RunConfig, n: usize, crew: SharedPool) -> Trained {
+fn train(config: RunConfig, n: usize, pool: SharedPool) -> Trained {
     let tokens = ids(1, 400, 300);
     block_on(async {
         let mut trainer = Trainer::new(config, None, &tokens, &tokens).await.unwrap();
-        trainer.share(Some(crew), n).unwrap();
+        trainer.share(Some(pool), n).unwrap();
         let mut points = Vec::new();
         trainer.submit(2);
         for _ in 0..4 {
@@ -104,10 +104,10 @@ fn configs() -> [RunConfig; 3] {
 #[test]
 fn shared_batches_train_as_whole_ones_and_repeat_to_the_bit() {
     for config in configs() {
-        let alone = train(config.clone(), 1, crew(None));
+        let alone = train(config.clone(), 1, pool(None));
         assert_eq!(alone.n_workers, 1);
         for n in [2, 3] {
-            let [shared, again] = [(); 2].map(|()| train(config.clone(), n, crew(None)));
+            let [shared, again] = [(); 2].map(|()| train(config.clone(), n, pool(None)));
             assert_eq!((shared.n_workers, shared.deserted), (n, None));
             assert!(shared.points == again.points && shared.state == again.state, "{n} workers do not repeat");
             let steps: Vec<u64> = shared.points.iter().map(|point| point.step).collect();
@@ -125,9 +125,9 @@ fn shared_batches_train_as_whole_ones_and_repeat_to_the_bit() {
 #[test]
 fn a_helper_that_goes_away_changes_nothing_but_the_number() {
     let config = configs()[0].clone();
-    let whole = train(config.clone(), 3, crew(None));
+    let whole = train(config.clone(), 3, pool(None));
     // Two shards of each of the first four steps, and one of the fifth.
-    let lost = train(config.clone(), 3, crew(Some(9)));
+    let lost = train(config.clone(), 3, pool(Some(9)));
     assert_eq!((lost.n_workers, lost.deserted.as_deref()), (1, Some("it was taken away")));
     assert_eq!(lost.points[..5], whole.points[..5], "until then, to the bit");
     for (one, other) in whole.points.iter().zip(&lost.points) {
@@ -142,7 +142,7 @@ fn a_poisoned_shard_is_reported() {
     let tokens = ids(1, 400, 300);
     block_on(async {
         let mut trainer = Trainer::new(configs()[0].clone(), None, &tokens, &tokens).await.unwrap();
-        trainer.share(Some(crew(None)), 3).unwrap();
+        trainer.share(Some(pool(None)), 3).unwrap();
         let mut values = trainer.params().await.unwrap();
         let width = trainer.config().model.d_model;
         values[..300 * width].iter_mut().step_by(width).for_each(|value| *value = f32::NAN); // of every embedding
@@ -175,7 +175,7 @@ fn a_session_shares_its_run() {
         Box::new(move |event, bytes| sink.borrow_mut().push((event, bytes))),
         Box::new(move || began.elapsed().as_secs_f64()),
     );
-    session.lend(crew(Some(11)));
+    session.lend(pool(Some(11)));
     let start = Command::Start {
         run: 1,
         config: configs()[0].clone(),
@@ -259,12 +259,12 @@ impl WorkerPool for Cores {
 #[test]
 fn only_workers_that_add_throughput_are_used() {
     let measured = |reported, cores, free: &[f64]| {
-        let crew = Rc::new(RefCell::new(Cores { cores, free: free.to_vec(), trial: 0, helpers: 0 }));
-        let shared: SharedPool = crew.clone();
+        let pool = Rc::new(RefCell::new(Cores { cores, free: free.to_vec(), trial: 0, helpers: 0 }));
+        let shared: SharedPool = pool.clone();
         let n = block_on(useful_workers(&shared, reported));
-        let crew = crew.borrow();
-        assert!(crew.trial == 0 || crew.helpers == n - 1, "the others are dismissed");
-        (n, crew.trial > 0)
+        let pool = pool.borrow();
+        assert!(pool.trial == 0 || pool.helpers == n - 1, "the others are dismissed");
+        (n, pool.trial > 0)
     };
     // WebKitGTK reports 4 on machines of one, two, and four cores.
     assert_eq!([1.0, 2.0, 4.0].map(|cores| measured(4, cores, &[1.0]).0), [1, 2, 4]);
@@ -299,8 +299,8 @@ fn a_session_measures_what_the_browser_reports() {
     let events: Rc<RefCell<Vec<Event>>> = Rc::default();
     let sink = events.clone();
     let mut session = Session::new(Box::new(move |event, _| sink.borrow_mut().push(event)), Box::new(|| 0.0));
-    let crew = Rc::new(RefCell::new(Cores { cores: 2.0, free: vec![1.0], trial: 0, helpers: 0 }));
-    session.lend(crew.clone());
+    let pool = Rc::new(RefCell::new(Cores { cores: 2.0, free: vec![1.0], trial: 0, helpers: 0 }));
+    session.lend(pool.clone());
     let start = |run| Command::Start {
         run,
         config: configs()[0].clone(),
@@ -311,12 +311,12 @@ fn a_session_measures_what_the_browser_reports() {
     };
     block_on(async {
         session.handle(Command::Workers(WorkersCommand::Measure { reported: 4 }), None).await;
-        assert_eq!(crew.borrow().trial, 0, "without a run nothing is measured");
+        assert_eq!(pool.borrow().trial, 0, "without a run nothing is measured");
         session.handle(start(1), None).await;
-        let trials = crew.borrow().trial;
+        let trials = pool.borrow().trial;
         assert!(trials > 0);
         session.handle(start(2), None).await;
-        assert_eq!(crew.borrow().trial, trials, "once is enough");
+        assert_eq!(pool.borrow().trial, trials, "once is enough");
         // As a helper, it responds with its own rounds.
         let from_ms = date_ms();
         let spin = WorkersCommand::Spin { order: 7, from_ms, to_ms: from_ms + 5.0 };

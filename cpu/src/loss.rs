@@ -3,7 +3,7 @@
 use crate::exp::exp;
 use crate::threads;
 use crate::unchecked::wide;
-use crate::{largest, rows_per_piece, sum};
+use crate::{LANES, largest, rows_per_piece, sum, total};
 
 /// CPU counterpart of `cross_entropy::reference` over `n` rows of `width` logits.
 pub fn cross_entropy(logits: &[f32], targets: &[u32], losses: &mut [f32], [n, width]: [usize; 2]) {
@@ -60,7 +60,8 @@ pub fn cross_entropy_and_entropies(
         wide(|| {
             for (row, entropy) in logits.chunks_exact(width).zip(entropies) {
                 let most = largest(row);
-                *entropy = entropy_of(row, most, sum(row, |logit| exp(logit - most)));
+                let total = sum(row, |logit| exp(logit - most));
+                *entropy = total.ln() - sum(row, |logit| term(exp(logit - most), logit - most)) / total;
             }
         });
     });
@@ -86,24 +87,44 @@ pub fn weighted_cross_entropy_grad(
             {
                 let (most, target) = (largest(row), target as usize);
                 let of_target = row[target];
-                let total = sum(row, |logit| exp(logit - most));
-                *entropy = entropy_of(row, most, total);
+                let [total, weighted] = exponentials(row, most);
+                *entropy = total.ln() - weighted / total;
                 *loss = total.ln() + most - of_target;
                 let scale = coefficient / total;
-                row.iter_mut().for_each(|logit| *logit = scale * exp(*logit - most));
+                row.iter_mut().for_each(|e| *e *= scale);
                 row[target] -= coefficient;
             }
         });
     });
 }
 
-/// −Σ p·ln p of the softmax of a row with this largest logit and this sum of exponentials.
+/// Replaces every logit x by e = eˣ⁻ᵐ, where m is the largest; returns Σ e and Σ e·(x − m).
 #[inline(always)]
-fn entropy_of(row: &[f32], most: f32, total: f32) -> f32 {
-    let weighted = sum(row, |logit| {
-        let e = exp(logit - most);
-        // An impossible token adds nothing, also where its logit is −∞.
-        if e > 0.0 { e * (logit - most) } else { 0.0 }
-    });
-    total.ln() - weighted / total
+fn exponentials(row: &mut [f32], most: f32) -> [f32; 2] {
+    let one = |logit: &mut f32| {
+        let shifted = *logit - most;
+        *logit = exp(shifted);
+        [*logit, term(*logit, shifted)]
+    };
+    let (chunks, rest) = row.as_chunks_mut::<LANES>();
+    let mut lanes = [[0.0; LANES]; 2];
+    for chunk in chunks {
+        for lane in 0..LANES {
+            let [e, weighted] = one(&mut chunk[lane]);
+            lanes[0][lane] += e;
+            lanes[1][lane] += weighted;
+        }
+    }
+    let mut of_rest = [0.0; 2];
+    for logit in rest {
+        let [e, weighted] = one(logit);
+        of_rest = [of_rest[0] + e, of_rest[1] + weighted];
+    }
+    [total(lanes[0]) + of_rest[0], total(lanes[1]) + of_rest[1]]
+}
+
+/// e·(x − m), where an impossible token adds nothing, also if its logit is −∞.
+#[inline(always)]
+fn term(e: f32, shifted: f32) -> f32 {
+    if e > 0.0 { e * shifted } else { 0.0 }
 }

@@ -69,7 +69,7 @@ pub(super) struct AlignArgs {
     #[arg(long)]
     seed: Option<u64>,
     /// Change a setting of the method, for example --set group_size=16 or --set method=dr_grpo, or of training, for example
-    /// --set max_lr=3e-4. See glasshead settings.
+    /// --set max_lr=3e-4. See glasshead settings, with and without --align.
     #[arg(long, value_name = "FIELD=VALUE")]
     set: Vec<String>,
     /// The backend.
@@ -183,7 +183,7 @@ fn configure(args: &AlignArgs, config: &mut RunConfig, settings: &mut Settings) 
     };
     train.min_lr = train.max_lr / 10.0;
     if args.model.is_none() {
-        train.warmup_steps = FRESH_WARMUP.min(args.steps / 2);
+        train.warmup_steps = FRESH_WARMUP;
     }
     let (of_training, of_method) = split_settings(&args.set)?;
     super::train::apply(config, &of_training)?;

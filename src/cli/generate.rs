@@ -32,7 +32,7 @@ pub(super) async fn generate(args: GenerateArgs) -> Result<(), String> {
     let print = |text: &str| {
         let mut out = std::io::stdout();
         let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        printed.map_err(|error| format!("standard output takes nothing any more: {error}"))
+        printed.map_err(|error| format!("cannot write to standard output: {error}"))
     };
     print(&args.prompt)?;
     let mut printed = 0;

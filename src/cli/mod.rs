@@ -75,7 +75,11 @@ enum Command {
     #[command(subcommand)]
     Data(data::DataCommand),
     /// Print every field that --set can change, with its range and meaning.
-    Settings,
+    Settings {
+        /// Print the settings of the methods of glasshead align instead.
+        #[arg(long)]
+        align: bool,
+    },
     /// Measure the speed of this machine.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -234,9 +238,11 @@ pub fn main() -> ExitCode {
     }
     let result = match cli.command {
         Command::Info => pollster::block_on(info()),
-        Command::Settings => {
-            say!("{}", documentation());
-            say!("\nOnly for glasshead align:\n\n{}", Settings::documentation().trim_end());
+        Command::Settings { align } => {
+            match align {
+                true => say!("{}", Settings::documentation().trim_end()),
+                false => say!("{}", documentation()),
+            }
             Ok(())
         }
         Command::Train(args) => pollster::block_on(train::train(args)),

@@ -5,16 +5,16 @@ use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether the failure has been reported.
-static TOLD: AtomicBool = AtomicBool::new(false);
+static REPORTED: AtomicBool = AtomicBool::new(false);
 
 /// Writes a line. If standard output fails, for example because a pipe was closed or a disk is full, this is reported
 /// once, and the program continues.
 pub(super) fn line(text: Arguments<'_>) {
     if let Err(error) = writeln!(io::stdout(), "{text}")
-        && !TOLD.swap(true, Ordering::Relaxed)
+        && !REPORTED.swap(true, Ordering::Relaxed)
     {
         // An error on standard error cannot be reported anywhere.
-        drop(writeln!(io::stderr(), "glasshead: standard output takes nothing any more ({error}); the work goes on"));
+        let _ = writeln!(io::stderr(), "glasshead: cannot write to standard output ({error}); continuing without it");
     }
 }
 

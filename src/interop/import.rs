@@ -296,7 +296,7 @@ fn weight_files(source: &mut dyn Source) -> Result<BTreeSet<String>, InteropErro
     let index: Index = serde_json::from_slice(&index).map_err(|error| damaged(error.to_string()))?;
     let shards: BTreeSet<String> = index.weight_map.into_values().collect();
     match shards.iter().find(|name| name.contains(['/', '\\', ':'])) {
-        Some(name) => Err(damaged(format!("it names {name:?}, which does not lie beside it"))),
+        Some(name) => Err(damaged(format!("it names {name:?}, which is not in the same folder"))),
         None => Ok(shards),
     }
 }

@@ -51,21 +51,21 @@ pub fn spin(from_ms: f64, to_ms: f64) -> u64 {
 }
 
 /// Measures how many of `reported` workers increase throughput, within a fraction of a second, and terminates the others.
-pub async fn useful_workers(crew: &SharedPool, reported: usize) -> usize {
+pub async fn useful_workers(pool: &SharedPool, reported: usize) -> usize {
     if reported <= TRUSTED_CORES {
         return reported.max(1);
     }
     let (mut alone, mut together) = (0, 0);
     for _ in 0..TRIALS {
         for n in [1, reported, reported] {
-            let rounds = crew.borrow_mut().spin(n, TRIAL_MS);
+            let rounds = pool.borrow_mut().spin(n, TRIAL_MS);
             let rounds = rounds.await;
             alone = rounds.iter().copied().fold(alone, u64::max);
             together = together.max(rounds.iter().sum());
         }
     }
     let n = workers_for(reported, alone, together);
-    crew.borrow_mut().call(n - 1);
+    pool.borrow_mut().call(n - 1);
     n
 }
 

@@ -15,6 +15,9 @@ const EXPONENTS: [f64; 5] = [0.1, 0.3, 0.5, 0.8, 1.2];
 /// Irreducible losses from which fits start, as fractions of the lowest loss.
 const FLOORS: [f64; 3] = [0.1, 0.5, 0.9];
 
+/// An irreducible loss below this fraction of the lowest loss is none.
+const NO_FLOOR: f64 = 0.01;
+
 const LIMITS: Limits = Limits { iterations: 1000, gradient: 1e-10, progress: 1e-10 };
 
 /// Logarithms of parameters beyond this are not finite as numbers, or not a law.
@@ -95,14 +98,18 @@ impl Objective {
 
     /// The fit from a known law nearby.
     pub fn refit(&self, weights: &[f64], near: &Law) -> Option<Law> {
-        let start = [
-            near.a.ln() - near.alpha * self.mean_n,
-            near.b.ln() - near.beta * self.mean_d,
-            near.e.max(1e-12).ln(),
-            near.alpha,
-            near.beta,
-        ];
-        self.law(&self.minimize(weights, start, LIMITS.iterations).x)
+        let start = |e: f64| {
+            let [a, b] = [near.a.ln() - near.alpha * self.mean_n, near.b.ln() - near.beta * self.mean_d];
+            [a, b, e.ln(), near.alpha, near.beta]
+        };
+        let lowest = self.rows.iter().map(|row| row[2]).fold(f64::INFINITY, f64::min).exp();
+        let first = self.minimize(weights, start(near.e.max(1e-12)), LIMITS.iterations);
+        if near.e > NO_FLOOR * lowest {
+            return self.law(&first.x);
+        }
+        // Near 0 the logarithm of E has no gradient, and these runs may have a floor.
+        let second = self.minimize(weights, start(0.3 * lowest), LIMITS.iterations);
+        self.law(if second.value < first.value { &second.x } else { &first.x })
     }
 
     fn minimize(&self, weights: &[f64], start: Params, iterations: usize) -> Evaluated<5> {

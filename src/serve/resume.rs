@@ -153,7 +153,7 @@ impl Session {
         Ok(Corpus { record: record.clone(), text, notice })
     }
 
-    /// Files saved by the command line do not record their training text.
+    /// Imported models and files that version 0.1 of the command line saved do not record their training text.
     fn assume_built_in(&self, config: &RunConfig) -> Result<Corpus, Refusal> {
         let choice = CorpusChoice::BuiltIn;
         let (name, text) = self.read_corpus(choice, config)?;

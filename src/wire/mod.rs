@@ -16,6 +16,8 @@ use crate::types::{
 
 pub mod data;
 pub mod export;
+#[cfg(target_arch = "wasm32")]
+pub mod frame;
 pub mod inspect;
 pub mod lesson;
 pub mod profile;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures_channel::oneshot;
-use js_sys::{Array, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, Worker, WorkerOptions, WorkerType};
 
@@ -12,6 +12,7 @@ use crate::config::RunConfig;
 use crate::parallel::measure::{date_ms, spin};
 use crate::parallel::pool::{Answer, Rounds, WorkerPool};
 use crate::parallel::shard::{ShardGradients, shard_config};
+use crate::wire::frame::{self, Frame};
 use crate::wire::workers::{WorkersCommand, WorkersEvent};
 use crate::wire::{Command, Event};
 
@@ -133,7 +134,7 @@ struct Helper {
 struct Line {
     listening: bool,
     /// Messages to be sent once the helper is ready.
-    waiting: Vec<(String, Option<Uint8Array>)>,
+    waiting: Vec<Frame>,
     /// Number of the latest request; replies to older ones belong to a previous run and are dropped.
     order: u32,
     answer: Option<ShardGradients>,
@@ -215,11 +216,12 @@ impl Helper {
     }
 
     fn send(&self, command: &WorkersCommand, bytes: Option<Uint8Array>) {
-        let Ok(json) = serde_json::to_string(&Command::Workers(command.clone())) else { return };
+        let command = Command::Workers(command.clone());
+        let Some(frame) = frame::encode(&command, bytes.as_ref()) else { return };
         let mut line = self.line.borrow_mut();
         match line.listening {
-            true => post(&self.worker, &json, bytes.as_ref()),
-            false => line.waiting.push((json, bytes)),
+            true => post(&self.worker, &frame),
+            false => line.waiting.push(frame),
         }
     }
 
@@ -277,15 +279,14 @@ impl Drop for Helper {
 
 fn receiver(worker: Worker, line: Rc<RefCell<Line>>) -> Closure<dyn FnMut(MessageEvent)> {
     Closure::new(move |message: MessageEvent| {
-        let parts: Array = message.data().unchecked_into();
-        let Ok(event) = serde_json::from_str(&parts.get(0).as_string().unwrap_or_default()) else { return };
-        let bytes = parts.get(1).dyn_into::<Uint8Array>().ok().map(|bytes| bytes.to_vec());
+        let Ok((event, bytes)) = frame::decode::<Event>(message.data()) else { return };
+        let bytes = bytes.map(|bytes| bytes.to_vec());
         let mut line = line.borrow_mut();
         match event {
             Event::Listening => {
                 line.listening = true;
                 let waiting = std::mem::take(&mut line.waiting);
-                waiting.iter().for_each(|(json, bytes)| post(&worker, json, bytes.as_ref()));
+                waiting.iter().for_each(|frame| post(&worker, frame));
             }
             Event::Workers { event: WorkersEvent::Gradients { order }, .. } => {
                 match bytes.as_deref().and_then(ShardGradients::from_bytes) {
@@ -300,14 +301,9 @@ fn receiver(worker: Worker, line: Rc<RefCell<Line>>) -> Closure<dyn FnMut(Messag
     })
 }
 
-fn post(worker: &Worker, json: &str, bytes: Option<&Uint8Array>) {
-    let (message, transfer) = (Array::of1(&json.into()), Array::new());
-    if let Some(bytes) = bytes {
-        transfer.push(&bytes.buffer());
-        message.push(bytes);
-    }
+fn post(worker: &Worker, frame: &Frame) {
     // Fails only for values that cannot be cloned, unlike text and bytes.
-    drop(worker.post_message_with_transfer(&message, &transfer));
+    drop(worker.post_message_with_transfer(&frame.message, &frame.transfer));
 }
 
 /// URL of the script that started this worker.

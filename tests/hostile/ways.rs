@@ -215,7 +215,7 @@ pub fn reward(bytes: &[u8]) -> Outcome {
     }
     parse_mmlu(&["1".into(), text.to_string()], &text);
     parse_gsm8k(&text);
-    rewards.map(drop).or(template.map(drop))
+    template.map(drop).or(rewards.map(drop))
 }
 
 /// A text column of a Parquet file.

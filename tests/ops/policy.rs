@@ -91,7 +91,7 @@ fn unfit_requests_are_answered_with_a_sentence() {
     refuse(&|args, _| args["optimizer"]["betas"] = json!([0.9, 1.0]), "betas");
     refuse(&|args, _| args["max_grad_norm"] = json!(0), "max_grad_norm");
     refuse(&|args, _| args["config"]["model_type"] = json!("bert"), "model_type");
-    refuse(&|args, _| args["config"]["hidden_size"] = json!(20), "embed_tokens");
+    refuse(&|args, _| args["config"]["hidden_size"] = json!(24), "config.json asks for");
     refuse(&|args, _| args["config"]["max_position_embeddings"] = json!(8), "context");
     refuse(&|_, tensors| tensors.retain(|(name, _)| *name != "model.norm.weight"), "model.norm.weight");
     refuse(&|_, tensors| tensors.retain(|(name, _)| *name != "rewards"), "rewards");

@@ -21,7 +21,7 @@ pub fn gpt2_ranks() -> Result<PathBuf, String> {
         return Err(format!("`cargo metadata` failed: {}", String::from_utf8_lossy(&output.stderr)));
     }
     let metadata: Value = serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo metadata: {error}"))?;
-    let manifest = manifest_of(&metadata, PACKAGE).ok_or(format!("{PACKAGE} is not a dependency any more"))?;
+    let manifest = manifest_of(&metadata, PACKAGE).ok_or(format!("{PACKAGE} is no longer a dependency"))?;
     let folder = Path::new(manifest).parent().unwrap_or(Path::new("."));
     Ok(folder.join("assets/r50k_base.tiktoken"))
 }

@@ -29,6 +29,8 @@ pub struct Gopher {
     pub max_ellipsis_lines: f64,
     /// Minimum share of words with a letter.
     pub min_alphabetic_words: f64,
+    /// Count punctuation marks among these words, as datatrove does. That drops texts with much dialogue.
+    pub count_punctuation: bool,
     /// Minimum number of different stop words.
     pub min_stop_words: f64,
 }
@@ -45,12 +47,18 @@ impl Default for Gopher {
             max_bullet_lines: 0.9,
             max_ellipsis_lines: 0.3,
             min_alphabetic_words: 0.8,
+            count_punctuation: false,
             min_stop_words: 2.0,
         }
     }
 }
 
 impl Gopher {
+    /// The rules as datatrove counts.
+    pub fn datatrove() -> Self {
+        Self { count_punctuation: true, ..Self::default() }
+    }
+
     /// The rules of the course's assignment: number and length of words, ellipses and letters.
     pub fn course() -> Self {
         Self { max_symbol_ratio: f64::MAX, max_bullet_lines: 1.0, min_stop_words: 0.0, ..Self::default() }
@@ -69,6 +77,7 @@ pub fn gopher(text: &Text<'_>, limits: &Gopher, sheet: &mut Sheet) {
         n_chars += crate::chars::count(word);
     }
     let mean = n_chars as f64 / n_solid as f64;
+    let n_counted = if limits.count_punctuation { n_words } else { n_solid as f64 };
     let _ = sheet.min("gopher_short_doc", n_solid as f64, limits.min_words)
         || sheet.max("gopher_long_doc", n_solid as f64, limits.max_words)
         || sheet.min("gopher_below_avg_threshold", mean, limits.min_mean_word_length)
@@ -76,7 +85,7 @@ pub fn gopher(text: &Text<'_>, limits: &Gopher, sheet: &mut Sheet) {
         || sheet.max("gopher_too_many_hashes", occurrences(text.text, "#") / n_words, limits.max_symbol_ratio)
         || sheet.max("gopher_too_many_ellipsis", ellipses(text.text) / n_words, limits.max_symbol_ratio)
         || line_rules(text.text, limits, sheet)
-        || sheet.min("gopher_below_alpha_threshold", alphabetic(words) / n_words, limits.min_alphabetic_words)
+        || sheet.min("gopher_below_alpha_threshold", alphabetic(words) / n_counted, limits.min_alphabetic_words)
         || sheet.min("gopher_enough_stop_words", stop_words(words), limits.min_stop_words);
 }
 

@@ -5,7 +5,7 @@ use super::encoding::mojibake;
 use super::gopher::{ends_in_ellipsis, is_bullet};
 use super::repetition::{DUPLICATED, Grams, TOP, split_runs};
 use super::{FineWeb, Phrases};
-use crate::chars::{count, is_terminal, lines, trim};
+use crate::chars::{count, is_symbol, is_terminal, lines, trim};
 use crate::words::words;
 use rustc_hash::FxHashSet;
 
@@ -22,7 +22,9 @@ pub fn spans(rule: &str, text: &str, c4: &C4, fineweb: &FineWeb, phrases: &Phras
         "gopher_too_many_ellipsis" => matches(text, &["...", "…"]),
         "gopher_too_many_bullets" => of_lines(text, is_bullet),
         "gopher_too_many_end_ellipsis" => of_lines(text, ends_in_ellipsis),
-        "gopher_below_alpha_threshold" => of_words(text, |word| !word.chars().any(char::is_alphabetic)),
+        "gopher_below_alpha_threshold" => {
+            of_words(text, |word| !word.chars().any(char::is_alphabetic) && !word.chars().all(is_symbol))
+        }
         "gopher_above_avg_threshold" => of_words(text, |word| count(word) > 10),
         "lorem_ipsum" => of_lines(text, |line| line_fate(trim(line), c4) == LineFate::LoremIpsum),
         "curly_bracket" => matches(text, &["{"]),

@@ -32,7 +32,7 @@ impl<R: BufRead> JsonlReader<R> {
         };
         let html = take("html");
         let address = take("url").or_else(|| take("id")).unwrap_or_else(|| format!("{}:{}", self.name, self.n_lines));
-        if let Some(html) = html.filter(|_| self.field != "html") {
+        if let Some(html) = html.filter(|html| self.field != "html" && !html.is_empty()) {
             return Some(Document::html(address, html));
         }
         let Some((first, rest)) = self.field.split_once('.') else {

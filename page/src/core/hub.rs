@@ -84,7 +84,7 @@ pub fn fetch(cx: &Cx, text: HubText) {
     spawn_local(async move {
         let result = stream(&cx, text, &controller).await;
         if controller.signal().aborted() {
-            return; // whoever canceled it has reported that
+            return; // the cancellation was reported where it was requested
         }
         match result {
             Ok(()) => {

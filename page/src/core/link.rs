@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Array, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
 
-use glasshead::wire::{Command, Event};
+use glasshead::wire::{Command, Event, frame};
 
 /// Events since the last delivery, with their attached bytes.
 pub type Batch = Vec<(Event, Option<Rc<[u8]>>)>;
@@ -40,7 +40,7 @@ impl Link {
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         let on_error: Closure<dyn FnMut(web_sys::Event)> = Closure::new(move |_| {
             let message =
-                "The worker stopped unexpectedly; start a new run, or go on with what was kept of this one.".into();
+                "The worker stopped unexpectedly. Start a new run, or continue from the latest autosave.".into();
             // Appended after earlier events: an event that says the run is loading would otherwise hide the failure.
             let mut batch = std::mem::take(&mut *inbox.borrow_mut());
             batch.push((Event::Failed { run: 0, message }, None));
@@ -88,14 +88,9 @@ pub fn start_worker() -> Result<Worker, String> {
 
 /// Sends a command to a worker; the bytes are transferred.
 pub fn post(worker: &Worker, command: &Command, bytes: Option<&Uint8Array>) {
-    let Ok(json) = serde_json::to_string(command) else { return };
-    let (message, transfer) = (Array::of1(&json.into()), Array::new());
-    if let Some(bytes) = bytes {
-        transfer.push(&bytes.buffer());
-        message.push(bytes);
-    }
+    let Some(frame) = frame::encode(command, bytes) else { return };
     // Fails only for values that cannot be cloned; text and bytes can.
-    drop(worker.post_message_with_transfer(&message, &transfer));
+    drop(worker.post_message_with_transfer(&frame.message, &frame.transfer));
 }
 
 impl Drop for Link {
@@ -111,9 +106,8 @@ fn receiver(inbox: Rc<RefCell<Batch>>, receive: Rc<dyn Fn(Batch)>, batch_ms: i32
         Rc::new(Closure::new(move || receive(std::mem::take(&mut *inbox.borrow_mut()))))
     };
     Closure::new(move |message: MessageEvent| {
-        let parts: Array = message.data().unchecked_into();
-        let Ok(event) = serde_json::from_str(&parts.get(0).as_string().unwrap_or_default()) else { return };
-        let bytes = parts.get(1).dyn_into::<Uint8Array>().ok().map(|bytes| Rc::from(bytes.to_vec()));
+        let Ok((event, bytes)) = frame::decode(message.data()) else { return };
+        let bytes = bytes.map(|bytes| Rc::from(bytes.to_vec()));
         let first = inbox.borrow().is_empty();
         inbox.borrow_mut().push((event, bytes));
         if first && let Some(window) = web_sys::window() {

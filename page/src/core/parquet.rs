@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures_channel::oneshot;
-use js_sys::{Array, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use web_sys::{File, MessageEvent};
 
@@ -14,7 +14,7 @@ use crate::core::link::post;
 use crate::core::link::start_worker;
 use crate::units::file_size;
 use glasshead::wire::data::{DataCommand, DataEvent};
-use glasshead::wire::{Command, Event};
+use glasshead::wire::{Command, Event, frame};
 
 /// Maximum file size in bytes: text, tokens and model have to fit in memory as well.
 const MAX_BYTES: f64 = 512e6;
@@ -56,7 +56,7 @@ pub async fn read(file: &File, field: Option<String>) -> Answer {
     let on_message: Closure<dyn FnMut(MessageEvent)> = {
         let (worker, answer) = (worker.clone(), answer.clone());
         let mut asked = Some((Command::Data(DataCommand::ReadParquet { name: name.clone(), field }), bytes));
-        Closure::new(move |message: MessageEvent| match heard(&message) {
+        Closure::new(move |message: MessageEvent| match frame::decode(message.data()).ok() {
             Some((Event::Listening, _)) => {
                 asked.take().into_iter().for_each(|(command, bytes)| post(&worker, &command, Some(&bytes)));
             }
@@ -89,10 +89,4 @@ fn give(answer: &RefCell<Option<oneshot::Sender<Answer>>>, given: Answer) {
     if let Some(answer) = answer.borrow_mut().take() {
         drop(answer.send(given));
     }
-}
-
-fn heard(message: &MessageEvent) -> Option<(Event, Option<Uint8Array>)> {
-    let parts: Array = message.data().dyn_into().ok()?;
-    let event = serde_json::from_str(&parts.get(0).as_string()?).ok()?;
-    Some((event, parts.get(1).dyn_into().ok()))
 }

@@ -15,13 +15,13 @@ use glasshead::types::Phase;
 use glasshead::wire::Command;
 use glasshead::wire::runs::RunsCommand;
 
-/// The key of the latest dismissed notice in the preferences: the notice on a device is shown once.
-const DISMISSED: &str = "dismissed_notice";
+/// The key of the latest dismissed notices in the preferences: the notice on a device is shown once.
+const DISMISSED: &str = "dismissed_notices";
 
 #[component]
 pub fn Banner(cx: &Cx) -> Html {
     let state = &cx.state;
-    let dismissed = use_state(|| preferences::load(DISMISSED));
+    let dismissed = use_state(|| preferences::load(DISMISSED).unwrap_or_default());
     match &state.run_state {
         RunState::Diverged(message) => return problem(cx, "The training diverged", message, true),
         RunState::Failed(message) => return problem(cx, "This run cannot continue", message, false),
@@ -37,14 +37,17 @@ pub fn Banner(cx: &Cx) -> Html {
     if let Some(offer) = offer(cx) {
         return offer;
     }
-    if let Some(notice) = state.notices.last().filter(|notice| dismissed.as_ref() != Some(notice)) {
-        let (text, dismissed) = (notice.clone(), dismissed.clone());
+    let notices: Vec<&String> =
+        state.notices.iter().filter(|notice| !dismissed.split('\n').any(|text| text == notice.as_str())).collect();
+    if !notices.is_empty() {
+        let (text, all) = (state.notices.join("\n"), dismissed.clone());
         let close = cx.call(move |cx, _: MouseEvent| {
             preferences::save(DISMISSED, &text);
-            dismissed.set(Some(text.clone()));
-            cx.act(Action::DismissNotice);
+            all.set(text.clone());
+            cx.act(Action::DismissNotices);
         });
-        return note("banner", html! { <p>{notice}</p> }, dismiss(close));
+        let lines = notices.iter().map(|notice| html! { <p>{*notice}</p> });
+        return note("banner", html! { <div class="grow">{for lines}</div> }, dismiss(close));
     }
     match &state.run_state {
         RunState::Loading(phase) => phases(*phase),

@@ -10,7 +10,7 @@ use crate::shared::opens::Opens;
 use crate::shared::pill::NumberPill;
 use crate::shared::{counted, grouped};
 use crate::state::overlay::{Overlay, OverlayAction};
-use crate::state::{Action, RunState, State};
+use crate::state::{Action, RunState, State, Vocabulary};
 use glasshead::config::Preset;
 use glasshead::config::fields::Field;
 use glasshead::types::CorpusChoice;
@@ -51,7 +51,7 @@ pub fn SetupBar(cx: &Cx) -> Html {
             </Opens>
             <button class="link cost" data-part="costs" onclick={overlay::<MouseEvent>(cx, OverlayAction::Setting("costs", "parameters"))}
                 data-testid="parameters" title="What it costs: memory and operations, part by part">
-                <span class="hidden">{whose(state)}</span>{cost(state)}
+                <span class="hidden">{whose(state)}</span>{cost(state)}<span class="hidden">{smaller_vocabulary(state)}</span>
             </button>
         </div>
     }
@@ -67,6 +67,12 @@ fn cost(state: &State) -> String {
 /// Whose cost it is, for screen readers.
 fn whose(state: &State) -> &'static str {
     if state.accounted().1 { "This run: " } else { "Next run: " }
+}
+
+/// A note for counts of a run whose vocabulary is still to be trained.
+fn smaller_vocabulary(state: &State) -> &'static str {
+    let trained = state.draft.vocabulary == Vocabulary::OfTheText;
+    if trained && !state.accounted().1 { ", fewer where the text gives a smaller vocabulary" } else { "" }
 }
 
 /// Whether a setting waits for a restart or for a click in the drawer, or is the likely cause of a divergence.

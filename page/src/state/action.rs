@@ -84,8 +84,8 @@ pub enum Action {
     Unpin,
     /// An action on the shell.
     Shell(ShellAction),
-    /// Dismisses the latest notice.
-    DismissNotice,
+    /// Dismisses all notices.
+    DismissNotices,
     /// Shows the map or the lines instead of the table.
     Form(Form),
     /// Closes the open drawer, popover or menu; if there is none, unpins all rows.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::cli::sentence;
+use super::run_failed;
 
 pub(super) fn compare(a: &Path, b: &Path) -> Result<(), String> {
-    let comparison = glasshead_filter::run::compare(a, b).map_err(sentence)?;
+    let comparison = glasshead_filter::run::compare(a, b).map_err(run_failed)?;
     say!("{} documents in both runs, {} elsewhere", comparison.documents, comparison.unmatched);
     say!("both keep {}, both drop {}", comparison.both_keep, comparison.both_drop);
     say!("the runs agree on {:.2} %", 100.0 * comparison.agreement());

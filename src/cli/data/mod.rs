@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, Subcommand};
 use glasshead_filter::classify::Classifier;
 use glasshead_filter::pipeline::Pipeline;
-use glasshead_filter::run::{Report, Run, run};
+use glasshead_filter::run::{Report, Run, RunError, run};
 use glasshead_filter::settings::Settings;
 use glasshead_filter::source::{self, DocumentReader, SourceError};
 
@@ -133,6 +133,14 @@ fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
+/// The message for a run that failed.
+fn run_failed(error: RunError) -> String {
+    match error {
+        RunError::File { path, source } => in_file(&path)(source),
+        other => other.to_string(),
+    }
+}
+
 fn run_files(args: RunArgs) -> Result<(), String> {
     let pipeline = pipeline(&args.settings)?;
     let inputs = files(&args.inputs)?;
@@ -149,7 +157,7 @@ fn run_files(args: RunArgs) -> Result<(), String> {
         report: &mut report,
     });
     bar.finish_and_clear();
-    let summary = result.map_err(sentence)?;
+    let summary = result.map_err(run_failed)?;
     if args.json {
         say!("{}", serde_json::to_string(&summary).map_err(sentence)?);
     } else {

@@ -57,7 +57,7 @@ pub(super) fn filter(_: &mut Server<'_>, request: &Request<'_>) -> Result<Answer
     let (rules, text) = (request.text("rules")?, request.long_text("text")?);
     let (text, mut sheet) = (Text::new(&text), Sheet::new(false));
     match rules.as_str() {
-        "gopher" => gopher(&text, &Gopher::default(), &mut sheet),
+        "gopher" => gopher(&text, &Gopher::datatrove(), &mut sheet),
         "gopher_repetition" => repetition(&text, &Repetition::default(), &mut sheet),
         "c4" => drop(c4(text.text, &C4::paper(), &mut sheet)),
         "fineweb" => fineweb(&text, &FineWeb::default(), &mut sheet),

@@ -16,6 +16,8 @@
 //!
 //! - `softmax`: a row that is −∞ everywhere gets equal weights.
 //! - `sdpa`: a query whose keys are all masked gets zeros.
+//! - `group_norm`, `advantages`: the standard deviation of a group of one is 0, and a group of equal rewards gets exactly 0.
+//! - `aggregate`, `grpo_step`: a row without response tokens counts as 0.
 //! - No tensor may have a dimension of size 0, except in `tok_decode`, `ckpt_save` and `ckpt_load`.
 
 use std::cell::RefCell;

@@ -1,7 +1,7 @@
 //! `glasshead scale fit`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ pub(in super::super) struct FitArgs {
 
 /// How a law is fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Method {
+enum Method {
     Lowest,
     Parabola,
     Parametric,
@@ -55,7 +55,7 @@ pub(super) enum Method {
 ///
 /// # Errors
 /// If the file cannot be read, or is not a table of runs.
-pub(super) fn table(path: &PathBuf, columns: &str) -> Result<Table, String> {
+fn table(path: &Path, columns: &str) -> Result<Table, String> {
     let columns = Columns::parse(columns).map_err(sentence)?;
     let size = fs::metadata(path).map_err(in_file(path))?.len();
     if size > MAX_BYTES as u64 {

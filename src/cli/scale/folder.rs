@@ -7,7 +7,7 @@
 //! | `locks/ID` | locked by the process that executes the run; the system releases it when the process ends, however it ends |
 //! | `state/ID/` | checkpoints of a run that is not finished |
 //! | `results/ID.json` | the result of a finished run |
-//! | `runs.csv` | all results as a table |
+//! | `runs.csv` | all results but those of checks as a table |
 //! | `log.jsonl` | when runs were started and finished, and by which process |
 //! | `predictions/` | sealed predictions and what happened to them |
 
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use super::super::{in_file, sentence};
 use crate::data::{TokenFile, Tokenizer};
 use crate::scaling::plan::Plan;
-use crate::scaling::spec::{Outcome, RunResult, SweepRun};
+use crate::scaling::spec::{Outcome, Purpose, RunResult, SweepRun};
 use crate::scaling::sweep::Sweep;
 
 /// The format of the folder.
@@ -247,7 +247,7 @@ impl Folder {
     /// If it cannot be written.
     pub fn write_table(&self, sweep: &Sweep) -> Result<(), String> {
         let mut rows = vec!["n,d,loss,budget,seed,lr,outcome,purpose,id".to_string()];
-        for (spec, result) in sweep.finished() {
+        for (spec, result) in sweep.finished().filter(|(spec, _)| spec.purpose != Purpose::Check) {
             let end = format!(
                 "{},{},{},{},{}",
                 spec.config.train.seed,

@@ -21,8 +21,9 @@ use crate::scaling::spec::{LrRule, Outcome, RunSettings, Speed, SweepRun, TrainS
 /// Widths that are measured before the first plan.
 const FIRST_WIDTHS: [usize; 3] = [8, 24, 64];
 
-/// Seconds for which a size is measured.
-const MEASURED_S: f64 = 0.3;
+/// Seconds of each measurement of a size, and their number; the fastest counts, because other programs only slow it down.
+const MEASURED_S: f64 = 0.1;
+const MEASUREMENTS: usize = 3;
 
 /// A learning rate that suits a size of [`USUAL_SIZE`] on stories: the middle of the pilot.
 const USUAL_LR: f64 = 0.02;
@@ -30,6 +31,12 @@ const USUAL_SIZE: f64 = 41_632.0;
 
 /// The learning rates of the pilot, relative to the usual one.
 const PILOT: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
+
+/// How far the pilot goes on below and above these rates while the lowest loss is at an edge, in factors of 2.
+const MAX_BEYOND: usize = 2;
+
+/// Rates whose losses are this close to the lowest are equally good: seeds differ by more.
+const EQUAL_LOSS: f64 = 1.01;
 
 #[derive(Args)]
 pub(in super::super) struct PlanArgs {
@@ -237,19 +244,25 @@ fn unmeasured(plan: &Plan) -> Vec<Shape> {
 
 /// Measures the tokens per second of one size.
 async fn measure(runner: &Runner, shape: &Shape, settings: &mut RunSettings, args: &PlanArgs) -> Result<(), String> {
-    let spec = SweepRun::new(shape, &[1e9], settings, args.seed);
+    let mut spec = SweepRun::new(shape, &[1e9], settings, args.seed);
+    // The time does not depend on it, and a rate that diverges would end the measurement.
+    (spec.config.train.max_lr, spec.config.train.min_lr) = (1e-4, 1e-4);
     let mut trainer = runner.trainer(&spec).await?;
     // The first steps allocate memory.
     for _ in 0..2 {
         trainer.submit(1);
         trainer.collect().await.map_err(sentence)?;
     }
-    let (clock, mut steps) = (Instant::now(), 0);
-    while clock.elapsed().as_secs_f64() < MEASURED_S {
-        trainer.submit(5);
-        steps += trainer.collect().await.map_err(sentence)?.len();
+    let mut tokens_per_s: f64 = 0.0;
+    for _ in 0..MEASUREMENTS {
+        let (clock, mut steps) = (Instant::now(), 0);
+        while clock.elapsed().as_secs_f64() < MEASURED_S {
+            trainer.submit(5);
+            steps += trainer.collect().await.map_err(sentence)?.len();
+        }
+        let tokens = (steps * spec.config.tokens_per_step()) as f64;
+        tokens_per_s = tokens_per_s.max(tokens / clock.elapsed().as_secs_f64());
     }
-    let tokens_per_s = (steps * spec.config.tokens_per_step()) as f64 / clock.elapsed().as_secs_f64();
     settings.speed.add(shape.n_params, tokens_per_s);
     Ok(())
 }
@@ -261,21 +274,41 @@ async fn pilot(runner: &Runner, plan: &Plan, args: &PlanArgs) -> Result<Vec<Tria
     let usual = LrRule { n_params: USUAL_SIZE, lr: USUAL_LR, exponent: args.lr_exponent }.at(spec.n_params as f64);
     let mut trials = Vec::new();
     for factor in PILOT {
-        let mut spec = spec.clone();
-        spec.horizons.truncate(1);
-        spec.config.train.max_lr = factor * usual;
-        spec.config.train.min_lr = 0.1 * spec.config.train.max_lr;
-        let result = runner.execute(&spec, None, f64::INFINITY).await?;
-        let loss = (result.outcome == Outcome::Done).then(|| result.points.first().map(|point| point.loss)).flatten();
-        trials.push(Trial { lr: spec.config.train.max_lr, loss });
+        trials.push(trial(runner, spec, factor * usual).await?);
+    }
+    for _ in 0..MAX_BEYOND {
+        let lowest = lowest(&trials);
+        if lowest == trials.first().map(|trial| trial.lr) {
+            trials.insert(0, trial(runner, spec, 0.5 * trials[0].lr).await?);
+        } else if lowest == trials.last().map(|trial| trial.lr) {
+            trials.push(trial(runner, spec, 2.0 * trials[trials.len() - 1].lr).await?);
+        }
     }
     Ok(trials)
 }
 
+/// Trains a run at one learning rate.
+async fn trial(runner: &Runner, spec: &SweepRun, lr: f64) -> Result<Trial, String> {
+    let mut spec = spec.clone();
+    spec.horizons.truncate(1);
+    (spec.config.train.max_lr, spec.config.train.min_lr) = (lr, 0.1 * lr);
+    let result = runner.execute(&spec, None, f64::INFINITY).await?;
+    let loss = result.points.first().map(|point| point.loss);
+    Ok(Trial { lr, loss: loss.filter(|_| result.outcome == Outcome::Done) })
+}
+
 /// The learning rate with the lowest loss.
-fn best(trials: &[Trial]) -> Option<f64> {
+fn lowest(trials: &[Trial]) -> Option<f64> {
     let losses = trials.iter().filter_map(|trial| Some((trial.lr, trial.loss?)));
     losses.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(lr, _)| lr)
+}
+
+/// The geometric mean of the learning rates that are as good as the lowest.
+fn best(trials: &[Trial]) -> Option<f64> {
+    let lowest = trials.iter().filter_map(|trial| trial.loss).min_by(f64::total_cmp)?;
+    let good = trials.iter().filter(|trial| trial.loss.is_some_and(|loss| loss <= EQUAL_LOSS * lowest));
+    let logs: Vec<f64> = good.map(|trial| trial.lr.ln()).collect();
+    Some((logs.iter().sum::<f64>() / logs.len() as f64).exp())
 }
 
 fn report(stored: &Stored, args: &PlanArgs) {

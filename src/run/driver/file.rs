@@ -3,7 +3,7 @@
 use super::Driver;
 use super::observer::Observer;
 use crate::run::record::{self, RunFile};
-use crate::train::checkpoint::{self, CheckpointError};
+use crate::train::checkpoint::CheckpointError;
 use crate::train::trainer::{TrainError, TrainingState};
 use crate::types::runs::{CheckpointInfo, CorpusRecord, RunRecord};
 
@@ -52,7 +52,7 @@ impl Driver {
     pub(in crate::run) fn untimed_file(&self, state: &TrainingState) -> Result<Vec<u8>, CheckpointError> {
         let config = self.config();
         let Some(corpus) = &self.corpus else {
-            return checkpoint::to_bytes(&config, &self.tokenizer, state, None);
+            return crate::train::checkpoint::to_bytes(&config, &self.tokenizer, state, None);
         };
         let history = &self.history.untimed();
         let (tokenizer, name) = (&*self.tokenizer, self.name.as_str());

@@ -197,6 +197,14 @@ impl Queue {
     /// # Errors
     /// If a file cannot be read or is invalid.
     pub fn entries(&self) -> Result<Vec<Entry>, QueueError> {
+        let is_locked = |folder: &Path| File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock_shared().is_err());
+        let mut entries = self.entries_unlocked()?;
+        entries.iter_mut().for_each(|entry| entry.running = is_locked(&entry.folder));
+        Ok(entries)
+    }
+
+    /// All runs, without finding out whether they are running.
+    fn entries_unlocked(&self) -> Result<Vec<Entry>, QueueError> {
         self.ids()?.into_iter().map(|id| self.entry(id)).collect()
     }
 
@@ -204,8 +212,7 @@ impl Queue {
         let folder = self.folder.join(&id);
         let spec: RunSpec = read_json(&folder.join(SPEC))?;
         let state = self.state(&folder)?;
-        let running = File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock_shared().is_err());
-        Ok(Entry { id, folder, spec, state, running })
+        Ok(Entry { id, folder, spec, state, running: false })
     }
 
     fn state(&self, folder: &Path) -> Result<State, QueueError> {

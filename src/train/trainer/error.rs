@@ -48,13 +48,13 @@ pub enum TrainError {
         max: usize,
     },
     /// The adapter does not support f16 activations.
-    #[error("{adapter} computes with no numbers of 16 bits (shader-f16); set activation_storage to f32")]
+    #[error("{adapter} does not support f16 (shader-f16); set activation_storage to f32")]
     NoHalves {
         /// Name of the adapter.
         adapter: String,
     },
     /// Gradients with f16 activations differ from those of the CPU.
-    #[error("{adapter} computes wrongly with numbers of 16 bits ({difference}); set activation_storage to f32")]
+    #[error("{adapter} computes f16 incorrectly ({difference}); set activation_storage to f32")]
     WrongHalves {
         /// Name of the adapter.
         adapter: String,

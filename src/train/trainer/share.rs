@@ -14,7 +14,7 @@ use crate::types::StepPoint;
 
 /// The state of data parallelism.
 pub(super) struct Sharing {
-    crew: SharedPool,
+    pool: SharedPool,
     /// Number of sequences in each shard; the first shard is computed by this worker.
     sizes: Vec<usize>,
     own: Shard,
@@ -29,10 +29,10 @@ impl Trainer {
     ///
     /// # Errors
     /// If there is not enough memory.
-    pub fn share(&mut self, crew: Option<SharedPool>, n: usize) -> Result<(), TrainError> {
+    pub fn share(&mut self, pool: Option<SharedPool>, n: usize) -> Result<(), TrainError> {
         self.sharing = None;
         let sizes = shard_sizes(self.config.train.batch_size, n);
-        let Some(crew) = crew.filter(|_| sizes.len() > 1 && self.is_on_cpu()) else {
+        let Some(pool) = pool.filter(|_| sizes.len() > 1 && self.is_on_cpu()) else {
             return Ok(());
         };
         let own = Shard::new(&shard_config(&self.config, sizes[0]))?;
@@ -44,8 +44,8 @@ impl Trainer {
             }
         };
         self.update = Some(update);
-        crew.borrow_mut().call(sizes.len() - 1);
-        self.sharing = Some(Sharing { crew, sizes, own, update, prepared: false });
+        pool.borrow_mut().call(sizes.len() - 1);
+        self.sharing = Some(Sharing { pool, sizes, own, update, prepared: false });
         Ok(())
     }
 
@@ -173,18 +173,18 @@ async fn round(
 ) -> Result<Vec<ShardGradients>, TrainError> {
     let refused = |message: String| TrainError::Shard { message };
     if !sharing.prepared && lost.is_none() {
-        *lost = sharing.crew.borrow_mut().prepare(config, &sharing.sizes[1..]).err();
+        *lost = sharing.pool.borrow_mut().prepare(config, &sharing.sizes[1..]).err();
         sharing.prepared = true;
     }
     let shared = lost.is_none();
     if shared {
-        let mut crew = sharing.crew.borrow_mut();
-        shards[1..].iter().enumerate().for_each(|(helper, windows)| crew.send(helper, params, windows));
+        let mut pool = sharing.pool.borrow_mut();
+        shards[1..].iter().enumerate().for_each(|(helper, windows)| pool.send(helper, params, windows));
     }
     let mut answers = vec![sharing.own.gradients(params, &shards[0]).map_err(refused)?];
     for (helper, windows) in shards[1..].iter().enumerate() {
         let answer =
-            if shared { sharing.crew.borrow_mut().receive(helper) } else { Box::pin(async { Err(String::new()) }) };
+            if shared { sharing.pool.borrow_mut().receive(helper) } else { Box::pin(async { Err(String::new()) }) };
         let answer = answer.await.and_then(|answer| match answer.grads.len() == params.len() {
             true => Ok(answer),
             false => Err(format!("a helper sent {} gradients for {} parameters", answer.grads.len(), params.len())),

@@ -94,7 +94,7 @@ pub const MASK: Step = Step {
            weights are exactly 0 and each row still sums to one. Masking after softmax leaves rows that do not.",
     equation: "A = softmax(\\frac{Q K^T}{\\sqrt{d_k}} + M) , M_{ij} = - \\infty , j > i",
     control: Control::Choice {
-        label: "beside it",
+        label: "Compare with",
         options: &["nothing", "mask after softmax", "mask after softmax, renormalised"],
         first: 0,
     },

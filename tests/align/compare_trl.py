@@ -3,7 +3,7 @@
 
     pip install trl
     cargo build --release
-    python3 tests/align/trl.py target/release/glasshead --backend cpu
+    python3 tests/align/compare_trl.py target/release/glasshead --backend cpu
 
 TRL's own `_compute_loss` runs on log-probabilities that are given instead of computed by a model; its gradient with respect to
 them is minus Glasshead's coefficient. Exits with 1 when they differ by more than 1e-6 in relation to the largest gradient.
@@ -165,7 +165,7 @@ def check_dpo(ask):
         margin = (pairs["policy_chosen"] - pairs["ref_chosen"]) - (pairs["policy_rejected"] - pairs["ref_rejected"])
         coefficient = beta * torch.sigmoid(-beta * margin) / n  # docs/alignment.md
         signed = torch.cat([coefficient, -coefficient])[:, None] * mask
-        yield 1e-6, (signed + policy.grad).abs().max().item()
+        yield 1e-6, (signed + policy.grad * mask).abs().max().item()
 
 
 class Found(Exception):
