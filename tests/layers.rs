@@ -114,6 +114,35 @@ fn the_page_uses_plain_data_and_messages_only() {
     }
 }
 
+/// The base of the page, which no view may be named in.
+const BASE: [&str; 3] = ["core", "state", "draw"];
+const VIEWS: [&str; 11] = [
+    "app",
+    "shell",
+    "train",
+    "runs",
+    "runs_drawer",
+    "settings",
+    "menus",
+    "help",
+    "palette",
+    "experiments",
+    "tokenizer",
+];
+
+#[test]
+fn the_base_of_the_page_names_no_view() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("page/src");
+    for base in BASE {
+        for file in files(&src.join(base)) {
+            let text = fs::read_to_string(&file).unwrap();
+            for view in VIEWS {
+                assert!(!text.contains(&format!("crate::{view}::")), "{} names {view}", file.display());
+            }
+        }
+    }
+}
+
 #[test]
 fn what_the_compiler_cannot_check_stands_in_one_file() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

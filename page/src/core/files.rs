@@ -8,12 +8,8 @@ use crate::core::context::Cx;
 use crate::core::link::Outgoing;
 use crate::core::parquet;
 use crate::core::parquet::ParquetText;
-use crate::runs::checkpoints;
-use crate::runs::import;
 use crate::state::Action;
 use crate::state::data::DataAction;
-use crate::state::models::is_model;
-use crate::state::runs::RunsAction;
 use glasshead::types::FileInfo;
 use glasshead::types::tasks::skipped_rows;
 use glasshead::wire::data::DataCommand;
@@ -103,31 +99,6 @@ pub fn joined(parts: Vec<Uint8Array>) -> Result<Uint8Array, String> {
 }
 
 impl Cx {
-    /// Opens the user's files: imports a model, resumes the run if the first file is a checkpoint, or else uses the
-    /// files as training text.
-    pub fn open_files(&self, files: Vec<File>) {
-        let Some(first) = files.first() else { return };
-        self.act(Action::Data(DataAction::Opening));
-        if is_model(&files.iter().map(File::name).collect::<Vec<_>>()) {
-            return import::open(self, files);
-        }
-        if checkpoints::is_checkpoint(&first.name()) {
-            let (cx, file) = (self.clone(), first.clone());
-            return spawn_local(async move {
-                match read(&file).await {
-                    Ok(bytes) => checkpoints::resume_bytes(&cx, bytes, None, None),
-                    Err(message) => cx.act(Action::Runs(RunsAction::Message(format!("{message}.")))),
-                }
-            });
-        }
-        let name = match files.len() {
-            1 => first.name(),
-            n => format!("{} and {} more", first.name(), n - 1),
-        };
-        let field = self.state.runs.needs_file.as_ref().and_then(|file| file.field.clone());
-        self.load(files, field, Action::File(name));
-    }
-
     /// Reads the text from another field of the records.
     pub fn choose_field(&self, field: String) {
         let files = self.kept.borrow().files.clone();
@@ -141,7 +112,7 @@ impl Cx {
     }
 
     /// Sends files to the worker; dispatches `then` once they are sent.
-    fn load(&self, files: Vec<File>, field: Option<String>, then: Action) {
+    pub fn load(&self, files: Vec<File>, field: Option<String>, then: Action) {
         let opened = {
             let mut kept = self.kept.borrow_mut();
             kept.opened += 1;

@@ -1,6 +1,5 @@
 //! The base of every view: the context, the connection to the workers, the address, and services of the browser.
 
-pub mod autosave;
 pub mod context;
 pub mod database;
 pub mod download;

@@ -169,7 +169,7 @@ pub fn delete(cx: &Cx, checkpoint: &KeptCheckpoint) {
 /// Resumes a saved run. `copy` is its storage key and that of the older file in its rotation; `name` is its name in the
 /// list of saved runs.
 pub fn resume_bytes(cx: &Cx, bytes: Uint8Array, copy: Option<(String, Option<String>)>, name: Option<String>) {
-    crate::core::autosave::sending(copy);
+    super::autosave::sending(copy);
     cx.send_or_connect(cx.state.resume_command(), Some(bytes));
     cx.act(Action::Runs(RunsAction::Loading(name)));
 }

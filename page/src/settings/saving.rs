@@ -4,8 +4,8 @@ use yew::prelude::*;
 
 use super::field::{Row, row};
 use super::stop;
-use crate::core::autosave;
 use crate::core::context::Cx;
+use crate::runs::autosave;
 use crate::shared::entry::Entry;
 use crate::shared::value_of;
 
