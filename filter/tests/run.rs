@@ -163,9 +163,9 @@ fn other_runs_and_empty_inputs_are_reported() {
         \"skipped\":{\"too_long\":0,\"damaged\":0,\"no_text\":0},\"problems\":[],\"funnel\":{\"documents\":0,\"bytes\":0,\"stages\":{},\"kept\":0,\
         \"kept_bytes\":0,\"removed_lines\":0,\"masked\":{\"emails\":0,\"phones\":0,\"ips\":0}},\"complete\":false}").unwrap();
     let pipeline = Pipeline::new(Settings::default(), None);
-    let other = filter(&pipeline, &[input.clone()], &out, &mut |_| ()).unwrap_err();
+    let other = filter(&pipeline, std::slice::from_ref(&input), &out, &mut |_| ()).unwrap_err();
     assert!(other.to_string().contains("another run"), "{other}");
-    let summary = filter(&pipeline, &[input.clone()], &folder.path().join("new"), &mut |_| ()).unwrap();
+    let summary = filter(&pipeline, std::slice::from_ref(&input), &folder.path().join("new"), &mut |_| ()).unwrap();
     assert_eq!((summary.funnel.documents, summary.funnel.kept), (1, 0));
     assert_eq!(summary.funnel.remaining().last(), Some(&(Stage::Mask, 0)));
     fs::write(&input, "nonsense\n%PDF").unwrap();
