@@ -19,11 +19,14 @@ fn link(experiment: &Experiment) -> String {
     experiment.entries().into_iter().fold("#".into(), |hash, (key, value)| with_entry(&hash, key, value))
 }
 
+/// An event with its binary part.
+type Message = (Event, Option<Vec<u8>>);
+
 /// The page without a browser: the state, and a session that receives what the page would send.
 struct Page {
     state: State,
     session: Session,
-    events: Rc<RefCell<Vec<(Event, Option<Vec<u8>>)>>>,
+    events: Rc<RefCell<Vec<Message>>>,
 }
 
 impl Page {
