@@ -69,17 +69,17 @@ test("fits into a frame and shows there what the link says", { timeout: 120_000 
     const frame = page.frameLocator("#frame");
     await frame.locator('[data-run-state="ready"]').waitFor({ timeout: 60_000 });
     await frame.locator('[data-testid="head-map"]').first().waitFor();
-    const part = (name) => `[data-part~="${name}"]`;
-    for (const hidden of ["title", "setup", "saved", "writing", "costs"].map(part))
-      assert.deepEqual(await frame.locator(`.page ${hidden}:visible`).count(), 0, hidden);
-    for (const visible of ["controls", "attention", "detail", "loss"].map(part))
-      assert.ok(await frame.locator(`.page ${visible}`).first().isVisible(), visible);
     const fits = () =>
       page.evaluate(() => {
         const { contentDocument: inner, clientHeight } = document.getElementById("frame");
         return clientHeight > 400 && Math.abs(inner.getElementById("app").getBoundingClientRect().height - clientHeight) <= 1;
       });
     await until("the frame fits", fits, 20_000);
+    const part = (name) => `[data-part~="${name}"]`;
+    for (const hidden of ["title", "setup", "saved", "writing", "costs"].map(part))
+      assert.deepEqual(await frame.locator(`.page ${hidden}:visible`).count(), 0, hidden);
+    for (const visible of ["controls", "attention", "detail", "loss"].map(part))
+      assert.ok(await frame.locator(`.page ${visible}`).first().isVisible(), visible);
     await screenshot(page, "app-frame");
     // Another link shows and hides other parts, and the frame is resized again.
     await page.evaluate((link) => (document.getElementById("frame").contentWindow.location = link), `${link}&hide=attention,loss`);

@@ -226,7 +226,7 @@ test("everything is reached by keyboard, also in the dark", { timeout: 200_000 }
     await page.keyboard.press("Escape");
     await shows(() => byTestId(page, "pin").count(), 0);
     await page.keyboard.press("?");
-    await page.locator(".help").waitFor();
+    await page.locator(".popover.help").waitFor();
     await accessible(page, "help");
   });
 });
@@ -250,7 +250,7 @@ test("a finger points first and pins then", { timeout: 200_000 }, async () => {
     await byTestId(page, "tooltip").waitFor();
     await shows(() => byTestId(page, "pin").count(), 0);
     await tap();
-    await byTestId(page, "pin").waitFor();
+    await shows(() => byTestId(page, "pin").count(), 1, "its row is in the inspector's panel");
     await screenshot(page, "attention-narrow");
     // Two fingers zoom around their midpoint, one pans; neither pins.
     const fingers = (apart) => [at.x - apart, at.x + apart].map((x, id) => ({ x, y: at.y, id }));

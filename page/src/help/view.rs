@@ -21,7 +21,7 @@ pub fn HelpPopover(cx: &Cx) -> Html {
     };
     html! {
         <Frame cx={cx.clone()} overlay={Overlay::Help} label="Help" class="help" centered=true>
-            <header>
+            <header role="none">
                 <div class="segmented" role="tablist" aria-label="Help">{for HelpTab::ALL.map(tab)}</div>
                 <span class="grow"></span>
                 {close_button(cx)}

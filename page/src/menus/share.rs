@@ -46,7 +46,7 @@ pub fn SharePopover(cx: &Cx) -> Html {
     };
     html! {
         <Frame cx={cx.clone()} overlay={Overlay::Share} label="Share a link" class="share">
-            <header><h2>{"Share this view"}</h2><span class="grow"></span>{close_button(cx)}</header>
+            <header role="none"><h2>{"Share this view"}</h2><span class="grow"></span>{close_button(cx)}</header>
             <p>{"The link restores the model, the text, all settings, the seed, the head and the pinned tokens, and starts the \
                  same run. It contains no weights, and no text or vocabulary of yours."}</p>
             {own(&cx.state.draft)}

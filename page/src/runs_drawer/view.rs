@@ -31,7 +31,7 @@ pub fn RunsDrawer(cx: &Cx) -> Html {
     let wide = cx.state.overlay.runs_wide.then_some("wide");
     html! {
         <Frame cx={cx.clone()} overlay={Overlay::Runs} label="Runs" class={classes!("runs-drawer", wide)}>
-            <header>
+            <header role="none">
                 <h2>{"Runs"}</h2>
                 <span class="grow"></span>
                 {import(cx)}

@@ -21,7 +21,7 @@ pub fn SettingsDrawer(cx: &Cx) -> Html {
     use_wanted(cx);
     html! {
         <Frame cx={cx.clone()} overlay={Overlay::Settings} label="All settings" class="left settings">
-            <header>
+            <header role="none">
                 <h2>{"All settings"}</h2>
                 <span class="grow"></span>
                 {reset_to_preset(cx)}

@@ -59,7 +59,6 @@ pub fn Big(cx: &Cx) -> Html {
                 if !lines {
                     <footer class="legend-row">
                         {controls::legend(cx)}
-                        <span class="grow"></span>
                         if !numbers && !comparing { {controls::zoom(cx)} }
                     </footer>
                 }
