@@ -114,8 +114,10 @@ fn a_resumed_run_repeats_to_the_bit() {
     let state = taught();
     let small = [("prompts", "6"), ("group_size", "4"), ("rows", "8"), ("pairs", "10")];
     let kl = [("kl", "0.1"), ("updates", "3"), ("prompts", "6"), ("group_size", "4")];
+    // Enough samples that every round has right responses.
+    let many = [("prompts", "32"), ("group_size", "16"), ("rows", "8")];
     let stages: [(Stage, &[(&str, &str)]); 5] =
-        [(Stage::Sft, &small), (Stage::Rft, &small), (Stage::Grpo, &small), (Stage::Grpo, &kl), (Stage::Dpo, &small)];
+        [(Stage::Sft, &small), (Stage::Rft, &many), (Stage::Grpo, &small), (Stage::Grpo, &kl), (Stage::Dpo, &small)];
     for (stage, settings) in stages {
         let begin = || {
             let made = run(stage, settings, Examples::Task(Task::Recall), state.params.clone());

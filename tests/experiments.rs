@@ -10,20 +10,23 @@ use glasshead::wire::runs::RunsCommand;
 use glasshead::wire::{Command, Event};
 use glasshead_page::share::{restored, take_over, with_entry};
 use glasshead_page::state::experiments::catalogue::{Begin, EXPERIMENTS, Experiment, Picture};
-use glasshead_page::state::experiments::thumbnails::{self, CURVE_POINTS, CURVES, MAP_SIDE, MAPS};
+use glasshead_page::state::experiments::thumbnails::{self, CURVE_POINTS, CURVES};
 use glasshead_page::state::experiments::{ExperimentsAction, Order, Outcome, Stage, duration, find};
-use glasshead_page::state::{Action, Maps, RunState, State};
+use glasshead_page::state::{Action, RunState, State};
 use pollster::block_on;
 
 fn link(experiment: &Experiment) -> String {
     experiment.entries().into_iter().fold("#".into(), |hash, (key, value)| with_entry(&hash, key, value))
 }
 
+/// An event with its binary part.
+type Message = (Event, Option<Vec<u8>>);
+
 /// The page without a browser: the state, and a session that receives what the page would send.
 struct Page {
     state: State,
     session: Session,
-    events: Rc<RefCell<Vec<(Event, Option<Vec<u8>>)>>>,
+    events: Rc<RefCell<Vec<Message>>>,
 }
 
 impl Page {
@@ -161,16 +164,6 @@ fn every_picture_has_its_maps_and_curves() {
     }
 }
 
-/// The first rows and columns of a head's map.
-fn corner(maps: &Maps, head: (usize, usize)) -> Vec<u8> {
-    let n = maps.tokens.len();
-    let map = maps.head(head);
-    let cell = |at: usize| {
-        map.get(at / MAP_SIDE * n + at % MAP_SIDE).copied().filter(|_| at / MAP_SIDE < n && at % MAP_SIDE < n)
-    };
-    (0..MAP_SIDE * MAP_SIDE).map(|at| cell(at).unwrap_or(0)).collect()
-}
-
 /// Several series on one scale, as heights from 0 to 255.
 fn heights(series: &[Vec<f64>]) -> Vec<Vec<u8>> {
     let all = series.iter().flatten();
@@ -196,40 +189,29 @@ fn losses(points: &[glasshead::types::StepPoint]) -> Vec<f64> {
 #[test]
 #[ignore = "takes minutes, and writes the pictures of the cards"]
 fn every_experiment_reaches_its_check() {
-    let (mut maps, mut curves) = (vec![Vec::new(); MAPS], vec![Vec::new(); CURVES]);
+    let mut curves = vec![Vec::new(); CURVES];
     for experiment in EXPERIMENTS.iter().filter(|one| matches!(one.phases[0].begin, Begin::Settings(_))) {
         let mut page = Page::new(&link(experiment));
         let outcome = page.outcome();
         println!("{}: {} ({:.0} s) {}", experiment.name, outcome.passed, outcome.seconds, outcome.sentence);
         assert!(outcome.passed);
-        let shown = page.state.maps.clone().unwrap();
-        let runs = page.state.all_runs();
-        let series: Vec<Vec<f64>> = runs.iter().rev().map(|run| losses(&run.history.points)).collect();
-        match experiment.name {
-            "induction" => {
-                [(0, 0), (0, 1), (1, 0)].iter().enumerate().for_each(|(at, &head)| maps[at] = corner(&shown, head))
-            }
-            "no-mask" => {
-                [(0, 1), (1, 2)].iter().enumerate().for_each(|(at, &head)| maps[3 + at] = corner(&shown, head))
-            }
-            "no-positions" => {
-                [(0, 0), (1, 1)].iter().enumerate().for_each(|(at, &head)| maps[5 + at] = corner(&shown, head))
-            }
-            "one-head" => heights(&series).into_iter().take(2).enumerate().for_each(|(at, curve)| curves[at] = curve),
-            "two-layers" => {
-                heights(&series).into_iter().take(2).enumerate().for_each(|(at, curve)| curves[2 + at] = curve)
-            }
-            "learning-rate" => curves[4] = heights(&series).swap_remove(0),
-            "tied" => {
-                heights(&series).into_iter().take(2).enumerate().for_each(|(at, curve)| curves[5 + at] = curve);
-                let heads = [(0, 0), (1, 0), (1, 2)];
-                heads.iter().enumerate().for_each(|(at, &head)| maps[7 + at] = corner(&shown, head));
-                curves[7] = heights(&series[..1]).swap_remove(0);
-            }
-            _ => (),
+        let mut runs = page.state.all_runs();
+        // The present run comes first, the ones before it in their order.
+        runs.rotate_left(1);
+        let series: Vec<Vec<f64>> = runs.iter().map(|run| losses(&run.history.points)).collect();
+        let first = match experiment.picture {
+            Picture::Curves([first, ..]) => *first,
+            _ => panic!("{} has no curve", experiment.name),
+        };
+        for (at, curve) in heights(&series).into_iter().enumerate().take(experiment.phases.len()) {
+            curves[first + at] = curve;
+        }
+        if experiment.name == "tied" {
+            // The loss of the built-in stories also stands for the user's text.
+            curves[CURVES - 1] = heights(&series[..1]).swap_remove(0);
         }
     }
-    let file: Vec<u8> = maps.into_iter().chain(curves).flatten().collect();
+    let file: Vec<u8> = curves.into_iter().flatten().collect();
     assert_eq!(file.len(), thumbnails::BYTES);
     let place = concat!(env!("CARGO_MANIFEST_DIR"), "/page/src/state/experiments/thumbnails.bin");
     std::fs::write(place, file).unwrap();

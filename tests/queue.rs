@@ -29,6 +29,8 @@ fn config() -> RunConfig {
 fn spec(name: &str) -> RunSpec {
     let mut spec = RunSpec::new(name, config());
     (spec.text, spec.backend) = (TextSource::Task(Task::Copy), BackendChoice::Cpu);
+    // Saved between evaluations, too, and at the last step also before its evaluation.
+    spec.snapshot_seconds = 0.0;
     spec
 }
 

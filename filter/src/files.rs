@@ -86,7 +86,8 @@ pub fn dedup_lines(paths: &[PathBuf], out: &Path) -> Result<(), FilesError> {
 pub fn dedup_minhash(paths: &[PathBuf], out: &Path, settings: &MinHash) -> Result<(), FilesError> {
     let places = places(paths, out)?;
     let sketcher = Sketcher::new(settings);
-    let (mut sets, mut entries): (Vec<Arc<[u64]>>, Vec<(u64, u32)>) = Default::default();
+    let mut sets: Vec<Arc<[u64]>> = Vec::with_capacity(paths.len());
+    let mut entries = Vec::new();
     for (path, at) in paths.iter().zip(0..) {
         let sketch = sketcher.sketch(&String::from_utf8_lossy(&read(path)?));
         entries.extend(sketch.bands.iter().map(|band| (*band, at)));

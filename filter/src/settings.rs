@@ -250,9 +250,8 @@ mod tests {
 
     #[test]
     fn files_keep_every_value() {
-        let mut settings = Settings::default();
-        settings.gopher = Gopher::course();
-        settings.phrases = Phrases { enabled: true, phrases: vec!["a b".into()], max_occurrences: 2.0 };
+        let phrases = Phrases { enabled: true, phrases: vec!["a b".into()], max_occurrences: 2.0 };
+        let settings = Settings { gopher: Gopher::course(), phrases, ..Settings::default() };
         assert_eq!(Settings::from_toml(&settings.to_toml()).unwrap(), settings);
         assert_eq!(Settings::from_toml("").unwrap(), Settings::default());
         assert_ne!(settings.fingerprint(), Settings::default().fingerprint());

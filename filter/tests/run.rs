@@ -73,7 +73,9 @@ fn runs_decide_as_the_stages_in_memory_and_continue_after_an_interruption() {
     let all = pages(5, 3000);
     archive(&a, &all[..1700]);
     archive(&b, &all[1700..]);
-    let (inputs, pipeline) = (vec![a, b], Pipeline::new(settings(), None));
+    let mut with_lines = settings();
+    with_lines.lines.enabled = true;
+    let (inputs, pipeline) = (vec![a, b], Pipeline::new(with_lines, None));
     let (whole, interrupted) = (folder.path().join("whole"), folder.path().join("interrupted"));
     let mut n_batches = 0;
     let summary = filter(&pipeline, &inputs, &whole, &mut |report| {
@@ -161,9 +163,9 @@ fn other_runs_and_empty_inputs_are_reported() {
         \"skipped\":{\"too_long\":0,\"damaged\":0,\"no_text\":0},\"problems\":[],\"funnel\":{\"documents\":0,\"bytes\":0,\"stages\":{},\"kept\":0,\
         \"kept_bytes\":0,\"removed_lines\":0,\"masked\":{\"emails\":0,\"phones\":0,\"ips\":0}},\"complete\":false}").unwrap();
     let pipeline = Pipeline::new(Settings::default(), None);
-    let other = filter(&pipeline, &[input.clone()], &out, &mut |_| ()).unwrap_err();
+    let other = filter(&pipeline, std::slice::from_ref(&input), &out, &mut |_| ()).unwrap_err();
     assert!(other.to_string().contains("another run"), "{other}");
-    let summary = filter(&pipeline, &[input.clone()], &folder.path().join("new"), &mut |_| ()).unwrap();
+    let summary = filter(&pipeline, std::slice::from_ref(&input), &folder.path().join("new"), &mut |_| ()).unwrap();
     assert_eq!((summary.funnel.documents, summary.funnel.kept), (1, 0));
     assert_eq!(summary.funnel.remaining().last(), Some(&(Stage::Mask, 0)));
     fs::write(&input, "nonsense\n%PDF").unwrap();

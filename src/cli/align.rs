@@ -159,7 +159,7 @@ fn start(args: &AlignArgs) -> Result<Start, String> {
     config.model.vocab_size = BYTE_VOCABULARY;
     config.train.seed = args.seed.unwrap_or(config.train.seed);
     // Sizes have to be known before the weights.
-    let (model, _) = split_settings(&args.set)?;
+    let (model, _) = split_settings(&args.set);
     super::train::apply(&mut config, &model)?;
     // A vocabulary of this size has no merges, whatever the text is.
     let vocabulary = crate::data::train("\n", BYTE_VOCABULARY, &[END_OF_TEXT]).map_err(sentence)?;
@@ -185,7 +185,7 @@ fn configure(args: &AlignArgs, config: &mut RunConfig, settings: &mut Settings) 
     if args.model.is_none() {
         train.warmup_steps = FRESH_WARMUP;
     }
-    let (of_training, of_method) = split_settings(&args.set)?;
+    let (of_training, of_method) = split_settings(&args.set);
     super::train::apply(config, &of_training)?;
     config.train.min_lr = config.train.min_lr.min(config.train.max_lr);
     config.validate().map_err(sentence)?;
@@ -201,7 +201,7 @@ fn configure(args: &AlignArgs, config: &mut RunConfig, settings: &mut Settings) 
 }
 
 /// Separates the settings of training from those of the method, as (field, value).
-fn split_settings(changes: &[String]) -> Result<(Vec<String>, Vec<(String, String)>), String> {
+fn split_settings(changes: &[String]) -> (Vec<String>, Vec<(String, String)>) {
     let (mut training, mut method) = (Vec::new(), Vec::new());
     for change in changes {
         match change.split_once('=') {
@@ -211,7 +211,7 @@ fn split_settings(changes: &[String]) -> Result<(Vec<String>, Vec<(String, Strin
             _ => training.push(change.clone()),
         }
     }
-    Ok((training, method))
+    (training, method)
 }
 
 fn examples(args: &AlignArgs, rewards: &Rewards) -> Result<Examples, String> {

@@ -62,7 +62,7 @@ pub fn minimize<const P: usize>(
         }
         // Without curvature information the gradient's length says nothing about the step's.
         let first = if pairs.is_empty() { 1.0 / dot(&at.gradient, &at.gradient).sqrt().max(1.0) } else { 1.0 };
-        let Some(next) = search(&evaluate, &at, &direction, first) else {
+        let Some(next) = search(evaluate, &at, &direction, first) else {
             if pairs.is_empty() {
                 break;
             }

@@ -68,7 +68,7 @@ impl Shape {
 fn head_size(d_model: usize) -> usize {
     let max = match d_model {
         ..=64 => 16,
-        ..=256 => 32,
+        65..=256 => 32,
         _ => 64,
     };
     (1 << d_model.trailing_zeros()).min(max)

@@ -165,7 +165,7 @@ impl Session {
         let mut messages = Vec::new();
         let result = match command {
             TokenizerCommand::RunVocabulary => {
-                self.run.as_ref().map_or(Ok(()), |run| Ok(messages.push(run.vocabulary()?)))
+                self.run.as_ref().map_or(Ok(()), |run| run.vocabulary().map(|message| messages.push(message)))
             }
             TokenizerCommand::Train { vocab_size, corpus, config } => {
                 self.read_corpus(corpus, &config).and_then(|(name, text)| {

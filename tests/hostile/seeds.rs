@@ -325,7 +325,7 @@ pub fn classifiers() -> Vec<Vec<u8>> {
 /// Tables of runs: nine runs of three budgets.
 pub fn run_tables() -> Vec<Vec<u8>> {
     let run = |i: usize| {
-        let (c, n) = ([1e18, 1e19, 1e20][i / 3], [1e8, 3e8, 9e8][i % 3] * [1.0, 3.0, 9.0][i / 3]);
+        let (c, n) = ([1e18, 1e19, 1e20][i / 3], [2.5e7, 8e7, 2.5e8][i % 3] * [1.0, 2.8, 8.0][i / 3]);
         (n, c, 1.7 + 400.0 / f64::powf(n, 0.34) + 410.0 / f64::powf(c / (6.0 * n), 0.28))
     };
     let runs: Vec<_> = (0..9).map(run).collect();

@@ -75,10 +75,13 @@ fn micro_batches_add_up_to_one_batch() {
     }
 }
 
+/// Makes a request unfit.
+type Change<'a> = &'a dyn for<'t> Fn(&mut Value, &mut Vec<(&'t str, Tensor)>);
+
 #[test]
 fn unfit_requests_are_answered_with_a_sentence() {
     let Case { args, tensors, .. } = requests().remove(0);
-    let refuse = |change: &dyn Fn(&mut Value, &mut Vec<(&str, Tensor)>), expected: &str| {
+    let refuse = |change: Change<'_>, expected: &str| {
         let (mut args, mut tensors) = (args.clone(), named(&tensors));
         change(&mut args, &mut tensors);
         let error = ask("policy_step", args, &tensors, None).unwrap_err();

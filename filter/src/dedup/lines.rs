@@ -24,8 +24,9 @@ pub struct Lines {
 }
 
 impl Default for Lines {
+    /// Off, as in FineWeb: of a near copy, only the changed lines would be left, and MinHash would not find it.
     fn default() -> Self {
-        Self { enabled: true, min_bytes: 1, max_occurrences: 1, keep_first: true, min_words: 50 }
+        Self { enabled: false, min_bytes: 1, max_occurrences: 1, keep_first: true, min_words: 50 }
     }
 }
 

@@ -27,9 +27,9 @@ fn document() -> Option<web_sys::Document> {
 
 fn opener(overlay: Overlay) -> Option<HtmlElement> {
     let all = document()?.query_selector_all(&format!("[data-opens='{}']", overlay.name())).ok()?;
-    let elements = (0..all.length()).filter_map(|at| all.item(at)?.dyn_into::<HtmlElement>().ok());
+    let mut elements = (0..all.length()).filter_map(|at| all.item(at)?.dyn_into::<HtmlElement>().ok());
     // Of several, for example in the top bar and in a menu of narrow pages, the visible one.
-    elements.filter(|element| element.offset_width() > 0).last()
+    elements.rfind(|element| element.offset_width() > 0)
 }
 
 #[derive(Clone, Properties, PartialEq)]

@@ -77,7 +77,7 @@ fn Search(cx: &Cx) -> Html {
         use_effect_with(chosen_now, move |&at| {
             let document = web_sys::window().and_then(|window| window.document());
             let option = document.and_then(|document| document.get_element_by_id(&format!("command-{at}")));
-            option.iter().for_each(|option| reveal(option));
+            option.iter().for_each(reveal);
         });
     }
     let row = |(at, entry): (usize, &Entry)| {

@@ -50,8 +50,10 @@ impl Driver {
             observer.task_evaluated(TaskScore::new(step, &result));
         }
         let point = ValidationPoint { step, loss };
-        self.history.extend(&[], &[point]);
         let scheduled = last || !begins || self.resumed_at.is_none() || self.rules.evaluation_due(step);
+        if scheduled {
+            self.history.extend(&[], &[point]);
+        }
         observer.evaluated(Evaluation { point, seconds: self.seconds, last, scheduled });
         self.evaluated_at = Some(step);
         let every = self.rules.evaluate_every.unwrap_or(1).max(1);

@@ -130,6 +130,11 @@ impl Driver {
         self.steps_done
     }
 
+    /// The losses so far.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
     /// The latest held-out loss.
     pub fn val_loss(&self) -> Option<f32> {
         self.history.validation.last().map(|val| val.loss)

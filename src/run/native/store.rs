@@ -68,8 +68,8 @@ pub fn load(folder: &Path) -> Result<SavedRun, StoreError> {
 /// Saves a run's snapshots in a folder. A failed save does not stop training.
 pub struct Store {
     folder: PathBuf,
-    /// The step of the latest attempt.
-    tried: Option<u64>,
+    /// The step of the latest attempt, and that of the latest evaluation in it.
+    tried: Option<(u64, Option<u64>)>,
     problem: Option<NotSaved>,
     /// Messages that were not reported yet.
     warnings: Vec<String>,
@@ -86,9 +86,10 @@ impl Store {
         Ok(Self { folder: folder.into(), tried: None, problem: None, warnings, reason })
     }
 
-    /// Saves a state, unless this step is already saved. A repeated failure is reported only once.
+    /// Saves a state, unless this step is already saved with its evaluation. A repeated failure is reported only once.
     fn save(&mut self, driver: &Driver, state: &TrainingState) {
-        if self.tried == Some(state.step) && self.problem.is_none() {
+        let evaluated = driver.history().validation.last().map(|val| val.step);
+        if self.tried == Some((state.step, evaluated)) && self.problem.is_none() {
             return;
         }
         let bytes = driver.untimed_file(state);
@@ -102,7 +103,7 @@ impl Store {
                 self.problem = Some(problem);
             }
         }
-        self.tried = Some(state.step);
+        self.tried = Some((state.step, evaluated));
     }
 
     /// Saves the state before a step that diverged; returns how to continue.
@@ -124,7 +125,7 @@ impl Store {
     pub(super) fn saved(&self) -> String {
         match (self.tried, &self.problem) {
             (_, Some(problem)) => problem.to_string(),
-            (Some(step), None) => {
+            (Some((step, _)), None) => {
                 let folder = self.folder.display();
                 format!("step {step} is saved in {folder}; to go on from it: --resume {folder}")
             }

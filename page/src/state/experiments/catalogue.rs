@@ -145,7 +145,7 @@ pub static EXPERIMENTS: [Experiment; 9] = [
                 layer 2.",
         check: "An induction score above 0.6",
         section: Section::Attention,
-        picture: Picture::Maps(&[0, 1, 2]),
+        picture: Picture::Curves(&[0]),
         phases: &[Phase {
             name: "Induction",
             begin: Begin::Settings(&[
@@ -173,7 +173,7 @@ pub static EXPERIMENTS: [Experiment; 9] = [
         watch: "A stripe above the diagonal: every token attends to the one that it should predict.",
         check: "A training loss below 0.5",
         section: Section::Attention,
-        picture: Picture::Maps(&[3, 4]),
+        picture: Picture::Curves(&[1]),
         phases: &[Phase {
             name: "No causal mask",
             begin: Begin::Settings(&[("causal", "false"), ("schedule_steps", "1000")]),
@@ -191,7 +191,7 @@ pub static EXPERIMENTS: [Experiment; 9] = [
         watch: "The second curve stays above the first one: without positions every letter of the word looks alike.",
         check: "A higher loss without positions after 200 steps",
         section: Section::Attention,
-        picture: Picture::Maps(&[5, 6]),
+        picture: Picture::Curves(&[2, 3]),
         phases: &[
             Phase {
                 name: "With positions",
@@ -217,7 +217,7 @@ pub static EXPERIMENTS: [Experiment; 9] = [
         watch: "Both curves in the loss chart, and the grid of heads: one column of maps, then four.",
         check: "Both losses after 200 steps",
         section: Section::Attention,
-        picture: Picture::Curves(&[0, 1]),
+        picture: Picture::Curves(&[4, 5]),
         phases: &[
             Phase {
                 name: "One head",
@@ -244,7 +244,7 @@ pub static EXPERIMENTS: [Experiment; 9] = [
         watch: "The Task tab counts right answers: with one layer they stay rare, with two they come.",
         check: "More right answers with two layers",
         section: Section::Training,
-        picture: Picture::Curves(&[2, 3]),
+        picture: Picture::Curves(&[6, 7]),
         phases: &[
             Phase {
                 name: "One layer",
@@ -292,7 +292,7 @@ pub static EXPERIMENTS: [Experiment; 9] = [
         watch: "A red banner names the step. Press “Continue” in it, as often as it takes.",
         check: "Diverged, then a loss below 5 again",
         section: Section::Training,
-        picture: Picture::Curves(&[4]),
+        picture: Picture::Curves(&[8]),
         phases: &[Phase {
             name: "Too high",
             begin: Begin::Settings(&[
@@ -315,7 +315,7 @@ pub static EXPERIMENTS: [Experiment; 9] = [
         watch: "Both curves in the loss chart, and the number of parameters in the setup bar.",
         check: "Both losses after 200 steps",
         section: Section::Training,
-        picture: Picture::Curves(&[5, 6]),
+        picture: Picture::Curves(&[9, 10]),
         phases: &[
             Phase {
                 name: "Untied",
@@ -342,7 +342,7 @@ pub static EXPERIMENTS: [Experiment; 9] = [
         watch: "Many heads of GPT-2 attend to the first token: the attention sink.",
         check: "The model's attention maps are shown",
         section: Section::Yours,
-        picture: Picture::Maps(&[7, 8, 9]),
+        picture: Picture::Maps(&[]),
         phases: &[Phase { name: "", begin: Begin::Model, usual: 0, limit: u64::MAX, done: at_the_limit }],
         verdict: model_opened,
     },
@@ -354,7 +354,7 @@ pub static EXPERIMENTS: [Experiment; 9] = [
         watch: "The loss crosses the lines for unigrams and bigrams, and the samples begin to look like your text.",
         check: "A held-out loss below the bigram's",
         section: Section::Yours,
-        picture: Picture::Curves(&[7]),
+        picture: Picture::Curves(&[11]),
         phases: &[Phase { name: "", begin: Begin::Text, usual: 0, limit: 3_000, done: beats_bigram }],
         verdict: text_learned,
     },

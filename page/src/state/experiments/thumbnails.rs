@@ -5,11 +5,11 @@
 static FILE: &[u8] = include_bytes!("thumbnails.bin");
 
 /// The number of maps.
-pub const MAPS: usize = 10;
+pub const MAPS: usize = 0;
 /// Rows and columns of a map.
 pub const MAP_SIDE: usize = 24;
 /// The number of curves.
-pub const CURVES: usize = 8;
+pub const CURVES: usize = 12;
 /// The number of points of a curve, from left to right.
 pub const CURVE_POINTS: usize = 64;
 

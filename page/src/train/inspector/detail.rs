@@ -73,13 +73,13 @@ fn explained(cx: &Cx) -> Html {
         return html! {};
     };
     html! {
-        <aside class="explained" data-testid="explained" role="status">
+        <div class="explained" data-testid="explained" role="status">
             <div class="line spread">
                 <h3>{entry.name}</h3>
                 <button class="ghost small square" aria-label="Close" onclick={ask(cx, AskAction::CloseExplained)}>{icon(Icon::Close)}</button>
             </div>
             <p>{entry.what}</p>
             <small>{entry.measured}</small>
-        </aside>
+        </div>
     }
 }
