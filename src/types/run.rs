@@ -115,6 +115,6 @@ pub struct ValidationPoint {
 pub struct Token {
     /// Token id in the vocabulary.
     pub id: u32,
-    /// Text of the token; bytes that do not form a complete character are spelled in hexadecimal, see [`spelling`].
+    /// Text of the token; bytes that do not form a complete character are spelled in hexadecimal, see [`spelling`](super::spelling).
     pub text: String,
 }

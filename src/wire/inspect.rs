@@ -25,7 +25,7 @@ pub enum InspectCommand {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InspectEvent {
-    /// Queries, keys and values of one head. [`HeadRows::from_bytes`] parses the attached bytes.
+    /// Queries, keys and values of one head. [`HeadRows::from_bytes`](crate::types::inspect::HeadRows::from_bytes) parses the attached bytes.
     Head {
         /// Steps done when they were computed.
         step: u64,
@@ -38,7 +38,7 @@ pub enum InspectEvent {
         /// Whether keys after the query are masked.
         causal: bool,
     },
-    /// The logit lens: each layer's predictions at each position. [`Lens::from_bytes`] parses the attached bytes.
+    /// The logit lens: each layer's predictions at each position. [`Lens::from_bytes`](crate::types::inspect::Lens::from_bytes) parses the attached bytes.
     Lens {
         /// Steps done when it was computed.
         step: u64,
@@ -75,7 +75,7 @@ pub enum InspectEvent {
         step: u64,
         /// H: number of heads per layer.
         n_heads: usize,
-        /// Scores of all L·H heads, each in the order of [`ScoreKind::ALL`].
+        /// Scores of all L·H heads, each in the order of [`ScoreKind::ALL`](crate::types::inspect::ScoreKind::ALL).
         scores: Vec<Scores>,
     },
     /// The heads of this run cannot be scored.

@@ -28,7 +28,7 @@ pub struct C4 {
     pub curly_bracket: bool,
     /// Remove lines about cookies, privacy and terms of use.
     pub policy: bool,
-    /// Remove citation marks such as [1].
+    /// Remove citation marks such as `[1]`.
     pub citations: bool,
 }
 
