@@ -81,6 +81,7 @@ test("the Train view is whole in every state, size and theme", { timeout: 600_00
       await accessible(page, opens);
       await page.keyboard.press("Escape");
     }
+    await field(page, "stop_steps", "");
     await byTestId(page, "train").click();
     await waitForState(page, "training");
     await shoot(page, "training");
