@@ -47,8 +47,13 @@ impl Step {
 }
 
 /// The groups of steps: a title, and the indices of the steps.
-pub const GROUPS: [(&str, Range<usize>); 4] =
-    [("Attention by hand", 0..7), ("Attention that learns", 7..14), ("The whole model", 14..18), ("Training", 18..22)];
+pub const GROUPS: [(&str, Range<usize>); 5] = [
+    ("Attention by hand", 0..7),
+    ("Attention that learns", 7..14),
+    ("The whole model", 14..18),
+    ("Training", 18..22),
+    ("Alignment", 22..25),
+];
 
 /// What a step shows in addition to its matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

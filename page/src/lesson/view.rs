@@ -168,7 +168,7 @@ fn go(cx: &Cx, step: usize) -> Callback<MouseEvent> {
     Callback::from(move |_| act(&cx, LessonAction::Go(step)))
 }
 
-/// The list of all steps in four groups.
+/// The list of all steps in groups.
 fn contents(cx: &Cx) -> Html {
     let state = &cx.state.lesson;
     let entry = |number: usize| {
@@ -188,7 +188,7 @@ fn contents(cx: &Cx) -> Html {
         }
     };
     let group = |(title, steps): (&'static str, std::ops::Range<usize>)| {
-        html! { <section aria-label={title}><h3>{title}</h3><ol>{for steps.map(entry)}</ol></section> }
+        html! { <section aria-label={title}><h2>{title}</h2><ol>{for steps.map(entry)}</ol></section> }
     };
     html! {
         <nav class="tile outline" aria-label="Steps of the lesson" tabindex="0">{for GROUPS.into_iter().map(group)}</nav>
@@ -220,7 +220,7 @@ fn walk(cx: &Cx) -> Html {
             <button data-testid="lesson-back" disabled={previous.is_none()} title="← or PageUp"
                 onclick={go(cx, previous.unwrap_or(0))}>{icon(Icon::Left)}<span>{named("Back", previous)}</span></button>
             <progress aria-label="Steps" max={STEPS.len().to_string()} value={(state.step + 1).to_string()}></progress>
-            <button class="ghost" data-testid="lesson-reset" onclick={reset}>{icon(Icon::Restart)}<span>{"Reset values"}</span></button>
+            <button class="ghost" data-testid="lesson-reset" aria-label="Reset values" onclick={reset}>{icon(Icon::Restart)}<span>{"Reset values"}</span></button>
             <label class="beside">{"Computed on"}
                 <select data-testid="lesson-backend" onchange={backend} title="What computes the lesson">
                     <option value="auto" selected={state.backend == BackendChoice::Auto}>{"GPU, or processor if there is none"}</option>

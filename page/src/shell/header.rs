@@ -30,7 +30,7 @@ fn minor(view: View) -> bool {
     matches!(view, View::Tokenizer | View::Systems)
 }
 
-fn link(cx: &Cx, view: View, testid: Option<String>) -> Html {
+fn link(cx: &Cx, view: View, testid: String) -> Html {
     let current = (view == cx.state.view).then_some("page");
     html! {
         <a class={classes!(minor(view).then_some("minor"))} href={navigation::link_to(view)} aria-current={current}
@@ -52,12 +52,7 @@ pub fn Rail(cx: &Cx) -> Html {
         Theme::Dark => "Theme: dark. Click to follow the system.",
     };
     let group = |views: &[View]| -> Html {
-        views
-            .iter()
-            .map(|&view| {
-                link(cx, view, Some(format!("view-{}", if view == View::Systems { "profile" } else { view.name() })))
-            })
-            .collect()
+        views.iter().map(|&view| link(cx, view, format!("view-{}", view.name()))).collect()
     };
     html! {
         <nav class="rail" aria-label="Views" data-part="title">
@@ -69,7 +64,7 @@ pub fn Rail(cx: &Cx) -> Html {
             {group(&[View::Tokenizer, View::Lesson])}
             <Opens cx={cx.clone()} overlay={Overlay::MoreViews} class="more">{icon(Icon::More)}{"More"}</Opens>
             <Frame cx={cx.clone()} overlay={Overlay::MoreViews} label="More views" class="more-views">
-                {for View::ALL.into_iter().filter(|&view| minor(view)).map(|view| link(cx, view, None))}
+                {for View::ALL.into_iter().filter(|&view| minor(view)).map(|view| link(cx, view, format!("more-{}", view.name())))}
             </Frame>
             <span class="grow"></span>
             <button class="minor" data-testid="theme" onclick={next_theme} title={theme_hint}>{icon(Icon::Theme)}{"Theme"}</button>
