@@ -17,6 +17,7 @@ pub fn Inspector(cx: &Cx) -> Html {
     let section = cx.state.ask.section;
     html! {
         <section class="tile inspector detail" aria-label="Inspector" data-part="detail">
+            <h2 class="hidden">{"Inspector"}</h2>
             <Tabs ..cx.clone() />
             <div class="body" id="detail-section" role="tabpanel" aria-labelledby={tab_id(section)} tabindex="0">
                 if section == Section::Row {
