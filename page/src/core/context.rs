@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use gloo_events::EventListener;
+use gloo_events::{EventListener, EventListenerOptions};
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
@@ -188,7 +188,9 @@ pub fn connect(cx: &Cx, first: Vec<Outgoing>) {
 
 /// Calls `listener` on every `event` of the window until the returned function is called.
 pub fn on_window(event: &'static str, listener: impl Fn(web_sys::Event) + 'static) -> impl FnOnce() {
-    let listening =
-        web_sys::window().map(|window| EventListener::new(&window, event, move |event| listener(event.clone())));
+    // Without this, the browser ignores `prevent_default`.
+    let options = EventListenerOptions::enable_prevent_default();
+    let listening = web_sys::window()
+        .map(|window| EventListener::new_with_options(&window, event, options, move |event| listener(event.clone())));
     move || drop(listening)
 }
