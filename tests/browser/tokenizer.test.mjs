@@ -284,6 +284,7 @@ test("trains on a task and scores its answers", { timeout: 300_000 }, async () =
     await until("the run has it", async () => /examples of copy.*vocabulary 257/.test(await byTestId(page, "corpus").textContent()));
     await waitForState(page, "ready");
     await byTestId(page, "train").click();
+    await byTestId(page, "tab-task").click();
     await byTestId(page, "task-score").waitFor({ timeout: 120_000 });
     await matches(() => byTestId(page, "task-score").textContent(), /^\d+ of 50 held-out examples/);
     await shows(() => byTestId(page, "task-answer").count(), 6);
