@@ -81,7 +81,8 @@ test("shows a text as tokens while a model trains", { timeout: 300_000 }, async 
 test("trains a vocabulary, plays its merges, and a model uses it", { timeout: 300_000 }, async () => {
   await withPage({ gpu: false, viewport: { width: 400, height: 900 }, colorScheme: "dark" }, async (page) => {
     await waitForState(page, "ready");
-    await byTestId(page, "view-tokenizer").click();
+    // On a phone, the view's link is under “More”.
+    await byTestId(page, "more-tokenizer").click();
     await tokens(page).first().waitFor();
     await byTestId(page, "vocabulary-size").fill("200");
     await matches(() => page.locator(".problem").textContent(), /from 257/);
@@ -95,7 +96,7 @@ test("trains a vocabulary, plays its merges, and a model uses it", { timeout: 30
     const words = Array.from({ length: 120_000 }, word).join(" ");
     await byTestId(page, "file-input").setInputFiles({ name: "words.txt", mimeType: "text/plain", buffer: Buffer.from(words) });
     await until("the file is chosen", async () => (await byTestId(page, "corpus-choice").inputValue()) === "file");
-    await byTestId(page, "view-tokenizer").click();
+    await byTestId(page, "more-tokenizer").click();
     await byTestId(page, "vocabulary-size").fill("60000");
     await byTestId(page, "train-vocabulary").click();
     await until("some merges are there", async () =>
@@ -104,7 +105,7 @@ test("trains a vocabulary, plays its merges, and a model uses it", { timeout: 30
     await until("it stopped", async () => /cancelled/.test(await byTestId(page, "vocabulary-progress").textContent()));
     await byTestId(page, "view-train").click();
     await byTestId(page, "corpus-choice").selectOption("built-in");
-    await byTestId(page, "view-tokenizer").click();
+    await byTestId(page, "more-tokenizer").click();
 
     await byTestId(page, "vocabulary-size").fill("600");
     await byTestId(page, "train-vocabulary").click();
@@ -283,6 +284,7 @@ test("trains on a task and scores its answers", { timeout: 300_000 }, async () =
     await until("the run has it", async () => /examples of copy.*vocabulary 257/.test(await byTestId(page, "corpus").textContent()));
     await waitForState(page, "ready");
     await byTestId(page, "train").click();
+    await byTestId(page, "tab-task").click();
     await byTestId(page, "task-score").waitFor({ timeout: 120_000 });
     await matches(() => byTestId(page, "task-score").textContent(), /^\d+ of 50 held-out examples/);
     await shows(() => byTestId(page, "task-answer").count(), 6);

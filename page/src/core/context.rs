@@ -188,7 +188,7 @@ pub fn connect(cx: &Cx, first: Vec<Outgoing>) {
 
 /// Calls `listener` on every `event` of the window until the returned function is called.
 pub fn on_window(event: &'static str, listener: impl Fn(web_sys::Event) + 'static) -> impl FnOnce() {
-    // Listeners for keys prevent what the browser would do with them.
+    // Without this, the browser ignores `prevent_default`.
     let options = EventListenerOptions::enable_prevent_default();
     let listening = web_sys::window()
         .map(|window| EventListener::new_with_options(&window, event, options, move |event| listener(event.clone())));

@@ -117,7 +117,7 @@ fn table(profile: &Profile) -> Html {
         ("Of peak", "The least time that the measured peaks allow, divided by the time."),
     ];
     html! {
-        <div class="table" tabindex="0" role="region" aria-label="kernels">
+        <div class="table" tabindex="0" role="region" aria-label="Table of kernels">
             <table data-testid="profile-table">
                 <thead><tr>
                     {for columns.map(|(name, help)| html! { <th scope="col" title={help}>{name}</th> })}
