@@ -256,7 +256,7 @@ test("a link is copied, opens in a fresh profile and in an open page", { timeout
     // Without a clipboard the link is selected.
     await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
     await byTestId(page, "share-copy").click();
-    await until("it is marked", async () => /marked/.test(await byTestId(page, "share-said").textContent()));
+    await until("it is selected", async () => /is selected/.test(await byTestId(page, "share-said").textContent()));
     await matches(() => page.evaluate(() => getSelection().toString()), /preset=nano.*text=Lily/);
   });
   await withPage({ gpu: false }, async (page, { address }) => {

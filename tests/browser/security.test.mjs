@@ -12,7 +12,7 @@ test("nothing is requested from others, and other scripts do not run", { timeout
     await waitForState(page, "ready");
     await byTestId(page, "step").click();
     await shows(() => byTestId(page, "step-count").textContent(), "1");
-    for (const view of ["tokenizer", "lesson", "profile", "train"]) {
+    for (const view of ["tokenizer", "lesson", "systems", "train"]) {
       await byTestId(page, `view-${view}`).click();
       await rendered(page);
     }
