@@ -92,9 +92,14 @@ fn spoken(cx: &Cx, maps: &Maps, (query, key): (usize, usize)) -> Html {
 /// The pointer's position in the map, from 0 to 1, and the map's side in pixels.
 fn place(frame: &NodeRef, event: &MouseEvent) -> Option<([f64; 2], f64)> {
     let area = frame.cast::<Element>()?.get_bounding_client_rect();
-    let x = (f64::from(event.client_x()) - area.left()) / area.width().max(1.0);
-    let y = (f64::from(event.client_y()) - area.top()) / area.height().max(1.0);
+    let x = (coordinate(event, "clientX") - area.left()) / area.width().max(1.0);
+    let y = (coordinate(event, "clientY") - area.top()) / area.height().max(1.0);
     Some(([x, y], area.width().max(1.0)))
+}
+
+/// A coordinate with its fraction, which web-sys cuts off: cells can be narrower than two pixels.
+fn coordinate(event: &MouseEvent, name: &str) -> f64 {
+    js_sys::Reflect::get(event, &name.into()).ok().and_then(|value| value.as_f64()).unwrap_or_default()
 }
 
 /// Moves the tooltip immediately, without a rerender.
