@@ -33,6 +33,9 @@ test("the gallery lists every experiment, and its filters work", { timeout: 120_
     await until("one section is left", async () => (await cards.count()) === 4);
     await page.getByRole("button", { name: "All", exact: true }).click();
     await page.emulateMedia({ colorScheme: "dark" });
+    // Links and buttons change their colors within 120 ms.
+    await page.evaluate(() => Promise.allSettled(
+      document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished)).then(() => {}));
     await accessible(page, "the gallery, dark");
     await screenshot(page, "experiments-1440x900-dark");
     await page.setViewportSize({ width: 400, height: 860 });
