@@ -140,5 +140,6 @@ fn a_resumed_run_goes_back_to_where_it_was_resumed_and_time_that_was_lost_was_sp
     let (first, last) = (lines.iter().find(|line| line["loss"].is_number()).unwrap(), lines.last().unwrap());
     let seconds_per_step = (of(last, "seconds") - of(first, "seconds")) / (of(last, "step") - of(first, "step"));
     assert!(of(first, "step") == 1.0 && of(last, "seconds") >= 2.0, "{first} {last}");
-    assert!(of(first, "seconds") > 25.0 * seconds_per_step, "forty steps were done before: {first} {last}");
+    // Not all forty: steps differ in time, most of all on a busy machine. Without them it would be one step.
+    assert!(of(first, "seconds") > 10.0 * seconds_per_step, "forty steps were done before: {first} {last}");
 }
