@@ -9,7 +9,7 @@ use crate::{bundle, execute, install, root, target, test};
 const RELEASE: &str = "release/ways";
 
 /// Trains for `steps` steps natively and a tenth of them in Chromium, and in both starts, loads and drops `rounds`
-/// runs.
+/// runs. Then runs every experiment of the page to its end, and takes pictures of the page in all states and sizes.
 pub fn soak(steps: u32, rounds: u32) -> Result<(), String> {
     execute(&root(), "cargo", &["build", "--bin", "glasshead", "--profile", "web"], &[])?;
     let program = target().join("web/glasshead").display().to_string();
@@ -21,7 +21,8 @@ pub fn soak(steps: u32, rounds: u32) -> Result<(), String> {
     bundle::build(&dist, bundle::Purpose::Tests)?;
     let (steps, rounds) = ((steps / 10).to_string(), rounds.to_string());
     let settings = [("SOAK_STEPS", steps.as_str()), ("SOAK_ROUNDS", &rounds)];
-    test::run_in_browser(&dist, &chromium, &["test", "soak.test.mjs"], &settings)
+    let files = ["test", "soak.test.mjs", "experiments.soak.mjs", "shots.soak.mjs"];
+    test::run_in_browser(&dist, &chromium, &files, &settings)
 }
 
 /// Fuzzes every entry point for `seconds` seconds each; stops at the first failing input.
