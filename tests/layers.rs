@@ -64,7 +64,8 @@ fn files(path: &Path) -> Vec<PathBuf> {
         return vec![path.into()];
     }
     let entries = fs::read_dir(path).unwrap();
-    entries.flat_map(|entry| files(&entry.unwrap().path())).collect()
+    let found = entries.flat_map(|entry| files(&entry.unwrap().path()));
+    found.filter(|file| file.extension().is_some_and(|end| end == "rs")).collect()
 }
 
 #[test]

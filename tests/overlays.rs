@@ -86,11 +86,12 @@ fn one_overlay_is_open_and_escape_closes_it_before_it_unpins() {
 fn undo_restores_the_settings_of_the_run() {
     let mut state = State::default();
     state.apply(Action::Started);
+    state.apply(Action::Corpus(CorpusChoice::Task(0)));
     state.apply(Action::Enter("d_model", "96".into()));
     state.apply(Action::Enter("max_lr", "0.02".into()));
     state.apply(Action::Enter("n_heads", "5".into()));
-    state.apply(Action::Corpus(CorpusChoice::Task(0)));
-    assert!(state.pending().contains(&"d_model") && state.problem().is_some());
+    assert!(state.pending().contains(&"d_model"), "{:?}", state.pending());
+    assert!(state.problem().is_some(), "{:?}", state.draft.config.get("n_heads"));
     assert_eq!(changed(&state, Group::Model), 1);
     state.apply(Action::Undo);
     assert_eq!((state.pending(), state.problem()), (Vec::new(), None));
