@@ -58,7 +58,8 @@ test("a run that diverges says where, and goes on with half the learning rate", 
 test("what is kept by itself outlives a reload, and the copy before a damaged one", { timeout: 400_000 }, async () => {
   await withPage({ gpu: false }, async (page) => {
     await waitForState(page, "ready");
-    await field(page, "save_every", "1");
+    // Long enough that only the pauses save.
+    await field(page, "save_every", "600");
     await trainTo(page, 30);
     await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 30/);
     const loss = await byTestId(page, "loss").textContent();
@@ -71,7 +72,7 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
     await waitForState(page, "ready");
     await matches(() => byTestId(page, "offer").textContent(), /run 1 was saved automatically at step 40/);
     await screenshot(page, "offer");
-    await shows(() => page.locator('input[name="save_every"]').inputValue(), "1", "the setting stays");
+    await shows(() => page.locator('input[name="save_every"]').inputValue(), "600", "the setting stays");
     // The latest autosave is truncated: the previous one is used, and training continues from it with the same losses to the
     // last digit.
     await shows(() => byTestId(page, "copy").count(), 1, "one run, whose older copy is not shown");
@@ -104,7 +105,8 @@ test("what is kept by itself outlives a reload, and the copy before a damaged on
 test("a tab that is gone while it keeps a copy leaves the one before", { timeout: 400_000 }, async () => {
   await withPage({ gpu: false }, async (page) => {
     await waitForState(page, "ready");
-    await field(page, "save_every", "1");
+    // Long enough that only the pauses save.
+    await field(page, "save_every", "600");
     await trainTo(page, 20);
     await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 20/);
     await trainTo(page, 30);

@@ -220,8 +220,17 @@ export async function addAxe(page) {
 // Asserts that axe-core finds nothing; `where` describes the page's state.
 export async function accessible(page, where) {
   await addAxe(page);
+  await settled(page);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], where);
+}
+
+// Waits for CSS transitions: in the middle of one, colors are neither the old nor the new.
+export async function settled(page) {
+  await page.evaluate(() => {
+    const transitions = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
+    return Promise.all(transitions.map((transition) => transition.finished.catch(() => {})));
+  });
 }
 
 // Saves a screenshot in the folder SCREENSHOTS, if it is set.

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { addAxe, byTestId, field, number, rendered, screenshot, shows, until, waitForState, withPage } from "./harness.mjs";
+import { addAxe, byTestId, field, number, rendered, screenshot, settled, shows, until, waitForState, withPage } from "./harness.mjs";
 
 const WIDE = { width: 1400, height: 1000 };
 const NARROW = { width: 400, height: 900 };
@@ -19,6 +19,7 @@ async function looked(page, state) {
     const where = `${state} ${colorScheme} ${viewport.width}`;
     await until(`${where} fits`, () => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth));
     await rendered(page);
+    await settled(page);
     if (viewport === WIDE) {
       const { violations } = await page.evaluate(() => globalThis.axe.run());
       assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), [], where);
