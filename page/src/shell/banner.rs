@@ -30,11 +30,11 @@ pub fn Banner(cx: &Cx) -> Html {
     if let Some(needed) = &state.runs.needs_file {
         return needs_file(cx, needed);
     }
-    if let Some(reason) = &state.runs.stopped {
+    let stopped = state.runs.stopped.as_ref().map(|reason| {
         let text = format!("Paused by a stop rule: {reason}. Change or clear the rule to train on.");
-        return note("stopped", html! { <p>{text}</p> }, html! {});
-    }
-    if let Some(offer) = offer(cx) {
+        html! { <p data-testid="stopped">{text}</p> }
+    });
+    if let Some(offer) = offer(cx).filter(|_| stopped.is_none()) {
         return offer;
     }
     let notices: Vec<&String> =
@@ -46,8 +46,12 @@ pub fn Banner(cx: &Cx) -> Html {
             all.set(text.clone());
             cx.act(Action::DismissNotices);
         });
-        let lines = notices.iter().map(|notice| html! { <p>{*notice}</p> });
+        // A stop rule does not hide what was refused meanwhile.
+        let lines = notices.iter().map(|notice| html! { <p>{*notice}</p> }).chain(stopped);
         return note("banner", html! { <div class="grow">{for lines}</div> }, dismiss(close));
+    }
+    if let Some(stopped) = stopped {
+        return note("banner", stopped, html! {});
     }
     match &state.run_state {
         RunState::Loading(phase) => phases(*phase),
