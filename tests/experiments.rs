@@ -213,6 +213,6 @@ fn every_experiment_reaches_its_check() {
     }
     let file: Vec<u8> = curves.into_iter().flatten().collect();
     assert_eq!(file.len(), thumbnails::BYTES);
-    let place = concat!(env!("CARGO_MANIFEST_DIR"), "/page/src/state/experiments/thumbnails.bin");
+    let place = concat!(env!("CARGO_MANIFEST_DIR"), "/page/assets/thumbnails.bin");
     std::fs::write(place, file).unwrap();
 }

@@ -2,7 +2,7 @@
 //! `experiments::every_experiment_reaches_its_check`.
 
 /// The file: all maps, then all curves.
-static FILE: &[u8] = include_bytes!("thumbnails.bin");
+static FILE: &[u8] = include_bytes!("../../../assets/thumbnails.bin");
 
 /// The number of maps.
 pub const MAPS: usize = 0;
