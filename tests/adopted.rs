@@ -1,8 +1,6 @@
 //! Imported models: where their texts begin and end, facts that their files give more than once, and what an export preserves.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::process::Command;
 
 use glasshead::config::{ModelConfig, Preset};
 use glasshead::data::{Dataset, Tokenizer, train};
@@ -20,10 +18,10 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 
-type Files = BTreeMap<String, Vec<u8>>;
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 /// The id of a byte; the special token has id 0.
-fn id(letter: char) -> u32 {
+pub(crate) fn id(letter: char) -> u32 {
     1 + letter as u32
 }
 
@@ -43,7 +41,7 @@ fn model(switches: &[(&str, &str)]) -> ModelConfig {
 }
 
 /// A model that generates "abcdefgh" after any single token.
-fn alphabet() -> Files {
+pub(crate) fn alphabet() -> Files {
     let model = model(&GPT2);
     let table = ParamTable::new(&model);
     let mut params = vec![0.0; table.buffer_len()];
@@ -64,12 +62,12 @@ fn files(model: &ModelConfig, tokenizer: &Tokenizer, params: &[f32]) -> Files {
     files.into_iter().map(|(name, bytes)| (name.to_string(), bytes)).collect()
 }
 
-fn json_of(files: &Files, name: &str) -> Value {
+pub(crate) fn json_of(files: &Files, name: &str) -> Value {
     serde_json::from_slice(&files[name]).unwrap()
 }
 
 /// Changes settings of a JSON file; null removes one.
-fn set(files: &mut Files, name: &str, settings: Value) {
+pub(crate) fn set(files: &mut Files, name: &str, settings: Value) {
     let mut file = files.get(name).map_or(json!({}), |bytes| serde_json::from_slice(bytes).unwrap());
     for (field, value) in settings.as_object().unwrap() {
         file[field] = value.clone();
@@ -77,11 +75,11 @@ fn set(files: &mut Files, name: &str, settings: Value) {
     files.insert(name.into(), file.to_string().into_bytes());
 }
 
-fn read(files: &Files) -> Imported {
+pub(crate) fn read(files: &Files) -> Imported {
     import(&mut Chosen::new(files.clone().into_iter().collect()).unwrap()).unwrap()
 }
 
-fn refusal(files: &Files) -> String {
+pub(crate) fn refusal(files: &Files) -> String {
     let read = import(&mut Chosen::new(files.clone().into_iter().collect()).unwrap());
     read.err().map(|error| error.to_string()).unwrap_or_default()
 }
@@ -150,7 +148,7 @@ fn an_empty_prompt_begins_where_the_files_say() {
 }
 
 /// A tokenizer whose end token has another name, or no end token.
-fn renamed(end: Option<&str>) -> Files {
+pub(crate) fn renamed(end: Option<&str>) -> Files {
     let mut files = alphabet();
     let mut tokenizer = json_of(&files, "tokenizer.json");
     let vocab = tokenizer["model"]["vocab"].as_object_mut().unwrap();
@@ -189,60 +187,6 @@ fn documents_end_with_the_models_own_end() {
     assert_eq!(data.train[..6], [a, 0, line, b, 0, line]);
 }
 
-fn program(folder: &std::path::Path, arguments: &str) -> (String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_glasshead"));
-    let output = command.current_dir(folder).args(arguments.split_whitespace()).output().unwrap();
-    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    assert!(output.status.success(), "{arguments}: {err}");
-    (out, err)
-}
-
-fn write(folder: &std::path::Path, files: &Files) {
-    fs::create_dir_all(folder).unwrap();
-    files.iter().for_each(|(name, bytes)| fs::write(folder.join(name), bytes).unwrap());
-}
-
-#[test]
-fn the_command_line_keeps_begin_end_and_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let mut files = renamed(Some("</end>"));
-    set(&mut files, "generation_config.json", json!({ "eos_token_id": id('d'), "top_k": 7 }));
-    set(&mut files, "tokenizer_config.json", json!({ "eos_token": "</end>", "chat_template": "{{ x }}" }));
-    files.insert("chat_template.jinja".into(), b"{{ messages }}".into());
-    write(&folder.join("theirs"), &files);
-    fs::write(folder.join("rows.jsonl"), "{\"text\": \"a\"}\n{\"text\": \"b\"}\n").unwrap();
-    program(folder, "tokenizer encode --tokenizer theirs/tokenizer.json --text rows.jsonl --out ids.bin");
-    let ids: Vec<u32> = fs::read(folder.join("ids.bin"))
-        .unwrap()
-        .chunks(2)
-        .map(|id| u32::from(id[0]) + 256 * u32::from(id[1]))
-        .collect();
-    let [a, b, line] = ['a', 'b', '\n'].map(id);
-    assert_eq!(ids, [a, 0, line, b, 0, line]);
-    write(&folder.join("none"), &renamed(None));
-    let (_, said) =
-        program(folder, "tokenizer encode --tokenizer none/tokenizer.json --text rows.jsonl --out none.bin");
-    assert!(said.contains("no token that ends a document"), "{said}");
-
-    program(folder, "import theirs --out model");
-    let (text, _) = program(folder, "generate --model model --prompt x --temperature 0 --max-tokens 7 --backend cpu");
-    assert_eq!(text, "xabc\n");
-    let (_, said) = program(folder, "export --model model again");
-    assert_eq!(said, "");
-    for (name, bytes) in &files {
-        let again = fs::read(folder.join("again").join(name)).unwrap();
-        if name == "model.safetensors" {
-            assert_eq!(again, *bytes);
-        } else {
-            let [one, other] = [&again, bytes].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-            let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(json!(text));
-            assert_eq!(parsed(&one), parsed(&other), "{name}");
-        }
-    }
-    assert_eq!(fs::read_dir(folder.join("again")).unwrap().count(), files.len());
-}
-
 /// Parameters that are all different.
 fn numbers(model: &ModelConfig) -> Vec<f32> {
     let table = ParamTable::new(model);
@@ -253,7 +197,7 @@ fn numbers(model: &ModelConfig) -> Vec<f32> {
     values
 }
 
-fn llama(switches: &[(&str, &str)]) -> Files {
+pub(crate) fn llama(switches: &[(&str, &str)]) -> Files {
     let model = model(switches);
     files(&model, &tokenizer(), &numbers(&model))
 }
@@ -291,36 +235,8 @@ fn theta_is_what_transformers_takes() {
     assert!(refusal(&files).contains("rope_theta is \"1e4\"; it has to be a number"));
 }
 
-#[test]
-fn long_windows_stay_long() {
-    let mut files = llama(&[]);
-    set(&mut files, "config.json", json!({ "max_position_embeddings": 4096 }));
-    assert_eq!(read(&files).model.context_length, 4096);
-    let folder = tempfile::tempdir().unwrap();
-    let long = 1 << 20;
-    for (window, fits) in [(4096, true), (long, false)] {
-        set(&mut files, "config.json", json!({ "max_position_embeddings": window }));
-        write(&folder.path().join("theirs"), &files);
-        let (_, said) = program(folder.path(), "import theirs --out model");
-        assert_eq!(said.contains("The model was made for windows of 1048576 tokens; memory allows"), !fits, "{said}");
-        program(folder.path(), "export --model model again");
-        let config: Value =
-            serde_json::from_slice(&fs::read(folder.path().join("again/config.json")).unwrap()).unwrap();
-        assert_eq!(config["max_position_embeddings"], window);
-    }
-    // Beyond a sliding window the results would differ.
-    set(
-        &mut files,
-        "config.json",
-        json!({ "model_type": "mistral", "sliding_window": 64, "max_position_embeddings": 96 }),
-    );
-    let Imported { model, notes, .. } = read(&files);
-    assert_eq!(model.context_length, 64);
-    assert!(notes[0].contains("sliding_window is 64, and max_position_embeddings 96"), "{notes:?}");
-}
-
 /// The file with its tensors changed by `change`.
-fn retensored(files: &Files, change: impl Fn(&mut BTreeMap<String, (Vec<usize>, Vec<f32>)>)) -> Files {
+pub(crate) fn retensored(files: &Files, change: impl Fn(&mut BTreeMap<String, (Vec<usize>, Vec<f32>)>)) -> Files {
     let read = SafeTensors::deserialize(&files["model.safetensors"]).unwrap();
     let numbers = |view: &TensorView<'_>| bytemuck::pod_collect_to_vec::<u8, f32>(view.data());
     let all = read.tensors().into_iter().map(|(name, view)| (name, (view.shape().to_vec(), numbers(&view))));

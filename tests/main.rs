@@ -26,6 +26,7 @@ mod golden;
 mod gradients;
 mod halves;
 mod hostile;
+mod imported;
 mod interop;
 mod kernels;
 mod layers;
