@@ -144,6 +144,41 @@ fn the_base_of_the_page_names_no_view() {
     }
 }
 
+/// Where messages take the place of errors: the command line, and what the page gets from the browser.
+const EDGES: [&str; 2] = ["src/cli", "page/src/core"];
+
+#[test]
+fn errors_are_typed_up_to_the_edges() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in ["src", "page/src", "filter/src", "cpu/src"].iter().flat_map(|folder| files(&root.join(folder))) {
+        if EDGES.iter().any(|edge| file.starts_with(root.join(edge))) {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        for (at, _) in text.match_indices("Result<") {
+            let line = text[at..].lines().next().unwrap_or_default();
+            assert!(!is_message(&text[at + "Result<".len()..]), "{}: {line}", file.display());
+        }
+    }
+    assert!(is_message("Vec<u8>, String>") && is_message("(A, B), std::string::String>"));
+    assert!(!is_message("(String, String), Error>") && !is_message("String>"));
+}
+
+/// Whether the second argument of a list of type arguments is `String`.
+fn is_message(arguments: &str) -> bool {
+    let (mut depth, mut start) = (0, None);
+    for (at, character) in arguments.char_indices() {
+        match character {
+            '<' | '(' | '[' => depth += 1,
+            ',' if depth == 0 => start = Some(at + 1),
+            '>' if depth == 0 => return start.is_some_and(|start| arguments[start..at].trim().ends_with("String")),
+            '>' | ')' | ']' => depth -= 1,
+            _ => (),
+        }
+    }
+    false
+}
+
 #[test]
 fn what_the_compiler_cannot_check_stands_in_one_file() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -35,6 +35,7 @@ pub mod data;
 mod device;
 pub mod difference;
 mod draft;
+pub mod error;
 pub mod experiments;
 mod first;
 mod hear;
@@ -266,7 +267,7 @@ impl State {
                     self.accept_settings();
                     self.take_settings(config);
                 }
-                Err(problem) => self.refuse(SETUP, "", problem),
+                Err(error) => self.refuse(SETUP, "", error.to_string()),
             },
             Action::Enter(name, text) => self.enter(name, &text),
             Action::Refuse(name, text, problem) => self.refuse(name, &text, problem),

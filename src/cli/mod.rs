@@ -232,7 +232,7 @@ pub fn main() -> ExitCode {
     }));
     let cli = Cli::parse();
     let threads = cli.threads.map_or(Ok(()), |n| crate::threads::set_count(n.into()));
-    if let Err(message) = threads.and_then(|()| set_overrides(&cli.variant)) {
+    if let Err(message) = threads.and_then(|()| set_overrides(&cli.variant).map_err(sentence)) {
         eprintln!("glasshead: {message}");
         return ExitCode::FAILURE;
     }

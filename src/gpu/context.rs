@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::choices::Choices;
 use super::fault::Fault;
-use super::limits;
+use super::limits::{self, LimitError};
 use super::pipeline::Pipelines;
 use super::variant::{Used, Variant, Variants};
 pub use crate::config::DeviceLimits;
@@ -123,6 +123,14 @@ pub enum ContextError {
     /// WebGPU is available, but no adapter.
     #[error("no graphics adapter answered; {hint}", hint = NO_ADAPTER_HINT)]
     NoAdapter,
+    /// A limit of the adapter is too low.
+    #[error("the graphics adapter {name} cannot train: {limit}")]
+    Limit {
+        /// Name of the adapter.
+        name: String,
+        /// The limit.
+        limit: LimitError,
+    },
     /// The adapter refused a device.
     #[error("the graphics adapter {name} refused a device: {detail}")]
     Refused {
@@ -165,7 +173,7 @@ impl Context {
         offered.max_storage_buffer_binding_size = offered.max_storage_buffer_binding_size.min(binding_bytes);
         let name = readable_name(&info).await;
         let required_limits =
-            limits::required(&offered).map_err(|detail| ContextError::Refused { name: name.clone(), detail })?;
+            limits::required(&offered).map_err(|limit| ContextError::Limit { name: name.clone(), limit })?;
         let limits = DeviceLimits {
             f16: adapter.features().contains(wgpu::Features::SHADER_F16),
             buffer_bytes: required_limits.max_buffer_size,

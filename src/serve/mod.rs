@@ -26,6 +26,7 @@ use crate::wire::{Command, Event, Message};
 
 mod corpus;
 mod device;
+pub mod error;
 mod import;
 mod kernels;
 mod lesson;
@@ -38,6 +39,7 @@ mod workers;
 
 use corpus::{File, split_files};
 use device::{Device, check_room, keep_or_open};
+use error::ServeError;
 use import::Asked;
 use kernels::Kernels;
 use lesson::LessonDesk;
@@ -142,9 +144,9 @@ impl Session {
             Command::Lesson(command) => self.answer_lesson(command).await,
             Command::Start { run, config, corpus, vocabulary, backend, probe } => {
                 (self.run, self.run_id, self.waiting) = (None, run, None);
-                if let Err(message) = self.start(config, (corpus, vocabulary), backend, &probe).await {
+                if let Err(error) = self.start(config, (corpus, vocabulary), backend, &probe).await {
                     self.run = None;
-                    self.tell(Event::Failed { run, message });
+                    self.tell(Event::Failed { run, message: error.to_string() });
                 }
             }
             Command::Runs { command } => self.handle_runs(command, bytes).await,
@@ -165,11 +167,11 @@ impl Session {
         let mut messages = Vec::new();
         let result = match command {
             TokenizerCommand::RunVocabulary => {
-                self.run.as_ref().map_or(Ok(()), |run| run.vocabulary().map(|message| messages.push(message)))
+                self.run.as_ref().map_or(Ok(()), |run| Ok(messages.push(run.vocabulary()?)))
             }
             TokenizerCommand::Train { vocab_size, corpus, config } => {
                 self.read_corpus(corpus, &config).and_then(|(name, text)| {
-                    self.vocabularies.train(tokenizer_text(&text), name, vocab_size, &mut messages)
+                    Ok(self.vocabularies.train(tokenizer_text(&text), name, vocab_size, &mut messages)?)
                 })
             }
             other => {
@@ -179,8 +181,8 @@ impl Session {
             }
         };
         self.tell_all(messages);
-        if let Err(message) = result {
-            self.tell(Event::Tokenizer(TokenizerEvent::Problem { message }));
+        if let Err(error) = result {
+            self.tell(Event::Tokenizer(TokenizerEvent::Problem { message: error.to_string() }));
         }
     }
 
@@ -311,10 +313,10 @@ impl Session {
         (corpus, vocabulary): (CorpusChoice, VocabularyChoice),
         backend: BackendChoice,
         probe: &str,
-    ) -> Result<(), String> {
+    ) -> Result<(), ServeError> {
         (self.lost_devices, self.diverged) = (LostDevices::default(), None);
         let run = self.run_id;
-        config.validate().map_err(|error| error.to_string())?;
+        config.validate()?;
         self.tell(Event::Loading { run, phase: Phase::Device });
         let mut device = keep_or_open(self.device.take(), backend).await?;
         self.tell_device(run, &device);
@@ -322,7 +324,7 @@ impl Session {
         if let Some(context) = &device.context {
             // Invalid overrides are reported when kernels are chosen.
             drop(self.recall_kernels(context));
-            Trainer::compile_ahead(&config, context).map_err(|error| error.to_string())?;
+            Trainer::compile_ahead(&config, context)?;
         }
         self.tell(Event::Loading { run, phase: Phase::Corpus });
         let asked = config.clone();
@@ -330,13 +332,13 @@ impl Session {
         self.report_skipped(run);
         self.tell(Event::Loading { run, phase: Phase::Tokenizer });
         let tokenizer = match vocabulary {
-            VocabularyChoice::Trained => train_tokenizer(&text, &mut config).map_err(|error| error.to_string())?,
+            VocabularyChoice::Trained => train_tokenizer(&text, &mut config)?,
             VocabularyChoice::Loaded => self.loaded_tokenizer(&mut config)?,
         };
-        let maps = initial_maps(run, &config, &tokenizer, probe).await.map_err(|error| error.to_string())?;
+        let maps = initial_maps(run, &config, &tokenizer, probe).await?;
         self.tell_all(maps.into_iter().collect());
         self.tell(Event::Loading { run, phase: Phase::Encoding });
-        let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
+        let data = encode(&text, tokenizer, &config)?;
         self.tell(Event::Loading { run, phase: Phase::Model });
         let vocabulary = match vocabulary {
             VocabularyChoice::Trained => None,
@@ -346,7 +348,7 @@ impl Session {
         let corpus = CorpusRecord { choice, name, field, vocabulary, fingerprint, asked };
         let (mut new_run, summary) = self.build(run, config, &mut device, data, corpus, text.len()).await?;
         new_run.set_probe(probe);
-        new_run.show().await.map_err(|error| error.to_string())?;
+        new_run.show().await?;
         self.tell(Event::Ready { run, summary: Box::new(summary) });
         self.tell_all(new_run.take_messages());
         (self.run, self.device) = (Some(new_run), Some(device));
@@ -363,7 +365,7 @@ impl Session {
         data: PreparedData,
         corpus: CorpusRecord,
         corpus_bytes: usize,
-    ) -> Result<(PageRun, RunSummary), String> {
+    ) -> Result<(PageRun, RunSummary), ServeError> {
         let trainer = self.trainer(id, config, device, &data.dataset).await?;
         let summary = RunSummary {
             config: trainer.config().clone(),
@@ -378,7 +380,7 @@ impl Session {
         let mut run = PageRun::new(id, trainer, data, self.clock.clone());
         let driver = &mut run.driver;
         let task = task_evaluation(corpus.choice, &driver.config());
-        driver.set_task(task.map_err(|error| error.to_string())?);
+        driver.set_task(task?);
         driver.set_corpus(corpus);
         driver.set_rules(self.rules);
         driver.set_snapshots(self.copies);
@@ -393,13 +395,13 @@ impl Session {
         config: RunConfig,
         device: &mut Device,
         dataset: &Dataset,
-    ) -> Result<Trainer, String> {
+    ) -> Result<Trainer, ServeError> {
         let slower = self.choose_kernels(&config, device).await?;
         if !slower.is_empty() {
             let message = format!("Slower than it could be: {}.", slower.join("; "));
             self.tell(Event::Notice { run, message });
         }
         let trainer = Trainer::new(config, device.context.as_ref(), &dataset.train, &dataset.val).await;
-        trainer.map_err(|error| error.to_string())
+        Ok(trainer?)
     }
 }

@@ -1,7 +1,7 @@
 //! Inspection of the model: the rows of one head, the logit lens, and the model with disabled heads or a changed weight. The
 //! programs are created when first needed; training does not use them, and they do not modify anything that training reads.
 
-use super::{ProbePass, TrainError, Trainer};
+use super::{ProbePass, TrainError, Trainer, WeightError};
 use crate::gpu::backend::Program;
 use crate::model::transformer::Transformer;
 use crate::types::inspect::{HeadRows, LENS_CHOICES, Lens, LensCell, WeightAt};
@@ -162,20 +162,13 @@ impl Trainer {
     ///
     /// # Errors
     /// If the parameter, row or column does not exist.
-    pub fn weight_place(&self, at: &WeightAt) -> Result<usize, String> {
+    pub fn weight_place(&self, at: &WeightAt) -> Result<usize, WeightError> {
         let Some(param) = self.table.iter().find(|param| param.name == at.tensor) else {
-            return Err(format!("This model has no parameter {}; pick one of the list.", at.tensor));
+            return Err(WeightError::NoParameter { name: at.tensor.clone() });
         };
         let [rows, columns] = matrix(&param.shape);
         if at.row >= rows || at.column >= columns {
-            return Err(format!(
-                "{} has rows 0 to {} and columns 0 to {}; row {}, column {} is outside.",
-                param.name,
-                rows - 1,
-                columns - 1,
-                at.row,
-                at.column
-            ));
+            return Err(WeightError::Outside { at: at.clone(), last_row: rows - 1, last_column: columns - 1 });
         }
         Ok(param.start + at.row * columns + at.column)
     }

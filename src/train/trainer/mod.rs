@@ -24,7 +24,7 @@ use std::collections::{HashMap, VecDeque};
 
 pub use self::diverge::Origin;
 use self::diverge::Poisoned;
-pub use self::error::TrainError;
+pub use self::error::{TrainError, WeightError};
 pub use self::evaluate::WeightsVersion;
 use self::next::NextPass;
 pub use self::probe::AttentionMaps;
