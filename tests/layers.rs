@@ -45,15 +45,8 @@ const FORBIDDEN: [(&str, &[&str]); 12] = [
     ("run", &["lesson", "wire", "inspect"]),
 ];
 
-/// Modules that import each other in a circle. Each circle is to become smaller; no other may appear.
-const CIRCLES: [&[&str]; 6] = [
-    &["config::fields", "config::table"],
-    &["data::encode", "data::ends", "data::tokenizer"],
-    &["data::files", "data::jsonl", "data::parquet", "data::plain"],
-    &["gpu::backend", "gpu::context", "gpu::execute", "gpu::fault", "gpu::limits", "gpu::pipeline", "gpu::profile"],
-    &["scaling::fit", "scaling::limits"],
-    &["train::align::pairs", "train::align::run"],
-];
+/// Modules that import each other in a circle; no other may appear.
+const CIRCLES: [&[&str]; 1] = [&["train::align::pairs", "train::align::run"]];
 
 fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

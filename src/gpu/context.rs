@@ -5,11 +5,15 @@ use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
+#[cfg(target_arch = "wasm32")]
+use super::browser::get;
 use super::choices::Choices;
 use super::fault::Fault;
+use super::kernel::{Halves, Kernel};
 use super::limits::{self, LimitError};
 use super::pipeline::Pipelines;
-use super::variant::{Used, Variant, Variants};
+use super::recording::{Buffers, Recording};
+use super::variant::{Used, Variant, Variants, choose};
 pub use crate::config::DeviceLimits;
 
 /// A device to compute on and its capabilities.
@@ -321,10 +325,22 @@ async fn family() -> String {
     words.join(" ").trim().to_string()
 }
 
-/// A property of a JS value; undefined where it does not exist.
-#[cfg(target_arch = "wasm32")]
-pub(super) fn get(object: &wasm_bindgen::JsValue, key: &str) -> wasm_bindgen::JsValue {
-    js_sys::Reflect::get(object, &key.into()).unwrap_or_default()
+impl Context {
+    /// The kernel that runs in place of a dispatch's kernel on this device, with f32 buffers.
+    pub fn runs(&self, recording: &Recording, index: usize) -> &'static Kernel {
+        let dispatch = &recording.dispatches[index];
+        choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups, Halves::default()).0
+    }
+
+    /// Starts compiling the kernels of a recording that are `wanted`, before any buffers exist. A browser compiles in
+    /// parallel with this program.
+    pub fn compile(&self, buffers: &Buffers, recording: &Recording, wanted: impl Fn(&Kernel) -> bool) {
+        for (index, dispatch) in recording.dispatches.iter().enumerate().filter(|(_, of)| wanted(of.kernel)) {
+            let (params, halves) = (recording.params(index), buffers.halves(dispatch));
+            let (kernel, _) = choose(&self.variants, dispatch.kernel, params, dispatch.workgroups, halves);
+            self.pipelines.get(&self.device, kernel, halves);
+        }
+    }
 }
 
 #[cfg(not(target_arch = "wasm32"))]

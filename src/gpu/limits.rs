@@ -79,7 +79,7 @@ pub(super) fn browser() -> String {
 /// The browser's user agent, which includes the system.
 #[cfg(target_arch = "wasm32")]
 pub(super) fn browser() -> String {
-    use super::context::get;
+    use super::browser::get;
     get(&get(&js_sys::global(), "navigator"), "userAgent").as_string().unwrap_or_default()
 }
 
@@ -91,7 +91,7 @@ fn device_memory_gib() -> Option<f64> {
 /// Main memory as far as the browser reports it.
 #[cfg(target_arch = "wasm32")]
 fn device_memory_gib() -> Option<f64> {
-    use super::context::get;
+    use super::browser::get;
     get(&get(&js_sys::global(), "navigator"), "deviceMemory").as_f64()
 }
 

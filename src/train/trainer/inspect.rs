@@ -4,6 +4,7 @@
 use super::{ProbePass, TrainError, Trainer, WeightError};
 use crate::gpu::backend::Program;
 use crate::model::transformer::Transformer;
+use crate::train::top_k::top_k;
 use crate::types::inspect::{HeadRows, LENS_CHOICES, Lens, LensCell, WeightAt};
 
 /// A temporary change of the model.
@@ -199,15 +200,8 @@ pub fn matrix(shape: &[usize]) -> [usize; 2] {
 
 /// The `count` most likely tokens with their probabilities in descending order; ties are sorted by id.
 pub fn likeliest(logits: &[f32], count: usize) -> Vec<(u32, f32)> {
-    let likelier = |&a: &u32, &b: &u32| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b));
-    let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
-    if logits.len() > count && count > 0 {
-        ids.select_nth_unstable_by(count - 1, likelier);
-    }
-    ids.truncate(count);
-    ids.sort_by(likelier);
     let log_sum = log_sum_exp(logits);
-    ids.into_iter().map(|id| (id, (f64::from(logits[id as usize]) - log_sum).exp() as f32)).collect()
+    top_k(logits, count).into_iter().map(|id| (id, (f64::from(logits[id as usize]) - log_sum).exp() as f32)).collect()
 }
 
 /// ln Σ exp(logit)
