@@ -42,8 +42,10 @@ impl WorkerPool for Local {
     fn prepare(&mut self, config: &RunConfig, sizes: &[usize]) -> Result<(), PoolError> {
         self.call(sizes.len());
         self.answers = sizes.iter().map(|_| None).collect();
-        let mut prepare = self.desks.iter_mut().zip(sizes);
-        prepare.try_for_each(|(desk, &size)| desk.prepare(&shard_config(config, size)).map_err(failed))
+        self.desks
+            .iter_mut()
+            .zip(sizes)
+            .try_for_each(|(desk, &size)| desk.prepare(&shard_config(config, size)).map_err(failed))
     }
 
     fn send(&mut self, helper: usize, params: &[f32], windows: &[u32]) {
