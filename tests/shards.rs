@@ -52,8 +52,11 @@ impl WorkerPool for Local {
         let bytes = [bytemuck::cast_slice(params), bytemuck::cast_slice(windows)].concat();
         let gone = self.left == Some(0);
         self.left = self.left.map(|left| left.saturating_sub(1));
-        let answer =
-            if gone { Err(PoolError::Dismissed) } else { self.desks[helper].gradients(&bytes).map_err(failed) };
+        let answer = if gone {
+            Err(PoolError::Failed("it was taken away".into()))
+        } else {
+            self.desks[helper].gradients(&bytes).map_err(failed)
+        };
         self.answers[helper] = Some(answer);
     }
 
