@@ -227,7 +227,12 @@ impl Theme {
 /// The run that an event belongs to, if any.
 pub(super) fn run_of(event: &Event) -> Option<RunId> {
     match event {
-        Event::Listening | Event::Kernels { .. } | Event::Tokenizer(_) | Event::Data(_) | Event::Lesson(_) => None,
+        Event::Listening
+        | Event::Kernels { .. }
+        | Event::Tokenizer(_)
+        | Event::Data(_)
+        | Event::Lesson(_)
+        | Event::Align(_) => None,
         Event::Device { run, .. }
         | Event::Loading { run, .. }
         | Event::Ready { run, .. }
