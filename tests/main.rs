@@ -5,6 +5,7 @@ mod added_tokens;
 mod adopted;
 mod align;
 mod align_command;
+mod alignment_project;
 mod alignment_runs;
 mod bench_gpu;
 mod commands;

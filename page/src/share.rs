@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::draw::colors::ColorMap;
 use super::lesson::steps::STEPS;
 use super::maps::Direction;
+use super::state::align::{AlignAction, recipes};
 use super::state::experiments::find;
 use super::state::look::{Form, Look, LookAction, Together, Values};
 use super::state::{DEFAULT_PROBE, State, View, Vocabulary};
@@ -227,6 +228,10 @@ fn restore(state: &mut State, config: &mut RunConfig, (key, value): (&str, &str)
         "view" => View::from_name(value).map(drop).ok_or_else(refused)?,
         "step" => (),                                               // handled by the lesson
         "experiment" => find(value).map(drop).ok_or_else(refused)?, // begun at the end, with all settings
+        "recipe" => {
+            recipes::find(value).ok_or_else(refused)?;
+            state.align.apply(AlignAction::Recipe(value.into()));
+        }
         "layer" | "head" | "pin" => want(state, key, value).ok_or_else(refused)?,
         "form" => state.look.form = named(Form::ALL, Form::name, value).ok_or_else(refused)?,
         "reads" => state.look.direction = named(Direction::ALL, Direction::name, value).ok_or_else(refused)?,

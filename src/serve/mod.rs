@@ -19,6 +19,7 @@ use crate::wire::runs::RunsCommand;
 use crate::wire::tokenizer::{TokenizerCommand, TokenizerEvent};
 use crate::wire::{Command, Event, Message};
 
+mod align;
 mod corpus;
 mod device;
 pub mod error;
@@ -33,6 +34,7 @@ mod start;
 pub mod vocabularies;
 mod workers;
 
+use align::AlignDesk;
 use corpus::{File, split_files};
 use device::Device;
 use import::Asked;
@@ -67,6 +69,7 @@ pub struct Session {
     /// A saved run that waits for its training text.
     waiting: Option<Waiting>,
     lesson: LessonDesk,
+    align: AlignDesk,
     workers: Workers,
     kernels: Kernels,
     /// The step that was not applied and the error message, until they are reported to the page.
@@ -95,6 +98,7 @@ impl Session {
             rules: Rules::default(),
             waiting: None,
             lesson: LessonDesk::default(),
+            align: AlignDesk::default(),
             workers: Workers::default(),
             kernels: Kernels::default(),
             diverged: None,
@@ -137,6 +141,7 @@ impl Session {
             Command::Data(command) => self.handle_data(command, bytes.unwrap_or_default()),
             Command::Tokenizer(command) => self.handle_tokenizer(command, bytes),
             Command::Lesson(command) => self.answer_lesson(command).await,
+            Command::Align(command) => self.handle_align(command, bytes.unwrap_or_default()).await,
             Command::Start { run, config, corpus, vocabulary, backend, probe } => {
                 (self.run, self.run_id, self.waiting) = (None, run, None);
                 if let Err(error) = self.start(config, (corpus, vocabulary), backend, &probe).await {
@@ -258,7 +263,8 @@ impl Session {
         let merging = self.vocabularies.work(&move || clock.now(), &mut messages);
         self.tell_all(messages);
         let lesson = self.work_on_lesson().await;
-        self.work_on_run().await || merging || lesson
+        let align = self.work_on_alignment().await;
+        self.work_on_run().await || merging || lesson || align
     }
 
     async fn work_on_run(&mut self) -> bool {

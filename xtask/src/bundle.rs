@@ -26,6 +26,7 @@ const STYLES: [&str; 10] = [
     "tokenizer.css",
     "lesson.css",
     "profile.css",
+    "align.css",
     "embed.css",
 ];
 

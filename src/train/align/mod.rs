@@ -5,6 +5,7 @@
 //! updates, so a run that is resumed where [`AlignRun::at_boundary`] holds repeats to the bit on the CPU.
 
 mod examples;
+pub mod inspect;
 mod metrics;
 mod pairs;
 pub mod rollouts;

@@ -7,7 +7,7 @@ use super::pairs::Pairs;
 use super::rollouts::{Rollout, Sampler};
 use super::settings::{Settings, Stage};
 use super::{Example, Examples, RunError, update};
-use crate::align::{PromptTemplate, Rewards, TokenRow, groups_without_signal, implicit_reward_accuracy};
+use crate::align::{PairLogProbs, PromptTemplate, Rewards, TokenRow, groups_without_signal, implicit_reward_accuracy};
 use crate::data::Tokenizer;
 use crate::rng::Rng;
 use crate::train::objective::{Objective, PolicyGradient, Preference, Sft};
@@ -18,14 +18,14 @@ const PROMPT_STREAM: u64 = 6 << 32;
 const ORDER_STREAM: u64 = 7 << 32;
 
 /// Added to the step in the random numbers of samples that are not part of an update.
-const EVALUATION: u64 = 1 << 63;
+pub(super) const EVALUATION: u64 = 1 << 63;
 
 /// Number of examples from which the longest answer is taken.
 const MEASURED_ANSWERS: usize = 256;
 
 /// An alignment run without its model.
 pub struct AlignRun {
-    stage: Stage,
+    pub(super) stage: Stage,
     pub(super) settings: Settings,
     pub(super) examples: Examples,
     pub(super) tokenizer: Tokenizer,
@@ -113,6 +113,11 @@ impl AlignRun {
         self.queue.is_empty()
     }
 
+    /// Drops what is left of a batch of samples, before an earlier state is restored.
+    pub fn forget_samples(&mut self) {
+        self.queue.clear();
+    }
+
     /// The tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
@@ -166,7 +171,7 @@ impl AlignRun {
         Sft { aggregation: self.settings.aggregation(self.settings.rows, self.max_tokens.max(1)) }
     }
 
-    fn policy_gradient(&self, n_rows: usize) -> PolicyGradient {
+    pub(super) fn policy_gradient(&self, n_rows: usize) -> PolicyGradient {
         let objective = self.settings.policy(n_rows, self.max_tokens.max(1));
         PolicyGradient { objective, off_policy: self.settings.updates > 1 }
     }
@@ -210,7 +215,7 @@ impl AlignRun {
         let coefficients = self.fine_tuning().weigh(rows)?;
         let (point, scores) = update::step(trainer, rows, &coefficients).await?;
         let metrics = Metrics::default().with_entropy(rows, &scores);
-        Ok(StepReport { point, metrics, prompts: Vec::new(), rollouts: Vec::new() })
+        Ok(StepReport { point, metrics, ..StepReport::default() })
     }
 
     /// Samples a batch of responses with the current weights.
@@ -296,7 +301,8 @@ impl AlignRun {
             kl: made.kl,
             ..metrics.with_entropy(&rows, &scores)
         };
-        Ok(StepReport { point, metrics, prompts, rollouts: sampled })
+        let coefficients = made.weighted.coefficients;
+        Ok(StepReport { point, metrics, prompts, rollouts: sampled, coefficients, margins: Vec::new() })
     }
 
     async fn dpo_step(&mut self, trainer: &mut Trainer) -> Result<StepReport, RunError> {
@@ -312,7 +318,8 @@ impl AlignRun {
         let objective = Preference { dpo: self.settings.dpo() };
         let (point, scored) = update::preference(trainer, &objective, &rows, &reference).await?;
         let metrics = Metrics::of_pairs(&scored);
-        Ok(StepReport { point, metrics, prompts: Vec::new(), rollouts: Vec::new() })
+        let margins = scored.iter().map(PairLogProbs::margin).collect();
+        Ok(StepReport { point, metrics, margins, ..StepReport::default() })
     }
 }
 
