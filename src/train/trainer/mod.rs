@@ -152,13 +152,7 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         config.validate()?;
         let table = ParamTable::new(&config.model);
-        let window = config.train.batch_size * (config.model.context_length + 1);
-        let budget = context.map_or_else(Budget::default, |context| choose::budget(&config, context));
-        let [n_train, n_val] = source.on_device(window);
-        let mut plan = MemoryPlan::within(budget, &config, &table, n_train, n_val);
-        if objective.loss().weighs_tokens() {
-            plan = plan.with_per_token(&config.model);
-        }
+        let plan = plan(&config, &table, context, &*source, objective);
         context.map_or(Ok(()), |context| choose::check_storage(&config, context))?;
         let limits = context.map_or(DeviceLimits::CPU, |context| context.adapter.limits);
         plan.check(&config, limits)?;
@@ -177,14 +171,7 @@ impl Trainer {
         };
         let evaluation = backend.prepare(transformer.evaluation());
         backend.ready().await?;
-        for (start, values) in table.initial_values_of_each(config.train.seed) {
-            backend.write_f32(plan.params.part(start, values.len()), &values);
-        }
-        let model = &config.model;
-        let rope_table = cos_sin_table(model.context_length, model.d_head(), model.rope_theta);
-        backend.write_f32(plan.cos_sin, &rope_table);
-        let positions: Vec<u32> = (0..plan.position_ids.len).map(|row| (row % model.context_length) as u32).collect();
-        backend.write(plan.position_ids, &positions);
+        let rope_table = write_constants(&mut backend, &plan, &table, &config);
         let batches = Rng::with_stream(config.train.seed, BATCH_STREAM);
         let mut trainer = Self {
             config,
@@ -261,4 +248,32 @@ impl Trainer {
         self.config.train = self.config.train.with_live_of(train);
         Ok(())
     }
+}
+
+/// The buffers of a run, in pieces that fit its device.
+fn plan(
+    config: &RunConfig,
+    table: &ParamTable,
+    context: Option<&Context>,
+    source: &dyn BatchSource,
+    objective: &dyn Objective,
+) -> MemoryPlan {
+    let window = config.train.batch_size * (config.model.context_length + 1);
+    let budget = context.map_or_else(Budget::default, |context| choose::budget(config, context));
+    let [n_train, n_val] = source.on_device(window);
+    let plan = MemoryPlan::within(budget, config, table, n_train, n_val);
+    if objective.loss().weighs_tokens() { plan.with_per_token(&config.model) } else { plan }
+}
+
+/// Writes the initial weights, RoPE's table, which is returned, and the positions.
+fn write_constants(backend: &mut Backend, plan: &MemoryPlan, table: &ParamTable, config: &RunConfig) -> Vec<f32> {
+    for (start, values) in table.initial_values_of_each(config.train.seed) {
+        backend.write_f32(plan.params.part(start, values.len()), &values);
+    }
+    let model = &config.model;
+    let rope_table = cos_sin_table(model.context_length, model.d_head(), model.rope_theta);
+    backend.write_f32(plan.cos_sin, &rope_table);
+    let positions: Vec<u32> = (0..plan.position_ids.len).map(|row| (row % model.context_length) as u32).collect();
+    backend.write(plan.position_ids, &positions);
+    rope_table
 }
