@@ -219,6 +219,9 @@ fn a_rewound_stage_repeats_its_updates_and_a_restored_project_loses_nothing() {
     desk.send(AlignCommand::Extend { steps: 4 });
     desk.send(AlignCommand::Train);
     desk.work();
+    for (a, b) in next.nodes()[3].points.iter().zip(&desk.nodes()[3].points) {
+        eprintln!("{a:?}\n{b:?}\n");
+    }
     assert_eq!(losses(&next.nodes()[3]), losses(&desk.nodes()[3]), "to the bit");
     assert_eq!(next.nodes()[3].step, 4);
     next.send(AlignCommand::Remove { node: 2 });

@@ -51,7 +51,7 @@ impl StageObserver for Done {
 
 fn point(report: &StepReport, seconds: f64) -> StagePoint {
     let metrics = &report.metrics;
-    let f = |value: Option<f64>| value.map(|value| value as f32);
+    let f = |value: Option<f64>| value.map(|value| value as f32).filter(|value| value.is_finite());
     StagePoint {
         step: report.point.step,
         loss: report.point.loss,

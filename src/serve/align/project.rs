@@ -240,7 +240,8 @@ impl Project {
                 if info.parent.is_none() {
                     root = Some(Root { config, tokenizer, fresh, old_text: old_text.clone() });
                 }
-                (rest, states) = (after, [states, vec![state]].concat());
+                rest = after;
+                states.push(state);
             }
             if !states.is_sorted_by(|a: &TrainingState, b| a.step < b.step) {
                 return Err(ProjectError::Damaged("its states are not in order"));
