@@ -62,6 +62,7 @@ pub fn open(cx: &Cx) {
 
 /// Sends a file with rows to the worker.
 pub fn load_rows(cx: &Cx, file: File) {
+    act(cx, AlignAction::Task(None));
     let cx = cx.clone();
     spawn_local(async move {
         match files::read(&file).await {

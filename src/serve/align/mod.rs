@@ -36,8 +36,6 @@ pub(super) struct AlignDesk {
     backend: BackendChoice,
     training: bool,
     watch: Watch,
-    /// Name and content of the user's rows.
-    rows: Option<(String, Vec<u8>)>,
     times: Times,
     losses: u32,
     /// Whether something has changed since the latest snapshot.
@@ -163,6 +161,7 @@ impl AlignDesk {
         if self.project.nodes.is_empty() {
             self.project = Project::from_bytes(bytes).map_err(words)?;
             self.watch.begin();
+            self.report_rows();
         }
         self.report_project();
         Ok(())
@@ -216,8 +215,7 @@ impl AlignDesk {
         self.unload();
         self.emit(AlignEvent::Preparing { what: "Preparing the model".into() });
         let device = keep_or_open(self.device.take(), self.backend).await?;
-        let rows = self.rows.as_ref().map(|(_, rows)| rows.as_slice());
-        let live = Live::load(&self.project, current, device, rows, clock).await?;
+        let live = Live::load(&self.project, current, device, clock).await?;
         self.watch.begin();
         self.live = Some(live);
         self.report_running();
@@ -242,10 +240,21 @@ impl AlignDesk {
     }
 
     fn load_rows(&mut self, name: String, bytes: Vec<u8>) -> Result<(), String> {
-        let counts = begin::count_rows(&bytes)?;
-        self.rows = Some((name.clone(), bytes));
-        self.emit(AlignEvent::Rows { name, counts });
+        let text =
+            String::from_utf8(bytes).map_err(|_| format!("{name} is not text in UTF-8; choose a .jsonl file."))?;
+        begin::count_rows(&text)?;
+        self.project.rows = Some((name, text));
+        self.changed = true;
+        self.report_rows();
         Ok(())
+    }
+
+    fn report_rows(&mut self) {
+        let Some((name, text)) = &self.project.rows else { return };
+        if let Ok(counts) = begin::count_rows(text) {
+            let name = name.clone();
+            self.emit(AlignEvent::Rows { name, counts });
+        }
     }
 
     async fn export(&mut self, loose: bool) -> Result<(), String> {

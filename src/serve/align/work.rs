@@ -35,7 +35,10 @@ impl AlignDesk {
             self.watch.due &= has_stage;
             return Ok(());
         }
-        self.load_current(clock.clone()).await?;
+        if let Err(message) = self.load_current(clock.clone()).await {
+            self.watch.due = false;
+            return Err(message);
+        }
         if self.training {
             self.train(&clock).await?;
         }
