@@ -211,7 +211,7 @@ fn a_rewound_stage_repeats_its_updates_and_a_restored_project_loses_nothing() {
     assert!((nodes[3].points[0].lr - 3e-3).abs() < 1e-9);
     // Another worker, as after a reload.
     let mut next = Desk::new();
-    next.send_with(AlignCommand::Restore, Some(desk.snapshot()));
+    next.send_with(AlignCommand::Restore { backend: BackendChoice::Cpu }, Some(desk.snapshot()));
     assert_eq!(next.nodes(), nodes);
     next.send(AlignCommand::Extend { steps: 4 });
     next.send(AlignCommand::Train);
@@ -219,9 +219,6 @@ fn a_rewound_stage_repeats_its_updates_and_a_restored_project_loses_nothing() {
     desk.send(AlignCommand::Extend { steps: 4 });
     desk.send(AlignCommand::Train);
     desk.work();
-    for (a, b) in next.nodes()[3].points.iter().zip(&desk.nodes()[3].points) {
-        eprintln!("{a:?}\n{b:?}\n");
-    }
     assert_eq!(losses(&next.nodes()[3]), losses(&desk.nodes()[3]), "to the bit");
     assert_eq!(next.nodes()[3].step, 4);
     next.send(AlignCommand::Remove { node: 2 });
@@ -311,7 +308,7 @@ fn what_is_refused_leaves_the_project_as_it_was() {
     assert_eq!(desk.nodes(), before);
     for cut in [0, 7, 20, 4000] {
         let mut next = Desk::new();
-        next.send_with(AlignCommand::Restore, Some(desk.snapshot()[..cut].to_vec()));
+        next.send_with(AlignCommand::Restore { backend: BackendChoice::Cpu }, Some(desk.snapshot()[..cut].to_vec()));
         assert!(next.problems()[0].contains("alignment project"), "{:?}", next.problems());
     }
 }

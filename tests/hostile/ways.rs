@@ -22,6 +22,7 @@ use glasshead::scaling::spec::{Outcome as RunOutcome, RunResult};
 use glasshead::scaling::sweep::Sweep;
 use glasshead::serve::Session;
 use glasshead::train::checkpoint::Checkpoint;
+use glasshead::types::BackendChoice;
 use glasshead::wire::align::{AlignCommand, AlignEvent};
 use glasshead::wire::{Command, Event};
 use glasshead_filter::classify::Classifier;
@@ -226,7 +227,9 @@ pub fn alignment_project(bytes: &[u8]) -> Outcome {
         }
     });
     let mut session = Session::new(sink, Box::new(|| 0.0));
-    pollster::block_on(session.handle(Command::Align(AlignCommand::Restore), Some(bytes.to_vec())));
+    pollster::block_on(
+        session.handle(Command::Align(AlignCommand::Restore { backend: BackendChoice::Cpu }), Some(bytes.to_vec())),
+    );
     problem.take().map_or(Ok(()), Err)
 }
 

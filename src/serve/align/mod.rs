@@ -116,7 +116,7 @@ impl AlignDesk {
                 self.report_project();
                 self.report_running();
             }
-            AlignCommand::Restore => self.restore(&bytes)?,
+            AlignCommand::Restore { backend } => self.restore(&bytes, backend)?,
             AlignCommand::Train => {
                 self.training = true;
                 self.report_running();
@@ -157,9 +157,9 @@ impl AlignDesk {
         Ok(())
     }
 
-    fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
+    fn restore(&mut self, bytes: &[u8], backend: BackendChoice) -> Result<(), String> {
         if self.project.nodes.is_empty() {
-            self.project = Project::from_bytes(bytes).map_err(words)?;
+            (self.project, self.backend) = (Project::from_bytes(bytes).map_err(words)?, backend);
             self.watch.begin();
             self.report_rows();
         }
