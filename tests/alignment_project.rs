@@ -211,7 +211,7 @@ fn a_rewound_stage_repeats_its_updates_and_a_restored_project_loses_nothing() {
     assert!((nodes[3].points[0].lr - 3e-3).abs() < 1e-9);
     // Another worker, as after a reload.
     let mut next = Desk::new();
-    next.send_with(AlignCommand::Restore, Some(desk.snapshot()));
+    next.send_with(AlignCommand::Restore { backend: BackendChoice::Cpu }, Some(desk.snapshot()));
     assert_eq!(next.nodes(), nodes);
     next.send(AlignCommand::Extend { steps: 4 });
     next.send(AlignCommand::Train);
@@ -308,7 +308,7 @@ fn what_is_refused_leaves_the_project_as_it_was() {
     assert_eq!(desk.nodes(), before);
     for cut in [0, 7, 20, 4000] {
         let mut next = Desk::new();
-        next.send_with(AlignCommand::Restore, Some(desk.snapshot()[..cut].to_vec()));
+        next.send_with(AlignCommand::Restore { backend: BackendChoice::Cpu }, Some(desk.snapshot()[..cut].to_vec()));
         assert!(next.problems()[0].contains("alignment project"), "{:?}", next.problems());
     }
 }

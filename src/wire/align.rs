@@ -36,7 +36,10 @@ pub enum AlignCommand {
     /// Report the project: [`AlignEvent::Opened`].
     Open,
     /// Replace the project by the attached file of [`AlignEvent::Snapshot`], unless there is one already.
-    Restore,
+    Restore {
+        /// The backend of its stages.
+        backend: BackendChoice,
+    },
     /// Add a stage and train it.
     Begin {
         /// Where it begins.

@@ -50,11 +50,11 @@ pub fn receive(batch: &Batch, cx: &Cx) {
 /// Requests the project from the worker, after sending it the stored one.
 pub fn open(cx: &Cx) {
     act(cx, AlignAction::Asked);
-    let cx = cx.clone();
+    let (cx, backend) = (cx.clone(), cx.state.draft.backend);
     spawn_local(async move {
         // Without storage there is no project.
         if let Ok(bytes) = store::get(KEY).await {
-            cx.send_with(&Command::Align(AlignCommand::Restore), &bytes);
+            cx.send_with(&Command::Align(AlignCommand::Restore { backend }), &bytes);
         }
         send(&cx, AlignCommand::Open);
     });
@@ -62,6 +62,7 @@ pub fn open(cx: &Cx) {
 
 /// Sends a file with rows to the worker.
 pub fn load_rows(cx: &Cx, file: File) {
+    act(cx, AlignAction::Task(None));
     let cx = cx.clone();
     spawn_local(async move {
         match files::read(&file).await {

@@ -80,7 +80,7 @@ fn banner(cx: &Cx) -> Html {
     }
     if let Some(node) = align.current()
         && let Some(collapse) = collapse(node)
-        && align.dismissed.is_none_or(|(id, step)| id != node.id || node.step > step + 50)
+        && align.dismissed.is_none_or(|(id, step)| id != node.id || node.step > step.saturating_add(50))
     {
         let back = sends(cx, AlignCommand::Rewind { step: collapse.back_to });
         return html! {

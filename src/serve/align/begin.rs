@@ -42,7 +42,7 @@ impl Session {
         };
         // Nothing is added before the specification is known to be valid.
         let desk = &mut self.align;
-        let rows = desk.rows.as_ref().map(|(_, rows)| rows.as_slice());
+        let rows = desk.project.rows.as_ref().map(|(_, rows)| rows.as_str());
         if let Some(Node { root: Some(root), states, .. }) = &root
             && let Some(state) = states.first()
         {
@@ -161,9 +161,9 @@ impl super::AlignDesk {
 ///
 /// # Errors
 /// If no stage can use it.
-pub(super) fn count_rows(bytes: &[u8]) -> Result<[usize; 3], String> {
+pub(super) fn count_rows(text: &str) -> Result<[usize; 3], String> {
     let any = Rewards::parse(&["format"]).map_err(words)?;
-    let read = |stage| read_rows(stage, &any, bytes);
+    let read = |stage| read_rows(stage, &any, text.as_bytes());
     let tries = [read(Stage::Sft), read(Stage::Grpo), read(Stage::Dpo)];
     let count = |examples: &Examples| match examples {
         Examples::Task(_) => 0,

@@ -51,7 +51,7 @@ impl StageObserver for Done {
 
 fn point(report: &StepReport, seconds: f64) -> StagePoint {
     let metrics = &report.metrics;
-    let f = |value: Option<f64>| value.map(|value| value as f32);
+    let f = |value: Option<f64>| value.map(|value| value as f32).filter(|value| value.is_finite());
     StagePoint {
         step: report.point.step,
         loss: report.point.loss,
@@ -113,7 +113,7 @@ pub(super) struct Plan {
 }
 
 /// Prepares a stage from `model`. `rows` are the user's JSON Lines.
-pub(super) fn plan(spec: &StageSpec, mut model: StageModel, rows: Option<&[u8]>) -> Result<Plan, String> {
+pub(super) fn plan(spec: &StageSpec, mut model: StageModel, rows: Option<&str>) -> Result<Plan, String> {
     let (kind, task) = (named(&spec.stage).map_err(words)?, task_of(spec).map_err(words)?);
     model.config.train.seed = spec.seed;
     let settings =
@@ -125,7 +125,7 @@ pub(super) fn plan(spec: &StageSpec, mut model: StageModel, rows: Option<&[u8]>)
     let rewards = stage::rewards(&spec.judges, &spec.answer_after, task).map_err(words)?;
     let examples = match (task, rows) {
         (Some(task), _) => Examples::Task(task),
-        (None, Some(rows)) => stage::read_rows(kind, &rewards, rows).map_err(words)?,
+        (None, Some(rows)) => stage::read_rows(kind, &rewards, rows.as_bytes()).map_err(words)?,
         (None, None) => return Err("The stage has no task and no file; choose one, or drop a .jsonl file.".into()),
     };
     let prepared = stage::prepare(kind, settings, examples, (template, rewards), &model).map_err(words)?;
@@ -134,13 +134,7 @@ pub(super) fn plan(spec: &StageSpec, mut model: StageModel, rows: Option<&[u8]>)
 
 impl Live {
     /// Loads a stage of the project in its latest state.
-    pub async fn load(
-        project: &Project,
-        node: NodeId,
-        device: Device,
-        rows: Option<&[u8]>,
-        clock: SharedClock,
-    ) -> Result<Self, String> {
+    pub async fn load(project: &Project, node: NodeId, device: Device, clock: SharedClock) -> Result<Self, String> {
         let found = project.node(node).map_err(words)?;
         let damaged = || words(ProjectError::Damaged("a stage has no state"));
         let spec = found.info.spec.as_ref().ok_or_else(|| "Add a stage to this model first.".to_string())?;
@@ -152,7 +146,7 @@ impl Live {
         };
         let root = project.root(node).map_err(words)?;
         model.fresh = root.fresh && parent_is_root;
-        let Plan { prepared, schedule } = plan(spec, model, rows)?;
+        let Plan { prepared, schedule } = plan(spec, model, project.rows.as_ref().map(|(_, rows)| rows.as_str()))?;
         let objective = prepared.run.objective();
         let made = Trainer::for_objective(prepared.config, device.context.as_ref(), &*objective).await;
         let mut trainer = made.map_err(words)?;

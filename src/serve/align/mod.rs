@@ -5,15 +5,15 @@ use std::fmt::Display;
 
 use self::live::{Done, Live};
 use self::project::{MAX_NODES, Node, Project, ProjectError, Root};
-use self::watch::{Watch, entered, groups};
+use self::watch::{Watch, entered};
 use super::Session;
-use super::device::{Device, keep_or_open, open_device};
+use super::device::{Device, keep_or_open};
 use crate::interop::archive::pack;
 use crate::interop::export::export;
 use crate::run::SharedClock;
-use crate::run::stage::{WhyEnded, byte_model};
-use crate::train::align::{Examples, RunError};
-use crate::train::trainer::{TrainError, TrainingState};
+use crate::run::stage::byte_model;
+use crate::train::align::Examples;
+use crate::train::trainer::TrainingState;
 use crate::types::align::{NodeId, NodeInfo, StageSpec};
 use crate::types::{BackendChoice, FileInfo};
 use crate::wire::align::{AlignCommand, AlignEvent, StageStart};
@@ -24,19 +24,7 @@ mod fields;
 mod live;
 mod project;
 mod watch;
-
-/// Seconds between reports, between batches, between inspections while a stage trains, and between snapshots.
-const PROGRESS_SECONDS: f64 = 0.15;
-const BATCH_SECONDS: f64 = 0.7;
-const WATCH_SECONDS: f64 = 1.5;
-const SNAPSHOT_SECONDS: f64 = 8.0;
-
-/// Parts of a stage after which its state is kept, at most every [`KEEP_EVERY`] updates.
-const KEPT_PARTS: u64 = 20;
-const KEEP_EVERY: u64 = 25;
-
-/// Number of lost devices after which a stage continues on the CPU.
-const MAX_LOSSES: u32 = 2;
+mod work;
 
 /// The project and the loaded stage.
 #[derive(Default)]
@@ -48,8 +36,6 @@ pub(super) struct AlignDesk {
     backend: BackendChoice,
     training: bool,
     watch: Watch,
-    /// Name and content of the user's rows.
-    rows: Option<(String, Vec<u8>)>,
     times: Times,
     losses: u32,
     /// Whether something has changed since the latest snapshot.
@@ -130,7 +116,7 @@ impl AlignDesk {
                 self.report_project();
                 self.report_running();
             }
-            AlignCommand::Restore => self.restore(&bytes)?,
+            AlignCommand::Restore { backend } => self.restore(&bytes, backend)?,
             AlignCommand::Train => {
                 self.training = true;
                 self.report_running();
@@ -171,10 +157,11 @@ impl AlignDesk {
         Ok(())
     }
 
-    fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
+    fn restore(&mut self, bytes: &[u8], backend: BackendChoice) -> Result<(), String> {
         if self.project.nodes.is_empty() {
-            self.project = Project::from_bytes(bytes).map_err(words)?;
+            (self.project, self.backend) = (Project::from_bytes(bytes).map_err(words)?, backend);
             self.watch.begin();
+            self.report_rows();
         }
         self.report_project();
         Ok(())
@@ -228,204 +215,10 @@ impl AlignDesk {
         self.unload();
         self.emit(AlignEvent::Preparing { what: "Preparing the model".into() });
         let device = keep_or_open(self.device.take(), self.backend).await.map_err(words)?;
-        let rows = self.rows.as_ref().map(|(_, rows)| rows.as_slice());
-        let live = Live::load(&self.project, current, device, rows, clock).await?;
+        let live = Live::load(&self.project, current, device, clock).await?;
         self.watch.begin();
         self.live = Some(live);
         self.report_running();
-        Ok(())
-    }
-
-    async fn work(&mut self, clock: SharedClock) -> Result<(), String> {
-        let now = clock.now();
-        let inspects = self.watch.due && (!self.training || now - self.times.watch >= WATCH_SECONDS);
-        let has_stage =
-            self.project.current.is_some_and(|id| self.project.node(id).is_ok_and(|node| node.info.spec.is_some()));
-        if !self.training && !(inspects && has_stage) {
-            self.watch.due &= has_stage;
-            return Ok(());
-        }
-        self.load_current(clock.clone()).await?;
-        if self.training {
-            self.train(&clock).await?;
-        }
-        self.inspect(&clock).await
-    }
-
-    /// Does one unit of training.
-    async fn train(&mut self, clock: &SharedClock) -> Result<(), String> {
-        let Some(live) = &mut self.live else { return Ok(()) };
-        let result = live.work().await;
-        let (evaluated, ended) = (!live.done.scores.is_empty(), live.driver.ended());
-        self.changed = true;
-        match result {
-            Ok(_) => (),
-            Err(RunError::Train(error)) if error.needs_another_device() => return self.recover(&error, clock).await,
-            Err(error) => return self.stop_after(error),
-        }
-        let now = clock.now();
-        self.keep_now_and_then().await.map_err(words)?;
-        if let Some(why) = ended {
-            self.training = false;
-            self.keep().await.map_err(words)?;
-            self.report_batch(now, true, true).await.map_err(words)?;
-            self.report_progress(now, true);
-            let message = match why {
-                WhyEnded::Steps(steps) => format!("{steps} updates are done."),
-                WhyEnded::Exact(share) => format!("{:.0} % of the held-out prompts are right.", 100.0 * share),
-            };
-            self.emit(AlignEvent::Ended { message });
-            self.report_running();
-            self.watch.due = true;
-            return self.snapshot(now);
-        }
-        self.report_batch(now, false, evaluated).await.map_err(words)?;
-        self.report_progress(now, false);
-        if now - self.times.snapshot >= SNAPSHOT_SECONDS {
-            self.keep().await.map_err(words)?;
-            self.snapshot(now)?;
-        }
-        Ok(())
-    }
-
-    /// Reports an error after which the stage is paused; it goes back to its latest kept state.
-    fn stop_after(&mut self, error: RunError) -> Result<(), String> {
-        self.training = false;
-        let node = self.live.as_ref().map(|live| live.node);
-        self.unload();
-        if let Some(node) = node.and_then(|id| self.project.node_mut(id).ok()) {
-            let step = node.states.last().map_or(0, |state| state.step);
-            node.cut(step);
-        }
-        self.report_project();
-        self.report_running();
-        let advice = match error {
-            RunError::Train(TrainError::Diverged { .. }) => {
-                " Lower the learning rate, or branch from an earlier update."
-            }
-            _ => "",
-        };
-        Err(format!("{error}{advice}"))
-    }
-
-    /// Continues a stage on another device from its latest kept state.
-    async fn recover(&mut self, error: &TrainError, clock: &SharedClock) -> Result<(), String> {
-        self.losses += 1;
-        let Some(live) = self.live.take() else { return Ok(()) };
-        let id = live.node;
-        drop(live);
-        self.device = None;
-        let node = self.project.node_mut(id).map_err(words)?;
-        let step = node.states.last().map_or(0, |state| state.step);
-        node.cut(step);
-        let choices: &[BackendChoice] =
-            if self.losses > MAX_LOSSES { &[BackendChoice::Cpu] } else { &[BackendChoice::Gpu, BackendChoice::Cpu] };
-        let mut problem = String::new();
-        for &backend in choices {
-            match open_device(backend).await {
-                Ok(device) => {
-                    (self.device, self.backend) = (Some(device), backend);
-                    self.load_current(clock.clone()).await?;
-                    self.report_project();
-                    let message = format!("{error}. The stage goes on from update {step}, where it was kept.");
-                    self.emit(AlignEvent::Notice { message });
-                    return Ok(());
-                }
-                Err(error) => problem = error.to_string(),
-            }
-        }
-        Err(format!("{error}. No other device could go on ({problem}); update {step} is kept."))
-    }
-
-    /// Keeps the state every few updates.
-    async fn keep_now_and_then(&mut self) -> Result<(), RunError> {
-        let Some(live) = &self.live else { return Ok(()) };
-        let Ok(node) = self.project.node(live.node) else { return Ok(()) };
-        let steps = node.info.spec.as_ref().map_or(0, |spec| spec.steps);
-        let every = (steps / KEPT_PARTS).clamp(1, KEEP_EVERY);
-        let latest = node.states.last().map_or(0, |state| state.step);
-        if live.driver.step() >= latest + every { self.keep().await } else { Ok(()) }
-    }
-
-    /// Keeps the present state, if the stage could go on from it.
-    async fn keep(&mut self) -> Result<(), RunError> {
-        let Some(live) = self.live.as_mut().filter(|live| live.driver.at_boundary()) else { return Ok(()) };
-        let step = live.driver.step();
-        let Ok(node) = self.project.node_mut(live.node) else { return Ok(()) };
-        if node.states.last().is_none_or(|state| state.step != step) {
-            node.keep(live.driver.trainer.state().await?);
-        }
-        Ok(())
-    }
-
-    /// Reports updates and results; at most a few times per second unless `at_once`.
-    fn report_progress(&mut self, now: f64, at_once: bool) {
-        let Some(live) = &mut self.live else { return };
-        if !at_once && now - self.times.progress < PROGRESS_SECONDS {
-            return;
-        }
-        let Ok(node) = self.project.node_mut(live.node) else { return };
-        let Done { mut points, scores, batch, updates_per_s, .. } = std::mem::take(&mut live.done);
-        live.done.batch = batch;
-        live.done.updates_per_s = updates_per_s;
-        if points.is_empty() && scores.is_empty() {
-            return;
-        }
-        points.iter_mut().for_each(|point| point.seconds += live.seconds);
-        node.info.points.extend_from_slice(&points);
-        node.info.scores.retain(|old| scores.iter().all(|new| new.step != old.step));
-        node.info.scores.extend_from_slice(&scores);
-        node.info.step = live.driver.step();
-        let (node, step, kept) = (live.node, node.info.step, node.info.kept.clone());
-        self.times.progress = now;
-        self.emit(AlignEvent::Progress { node, step, points, scores, kept, updates_per_s: updates_per_s as f32 });
-    }
-
-    /// Reports the latest prompts and margins; for stages that sample nothing, held-out prompts after an evaluation.
-    async fn report_batch(&mut self, now: f64, at_once: bool, evaluated: bool) -> Result<(), RunError> {
-        let Some(live) = &mut self.live else { return Ok(()) };
-        let (node, step) = (live.node, live.driver.step());
-        if !live.driver.run.samples() && evaluated {
-            let groups = live.held_out_groups().await?;
-            self.emit(AlignEvent::Batch { node, step, groups });
-        }
-        let Some(live) = &mut self.live else { return Ok(()) };
-        if !at_once && now - self.times.batch < BATCH_SECONDS {
-            return Ok(());
-        }
-        let Some(batch) = live.done.batch.take() else { return Ok(()) };
-        self.times.batch = now;
-        if !batch.margins.is_empty() {
-            let margins = batch.margins.iter().map(|&margin| margin as f32).collect();
-            self.emit(AlignEvent::Margins { node, step: batch.point.step, margins });
-        }
-        if !batch.rollouts.is_empty() {
-            let groups = groups(&batch.prompts, &batch.rollouts);
-            self.emit(AlignEvent::Batch { node, step: batch.point.step, groups });
-            self.watch.batch = Some(batch);
-        }
-        self.watch.due = true;
-        Ok(())
-    }
-
-    /// Replies to the inspected prompt, at intervals while a stage trains.
-    async fn inspect(&mut self, clock: &SharedClock) -> Result<(), String> {
-        let now = clock.now();
-        let waits = self.training && now - self.times.watch < WATCH_SECONDS;
-        let Some(live) = self.live.as_mut().filter(|_| self.watch.due && !waits) else { return Ok(()) };
-        match self.watch.reply(live, &self.project).await {
-            Ok(Some((watched, maps))) => {
-                self.messages.push((Event::Align(AlignEvent::Watched(Box::new(watched))), Some(maps)));
-            }
-            Ok(None) => (),
-            Err(RunError::Train(error)) if error.needs_another_device() => return self.recover(&error, clock).await,
-            // A prompt of the user's that does not fit stops nothing.
-            Err(error) => {
-                self.watch.prompt = None;
-                self.emit(AlignEvent::Notice { message: watch::message(&error) });
-            }
-        }
-        self.times.watch = clock.now();
         Ok(())
     }
 
@@ -447,10 +240,21 @@ impl AlignDesk {
     }
 
     fn load_rows(&mut self, name: String, bytes: Vec<u8>) -> Result<(), String> {
-        let counts = begin::count_rows(&bytes)?;
-        self.rows = Some((name.clone(), bytes));
-        self.emit(AlignEvent::Rows { name, counts });
+        let text =
+            String::from_utf8(bytes).map_err(|_| format!("{name} is not text in UTF-8; choose a .jsonl file."))?;
+        begin::count_rows(&text)?;
+        self.project.rows = Some((name, text));
+        self.changed = true;
+        self.report_rows();
         Ok(())
+    }
+
+    fn report_rows(&mut self) {
+        let Some((name, text)) = &self.project.rows else { return };
+        if let Ok(counts) = begin::count_rows(text) {
+            let name = name.clone();
+            self.emit(AlignEvent::Rows { name, counts });
+        }
     }
 
     async fn export(&mut self, loose: bool) -> Result<(), String> {

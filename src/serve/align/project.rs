@@ -17,6 +17,9 @@ pub(super) const MAX_NODES: usize = 32;
 /// Maximum number of states that are kept of one stage, besides its beginning.
 const MAX_KEPT: usize = 6;
 
+/// Maximum size of rows that are saved with the project.
+const MAX_ROW_BYTES: usize = 8 << 20;
+
 /// The beginning of the file.
 const MAGIC: &[u8; 8] = b"GHALIGN1";
 
@@ -114,6 +117,8 @@ fn closest(states: &[TrainingState]) -> usize {
 pub(super) struct Project {
     pub nodes: Vec<Node>,
     pub current: Option<NodeId>,
+    /// Name and text of the user's rows.
+    pub rows: Option<(String, String)>,
 }
 
 /// The list at the beginning of the file.
@@ -121,6 +126,8 @@ pub(super) struct Project {
 struct Contents {
     current: Option<NodeId>,
     nodes: Vec<Stored>,
+    #[serde(default)]
+    rows: Option<(String, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -206,7 +213,8 @@ impl Project {
             let old_text = own.map_or_else(Vec::new, |root| root.old_text.clone());
             nodes.push(Stored { info: node.info.clone(), fresh: own.is_some_and(|own| own.fresh), old_text, sizes });
         }
-        let json = serde_json::to_vec(&Contents { current: self.current, nodes })?;
+        let rows = self.rows.clone().filter(|(_, text)| text.len() <= MAX_ROW_BYTES);
+        let json = serde_json::to_vec(&Contents { current: self.current, nodes, rows })?;
         Ok([&MAGIC[..], &(json.len() as u64).to_le_bytes(), &json, &states].concat())
     }
 
@@ -217,11 +225,11 @@ impl Project {
         let (length, rest) = rest.split_first_chunk::<8>().ok_or(cut)?;
         let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
         let (json, mut rest) = rest.split_at_checked(length).ok_or(ProjectError::Damaged("it is incomplete"))?;
-        let Contents { current, nodes } = serde_json::from_slice(json)?;
+        let Contents { current, nodes, rows } = serde_json::from_slice(json)?;
         if nodes.len() > MAX_NODES {
             return Err(ProjectError::Full);
         }
-        let mut project = Self::default();
+        let mut project = Self { rows, ..Self::default() };
         for Stored { info, fresh, old_text, sizes } in nodes {
             project.check(&info, &sizes)?;
             let (mut states, mut root) = (Vec::new(), None);
@@ -240,7 +248,8 @@ impl Project {
                 if info.parent.is_none() {
                     root = Some(Root { config, tokenizer, fresh, old_text: old_text.clone() });
                 }
-                (rest, states) = (after, [states, vec![state]].concat());
+                rest = after;
+                states.push(state);
             }
             if !states.is_sorted_by(|a: &TrainingState, b| a.step < b.step) {
                 return Err(ProjectError::Damaged("its states are not in order"));

@@ -180,7 +180,8 @@ fn answers(live: &Live, judged: &Judged, present: &[Vec<f32>], earlier: &[Vec<f3
         let token = |(place, &id): (usize, &u32)| AnswerToken {
             text: tokenizer.token_text(id),
             coefficient: at(&judged.coefficients, place),
-            ratio: (at(present, place) - at(earlier, place)).exp(),
+            // JSON has no infinity.
+            ratio: (at(present, place) - at(earlier, place)).exp().min(1e6),
             probability: rollout.log_probs.get(place).map_or(0.0, |log_prob| log_prob.exp()),
         };
         Answer {

@@ -56,8 +56,9 @@ impl AlignState {
             AlignEvent::Rows { name, counts } => {
                 self.problem = None;
                 self.rows = Some((name, counts));
-                self.draft.task = None;
-                self.draft.fit_rows(counts);
+                if self.draft.task.is_none() {
+                    self.draft.fit_rows(counts);
+                }
             }
             AlignEvent::Notice { message } => self.notice = Some(message),
             AlignEvent::Problem { message } => {
