@@ -11,7 +11,8 @@ use glasshead::train::import::{ImportedRun, adopt};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 
-use crate::adopted::{Files, alphabet, id, json_of, llama, read, refusal, renamed, retensored, set};
+use crate::adopted::tensors::retensored;
+use crate::adopted::{Files, alphabet, id, json_of, llama, read, refusal, renamed, set};
 
 fn command(folder: &Path, arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_glasshead"));

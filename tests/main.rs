@@ -5,6 +5,8 @@ mod added_tokens;
 mod adopted;
 mod align;
 mod align_command;
+mod align_view;
+mod alignment_project;
 mod alignment_runs;
 mod bench_gpu;
 mod commands;
