@@ -109,12 +109,7 @@ impl SweepRun {
 
     /// The step at which the schedule that ends at `steps` leaves the constant phase; `steps` without such a phase.
     pub fn branch(&self, steps: u64) -> u64 {
-        match self.config.train.schedule {
-            Schedule::Wsd if self.horizons.len() > 1 => {
-                (steps as f64 * (1.0 - self.config.train.decay_fraction)).floor() as u64
-            }
-            _ => steps,
-        }
+        if self.horizons.len() > 1 { self.config.train.constant_until(steps) } else { steps }
     }
 
     /// The repetition at a lower learning rate.

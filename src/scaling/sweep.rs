@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::isoflop::{Minimum, Unusable};
 use super::plan::Plan;
 use super::shape::{Shape, nearest};
@@ -12,7 +14,7 @@ use super::table::{Budget, Run};
 const MAX_EXTENSIONS: usize = 3;
 
 /// The runs of a sweep and the results so far, by id.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sweep {
     /// Specifications.
     pub specs: BTreeMap<String, SweepRun>,

@@ -30,6 +30,7 @@ mod import;
 mod kernels;
 mod lesson;
 mod profile;
+mod queue;
 mod recover;
 mod resume;
 mod run;
@@ -41,6 +42,7 @@ use device::{Device, check_room, keep_or_open};
 use import::Asked;
 use kernels::Kernels;
 use lesson::LessonDesk;
+use queue::QueueDesk;
 use resume::Waiting;
 use run::PageRun;
 use vocabularies::Vocabularies;
@@ -70,6 +72,7 @@ pub struct Session {
     /// A saved run that waits for its training text.
     waiting: Option<Waiting>,
     lesson: LessonDesk,
+    queue: QueueDesk,
     workers: Workers,
     kernels: Kernels,
     /// The step that was not applied and the error message, until they are reported to the page.
@@ -98,6 +101,7 @@ impl Session {
             rules: Rules::default(),
             waiting: None,
             lesson: LessonDesk::default(),
+            queue: QueueDesk::default(),
             workers: Workers::default(),
             kernels: Kernels::default(),
             diverged: None,
@@ -154,6 +158,7 @@ impl Session {
             }
             Command::Export(command) => self.handle_export(command).await,
             Command::Workers(command) => self.handle_workers(command, bytes).await,
+            Command::Queue(command) => self.handle_queue(command, bytes).await,
             Command::Profile(command) => self.handle_profile(command).await,
             Command::Kernels { memory, told } => self.kernels = Kernels { memory, told },
             other => self.handle_in_run(other),
@@ -261,7 +266,8 @@ impl Session {
         let merging = self.vocabularies.work(&move || clock.now(), &mut messages);
         self.tell_all(messages);
         let lesson = self.work_on_lesson().await;
-        self.work_on_run().await || merging || lesson
+        let queue = self.work_on_queue().await;
+        self.work_on_run().await || merging || lesson || queue
     }
 
     async fn work_on_run(&mut self) -> bool {

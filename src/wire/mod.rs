@@ -21,6 +21,7 @@ pub mod frame;
 pub mod inspect;
 pub mod lesson;
 pub mod profile;
+pub mod queue;
 pub mod runs;
 pub mod tokenizer;
 pub mod workers;
@@ -109,6 +110,8 @@ pub enum Command {
     Workers(workers::WorkersCommand),
     /// Commands for profiling.
     Profile(profile::ProfileCommand),
+    /// Commands about queued runs.
+    Queue(queue::QueueCommand),
     /// Set the kernel variants of later runs.
     Kernels {
         /// The variant cache of an earlier visit, from [`Event::Kernels`]; empty if there is none.
@@ -263,6 +266,8 @@ pub enum Event {
         /// What happened and how to correct it.
         message: String,
     },
+    /// Events about queued runs.
+    Queue(queue::QueueEvent),
     /// Results of inspecting the model.
     Inspect {
         /// The run.
