@@ -83,6 +83,7 @@ fn run(id: &str, config: RunConfig, ends: &[u64]) -> QueuedRun {
         ends: ends.to_vec(),
         evaluate_every: Some(20),
         max_seconds: None,
+        unique_tokens: None,
     }
 }
 
@@ -158,7 +159,7 @@ fn a_queue_that_is_reloaded_and_stopped_ends_as_one_that_never_was() {
     for round in 0..400 {
         rough.apply(Action::Queue(QueueAction::Train(true)));
         worker.send_next(&mut rough);
-        for _ in 0..(1 + round % 3) {
+        for _ in 0..(1 + 7 * (round % 4)) {
             worker.work(&mut rough);
         }
         if rough.queue.items.iter().all(Item::is_over) {
@@ -349,4 +350,71 @@ fn a_prediction_can_be_broken_and_a_file_is_fitted() {
     page.apply(Action::Scale(ScaleAction::Enter("budgets", "1".into())));
     assert_eq!(page.scale.refused.as_ref().unwrap().2, "Enter 2 to 8 budgets.");
     assert_eq!(page.queue.items.iter().filter(|item| item.state != ItemState::Waiting).count(), 0);
+}
+
+#[test]
+fn settings_of_a_sweep_survive_a_link() {
+    use glasshead_page::scale::link::CARDS;
+    use glasshead_page::scale::state::Form;
+    use glasshead_page::share::{hash, restored};
+    for card in &CARDS {
+        let form = Form::from_link(card.settings).unwrap();
+        assert_eq!(Form::from_link(&form.to_link()).unwrap(), form);
+        // The plan of each card is possible on a device with 2e9 FLOP/s.
+        let mut planner = form.planner();
+        while let Ok(shapes) = planner.to_measure() {
+            if shapes.is_empty() {
+                break;
+            }
+            shapes.iter().for_each(|shape| planner.settings.speed.add(shape.n_params, 3e8 / shape.n_params as f64));
+        }
+        let plan = planner.plan().unwrap();
+        assert!(plan.runs.iter().all(|run| run.problem().is_none()) && plan.runs.len() >= 6, "{}", card.name);
+        assert!(plan.expected_s() < 300.0, "{}: {}", card.name, plan.expected_s());
+    }
+    let mut page = page();
+    page.apply(Action::View(glasshead_page::state::View::Scale));
+    page.apply(Action::Scale(ScaleAction::Enter("budgets", "4".into())));
+    let (state, problems) = restored(&hash(&page, false));
+    assert_eq!((&state.scale.form, problems), (&page.scale.form, Vec::new()));
+    for wrong in ["budgets:0", "nonsense", "vary:mood", "lr:nan", "sizes:1e99"] {
+        let (state, problems) = restored(&format!("#view=scale&sweep={wrong}"));
+        assert_eq!((state.scale.form.clone(), problems.len()), (Form::default(), 1), "{wrong}");
+    }
+}
+
+#[test]
+fn other_laws_vary_one_value_at_equal_compute() {
+    use glasshead::scaling::variable::Variable;
+    use glasshead_page::scale::state::Form;
+    for variable in [Variable::LearningRate, Variable::BatchSize, Variable::Depth, Variable::Epochs] {
+        let form = Form { variable, flops: Some(5e10), budgets: 2, sizes: 5, lr: Some(0.02), ..Form::default() };
+        let mut planner = form.planner();
+        for n in [5_000, 500_000] {
+            planner.settings.speed.add(n, 1e9 / n as f64);
+        }
+        let plan = planner.plan().unwrap();
+        assert_eq!(plan.runs.len(), 10, "{variable:?}");
+        for &budget in &plan.budgets {
+            let runs: Vec<_> = plan.runs.iter().filter(|run| run.horizons[0].budget == budget).collect();
+            let mut values: Vec<f64> = runs.iter().map(|run| run.value()).collect();
+            values.sort_by(f64::total_cmp);
+            values.dedup();
+            assert_eq!(values.len(), 5, "{variable:?} {values:?}");
+            for run in runs {
+                assert_eq!(run.problem(), None);
+                let tokens = run.tokens(run.total_steps());
+                let flops = 6.0 * run.n_params as f64 * tokens as f64;
+                assert!((flops / budget - 1.0).abs() < 0.05, "{variable:?}: {flops:e} of {budget:e}");
+                // What is fitted has the budget's FLOPs exactly.
+                let point = run.run(tokens, 1.0);
+                assert!((point.flops() / budget - 1.0).abs() < 1e-9 && point.n == run.value());
+                assert_eq!(run.unique_tokens.is_some(), variable == Variable::Epochs);
+            }
+        }
+    }
+    assert_eq!(
+        Variable::Depth.worded("its smallest size; add smaller sizes"),
+        "its smallest depth; add smaller depths"
+    );
 }

@@ -3,6 +3,7 @@
 pub mod fits;
 pub mod geometry;
 pub mod heads;
+pub mod link;
 pub mod state;
 pub mod steps;
 

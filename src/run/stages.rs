@@ -97,6 +97,10 @@ impl StagedRun {
         }
         self.progress.reached.push(Reached { step: end, loss });
         if self.progress.reached.len() == self.ends.len() {
+            // The final state after a decay, whose snapshots were not reported.
+            if self.trunk.take().is_some() {
+                self.driver.save(observer).await?;
+            }
             return Ok(Some(QueueEnd::Done));
         }
         if let Some(Trunk { state, history, seconds }) = self.trunk.take() {

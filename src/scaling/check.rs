@@ -10,6 +10,7 @@ use super::predict::predict;
 use super::sealed::{Afterwards, Prediction, Sealed, first_broken};
 use super::spec::{Outcome, RunResult, SweepRun};
 use super::sweep::Sweep;
+use super::variable::Variable;
 
 /// Why a check run gives no loss.
 const NO_LOSS: &str = "the check run diverged, or was stopped because its time was over";
@@ -62,6 +63,9 @@ pub fn seal(
     if let Some(open) = history.open() {
         let number = open.prediction.number;
         return wrong(format!("prediction {number} is sealed and not checked yet"), "check it, or break its seal");
+    }
+    if plan.request.variable != Variable::Size {
+        return wrong("predictions are made from sweeps over sizes".into(), "plan such a sweep");
     }
     let largest = plan.budgets.iter().copied().fold(0.0, f64::max);
     let c = c.unwrap_or(plan.request.check_factor * largest);

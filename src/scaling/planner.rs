@@ -102,10 +102,8 @@ impl Planner {
     pub fn plan_with(&mut self, pilot: &Pilot) -> Result<Plan, ScalingError> {
         let smallest = self.plan()?.runs.iter().map(|run| run.n_params).min().unwrap_or(1) as f64;
         let rule = &mut self.settings.train.lr;
-        match pilot.best() {
-            Some(best) => (rule.lr, rule.n_params) = (best, smallest),
-            None => (rule.lr, rule.n_params) = (rule.at(smallest), smallest),
-        }
+        rule.lr = pilot.best().unwrap_or(rule.lr);
+        rule.n_params = smallest;
         self.plan()
     }
 }

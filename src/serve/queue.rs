@@ -137,7 +137,7 @@ impl Session {
         }
         let mut config = run.config.clone();
         self.prepare_text(&run.text, &mut config)?;
-        let trainer = self.queued_trainer(config, run.backend).await?;
+        let trainer = self.queued_trainer(config, run.backend, run.unique_tokens).await?;
         let Some(Text { tokenizer, record, .. }) = &self.queue.text else { return Err("The text is missing.".into()) };
         let policy = Policy { keep_snapshot: false, ..Policy::unattended(SAVE_SECONDS) };
         let mut driver = Driver::new(trainer, tokenizer.clone(), policy, self.clock.clone());
@@ -206,14 +206,24 @@ impl Session {
     }
 
     /// A trainer on the queue's device for the text that was prepared last, or for measurements without one.
-    async fn queued_trainer(&mut self, config: RunConfig, backend: BackendChoice) -> Result<Trainer, String> {
+    async fn queued_trainer(
+        &mut self,
+        config: RunConfig,
+        backend: BackendChoice,
+        unique: Option<usize>,
+    ) -> Result<Trainer, String> {
         let mut device = keep_or_open(self.queue.device.take(), backend).await?;
         check_room(&config, &device)?;
         let text = self.queue.text.take();
         let own = vec![0; config.model.context_length + 1];
         let only = Dataset { train: own.clone(), val: own };
         let fits = text.as_ref().filter(|text| text.tokenizer.vocab_size() == config.model.vocab_size);
-        let made = self.trainer(self.run_id, config, &mut device, fits.map_or(&only, |text| &text.dataset)).await;
+        let dataset = fits.map_or(&only, |text| &text.dataset);
+        let repeated = unique.map(|unique| Dataset {
+            train: dataset.train[..unique.clamp(config.model.context_length + 1, dataset.train.len())].to_vec(),
+            val: dataset.val.clone(),
+        });
+        let made = self.trainer(self.run_id, config, &mut device, repeated.as_ref().unwrap_or(dataset)).await;
         (self.queue.text, self.queue.device) = (text, Some(device));
         made
     }
@@ -296,7 +306,7 @@ impl Session {
         config.validate().map_err(|error| error.to_string())?;
         (config.train.max_lr, config.train.min_lr) = (MEASURED_LR, MEASURED_LR);
         let tokens_per_step = config.tokens_per_step() as f64;
-        let mut trainer = self.queued_trainer(config, backend).await?;
+        let mut trainer = self.queued_trainer(config, backend, None).await?;
         let said = |error: crate::train::trainer::TrainError| error.to_string();
         // The first steps allocate memory and compile kernels.
         for _ in 0..2 {

@@ -51,6 +51,8 @@ pub struct QueuedRun {
     pub evaluate_every: Option<u64>,
     /// Seconds of training and evaluation, of all sessions, after which the run is stopped.
     pub max_seconds: Option<f64>,
+    /// Training tokens that are different; they are repeated. `None` does not limit them.
+    pub unique_tokens: Option<usize>,
 }
 
 impl QueuedRun {

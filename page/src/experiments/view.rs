@@ -8,6 +8,7 @@ use crate::core::context::Cx;
 use crate::core::navigation;
 use crate::overlay::icon::icon;
 use crate::runs_drawer::export::{MODEL_FILES, open_picked};
+use crate::scale::link::{CARDS, Card};
 use crate::settings::text;
 use crate::state::experiments::catalogue::{Begin, EXPERIMENTS, Experiment, Section};
 use crate::state::experiments::{ExperimentsAction, Filter, Running, Stage, duration};
@@ -33,7 +34,7 @@ pub fn ExperimentsView(cx: &Cx) -> Html {
     html! {
         <div class="experiments" data-testid="experiments">
             {filters(cx)}
-            <div class="gallery" tabindex="0" role="region" aria-label="Experiments">{for sections}</div>
+            <div class="gallery" tabindex="0" role="region" aria-label="Experiments">{for sections}{sweeps(cx)}</div>
         </div>
     }
 }
@@ -85,6 +86,31 @@ fn group(cx: &Cx, section: Section, shown: &[&'static Experiment]) -> Html {
         <section aria-labelledby={id.clone()}>
             <h2 id={id}>{section.title()}<small>{section.subtitle()}</small></h2>
             <div class="cards">{for shown.iter().map(|experiment| card(cx, experiment))}</div>
+        </section>
+    }
+}
+
+/// Sweeps, which open in the Scale view.
+fn sweeps(cx: &Cx) -> Html {
+    if cx.state.experiments.filter.section.is_some() {
+        return html! {};
+    }
+    let card = |card: &'static Card| {
+        let link = navigation::with_entry(&navigation::link_to(View::Scale), "sweep", card.settings);
+        html! {
+            <a class="card" href={link} data-testid={format!("experiment-{}", card.name)} key={card.name}>
+                <b>{card.title}</b>
+                <p>{card.text}</p>
+                <small class="check">{icon("check")}{card.check}</small>
+                <small class="time">{icon("clock")}{card.time}<span class="grow"></span>
+                    <span class="button small primary start">{"Open"}</span></small>
+            </a>
+        }
+    };
+    html! {
+        <section aria-labelledby="experiments-scaling">
+            <h2 id="experiments-scaling">{"Scaling"}<small>{"Sweeps over model sizes on this device"}</small></h2>
+            <div class="cards">{for CARDS.iter().map(card)}</div>
         </section>
     }
 }

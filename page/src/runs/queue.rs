@@ -148,7 +148,12 @@ fn send(cx: &Cx, item: Item) {
             Some(_) => checkpoint(&id).await,
             None => None,
         };
-        cx.send_outgoing((Command::Queue(QueueCommand::Run { run: Box::new(run), progress }), bytes));
+        // The handle dereferences to the latest state.
+        if cx.state.queue.on {
+            cx.send_outgoing((Command::Queue(QueueCommand::Run { run: Box::new(run), progress }), bytes));
+        } else {
+            cx.act(Action::Queue(QueueAction::NotSent(id)));
+        }
     });
 }
 

@@ -2,9 +2,8 @@
 
 use yew::prelude::*;
 
-use super::fits::Fitted;
 use super::geometry::{clock, flops};
-use super::state::{Method, Scale, ScaleAction};
+use super::state::{Scale, ScaleAction};
 use super::steps::Stage;
 use crate::core::context::Cx;
 use crate::shared::icon::{Icon, icon};
@@ -13,6 +12,9 @@ use crate::shared::value_of;
 use crate::state::queue::QueueAction;
 use crate::state::{Action, State};
 use glasshead::config::Schedule;
+use glasshead::scaling::isoflop::Minimum;
+use glasshead::scaling::table::Budget;
+use glasshead::scaling::variable::Variable;
 use glasshead::wire::Command;
 use glasshead::wire::queue::QueueCommand;
 
@@ -24,8 +26,9 @@ pub fn about(scale: &Scale) -> String {
     match &scale.sweep.plan {
         None => "Choose a model size for a compute budget, and check the prediction".into(),
         Some(plan) => {
-            let (budgets, sizes) = (plan.budgets.len(), plan.request.n_sizes);
-            format!("Sweep {} · {budgets} budgets × {sizes} sizes", scale.sweep.number)
+            let (budgets, values) = (plan.budgets.len(), plan.request.n_sizes);
+            let many = plan.request.variable.nouns()[1];
+            format!("Sweep {} · {budgets} budgets × {values} {many}", scale.sweep.number)
         }
     }
 }
@@ -89,15 +92,15 @@ fn numbers(state: &State) -> Html {
     let time = ledger.map_or("–".to_string(), |ledger| clock(ledger.charged_s));
     let of = ledger.map(|ledger| ledger.allowed_s.unwrap_or(ledger.charged_s + ledger.reserved_s));
     let runs = scale.fitted_runs();
-    let fitted = (runs.len() >= 6).then(|| Fitted::new(&runs, Method::Lowest));
-    let bracketed = fitted.as_ref().map_or("–".to_string(), |fitted| fitted.bracketed().to_string());
+    let budgets = Budget::group(&runs);
+    let inside = budgets.iter().filter(|budget| budget.minimum(Minimum::Lowest).is_ok()).count();
     html! {
         <dl class="numbers">
             <div><dt>{"Runs"}</dt><dd data-testid="scale-runs">{results.len()}<small>{format!(" / {}", specs.len().max(planned))}</small></dd></div>
             <div title="Seconds of finished runs, and the time for everything"><dt>{"Device time"}</dt>
                 <dd>{time}<small>{of.map(|seconds| format!(" / {}", clock(seconds)))}</small></dd></div>
             <div title="Budgets whose lowest run is neither the smallest nor the largest size"><dt>{"Minima inside"}</dt>
-                <dd data-testid="scale-bracketed">{bracketed}<small>{fitted.map(|fitted| format!(" / {}", fitted.series.len()))}</small></dd></div>
+                <dd data-testid="scale-bracketed">{inside}<small>{format!(" / {}", budgets.len())}</small></dd></div>
         </dl>
     }
 }
@@ -107,7 +110,7 @@ const FIELDS: [(&str, &str, &str); 7] = [
     ("minutes", "Minutes", "Time for all runs and the check run on this device"),
     ("flops", "or FLOPs", "FLOPs of the largest budget, instead of a time"),
     ("budgets", "Budgets", "Number of compute budgets"),
-    ("sizes", "Sizes per budget", "Number of model sizes for each budget"),
+    ("sizes", "Per budget", "Number of sizes, or of other values, for each budget"),
     ("seeds", "Seeds", "Each run is repeated with this number of seeds"),
     (
         "lr",
@@ -151,9 +154,20 @@ pub fn SweepBar(cx: &Cx) -> Html {
         let schedule = if value_of(&event) == "wsd" { Schedule::Wsd } else { Schedule::Cosine };
         cx.act(Action::Scale(ScaleAction::Schedule(schedule)));
     });
+    let vary = cx.call(|cx, event: Event| {
+        let chosen = Variable::ALL.into_iter().find(|variable| variable.nouns()[0] == value_of(&event));
+        chosen.into_iter().for_each(|variable| cx.act(Action::Scale(ScaleAction::Variable(variable))));
+    });
+    let variables = Variable::ALL.map(|variable| {
+        let noun = variable.nouns()[0];
+        html! { <option value={noun} selected={scale.form.variable == variable}>{noun}</option> }
+    });
     let wsd = scale.form.schedule == Schedule::Wsd;
     html! {
         <div class="setup-bar" role="group" aria-label="Sweep setup">
+            <label class="pill" title="law · What is varied at equal compute; all but sizes use one size per budget">
+                <span>{"Vary"}</span><select onchange={vary} data-testid="scale-variable">{for variables}</select>
+            </label>
             {for FIELDS.into_iter().map(pill)}
             <label class="pill" title="schedule · With WSD, one run serves all budgets of its size">
                 <span>{"Schedule"}</span>

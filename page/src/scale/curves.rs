@@ -5,10 +5,11 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use super::fits::{Fitted, run_text};
-use super::geometry::{Axis, amount, flops, series};
+use super::geometry::{Axis, amount, flops, series, value_text};
 use super::state::Quantity;
 use crate::shared::size::use_size;
 use glasshead::scaling::sealed::Prediction;
+use glasshead::scaling::variable::Variable;
 
 /// Space around a plot: left, right, top, bottom.
 const MARGIN: [f64; 4] = [44.0, 74.0, 14.0, 34.0];
@@ -25,6 +26,7 @@ pub struct Live {
 pub struct IsoProps {
     pub fitted: Rc<Fitted>,
     pub live: Option<Live>,
+    pub variable: Variable,
     /// The sealed prediction, and the check run's loss.
     pub sealed: Option<Prediction>,
 }
@@ -72,7 +74,8 @@ fn losses(axis: &Axis) -> Vec<(f64, String)> {
 
 #[component]
 pub fn IsoFlop(props: &IsoProps) -> Html {
-    let IsoProps { fitted, live, sealed } = props;
+    let IsoProps { fitted, live, variable, sealed } = props;
+    let variable = *variable;
     let node = use_node_ref();
     let (width, height) = use_size(&node);
     let pointed = use_state(|| None::<(usize, usize)>);
@@ -126,7 +129,7 @@ pub fn IsoFlop(props: &IsoProps) -> Html {
             </>
         }
     };
-    let x_ticks = x.ticks(8).into_iter().map(|value| (value, amount(value))).collect();
+    let x_ticks = x.ticks(8).into_iter().map(|value| (value, value_text(variable, value))).collect();
     let tip = (*pointed).and_then(|(i, j)| fitted.series.get(i)?.runs.get(j));
     let summary: Vec<String> = fitted
         .series
@@ -143,7 +146,7 @@ pub fn IsoFlop(props: &IsoProps) -> Html {
             <svg width={width.to_string()} height={height.to_string()} role="img" data-testid="iso-chart"
                 aria-label={format!("Held-out loss over model size. {}", summary.join("; "))}>
                 {grid(&x, &y, (x_ticks, losses(&y)))}
-                {text(width / 2.0, height - 4.0, "middle", "Parameters, embeddings included".into())}
+                {text(width / 2.0, height - 4.0, "middle", axis_title(variable))}
                 {for fitted.series.iter().enumerate().map(budget)}
                 {polyline(minima.iter().copied(), String::new(), "path")}
                 {for minima.iter().map(|&(x, y)| star(x, y))}
@@ -153,10 +156,32 @@ pub fn IsoFlop(props: &IsoProps) -> Html {
                 if let Some(sealed) = sealed { {seal_mark(&x, &y, sealed)} }
             </svg>
             if let Some(run) = tip {
-                <div class="tip" style={place(x.pixel(run.n), y.pixel(run.loss), width)}>{run_text(run)}</div>
+                <div class="tip" style={place(x.pixel(run.n), y.pixel(run.loss), width)}>{run_text(run, variable)}</div>
             }
         </div>
     }
+}
+
+fn axis_title(variable: Variable) -> String {
+    match variable {
+        Variable::Size => "Parameters, embeddings included".into(),
+        Variable::LearningRate => "Maximum learning rate".into(),
+        Variable::BatchSize => "Sequences per step".into(),
+        Variable::Depth => "Layers".into(),
+        Variable::Epochs => "Epochs of the training text".into(),
+    }
+}
+
+/// The law with the symbol of its variable.
+pub fn law_text(law: &str, variable: Variable) -> String {
+    let symbol = match variable {
+        Variable::Size => return law.into(),
+        Variable::LearningRate => "lr",
+        Variable::BatchSize => "B",
+        Variable::Depth => "layers",
+        Variable::Epochs => "epochs",
+    };
+    law.strip_prefix("N = ").map_or_else(String::new, |rest| format!("{symbol} = {rest}"))
 }
 
 fn place(x: f64, y: f64, width: f64) -> String {
@@ -183,6 +208,7 @@ fn diamond(x: f64, y: f64) -> Html {
 pub struct BestProps {
     pub fitted: Rc<Fitted>,
     pub quantity: Quantity,
+    pub variable: Variable,
     pub sealed: Option<Prediction>,
     /// The measured loss of the check run.
     pub measured: Option<f64>,
@@ -194,7 +220,8 @@ pub struct BestProps {
 
 #[component]
 pub fn BestSize(props: &BestProps) -> Html {
-    let BestProps { fitted, quantity, sealed, measured, check, others } = props;
+    let BestProps { fitted, quantity, variable, sealed, measured, check, others } = props;
+    let variable = *variable;
     let node = use_node_ref();
     let (width, height) = use_size(&node);
     let (width, height) = (f64::from(width.max(220)), f64::from(height.max(150)));
@@ -241,7 +268,8 @@ pub fn BestSize(props: &BestProps) -> Html {
     };
     let name = match quantity {
         Quantity::Loss => losses_log(&y),
-        _ => y.ticks(6).into_iter().map(|value| (value, amount(value))).collect(),
+        Quantity::Size => y.ticks(6).into_iter().map(|value| (value, value_text(variable, value))).collect(),
+        Quantity::Tokens => y.ticks(6).into_iter().map(|value| (value, amount(value))).collect(),
     };
     let x_ticks = x.ticks(4).into_iter().map(|value| (value, flops(value))).collect();
     let dot = |(i, &(c, value)): (usize, &(f64, f64))| {
@@ -267,7 +295,7 @@ pub fn BestSize(props: &BestProps) -> Html {
                 {polyline(part(true), "stroke-dasharray:6 4".into(), "law")}
                 {for trend.points.iter().enumerate().map(dot)}
                 if *quantity == Quantity::Size && !fitted.law.is_empty() {
-                    <text class="strong" x={format!("{:.1}", left + 12.0)} y={format!("{:.1}", top + 12.0)}>{&fitted.law}</text>
+                    <text class="strong" x={format!("{:.1}", left + 12.0)} y={format!("{:.1}", top + 12.0)}>{law_text(&fitted.law, variable)}</text>
                 }
                 if let Some((sealed, (value, interval))) = sealed.as_ref().zip(predicted) {
                     <line class="sealed" x1={format!("{:.1}", x.pixel(sealed.budget))} x2={format!("{:.1}", x.pixel(sealed.budget))}

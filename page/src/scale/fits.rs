@@ -1,6 +1,6 @@
 //! The fits as the charts show them: a curve for each budget, the best size over compute with its band, and sentences. Pure.
 
-use super::geometry::{amount, flops};
+use super::geometry::{amount, flops, value_text};
 use super::state::{Method, Quantity};
 use glasshead::scaling::fit::{LawFit, LeftOut, Settings, SizeFit, fit_law, fit_size};
 use glasshead::scaling::isoflop::{Minimum, Optimum, Unusable};
@@ -8,6 +8,7 @@ use glasshead::scaling::law::Law;
 use glasshead::scaling::limits::short;
 use glasshead::scaling::linear::{Parabola, PowerLaw};
 use glasshead::scaling::table::{Budget, FLOPS_PER_PARAM_AND_TOKEN, Run};
+use glasshead::scaling::variable::Variable;
 
 /// Number of bootstrap resamples. Large tables of other programs get fewer, because the page waits for them.
 const RESAMPLES: [usize; 2] = [400, 60];
@@ -232,12 +233,12 @@ fn sentence(text: &str) -> String {
 }
 
 /// A point of the chart in words.
-pub fn run_text(run: &Run) -> String {
-    format!(
-        "{} parameters at {} FLOPs: loss {:.3}, {} tokens",
-        amount(run.n),
-        flops(run.flops()),
-        run.loss,
-        amount(run.d)
-    )
+pub fn run_text(run: &Run, variable: Variable) -> String {
+    let (c, loss) = (flops(run.flops()), run.loss);
+    match variable {
+        Variable::Size => {
+            format!("{} parameters at {c} FLOPs: loss {loss:.3}, {} tokens", amount(run.n), amount(run.d))
+        }
+        _ => format!("{} {} at {c} FLOPs: loss {loss:.3}", variable.nouns()[0], value_text(variable, run.n)),
+    }
 }

@@ -1,5 +1,7 @@
 //! Axes of the Scale view's charts. Pure.
 
+use glasshead::scaling::variable::Variable;
+
 /// An axis: values from `low` to `high` map to `from` to `to`, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Axis {
@@ -84,6 +86,19 @@ pub fn amount(value: f64) -> String {
         value if value >= 9.995e5 => with(value / 1e6, "M"),
         value if value >= 999.5 => with(value / 1e3, "k"),
         value => with(value, ""),
+    }
+}
+
+/// A value of what a sweep varies.
+pub fn value_text(variable: Variable, value: f64) -> String {
+    match variable {
+        Variable::Size => amount(value),
+        Variable::LearningRate if value < 0.1 => {
+            let digits = (1.0 - value.max(1e-12).log10().floor()) as usize;
+            format!("{value:.digits$}")
+        }
+        Variable::LearningRate => format!("{value:.2}"),
+        _ => format!("{value:.0}"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use yew::prelude::*;
 
-use super::geometry::{amount, clock, flops, series};
+use super::geometry::{amount, clock, flops, series, value_text};
 use super::state::Scale;
 use super::steps::Stage;
 use crate::core::context::Cx;
@@ -31,7 +31,10 @@ pub fn Matrix(cx: &Cx) -> Html {
             run.purpose != Purpose::Check && run.horizons.iter().any(|horizon| horizon.budget == budget)
         };
         let mut cells: Vec<&SweepRun> = runs.iter().filter(of_row).copied().collect();
-        cells.sort_by_key(|run| (run.n_params, run.config.train.seed, run.attempt));
+        cells.sort_by(|a, b| {
+            let rest = |run: &SweepRun| (run.config.train.seed, run.attempt);
+            a.value().total_cmp(&b.value()).then(rest(a).cmp(&rest(b)))
+        });
         let lowest = cells.iter().filter_map(|run| loss_of(scale, run, budget)).fold(f64::INFINITY, f64::min);
         let cell = |run: &SweepRun| cell(scale, queue, run, (budget, lowest), range);
         html! {
@@ -47,10 +50,8 @@ pub fn Matrix(cx: &Cx) -> Html {
             {pilot(scale, queue)}
             <div class="matrix" role="table" aria-label="Runs of the sweep" data-testid="scale-matrix">
                 {for plan.budgets.iter().enumerate().map(row)}
+                {checks(scale, queue, range)}
             </div>
-            if scale.sweep.runs.specs.values().any(|run| run.purpose == Purpose::Check) {
-                {check(scale, queue, range)}
-            }
         </>
     }
 }
@@ -98,13 +99,17 @@ fn pilot(scale: &Scale, queue: &Queue) -> Html {
     }
 }
 
-fn check(scale: &Scale, queue: &Queue, range: (f64, f64)) -> Html {
-    let checks = scale.sweep.runs.specs.values().filter(|run| run.purpose == Purpose::Check);
-    let cells = checks.map(|run| {
+/// The check runs of predictions.
+fn checks(scale: &Scale, queue: &Queue, range: (f64, f64)) -> Html {
+    let mut runs = scale.sweep.runs.specs.values().filter(|run| run.purpose == Purpose::Check).peekable();
+    if runs.peek().is_none() {
+        return html! {};
+    }
+    let cells = runs.map(|run| {
         let budget = run.horizons.last().map_or(0.0, |last| last.budget);
         cell(scale, queue, run, (budget, f64::NAN), range)
     });
-    html! { <div class="matrix-row checks"><span>{"Check runs"}</span>{for cells}</div> }
+    html! { <div class="matrix-row checks" role="row"><span role="rowheader">{"Check"}</span>{for cells}</div> }
 }
 
 fn loss_of(scale: &Scale, run: &SweepRun, budget: f64) -> Option<f64> {
@@ -115,10 +120,11 @@ fn loss_of(scale: &Scale, run: &SweepRun, budget: f64) -> Option<f64> {
 fn cell(scale: &Scale, queue: &Queue, run: &SweepRun, (budget, lowest): (f64, f64), range: (f64, f64)) -> Html {
     let id = scale.sweep.queue_id(&run.id);
     let item = queue.find(&id);
-    let n = amount(run.n_params as f64);
+    let n = value_text(scale.variable(), run.value());
     let mut notes = vec![format!("learning rate {}", run.config.train.max_lr)];
     let model = &run.config.model;
-    notes.push(format!("width {}, {} layers, seed {}", model.d_model, model.n_layers, run.config.train.seed));
+    notes.push(format!("{} parameters, width {}, {} layers", run.n_params, model.d_model, model.n_layers));
+    notes.push(format!("batch of {}, seed {}", run.config.train.batch_size, run.config.train.seed));
     notes.extend((run.purpose == Purpose::Extension).then(|| "extends a censored budget".to_string()));
     notes.extend((run.attempt > 0).then(|| "repeats a run that diverged".to_string()));
     let title = notes.join(" · ");
@@ -131,7 +137,7 @@ fn cell(scale: &Scale, queue: &Queue, run: &SweepRun, (budget, lowest): (f64, f6
         let (low, high) = range;
         let share = ((high - loss) / (high - low).max(1e-9)).clamp(0.0, 1.0);
         let [r, g, b] = ColorScale::weights(ColorMap::Viridis).at(share as f32);
-        let ink = if luminance([r, g, b]) < DARK { "#fff" } else { "#10151a" };
+        let ink = if luminance([r, g, b]) < DARK { "#fff" } else { "#000" };
         let style = format!("background:rgb({r},{g},{b});color:{ink}");
         let best = (loss == lowest).then_some("best");
         return html! {

@@ -15,6 +15,7 @@ use glasshead::scaling::read::{Columns, read};
 use glasshead::scaling::shape::Task;
 use glasshead::scaling::sweep::Sweep;
 use glasshead::scaling::table::Run;
+use glasshead::scaling::variable::Variable;
 use glasshead::types::{BackendChoice, CorpusChoice};
 
 /// Bytes and the end-of-text token.
@@ -73,6 +74,8 @@ pub struct Form {
     pub schedule: Schedule,
     /// The learning rate of the smallest size; `None` finds it.
     pub lr: Option<f64>,
+    /// What is varied at equal compute.
+    pub variable: Variable,
 }
 
 impl Default for Form {
@@ -89,6 +92,7 @@ impl Default for Form {
             batch_size: 8,
             schedule: Schedule::Cosine,
             lr: None,
+            variable: Variable::Size,
         }
     }
 }
@@ -121,6 +125,10 @@ impl Form {
                 Some(value) => self.sizes = value as usize,
                 None => return wrong("3 to 12 sizes"),
             },
+            "size_ratio" => match within(1.15, 10.0) {
+                Some(value) => self.size_ratio = value,
+                None => return wrong("a ratio between 1.15 and 10"),
+            },
             "seeds" => match within(1.0, 10.0) {
                 Some(value) => self.seeds = value as u64,
                 None => return wrong("1 to 10 seeds"),
@@ -133,7 +141,7 @@ impl Form {
                 Some(value) => self.batch_size = value as usize,
                 None => return wrong("1 to 256 sequences"),
             },
-            "lr" if text.is_empty() || text == "pilot" => self.lr = None,
+            "lr" if text.is_empty() || text == "found" => self.lr = None,
             "lr" => match within(1e-6, 10.0) {
                 Some(value) => self.lr = Some(value),
                 None => return wrong("a learning rate up to 10, or nothing to find one"),
@@ -146,6 +154,7 @@ impl Form {
     /// The planner of these settings.
     pub fn planner(&self) -> Planner {
         let request = Request {
+            variable: self.variable,
             task: Task { vocab_size: VOCAB_SIZE, context_length: self.context_length },
             n_budgets: self.budgets,
             budget_ratio: self.budget_ratio,
@@ -264,6 +273,8 @@ pub enum ScaleAction {
     Enter(&'static str, String),
     /// Sets the schedule.
     Schedule(Schedule),
+    /// Sets what is varied.
+    Variable(Variable),
     /// Plans a sweep: measures speeds first.
     Plan,
     /// Starts or continues the runs.
@@ -312,6 +323,12 @@ impl Scale {
     /// The runs to be fitted: those of the file, or of the sweep.
     pub fn fitted_runs(&self) -> Rc<Vec<Run>> {
         self.foreign.as_ref().map_or_else(|| Rc::new(self.sweep.runs.runs()), |foreign| foreign.runs.clone())
+    }
+
+    /// What the shown runs vary.
+    pub fn variable(&self) -> Variable {
+        let plan = self.sweep.plan.as_ref().filter(|_| self.foreign.is_none());
+        plan.map_or(Variable::Size, |plan| plan.request.variable)
     }
 
     /// Reads a table of runs.

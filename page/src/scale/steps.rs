@@ -81,6 +81,7 @@ impl Scale {
                 self.refused = entered.err().map(|problem| (field, text, problem));
             }
             ScaleAction::Schedule(schedule) => self.form.schedule = schedule,
+            ScaleAction::Variable(variable) => self.form.variable = variable,
             ScaleAction::Plan => self.begin_plan(queue, setup),
             ScaleAction::Start => self.start(queue),
             ScaleAction::New => self.begin_new(queue),
@@ -368,6 +369,7 @@ impl SweepState {
             evaluate_every: ends.first().map(|first| (first / EVALUATIONS).max(1)),
             ends,
             max_seconds: Some(OVERTIME * run.reserved_s()),
+            unique_tokens: run.unique_tokens.map(|unique| unique as usize),
         }
     }
 

@@ -8,7 +8,7 @@ use yew::prelude::*;
 
 use super::compare::Compare;
 use super::controls::SweepBar;
-use super::curves::{BestSize, IsoFlop, Live};
+use super::curves::{BestSize, IsoFlop, Live, law_text};
 use super::fits::Fitted;
 use super::matrix::Matrix;
 use super::seal::{SealTile, exponent, measured};
@@ -20,6 +20,7 @@ use crate::shared::icon::{Icon, icon};
 use crate::shared::segmented::{Choice, Segmented};
 use crate::state::Action;
 use crate::state::queue::Queue;
+use glasshead::scaling::variable::Variable;
 
 const METHODS: [(Method, &str, &str); 3] = [
     (Method::Lowest, "Lowest run", "The run with the lowest loss of each budget"),
@@ -35,6 +36,9 @@ pub fn ScaleView(cx: &Cx) -> Html {
     let at = METHODS.iter().position(|(method, ..)| *method == scale.method).unwrap_or(1);
     let fitted = fits[at].clone();
     let own = scale.foreign.is_none();
+    let variable = scale.variable();
+    let quantity = if variable == Variable::Size { scale.quantity } else { Quantity::Size };
+    let noun = variable.nouns()[0];
     let latest = scale.sweep.history.sealed.last().filter(|_| own).map(|sealed| sealed.prediction.clone());
     let check = scale
         .sweep
@@ -59,7 +63,7 @@ pub fn ScaleView(cx: &Cx) -> Html {
             <div class="tiles">
                 <section class="tile iso" aria-labelledby="iso-title">
                     <header>
-                        <h2 id="iso-title">{if scale.compared.open { "Small and large model" } else { "Loss against size, at equal compute" }}</h2>
+                        <h2 id="iso-title">{if scale.compared.open { "Small and large model".into() } else { format!("Loss against {noun}, at equal compute") }}</h2>
                         <span class="grow"></span>
                         {tools(cx)}
                     </header>
@@ -67,15 +71,16 @@ pub fn ScaleView(cx: &Cx) -> Html {
                 </section>
                 <section class="tile best" aria-labelledby="best-title">
                     <header>
-                        <h2 id="best-title">{"Best size for a budget"}</h2><span class="grow"></span>{quantities(cx)}
+                        <h2 id="best-title">{format!("Best {noun} for a budget")}</h2><span class="grow"></span>
+                        if variable == Variable::Size { {quantities(cx)} }
                     </header>
-                    <BestSize fitted={fitted.clone()} quantity={scale.quantity} sealed={latest} measured={measured(scale)} {check}
+                    <BestSize fitted={fitted.clone()} quantity={quantity} {variable} sealed={latest} measured={measured(scale)} {check}
                         others={others.collect::<Vec<_>>()} />
-                    {facts(&fitted)}
+                    {facts(&fitted, variable)}
                 </section>
                 <section class="tile runs" aria-labelledby="matrix-title">
                     <header>
-                        <h2 id="matrix-title">{"Runs of the sweep"}<small>{"rows: budgets · columns: sizes"}</small></h2>
+                        <h2 id="matrix-title">{"Runs of the sweep"}<small>{format!("rows: budgets · columns: {}", variable.nouns()[1])}</small></h2>
                         <span class="grow"></span>
                         <span class="legend"><i class="viridis"></i>{"held-out loss"}</span>
                     </header>
@@ -106,7 +111,7 @@ fn iso(cx: &Cx, fitted: &Rc<Fitted>, latest: Option<glasshead::scaling::sealed::
             </p>
         };
     }
-    html! { <IsoFlop fitted={fitted.clone()} live={live(scale, &cx.state.queue)} sealed={latest} /> }
+    html! { <IsoFlop fitted={fitted.clone()} live={live(scale, &cx.state.queue)} variable={scale.variable()} sealed={latest} /> }
 }
 
 /// The run that is being trained, once it has a held-out loss.
@@ -114,7 +119,7 @@ fn live(scale: &Scale, queue: &Queue) -> Option<Live> {
     let item = queue.running().filter(|_| scale.foreign.is_none())?;
     let spec = scale.sweep.spec_of(&item.run.id)?;
     let loss = f64::from(item.history.validation.last()?.loss);
-    Some(Live { c: spec.horizons.last()?.budget, n: spec.n_params as f64, loss })
+    Some(Live { c: spec.horizons.last()?.budget, n: spec.value(), loss })
 }
 
 fn banner(cx: &Cx) -> Html {
@@ -183,16 +188,16 @@ fn quantities(cx: &Cx) -> Html {
 }
 
 /// Intervals, errors, and what the fit does not support.
-fn facts(fitted: &Fitted) -> Html {
+fn facts(fitted: &Fitted, variable: Variable) -> Html {
     if fitted.series.is_empty() {
         return html! {};
     }
     html! {
         <div class="facts" data-testid="fit-facts" tabindex="0" role="region" aria-label="The fit">
             if let Some(exponent) = exponent(fitted) { <p class="hidden">{exponent}</p> }
-            <p class="mono">{&fitted.law}</p>
-            {for fitted.facts.iter().map(|fact| html! { <p>{fact}{"."}</p> })}
-            {for fitted.limits.iter().map(|limit| html! { <p class="limit">{limit}</p> })}
+            <p class="mono">{law_text(&fitted.law, variable)}</p>
+            {for fitted.facts.iter().map(|fact| html! { <p>{variable.worded(fact)}{"."}</p> })}
+            {for fitted.limits.iter().map(|limit| html! { <p class="limit">{variable.worded(limit)}</p> })}
         </div>
     }
 }

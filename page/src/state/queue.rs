@@ -121,6 +121,8 @@ pub enum QueueAction {
     Train(bool),
     /// The run was sent to the worker.
     Sent(String),
+    /// The run was not sent after all, because the queue was paused meanwhile.
+    NotSent(String),
     /// Removes the runs of a list that are not being trained.
     Remove(String),
     /// Another tab has the queue.
@@ -146,6 +148,7 @@ impl Queue {
             QueueAction::Loaded(json) => self.load(json.as_deref()),
             QueueAction::Train(on) => (self.on, self.problem) = (on, None),
             QueueAction::Sent(id) => self.active = Some(id),
+            QueueAction::NotSent(id) => drop(self.active.take_if(|active| *active == id)),
             QueueAction::Remove(list) => {
                 let active = self.active.clone();
                 self.items.retain(|item| item.run.list != list || active.as_ref() == Some(&item.run.id));

@@ -59,6 +59,11 @@ impl Runner {
     pub async fn trainer(&self, spec: &SweepRun) -> Result<Trainer, String> {
         tune(&spec.config, self.context.as_ref()).await?;
         let (config, context) = (spec.config.clone(), self.context.as_ref());
+        if let Some(unique) = spec.unique_tokens {
+            let train = self.tokens.read(0..self.n_train.min(unique as usize)).map_err(sentence)?;
+            let val = self.tokens.read(self.n_train..self.tokens.len()).map_err(sentence)?;
+            return Trainer::new(config, context, &train, &val).await.map_err(sentence);
+        }
         Trainer::on_file(config, context, self.tokens.clone(), self.n_train).await.map_err(sentence)
     }
 

@@ -27,6 +27,7 @@ use crate::scaling::pilot::Pilot;
 use crate::scaling::plan::Plan;
 use crate::scaling::spec::{Outcome, Purpose, RunResult, SweepRun};
 use crate::scaling::sweep::Sweep;
+use crate::scaling::variable::Variable;
 
 /// The format of the folder.
 const VERSION: u32 = 1;
@@ -225,7 +226,10 @@ impl Folder {
     /// # Errors
     /// If it cannot be written.
     pub fn write_table(&self, sweep: &Sweep) -> Result<(), String> {
-        let mut rows = vec!["n,d,loss,budget,seed,lr,outcome,purpose,id".to_string()];
+        // Without a column of parameters, `scale fit --columns n=value` finds the best value of each budget.
+        let first = if self.stored.plan.request.variable == Variable::Size { "n,d" } else { "value,tokens" };
+        let budget = if first == "n,d" { "budget" } else { "flops" };
+        let mut rows = vec![format!("{first},loss,{budget},seed,lr,outcome,purpose,id")];
         for (spec, result) in sweep.finished().filter(|(spec, _)| spec.purpose != Purpose::Check) {
             let end = format!(
                 "{},{},{},{},{}",
@@ -236,10 +240,10 @@ impl Folder {
                 spec.id
             );
             for point in result.points.iter().filter(|_| result.outcome != Outcome::Diverged) {
-                rows.push(format!("{},{},{},{:e},{end}", spec.n_params, point.tokens, point.loss, point.budget));
+                rows.push(format!("{},{},{},{:e},{end}", spec.value(), point.tokens, point.loss, point.budget));
             }
             if result.outcome == Outcome::Diverged {
-                rows.push(format!("{},,,,{end}", spec.n_params));
+                rows.push(format!("{},,,,{end}", spec.value()));
             }
         }
         self.write("runs.csv", (rows.join("\n") + "\n").as_bytes())

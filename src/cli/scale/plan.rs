@@ -19,6 +19,7 @@ use crate::scaling::plan::{Plan, Request};
 use crate::scaling::planner::{Planner, Target, pilot_run, trial, usual_lr};
 use crate::scaling::shape::{Shape, Task};
 use crate::scaling::spec::{Outcome, RunSettings, SweepRun};
+use crate::scaling::variable::Variable;
 
 /// Seconds of each measurement of a size, and their number; the fastest counts, because other programs only slow it down.
 const MEASURED_S: f64 = 0.1;
@@ -32,6 +33,9 @@ pub(in super::super) struct PlanArgs {
     /// The largest budget in FLOPs, instead of a time.
     #[arg(long)]
     flops: Option<f64>,
+    /// What is varied at equal compute. All but sizes use one size per budget.
+    #[arg(long, value_enum, default_value = "size")]
+    law: LawArg,
     /// The number of budgets.
     #[arg(long, default_value_t = 3)]
     budgets: usize,
@@ -91,6 +95,28 @@ pub(in super::super) struct PlanArgs {
     json: bool,
 }
 
+/// What a sweep varies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LawArg {
+    Size,
+    Lr,
+    Batch,
+    Depth,
+    Epochs,
+}
+
+impl LawArg {
+    fn variable(self) -> Variable {
+        match self {
+            Self::Size => Variable::Size,
+            Self::Lr => Variable::LearningRate,
+            Self::Batch => Variable::BatchSize,
+            Self::Depth => Variable::Depth,
+            Self::Epochs => Variable::Epochs,
+        }
+    }
+}
+
 /// Schedules after warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ScheduleArg {
@@ -148,6 +174,7 @@ fn request(args: &PlanArgs) -> Result<Request, String> {
     config.validate().map_err(sentence)?;
     config.check_trained_vocabulary().map_err(sentence)?;
     Ok(Request {
+        variable: args.law.variable(),
         task,
         n_budgets: args.budgets,
         budget_ratio: args.budget_ratio,

@@ -1,0 +1,105 @@
+//! The settings of a sweep in a link, and the sweeps that the gallery offers. Pure.
+
+use super::state::Form;
+use glasshead::config::Schedule;
+use glasshead::scaling::variable::Variable;
+
+/// A sweep of the gallery.
+#[derive(Debug)]
+pub struct Card {
+    /// Its name in tests.
+    pub name: &'static str,
+    /// The title of its card.
+    pub title: &'static str,
+    /// What happens, in two lines.
+    pub text: &'static str,
+    /// What to look for.
+    pub check: &'static str,
+    /// How long it takes, roughly.
+    pub time: &'static str,
+    /// Its settings, as in a link.
+    pub settings: &'static str,
+}
+
+/// The sweeps of the gallery.
+pub static CARDS: [Card; 3] = [
+    Card {
+        name: "two-minutes",
+        title: "Which size for two minutes?",
+        text: "Fifteen small models train for two minutes in all. Their minima tell which size is best for each budget, and \
+               what loss to expect from three times as much compute.",
+        check: "A sealed prediction, then its check run",
+        time: "about 2 min",
+        settings: "minutes:2,budgets:3,sizes:5",
+    },
+    Card {
+        name: "not-bracketed",
+        title: "The minimum you did not bracket",
+        text: "Three sizes that are close together: the lowest run is the smallest or the largest one, so the budget says \
+               nothing about the best size. It is extended until it does.",
+        check: "Runs marked with + that extend a budget",
+        time: "about 1 min",
+        settings: "flops:3e10,budgets:2,sizes:3,size_ratio:1.25,lr:0.03",
+    },
+    Card {
+        name: "repeated-data",
+        title: "Does the law hold for repeated data?",
+        text: "The same number of steps on a text that is repeated 1, 2, 4, 8 and 16 times. The law counts tokens; see from \
+               which number of epochs on it is too optimistic.",
+        check: "The loss rises with the number of epochs",
+        time: "about 1 min",
+        settings: "vary:epochs,flops:4e10,budgets:2,sizes:5,lr:0.03",
+    },
+];
+
+/// Short names of variables in links.
+const VARIABLES: [(Variable, &str); 5] = [
+    (Variable::Size, "size"),
+    (Variable::LearningRate, "lr"),
+    (Variable::BatchSize, "batch"),
+    (Variable::Depth, "depth"),
+    (Variable::Epochs, "epochs"),
+];
+
+impl Form {
+    /// The settings in a link.
+    pub fn to_link(&self) -> String {
+        let variable =
+            VARIABLES.iter().find(|(variable, _)| *variable == self.variable).map_or("size", |(_, name)| name);
+        let mut entries = vec![format!("vary:{variable}")];
+        match self.flops {
+            Some(flops) => entries.push(format!("flops:{flops:e}")),
+            None => entries.push(format!("minutes:{}", self.minutes)),
+        }
+        entries.extend([
+            format!("budgets:{}", self.budgets),
+            format!("sizes:{}", self.sizes),
+            format!("seeds:{}", self.seeds),
+        ]);
+        entries.extend([format!("size_ratio:{}", self.size_ratio), format!("batch_size:{}", self.batch_size)]);
+        entries.push(format!("context_length:{}", self.context_length));
+        entries.extend(self.lr.map(|lr| format!("lr:{lr}")));
+        entries.extend((self.schedule == Schedule::Wsd).then(|| "schedule:wsd".to_string()));
+        entries.join(",")
+    }
+
+    /// The settings that a link describes; those that it leaves out have their defaults.
+    ///
+    /// # Errors
+    /// What the first wrong entry should be.
+    pub fn from_link(text: &str) -> Result<Self, String> {
+        let mut form = Self::default();
+        for entry in text.split(',').filter(|entry| !entry.is_empty()) {
+            let (name, value) = entry.split_once(':').ok_or("Enter settings of the form name:value.")?;
+            match name {
+                "vary" => {
+                    let known = VARIABLES.iter().find(|(_, name)| *name == value);
+                    form.variable = known.ok_or("A sweep varies size, lr, batch, depth or epochs.")?.0;
+                }
+                "schedule" => form.schedule = if value == "wsd" { Schedule::Wsd } else { Schedule::Cosine },
+                _ => form.enter(name, value)?,
+            }
+        }
+        Ok(form)
+    }
+}
