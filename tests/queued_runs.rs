@@ -418,3 +418,24 @@ fn other_laws_vary_one_value_at_equal_compute() {
         "its smallest depth; add smaller depths"
     );
 }
+
+#[test]
+fn the_present_setup_is_repeated_with_other_seeds() {
+    use glasshead::types::{StepPoint, ValidationPoint};
+    let mut page = page();
+    assert!(page.seed_runs(3).is_empty(), "there is no run yet");
+    page.apply(Action::Started);
+    let runs = page.seed_runs(3);
+    assert!(runs.len() == 3 && runs.iter().all(|run| run.problem().is_none() && run.same_but_seed(&runs[0])));
+    page.apply(Action::Queue(QueueAction::Add(runs.clone())));
+    assert_eq!((page.seed_runs(2)[0].list.as_str(), page.seed_series()[0].runs), ("seeds-2", (3, 0)));
+    for (run, loss) in runs.iter().zip([2.0f32, 3.0, 4.0]) {
+        let points = vec![StepPoint { step: 1, loss, lr: 0.1, grad_norm: 1.0, seconds: 0.0 }];
+        let validation = vec![ValidationPoint { step: 1, loss }];
+        let event = QueueEvent::Steps { id: run.id.clone(), points, validation, seconds: 1.0 };
+        page.apply(Action::Events(vec![(Event::Queue(event), None)]));
+    }
+    let series = page.seed_series();
+    let band = series[0].series.validation[0];
+    assert_eq!((series.len(), band.n, band.mean, band.min, band.max), (1, 3, 3.0, 2.0, 4.0));
+}

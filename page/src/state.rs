@@ -50,6 +50,7 @@ pub mod profile;
 pub mod queue;
 pub mod remember;
 pub mod runs;
+pub mod seeds;
 pub mod shell;
 pub mod shown;
 pub mod snapshots;
