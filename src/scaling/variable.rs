@@ -16,13 +16,16 @@ pub enum Variable {
     BatchSize,
     /// The number of layers, at about equal size: deep and narrow against flat and wide.
     Depth,
+    /// The vocabulary size; losses are per byte, because tokens have different lengths.
+    Vocabulary,
     /// How often the training text is repeated at an equal number of tokens.
     Epochs,
 }
 
 impl Variable {
     /// All variables.
-    pub const ALL: [Self; 5] = [Self::Size, Self::LearningRate, Self::BatchSize, Self::Depth, Self::Epochs];
+    pub const ALL: [Self; 6] =
+        [Self::Size, Self::LearningRate, Self::BatchSize, Self::Depth, Self::Vocabulary, Self::Epochs];
 
     /// Its noun, and the plural.
     pub fn nouns(self) -> [&'static str; 2] {
@@ -31,6 +34,7 @@ impl Variable {
             Self::LearningRate => ["learning rate", "learning rates"],
             Self::BatchSize => ["batch size", "batch sizes"],
             Self::Depth => ["depth", "depths"],
+            Self::Vocabulary => ["vocabulary size", "vocabulary sizes"],
             Self::Epochs => ["number of epochs", "numbers of epochs"],
         }
     }

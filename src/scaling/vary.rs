@@ -1,12 +1,15 @@
 //! The runs of sweeps that vary something else than the size, at one size per budget.
 
 use super::request::Request;
-use super::shape::{Shape, nearest};
+use super::shape::{Shape, Task, nearest};
 use super::spec::{RunSettings, SweepRun};
 use super::variable::Variable;
 
 /// Numbers of layers that are tried.
 const DEPTHS: [usize; 10] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
+
+/// Vocabulary sizes that are tried; the smallest are the bytes and the end-of-text token.
+const VOCABULARIES: [usize; 8] = [257, 384, 512, 768, 1024, 1536, 2048, 4096];
 
 /// Maximum batch size, in sequences.
 const MAX_BATCH: usize = 4096;
@@ -30,6 +33,10 @@ pub(super) fn runs(
                 batches(request, settings).into_iter().map(|b| with_batch(base, c, settings, seed, b)).collect()
             }
             Variable::Depth => depths(request, base).iter().map(|shape| with_shape(shape, c, settings, seed)).collect(),
+            Variable::Vocabulary => {
+                let sizes = VOCABULARIES.iter().take(request.n_sizes);
+                sizes.map(|&size| with_vocabulary(request, base, c, settings, seed, size)).collect()
+            }
             Variable::Epochs => (0..request.n_sizes).map(|i| repeated(base, c, settings, seed, 1 << i)).collect(),
         }
     };
@@ -79,6 +86,19 @@ fn depths(request: &Request, base: &Shape) -> Vec<Shape> {
 fn with_shape(shape: &Shape, c: f64, settings: &RunSettings, seed: u64) -> SweepRun {
     let n_layers = shape.model.n_layers;
     named(SweepRun::new(shape, &[c], settings, seed), n_layers as f64, &format!("l{n_layers}"))
+}
+
+fn with_vocabulary(
+    request: &Request,
+    base: &Shape,
+    c: f64,
+    settings: &RunSettings,
+    seed: u64,
+    vocab_size: usize,
+) -> SweepRun {
+    let task = Task { vocab_size, ..request.task };
+    let shape = Shape::of(base.model.d_model, base.model.n_layers, task);
+    named(SweepRun::new(&shape, &[c], settings, seed), vocab_size as f64, &format!("v{vocab_size}"))
 }
 
 fn repeated(shape: &Shape, c: f64, settings: &RunSettings, seed: u64, epochs: u64) -> SweepRun {

@@ -63,6 +63,8 @@ struct Text {
     tokenizer: Rc<Tokenizer>,
     dataset: Dataset,
     record: CorpusRecord,
+    /// Mean length of a held-out token in bytes.
+    bytes_per_token: f64,
 }
 
 /// What a run has reported since the last event.
@@ -138,7 +140,9 @@ impl Session {
         let mut config = run.config.clone();
         self.prepare_text(&run.text, &mut config)?;
         let trainer = self.queued_trainer(config, run.backend, run.unique_tokens).await?;
-        let Some(Text { tokenizer, record, .. }) = &self.queue.text else { return Err("The text is missing.".into()) };
+        let Some(Text { tokenizer, record, bytes_per_token, .. }) = &self.queue.text else {
+            return Err("The text is missing.".into());
+        };
         let policy = Policy { keep_snapshot: false, ..Policy::unattended(SAVE_SECONDS) };
         let mut driver = Driver::new(trainer, tokenizer.clone(), policy, self.clock.clone());
         driver.set_corpus(record.clone());
@@ -149,7 +153,8 @@ impl Session {
             (checkpoint.config.model == driver.config().model).then_some(())?;
             Some((checkpoint.state, crate::run::record::read(&file)?.history))
         });
-        let progress = if saved.is_some() { progress } else { Progress { reached: Vec::new(), ..progress } };
+        let reached = if saved.is_some() { progress.reached } else { Vec::new() };
+        let progress = Progress { reached, seconds: progress.seconds, bytes_per_token: Some(*bytes_per_token) };
         let step = saved.as_ref().map_or(0, |(state, _)| state.step);
         if let Some((state, history)) = saved {
             let seconds = history.seconds();
@@ -201,7 +206,10 @@ impl Session {
             train.extend(val);
             data.dataset.val = train;
         }
-        self.queue.text = Some(Text { key, tokenizer: Rc::new(data.tokenizer), dataset: data.dataset, record });
+        let (tokenizer, dataset) = (Rc::new(data.tokenizer), data.dataset);
+        let bytes: usize = dataset.val.iter().map(|&id| tokenizer.token_bytes(id).len()).sum();
+        let bytes_per_token = bytes as f64 / dataset.val.len().max(1) as f64;
+        self.queue.text = Some(Text { key, tokenizer, dataset, record, bytes_per_token });
         Ok(())
     }
 

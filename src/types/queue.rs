@@ -114,6 +114,9 @@ pub struct Progress {
     pub reached: Vec<Reached>,
     /// Seconds of training and evaluation, of all sessions.
     pub seconds: f64,
+    /// Mean length of a held-out token in bytes, once known: losses of different vocabularies are compared per byte.
+    #[serde(default)]
+    pub bytes_per_token: Option<f64>,
 }
 
 /// How a queued run ended.

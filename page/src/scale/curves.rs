@@ -168,6 +168,7 @@ fn axis_title(variable: Variable) -> String {
         Variable::LearningRate => "Maximum learning rate".into(),
         Variable::BatchSize => "Sequences per step".into(),
         Variable::Depth => "Layers".into(),
+        Variable::Vocabulary => "Vocabulary size; losses in nats per byte".into(),
         Variable::Epochs => "Epochs of the training text".into(),
     }
 }
@@ -179,6 +180,7 @@ pub fn law_text(law: &str, variable: Variable) -> String {
         Variable::LearningRate => "lr",
         Variable::BatchSize => "B",
         Variable::Depth => "layers",
+        Variable::Vocabulary => "V",
         Variable::Epochs => "epochs",
     };
     law.strip_prefix("N = ").map_or_else(String::new, |rest| format!("{symbol} = {rest}"))

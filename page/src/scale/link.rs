@@ -53,11 +53,12 @@ pub static CARDS: [Card; 3] = [
 ];
 
 /// Short names of variables in links.
-const VARIABLES: [(Variable, &str); 5] = [
+const VARIABLES: [(Variable, &str); 6] = [
     (Variable::Size, "size"),
     (Variable::LearningRate, "lr"),
     (Variable::BatchSize, "batch"),
     (Variable::Depth, "depth"),
+    (Variable::Vocabulary, "vocabulary"),
     (Variable::Epochs, "epochs"),
 ];
 
@@ -94,7 +95,7 @@ impl Form {
             match name {
                 "vary" => {
                     let known = VARIABLES.iter().find(|(_, name)| *name == value);
-                    form.variable = known.ok_or("A sweep varies size, lr, batch, depth or epochs.")?.0;
+                    form.variable = known.ok_or("A sweep varies size, lr, batch, depth, vocabulary or epochs.")?.0;
                 }
                 "schedule" => form.schedule = if value == "wsd" { Schedule::Wsd } else { Schedule::Cosine },
                 _ => form.enter(name, value)?,

@@ -15,6 +15,7 @@ use glasshead::scaling::planner::{pilot_run, trial, usual_lr};
 use glasshead::scaling::shape::Shape;
 use glasshead::scaling::spec::{Outcome, Point, Purpose, RunResult, SweepRun};
 use glasshead::scaling::sweep::{FollowUp, Ledger};
+use glasshead::scaling::variable::Variable;
 use glasshead::types::queue::{QueueEnd, QueueText, QueuedRun};
 use glasshead::types::{BackendChoice, CorpusChoice};
 use glasshead::wire::queue::QueueEvent;
@@ -287,8 +288,10 @@ impl Scale {
     }
 
     fn take_results(&mut self, ended: &[Item]) {
+        let per_byte = self.variable() == Variable::Vocabulary;
         let sweep = &mut self.sweep;
         for item in ended {
+            let bytes = item.progress.bytes_per_token.filter(|_| per_byte).unwrap_or(1.0);
             let Some(spec) = sweep.spec_of(&item.run.id).cloned() else { continue };
             let outcome = match item.end() {
                 Some(QueueEnd::Done) => Outcome::Done,
@@ -299,7 +302,7 @@ impl Scale {
             let points = spec.horizons.iter().zip(&item.progress.reached).map(|(horizon, reached)| Point {
                 budget: horizon.budget,
                 tokens: spec.tokens(horizon.steps),
-                loss: reached.loss,
+                loss: reached.loss / bytes,
             });
             let points = points.collect();
             let result = RunResult { id: spec.id.clone(), outcome, points, seconds: item.progress.seconds };

@@ -116,7 +116,9 @@ fn iso(cx: &Cx, fitted: &Rc<Fitted>, latest: Option<glasshead::scaling::sealed::
 
 /// The run that is being trained, once it has a held-out loss.
 fn live(scale: &Scale, queue: &Queue) -> Option<Live> {
-    let item = queue.running().filter(|_| scale.foreign.is_none())?;
+    // Its losses are per token until it ends.
+    let shown = scale.foreign.is_none() && scale.variable() != Variable::Vocabulary;
+    let item = queue.running().filter(|_| shown)?;
     let spec = scale.sweep.spec_of(&item.run.id)?;
     let loss = f64::from(item.history.validation.last()?.loss);
     Some(Live { c: spec.horizons.last()?.budget, n: spec.value(), loss })

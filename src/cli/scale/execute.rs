@@ -104,7 +104,7 @@ impl Runner {
                 }
             }
         };
-        let Progress { reached, seconds } = run.progress;
+        let Progress { reached, seconds, .. } = run.progress;
         let points = spec.horizons.iter().zip(&reached).map(|(horizon, reached)| Point {
             budget: horizon.budget,
             tokens: spec.tokens(horizon.steps),
