@@ -67,7 +67,7 @@ test("a sweep outlives reloads, and its prediction is sealed", { timeout: 240_00
     }
     for (const quantity of ["tokens", "loss", "size"]) await byTestId(page, `best-${quantity}`).click();
     await byTestId(page, "compare").click();
-    await until("both maps are painted", async () => (await page.locator(".compare canvas").count()) === 2);
+    await until("both maps are painted", async () => (await page.locator(".two-models canvas").count()) === 2);
     await accessible(page, "compared");
     await screenshot(page, "scale-compared");
     await byTestId(page, "compare").click();

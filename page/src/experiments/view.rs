@@ -8,7 +8,7 @@ use crate::core::context::Cx;
 use crate::core::navigation;
 use crate::overlay::icon::icon;
 use crate::runs_drawer::export::{MODEL_FILES, open_picked};
-use crate::scale::link::{CARDS, Card};
+use crate::scale::link::{CARDS, Card, PICTURE};
 use crate::settings::text;
 use crate::state::experiments::catalogue::{Begin, EXPERIMENTS, Experiment, Section};
 use crate::state::experiments::{ExperimentsAction, Filter, Running, Stage, duration};
@@ -99,6 +99,9 @@ fn sweeps(cx: &Cx) -> Html {
         let link = navigation::with_entry(&navigation::link_to(View::Scale), "sweep", card.settings);
         html! {
             <a class="card" href={link} data-testid={format!("experiment-{}", card.name)} key={card.name}>
+                <svg class="thumbnail" viewBox={format!("0 0 {} {}", PICTURE[0], PICTURE[1])} preserveAspectRatio="none" aria-hidden="true">
+                    {for card.places().into_iter().enumerate().map(|(i, places)| curve(i, &places))}
+                </svg>
                 <b>{card.title}</b>
                 <p>{card.text}</p>
                 <small class="check">{icon("check")}{card.check}</small>
@@ -112,6 +115,21 @@ fn sweeps(cx: &Cx) -> Html {
             <h2 id="experiments-scaling">{"Scaling"}<small>{"Sweeps over model sizes on this device"}</small></h2>
             <div class="cards">{for CARDS.iter().map(card)}</div>
         </section>
+    }
+}
+
+/// A curve of a sweep's picture.
+fn curve(i: usize, places: &[(f64, f64)]) -> Html {
+    let points: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+    let color = format!("var(--s{})", i % 6 + 1);
+    let dot = |(x, y): &(f64, f64)| {
+        html! { <circle cx={format!("{x:.1}")} cy={format!("{y:.1}")} r="3.5" style={format!("fill:{color}")} /> }
+    };
+    html! {
+        <>
+            <polyline points={points.join(" ")} style={format!("fill:none;stroke-width:2;stroke:{color}")} />
+            {for places.iter().map(dot)}
+        </>
     }
 }
 

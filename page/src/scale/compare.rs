@@ -36,7 +36,7 @@ pub fn Compare(cx: &Cx) -> Html {
     }
     let sentence = cx.call(|cx, event: Event| cx.act(Action::Scale(ScaleAction::Sentence(value_of(&event)))));
     html! {
-        <div class="body compare" data-testid="scale-compare">
+        <div class="body two-models" data-testid="scale-compare">
             <label>{"Sentence"}<Entry value={compared.sentence.clone()} onchange={sentence} inputmode="text" testid="compare-sentence" /></label>
             if let Some(problem) = &compared.problem { <p class="problem">{problem}</p> }
             if compared.models.len() < 2 {

@@ -1,5 +1,6 @@
 //! The settings of a sweep in a link, and the sweeps that the gallery offers. Pure.
 
+use super::geometry::Axis;
 use super::state::Form;
 use glasshead::config::Schedule;
 use glasshead::scaling::variable::Variable;
@@ -19,7 +20,30 @@ pub struct Card {
     pub time: &'static str,
     /// Its settings, as in a link.
     pub settings: &'static str,
+    /// Its picture: measured losses over sizes or other values, one curve per budget.
+    pub curves: &'static [&'static [(f64, f64)]],
 }
+
+/// Width and height of a card's picture.
+pub const PICTURE: [f64; 2] = [282.0, 112.0];
+
+impl Card {
+    /// The points of each curve in its picture.
+    pub fn places(&self) -> Vec<Vec<(f64, f64)>> {
+        let all = || self.curves.iter().flat_map(|curve| curve.iter().copied());
+        let x = Axis::around(all().map(|point| point.0), (16.0, PICTURE[0] - 16.0), true, 0.02);
+        let y = Axis::around(all().map(|point| point.1), (PICTURE[1] - 12.0, 12.0), false, 0.02);
+        self.curves.iter().map(|curve| curve.iter().map(|&(n, loss)| (x.pixel(n), y.pixel(loss))).collect()).collect()
+    }
+}
+
+// Losses of the sweep in docs/scaling.md.
+const SMALL: [(f64, f64); 5] =
+    [(5_816.0, 1.784), (9_684.0, 1.713), (14_576.0, 1.743), (26_280.0, 1.893), (41_696.0, 1.982)];
+const MIDDLE: [(f64, f64); 5] =
+    [(5_816.0, 1.618), (14_576.0, 1.247), (20_300.0, 1.255), (41_696.0, 1.368), (59_480.0, 1.569)];
+const LARGE: [(f64, f64); 5] =
+    [(14_576.0, 0.991), (20_300.0, 0.899), (41_696.0, 0.811), (59_480.0, 0.814), (105_224.0, 0.998)];
 
 /// The sweeps of the gallery.
 pub static CARDS: [Card; 3] = [
@@ -31,6 +55,7 @@ pub static CARDS: [Card; 3] = [
         check: "A sealed prediction, then its check run",
         time: "about 2 min",
         settings: "minutes:2,budgets:3,sizes:5",
+        curves: &[&SMALL, &MIDDLE, &LARGE],
     },
     Card {
         name: "not-bracketed",
@@ -40,6 +65,7 @@ pub static CARDS: [Card; 3] = [
         check: "Runs marked with + that extend a budget",
         time: "about 1 min",
         settings: "flops:3e10,budgets:2,sizes:3,size_ratio:1.25,lr:0.03",
+        curves: &[&[(5_816.0, 1.784), (9_684.0, 1.713)], &[(5_816.0, 1.618), (14_576.0, 1.247)]],
     },
     Card {
         name: "repeated-data",
@@ -49,6 +75,7 @@ pub static CARDS: [Card; 3] = [
         check: "The loss rises with the number of epochs",
         time: "about 1 min",
         settings: "vary:epochs,flops:4e10,budgets:2,sizes:5,lr:0.03",
+        curves: &[],
     },
 ];
 

@@ -38,7 +38,7 @@ pub fn Matrix(cx: &Cx) -> Html {
         let lowest = cells.iter().filter_map(|run| loss_of(scale, run, budget)).fold(f64::INFINITY, f64::min);
         let cell = |run: &SweepRun| cell(scale, queue, run, (budget, lowest), range);
         html! {
-            <div class="matrix-row" role="row">
+            <div class="run-row" role="row">
                 <span role="rowheader"><i class="dot" style={format!("color:{}", series(i).0)}></i>{flops(budget)}</span>
                 {for cells.into_iter().map(cell)}
             </div>
@@ -48,7 +48,7 @@ pub fn Matrix(cx: &Cx) -> Html {
         <>
             if matches!(stage, Stage::Planned | Stage::Pilot) { {summary(scale, plan)} }
             {pilot(scale, queue)}
-            <div class="matrix" role="table" aria-label="Runs of the sweep" data-testid="scale-matrix">
+            <div class="run-matrix" role="table" aria-label="Runs of the sweep" data-testid="scale-matrix">
                 {for plan.budgets.iter().enumerate().map(row)}
                 {checks(scale, queue, range)}
             </div>
@@ -109,7 +109,7 @@ fn checks(scale: &Scale, queue: &Queue, range: (f64, f64)) -> Html {
         let budget = run.horizons.last().map_or(0.0, |last| last.budget);
         cell(scale, queue, run, (budget, f64::NAN), range)
     });
-    html! { <div class="matrix-row checks" role="row"><span role="rowheader">{"Check"}</span>{for cells}</div> }
+    html! { <div class="run-row checks" role="row"><span role="rowheader">{"Check"}</span>{for cells}</div> }
 }
 
 fn loss_of(scale: &Scale, run: &SweepRun, budget: f64) -> Option<f64> {
