@@ -29,9 +29,12 @@ const SWEEP: &str = "queue.sweep";
 const REFUSED: &str = "The queue could not be stored: this browser's storage is full or forbidden (as in a private window). \
     Runs go on, but a reload would lose them.";
 
+/// Keys of checkpoints begin with this.
+const RUN: &str = "queue-run.";
+
 /// The key of a run's checkpoint.
 fn key(id: &str) -> String {
-    format!("queue-run.{id}")
+    format!("{RUN}{id}")
 }
 
 #[derive(Default)]
@@ -127,6 +130,10 @@ fn use_load(cx: &Cx) {
             };
             with(|desk| desk.lock = Some(lock));
             let (sweep, queue) = (text(SWEEP).await, text(QUEUE).await);
+            // Checkpoints of runs that are no longer in the queue are removed with the next write.
+            let keys = store::list().await.into_iter().map(|(key, _)| key);
+            let known = keys.filter_map(|key| key.strip_prefix(RUN).map(str::to_string)).collect();
+            with(|desk| desk.known = known);
             dispatcher.dispatch(Action::Scale(ScaleAction::Loaded(sweep)));
             dispatcher.dispatch(Action::Queue(QueueAction::Loaded(queue)));
         });
