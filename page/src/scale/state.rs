@@ -348,7 +348,9 @@ impl Scale {
         let stored = json.and_then(|json| serde_json::from_str::<SweepState>(json).ok());
         let sound = |sweep: &SweepState| {
             let specs = sweep.runs.specs.values().all(|spec| spec.problem().is_none());
-            specs && sweep.plan.as_ref().is_none_or(|plan| plan.check().is_ok())
+            let request = sweep.plan.as_ref().map(|plan| &plan.request);
+            let planner = sweep.planner.as_ref().is_none_or(|planner| request == Some(&planner.request));
+            specs && planner && sweep.plan.as_ref().is_none_or(|plan| plan.check().is_ok())
         };
         if let Some(sweep) = stored.filter(sound).filter(|_| self.sweep == SweepState::default()) {
             (self.form, self.sweep) = (sweep.form.clone(), sweep);
