@@ -345,7 +345,9 @@ impl Scale {
     /// Reads the stored sweep.
     pub(super) fn load(&mut self, json: Option<&str>) {
         self.loaded = true;
-        let stored = json.and_then(|json| serde_json::from_str::<SweepState>(json).ok());
+        let mut stored = json.and_then(|json| serde_json::from_str::<SweepState>(json).ok());
+        // Measurements that were interrupted are repeated.
+        stored.iter_mut().filter(|sweep| sweep.plan.is_none()).for_each(|sweep| sweep.planner = None);
         let sound = |sweep: &SweepState| {
             let specs = sweep.runs.specs.values().all(|spec| spec.problem().is_none());
             let request = sweep.plan.as_ref().map(|plan| &plan.request);
