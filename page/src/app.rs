@@ -13,6 +13,7 @@ use crate::core::files::Kept;
 use crate::core::link::{Batch, Link};
 use crate::core::questions::Questions;
 use crate::core::{embed, kernels, keys, navigation, preferences, shown, store, workers};
+use crate::data::view::DataPage;
 use crate::draw::colors::ColorMap;
 use crate::experiments::view::{ExperimentStrip, ExperimentsView};
 use crate::lesson::view::LessonView;
@@ -161,6 +162,7 @@ fn App() -> Html {
                 <p class="hidden" role="status" data-testid="status-line">{&state.look.announcement}</p>
                 <div class="train-view" hidden={!train}><TrainView ..cx.clone() /></div>
                 if state.view == View::Experiments { <ExperimentsView ..cx.calm() /> }
+                if state.view == View::Data { <DataPage ..cx.clone() /> }
                 if state.view == View::Systems { <SystemsView ..cx.calm() /> }
                 if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
                 if state.view == View::Lesson { <LessonView ..cx.clone() /> }

@@ -26,6 +26,7 @@ use crate::wire::{Command, Event, Message};
 
 mod corpus;
 mod device;
+mod effect;
 mod import;
 mod kernels;
 mod lesson;
@@ -38,6 +39,7 @@ mod workers;
 
 use corpus::{File, split_files};
 use device::{Device, check_room, keep_or_open};
+use effect::EffectDesk;
 use import::Asked;
 use kernels::Kernels;
 use lesson::LessonDesk;
@@ -70,6 +72,7 @@ pub struct Session {
     /// A saved run that waits for its training text.
     waiting: Option<Waiting>,
     lesson: LessonDesk,
+    effect: EffectDesk,
     workers: Workers,
     kernels: Kernels,
     /// The step that was not applied and the error message, until they are reported to the page.
@@ -98,6 +101,7 @@ impl Session {
             rules: Rules::default(),
             waiting: None,
             lesson: LessonDesk::default(),
+            effect: EffectDesk::default(),
             workers: Workers::default(),
             kernels: Kernels::default(),
             diverged: None,
@@ -140,6 +144,7 @@ impl Session {
             Command::Data(command) => self.handle_data(command, bytes.unwrap_or_default()),
             Command::Tokenizer(command) => self.handle_tokenizer(command, bytes),
             Command::Lesson(command) => self.answer_lesson(command).await,
+            Command::Effect(command) => self.handle_effect(command, bytes.unwrap_or_default()).await,
             Command::Start { run, config, corpus, vocabulary, backend, probe } => {
                 (self.run, self.run_id, self.waiting) = (None, run, None);
                 if let Err(message) = self.start(config, (corpus, vocabulary), backend, &probe).await {
@@ -261,7 +266,8 @@ impl Session {
         let merging = self.vocabularies.work(&move || clock.now(), &mut messages);
         self.tell_all(messages);
         let lesson = self.work_on_lesson().await;
-        self.work_on_run().await || merging || lesson
+        let effect = self.work_on_effect().await;
+        self.work_on_run().await || merging || lesson || effect
     }
 
     async fn work_on_run(&mut self) -> bool {

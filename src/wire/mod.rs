@@ -15,6 +15,7 @@ use crate::types::{
 };
 
 pub mod data;
+pub mod effect;
 pub mod export;
 #[cfg(target_arch = "wasm32")]
 pub mod frame;
@@ -105,6 +106,8 @@ pub enum Command {
     Export(export::ExportCommand),
     /// Commands for the lesson.
     Lesson(lesson::LessonCommand),
+    /// Commands for comparisons of filters.
+    Effect(effect::EffectCommand),
     /// Commands for data-parallel workers.
     Workers(workers::WorkersCommand),
     /// Commands for profiling.
@@ -242,6 +245,8 @@ pub enum Event {
     },
     /// Events of the lesson.
     Lesson(lesson::LessonEvent),
+    /// Events of comparisons of filters.
+    Effect(effect::EffectEvent),
     /// Events about profiling.
     Profile {
         /// The run.

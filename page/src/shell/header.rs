@@ -18,6 +18,7 @@ use glasshead::types::CorpusChoice;
 fn icon_of(view: View) -> Icon {
     match view {
         View::Train => Icon::Train,
+        View::Data => Icon::Data,
         View::Tokenizer => Icon::Tokenizer,
         View::Lesson => Icon::Lesson,
         View::Systems => Icon::Systems,
@@ -27,7 +28,7 @@ fn icon_of(view: View) -> Icon {
 
 /// Whether a phone shows the view under “More”.
 fn minor(view: View) -> bool {
-    matches!(view, View::Tokenizer | View::Systems)
+    matches!(view, View::Data | View::Tokenizer | View::Systems)
 }
 
 fn link(cx: &Cx, view: View, testid: String) -> Html {
@@ -59,7 +60,7 @@ pub fn Rail(cx: &Cx) -> Html {
             <h1 title="Glasshead">{"Glasshead"}{logo()}</h1>
             {group(&[View::Experiments])}
             <hr />
-            {group(&[View::Train, View::Systems])}
+            {group(&[View::Train, View::Data, View::Systems])}
             <hr />
             {group(&[View::Tokenizer, View::Lesson])}
             <Opens cx={cx.clone()} overlay={Overlay::MoreViews} class="more">{icon(Icon::More)}{"More"}</Opens>
@@ -115,12 +116,16 @@ fn subtitle(state: &State) -> Option<String> {
             let (step, n) = (state.lesson.step + 1, STEPS.len());
             Some(format!("Step {step} of {n} · every number is computed live and can be changed"))
         }
+        View::Data => Some(String::new()),
         _ => None,
     }
 }
 
 fn title(cx: &Cx) -> Html {
     let Some(subtitle) = subtitle(&cx.state) else { return html! {} };
+    if cx.state.view == View::Data {
+        return html! { <crate::data::top::DataTop ..cx.clone() /> };
+    }
     html! { <div class="view-title"><b>{cx.state.view.title()}</b><small>{subtitle}</small></div> }
 }
 

@@ -15,6 +15,7 @@ use super::shell::ShellAction;
 use super::tokenizer::TokenizerAction;
 use super::typed::TypedField;
 use super::workers::Wanted;
+use crate::data::state::DataViewAction;
 use crate::draw::colors::ColorMap;
 use glasshead::config::{Preset, RunConfig};
 use glasshead::types::{BackendChoice, CorpusChoice};
@@ -29,6 +30,8 @@ pub enum Action {
     Follow(String),
     /// An action in the lesson.
     Lesson(LessonAction),
+    /// An action in the Data view.
+    Filters(DataViewAction),
     /// An action in the tokenizer view.
     Tokenizer(TokenizerAction),
     /// An action on the training data.

@@ -15,6 +15,7 @@ impl Default for State {
             view: View::Train,
             tokenizer: TokenizerState::default(),
             data: DataState::default(),
+            filters: DataView::default(),
             lesson: LessonState::default(),
             run: 0,
             run_state: RunState::Loading(None),

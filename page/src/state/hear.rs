@@ -17,6 +17,7 @@ impl State {
             Event::Data(DataEvent::Tasks { tasks }) => self.hear_tasks(tasks),
             Event::Data(event) => self.data.hear(self.run, event),
             Event::Lesson(event) => self.lesson.hear(event),
+            Event::Effect(_) => (), // received by the data view's own workers
             Event::Workers { event, .. } => self.workers.hear(&event),
             Event::Profile { event, .. } => self.profile.hear(event),
             Event::Inspect { event, .. } => {
