@@ -6,6 +6,7 @@ use std::ops::Range;
 
 mod align;
 mod attention;
+mod data;
 mod onward;
 mod plain;
 mod tokens;
@@ -47,12 +48,13 @@ impl Step {
 }
 
 /// The groups of steps: a title, and the indices of the steps.
-pub const GROUPS: [(&str, Range<usize>); 5] = [
+pub const GROUPS: [(&str, Range<usize>); 6] = [
     ("Attention by hand", 0..7),
     ("Attention that learns", 7..14),
     ("The whole model", 14..18),
     ("Training", 18..22),
     ("Alignment", 22..25),
+    ("Data", 25..27),
 ];
 
 /// What a step shows in addition to its matrices.
@@ -78,6 +80,8 @@ pub enum Picture {
     Rates,
     /// Probabilities and sampled draws.
     Draws,
+    /// The probability that a pair of texts is found, over its similarity.
+    SCurve,
 }
 
 /// The control of a step.
@@ -135,7 +139,7 @@ impl Control {
 }
 
 /// All steps in order.
-pub static STEPS: [Step; 25] = [
+pub static STEPS: [Step; 27] = [
     tokens::TOKENS,
     plain::SCORES,
     plain::WEIGHTS,
@@ -161,6 +165,8 @@ pub static STEPS: [Step; 25] = [
     align::RESPONSE_MASK,
     align::POLICY_STEP,
     align::EQUAL_REWARDS,
+    data::JACCARD,
+    data::MIN_HASH,
 ];
 
 /// The index of the step that a link's hash names (`#view=lesson&step=mask`).
