@@ -232,6 +232,15 @@ pub enum DataViewAction {
     Effect(EffectAction),
 }
 
+/// Whether two texts of a field are the same value.
+fn same(value: &str, text: &str) -> bool {
+    let items = |text: &str| -> Vec<String> {
+        text.split(',').map(|item| item.trim().to_string()).filter(|item| !item.is_empty()).collect()
+    };
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    items(value) == items(text) || number(value).is_some_and(|value| number(text) == Some(value))
+}
+
 impl DataView {
     /// Whether the worker is busy.
     pub fn busy(&self) -> bool {
@@ -332,7 +341,10 @@ impl DataView {
         match reply {
             Reply::Settings { values, changes } => {
                 // Newer changes may be on their way to the worker.
-                let current = self.asked.as_ref().is_none_or(|(path, text)| values.get(path) == Some(text));
+                let current = self
+                    .asked
+                    .as_ref()
+                    .is_none_or(|(path, text)| values.get(path).is_some_and(|value| same(value, text)));
                 self.values = Rc::new(values);
                 if current {
                     (self.changes, self.asked) = (Rc::new(changes), None);
