@@ -35,7 +35,6 @@ pub fn FiltersDrawer(cx: &Cx) -> Html {
     };
     let reset = cx.call(|cx, _: MouseEvent| {
         super::top::act(cx, super::state::DataViewAction::SetAll(Default::default()));
-        super::worker::send(&cx.clone().state.filters.settings_request(), &[]);
     });
     html! {
         <Frame cx={cx.clone()} overlay={Overlay::Filters} label="All filter settings" class="left filters-drawer">

@@ -16,11 +16,9 @@ use glasshead_filter::rules::Bound;
 use glasshead_filter::settings::Stage;
 use glasshead_filter::wire::{Examples, Histogram, Request};
 
-/// Changes a setting.
+/// Changes a setting; the view sends it to the worker.
 pub fn set(cx: &Cx, path: &str, text: String) {
     act(cx, DataViewAction::Set(path.into(), text));
-    // A handle dereferences to the latest state.
-    worker::send(&cx.clone().state.filters.settings_request(), &[]);
 }
 
 #[component]

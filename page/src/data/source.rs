@@ -1,5 +1,7 @@
 //! Where the pages come from: files, which stay in the browser's storage for the next visit, or the generator.
 
+use std::cell::RefCell;
+
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
@@ -36,10 +38,24 @@ fn problem(cx: &Cx, message: String) {
     act(cx, DataViewAction::Problem(Some(message)));
 }
 
+thread_local! {
+    /// The source that was read last.
+    static READ: RefCell<Source> = const { RefCell::new(Source::None) };
+}
+
+/// Reads the generated pages of a link that was opened in the page.
+pub fn follow(cx: &Cx, source: &Source) {
+    if let Source::Generated { seed, megabytes } = *source
+        && READ.with_borrow(|read| read != source)
+    {
+        generate(cx, seed, megabytes);
+    }
+}
+
 /// Starts the worker with the present settings.
 fn ready(cx: &Cx) {
     if worker::start(cx) {
-        worker::send(&cx.state.filters.settings_request(), &[]);
+        worker::send_settings(&cx.clone().state.filters.changes);
         worker::send(&Request::Plant, &[]);
     }
 }
@@ -86,7 +102,9 @@ async fn part(file: &File) -> Result<(String, Blob), String> {
 fn read(cx: &Cx, parts: &[(String, Blob)]) {
     let names: Vec<String> = parts.iter().map(|(name, _)| name.clone()).collect();
     let bytes = parts.iter().map(|(_, blob)| blob.size() as u64).sum();
-    act(cx, DataViewAction::Source(Source::Files { names: names.clone(), bytes }));
+    let source = Source::Files { names: names.clone(), bytes };
+    READ.set(source.clone());
+    act(cx, DataViewAction::Source(source));
     ready(cx);
     let blobs: Vec<JsValue> = parts.iter().map(|(_, blob)| blob.into()).collect();
     worker::send(&Request::Read { names, field: "text".into() }, &blobs);
@@ -120,6 +138,7 @@ pub fn generate(cx: &Cx, seed: u64, megabytes: u32) {
     let source = Source::Generated { seed, megabytes };
     let text = write_source(&source).unwrap_or_default();
     preferences::save(SOURCE, &format!("generated {text}"));
+    READ.set(source.clone());
     if cx.state.view == View::Data {
         navigation::remember("pages", &text);
     }

@@ -30,6 +30,15 @@ pub fn DataPage(cx: &Cx) -> Html {
             }
         });
     }
+    use_effect_with(view.changes.clone(), |changes| worker::send_settings(changes));
+    {
+        let cx = cx.clone();
+        use_effect_with(view.source.clone(), move |now| {
+            if cx.state.filters.worker == WorkerState::On {
+                source::follow(&cx, now);
+            }
+        });
+    }
     {
         let key = (view.decided, view.stage, view.rule.clone());
         use_effect_with(key, |(_, stage, rule)| {

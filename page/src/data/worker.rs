@@ -26,6 +26,8 @@ struct Running {
 
 thread_local! {
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
+    /// The settings that were sent or confirmed last.
+    static SETTINGS_SENT: RefCell<Option<BTreeMap<String, String>>> = const { RefCell::new(None) };
     /// The kept text was requested for the Train view.
     static FOR_TRAINING: RefCell<bool> = const { RefCell::new(false) };
 }
@@ -42,6 +44,7 @@ pub fn start(cx: &Cx) -> bool {
     match run(cx) {
         Ok(running) => {
             RUNNING.set(Some(running));
+            SETTINGS_SENT.set(None);
             act(cx, DataViewAction::Worker(WorkerState::On));
             true
         }
@@ -91,6 +94,14 @@ pub fn send(request: &Request, files: &[JsValue]) {
     });
 }
 
+/// Puts settings in use, unless they are already.
+pub fn send_settings(changes: &BTreeMap<String, String>) {
+    let sent = SETTINGS_SENT.with_borrow_mut(|sent| sent.replace(changes.clone()));
+    if sent.as_ref() != Some(changes) {
+        send(&Request::Settings { changes: changes.clone() }, &[]);
+    }
+}
+
 /// Requests the kept text and opens the Train view with it.
 pub fn send_to_train() {
     FOR_TRAINING.set(true);
@@ -111,6 +122,7 @@ fn receive(cx: &Cx, message: &Array) {
         Reply::Settings { changes, .. } => {
             let text = link::write(changes);
             preferences::save(SETTINGS, &text);
+            SETTINGS_SENT.set(Some(changes.clone()));
             if cx.state.view == View::Data {
                 navigation::remember("filters", &text);
             }

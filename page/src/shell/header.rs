@@ -204,6 +204,9 @@ fn numbers(cx: &Cx) -> Html {
 fn adapter(cx: &Cx) -> Html {
     const SOFTWARE: &str =
         "This adapter is emulated on the processor: everything works, many times slower than on a graphics card.";
+    if cx.state.view == View::Data {
+        return html! {};
+    }
     let Some(device) = &cx.state.device else {
         return html! { <span data-testid="adapter" data-part="controls" class="tag adapter">{"Looking for a GPU…"}</span> };
     };
