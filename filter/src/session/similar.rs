@@ -16,8 +16,9 @@ const MAX_WORDS: usize = 600;
 /// Equal words around a difference that are shown.
 const CONTEXT: usize = 9;
 
-/// Pairs for each similarity.
+/// Pairs for each similarity, and the number of hash functions from which on there are fewer.
 const N_PAIRS: usize = 60;
+const MANY_HASHES: usize = 400;
 
 /// Words of a planted text, in 5-grams: 200 of them.
 const N_WORDS: usize = 204;
@@ -82,24 +83,25 @@ pub fn plant(settings: &MinHash) -> Vec<(f64, f64, u32)> {
     let mut rng = Rng::new(settings.seed);
     let mut word = move || format!("w{:x}", rng.next_u64());
     let settings = MinHash { ngram: 5, ..settings.clone() };
+    let n_pairs = (N_PAIRS * MANY_HASHES / (settings.bands * settings.rows).max(1)).clamp(4, N_PAIRS);
     (8..=20)
         .map(|twentieths| {
             let target = f64::from(twentieths) / 20.0;
             // J = s / (2·200 − s) for s shared of 200 n-grams.
             let n_common = (400.0 * target / (1.0 + target)).round() as usize + 4;
             let (mut found, mut similarity) = (0, 0.0);
-            for seed in 0..N_PAIRS {
+            for seed in 0..n_pairs {
                 let common: Vec<String> = (0..n_common.min(N_WORDS)).map(|_| word()).collect();
                 let mut text = || {
                     let tail = (common.len()..N_WORDS).map(|_| word()).collect::<Vec<_>>();
                     [&common[..], &tail].concat().join(" ")
                 };
-                let sketcher = Sketcher::new(&MinHash { seed: settings.seed + seed as u64, ..settings.clone() });
+                let sketcher = Sketcher::new(&MinHash { seed: settings.seed.wrapping_add(seed as u64), ..settings.clone() });
                 let (a, b) = (sketcher.sketch(&text()), sketcher.sketch(&text()));
                 found += usize::from(a.bands.iter().zip(&b.bands).any(|(a, b)| a == b));
-                similarity += jaccard(&a.shingles, &b.shingles) / N_PAIRS as f64;
+                similarity += jaccard(&a.shingles, &b.shingles) / n_pairs as f64;
             }
-            (similarity, found as f64 / N_PAIRS as f64, N_PAIRS as u32)
+            (similarity, found as f64 / n_pairs as f64, n_pairs as u32)
         })
         .collect()
 }
