@@ -10,7 +10,7 @@ use crate::settings::Stage;
 
 /// Requests from the page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Use the default settings with these changes, by path. Replies: [`Reply::Settings`], and a [`Reply::Funnel`] at once
     /// and after each further step.
@@ -102,7 +102,7 @@ pub struct List {
 
 /// Which documents make a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum TextOf {
     /// Every document with a text, before any rule.
     Before,
@@ -121,7 +121,7 @@ pub enum TextOf {
 
 /// Where examples for the classifier come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Examples {
     /// Documents that are kept now.
     Kept,
@@ -136,7 +136,7 @@ pub enum Examples {
 
 /// Replies to the page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// The settings in use.
     Settings {
@@ -208,7 +208,7 @@ pub enum Reply {
 
 /// What a [`Reply::File`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum FileOf {
     /// The settings in TOML.
     Settings,

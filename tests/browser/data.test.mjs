@@ -65,7 +65,7 @@ test("a dropped archive is filtered, explained, trained on, and still there afte
   await withPage({ gpu: false, viewport: { width: 1440, height: 900 } }, async (page, { address, requests }) => {
     assert.ok(!requests.some((url) => url.includes("filter-")), "the module is not loaded before the view opens");
     await byTestId(page, "view-data").click();
-    await byTestId(page, "data-generate").first().waitFor();
+    await byTestId(page, "data-first-file").waitFor({ state: "attached" });
     await accessible(page, "no pages");
     await screenshot(page, "data-empty");
 
@@ -76,6 +76,7 @@ test("a dropped archive is filtered, explained, trained on, and still there afte
     await until("the stories are kept", async () => (await number(page, "data-kept")) === 40);
 
     // A limit moves, and the counts with it.
+    await byTestId(page, "filter-gopher").click();
     await byTestId(page, "data-rule").selectOption("gopher_short_doc");
     await byTestId(page, "data-limit-field").fill("1000");
     await byTestId(page, "data-limit-field").press("Enter");
@@ -127,6 +128,7 @@ test("a dropped archive is filtered, explained, trained on, and still there afte
     await page.reload();
     await done(page);
     await until("the same pages are kept", async () => (await number(page, "data-kept")) === 40);
+    await byTestId(page, "filter-gopher").click();
     await byTestId(page, "data-rule").selectOption("gopher_short_doc");
     assert.equal(await byTestId(page, "data-limit-field").inputValue(), "52");
     assert.equal(Number(await byTestId(page, "effect-after").getAttribute("data-loss")), loss);

@@ -7,7 +7,7 @@ for (const colorScheme of ["light", "dark"]) {
     await byTestId(page, "data-generate").first().click();
     await done(page);
     await page.screenshot({ path: `/tmp/data-shots/a-${colorScheme}.png` });
-    console.log("speed", await page.locator(".numbers").textContent());
+    console.log("speed", await page.locator(".numbers").first().textContent());
     if (colorScheme === "light") {
       await byTestId(page, "effect-steps").fill(steps);
       await byTestId(page, "effect-steps").press("Enter");

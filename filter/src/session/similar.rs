@@ -96,7 +96,8 @@ pub fn plant(settings: &MinHash) -> Vec<(f64, f64, u32)> {
                     let tail = (common.len()..N_WORDS).map(|_| word()).collect::<Vec<_>>();
                     [&common[..], &tail].concat().join(" ")
                 };
-                let sketcher = Sketcher::new(&MinHash { seed: settings.seed.wrapping_add(seed as u64), ..settings.clone() });
+                let sketcher =
+                    Sketcher::new(&MinHash { seed: settings.seed.wrapping_add(seed as u64), ..settings.clone() });
                 let (a, b) = (sketcher.sketch(&text()), sketcher.sketch(&text()));
                 found += usize::from(a.bands.iter().zip(&b.bands).any(|(a, b)| a == b));
                 similarity += jaccard(&a.shingles, &b.shingles) / n_pairs as f64;

@@ -11,6 +11,7 @@ use crate::shared::grouped;
 use crate::shared::segmented::{Choice, Segmented};
 use crate::shared::size::use_size;
 use crate::units::file_size;
+use glasshead_filter::settings::Stage;
 use glasshead_filter::wire::Funnel;
 
 /// An SVG text.
@@ -60,11 +61,18 @@ pub fn FunnelTile(cx: &Cx) -> Html {
             </header>
             <div class="plot" ref={node}>
                 if let Some(funnel) = view.funnel.as_deref().filter(|_| width > 0) {
-                    {drawing(cx, funnel, FunnelSize { width: width.into(), height: height.into() })}
+                    {drawing(cx, &without_idle(funnel), FunnelSize { width: width.into(), height: height.into() })}
                 }
             </div>
         </section>
     }
+}
+
+/// The funnel without the stage of addresses while its lists are empty or drop nothing.
+fn without_idle(funnel: &Funnel) -> Funnel {
+    let mut funnel = funnel.clone();
+    funnel.stages.retain(|count| count.stage != Stage::Url || count.dropped > 0);
+    funnel
 }
 
 fn drawing(cx: &Cx, counts: &Funnel, size: FunnelSize) -> Html {
@@ -100,7 +108,6 @@ fn drawing(cx: &Cx, counts: &Funnel, size: FunnelSize) -> Html {
         } else {
             amount(bar.value, view.unit) + &share
         };
-        // Where titles would touch, every other one is set higher.
         html! { <>{text(x, 14.0, "start", class, title)}{text(x, 29.0, "start", "strong", &value)}</> }
     });
     let losses = bars.iter().enumerate().filter(|(_, bar)| bar.dropped > 0).map(|(at, bar)| {

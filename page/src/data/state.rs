@@ -138,6 +138,8 @@ pub struct DataView {
     pub refused: Option<RefusedSetting>,
     /// The selected stage.
     pub stage: Stage,
+    /// Whether the user has selected a stage; before that, the one that drops most is.
+    pub chosen: bool,
     /// The selected rule of it; empty if it has none.
     pub rule: String,
     /// The values of the selected rule.
@@ -180,6 +182,7 @@ impl Default for DataView {
             asked: None,
             refused: None,
             stage: Stage::Gopher,
+            chosen: false,
             rule: "gopher_below_alpha_threshold".into(),
             histogram: None,
             unit: Unit::Pages,
@@ -291,9 +294,10 @@ impl DataView {
             DataViewAction::Source(source) => {
                 let (values, changes) = (self.values.clone(), self.changes.clone());
                 let (stage, rule, unit, worker) = (self.stage, self.rule.clone(), self.unit, self.worker.clone());
+                let chosen = self.chosen;
                 let (planted, decided, drawer) = (self.planted.clone(), self.decided, self.drawer);
                 let effect = if source == self.source { self.effect.clone() } else { Rc::default() };
-                *self = Self { source, values, changes, stage, rule, unit, worker, ..Self::default() };
+                *self = Self { source, values, changes, stage, chosen, rule, unit, worker, ..Self::default() };
                 (self.planted, self.decided, self.drawer, self.effect) = (planted, decided, drawer, effect);
                 self.progress = Some(Rc::new(Progress {
                     phase: Some(glasshead_filter::wire::Phase::Reading),
@@ -316,7 +320,10 @@ impl DataView {
             DataViewAction::SetAll(changes) => {
                 (self.changes, self.asked, self.refused) = (Rc::new(changes), None, None);
             }
-            DataViewAction::Stage(stage) => self.select(stage),
+            DataViewAction::Stage(stage) => {
+                self.chosen = true;
+                self.select(stage);
+            }
             DataViewAction::Rule(rule) => (self.rule, self.histogram) = (rule, None),
             DataViewAction::Unit(unit) => self.unit = unit,
             DataViewAction::Search(search) => self.search = search,
@@ -335,6 +342,16 @@ impl DataView {
             .and_then(|count| count.rules.iter().map(|(rule, _)| rule.as_str()).find(|r| of_rule(stage, r).is_some()));
         let rule = most.or_else(|| names::rules(stage).next()).unwrap_or_default().to_string();
         (self.stage, self.rule, self.histogram, self.all_dropped) = (stage, rule, None, false);
+    }
+
+    /// Selects the stage that drops most, of those with limits.
+    fn select_most(&mut self) {
+        let counts = self.funnel.iter().flat_map(|funnel| &funnel.stages);
+        let with_limits = counts.filter(|count| names::rules(count.stage).next().is_some());
+        let most = with_limits.max_by_key(|count| count.dropped).filter(|count| count.dropped > 0);
+        if let Some(stage) = most.map(|count| count.stage).filter(|stage| *stage != self.stage) {
+            self.select(stage);
+        }
     }
 
     fn hear(&mut self, reply: Reply) {
@@ -363,7 +380,13 @@ impl DataView {
                 self.refused = Some(RefusedSetting { path, text, message });
             }
             Reply::Progress(progress) => self.progress = Some(Rc::new(progress)),
-            Reply::Funnel(funnel) => (self.funnel, self.decided) = (Some(Rc::new(funnel)), self.decided + 1),
+            Reply::Funnel(funnel) => {
+                let first = !self.chosen && funnel.compared;
+                (self.funnel, self.decided) = (Some(Rc::new(funnel)), self.decided + 1);
+                if first {
+                    self.select_most();
+                }
+            }
             Reply::Histogram(histogram) => {
                 if histogram.stage == self.stage && histogram.rule == self.rule {
                     self.histogram = Some(Rc::new(histogram));

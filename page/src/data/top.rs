@@ -152,12 +152,12 @@ fn PagesMenu(cx: &Cx) -> Html {
     let pick = cx.call(|cx, event: Event| source::choose(cx, picked(&event)));
     html! {
         <Frame cx={cx.clone()} overlay={Overlay::Pages} label="Pages" class="menu wider data-menu">
-            <h3>{"Files"}</h3>
+            <h2>{"Files"}</h2>
             <label class="button file">{icon(Icon::Save)}{"Choose files…"}
                 <input type="file" class="sr" multiple=true accept={PAGE_FILES} data-testid="data-file" onchange={pick} /></label>
             <p class="count">{"WARC, WET, HTML, JSON Lines, Parquet or plain text, also .gz and .zst. Drop files or a folder anywhere in \
                 this view. Nothing leaves this computer."}</p>
-            <h3>{"Generated pages"}</h3>
+            <h2>{"Generated pages"}</h2>
             <p class="count">{"Stories inside pages with menus and banners, and pages that a filter should drop, each labeled."}</p>
             <Generator ..cx.clone() />
         </Frame>
