@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::io::{Error, Read};
 
 use glasshead_filter::desk::{Attached, Desk};
+use glasshead_filter::html::DECODER;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{Blob, FileReaderSync};
+use web_sys::{Blob, FileReaderSync, TextDecoder};
 
 /// Bytes that are read from a file at once.
 const PIECE: f64 = (1 << 20) as f64;
@@ -70,6 +71,11 @@ fn attached(value: JsValue) -> Attached {
     }
 }
 
+/// Text in the encoding with a label, by the browser's decoder.
+fn decoded(label: &str, bytes: &[u8]) -> Option<String> {
+    TextDecoder::new_with_label(label).ok()?.decode_with_u8_array(bytes).ok()
+}
+
 /// The filters in a worker.
 #[wasm_bindgen]
 pub struct Filters {
@@ -81,6 +87,8 @@ impl Filters {
     /// `clock` returns milliseconds.
     #[wasm_bindgen(constructor)]
     pub fn new(clock: js_sys::Function) -> Self {
+        // Set once; a second desk finds it set.
+        let _ = DECODER.set(decoded);
         let seconds = move || clock.call0(&JsValue::NULL).ok().and_then(|ms| ms.as_f64()).unwrap_or(0.0) / 1000.0;
         Self { desk: Desk::new(Box::new(seconds)) }
     }

@@ -35,9 +35,9 @@ impl Drop for Helper {
 }
 
 /// Starts a worker; `receive` gets its events and attached bytes, or none when it stops.
-fn start(mut receive: impl FnMut(Option<(Event, Option<Uint8Array>)>) + 'static) -> Result<Helper, String> {
+fn start(receive: impl FnMut(Option<(Event, Option<Uint8Array>)>) + 'static) -> Result<Helper, String> {
     let worker = start_worker()?;
-    let receive = Rc::new(RefCell::new(move |event| receive(event)));
+    let receive = Rc::new(RefCell::new(receive));
     let on_message: Closure<dyn FnMut(MessageEvent)> = {
         let receive = receive.clone();
         Closure::new(move |message: MessageEvent| {

@@ -322,8 +322,11 @@ impl DataView {
             }
             DataViewAction::Stage(stage) => {
                 self.chosen = true;
-                self.select(stage);
+                if stage != self.stage {
+                    self.select(stage);
+                }
             }
+            DataViewAction::Rule(rule) if rule == self.rule => {}
             DataViewAction::Rule(rule) => (self.rule, self.histogram) = (rule, None),
             DataViewAction::Unit(unit) => self.unit = unit,
             DataViewAction::Search(search) => self.search = search,
