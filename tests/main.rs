@@ -15,6 +15,7 @@ mod compatibility;
 mod cpu;
 mod data;
 mod data_filter;
+mod data_view;
 mod dependencies;
 mod device_limits;
 mod driver;
