@@ -21,6 +21,7 @@ pub mod plan;
 pub mod planner;
 pub mod predict;
 pub mod read;
+pub mod report;
 mod request;
 pub mod sealed;
 pub mod shape;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::Session;
 use super::device::{Device, check_room, keep_or_open};
+use super::error::ServeError;
 use crate::config::RunConfig;
 use crate::data::prepare::{encode, train_tokenizer};
 use crate::data::{Dataset, Tokenizer};
@@ -116,8 +117,8 @@ impl Session {
             QueueCommand::Run { run, progress } => {
                 self.queue.current = None;
                 let id = run.id.clone();
-                if let Err(message) = self.begin_queued(*run, progress, bytes).await {
-                    self.end_queued(id, QueueEnd::Failed { message }, Progress::default());
+                if let Err(error) = self.begin_queued(*run, progress, bytes).await {
+                    self.end_queued(id, QueueEnd::Failed { message: error.to_string() }, Progress::default());
                 }
             }
             QueueCommand::Stop => {
@@ -133,15 +134,20 @@ impl Session {
         }
     }
 
-    async fn begin_queued(&mut self, run: QueuedRun, progress: Progress, file: Option<Vec<u8>>) -> Result<(), String> {
+    async fn begin_queued(
+        &mut self,
+        run: QueuedRun,
+        progress: Progress,
+        file: Option<Vec<u8>>,
+    ) -> Result<(), ServeError> {
         if let Some(problem) = run.problem() {
-            return Err(format!("This run cannot be trained: {problem}."));
+            return Err(ServeError::QueuedRun { problem });
         }
         let mut config = run.config.clone();
         self.prepare_text(&run.text, &mut config)?;
         let trainer = self.queued_trainer(config, run.backend, run.unique_tokens).await?;
         let Some(Text { tokenizer, record, bytes_per_token, .. }) = &self.queue.text else {
-            return Err("The text is missing.".into());
+            return Err(ServeError::NoText);
         };
         let policy = Policy { keep_snapshot: false, ..Policy::unattended(SAVE_SECONDS) };
         let mut driver = Driver::new(trainer, tokenizer.clone(), policy, self.clock.clone());
@@ -176,7 +182,7 @@ impl Session {
     }
 
     /// Makes the run's text the prepared one, and sets the vocabulary size of `config` to that of its tokenizer.
-    fn prepare_text(&mut self, text: &QueueText, config: &mut RunConfig) -> Result<(), String> {
+    fn prepare_text(&mut self, text: &QueueText, config: &mut RunConfig) -> Result<(), ServeError> {
         let key = (text.clone(), config.model.vocab_size, config.model.context_length);
         if let Some(known) = self.queue.text.as_ref().filter(|known| known.key == key) {
             config.model.vocab_size = known.tokenizer.vocab_size();
@@ -184,7 +190,7 @@ impl Session {
         }
         let stored = |name: &String| {
             let found = self.queue.stored.get(name).cloned();
-            found.ok_or_else(|| format!("The text “{name}” is missing; choose it again."))
+            found.ok_or_else(|| ServeError::NeedsText { name: name.clone() })
         };
         let (choice, asked, (name, content), held_out) = match text {
             QueueText::Corpus { choice, asked } => {
@@ -195,14 +201,13 @@ impl Session {
                 (CorpusChoice::File, config.clone(), (name.clone(), stored(name)?), held_out)
             }
         };
-        let in_text = |error: crate::data::DataError| error.to_string();
-        let tokenizer = train_tokenizer(&content, config).map_err(in_text)?;
+        let tokenizer = train_tokenizer(&content, config)?;
         let record =
             CorpusRecord { choice, name, field: None, vocabulary: None, fingerprint: fingerprint(&content), asked };
-        let mut data = encode(&content, tokenizer, config).map_err(in_text)?;
+        let mut data = encode(&content, tokenizer, config)?;
         if let Some(held_out) = held_out {
-            let Dataset { mut train, val } = Dataset::new(&data.tokenizer, &held_out, config.model.context_length)
-                .map_err(|error| format!("The held-out text: {error}"))?;
+            let Dataset { mut train, val } =
+                Dataset::new(&data.tokenizer, &held_out, config.model.context_length).map_err(ServeError::HeldOut)?;
             train.extend(val);
             data.dataset.val = train;
         }
@@ -219,7 +224,7 @@ impl Session {
         config: RunConfig,
         backend: BackendChoice,
         unique: Option<usize>,
-    ) -> Result<Trainer, String> {
+    ) -> Result<Trainer, ServeError> {
         let mut device = keep_or_open(self.queue.device.take(), backend).await?;
         check_room(&config, &device)?;
         let text = self.queue.text.take();
@@ -305,28 +310,27 @@ impl Session {
         let measured = self.tokens_per_s(config.clone(), backend).await;
         let (tokens_per_s, problem) = match measured {
             Ok(speed) => (Some(speed), None),
-            Err(message) => (None, Some(message)),
+            Err(error) => (None, Some(error.to_string())),
         };
         self.tell(Event::Queue(QueueEvent::Measured { config: Box::new(config), tokens_per_s, problem }));
     }
 
-    async fn tokens_per_s(&mut self, mut config: RunConfig, backend: BackendChoice) -> Result<f64, String> {
-        config.validate().map_err(|error| error.to_string())?;
+    async fn tokens_per_s(&mut self, mut config: RunConfig, backend: BackendChoice) -> Result<f64, ServeError> {
+        config.validate()?;
         (config.train.max_lr, config.train.min_lr) = (MEASURED_LR, MEASURED_LR);
         let tokens_per_step = config.tokens_per_step() as f64;
         let mut trainer = self.queued_trainer(config, backend, None).await?;
-        let said = |error: crate::train::trainer::TrainError| error.to_string();
         // The first steps allocate memory and compile kernels.
         for _ in 0..2 {
             trainer.submit(1);
-            trainer.collect().await.map_err(said)?;
+            trainer.collect().await?;
         }
         let mut fastest: f64 = 0.0;
         for _ in 0..MEASUREMENTS {
             let (began, mut steps) = (self.clock.now(), 0);
             while steps == 0 || self.clock.now() - began < MEASURED_SECONDS {
                 trainer.submit(4);
-                steps += trainer.collect().await.map_err(said)?.len();
+                steps += trainer.collect().await?.len();
             }
             fastest = fastest.max(steps as f64 * tokens_per_step / (self.clock.now() - began).max(1e-6));
         }
@@ -337,9 +341,9 @@ impl Session {
     async fn map_queued(&mut self, id: String, sentence: &str, file: &[u8]) {
         let (event, bytes) = match maps_of(&id, sentence, file).await {
             Ok((event, bytes)) => (event, Some(bytes)),
-            Err(problem) => {
-                let event =
-                    QueueEvent::Maps { id, tokens: Vec::new(), n_layers: 0, n_heads: 0, problem: Some(problem) };
+            Err(error) => {
+                let problem = Some(error.to_string());
+                let event = QueueEvent::Maps { id, tokens: Vec::new(), n_layers: 0, n_heads: 0, problem };
                 (event, None)
             }
         };
@@ -347,19 +351,17 @@ impl Session {
     }
 }
 
-async fn maps_of(id: &str, sentence: &str, file: &[u8]) -> Result<(QueueEvent, Vec<u8>), String> {
-    let Checkpoint { mut config, tokenizer, state } =
-        Checkpoint::from_bytes(file).map_err(|error| error.to_string())?;
+async fn maps_of(id: &str, sentence: &str, file: &[u8]) -> Result<(QueueEvent, Vec<u8>), ServeError> {
+    let Checkpoint { mut config, tokenizer, state } = Checkpoint::from_bytes(file)?;
     (config.train.batch_size, config.train.accumulation_steps) = (1, 1);
     let (probe, cut) = cut_probe(&tokenizer, sentence, config.model.context_length);
     let text = vec![0; config.model.context_length + 1];
-    let said = |error: crate::train::trainer::TrainError| error.to_string();
-    let mut trainer = Trainer::new(config, None, &text, &text).await.map_err(said)?;
+    let mut trainer = Trainer::new(config, None, &text, &text).await?;
     trainer.restore(&state);
-    match attention(0, &mut trainer, &tokenizer, (&probe, cut)).await.map_err(said)? {
+    match attention(0, &mut trainer, &tokenizer, (&probe, cut)).await? {
         (Event::Attention { tokens, n_layers, n_heads, .. }, Some(bytes)) => {
             Ok((QueueEvent::Maps { id: id.into(), tokens, n_layers, n_heads, problem: None }, bytes))
         }
-        _ => Err("The model has no attention maps.".into()),
+        _ => Err(ServeError::NoMaps),
     }
 }

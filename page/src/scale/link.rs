@@ -1,7 +1,7 @@
 //! The settings of a sweep in a link, and the sweeps that the gallery offers. Pure.
 
 use super::geometry::Axis;
-use super::state::Form;
+use super::state::{Form, FormError};
 use glasshead::config::Schedule;
 use glasshead::scaling::variable::Variable;
 
@@ -115,14 +115,15 @@ impl Form {
     ///
     /// # Errors
     /// What the first wrong entry should be.
-    pub fn from_link(text: &str) -> Result<Self, String> {
+    pub fn from_link(text: &str) -> Result<Self, FormError> {
         let mut form = Self::default();
         for entry in text.split(',').filter(|entry| !entry.is_empty()) {
-            let (name, value) = entry.split_once(':').ok_or("Enter settings of the form name:value.")?;
+            let (name, value) = entry.split_once(':').ok_or(FormError::Range("settings of the form name:value"))?;
             match name {
                 "vary" => {
                     let known = VARIABLES.iter().find(|(_, name)| *name == value);
-                    form.variable = known.ok_or("A sweep varies size, lr, batch, depth, vocabulary or epochs.")?.0;
+                    form.variable =
+                        known.ok_or(FormError::Range("vary:size, lr, batch, depth, vocabulary or epochs"))?.0;
                 }
                 "schedule" => form.schedule = if value == "wsd" { Schedule::Wsd } else { Schedule::Cosine },
                 _ => form.enter(name, value)?,

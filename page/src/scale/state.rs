@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::maps::Plane;
 use crate::state::Maps;
@@ -97,15 +98,25 @@ impl Default for Form {
     }
 }
 
+/// Why a setting of a sweep was refused.
+#[derive(Debug, Error, PartialEq)]
+#[allow(missing_docs)] // each message says what its variant means
+pub enum FormError {
+    #[error("Enter {0}.")]
+    Range(&'static str),
+    #[error("There is no setting {0}.")]
+    Unknown(String),
+}
+
 impl Form {
     /// Enters text into a field.
     ///
     /// # Errors
     /// What to enter instead.
-    pub fn enter(&mut self, field: &str, text: &str) -> Result<(), String> {
+    pub fn enter(&mut self, field: &str, text: &str) -> Result<(), FormError> {
         let text = text.trim().replace(',', "");
         let number = || text.parse::<f64>().ok().filter(|value| value.is_finite() && *value > 0.0);
-        let wrong = |range: &str| Err(format!("Enter {range}."));
+        let wrong = |range| Err(FormError::Range(range));
         let within = |low: f64, high: f64| number().filter(|value| (low..=high).contains(value));
         match field {
             "minutes" => match within(0.05, 600.0) {
@@ -146,7 +157,7 @@ impl Form {
                 Some(value) => self.lr = Some(value),
                 None => return wrong("a learning rate up to 10, or nothing to find one"),
             },
-            _ => return Err(format!("There is no setting {field}.")),
+            _ => return Err(FormError::Unknown(field.into())),
         }
         Ok(())
     }

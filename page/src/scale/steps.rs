@@ -79,7 +79,7 @@ impl Scale {
         match action {
             ScaleAction::Enter(field, text) => {
                 let entered = self.form.enter(field, &text);
-                self.refused = entered.err().map(|problem| (field, text, problem));
+                self.refused = entered.err().map(|error| (field, text, error.to_string()));
             }
             ScaleAction::Schedule(schedule) => self.form.schedule = schedule,
             ScaleAction::Variable(variable) => self.form.variable = variable,

@@ -147,6 +147,8 @@ pub enum View {
     Experiments,
     /// Setup, attention, loss, generated text.
     Train,
+    /// Stages of alignment.
+    Align,
     /// Sweeps over model sizes, and the laws that they follow.
     Scale,
     /// The profile of a training step.
@@ -159,14 +161,15 @@ pub enum View {
 
 impl View {
     /// All views, in the order of the rail.
-    pub const ALL: [Self; 6] =
-        [Self::Experiments, Self::Train, Self::Scale, Self::Systems, Self::Tokenizer, Self::Lesson];
+    pub const ALL: [Self; 7] =
+        [Self::Experiments, Self::Train, Self::Align, Self::Scale, Self::Systems, Self::Tokenizer, Self::Lesson];
 
     /// Its name in the header.
     pub fn title(self) -> &'static str {
         match self {
             Self::Experiments => "Experiments",
             Self::Train => "Train",
+            Self::Align => "Align",
             Self::Scale => "Scale",
             Self::Systems => "Systems",
             Self::Tokenizer => "Tokenizer",
@@ -179,6 +182,7 @@ impl View {
         match self {
             Self::Experiments => "experiments",
             Self::Train => "train",
+            Self::Align => "align",
             Self::Scale => "scale",
             Self::Systems => "systems",
             Self::Tokenizer => "tokenizer",
@@ -243,6 +247,7 @@ pub(super) fn run_of(event: &Event) -> Option<RunId> {
         | Event::Tokenizer(_)
         | Event::Data(_)
         | Event::Lesson(_)
+        | Event::Align(_)
         | Event::Queue(_) => None,
         Event::Device { run, .. }
         | Event::Loading { run, .. }
