@@ -7,8 +7,10 @@ use thiserror::Error;
 
 use super::choices::Choices;
 use super::fault::Fault;
+use super::fusion::{Fusion, fuse};
 use super::limits;
 use super::pipeline::Pipelines;
+use super::recording::Recording;
 use super::variant::{Used, Variant, Variants};
 pub use crate::config::DeviceLimits;
 
@@ -32,6 +34,8 @@ pub struct Context {
     pub(super) pipelines: Pipelines,
     /// Kernel variants in use.
     pub(super) variants: Variants,
+    /// Fusions in use.
+    pub(super) fusions: RefCell<Vec<&'static Fusion>>,
     /// The kernels, or classes of their shapes, for which variants have been chosen.
     chosen: RefCell<HashSet<&'static str>>,
     /// Kernel variants compared with the CPU on this device, and why those that failed cannot be used.
@@ -195,7 +199,7 @@ impl Context {
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
         let f16 = device.features().contains(wgpu::Features::SHADER_F16);
         let fault = Fault::watch(&device);
-        let (pipelines, variants, chosen, compared) = Default::default();
+        let (pipelines, variants, fusions, chosen, compared) = Default::default();
         let (told, known, losses) = Default::default();
         Self {
             device,
@@ -207,6 +211,7 @@ impl Context {
             fault,
             pipelines,
             variants,
+            fusions,
             chosen,
             compared,
             told,
@@ -256,11 +261,41 @@ impl Context {
         self.variants.borrow_mut().push(Used::new(variant, key, holds, self.loop_limit()));
     }
 
-    /// From now on, prepares recordings without variants of this kernel; returns the names of those that were in use.
+    /// From now on, fuses recordings with this fusion wherever it fits.
+    pub fn use_fusion(&self, fusion: &'static Fusion) {
+        self.fusions.borrow_mut().push(fusion);
+    }
+
+    /// Whether recordings are fused with this fusion.
+    pub fn fuses(&self, fusion: &Fusion) -> bool {
+        self.fusions.borrow().iter().any(|used| used.kernel.name == fusion.kernel.name)
+    }
+
+    /// Whether recordings are fused at all.
+    pub fn has_fusions(&self) -> bool {
+        !self.fusions.borrow().is_empty()
+    }
+
+    /// A recording as this device runs it: with its fusions.
+    pub fn fused(&self, recording: Recording) -> Recording {
+        fuse(recording, &self.fusions.borrow())
+    }
+
+    /// From now on, prepares recordings without variants of this kernel, and without fusions that run it; returns the names
+    /// of those that were in use. Later visits do not use them either.
     pub fn forget_variants(&self, of: &str) -> Vec<&'static str> {
-        let mut variants = self.variants.borrow_mut();
-        let gone =
-            variants.iter().filter(|used| used.variant.of.name == of).map(|used| used.variant.kernel.name).collect();
+        let (mut variants, mut fusions) = (self.variants.borrow_mut(), self.fusions.borrow_mut());
+        let mut known = self.known.borrow_mut();
+        let mut gone = Vec::new();
+        for fusion in fusions.iter().filter(|fusion| fusion.kernel.name == of) {
+            known.set(fusion.key, fusion.key);
+            gone.push(fusion.kernel.name);
+        }
+        for used in variants.iter().filter(|used| used.variant.of.name == of) {
+            known.set(used.key, of);
+            gone.push(used.variant.kernel.name);
+        }
+        fusions.retain(|fusion| fusion.kernel.name != of);
         variants.retain(|used| used.variant.of.name != of);
         gone
     }

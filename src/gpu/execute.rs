@@ -3,6 +3,7 @@
 use super::backend::{ExecuteError, Program, Writes};
 use super::context::Context;
 use super::fault::Fault;
+use super::fusion::{Fusion, fuse};
 use super::kernel::Kernel;
 use super::pipeline::{Compiled, PipelineKey, Pipelines};
 use super::recording::{BufferSpec, Buffers, Recording, Slice, Storage};
@@ -20,6 +21,8 @@ pub struct GpuBackend {
     table: Buffers,
     pipelines: Pipelines,
     variants: Variants,
+    /// Those of the context when this backend was created.
+    fusions: Vec<&'static Fusion>,
     pub(super) programs: Vec<GpuProgram>,
     /// Staging buffers that no read is using.
     idle_staging: Vec<wgpu::Buffer>,
@@ -85,6 +88,7 @@ impl GpuBackend {
             table: table.clone(),
             pipelines,
             variants,
+            fusions: context.fusions.borrow().clone(),
             programs,
             idle_staging: Vec::new(),
             uploads: None,
@@ -107,6 +111,11 @@ impl GpuBackend {
         old.for_each(|buffer| buffer.destroy());
         self.table = table.clone();
         Ok(())
+    }
+
+    /// A recording with the fusions of this device.
+    pub fn fused(&self, recording: Recording) -> Recording {
+        fuse(recording, &self.fusions)
     }
 
     /// Creates the pipelines and bind groups of a recording and returns its index.

@@ -8,6 +8,7 @@ use crate::config::RunConfig;
 use crate::config::rules::Rules;
 use crate::data::prepare::{PreparedData, encode, tokenizer_text, train_tokenizer};
 use crate::data::{Dataset, Task};
+use crate::gpu::pipeline::Distortion;
 use crate::inspect::initial_maps::initial_maps;
 use crate::run::SharedClock;
 use crate::run::record::fingerprint;
@@ -72,6 +73,8 @@ pub struct Session {
     lesson: LessonDesk,
     workers: Workers,
     kernels: Kernels,
+    /// What is done to the kernels of the next devices; used by tests.
+    distortion: Option<Distortion>,
     /// The step that was not applied and the error message, until they are reported to the page.
     diverged: Option<(u64, String)>,
     lost_devices: LostDevices,
@@ -100,6 +103,7 @@ impl Session {
             lesson: LessonDesk::default(),
             workers: Workers::default(),
             kernels: Kernels::default(),
+            distortion: None,
             diverged: None,
             lost_devices: LostDevices::default(),
             copies: None,

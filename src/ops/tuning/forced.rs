@@ -1,6 +1,6 @@
 //! Variant overrides that run unchecked.
 
-use super::{classes, told};
+use super::{classes, fusing, told};
 use crate::gpu::context::Context;
 
 /// Uses the variants that the user has chosen (`Context::told`) without a check. [`super::tune`] compares each with the
@@ -26,5 +26,5 @@ pub fn force(context: &Context) -> Result<(), String> {
             }
         }
     }
-    Ok(())
+    fusing::force(context)
 }
