@@ -12,7 +12,7 @@ use glasshead::model::transformer::Transformer;
 use glasshead::ops::fused::{linear_grad_swiglu, norm_linear, swiglu_linear};
 use glasshead::ops::matmul::{Layout, Shape, matmul};
 use glasshead::ops::rope::cos_sin_table;
-use glasshead::ops::tuning::{FUSIONS, force, fusion_difference};
+use glasshead::ops::tuning::{CANDIDATES, FUSIONS, force, fusion_difference};
 use glasshead::ops::{linear_grad, rmsnorm, rope, swiglu};
 use glasshead::train::trainer::Trainer;
 use pollster::block_on;
@@ -68,6 +68,22 @@ fn what_does_not_fit_stays_separate() {
     assert_eq!(count(&[("feed_forward", "gelu")]), 13, "norms and rotations");
     assert_eq!(count(&[("norm", "layernorm"), ("feed_forward", "gelu")]), 0);
     assert_eq!(count(&[("batch_size", "4"), ("context_length", "17")]), 4, "68 rows: only the gradients of the gates");
+}
+
+/// A device that keeps the originals, or an adapter that is emulated on the CPU, compiles no fusion.
+#[test]
+fn only_fusions_with_tiles_in_use_are_tried() {
+    for fusion in FUSIONS.iter().flat_map(|of| of.fusions) {
+        let variant =
+            CANDIDATES.iter().flat_map(|of| of.variants).find(|variant| variant.kernel.name == fusion.tiles.name);
+        assert!(variant.is_some_and(|variant| variant.hardware), "{}", fusion.kernel.name);
+    }
+    let context = context();
+    let messages = block_on(Trainer::choose_kernels(&reference(), Some(&context))).unwrap();
+    assert_eq!(messages, Vec::<String>::new());
+    let fused = context.fused(step(&reference()));
+    assert_eq!(fused.dispatches.len(), 80, "nothing is fused on a software adapter");
+    assert_eq!(context.known.borrow().get("norm_linear"), Some("norm_linear"), "which is remembered");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::choices::Choices;
 use super::fault::Fault;
 use super::fusion::{Fusion, fuse};
+use super::kernel::Kernel;
 use super::limits;
 use super::pipeline::Pipelines;
 use super::recording::Recording;
@@ -264,6 +265,11 @@ impl Context {
     /// From now on, fuses recordings with this fusion wherever it fits.
     pub fn use_fusion(&self, fusion: &'static Fusion) {
         self.fusions.borrow_mut().push(fusion);
+    }
+
+    /// Whether a variant is in use for any shapes.
+    pub fn uses_kernel(&self, variant: &Kernel) -> bool {
+        self.variants.borrow().iter().any(|used| used.variant.kernel.name == variant.name)
     }
 
     /// Whether recordings are fused with this fusion.

@@ -12,6 +12,8 @@ pub struct Fusion {
     pub key: &'static str,
     /// The kernel that runs instead.
     pub kernel: &'static Kernel,
+    /// The variant with the same tiles. A device that does not use it for any separate dispatch gains nothing from the fusion.
+    pub tiles: &'static Kernel,
     /// The dispatch that replaces those from an index on; `None` where the kernel does not compute what they do.
     pub fuse: fn(&Recording, usize) -> Option<Fused>,
 }

@@ -6,7 +6,9 @@ use crate::gpu::fusion::{Fused, Fusion};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{Access, CpuCall, Kernel};
 use crate::gpu::recording::{Recording, Slice};
-use crate::ops::linear_grad::{self, LINEAR_GRAD_VEC4, Params};
+use crate::ops::linear_grad::{
+    self, LINEAR_GRAD_GROUP, LINEAR_GRAD_GROUP_32, LINEAR_GRAD_SLICED, LINEAR_GRAD_VEC4, Params,
+};
 use crate::ops::matmul::{Layout, Shape, terms_iterations};
 use crate::ops::swiglu::{self, SWIGLU_GRAD};
 use crate::ops::{
@@ -56,9 +58,24 @@ kernel!(
 
 /// Replaces [`LINEAR_GRAD_VEC4`] and [`SWIGLU_GRAD`].
 pub static LINEAR_GRAD_SWIGLU: [Fusion; 3] = [
-    Fusion { key: "linear_grad_swiglu", kernel: &LINEAR_GRAD_SWIGLU_SLICED, fuse: fuse::<32> },
-    Fusion { key: "linear_grad_swiglu", kernel: &LINEAR_GRAD_SWIGLU_GROUP_32, fuse: fuse::<32> },
-    Fusion { key: "linear_grad_swiglu", kernel: &LINEAR_GRAD_SWIGLU_GROUP, fuse: fuse::<64> },
+    Fusion {
+        key: "linear_grad_swiglu",
+        kernel: &LINEAR_GRAD_SWIGLU_SLICED,
+        tiles: &LINEAR_GRAD_SLICED,
+        fuse: fuse::<32>,
+    },
+    Fusion {
+        key: "linear_grad_swiglu",
+        kernel: &LINEAR_GRAD_SWIGLU_GROUP_32,
+        tiles: &LINEAR_GRAD_GROUP_32,
+        fuse: fuse::<32>,
+    },
+    Fusion {
+        key: "linear_grad_swiglu",
+        kernel: &LINEAR_GRAD_SWIGLU_GROUP,
+        tiles: &LINEAR_GRAD_GROUP,
+        fuse: fuse::<64>,
+    },
 ];
 
 fn fuse<const TILE: u32>(recording: &Recording, at: usize) -> Option<Fused> {

@@ -7,7 +7,7 @@ use crate::gpu::fusion::{Fused, Fusion};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::Recording;
-use crate::ops::matmul::{self, Layout, MATMUL_NT_VEC4, Shape, terms_iterations};
+use crate::ops::matmul::{self, Layout, MATMUL_NT_GROUP, MATMUL_NT_GROUP_32, MATMUL_NT_VEC4, Shape, terms_iterations};
 use crate::ops::rmsnorm::{self, RMSNORM};
 use crate::ops::rope::{self, ROPE};
 use crate::ops::{ELEMENT_VEC4, FOUR_ROWS, GROUP_TERMS, LAYOUTS, MATMUL_GROUP, MATMUL_GROUP_32, Real, TILE, cpu};
@@ -83,14 +83,24 @@ kernel!(
 
 /// Replaces [`RMSNORM`] and [`MATMUL_NT_VEC4`].
 pub static NORM_LINEAR: [Fusion; 2] = [
-    Fusion { key: "norm_linear", kernel: &NORM_LINEAR_GROUP_32, fuse: fuse::<32> },
-    Fusion { key: "norm_linear", kernel: &NORM_LINEAR_GROUP, fuse: fuse::<64> },
+    Fusion { key: "norm_linear", kernel: &NORM_LINEAR_GROUP_32, tiles: &MATMUL_NT_GROUP_32, fuse: fuse::<32> },
+    Fusion { key: "norm_linear", kernel: &NORM_LINEAR_GROUP, tiles: &MATMUL_NT_GROUP, fuse: fuse::<64> },
 ];
 
 /// Replaces [`RMSNORM`], [`MATMUL_NT_VEC4`] and [`ROPE`].
 pub static NORM_ROPE_LINEAR: [Fusion; 2] = [
-    Fusion { key: "norm_rope_linear", kernel: &NORM_ROPE_LINEAR_GROUP_32, fuse: fuse_rotated::<32> },
-    Fusion { key: "norm_rope_linear", kernel: &NORM_ROPE_LINEAR_GROUP, fuse: fuse_rotated::<64> },
+    Fusion {
+        key: "norm_rope_linear",
+        kernel: &NORM_ROPE_LINEAR_GROUP_32,
+        tiles: &MATMUL_NT_GROUP_32,
+        fuse: fuse_rotated::<32>,
+    },
+    Fusion {
+        key: "norm_rope_linear",
+        kernel: &NORM_ROPE_LINEAR_GROUP,
+        tiles: &MATMUL_NT_GROUP,
+        fuse: fuse_rotated::<64>,
+    },
 ];
 
 fn fuse<const TILE: u32>(recording: &Recording, at: usize) -> Option<Fused> {

@@ -5,7 +5,9 @@ use crate::gpu::fusion::{Fused, Fusion};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
 use crate::gpu::recording::Recording;
-use crate::ops::matmul::{self, Layout, MATMUL_NT_VEC4, Params, Shape, terms_iterations};
+use crate::ops::matmul::{
+    self, Layout, MATMUL_NT_GROUP, MATMUL_NT_GROUP_32, MATMUL_NT_VEC4, Params, Shape, terms_iterations,
+};
 use crate::ops::swiglu::{self, SWIGLU};
 use crate::ops::{ELEMENT_VEC4, FOUR_ROWS, GROUP_TERMS, LAYOUTS, MATMUL_GROUP, MATMUL_GROUP_32, Real, TILE, cpu};
 
@@ -40,8 +42,8 @@ kernel!(SWIGLU_LINEAR_GROUP_32 "swiglu_linear_group_32", "The same in tiles of 3
 
 /// Replaces [`SWIGLU`] and [`MATMUL_NT_VEC4`].
 pub static SWIGLU_LINEAR: [Fusion; 2] = [
-    Fusion { key: "swiglu_linear", kernel: &SWIGLU_LINEAR_GROUP_32, fuse: fuse::<32> },
-    Fusion { key: "swiglu_linear", kernel: &SWIGLU_LINEAR_GROUP, fuse: fuse::<64> },
+    Fusion { key: "swiglu_linear", kernel: &SWIGLU_LINEAR_GROUP_32, tiles: &MATMUL_NT_GROUP_32, fuse: fuse::<32> },
+    Fusion { key: "swiglu_linear", kernel: &SWIGLU_LINEAR_GROUP, tiles: &MATMUL_NT_GROUP, fuse: fuse::<64> },
 ];
 
 fn fuse<const TILE: u32>(recording: &Recording, at: usize) -> Option<Fused> {

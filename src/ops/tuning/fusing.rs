@@ -1,6 +1,6 @@
 //! The choice of fusions, after that of variants: as for these, by comparison with the CPU on this device, then by time at
-//! the model's largest shape. Fusions are made for GPUs, where a dispatch costs more than its work; a CPU that emulates one
-//! only uses them when told to.
+//! the model's largest shape. Only those with tiles that the device uses anyway are tried, so that few kernels are compiled.
+//! Fusions are made for GPUs, where a dispatch costs more than its work; a CPU that emulates one only uses them when told to.
 
 use super::trials::{Trial, gate_and_linear, grads_through_gate, norm_and_linear, norm_linear_and_rope};
 use super::{Clock, MAX_FLOPS, disagreement, race};
@@ -118,7 +118,7 @@ async fn recall_or_choose(
         _ if context.adapter.software => {}
         _ => {
             let mut right = Vec::new();
-            for fusion in of.fusions {
+            for fusion in of.fusions.iter().filter(|fusion| context.uses_kernel(fusion.tiles)) {
                 match problem(context, of, fusion).await? {
                     Some(sentence) => sentences.push(sentence),
                     None => right.push(fusion),
