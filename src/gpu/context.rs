@@ -5,14 +5,16 @@ use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
+#[cfg(target_arch = "wasm32")]
+use super::browser::get;
 use super::choices::Choices;
 use super::fault::Fault;
 use super::fusion::{Fusion, fuse};
-use super::kernel::Kernel;
-use super::limits;
-use super::pipeline::Pipelines;
+use super::kernel::{Halves, Kernel};
+use super::limits::{self, LimitError};
+use super::pipeline::{Distortion, Pipelines};
 use super::recording::Recording;
-use super::variant::{Used, Variant, Variants};
+use super::variant::{Used, Variant, Variants, choose};
 pub use crate::config::DeviceLimits;
 
 /// A device to compute on and its capabilities.
@@ -128,6 +130,14 @@ pub enum ContextError {
     /// WebGPU is available, but no adapter.
     #[error("no graphics adapter answered; {hint}", hint = NO_ADAPTER_HINT)]
     NoAdapter,
+    /// A limit of the adapter is too low.
+    #[error("the graphics adapter {name} cannot train: {limit}")]
+    Limit {
+        /// Name of the adapter.
+        name: String,
+        /// The limit.
+        limit: LimitError,
+    },
     /// The adapter refused a device.
     #[error("the graphics adapter {name} refused a device: {detail}")]
     Refused {
@@ -170,7 +180,7 @@ impl Context {
         offered.max_storage_buffer_binding_size = offered.max_storage_buffer_binding_size.min(binding_bytes);
         let name = readable_name(&info).await;
         let required_limits =
-            limits::required(&offered).map_err(|detail| ContextError::Refused { name: name.clone(), detail })?;
+            limits::required(&offered).map_err(|limit| ContextError::Limit { name: name.clone(), limit })?;
         let limits = DeviceLimits {
             f16: adapter.features().contains(wgpu::Features::SHADER_F16),
             buffer_bytes: required_limits.max_buffer_size,
@@ -354,10 +364,22 @@ async fn family() -> String {
     words.join(" ").trim().to_string()
 }
 
-/// A property of a JS value; undefined where it does not exist.
-#[cfg(target_arch = "wasm32")]
-pub(super) fn get(object: &wasm_bindgen::JsValue, key: &str) -> wasm_bindgen::JsValue {
-    js_sys::Reflect::get(object, &key.into()).unwrap_or_default()
+impl Context {
+    /// The kernel that runs in place of a dispatch's kernel on this device, with f32 buffers.
+    pub fn runs(&self, recording: &Recording, index: usize) -> &'static Kernel {
+        let dispatch = &recording.dispatches[index];
+        choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups, Halves::default()).0
+    }
+
+    /// Starts compiling a kernel. A browser compiles in parallel with this program.
+    pub fn compile(&self, kernel: &'static Kernel, halves: Halves) {
+        self.pipelines.get(&self.device, kernel, halves);
+    }
+
+    /// From now on, compiles changed kernels, like a device or driver that computes wrongly; used by tests.
+    pub fn distort(&self, change: Distortion) {
+        self.pipelines.distort(change);
+    }
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -6,11 +6,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use super::context::Context;
 use super::fault::{Fault, classify};
 use super::kernel::{Access, Halves, Kernel};
-use super::recording::Recording;
-use super::variant::choose;
 
 /// Name of an entry point, and which of its bindings are f16.
 pub(super) type PipelineKey = (&'static str, Halves);
@@ -47,25 +44,12 @@ struct Unconfirmed {
     error: Pin<Box<dyn Future<Output = Option<wgpu::Error>>>>,
 }
 
-impl Context {
-    /// The kernel that runs in place of a dispatch's kernel on this device, with f32 buffers.
-    pub fn runs(&self, recording: &Recording, index: usize) -> &'static Kernel {
-        let dispatch = &recording.dispatches[index];
-        choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups, Halves::default()).0
-    }
-
-    /// From now on, compiles changed kernels, like a device or driver that computes wrongly; used by tests.
-    pub fn distort(&self, change: Distortion) {
-        self.pipelines.0.borrow_mut().distortion = Some(change);
-    }
-
-    /// Starts compiling a kernel. A browser compiles in parallel with this program.
-    pub fn compile(&self, kernel: &'static Kernel, halves: Halves) {
-        self.pipelines.get(&self.device, kernel, halves);
-    }
-}
-
 impl Pipelines {
+    /// Changes the source of every kernel that is compiled from now on.
+    pub fn distort(&self, change: Distortion) {
+        self.0.borrow_mut().distortion = Some(change);
+    }
+
     /// The pipeline of a kernel, compiled on first use. Errors go into a separate scope: [`Pipelines::confirm`] reports
     /// them.
     pub fn get(&self, device: &wgpu::Device, kernel: &'static Kernel, halves: Halves) -> Compiled {
@@ -149,7 +133,7 @@ async fn asynchronous_refusals() -> Vec<(String, String)> {
 async fn asynchronous_refusals() -> Vec<(String, String)> {
     use js_sys::{Array, Function, Promise};
     use wasm_bindgen::JsCast as _;
-    let wait: Option<Function> = super::context::get(&js_sys::global(), "glassheadPipelines").dyn_into().ok();
+    let wait: Option<Function> = super::browser::get(&js_sys::global(), "glassheadPipelines").dyn_into().ok();
     let promise = wait.and_then(|wait| wait.call0(&js_sys::global()).ok()).and_then(|value| value.dyn_into().ok());
     let Some(promise) = promise as Option<Promise> else { return Vec::new() };
     let refused = wasm_bindgen_futures::JsFuture::from(promise).await.unwrap_or_default();

@@ -2,6 +2,7 @@
 //! the model's largest shape. Only those with tiles that the device uses anyway are tried, so that few kernels are compiled.
 //! Fusions are made for GPUs, where a dispatch costs more than its work; a CPU that emulates one only uses them when told to.
 
+use super::forced::ForceError;
 use super::trials::{Trial, gate_and_linear, grads_through_gate, norm_and_linear, norm_linear_and_rope};
 use super::{Clock, MAX_FLOPS, disagreement, race};
 use crate::gpu::backend::ExecuteError;
@@ -183,15 +184,15 @@ async fn fastest(
 /// Uses the fusions that the user has chosen without a check.
 ///
 /// # Errors
-/// A message when there is no such fusion.
-pub(super) fn force(context: &Context) -> Result<(), String> {
+/// When there is no such fusion.
+pub(super) fn force(context: &Context) -> Result<(), ForceError> {
     for of in &FUSIONS {
         let Some(name) = context.told.borrow().get(of.key).map(str::to_string) else { continue };
         context.choose_for(of.key);
         match of.fusions.iter().find(|fusion| fusion.kernel.name == name) {
             Some(fusion) => context.use_fusion(fusion),
             None if name == of.key => {}
-            None => return Err(format!("there is no kernel {name} for {}; leave out --variant {}", of.key, of.key)),
+            None => return Err(ForceError { variant: name, kernel: of.key, class: of.key }),
         }
     }
     Ok(())
