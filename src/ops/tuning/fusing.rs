@@ -2,7 +2,6 @@
 //! the model's largest shape. Only those with tiles that the device uses anyway are tried, so that few kernels are compiled.
 //! Fusions are made for GPUs, where a dispatch costs more than its work; a CPU that emulates one only uses them when told to.
 
-use super::forced::ForceError;
 use super::trials::{Trial, gate_and_linear, grads_through_gate, norm_and_linear, norm_linear_and_rope};
 use super::{Clock, MAX_FLOPS, disagreement, race};
 use crate::gpu::backend::ExecuteError;
@@ -179,21 +178,4 @@ async fn fastest(
     let trials = std::iter::once(measured()).chain(fused).collect();
     let winner = race(context, trials, &vec![true; fusions.len()], clock).await?;
     Ok(winner.map(|index| fusions[index]))
-}
-
-/// Uses the fusions that the user has chosen without a check.
-///
-/// # Errors
-/// When there is no such fusion.
-pub(super) fn force(context: &Context) -> Result<(), ForceError> {
-    for of in &FUSIONS {
-        let Some(name) = context.told.borrow().get(of.key).map(str::to_string) else { continue };
-        context.choose_for(of.key);
-        match of.fusions.iter().find(|fusion| fusion.kernel.name == name) {
-            Some(fusion) => context.use_fusion(fusion),
-            None if name == of.key => {}
-            None => return Err(ForceError { variant: name, kernel: of.key, class: of.key }),
-        }
-    }
-    Ok(())
 }
