@@ -41,7 +41,7 @@ pub fn gpu(profile: &str, program: Option<String>, rest: &[String]) -> Result<()
     execute(&root(), &program, &args, &[])
 }
 
-/// Builds the page and runs its benchmarks in Chromium; `peers` adds the other programs and a table, and `rest` is
+/// Builds the page, measures its start and runs its benchmarks in Chromium; `peers` adds the other programs and a table, and `rest` is
 /// passed to the script.
 pub fn browser(purpose: bundle::Purpose, peers: bool, rest: &[String]) -> Result<(), String> {
     let chromium = install::browser()?.display().to_string();
@@ -55,7 +55,15 @@ pub fn browser(purpose: bundle::Purpose, peers: bool, rest: &[String]) -> Result
         args.push("--peers");
     }
     args.extend(rest.iter().map(String::as_str));
-    let envs = [("GLASSHEAD_DIST", dist.as_str()), ("GLASSHEAD_CHROMIUM", &chromium), ("GLASSHEAD_PEERS", &modules)];
+    let server = std::env::current_exe().map_err(|error| error.to_string())?.display().to_string();
+    let envs = [
+        ("GLASSHEAD_DIST", dist.as_str()),
+        ("GLASSHEAD_CHROMIUM", &chromium),
+        ("GLASSHEAD_PEERS", &modules),
+        ("GLASSHEAD_XTASK", &server),
+    ];
+    let startup = root().join("tests/bench/startup.mjs").display().to_string();
+    execute(&root(), "node", &[&startup], &envs)?;
     execute(&root(), "node", &args, &envs)
 }
 
