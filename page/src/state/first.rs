@@ -54,6 +54,7 @@ impl Default for State {
             resizes: 0,
             version: 0,
             settled: 0,
+            quiet: 0,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! How attention is displayed: which table, which rows, which colors, which part.
 
-use super::{Action, State};
+use super::{Action, RunState, State};
 use crate::draw::heat::{ColorScale, Domain};
 use crate::draw::window::Window;
 use crate::maps::{Direction, Plane};
+use glasshead::wire::Event;
 
 /// An aggregate of the heads of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,6 +270,17 @@ impl State {
         if !matches!(action, Action::Hover(_)) {
             self.settled = self.version;
         }
+        let progress = match action {
+            Action::Hover(_) => true,
+            // A paused run reports what it had not yet shown.
+            Action::Events(events) if self.run_state == RunState::Training => {
+                events.iter().all(|(event, _)| is_progress(event))
+            }
+            _ => false,
+        };
+        if !progress {
+            self.quiet = self.version;
+        }
     }
 
     /// Moves through layers and heads, wrapping around.
@@ -342,4 +354,16 @@ impl State {
         (self.look.passed, self.look.appeared, self.look.together) = (0, 0, None);
         self.look.announcement.clear();
     }
+}
+
+/// Whether an event reports only that training proceeds.
+fn is_progress(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Progress { .. }
+            | Event::Attention { .. }
+            | Event::SampleTokens { .. }
+            | Event::Sample { .. }
+            | Event::Inspect { .. }
+    )
 }

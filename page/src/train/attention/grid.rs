@@ -58,9 +58,23 @@ pub fn HeadsTile(cx: &Cx) -> Html {
                 </Frame>
             </header>
             <div class="body" ref={body}>
-                if let Some((layout, maps)) = layout.zip(maps) { <Grid cx={cx.clone()} {layout} maps={Held(Some(maps))} /> } else { {nothing(cx, "All heads")} }
+                if let Some((layout, maps)) = layout.zip(maps) { <Grid cx={cx.clone()} {layout} maps={Held(Some(maps))} /> } else { {placeholders(cx)} }
             </div>
         </section>
+    }
+}
+
+/// Outlines of the maps to come, while the model is built.
+fn placeholders(cx: &Cx) -> Html {
+    let model = &cx.state.draft.config.model;
+    if cx.state.has_run() || model.n_layers * model.n_heads > MANY_HEADS {
+        return nothing(cx, "All heads");
+    }
+    let rows = model.n_heads + 2;
+    html! {
+        <div class="heads coming" style={format!("--rows:{rows};--cols:{}", model.n_layers)} aria-label="The heads appear as soon as the model is built">
+            {for (0..rows * model.n_layers).map(|_| html! { <i></i> })}
+        </div>
     }
 }
 
@@ -132,7 +146,8 @@ fn Grid(props: &GridProps) -> Html {
         let selected = state.plane() == plane;
         let off = matches!(plane, Plane::Head(layer, head) if state.ask.off.contains(&(layer, head)));
         let entropy = entropies.iter().find(|(other, _)| *other == plane).and_then(|(_, entropy)| *entropy);
-        let shown = entropy.map_or(String::new(), |bits| format!("{:.2}", in_unit(cx, bits)));
+        // A sum of tiny numbers can be −0.
+        let shown = entropy.map_or(String::new(), |bits| format!("{:.2}", in_unit(cx, bits.max(0.0))));
         let (test, head) = match plane {
             Plane::Head(_, head) => ("head-map", Some(head.to_string())),
             Plane::Mean(_) => ("mean-map", None),
@@ -147,13 +162,14 @@ fn Grid(props: &GridProps) -> Html {
         };
         html! {
             <button key={plane.short()} class={classes!("head", selected.then_some("selected"), off.then_some("off"))} data-testid={test}
-                data-layer={plane.layer().to_string()} data-head={head} aria-pressed={selected.to_string()} onpointerenter={over}
+                data-layer={plane.layer().to_string()} data-head={head.clone()} aria-pressed={selected.to_string()} onpointerenter={over}
                 aria-label={format!("{}{}", plane.name(), entropy.map_or(String::new(), |_| format!(", entropy {shown} {}", unit(cx))))}
                 {title} onclick={act(cx, Action::Look(LookAction::Show(plane)))}>
                 <Map table={Table::Weights(maps.clone(), plane)} scale={state.small_scale()} hatched={state.mask_shown && layout.cell > 34}
                     small=true theme={state.theme} />
                 <span class={classes!("head-name", layout.headed.then_some("hidden"))}>
-                    <span>{plane.short()}</span><span class="entropy">{shown.clone()}</span>
+                    <span>{plane.short()}</span>
+                    if head.is_some() && layout.cell >= 50 { <span class="entropy">{shown.clone()}</span> }
                 </span>
             </button>
         }
