@@ -103,6 +103,10 @@ pub struct Look {
     pub threshold: f32,
     /// Whether entropies are shown in nats instead of bits.
     pub nats: bool,
+    /// Whether the heads of a layer are ordered by entropy, the most focused first, instead of by number.
+    pub focused_first: bool,
+    /// Whether the grid of heads leaves out the mean and the maximum of each layer.
+    pub heads_only: bool,
     /// The form in which the table is shown.
     pub form: Form,
     /// Whether bars are sorted by weight instead of by position.
@@ -129,6 +133,8 @@ impl Default for Look {
             gamma: 1.0,
             threshold: 0.0,
             nats: false,
+            focused_first: false,
+            heads_only: false,
             form: Form::Map,
             sorted: true,
             window: Window::WHOLE,
@@ -159,6 +165,10 @@ pub enum LookAction {
     Threshold(f32),
     /// Toggles between bits and nats.
     ToggleNats,
+    /// Toggles between the order by entropy and by number of the heads of a layer.
+    ToggleOrder,
+    /// Shows or leaves out the mean and the maximum of each layer.
+    ToggleAggregates,
     /// Sets the form.
     Form(Form),
     /// Toggles sorting of the bars.
@@ -257,6 +267,8 @@ impl State {
             LookAction::Gamma(gamma) => self.look.gamma = gamma.clamp(0.2, 3.0),
             LookAction::Threshold(threshold) => self.look.threshold = threshold.clamp(0.0, 1.0),
             LookAction::ToggleNats => self.look.nats = !self.look.nats,
+            LookAction::ToggleOrder => self.look.focused_first = !self.look.focused_first,
+            LookAction::ToggleAggregates => self.look.heads_only = !self.look.heads_only,
             LookAction::Form(form) => self.look.form = form,
             LookAction::ToggleSorted => self.look.sorted = !self.look.sorted,
             LookAction::Window(window) => self.look.window = window,
