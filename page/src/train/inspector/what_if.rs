@@ -150,7 +150,7 @@ fn compared(cx: &Cx, comparison: &Comparison) -> Html {
             <tr>
                 <th scope="row">{visible(&choice.token.text)}</th>
                 <td>{format!("{plain:.3}")}</td><td>{format!("{changed:.3}")}</td>
-                <td>{signed(changed - plain)}</td>
+                <td>{signed(changed - plain, 3)}</td>
             </tr>
         }
     };
@@ -168,8 +168,8 @@ fn compared(cx: &Cx, comparison: &Comparison) -> Html {
                     <tbody>
                         <tr class="whole" data-testid="what-if-loss">
                             <th scope="row">{"Held-out loss"}</th>
-                            <td>{format!("{plain:.3}")}</td><td>{format!("{changed:.3}")}</td>
-                            <td class={(changed > plain + 5e-4).then_some("worse")}>{signed(changed - plain)}</td>
+                            <td>{format!("{plain:.4}")}</td><td>{format!("{changed:.4}")}</td>
+                            <td class={(changed > plain + 5e-5).then_some("worse")}>{signed(changed - plain, 4)}</td>
                         </tr>
                         {for comparison.choices.iter().map(line)}
                     </tbody>
@@ -184,9 +184,10 @@ fn compared(cx: &Cx, comparison: &Comparison) -> Html {
     }
 }
 
-/// A difference with its sign; none of a difference that rounds to 0.
-fn signed(difference: f32) -> String {
-    if difference.abs() < 5e-4 { "0.000".into() } else { format!("{difference:+.3}").replace('-', "−") }
+/// A difference rounded to `decimals`, with its sign unless it rounds to 0.
+fn signed(difference: f32, decimals: usize) -> String {
+    let text = format!("{difference:+.decimals$}");
+    if text.contains(|digit: char| ('1'..='9').contains(&digit)) { text.replace('-', "−") } else { text[1..].into() }
 }
 
 fn position(cx: &Cx) -> Html {
