@@ -64,7 +64,7 @@ function pointing() {
     const clientY = box.top + ((query + 0.5) / n) * box.height;
     const began = performance.now();
     map.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX, clientY, pointerType: "mouse" }));
-    const there = () => document.querySelector('[data-testid="tooltip"]')?.textContent.includes(`(${query}) looks at`);
+    const there = () => document.querySelector('[data-testid="tooltip"]')?.textContent.includes(`(${query}) `);
     while (!there()) await new Promise((done) => setTimeout(done, 0));
     return performance.now() - began;
   };

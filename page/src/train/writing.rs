@@ -109,6 +109,8 @@ struct SampleProps {
 #[component]
 fn SampleText(props: &SampleProps) -> Html {
     let SampleProps { sample: Sample { step, tokens, text }, newest, writing } = props;
+    // A story begins with the line breaks after the end of the one before.
+    let blank = tokens.iter().take_while(|(text, _)| text.trim().is_empty()).count();
     let token = |(text, p): &(String, f32)| html! { <span class="sure" style={format!("--p:{p:.2}")}>{text}</span> };
     html! {
         <li class={classes!("sample", newest.then_some("newest"))} data-testid="sample">
@@ -117,8 +119,8 @@ fn SampleText(props: &SampleProps) -> Html {
                 if *newest && !tokens.is_empty() { <span class="grow"></span><span>{"Underline: how sure it was"}</span> }
             </div>
             <p>
-                if *newest && !tokens.is_empty() { {for tokens.iter().map(token)} } else {
-                    {text.clone().unwrap_or_else(|| tokens.iter().map(|(text, _)| text.as_str()).collect())}
+                if *newest && !tokens.is_empty() { {for tokens[blank..].iter().map(token)} } else {
+                    {text.clone().unwrap_or_else(|| tokens.iter().map(|(text, _)| text.as_str()).collect()).trim_start()}
                 }
                 if *writing { <span class="caret">{"▍"}</span> }
             </p>

@@ -60,7 +60,7 @@ pub fn Tooltip(cx: &Cx) -> Html {
     html! {
         <div class={classes!("tip", left.then_some("left"), above.then_some("above"))} data-testid="tooltip"
             style={cell} aria-hidden="true">
-            <p>{token(query)}{" looks at "}{token(key)}</p>
+            <p>{token(query)}{if maps.hides(query, key) { " may not look at " } else { " looks at " }}{token(key)}</p>
             <p class="line"><span class="tip-weight">{number}</span>if more.is_empty() { {rank(&maps, plane, (query, key))} }</p>
             if !more.is_empty() { <p>{format!("{more}; weight {}", cx.state.weight_text(cx.state.weight(query, key)))}</p> }
         </div>
