@@ -43,6 +43,7 @@ mod one_reader;
 mod ops;
 mod overlays;
 mod page;
+mod page_updates;
 mod parquet;
 mod pieces;
 mod profile;

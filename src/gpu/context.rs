@@ -152,8 +152,7 @@ pub enum ContextError {
 const NO_ADAPTER_HINT: &str = "install a Vulkan driver; on Debian, `apt-get install mesa-vulkan-drivers libvulkan1` \
                                brings one that needs no graphics card";
 #[cfg(target_arch = "wasm32")]
-const NO_ADAPTER_HINT: &str = "hardware acceleration may be switched off in the browser's settings, or the driver is \
-                               on the browser's block list";
+const NO_ADAPTER_HINT: &str = "hardware acceleration may be switched off, or the browser may block the driver";
 
 impl Context {
     /// Requests the fastest adapter, and a device with the adapter's memory limits.
