@@ -327,13 +327,14 @@ impl State {
             Action::Remember(action) => self.apply_remember(action),
             Action::Workers(wanted) => self.workers.want(wanted),
             Action::Profile => self.profile.measuring = true,
+            Action::Systems(action) => self.profile.act(action),
         }
         self.review_device();
     }
 
     fn begin(&mut self, run: RunId) {
         self.data.begin();
-        self.profile = ProfileState::default();
+        self.profile = self.profile.next_run();
         self.ask.begin();
         self.run = run;
         self.begin_runs();

@@ -9,6 +9,7 @@ mod onward;
 mod plain;
 mod race;
 mod sheet;
+mod systems;
 mod training;
 mod weighted;
 
@@ -95,6 +96,13 @@ pub async fn compute(exercise: &Exercise, context: Option<&Context>) -> Result<S
                 &mut desk,
                 within(*right, 0..=GROUP_SIZE, "the number of right responses", expected)?,
             )?;
+        }
+        Exercise::Roofline { tile } => {
+            systems::roofline(&mut desk, within(*tile, 1..=512, "the tile", "between 1 and 512")?)
+        }
+        Exercise::Ring { rounds } => systems::ring(&mut desk, within(*rounds, 0..=6, "the rounds", "between 0 and 6")?),
+        Exercise::FourSums { n } => {
+            systems::four_sums(&mut desk, within(*n, 0..=1000, "the additions", "between 0 and 1000")?);
         }
         Exercise::Sampling { temperature, seed } => training::sampling(&mut desk, *temperature, *seed),
     }

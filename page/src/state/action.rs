@@ -9,6 +9,7 @@ use super::lesson::LessonAction;
 use super::look::{Form, LookAction};
 use super::overlay::OverlayAction;
 use super::parts::*;
+use super::profile::SystemsAction;
 use super::remember::RememberAction;
 use super::runs::RunsAction;
 use super::shell::ShellAction;
@@ -122,6 +123,8 @@ pub enum Action {
     Remember(RememberAction),
     /// A profile of a step was requested.
     Profile,
+    /// An action in the Systems view.
+    Systems(SystemsAction),
     /// Sets the number of workers that share batches.
     Workers(Wanted),
 }

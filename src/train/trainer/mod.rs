@@ -19,9 +19,11 @@ mod share;
 mod source;
 mod state;
 mod submissions;
+mod tensors;
 
 use std::collections::{HashMap, VecDeque};
 
+pub use self::costs::StepTimes;
 pub use self::diverge::Origin;
 use self::diverge::Poisoned;
 pub use self::error::TrainError;

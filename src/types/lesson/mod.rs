@@ -39,6 +39,9 @@ pub const OTHER_REWARDS: [f32; 3] = [0.0, 1.0, 0.5];
 /// Number of responses of the group in the step about equal rewards.
 pub const GROUP_SIZE: usize = 8;
 
+/// Number of ranks in the step about the ring.
+pub const RANKS: usize = 4;
+
 /// Number of steps of the lesson's learning rate schedule.
 pub const SCHEDULE_STEPS: usize = 100;
 
