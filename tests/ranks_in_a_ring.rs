@@ -134,11 +134,11 @@ fn overlapping_hides_communication() {
     };
     let bytes = 4.0 * ParamTable::new(&config.model).buffer_len() as f64;
     let [computed_s, skew_s] = waited(Strategy::Flat, None);
-    let link_s = (0.5 * computed_s).max(5.0 * skew_s);
+    let link_s = (0.5 * computed_s).max(2.0 * skew_s);
     let link = Some(Link { bytes_per_s: bytes / link_s, latency_s: 0.0 });
     let [flat_s, overlapped_s] = [Strategy::Flat, Strategy::Overlapped].map(|strategy| waited(strategy, link)[1]);
     assert!(flat_s >= 0.8 * link_s, "the link is slow: {flat_s} s of {link_s} s");
-    assert!(overlapped_s < 0.7 * flat_s, "{overlapped_s} s of {flat_s} s are visible");
+    assert!(overlapped_s < 0.75 * flat_s, "{overlapped_s} s of {flat_s} s are visible");
 }
 
 #[test]

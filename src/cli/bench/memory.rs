@@ -5,7 +5,7 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Machine, StepModel, median};
+use super::{Machine, StepModel, cpu_seconds, median};
 use crate::cli::{BackendArg, sentence};
 use crate::config::RunConfig;
 use crate::systems::memory::Group;
@@ -51,13 +51,18 @@ pub(in crate::cli) async fn memory(args: MemoryArgs) -> Result<(), String> {
         let mut trainer = args.model.trainer(&machine, &config).await?;
         let mut bits = Vec::new();
         let mut seconds = Vec::new();
-        for _ in 0..=args.runs {
+        let mut busy = None;
+        for run in 0..=args.runs {
+            if run == 1 {
+                busy = cpu_seconds();
+            }
             let began = Instant::now();
             trainer.submit(1);
             let points = trainer.collect().await.map_err(sentence)?;
             seconds.push(began.elapsed().as_secs_f64());
             bits.extend(points.iter().flat_map(|point| [point.loss.to_bits(), point.grad_norm.to_bits()]));
         }
+        let busy_s = busy.and_then(|before| Some(cpu_seconds()? - before));
         let memory = trainer.memory_timeline();
         let peak = memory.peak().ok_or("the step has no dispatches")?;
         let activations = Group::ALL.iter().zip(peak.groups).find(|(group, _)| **group == Group::Activations);
@@ -72,6 +77,7 @@ pub(in crate::cli) async fn memory(args: MemoryArgs) -> Result<(), String> {
             "first_step_ms": seconds[0] * 1e3,
             "step_ms": timed.iter().copied().fold(f64::INFINITY, f64::min) * 1e3,
             "median_ms": median(timed) * 1e3,
+            "cpu_ms": busy_s.map(|busy| busy * 1e3 / args.runs as f64),
             "same_bits": first.get_or_insert_with(|| bits.clone()) == &bits,
         }));
     }
@@ -88,14 +94,15 @@ pub(in crate::cli) async fn memory(args: MemoryArgs) -> Result<(), String> {
 fn print(machine: &str, config: &RunConfig, rows: &[Value]) {
     let (l, b, t) = (config.model.n_layers, config.train.batch_size, config.model.context_length);
     say!("{machine}: {l} layers, width {}, {b} sequences of {t}; 0 stores all activations", config.model.d_model);
-    let columns = ["every", "activations", "peak in use", "planned", "allocated", "first step", "step", "same bits"];
+    let columns =
+        ["every", "activations", "peak in use", "planned", "allocated", "first step", "step", "CPU time", "same bits"];
     say!("{}", columns.map(|column| format!("{column:>13}")).concat());
     for row in rows {
         let number = |key: &str| row[key].as_f64().unwrap_or(f64::NAN);
         let mib = ["activations_mib", "peak_mib", "planned_mib", "allocated_mib"]
             .map(|key| format!("{:>9.2} MiB", number(key)))
             .concat();
-        let ms = ["first_step_ms", "step_ms"].map(|key| format!("{:>10.1} ms", number(key))).concat();
+        let ms = ["first_step_ms", "step_ms", "cpu_ms"].map(|key| format!("{:>10.1} ms", number(key))).concat();
         say!("{:>13}{mib}{ms}{:>13}", row["every"].to_string(), if row["same_bits"] == true { "yes" } else { "no" });
     }
 }

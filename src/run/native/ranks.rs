@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{Outcome, RunData, RunError, SavedRun, run};
+use super::{Outcome, RunData, RunError, SavedRun, Store, run};
 use crate::config::{RunConfig, learning_rate};
 use crate::parallel::ranks::{Beginning, Plan, RankResult, StepReport, train};
 use crate::run::{Observer, RunSpec};
@@ -29,7 +29,8 @@ pub async fn run_on_ranks<O: Observer>(
 ) -> Result<(Outcome, Option<RankResult>), RunError> {
     spec.validate()?;
     let mut config = spec.config.clone();
-    std::fs::create_dir_all(folder).map_err(|error| RunError::Observer(format!("{}: {error}", folder.display())))?;
+    // Tokens of files are written to the folder before the run is saved there.
+    Store::new(folder)?;
     let data = RunData::new(spec, folder, &mut config, saved.as_ref())?;
     plan.check(&config)?;
     let (mut trainer, _) = data.trainer(config.clone(), None).await?;
