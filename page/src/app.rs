@@ -8,6 +8,8 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::DragEvent;
 use yew::prelude::*;
 
+use crate::align;
+use crate::align::view::AlignView;
 use crate::core::context::{Cx, Hooks, connect};
 use crate::core::files::Kept;
 use crate::core::link::{Batch, Link};
@@ -95,6 +97,7 @@ fn receive(cx: &Cx, batch: &Batch) {
     kernels::receive(batch);
     workers::receive(batch, cx.state.workers);
     figures::receive(batch, &cx.state, &cx.state.dispatcher());
+    align::store::receive(batch, cx);
     import::receive(batch, &cx.state, &cx.state.dispatcher());
 }
 
@@ -161,6 +164,7 @@ fn App() -> Html {
                 <p class="hidden" role="status" data-testid="status-line">{&state.look.announcement}</p>
                 <div class="train-view" hidden={!train}><TrainView ..cx.clone() /></div>
                 if state.view == View::Experiments { <ExperimentsView ..cx.calm() /> }
+                if state.view == View::Align { <AlignView ..cx.clone() /> }
                 if state.view == View::Systems { <SystemsView ..cx.calm() /> }
                 if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
                 if state.view == View::Lesson { <LessonView ..cx.clone() /> }

@@ -8,7 +8,7 @@
 //! | `shared` | components that several views use |
 //! | `shell` | rail, top bar, setup bar, banner |
 //! | `overlay`, `menus`, [`settings`], `runs_drawer`, [`palette`], `help` | drawers, popovers and menus |
-//! | `train`, `experiments`, [`systems`], `tokenizer`, [`lesson`] | a module per view |
+//! | `train`, `align`, `experiments`, [`systems`], `tokenizer`, [`lesson`] | a module per view |
 //! | `runs` | saved runs, and models of other programs |
 //! | `app` | the root component |
 
@@ -25,6 +25,8 @@ pub mod systems;
 pub mod tokens;
 pub mod units;
 
+#[cfg(target_arch = "wasm32")]
+mod align;
 #[cfg(target_arch = "wasm32")]
 mod app;
 #[cfg(target_arch = "wasm32")]

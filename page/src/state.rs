@@ -9,6 +9,7 @@ use glasshead::wire::{Command, Event};
 use super::draw::colors::ColorMap;
 use super::maps::Plane;
 pub use action::Action;
+use align::AlignState;
 use ask::{AskAction, AskState};
 use data::{DataAction, DataState};
 pub use draft::{Mark, Refused};
@@ -27,6 +28,7 @@ use tokenizer::TokenizerState;
 use workers::WorkersState;
 
 mod action;
+pub mod align;
 pub mod arithmetic;
 pub mod ask;
 pub mod autosave;
@@ -35,6 +37,7 @@ pub mod data;
 mod device;
 pub mod difference;
 mod draft;
+pub mod error;
 pub mod experiments;
 mod first;
 mod hear;
@@ -71,6 +74,8 @@ pub struct State {
     pub data: DataState,
     /// The lesson.
     pub lesson: LessonState,
+    /// The Align view.
+    pub align: AlignState,
     /// The number of the latest run.
     pub run: RunId,
     /// The state of the latest run.
@@ -218,6 +223,7 @@ impl State {
             }
             Action::Tokenizer(action) => self.tokenizer.apply(action),
             Action::Lesson(action) => self.lesson.apply(action),
+            Action::Align(action) => self.align.apply(action),
             Action::Data(action) => {
                 // Another field gives different text from the same files.
                 self.draft.file_count += u32::from(matches!(action, DataAction::Field(_)));
@@ -266,7 +272,7 @@ impl State {
                     self.accept_settings();
                     self.take_settings(config);
                 }
-                Err(problem) => self.refuse(SETUP, "", problem),
+                Err(error) => self.refuse(SETUP, "", error.to_string()),
             },
             Action::Enter(name, text) => self.enter(name, &text),
             Action::Refuse(name, text, problem) => self.refuse(name, &text, problem),
@@ -288,6 +294,7 @@ impl State {
             Action::Select(layer, head) => self.apply_look(LookAction::Show(Plane::Head(layer, head))),
             Action::Look(action) => self.apply_look(action),
             Action::Announce(sentence) => self.look.announcement = sentence,
+            Action::Walk { layers, heads } if self.view == View::Align => self.align.walk(layers, heads),
             Action::Walk { layers, heads } => self.walk(layers, heads),
             Action::Pin(query) => self.pin(query),
             Action::Escape if self.overlay.open.is_some() => self.overlay.open = None,

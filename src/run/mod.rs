@@ -5,6 +5,7 @@
 //! device continues on another one ([`recovery`]); [`record`] is what a run's file holds besides model and training state.
 //! Natively, a [`RunSpec`] describes a whole run, and [`native`] prepares it and runs it to its end, [`queue`]
 //! a list of them.
+//! [`stage`] does the same for alignment.
 
 mod clock;
 mod driver;
@@ -18,6 +19,7 @@ pub mod queue;
 pub mod record;
 pub mod recovery;
 mod spec;
+pub mod stage;
 mod task_evaluation;
 pub mod text;
 

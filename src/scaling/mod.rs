@@ -16,6 +16,7 @@ pub mod linear;
 pub mod plan;
 pub mod predict;
 pub mod read;
+pub mod report;
 pub mod sealed;
 pub mod shape;
 pub mod spec;

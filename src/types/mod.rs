@@ -1,5 +1,6 @@
 //! Plain data that all layers share. Knows nothing but the configuration.
 
+pub mod align;
 pub mod attention_weights;
 mod choice;
 pub mod history;

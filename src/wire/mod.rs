@@ -14,6 +14,7 @@ use crate::types::{
     ValidationPoint, VocabularyChoice,
 };
 
+pub mod align;
 pub mod data;
 pub mod export;
 #[cfg(target_arch = "wasm32")]
@@ -105,6 +106,8 @@ pub enum Command {
     Export(export::ExportCommand),
     /// Commands for the lesson.
     Lesson(lesson::LessonCommand),
+    /// Commands of the Align view.
+    Align(align::AlignCommand),
     /// Commands for data-parallel workers.
     Workers(workers::WorkersCommand),
     /// Commands for profiling.
@@ -242,6 +245,8 @@ pub enum Event {
     },
     /// Events of the lesson.
     Lesson(lesson::LessonEvent),
+    /// Events of the Align view.
+    Align(align::AlignEvent),
     /// Events about profiling.
     Profile {
         /// The run.

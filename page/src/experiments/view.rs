@@ -33,7 +33,7 @@ pub fn ExperimentsView(cx: &Cx) -> Html {
     html! {
         <div class="experiments" data-testid="experiments">
             {filters(cx)}
-            <div class="gallery" tabindex="0" role="region" aria-label="Experiments">{for sections}</div>
+            <div class="gallery" tabindex="0" role="region" aria-label="Experiments">{for sections}{crate::align::cards::section(cx)}</div>
         </div>
     }
 }

@@ -215,11 +215,6 @@ pub fn backend_name(choice: BackendChoice) -> &'static str {
     }
 }
 
-/// Whether the draft trains its own vocabulary.
-pub fn trains_vocabulary(state: &State) -> bool {
-    state.draft.vocabulary == Vocabulary::OfTheText
-}
-
 /// A named value of a field, as shown in lists.
 pub fn choice_label(name: &str) -> &str {
     match name {

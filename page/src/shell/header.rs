@@ -2,6 +2,7 @@
 
 use yew::prelude::*;
 
+use crate::align::top::AlignTop;
 use crate::core::context::Cx;
 use crate::core::{navigation, preferences};
 use crate::lesson::steps::STEPS;
@@ -18,6 +19,7 @@ use glasshead::types::CorpusChoice;
 fn icon_of(view: View) -> Icon {
     match view {
         View::Train => Icon::Train,
+        View::Align => Icon::Align,
         View::Tokenizer => Icon::Tokenizer,
         View::Lesson => Icon::Lesson,
         View::Systems => Icon::Systems,
@@ -59,7 +61,7 @@ pub fn Rail(cx: &Cx) -> Html {
             <h1 title="Glasshead">{"Glasshead"}{logo()}</h1>
             {group(&[View::Experiments])}
             <hr />
-            {group(&[View::Train, View::Systems])}
+            {group(&[View::Train, View::Align, View::Systems])}
             <hr />
             {group(&[View::Tokenizer, View::Lesson])}
             <Opens cx={cx.clone()} overlay={Overlay::MoreViews} class="more">{icon(Icon::More)}{"More"}</Opens>
@@ -83,6 +85,7 @@ pub fn TopBar(cx: &Cx) -> Html {
                 <b>{&cx.state.runs.name}</b>{icon(Icon::Down)}<small>{about(&cx.state)}</small>
             </Opens>
             {title(cx)}
+            if cx.state.view == View::Align { <AlignTop ..cx.clone() /> }
             <div class="run-controls" hidden={subtitle(&cx.state).is_some()}>
                 <span class="rule" data-part="title"></span>
                 {transport(cx)}
@@ -111,6 +114,7 @@ pub fn TopBar(cx: &Cx) -> Html {
 fn subtitle(state: &State) -> Option<String> {
     match state.view {
         View::Experiments => Some("One click sets everything up and starts. Change any setting afterwards.".into()),
+        View::Align => Some(String::new()),
         View::Lesson => {
             let (step, n) = (state.lesson.step + 1, STEPS.len());
             Some(format!("Step {step} of {n} · every number is computed live and can be changed"))
@@ -120,7 +124,7 @@ fn subtitle(state: &State) -> Option<String> {
 }
 
 fn title(cx: &Cx) -> Html {
-    let Some(subtitle) = subtitle(&cx.state) else { return html! {} };
+    let Some(subtitle) = subtitle(&cx.state).filter(|subtitle| !subtitle.is_empty()) else { return html! {} };
     html! { <div class="view-title"><b>{cx.state.view.title()}</b><small>{subtitle}</small></div> }
 }
 

@@ -1,5 +1,6 @@
 //! The actions that change the state.
 
+use super::align::AlignAction;
 use std::rc::Rc;
 
 use super::ask::AskAction;
@@ -30,6 +31,8 @@ pub enum Action {
     Follow(String),
     /// An action in the lesson.
     Lesson(LessonAction),
+    /// An action in the Align view.
+    Align(AlignAction),
     /// An action in the tokenizer view.
     Tokenizer(TokenizerAction),
     /// An action on the training data.

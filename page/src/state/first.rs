@@ -16,6 +16,7 @@ impl Default for State {
             tokenizer: TokenizerState::default(),
             data: DataState::default(),
             lesson: LessonState::default(),
+            align: AlignState::default(),
             run: 0,
             run_state: RunState::Loading(None),
             started: None,

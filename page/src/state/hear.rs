@@ -12,11 +12,13 @@ impl State {
             return; // from an earlier run
         }
         match event {
-            Event::Listening | Event::Kernels { .. } => (),
+            Event::Listening => self.align.wants_project = true,
+            Event::Kernels { .. } => (),
             Event::Tokenizer(event) => self.tokenizer.hear(event),
             Event::Data(DataEvent::Tasks { tasks }) => self.hear_tasks(tasks),
             Event::Data(event) => self.data.hear(self.run, event),
             Event::Lesson(event) => self.lesson.hear(event),
+            Event::Align(event) => self.align.hear(event, bytes.as_deref()),
             Event::Workers { event, .. } => self.workers.hear(&event),
             Event::Profile { event, .. } => self.profile.hear(event),
             Event::Inspect { event, .. } => {

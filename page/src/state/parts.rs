@@ -141,6 +141,8 @@ pub enum View {
     Experiments,
     /// Setup, attention, loss, generated text.
     Train,
+    /// Stages of alignment.
+    Align,
     /// The profile of a training step.
     Systems,
     /// Vocabularies and tokens.
@@ -151,13 +153,15 @@ pub enum View {
 
 impl View {
     /// All views, in the order of the rail.
-    pub const ALL: [Self; 5] = [Self::Experiments, Self::Train, Self::Systems, Self::Tokenizer, Self::Lesson];
+    pub const ALL: [Self; 6] =
+        [Self::Experiments, Self::Train, Self::Align, Self::Systems, Self::Tokenizer, Self::Lesson];
 
     /// Its name in the header.
     pub fn title(self) -> &'static str {
         match self {
             Self::Experiments => "Experiments",
             Self::Train => "Train",
+            Self::Align => "Align",
             Self::Systems => "Systems",
             Self::Tokenizer => "Tokenizer",
             Self::Lesson => "Lesson",
@@ -169,6 +173,7 @@ impl View {
         match self {
             Self::Experiments => "experiments",
             Self::Train => "train",
+            Self::Align => "align",
             Self::Systems => "systems",
             Self::Tokenizer => "tokenizer",
             Self::Lesson => "lesson",
@@ -227,7 +232,12 @@ impl Theme {
 /// The run that an event belongs to, if any.
 pub(super) fn run_of(event: &Event) -> Option<RunId> {
     match event {
-        Event::Listening | Event::Kernels { .. } | Event::Tokenizer(_) | Event::Data(_) | Event::Lesson(_) => None,
+        Event::Listening
+        | Event::Kernels { .. }
+        | Event::Tokenizer(_)
+        | Event::Data(_)
+        | Event::Lesson(_)
+        | Event::Align(_) => None,
         Event::Device { run, .. }
         | Event::Loading { run, .. }
         | Event::Ready { run, .. }
