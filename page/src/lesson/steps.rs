@@ -8,6 +8,7 @@ mod align;
 mod attention;
 mod onward;
 mod plain;
+mod scaling;
 mod systems;
 mod tokens;
 mod training;
@@ -48,13 +49,14 @@ impl Step {
 }
 
 /// The groups of steps: a title, and the indices of the steps.
-pub const GROUPS: [(&str, Range<usize>); 6] = [
+pub const GROUPS: [(&str, Range<usize>); 7] = [
     ("Attention by hand", 0..7),
     ("Attention that learns", 7..14),
     ("The whole model", 14..18),
     ("Training", 18..22),
     ("Alignment", 22..25),
-    ("Systems", 25..28),
+    ("Scaling", 25..27),
+    ("Systems", 27..30),
 ];
 
 /// What a step shows in addition to its matrices.
@@ -137,7 +139,7 @@ impl Control {
 }
 
 /// All steps in order.
-pub static STEPS: [Step; 28] = [
+pub static STEPS: [Step; 30] = [
     tokens::TOKENS,
     plain::SCORES,
     plain::WEIGHTS,
@@ -163,6 +165,8 @@ pub static STEPS: [Step; 28] = [
     align::RESPONSE_MASK,
     align::POLICY_STEP,
     align::EQUAL_REWARDS,
+    scaling::SIX_N_D,
+    scaling::ISOFLOP,
     systems::ROOFLINE,
     systems::RING,
     systems::FOUR_SUMS,

@@ -76,7 +76,7 @@ pub fn involved(sheet: &Sheet, (matrix, row, col): Cell, (lit, i, j): Cell) -> b
         &Made::Ratio { of } | &Made::Least { of } => matrix == of,
         &Made::Roofs { intensity, peaks } => (matrix == intensity && j == 1) || (matrix == peaks && col == j),
         &Made::Ring { of, rounds } => matrix == of && col == j && ring_ranks(i, j, rounds).contains(&row),
-        Made::Given { .. } | Made::Drawn | Made::Measured | Made::Rate { .. } => false,
+        Made::Given { .. } | Made::Drawn | Made::Measured | Made::Explained { .. } | Made::Rate { .. } => false,
         Made::Tiled { .. } | Made::Repeated { .. } => false,
         Made::Columns { .. } | Made::Beside { .. } => false,
     }
@@ -100,6 +100,7 @@ fn steps(sheet: &Sheet, shown: &Matrix, i: usize, j: usize) -> Option<String> {
     Some(match &shown.made {
         Made::Given { .. } | Made::Drawn | Made::Columns { .. } | Made::Beside { .. } => return None,
         Made::Measured | Made::Row { .. } => return None,
+        Made::Explained { how } => return how.get(i * shown.cols + j).cloned(),
         &Made::Product { a, b, transposed } => {
             let (a, b) = (matrix(a), matrix(b));
             let factor = |k: usize| if transposed { b.at(j, k) } else { b.at(k, j) };

@@ -11,6 +11,7 @@ use super::look::{Form, LookAction};
 use super::overlay::OverlayAction;
 use super::parts::*;
 use super::profile::SystemsAction;
+use super::queue::QueueAction;
 use super::remember::RememberAction;
 use super::runs::RunsAction;
 use super::shell::ShellAction;
@@ -18,6 +19,7 @@ use super::tokenizer::TokenizerAction;
 use super::typed::TypedField;
 use super::workers::Wanted;
 use crate::draw::colors::ColorMap;
+use crate::scale::state::ScaleAction;
 use glasshead::config::{Preset, RunConfig};
 use glasshead::types::{BackendChoice, CorpusChoice};
 use glasshead::wire::Event;
@@ -126,6 +128,10 @@ pub enum Action {
     Remember(RememberAction),
     /// A profile of a step was requested.
     Profile,
+    /// An action on the queue of runs.
+    Queue(QueueAction),
+    /// An action on sweeps.
+    Scale(ScaleAction),
     /// An action in the Systems view.
     Systems(SystemsAction),
     /// Sets the number of workers that share batches.
