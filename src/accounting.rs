@@ -46,15 +46,10 @@ impl Account {
     /// Computes the costs of a configuration.
     pub fn new(config: &ValidConfig) -> Self {
         let model = &config.model;
-        let parts = vec![
-            embedding(model),
-            projections(model),
-            scores(model),
-            feed_forward(model),
-            norms(model),
-            stream(model),
-            head(model),
-        ];
+        let mut parts = parts(model);
+        if let Some(stored) = Checkpoints::new(config) {
+            stored.apply(&mut parts, model);
+        }
         let [batch_size, context_length] = sizes([config.train.batch_size, model.context_length]);
         let batch_tokens = batch_size * context_length;
         let (batches, storage) = (config.train.accumulation_steps as u64, config.train.activation_storage);
@@ -95,6 +90,50 @@ impl Account {
         self.parts.iter().map(of).fold(0, u64::saturating_add)
     }
 }
+
+fn parts(model: &ModelConfig) -> Vec<Part> {
+    vec![
+        embedding(model),
+        projections(model),
+        scores(model),
+        feed_forward(model),
+        norms(model),
+        stream(model),
+        head(model),
+    ]
+}
+
+/// What activation checkpointing stores.
+struct Checkpoints {
+    /// k: blocks whose activations are in memory at a time.
+    blocks: usize,
+    /// ⌈L/k⌉: blocks whose input is stored.
+    segments: usize,
+}
+
+impl Checkpoints {
+    /// `None` where all activations are stored.
+    fn new(config: &ValidConfig) -> Option<Self> {
+        let (blocks, n_layers) = (config.train.checkpoint_every, config.model.n_layers);
+        (blocks > 0 && blocks < n_layers).then(|| Self { blocks, segments: n_layers.div_ceil(blocks) })
+    }
+
+    /// Replaces the activations of all blocks by those of k, and adds the inputs of the other segments.
+    fn apply(&self, all: &mut [Part], model: &ModelConfig) {
+        let few = parts(&ModelConfig { n_layers: self.blocks, ..model.clone() });
+        for (part, few) in all.iter_mut().zip(few) {
+            (part.activations, part.waiting) = (few.activations, few.waiting);
+            part.formulas[1] = few.formulas[1].replace('L', "k");
+            if part.name == STREAM {
+                part.activations += (self.segments - 1) as u64 * model.d_model as u64;
+                part.formulas[1] += ", and (⌈L/k⌉ − 1)·C: checkpoints";
+            }
+        }
+    }
+}
+
+/// The name of the part with the residual stream.
+const STREAM: &str = "residual stream";
 
 /// Creates a part from its costs and their formulas.
 fn part(name: &'static str, [params, activations, flops]: [(u64, String); 3]) -> Part {
@@ -199,7 +238,7 @@ fn norms(model: &ModelConfig) -> Part {
 fn stream(model: &ModelConfig) -> Part {
     let [l, c] = sizes([model.n_layers, model.d_model]);
     let kept = ((2 * l + 2) * c, "(2L + 2)·C: around every branch, at the end, and a branch under way".into());
-    part("residual stream", [none("no parameters"), kept, none("sums only")])
+    part(STREAM, [none("no parameters"), kept, none("sums only")])
 }
 
 fn head(model: &ModelConfig) -> Part {

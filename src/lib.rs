@@ -10,6 +10,7 @@
 //! | [`tensor_file`] | safetensors writer |
 //! | [`accounting`] | costs of a configuration: parameters, bytes, FLOPs |
 //! | [`scaling`] | scaling laws: fits, plans of sweeps, predictions |
+//! | [`systems`] | timelines of time and memory, rounding, collectives, simulated parallel training |
 //! | [`types`] | plain data that all layers share |
 //! | [`wire`] | messages between the page and the worker |
 //! | [`data`] | stories, tokenizer, batches, baselines; independent of the GPU |
@@ -51,6 +52,7 @@ pub mod rng;
 pub mod run;
 pub mod scaling;
 pub mod serve;
+pub mod systems;
 pub mod tensor_file;
 pub mod train;
 pub mod types;

@@ -24,6 +24,8 @@ fn variants() -> Vec<RunConfig> {
         ("accumulation_steps", "3"),
         ("optimizer", "sgd"),
         ("activation_storage", "f16"),
+        ("checkpoint_every", "1"),
+        ("checkpoint_every", "2"),
     ];
     for (field, value) in changes {
         for bias in ["false", "true"] {

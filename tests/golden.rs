@@ -19,6 +19,7 @@ fn config() -> RunConfig {
         batch_size: 3,
         accumulation_steps: 1,
         activation_storage: Default::default(),
+        checkpoint_every: 0,
         optimizer: Optimizer::Adamw,
         schedule: Schedule::Cosine,
         max_lr: 1e-2,

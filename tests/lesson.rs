@@ -20,6 +20,7 @@ mod onward;
 mod pair;
 mod scaling;
 mod similar;
+mod systems;
 
 fn x() -> Vec<f32> {
     EMBEDDINGS.into()

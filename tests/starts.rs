@@ -11,7 +11,7 @@ use glasshead_page::state::State;
 use proptest::prelude::*;
 
 /// The switches of a model and their values.
-const SMALL_SWITCHES: [(&str, &[&str]); 10] = [
+const SMALL_SWITCHES: [(&str, &[&str]); 11] = [
     ("norm", &["rmsnorm", "layernorm", "none"]),
     ("norm_placement", &["pre", "post"]),
     ("positions", &["rope", "learned", "none"]),
@@ -20,6 +20,7 @@ const SMALL_SWITCHES: [(&str, &[&str]); 10] = [
     ("bias", &["true", "false"]),
     ("tied_embeddings", &["true", "false"]),
     ("activation_storage", &["f32", "f16"]),
+    ("checkpoint_every", &["0", "1"]),
     ("optimizer", &["adamw", "sgd"]),
     ("schedule", &["constant", "cosine", "linear"]),
 ];

@@ -185,6 +185,17 @@ def save(folder, source, weights, moments, header):
     save_file(on_host(moments), folder / STATE, metadata)
 
 
+def timeline(path, rank, on_gpu):
+    """A profiler that writes the third step to a file of its own for every process: two steps warm up."""
+    activities = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * on_gpu
+    target = path.with_name(f"{path.stem}-{rank}{path.suffix or '.json'}")
+    return torch.profiler.profile(
+        activities=activities,
+        schedule=torch.profiler.schedule(wait=1, warmup=1, active=1, repeat=1),
+        on_trace_ready=lambda profiler: profiler.export_chrome_trace(str(target)),
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description="Takes an exported model on, on several processes.")
     parser.add_argument("--model", type=Path, required=True, help="the exported folder")
@@ -196,6 +207,7 @@ def main():
     parser.add_argument("--micro-batch", type=int, default=0, help="sequences of a process at once; without, all")
     parser.add_argument("--bf16", action="store_true", help="multiply in bfloat16")
     parser.add_argument("--fsdp", action="store_true", help="share out weights and moments")
+    parser.add_argument("--trace", type=Path, help="write the timeline of a step as Chrome trace JSON, one file per process")
     args = parser.parse_args()
 
     on_gpu = torch.cuda.is_available()
@@ -231,6 +243,9 @@ def main():
     shared.load(optimizer, moments, step)
     del moments
 
+    profiler = timeline(args.trace, rank, on_gpu) if args.trace else None
+    if profiler:
+        profiler.start()
     for step in range(step + 1, step + args.steps + 1):
         starts = [rng.below(len(tokens) - context) for _ in range(n_sequences)]
         own = np.stack([tokens[start : start + context + 1] for start in starts[rank * n_own : (rank + 1) * n_own]])
@@ -254,6 +269,10 @@ def main():
         dist.all_reduce(loss)
         if rank == 0:
             print(json.dumps({"step": step, "loss": loss.item() / n_ranks, "lr": lr, "grad_norm": float(norm)}), flush=True)
+        if profiler:
+            profiler.step()
+    if profiler:
+        profiler.stop()
 
     weights, moments = shared.gathered(optimizer)
     if rank == 0:

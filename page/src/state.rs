@@ -358,13 +358,14 @@ impl State {
                 let setup = (self.draft.corpus, self.draft.backend);
                 Rc::make_mut(&mut self.scale).apply(action, Rc::make_mut(&mut self.queue), setup);
             }
+            Action::Systems(action) => self.profile.act(action),
         }
         self.review_device();
     }
 
     fn begin(&mut self, run: RunId) {
         self.data.begin();
-        self.profile = ProfileState::default();
+        self.profile = self.profile.next_run();
         self.ask.begin();
         self.run = run;
         self.begin_runs();

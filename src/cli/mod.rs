@@ -12,6 +12,7 @@ use crate::config::{Preset, RunConfig};
 use crate::data::{DataError, Task, reading_parquet};
 use crate::gpu::context::Context;
 use crate::run::native::{self, open_device, set_overrides, tune_kernels};
+use crate::systems::simulate::Strategy;
 use crate::train::align::Settings;
 use crate::train::checkpoint::Checkpoint;
 use crate::types::tasks::skipped_rows;
@@ -26,6 +27,7 @@ mod data;
 mod generate;
 mod interop;
 pub mod ops;
+mod profile;
 mod queue;
 mod scale;
 mod soak;
@@ -83,6 +85,8 @@ enum Command {
         #[arg(long)]
         align: bool,
     },
+    /// Measure one training step: a timeline of its kernels, idle time and memory, and its export.
+    Profile(profile::ProfileArgs),
     /// Measure the speed of this machine.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -176,6 +180,15 @@ struct TrainArgs {
     /// Print one JSON object per line instead of a progress bar.
     #[arg(long)]
     json: bool,
+    /// Train on N ranks that share each batch: threads on the CPU, each with its own model.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    ranks: Option<u16>,
+    /// How ranks share a step: naive, flat, overlapped, bucketed, sharded or fsdp.
+    #[arg(long, requires = "ranks", default_value = "overlapped", value_parser = bench::strategy)]
+    strategy: Strategy,
+    /// The links between ranks.
+    #[arg(long, requires = "ranks", value_enum, default_value = "threads")]
+    links: bench::Links,
     /// A folder for log.csv, log.jsonl and an event file for TensorBoard. With --resume, an existing log continues, and
     /// its rows of later steps are replaced.
     #[arg(long)]
@@ -260,6 +273,7 @@ pub fn main() -> ExitCode {
         Command::Scale(command) => pollster::block_on(scale::scale(command)),
         Command::Data(command) => data::data(command),
         Command::Tokenizer(command) => tokenizer::tokenizer(command),
+        Command::Profile(args) => pollster::block_on(profile::profile(args)),
         Command::Bench(command) => bench::bench(command),
         Command::Soak(args) => pollster::block_on(soak::soak(args)),
         Command::Ops { backend } => pollster::block_on(ops::ops(backend)),

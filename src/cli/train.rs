@@ -1,13 +1,16 @@
 //! `glasshead train`: options to a specification, and its run with the terminal as observer.
 
+use serde_json::json;
+
 use super::{SpecArgs, TrainArgs, sentence};
 use crate::config::RunConfig;
 use crate::config::rules::Rules;
 use crate::config::table::FIELDS;
 use crate::data::Task;
+use crate::parallel::ranks::{Plan, StepReport};
 use crate::run::native::log::LogObserver;
-use crate::run::native::{self, SavedRun};
-use crate::run::{RunSpec, TextSource};
+use crate::run::native::{self, Outcome, SavedRun};
+use crate::run::{Observer, RunSpec, TextSource};
 use crate::types::CorpusChoice;
 
 mod lose_device;
@@ -27,9 +30,45 @@ pub(super) async fn train(args: TrainArgs) -> Result<(), String> {
     let mut terminal = Terminal::new(&args, spec.rules.stop_steps.unwrap_or_default());
     let mut log = LogObserver::new(args.log_dir.clone());
     let observer = &mut (&mut terminal, &mut log);
-    let outcome = native::run(&spec, &args.out, saved, observer).await.map_err(sentence)?;
+    let outcome = match args.ranks {
+        None => native::run(&spec, &args.out, saved, observer).await.map_err(sentence)?,
+        Some(ranks) => on_ranks(&args, &spec, (saved, ranks.into()), observer).await?,
+    };
     terminal.end(&outcome);
     Ok(())
+}
+
+/// Trains on ranks, and reports what each of them needs.
+async fn on_ranks(
+    args: &TrainArgs,
+    spec: &RunSpec,
+    (saved, ranks): (Option<SavedRun>, usize),
+    observer: &mut impl Observer,
+) -> Result<Outcome, String> {
+    let plan =
+        Plan { strategy: args.strategy, ranks, kind: args.links.into(), link: None, bucket_bytes: f64::from(1 << 18) };
+    let every = args.spec.eval_every;
+    let report = |step: u64, of_step: StepReport| {
+        if args.json || step.is_multiple_of(every) || step == 1 {
+            let StepReport { loss, grad_norm, seconds, waited_s } = of_step;
+            let line =
+                json!({ "step": step, "loss": loss, "grad_norm": grad_norm, "seconds": seconds, "waited_s": waited_s });
+            say!("{line}");
+        }
+    };
+    let trained = native::run_on_ranks(spec, &args.out, saved, plan, (&report, observer)).await;
+    let (outcome, result) = trained.map_err(sentence)?;
+    if let Some(result) = result {
+        say!(
+            "{} ranks, {}: {:.1} MiB on each rank; rank 0 has sent {:.1} MB in {} messages since the last hand-over",
+            ranks,
+            args.strategy.name(),
+            result.memory.total() / f64::from(1 << 20),
+            result.sent_bytes as f64 / 1e6,
+            result.messages
+        );
+    }
+    Ok(outcome)
 }
 
 /// The specification that the options describe, under this name unless the saved run has one.

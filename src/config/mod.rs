@@ -205,6 +205,7 @@ impl Preset {
                 batch_size,
                 accumulation_steps: 1,
                 activation_storage: Storage::F32,
+                checkpoint_every: 0,
                 optimizer: Optimizer::Adamw,
                 schedule: Schedule::Cosine,
                 max_lr,

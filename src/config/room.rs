@@ -82,8 +82,27 @@ impl RunConfig {
         self.halved_batch().or_else(|| self.halved_context())
     }
 
-    /// Which setting to lower, and to what value, until the run fits; the end of a sentence.
+    /// The blocks between two checkpoints that need least memory for about the same time: the whole part of √L.
+    pub fn usual_checkpoints(&self) -> usize {
+        self.model.n_layers.isqrt().max(1)
+    }
+
+    /// The same run with checkpoints, if it has none and more than one layer: its losses stay the same.
+    fn checkpointed(&self) -> Option<Self> {
+        let mut other = self.clone();
+        other.train.checkpoint_every = self.usual_checkpoints();
+        (self.train.checkpoint_every == 0 && self.model.n_layers > 1).then_some(other)
+    }
+
+    /// Which setting to change, and to what value, until the run fits; the end of a sentence. Checkpointing comes first, because
+    /// it changes no result.
     pub fn advice(&self, fits: impl Fn(&Self) -> bool) -> String {
+        if let Some(other) = self.checkpointed().filter(|other| fits(other)) {
+            let every = other.train.checkpoint_every;
+            return format!(
+                "set checkpoint_every to {every}, which computes activations again instead of storing them"
+            );
+        }
         let batches = successors(self.halved_batch(), Self::halved_batch);
         // Where `batch_size` alone is not enough, it may not matter at all.
         let contexts = successors(self.halved_context(), Self::halved_context);
@@ -169,7 +188,10 @@ mod tests {
         let both = "lower batch_size from 16 to 1 and context_length from 128 to 32";
         assert_eq!(config.advice(|smaller| rows(smaller) <= 40), both);
         assert!(config.advice(|_| false).contains("smaller model"));
-        config.train.batch_size = 1;
+        // What changes no result comes first, unless it is in use already.
+        let advice = config.advice(|other| rows(other) <= 512 || other.train.checkpoint_every > 0);
+        assert_eq!(advice, "set checkpoint_every to 2, which computes activations again instead of storing them");
+        (config.train.batch_size, config.train.checkpoint_every) = (1, 2);
         assert_eq!(config.advice(|_| true), "lower context_length from 128 to 64");
     }
 }

@@ -83,7 +83,7 @@ const HEADS: Kind = Kind::Count {
 };
 
 /// All fields, in the order in which forms show them.
-pub static FIELDS: [Field; 33] = [
+pub static FIELDS: [Field; 34] = [
     field(
         ModelOnReset,
         ["vocab_size", "Vocabulary size"],
@@ -217,6 +217,13 @@ pub static FIELDS: [Field; 33] = [
         "",
         choice!(Storage, train.activation_storage),
         "how activations are stored until the backward pass: f16 takes half the memory and needs a GPU with shader-f16",
+    )),
+    advanced(field(
+        TrainingOnReset,
+        ["checkpoint_every", "Checkpoint every"],
+        "blocks",
+        count!(0, MAX_LAYERS, train.checkpoint_every as usize),
+        "activation checkpointing: store the residual stream at every Nth block and compute the rest again; 0 stores everything",
     )),
     advanced(field(
         TrainingOnReset,

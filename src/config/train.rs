@@ -17,6 +17,10 @@ pub struct TrainConfig {
     /// always f32.
     #[serde(default)]
     pub activation_storage: Storage,
+    /// Activation checkpointing: the residual stream is stored every `checkpoint_every` blocks, and the backward pass computes
+    /// the other activations again. 0 stores all of them. Losses and gradients are the same to the bit.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub checkpoint_every: usize,
     /// The optimizer.
     pub optimizer: Optimizer,
     /// The learning rate schedule after warm-up.
@@ -79,6 +83,12 @@ pub(super) const DECAY_FRACTION: f64 = 0.2;
 /// Default for files written before `decay_fraction` existed.
 fn decay_fraction() -> f64 {
     DECAY_FRACTION
+}
+
+/// Files of runs without checkpointing stay as they were.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(blocks: &usize) -> bool {
+    *blocks == 0
 }
 
 impl Choice for Storage {

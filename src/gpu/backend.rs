@@ -5,7 +5,7 @@ use super::context::Context;
 pub use super::error::ExecuteError;
 use super::execute::{GpuBackend, GpuRead};
 use super::interpret::CpuBackend;
-use super::profile::{Reading, Timing, profile, time_repeated};
+use super::profile::{Reading, TimedRun, Timing, profile, time_repeated};
 pub use super::program::{Program, Writes};
 use super::recording::{Buffers, Recording, Slice};
 
@@ -141,17 +141,47 @@ impl Backend {
     /// # Errors
     /// When the GPU has no timestamp queries, was lost, or rejected a command.
     pub async fn profile(&mut self, program: Program) -> Result<Vec<Timing>, ExecuteError> {
+        Ok(self.timed_run(program).await?.timings)
+    }
+
+    /// As [`Backend::profile`], with the host's times.
+    ///
+    /// # Errors
+    /// As [`Backend::profile`].
+    pub async fn timed_run(&mut self, program: Program) -> Result<TimedRun, ExecuteError> {
         match self {
             Self::Gpu(gpu) => profile(gpu, program.0).await,
             Self::Cpu(cpu, recordings) => {
                 let recording = &recordings[program.0];
-                let time = |index: usize| {
-                    let began = now_ns();
+                let began = now_ns();
+                let mut timings = Vec::with_capacity(recording.dispatches.len());
+                for (index, dispatch) in recording.dispatches.iter().enumerate() {
+                    let start_ns = now_ns() - began;
                     cpu.run_dispatch(recording, index);
-                    Timing { kernel: recording.dispatches[index].kernel.name, ns: now_ns() - began }
-                };
-                Ok((0..recording.dispatches.len()).map(time).collect())
+                    timings.push(Timing { kernel: dispatch.kernel.name, start_ns, ns: now_ns() - began - start_ns });
+                }
+                Ok(TimedRun { timings, submit_ns: 0.0, wall_ns: now_ns() - began })
             }
+        }
+    }
+
+    /// Bytes that the device was asked for: every buffer, and on a GPU the parameters of the kernels and the buffers for
+    /// transfers. Buffers of the CPU backend are allocated on first use.
+    pub fn allocated_bytes(&self) -> u64 {
+        match self {
+            Self::Gpu(gpu) => gpu.allocated_bytes(),
+            Self::Cpu(cpu, recordings) => {
+                let uniforms: usize = recordings.iter().map(|recording| recording.uniforms.len()).sum();
+                cpu.buffer_bytes().iter().sum::<u64>() + uniforms as u64
+            }
+        }
+    }
+
+    /// Bytes of each buffer in the order of the table; 0 for those that the CPU backend has not used.
+    pub fn buffer_bytes(&self) -> Vec<u64> {
+        match self {
+            Self::Gpu(gpu) => gpu.buffer_bytes(),
+            Self::Cpu(cpu, _) => cpu.buffer_bytes(),
         }
     }
 

@@ -288,6 +288,17 @@ impl GpuBackend {
         self.queue.submit([encoder.finish()]);
     }
 
+    /// Bytes of each buffer of the table.
+    pub fn buffer_bytes(&self) -> Vec<u64> {
+        self.buffers.iter().map(wgpu::Buffer::size).collect()
+    }
+
+    /// Bytes of all buffers that were created on the device.
+    pub fn allocated_bytes(&self) -> u64 {
+        let others = self.uniforms.iter().chain(&self.idle_staging).chain(&self.uploads);
+        self.buffers.iter().chain(others).map(wgpu::Buffer::size).sum()
+    }
+
     fn check(&self) -> Result<(), ExecuteError> {
         match self.fault.check() {
             Err(error) if error.needs_another_device() => Err(error),

@@ -89,6 +89,11 @@ impl CpuBackend {
         buffer
     }
 
+    /// Bytes of each buffer; 0 for those that were not used yet.
+    pub fn buffer_bytes(&self) -> Vec<u64> {
+        self.buffers.iter().map(|buffer| 4 * buffer.borrow().len() as u64).collect()
+    }
+
     /// Runs one dispatch of a recording.
     pub fn run_dispatch(&self, recording: &Recording, index: usize) {
         let dispatch = &recording.dispatches[index];

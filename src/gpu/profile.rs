@@ -9,8 +9,21 @@ use super::execute::GpuBackend;
 pub struct Timing {
     /// Name of the kernel.
     pub kernel: &'static str,
+    /// Beginning in nanoseconds since that of the recording's first dispatch.
+    pub start_ns: f64,
     /// Nanoseconds on the device.
     pub ns: f64,
+}
+
+/// One timed run of a recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimedRun {
+    /// The dispatches in order.
+    pub timings: Vec<Timing>,
+    /// Nanoseconds that the host takes to encode and submit the run; 0 on the CPU backend.
+    pub submit_ns: f64,
+    /// Nanoseconds from the beginning of the call until all results are there, by the host's clock.
+    pub wall_ns: f64,
 }
 
 /// Time of several runs.
@@ -49,7 +62,7 @@ pub async fn time_repeated(gpu: &mut GpuBackend, program: usize, repeats: u32) -
         }
     }
     let stamps_ns = match stamps {
-        Some(stamps) => stamps.read(gpu, encoder).await?.first().copied(),
+        Some(stamps) => stamps.read(gpu, encoder).await?.1.first().map(|[begin, end]| end - begin),
         None => {
             gpu.wait_after(encoder).await?;
             None
@@ -65,26 +78,41 @@ const MAX_QUERIES: usize = 4096;
 ///
 /// # Errors
 /// When the device has no timestamp queries, was lost, or rejected a command.
-pub async fn profile(gpu: &mut GpuBackend, program: usize) -> Result<Vec<Timing>, ExecuteError> {
+pub async fn profile(gpu: &mut GpuBackend, program: usize) -> Result<TimedRun, ExecuteError> {
     if !gpu.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
         return Err(ExecuteError::NoTimestamps);
     }
     gpu.ready().await?;
+    let began = now_ns();
     let n = gpu.programs[program].dispatches.len();
-    let mut timings = Vec::with_capacity(n);
+    let (mut stamped, mut submit_ns) = (Vec::with_capacity(n), 0.0);
     for start in (0..n).step_by(MAX_QUERIES / 2) {
         let end = n.min(start + MAX_QUERIES / 2);
-        timings.extend(profile_range(gpu, program, start..end).await?);
+        let (submitted, stamps) = profile_range(gpu, program, start..end).await?;
+        submit_ns += submitted;
+        stamped.extend(stamps);
     }
-    Ok(timings)
+    let wall_ns = now_ns() - began;
+    let first_ns = stamped.first().map_or(0.0, |(_, [begin, _])| *begin);
+    let timing = |(kernel, [begin, end]): (&'static str, [f64; 2])| Timing {
+        kernel,
+        start_ns: (begin - first_ns).max(0.0),
+        ns: (end - begin).max(0.0),
+    };
+    Ok(TimedRun { timings: stamped.into_iter().map(timing).collect(), submit_ns, wall_ns })
 }
 
+/// A kernel's name, and nanoseconds by the device's clock at the beginning and at the end of its pass.
+type Stamped = (&'static str, [f64; 2]);
+
+/// Nanoseconds of the submission, and the dispatches of a range.
 async fn profile_range(
     gpu: &mut GpuBackend,
     program: usize,
     range: std::ops::Range<usize>,
-) -> Result<Vec<Timing>, ExecuteError> {
+) -> Result<(f64, Vec<Stamped>), ExecuteError> {
     let stamps = Stamps::new(&gpu.device, 2 * range.len() as u32);
+    let began = now_ns();
     let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("profile") });
     let dispatches = &gpu.programs[program].dispatches[range];
     for (dispatch, query) in dispatches.iter().zip((0u32..).step_by(2)) {
@@ -95,8 +123,9 @@ async fn profile_range(
         dispatch.record(&mut pass);
     }
     let kernels: Vec<&'static str> = dispatches.iter().map(|dispatch| dispatch.kernel).collect();
-    let ns = stamps.read(gpu, encoder).await?;
-    Ok(kernels.into_iter().zip(ns).map(|(kernel, ns)| Timing { kernel, ns: ns.max(0.0) }).collect())
+    let encoded_ns = now_ns() - began;
+    let (submitted_ns, ns) = stamps.read(gpu, encoder).await?;
+    Ok((encoded_ns + submitted_ns, kernels.into_iter().zip(ns).collect()))
 }
 
 /// A set of timestamp queries and the buffer into which they are resolved.
@@ -131,14 +160,24 @@ impl Stamps {
         }
     }
 
-    /// Submits the encoder and returns the nanoseconds of each pass, negative where the device reports an end before the
-    /// beginning.
-    async fn read(self, gpu: &mut GpuBackend, mut encoder: wgpu::CommandEncoder) -> Result<Vec<f64>, ExecuteError> {
+    /// Submits the encoder; returns the nanoseconds that this took the host, and the beginning and the end of each pass by the
+    /// device's clock, in nanoseconds. A device may report an end before the beginning.
+    async fn read(
+        self,
+        gpu: &mut GpuBackend,
+        mut encoder: wgpu::CommandEncoder,
+    ) -> Result<(f64, Vec<[f64; 2]>), ExecuteError> {
+        let began = now_ns();
         encoder.resolve_query_set(&self.queries, 0..self.n, &self.resolved, 0);
-        let words = gpu.read_after(encoder, &self.resolved).await?;
+        let read = gpu.start_read_after(encoder, &self.resolved);
+        let submitted_ns = now_ns() - began;
+        let words = gpu.finish_read(read).await?;
         let ticks: Vec<u64> = words.chunks_exact(2).map(|word| u64::from(word[0]) | u64::from(word[1]) << 32).collect();
         let period_ns = f64::from(gpu.queue.get_timestamp_period());
-        let ns = |pair: &[u64]| (i128::from(pair[1]) - i128::from(pair[0])) as f64 * period_ns;
-        Ok(ticks.chunks_exact(2).map(ns).collect())
+        // Relative to the first one: absolute ticks in nanoseconds exceed the digits of f64.
+        let base = ticks.first().copied().unwrap_or_default();
+        let base_ns = (base % (1 << 52)) as f64 * period_ns;
+        let ns = |tick: u64| base_ns + (i128::from(tick) - i128::from(base)) as f64 * period_ns;
+        Ok((submitted_ns, ticks.chunks_exact(2).map(|pair| [ns(pair[0]), ns(pair[1])]).collect()))
     }
 }

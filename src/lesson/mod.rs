@@ -11,6 +11,7 @@ mod race;
 mod scaling;
 mod sheet;
 mod similar;
+mod systems;
 mod training;
 mod weighted;
 
@@ -111,6 +112,13 @@ pub async fn compute(exercise: &Exercise, context: Option<&Context>) -> Result<S
             similar::jaccard(&mut desk, within(*other, 1..=4, "the sentence", "between 1 and 4")?)
         }
         Exercise::MinHash { bands } => similar::min_hash(&mut desk, one_of(*bands)?),
+        Exercise::Roofline { tile } => {
+            systems::roofline(&mut desk, within(*tile, 1..=512, "the tile", "between 1 and 512")?)
+        }
+        Exercise::Ring { rounds } => systems::ring(&mut desk, within(*rounds, 0..=6, "the rounds", "between 0 and 6")?),
+        Exercise::FourSums { n } => {
+            systems::four_sums(&mut desk, within(*n, 0..=1000, "the additions", "between 0 and 1000")?);
+        }
         Exercise::Sampling { temperature, seed } => training::sampling(&mut desk, *temperature, *seed),
     }
     Ok(desk.run(context).await?)

@@ -87,6 +87,9 @@ pub struct Activations {
     pub window: usize,
     /// Token ids (B, T).
     pub inputs: Slice,
+    /// Number of consecutive blocks with separate buffers. Later blocks use them again; only the input of each segment's first
+    /// block has its own buffer.
+    pub segment: usize,
     /// One entry per block.
     pub blocks: Vec<BlockActivations>,
     /// A branch's output before it is added to the residual stream (N, C).
@@ -259,7 +262,7 @@ impl MemoryPlan {
         let heatmaps = add("heatmaps", model.n_layers * heatmap_words(model, model.context_length));
         let entropies = add("entropies of rows", model.n_layers * (model.n_heads + 1) * model.context_length);
         let head_scale = add("scales of heads", model.n_layers * model.n_heads);
-        let kind = Kind::Batch(config.train.activation_storage);
+        let kind = Kind::Batch { storage: config.train.activation_storage, segment: segment(config) };
         let batch = Activations::plan(&mut buffers, model, batch_size, kind, head_rows);
         let gradients = Gradients::plan(&mut buffers, model, batch_size);
         let probe = Activations::plan(&mut buffers, model, 1, Kind::Probe, model.context_length);
@@ -374,6 +377,14 @@ fn vocab_block(model: &ModelConfig, budget: Budget) -> usize {
         return v;
     }
     (v / n_blocks / ALIGNMENT).max(1) * ALIGNMENT
+}
+
+/// Blocks between two checkpoints; all of them without checkpointing.
+fn segment(config: &RunConfig) -> usize {
+    match config.train.checkpoint_every {
+        0 => config.model.n_layers,
+        blocks => blocks.min(config.model.n_layers),
+    }
 }
 
 /// Words for one layer's quantized weights in a window of `window` positions.

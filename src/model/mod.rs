@@ -4,3 +4,4 @@
 pub mod memory;
 pub mod params;
 pub mod transformer;
+pub mod work;

@@ -141,6 +141,19 @@ pub fn links() -> Vec<Vec<u8>> {
     all.map(|link| link.as_bytes().to_vec()).to_vec()
 }
 
+/// Timelines of steps.
+pub fn traces() -> Vec<Vec<u8>> {
+    use glasshead::systems::chrome;
+    use glasshead::systems::trace::{HostSpan, HostWork, Phase, Span, Trace, Work};
+    let work = |layer| Work { phase: Phase::Backward, layer, tensor: "heads".into(), flops: 1e6, bytes: 4096.0 };
+    let span =
+        |layer, start_ns| Span { kernel: "matmul_nt".into(), work: work(layer), start_ns, ns: 5.5, least_ns: 1.25 };
+    let host = vec![HostSpan { work: HostWork::Submit, start_ns: 0.0, ns: 3.0 }];
+    let spans = vec![span(None, 3.0), span(Some(2), 9.0)];
+    let trace = Trace { device: "CPU".into(), step: 7, plain_ns: 19.0, wall_ns: 20.0, host, spans };
+    vec![chrome::write(&trace, None).to_string().into_bytes()]
+}
+
 /// Texts in several encodings.
 pub fn texts() -> Vec<Vec<u8>> {
     let text = "Once upon a time, a cat sat — 猫. <|endoftext|>\nThe end.\r\n";

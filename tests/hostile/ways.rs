@@ -108,6 +108,7 @@ pub const WAYS: &[Way] = &[
         factor: 400,
         base: 96 * MIB,
     },
+    Way { name: "trace of a step", seeds: seeds::traces, enter: trace, factor: 400, base: 4 * MIB },
     Way { name: "classifier", seeds: seeds::classifiers, enter: classifier, factor: 250, base: 8 * MIB },
 ];
 
@@ -205,6 +206,14 @@ pub fn link(bytes: &[u8]) -> Outcome {
     let (state, problems) = restored(&String::from_utf8_lossy(bytes));
     assert_eq!(state.problem(), None);
     problems.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// A timeline that was exported as Chrome trace JSON, compared with itself.
+pub fn trace(bytes: &[u8]) -> Outcome {
+    let trace = said_of(glasshead::systems::chrome::read(&String::from_utf8_lossy(bytes)))?;
+    assert!(trace.layer_ns().len() <= trace.spans.len() + 1025);
+    glasshead::systems::compare::differences(&trace, &trace).iter().for_each(|row| assert!(!row.change_ns().is_nan()));
+    Ok(())
 }
 
 /// A plain text in any encoding.

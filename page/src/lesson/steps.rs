@@ -10,6 +10,7 @@ mod data;
 mod onward;
 mod plain;
 mod scaling;
+mod systems;
 mod tokens;
 mod training;
 
@@ -49,7 +50,7 @@ impl Step {
 }
 
 /// The groups of steps: a title, and the indices of the steps.
-pub const GROUPS: [(&str, Range<usize>); 7] = [
+pub const GROUPS: [(&str, Range<usize>); 8] = [
     ("Attention by hand", 0..7),
     ("Attention that learns", 7..14),
     ("The whole model", 14..18),
@@ -57,6 +58,7 @@ pub const GROUPS: [(&str, Range<usize>); 7] = [
     ("Alignment", 22..25),
     ("Scaling", 25..27),
     ("Data", 27..29),
+    ("Systems", 29..32),
 ];
 
 /// What a step shows in addition to its matrices.
@@ -141,7 +143,7 @@ impl Control {
 }
 
 /// All steps in order.
-pub static STEPS: [Step; 29] = [
+pub static STEPS: [Step; 32] = [
     tokens::TOKENS,
     plain::SCORES,
     plain::WEIGHTS,
@@ -171,6 +173,9 @@ pub static STEPS: [Step; 29] = [
     scaling::ISOFLOP,
     data::JACCARD,
     data::MIN_HASH,
+    systems::ROOFLINE,
+    systems::RING,
+    systems::FOUR_SUMS,
 ];
 
 /// The index of the step that a link's hash names (`#view=lesson&step=mask`).

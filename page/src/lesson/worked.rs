@@ -1,7 +1,8 @@
 //! How a cell was computed, with its actual numbers, and which other cells it was computed from.
 
 use crate::state::lesson::Cell;
-use glasshead::types::lesson::{Axis, Made, Matrix, Sheet, WORDS};
+use glasshead::systems::ring::Collective;
+use glasshead::types::lesson::{Axis, Made, Matrix, RANKS, Sheet, WORDS};
 
 /// A number with four decimals, for tables.
 pub fn short(value: f32) -> String {
@@ -80,7 +81,11 @@ pub fn involved(sheet: &Sheet, (matrix, row, col): Cell, (lit, i, j): Cell) -> b
         &Made::Moment { of, .. } => (matrix == of && row == i) || (matrix == lit && row + 1 == i),
         &Made::Adamw { m, v, .. } => ([m, v].contains(&matrix) && row == i) || (matrix == lit && row + 1 == i),
         &Made::Descent { of, .. } => (matrix == of && row == i) || (matrix == lit && row + 1 == i),
+        &Made::Ratio { of } | &Made::RowMinimum { of } => matrix == of,
+        &Made::Roofs { intensity, peaks } => (matrix == intensity && j == 1) || (matrix == peaks && col == j),
+        &Made::Ring { of, rounds } => matrix == of && col == j && ring_ranks(i, j, rounds).contains(&row),
         Made::Given { .. } | Made::Drawn | Made::Measured | Made::Explained { .. } | Made::Rate { .. } => false,
+        Made::Tiled { .. } | Made::Repeated { .. } => false,
         Made::Columns { .. } | Made::Beside { .. } => false,
     }
 }
@@ -225,6 +230,24 @@ fn learned(sheet: &Sheet, made: &Made, shown: &Matrix, i: usize, j: usize) -> Op
         &Made::Descent { of, lr } => {
             format!("{} − {lr} · ({})", short(before(shown, 1.0)), short(matrix(of).at(i, 0)))
         }
+        &Made::Tiled { size, tile } => match j {
+            0 => format!("2 · {size}³ ÷ 10⁹"),
+            _ => format!("4 · (2 · {size}³ ÷ {tile} + {size}²) ÷ 10⁹"),
+        },
+        &Made::Ratio { of } => format!("{} ÷ {}", short(matrix(of).at(i, 0)), decimals(matrix(of).at(i, 1), 6)),
+        &Made::Roofs { intensity, peaks } => match j {
+            0 => "the cores' peak".into(),
+            _ => format!("{} · {}", short(matrix(intensity).at(0, 0)), short(matrix(peaks).at(0, 1))),
+        },
+        &Made::RowMinimum { of } => {
+            let values = matrix(of).row(i).iter().map(|&value| short(value));
+            format!("the smaller one of {}", values.collect::<Vec<_>>().join(" and "))
+        }
+        &Made::Ring { of, rounds } => {
+            let parts = ring_ranks(i, j, rounds).into_iter().map(|rank| short(matrix(of).at(rank, j)));
+            parts.collect::<Vec<_>>().join(" + ")
+        }
+        &Made::Repeated { n, term } => format!("{n} times + {term}, rounded each time"),
         &Made::Rate { warmup } => format!("the schedule, with {warmup} steps of warm-up"),
         &Made::Counted { of } => format!("drawn with a probability of {}", short(matrix(of).at(0, j))),
         _ => return None,
@@ -234,6 +257,20 @@ fn learned(sheet: &Sheet, made: &Made, shown: &Matrix, i: usize, j: usize) -> Op
 /// A number without decimals.
 fn short_whole(value: f32) -> String {
     decimals(value, 0)
+}
+
+/// The ranks whose parts are in a chunk of a rank after some rounds of the ring, in the order in which they were added.
+fn ring_ranks(rank: usize, chunk: usize, rounds: usize) -> Vec<usize> {
+    let mut parts: Vec<Vec<Vec<usize>>> = (0..RANKS).map(|rank| vec![vec![rank]; RANKS]).collect();
+    for round in 0..rounds.min(Collective::AllReduce.n_rounds(RANKS)) {
+        let messages = (0..RANKS).map(|from| Collective::AllReduce.message(RANKS, round, from));
+        let sent: Vec<_> = messages.map(|message| (message, parts[message.from][message.chunk].clone())).collect();
+        for (message, ranks) in sent {
+            let own = &mut parts[message.to][message.chunk];
+            *own = if message.add { [ranks, own.clone()].concat() } else { ranks };
+        }
+    }
+    parts.get(rank).and_then(|chunks| chunks.get(chunk)).cloned().unwrap_or_default()
 }
 
 fn softmax(row: &[f32], j: usize, stable: bool) -> String {

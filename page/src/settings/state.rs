@@ -104,7 +104,7 @@ impl Group {
                 "adam_eps",
                 "momentum",
             ],
-            Self::Batches => &["batch_size", "accumulation_steps", "activation_storage", "seed"],
+            Self::Batches => &["batch_size", "accumulation_steps", "activation_storage", "checkpoint_every", "seed"],
             Self::Stop | Self::Device | Self::Saving | Self::Costs => &[],
         }
     }

@@ -10,6 +10,7 @@ use super::lesson::LessonAction;
 use super::look::{Form, LookAction};
 use super::overlay::OverlayAction;
 use super::parts::*;
+use super::profile::SystemsAction;
 use super::queue::QueueAction;
 use super::remember::RememberAction;
 use super::runs::RunsAction;
@@ -134,6 +135,8 @@ pub enum Action {
     Queue(QueueAction),
     /// An action on sweeps.
     Scale(ScaleAction),
+    /// An action in the Systems view.
+    Systems(SystemsAction),
     /// Sets the number of workers that share batches.
     Workers(Wanted),
 }

@@ -1,5 +1,9 @@
-//! Families of kernels, and the roofline of a measured step. Pure.
+//! Families of kernels, the roofline of a measured step, and the job of the parallel lab. Pure.
 
+use glasshead::accounting::Account;
+use glasshead::config::{FeedForward, ModelConfig, Norm, RunConfig, ValidConfig};
+use glasshead::systems::job::{Job, Sizes};
+use glasshead::systems::trace::Trace;
 use glasshead::types::profile::{KernelTime, Profile};
 
 /// What a kernel computes.
@@ -131,4 +135,37 @@ impl Roofline {
         let ([x0, x1], [y0, y1]) = (whole(x), whole(y));
         [x0, x1.max(x0 + 1), y0, y1.max(y0 + 1)]
     }
+}
+
+/// The sizes of a model for the parallel lab; `None` for an invalid configuration.
+pub fn sizes(config: &RunConfig) -> Option<Sizes> {
+    let account = Account::new(&ValidConfig::try_from(config.clone()).ok()?);
+    let params = |name: &str| -> f64 {
+        account.parts.iter().filter(|part| part.name.starts_with(name)).map(|part| part.params as f64).sum()
+    };
+    let model = &config.model;
+    let (feed_forward, n) = (params("feed-forward"), model.n_layers as f64);
+    let layers = params("attention") + feed_forward + params("norms");
+    Some(Sizes {
+        embedding: params("embedding"),
+        layer: layers / n,
+        head: params("head"),
+        layer_tensors: layer_tensors(model),
+        feed_forward: feed_forward / layers.max(1.0),
+        stream: (config.train.batch_size * model.context_length * model.d_model) as f64,
+        activation_bytes: account.total(|part| account.activation_bytes(part)) as f64,
+    })
+}
+
+/// Parameter tensors of a layer: Q, K, V, output, the feed-forward network, and the norms, with their biases.
+fn layer_tensors(model: &ModelConfig) -> usize {
+    let matrices = if model.feed_forward == FeedForward::Swiglu { 7 } else { 6 };
+    let norms = if model.norm == Norm::None { 0 } else { 2 };
+    let biases = if model.norm == Norm::Layernorm { norms } else { 0 };
+    matrices + norms + if model.bias { matrices + biases } else { 0 }
+}
+
+/// The measured step as the parallel lab divides it.
+pub fn job(trace: &Trace, config: &RunConfig) -> Option<Job> {
+    Some(Job::of_trace(trace, sizes(config)?))
 }

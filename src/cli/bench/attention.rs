@@ -8,8 +8,10 @@ use super::{Machine, median, reference_workload, timed};
 use crate::cli::{BackendArg, preset, sentence, tune};
 use crate::config::Preset;
 use crate::gpu::recording::{Buffers, Recording};
+use crate::ops::attention_scores::{self, MASKED};
 use crate::ops::cost::costs;
 use crate::ops::flash_attention::{Params, flash_attention, flash_attention_grad};
+use crate::ops::{softmax, weighted_sum};
 use crate::rng::Rng;
 use crate::train::trainer::Trainer;
 
@@ -66,7 +68,7 @@ pub(in crate::cli) async fn attention(args: AttentionArgs) -> Result<(), String>
         return Ok(());
     }
     say!("{machine}: attention, forward and backward, one sequence, {} heads", args.heads);
-    print(&rows, &["d_head", "context", "forward_ms", "backward_ms", "gflops", "mib", "mib_of_weights"]);
+    print(&rows, &["d_head", "context", "naive_ms", "forward_ms", "backward_ms", "gflops", "mib", "mib_of_weights"]);
     say!("a model on one sequence");
     print(&models, &["context", "memory_mib", "tokens_per_s", "loss_first", "loss_last"]);
     Ok(())
@@ -114,12 +116,50 @@ async fn measure(machine: &Machine, [n, h, d]: [usize; 3], runs: usize) -> Resul
         backward.push(seconds[1..].iter().sum::<f64>() * 1e3);
     }
     let [forward, backward] = [median(&forward), median(&backward)];
+    let naive = naive(machine, [n, h, d], runs).await?;
     Ok(json!({
-        "context": n, "heads": h, "d_head": d, "forward_ms": forward, "backward_ms": backward,
+        "context": n, "heads": h, "d_head": d, "naive_ms": naive, "forward_ms": forward, "backward_ms": backward,
         "gflops": flops / 1e6 / (forward + backward), "mib": buffers.total_bytes() as f64 / MIB,
         // The memory that storing the attention weights and their gradients would take.
         "mib_of_weights": (2 * 4 * h * n * n) as f64 / MIB,
     }))
+}
+
+/// The median milliseconds of a forward pass that stores the attention weights: scores, softmax, weighted sums. `None` where the
+/// weights exceed the device's limits.
+async fn naive(machine: &Machine, [n, h, d]: [usize; 3], runs: usize) -> Result<Option<f64>, String> {
+    let mut buffers = Buffers::default();
+    let (qkv, weights, out) =
+        (buffers.add("qkv", n * 3 * h * d), buffers.add("weights", h * n * n), buffers.add("out", n * h * d));
+    if machine.check(&buffers).is_err() {
+        return Ok(None);
+    }
+    let [context_length, n_heads, d_head] = [n, h, d].map(|size| size as u32);
+    let scores = attention_scores::Params {
+        context_length,
+        n_heads,
+        n_kv_heads: n_heads,
+        d_head,
+        causal: 1,
+        scale: 1.0 / (d as f32).sqrt(),
+        masked_value: MASKED,
+    };
+    let sums = weighted_sum::Params { context_length, n_heads, n_kv_heads: n_heads, d_head, causal: 1 };
+    let mut recording = Recording::new("naive attention");
+    attention_scores::attention_scores(&mut recording, [qkv, weights], 1, scores);
+    softmax::softmax(&mut recording, weights, softmax::Params { n_rows: (h * n) as u32, n_cols: context_length });
+    weighted_sum::weighted_sum(&mut recording, [weights, qkv, out], 1, sums);
+    let mut backend = machine.backend(&buffers).await?;
+    let mut rng = Rng::new(1);
+    let numbers: Vec<f32> = (0..qkv.len).map(|_| (2.0 * rng.uniform() - 1.0) as f32).collect();
+    backend.write_f32(qkv, &numbers);
+    let program = backend.prepare(recording);
+    let mut times = Vec::new();
+    // The first run compiles and allocates.
+    for _ in 0..=runs {
+        times.push(timed(&mut backend, program).await?.iter().sum::<f64>() * 1e3);
+    }
+    Ok(Some(median(&times[1..])))
 }
 
 /// Trains a model for a few steps on one sequence of this length.

@@ -2,23 +2,29 @@
 
 use std::fmt;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{BackendArg, open, sentence};
+pub(super) use self::collectives::{Links, strategy};
+use super::train::apply;
+use super::{BackendArg, open, preset, sentence, tune};
 use crate::config::{ModelConfig, Preset, RunConfig, Schedule};
 use crate::gpu::backend::{Backend, Program};
 use crate::gpu::context::{Context, DeviceLimits};
 use crate::gpu::recording::{Buffers, Recording};
 use crate::ops::tuning;
+use crate::rng::Rng;
 use crate::run::native::remember_kernels;
 use crate::threads;
+use crate::train::trainer::Trainer;
 
 mod attention;
 mod bpe;
+mod collectives;
 mod generate;
 mod gpu;
 mod matmul;
+mod memory;
 mod step;
 
 #[derive(Subcommand)]
@@ -31,6 +37,10 @@ pub(super) enum BenchCommand {
     Matmul(matmul::MatmulArgs),
     /// Run attention, forward and backward, over contexts and head sizes.
     Attention(attention::AttentionArgs),
+    /// Plan the memory of a step, and measure what activation checkpointing makes of memory and time.
+    Memory(memory::MemoryArgs),
+    /// Move gradients over real links, and train on ranks with every strategy, next to one rank.
+    Collectives(collectives::CollectivesArgs),
     /// Generate several texts at once.
     Generate(generate::GenerateArgs),
     /// Check and measure a GPU within eight minutes: every kernel and variant against the CPU, peaks, matmuls, attention,
@@ -44,6 +54,8 @@ pub(super) fn bench(command: BenchCommand) -> Result<(), String> {
         BenchCommand::Step(args) => pollster::block_on(step::step(args)),
         BenchCommand::Matmul(args) => pollster::block_on(matmul::matmul_bench(args)),
         BenchCommand::Attention(args) => pollster::block_on(attention::attention(args)),
+        BenchCommand::Memory(args) => pollster::block_on(memory::memory(args)),
+        BenchCommand::Collectives(args) => collectives::collectives(args),
         BenchCommand::Generate(args) => pollster::block_on(generate::generate(args)),
         BenchCommand::Gpu(args) => gpu::gpu(&args),
     }
@@ -60,14 +72,45 @@ fn reference_workload() -> RunConfig {
     config
 }
 
+/// The model whose steps are measured.
+#[derive(Args)]
+pub(super) struct StepModel {
+    /// nano, tiny, small or cs336; by default the reference workload: 4 layers, d_model 128, 4 heads, context 128,
+    /// batch 8, vocabulary 512, d_ff 344.
+    #[arg(long, value_parser = preset)]
+    config: Option<Preset>,
+    /// Change a field, for example --set batch_size=16.
+    #[arg(long, value_name = "FIELD=VALUE")]
+    set: Vec<String>,
+}
+
+impl StepModel {
+    /// The configuration that the options describe.
+    pub(super) fn config(&self) -> Result<RunConfig, String> {
+        let mut config = self.config.map_or_else(reference_workload, Preset::config);
+        apply(&mut config, &self.set)?;
+        config.validate().map_err(sentence)?;
+        Ok(config)
+    }
+
+    /// A model on random tokens, with the fastest kernels.
+    pub(super) async fn trainer(&self, machine: &Machine, config: &RunConfig) -> Result<Trainer, String> {
+        let mut rng = Rng::new(config.train.seed);
+        let n_tokens = 100 * config.model.context_length;
+        let tokens: Vec<u32> = (0..n_tokens).map(|_| rng.below(config.model.vocab_size as u32)).collect();
+        tune(config, machine.context.as_ref()).await?;
+        Trainer::new(config.clone(), machine.context.as_ref(), &tokens, &tokens).await.map_err(sentence)
+    }
+}
+
 /// The device to measure.
-struct Machine {
+pub(super) struct Machine {
     /// The GPU; `None` for the CPU.
-    context: Option<Context>,
+    pub(super) context: Option<Context>,
 }
 
 impl Machine {
-    async fn open(backend: BackendArg) -> Result<Self, String> {
+    pub(super) async fn open(backend: BackendArg) -> Result<Self, String> {
         Ok(Self { context: open(backend).await? })
     }
 

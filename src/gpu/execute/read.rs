@@ -30,31 +30,27 @@ impl GpuBackend {
         self.submit_read(encoder, staging, parts)
     }
 
-    /// Copies a whole buffer of another kind into a staging buffer at the end of `encoder`, submits it, and waits.
-    pub(in crate::gpu) async fn read_after(
-        &mut self,
-        encoder: wgpu::CommandEncoder,
-        source: &wgpu::Buffer,
-    ) -> Result<Vec<u32>, ExecuteError> {
-        self.read_part_after(encoder, source, source.size()).await
+    /// Copies a whole buffer of another kind into a staging buffer at the end of `encoder`, and submits it.
+    pub(in crate::gpu) fn start_read_after(&mut self, encoder: wgpu::CommandEncoder, source: &wgpu::Buffer) -> GpuRead {
+        self.read_part_after(encoder, source, source.size())
     }
 
     /// Submits the encoder and waits until the work is done.
     pub(in crate::gpu) async fn wait_after(&mut self, encoder: wgpu::CommandEncoder) -> Result<(), ExecuteError> {
         let source = self.uploads(4);
-        self.read_part_after(encoder, &source, 4).await.map(drop)
+        let read = self.read_part_after(encoder, &source, 4);
+        self.finish_read(read).await.map(drop)
     }
 
-    async fn read_part_after(
+    fn read_part_after(
         &mut self,
         mut encoder: wgpu::CommandEncoder,
         source: &wgpu::Buffer,
         size_bytes: u64,
-    ) -> Result<Vec<u32>, ExecuteError> {
+    ) -> GpuRead {
         let staging = self.staging(size_bytes);
         encoder.copy_buffer_to_buffer(source, 0, &staging, 0, size_bytes);
-        let read = self.submit_read(encoder, staging, vec![(Storage::F32, size_bytes as usize / 4)]);
-        self.finish_read(read).await
+        self.submit_read(encoder, staging, vec![(Storage::F32, size_bytes as usize / 4)])
     }
 
     fn submit_read(

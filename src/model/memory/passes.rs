@@ -22,8 +22,13 @@ fn gate_up_width(model: &ModelConfig) -> usize {
 /// The pass whose activations are planned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A training batch: every block has its own buffers, for the backward pass.
-    Batch(Storage),
+    /// A training batch: the blocks of a segment have their own buffers, for the backward pass.
+    Batch {
+        /// Format of activations that wait for the backward pass.
+        storage: Storage,
+        /// Blocks of a segment.
+        segment: usize,
+    },
     /// An inspected sequence: all blocks share one set of buffers.
     Probe,
     /// Prompts for generation: as the probe, without attention weights and logits.
@@ -35,11 +40,16 @@ pub(super) enum Kind {
 impl Kind {
     /// Storage format of activations that wait for the backward pass.
     fn storage(self) -> Storage {
-        if let Self::Batch(storage) = self { storage } else { Storage::F32 }
+        if let Self::Batch { storage, .. } = self { storage } else { Storage::F32 }
     }
 
     fn is_batch(self) -> bool {
-        matches!(self, Self::Batch(_))
+        matches!(self, Self::Batch { .. })
+    }
+
+    /// Consecutive blocks with separate buffers.
+    fn segment(self) -> usize {
+        if let Self::Batch { segment, .. } = self { segment.max(1) } else { 1 }
     }
 
     fn keeps_weights(self) -> bool {
@@ -49,7 +59,7 @@ impl Kind {
     /// What the pass's tensors are for, and what their names begin with.
     fn role(self) -> (Role, &'static str) {
         match self {
-            Self::Batch(_) => (Role::Activations, ""),
+            Self::Batch { .. } => (Role::Activations, ""),
             Self::Probe => (Role::Inspection, "inspected "),
             Self::Prompt => (Role::Generation, "prompts' "),
             Self::NextToken => (Role::Generation, "next tokens' "),
@@ -122,17 +132,25 @@ impl Activations {
         logit_rows: usize,
     ) -> Self {
         let (pass, window) = match kind {
-            Kind::Batch(_) | Kind::Probe => (Pass::Window, model.context_length),
+            Kind::Batch { .. } | Kind::Probe => (Pass::Window, model.context_length),
             Kind::Prompt => (Pass::Prompt, model.context_length),
             Kind::NextToken => (Pass::NextToken, 1),
         };
         let n_rows = batch_size * window;
         let inputs = buffers.push(kind.spec_as(Role::Tokens, "inputs", n_rows));
         let mut blocks: Vec<BlockActivations> = Vec::new();
+        let segment = kind.segment();
+        // Buffers that several layers use belong to none.
+        let own = kind.is_batch() && segment >= model.n_layers;
         for layer in 0..model.n_layers {
-            let block = match blocks.first() {
-                Some(&first) if !kind.is_batch() => first,
-                _ => BlockActivations::plan(buffers, model, n_rows, kind, kind.is_batch().then_some(layer)),
+            let block = match layer.checked_sub(segment) {
+                // A checkpoint: the input of the segment. The inspected sequence needs none.
+                Some(_) if kind.is_batch() && layer.is_multiple_of(segment) => {
+                    let spec = kind.spec("residual stream", n_rows * model.d_model);
+                    BlockActivations { x: buffers.push(BufferSpec { layer: Some(layer), ..spec }), ..blocks[0] }
+                }
+                Some(_) => blocks[layer % segment],
+                None => BlockActivations::plan(buffers, model, n_rows, kind, own.then_some(layer)),
             };
             blocks.push(block);
         }
@@ -145,7 +163,19 @@ impl Activations {
         // The head runs only on the last row of each prompt.
         let logits_len = if kind == Kind::Prompt { 1 } else { logit_rows * model.vocab_size };
         let logits = buffers.push(kind.spec_as(Role::Logits, "logits", logits_len));
-        Self { pass, batch_size, window, inputs, blocks, branch, x_final, norm_final, logits, head_scale: None }
+        Self {
+            pass,
+            batch_size,
+            window,
+            inputs,
+            segment,
+            blocks,
+            branch,
+            x_final,
+            norm_final,
+            logits,
+            head_scale: None,
+        }
     }
 }
 

@@ -53,6 +53,7 @@ impl Transformer<'_> {
             self.norm_parts_grad(recording, norm, [acts.x_final, grad.branch, grad.stream], false);
         }
         for (layer, block) in acts.blocks.iter().enumerate().rev() {
+            self.recompute(recording, layer);
             let weights = [self.table.block(layer, params), self.table.block(layer, grads)];
             self.feed_forward_grad(recording, block, &weights);
             self.attention_grad(recording, block, &weights);
@@ -62,6 +63,17 @@ impl Transformer<'_> {
         self.lookup_grad(recording, [grad.stream, acts.inputs, self.table.token_embeddings(grads)], tied);
         if let Some(table_grad) = self.table.position_embeddings(grads) {
             self.lookup_grad(recording, [grad.stream, self.position_ids(acts), table_grad], false);
+        }
+    }
+
+    /// Before the backward pass of a segment's last block: the segment's activations once more, from its checkpoint. Those of the
+    /// last segment are still in memory.
+    fn recompute(&self, recording: &mut Recording, layer: usize) {
+        let acts = &self.plan.batch;
+        let ends = (layer + 1).is_multiple_of(acts.segment) && layer + 1 < acts.blocks.len();
+        if ends {
+            (layer + 1 - acts.segment..layer).for_each(|earlier| self.block(recording, acts, earlier));
+            self.block_again(recording, acts, layer);
         }
     }
 

@@ -98,7 +98,17 @@ impl Transformer<'_> {
         // This block's output is the next block's input. Where blocks share their buffers, it goes into the same `x`,
         // which this block no longer needs.
         let out = acts.blocks.get(layer + 1).map_or(acts.x_final, |next| next.x);
-        self.feed_forward(recording, acts, block, &weights, out);
+        self.feed_forward(recording, acts, block, &weights, Some(out));
+    }
+
+    /// What the backward pass of a block needs, without the block's output.
+    pub(super) fn block_again(&self, recording: &mut Recording, acts: &Activations, layer: usize) {
+        let (block, weights) = (&acts.blocks[layer], self.table.block(layer, self.plan.params));
+        self.attention(recording, acts, layer, &weights, block.x);
+        // A norm after the sum reads the sum, so that the output is computed too: into the next block's input, which is no longer
+        // needed.
+        let out = acts.blocks.get(layer + 1).map_or(acts.x_final, |next| next.x);
+        self.feed_forward(recording, acts, block, &weights, Some(out).filter(|_| self.post_norm()));
     }
 
     /// x = E[ids] (+ P[positions])
@@ -168,14 +178,14 @@ impl Transformer<'_> {
         cached_attention::cached_attention(recording, bindings, params);
     }
 
-    /// out = x_mid + ffn(norm(x_mid)), or norm(x_mid + ffn(x_mid))
+    /// out = x_mid + ffn(norm(x_mid)), or norm(x_mid + ffn(x_mid)); without `out`, only the activations before it.
     fn feed_forward(
         &self,
         recording: &mut Recording,
         acts: &Activations,
         block: &BlockActivations,
         weights: &BlockSlices,
-        out: Slice,
+        out: Option<Slice>,
     ) {
         let n_rows = acts.n_rows();
         let input = self.norm_before(recording, n_rows, weights.ln2, block.norm2, block.x_mid);
@@ -186,7 +196,9 @@ impl Transformer<'_> {
             _ => activation(recording, self.activation(), [block.gate_up, block.hidden]),
         }
         let norm = weights.ln2.zip(block.norm2);
-        self.linear_onto(recording, n_rows, &weights.w2, norm, [block.hidden, block.x_mid, out]);
+        if let Some(out) = out {
+            self.linear_onto(recording, n_rows, &weights.w2, norm, [block.hidden, block.x_mid, out]);
+        }
     }
 
     /// The activation of a feed-forward network without a gate.

@@ -5,6 +5,7 @@ mod data;
 mod device;
 mod kernel_cache;
 pub mod log;
+mod ranks;
 mod store;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use thiserror::Error;
 pub use self::data::RunData;
 pub use self::device::{DeviceError, open_device, tune_kernels};
 pub use self::kernel_cache::{OverrideError, keep as remember_kernels, set_overrides};
+pub use self::ranks::run_on_ranks;
 pub use self::store::{SavedRun, Store, StoreError, load};
 use super::policy::Policy;
 use super::recovery::{Builder, LostDevices, Unrecoverable};
@@ -22,6 +24,7 @@ use super::{Driver, LostRun, Observer, RunSpec, Start, system_clock};
 use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::gpu::context::Context;
+use crate::parallel::ranks::RankError;
 use crate::train::trainer::{TrainError, Trainer};
 use crate::types::{BackendChoice, Baselines};
 
@@ -48,6 +51,9 @@ pub enum RunError {
     /// The model cannot be trained.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// The ranks cannot train.
+    #[error(transparent)]
+    Ranks(#[from] RankError),
     /// The run cannot be saved.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -20,9 +20,11 @@ mod source;
 mod state;
 mod steps;
 mod submissions;
+mod tensors;
 
 use std::collections::{HashMap, VecDeque};
 
+pub use self::costs::StepTimes;
 pub use self::diverge::Origin;
 use self::diverge::Poisoned;
 pub use self::error::{TrainError, WeightError};

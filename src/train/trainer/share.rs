@@ -143,6 +143,19 @@ impl Trainer {
         Ok([values.lr, loss, norm])
     }
 
+    /// Draws the next batches; returns the windows of T + 1 tokens of each.
+    ///
+    /// # Errors
+    /// If the tokens cannot be read.
+    pub async fn next_windows(&mut self, n_steps: usize) -> Result<Vec<Vec<u32>>, TrainError> {
+        let mut steps = Vec::with_capacity(n_steps);
+        for _ in 0..n_steps {
+            let starts = self.draw();
+            steps.push(self.windows(&starts, &[starts.len()]).await?.concat());
+        }
+        Ok(steps)
+    }
+
     /// The windows of T + 1 tokens that start at `starts`, split into shards.
     async fn windows(&mut self, starts: &[u32], sizes: &[usize]) -> Result<Vec<Vec<u32>>, TrainError> {
         let (window, mut starts) = (self.config.model.context_length + 1, starts.iter());

@@ -206,6 +206,21 @@ pub enum Exercise {
         /// Number of bands: 1, 2, 4 or 8.
         bands: usize,
     },
+    /// A matmul by tiles under the roofline of a device.
+    Roofline {
+        /// Rows and columns of a tile, from 1 to 512.
+        tile: usize,
+    },
+    /// Some rounds of a ring all-reduce of [`super::RANKS`] numbers on as many ranks.
+    Ring {
+        /// Number of rounds, up to 6.
+        rounds: usize,
+    },
+    /// Additions of 0.01 with accumulators of 16 and 32 bits.
+    FourSums {
+        /// Number of additions, up to 1,000.
+        n: usize,
+    },
     /// Logits divided by a temperature, softmax, and 100 samples.
     Sampling {
         /// The temperature.

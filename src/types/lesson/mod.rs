@@ -51,6 +51,9 @@ pub const SENTENCES: [&str; 5] = [
 /// Number of hash functions of a signature.
 pub const N_HASHES: usize = 8;
 
+/// Number of ranks in the step about the ring.
+pub const RANKS: usize = 4;
+
 /// Number of steps of the lesson's learning rate schedule.
 pub const SCHEDULE_STEPS: usize = 100;
 

@@ -325,6 +325,44 @@ pub enum Made {
         /// lr
         lr: f32,
     },
+    /// Operations in 10⁹, 2n³, and bytes in 10⁹, 4·(2n³/t + n²), of a matmul by tiles.
+    Tiled {
+        /// n
+        size: usize,
+        /// t
+        tile: usize,
+    },
+    /// a[i, 0] / a[i, 1]
+    Ratio {
+        /// a
+        of: usize,
+    },
+    /// The first peak, or the intensity times the second one.
+    Roofs {
+        /// Operations per byte.
+        intensity: usize,
+        /// Operations and bytes per second.
+        peaks: usize,
+    },
+    /// The smallest number of a row.
+    RowMinimum {
+        /// a
+        of: usize,
+    },
+    /// Chunk j of rank i after some rounds of a ring all-reduce.
+    Ring {
+        /// The chunks at the beginning.
+        of: usize,
+        /// Number of rounds.
+        rounds: usize,
+    },
+    /// n additions of a term.
+    Repeated {
+        /// n
+        n: usize,
+        /// The term.
+        term: f32,
+    },
     /// `(softmax(a[i, ·])[j] − [j = targets[i]]) / N`
     LossGradient {
         /// a

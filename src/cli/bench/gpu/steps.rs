@@ -151,7 +151,7 @@ pub(super) async fn large_model(sizes: Sizes) -> Result<Value, String> {
     let mut trainer = trainer(&config, Some(&context)).await?;
     let (first_s, _) = run(&mut trainer, 1).await?;
     let (seconds, losses) = run(&mut trainer, 2).await?;
-    let timings = trainer.profile_step().await.map_err(sentence)?;
+    let timings = trainer.time_step().await.map_err(sentence)?.run.timings;
     let longest = timings.iter().max_by(|a, b| a.ns.total_cmp(&b.ns));
     Ok(json!({
         "tokens_per_s": (2 * config.tokens_per_step()) as f64 / seconds, "first_step_s": first_s,
