@@ -1,6 +1,6 @@
 //! The groups of the settings drawer and its search. Pure.
 
-use crate::state::{State, Vocabulary};
+use crate::state::State;
 use crate::units::grouped;
 use glasshead::config::fields::Field;
 use glasshead::config::table::FIELDS;
