@@ -20,12 +20,12 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 
-mod tensors;
+pub(crate) mod tensors;
 
-type Files = BTreeMap<String, Vec<u8>>;
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 /// The id of a byte; the special token has id 0.
-fn id(letter: char) -> u32 {
+pub(crate) fn id(letter: char) -> u32 {
     1 + letter as u32
 }
 
@@ -45,7 +45,7 @@ fn model(switches: &[(&str, &str)]) -> ModelConfig {
 }
 
 /// A model that generates "abcdefgh" after any single token.
-fn alphabet() -> Files {
+pub(crate) fn alphabet() -> Files {
     let model = model(&GPT2);
     let table = ParamTable::new(&model);
     let mut params = vec![0.0; table.buffer_len()];
@@ -66,12 +66,12 @@ fn files(model: &ModelConfig, tokenizer: &Tokenizer, params: &[f32]) -> Files {
     files.into_iter().map(|(name, bytes)| (name.to_string(), bytes)).collect()
 }
 
-fn json_of(files: &Files, name: &str) -> Value {
+pub(crate) fn json_of(files: &Files, name: &str) -> Value {
     serde_json::from_slice(&files[name]).unwrap()
 }
 
 /// Changes settings of a JSON file; null removes one.
-fn set(files: &mut Files, name: &str, settings: Value) {
+pub(crate) fn set(files: &mut Files, name: &str, settings: Value) {
     let mut file = files.get(name).map_or(json!({}), |bytes| serde_json::from_slice(bytes).unwrap());
     for (field, value) in settings.as_object().unwrap() {
         file[field] = value.clone();
@@ -79,11 +79,11 @@ fn set(files: &mut Files, name: &str, settings: Value) {
     files.insert(name.into(), file.to_string().into_bytes());
 }
 
-fn read(files: &Files) -> Imported {
+pub(crate) fn read(files: &Files) -> Imported {
     import(&mut Chosen::new(files.clone().into_iter().collect()).unwrap()).unwrap()
 }
 
-fn refusal(files: &Files) -> String {
+pub(crate) fn refusal(files: &Files) -> String {
     let read = import(&mut Chosen::new(files.clone().into_iter().collect()).unwrap());
     read.err().map(|error| error.to_string()).unwrap_or_default()
 }
@@ -152,7 +152,7 @@ fn an_empty_prompt_begins_where_the_files_say() {
 }
 
 /// A tokenizer whose end token has another name, or no end token.
-fn renamed(end: Option<&str>) -> Files {
+pub(crate) fn renamed(end: Option<&str>) -> Files {
     let mut files = alphabet();
     let mut tokenizer = json_of(&files, "tokenizer.json");
     let vocab = tokenizer["model"]["vocab"].as_object_mut().unwrap();
@@ -191,60 +191,6 @@ fn documents_end_with_the_models_own_end() {
     assert_eq!(data.train[..6], [a, 0, line, b, 0, line]);
 }
 
-fn program(folder: &std::path::Path, arguments: &str) -> (String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_glasshead"));
-    let output = command.current_dir(folder).args(arguments.split_whitespace()).output().unwrap();
-    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    assert!(output.status.success(), "{arguments}: {err}");
-    (out, err)
-}
-
-fn write(folder: &std::path::Path, files: &Files) {
-    fs::create_dir_all(folder).unwrap();
-    files.iter().for_each(|(name, bytes)| fs::write(folder.join(name), bytes).unwrap());
-}
-
-#[test]
-fn the_command_line_keeps_begin_end_and_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let mut files = renamed(Some("</end>"));
-    set(&mut files, "generation_config.json", json!({ "eos_token_id": id('d'), "top_k": 7 }));
-    set(&mut files, "tokenizer_config.json", json!({ "eos_token": "</end>", "chat_template": "{{ x }}" }));
-    files.insert("chat_template.jinja".into(), b"{{ messages }}".into());
-    write(&folder.join("theirs"), &files);
-    fs::write(folder.join("rows.jsonl"), "{\"text\": \"a\"}\n{\"text\": \"b\"}\n").unwrap();
-    program(folder, "tokenizer encode --tokenizer theirs/tokenizer.json --text rows.jsonl --out ids.bin");
-    let ids: Vec<u32> = fs::read(folder.join("ids.bin"))
-        .unwrap()
-        .chunks(2)
-        .map(|id| u32::from(id[0]) + 256 * u32::from(id[1]))
-        .collect();
-    let [a, b, line] = ['a', 'b', '\n'].map(id);
-    assert_eq!(ids, [a, 0, line, b, 0, line]);
-    write(&folder.join("none"), &renamed(None));
-    let (_, said) =
-        program(folder, "tokenizer encode --tokenizer none/tokenizer.json --text rows.jsonl --out none.bin");
-    assert!(said.contains("no token that ends a document"), "{said}");
-
-    program(folder, "import theirs --out model");
-    let (text, _) = program(folder, "generate --model model --prompt x --temperature 0 --max-tokens 7 --backend cpu");
-    assert_eq!(text, "xabc\n");
-    let (_, said) = program(folder, "export --model model again");
-    assert_eq!(said, "");
-    for (name, bytes) in &files {
-        let again = fs::read(folder.join("again").join(name)).unwrap();
-        if name == "model.safetensors" {
-            assert_eq!(again, *bytes);
-        } else {
-            let [one, other] = [&again, bytes].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-            let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(json!(text));
-            assert_eq!(parsed(&one), parsed(&other), "{name}");
-        }
-    }
-    assert_eq!(fs::read_dir(folder.join("again")).unwrap().count(), files.len());
-}
-
 /// Parameters that are all different.
 fn numbers(model: &ModelConfig) -> Vec<f32> {
     let table = ParamTable::new(model);
@@ -255,7 +201,7 @@ fn numbers(model: &ModelConfig) -> Vec<f32> {
     values
 }
 
-fn llama(switches: &[(&str, &str)]) -> Files {
+pub(crate) fn llama(switches: &[(&str, &str)]) -> Files {
     let model = model(switches);
     files(&model, &tokenizer(), &numbers(&model))
 }

@@ -305,7 +305,7 @@ fn every_recipe_goes_from_stage_to_stage_to_its_check() {
 fn commands_survive_the_way_to_the_worker() {
     let command = Command::Align(glasshead::wire::align::AlignCommand::Begin {
         start: StageStart::Node { node: 2, step: 7 },
-        spec: Draft::default().spec(),
+        spec: Box::new(Draft::default().spec()),
         backend: BackendChoice::Cpu,
     });
     let json = serde_json::to_string(&command).unwrap();

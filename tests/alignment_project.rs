@@ -43,7 +43,7 @@ impl Desk {
     }
 
     fn begin(&mut self, start: StageStart, spec: StageSpec) {
-        self.send(AlignCommand::Begin { start, spec, backend: BackendChoice::Cpu });
+        self.send(AlignCommand::Begin { start, spec: Box::new(spec), backend: BackendChoice::Cpu });
     }
 
     /// The nodes after the latest report of the whole project and all progress since.
@@ -318,7 +318,7 @@ fn a_stage_survives_the_loss_of_its_device() {
     let mut desk = Desk::new();
     desk.send(AlignCommand::Begin {
         start: StageStart::Preset { name: "nano".into() },
-        spec: sft(6),
+        spec: Box::new(sft(6)),
         backend: BackendChoice::Gpu,
     });
     for _ in 0..4 {

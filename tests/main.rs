@@ -28,6 +28,7 @@ mod golden;
 mod gradients;
 mod halves;
 mod hostile;
+mod imported;
 mod interop;
 mod kernels;
 mod layers;

@@ -45,7 +45,7 @@ pub enum AlignCommand {
         /// Where it begins.
         start: StageStart,
         /// What it does.
-        spec: StageSpec,
+        spec: Box<StageSpec>,
         /// The backend.
         backend: BackendChoice,
     },

@@ -35,36 +35,8 @@ fn theta_is_what_transformers_takes() {
     assert!(refusal(&files).contains("rope_theta is \"1e4\"; it has to be a number"));
 }
 
-#[test]
-fn long_windows_stay_long() {
-    let mut files = llama(&[]);
-    set(&mut files, "config.json", json!({ "max_position_embeddings": 4096 }));
-    assert_eq!(read(&files).model.context_length, 4096);
-    let folder = tempfile::tempdir().unwrap();
-    let long = 1 << 20;
-    for (window, fits) in [(4096, true), (long, false)] {
-        set(&mut files, "config.json", json!({ "max_position_embeddings": window }));
-        write(&folder.path().join("theirs"), &files);
-        let (_, said) = program(folder.path(), "import theirs --out model");
-        assert_eq!(said.contains("The model was made for windows of 1048576 tokens; memory allows"), !fits, "{said}");
-        program(folder.path(), "export --model model again");
-        let config: Value =
-            serde_json::from_slice(&fs::read(folder.path().join("again/config.json")).unwrap()).unwrap();
-        assert_eq!(config["max_position_embeddings"], window);
-    }
-    // Beyond a sliding window the results would differ.
-    set(
-        &mut files,
-        "config.json",
-        json!({ "model_type": "mistral", "sliding_window": 64, "max_position_embeddings": 96 }),
-    );
-    let Imported { model, notes, .. } = read(&files);
-    assert_eq!(model.context_length, 64);
-    assert!(notes[0].contains("sliding_window is 64, and max_position_embeddings 96"), "{notes:?}");
-}
-
 /// The file with its tensors changed by `change`.
-fn retensored(files: &Files, change: impl Fn(&mut BTreeMap<String, (Vec<usize>, Vec<f32>)>)) -> Files {
+pub(crate) fn retensored(files: &Files, change: impl Fn(&mut BTreeMap<String, (Vec<usize>, Vec<f32>)>)) -> Files {
     let read = SafeTensors::deserialize(&files["model.safetensors"]).unwrap();
     let numbers = |view: &TensorView<'_>| bytemuck::pod_collect_to_vec::<u8, f32>(view.data());
     let all = read.tensors().into_iter().map(|(name, view)| (name, (view.shape().to_vec(), numbers(&view))));

@@ -56,7 +56,7 @@ fn seeds(cx: &Cx, node: &NodeInfo) -> Html {
     let (Some(spec), Some((parent, step))) = (node.spec.clone(), node.parent) else { return html! {} };
     let backend = cx.state.draft.backend;
     let add = cx.call(move |cx, _: MouseEvent| {
-        let mut spec = spec.clone();
+        let mut spec = Box::new(spec.clone());
         spec.seed = next;
         act(cx, AlignAction::Began);
         send(cx, AlignCommand::Begin { start: StageStart::Node { node: parent, step }, spec, backend });

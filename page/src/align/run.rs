@@ -14,7 +14,7 @@ use glasshead::wire::align::AlignCommand;
 /// Begins the stage of the draft.
 pub fn begin(cx: &Cx) {
     let draft = &cx.state.align.draft;
-    let (start, spec, backend) = (draft.start(&cx.state.runs.name), draft.spec(), cx.state.draft.backend);
+    let (start, spec, backend) = (draft.start(&cx.state.runs.name), Box::new(draft.spec()), cx.state.draft.backend);
     act(cx, AlignAction::Began);
     send(cx, AlignCommand::Begin { start, spec, backend });
 }

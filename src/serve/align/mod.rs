@@ -61,7 +61,7 @@ impl Session {
     /// Handles one command of the Align view.
     pub(super) async fn handle_align(&mut self, command: AlignCommand, bytes: Vec<u8>) {
         let result = match command {
-            AlignCommand::Begin { start, spec, backend } => self.begin_stage(start, spec, backend).await,
+            AlignCommand::Begin { start, spec, backend } => self.begin_stage(start, *spec, backend).await,
             command => self.align.handle(command, bytes, self.clock.clone()).await,
         };
         if let Err(message) = result {
