@@ -15,11 +15,13 @@ use crate::core::files::Kept;
 use crate::core::link::{Batch, Link};
 use crate::core::questions::Questions;
 use crate::core::{embed, kernels, keys, navigation, preferences, shown, store, workers};
+use crate::data::view::DataPage;
 use crate::draw::colors::ColorMap;
 use crate::experiments::view::{ExperimentStrip, ExperimentsView};
 use crate::lesson::view::LessonView;
 use crate::overlay::all::Overlays;
-use crate::runs::{autosave, checkpoints, import};
+use crate::runs::{autosave, checkpoints, import, queue};
+use crate::scale::ScaleView;
 use crate::share;
 use crate::shell::banner::Banner;
 use crate::shell::header::{Rail, TopBar};
@@ -94,6 +96,7 @@ static HOOKS: Hooks = Hooks { receive, applied, listening: checkpoints::resume_a
 fn receive(cx: &Cx, batch: &Batch) {
     checkpoints::receive(batch, &cx.state.dispatcher());
     autosave::receive(batch, cx);
+    queue::receive(batch, cx);
     kernels::receive(batch);
     workers::receive(batch, cx.state.workers);
     figures::receive(batch, &cx.state, &cx.state.dispatcher());
@@ -129,6 +132,7 @@ fn App() -> Html {
     let latest: Rc<RefCell<Cx>> = (*use_memo((), |()| Rc::new(RefCell::new(cx.clone())))).clone();
     latest.replace(cx.clone());
     use_start(&cx, latest, &link);
+    queue::use_queue(&cx);
     {
         let cx = cx.clone();
         use_effect_with(state.view, move |view| cx.send(&shown::command(*view)));
@@ -155,7 +159,7 @@ fn App() -> Html {
     let train = state.view == View::Train;
     html! {
         <div class="page" data-run-state={state.run_state.name()} data-hide={state.hidden.join(" ")} ondragover={over} ondrop={dropped}>
-            <Rail ..cx.calm() />
+            <Rail ..cx.quiet() />
             <TopBar ..cx.calm() />
             <main class={classes!("view", train.then_some("train"))} data-panel={state.shell.panel.name()}>
                 if train { <SetupBar ..cx.calm() /> }
@@ -165,6 +169,8 @@ fn App() -> Html {
                 <div class="train-view" hidden={!train}><TrainView ..cx.clone() /></div>
                 if state.view == View::Experiments { <ExperimentsView ..cx.calm() /> }
                 if state.view == View::Align { <AlignView ..cx.clone() /> }
+                if state.view == View::Scale { <ScaleView ..cx.calm() /> }
+                if state.view == View::Data { <DataPage ..cx.clone() /> }
                 if state.view == View::Systems { <SystemsView ..cx.calm() /> }
                 if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
                 if state.view == View::Lesson { <LessonView ..cx.clone() /> }

@@ -3,14 +3,17 @@
 //! Entries are `key=value`, separated by `&`, percent-encoded: `view`, `step` (of the lesson), `preset`, `task`, every
 //! hyper-parameter that differs from the preset by its own name, `layer` (from 1), `head` (from 1, or `mean`, `max`),
 //! `pin` (positions), display options (`form`, `reads`, `shows`, `gamma`, `fade`, `colors`, `mask`), `hide` (parts of
-//! the page), and `text` if the sentence is included. Links are untrusted input: for any link, the restored state is
+//! the page), `sweep` (settings of a sweep), `filters` and `pages` (in the Data view), and `text` if the sentence is included. Links are untrusted input: for any link, the restored state is
 //! valid and can start.
 
+use std::rc::Rc;
 use thiserror::Error;
 
+use super::data::link;
 use super::draw::colors::ColorMap;
 use super::lesson::steps::STEPS;
 use super::maps::Direction;
+use super::scale::state::Form as Sweep;
 use super::state::align::{AlignAction, recipes};
 use super::state::experiments::find;
 use super::state::look::{Form, Look, LookAction, Together, Values};
@@ -56,6 +59,9 @@ pub fn hash(state: &State, with_text: bool) -> String {
     if state.view == View::Lesson {
         put("step", STEPS[state.lesson.step].name);
     }
+    if state.view == View::Scale {
+        put("sweep", &state.scale.form.to_link());
+    }
     put("preset", preset.name());
     match state.draft.corpus {
         CorpusChoice::BuiltIn => (),
@@ -67,6 +73,10 @@ pub fn hash(state: &State, with_text: bool) -> String {
         changes.retain(|(field, _)| field != "vocab_size");
     }
     entries.extend(changes);
+    if state.view == View::Data {
+        entries.push(("filters".into(), link::write(&state.filters.changes)));
+        entries.extend(link::write_source(&state.filters.source).map(|source| ("pages".to_string(), source)));
+    }
     entries.extend(look_entries(state));
     if !state.hidden.is_empty() {
         entries.push(("hide".into(), state.hidden.join(",")));
@@ -225,6 +235,7 @@ fn restore(state: &mut State, config: &mut RunConfig, (key, value): (&str, &str)
     let refused = || LinkError::Value { key: shown(key), value: shown(value) };
     let number = || value.parse::<f32>().ok().filter(|number| number.is_finite()).ok_or_else(refused);
     match key {
+        "sweep" => Rc::make_mut(&mut state.scale).form = Sweep::from_link(value).map_err(|_| refused())?,
         "view" => View::from_name(value).map(drop).ok_or_else(refused)?,
         "step" => (),                                               // handled by the lesson
         "experiment" => find(value).map(drop).ok_or_else(refused)?, // begun at the end, with all settings
@@ -242,6 +253,8 @@ fn restore(state: &mut State, config: &mut RunConfig, (key, value): (&str, &str)
         "mask" => state.mask_shown = value != "0",
         "hide" => state.hidden = hidden(value).ok_or_else(refused)?,
         "text" => state.probe = value.chars().take(MAX_CHARACTERS).collect(),
+        "filters" => state.filters.changes = Rc::new(link::read(value)),
+        "pages" => state.filters.source = link::read_source(value).ok_or_else(refused)?,
         "task" => {
             let number = TASKS.iter().position(|&task| task == value).ok_or_else(refused)?;
             state.choose_corpus(CorpusChoice::Task(number));

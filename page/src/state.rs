@@ -6,8 +6,10 @@ use glasshead::types::{BackendChoice, CorpusChoice, DeviceInfo, RunId, RunSummar
 use glasshead::wire::data::DataEvent;
 use glasshead::wire::{Command, Event};
 
+use super::data::state::DataView;
 use super::draw::colors::ColorMap;
 use super::maps::Plane;
+use super::scale::state::Scale;
 pub use action::Action;
 use align::AlignState;
 use ask::{AskAction, AskState};
@@ -21,6 +23,7 @@ use look::{Look, LookAction};
 use overlay::{HelpTab, Overlay, OverlayAction, Overlays};
 pub use parts::*;
 use profile::ProfileState;
+use queue::Queue;
 use remember::Remember;
 use runs::Runs;
 use shell::Shell;
@@ -48,8 +51,10 @@ mod numbers;
 pub mod overlay;
 mod parts;
 pub mod profile;
+pub mod queue;
 pub mod remember;
 pub mod runs;
+pub mod seeds;
 pub mod shell;
 pub mod shown;
 pub mod snapshots;
@@ -72,6 +77,8 @@ pub struct State {
     pub tokenizer: TokenizerState,
     /// The training data.
     pub data: DataState,
+    /// The Data view.
+    pub filters: DataView,
     /// The lesson.
     pub lesson: LessonState,
     /// The Align view.
@@ -119,7 +126,7 @@ pub struct State {
     /// Whether the weights are shown as a table.
     pub table_shown: bool,
     /// Samples generated during training with their steps, latest first.
-    pub samples: Vec<(u64, String)>,
+    pub samples: Vec<Sample>,
     /// Sampling settings for requested texts.
     pub sampling: Sampling,
     /// The prompt in the text box.
@@ -146,12 +153,18 @@ pub struct State {
     pub workers: WorkersState,
     /// The measured profile of a step.
     pub profile: ProfileState,
+    /// The queue of runs.
+    pub queue: Rc<Queue>,
+    /// Sweeps.
+    pub scale: Rc<Scale>,
     /// Counts window resizes.
     pub resizes: u32,
     /// Counts actions, so that states can be compared quickly.
     pub version: u64,
     /// Like [`State::version`], but not counting pointer movement.
     pub settled: u64,
+    /// Like [`State::settled`], but not counting the progress of training: for what shows none while it is closed.
+    pub quiet: u64,
 }
 
 impl State {
@@ -224,6 +237,7 @@ impl State {
             Action::Tokenizer(action) => self.tokenizer.apply(action),
             Action::Lesson(action) => self.lesson.apply(action),
             Action::Align(action) => self.align.apply(action),
+            Action::Filters(action) => self.filters.apply(action),
             Action::Data(action) => {
                 // Another field gives different text from the same files.
                 self.draft.file_count += u32::from(matches!(action, DataAction::Field(_)));
@@ -299,6 +313,7 @@ impl State {
             Action::Pin(query) => self.pin(query),
             Action::Escape if self.overlay.open.is_some() => self.overlay.open = None,
             Action::Escape if self.ask.explained_here => self.ask.explained_here = false,
+            Action::Escape if self.ask.wide => self.ask.wide = false,
             Action::Escape => self.let_go_of_all(),
             Action::Unpin => self.let_go_of_all(),
             Action::Shell(action) => self.shell.apply(action),
@@ -334,6 +349,15 @@ impl State {
             Action::Remember(action) => self.apply_remember(action),
             Action::Workers(wanted) => self.workers.want(wanted),
             Action::Profile => self.profile.measuring = true,
+            Action::Queue(action) => {
+                let queue = Rc::make_mut(&mut self.queue);
+                queue.apply(action);
+                Rc::make_mut(&mut self.scale).advance(queue);
+            }
+            Action::Scale(action) => {
+                let setup = (self.draft.corpus, self.draft.backend);
+                Rc::make_mut(&mut self.scale).apply(action, Rc::make_mut(&mut self.queue), setup);
+            }
         }
         self.review_device();
     }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::config::rules::Rules;
 use crate::data::Task;
 use crate::data::prepare::tokenizer_text;
+use crate::gpu::pipeline::Distortion;
 use crate::run::SharedClock;
 use crate::run::recovery::LostDevices;
 use crate::train::trainer::TrainError;
@@ -22,11 +23,13 @@ use crate::wire::{Command, Event, Message};
 mod align;
 mod corpus;
 mod device;
+mod effect;
 pub mod error;
 mod import;
 mod kernels;
 mod lesson;
 mod profile;
+mod queue;
 mod recover;
 mod resume;
 mod run;
@@ -37,9 +40,11 @@ mod workers;
 use align::AlignDesk;
 use corpus::{File, split_files};
 use device::Device;
+use effect::EffectDesk;
 use import::Asked;
 use kernels::Kernels;
 use lesson::LessonDesk;
+use queue::QueueDesk;
 use resume::Waiting;
 use run::PageRun;
 use vocabularies::Vocabularies;
@@ -70,8 +75,12 @@ pub struct Session {
     waiting: Option<Waiting>,
     lesson: LessonDesk,
     align: AlignDesk,
+    queue: QueueDesk,
+    effect: EffectDesk,
     workers: Workers,
     kernels: Kernels,
+    /// What is done to the kernels of the next devices; used by tests.
+    distortion: Option<Distortion>,
     /// The step that was not applied and the error message, until they are reported to the page.
     diverged: Option<(u64, String)>,
     lost_devices: LostDevices,
@@ -99,8 +108,11 @@ impl Session {
             waiting: None,
             lesson: LessonDesk::default(),
             align: AlignDesk::default(),
+            queue: QueueDesk::default(),
+            effect: EffectDesk::default(),
             workers: Workers::default(),
             kernels: Kernels::default(),
+            distortion: None,
             diverged: None,
             lost_devices: LostDevices::default(),
             copies: None,
@@ -142,6 +154,7 @@ impl Session {
             Command::Tokenizer(command) => self.handle_tokenizer(command, bytes),
             Command::Lesson(command) => self.answer_lesson(command).await,
             Command::Align(command) => self.handle_align(command, bytes.unwrap_or_default()).await,
+            Command::Effect(command) => self.handle_effect(command, bytes.unwrap_or_default()).await,
             Command::Start { run, config, corpus, vocabulary, backend, probe } => {
                 (self.run, self.run_id, self.waiting) = (None, run, None);
                 if let Err(error) = self.start(config, (corpus, vocabulary), backend, &probe).await {
@@ -156,6 +169,7 @@ impl Session {
             }
             Command::Export(command) => self.handle_export(command).await,
             Command::Workers(command) => self.handle_workers(command, bytes).await,
+            Command::Queue(command) => self.handle_queue(command, bytes).await,
             Command::Profile(command) => self.handle_profile(command).await,
             Command::Kernels { memory, told } => self.kernels = Kernels { memory, told },
             other => self.handle_in_run(other),
@@ -264,7 +278,9 @@ impl Session {
         self.tell_all(messages);
         let lesson = self.work_on_lesson().await;
         let align = self.work_on_alignment().await;
-        self.work_on_run().await || merging || lesson || align
+        let queue = self.work_on_queue().await;
+        let effect = self.work_on_effect().await;
+        self.work_on_run().await || merging || lesson || align || queue || effect
     }
 
     async fn work_on_run(&mut self) -> bool {

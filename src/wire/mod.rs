@@ -16,12 +16,14 @@ use crate::types::{
 
 pub mod align;
 pub mod data;
+pub mod effect;
 pub mod export;
 #[cfg(target_arch = "wasm32")]
 pub mod frame;
 pub mod inspect;
 pub mod lesson;
 pub mod profile;
+pub mod queue;
 pub mod runs;
 pub mod tokenizer;
 pub mod workers;
@@ -108,10 +110,14 @@ pub enum Command {
     Lesson(lesson::LessonCommand),
     /// Commands of the Align view.
     Align(align::AlignCommand),
+    /// Commands for comparisons of filters.
+    Effect(effect::EffectCommand),
     /// Commands for data-parallel workers.
     Workers(workers::WorkersCommand),
     /// Commands for profiling.
     Profile(profile::ProfileCommand),
+    /// Commands about queued runs.
+    Queue(queue::QueueCommand),
     /// Set the kernel variants of later runs.
     Kernels {
         /// The variant cache of an earlier visit, from [`Event::Kernels`]; empty if there is none.
@@ -191,6 +197,15 @@ pub enum Event {
         /// Number of tokens of the probe that exceeded the context and were cut.
         tokens_cut: usize,
     },
+    /// Further tokens of a sample that the model generates during training; [`Event::Sample`] completes it.
+    SampleTokens {
+        /// The run.
+        run: RunId,
+        /// Steps done when the sample was begun.
+        step: u64,
+        /// The text that each token completes, and the token's probability at the sample's temperature.
+        tokens: Vec<(String, f32)>,
+    },
     /// A sample that the model generated during training.
     Sample {
         /// The run.
@@ -247,6 +262,8 @@ pub enum Event {
     Lesson(lesson::LessonEvent),
     /// Events of the Align view.
     Align(align::AlignEvent),
+    /// Events of comparisons of filters.
+    Effect(effect::EffectEvent),
     /// Events about profiling.
     Profile {
         /// The run.
@@ -268,6 +285,8 @@ pub enum Event {
         /// What happened and how to correct it.
         message: String,
     },
+    /// Events about queued runs.
+    Queue(queue::QueueEvent),
     /// Results of inspecting the model.
     Inspect {
         /// The run.

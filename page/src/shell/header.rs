@@ -7,6 +7,7 @@ use crate::core::context::Cx;
 use crate::core::{navigation, preferences};
 use crate::lesson::steps::STEPS;
 use crate::overlay::view::Frame;
+use crate::scale::{Transport, about as about_sweep};
 use crate::shared::grouped;
 use crate::shared::icon::{Icon, icon, logo};
 use crate::shared::opens::Opens;
@@ -20,6 +21,8 @@ fn icon_of(view: View) -> Icon {
     match view {
         View::Train => Icon::Train,
         View::Align => Icon::Align,
+        View::Scale => Icon::Scale,
+        View::Data => Icon::Data,
         View::Tokenizer => Icon::Tokenizer,
         View::Lesson => Icon::Lesson,
         View::Systems => Icon::Systems,
@@ -29,7 +32,7 @@ fn icon_of(view: View) -> Icon {
 
 /// Whether a phone shows the view under “More”.
 fn minor(view: View) -> bool {
-    matches!(view, View::Tokenizer | View::Systems)
+    matches!(view, View::Tokenizer | View::Systems | View::Scale | View::Data)
 }
 
 fn link(cx: &Cx, view: View, testid: String) -> Html {
@@ -61,7 +64,7 @@ pub fn Rail(cx: &Cx) -> Html {
             <h1 title="Glasshead">{"Glasshead"}{logo()}</h1>
             {group(&[View::Experiments])}
             <hr />
-            {group(&[View::Train, View::Align, View::Systems])}
+            {group(&[View::Train, View::Align, View::Scale, View::Data, View::Systems])}
             <hr />
             {group(&[View::Tokenizer, View::Lesson])}
             <Opens cx={cx.clone()} overlay={Overlay::MoreViews} class="more">{icon(Icon::More)}{"More"}</Opens>
@@ -86,6 +89,7 @@ pub fn TopBar(cx: &Cx) -> Html {
             </Opens>
             {title(cx)}
             if cx.state.view == View::Align { <AlignTop ..cx.clone() /> }
+            if cx.state.view == View::Scale { <Transport ..cx.clone() /> }
             <div class="run-controls" hidden={subtitle(&cx.state).is_some()}>
                 <span class="rule" data-part="title"></span>
                 {transport(cx)}
@@ -119,11 +123,16 @@ fn subtitle(state: &State) -> Option<String> {
             let (step, n) = (state.lesson.step + 1, STEPS.len());
             Some(format!("Step {step} of {n} · every number is computed live and can be changed"))
         }
+        View::Scale => Some(about_sweep(&state.scale)),
+        View::Data => Some(String::new()),
         _ => None,
     }
 }
 
 fn title(cx: &Cx) -> Html {
+    if cx.state.view == View::Data {
+        return html! { <crate::data::top::DataTop ..cx.clone() /> };
+    }
     let Some(subtitle) = subtitle(&cx.state).filter(|subtitle| !subtitle.is_empty()) else { return html! {} };
     html! { <div class="view-title"><b>{cx.state.view.title()}</b><small>{subtitle}</small></div> }
 }
@@ -203,6 +212,9 @@ fn numbers(cx: &Cx) -> Html {
 fn adapter(cx: &Cx) -> Html {
     const SOFTWARE: &str =
         "This adapter is emulated on the processor: everything works, many times slower than on a graphics card.";
+    if cx.state.view == View::Data {
+        return html! {};
+    }
     let Some(device) = &cx.state.device else {
         return html! { <span data-testid="adapter" data-part="controls" class="tag adapter">{"Looking for a GPU…"}</span> };
     };

@@ -10,13 +10,16 @@ use super::lesson::LessonAction;
 use super::look::{Form, LookAction};
 use super::overlay::OverlayAction;
 use super::parts::*;
+use super::queue::QueueAction;
 use super::remember::RememberAction;
 use super::runs::RunsAction;
 use super::shell::ShellAction;
 use super::tokenizer::TokenizerAction;
 use super::typed::TypedField;
 use super::workers::Wanted;
+use crate::data::state::DataViewAction;
 use crate::draw::colors::ColorMap;
+use crate::scale::state::ScaleAction;
 use glasshead::config::{Preset, RunConfig};
 use glasshead::types::{BackendChoice, CorpusChoice};
 use glasshead::wire::Event;
@@ -32,6 +35,8 @@ pub enum Action {
     Lesson(LessonAction),
     /// An action in the Align view.
     Align(AlignAction),
+    /// An action in the Data view.
+    Filters(DataViewAction),
     /// An action in the tokenizer view.
     Tokenizer(TokenizerAction),
     /// An action on the training data.
@@ -125,6 +130,10 @@ pub enum Action {
     Remember(RememberAction),
     /// A profile of a step was requested.
     Profile,
+    /// An action on the queue of runs.
+    Queue(QueueAction),
+    /// An action on sweeps.
+    Scale(ScaleAction),
     /// Sets the number of workers that share batches.
     Workers(Wanted),
 }

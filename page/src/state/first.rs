@@ -15,6 +15,7 @@ impl Default for State {
             view: View::Train,
             tokenizer: TokenizerState::default(),
             data: DataState::default(),
+            filters: DataView::default(),
             lesson: LessonState::default(),
             align: AlignState::default(),
             run: 0,
@@ -52,9 +53,12 @@ impl Default for State {
             runs: Runs::default(),
             workers: WorkersState::default(),
             profile: ProfileState::default(),
+            queue: Rc::default(),
+            scale: Rc::default(),
             resizes: 0,
             version: 0,
             settled: 0,
+            quiet: 0,
         }
     }
 }

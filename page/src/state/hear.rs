@@ -19,8 +19,16 @@ impl State {
             Event::Data(event) => self.data.hear(self.run, event),
             Event::Lesson(event) => self.lesson.hear(event),
             Event::Align(event) => self.align.hear(event, bytes.as_deref()),
+            Event::Effect(_) => (), // received by the data view's own workers
             Event::Workers { event, .. } => self.workers.hear(&event),
             Event::Profile { event, .. } => self.profile.hear(event),
+            Event::Queue(event) => {
+                let (scale, queue) = (Rc::make_mut(&mut self.scale), Rc::make_mut(&mut self.queue));
+                scale.hear(&event, bytes.as_ref());
+                if queue.hear(&event).is_some() {
+                    scale.advance(queue);
+                }
+            }
             Event::Inspect { event, .. } => {
                 self.ask.hear(event, bytes.as_deref());
                 self.announce_heads();
@@ -52,10 +60,8 @@ impl State {
                 self.look_at_wanted(&maps);
                 self.maps = Some(maps);
             }
-            Event::Sample { step, text, .. } => {
-                self.samples.insert(0, (step, text));
-                self.samples.truncate(SAMPLES);
-            }
+            Event::SampleTokens { step, tokens, .. } => Rc::make_mut(&mut self.sample_of(step).tokens).extend(tokens),
+            Event::Sample { step, text, .. } => self.sample_of(step).text = Some(text),
             Event::Generated { request, text, tokens, done, problem, .. } => {
                 if request == self.generated.request {
                     Rc::make_mut(&mut self.generated.tokens).extend(tokens);
@@ -71,6 +77,9 @@ impl State {
             // Further errors after a failure are consequences of it.
             Event::Failed { run: 0, .. } if matches!(self.run_state, RunState::Failed(_)) => (),
             Event::Failed { run, message } => {
+                if run == 0 {
+                    Rc::make_mut(&mut self.queue).worker_failed();
+                }
                 // A worker that runs out of memory stops silently; so does the page's connection to it.
                 let spare = self.started.as_ref().filter(|_| run == 0).map(|started| started.config.advice(|_| true));
                 let spare = spare.map_or_else(String::new, |advice| format!(" If memory is short, {advice}."));
@@ -79,5 +88,16 @@ impl State {
             Event::Runs { .. } => (),   // handled above
             Event::Export { .. } => (), // a file, written by `take_along`
         }
+    }
+
+    /// The sample that was begun after `step` steps, newly created unless it is being written.
+    fn sample_of(&mut self, step: u64) -> &mut Sample {
+        let present = self.samples.first().is_some_and(|sample| sample.step == step && sample.text.is_none());
+        if !present {
+            // A sample that was broken off, for example by a pause, stays as it is.
+            self.samples.insert(0, Sample { step, tokens: Rc::default(), text: None });
+            self.samples.truncate(SAMPLES);
+        }
+        &mut self.samples[0]
     }
 }

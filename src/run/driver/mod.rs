@@ -102,12 +102,12 @@ impl Driver {
             reported_training: false,
             meter: Meter::default(),
             busy_since: began,
-            evaluation: Recurring::new(5.0, 12.0),
+            evaluation: Recurring::new(2.0, 12.0),
             evaluated: None,
             evaluated_at: None,
             edited: false,
             task: None,
-            sample: Recurring::new(10.0, 12.0),
+            sample: Recurring::new(6.0, 12.0),
             sample_writer: None,
             search_wanted: false,
             search: None,
@@ -128,6 +128,11 @@ impl Driver {
     /// Steps whose losses are known.
     pub fn steps_done(&self) -> u64 {
         self.steps_done
+    }
+
+    /// Seconds of training.
+    pub(in crate::run) fn seconds(&self) -> f64 {
+        self.seconds
     }
 
     /// The losses so far.

@@ -1,7 +1,7 @@
 //! The sentence and its tokens, all heads as small maps, and one table large.
 
 mod bars;
-mod canvas;
+pub mod canvas;
 mod cells;
 mod controls;
 mod grid;
@@ -14,7 +14,7 @@ mod tooltip;
 
 pub use bars::Bars;
 pub use grid::HeadsTile;
-pub use large::Big;
+pub use large::{Big, capital};
 pub use strip::Sentence;
 
 use yew::prelude::*;
