@@ -214,7 +214,7 @@ impl AlignDesk {
         }
         self.unload();
         self.emit(AlignEvent::Preparing { what: "Preparing the model".into() });
-        let device = keep_or_open(self.device.take(), self.backend).await?;
+        let device = keep_or_open(self.device.take(), self.backend).await.map_err(words)?;
         let live = Live::load(&self.project, current, device, clock).await?;
         self.watch.begin();
         self.live = Some(live);

@@ -124,7 +124,7 @@ impl AlignDesk {
                     self.emit(AlignEvent::Notice { message });
                     return Ok(());
                 }
-                Err(message) => problem = message,
+                Err(error) => problem = error.to_string(),
             }
         }
         Err(format!("{error}. No other device could go on ({problem}); update {step} is kept."))

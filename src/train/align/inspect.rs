@@ -34,7 +34,7 @@ impl AlignRun {
 
     /// Up to `n` held-out prompts.
     pub fn held_out(&self, n: usize) -> Vec<Example> {
-        self.examples.held_out(self.seed, n)
+        self.source.held_out(n)
     }
 
     /// `group_size` answers to each prompt under the weights in the trainer. Equal weights give equal answers.
@@ -75,6 +75,6 @@ impl AlignRun {
     /// # Errors
     /// If the template's end does not exist in the vocabulary.
     pub fn row(&self, prompt: &str, response: &str) -> Result<TokenRow, RunError> {
-        Ok(self.template.row(&self.tokenizer, prompt, response)?)
+        Ok(self.source.row(prompt, response)?)
     }
 }
