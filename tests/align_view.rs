@@ -187,7 +187,7 @@ fn settings_are_checked_and_become_a_specification() {
     state.apply(AlignAction::Start(Start::Run));
     assert_eq!(state.draft.start("Run 1"), StageStart::Run { name: "Run 1".into() });
     state.apply(AlignAction::Task(None));
-    state.hear(AlignEvent::Rows { name: "x.jsonl".into(), counts: [0, 0, 9] }, None);
+    state.hear(AlignEvent::Rows { name: "x.jsonl".into(), counts: [0, 9, 9] }, None);
     assert_eq!((state.draft.stage, &state.draft.task), (3, &None), "preferences serve DPO alone");
 }
 

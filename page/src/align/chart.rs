@@ -72,7 +72,7 @@ pub fn Chart(props: &ChartProps) -> Html {
     let lower = props.band.iter().rev().map(|&(px, py, half)| at(&(px, py - half)));
     let band: Vec<String> = upper.chain(lower).collect();
     html! {
-        <div class={classes!("chart", props.x_label.is_empty().then_some("small"))}>
+        <div class={classes!("align-chart", props.x_label.is_empty().then_some("small"))}>
             <div class="ticks" aria-hidden="true">{for props.ticks.iter().map(tick)}</div>
             <div class="plot">
                 <svg viewBox="0 0 1000 1000" preserveAspectRatio="none" role="img" aria-label={props.label.clone()}>

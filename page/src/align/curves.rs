@@ -65,7 +65,7 @@ fn seeds(cx: &Cx, node: &NodeInfo) -> Html {
     let title = "Repeat the stage with another seed. The band is the mean over seeds ± 1.96 standard errors.";
     html! {
         <button class="small" data-testid="align-seed" onclick={add} {title} disabled={cx.state.align.running}>
-            {format!("{n} seed{} +", if n == 1 { "" } else { "s" })}
+            {if n == 1 { "+ seed".to_string() } else { format!("{n} seeds +") }}
         </button>
     }
 }
@@ -129,7 +129,7 @@ fn mini(chart: &Mini, end: f64) -> Html {
         .collect::<Vec<_>>();
     html! {
         <div class="mini" key={chart.title}>
-            <h3 title={chart.help}>{chart.title}<b>{&chart.latest}</b></h3>
+            <h3 title={chart.help}><span>{chart.title}</span><b>{&chart.latest}</b></h3>
             <Chart label={format!("{}: {}. {}.", chart.title, chart.latest, chart.help)} {lines} x_end={end} y={chart.range}
                 ticks={vec![(low, short(low)), (high, short(high))]} />
         </div>

@@ -69,9 +69,9 @@ fn branches(cx: &Cx, others: &[&NodeInfo]) -> Html {
         format!("{} {} · {}", node.name, parent.unwrap_or_default(), about(node))
     };
     html! {
-        <label class="pill" title="Stages that branch off"><span>{"Branches"}</span>
+        <label class="pill" title="Stages that branch off">
             <select onchange={choose} data-testid="align-branches" aria-label="Branches">
-                <option value="" selected=true>{others.len()}</option>
+                <option value="" selected=true>{format!("Branches ({})", others.len())}</option>
                 {for others.iter().map(|node| html! { <option value={node.id.to_string()}>{path(node)}</option> })}
             </select>
         </label>
@@ -101,10 +101,10 @@ fn tools(cx: &Cx, node: &NodeInfo) -> Html {
     html! {
         <div class="stage-tools">
             if node.spec.is_some() {
-                <label class="pill" title="Return this stage to a kept update"><span>{"Rewind to"}</span>
-                    <select onchange={rewind} data-testid="align-rewind-to" aria-label="Rewind to"><option value="" selected=true>{"…"}</option>{for steps()}</select></label>
-                <label class="pill" title="Begin the next stage at a kept update of this one"><span>{"Branch from"}</span>
-                    <select onchange={branch} data-testid="align-branch" aria-label="Branch from"><option value="" selected=true>{"…"}</option>{for steps()}</select></label>
+                <label class="pill" title="Return this stage to a kept update">
+                    <select onchange={rewind} data-testid="align-rewind-to" aria-label="Rewind to"><option value="" selected=true>{"Rewind to…"}</option>{for steps()}</select></label>
+                <label class="pill" title="Begin the next stage at a kept update of this one">
+                    <select onchange={branch} data-testid="align-branch" aria-label="Branch from"><option value="" selected=true>{"Branch from…"}</option>{for steps()}</select></label>
             }
             <button class="small" data-testid="align-export" onclick={sends(cx, AlignCommand::Export { loose: false })} title="Hugging Face files as a .zip">{icon(Icon::Save)}{"Export"}</button>
             if leaf {

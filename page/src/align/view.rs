@@ -58,7 +58,7 @@ fn empty(align: &AlignState) -> Html {
         None => "Begin a stage to see its rewards, its answers and how the heads change.".into(),
     };
     html! {
-        <section class="tile start" aria-label="Stages">
+        <section class="tile start" aria-label="How to begin">
             <div class="empty">
                 <b>{words}</b>
                 <p>{"SFT imitates given answers. From a model that gets some of them right, GRPO learns from a judge, and DPO from preferences. \

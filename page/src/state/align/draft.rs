@@ -128,7 +128,9 @@ impl Draft {
 
     /// Selects a kind of stage that rows with these counts serve.
     pub fn fit_rows(&mut self, counts: [usize; 3]) {
-        let fits = |stage: usize| counts[[0, 1, 1, 2][stage]] > 0;
+        // Preferences also have prompts, which would serve reinforcement learning.
+        let kinds = if counts[2] > 0 { [0, 0, 0, counts[2]] } else { [counts[0], counts[1], counts[1], 0] };
+        let fits = |stage: usize| kinds[stage] > 0;
         if !fits(self.stage)
             && let Some(stage) = (0..STAGES.len()).find(|&stage| fits(stage))
         {
