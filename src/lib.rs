@@ -32,7 +32,7 @@
 //! A training step: [`train::trainer`] writes the few values that change, replays the [`Recording`](gpu::recording::Recording)
 //! that [`model::transformer`] built once, and reads the losses back later.
 
-pub use glasshead_cpu::{threads, unchecked};
+pub use glasshead_cpu::{portable, threads, unchecked};
 
 pub mod accounting;
 pub mod align;

@@ -2,6 +2,7 @@
 //!
 //! PCG-XSH-RR 64/32 (O'Neill 2014, <https://www.pcg-random.org>): 64 bits of state, 32 bits out.
 
+use glasshead_cpu::math::ln;
 use serde::{Deserialize, Serialize};
 
 pub mod philox;
@@ -65,8 +66,7 @@ impl Rng {
 
     /// A standard normal number cut at ±`cut` standard deviations (drawn again when outside).
     ///
-    /// Uses Marsaglia's polar method; `ln` and `sqrt` come from the platform's arithmetic, not from `libm`, and may
-    /// differ in the last bit of an f64, and therefore almost never in the resulting f32.
+    /// Uses Marsaglia's polar method.
     pub fn truncated_normal(&mut self, cut: f64) -> f64 {
         loop {
             let u = 2.0 * self.uniform() - 1.0;
@@ -75,7 +75,7 @@ impl Rng {
             if square >= 1.0 || square == 0.0 {
                 continue;
             }
-            let normal = u * (-2.0 * square.ln() / square).sqrt();
+            let normal = u * (-2.0 * ln(square) / square).sqrt();
             if normal.abs() <= cut {
                 return normal;
             }

@@ -10,7 +10,7 @@ use glasshead::config::{Choice, ModelConfig, Norm, Preset};
 use glasshead::data::{Tokenizer, train};
 use glasshead::interop::archive::{Chosen, pack};
 use glasshead::interop::export::{export, training_state};
-use glasshead::interop::import::{Imported, Source, import};
+use glasshead::interop::import::{Imported, Source, SourceError, import};
 use glasshead::interop::state::SavedState;
 use glasshead::interop::{Architecture, InteropError};
 use glasshead::model::params::ParamTable;
@@ -38,8 +38,8 @@ impl Source for Files {
         self.0.get(name).map_or(0, |bytes| bytes.len() as u64)
     }
 
-    fn read(&mut self, name: &str) -> Result<Vec<u8>, String> {
-        self.0.get(name).cloned().ok_or_else(|| "it is gone".into())
+    fn read(&mut self, name: &str) -> Result<Vec<u8>, SourceError> {
+        self.0.get(name).cloned().ok_or(SourceError::Missing)
     }
 }
 

@@ -7,6 +7,8 @@ use glasshead::config::table::{FIELDS, Kind};
 use glasshead::types::{StepPoint, Token, ValidationPoint};
 use glasshead::wire::Event;
 use glasshead_page::draw::chart::{Scale, apart, columns, nearest, smoothed};
+use glasshead_page::state::data::DataAction;
+use glasshead_page::state::runs::RunsAction;
 use glasshead_page::state::{Action, RunState, State};
 
 fn point(step: u64, loss: f32) -> StepPoint {
@@ -46,6 +48,21 @@ fn weights_are_found_and_pins_stay_inside_the_sentence() {
     assert_eq!(state.query(), None, "the row does not exist any more");
     state.apply(Action::Walk { layers: -1, heads: 4 });
     assert_eq!(state.selected, (1, 1));
+}
+
+/// Messages about one file do not stay while the next one is opened.
+#[test]
+fn opening_a_file_clears_the_messages_about_the_one_before() {
+    let mut state = State::default();
+    state.apply(Action::Runs(RunsAction::Message("the file is cut".into())));
+    state.apply(Action::Data(DataAction::Read(Some("it is not UTF-8".into()))));
+    state.apply(Action::Data(DataAction::NotFetched(Some("no network".into()))));
+    assert!(state.runs.message.is_some() && state.data.file_problem.is_some() && state.data.problem.is_some());
+    state.apply(Action::Data(DataAction::Opening));
+    assert_eq!((&state.runs.message, &state.data.file_problem, &state.data.problem), (&None, &None, &None));
+    state.apply(Action::Data(DataAction::Read(Some("it is not UTF-8".into()))));
+    state.apply(Action::Data(DataAction::Read(None)));
+    assert_eq!(state.data.file_problem, None, "the next file was fine");
 }
 
 #[test]

@@ -223,8 +223,8 @@ fn scores_tell_made_up_heads_apart() {
     let all = all_scores(&tokens, &maps);
     assert_eq!((all.len(), all[3][ScoreKind::Induction as usize]), (4, 1.0));
     assert_eq!(measuring_sequence(&ids(4, 500, 300), 11).unwrap().len(), 10, "a short context has one short block");
-    assert!(measuring_sequence(&[1, 2, 3, 1, 2], 40).unwrap_err().contains("larger text"));
-    assert!(measuring_sequence(&ids(4, 500, 300), 6).unwrap_err().contains("context_length of 8"));
+    assert!(measuring_sequence(&[1, 2, 3, 1, 2], 40).unwrap_err().to_string().contains("larger text"));
+    assert!(measuring_sequence(&ids(4, 500, 300), 6).unwrap_err().to_string().contains("context_length of 8"));
 }
 
 #[test]

@@ -159,14 +159,15 @@ fn files_of_weights_name_every_cell() {
         kept_as_bytes: false,
     };
     about.tokens[1].text = "\"a\",\n".into();
+    (about.tokens[0].id, about.tokens[1].id) = (41, 300);
     let numbers = [1.0f32, 0.0, 0.123_456_79, 0.876_543_2, 1.0, 0.0, 1e-9, 1.0];
     let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
     assert_eq!(Weights::from_bytes(about.clone(), &bytes[1..]), None);
     let weights = Weights::from_bytes(about, &bytes).unwrap();
     let csv = weights.to_csv(Some((0, 1)));
     let header = "step,layer,head,query,key,query_token,key_token,weight,precision,query_id,key_id\n";
-    assert!(csv.starts_with(&format!("{header}12,1,2,0,0,\" t0\",\" t0\",1,,0,0\n")), "{csv}");
-    assert!(csv.contains("12,1,2,1,0,\"\"\"a\"\",\n\",\" t0\",0.000000001,,1,0\n"), "{csv}");
+    assert!(csv.starts_with(&format!("{header}12,1,2,0,0,\" t0\",\" t0\",1,,41,41\n")), "{csv}");
+    assert!(csv.contains("12,1,2,1,0,\"\"\"a\"\",\n\",\" t0\",0.000000001,,300,41\n"), "{csv}");
     assert_eq!(weights.to_csv(None).matches("\n12,").count(), 6);
     let json: serde_json::Value = serde_json::from_str(&weights.to_json(None)).unwrap();
     assert_eq!((&json["seed"], &json["heads"][0]["layer"]), (&5.into(), &1.into()));
@@ -180,7 +181,7 @@ fn files_of_weights_name_every_cell() {
     let both = csv_of([weights.clone(), later.clone()].into_iter(), Some((0, 0)));
     assert!(both.starts_with(header) && both.matches("weight,").count() == 1, "{both}");
     assert!(
-        both.contains("\n13,1,1,1,0,\"\"\"a\"\",\n\",\" t0\",0.123,0.002,1,0\n"),
+        both.contains("\n13,1,1,1,0,\"\"\"a\"\",\n\",\" t0\",0.123,0.002,300,41\n"),
         "what was kept as bytes holds three decimals: {both}"
     );
     assert_eq!((both.matches("\n12,").count(), both.matches("\n13,").count()), (3, 3));

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use glasshead::config::{Optimizer, RunConfig};
 use glasshead::parallel::measure::{date_ms, spin, useful_workers, workers_for};
-use glasshead::parallel::pool::{Answer, Rounds, SharedPool, WorkerPool};
-use glasshead::parallel::shard::{ShardGradients, ShardServer, shard_config, shard_sizes};
+use glasshead::parallel::pool::{Answer, PoolError, Rounds, SharedPool, WorkerPool};
+use glasshead::parallel::shard::{ShardError, ShardGradients, ShardServer, shard_config, shard_sizes};
 use glasshead::run::pace::Pace;
 use glasshead::serve::Session;
 use glasshead::train::trainer::{Trainer, TrainingState};
@@ -25,7 +25,7 @@ use crate::step::awkward;
 #[derive(Default)]
 struct Local {
     desks: Vec<ShardServer>,
-    answers: Vec<Option<Result<Vec<u8>, String>>>,
+    answers: Vec<Option<Result<Vec<u8>, PoolError>>>,
     /// Number of shards that are still computed before every helper fails; `None` for no limit.
     left: Option<usize>,
 }
@@ -39,26 +39,35 @@ impl WorkerPool for Local {
         Box::pin(async move { vec![1; n] })
     }
 
-    fn prepare(&mut self, config: &RunConfig, sizes: &[usize]) -> Result<(), String> {
+    fn prepare(&mut self, config: &RunConfig, sizes: &[usize]) -> Result<(), PoolError> {
         self.call(sizes.len());
         self.answers = sizes.iter().map(|_| None).collect();
-        let mut prepare = self.desks.iter_mut().zip(sizes);
-        prepare
-            .try_for_each(|(desk, &size)| desk.prepare(&shard_config(config, size)).map_err(|error| error.to_string()))
+        self.desks
+            .iter_mut()
+            .zip(sizes)
+            .try_for_each(|(desk, &size)| desk.prepare(&shard_config(config, size)).map_err(failed))
     }
 
     fn send(&mut self, helper: usize, params: &[f32], windows: &[u32]) {
         let bytes = [bytemuck::cast_slice(params), bytemuck::cast_slice(windows)].concat();
         let gone = self.left == Some(0);
         self.left = self.left.map(|left| left.saturating_sub(1));
-        let answer = if gone { Err("it was taken away".into()) } else { self.desks[helper].gradients(&bytes) };
+        let answer = if gone {
+            Err(PoolError::Failed("it was taken away".into()))
+        } else {
+            self.desks[helper].gradients(&bytes).map_err(failed)
+        };
         self.answers[helper] = Some(answer);
     }
 
     fn receive(&mut self, helper: usize) -> Answer {
-        let answer = self.answers[helper].take().unwrap_or(Err("nothing was asked".into()));
-        Box::pin(async { ShardGradients::from_bytes(&answer?).ok_or("cut off".into()) })
+        let answer = self.answers[helper].take().unwrap_or(Err(PoolError::Missing));
+        Box::pin(async { ShardGradients::from_bytes(&answer?).ok_or(PoolError::Empty) })
     }
+}
+
+fn failed(error: ShardError) -> PoolError {
+    PoolError::Failed(error.to_string())
 }
 
 fn pool(left: Option<usize>) -> SharedPool {
@@ -158,11 +167,11 @@ fn a_poisoned_shard_is_reported() {
 #[test]
 fn a_helper_refuses_what_it_cannot_compute() {
     let (config, mut desk) = (configs()[0].clone(), ShardServer::default());
-    assert!(desk.gradients(&[]).is_err_and(|message| message.contains("before its model")));
+    assert!(desk.gradients(&[]).is_err_and(|error| error == ShardError::NoModel));
     desk.prepare(&shard_config(&config, 2)).unwrap();
-    assert_eq!(desk.gradients(&[0; 12]), Err("cut off".into()));
+    assert_eq!(desk.gradients(&[0; 12]), Err(ShardError::CutOff));
     let bytes = vec![0; 4 * (glasshead::model::params::ParamTable::new(&config.model).buffer_len() + 5)];
-    assert!(desk.gradients(&bytes).is_err_and(|message| message.contains("tokens was given")));
+    assert!(desk.gradients(&bytes).is_err_and(|error| error.to_string().contains("tokens was given")));
     assert_eq!(ShardGradients::from_bytes(&[1, 2]), None);
 }
 
@@ -245,14 +254,14 @@ impl WorkerPool for Cores {
         Box::pin(async move { vec![each as u64; n] })
     }
 
-    fn prepare(&mut self, _: &RunConfig, _: &[usize]) -> Result<(), String> {
-        Err("it only spins".into())
+    fn prepare(&mut self, _: &RunConfig, _: &[usize]) -> Result<(), PoolError> {
+        Err(PoolError::Missing)
     }
 
     fn send(&mut self, _: usize, _: &[f32], _: &[u32]) {}
 
     fn receive(&mut self, _: usize) -> Answer {
-        Box::pin(async { Err("it only spins".into()) })
+        Box::pin(async { Err(PoolError::Missing) })
     }
 }
 

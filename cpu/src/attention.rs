@@ -2,6 +2,7 @@
 //! with all of its visible keys are in memory, never those of all queries.
 
 use crate::exp::exp;
+use crate::math::ln_f32;
 use crate::threads;
 use crate::unchecked::{Matrix, MatrixMut, multiply, wide};
 use crate::{largest, sum};
@@ -113,7 +114,7 @@ impl Attention {
                         visible.iter_mut().for_each(|score| *score = exp(*score - most));
                         hidden.fill(0.0);
                         let total = sum(visible, |e| e);
-                        (*lse, *scale) = (most + total.ln(), 1.0 / total);
+                        (*lse, *scale) = (most + ln_f32(total), 1.0 / total);
                     }
                 });
                 let at = first + head * self.d;

@@ -1,6 +1,7 @@
 //! Cross-entropy, its gradient in the same pass over the logits, and the entropy of each row's distribution.
 
 use crate::exp::exp;
+use crate::math::ln_f32;
 use crate::threads;
 use crate::unchecked::wide;
 use crate::{LANES, largest, rows_per_piece, sum, total};
@@ -13,7 +14,7 @@ pub fn cross_entropy(logits: &[f32], targets: &[u32], losses: &mut [f32], [n, wi
         wide(|| {
             for ((row, &target), loss) in logits.chunks_exact(width).zip(targets).zip(losses) {
                 let most = largest(row);
-                *loss = sum(row, |logit| exp(logit - most)).ln() + most - row[target as usize];
+                *loss = ln_f32(sum(row, |logit| exp(logit - most))) + most - row[target as usize];
             }
         });
     });
@@ -36,7 +37,7 @@ pub fn cross_entropy_grad(
                 let of_target = row[target];
                 row.iter_mut().for_each(|logit| *logit = exp(*logit - most));
                 let total = sum(row, |e| e);
-                *loss = total.ln() + most - of_target;
+                *loss = ln_f32(total) + most - of_target;
                 let scale = per_row / total;
                 row.iter_mut().for_each(|e| *e *= scale);
                 row[target] -= per_row;
@@ -61,7 +62,7 @@ pub fn cross_entropy_and_entropies(
             for (row, entropy) in logits.chunks_exact(width).zip(entropies) {
                 let most = largest(row);
                 let total = sum(row, |logit| exp(logit - most));
-                *entropy = total.ln() - sum(row, |logit| term(exp(logit - most), logit - most)) / total;
+                *entropy = ln_f32(total) - sum(row, |logit| term(exp(logit - most), logit - most)) / total;
             }
         });
     });
@@ -88,8 +89,8 @@ pub fn weighted_cross_entropy_grad(
                 let (most, target) = (largest(row), target as usize);
                 let of_target = row[target];
                 let [total, weighted] = exponentials(row, most);
-                *entropy = total.ln() - weighted / total;
-                *loss = total.ln() + most - of_target;
+                *entropy = ln_f32(total) - weighted / total;
+                *loss = ln_f32(total) + most - of_target;
                 let scale = coefficient / total;
                 row.iter_mut().for_each(|e| *e *= scale);
                 row[target] -= coefficient;

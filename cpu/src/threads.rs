@@ -13,9 +13,10 @@ pub fn count() -> usize {
 /// Sets the number of threads, once, before their first use.
 ///
 /// # Errors
-/// A message when the threads are already in use.
-pub fn set_count(n: usize) -> Result<(), String> {
-    pool::set_count(n)
+/// When the threads are already in use.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn set_count(n: usize) -> Result<(), rayon::ThreadPoolBuildError> {
+    rayon::ThreadPoolBuilder::new().num_threads(n).build_global()
 }
 
 /// Calls `work` once for each item, on all threads, and waits until all calls have returned.
@@ -55,11 +56,6 @@ mod pool {
         rayon::current_num_threads()
     }
 
-    pub fn set_count(n: usize) -> Result<(), String> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(n);
-        pool.build_global().map_err(|error| format!("the number of threads could not be set: {error}"))
-    }
-
     pub fn for_products() -> gemm::Parallelism {
         if count() == 1 { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(count()) }
     }
@@ -73,10 +69,6 @@ mod pool {
 mod pool {
     pub fn count() -> usize {
         1
-    }
-
-    pub fn set_count(n: usize) -> Result<(), String> {
-        if n == 1 { Ok(()) } else { Err("a browser has one thread for this program".into()) }
     }
 
     pub fn for_products() -> gemm::Parallelism {

@@ -8,7 +8,7 @@ use std::fs::File;
 
 pub use memmap2::Mmap;
 
-use crate::threads;
+use crate::{portable, threads};
 
 /// Maps a file of tokens into memory.
 ///
@@ -97,6 +97,11 @@ fn fits(len: usize, [rows, cols]: [usize; 2], row_stride: usize) -> bool {
 /// When the sizes do not match.
 pub fn multiply(a: Matrix<'_>, b: Matrix<'_>, y: MatrixMut<'_>, scale: f32, accumulate: bool) {
     assert_eq!((a.rows, a.cols, b.cols), (y.rows, b.rows, y.cols), "sizes of a matrix product");
+    if portable::is_portable() && y.rows > 0 && y.cols > 0 {
+        let [a_at, b_at] = [a, b].map(|of| move |i, j| of.data[i * of.row_stride + j * of.col_stride]);
+        let rows = y.data.chunks_mut(y.row_stride.max(1)).map(|row| &mut row[..y.cols]).take(y.rows);
+        return portable::multiply([y.rows, a.cols, y.cols], a_at, b_at, rows, scale, accumulate);
+    }
     // Strides of slices fit: no slice is longer than isize::MAX bytes. The stride of a single row is never used, and may
     // have any value.
     let stride = |stride: usize| stride as isize;

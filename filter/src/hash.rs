@@ -1,9 +1,15 @@
 //! A 64-bit hash of bytes that is equal on every platform and in every version, because it is stored in files: FNV-1a with
 //! the final mixing of MurmurHash3.
 
+use std::hash::Hasher as _;
+
+use fnv::FnvHasher;
+
 /// The hash of some bytes.
 pub fn hash(bytes: &[u8]) -> u64 {
-    mix(bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)))
+    let mut hasher = FnvHasher::default();
+    hasher.write(bytes);
+    mix(hasher.finish())
 }
 
 /// Spreads every bit of a number over all bits.

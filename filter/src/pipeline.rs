@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::classify::Classifier;
 use crate::document::{Content, Document};
-use crate::html;
+use crate::html::{self, HtmlError};
 use crate::rules::{self, Measure, Sheet};
 use crate::settings::{Settings, Stage};
 use crate::text::Text;
@@ -94,7 +95,8 @@ impl Pipeline {
         }
         match self.extract(document) {
             Ok(text) => record.text = text,
-            Err(reason) => {
+            Err(error) => {
+                let reason = error.to_string();
                 record.dropped.get_or_insert(Drop { stage: Stage::Extract, reason, value: None, limit: None });
                 return record;
             }
@@ -182,20 +184,20 @@ impl Pipeline {
         record.dropped.is_some() && !all
     }
 
-    /// The text of a document, or the reason why it has none.
+    /// The text of a document.
     ///
     /// # Errors
-    /// The reason, for example that the page has no text.
-    pub fn extract(&self, document: &Document) -> Result<String, String> {
+    /// Why it has none.
+    pub fn extract(&self, document: &Document) -> Result<String, ExtractError> {
         let text: Cow<'_, str> = match &document.content {
             Content::Text(text) => text.trim().into(),
             Content::Html { bytes, charset } => {
                 let page = html::decode(bytes, charset.as_deref());
                 let extract = if self.settings.extract.main_content { html::main_text } else { html::plain_text };
-                extract(&page).map_err(|error| error.to_string())?.into()
+                extract(&page)?.into()
             }
         };
-        if text.is_empty() { Err("empty".into()) } else { Ok(text.into_owned()) }
+        if text.is_empty() { Err(ExtractError::Empty) } else { Ok(text.into_owned()) }
     }
 
     /// The parts of a text that a rule objects to, as byte ranges.
@@ -203,6 +205,17 @@ impl Pipeline {
         let settings = &self.settings;
         rules::spans(rule, text, &settings.c4, &settings.fineweb, &settings.phrases)
     }
+}
+
+/// Why a document has no text.
+#[derive(Debug, Error)]
+pub enum ExtractError {
+    /// The page cannot be read.
+    #[error(transparent)]
+    Html(#[from] HtmlError),
+    /// There is no text.
+    #[error("empty")]
+    Empty,
 }
 
 /// What came into and out of a stage.

@@ -8,6 +8,8 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::DragEvent;
 use yew::prelude::*;
 
+use crate::align;
+use crate::align::view::AlignView;
 use crate::core::context::{Cx, Hooks, connect};
 use crate::core::files::Kept;
 use crate::core::link::{Batch, Link};
@@ -18,7 +20,8 @@ use crate::draw::colors::ColorMap;
 use crate::experiments::view::{ExperimentStrip, ExperimentsView};
 use crate::lesson::view::LessonView;
 use crate::overlay::all::Overlays;
-use crate::runs::{autosave, checkpoints, import};
+use crate::runs::{autosave, checkpoints, import, queue};
+use crate::scale::ScaleView;
 use crate::share;
 use crate::shell::banner::Banner;
 use crate::shell::header::{Rail, TopBar};
@@ -93,9 +96,11 @@ static HOOKS: Hooks = Hooks { receive, applied, listening: checkpoints::resume_a
 fn receive(cx: &Cx, batch: &Batch) {
     checkpoints::receive(batch, &cx.state.dispatcher());
     autosave::receive(batch, cx);
+    queue::receive(batch, cx);
     kernels::receive(batch);
     workers::receive(batch, cx.state.workers);
     figures::receive(batch, &cx.state, &cx.state.dispatcher());
+    align::store::receive(batch, cx);
     import::receive(batch, &cx.state, &cx.state.dispatcher());
 }
 
@@ -127,6 +132,7 @@ fn App() -> Html {
     let latest: Rc<RefCell<Cx>> = (*use_memo((), |()| Rc::new(RefCell::new(cx.clone())))).clone();
     latest.replace(cx.clone());
     use_start(&cx, latest, &link);
+    queue::use_queue(&cx);
     {
         let cx = cx.clone();
         use_effect_with(state.view, move |view| cx.send(&shown::command(*view)));
@@ -162,6 +168,8 @@ fn App() -> Html {
                 <p class="hidden" role="status" data-testid="status-line">{&state.look.announcement}</p>
                 <div class="train-view" hidden={!train}><TrainView ..cx.clone() /></div>
                 if state.view == View::Experiments { <ExperimentsView ..cx.calm() /> }
+                if state.view == View::Align { <AlignView ..cx.clone() /> }
+                if state.view == View::Scale { <ScaleView ..cx.calm() /> }
                 if state.view == View::Data { <DataPage ..cx.clone() /> }
                 if state.view == View::Systems { <SystemsView ..cx.calm() /> }
                 if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }

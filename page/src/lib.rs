@@ -8,7 +8,7 @@
 //! | `shared` | components that several views use |
 //! | `shell` | rail, top bar, setup bar, banner |
 //! | `overlay`, `menus`, [`settings`], `runs_drawer`, [`palette`], `help` | drawers, popovers and menus |
-//! | `train`, [`data`], `experiments`, [`systems`], `tokenizer`, [`lesson`] | a module per view |
+//! | `train`, [`align`], [`data`], `experiments`, [`scale`], [`systems`], `tokenizer`, [`lesson`] | a module per view |
 //! | `runs` | saved runs, and models of other programs |
 //! | `app` | the root component |
 
@@ -19,6 +19,7 @@ pub mod glossary;
 pub mod lesson;
 pub mod maps;
 pub mod palette;
+pub mod scale;
 pub mod settings;
 pub mod share;
 pub mod state;
@@ -26,6 +27,8 @@ pub mod systems;
 pub mod tokens;
 pub mod units;
 
+#[cfg(target_arch = "wasm32")]
+mod align;
 #[cfg(target_arch = "wasm32")]
 mod app;
 #[cfg(target_arch = "wasm32")]

@@ -3,15 +3,19 @@
 //! Entries are `key=value`, separated by `&`, percent-encoded: `view`, `step` (of the lesson), `preset`, `task`, every
 //! hyper-parameter that differs from the preset by its own name, `layer` (from 1), `head` (from 1, or `mean`, `max`),
 //! `pin` (positions), display options (`form`, `reads`, `shows`, `gamma`, `fade`, `colors`, `mask`), `hide` (parts of
-//! the page), in the Data view `filters` and `pages`, and `text` if the sentence is included. Links are untrusted input: for any link, the restored state is
-//! valid and can start.
+//! the page), `sweep` (settings of a sweep), in the Data view `filters` and `pages`, and `text` if the sentence is included. Links
+//! are untrusted input: for any link, the restored state is valid and can start.
 
 use std::rc::Rc;
+
+use thiserror::Error;
 
 use super::data::link;
 use super::draw::colors::ColorMap;
 use super::lesson::steps::STEPS;
 use super::maps::Direction;
+use super::scale::state::Form as Sweep;
+use super::state::align::{AlignAction, recipes};
 use super::state::experiments::find;
 use super::state::look::{Form, Look, LookAction, Together, Values};
 use super::state::{DEFAULT_PROBE, State, View, Vocabulary};
@@ -55,6 +59,9 @@ pub fn hash(state: &State, with_text: bool) -> String {
     put("view", state.view.name());
     if state.view == View::Lesson {
         put("step", STEPS[state.lesson.step].name);
+    }
+    if state.view == View::Scale {
+        put("sweep", &state.scale.form.to_link());
     }
     put("preset", preset.name());
     match state.draft.corpus {
@@ -162,7 +169,7 @@ pub fn take_over(state: &mut State, hash: &str) -> Vec<String> {
     let mut config = (*state.draft.config).clone();
     for (key, value) in entries.iter().filter(|(key, _)| key != "preset") {
         if let Err(problem) = restore(state, &mut config, (key, value)) {
-            problems.push(problem);
+            problems.push(problem.to_string());
         }
     }
     match state.draft.check(config) {
@@ -200,19 +207,43 @@ fn start_over(state: &mut State, preset: Preset) {
     (look.gamma, look.threshold, state.mask_shown) = (gamma, threshold, true);
 }
 
+/// Why an entry of a link cannot be applied.
+#[derive(Debug, Error)]
+enum LinkError {
+    #[error("The link sets {key} to {value}, which it cannot be; it stays as it is.")]
+    Value { key: String, value: String },
+    #[error("The link has an entry, {key}, that this page does not know.")]
+    Unknown { key: String },
+    #[error(
+        "The sender trained on a text of their own, which no link holds. Here the built-in stories are used; choose another \
+         text under data."
+    )]
+    OwnText,
+    #[error(
+        "The sender used a vocabulary of their own, which no link holds. Here one is trained on the text; the Tokenizer view \
+         loads another."
+    )]
+    OwnVocabulary,
+}
+
 fn entries(hash: &str) -> Vec<(String, String)> {
     let all = hash.trim_start_matches('#').split('&').filter_map(|entry| entry.split_once('='));
     all.take(MAX_ENTRIES).map(|(key, value)| (decoded(key), decoded(value))).collect()
 }
 
 /// Applies one entry; settings are written to `config`, which is validated at the end.
-fn restore(state: &mut State, config: &mut RunConfig, (key, value): (&str, &str)) -> Result<(), String> {
-    let refused = || refused(key, value);
+fn restore(state: &mut State, config: &mut RunConfig, (key, value): (&str, &str)) -> Result<(), LinkError> {
+    let refused = || LinkError::Value { key: shown(key), value: shown(value) };
     let number = || value.parse::<f32>().ok().filter(|number| number.is_finite()).ok_or_else(refused);
     match key {
+        "sweep" => Rc::make_mut(&mut state.scale).form = Sweep::from_link(value).map_err(|_| refused())?,
         "view" => View::from_name(value).map(drop).ok_or_else(refused)?,
         "step" => (),                                               // handled by the lesson
         "experiment" => find(value).map(drop).ok_or_else(refused)?, // begun at the end, with all settings
+        "recipe" => {
+            recipes::find(value).ok_or_else(refused)?;
+            state.align.apply(AlignAction::Recipe(value.into()));
+        }
         "layer" | "head" | "pin" => want(state, key, value).ok_or_else(refused)?,
         "form" => state.look.form = named(Form::ALL, Form::name, value).ok_or_else(refused)?,
         "reads" => state.look.direction = named(Direction::ALL, Direction::name, value).ok_or_else(refused)?,
@@ -231,17 +262,11 @@ fn restore(state: &mut State, config: &mut RunConfig, (key, value): (&str, &str)
             config.model.vocab_size = state.draft.config.model.vocab_size;
         }
         "corpus" | "vocabulary" if value == OWN => {
-            let (what, instead) = match key {
-                "corpus" => ("trained on a text", "the built-in stories are used; choose another text under data"),
-                _ => ("used a vocabulary", "one is trained on the text; the Tokenizer view loads another"),
-            };
-            return Err(format!("The sender {what} of their own, which no link holds. Here {instead}."));
+            return Err(if key == "corpus" { LinkError::OwnText } else { LinkError::OwnVocabulary });
         }
         _ => match config.set(key, value) {
             Ok(()) => (),
-            Err(ConfigError::Unknown { .. }) => {
-                return Err(format!("The link has an entry, {}, that this page does not know.", shown(key)));
-            }
+            Err(ConfigError::Unknown { .. }) => return Err(LinkError::Unknown { key: shown(key) }),
             Err(_) => return Err(refused()),
         },
     }
@@ -280,10 +305,6 @@ fn want(state: &mut State, key: &str, value: &str) -> Option<()> {
 
 fn named<T: Copy>(all: impl IntoIterator<Item = T>, name: fn(T) -> &'static str, value: &str) -> Option<T> {
     all.into_iter().find(|&item| name(item) == value)
-}
-
-fn refused(key: &str, value: &str) -> String {
-    format!("The link sets {} to {}, which it cannot be; it stays as it is.", shown(key), shown(value))
 }
 
 /// Untrusted text, truncated for use in a message.

@@ -9,7 +9,9 @@ use glasshead::wire::{Command, Event};
 use super::data::state::DataView;
 use super::draw::colors::ColorMap;
 use super::maps::Plane;
+use super::scale::state::Scale;
 pub use action::Action;
+use align::AlignState;
 use ask::{AskAction, AskState};
 use data::{DataAction, DataState};
 pub use draft::{Mark, Refused};
@@ -21,6 +23,7 @@ use look::{Look, LookAction};
 use overlay::{HelpTab, Overlay, OverlayAction, Overlays};
 pub use parts::*;
 use profile::ProfileState;
+use queue::Queue;
 use remember::Remember;
 use runs::Runs;
 use shell::Shell;
@@ -28,6 +31,7 @@ use tokenizer::TokenizerState;
 use workers::WorkersState;
 
 mod action;
+pub mod align;
 pub mod arithmetic;
 pub mod ask;
 pub mod autosave;
@@ -36,6 +40,7 @@ pub mod data;
 mod device;
 pub mod difference;
 mod draft;
+pub mod error;
 pub mod experiments;
 mod first;
 mod hear;
@@ -46,8 +51,10 @@ mod numbers;
 pub mod overlay;
 mod parts;
 pub mod profile;
+pub mod queue;
 pub mod remember;
 pub mod runs;
+pub mod seeds;
 pub mod shell;
 pub mod shown;
 pub mod snapshots;
@@ -74,6 +81,8 @@ pub struct State {
     pub filters: DataView,
     /// The lesson.
     pub lesson: LessonState,
+    /// The Align view.
+    pub align: AlignState,
     /// The number of the latest run.
     pub run: RunId,
     /// The state of the latest run.
@@ -144,6 +153,10 @@ pub struct State {
     pub workers: WorkersState,
     /// The measured profile of a step.
     pub profile: ProfileState,
+    /// The queue of runs.
+    pub queue: Rc<Queue>,
+    /// Sweeps.
+    pub scale: Rc<Scale>,
     /// Counts window resizes.
     pub resizes: u32,
     /// Counts actions, so that states can be compared quickly.
@@ -221,6 +234,7 @@ impl State {
             }
             Action::Tokenizer(action) => self.tokenizer.apply(action),
             Action::Lesson(action) => self.lesson.apply(action),
+            Action::Align(action) => self.align.apply(action),
             Action::Filters(action) => self.filters.apply(action),
             Action::Data(action) => {
                 // Another field gives different text from the same files.
@@ -270,7 +284,7 @@ impl State {
                     self.accept_settings();
                     self.take_settings(config);
                 }
-                Err(problem) => self.refuse(SETUP, "", problem),
+                Err(error) => self.refuse(SETUP, "", error.to_string()),
             },
             Action::Enter(name, text) => self.enter(name, &text),
             Action::Refuse(name, text, problem) => self.refuse(name, &text, problem),
@@ -292,6 +306,7 @@ impl State {
             Action::Select(layer, head) => self.apply_look(LookAction::Show(Plane::Head(layer, head))),
             Action::Look(action) => self.apply_look(action),
             Action::Announce(sentence) => self.look.announcement = sentence,
+            Action::Walk { layers, heads } if self.view == View::Align => self.align.walk(layers, heads),
             Action::Walk { layers, heads } => self.walk(layers, heads),
             Action::Pin(query) => self.pin(query),
             Action::Escape if self.overlay.open.is_some() => self.overlay.open = None,
@@ -331,6 +346,15 @@ impl State {
             Action::Remember(action) => self.apply_remember(action),
             Action::Workers(wanted) => self.workers.want(wanted),
             Action::Profile => self.profile.measuring = true,
+            Action::Queue(action) => {
+                let queue = Rc::make_mut(&mut self.queue);
+                queue.apply(action);
+                Rc::make_mut(&mut self.scale).advance(queue);
+            }
+            Action::Scale(action) => {
+                let setup = (self.draft.corpus, self.draft.backend);
+                Rc::make_mut(&mut self.scale).apply(action, Rc::make_mut(&mut self.queue), setup);
+            }
         }
         self.review_device();
     }

@@ -5,6 +5,7 @@ use std::io::{BufRead, Read as _};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use thiserror::Error;
 
 use super::error::{AlignError, shown};
 use crate::data::{is_held_out, without_no_numbers};
@@ -93,7 +94,7 @@ pub fn read_prompts(reader: impl BufRead, needs_answer: bool) -> Result<Vec<Prom
     read(reader, "`prompt` and `answer`", |row: Prompt| {
         let answer = row.answer.map(String::from);
         if needs_answer && answer.is_none() {
-            return Err("missing field `answer`, which the judge compares with".into());
+            return Err(RowError::NoAnswer);
         }
         Ok(PromptRow { prompt: row.prompt, answer })
     })
@@ -118,20 +119,31 @@ pub fn read_preferences(reader: impl BufRead) -> Result<Vec<PreferenceRow>, Alig
     read(reader, "`prompt`, `chosen` and `rejected`", |row: Preference| {
         not_empty("chosen", &row.chosen)?;
         if row.chosen == row.rejected {
-            return Err("`chosen` and `rejected` are equal; delete the row".into());
+            return Err(RowError::Equal);
         }
         Ok(PreferenceRow { prompt: row.prompt, chosen: row.chosen, rejected: row.rejected })
     })
 }
 
-fn not_empty(field: &str, text: &str) -> Result<(), String> {
-    if text.is_empty() { Err(format!("`{field}` is empty")) } else { Ok(()) }
+/// Why a row cannot be learned from.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+enum RowError {
+    #[error("missing field `answer`, which the judge compares with")]
+    NoAnswer,
+    #[error("`{0}` is empty")]
+    Empty(&'static str),
+    #[error("`chosen` and `rejected` are equal; delete the row")]
+    Equal,
+}
+
+fn not_empty(field: &'static str, text: &str) -> Result<(), RowError> {
+    if text.is_empty() { Err(RowError::Empty(field)) } else { Ok(()) }
 }
 
 fn read<Raw: DeserializeOwned, Row>(
     mut reader: impl BufRead,
     fields: &'static str,
-    convert: impl Fn(Raw) -> Result<Row, String>,
+    convert: impl Fn(Raw) -> Result<Row, RowError>,
 ) -> Result<Vec<Row>, AlignError> {
     let (mut rows, mut line, mut number, mut total) = (Vec::new(), Vec::new(), 0, 0);
     loop {
@@ -161,7 +173,7 @@ fn read<Raw: DeserializeOwned, Row>(
             return Err(wrong(format!("expected a JSON object with {fields}")));
         }
         let raw = parsed(text).map_err(|error| wrong(problem_of(&error, fields)))?;
-        rows.push(convert(raw).map_err(wrong)?);
+        rows.push(convert(raw).map_err(|error| wrong(error.to_string()))?);
     }
     if rows.is_empty() { Err(AlignError::NoRows { fields }) } else { Ok(rows) }
 }

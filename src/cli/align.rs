@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{BackendArg, in_file, load_checkpoint, open, preset, sentence, task, tune};
-use crate::align::{PromptTemplate, Rewards, TokenRow, read_preferences, read_prompts, read_responses};
-use crate::config::{Preset, RunConfig, Schedule};
-use crate::data::{END_OF_TEXT, Task, Tokenizer};
-use crate::train::align::{AlignRun, Examples, Settings, Stage};
+use crate::align::{PromptTemplate, Rewards};
+use crate::config::Preset;
+use crate::data::Task;
+use crate::run::stage::{self, Prepared, Schedule, StageDriver, StageModel};
+use crate::run::system_clock;
+use crate::train::align::{Examples, Stage};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::trainer::{Trainer, TrainingState};
 
@@ -22,12 +24,6 @@ mod session;
 use record::Record;
 use report::Report;
 use session::Session;
-
-/// The vocabulary of fresh models: the 256 bytes and the end-of-text token.
-const BYTE_VOCABULARY: usize = 257;
-
-/// Steps of warm-up for a model with untrained weights.
-const FRESH_WARMUP: u64 = 50;
 
 #[derive(Args)]
 pub(super) struct AlignArgs {
@@ -105,36 +101,25 @@ fn stage(name: &str) -> Result<Stage, String> {
     Stage::from_name(name).ok_or_else(|| format!("expected one of {}", Stage::ALL.map(Stage::name).join(", ")))
 }
 
-/// The model with which a run begins.
-struct Start {
-    config: RunConfig,
-    tokenizer: Tokenizer,
-    state: TrainingState,
-}
-
 pub(super) async fn align(args: AlignArgs) -> Result<(), String> {
     if args.stop_exact.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
         return Err("--stop-exact expects a number from 0 to 1".into());
     }
-    let mut settings = Settings::of(args.stage);
-    let mut start = start(&args)?;
-    configure(&args, &mut start.config, &mut settings)?;
-    let seed = start.config.train.seed;
+    let changes = changes(&args.set)?;
+    let mut start = start(&args, &changes)?;
+    let settings = stage::configure(args.stage, start.fresh, args.steps, &changes, &mut start.config);
+    let settings = settings.map_err(sentence)?;
     let template = match &args.template {
         Some(text) => text.parse().map_err(sentence)?,
         None => PromptTemplate::line(),
     };
-    let marker = args.answer_after.as_deref().or_else(|| args.task.and_then(Task::answer_marker));
-    let rewards = Rewards::parse(&args.reward).map_err(sentence)?.after(marker.unwrap_or_default());
+    let marker = args.answer_after.as_deref().unwrap_or_default();
+    let rewards = stage::rewards(&args.reward, marker, args.task).map_err(sentence)?;
     let examples = examples(&args, &rewards)?;
-    let widest = widest(&examples, &template, &start.tokenizer, seed)?;
     let record = Record::new(&args, &settings, &start.config, &template);
     let resumed = args.resume.then(|| record.resume(&args.out)).transpose()?;
-    let parts = (start.tokenizer.clone(), template, rewards);
-    let run =
-        AlignRun::new(args.stage, settings, examples, parts, seed, start.state.params.clone()).map_err(sentence)?;
-    let mut config = start.config.clone();
-    fit_batch(&mut config, run.rows_per_update(), widest + run.max_tokens());
+    let prepared = stage::prepare(args.stage, settings, examples, (template, rewards), &start).map_err(sentence)?;
+    let Prepared { run, config, tokens_per_step } = prepared;
     let context = open(args.backend).await?;
     tune(&config, context.as_ref()).await?;
     let objective = run.objective();
@@ -142,76 +127,35 @@ pub(super) async fn align(args: AlignArgs) -> Result<(), String> {
     let mut trainer = made.map_err(sentence)?;
     let resumed_at = resumed.as_ref().map(|state| state.step);
     trainer.restore(resumed.as_ref().unwrap_or(&start.state));
-    let tokens_per_step = run.rows_per_update() * (widest + run.max_tokens());
     let report = Report::new(&args, tokens_per_step, resumed_at)?;
-    Session::new(&args, run, start.config, record, report)?.train(trainer, resumed_at).await
+    let driver = StageDriver::new(run, trainer, schedule(&args), system_clock(), resumed_at.is_some());
+    Session::new(&args, driver, start.config, record, report)?.train().await
+}
+
+fn schedule(args: &AlignArgs) -> Schedule {
+    let (evaluate_every, prompts) = (args.eval_every, args.eval_prompts as usize);
+    Schedule { steps: args.steps, stop_exact: args.stop_exact, evaluate_every, prompts, thorough_end: true }
+}
+
+/// Changes of fields, as (field, value).
+fn changes(set: &[String]) -> Result<Vec<(String, String)>, String> {
+    let split = |change: &String| {
+        let (field, value) = change.split_once('=').ok_or(format!("--set {change} is not FIELD=VALUE"))?;
+        Ok((field.trim().to_string(), value.trim().to_string()))
+    };
+    set.iter().map(split).collect()
 }
 
 /// Loads the model, or creates an untrained one. Its steps and moments begin at 0.
-fn start(args: &AlignArgs) -> Result<Start, String> {
+fn start(args: &AlignArgs, changes: &[(String, String)]) -> Result<StageModel, String> {
     if let Some(folder) = &args.model {
         let Checkpoint { mut config, tokenizer, state } = load_checkpoint(folder)?;
         config.train.seed = args.seed.unwrap_or(config.train.seed);
         let state = TrainingState::of(state.params, config.train.seed);
-        return Ok(Start { config, tokenizer, state });
+        return Ok(StageModel { config, tokenizer, state, fresh: false });
     }
-    let mut config = args.preset.unwrap_or(Preset::Nano).config();
-    config.model.vocab_size = BYTE_VOCABULARY;
-    config.train.seed = args.seed.unwrap_or(config.train.seed);
-    // Sizes have to be known before the weights.
-    let (model, _) = split_settings(&args.set);
-    super::train::apply(&mut config, &model)?;
-    // A vocabulary of this size has no merges, whatever the text is.
-    let vocabulary = crate::data::train("\n", BYTE_VOCABULARY, &[END_OF_TEXT]).map_err(sentence)?;
-    let tokenizer = Tokenizer::new(&vocabulary).map_err(sentence)?;
-    config.model.vocab_size = tokenizer.vocab_size();
-    config.validate().map_err(sentence)?;
-    let params = crate::model::params::ParamTable::new(&config.model).initial_values(config.train.seed);
-    Ok(Start { state: TrainingState::of(params, config.train.seed), config, tokenizer })
-}
-
-/// The defaults of alignment, then the user's changes.
-fn configure(args: &AlignArgs, config: &mut RunConfig, settings: &mut Settings) -> Result<(), String> {
-    let model = config.model.clone();
-    let train = &mut config.train;
-    (train.schedule, train.weight_decay, train.max_grad_norm) = (Schedule::Constant, 0.0, 1.0);
-    (train.schedule_steps, train.warmup_steps) = (args.steps, 0);
-    train.max_lr = match args.stage {
-        Stage::Sft if args.model.is_none() => 3e-3,
-        Stage::Dpo => 3e-4,
-        _ => 1e-3,
-    };
-    train.min_lr = train.max_lr / 10.0;
-    if args.model.is_none() {
-        train.warmup_steps = FRESH_WARMUP;
-    }
-    let (of_training, of_method) = split_settings(&args.set);
-    super::train::apply(config, &of_training)?;
-    config.train.min_lr = config.train.min_lr.min(config.train.max_lr);
-    config.validate().map_err(sentence)?;
-    if args.model.is_some() && config.model != model {
-        return Err(
-            "--set changes the shape of the model in --model, which alignment cannot; leave that field out".into()
-        );
-    }
-    for (field, value) in of_method {
-        settings.set(&field, &value).map_err(sentence)?;
-    }
-    Ok(())
-}
-
-/// Separates the settings of training from those of the method, as (field, value).
-fn split_settings(changes: &[String]) -> (Vec<String>, Vec<(String, String)>) {
-    let (mut training, mut method) = (Vec::new(), Vec::new());
-    for change in changes {
-        match change.split_once('=') {
-            Some((field, value)) if Settings::has(field.trim()) => {
-                method.push((field.trim().to_string(), value.trim().to_string()));
-            }
-            _ => training.push(change.clone()),
-        }
-    }
-    (training, method)
+    let [model, _] = stage::split_changes(changes);
+    stage::byte_model(args.preset.unwrap_or(Preset::Nano), args.seed, &model).map_err(sentence)
 }
 
 fn examples(args: &AlignArgs, rewards: &Rewards) -> Result<Examples, String> {
@@ -220,30 +164,5 @@ fn examples(args: &AlignArgs, rewards: &Rewards) -> Result<Examples, String> {
         return Ok(Examples::Task(task));
     };
     let file = BufReader::new(File::open(path).map_err(in_file(path))?);
-    let examples = match args.stage {
-        Stage::Sft => read_responses(file).map(Examples::from_responses),
-        Stage::Dpo => read_preferences(file).map(Examples::from_preferences),
-        Stage::Rft | Stage::Grpo => read_prompts(file, rewards.needs_answer()).map(Examples::from_prompts),
-    };
-    examples.map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// Number of tokens of the widest prompt (with its response, where it is given) among some examples.
-fn widest(examples: &Examples, template: &PromptTemplate, tokenizer: &Tokenizer, seed: u64) -> Result<usize, String> {
-    if examples.is_empty() {
-        return Err("every prompt of the file is held out; add rows".into());
-    }
-    let mut rng = crate::rng::Rng::new(seed);
-    let some = examples.draw(&mut rng, 256);
-    let lens =
-        some.iter().map(|example| TokenRow::new(&template.prompt_ids(tokenizer, &example.prompt), &[]).ids.len());
-    Ok(lens.max().unwrap_or(1))
-}
-
-/// Plans memory for the rows of an update. Wider rows than expected are computed in several batches.
-fn fit_batch(config: &mut RunConfig, rows: usize, tokens: usize) {
-    let context = config.model.context_length;
-    let window = tokens.next_power_of_two().min(context);
-    config.train.batch_size = (rows * window).div_ceil(context).max(1);
-    config.train.accumulation_steps = 2;
+    stage::read_rows(args.stage, rewards, file).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::load_checkpoint as load;
 use super::{in_file, sentence};
 use crate::interop::export::{changes, export as to_files, training_state};
-use crate::interop::import::{Opened, Source};
+use crate::interop::import::{Opened, Source, SourceError};
 use crate::train::checkpoint::rotation;
 use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::context_length::{Held, fitting_context, shorten};
@@ -76,8 +76,8 @@ impl Source for Folder<'_> {
         fs::metadata(self.0.join(name)).map_or(0, |facts| facts.len())
     }
 
-    fn read(&mut self, name: &str) -> Result<Vec<u8>, String> {
-        fs::read(self.0.join(name)).map_err(sentence)
+    fn read(&mut self, name: &str) -> Result<Vec<u8>, SourceError> {
+        Ok(fs::read(self.0.join(name))?)
     }
 }
 
@@ -88,7 +88,8 @@ pub(super) fn import(args: ImportArgs) -> Result<(), String> {
     let mut folder = Folder(&args.from);
     let opened = Opened::new(&mut folder).map_err(sentence)?;
     let held = Held { copies: 1, file_bytes: 0 };
-    let (context_length, no_training) = fitting_context(fine_tuning_config(opened.model().clone()), None, held)?;
+    let (context_length, no_training) =
+        fitting_context(fine_tuning_config(opened.model().clone()), None, held).map_err(sentence)?;
     let ImportedRun { mut config, tokenizer, state, mut notes } = adopt(opened.read(&mut folder).map_err(sentence)?);
     notes.extend(shorten(&mut config, context_length));
     notes.extend(no_training);

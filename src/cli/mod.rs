@@ -41,6 +41,9 @@ struct Cli {
     /// The number of threads of the CPU backend; by default, the number of cores.
     #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Make the CPU backend compute the same bits as in a browser, which is slower.
+    #[arg(long, global = true)]
+    portable: bool,
     /// Use this variant of a kernel instead of the fastest; can be repeated for several kernels.
     #[arg(long, global = true, value_name = "KERNEL=VARIANT")]
     variant: Vec<String>,
@@ -231,8 +234,10 @@ pub fn main() -> ExitCode {
         }
     }));
     let cli = Cli::parse();
+    crate::portable::set_portable(cli.portable);
     let threads = cli.threads.map_or(Ok(()), |n| crate::threads::set_count(n.into()));
-    if let Err(message) = threads.and_then(|()| set_overrides(&cli.variant)) {
+    let threads = threads.map_err(|error| format!("the number of threads cannot be set: {error}"));
+    if let Err(message) = threads.and_then(|()| set_overrides(&cli.variant).map_err(sentence)) {
         eprintln!("glasshead: {message}");
         return ExitCode::FAILURE;
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 mod device;
+mod field;
 pub mod fields;
 mod model;
 mod room;

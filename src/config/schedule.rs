@@ -1,5 +1,7 @@
 //! Learning rate schedules.
 
+use glasshead_cpu::math::cos;
+
 use super::{Schedule, TrainConfig};
 
 /// Linear warm-up, `step · max/warmup` up to `warmup_steps`; then the schedule, from `max_lr` down to `min_lr` at
@@ -14,7 +16,7 @@ pub fn learning_rate(step: u64, train: &TrainConfig) -> f64 {
         if step < schedule_steps { (step - warmup_steps) as f64 / (schedule_steps - warmup_steps) as f64 } else { 1.0 };
     let weight = match train.schedule {
         Schedule::Constant => return max_lr,
-        Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()),
+        Schedule::Cosine => 0.5 * (1.0 + cos(std::f64::consts::PI * progress)),
         Schedule::Linear => 1.0 - progress,
         // If warm-up takes the whole schedule, no steps remain for the decay.
         Schedule::Wsd if step >= schedule_steps => 0.0,

@@ -1,47 +1,12 @@
 //! The rows of the table of fields; see [`super::fields`].
 
 use super::Choice as _;
-use super::fields::Applies::{Live, ModelOnReset, TrainingOnReset};
-use super::fields::{Applies, Field};
+use super::field::Applies::{Live, ModelOnReset, TrainingOnReset};
+pub use super::field::Kind;
+use super::field::{Applies, Field};
 use super::{
-    FeedForward, MAX_LAYERS, MAX_SIZE, MAX_STEPS, Norm, NormPlacement, Optimizer, Positions, RunConfig, Schedule,
-    Storage,
+    FeedForward, MAX_LAYERS, MAX_SIZE, MAX_STEPS, Norm, NormPlacement, Optimizer, Positions, Schedule, Storage,
 };
-
-/// Type, range and location of a field.
-pub enum Kind {
-    /// An integer.
-    Count {
-        /// The smallest accepted value.
-        min: u64,
-        /// The largest accepted value.
-        max: u64,
-        /// Reads the value.
-        get: fn(&RunConfig) -> u64,
-        /// Writes the value.
-        set: fn(&mut RunConfig, u64),
-    },
-    /// A floating-point number.
-    Number {
-        /// Whether a finite value is accepted.
-        contains: fn(f64) -> bool,
-        /// The range accepted by `contains`, in words.
-        range: &'static str,
-        /// Reads the value.
-        get: fn(&RunConfig) -> f64,
-        /// Writes the value.
-        set: fn(&mut RunConfig, f64),
-    },
-    /// One of several named values.
-    Choice {
-        /// All names.
-        names: fn() -> Vec<&'static str>,
-        /// Reads the name of the current value.
-        get: fn(&RunConfig) -> &'static str,
-        /// Sets the value by name; `None` if the name is unknown.
-        set: fn(&mut RunConfig, &str) -> Option<()>,
-    },
-}
 
 const fn field(
     applies: Applies,

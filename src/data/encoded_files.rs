@@ -2,9 +2,11 @@
 //! windows.
 
 use std::fs;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{Hash as _, Hasher as _};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use fnv::FnvHasher;
 
 use super::fingerprint::{Fingerprint, FingerprintReader};
 use crate::config::RunConfig;
@@ -93,7 +95,7 @@ fn encode(paths: &[PathBuf], field: &str, encoded: &Path, tokenizer: &Tokenizer)
 
 /// A file name that depends on the text files, their state and the vocabulary; and the total size of the text files.
 fn token_file_name(paths: &[PathBuf], field: &str, tokenizer: &Tokenizer) -> Result<(String, u64), DataError> {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FnvHasher::default();
     let mut file_bytes = 0;
     for path in paths {
         let in_file = |error| DataError::of_file(path, &error);

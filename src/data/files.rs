@@ -11,10 +11,8 @@ use super::error::DataError;
 use super::jsonl::{JsonlReader, TEXT_FIELD, is_object};
 use super::parquet::{MAGIC, ParquetReader, is_parquet};
 use super::plain::PlainReader;
+use super::source::{MAX_BYTES, Source};
 use super::tokenizer::END_OF_TEXT;
-
-/// The maximum size of a text in memory; a browser's wasm has no room for more together with its tokens.
-pub(super) const MAX_BYTES: usize = 512 << 20;
 
 /// The number of bytes read at a time.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -29,19 +27,6 @@ const OTHER_KINDS: [(&[u8], &str); 4] = [
     (b"PK\x03\x04", "is a zip archive or an office document; unpack it, or save it as plain text"),
     (b"%PDF", "is a PDF; save it as plain text"),
 ];
-
-/// The text of a file in UTF-8.
-pub(super) trait Source: Read + Send {
-    /// The number of skipped rows without text so far.
-    fn skipped(&self) -> u64 {
-        0
-    }
-
-    /// The reason why a finished source had no text.
-    fn no_text(&self) -> DataError {
-        DataError::Empty
-    }
-}
 
 type Opened<'a> = Result<Box<dyn Source + 'a>, DataError>;
 

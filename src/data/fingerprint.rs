@@ -1,26 +1,23 @@
 //! Fingerprints of texts.
 
+use std::hash::Hasher as _;
 use std::io::{self, Read};
 
-/// Computes the fingerprint of a text from its parts: FNV-1a, the same on every machine.
-pub struct Fingerprint(u64);
+use fnv::FnvHasher;
 
-impl Default for Fingerprint {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
+/// Computes the fingerprint of a text from its parts: FNV-1a, the same on every machine.
+#[derive(Default)]
+pub struct Fingerprint(FnvHasher);
 
 impl Fingerprint {
     /// Adds the next part of the text.
     pub fn add(&mut self, part: &[u8]) {
-        let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        self.0 = part.iter().fold(self.0, mix);
+        self.0.write(part);
     }
 
     /// 16 hexadecimal digits.
     pub fn finish(self) -> String {
-        format!("{:016x}", self.0)
+        format!("{:016x}", self.0.finish())
     }
 }
 

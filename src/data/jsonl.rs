@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::DataError;
-use super::files::Source;
+use super::source::Source;
 use super::tokenizer::END_OF_TEXT;
 
 /// The field with the text, by default.

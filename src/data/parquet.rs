@@ -19,8 +19,8 @@ use parquet::file::reader::ChunkReader;
 use parquet::schema::types::ColumnDescriptor;
 
 use super::error::DataError;
-use super::files::{MAX_BYTES, Source};
 use super::jsonl::TEXT_FIELD;
+use super::source::{MAX_BYTES, Source};
 use super::tokenizer::END_OF_TEXT;
 
 mod footer;

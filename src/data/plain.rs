@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::error::DataError;
-use super::files::Source;
+use super::source::Source;
 
 /// The number of bytes read at a time.
 const CHUNK_BYTES: usize = 64 << 10;

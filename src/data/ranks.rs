@@ -3,9 +3,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::hash::Hasher as _;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use fnv::FnvHasher;
 use rustc_hash::FxHashMap;
 
 use super::cut::{CUT_NAMES, Cut, Habits};
@@ -109,11 +111,12 @@ fn read(text: &str) -> Result<Ranks, DataError> {
 
 /// The FNV-1a hash of sorted ranks: every rank, its token, and the token's length.
 fn hash(ranks: &Ranks) -> u64 {
-    let add = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    ranks.iter().fold(0xcbf2_9ce4_8422_2325, |hash, (rank, token)| {
-        let len = (token.len() as u32).to_le_bytes();
-        rank.to_le_bytes().into_iter().chain(len).chain(token.iter().copied()).fold(hash, add)
-    })
+    let mut hasher = FnvHasher::default();
+    for (rank, token) in ranks {
+        let len = token.len() as u32;
+        [&rank.to_le_bytes(), &len.to_le_bytes(), &token[..]].into_iter().for_each(|part| hasher.write(part));
+    }
+    hasher.finish()
 }
 
 /// The two parts that a token is merged from, namely what remains of its bytes after all merges of lower rank. `None`

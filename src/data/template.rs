@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::ends::Template;
 use super::error::DataError;
+use super::tokenizer::Template;
 use super::tokenizer::library;
 
 /// The ids that a file's post-processor adds to a text.

@@ -10,11 +10,15 @@ use tokenizers::models::bpe::BPE;
 
 use super::bpe::Vocabulary;
 use super::cut::Habits;
-use super::encode::Encoder;
-use super::ends::{Template, TextEnds};
 use super::error::DataError;
 use super::pretokenize::{AddedToken, Specials};
 use crate::types::spelling::spelled;
+
+mod encode;
+mod ends;
+
+pub use encode::Encoder;
+pub use ends::{Template, TextEnds};
 
 /// Marks the end of a document in training texts; each tokenizer maps it to its own token.
 pub const END_OF_TEXT: &str = "<|endoftext|>";

@@ -4,8 +4,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use thiserror::Error;
+
 /// Maximum number of stored devices; the oldest is dropped first.
 const MAX_DEVICES: usize = 16;
+
+/// A part of a list of choices has another form than `KERNEL=VARIANT`.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{part} is not KERNEL=VARIANT, for example rmsnorm=rmsnorm_lanes, or rmsnorm=rmsnorm for none")]
+pub struct ChoicesError {
+    /// The part.
+    pub part: String,
+}
 
 /// Pairs of kernel name and the name of what runs instead: a variant, or the kernel itself where none is better.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,15 +25,12 @@ impl Choices {
     /// Parses `KERNEL=VARIANT`, several separated by commas.
     ///
     /// # Errors
-    /// A message when the text has another form.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// When the text has another form.
+    pub fn parse(text: &str) -> Result<Self, ChoicesError> {
         let mut choices = Self::default();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let (kernel, variant) =
-                part.split_once('=').map(|(kernel, variant)| (kernel.trim(), variant.trim())).ok_or(format!(
-                    "{part} is not KERNEL=VARIANT, for example rmsnorm=rmsnorm_lanes, or rmsnorm=rmsnorm for none"
-                ))?;
-            choices.set(kernel, variant);
+            let (kernel, variant) = part.split_once('=').ok_or_else(|| ChoicesError { part: part.into() })?;
+            choices.set(kernel.trim(), variant.trim());
         }
         Ok(choices)
     }
@@ -75,7 +82,7 @@ mod tests {
         let choices = Choices::parse(" softmax = softmax , rmsnorm=rmsnorm_lanes,").unwrap();
         assert_eq!(choices.to_string(), "rmsnorm=rmsnorm_lanes,softmax=softmax");
         assert_eq!((choices.get("rmsnorm"), choices.get("rope")), (Some("rmsnorm_lanes"), None));
-        assert!(Choices::parse("rmsnorm").unwrap_err().contains("KERNEL=VARIANT"));
+        assert!(Choices::parse("rmsnorm").unwrap_err().to_string().contains("KERNEL=VARIANT"));
         let mut memory = remember("no line of ours\n", "a card", &choices);
         assert_eq!(recall(&memory, "a card"), choices);
         assert_eq!(recall(&memory, "another"), Choices::default());

@@ -5,11 +5,15 @@ use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
+#[cfg(target_arch = "wasm32")]
+use super::browser::get;
 use super::choices::Choices;
 use super::fault::Fault;
-use super::limits;
+use super::kernel::{Halves, Kernel};
+use super::limits::{self, LimitError};
 use super::pipeline::Pipelines;
-use super::variant::{Used, Variant, Variants};
+use super::recording::{Buffers, Recording};
+use super::variant::{Used, Variant, Variants, choose};
 pub use crate::config::DeviceLimits;
 
 /// A device to compute on and its capabilities.
@@ -123,6 +127,14 @@ pub enum ContextError {
     /// WebGPU is available, but no adapter.
     #[error("no graphics adapter answered; {hint}", hint = NO_ADAPTER_HINT)]
     NoAdapter,
+    /// A limit of the adapter is too low.
+    #[error("the graphics adapter {name} cannot train: {limit}")]
+    Limit {
+        /// Name of the adapter.
+        name: String,
+        /// The limit.
+        limit: LimitError,
+    },
     /// The adapter refused a device.
     #[error("the graphics adapter {name} refused a device: {detail}")]
     Refused {
@@ -165,7 +177,7 @@ impl Context {
         offered.max_storage_buffer_binding_size = offered.max_storage_buffer_binding_size.min(binding_bytes);
         let name = readable_name(&info).await;
         let required_limits =
-            limits::required(&offered).map_err(|detail| ContextError::Refused { name: name.clone(), detail })?;
+            limits::required(&offered).map_err(|limit| ContextError::Limit { name: name.clone(), limit })?;
         let limits = DeviceLimits {
             f16: adapter.features().contains(wgpu::Features::SHADER_F16),
             buffer_bytes: required_limits.max_buffer_size,
@@ -313,10 +325,22 @@ async fn family() -> String {
     words.join(" ").trim().to_string()
 }
 
-/// A property of a JS value; undefined where it does not exist.
-#[cfg(target_arch = "wasm32")]
-pub(super) fn get(object: &wasm_bindgen::JsValue, key: &str) -> wasm_bindgen::JsValue {
-    js_sys::Reflect::get(object, &key.into()).unwrap_or_default()
+impl Context {
+    /// The kernel that runs in place of a dispatch's kernel on this device, with f32 buffers.
+    pub fn runs(&self, recording: &Recording, index: usize) -> &'static Kernel {
+        let dispatch = &recording.dispatches[index];
+        choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups, Halves::default()).0
+    }
+
+    /// Starts compiling the kernels of a recording that are `wanted`, before any buffers exist. A browser compiles in
+    /// parallel with this program.
+    pub fn compile(&self, buffers: &Buffers, recording: &Recording, wanted: impl Fn(&Kernel) -> bool) {
+        for (index, dispatch) in recording.dispatches.iter().enumerate().filter(|(_, of)| wanted(of.kernel)) {
+            let (params, halves) = (recording.params(index), buffers.halves(dispatch));
+            let (kernel, _) = choose(&self.variants, dispatch.kernel, params, dispatch.workgroups, halves);
+            self.pipelines.get(&self.device, kernel, halves);
+        }
+    }
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,10 +1,11 @@
 //! The GPU backend: creates pipelines and bind groups once per recording, then replays them.
 
-use super::backend::{ExecuteError, Program, Writes};
 use super::context::Context;
+use super::error::ExecuteError;
 use super::fault::Fault;
 use super::kernel::Kernel;
 use super::pipeline::{Compiled, PipelineKey, Pipelines};
+use super::program::{Program, Writes};
 use super::recording::{BufferSpec, Buffers, Recording, Slice, Storage};
 use super::variant::{Variants, choose};
 

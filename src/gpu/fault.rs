@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::backend::ExecuteError;
+use super::error::ExecuteError;
 
 /// Shared by the device's callbacks and all backends of a context.
 #[derive(Clone, Default)]

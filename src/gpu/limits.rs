@@ -1,6 +1,20 @@
 //! The limits requested from a device: what kernels need. No rendering limit is required, because a small GPU may not
 //! meet WebGPU's defaults.
 
+use thiserror::Error;
+
+/// A limit of the adapter is below what the kernels need.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("{name} is {have}, and training needs {need}; choose the CPU backend")]
+pub struct LimitError {
+    /// Name of the limit.
+    pub name: &'static str,
+    /// The adapter's limit.
+    pub have: u64,
+    /// What the kernels need.
+    pub need: u64,
+}
+
 /// What the kernels need: storage buffers and uniforms per kernel, invocations and memory per workgroup.
 const STORAGE_BUFFERS: u32 = 8;
 const UNIFORM_BYTES: u64 = 256;
@@ -12,7 +26,7 @@ const WORKGROUP_BYTES: u32 = 16 << 10;
 ///
 /// # Errors
 /// The first limit that is below what the kernels need.
-pub(super) fn required(offered: &wgpu::Limits) -> Result<wgpu::Limits, String> {
+pub(super) fn required(offered: &wgpu::Limits) -> Result<wgpu::Limits, LimitError> {
     let needs = [
         ("max_storage_buffers_per_shader_stage", u64::from(offered.max_storage_buffers_per_shader_stage), 6),
         ("max_uniform_buffer_binding_size", offered.max_uniform_buffer_binding_size, UNIFORM_BYTES),
@@ -29,7 +43,7 @@ pub(super) fn required(offered: &wgpu::Limits) -> Result<wgpu::Limits, String> {
         ),
     ];
     if let Some((name, have, need)) = needs.into_iter().find(|(_, have, need)| have < need) {
-        return Err(format!("{name} is {have}, and training needs {need}; choose the CPU backend"));
+        return Err(LimitError { name, have, need });
     }
     let least = wgpu::Limits::default().or_worse_values_from(offered);
     Ok(wgpu::Limits {
@@ -65,7 +79,7 @@ pub(super) fn browser() -> String {
 /// The browser's user agent, which includes the system.
 #[cfg(target_arch = "wasm32")]
 pub(super) fn browser() -> String {
-    use super::context::get;
+    use super::browser::get;
     get(&get(&js_sys::global(), "navigator"), "userAgent").as_string().unwrap_or_default()
 }
 
@@ -77,7 +91,7 @@ fn device_memory_gib() -> Option<f64> {
 /// Main memory as far as the browser reports it.
 #[cfg(target_arch = "wasm32")]
 fn device_memory_gib() -> Option<f64> {
-    use super::context::get;
+    use super::browser::get;
     get(&get(&js_sys::global(), "navigator"), "deviceMemory").as_f64()
 }
 
@@ -110,7 +124,7 @@ mod tests {
     #[test]
     fn an_adapter_that_cannot_compute_is_refused_by_name() {
         let tiny = wgpu::Limits { max_compute_workgroup_storage_size: 1 << 10, ..wgpu::Limits::default() };
-        let sentence = required(&tiny).unwrap_err();
+        let sentence = required(&tiny).unwrap_err().to_string();
         assert!(
             sentence.contains("max_compute_workgroup_storage_size is 1024") && sentence.contains("CPU"),
             "{sentence}"

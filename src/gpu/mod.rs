@@ -5,10 +5,13 @@
 //! within rounding; [`compare`] finds the first dispatch where they differ.
 
 pub mod backend;
+#[cfg(target_arch = "wasm32")]
+mod browser;
 pub mod choices;
 pub(crate) mod clock;
 pub mod compare;
 pub mod context;
+mod error;
 pub mod execute;
 mod fault;
 pub mod interpret;
@@ -17,5 +20,6 @@ mod limits;
 mod pipeline;
 mod poll;
 pub mod profile;
+mod program;
 pub mod recording;
 pub mod variant;

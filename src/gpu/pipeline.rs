@@ -6,11 +6,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use super::context::Context;
 use super::fault::{Fault, classify};
 use super::kernel::{Access, Halves, Kernel};
-use super::recording::{Buffers, Recording};
-use super::variant::choose;
 
 /// Name of an entry point, and which of its bindings are f16.
 pub(super) type PipelineKey = (&'static str, Halves);
@@ -40,24 +37,6 @@ struct Unconfirmed {
     key: PipelineKey,
     module: wgpu::ShaderModule,
     error: Pin<Box<dyn Future<Output = Option<wgpu::Error>>>>,
-}
-
-impl Context {
-    /// The kernel that runs in place of a dispatch's kernel on this device, with f32 buffers.
-    pub fn runs(&self, recording: &Recording, index: usize) -> &'static Kernel {
-        let dispatch = &recording.dispatches[index];
-        choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups, Halves::default()).0
-    }
-
-    /// Starts compiling the kernels of a recording that are `wanted`, before any buffers exist. A browser compiles in
-    /// parallel with this program.
-    pub fn compile(&self, buffers: &Buffers, recording: &Recording, wanted: impl Fn(&Kernel) -> bool) {
-        for (index, dispatch) in recording.dispatches.iter().enumerate().filter(|(_, of)| wanted(of.kernel)) {
-            let (params, halves) = (recording.params(index), buffers.halves(dispatch));
-            let (kernel, _) = choose(&self.variants, dispatch.kernel, params, dispatch.workgroups, halves);
-            self.pipelines.get(&self.device, kernel, halves);
-        }
-    }
 }
 
 impl Pipelines {
@@ -140,7 +119,7 @@ async fn asynchronous_refusals() -> Vec<(String, String)> {
 async fn asynchronous_refusals() -> Vec<(String, String)> {
     use js_sys::{Array, Function, Promise};
     use wasm_bindgen::JsCast as _;
-    let wait: Option<Function> = super::context::get(&js_sys::global(), "glassheadPipelines").dyn_into().ok();
+    let wait: Option<Function> = super::browser::get(&js_sys::global(), "glassheadPipelines").dyn_into().ok();
     let promise = wait.and_then(|wait| wait.call0(&js_sys::global()).ok()).and_then(|value| value.dyn_into().ok());
     let Some(promise) = promise as Option<Promise> else { return Vec::new() };
     let refused = wasm_bindgen_futures::JsFuture::from(promise).await.unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Times each dispatch of a recording on the GPU with timestamp queries.
 
-use super::backend::ExecuteError;
 use super::clock::now_ns;
+use super::error::ExecuteError;
 use super::execute::GpuBackend;
 
 /// A dispatch and its time.

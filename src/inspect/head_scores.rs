@@ -1,8 +1,33 @@
 //! Scores for known kinds of attention heads, measured on short sequences of random tokens in which each block is repeated.
 //! Only the repetition predicts the next token, so that the scores depend on the head and not on the text.
 
+use thiserror::Error;
+
 use crate::rng::Rng;
 use crate::types::inspect::Scores;
+
+/// Why heads cannot be scored.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum SequenceError {
+    /// The context is too short.
+    #[error(
+        "Heads are scored on {MIN_TOKENS} or more random tokens that come twice, and a context of {context_length} has no \
+         room for them; take a context_length of {} or more.", 2 * MIN_TOKENS
+    )]
+    ShortContext {
+        /// The context length.
+        context_length: usize,
+    },
+    /// The text has too few different tokens.
+    #[error(
+        "Heads are scored on {MIN_TOKENS} or more different tokens that come twice, and this text has only {n_tokens}; \
+         take a larger text."
+    )]
+    FewTokens {
+        /// The number of different tokens.
+        n_tokens: usize,
+    },
+}
 
 /// Maximum number of different tokens.
 const MAX_TOKENS: usize = 32;
@@ -22,24 +47,16 @@ const SEED: u64 = 77;
 ///
 /// # Errors
 /// If there are too few tokens, or the context is too short.
-pub fn measuring_sequence(known: &[u32], context_length: usize) -> Result<Vec<u32>, String> {
+pub fn measuring_sequence(known: &[u32], context_length: usize) -> Result<Vec<u32>, SequenceError> {
     let mut tokens = known.to_vec();
     tokens.sort_unstable();
     tokens.dedup();
     let len = MAX_TOKENS.min(context_length / 2).min(tokens.len());
     if context_length / 2 < MIN_TOKENS {
-        return Err(format!(
-            "Heads are scored on {MIN_TOKENS} or more random tokens that come twice, and a context of \
-             {context_length} has no room for them; take a context_length of {} or more.",
-            2 * MIN_TOKENS
-        ));
+        return Err(SequenceError::ShortContext { context_length });
     }
     if len < MIN_TOKENS {
-        return Err(format!(
-            "Heads are scored on {MIN_TOKENS} or more different tokens that come twice, and this text has only {}; \
-             take a larger text.",
-            tokens.len()
-        ));
+        return Err(SequenceError::FewTokens { n_tokens: tokens.len() });
     }
     let mut rng = Rng::new(SEED);
     let drawn: Vec<u32> = (0..len).map(|_| tokens.swap_remove(rng.below(tokens.len() as u32) as usize)).collect();

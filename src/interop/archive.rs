@@ -8,7 +8,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::InteropError;
 use super::export::NamedFile;
-use super::import::Source;
+use super::import::{Source, SourceError};
 
 /// Packs files into one ZIP without compression, because weights hardly shrink.
 ///
@@ -25,9 +25,6 @@ pub fn pack(files: &[NamedFile]) -> Result<Vec<u8>, InteropError> {
     }
     zip.finish().map(Cursor::into_inner).map_err(|error| refused(error.to_string()))
 }
-
-/// The error for a file that is missing or has already been read.
-const GONE: &str = "it is not there";
 
 /// The maximum ratio of a ZIP's unpacked to packed size above [`MIN_BYTES`]: a small ZIP could otherwise fill the
 /// memory.
@@ -98,9 +95,9 @@ impl Source for Chosen {
         }
     }
 
-    fn read(&mut self, name: &str) -> Result<Vec<u8>, String> {
+    fn read(&mut self, name: &str) -> Result<Vec<u8>, SourceError> {
         match self {
-            Self::Loose(files) => files.remove(name).ok_or_else(|| GONE.into()),
+            Self::Loose(files) => files.remove(name).ok_or(SourceError::Missing),
             Self::Packed(packed) => packed.read(name),
         }
     }
@@ -113,23 +110,18 @@ impl Packed {
         file.map_or(0, |file| file.size().min(self.left))
     }
 
-    fn read(&mut self, name: &str) -> Result<Vec<u8>, String> {
-        let index = *self.places.get(name).ok_or(GONE)?;
-        let mut file = self.archive.by_index(index).map_err(|error| error.to_string())?;
+    fn read(&mut self, name: &str) -> Result<Vec<u8>, SourceError> {
+        let index = *self.places.get(name).ok_or(SourceError::Missing)?;
+        let mut file = self.archive.by_index(index)?;
         let size = file.size();
-        self.left = self.left.checked_sub(size).ok_or_else(|| {
-            format!(
-                "it unpacks to {} MiB, and the ZIP would become more than {MAX_RATIO} times as large; unpack it \
-                 yourself and choose the files in it",
-                size >> 20
-            )
-        })?;
+        let mib = size >> 20;
+        self.left = self.left.checked_sub(size).ok_or(SourceError::Ratio { mib, factor: MAX_RATIO })?;
         let mut bytes = Vec::new();
         let asked = usize::try_from(size).ok().and_then(|size| bytes.try_reserve_exact(size).ok());
-        asked.ok_or_else(|| format!("it needs {} MiB, more than there are", size >> 20))?;
+        asked.ok_or(SourceError::Memory { mib })?;
         // The limit keeps a file larger than stated from filling the memory; reading to the end also verifies the
         // checksum.
-        file.by_ref().take(size.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-        if bytes.len() as u64 == size { Ok(bytes) } else { Err("it holds more than it says".into()) }
+        file.by_ref().take(size.saturating_add(1)).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 == size { Ok(bytes) } else { Err(SourceError::Length) }
     }
 }

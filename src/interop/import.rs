@@ -2,11 +2,14 @@
 //! one file or in shards.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
+use thiserror::Error;
+use zip::result::ZipError;
 
 use super::companions::{self, KEPT};
 use super::config::{Biases, Description};
@@ -45,6 +48,40 @@ pub struct Opened {
     config: String,
 }
 
+/// Why one of a model's files cannot be read.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// The file does not exist, or has been read before.
+    #[error("it is not there")]
+    Missing,
+    /// The system or the archive does not return it.
+    #[error(transparent)]
+    Read(#[from] io::Error),
+    /// The archive is damaged.
+    #[error(transparent)]
+    Zip(#[from] ZipError),
+    /// The archive would grow by too large a factor.
+    #[error(
+        "it unpacks to {mib} MiB, and the ZIP would become more than {factor} times as large; unpack it yourself and \
+         choose the files in it"
+    )]
+    Ratio {
+        /// Size of the file in MiB.
+        mib: u64,
+        /// The largest accepted factor.
+        factor: u64,
+    },
+    /// There is no memory for the file.
+    #[error("it needs {mib} MiB, more than there are")]
+    Memory {
+        /// Size of the file in MiB.
+        mib: u64,
+    },
+    /// The file is not as long as its header states.
+    #[error("its length differs from what the ZIP states; download or pack it again")]
+    Length,
+}
+
 /// Access to a model's files.
 pub trait Source {
     /// The names of all files.
@@ -56,8 +93,8 @@ pub trait Source {
     /// The contents of the file with this name.
     ///
     /// # Errors
-    /// A message when it cannot be read.
-    fn read(&mut self, name: &str) -> Result<Vec<u8>, String>;
+    /// When it cannot be read.
+    fn read(&mut self, name: &str) -> Result<Vec<u8>, SourceError>;
 
     /// Whether a file with this name exists.
     fn has(&self, name: &str) -> bool {
@@ -141,7 +178,7 @@ fn required(source: &mut dyn Source, name: &str, fix: &'static str) -> Result<Ve
     if !source.has(name) {
         return Err(InteropError::MissingFile { name: name.into(), fix });
     }
-    source.read(name).map_err(|detail| InteropError::File { name: name.into(), detail })
+    source.read(name).map_err(|error| InteropError::File { name: name.into(), detail: error.to_string() })
 }
 
 /// The index of sharded weights.

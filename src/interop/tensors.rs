@@ -3,7 +3,7 @@
 use safetensors::SafeTensors;
 
 use super::config::{Biases, Description, read};
-use super::import::{Source, read_weights};
+use super::import::{Source, SourceError, read_weights};
 use super::{Architecture, InteropError, files, layout};
 use crate::config::ModelConfig;
 
@@ -28,7 +28,7 @@ impl Source for OneFile<'_> {
         self.0.len() as u64
     }
 
-    fn read(&mut self, _: &str) -> Result<Vec<u8>, String> {
+    fn read(&mut self, _: &str) -> Result<Vec<u8>, SourceError> {
         Ok(self.0.to_vec())
     }
 }

@@ -234,13 +234,12 @@ impl MemoryPlan {
         let mut of_role = |role: Role, name: &str, len: usize| {
             buffers.push(BufferSpec { name: name.into(), role, len, ..BufferSpec::default() })
         };
-        let params = of_role(Role::Parameters, "parameters", table.buffer_len());
-        let grads = of_role(Role::Gradients, "gradients", table.buffer_len());
+        let mut of_table = |role: Role, name: &str| of_role(role, name, table.buffer_len());
+        let params = of_table(Role::Parameters, "parameters");
+        let grads = of_table(Role::Gradients, "gradients");
         let several = config.train.accumulation_steps > 1;
-        let step_grads =
-            if several { of_role(Role::Gradients, "gradients of the step", table.buffer_len()) } else { grads };
-        let [adam_m, adam_v] =
-            ["first moments", "second moments"].map(|name| of_role(Role::OptimizerState, name, table.buffer_len()));
+        let step_grads = if several { of_table(Role::Gradients, "gradients of the step") } else { grads };
+        let [adam_m, adam_v] = ["first moments", "second moments"].map(|name| of_table(Role::OptimizerState, name));
         let [starts, train_tokens, val_tokens, targets] =
             [("starts", batch_size), ("training tokens", n_train), ("held-out tokens", n_val), ("targets", n_rows)]
                 .map(|(name, len)| of_role(Role::Tokens, name, len));
@@ -265,15 +264,13 @@ impl MemoryPlan {
         let gradients = Gradients::plan(&mut buffers, model, batch_size);
         let probe = Activations::plan(&mut buffers, model, 1, Kind::Probe, model.context_length);
         let of_probe = probe.inputs.buffer.0..buffers.specs.len();
-        buffers.specs[of_probe].iter_mut().for_each(|spec| spec.grows = true);
-        for slice in [heatmaps, entropies] {
-            buffers.specs[slice.buffer.0].grows = true;
-            buffers.specs[slice.buffer.0].role = Role::Inspection;
-        }
+        mark(&mut buffers, of_probe, |spec| spec.grows = true);
+        mark(&mut buffers, [heatmaps, entropies].map(|slice| slice.buffer.0), |spec| {
+            (spec.grows, spec.role) = (true, Role::Inspection);
+        });
         let cache = Cache::plan(&mut buffers, model, 1);
-        for slice in [params, grads, step_grads, adam_m, adam_v, probe.logits, heatmaps] {
-            buffers.specs[slice.buffer.0].in_parts = true;
-        }
+        let in_parts = [params, grads, step_grads, adam_m, adam_v, probe.logits, heatmaps];
+        mark(&mut buffers, in_parts.map(|slice| slice.buffer.0), |spec| spec.in_parts = true);
         Self {
             buffers,
             budget,
@@ -308,6 +305,11 @@ impl MemoryPlan {
             cache,
         }
     }
+}
+
+/// Changes the specifications of these buffers.
+fn mark(buffers: &mut Buffers, of: impl IntoIterator<Item = usize>, change: impl Fn(&mut BufferSpec)) {
+    of.into_iter().for_each(|index| change(&mut buffers.specs[index]));
 }
 
 impl MemoryPlan {

@@ -10,6 +10,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::rows::{ROW_16, ROW_32, ROW_64};
 use super::{CAUSAL_MASK, KV_HEAD, Real, TILE, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
@@ -129,11 +130,11 @@ fn grad_loops(params: &Params) -> u64 {
 
 /// Defines the forward and backward kernels for rows of one length.
 macro_rules! kernels {
-    ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, [$($piece:literal),*], $doc:literal) => {
+    ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, $row:ident, [$($piece:literal),*], $doc:literal) => {
         #[doc = concat!("qkv → out, lse, ", $doc)]
         pub static $forward: Kernel = Kernel {
             name: $forward_name,
-            wgsl: kernels!(@wgsl $forward_name, $backward_name, [$($piece),*]),
+            wgsl: kernels!(@wgsl $forward_name, $backward_name, $row, [$($piece),*]),
             access: &[Read, ReadWrite, ReadWrite],
             params_bytes: size_of::<Params>(),
             loops: |params| forward_loops(&bytemuck::pod_read_unaligned(params)),
@@ -142,18 +143,19 @@ macro_rules! kernels {
         #[doc = concat!("qkv, out, out_grad, lse, cos_sin → qkv_grad, ", $doc)]
         pub static $backward: Kernel = Kernel {
             name: $backward_name,
-            wgsl: kernels!(@wgsl $forward_name, $backward_name, [$($piece),*]),
+            wgsl: kernels!(@wgsl $forward_name, $backward_name, $row, [$($piece),*]),
             access: &[Read, Read, Read, Read, Read, ReadWrite],
             params_bytes: size_of::<Params>(),
             loops: |params| grad_loops(&bytemuck::pod_read_unaligned(params)),
             cpu: run_grad,
         };
     };
-    (@wgsl $forward_name:literal, $backward_name:literal, [$($piece:literal),*]) => {
+    (@wgsl $forward_name:literal, $backward_name:literal, $row:ident, [$($piece:literal),*]) => {
         &[
             CAUSAL_MASK,
             KV_HEAD,
             TILE,
+            $row,
             $(wgsl!(concat!("../../shaders/lib/", $piece, ".wgsl")),)*
             wgsl!("../../shaders/flash_attention.wgsl"),
             wgsl!("../../shaders/flash_attention_grad.wgsl"),
@@ -166,42 +168,42 @@ macro_rules! kernels {
 
 kernels!(
     FLASH_ATTENTION_16 "flash_attention_16", FLASH_ATTENTION_GRAD_16 "flash_attention_grad_16",
-    ["element_vec4", "flash_vec4", "row_16", "flash_whole", "flash_alone"], "D ≤ 16"
+    ROW_16, ["element_vec4", "flash_vec4", "flash_whole", "flash_alone"], "D ≤ 16"
 );
 kernels!(
     FLASH_ATTENTION_32 "flash_attention_32", FLASH_ATTENTION_GRAD_32 "flash_attention_grad_32",
-    ["element_vec4", "flash_vec4", "row_32", "flash_whole", "flash_alone"], "D ≤ 32"
+    ROW_32, ["element_vec4", "flash_vec4", "flash_whole", "flash_alone"], "D ≤ 32"
 );
 kernels!(
     FLASH_ATTENTION_64 "flash_attention_64", FLASH_ATTENTION_GRAD_64 "flash_attention_grad_64",
-    ["element_vec4", "flash_vec4", "row_64", "flash_whole", "flash_alone"], "D ≤ 64"
+    ROW_64, ["element_vec4", "flash_vec4", "flash_whole", "flash_alone"], "D ≤ 64"
 );
 kernels!(
     FLASH_ATTENTION_PARTS "flash_attention_parts", FLASH_ATTENTION_GRAD_PARTS "flash_attention_grad_parts",
-    ["element_vec4", "flash_vec4", "row_64", "flash_parts", "flash_alone"], "D a multiple of 4"
+    ROW_64, ["element_vec4", "flash_vec4", "flash_parts", "flash_alone"], "D a multiple of 4"
 );
 kernels!(
     FLASH_ATTENTION_ANY "flash_attention_any", FLASH_ATTENTION_GRAD_ANY "flash_attention_grad_any",
-    ["flash_scalar", "row_32", "flash_parts", "flash_alone"], "any D"
+    ROW_32, ["flash_scalar", "flash_parts", "flash_alone"], "any D"
 );
 kernels!(
     FLASH_ATTENTION_16_LANES "flash_attention_16_lanes", FLASH_ATTENTION_GRAD_16_LANES "flash_attention_grad_16_lanes",
-    ["element_u64", "flash_vec4", "row_16", "flash_whole", "eight_lanes", "flash_lanes"], "D ≤ 16, with subgroups"
+    ROW_16, ["element_u64", "flash_vec4", "flash_whole", "eight_lanes", "flash_lanes"], "D ≤ 16, with subgroups"
 );
 kernels!(
     FLASH_ATTENTION_32_LANES "flash_attention_32_lanes", FLASH_ATTENTION_GRAD_32_LANES "flash_attention_grad_32_lanes",
-    ["element_u64", "flash_vec4", "row_32", "flash_whole", "eight_lanes", "flash_lanes"], "D ≤ 32, with subgroups"
+    ROW_32, ["element_u64", "flash_vec4", "flash_whole", "eight_lanes", "flash_lanes"], "D ≤ 32, with subgroups"
 );
 
 kernels!(
     FLASH_ATTENTION_16_FOUR_LANES "flash_attention_16_four_lanes",
     FLASH_ATTENTION_GRAD_16_FOUR_LANES "flash_attention_grad_16_four_lanes",
-    ["element_vec4", "flash_vec4", "row_16", "flash_whole", "four_lanes", "flash_lanes"], "D ≤ 16, with subgroups of four"
+    ROW_16, ["element_vec4", "flash_vec4", "flash_whole", "four_lanes", "flash_lanes"], "D ≤ 16, with subgroups of four"
 );
 kernels!(
     FLASH_ATTENTION_32_FOUR_LANES "flash_attention_32_four_lanes",
     FLASH_ATTENTION_GRAD_32_FOUR_LANES "flash_attention_grad_32_four_lanes",
-    ["element_vec4", "flash_vec4", "row_32", "flash_whole", "four_lanes", "flash_lanes"], "D ≤ 32, with subgroups of four"
+    ROW_32, ["element_vec4", "flash_vec4", "flash_whole", "four_lanes", "flash_lanes"], "D ≤ 32, with subgroups of four"
 );
 
 /// Subgroup variants of each of these kernels: with subgroups of eight and of four.

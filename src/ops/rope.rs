@@ -2,6 +2,7 @@
 //! In place on the first columns of (B, T, stride): query heads, then key heads.
 
 use bytemuck::{Pod, Zeroable};
+use glasshead_cpu::math::{cos, pow, sin};
 
 use super::{FLAT, Real, cpu};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
@@ -62,8 +63,8 @@ pub fn cos_sin_table(context_length: usize, d_head: usize, theta: f64) -> Vec<f3
 /// WGSL does not define the precision of its sin and cos.
 pub fn cos_sin_at(positions: impl Iterator<Item = f64>, d_head: usize, theta: f64) -> Vec<f32> {
     let entry = |position: f64, i: usize| {
-        let angle = position * theta.powf(-2.0 * i as f64 / d_head as f64);
-        [angle.cos() as f32, angle.sin() as f32]
+        let angle = position * pow(theta, -2.0 * i as f64 / d_head as f64);
+        [cos(angle) as f32, sin(angle) as f32]
     };
     positions.flat_map(|position| (0..d_head / 2).flat_map(move |i| entry(position, i))).collect()
 }

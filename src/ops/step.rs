@@ -2,6 +2,7 @@
 //! rings.
 
 use bytemuck::{Pod, Zeroable};
+use glasshead_cpu::math::pow;
 
 use super::cpu::update::Update;
 
@@ -48,8 +49,8 @@ impl Step {
             beta2: beta2 as f32,
             one_minus_beta1: (1.0 - beta1) as f32,
             one_minus_beta2: (1.0 - beta2) as f32,
-            correction1: (1.0 - beta1.powf(t)) as f32,
-            correction2: (1.0 - beta2.powf(t)) as f32,
+            correction1: (1.0 - pow(beta1, t)) as f32,
+            correction2: (1.0 - pow(beta2, t)) as f32,
             ..self
         }
     }

@@ -13,7 +13,7 @@ use crate::model::transformer::Transformer;
 use crate::ops::rope::cos_sin_table;
 use crate::ops::step::Step;
 
-/// Why a shard cannot be prepared.
+/// Why a shard cannot be prepared or computed.
 #[derive(Debug, Error, PartialEq)]
 pub enum ShardError {
     /// The configuration is invalid.
@@ -22,6 +22,24 @@ pub enum ShardError {
     /// The device cannot hold the model.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// The data does not match the shard.
+    #[error("a shard of {params} parameters and {tokens} tokens was given {given_params} and {given_tokens}")]
+    Lengths {
+        /// Number of the shard's parameters.
+        params: usize,
+        /// Number of its tokens.
+        tokens: usize,
+        /// Number of parameters received.
+        given_params: usize,
+        /// Number of tokens received.
+        given_tokens: usize,
+    },
+    /// No model has been prepared.
+    #[error("a shard came before its model")]
+    NoModel,
+    /// The message ends before its parameters do.
+    #[error("the message of a shard is cut off")]
+    CutOff,
 }
 
 /// The result of a shard.
@@ -97,15 +115,15 @@ impl Shard {
     ///
     /// # Errors
     /// If the lengths do not match the shard.
-    pub fn gradients(&mut self, params: &[f32], windows: &[u32]) -> Result<ShardGradients, String> {
+    pub fn gradients(&mut self, params: &[f32], windows: &[u32]) -> Result<ShardGradients, ShardError> {
         let n_tokens = self.plan.targets.len / (self.window - 1) * self.window;
         if params.len() != self.plan.params.len || windows.len() != n_tokens {
-            return Err(format!(
-                "a shard of {} parameters and {n_tokens} tokens was given {} and {}",
-                self.plan.params.len,
-                params.len(),
-                windows.len()
-            ));
+            return Err(ShardError::Lengths {
+                params: self.plan.params.len,
+                tokens: n_tokens,
+                given_params: params.len(),
+                given_tokens: windows.len(),
+            });
         }
         let part = |from: usize| -> Vec<u32> {
             windows.chunks(self.window).flat_map(|window| &window[from..from + self.window - 1]).copied().collect()
@@ -141,11 +159,10 @@ impl ShardServer {
     ///
     /// # Errors
     /// If they do not match the shard.
-    pub fn gradients(&mut self, bytes: &[u8]) -> Result<Vec<u8>, String> {
-        let shard = self.shard.as_mut().ok_or("a shard came before its model")?;
+    pub fn gradients(&mut self, bytes: &[u8]) -> Result<Vec<u8>, ShardError> {
+        let shard = self.shard.as_mut().ok_or(ShardError::NoModel)?;
         let at = shard.plan.params.len * 4;
-        let [params, windows] =
-            bytes.split_at_checked(at).map(|(params, windows)| [params, windows]).ok_or("cut off")?;
+        let (params, windows) = bytes.split_at_checked(at).ok_or(ShardError::CutOff)?;
         let params: Vec<f32> = bytemuck::pod_collect_to_vec(params);
         let windows: Vec<u32> = bytemuck::pod_collect_to_vec(windows.get(..windows.len() / 4 * 4).unwrap_or_default());
         Ok(shard.gradients(&params, &windows)?.to_bytes())

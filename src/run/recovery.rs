@@ -1,5 +1,7 @@
 //! Recovery from lost devices: another device continues the run, and after several losses the CPU does.
 
+use std::fmt::Display;
+
 use super::driver::{Driver, LostRun, Observer};
 use crate::config::RunConfig;
 use crate::gpu::backend::ExecuteError;
@@ -12,14 +14,17 @@ const MAX: u32 = 3;
 /// Builds trainers for a run.
 #[allow(async_fn_in_trait)] // the future does not have to be `Send`: a driver stays on one thread
 pub trait Builder {
+    /// Why a device cannot continue a run.
+    type Error: Display;
+
     /// Frees the lost device and everything on it.
     fn release(&mut self);
 
     /// Opens a device and builds a trainer for the run on it. `losses` devices were lost so far.
     ///
     /// # Errors
-    /// Why the device cannot continue the run, in a sentence.
-    async fn build(&mut self, run: &LostRun, backend: BackendChoice, losses: u32) -> Result<Trainer, String>;
+    /// If the device cannot continue the run.
+    async fn build(&mut self, run: &LostRun, backend: BackendChoice, losses: u32) -> Result<Trainer, Self::Error>;
 }
 
 /// A run that no device can continue.
@@ -87,7 +92,7 @@ impl LostDevices {
                     observer.notice(&notice);
                     return Ok(driver);
                 }
-                Err(message) => problem = message,
+                Err(error) => problem = error.to_string(),
             }
         }
         Err(Box::new(Unrecoverable { run, why, problem }))

@@ -1,7 +1,7 @@
 //! Sentences that say what a fit does not support.
 
 use super::bootstrap::Interval;
-use super::fit::{BudgetReport, LawFit, SizeFit};
+use super::report::{BudgetReport, LawFit, SizeFit};
 use super::table::{Budget, Run};
 
 /// With this correlation between ln N and ln D, sizes and tokens cannot be told apart.

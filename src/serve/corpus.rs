@@ -1,6 +1,7 @@
 //! The training text of a session: the user's files, the built-in stories or a task, and the selected vocabulary.
 
 use super::Session;
+use super::error::{ServeError, VocabularyError};
 use crate::config::RunConfig;
 use crate::data::{ParquetText, Texts, Tokenizer, is_jsonl, jsonl_fields, read_files, read_parquet, stories};
 use crate::run::text::generated;
@@ -62,13 +63,12 @@ impl Session {
     }
 
     /// The tokenizer sent by the page; sets the model's `vocab_size` accordingly.
-    pub(super) fn loaded_tokenizer(&self, config: &mut RunConfig) -> Result<Tokenizer, String> {
-        let (_, bytes) =
-            self.vocabulary.clone().ok_or("No vocabulary was chosen; choose one on the Tokenizer page.")?;
-        let json = String::from_utf8(bytes).map_err(|_| "The vocabulary is not text in UTF-8; choose another.")?;
-        let tokenizer = Tokenizer::from_json(&json).map_err(|error| error.to_string())?;
+    pub(super) fn loaded_tokenizer(&self, config: &mut RunConfig) -> Result<Tokenizer, ServeError> {
+        let (name, bytes) = self.vocabulary.clone().ok_or(VocabularyError::NoneChosen)?;
+        let json = String::from_utf8(bytes).map_err(|_| VocabularyError::NotText { name })?;
+        let tokenizer = Tokenizer::from_json(&json)?;
         config.model.vocab_size = tokenizer.vocab_size();
-        config.validate().map_err(|error| error.to_string())?;
+        config.validate()?;
         Ok(tokenizer)
     }
 
@@ -79,21 +79,18 @@ impl Session {
     }
 
     /// The training text and the name of its source.
-    pub(super) fn read_corpus(&self, choice: CorpusChoice, config: &RunConfig) -> Result<(String, String), String> {
+    pub(super) fn read_corpus(&self, choice: CorpusChoice, config: &RunConfig) -> Result<(String, String), ServeError> {
         self.skipped_rows.set(0);
         match choice {
-            CorpusChoice::BuiltIn | CorpusChoice::Task(_) => {
-                generated(choice, config).map_err(|error| error.to_string())
-            }
+            CorpusChoice::BuiltIn | CorpusChoice::Task(_) => Ok(generated(choice, config)?),
             CorpusChoice::File => {
                 let name = match &self.files[..] {
-                    [] => return Err("No file was chosen; pick one, or use the built-in stories.".into()),
+                    [] => return Err(ServeError::NoFile),
                     [file] => file.name.clone(),
                     [first, rest @ ..] => format!("{} and {} more", first.name, rest.len()),
                 };
                 let files: Vec<_> = self.files.iter().map(|file| (file.name.as_str(), &file.bytes[..])).collect();
-                let Texts { text, skipped } =
-                    read_files(&files, self.field.as_deref()).map_err(|error| error.to_string())?;
+                let Texts { text, skipped } = read_files(&files, self.field.as_deref())?;
                 self.skipped_rows.set(skipped);
                 Ok((name, text))
             }

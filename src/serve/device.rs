@@ -3,9 +3,9 @@
 use super::Session;
 use crate::config::RunConfig;
 use crate::gpu::backend::Backend;
-use crate::gpu::context::Context;
+use crate::gpu::context::{Context, ContextError};
 use crate::gpu::recording::Buffers;
-use crate::model::memory;
+use crate::model::memory::{self, RoomError};
 use crate::types::{BackendChoice, DeviceInfo, RunId};
 use crate::wire::Event;
 
@@ -39,11 +39,11 @@ impl Device {
 ///
 /// # Errors
 /// If it is not available.
-pub(super) async fn open_device(choice: BackendChoice) -> Result<Device, String> {
+pub(super) async fn open_device(choice: BackendChoice) -> Result<Device, ContextError> {
     let mut notice = None;
     let context = match choice {
         BackendChoice::Cpu => None,
-        BackendChoice::Gpu => Some(Context::new().await.map_err(|error| error.to_string())?),
+        BackendChoice::Gpu => Some(Context::new().await?),
         BackendChoice::Auto => match Context::new().await {
             Ok(context) => Some(context),
             Err(error) => {
@@ -70,7 +70,7 @@ pub(super) async fn open_device(choice: BackendChoice) -> Result<Device, String>
 ///
 /// # Errors
 /// As [`open_device`].
-pub(super) async fn keep_or_open(before: Option<Device>, choice: BackendChoice) -> Result<Device, String> {
+pub(super) async fn keep_or_open(before: Option<Device>, choice: BackendChoice) -> Result<Device, ContextError> {
     if let Some(device) = before.filter(|device| device.choice == choice)
         && let Some(context) = &device.context
         && answers(context).await
@@ -94,10 +94,10 @@ async fn answers(context: &Context) -> bool {
 ///
 /// # Errors
 /// What to lower if it is not.
-pub(super) fn check_room(config: &RunConfig, device: &Device) -> Result<(), String> {
+pub(super) fn check_room(config: &RunConfig, device: &Device) -> Result<(), RoomError> {
     match device.context {
         Some(_) => Ok(()),
-        None => memory::check_room(config).map_err(|error| error.to_string()),
+        None => memory::check_room(config),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::Session;
 use super::device::open_device;
-use super::resume::{Corpus, Refusal};
+use super::error::ServeError;
+use super::resume::Corpus;
 use crate::interop::archive::Chosen;
 use crate::interop::files::TRAINING_STATE;
 use crate::interop::import::{Opened, Source};
@@ -36,22 +37,23 @@ impl Session {
     pub(super) async fn import(&mut self, asked: Asked) {
         let run = asked.run;
         self.waiting = None;
-        if let Err(message) = self.try_import(asked).await {
+        if let Err(error) = self.try_import(asked).await {
+            let message = error.to_string();
             self.tell(Event::Runs { run, event: RunsEvent::ResumeFailed { message } });
         }
     }
 
-    async fn try_import(&mut self, asked: Asked) -> Result<(), String> {
+    async fn try_import(&mut self, asked: Asked) -> Result<(), ServeError> {
         let Asked { run, backend, probe, name, corpus, files } = asked;
         let bytes: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
-        let mut files = Chosen::new(files).map_err(|error| error.to_string())?;
+        let mut files = Chosen::new(files)?;
         let copies = COPIES[usize::from(files.has(TRAINING_STATE))];
         let held = Held { copies, file_bytes: bytes as u64 };
-        let opened = Opened::new(&mut files).map_err(|error| error.to_string())?;
+        let opened = Opened::new(&mut files)?;
         let device = open_device(backend).await?;
         let room = device.context.as_ref().map(|context| (context.adapter.limits, context.budget()));
         let (context_length, no_training) = fitting_context(fine_tuning_config(opened.model().clone()), room, held)?;
-        let imported = opened.read(&mut files).map_err(|error| error.to_string())?;
+        let imported = opened.read(&mut files)?;
         drop(files);
         let ImportedRun { mut config, tokenizer, state, mut notes } = adopt(imported);
         notes.extend(shorten(&mut config, context_length));
@@ -67,8 +69,6 @@ impl Session {
         };
         let notice = (!notes.is_empty()).then(|| notes.join(" "));
         let corpus = Corpus { record, text, notice };
-        let put =
-            self.put_in_place(run, &probe, device, corpus, (config, tokenizer, state), (name, History::default()));
-        put.await.map_err(Refusal::into_message)
+        self.put_in_place(run, &probe, device, corpus, (config, tokenizer, state), (name, History::default())).await
     }
 }

@@ -3,7 +3,7 @@
 use super::Session;
 use super::device::Device;
 use crate::config::RunConfig;
-use crate::gpu::choices::{Choices, recall, remember};
+use crate::gpu::choices::{Choices, ChoicesError, recall, remember};
 use crate::gpu::context::Context;
 use crate::ops::tuning::memory_key;
 use crate::train::trainer::{TrainError, Trainer};
@@ -23,7 +23,7 @@ impl Session {
     ///
     /// # Errors
     /// If an override is invalid.
-    pub(super) fn recall_kernels(&self, context: &Context) -> Result<(), String> {
+    pub(super) fn recall_kernels(&self, context: &Context) -> Result<(), ChoicesError> {
         *context.known.borrow_mut() = recall(&self.kernels.memory, &memory_key(context));
         *context.told.borrow_mut() = Choices::parse(&self.kernels.told)?;
         Ok(())
@@ -38,7 +38,7 @@ impl Session {
         &mut self,
         config: &RunConfig,
         device: &mut Device,
-    ) -> Result<Vec<String>, String> {
+    ) -> Result<Vec<String>, TrainError> {
         match self.choose_on(config, device).await {
             // A device that computes wrong results is replaced by the CPU, even if the GPU was requested explicitly.
             Err(error @ TrainError::WrongKernel { .. }) => {
@@ -46,13 +46,14 @@ impl Session {
                 self.tell_device(self.run_id, device);
                 Ok(Vec::new())
             }
-            chosen => chosen.map_err(|error| error.to_string()),
+            chosen => chosen,
         }
     }
 
     async fn choose_on(&mut self, config: &RunConfig, device: &Device) -> Result<Vec<String>, TrainError> {
         let Some(context) = &device.context else { return Ok(Vec::new()) };
-        let mut sentences: Vec<String> = self.recall_kernels(context).err().into_iter().collect();
+        let refused = self.recall_kernels(context).err();
+        let mut sentences: Vec<String> = refused.iter().map(ChoicesError::to_string).collect();
         let name = memory_key(context);
         sentences.extend(Trainer::choose_kernels(config, Some(context)).await?);
         let memory = remember(&self.kernels.memory, &name, &context.known.borrow());

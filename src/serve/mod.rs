@@ -4,19 +4,14 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::config::RunConfig;
 use crate::config::rules::Rules;
-use crate::data::prepare::{PreparedData, encode, tokenizer_text, train_tokenizer};
-use crate::data::{Dataset, Task};
-use crate::inspect::initial_maps::initial_maps;
+use crate::data::Task;
+use crate::data::prepare::tokenizer_text;
 use crate::run::SharedClock;
-use crate::run::record::fingerprint;
 use crate::run::recovery::LostDevices;
-use crate::run::text::task_evaluation;
-use crate::train::trainer::{TrainError, Trainer};
-use crate::types::runs::CorpusRecord;
+use crate::train::trainer::TrainError;
+use crate::types::RunId;
 use crate::types::tasks::TaskInfo;
-use crate::types::{BackendChoice, CorpusChoice, Phase, RunId, RunSummary, VocabularyChoice};
 use crate::wire::data::DataEvent;
 use crate::wire::export::ExportCommand;
 use crate::wire::inspect::InspectCommand;
@@ -24,25 +19,31 @@ use crate::wire::runs::RunsCommand;
 use crate::wire::tokenizer::{TokenizerCommand, TokenizerEvent};
 use crate::wire::{Command, Event, Message};
 
+mod align;
 mod corpus;
 mod device;
 mod effect;
+pub mod error;
 mod import;
 mod kernels;
 mod lesson;
 mod profile;
+mod queue;
 mod recover;
 mod resume;
 mod run;
+mod start;
 pub mod vocabularies;
 mod workers;
 
+use align::AlignDesk;
 use corpus::{File, split_files};
-use device::{Device, check_room, keep_or_open};
+use device::Device;
 use effect::EffectDesk;
 use import::Asked;
 use kernels::Kernels;
 use lesson::LessonDesk;
+use queue::QueueDesk;
 use resume::Waiting;
 use run::PageRun;
 use vocabularies::Vocabularies;
@@ -72,6 +73,8 @@ pub struct Session {
     /// A saved run that waits for its training text.
     waiting: Option<Waiting>,
     lesson: LessonDesk,
+    align: AlignDesk,
+    queue: QueueDesk,
     effect: EffectDesk,
     workers: Workers,
     kernels: Kernels,
@@ -101,6 +104,8 @@ impl Session {
             rules: Rules::default(),
             waiting: None,
             lesson: LessonDesk::default(),
+            align: AlignDesk::default(),
+            queue: QueueDesk::default(),
             effect: EffectDesk::default(),
             workers: Workers::default(),
             kernels: Kernels::default(),
@@ -144,12 +149,13 @@ impl Session {
             Command::Data(command) => self.handle_data(command, bytes.unwrap_or_default()),
             Command::Tokenizer(command) => self.handle_tokenizer(command, bytes),
             Command::Lesson(command) => self.answer_lesson(command).await,
+            Command::Align(command) => self.handle_align(command, bytes.unwrap_or_default()).await,
             Command::Effect(command) => self.handle_effect(command, bytes.unwrap_or_default()).await,
             Command::Start { run, config, corpus, vocabulary, backend, probe } => {
                 (self.run, self.run_id, self.waiting) = (None, run, None);
-                if let Err(message) = self.start(config, (corpus, vocabulary), backend, &probe).await {
+                if let Err(error) = self.start(config, (corpus, vocabulary), backend, &probe).await {
                     self.run = None;
-                    self.tell(Event::Failed { run, message });
+                    self.tell(Event::Failed { run, message: error.to_string() });
                 }
             }
             Command::Runs { command } => self.handle_runs(command, bytes).await,
@@ -159,6 +165,7 @@ impl Session {
             }
             Command::Export(command) => self.handle_export(command).await,
             Command::Workers(command) => self.handle_workers(command, bytes).await,
+            Command::Queue(command) => self.handle_queue(command, bytes).await,
             Command::Profile(command) => self.handle_profile(command).await,
             Command::Kernels { memory, told } => self.kernels = Kernels { memory, told },
             other => self.handle_in_run(other),
@@ -170,11 +177,11 @@ impl Session {
         let mut messages = Vec::new();
         let result = match command {
             TokenizerCommand::RunVocabulary => {
-                self.run.as_ref().map_or(Ok(()), |run| run.vocabulary().map(|message| messages.push(message)))
+                self.run.as_ref().map_or(Ok(()), |run| Ok(messages.push(run.vocabulary()?)))
             }
             TokenizerCommand::Train { vocab_size, corpus, config } => {
                 self.read_corpus(corpus, &config).and_then(|(name, text)| {
-                    self.vocabularies.train(tokenizer_text(&text), name, vocab_size, &mut messages)
+                    Ok(self.vocabularies.train(tokenizer_text(&text), name, vocab_size, &mut messages)?)
                 })
             }
             other => {
@@ -184,8 +191,8 @@ impl Session {
             }
         };
         self.tell_all(messages);
-        if let Err(message) = result {
-            self.tell(Event::Tokenizer(TokenizerEvent::Problem { message }));
+        if let Err(error) = result {
+            self.tell(Event::Tokenizer(TokenizerEvent::Problem { message: error.to_string() }));
         }
     }
 
@@ -266,8 +273,10 @@ impl Session {
         let merging = self.vocabularies.work(&move || clock.now(), &mut messages);
         self.tell_all(messages);
         let lesson = self.work_on_lesson().await;
+        let align = self.work_on_alignment().await;
+        let queue = self.work_on_queue().await;
         let effect = self.work_on_effect().await;
-        self.work_on_run().await || merging || lesson || effect
+        self.work_on_run().await || merging || lesson || align || queue || effect
     }
 
     async fn work_on_run(&mut self) -> bool {
@@ -309,103 +318,5 @@ impl Session {
             }
         }
         false
-    }
-
-    async fn start(
-        &mut self,
-        mut config: RunConfig,
-        (corpus, vocabulary): (CorpusChoice, VocabularyChoice),
-        backend: BackendChoice,
-        probe: &str,
-    ) -> Result<(), String> {
-        (self.lost_devices, self.diverged) = (LostDevices::default(), None);
-        let run = self.run_id;
-        config.validate().map_err(|error| error.to_string())?;
-        self.tell(Event::Loading { run, phase: Phase::Device });
-        let mut device = keep_or_open(self.device.take(), backend).await?;
-        self.tell_device(run, &device);
-        check_room(&config, &device)?;
-        if let Some(context) = &device.context {
-            // Invalid overrides are reported when kernels are chosen.
-            drop(self.recall_kernels(context));
-            Trainer::compile_ahead(&config, context).map_err(|error| error.to_string())?;
-        }
-        self.tell(Event::Loading { run, phase: Phase::Corpus });
-        let asked = config.clone();
-        let (name, text) = self.read_corpus(corpus, &config)?;
-        self.report_skipped(run);
-        self.tell(Event::Loading { run, phase: Phase::Tokenizer });
-        let tokenizer = match vocabulary {
-            VocabularyChoice::Trained => train_tokenizer(&text, &mut config).map_err(|error| error.to_string())?,
-            VocabularyChoice::Loaded => self.loaded_tokenizer(&mut config)?,
-        };
-        let maps = initial_maps(run, &config, &tokenizer, probe).await.map_err(|error| error.to_string())?;
-        self.tell_all(maps.into_iter().collect());
-        self.tell(Event::Loading { run, phase: Phase::Encoding });
-        let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
-        self.tell(Event::Loading { run, phase: Phase::Model });
-        let vocabulary = match vocabulary {
-            VocabularyChoice::Trained => None,
-            VocabularyChoice::Loaded => self.vocabulary.as_ref().map(|(name, _)| name.clone()),
-        };
-        let (choice, field, fingerprint) = (corpus, self.field.clone(), fingerprint(&text));
-        let corpus = CorpusRecord { choice, name, field, vocabulary, fingerprint, asked };
-        let (mut new_run, summary) = self.build(run, config, &mut device, data, corpus, text.len()).await?;
-        new_run.set_probe(probe);
-        new_run.show().await.map_err(|error| error.to_string())?;
-        self.tell(Event::Ready { run, summary: Box::new(summary) });
-        self.tell_all(new_run.take_messages());
-        (self.run, self.device) = (Some(new_run), Some(device));
-        self.share_run().await;
-        Ok(())
-    }
-
-    /// Creates a run with initial weights.
-    async fn build(
-        &mut self,
-        id: RunId,
-        config: RunConfig,
-        device: &mut Device,
-        data: PreparedData,
-        corpus: CorpusRecord,
-        corpus_bytes: usize,
-    ) -> Result<(PageRun, RunSummary), String> {
-        let trainer = self.trainer(id, config, device, &data.dataset).await?;
-        let summary = RunSummary {
-            config: trainer.config().clone(),
-            n_params: trainer.config().model.n_params(),
-            memory_bytes: trainer.memory_bytes(),
-            corpus: corpus.name.clone(),
-            corpus_bytes,
-            train_tokens: data.dataset.train.len(),
-            val_tokens: data.dataset.val.len(),
-            baselines: data.baselines,
-        };
-        let mut run = PageRun::new(id, trainer, data, self.clock.clone());
-        let driver = &mut run.driver;
-        let task = task_evaluation(corpus.choice, &driver.config());
-        driver.set_task(task.map_err(|error| error.to_string())?);
-        driver.set_corpus(corpus);
-        driver.set_rules(self.rules);
-        driver.set_snapshots(self.copies);
-        run.view.set_maps_shown(!self.maps_hidden);
-        Ok((run, summary))
-    }
-
-    /// Builds a trainer with the fastest kernels, and reports those that cannot be used.
-    async fn trainer(
-        &mut self,
-        run: RunId,
-        config: RunConfig,
-        device: &mut Device,
-        dataset: &Dataset,
-    ) -> Result<Trainer, String> {
-        let slower = self.choose_kernels(&config, device).await?;
-        if !slower.is_empty() {
-            let message = format!("Slower than it could be: {}.", slower.join("; "));
-            self.tell(Event::Notice { run, message });
-        }
-        let trainer = Trainer::new(config, device.context.as_ref(), &dataset.train, &dataset.val).await;
-        trainer.map_err(|error| error.to_string())
     }
 }

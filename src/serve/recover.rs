@@ -3,6 +3,7 @@
 
 use super::Session;
 use super::device::open_device;
+use super::error::ServeError;
 use super::run::PageRun;
 use crate::data::Dataset;
 use crate::gpu::backend::ExecuteError;
@@ -71,18 +72,19 @@ impl Session {
 }
 
 impl Builder for Session {
+    type Error = ServeError;
+
     fn release(&mut self) {
         self.device = None;
     }
 
-    async fn build(&mut self, run: &LostRun, backend: BackendChoice, losses: u32) -> Result<Trainer, String> {
-        let corpus = run.corpus.as_ref().ok_or("the run has no text")?;
+    async fn build(&mut self, run: &LostRun, backend: BackendChoice, losses: u32) -> Result<Trainer, ServeError> {
+        let corpus = run.corpus.as_ref().ok_or(ServeError::NoText)?;
         let (_, text) = self.read_corpus(corpus.choice, &corpus.asked)?;
         let mut device = open_device(backend).await?;
         device.context.iter().for_each(|context| context.losses.set(losses));
         let dataset = Dataset::new(&run.tokenizer, &text, run.config.model.context_length);
-        let dataset = dataset.map_err(|error| error.to_string())?;
-        let trainer = self.trainer(self.run_id, run.config.clone(), &mut device, &dataset).await?;
+        let trainer = self.trainer(self.run_id, run.config.clone(), &mut device, &dataset?).await?;
         self.tell_device(self.run_id, &device);
         self.device = Some(device);
         Ok(trainer)

@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::device::{Device, open_device};
+use super::error::ServeError;
 use crate::config::RunConfig;
 use crate::data::Tokenizer;
 use crate::data::prepare::encode;
@@ -31,30 +32,6 @@ pub(super) struct Corpus {
     pub notice: Option<String>,
 }
 
-/// Why a run cannot be resumed.
-pub(super) enum Refusal {
-    /// The training text is a file that is missing or does not match: its name, the text field of its records, and why the
-    /// provided file was rejected.
-    NeedsFile(String, Option<String>, Option<String>),
-    /// The error message.
-    Failed(String),
-}
-
-impl Refusal {
-    pub(super) fn into_message(self) -> String {
-        match self {
-            Self::NeedsFile(name, ..) => format!("its text, {name}, is not there"),
-            Self::Failed(message) => message,
-        }
-    }
-}
-
-impl From<String> for Refusal {
-    fn from(message: String) -> Self {
-        Self::Failed(message)
-    }
-}
-
 impl Session {
     /// Resumes the run that was waiting for a file, once the file has been provided.
     pub(super) async fn resume_waiting(&mut self) {
@@ -69,18 +46,18 @@ impl Session {
         self.waiting = None;
         let event = match self.try_resume(&asked, offered).await {
             Ok(()) => return,
-            Err(Refusal::NeedsFile(name, field, problem)) => {
+            Err(ServeError::NeedsFile { name, field, problem }) => {
                 self.waiting = Some(asked);
                 RunsEvent::NeedsFile { name, field, problem }
             }
-            Err(Refusal::Failed(message)) => RunsEvent::ResumeFailed { message },
+            Err(error) => RunsEvent::ResumeFailed { message: error.to_string() },
         };
         self.tell(Event::Runs { run, event });
     }
 
-    async fn try_resume(&mut self, asked: &Waiting, offered: bool) -> Result<(), Refusal> {
+    async fn try_resume(&mut self, asked: &Waiting, offered: bool) -> Result<(), ServeError> {
         let Waiting { run, backend, probe, bytes } = asked;
-        let checkpoint = Checkpoint::from_bytes(bytes).map_err(|error| error.to_string())?;
+        let checkpoint = Checkpoint::from_bytes(bytes)?;
         let Checkpoint { config, tokenizer, state } = checkpoint;
         let known = record::read(bytes);
         if let Some(field) = known.as_ref().and_then(|known| known.corpus.field.clone()) {
@@ -101,16 +78,16 @@ impl Session {
         corpus: Corpus,
         (config, tokenizer, state): (RunConfig, Tokenizer, TrainingState),
         (name, history): (String, History),
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ServeError> {
         let Corpus { record, text, notice } = corpus;
         let chosen = record.vocabulary.clone().zip(tokenizer.to_json().ok().map(String::into_bytes));
-        let data = encode(&text, tokenizer, &config).map_err(|error| error.to_string())?;
+        let data = encode(&text, tokenizer, &config)?;
         let (mut run, summary) = self.build(id, config, &mut device, data, record, text.len()).await?;
         run.resume(state, history);
         run.set_probe(probe);
         run.driver.set_name(&name);
-        let record = run.driver.record(&name).ok_or("The run has no text.".to_string())?;
-        run.show_first().await.map_err(|error| error.to_string())?;
+        let record = run.driver.record(&name).ok_or(ServeError::NoText)?;
+        run.show_first().await?;
         (self.run, self.run_id) = (Some(run), id);
         (self.lost_devices, self.diverged) = (LostDevices::default(), None);
         let event = RunsEvent::Resumed { record: Box::new(record), config: Box::new(summary.config.clone()) };
@@ -128,17 +105,18 @@ impl Session {
     }
 
     /// The training text of the saved run.
-    fn find_corpus(&self, known: Option<&RunRecord>, config: &RunConfig, offered: bool) -> Result<Corpus, Refusal> {
+    fn find_corpus(&self, known: Option<&RunRecord>, config: &RunConfig, offered: bool) -> Result<Corpus, ServeError> {
         let Some(RunRecord { corpus: record, .. }) = known else { return self.assume_built_in(config) };
         let is_file = record.choice == CorpusChoice::File;
-        let needs_file = |problem| Refusal::NeedsFile(record.name.clone(), record.field.clone(), problem);
+        let needs_file =
+            |problem| ServeError::NeedsFile { name: record.name.clone(), field: record.field.clone(), problem };
         if is_file && self.files.is_empty() {
             return Err(needs_file(None));
         }
         let read = self.read_corpus(record.choice, &record.asked);
         let (name, text) = read.map_err(|problem| match is_file {
-            true => needs_file(offered.then_some(problem)),
-            false => Refusal::Failed(problem),
+            true => needs_file(offered.then(|| problem.to_string())),
+            false => problem,
         })?;
         let same = fingerprint(&text) == record.fingerprint;
         if is_file && !same {
@@ -154,7 +132,7 @@ impl Session {
     }
 
     /// Imported models and files that version 0.1 of the command line saved do not record their training text.
-    fn assume_built_in(&self, config: &RunConfig) -> Result<Corpus, Refusal> {
+    fn assume_built_in(&self, config: &RunConfig) -> Result<Corpus, ServeError> {
         let choice = CorpusChoice::BuiltIn;
         let (name, text) = self.read_corpus(choice, config)?;
         let (field, vocabulary, fingerprint) = (None, None, fingerprint(&text));

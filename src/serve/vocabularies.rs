@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::error::VocabularyError;
 use crate::data::{BpeTrainer, DataError, END_OF_TEXT, Tokenizer, Vocabulary, stories};
 use crate::types::tokenizer::{ExportPurpose, MergeStep, TokenBytes, VocabularyFormat, VocabularySource};
 use crate::wire::Event;
@@ -51,8 +52,8 @@ impl Vocabularies {
             TokenizerCommand::Export { source, purpose } => self.export(source, purpose, messages),
             TokenizerCommand::Train { .. } | TokenizerCommand::RunVocabulary => Ok(()),
         };
-        if let Err(message) = result {
-            tell(messages, TokenizerEvent::Problem { message });
+        if let Err(error) = result {
+            tell(messages, TokenizerEvent::Problem { message: error.to_string() });
         }
     }
 
@@ -66,9 +67,9 @@ impl Vocabularies {
         corpus: String,
         vocab_size: usize,
         messages: &mut Vec<Message>,
-    ) -> Result<(), String> {
+    ) -> Result<(), VocabularyError> {
         (self.job, self.trained) = (None, None);
-        let trainer = BpeTrainer::new(text, vocab_size, &[END_OF_TEXT]).map_err(sentence)?;
+        let trainer = BpeTrainer::new(text, vocab_size, &[END_OF_TEXT])?;
         let n_asked = trainer.n_merges_left();
         let event = TokenizerEvent::Merged { n_asked, merges: Vec::new(), running: true, corpus: corpus.clone() };
         tell(messages, event);
@@ -82,8 +83,8 @@ impl Vocabularies {
         let (began, mut merges) = (clock(), Vec::new());
         while clock() - began < PIECE_SECONDS {
             let Some(merge) = job.trainer.step() else {
-                if let Err(message) = self.finish(merges, messages) {
-                    tell(messages, TokenizerEvent::Problem { message });
+                if let Err(error) = self.finish(merges, messages) {
+                    tell(messages, TokenizerEvent::Problem { message: error.to_string() });
                 }
                 return false;
             };
@@ -96,10 +97,10 @@ impl Vocabularies {
     }
 
     /// Ends the training and stores the result; `merges` have not been reported yet.
-    fn finish(&mut self, merges: Vec<MergeStep>, messages: &mut Vec<Message>) -> Result<(), String> {
+    fn finish(&mut self, merges: Vec<MergeStep>, messages: &mut Vec<Message>) -> Result<(), VocabularyError> {
         let Some(Job { trainer, n_asked, corpus }) = self.job.take() else { return Ok(()) };
         let vocabulary = trainer.finish();
-        let tokenizer = Tokenizer::new(&vocabulary).map_err(sentence)?;
+        let tokenizer = Tokenizer::new(&vocabulary)?;
         let name = format!("trained on {corpus}");
         tell(messages, TokenizerEvent::Merged { n_asked, merges, running: false, corpus });
         self.trained = Some(vocabulary);
@@ -120,24 +121,23 @@ impl Vocabularies {
         format: VocabularyFormat,
         bytes: Option<Vec<u8>>,
         messages: &mut Vec<Message>,
-    ) -> Result<(), String> {
+    ) -> Result<(), VocabularyError> {
         let text = String::from_utf8(bytes.unwrap_or_default())
-            .map_err(|_| format!("{name} is not text in UTF-8; choose a tokenizer.json"))?;
-        let tokenizer = read(&text, format).map_err(|error| format!("{name}: {error}"))?;
+            .map_err(|_| VocabularyError::NotText { name: name.clone() })?;
+        let tokenizer = read(&text, format).map_err(|error| VocabularyError::File { name: name.clone(), error })?;
         self.put(source, name, tokenizer, messages);
         Ok(())
     }
 
-    fn get(&self, source: VocabularySource) -> Result<&(String, Tokenizer), String> {
-        let missing = || format!("There is no vocabulary “{}” yet; load or train it first.", source.name());
-        self.known.get(&source).ok_or_else(missing)
+    fn get(&self, source: VocabularySource) -> Result<&(String, Tokenizer), VocabularyError> {
+        self.known.get(&source).ok_or(VocabularyError::Missing { source_name: source })
     }
 
     /// Encodes a text of the lesson with GPT-2's vocabulary and decodes it again.
     ///
     /// # Errors
     /// If that vocabulary is not loaded.
-    pub fn gpt2_tokens(&self, text: String) -> Result<LessonEvent, String> {
+    pub fn gpt2_tokens(&self, text: String) -> Result<LessonEvent, VocabularyError> {
         let (_, tokenizer) = self.get(VocabularySource::Gpt2)?;
         let decoded = tokenizer.decode(&tokenizer.encode(&text));
         Ok(LessonEvent::Tokens { tokens: tokens(tokenizer, &text), decoded, text })
@@ -149,7 +149,7 @@ impl Vocabularies {
         source: VocabularySource,
         text: &str,
         messages: &mut Vec<Message>,
-    ) -> Result<(), String> {
+    ) -> Result<(), VocabularyError> {
         let (_, tokenizer) = self.get(source)?;
         let tokens = tokens(tokenizer, text);
         tell(messages, TokenizerEvent::Encoded { request, source, tokens });
@@ -161,20 +161,26 @@ impl Vocabularies {
         source: VocabularySource,
         clock: &dyn Fn() -> f64,
         messages: &mut Vec<Message>,
-    ) -> Result<(), String> {
+    ) -> Result<(), VocabularyError> {
         let (_, tokenizer) = self.get(source)?;
         let text = stories(1, MEASURED_BYTES);
         let began = clock();
         let ids = tokenizer.encode(&text);
         let seconds = clock() - began;
         if ids.is_empty() {
-            return Err("This vocabulary encodes nothing of a long text.".into());
+            return Err(VocabularyError::EncodesNothing);
         }
         tell(messages, TokenizerEvent::Measured { source, bytes: text.len(), seconds });
         Ok(())
     }
 
-    fn replay(&self, request: u32, text: &str, n_merges: usize, messages: &mut Vec<Message>) -> Result<(), String> {
+    fn replay(
+        &self,
+        request: u32,
+        text: &str,
+        n_merges: usize,
+        messages: &mut Vec<Message>,
+    ) -> Result<(), VocabularyError> {
         let Some(vocabulary) = &self.trained else { return Ok(()) };
         let n_merges = n_merges.min(vocabulary.merges.len());
         let n_tokens = vocabulary.tokens.len() - vocabulary.merges.len() + n_merges;
@@ -183,7 +189,7 @@ impl Vocabularies {
             merges: vocabulary.merges[..n_merges].to_vec(),
             tokens: vocabulary.tokens[..n_tokens].to_vec(),
         };
-        let tokens = tokens(&Tokenizer::new(&first).map_err(sentence)?, text);
+        let tokens = tokens(&Tokenizer::new(&first)?, text);
         tell(messages, TokenizerEvent::Replayed { request, n_merges, tokens });
         Ok(())
     }
@@ -193,9 +199,9 @@ impl Vocabularies {
         source: VocabularySource,
         purpose: ExportPurpose,
         messages: &mut Vec<Message>,
-    ) -> Result<(), String> {
+    ) -> Result<(), VocabularyError> {
         let (name, tokenizer) = self.get(source)?;
-        let json = tokenizer.to_json().map_err(sentence)?;
+        let json = tokenizer.to_json()?;
         let event =
             TokenizerEvent::Exported { source, purpose, name: name.clone(), vocab_size: tokenizer.vocab_size() };
         messages.push((Event::Tokenizer(event), Some(json.into_bytes())));
@@ -217,8 +223,4 @@ fn tokens(tokenizer: &Tokenizer, text: &str) -> Vec<TokenBytes> {
 
 fn tell(messages: &mut Vec<Message>, event: TokenizerEvent) {
     messages.push((Event::Tokenizer(event), None));
-}
-
-fn sentence(error: DataError) -> String {
-    error.to_string()
 }

@@ -47,7 +47,7 @@ impl Session {
                 let rounds = spin(from_ms, to_ms.min(date_ms() + MAX_SPIN_MS));
                 return self.tell(Event::Workers { run: 0, event: WorkersEvent::Spun { order, rounds } });
             }
-            WorkersCommand::Prepare { config } => self.workers.desk.prepare(&config).map_err(|error| error.to_string()),
+            WorkersCommand::Prepare { config } => self.workers.desk.prepare(&config),
             WorkersCommand::Gradients { order } => {
                 let answer = self.workers.desk.gradients(&bytes.unwrap_or_default());
                 answer.map(|bytes| {
@@ -55,8 +55,8 @@ impl Session {
                 })
             }
         };
-        if let Err(message) = result {
-            self.tell(Event::Failed { run: 0, message });
+        if let Err(error) = result {
+            self.tell(Event::Failed { run: 0, message: error.to_string() });
         }
     }
 

@@ -1,13 +1,40 @@
 //! The context length of an imported model that fits the memory: models with RoPE specify the longest one they were trained
 //! for, which can exceed any device, and compute the same results with a shorter one.
 
-use crate::config::{ModelConfig, Positions, RunConfig};
+use thiserror::Error;
+
+use crate::config::{ConfigError, ModelConfig, Positions, RunConfig};
 use crate::gpu::context::{Budget, DeviceLimits};
 use crate::model::memory::{MemoryError, MemoryPlan};
 use crate::model::params::ParamTable;
 
 /// Minimum context length.
 const MIN_CONTEXT: usize = 64;
+
+/// Why a model cannot be imported here, or cannot be trained.
+#[derive(Debug, Error, PartialEq)]
+pub enum FitError {
+    /// It exceeds the memory that this program can address.
+    #[error("the model does not fit this program's memory: {mib} MiB are missing")]
+    Memory {
+        /// The missing amount in MiB.
+        mib: u64,
+    },
+    /// The device cannot hold a part of it.
+    #[error(
+        "the model has {n_params} parameters, and its {}; this device allows {} MiB, so {} MiB are missing",
+        error.what, error.most_mib, error.need_mib - error.most_mib
+    )]
+    Device {
+        /// Number of parameters.
+        n_params: u64,
+        /// The part.
+        error: MemoryError,
+    },
+    /// Its sizes exceed what this program can compute with.
+    #[error("the model is too large for this program: {0}")]
+    Sizes(#[from] ConfigError),
+}
 
 /// Shortens a run's context length; returns a message if that changes it.
 pub fn shorten(config: &mut RunConfig, context_length: usize) -> Option<String> {
@@ -48,7 +75,7 @@ pub fn fitting_context(
     config: RunConfig,
     device: Option<(DeviceLimits, Budget)>,
     held: Held,
-) -> Result<(usize, Option<String>), String> {
+) -> Result<(usize, Option<String>), FitError> {
     let no_training = match longest_context(config.clone(), device, held, Purpose::Train) {
         Ok(context_length) => return Ok((context_length, None)),
         Err(problem) => problem,
@@ -65,7 +92,7 @@ fn longest_context(
     device: Option<(DeviceLimits, Budget)>,
     held: Held,
     purpose: Purpose,
-) -> Result<usize, String> {
+) -> Result<usize, FitError> {
     loop {
         let problem = match missing(&config, device, held, purpose) {
             None => return Ok(config.model.context_length),
@@ -78,9 +105,14 @@ fn longest_context(
     }
 }
 
-/// How much memory the device or this program lacks for a model, as a message.
-fn missing(config: &RunConfig, device: Option<(DeviceLimits, Budget)>, held: Held, purpose: Purpose) -> Option<String> {
-    let too_large = |mib: u64| format!("the model does not fit this program's memory: {mib} MiB are missing");
+/// What the device or this program lacks for a model.
+fn missing(
+    config: &RunConfig,
+    device: Option<(DeviceLimits, Budget)>,
+    held: Held,
+    purpose: Purpose,
+) -> Option<FitError> {
+    let too_large = |mib: u64| FitError::Memory { mib };
     // Sizes that exceed the address space are not even planned.
     if let Some(mib) = lacking(at_least_bytes(&config.model), usize::MAX as u64) {
         return Some(too_large(mib));
@@ -90,15 +122,11 @@ fn missing(config: &RunConfig, device: Option<(DeviceLimits, Budget)>, held: Hel
     let (limits, budget) = device.unwrap_or((DeviceLimits::CPU, Budget::default()));
     let plan = MemoryPlan::within(budget, config, &table, window, window);
     let n_params = config.model.n_params();
-    if let Err(MemoryError { what, need_mib, most_mib, .. }) = plan.check(config, limits) {
-        let missing = need_mib - most_mib;
-        return Some(format!(
-            "the model has {n_params} parameters, and its {what}; this device allows {most_mib} MiB, so {missing} MiB are \
-             missing"
-        ));
+    if let Err(error) = plan.check(config, limits) {
+        return Some(FitError::Device { n_params, error });
     }
-    if let Err(problem) = config.validate() {
-        return Some(format!("the model is too large for this program: {problem}"));
+    if let Err(error) = config.validate() {
+        return Some(FitError::Sizes(error));
     }
     let copies = held.copies * 4 * table.buffer_len() as u64;
     let buffers = match (device, purpose) {
@@ -166,12 +194,12 @@ mod tests {
         let (context_length, _) = fitting_context(long.clone(), None, NOTHING).unwrap();
         assert!((1024..8192).contains(&context_length), "{context_length}");
         long.model.positions = Positions::Learned;
-        let refused = fitting_context(long, None, NOTHING).unwrap_err();
+        let refused = fitting_context(long, None, NOTHING).unwrap_err().to_string();
         assert!(
             refused.contains("this device allows 2048 MiB, so") && refused.contains("MiB are missing"),
             "{refused}"
         );
         let huge = fine_tuning_config(ModelConfig::cs336([128_000, 1024], [8192, 80, 64, 28_672]));
-        assert!(fitting_context(huge, None, NOTHING).unwrap_err().contains("MiB are missing"));
+        assert!(fitting_context(huge, None, NOTHING).unwrap_err().to_string().contains("MiB are missing"));
     }
 }

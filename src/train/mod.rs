@@ -9,4 +9,5 @@ pub mod import;
 pub mod lr_finder;
 pub mod objective;
 pub mod profile;
+mod top_k;
 pub mod trainer;

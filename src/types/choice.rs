@@ -37,10 +37,11 @@ pub enum VocabularyChoice {
 }
 
 /// The backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackendChoice {
     /// The GPU if one is available, otherwise the CPU.
+    #[default]
     Auto,
     /// The GPU; fails if there is no adapter.
     Gpu,

@@ -1,11 +1,13 @@
 //! Plain data that all layers share. Knows nothing but the configuration.
 
+pub mod align;
 pub mod attention_weights;
 mod choice;
 pub mod history;
 pub mod inspect;
 pub mod lesson;
 pub mod profile;
+pub mod queue;
 mod run;
 pub mod runs;
 pub mod sampling;

@@ -86,7 +86,7 @@ pub struct Baselines {
 }
 
 /// One training step.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepPoint {
     /// Step number, counted from 1.
     pub step: u64,

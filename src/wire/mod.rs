@@ -14,6 +14,7 @@ use crate::types::{
     ValidationPoint, VocabularyChoice,
 };
 
+pub mod align;
 pub mod data;
 pub mod effect;
 pub mod export;
@@ -22,6 +23,7 @@ pub mod frame;
 pub mod inspect;
 pub mod lesson;
 pub mod profile;
+pub mod queue;
 pub mod runs;
 pub mod tokenizer;
 pub mod workers;
@@ -106,12 +108,16 @@ pub enum Command {
     Export(export::ExportCommand),
     /// Commands for the lesson.
     Lesson(lesson::LessonCommand),
+    /// Commands of the Align view.
+    Align(align::AlignCommand),
     /// Commands for comparisons of filters.
     Effect(effect::EffectCommand),
     /// Commands for data-parallel workers.
     Workers(workers::WorkersCommand),
     /// Commands for profiling.
     Profile(profile::ProfileCommand),
+    /// Commands about queued runs.
+    Queue(queue::QueueCommand),
     /// Set the kernel variants of later runs.
     Kernels {
         /// The variant cache of an earlier visit, from [`Event::Kernels`]; empty if there is none.
@@ -245,6 +251,8 @@ pub enum Event {
     },
     /// Events of the lesson.
     Lesson(lesson::LessonEvent),
+    /// Events of the Align view.
+    Align(align::AlignEvent),
     /// Events of comparisons of filters.
     Effect(effect::EffectEvent),
     /// Events about profiling.
@@ -268,6 +276,8 @@ pub enum Event {
         /// What happened and how to correct it.
         message: String,
     },
+    /// Events about queued runs.
+    Queue(queue::QueueEvent),
     /// Results of inspecting the model.
     Inspect {
         /// The run.

@@ -10,7 +10,7 @@ use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, Worker, WorkerOptions, W
 
 use crate::config::RunConfig;
 use crate::parallel::measure::{date_ms, spin};
-use crate::parallel::pool::{Answer, Rounds, WorkerPool};
+use crate::parallel::pool::{Answer, PoolError, Rounds, WorkerPool};
 use crate::parallel::shard::{ShardGradients, shard_config};
 use crate::wire::frame::{self, Frame};
 use crate::wire::workers::{WorkersCommand, WorkersEvent};
@@ -36,7 +36,7 @@ const LEAD_MS: f64 = 6.0;
 /// How long a measurement waits for a helper that may still be starting, in milliseconds.
 const SPIN_MS: f64 = 2_000.0;
 
-type Result<T> = std::result::Result<T, String>;
+type Result<T> = std::result::Result<T, PoolError>;
 
 /// The helper workers of this worker.
 pub struct Helpers {
@@ -89,7 +89,7 @@ impl WorkerPool for Helpers {
     fn prepare(&mut self, config: &RunConfig, sizes: &[usize]) -> Result<()> {
         self.call(sizes.len());
         if self.helpers.len() < sizes.len() {
-            return Err("the browser did not start it".into());
+            return Err(PoolError::NotStarted);
         }
         for (helper, &size) in self.helpers.iter().zip(sizes) {
             helper.begin();
@@ -113,7 +113,7 @@ impl WorkerPool for Helpers {
     fn receive(&mut self, helper: usize) -> Answer {
         match self.helper(helper) {
             Some(helper) => helper.receive(now_ms(&self.scope)),
-            None => Box::pin(async { Err("it is not there".into()) }),
+            None => Box::pin(async { Err(PoolError::Missing) }),
         }
     }
 }
@@ -142,7 +142,7 @@ struct Line {
     /// Receives the reply to the latest [`WorkersCommand::Spin`]; with its request number and deadline.
     spun: Option<(oneshot::Sender<u64>, u32, f64)>,
     /// Why the helper can no longer reply.
-    broken: Option<String>,
+    broken: Option<PoolError>,
     /// When the last shard was sent to the helper.
     asked_ms: f64,
     /// When the reply is overdue.
@@ -170,7 +170,7 @@ impl Line {
         }
     }
 
-    fn fail(&mut self, reason: String) {
+    fn fail(&mut self, reason: PoolError) {
         self.spun = None;
         if let Some(receiver) = self.receiver.take() {
             drop(receiver.send(Err(reason.clone()))); // the run may be over
@@ -184,7 +184,7 @@ impl Helper {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         options.set_name(NAME);
-        let refused = |_| "the browser did not start a worker".to_string();
+        let refused = |_| PoolError::NotStarted;
         let worker = Worker::new_with_options(&address(), &options).map_err(refused)?;
         let line: Rc<RefCell<Line>> = Rc::default();
         let on_message = receiver(worker.clone(), line.clone());
@@ -193,7 +193,7 @@ impl Helper {
             let line = line.clone();
             Closure::new(move |event: web_sys::Event| {
                 event.prevent_default(); // reported as a message instead
-                line.borrow_mut().fail("it stopped unexpectedly".into());
+                line.borrow_mut().fail(PoolError::Stopped);
             })
         };
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
@@ -203,7 +203,7 @@ impl Helper {
                 let mut line = line.borrow_mut();
                 line.spun.take_if(|(_, _, deadline_ms)| now_ms(&scope) > *deadline_ms);
                 if line.receiver.is_some() && now_ms(&scope) > line.deadline_ms {
-                    line.fail("it has not answered for too long".into());
+                    line.fail(PoolError::Overdue);
                 }
             })
         };
@@ -262,7 +262,7 @@ impl Helper {
         line.deadline_ms = now_ms + if line.answered { patience } else { patience.max(FIRST_MS) };
         let (sender, answer) = oneshot::channel();
         line.receiver = Some(sender);
-        Box::pin(async { answer.await.unwrap_or_else(|_| Err("it was sent away".into())) })
+        Box::pin(async { answer.await.unwrap_or_else(|_| Err(PoolError::Dismissed)) })
     }
 }
 
@@ -291,11 +291,11 @@ fn receiver(worker: Worker, line: Rc<RefCell<Line>>) -> Closure<dyn FnMut(Messag
             Event::Workers { event: WorkersEvent::Gradients { order }, .. } => {
                 match bytes.as_deref().and_then(ShardGradients::from_bytes) {
                     Some(answer) => line.hear(order, answer),
-                    None => line.fail("it answered without numbers".into()),
+                    None => line.fail(PoolError::Empty),
                 }
             }
             Event::Workers { event: WorkersEvent::Spun { order, rounds }, .. } => line.hear_rounds(order, rounds),
-            Event::Failed { message, .. } => line.fail(message),
+            Event::Failed { message, .. } => line.fail(PoolError::Failed(message)),
             _ => (),
         }
     })

@@ -180,6 +180,24 @@ test("a storage that refuses costs a sentence, not the run", { timeout: 600_000 
   });
 });
 
+test("where the storage is full, what is listed stays and can be resumed", { timeout: 400_000 }, async () => {
+  await withPage({ gpu: false }, async (page) => {
+    await waitForState(page, "ready");
+    // Long enough that only the pauses save.
+    await field(page, "save_every", "600");
+    await trainTo(page, 20);
+    await matches(() => byTestId(page, "kept-by-itself").textContent(), /Saved automatically at step 20/);
+    await page.evaluate(REFUSALS["no room for a file"]);
+    await trainTo(page, 30);
+    const said = () => byTestId(page, "kept-by-itself").textContent();
+    await matches(said, /This step was not saved automatically: .* full .*What is listed here stays.*save the run as a file/);
+    await matches(() => byTestId(page, "copy").first().textContent(), /step 20/);
+    await page.reload();
+    await waitForState(page, "ready");
+    await matches(() => byTestId(page, "offer").textContent(), /saved automatically at step 20/);
+  });
+});
+
 // Runs `happens` on the worker's device at its next use.
 async function toDevice(page, happens) {
   const worker = page.workers()[0];

@@ -167,6 +167,17 @@ pub fn alignment_rows() -> Vec<Vec<u8>> {
     ]
 }
 
+/// Projects of the Align view with one pretrained model.
+pub fn alignment_projects() -> Vec<Vec<u8>> {
+    let project = |checkpoint: Vec<u8>| {
+        let info = json!({ "id": 0, "name": "Run 1", "parent": null, "spec": null, "step": 3, "points": [], "scores": [], "kept": [] });
+        let node = json!({ "info": info, "fresh": false, "old_text": [1, 2, 3], "sizes": [checkpoint.len()] });
+        let json = json!({ "current": 0, "nodes": [node] }).to_string();
+        [b"GHALIGN1", &(json.len() as u64).to_le_bytes()[..], json.as_bytes(), &checkpoint].concat()
+    };
+    checkpoints().into_iter().map(project).collect()
+}
+
 /// Rewards and prompt templates.
 pub fn rewards() -> Vec<Vec<u8>> {
     vec![
@@ -363,6 +374,7 @@ pub fn run_tables() -> Vec<Vec<u8>> {
 /// Plans of sweeps, with and without shared runs.
 pub fn plans() -> Vec<Vec<u8>> {
     let request = Request {
+        variable: glasshead::scaling::variable::Variable::Size,
         task: Task { vocab_size: 257, context_length: 16 },
         n_budgets: 2,
         budget_ratio: 3.0,

@@ -1,6 +1,8 @@
 //! The input paths: all code that reads untrusted bytes.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use glasshead::align::{
     PromptTemplate, Response, Rewards, parse_gsm8k, parse_mmlu, read_preferences, read_prompts, read_responses,
@@ -18,7 +20,11 @@ use glasshead::scaling::plan::Plan;
 use glasshead::scaling::predict::predict;
 use glasshead::scaling::spec::{Outcome as RunOutcome, RunResult};
 use glasshead::scaling::sweep::Sweep;
+use glasshead::serve::Session;
 use glasshead::train::checkpoint::Checkpoint;
+use glasshead::types::BackendChoice;
+use glasshead::wire::align::{AlignCommand, AlignEvent};
+use glasshead::wire::{Command, Event};
 use glasshead_filter::classify::Classifier;
 use glasshead_filter::desk::{Attached, Desk};
 use glasshead_filter::html::{decode, plain_text};
@@ -67,6 +73,13 @@ pub const WAYS: &[Way] = &[
     Way { name: "text", seeds: seeds::texts, enter: text, factor: 20, base: MIB },
     Way { name: "JSON lines", seeds: seeds::json_lines, enter: json_lines, factor: 250, base: 4 * MIB },
     Way { name: "alignment rows", seeds: seeds::alignment_rows, enter: alignment_rows, factor: 250, base: 4 * MIB },
+    Way {
+        name: "alignment project",
+        seeds: seeds::alignment_projects,
+        enter: alignment_project,
+        factor: 250,
+        base: 8 * MIB,
+    },
     Way { name: "reward", seeds: seeds::rewards, enter: reward, factor: 250, base: 32 * MIB },
     Way { name: "Parquet", seeds: seeds::parquets, enter: parquet, factor: 2100, base: 8 * MIB },
     Way { name: "rows of a log", seeds: seeds::log_rows, enter: log_rows, factor: 250, base: MIB },
@@ -211,6 +224,22 @@ pub fn json_lines(bytes: &[u8]) -> Outcome {
 pub fn alignment_rows(bytes: &[u8]) -> Outcome {
     let outcomes = [said(read_prompts(bytes, true)), said(read_responses(bytes)), said(read_preferences(bytes))];
     outcomes.into_iter().find(Result::is_ok).unwrap_or_else(|| said(read_prompts(bytes, false)))
+}
+
+/// The file of the Align view's project, as the page sends it to the worker.
+pub fn alignment_project(bytes: &[u8]) -> Outcome {
+    let problem: Rc<RefCell<Option<String>>> = Rc::default();
+    let heard = problem.clone();
+    let sink = Box::new(move |event, _: Option<Vec<u8>>| {
+        if let Event::Align(AlignEvent::Problem { message }) = event {
+            *heard.borrow_mut() = Some(message);
+        }
+    });
+    let mut session = Session::new(sink, Box::new(|| 0.0));
+    pollster::block_on(
+        session.handle(Command::Align(AlignCommand::Restore { backend: BackendChoice::Cpu }), Some(bytes.to_vec())),
+    );
+    problem.take().map_or(Ok(()), Err)
 }
 
 /// A reward's specification and a prompt template, with a response that they are applied to.

@@ -89,19 +89,22 @@ fn optimizer_clipping_and_schedule() {
     let gpu = context();
     let [p, g, m] = [1, 2, 3].map(|seed| Tensor::random(seed, &[3]));
     let v = Tensor::floats(&[3], &[0.1, 0.2, 0.3]);
-    let args = json!({"lr": 0.01, "betas": [0.9, 0.95], "eps": 1e-8, "wd": 0.1, "t": 3});
-    let update = |i: usize| {
+    // With a large ε, it matters that it is added after the bias correction.
+    let args = |eps: f64| json!({"lr": 0.01, "betas": [0.9, 0.95], "eps": eps, "wd": 0.1, "t": 3});
+    let update = |i: usize, eps: f64| {
         let m = 0.9 * m.f64s()[i] + 0.1 * g.f64s()[i];
         let v = 0.95 * v.f64s()[i] + 0.05 * g.f64s()[i].powi(2);
         let (m_hat, v_hat) = (m / (1.0 - 0.9f64.powi(3)), v / (1.0 - 0.95f64.powi(3)));
-        [p.f64s()[i] * (1.0 - 0.01 * 0.1) - 0.01 * m_hat / (v_hat.sqrt() + 1e-8), m, v]
+        [p.f64s()[i] * (1.0 - 0.01 * 0.1) - 0.01 * m_hat / (v_hat.sqrt() + eps), m, v]
     };
     let tensors = [("p", p.clone()), ("g", g.clone()), ("m", m.clone()), ("v", v.clone())];
     let big = [("b", Tensor::floats(&[2], &[3.0, 0.0])), ("a", Tensor::floats(&[], &[4.0]))];
     for context in [None, Some(&gpu)] {
-        let out = ask("adamw", args.clone(), &tensors, context).unwrap().1;
-        for (at, name) in ["p", "m", "v"].into_iter().enumerate() {
-            close(name, &out[name].f64s(), &[0, 1, 2].map(|i| update(i)[at]));
+        for eps in [1e-8, 0.3] {
+            let out = ask("adamw", args(eps), &tensors, context).unwrap().1;
+            for (at, name) in ["p", "m", "v"].into_iter().enumerate() {
+                close(name, &out[name].f64s(), &[0, 1, 2].map(|i| update(i, eps)[at]));
+            }
         }
         let out = ask("clip", json!({"max": 1.0}), &big, context).unwrap().1;
         close("clip", &[&out["b"].f64s()[..], &out["a"].f64s()].concat(), &[0.6, 0.0, 0.8]);

@@ -1,6 +1,8 @@
 //! `--variant` in `ops`: every variant that training may use runs when requested.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use glasshead::gpu::choices::Choices;
 use glasshead::gpu::context::Context;
@@ -37,12 +39,16 @@ fn served() -> impl Iterator<Item = &'static Candidates> {
     CANDIDATES.iter().filter(|candidates| !["layernorm_grad", "bias_grad"].contains(&candidates.of.name))
 }
 
-/// The kernels that ran, and all numbers of the responses, tensors in the order of their names.
 fn run(context: &Context) -> (BTreeSet<String>, Vec<f64>) {
     let stream: Vec<u8> = requests().iter().flat_map(|blob| frame(blob)).collect();
     let mut out = Vec::new();
     serve(&stream[..], &mut out, Some(context)).unwrap();
-    let (mut kernels, mut numbers, mut rest) = (BTreeSet::new(), Vec::new(), &out[..]);
+    parsed(&out)
+}
+
+/// The kernels that ran, and all numbers of the responses, tensors in the order of their names.
+fn parsed(out: &[u8]) -> (BTreeSet<String>, Vec<f64>) {
+    let (mut kernels, mut numbers, mut rest) = (BTreeSet::new(), Vec::new(), out);
     while let Some((length, others)) = rest.split_first_chunk::<8>() {
         let (blob, others) = others.split_at(u64::from_le_bytes(*length) as usize);
         let (_, header) = SafeTensors::read_metadata(blob).unwrap();
@@ -89,6 +95,25 @@ fn every_variant_that_this_device_can_run_is_run_when_it_is_chosen() {
 fn a_variant_that_the_device_cannot_run_is_refused() {
     let context = context();
     *context.told.borrow_mut() = Choices::parse("rmsnorm=rmsnorm_of_another_machine").unwrap();
-    let sentence = force(&context).unwrap_err();
+    let sentence = force(&context).unwrap_err().to_string();
     assert!(sentence.contains("cannot run rmsnorm_of_another_machine in place of rmsnorm"), "{sentence}");
+}
+
+/// The option reaches the kernels of the program itself.
+#[test]
+fn the_programs_option_chooses_the_variant() {
+    let context = context();
+    let of = CANDIDATES.iter().find(|of| of.of.name == "rmsnorm").unwrap();
+    let variant = of.variants.iter().find(|variant| context.can_run(variant)).expect("a variant of rmsnorm");
+    let shape = [("x", Tensor::random(4, &[5, 64])), ("w", Tensor::random(5, &[64]))];
+    let request = frame(&blob("rmsnorm", json!({"eps": 1e-5}), &shape));
+    for name in [of.of.name, variant.kernel.name] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_glasshead"));
+        program.args(["ops", "--backend", "gpu", "--variant", &format!("{}={name}", of.classes[0].key)]);
+        let mut child = program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(&request).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{name}");
+        assert_eq!(parsed(&output.stdout).0, BTreeSet::from([name.to_string()]));
+    }
 }

@@ -16,7 +16,7 @@ const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const BINDGEN_VERSION: &str = "0.2.130";
 
 /// The style sheets, which are concatenated for the page.
-const STYLES: [&str; 11] = [
+const STYLES: [&str; 13] = [
     "tokens.css",
     "base.css",
     "shell.css",
@@ -26,6 +26,8 @@ const STYLES: [&str; 11] = [
     "tokenizer.css",
     "lesson.css",
     "profile.css",
+    "align.css",
+    "scale.css",
     "data.css",
     "embed.css",
 ];

@@ -86,30 +86,32 @@ fn run(args: &[String]) -> Result<(), String> {
             flags.finish()?;
             test::test(native || !browser, browser || !native)
         }
-        "bench" => {
-            let dev = flags.take("--dev");
-            let (browser, peers) = (flags.take("--browser"), flags.take("--peers"));
-            if flags.take("--gpu") {
-                let (program, mut rest) = (flags.value("--program")?, Vec::new());
-                for name in ["--only", "--limit", "--out"] {
-                    rest.extend(flags.value(name)?.into_iter().flat_map(|value| [name.to_string(), value]));
-                }
-                rest.extend(flags.take("--small").then(|| "--small".into()));
-                flags.finish()?;
-                return bench::gpu(if dev { "web" } else { "release" }, program, &rest);
-            }
-            let mut rest = Vec::new();
-            for name in ["--only", "--steps"] {
-                rest.extend(flags.value(name)?.into_iter().flat_map(|value| [name.to_string(), value]));
-            }
-            flags.finish()?;
-            match (browser || peers, rest.first()) {
-                (true, _) => bench::browser(purpose(!dev), peers, &rest),
-                (false, Some(name)) => Err(format!("{name} needs --browser or --peers\n{USAGE}")),
-                (false, None) => bench::native(if dev { "web" } else { "release" }),
-            }
-        }
+        "bench" => bench(flags),
         _ => Err(USAGE.into()),
+    }
+}
+
+fn bench(mut flags: Flags) -> Result<(), String> {
+    let dev = flags.take("--dev");
+    let (browser, peers) = (flags.take("--browser"), flags.take("--peers"));
+    if flags.take("--gpu") {
+        let (program, mut rest) = (flags.value("--program")?, Vec::new());
+        for name in ["--only", "--limit", "--out"] {
+            rest.extend(flags.value(name)?.into_iter().flat_map(|value| [name.to_string(), value]));
+        }
+        rest.extend(flags.take("--small").then(|| "--small".into()));
+        flags.finish()?;
+        return bench::gpu(if dev { "web" } else { "release" }, program, &rest);
+    }
+    let mut rest = Vec::new();
+    for name in ["--only", "--steps"] {
+        rest.extend(flags.value(name)?.into_iter().flat_map(|value| [name.to_string(), value]));
+    }
+    flags.finish()?;
+    match (browser || peers, rest.first()) {
+        (true, _) => bench::browser(purpose(!dev), peers, &rest),
+        (false, Some(name)) => Err(format!("{name} needs --browser or --peers\n{USAGE}")),
+        (false, None) => bench::native(if dev { "web" } else { "release" }),
     }
 }
 

@@ -62,8 +62,14 @@ pub fn test(native: bool, browser: bool) -> Result<(), String> {
         phase("building the page", "--browser", || bundle::build(&dist, bundle::Purpose::Tests))?;
         phase("size of the page", "--browser", || size::check(&dist))?;
         let (chromium, firefox) = browsers.ok_or("no browser is installed")?;
-        let firefox = [("GLASSHEAD_FIREFOX", &*firefox.display().to_string())];
-        phase("browser tests", "--browser", || run_in_browser(&dist, &chromium, &["test"], &firefox))?;
+        let native = ["build", "--bin", "glasshead"];
+        phase("building the command line", "--browser", || execute(&root(), "cargo", &native, &[]))?;
+        let program = target().join(format!("debug/glasshead{}", std::env::consts::EXE_SUFFIX));
+        let settings = [
+            ("GLASSHEAD_FIREFOX", &*firefox.display().to_string()),
+            ("GLASSHEAD_PROGRAM", &*program.display().to_string()),
+        ];
+        phase("browser tests", "--browser", || run_in_browser(&dist, &chromium, &["test"], &settings))?;
     }
     println!("all tests passed");
     Ok(())

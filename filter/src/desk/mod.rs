@@ -61,7 +61,16 @@ impl Desk {
     pub fn new(clock: Box<dyn Fn() -> f64>) -> Self {
         let session = Session::default();
         let field = "text".to_string();
-        Self { session, clock, outbox: VecDeque::new(), field, seconds: 0.0, complete: false, unreported: 0.0, working: false }
+        Self {
+            session,
+            clock,
+            outbox: VecDeque::new(),
+            field,
+            seconds: 0.0,
+            complete: false,
+            unreported: 0.0,
+            working: false,
+        }
     }
 
     fn reply(&mut self, reply: Reply) {

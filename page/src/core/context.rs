@@ -12,7 +12,8 @@ use yew::prelude::*;
 use super::files::Kept;
 use super::link::{Batch, Link, Outgoing, RUN_BATCH_MS};
 use super::questions::Questions;
-use crate::state::{Action, RunState, State};
+use crate::state::{Action, RunState, State, View};
+use glasshead::wire::align::AlignCommand;
 use glasshead::wire::data::DataEvent;
 use glasshead::wire::{Command, Event};
 
@@ -145,6 +146,11 @@ impl Cx {
 
     /// Starts or pauses training.
     pub fn toggle_training(&self) {
+        if self.state.view == View::Align {
+            let align = &self.state.align;
+            let command = if align.running { AlignCommand::Pause } else { AlignCommand::Train };
+            return self.send(&Command::Align(command));
+        }
         match self.state.run_state {
             RunState::Training => self.send(&Command::Pause),
             _ if self.state.can_train() => self.send(&Command::Train),
@@ -154,6 +160,9 @@ impl Cx {
 
     /// Trains one step.
     pub fn step(&self) {
+        if self.state.view == View::Align {
+            return self.send(&Command::Align(AlignCommand::Step));
+        }
         if self.state.can_train() {
             self.send(&Command::Step);
         }

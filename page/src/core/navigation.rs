@@ -74,7 +74,8 @@ pub fn hash() -> String {
 
 /// The hash that opens a view. It starts no experiment again.
 pub fn link_to(view: View) -> String {
-    with_entry(&without_entry(&hash(), "experiment"), "view", view.name())
+    let plain = without_entry(&without_entry(&hash(), "experiment"), "recipe");
+    with_entry(&plain, "view", view.name())
 }
 
 /// Opens a view by setting the hash.
@@ -90,6 +91,14 @@ pub fn remember(key: &str, value: &str) {
     if let Some(history) = web_sys::window().and_then(|window| window.history().ok()) {
         // Fails only for addresses of other origins.
         drop(history.replace_state_with_url(&JsValue::NULL, "", Some(&with_entry(&hash(), key, value))));
+    }
+}
+
+/// Removes an entry from the current address without adding to the history.
+pub fn forget(key: &str) {
+    if let Some(history) = web_sys::window().and_then(|window| window.history().ok()) {
+        // Fails only for addresses of other origins.
+        drop(history.replace_state_with_url(&JsValue::NULL, "", Some(&without_entry(&hash(), key))));
     }
 }
 

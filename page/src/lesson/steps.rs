@@ -9,6 +9,7 @@ mod attention;
 mod data;
 mod onward;
 mod plain;
+mod scaling;
 mod tokens;
 mod training;
 
@@ -48,13 +49,14 @@ impl Step {
 }
 
 /// The groups of steps: a title, and the indices of the steps.
-pub const GROUPS: [(&str, Range<usize>); 6] = [
+pub const GROUPS: [(&str, Range<usize>); 7] = [
     ("Attention by hand", 0..7),
     ("Attention that learns", 7..14),
     ("The whole model", 14..18),
     ("Training", 18..22),
     ("Alignment", 22..25),
-    ("Data", 25..27),
+    ("Scaling", 25..27),
+    ("Data", 27..29),
 ];
 
 /// What a step shows in addition to its matrices.
@@ -139,7 +141,7 @@ impl Control {
 }
 
 /// All steps in order.
-pub static STEPS: [Step; 27] = [
+pub static STEPS: [Step; 29] = [
     tokens::TOKENS,
     plain::SCORES,
     plain::WEIGHTS,
@@ -165,6 +167,8 @@ pub static STEPS: [Step; 27] = [
     align::RESPONSE_MASK,
     align::POLICY_STEP,
     align::EQUAL_REWARDS,
+    scaling::SIX_N_D,
+    scaling::ISOFLOP,
     data::JACCARD,
     data::MIN_HASH,
 ];

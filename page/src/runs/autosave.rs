@@ -89,7 +89,7 @@ pub fn remembered() -> Autosave {
 pub fn set(cx: &Cx, entry: &str) {
     let mut autosave = cx.state.runs.autosave.clone();
     match autosave.set(entry) {
-        Err(problem) => cx.act(Action::Refuse(PREFERENCE, entry.into(), problem)),
+        Err(error) => cx.act(Action::Refuse(PREFERENCE, entry.into(), error.to_string())),
         Ok(()) => {
             cx.act(Action::Accept(PREFERENCE));
             preferences::save(PREFERENCE, entry.trim());

@@ -1,6 +1,6 @@
 //! The groups of the settings drawer and its search. Pure.
 
-use crate::state::{State, Vocabulary};
+use crate::state::State;
 use crate::units::grouped;
 use glasshead::config::fields::Field;
 use glasshead::config::table::FIELDS;
@@ -213,11 +213,6 @@ pub fn backend_name(choice: BackendChoice) -> &'static str {
         BackendChoice::Gpu => "GPU only",
         BackendChoice::Cpu => "Processor only",
     }
-}
-
-/// Whether the draft trains its own vocabulary.
-pub fn trains_vocabulary(state: &State) -> bool {
-    state.draft.vocabulary == Vocabulary::OfTheText
 }
 
 /// A named value of a field, as shown in lists.

@@ -2,10 +2,12 @@
 
 use yew::prelude::*;
 
+use crate::align::top::AlignTop;
 use crate::core::context::Cx;
 use crate::core::{navigation, preferences};
 use crate::lesson::steps::STEPS;
 use crate::overlay::view::Frame;
+use crate::scale::{Transport, about as about_sweep};
 use crate::shared::grouped;
 use crate::shared::icon::{Icon, icon, logo};
 use crate::shared::opens::Opens;
@@ -18,6 +20,8 @@ use glasshead::types::CorpusChoice;
 fn icon_of(view: View) -> Icon {
     match view {
         View::Train => Icon::Train,
+        View::Align => Icon::Align,
+        View::Scale => Icon::Scale,
         View::Data => Icon::Data,
         View::Tokenizer => Icon::Tokenizer,
         View::Lesson => Icon::Lesson,
@@ -28,7 +32,7 @@ fn icon_of(view: View) -> Icon {
 
 /// Whether a phone shows the view under “More”.
 fn minor(view: View) -> bool {
-    matches!(view, View::Data | View::Tokenizer | View::Systems)
+    matches!(view, View::Data | View::Tokenizer | View::Systems | View::Scale)
 }
 
 fn link(cx: &Cx, view: View, testid: String) -> Html {
@@ -60,7 +64,7 @@ pub fn Rail(cx: &Cx) -> Html {
             <h1 title="Glasshead">{"Glasshead"}{logo()}</h1>
             {group(&[View::Experiments])}
             <hr />
-            {group(&[View::Train, View::Data, View::Systems])}
+            {group(&[View::Train, View::Align, View::Scale, View::Data, View::Systems])}
             <hr />
             {group(&[View::Tokenizer, View::Lesson])}
             <Opens cx={cx.clone()} overlay={Overlay::MoreViews} class="more">{icon(Icon::More)}{"More"}</Opens>
@@ -84,6 +88,8 @@ pub fn TopBar(cx: &Cx) -> Html {
                 <b>{&cx.state.runs.name}</b>{icon(Icon::Down)}<small>{about(&cx.state)}</small>
             </Opens>
             {title(cx)}
+            if cx.state.view == View::Align { <AlignTop ..cx.clone() /> }
+            if cx.state.view == View::Scale { <Transport ..cx.clone() /> }
             <div class="run-controls" hidden={subtitle(&cx.state).is_some()}>
                 <span class="rule" data-part="title"></span>
                 {transport(cx)}
@@ -112,20 +118,22 @@ pub fn TopBar(cx: &Cx) -> Html {
 fn subtitle(state: &State) -> Option<String> {
     match state.view {
         View::Experiments => Some("One click sets everything up and starts. Change any setting afterwards.".into()),
+        View::Align => Some(String::new()),
         View::Lesson => {
             let (step, n) = (state.lesson.step + 1, STEPS.len());
             Some(format!("Step {step} of {n} · every number is computed live and can be changed"))
         }
+        View::Scale => Some(about_sweep(&state.scale)),
         View::Data => Some(String::new()),
         _ => None,
     }
 }
 
 fn title(cx: &Cx) -> Html {
-    let Some(subtitle) = subtitle(&cx.state) else { return html! {} };
     if cx.state.view == View::Data {
         return html! { <crate::data::top::DataTop ..cx.clone() /> };
     }
+    let Some(subtitle) = subtitle(&cx.state).filter(|subtitle| !subtitle.is_empty()) else { return html! {} };
     html! { <div class="view-title"><b>{cx.state.view.title()}</b><small>{subtitle}</small></div> }
 }
 

@@ -1,5 +1,6 @@
 //! The actions that change the state.
 
+use super::align::AlignAction;
 use std::rc::Rc;
 
 use super::ask::AskAction;
@@ -9,6 +10,7 @@ use super::lesson::LessonAction;
 use super::look::{Form, LookAction};
 use super::overlay::OverlayAction;
 use super::parts::*;
+use super::queue::QueueAction;
 use super::remember::RememberAction;
 use super::runs::RunsAction;
 use super::shell::ShellAction;
@@ -17,6 +19,7 @@ use super::typed::TypedField;
 use super::workers::Wanted;
 use crate::data::state::DataViewAction;
 use crate::draw::colors::ColorMap;
+use crate::scale::state::ScaleAction;
 use glasshead::config::{Preset, RunConfig};
 use glasshead::types::{BackendChoice, CorpusChoice};
 use glasshead::wire::Event;
@@ -30,6 +33,8 @@ pub enum Action {
     Follow(String),
     /// An action in the lesson.
     Lesson(LessonAction),
+    /// An action in the Align view.
+    Align(AlignAction),
     /// An action in the Data view.
     Filters(DataViewAction),
     /// An action in the tokenizer view.
@@ -125,6 +130,10 @@ pub enum Action {
     Remember(RememberAction),
     /// A profile of a step was requested.
     Profile,
+    /// An action on the queue of runs.
+    Queue(QueueAction),
+    /// An action on sweeps.
+    Scale(ScaleAction),
     /// Sets the number of workers that share batches.
     Workers(Wanted),
 }

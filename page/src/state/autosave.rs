@@ -1,5 +1,6 @@
 //! State and settings of autosaves.
 
+use super::error::EntryError;
 use super::runs::{KeptCheckpoint, RunsAction};
 use super::{RunState, State};
 use glasshead::wire::Command;
@@ -38,14 +39,12 @@ impl Autosave {
     ///
     /// # Errors
     /// A message if the text is invalid.
-    pub fn set(&mut self, entry: &str) -> Result<(), String> {
+    pub fn set(&mut self, entry: &str) -> Result<(), EntryError> {
         let entry = entry.trim();
         self.every = match entry.parse() {
             _ if entry.is_empty() => None,
             Ok(seconds) if (1..=86_400).contains(&seconds) => Some(seconds),
-            _ => {
-                return Err(format!("save_every cannot be “{entry}”; enter seconds, 1 to 86400, or nothing for never"));
-            }
+            _ => return Err(EntryError::Interval(entry.into())),
         };
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! Whether the device of the next run can train the draft. Only the worker opens devices; the page keeps their limits.
 
+use super::error::DraftError;
 use super::{Refused, State};
-use glasshead::accounting::device::check;
+use glasshead::accounting::device::{DeviceError, check};
 use glasshead::config::{RunConfig, ValidConfig};
 use glasshead::types::{BackendChoice, DeviceInfo};
 
@@ -26,10 +27,10 @@ impl State {
         same.or(other).map(|(_, device)| device)
     }
 
-    /// Why the device cannot train a configuration, as a message.
-    fn device_problem(&self, config: &ValidConfig) -> Option<String> {
+    /// Why the device cannot train a configuration.
+    fn device_problem(&self, config: &ValidConfig) -> Option<DeviceError> {
         let device = self.draft_device()?;
-        check(config, &device.limits, &device.name).err().map(|error| error.to_string())
+        check(config, &device.limits, &device.name).err()
     }
 
     /// Validates a configuration for the draft. A device that cannot train the draft as it is refuses no further change,
@@ -37,17 +38,17 @@ impl State {
     ///
     /// # Errors
     /// A message that says what to change.
-    pub(super) fn check_draft(&self, config: RunConfig) -> Result<ValidConfig, String> {
+    pub(super) fn check_draft(&self, config: RunConfig) -> Result<ValidConfig, DraftError> {
         let config = self.draft.check(config)?;
         match self.device_problem(&config) {
-            Some(problem) if self.refused(DEVICE).is_none() => Err(problem),
+            Some(problem) if self.refused(DEVICE).is_none() => Err(problem.into()),
             _ => Ok(config),
         }
     }
 
     /// Refuses the draft as a whole while the device cannot train it.
     pub(super) fn review_device(&mut self) {
-        let problem = self.device_problem(&self.draft.config);
+        let problem = self.device_problem(&self.draft.config).map(|error| error.to_string());
         if self.refused(DEVICE).map(|refused| &refused.problem) == problem.as_ref() {
             return;
         }

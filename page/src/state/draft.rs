@@ -2,6 +2,7 @@
 //! from the run. The draft is always valid: text that would make it invalid is kept in its field.
 
 use super::device::DEVICE;
+use super::error::DraftError;
 use super::{RunState, Setup, State, Vocabulary};
 use glasshead::config::fields::Field;
 use glasshead::config::table::FIELDS;
@@ -34,15 +35,12 @@ impl Setup {
     ///
     /// # Errors
     /// A message that says what to change.
-    pub fn check(&self, config: RunConfig) -> Result<ValidConfig, String> {
-        let config = ValidConfig::try_from(config).map_err(|error| error.to_string())?;
+    pub fn check(&self, config: RunConfig) -> Result<ValidConfig, DraftError> {
+        let config = ValidConfig::try_from(config)?;
         match &self.vocabulary {
-            Vocabulary::OfTheText => config.check_trained_vocabulary().map_err(|error| error.to_string())?,
+            Vocabulary::OfTheText => config.check_trained_vocabulary()?,
             Vocabulary::Chosen { name, vocab_size, .. } if config.model.vocab_size != *vocab_size => {
-                return Err(format!(
-                    "vocab_size is {vocab_size}, the size of the chosen vocabulary {name}; to change it, train a \
-                     vocabulary on the text instead"
-                ));
+                return Err(DraftError::Vocabulary { name: name.clone(), vocab_size: *vocab_size });
             }
             Vocabulary::Chosen { .. } => (),
         }
@@ -119,7 +117,7 @@ impl State {
                 self.take_settings(config);
             }
             (_, Ok(config)) => self.take_settings(config),
-            (_, Err(problem)) => self.refuse(name, text, problem),
+            (_, Err(error)) => self.refuse(name, text, error.to_string()),
         }
     }
 
@@ -141,7 +139,7 @@ impl State {
                 self.draft = draft;
                 self.accept_settings();
             }
-            Err(problem) => self.refuse(name, "", problem),
+            Err(error) => self.refuse(name, "", error.to_string()),
         }
     }
 

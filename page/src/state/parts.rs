@@ -94,6 +94,12 @@ pub struct Maps {
 }
 
 impl Maps {
+    /// The maps in an event's bytes, of a causal model with these numbers of layers and heads.
+    pub fn of_event(tokens: Vec<Token>, (n_layers, n_heads): (usize, usize), bytes: &Rc<[u8]>) -> Self {
+        let (bytes, entropies) = split_maps(bytes, n_layers * n_heads * tokens.len() * tokens.len());
+        Self { step: 0, tokens, n_layers, n_heads, causal: true, tokens_cut: 0, bytes, entropies }
+    }
+
     /// One head's weights (n, n).
     pub fn head(&self, (layer, head): (usize, usize)) -> &[u8] {
         let cells = self.tokens.len() * self.tokens.len();
@@ -141,6 +147,10 @@ pub enum View {
     Experiments,
     /// Setup, attention, loss, generated text.
     Train,
+    /// Stages of alignment.
+    Align,
+    /// Sweeps over model sizes, and the laws that they follow.
+    Scale,
     /// From web pages to training text.
     Data,
     /// The profile of a training step.
@@ -153,14 +163,24 @@ pub enum View {
 
 impl View {
     /// All views, in the order of the rail.
-    pub const ALL: [Self; 6] =
-        [Self::Experiments, Self::Train, Self::Data, Self::Systems, Self::Tokenizer, Self::Lesson];
+    pub const ALL: [Self; 8] = [
+        Self::Experiments,
+        Self::Train,
+        Self::Align,
+        Self::Scale,
+        Self::Data,
+        Self::Systems,
+        Self::Tokenizer,
+        Self::Lesson,
+    ];
 
     /// Its name in the header.
     pub fn title(self) -> &'static str {
         match self {
             Self::Experiments => "Experiments",
             Self::Train => "Train",
+            Self::Align => "Align",
+            Self::Scale => "Scale",
             Self::Data => "Data",
             Self::Systems => "Systems",
             Self::Tokenizer => "Tokenizer",
@@ -173,6 +193,8 @@ impl View {
         match self {
             Self::Experiments => "experiments",
             Self::Train => "train",
+            Self::Align => "align",
+            Self::Scale => "scale",
             Self::Data => "data",
             Self::Systems => "systems",
             Self::Tokenizer => "tokenizer",
@@ -237,6 +259,8 @@ pub(super) fn run_of(event: &Event) -> Option<RunId> {
         | Event::Tokenizer(_)
         | Event::Data(_)
         | Event::Lesson(_)
+        | Event::Align(_)
+        | Event::Queue(_)
         | Event::Effect(_) => None,
         Event::Device { run, .. }
         | Event::Loading { run, .. }

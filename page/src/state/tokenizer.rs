@@ -1,5 +1,6 @@
 //! The state of the tokenizer view. Pure, like all of [`super`].
 
+use super::error::EntryError;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -281,13 +282,13 @@ impl TokenizerState {
     ///
     /// # Errors
     /// A message if the entry is not a valid size.
-    pub fn size(&self) -> Result<usize, String> {
+    pub fn size(&self) -> Result<usize, EntryError> {
         const MIN: usize = 257;
         const MAX: usize = 65_536;
         let entry = self.wanted_size.trim().replace(['_', ' '], "");
         match entry.parse() {
             Ok(size) if (MIN..=MAX).contains(&size) => Ok(size),
-            _ => Err(format!("The size has to be a number from {MIN} (256 bytes and the end of a text) to {MAX}.")),
+            _ => Err(EntryError::VocabularySize { min: MIN, max: MAX }),
         }
     }
 

@@ -1,8 +1,9 @@
 //! Text typed into the fields for sampling and for a weight override: applied, or refused with a message.
 
 use super::ask::AskAction;
+use super::error::EntryError;
 use super::{Action, State};
-use crate::fields::{not_a_number, number};
+use crate::fields::number;
 use glasshead::types::Sampling;
 use glasshead::types::inspect::WeightAt;
 
@@ -106,21 +107,21 @@ impl State {
     pub(super) fn take_typed(&mut self, field: TypedField, text: &str) {
         match self.try_typed(field, text) {
             Ok(()) => self.accept(field.key()),
-            Err(problem) => self.refuse(field.key(), text, problem),
+            Err(error) => self.refuse(field.key(), text, error.to_string()),
         }
     }
 
-    fn try_typed(&mut self, field: TypedField, text: &str) -> Result<(), String> {
-        let name = field.subject();
+    fn try_typed(&mut self, field: TypedField, text: &str) -> Result<(), EntryError> {
+        let (name, entry) = (field.subject(), || text.trim().to_string());
         let whole = |most: u64| match number::<u64>(text) {
             Some(n) if n <= most => Ok(n),
-            Some(_) => Err(format!("{name} cannot be {}; enter at most {most}", text.trim())),
-            None => Err(not_a_number(name, text, true)),
+            Some(_) => Err(EntryError::TooLarge { name, entry: entry(), max: most }),
+            None => Err(EntryError::NotANumber { name, entry: text.into(), whole: true }),
         };
-        let fraction = |domain: &str, ok: fn(f32) -> bool| match number::<f32>(text) {
+        let fraction = |range: &'static str, ok: fn(f32) -> bool| match number::<f32>(text) {
             Some(x) if x.is_finite() && ok(x) => Ok(x),
-            Some(_) => Err(format!("{name} cannot be {}; enter a number {domain}", text.trim())),
-            None => Err(not_a_number(name, text, false)),
+            Some(_) => Err(EntryError::Range { name, entry: entry(), range }),
+            None => Err(EntryError::NotANumber { name, entry: text.into(), whole: false }),
         };
         let sampling = &mut self.sampling;
         match field {
@@ -130,7 +131,7 @@ impl State {
                 sampling.top_p = fraction("greater than 0 and at most 1", |x| x > 0.0 && x <= 1.0)?;
             }
             TypedField::MaxTokens => match whole(MAX_TOKENS as u64)? {
-                0 => return Err("max tokens is 0; enter at least 1".into()),
+                0 => return Err(EntryError::NoTokens),
                 n => sampling.max_tokens = n as usize,
             },
             TypedField::SamplingSeed => sampling.seed = whole(u64::MAX)?,

@@ -60,7 +60,7 @@ pub fn VocabularyTraining(cx: &Cx) -> Html {
                 if let Some(training) = &state.training { {progress(training)} }
             </header>
             <div class="body">
-                if let Err(problem) = &size { <p class="problem" role="alert">{problem}</p> }
+                if let Err(problem) = &size { <p class="problem" role="alert">{problem.to_string()}</p> }
                 {match &state.training {
                     Some(training) if !training.running && !training.merges.is_empty() => player(cx, training),
                     Some(_) => html! {},

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::super::{in_file, sentence};
 use super::AlignArgs;
 use crate::run::native::log::Log;
+use crate::run::stage::{Pace, StageObserver};
 use crate::train::align::{Evaluation, StepReport};
 use crate::types::StepPoint;
 
@@ -24,6 +25,8 @@ pub(super) struct Report {
     every: u64,
     tokens_per_step: usize,
     latest: String,
+    /// Why a file could not be written, until it is reported.
+    failure: Option<String>,
 }
 
 impl Report {
@@ -44,7 +47,7 @@ impl Report {
         cut(&path, resumed_at.unwrap_or(0)).map_err(in_file(&path))?;
         let rollouts = OpenOptions::new().create(true).append(true).open(&path).map_err(in_file(&path))?;
         let (every, latest) = (args.rollouts_every, String::new());
-        Ok(Self { bar, log, rollouts, path, every, tokens_per_step, latest })
+        Ok(Self { bar, log, rollouts, path, every, tokens_per_step, latest, failure: None })
     }
 
     pub fn line(&self, text: &str) {
@@ -54,11 +57,17 @@ impl Report {
         }
     }
 
-    /// Reports an update that ended after `seconds` of training in this process.
+    /// Why a file could not be written, if one could not.
     ///
     /// # Errors
-    /// When a file cannot be written.
-    pub fn step(&mut self, report: &StepReport, seconds: f64, steps_per_s: f64) -> Result<(), String> {
+    /// The reason.
+    pub fn failure(&mut self) -> Result<(), String> {
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Reports an update.
+    fn step(&mut self, report: &StepReport, pace: Pace) -> Result<(), String> {
+        let Pace { seconds, updates_per_s: steps_per_s } = pace;
         let StepPoint { step, loss, lr, grad_norm, .. } = report.point;
         let metrics = report.metrics.named();
         if let Some(bar) = &self.bar {
@@ -107,10 +116,7 @@ impl Report {
     }
 
     /// Reports results on held-out prompts.
-    ///
-    /// # Errors
-    /// When the log cannot be written.
-    pub fn evaluation(&mut self, step: u64, evaluation: &Evaluation) -> Result<(), String> {
+    fn evaluation(&mut self, step: u64, evaluation: &Evaluation) -> Result<(), String> {
         let Evaluation { prompts, sampled, greedy, reward, pairs, accuracy } = *evaluation;
         let mut named = vec![("held_out/sampled", sampled), ("held_out/greedy", greedy), ("held_out/reward", reward)];
         named.extend(accuracy.map(|accuracy| ("held_out/preference_accuracy", accuracy)));
@@ -138,6 +144,18 @@ impl Report {
         if let Some(bar) = &self.bar {
             bar.finish();
         }
+    }
+}
+
+impl StageObserver for Report {
+    fn updated(&mut self, report: StepReport, pace: Pace) {
+        let written = self.step(&report, pace);
+        self.failure = self.failure.take().or(written.err());
+    }
+
+    fn evaluated(&mut self, step: u64, evaluation: &Evaluation) {
+        let written = self.evaluation(step, evaluation);
+        self.failure = self.failure.take().or(written.err());
     }
 }
 

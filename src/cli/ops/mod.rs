@@ -143,7 +143,7 @@ pub enum FrameError {
 
 pub(super) async fn ops(backend: BackendArg) -> Result<(), String> {
     let context = open(backend).await?;
-    context.as_ref().map_or(Ok(()), tuning::force)?;
+    context.as_ref().map_or(Ok(()), tuning::force).map_err(sentence)?;
     serve(io::stdin().lock(), io::stdout().lock(), context.as_ref()).map_err(sentence)
 }
 

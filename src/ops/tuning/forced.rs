@@ -1,14 +1,28 @@
 //! Variant overrides that run unchecked.
 
+use thiserror::Error;
+
 use super::{classes, told};
 use crate::gpu::context::Context;
+
+/// The device cannot run a variant that the user has chosen.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("this device cannot run {variant} in place of {kernel}; leave out --variant {class}")]
+pub struct ForceError {
+    /// The variant.
+    pub variant: String,
+    /// The kernel that it was to replace.
+    pub kernel: &'static str,
+    /// The name of the kernel's class of shapes.
+    pub class: &'static str,
+}
 
 /// Uses the variants that the user has chosen (`Context::told`) without a check. [`super::tune`] compares each with the
 /// reference first and drops it where it is wrong; this function is for programs that make such comparisons themselves.
 ///
 /// # Errors
-/// A message when the device cannot run one.
-pub fn force(context: &Context) -> Result<(), String> {
+/// When the device cannot run one.
+pub fn force(context: &Context) -> Result<(), ForceError> {
     for (candidates, class) in classes() {
         let (of, Some(name)) = (candidates.of.name, told(context, candidates, class)) else { continue };
         context.choose_for(class.key);
@@ -18,12 +32,7 @@ pub fn force(context: &Context) -> Result<(), String> {
         let variant = candidates.variants.iter().find(|variant| variant.kernel.name == name);
         match variant.filter(|variant| context.can_run(variant)) {
             Some(variant) => context.use_variant(variant, class.key, class.holds),
-            None => {
-                return Err(format!(
-                    "this device cannot run {name} in place of {of}; leave out --variant {}",
-                    class.key
-                ));
-            }
+            None => return Err(ForceError { variant: name.into(), kernel: of, class: class.key }),
         }
     }
     Ok(())

@@ -3,27 +3,55 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use crate::gpu::choices::{Choices, recall, remember};
+use thiserror::Error;
+
+use crate::gpu::choices::{Choices, ChoicesError, recall, remember};
 use crate::gpu::context::Context;
 use crate::ops::tuning::{self, memory_key};
 
 /// The overrides from the command line.
 static OVERRIDES: OnceLock<Choices> = OnceLock::new();
 
+/// Why `--variant` cannot be followed.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum OverrideError {
+    /// The text has another form.
+    #[error(transparent)]
+    Form(#[from] ChoicesError),
+    /// The kernel has no variants.
+    #[error("--variant: {kernel} has no variants; these have: {}", known.join(", "))]
+    Kernel {
+        /// The kernel.
+        kernel: String,
+        /// The kernels that have variants.
+        known: Vec<&'static str>,
+    },
+    /// The kernel has no such variant.
+    #[error("--variant: {kernel} can be {}, not {chosen}", variants.join(", "))]
+    Variant {
+        /// The kernel.
+        kernel: String,
+        /// What was chosen.
+        chosen: String,
+        /// The names of its variants.
+        variants: Vec<&'static str>,
+    },
+}
+
 /// Sets the overrides from the command line.
 ///
 /// # Errors
 /// When there is no such kernel or variant.
-pub fn set_overrides(variants: &[String]) -> Result<(), String> {
+pub fn set_overrides(variants: &[String]) -> Result<(), OverrideError> {
     let told = Choices::parse(&variants.join(","))?;
     for kernel in told.kernels() {
         let Some((_, variants)) = tuning::names().find(|(name, _)| *name == kernel) else {
-            let known: Vec<&str> = tuning::names().map(|(name, _)| name).collect();
-            return Err(format!("--variant: {kernel} has no variants; these have: {}", known.join(", ")));
+            let known = tuning::names().map(|(name, _)| name).collect();
+            return Err(OverrideError::Kernel { kernel: kernel.into(), known });
         };
         let chosen = told.get(kernel).unwrap_or_default();
         if !variants.contains(&chosen) {
-            return Err(format!("--variant: {kernel} can be {}, not {chosen}", variants.join(", ")));
+            return Err(OverrideError::Variant { kernel: kernel.into(), chosen: chosen.into(), variants });
         }
     }
     OVERRIDES.get_or_init(|| told);
@@ -72,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_is_refused_with_what_does() {
-        let refused = |variant: &str| set_overrides(&[variant.to_string()]).unwrap_err();
+        let refused = |variant: &str| set_overrides(&[variant.to_string()]).unwrap_err().to_string();
         assert!(refused("rope=rope_lanes").contains("rmsnorm"), "{}", refused("rope=rope_lanes"));
         assert!(refused("rmsnorm=fast").contains("rmsnorm_lanes"), "{}", refused("rmsnorm=fast"));
         assert!(refused("rmsnorm").contains("KERNEL=VARIANT"));

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 pub use self::data::RunData;
 pub use self::device::{DeviceError, open_device, tune_kernels};
-pub use self::kernel_cache::{keep as remember_kernels, set_overrides};
+pub use self::kernel_cache::{OverrideError, keep as remember_kernels, set_overrides};
 pub use self::store::{SavedRun, Store, StoreError, load};
 use super::policy::Policy;
 use super::recovery::{Builder, LostDevices, Unrecoverable};
@@ -203,16 +203,17 @@ impl Native {
 }
 
 impl Builder for Native {
+    type Error = RunError;
+
     fn release(&mut self) {
         // A device that is out of memory but not lost releases its memory.
         self.context.take().iter().for_each(|context| context.device.destroy());
     }
 
-    async fn build(&mut self, run: &LostRun, backend: BackendChoice, losses: u32) -> Result<Trainer, String> {
-        let context = open_device(backend).await.map_err(|error| error.to_string())?;
+    async fn build(&mut self, run: &LostRun, backend: BackendChoice, losses: u32) -> Result<Trainer, RunError> {
+        let context = open_device(backend).await?;
         context.iter().for_each(|context| context.losses.set(losses));
-        let trainer = self.data.trainer(run.config.clone(), context.as_ref()).await;
-        let (trainer, slower) = trainer.map_err(|error| error.to_string())?;
+        let (trainer, slower) = self.data.trainer(run.config.clone(), context.as_ref()).await?;
         (self.context, self.slower) = (context, slower);
         Ok(trainer)
     }

@@ -3,6 +3,7 @@
 use self::pair::Pair;
 use super::Session;
 use super::device::{Device, open_device};
+use super::error::ServeError;
 use crate::lesson::compute;
 use crate::ops::KERNELS;
 use crate::types::BackendChoice;
@@ -35,7 +36,7 @@ impl Session {
                 self.lesson.compute(request, backend, exercise).await
             }
             LessonCommand::Code { kernel } => code(kernel),
-            LessonCommand::Tokens { text } => self.vocabularies.gpt2_tokens(text),
+            LessonCommand::Tokens { text } => self.vocabularies.gpt2_tokens(text).map_err(ServeError::from),
             LessonCommand::TrainPair { backend } => self.lesson.train_pair(backend).await,
             LessonCommand::PausePair => self.lesson.pause_pair(),
         };
@@ -51,15 +52,15 @@ impl Session {
         self.lesson.training
     }
 
-    fn tell_lesson(&mut self, result: Result<LessonEvent, String>) {
-        let event = result.unwrap_or_else(|message| LessonEvent::Problem { message });
+    fn tell_lesson(&mut self, result: Result<LessonEvent, ServeError>) {
+        let event = result.unwrap_or_else(|error| LessonEvent::Problem { message: error.to_string() });
         self.tell(Event::Lesson(event));
     }
 }
 
 impl LessonDesk {
     /// The device; opened if necessary.
-    async fn device(&mut self, backend: BackendChoice) -> Result<&Device, String> {
+    async fn device(&mut self, backend: BackendChoice) -> Result<&Device, ServeError> {
         let (_, device) = match self.device.take().filter(|(choice, _)| *choice == backend) {
             Some(open) => self.device.insert(open),
             None => self.device.insert((backend, open_device(backend).await?)),
@@ -72,25 +73,25 @@ impl LessonDesk {
         request: u32,
         backend: BackendChoice,
         exercise: Exercise,
-    ) -> Result<LessonEvent, String> {
+    ) -> Result<LessonEvent, ServeError> {
         let device = self.device(backend).await?;
         match compute(&exercise, device.context.as_ref()).await {
             Ok(sheet) => Ok(LessonEvent::Computed { request, device: device.info.clone(), sheet }),
             Err(error) => {
                 self.device = None; // reopened by the next command
-                Err(error.to_string())
+                Err(error.into())
             }
         }
     }
 
     /// Starts or resumes training.
-    async fn train_pair(&mut self, backend: BackendChoice) -> Result<LessonEvent, String> {
+    async fn train_pair(&mut self, backend: BackendChoice) -> Result<LessonEvent, ServeError> {
         let kept = self.pair.take().filter(|kept| kept.backend == backend && !kept.pair.done());
         let on_device = match kept {
             Some(kept) => kept,
             None => {
                 let device = open_device(backend).await?;
-                let pair = Pair::new(device.context.as_ref()).await.map_err(|error| error.to_string())?;
+                let pair = Pair::new(device.context.as_ref()).await?;
                 PairOnDevice { pair, backend, device }
             }
         };
@@ -99,13 +100,13 @@ impl LessonDesk {
         Ok(LessonEvent::Pair { device: info, points: Vec::new(), written: None, running: true })
     }
 
-    fn pause_pair(&mut self) -> Result<LessonEvent, String> {
+    fn pause_pair(&mut self) -> Result<LessonEvent, ServeError> {
         self.training = false;
-        let kept = self.pair.as_ref().ok_or("There is nothing to pause; begin the training first.")?;
+        let kept = self.pair.as_ref().ok_or(ServeError::NothingToPause)?;
         Ok(LessonEvent::Pair { device: kept.device.info.clone(), points: Vec::new(), written: None, running: false })
     }
 
-    async fn work(&mut self) -> Result<LessonEvent, String> {
+    async fn work(&mut self) -> Result<LessonEvent, ServeError> {
         let result = self.train().await;
         if result.is_err() {
             (self.training, self.pair) = (false, None);
@@ -113,12 +114,11 @@ impl LessonDesk {
         result
     }
 
-    async fn train(&mut self) -> Result<LessonEvent, String> {
-        let gone = "The two models are gone; begin their training again.";
-        let PairOnDevice { pair, device, .. } = self.pair.as_mut().ok_or(gone)?;
-        let points = pair.train().await.map_err(|error| error.to_string())?;
+    async fn train(&mut self) -> Result<LessonEvent, ServeError> {
+        let PairOnDevice { pair, device, .. } = self.pair.as_mut().ok_or(ServeError::NoPair)?;
+        let points = pair.train().await?;
         let written = match pair.writes_now() {
-            true => Some(pair.write().await.map_err(|error| error.to_string())?),
+            true => Some(pair.write().await?),
             false => None,
         };
         self.training = !pair.done();
@@ -127,10 +127,10 @@ impl LessonDesk {
 }
 
 /// The operation's own WGSL file, which is the last of a kernel's sources.
-fn code(kernel: String) -> Result<LessonEvent, String> {
+fn code(kernel: String) -> Result<LessonEvent, ServeError> {
     let known = KERNELS.iter().find(|known| known.name == kernel).and_then(|known| known.wgsl.last());
     match known {
         Some(wgsl) => Ok(LessonEvent::Code { wgsl: (*wgsl).into(), kernel }),
-        None => Err(format!("There is no kernel {kernel}; reload the page, which may be older than its worker.")),
+        None => Err(ServeError::NoKernel { name: kernel }),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::View;
 use crate::config::EVALUATION_TOKENS;
-use crate::inspect::head_scores::{all_scores, measuring_sequence};
+use crate::inspect::head_scores::{SequenceError, all_scores, measuring_sequence};
 use crate::run::{Driver, Recurring};
 use crate::train::trainer::TrainError;
 use crate::train::trainer::inspect::{Change, likeliest, log_sum_exp, matrix};
@@ -27,7 +27,7 @@ pub(in crate::serve) struct Inspecting {
     tensors_told: bool,
     keep: Option<(WeightAt, f32)>,
     /// The scoring sequence, or why there is none.
-    sequence: Result<Vec<u32>, String>,
+    sequence: Result<Vec<u32>, SequenceError>,
     /// The step of the latest scores; `None` before the first ones.
     scored: Option<u64>,
     scores: Recurring,
@@ -95,7 +95,7 @@ impl View {
             Ok(sequence) => sequence.clone(),
             Err(reason) => {
                 if self.inspecting.scored.is_none() {
-                    let event = InspectEvent::NoScores { reason: reason.clone() };
+                    let event = InspectEvent::NoScores { reason: reason.to_string() };
                     self.inspecting.scored = Some(step);
                     self.emit_inspection(event);
                 }
@@ -149,7 +149,7 @@ impl View {
         let inside = |(layer, head): &(usize, usize)| *layer < config.model.n_layers && *head < config.model.n_heads;
         let place = match what_if.weight.as_ref().map(|weight| driver.trainer.weight_place(weight)).transpose() {
             Ok(place) => place,
-            Err(message) => return Ok(InspectEvent::Refused { message }),
+            Err(error) => return Ok(InspectEvent::Refused { message: error.to_string() }),
         };
         let old = match place {
             Some(place) => Some(driver.trainer.weight(place).await?),
@@ -191,7 +191,7 @@ impl View {
         let place = match driver.trainer.weight_place(&weight) {
             Ok(place) if new.is_finite() => place,
             Ok(_) => return Ok(InspectEvent::Refused { message: "A weight has to be a finite number.".into() }),
-            Err(message) => return Ok(InspectEvent::Refused { message }),
+            Err(error) => return Ok(InspectEvent::Refused { message: error.to_string() }),
         };
         let old = driver.trainer.weight(place).await?;
         driver.trainer.set_weight(place, new);

@@ -1,6 +1,7 @@
 //! One run of the page: its driver, and everything the page shows of it.
 
 use crate::config::EVALUATION_TOKENS;
+use crate::data::DataError;
 use crate::data::prepare::PreparedData;
 use crate::inspect::maps::{cut_probe, tokens};
 use crate::run::{CHUNK_SECONDS, Driver, Policy, SharedClock};
@@ -56,8 +57,8 @@ impl PageRun {
     ///
     /// # Errors
     /// If it cannot be serialized.
-    pub fn vocabulary(&self) -> Result<Message, String> {
-        let json = self.driver.tokenizer.to_json().map_err(|error| error.to_string())?;
+    pub fn vocabulary(&self) -> Result<Message, DataError> {
+        let json = self.driver.tokenizer.to_json()?;
         Ok((Event::Tokenizer(TokenizerEvent::RunVocabulary { run: self.id() }), Some(json.into_bytes())))
     }
 

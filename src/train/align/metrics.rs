@@ -82,7 +82,7 @@ impl Metrics {
 }
 
 /// What an update did.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepReport {
     /// Step, loss, learning rate and gradient norm.
     pub point: StepPoint,
@@ -92,6 +92,12 @@ pub struct StepReport {
     pub prompts: Vec<Example>,
     /// Its responses, with their advantages.
     pub rollouts: Vec<(Rollout, f64)>,
+    /// Coefficients of the targets of this update's rows, which are the first of `rollouts` if there are any; empty for
+    /// fine-tuning and preferences.
+    pub coefficients: Vec<Vec<f32>>,
+    /// The margin of each pair of preference optimization before the update: how much more the log-probability of the chosen
+    /// response has grown since the reference than that of the rejected one.
+    pub margins: Vec<f64>,
 }
 
 /// Results on held-out prompts.

@@ -5,11 +5,14 @@
 //! updates, so a run that is resumed where [`AlignRun::at_boundary`] holds repeats to the bit on the CPU.
 
 mod examples;
+mod find_pairs;
+pub mod inspect;
 mod metrics;
 mod pairs;
 pub mod rollouts;
 mod run;
 mod settings;
+mod source;
 pub mod update;
 
 pub use examples::{Example, Examples, Pair};

@@ -6,32 +6,26 @@ use super::metrics::{Evaluation, Metrics, StepReport};
 use super::pairs::Pairs;
 use super::rollouts::{Rollout, Sampler};
 use super::settings::{Settings, Stage};
+use super::source::ExampleRows;
 use super::{Example, Examples, RunError, update};
-use crate::align::{PromptTemplate, Rewards, TokenRow, groups_without_signal, implicit_reward_accuracy};
+use crate::align::{PairLogProbs, PromptTemplate, Rewards, TokenRow, groups_without_signal, implicit_reward_accuracy};
 use crate::data::Tokenizer;
 use crate::rng::Rng;
 use crate::train::objective::{Objective, PolicyGradient, Preference, Sft};
-use crate::train::trainer::Trainer;
+use crate::train::trainer::{BatchSource as _, Trainer};
 
-/// The random streams of an update's prompts; its number is added.
-const PROMPT_STREAM: u64 = 6 << 32;
+/// The random streams of an update's order; its number is added.
 const ORDER_STREAM: u64 = 7 << 32;
 
 /// Added to the step in the random numbers of samples that are not part of an update.
-const EVALUATION: u64 = 1 << 63;
-
-/// Number of examples from which the longest answer is taken.
-const MEASURED_ANSWERS: usize = 256;
+pub(super) const EVALUATION: u64 = 1 << 63;
 
 /// An alignment run without its model.
 pub struct AlignRun {
-    stage: Stage,
+    pub(super) stage: Stage,
     pub(super) settings: Settings,
-    pub(super) examples: Examples,
-    pub(super) tokenizer: Tokenizer,
-    pub(super) template: PromptTemplate,
+    pub(super) source: ExampleRows,
     rewards: Rewards,
-    pub(super) seed: u64,
     max_tokens: usize,
     /// The weights that the run began with, where its objective needs them.
     pub(super) reference: Option<Vec<f32>>,
@@ -67,18 +61,15 @@ impl AlignRun {
         let mut run = Self {
             stage,
             settings,
-            examples,
-            tokenizer,
-            template,
+            source: ExampleRows { examples, tokenizer, template, seed },
             rewards,
-            seed,
             max_tokens: 0,
             reference: None,
             queue: VecDeque::new(),
             pairs: None,
         };
         run.max_tokens = match run.settings.max_tokens {
-            0 => run.longest_answer() + 1,
+            0 => run.source.longest_answer() + 1,
             most => most,
         };
         run.reference = run.objective().inputs().reference_log_probs.then_some(reference);
@@ -113,9 +104,14 @@ impl AlignRun {
         self.queue.is_empty()
     }
 
+    /// Drops what is left of a batch of samples, before an earlier state is restored.
+    pub fn forget_samples(&mut self) {
+        self.queue.clear();
+    }
+
     /// The tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
-        &self.tokenizer
+        &self.source.tokenizer
     }
 
     /// Makes one update.
@@ -136,7 +132,7 @@ impl AlignRun {
     /// # Errors
     /// If the device failed.
     pub async fn evaluate(&mut self, trainer: &mut Trainer, n: usize) -> Result<Evaluation, RunError> {
-        let examples = self.examples.held_out(self.seed, n);
+        let examples = self.source.held_out(n);
         let mut evaluation = Evaluation { prompts: examples.len(), ..Evaluation::default() };
         let step = trainer.step() | EVALUATION;
         let mean = |rollouts: &[Rollout], of: &dyn Fn(&Rollout) -> f64| {
@@ -166,43 +162,24 @@ impl AlignRun {
         Sft { aggregation: self.settings.aggregation(self.settings.rows, self.max_tokens.max(1)) }
     }
 
-    fn policy_gradient(&self, n_rows: usize) -> PolicyGradient {
+    pub(super) fn policy_gradient(&self, n_rows: usize) -> PolicyGradient {
         let objective = self.settings.policy(n_rows, self.max_tokens.max(1));
         PolicyGradient { objective, off_policy: self.settings.updates > 1 }
     }
 
-    /// The number of tokens of the longest answer that is known, its end included.
-    fn longest_answer(&self) -> usize {
-        let lens = |example: Example| {
-            let answer = example.answer.unwrap_or_default();
-            self.template.response_ids(&self.tokenizer, &answer).map_or(0, |ids| ids.len())
-        };
-        let mut rng = Rng::with_stream(self.seed, PROMPT_STREAM);
-        self.examples.draw(&mut rng, MEASURED_ANSWERS).into_iter().map(lens).max().unwrap_or(0)
-    }
-
     pub(super) fn sampler(&self, temperature: f64) -> Sampler<'_> {
         Sampler {
-            tokenizer: &self.tokenizer,
-            template: &self.template,
+            tokenizer: &self.source.tokenizer,
+            template: &self.source.template,
             rewards: &self.rewards,
             max_tokens: self.max_tokens,
             temperature,
-            seed: self.seed,
+            seed: self.source.seed,
         }
-    }
-
-    /// The prompts of the update after `step` steps.
-    fn prompts(&self, step: u64, n: usize) -> Vec<Example> {
-        self.examples.draw(&mut Rng::with_stream(self.seed, PROMPT_STREAM + 1 + step), n)
     }
 
     async fn sft_step(&mut self, trainer: &mut Trainer) -> Result<StepReport, RunError> {
-        let mut rows = Vec::with_capacity(self.settings.rows);
-        for example in self.prompts(trainer.step(), self.settings.rows) {
-            let response = example.answer.as_deref().unwrap_or_default();
-            rows.push(self.template.row(&self.tokenizer, &example.prompt, response)?);
-        }
+        let rows = self.source.rows(trainer.step(), self.settings.rows).unwrap_or_else(|| Ok(Vec::new()))?;
         self.fine_tune(trainer, &rows).await
     }
 
@@ -210,13 +187,13 @@ impl AlignRun {
         let coefficients = self.fine_tuning().weigh(rows)?;
         let (point, scores) = update::step(trainer, rows, &coefficients).await?;
         let metrics = Metrics::default().with_entropy(rows, &scores);
-        Ok(StepReport { point, metrics, prompts: Vec::new(), rollouts: Vec::new() })
+        Ok(StepReport { point, metrics, ..StepReport::default() })
     }
 
     /// Samples a batch of responses with the current weights.
     async fn sample(&self, trainer: &mut Trainer) -> Result<(Vec<Example>, Vec<Rollout>), RunError> {
         let step = trainer.step();
-        let prompts = self.prompts(step, self.settings.prompts);
+        let prompts = self.source.prompts(step, self.settings.prompts);
         let sampler = self.sampler(self.settings.temperature);
         let rollouts = sampler.sample(trainer, &prompts, self.settings.group_size, step).await?;
         Ok((prompts, rollouts))
@@ -255,7 +232,7 @@ impl AlignRun {
         if right.is_empty() {
             return Err(RunError::NoneRight { samples: sampled.len() });
         }
-        let mut rng = Rng::with_stream(self.seed, ORDER_STREAM + step);
+        let mut rng = Rng::with_stream(self.source.seed, ORDER_STREAM + step);
         for _ in 0..self.settings.epochs {
             let mut order = right.clone();
             shuffle(&mut rng, &mut order);
@@ -296,7 +273,8 @@ impl AlignRun {
             kl: made.kl,
             ..metrics.with_entropy(&rows, &scores)
         };
-        Ok(StepReport { point, metrics, prompts, rollouts: sampled })
+        let coefficients = made.weighted.coefficients;
+        Ok(StepReport { point, metrics, prompts, rollouts: sampled, coefficients, margins: Vec::new() })
     }
 
     async fn dpo_step(&mut self, trainer: &mut Trainer) -> Result<StepReport, RunError> {
@@ -306,13 +284,14 @@ impl AlignRun {
         let n = self.settings.rows.min(pairs.rows.len());
         let (per_epoch, step) = (pairs.rows.len() / n, trainer.step());
         let mut order: Vec<usize> = (0..pairs.rows.len()).collect();
-        shuffle(&mut Rng::with_stream(self.seed, ORDER_STREAM + step / per_epoch as u64), &mut order);
+        shuffle(&mut Rng::with_stream(self.source.seed, ORDER_STREAM + step / per_epoch as u64), &mut order);
         let first = (step % per_epoch as u64) as usize * n;
         let (rows, reference) = pairs.select(&order[first..first + n]);
         let objective = Preference { dpo: self.settings.dpo() };
         let (point, scored) = update::preference(trainer, &objective, &rows, &reference).await?;
         let metrics = Metrics::of_pairs(&scored);
-        Ok(StepReport { point, metrics, prompts: Vec::new(), rollouts: Vec::new() })
+        let margins = scored.iter().map(PairLogProbs::margin).collect();
+        Ok(StepReport { point, metrics, margins, ..StepReport::default() })
     }
 }
 

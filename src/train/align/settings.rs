@@ -200,6 +200,11 @@ impl Settings {
         FIELDS.iter().map(line).collect()
     }
 
+    /// Name, meaning and valid values of every field.
+    pub fn fields() -> &'static [(&'static str, &'static str, &'static str)] {
+        &FIELDS
+    }
+
     /// Whether there is a field with this name.
     pub fn has(field: &str) -> bool {
         FIELDS.iter().any(|(name, ..)| *name == field)

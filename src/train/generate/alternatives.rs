@@ -1,6 +1,7 @@
 //! Explains generated tokens: the most likely alternatives, and how many tokens top-k and top-p left.
 
 use crate::data::Tokenizer;
+use crate::train::top_k::{order, top_k};
 use crate::types::Sampling;
 use crate::types::sampling::{Choice, WrittenToken};
 
@@ -11,16 +12,9 @@ const TOLD: usize = 8;
 /// left by top-k and top-p.
 pub fn explain(logits: &[f32], sampling: &Sampling, chosen: u32, kept_by_p: usize) -> WrittenToken {
     let v = logits.len();
-    let likelier = |&a: &u32, &b: &u32| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b));
-    let mut ids: Vec<u32> = (0..v as u32).collect();
-    if v > TOLD {
-        ids.select_nth_unstable_by(TOLD - 1, likelier);
-        ids.truncate(TOLD);
-    }
-    ids.sort_by(likelier);
-    let mut ranked: Vec<(usize, u32)> = ids.into_iter().enumerate().collect();
+    let mut ranked: Vec<(usize, u32)> = top_k(logits, TOLD).into_iter().enumerate().collect();
     if ranked.iter().all(|&(_, id)| id != chosen) && (chosen as usize) < v {
-        let rank = (0..v as u32).filter(|other| likelier(other, &chosen).is_lt()).count();
+        let rank = (0..v as u32).filter(|&other| order(logits, other, chosen).is_lt()).count();
         ranked.push((rank, chosen));
     }
     let largest = ranked.first().map_or(0.0, |&(_, id)| logits[id as usize]);

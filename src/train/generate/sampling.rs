@@ -1,5 +1,6 @@
 //! Sampling of the next token from logits.
 
+use crate::train::top_k::top_k;
 use crate::train::trainer::TrainError;
 use crate::types::Sampling;
 
@@ -18,14 +19,12 @@ pub fn check_logits(logits: &[f32]) -> Result<(), TrainError> {
 /// The candidate tokens and their probabilities in descending order: softmax of logits / temperature, truncated by `top_k` and
 /// then by `top_p`. Temperature 0 leaves the most likely token only.
 pub fn candidates(logits: &[f32], sampling: &Sampling) -> Vec<(u32, f32)> {
-    let mut sorted: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
-    sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
     let keep = match (sampling.temperature > 0.0, sampling.top_k) {
         (false, _) => 1,
-        (true, 0) => sorted.len(),
+        (true, 0) => logits.len(),
         (true, top_k) => top_k,
     };
-    sorted.truncate(keep);
+    let mut sorted: Vec<(u32, f32)> = top_k(logits, keep).into_iter().map(|id| (id, logits[id as usize])).collect();
     let largest = sorted.first().map_or(0.0, |&(_, logit)| logit);
     let temperature = if sampling.temperature > 0.0 { sampling.temperature } else { 1.0 };
     sorted.iter_mut().for_each(|(_, logit)| *logit = ((*logit - largest) / temperature).exp());

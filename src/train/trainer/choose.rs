@@ -165,7 +165,7 @@ async fn first_wrong(
     sides.write(plan.starts, &[0, model.context_length as u32]);
     let positions: Vec<u32> = (0..plan.position_ids.len).map(|row| (row % model.context_length) as u32).collect();
     sides.write(plan.position_ids, &positions);
-    sides.write(plan.step, bytemuck::cast_slice(&[super::step_values(&config.train, 1)]));
+    sides.write(plan.step, bytemuck::cast_slice(&[super::steps::step_values(&config.train, 1)]));
     let tolerance = match config.train.activation_storage {
         Storage::F16 => HALVES_TOLERANCE,
         Storage::F32 => TOLERANCE,

@@ -7,6 +7,7 @@ use crate::data::DataError;
 use crate::gpu::backend::ExecuteError;
 use crate::model::memory::{MemoryError, spare};
 use crate::parallel::shard::ShardError;
+use crate::types::inspect::WeightAt;
 
 /// A training error.
 #[derive(Debug, Error, PartialEq)]
@@ -82,11 +83,8 @@ pub enum TrainError {
         problem: String,
     },
     /// A shard of a batch could not be computed, which is a bug in this program.
-    #[error("a shard of the batch cannot be computed: {message}")]
-    Shard {
-        /// The reason.
-        message: String,
-    },
+    #[error("a shard of the batch cannot be computed: {0}")]
+    Shard(ShardError),
     /// The run diverged: the loss or a gradient is non-finite.
     #[error(
         "at step {step} the loss is {loss} and the gradient norm {grad_norm}; that step was not applied, and the model is \
@@ -122,6 +120,31 @@ impl From<ShardError> for TrainError {
         match error {
             ShardError::Config(error) => Self::Config(error),
             ShardError::Memory(error) => Self::Memory(error),
+            other => Self::Shard(other),
         }
     }
+}
+
+/// Why a weight cannot be changed.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum WeightError {
+    /// The model has no such parameter.
+    #[error("This model has no parameter {name}; pick one of the list.")]
+    NoParameter {
+        /// The requested name.
+        name: String,
+    },
+    /// The parameter has no such row or column.
+    #[error(
+        "{} has rows 0 to {last_row} and columns 0 to {last_column}; row {}, column {} is outside.",
+        at.tensor, at.row, at.column
+    )]
+    Outside {
+        /// The requested weight.
+        at: WeightAt,
+        /// Index of the last row.
+        last_row: usize,
+        /// Index of the last column.
+        last_column: usize,
+    },
 }

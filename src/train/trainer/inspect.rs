@@ -1,9 +1,10 @@
 //! Inspection of the model: the rows of one head, the logit lens, and the model with disabled heads or a changed weight. The
 //! programs are created when first needed; training does not use them, and they do not modify anything that training reads.
 
-use super::{ProbePass, TrainError, Trainer};
+use super::{ProbePass, TrainError, Trainer, WeightError};
 use crate::gpu::backend::Program;
 use crate::model::transformer::Transformer;
+use crate::train::top_k::top_k;
 use crate::types::inspect::{HeadRows, LENS_CHOICES, Lens, LensCell, WeightAt};
 
 /// A temporary change of the model.
@@ -162,20 +163,13 @@ impl Trainer {
     ///
     /// # Errors
     /// If the parameter, row or column does not exist.
-    pub fn weight_place(&self, at: &WeightAt) -> Result<usize, String> {
+    pub fn weight_place(&self, at: &WeightAt) -> Result<usize, WeightError> {
         let Some(param) = self.table.iter().find(|param| param.name == at.tensor) else {
-            return Err(format!("This model has no parameter {}; pick one of the list.", at.tensor));
+            return Err(WeightError::NoParameter { name: at.tensor.clone() });
         };
         let [rows, columns] = matrix(&param.shape);
         if at.row >= rows || at.column >= columns {
-            return Err(format!(
-                "{} has rows 0 to {} and columns 0 to {}; row {}, column {} is outside.",
-                param.name,
-                rows - 1,
-                columns - 1,
-                at.row,
-                at.column
-            ));
+            return Err(WeightError::Outside { at: at.clone(), last_row: rows - 1, last_column: columns - 1 });
         }
         Ok(param.start + at.row * columns + at.column)
     }
@@ -206,15 +200,8 @@ pub fn matrix(shape: &[usize]) -> [usize; 2] {
 
 /// The `count` most likely tokens with their probabilities in descending order; ties are sorted by id.
 pub fn likeliest(logits: &[f32], count: usize) -> Vec<(u32, f32)> {
-    let likelier = |&a: &u32, &b: &u32| logits[b as usize].total_cmp(&logits[a as usize]).then(a.cmp(&b));
-    let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
-    if logits.len() > count && count > 0 {
-        ids.select_nth_unstable_by(count - 1, likelier);
-    }
-    ids.truncate(count);
-    ids.sort_by(likelier);
     let log_sum = log_sum_exp(logits);
-    ids.into_iter().map(|id| (id, (f64::from(logits[id as usize]) - log_sum).exp() as f32)).collect()
+    top_k(logits, count).into_iter().map(|id| (id, (f64::from(logits[id as usize]) - log_sum).exp() as f32)).collect()
 }
 
 /// ln Σ exp(logit)

@@ -3,7 +3,7 @@
 //! `source` transfers tokens to the device, `evaluate` computes held-out losses, `probe` computes attention maps, `next` the
 //! next-token logits of several texts, `attention_weights` attention weights in full precision, `inspect` inspects heads
 //! and layers and evaluates the model with changes, `rows` trains on prompts with responses, `share` shares batches with
-//! other workers, `state` saves and restores weights and moments, `diverge` locates the origin of a divergence.
+//! other workers, `steps` submits and collects steps, `state` saves and restores weights and moments, `diverge` locates the origin of a divergence.
 
 mod attention_weights;
 mod choose;
@@ -18,13 +18,14 @@ mod rows;
 mod share;
 mod source;
 mod state;
+mod steps;
 mod submissions;
 
 use std::collections::{HashMap, VecDeque};
 
 pub use self::diverge::Origin;
 use self::diverge::Poisoned;
-pub use self::error::TrainError;
+pub use self::error::{TrainError, WeightError};
 pub use self::evaluate::WeightsVersion;
 use self::next::NextPass;
 pub use self::probe::AttentionMaps;
@@ -35,21 +36,18 @@ use self::share::Sharing;
 pub use self::source::BatchSource;
 use self::source::{DeviceTokens, FileTokens};
 pub use self::state::TrainingState;
-use crate::config::{ConfigError, RunConfig, TrainConfig, learning_rate};
-use crate::data::{TokenFile, batch_starts};
-use crate::gpu::backend::{Backend, PendingRead, Program, Writes};
+pub use self::steps::MAX_STEPS_AT_ONCE;
+use crate::config::{ConfigError, RunConfig, TrainConfig};
+use crate::data::TokenFile;
+use crate::gpu::backend::{Backend, PendingRead, Program};
 use crate::gpu::context::{Budget, Context, DeviceLimits};
-use crate::model::memory::{MemoryPlan, RING};
+use crate::model::memory::MemoryPlan;
 use crate::model::params::ParamTable;
 use crate::model::transformer::Transformer;
 use crate::ops::rope::cos_sin_table;
-use crate::ops::step::Step;
 use crate::rng::Rng;
 use crate::train::objective::{NextToken, Objective};
 use crate::types::StepPoint;
-
-/// Maximum number of steps per submission: concurrent reads of the rings never overlap.
-pub const MAX_STEPS_AT_ONCE: usize = RING / 4;
 
 /// The random stream for batches; lower ones are used for the parameters.
 const BATCH_STREAM: u64 = 1 << 32;
@@ -154,13 +152,7 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         config.validate()?;
         let table = ParamTable::new(&config.model);
-        let window = config.train.batch_size * (config.model.context_length + 1);
-        let budget = context.map_or_else(Budget::default, |context| choose::budget(&config, context));
-        let [n_train, n_val] = source.on_device(window);
-        let mut plan = MemoryPlan::within(budget, &config, &table, n_train, n_val);
-        if objective.loss().weighs_tokens() {
-            plan = plan.with_per_token(&config.model);
-        }
+        let plan = plan(&config, &table, context, &*source, objective);
         context.map_or(Ok(()), |context| choose::check_storage(&config, context))?;
         let limits = context.map_or(DeviceLimits::CPU, |context| context.adapter.limits);
         plan.check(&config, limits)?;
@@ -179,14 +171,7 @@ impl Trainer {
         };
         let evaluation = backend.prepare(transformer.evaluation());
         backend.ready().await?;
-        for (start, values) in table.initial_values_of_each(config.train.seed) {
-            backend.write_f32(plan.params.part(start, values.len()), &values);
-        }
-        let model = &config.model;
-        let rope_table = cos_sin_table(model.context_length, model.d_head(), model.rope_theta);
-        backend.write_f32(plan.cos_sin, &rope_table);
-        let positions: Vec<u32> = (0..plan.position_ids.len).map(|row| (row % model.context_length) as u32).collect();
-        backend.write(plan.position_ids, &positions);
+        let rope_table = write_constants(&mut backend, &plan, &table, &config);
         let batches = Rng::with_stream(config.train.seed, BATCH_STREAM);
         let mut trainer = Self {
             config,
@@ -263,142 +248,32 @@ impl Trainer {
         self.config.train = self.config.train.with_live_of(train);
         Ok(())
     }
-
-    /// Submits `n_steps` training steps (at most [`MAX_STEPS_AT_ONCE`]) and starts reading their losses.
-    pub fn submit(&mut self, n_steps: usize) {
-        let batches = self.batches.clone();
-        let starts = (0..n_steps.min(MAX_STEPS_AT_ONCE)).map(|_| self.draw()).collect();
-        self.submit_on(starts, batches);
-    }
-
-    /// Draws the start positions of the next step's sequences.
-    fn draw(&mut self) -> Vec<u32> {
-        let sequences = self.config.train.batch_size * self.config.train.accumulation_steps;
-        batch_starts(&mut self.batches, self.source.n_train(), self.config.model.context_length, sequences)
-    }
-
-    /// Submits a step for each of `starts`, drawn by `batches`, or plans it if batches are shared.
-    fn submit_on(&mut self, starts: Vec<Vec<u32>>, batches: Rng) {
-        let first_step = self.steps_submitted + 1;
-        let (StepPrograms::Whole(program) | StepPrograms::Accumulated { update: program, .. }) = self.step_programs;
-        if let Err(error) = self.make_room(program) {
-            self.batches = batches;
-            self.unreadable = Some(error);
-            return;
-        }
-        self.steps_submitted += starts.len() as u64;
-        let chunk = if self.plans_ahead() {
-            Chunk::Planned { first_step, starts, batches }
-        } else {
-            let mut lrs = Vec::with_capacity(starts.len());
-            for steps in starts.chunks(self.steps_per_submit) {
-                lrs.extend(self.run_steps(first_step + lrs.len() as u64, steps));
-            }
-            let rings = self.backend.start_read(&[self.plan.loss_ring, self.plan.norm_ring]);
-            Chunk::Submitted { first_step, starts, batches, lrs, rings }
-        };
-        self.in_flight.push_back(chunk);
-    }
-
-    /// Submits steps to the device, each on the sequences that start at its positions in the training tokens, B for each
-    /// accumulated batch; returns their learning rates.
-    fn run_steps(&mut self, first_step: u64, starts: &[Vec<u32>]) -> Vec<f32> {
-        self.cached.clear();
-        let weight = 1.0 / self.config.train.accumulation_steps as f32;
-        let (mut jobs, mut lrs) = (Vec::new(), Vec::with_capacity(starts.len()));
-        for (step, starts) in (first_step..).zip(starts) {
-            let step = self.step_values(step);
-            for (batch, starts) in starts.chunks(self.config.train.batch_size).enumerate() {
-                let step = Step { weight, first: u32::from(batch == 0), ..step };
-                let mut writes = self.place(starts, 0, self.plan.train_tokens);
-                writes.push((self.plan.step, bytemuck::cast_slice(&[step]).to_vec()));
-                let (StepPrograms::Whole(program) | StepPrograms::Accumulated { batch: program, .. }) =
-                    self.step_programs;
-                jobs.push((program, writes));
-            }
-            if let StepPrograms::Accumulated { update, .. } = self.step_programs {
-                jobs.push((update, Writes::new()));
-            }
-            lrs.push(step.lr);
-        }
-        self.backend.run_all(&jobs);
-        lrs
-    }
-
-    fn step_values(&self, step: u64) -> Step {
-        step_values(&self.config.train, step)
-    }
-
-    /// Waits for the oldest submission and returns its steps; empty if nothing is in flight.
-    ///
-    /// # Errors
-    /// If the device failed, or a loss or gradient is non-finite. In the latter case neither that step nor any later one was
-    /// applied, and the trainer is in the state before it.
-    pub async fn collect(&mut self) -> Result<Vec<StepPoint>, TrainError> {
-        if let Some(error) = self.unreadable.take() {
-            self.in_flight.clear();
-            return Err(error);
-        }
-        match self.in_flight.pop_front() {
-            None => Ok(Vec::new()),
-            Some(Chunk::Done(points)) => Ok(points),
-            Some(Chunk::Planned { first_step, starts, batches }) => {
-                let points = self.train_planned(first_step, &starts, &batches).await;
-                if points.is_err() {
-                    self.in_flight.clear();
-                }
-                points
-            }
-            Some(Chunk::Submitted { first_step, starts, batches, lrs, rings }) => {
-                let words = self.backend.finish_read(rings).await?;
-                let mut points = Vec::with_capacity(lrs.len());
-                for (step, lr) in (first_step..).zip(lrs) {
-                    let slot = (step % RING as u64) as usize;
-                    let (loss, grad_norm) = (f32::from_bits(words[slot]), f32::from_bits(words[RING + slot]));
-                    if !loss.is_finite() || !grad_norm.is_finite() {
-                        self.in_flight.clear();
-                        self.stand_before(step, first_step, starts, batches);
-                        return Err(TrainError::Diverged { step, loss, grad_norm });
-                    }
-                    points.push(StepPoint { step, loss, lr, grad_norm, seconds: 0.0 });
-                }
-                Ok(points)
-            }
-        }
-    }
-
-    /// Returns the pending error, if tokens could not be read since the last call.
-    fn readable(&mut self) -> Result<(), TrainError> {
-        self.unreadable.take().map_or(Ok(()), Err)
-    }
-
-    /// Trains one step on the given sequences, B for each accumulated batch, for comparisons with other implementations.
-    ///
-    /// # Errors
-    /// As [`Trainer::collect`].
-    pub async fn step_on(&mut self, starts: &[u32]) -> Result<StepPoint, TrainError> {
-        let first_step = self.steps_submitted + 1;
-        self.submit_on(vec![starts.to_vec()], self.batches.clone());
-        loop {
-            if let Some(point) = self.collect().await?.into_iter().find(|point| point.step == first_step) {
-                return Ok(point);
-            }
-        }
-    }
 }
 
-/// The step-dependent values that the kernels read.
-fn step_values(train: &TrainConfig, step: u64) -> Step {
-    let values = Step {
-        lr: learning_rate(step, train) as f32,
-        eps: train.adam_eps as f32,
-        weight_decay: train.weight_decay as f32,
-        max_grad_norm: train.max_grad_norm as f32,
-        slot: (step % RING as u64) as u32,
-        momentum: train.momentum as f32,
-        weight: 1.0,
-        first: 1,
-        ..bytemuck::Zeroable::zeroed()
-    };
-    values.with_betas([train.beta1, train.beta2], step as f64)
+/// The buffers of a run, in pieces that fit its device.
+fn plan(
+    config: &RunConfig,
+    table: &ParamTable,
+    context: Option<&Context>,
+    source: &dyn BatchSource,
+    objective: &dyn Objective,
+) -> MemoryPlan {
+    let window = config.train.batch_size * (config.model.context_length + 1);
+    let budget = context.map_or_else(Budget::default, |context| choose::budget(config, context));
+    let [n_train, n_val] = source.on_device(window);
+    let plan = MemoryPlan::within(budget, config, table, n_train, n_val);
+    if objective.loss().weighs_tokens() { plan.with_per_token(&config.model) } else { plan }
+}
+
+/// Writes the initial weights, RoPE's table, which is returned, and the positions.
+fn write_constants(backend: &mut Backend, plan: &MemoryPlan, table: &ParamTable, config: &RunConfig) -> Vec<f32> {
+    for (start, values) in table.initial_values_of_each(config.train.seed) {
+        backend.write_f32(plan.params.part(start, values.len()), &values);
+    }
+    let model = &config.model;
+    let rope_table = cos_sin_table(model.context_length, model.d_head(), model.rope_theta);
+    backend.write_f32(plan.cos_sin, &rope_table);
+    let positions: Vec<u32> = (0..plan.position_ids.len).map(|row| (row % model.context_length) as u32).collect();
+    backend.write(plan.position_ids, &positions);
+    rope_table
 }

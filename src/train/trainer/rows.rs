@@ -5,7 +5,7 @@
 //! several batches adds up their gradients; the coefficients alone decide each token's weight, so the result does not depend
 //! on how rows are split, except for rounding.
 
-use super::source::DeviceTokens;
+use super::source::RowsOnly;
 use super::{TrainError, Trainer};
 use crate::config::{Positions, RunConfig};
 use crate::gpu::backend::Program;
@@ -76,7 +76,7 @@ impl Trainer {
         context: Option<&Context>,
         objective: &dyn Objective,
     ) -> Result<Self, TrainError> {
-        Self::build(config, context, Box::new(DeviceTokens { n_train: 1, n_val: 1 }), objective).await
+        Self::build(config, context, Box::new(RowsOnly), objective).await
     }
 
     /// The log-probabilities and entropies of rows of 1 to T inputs, in order.

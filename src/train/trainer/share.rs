@@ -7,7 +7,7 @@ use super::{Chunk, TrainError, Trainer};
 use crate::gpu::backend::{Backend, Program};
 use crate::model::memory::RING;
 use crate::model::transformer::Transformer;
-use crate::parallel::pool::SharedPool;
+use crate::parallel::pool::{PoolError, SharedPool};
 use crate::parallel::shard::{Shard, ShardGradients, shard_config, shard_sizes};
 use crate::rng::Rng;
 use crate::types::StepPoint;
@@ -137,7 +137,7 @@ impl Trainer {
         self.backend.run(sharing.update);
         let norm = self.backend.read_f32(self.plan.norm_ring.part(values.slot as usize, 1)).await?[0];
         match lost {
-            Some(reason) => self.deserted = Some(reason),
+            Some(reason) => self.deserted = Some(reason.to_string()),
             None => self.sharing = Some(sharing),
         }
         Ok([values.lr, loss, norm])
@@ -169,9 +169,8 @@ async fn round(
     sharing: &mut Sharing,
     params: &[f32],
     shards: &[Vec<u32>],
-    lost: &mut Option<String>,
+    lost: &mut Option<PoolError>,
 ) -> Result<Vec<ShardGradients>, TrainError> {
-    let refused = |message: String| TrainError::Shard { message };
     if !sharing.prepared && lost.is_none() {
         *lost = sharing.pool.borrow_mut().prepare(config, &sharing.sizes[1..]).err();
         sharing.prepared = true;
@@ -181,20 +180,23 @@ async fn round(
         let mut pool = sharing.pool.borrow_mut();
         shards[1..].iter().enumerate().for_each(|(helper, windows)| pool.send(helper, params, windows));
     }
-    let mut answers = vec![sharing.own.gradients(params, &shards[0]).map_err(refused)?];
+    let mut answers = vec![sharing.own.gradients(params, &shards[0])?];
     for (helper, windows) in shards[1..].iter().enumerate() {
-        let answer =
-            if shared { sharing.pool.borrow_mut().receive(helper) } else { Box::pin(async { Err(String::new()) }) };
+        let answer = if shared {
+            sharing.pool.borrow_mut().receive(helper)
+        } else {
+            Box::pin(async { Err(PoolError::Missing) })
+        };
         let answer = answer.await.and_then(|answer| match answer.grads.len() == params.len() {
             true => Ok(answer),
-            false => Err(format!("a helper sent {} gradients for {} parameters", answer.grads.len(), params.len())),
+            false => Err(PoolError::Length { got: answer.grads.len(), expected: params.len() }),
         });
         answers.push(match answer {
             Ok(answer) => answer,
             Err(reason) => {
                 lost.get_or_insert(reason);
                 let mut shard = Shard::new(&shard_config(config, sharing.sizes[helper + 1]))?;
-                shard.gradients(params, windows).map_err(refused)?
+                shard.gradients(params, windows)?
             }
         });
     }

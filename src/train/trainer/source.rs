@@ -3,24 +3,45 @@
 use std::ops::Range;
 
 use super::Trainer;
+use crate::align::{AlignError, TokenRow};
 use crate::data::{DataError, TokenFile};
 use crate::gpu::backend::Writes;
 use crate::gpu::recording::Slice;
 
-/// Where the tokens of a trainer come from: first those for training, then the held-out ones.
+/// Where the data of a run's steps comes from: windows of a text, whose training tokens are followed by the held-out ones, or rows
+/// of tokens. A source of rows has no windows; its defaults leave the buffers for them a token long.
 pub trait BatchSource {
     /// Number of training tokens.
-    fn n_train(&self) -> usize;
+    fn n_train(&self) -> usize {
+        1
+    }
 
     /// Number of held-out tokens.
-    fn n_val(&self) -> usize;
+    fn n_val(&self) -> usize {
+        1
+    }
 
     /// Numbers of training and held-out tokens that the device holds, where one batch needs `batch_tokens`.
-    fn on_device(&self, batch_tokens: usize) -> [usize; 2];
+    fn on_device(&self, _batch_tokens: usize) -> [usize; 2] {
+        [self.n_train(), self.n_val()]
+    }
 
     /// Reads tokens that are to be copied to the device for a batch; `None` if it holds all tokens.
-    fn read(&mut self, range: Range<usize>) -> Option<Result<Vec<u32>, DataError>>;
+    fn read(&mut self, _range: Range<usize>) -> Option<Result<Vec<u32>, DataError>> {
+        None
+    }
+
+    /// `n` prompts with responses for the update after `step` steps, the same ones whenever they are requested; `None` for a
+    /// source of windows.
+    fn rows(&self, _step: u64, _n: usize) -> Option<Result<Vec<TokenRow>, AlignError>> {
+        None
+    }
 }
+
+/// No windows: the rows of every step are passed to it.
+pub(super) struct RowsOnly;
+
+impl BatchSource for RowsOnly {}
 
 /// All tokens are on the device.
 pub(super) struct DeviceTokens {
@@ -41,14 +62,6 @@ impl BatchSource for DeviceTokens {
 
     fn n_val(&self) -> usize {
         self.n_val
-    }
-
-    fn on_device(&self, _: usize) -> [usize; 2] {
-        [self.n_train, self.n_val]
-    }
-
-    fn read(&mut self, _: Range<usize>) -> Option<Result<Vec<u32>, DataError>> {
-        None
     }
 }
 

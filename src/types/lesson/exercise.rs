@@ -186,6 +186,16 @@ pub enum Exercise {
         /// Number of right responses.
         right: usize,
     },
+    /// Parameters and FLOPs of a model with two layers.
+    SixNd {
+        /// Its width, from 4 to 64 and divisible by 4.
+        width: usize,
+    },
+    /// A parabola through five runs of one budget.
+    IsoFlop {
+        /// Moves the sizes by factors of 2, from −4 to 4.
+        shift: i32,
+    },
     /// The similarity of two sentences, as sets of pairs of words.
     Jaccard {
         /// The second sentence: an index into [`super::SENTENCES`], from 1.

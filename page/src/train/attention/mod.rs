@@ -1,7 +1,7 @@
 //! The sentence and its tokens, all heads as small maps, and one table large.
 
 mod bars;
-mod canvas;
+pub mod canvas;
 mod cells;
 mod controls;
 mod grid;

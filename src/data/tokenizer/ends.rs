@@ -1,6 +1,6 @@
 //! The tokens at the beginning and end of a model's texts, and those that a tokenizer adds to a prompt.
 
-use super::tokenizer::{END_OF_TEXT, Tokenizer};
+use super::{END_OF_TEXT, Tokenizer};
 
 /// The tokens that end documents when no file specifies one, in order of preference.
 const USUAL_ENDS: [&str; 4] = [END_OF_TEXT, "<|end_of_text|>", "</s>", "<eos>"];

@@ -5,10 +5,10 @@ use std::io::Read;
 use rustc_hash::FxHashMap;
 use tokenizers::Model as _;
 
-use super::blocks::Blocks;
-use super::error::DataError;
-use super::pretokenize::{Piece, Specials, compose};
-use super::tokenizer::{END_OF_TEXT, Tokenizer, byte_characters};
+use super::{END_OF_TEXT, Tokenizer, byte_characters};
+use crate::data::blocks::Blocks;
+use crate::data::error::DataError;
+use crate::data::pretokenize::{Piece, Specials, compose};
 
 /// Limits of the cache: the number of pre-tokens, and the length of each. At most about 30 MB.
 const MAX_KNOWN: usize = 1 << 18;
