@@ -184,10 +184,10 @@ impl Pipeline {
         record.dropped.is_some() && !all
     }
 
-    /// The text of a document.
+    /// The text of a document, or the reason why it has none.
     ///
     /// # Errors
-    /// Why it has none.
+    /// The reason, for example that the page has no text.
     pub fn extract(&self, document: &Document) -> Result<String, ExtractError> {
         let text: Cow<'_, str> = match &document.content {
             Content::Text(text) => text.trim().into(),
@@ -210,10 +210,10 @@ impl Pipeline {
 /// Why a document has no text.
 #[derive(Debug, Error)]
 pub enum ExtractError {
-    /// The page cannot be read.
+    /// Its HTML cannot be read.
     #[error(transparent)]
     Html(#[from] HtmlError),
-    /// There is no text.
+    /// It has none.
     #[error("empty")]
     Empty,
 }

@@ -159,7 +159,7 @@ fn App() -> Html {
     let train = state.view == View::Train;
     html! {
         <div class="page" data-run-state={state.run_state.name()} data-hide={state.hidden.join(" ")} ondragover={over} ondrop={dropped}>
-            <Rail ..cx.calm() />
+            <Rail ..cx.quiet() />
             <TopBar ..cx.calm() />
             <main class={classes!("view", train.then_some("train"))} data-panel={state.shell.panel.name()}>
                 if train { <SetupBar ..cx.calm() /> }

@@ -3,11 +3,10 @@
 //! Entries are `key=value`, separated by `&`, percent-encoded: `view`, `step` (of the lesson), `preset`, `task`, every
 //! hyper-parameter that differs from the preset by its own name, `layer` (from 1), `head` (from 1, or `mean`, `max`),
 //! `pin` (positions), display options (`form`, `reads`, `shows`, `gamma`, `fade`, `colors`, `mask`), `hide` (parts of
-//! the page), `sweep` (settings of a sweep), in the Data view `filters` and `pages`, and `text` if the sentence is included. Links
-//! are untrusted input: for any link, the restored state is valid and can start.
+//! the page), `sweep` (settings of a sweep), `filters` and `pages` (in the Data view), and `text` if the sentence is included. Links are untrusted input: for any link, the restored state is
+//! valid and can start.
 
 use std::rc::Rc;
-
 use thiserror::Error;
 
 use super::data::link;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::config::rules::Rules;
 use crate::data::Task;
 use crate::data::prepare::tokenizer_text;
+use crate::gpu::pipeline::Distortion;
 use crate::run::SharedClock;
 use crate::run::recovery::LostDevices;
 use crate::train::trainer::TrainError;
@@ -78,6 +79,8 @@ pub struct Session {
     effect: EffectDesk,
     workers: Workers,
     kernels: Kernels,
+    /// What is done to the kernels of the next devices; used by tests.
+    distortion: Option<Distortion>,
     /// The step that was not applied and the error message, until they are reported to the page.
     diverged: Option<(u64, String)>,
     lost_devices: LostDevices,
@@ -109,6 +112,7 @@ impl Session {
             effect: EffectDesk::default(),
             workers: Workers::default(),
             kernels: Kernels::default(),
+            distortion: None,
             diverged: None,
             lost_devices: LostDevices::default(),
             copies: None,

@@ -197,6 +197,15 @@ pub enum Event {
         /// Number of tokens of the probe that exceeded the context and were cut.
         tokens_cut: usize,
     },
+    /// Further tokens of a sample that the model generates during training; [`Event::Sample`] completes it.
+    SampleTokens {
+        /// The run.
+        run: RunId,
+        /// Steps done when the sample was begun.
+        step: u64,
+        /// The text that each token completes, and the token's probability at the sample's temperature.
+        tokens: Vec<(String, f32)>,
+    },
     /// A sample that the model generated during training.
     Sample {
         /// The run.

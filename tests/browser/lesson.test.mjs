@@ -7,7 +7,8 @@ import { accessible, addAxe, byTestId, matches, screenshot, shows, until, withPa
 const STEPS = [
   "tokens", "scores", "weights", "overflow", "context", "all", "race", "projections", "attention", "scale", "module",
   "mask", "leak", "heads", "rope", "rmsnorm", "swiglu", "residual", "loss", "weight", "schedule", "sampling",
-  "response-mask", "policy-step", "equal-rewards", "six-n-d", "isoflop", "jaccard", "minhash",
+  "response-mask", "policy-step", "equal-rewards", "six-n-d", "isoflop",
+  "jaccard", "minhash",
 ];
 
 async function fits(page) {

@@ -265,7 +265,15 @@ impl Session {
                 Err(reason) => (String::new(), Some(reason.to_string())),
             };
             let n_bytes = document.n_bytes();
-            self.docs.push(Doc { url: document.url, n_bytes, text, changed: None, language: None, unreadable, label });
+            self.docs.push(Doc {
+                url: document.url,
+                n_bytes,
+                text,
+                changed: None,
+                language: None,
+                unreadable: unreadable.map(|error| error.to_string()),
+                label,
+            });
             self.measure(self.docs.len() - 1);
         }
     }

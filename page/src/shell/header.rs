@@ -32,7 +32,7 @@ fn icon_of(view: View) -> Icon {
 
 /// Whether a phone shows the view under “More”.
 fn minor(view: View) -> bool {
-    matches!(view, View::Data | View::Tokenizer | View::Systems | View::Scale)
+    matches!(view, View::Tokenizer | View::Systems | View::Scale | View::Data)
 }
 
 fn link(cx: &Cx, view: View, testid: String) -> Html {

@@ -58,6 +58,7 @@ impl Default for State {
             resizes: 0,
             version: 0,
             settled: 0,
+            quiet: 0,
         }
     }
 }

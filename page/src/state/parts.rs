@@ -251,6 +251,17 @@ impl Theme {
     }
 }
 
+/// A text that the model wrote during training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// Steps done when it was begun.
+    pub step: u64,
+    /// Its tokens with the probability of each; empty if only the text is known.
+    pub tokens: Rc<Vec<(String, f32)>>,
+    /// The whole text, once it is complete.
+    pub text: Option<String>,
+}
+
 /// The run that an event belongs to, if any.
 pub(super) fn run_of(event: &Event) -> Option<RunId> {
     match event {
@@ -269,6 +280,7 @@ pub(super) fn run_of(event: &Event) -> Option<RunId> {
         | Event::Progress { run, .. }
         | Event::Attention { run, .. }
         | Event::Sample { run, .. }
+        | Event::SampleTokens { run, .. }
         | Event::Generated { run, .. }
         | Event::Diverged { run, .. }
         | Event::Notice { run, .. }
