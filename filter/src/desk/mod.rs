@@ -48,9 +48,11 @@ pub struct Desk {
     clock: Box<dyn Fn() -> f64>,
     outbox: VecDeque<Message>,
     field: String,
-    /// Seconds of work on the present source.
+    /// Seconds of work until the present source had been read and compared for the first time.
     seconds: f64,
-    reported: f64,
+    complete: bool,
+    /// Seconds of work since the last report.
+    unreported: f64,
     working: bool,
 }
 
@@ -59,7 +61,16 @@ impl Desk {
     pub fn new(clock: Box<dyn Fn() -> f64>) -> Self {
         let session = Session::default();
         let field = "text".to_string();
-        Self { session, clock, outbox: VecDeque::new(), field, seconds: 0.0, reported: 0.0, working: false }
+        Self {
+            session,
+            clock,
+            outbox: VecDeque::new(),
+            field,
+            seconds: 0.0,
+            complete: false,
+            unreported: 0.0,
+            working: false,
+        }
     }
 
     fn reply(&mut self, reply: Reply) {
@@ -141,7 +152,7 @@ impl Desk {
     fn begin(&mut self, field: &str) {
         self.field = field.into();
         self.session.clear(field);
-        (self.seconds, self.reported) = (0.0, 0.0);
+        (self.seconds, self.unreported, self.complete) = (0.0, 0.0, false);
     }
 
     /// Uses settings, or reports why they are refused.
@@ -192,17 +203,21 @@ impl Desk {
         let start = (self.clock)();
         let reading = self.session.is_reading();
         let more = self.session.work();
-        self.seconds += (self.clock)() - start;
+        let seconds = (self.clock)() - start;
+        self.unreported += seconds;
+        if !self.complete {
+            self.seconds += seconds;
+        }
         if !more {
             if std::mem::take(&mut self.working) {
+                self.complete = true;
                 self.report();
             }
             return false;
         }
         self.working = true;
-        let due = self.seconds - self.reported >= REPORT_EVERY;
-        if due || reading != self.session.is_reading() {
-            self.reported = self.seconds;
+        if self.unreported >= REPORT_EVERY || reading != self.session.is_reading() {
+            self.unreported = 0.0;
             self.session.decide_so_far();
             self.report();
         }

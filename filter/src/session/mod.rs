@@ -262,7 +262,7 @@ impl Session {
             let Some((document, label)) = self.next() else { return self.finish_reading() };
             let (text, unreadable) = match self.pipeline.extract(&document) {
                 Ok(text) => (text, None),
-                Err(reason) => (String::new(), Some(reason)),
+                Err(reason) => (String::new(), Some(reason.to_string())),
             };
             let n_bytes = document.n_bytes();
             self.docs.push(Doc {

@@ -59,7 +59,7 @@ pub fn FunnelTile(cx: &Cx) -> Html {
                 <span class="grow"></span>
                 <Segmented label="Unit" choices={vec![choice("Pages", Unit::Pages), choice("Text", Unit::Bytes)]} />
             </header>
-            <div class="plot" ref={node}>
+            <div class="plot" ref={node} tabindex="0" role="group" aria-label="Pages after each filter">
                 if let Some(funnel) = view.funnel.as_deref().filter(|_| width > 0) {
                     {drawing(cx, &without_idle(funnel), FunnelSize { width: width.into(), height: height.into() })}
                 }
@@ -77,6 +77,8 @@ fn without_idle(funnel: &Funnel) -> Funnel {
 
 fn drawing(cx: &Cx, counts: &Funnel, size: FunnelSize) -> Html {
     let view = &cx.state.filters;
+    // On a phone the funnel is wider than its tile, which scrolls.
+    let size = FunnelSize { width: size.width.max(80.0 * counts.stages.len() as f64), ..size };
     let bars = funnel(counts, view.unit, size);
     let total = bars[0].value.max(1) as f64;
     let narrow = size.width / (bars.len() as f64) < 92.0;
@@ -126,7 +128,7 @@ fn drawing(cx: &Cx, counts: &Funnel, size: FunnelSize) -> Html {
     let kept = format!("Kept {}", grouped(counts.kept));
     let summary = format!("{} of {} pages are kept", grouped(counts.kept), grouped(counts.documents));
     html! {
-        <svg viewBox={format!("0 0 {} {}", size.width, size.height)} role="img" aria-label={summary}>
+        <svg viewBox={format!("0 0 {} {}", size.width, size.height)} role="img" aria-label={summary} style={format!("width:{}px", size.width)}>
             {for shapes}
             {for titles}
             {for losses}

@@ -296,7 +296,9 @@ impl DataView {
                 let (stage, rule, unit, worker) = (self.stage, self.rule.clone(), self.unit, self.worker.clone());
                 let chosen = self.chosen;
                 let (planted, decided, drawer) = (self.planted.clone(), self.decided, self.drawer);
-                let effect = if source == self.source { self.effect.clone() } else { Rc::default() };
+                // Results of an earlier visit are restored before its source is read again.
+                let same = source == self.source || self.source == Source::None;
+                let effect = if same { self.effect.clone() } else { Rc::default() };
                 *self = Self { source, values, changes, stage, chosen, rule, unit, worker, ..Self::default() };
                 (self.planted, self.decided, self.drawer, self.effect) = (planted, decided, drawer, effect);
                 self.progress = Some(Rc::new(Progress {

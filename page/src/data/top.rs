@@ -100,7 +100,7 @@ fn state(cx: &Cx) -> Html {
             };
             html! { <span class="tag accent" data-testid="data-state" data-state="busy">{format!("{word} {:.0} %", 100.0 * share)}</span> }
         }
-        None if view.funnel.is_some() => {
+        None if view.funnel.is_some() && view.source != Source::None => {
             html! { <span class="tag good" data-testid="data-state" data-state="done"><i class="dot"></i>{"Done"}</span> }
         }
         None => html! {},
