@@ -1,8 +1,6 @@
 //! Imported models: where their texts begin and end, facts that their files give more than once, and what an export preserves.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::process::Command;
 
 use glasshead::config::{ModelConfig, Preset};
 use glasshead::data::{Dataset, Tokenizer, train};

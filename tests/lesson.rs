@@ -18,6 +18,7 @@ use crate::tokenizer::GPT2;
 mod align;
 mod onward;
 mod pair;
+mod scaling;
 
 fn x() -> Vec<f32> {
     EMBEDDINGS.into()

@@ -47,6 +47,7 @@ mod pieces;
 mod profile;
 mod questions;
 mod queue;
+mod queued_runs;
 mod ranks;
 mod remember;
 mod runs;

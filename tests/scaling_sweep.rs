@@ -21,6 +21,7 @@ use serde_json::Value;
 
 fn request() -> Request {
     Request {
+        variable: glasshead::scaling::variable::Variable::Size,
         task: Task { vocab_size: 257, context_length: 64 },
         n_budgets: 3,
         budget_ratio: 3.2,

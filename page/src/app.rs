@@ -19,7 +19,8 @@ use crate::draw::colors::ColorMap;
 use crate::experiments::view::{ExperimentStrip, ExperimentsView};
 use crate::lesson::view::LessonView;
 use crate::overlay::all::Overlays;
-use crate::runs::{autosave, checkpoints, import};
+use crate::runs::{autosave, checkpoints, import, queue};
+use crate::scale::ScaleView;
 use crate::share;
 use crate::shell::banner::Banner;
 use crate::shell::header::{Rail, TopBar};
@@ -94,6 +95,7 @@ static HOOKS: Hooks = Hooks { receive, applied, listening: checkpoints::resume_a
 fn receive(cx: &Cx, batch: &Batch) {
     checkpoints::receive(batch, &cx.state.dispatcher());
     autosave::receive(batch, cx);
+    queue::receive(batch, cx);
     kernels::receive(batch);
     workers::receive(batch, cx.state.workers);
     figures::receive(batch, &cx.state, &cx.state.dispatcher());
@@ -129,6 +131,7 @@ fn App() -> Html {
     let latest: Rc<RefCell<Cx>> = (*use_memo((), |()| Rc::new(RefCell::new(cx.clone())))).clone();
     latest.replace(cx.clone());
     use_start(&cx, latest, &link);
+    queue::use_queue(&cx);
     {
         let cx = cx.clone();
         use_effect_with(state.view, move |view| cx.send(&shown::command(*view)));
@@ -165,6 +168,7 @@ fn App() -> Html {
                 <div class="train-view" hidden={!train}><TrainView ..cx.clone() /></div>
                 if state.view == View::Experiments { <ExperimentsView ..cx.calm() /> }
                 if state.view == View::Align { <AlignView ..cx.clone() /> }
+                if state.view == View::Scale { <ScaleView ..cx.calm() /> }
                 if state.view == View::Systems { <SystemsView ..cx.calm() /> }
                 if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
                 if state.view == View::Lesson { <LessonView ..cx.clone() /> }

@@ -8,7 +8,7 @@
 //! | `shared` | components that several views use |
 //! | `shell` | rail, top bar, setup bar, banner |
 //! | `overlay`, `menus`, [`settings`], `runs_drawer`, [`palette`], `help` | drawers, popovers and menus |
-//! | `train`, `align`, `experiments`, [`systems`], `tokenizer`, [`lesson`] | a module per view |
+//! | `train`, [`align`], `experiments`, [`scale`], [`systems`], `tokenizer`, [`lesson`] | a module per view |
 //! | `runs` | saved runs, and models of other programs |
 //! | `app` | the root component |
 
@@ -18,6 +18,7 @@ pub mod glossary;
 pub mod lesson;
 pub mod maps;
 pub mod palette;
+pub mod scale;
 pub mod settings;
 pub mod share;
 pub mod state;

@@ -3,14 +3,16 @@
 //! Entries are `key=value`, separated by `&`, percent-encoded: `view`, `step` (of the lesson), `preset`, `task`, every
 //! hyper-parameter that differs from the preset by its own name, `layer` (from 1), `head` (from 1, or `mean`, `max`),
 //! `pin` (positions), display options (`form`, `reads`, `shows`, `gamma`, `fade`, `colors`, `mask`), `hide` (parts of
-//! the page), and `text` if the sentence is included. Links are untrusted input: for any link, the restored state is
+//! the page), `sweep` (settings of a sweep), and `text` if the sentence is included. Links are untrusted input: for any link, the restored state is
 //! valid and can start.
 
+use std::rc::Rc;
 use thiserror::Error;
 
 use super::draw::colors::ColorMap;
 use super::lesson::steps::STEPS;
 use super::maps::Direction;
+use super::scale::state::Form as Sweep;
 use super::state::align::{AlignAction, recipes};
 use super::state::experiments::find;
 use super::state::look::{Form, Look, LookAction, Together, Values};
@@ -55,6 +57,9 @@ pub fn hash(state: &State, with_text: bool) -> String {
     put("view", state.view.name());
     if state.view == View::Lesson {
         put("step", STEPS[state.lesson.step].name);
+    }
+    if state.view == View::Scale {
+        put("sweep", &state.scale.form.to_link());
     }
     put("preset", preset.name());
     match state.draft.corpus {
@@ -225,6 +230,7 @@ fn restore(state: &mut State, config: &mut RunConfig, (key, value): (&str, &str)
     let refused = || LinkError::Value { key: shown(key), value: shown(value) };
     let number = || value.parse::<f32>().ok().filter(|number| number.is_finite()).ok_or_else(refused);
     match key {
+        "sweep" => Rc::make_mut(&mut state.scale).form = Sweep::from_link(value).map_err(|_| refused())?,
         "view" => View::from_name(value).map(drop).ok_or_else(refused)?,
         "step" => (),                                               // handled by the lesson
         "experiment" => find(value).map(drop).ok_or_else(refused)?, // begun at the end, with all settings

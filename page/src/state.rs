@@ -8,6 +8,7 @@ use glasshead::wire::{Command, Event};
 
 use super::draw::colors::ColorMap;
 use super::maps::Plane;
+use super::scale::state::Scale;
 pub use action::Action;
 use align::AlignState;
 use ask::{AskAction, AskState};
@@ -21,6 +22,7 @@ use look::{Look, LookAction};
 use overlay::{HelpTab, Overlay, OverlayAction, Overlays};
 pub use parts::*;
 use profile::ProfileState;
+use queue::Queue;
 use remember::Remember;
 use runs::Runs;
 use shell::Shell;
@@ -48,8 +50,10 @@ mod numbers;
 pub mod overlay;
 mod parts;
 pub mod profile;
+pub mod queue;
 pub mod remember;
 pub mod runs;
+pub mod seeds;
 pub mod shell;
 pub mod shown;
 pub mod snapshots;
@@ -146,6 +150,10 @@ pub struct State {
     pub workers: WorkersState,
     /// The measured profile of a step.
     pub profile: ProfileState,
+    /// The queue of runs.
+    pub queue: Rc<Queue>,
+    /// Sweeps.
+    pub scale: Rc<Scale>,
     /// Counts window resizes.
     pub resizes: u32,
     /// Counts actions, so that states can be compared quickly.
@@ -337,6 +345,15 @@ impl State {
             Action::Remember(action) => self.apply_remember(action),
             Action::Workers(wanted) => self.workers.want(wanted),
             Action::Profile => self.profile.measuring = true,
+            Action::Queue(action) => {
+                let queue = Rc::make_mut(&mut self.queue);
+                queue.apply(action);
+                Rc::make_mut(&mut self.scale).advance(queue);
+            }
+            Action::Scale(action) => {
+                let setup = (self.draft.corpus, self.draft.backend);
+                Rc::make_mut(&mut self.scale).apply(action, Rc::make_mut(&mut self.queue), setup);
+            }
         }
         self.review_device();
     }

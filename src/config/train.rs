@@ -104,6 +104,14 @@ impl TrainConfig {
         self.check_rates()
     }
 
+    /// The step at which a schedule of `steps` steps leaves its constant phase; `steps` for schedules without one.
+    pub fn constant_until(&self, steps: u64) -> u64 {
+        match self.schedule {
+            Schedule::Wsd => (steps as f64 * (1.0 - self.decay_fraction)).floor() as u64,
+            _ => steps,
+        }
+    }
+
     /// Checks that `min_lr` does not exceed `max_lr`.
     pub(super) fn check_rates(&self) -> Result<(), ConfigError> {
         if self.min_lr <= self.max_lr {

@@ -8,6 +8,7 @@ mod align;
 mod onward;
 mod plain;
 mod race;
+mod scaling;
 mod sheet;
 mod training;
 mod weighted;
@@ -95,6 +96,15 @@ pub async fn compute(exercise: &Exercise, context: Option<&Context>) -> Result<S
                 &mut desk,
                 within(*right, 0..=GROUP_SIZE, "the number of right responses", expected)?,
             )?;
+        }
+        Exercise::SixNd { width } => {
+            let expected = "a multiple of 4 up to 64";
+            let multiple = width.is_multiple_of(4).then_some(*width).unwrap_or_default();
+            scaling::six_n_d(&mut desk, within(multiple, 4..=64, "the width", expected)?);
+        }
+        Exercise::IsoFlop { shift } => {
+            within(shift.unsigned_abs() as usize, 0..=4, "the shift", "between -4 and 4")?;
+            scaling::isoflop(&mut desk, *shift);
         }
         Exercise::Sampling { temperature, seed } => training::sampling(&mut desk, *temperature, *seed),
     }

@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::ScalingError;
-use super::shape::{Shape, Task, around, nearest};
+pub use super::request::Request;
+use super::shape::{Shape, around, nearest};
 use super::spec::{Purpose, RunSettings, SweepRun, reserved};
 use super::table::FLOPS_PER_PARAM_AND_TOKEN;
+use super::variable::Variable;
+use super::vary;
 use crate::config::Schedule;
 
 /// Tokens per parameter around which sizes are placed: the optimum of Hoffmann et al. (2022), and within a factor of 2 of what
@@ -14,25 +17,6 @@ const TOKENS_PER_PARAM: f64 = 20.0;
 
 /// Minimum number of steps of a run.
 const MIN_STEPS: u64 = 20;
-
-/// What a plan is made from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Request {
-    /// Vocabulary and context.
-    pub task: Task,
-    /// Number of budgets.
-    pub n_budgets: usize,
-    /// Ratio of neighboring budgets.
-    pub budget_ratio: f64,
-    /// Sizes per budget.
-    pub n_sizes: usize,
-    /// Ratio of neighboring sizes.
-    pub size_ratio: f64,
-    /// Seeds of each run.
-    pub seeds: Vec<u64>,
-    /// The budget of the check run, relative to the largest budget.
-    pub check_factor: f64,
-}
 
 /// A sweep: its budgets and runs, before anything has been trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,9 +46,13 @@ impl Plan {
         let budget = |i: usize| two_digits(largest / request.budget_ratio.powi((request.n_budgets - 1 - i) as i32));
         let budgets: Vec<f64> = (0..request.n_budgets).map(budget).collect();
         let sizes: Vec<Vec<Shape>> = budgets.iter().map(|&budget| request.sizes(&ladder, budget)).collect();
-        let mut runs = match settings.train.schedule {
-            Schedule::Wsd => shared(request, settings, &budgets, &sizes),
-            _ => separate(request, settings, &budgets, &sizes),
+        let mut runs = match (request.variable, settings.train.schedule) {
+            (Variable::Size, Schedule::Wsd) => shared(request, settings, &budgets, &sizes),
+            (Variable::Size, _) => separate(request, settings, &budgets, &sizes),
+            (variable, _) => {
+                let of_budget = |&c: &f64| vary::runs(variable, request, settings, &ladder, (c, center(c)));
+                budgets.iter().flat_map(of_budget).collect()
+            }
         };
         if let Some(short) = runs.iter().find(|run| run.horizons[0].steps < MIN_STEPS) {
             return Err(ScalingError::Plan {
@@ -158,22 +146,6 @@ impl Plan {
 }
 
 impl Request {
-    fn check(&self) -> Result<(), ScalingError> {
-        let wrong =
-            |problem: &str, advice: &str| Err(ScalingError::Plan { problem: problem.into(), advice: advice.into() });
-        match self {
-            Self { n_budgets: ..2 | 20.., .. } => wrong("the number of budgets is out of range", "choose 2 to 19"),
-            Self { n_sizes: ..3 | 30.., .. } => wrong("the number of sizes is out of range", "choose 3 to 29"),
-            Self { seeds, .. } if !(1..=100).contains(&seeds.len()) => {
-                wrong("the number of seeds is out of range", "choose 1 to 100")
-            }
-            Self { budget_ratio, size_ratio, .. } if !(*budget_ratio > 1.1 && *size_ratio > 1.1) => {
-                wrong("the ratio of neighbors is too small", "choose at least 1.2")
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// The sizes of a budget.
     fn sizes(&self, ladder: &[Shape], budget: f64) -> Vec<Shape> {
         around(ladder, center(budget), self.n_sizes, self.size_ratio)

@@ -49,18 +49,28 @@ impl Shape {
     /// The shape of this width.
     pub fn of_width(d_model: usize, task: Task) -> Self {
         let n_layers = (d_model as f64 / WIDTH_PER_LAYER as f64).round() as usize;
+        Self::of(d_model, n_layers.max(MIN_LAYERS), task)
+    }
+
+    /// The shape of this width and number of layers.
+    pub fn of(d_model: usize, n_layers: usize, task: Task) -> Self {
         let n_heads = d_model / head_size(d_model);
         let d_ff = (8 * d_model).div_ceil(3).next_multiple_of(if d_model < 64 { 4 } else { 8 });
-        let sizes = [d_model, n_layers.max(MIN_LAYERS), n_heads, d_ff];
+        let sizes = [d_model, n_layers, n_heads, d_ff];
         let model = ModelConfig::cs336([task.vocab_size, task.context_length], sizes);
         Self { n_params: model.n_params(), model }
     }
 
     /// All shapes, from the smallest on.
     pub fn ladder(task: Task) -> Vec<Self> {
+        Self::widths().map(|d_model| Self::of_width(d_model, task)).collect()
+    }
+
+    /// The widths of the ladder.
+    pub fn widths() -> impl Iterator<Item = usize> {
         let wide = (6..).map(|power| 1_usize << power).take_while(|&base| base < MAX_WIDTH);
         let wide = wide.flat_map(|base| (5..=8).map(move |quarters| base / 4 * quarters));
-        SMALL_WIDTHS.into_iter().chain(wide).map(|d_model| Self::of_width(d_model, task)).collect()
+        SMALL_WIDTHS.into_iter().chain(wide)
     }
 }
 

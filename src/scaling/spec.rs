@@ -60,6 +60,12 @@ pub struct SweepRun {
     pub horizons: Vec<Horizon>,
     /// Expected time, in seconds.
     pub expected_s: f64,
+    /// C and the value of the variable, in sweeps over something else than sizes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point: Option<[f64; 2]>,
+    /// Training tokens that are different; they are repeated. `None` does not limit them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_tokens: Option<u64>,
 }
 
 impl SweepRun {
@@ -90,9 +96,24 @@ impl SweepRun {
             config,
             horizons,
             expected_s: 0.0,
+            point: None,
+            unique_tokens: None,
         };
         spec.expected_s = spec.total_steps() as f64 * tokens_per_step / settings.speed.at(shape.n_params as f64);
         spec
+    }
+
+    /// The value of what the sweep varies: the size, unless there is another one.
+    pub fn value(&self) -> f64 {
+        self.point.map_or(self.n_params as f64, |[_, value]| value)
+    }
+
+    /// A measured point for fits: at equal compute, the loss over the sweep's variable.
+    pub fn run(&self, tokens: u64, loss: f64) -> Run {
+        match self.point {
+            None => Run { n: self.n_params as f64, d: tokens as f64, loss },
+            Some([c, value]) => Run { n: value, d: c / (FLOPS_PER_PARAM_AND_TOKEN * value), loss },
+        }
     }
 
     /// Tokens of a schedule of this number of steps.
@@ -109,12 +130,7 @@ impl SweepRun {
 
     /// The step at which the schedule that ends at `steps` leaves the constant phase; `steps` without such a phase.
     pub fn branch(&self, steps: u64) -> u64 {
-        match self.config.train.schedule {
-            Schedule::Wsd if self.horizons.len() > 1 => {
-                (steps as f64 * (1.0 - self.config.train.decay_fraction)).floor() as u64
-            }
-            _ => steps,
-        }
+        if self.horizons.len() > 1 { self.config.train.constant_until(steps) } else { steps }
     }
 
     /// The repetition at a lower learning rate.
@@ -148,6 +164,10 @@ impl SweepRun {
         }
         if !(self.expected_s.is_finite() && self.expected_s >= 0.0) {
             return Some("its expected time is not a number of seconds".into());
+        }
+        let values = self.point.is_none_or(|point| point.iter().all(|value| value.is_finite() && *value > 0.0));
+        if !values || self.unique_tokens == Some(0) {
+            return Some("its values are not numbers greater than 0".into());
         }
         if let Err(error) = self.config.validate() {
             return Some(error.to_string());
@@ -201,7 +221,7 @@ pub struct RunResult {
 impl RunResult {
     /// The points as runs for fits.
     pub fn runs(&self, spec: &SweepRun) -> Vec<Run> {
-        let run = |point: &Point| Run { n: spec.n_params as f64, d: point.tokens as f64, loss: point.loss };
+        let run = |point: &Point| spec.run(point.tokens, point.loss);
         self.points.iter().map(run).filter(Run::is_valid).collect()
     }
 }

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::isoflop::{Minimum, Unusable};
 use super::plan::Plan;
 use super::shape::{Shape, nearest};
 use super::spec::{Outcome, Purpose, RunResult, SweepRun, reserved};
 use super::table::{Budget, Run};
+use super::variable::Variable;
 
 /// How often one budget is extended.
 const MAX_EXTENSIONS: usize = 3;
 
 /// The runs of a sweep and the results so far, by id.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sweep {
     /// Specifications.
     pub specs: BTreeMap<String, SweepRun>,
@@ -120,6 +123,9 @@ impl Sweep {
 
     /// The next smaller or larger shape that a budget needs.
     fn missing(&self, plan: &Plan, ladder: &[Shape], budget: f64) -> Option<Shape> {
+        if plan.request.variable != Variable::Size {
+            return None;
+        }
         let of_budget = |spec: &&SweepRun| {
             spec.purpose != Purpose::Check && spec.horizons.iter().any(|horizon| horizon.budget == budget)
         };
@@ -160,7 +166,7 @@ impl Sweep {
         let counted = self.finished().filter(|(spec, _)| spec.purpose != Purpose::Check);
         let points = counted.flat_map(|(spec, result)| {
             let of_budget = result.points.iter().filter(move |point| point.budget == budget);
-            of_budget.map(|point| Run { n: spec.n_params as f64, d: point.tokens as f64, loss: point.loss })
+            of_budget.map(|point| spec.run(point.tokens, point.loss))
         });
         let mut runs: Vec<Run> = points.filter(Run::is_valid).collect();
         runs.sort_by(|a, b| a.n.total_cmp(&b.n));
@@ -172,7 +178,7 @@ impl Sweep {
         let mut groups: BTreeMap<(u64, u64), Vec<f64>> = BTreeMap::new();
         for (spec, result) in self.finished().filter(|(spec, _)| spec.purpose != Purpose::Check) {
             for point in result.points.iter().filter(|point| point.loss > 0.0) {
-                groups.entry((spec.n_params, point.budget.to_bits())).or_default().push(point.loss.ln());
+                groups.entry((spec.value().to_bits(), point.budget.to_bits())).or_default().push(point.loss.ln());
             }
         }
         let (mut squares, mut dof) = (0.0, 0.0);

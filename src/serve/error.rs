@@ -60,6 +60,18 @@ pub enum ServeError {
     },
     #[error("The run has no training text; choose one and start again.")]
     NoText,
+    /// A queued run is not valid.
+    #[error("This run cannot be trained: {problem}.")]
+    QueuedRun {
+        /// What to change.
+        problem: String,
+    },
+    #[error("The text “{name}” is missing; choose it again.")]
+    NeedsText { name: String },
+    #[error("The held-out text: {0}")]
+    HeldOut(#[source] DataError),
+    #[error("The model has no attention maps.")]
+    NoMaps,
     #[error("There is nothing to pause; begin the training first.")]
     NothingToPause,
     #[error("The two models are gone; begin their training again.")]

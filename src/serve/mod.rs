@@ -27,6 +27,7 @@ mod import;
 mod kernels;
 mod lesson;
 mod profile;
+mod queue;
 mod recover;
 mod resume;
 mod run;
@@ -40,6 +41,7 @@ use device::Device;
 use import::Asked;
 use kernels::Kernels;
 use lesson::LessonDesk;
+use queue::QueueDesk;
 use resume::Waiting;
 use run::PageRun;
 use vocabularies::Vocabularies;
@@ -70,6 +72,7 @@ pub struct Session {
     waiting: Option<Waiting>,
     lesson: LessonDesk,
     align: AlignDesk,
+    queue: QueueDesk,
     workers: Workers,
     kernels: Kernels,
     /// The step that was not applied and the error message, until they are reported to the page.
@@ -99,6 +102,7 @@ impl Session {
             waiting: None,
             lesson: LessonDesk::default(),
             align: AlignDesk::default(),
+            queue: QueueDesk::default(),
             workers: Workers::default(),
             kernels: Kernels::default(),
             diverged: None,
@@ -156,6 +160,7 @@ impl Session {
             }
             Command::Export(command) => self.handle_export(command).await,
             Command::Workers(command) => self.handle_workers(command, bytes).await,
+            Command::Queue(command) => self.handle_queue(command, bytes).await,
             Command::Profile(command) => self.handle_profile(command).await,
             Command::Kernels { memory, told } => self.kernels = Kernels { memory, told },
             other => self.handle_in_run(other),
@@ -264,7 +269,8 @@ impl Session {
         self.tell_all(messages);
         let lesson = self.work_on_lesson().await;
         let align = self.work_on_alignment().await;
-        self.work_on_run().await || merging || lesson || align
+        let queue = self.work_on_queue().await;
+        self.work_on_run().await || merging || lesson || align || queue
     }
 
     async fn work_on_run(&mut self) -> bool {

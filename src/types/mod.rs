@@ -7,6 +7,7 @@ pub mod history;
 pub mod inspect;
 pub mod lesson;
 pub mod profile;
+pub mod queue;
 mod run;
 pub mod runs;
 pub mod sampling;

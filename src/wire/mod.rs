@@ -22,6 +22,7 @@ pub mod frame;
 pub mod inspect;
 pub mod lesson;
 pub mod profile;
+pub mod queue;
 pub mod runs;
 pub mod tokenizer;
 pub mod workers;
@@ -112,6 +113,8 @@ pub enum Command {
     Workers(workers::WorkersCommand),
     /// Commands for profiling.
     Profile(profile::ProfileCommand),
+    /// Commands about queued runs.
+    Queue(queue::QueueCommand),
     /// Set the kernel variants of later runs.
     Kernels {
         /// The variant cache of an earlier visit, from [`Event::Kernels`]; empty if there is none.
@@ -277,6 +280,8 @@ pub enum Event {
         /// What happened and how to correct it.
         message: String,
     },
+    /// Events about queued runs.
+    Queue(queue::QueueEvent),
     /// Results of inspecting the model.
     Inspect {
         /// The run.

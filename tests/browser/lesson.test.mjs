@@ -7,7 +7,7 @@ import { accessible, addAxe, byTestId, matches, screenshot, shows, until, withPa
 const STEPS = [
   "tokens", "scores", "weights", "overflow", "context", "all", "race", "projections", "attention", "scale", "module",
   "mask", "leak", "heads", "rope", "rmsnorm", "swiglu", "residual", "loss", "weight", "schedule", "sampling",
-  "response-mask", "policy-step", "equal-rewards",
+  "response-mask", "policy-step", "equal-rewards", "six-n-d", "isoflop",
 ];
 
 async function fits(page) {
@@ -131,6 +131,16 @@ const DONE = {
     equal((await rows(page, "A"))[0].slice(0, 2), [2.4749, -0.3536], 4);
     await byTestId(page, "lesson-control").focus();
     await page.keyboard.press("End");
+    await answered(page);
+  },
+  "six-n-d": async (page) => {
+    await byTestId(page, "lesson-control").focus();
+    await page.keyboard.press("End");
+    await answered(page);
+  },
+  isoflop: async (page) => {
+    await byTestId(page, "lesson-control").focus();
+    await page.keyboard.press("Home");
     await answered(page);
   },
   rope: async (page) => {

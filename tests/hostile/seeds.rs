@@ -354,6 +354,7 @@ pub fn run_tables() -> Vec<Vec<u8>> {
 /// Plans of sweeps, with and without shared runs.
 pub fn plans() -> Vec<Vec<u8>> {
     let request = Request {
+        variable: glasshead::scaling::variable::Variable::Size,
         task: Task { vocab_size: 257, context_length: 16 },
         n_budgets: 2,
         budget_ratio: 3.0,

@@ -16,7 +16,7 @@ const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const BINDGEN_VERSION: &str = "0.2.130";
 
 /// The style sheets, which are concatenated for the page.
-const STYLES: [&str; 11] = [
+const STYLES: [&str; 12] = [
     "tokens.css",
     "base.css",
     "shell.css",
@@ -27,6 +27,7 @@ const STYLES: [&str; 11] = [
     "lesson.css",
     "profile.css",
     "align.css",
+    "scale.css",
     "embed.css",
 ];
 

@@ -21,7 +21,7 @@ pub fn soak(steps: u32, rounds: u32) -> Result<(), String> {
     bundle::build(&dist, bundle::Purpose::Tests)?;
     let (steps, rounds) = ((steps / 10).to_string(), rounds.to_string());
     let settings = [("SOAK_STEPS", steps.as_str()), ("SOAK_ROUNDS", &rounds)];
-    let files = ["test", "soak.test.mjs", "experiments.soak.mjs", "shots.soak.mjs"];
+    let files = ["test", "soak.test.mjs", "experiments.soak.mjs", "scale.soak.mjs", "shots.soak.mjs"];
     test::run_in_browser(&dist, &chromium, &files, &settings)
 }
 

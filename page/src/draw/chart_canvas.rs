@@ -1,11 +1,15 @@
 //! Paints the loss chart: the present run, the finished runs shown with it, and the baselines.
 
+use std::rc::Rc;
+
 use wasm_bindgen::JsCast as _;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
 use super::chart::{Scale, apart, columns, place_of, short, smoothed};
 use crate::state::Theme;
 use crate::state::runs::{Axis, ShownRun};
+use crate::state::seeds::SeedSeries;
+use glasshead::types::series::Band;
 use glasshead::types::{Baselines, StepPoint, ValidationPoint};
 
 /// Everything the chart shows.
@@ -13,6 +17,8 @@ use glasshead::types::{Baselines, StepPoint, ValidationPoint};
 pub struct Picture {
     /// The present run first, then the finished runs that are shown.
     pub runs: Vec<ShownRun>,
+    /// Repetitions with several seeds, as bands.
+    pub bands: Rc<Vec<SeedSeries>>,
     /// The unit of the x axis.
     pub axis: Axis,
     /// The baselines, drawn as horizontal lines.
@@ -32,9 +38,9 @@ impl PartialEq for Picture {
         let same = |picture: &Self| {
             (picture.axis, picture.linear, picture.baselines, picture.pointed, picture.diverged, picture.look)
         };
-        let alike = |(a, b): (&ShownRun, &ShownRun)| std::rc::Rc::ptr_eq(&a.history, &b.history) && a.name == b.name;
+        let alike = |(a, b): (&ShownRun, &ShownRun)| Rc::ptr_eq(&a.history, &b.history) && a.name == b.name;
         let runs = self.runs.len() == other.runs.len() && self.runs.iter().zip(&other.runs).all(alike);
-        runs && same(self) == same(other)
+        runs && same(self) == same(other) && Rc::ptr_eq(&self.bands, &other.bands)
     }
 }
 
@@ -52,6 +58,15 @@ impl Picture {
     /// The value at such a position.
     fn value(&self, place: f64) -> f64 {
         if self.linear { place } else { 10f64.powf(place) }
+    }
+
+    /// The x value of a step; none on an axis of seconds, which differ from seed to seed.
+    fn step_at(&self, step: u64, tokens_per_step: usize) -> Option<f64> {
+        match self.axis {
+            Axis::Steps => Some(step as f64),
+            Axis::Tokens => Some(step as f64 * tokens_per_step as f64),
+            Axis::Seconds => None,
+        }
     }
 
     /// The position of a point of a run.
@@ -112,7 +127,11 @@ pub fn last_place(picture: &Picture) -> f64 {
         run.history.points.last().map_or(0.0, |point| picture.axis.of(point, run.config.tokens_per_step()))
     };
     let least = if picture.axis == Axis::Seconds { 1.0 } else { 10.0 };
-    picture.runs.iter().map(last).fold(least, f64::max)
+    let bands = picture
+        .bands
+        .iter()
+        .filter_map(|series| picture.step_at(series.series.validation.last()?.step, series.tokens_per_step));
+    picture.runs.iter().map(last).chain(bands).fold(least, f64::max)
 }
 
 /// The lowest and the highest loss of all runs, if there is any.
@@ -123,6 +142,9 @@ fn range(picture: &Picture) -> Option<(f64, f64)> {
         for loss in losses.chain(run.history.validation.iter().map(|val| val.loss)).filter(|loss| loss.is_finite()) {
             (low, high) = (low.min(loss), high.max(loss));
         }
+    }
+    for one in picture.bands.iter().flat_map(|series| series.series.validation.iter()) {
+        (low, high) = (low.min(one.min), high.max(one.max));
     }
     (low <= high).then_some((f64::from(low), f64::from(high)))
 }
@@ -177,6 +199,9 @@ pub fn paint(canvas: &HtmlCanvasElement, picture: &Picture) {
     context.begin_path();
     context.rect(0.0, y.to - 6.0, width, y.from - y.to + 12.0);
     context.clip();
+    for (i, series) in picture.bands.iter().enumerate() {
+        band(&context, &ink, (&x, &y), picture, (i, series));
+    }
     for (run, color) in picture.runs.iter().zip(&ink.runs).filter(|(run, _)| run.id > 0) {
         over(&context, color, (&x, &y), picture, run);
     }
@@ -254,6 +279,42 @@ fn baseline_lines(context: &CanvasRenderingContext2d, ink: &Ink, x: &Scale, y: &
         line(context, [(x.from, y.pixel(value)), (x.to, y.pixel(value))].into_iter());
     }
     dashed(context, &[]);
+}
+
+/// Draws several seeds: the range of their held-out losses as a band, and its mean.
+fn band(
+    context: &CanvasRenderingContext2d,
+    ink: &Ink,
+    (x, y): (&Scale, &Scale),
+    picture: &Picture,
+    (i, series): (usize, &SeedSeries),
+) {
+    let color = if i % 2 == 0 { &ink.val } else { &ink.train };
+    let place = |step: u64| picture.step_at(step, series.tokens_per_step).map(|at| x.pixel(picture.place(at)));
+    let bands = &series.series.validation;
+    let side =
+        |loss: fn(&Band) -> f64| bands.iter().filter_map(move |one| Some((place(one.step)?, y.pixel(loss(one)))));
+    context.begin_path();
+    let (low, high) = (side(|one| f64::from(one.min)), side(|one| f64::from(one.max)).collect::<Vec<_>>());
+    for (i, (x, y)) in low.chain(high.into_iter().rev()).enumerate() {
+        if i == 0 { context.move_to(x, y) } else { context.line_to(x, y) }
+    }
+    context.set_fill_style_str(color);
+    context.set_global_alpha(0.18);
+    context.fill();
+    context.set_global_alpha(1.0);
+    context.set_stroke_style_str(color);
+    context.set_line_width(1.5);
+    dashed(context, &[5.0, 2.0]);
+    line(context, side(|one| one.mean));
+    dashed(context, &[]);
+    context.set_line_width(1.0);
+    if let (Some(last), Some((at, height))) = (bands.last(), side(|one| one.mean).last()) {
+        context.set_fill_style_str(&ink.text);
+        context.set_text_align("right");
+        text(context, &format!("{}: {:.3}", series.name, last.mean), at, height - 6.0);
+        context.set_text_align("left");
+    }
 }
 
 /// Draws a finished run: its smoothed loss as a dashed line, and its held-out losses as hollow squares.

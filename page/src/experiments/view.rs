@@ -8,6 +8,7 @@ use crate::core::context::Cx;
 use crate::core::navigation;
 use crate::overlay::icon::icon;
 use crate::runs_drawer::export::{MODEL_FILES, open_picked};
+use crate::scale::link::{CARDS, Card, PICTURE};
 use crate::settings::text;
 use crate::state::experiments::catalogue::{Begin, EXPERIMENTS, Experiment, Section};
 use crate::state::experiments::{ExperimentsAction, Filter, Running, Stage, duration};
@@ -33,7 +34,7 @@ pub fn ExperimentsView(cx: &Cx) -> Html {
     html! {
         <div class="experiments" data-testid="experiments">
             {filters(cx)}
-            <div class="gallery" tabindex="0" role="region" aria-label="Experiments">{for sections}{crate::align::cards::section(cx)}</div>
+            <div class="gallery" tabindex="0" role="region" aria-label="Experiments">{for sections}{crate::align::cards::section(cx)}{sweeps(cx)}</div>
         </div>
     }
 }
@@ -86,6 +87,49 @@ fn group(cx: &Cx, section: Section, shown: &[&'static Experiment]) -> Html {
             <h2 id={id}>{section.title()}<small>{section.subtitle()}</small></h2>
             <div class="cards">{for shown.iter().map(|experiment| card(cx, experiment))}</div>
         </section>
+    }
+}
+
+/// Sweeps, which open in the Scale view.
+fn sweeps(cx: &Cx) -> Html {
+    if cx.state.experiments.filter.section.is_some() {
+        return html! {};
+    }
+    let card = |card: &'static Card| {
+        let link = navigation::with_entry(&navigation::link_to(View::Scale), "sweep", card.settings);
+        html! {
+            <a class="card" href={link} data-testid={format!("experiment-{}", card.name)} key={card.name}>
+                <svg class="thumbnail" viewBox={format!("0 0 {} {}", PICTURE[0], PICTURE[1])} preserveAspectRatio="none" aria-hidden="true">
+                    {for card.places().into_iter().enumerate().map(|(i, places)| curve(i, &places))}
+                </svg>
+                <b>{card.title}</b>
+                <p>{card.text}</p>
+                <small class="check">{icon("check")}{card.check}</small>
+                <small class="time">{icon("clock")}{card.time}<span class="grow"></span>
+                    <span class="button small primary start">{"Open"}</span></small>
+            </a>
+        }
+    };
+    html! {
+        <section aria-labelledby="experiments-scaling">
+            <h2 id="experiments-scaling">{"Scaling"}<small>{"Sweeps over model sizes on this device"}</small></h2>
+            <div class="cards">{for CARDS.iter().map(card)}</div>
+        </section>
+    }
+}
+
+/// A curve of a sweep's picture.
+fn curve(i: usize, places: &[(f64, f64)]) -> Html {
+    let points: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+    let color = format!("var(--s{})", i % 6 + 1);
+    let dot = |(x, y): &(f64, f64)| {
+        html! { <circle cx={format!("{x:.1}")} cy={format!("{y:.1}")} r="3.5" style={format!("fill:{color}")} /> }
+    };
+    html! {
+        <>
+            <polyline points={points.join(" ")} style={format!("fill:none;stroke-width:2;stroke:{color}")} />
+            {for places.iter().map(dot)}
+        </>
     }
 }
 

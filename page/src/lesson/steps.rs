@@ -8,6 +8,7 @@ mod align;
 mod attention;
 mod onward;
 mod plain;
+mod scaling;
 mod tokens;
 mod training;
 
@@ -47,12 +48,13 @@ impl Step {
 }
 
 /// The groups of steps: a title, and the indices of the steps.
-pub const GROUPS: [(&str, Range<usize>); 5] = [
+pub const GROUPS: [(&str, Range<usize>); 6] = [
     ("Attention by hand", 0..7),
     ("Attention that learns", 7..14),
     ("The whole model", 14..18),
     ("Training", 18..22),
     ("Alignment", 22..25),
+    ("Scaling", 25..27),
 ];
 
 /// What a step shows in addition to its matrices.
@@ -135,7 +137,7 @@ impl Control {
 }
 
 /// All steps in order.
-pub static STEPS: [Step; 25] = [
+pub static STEPS: [Step; 27] = [
     tokens::TOKENS,
     plain::SCORES,
     plain::WEIGHTS,
@@ -161,6 +163,8 @@ pub static STEPS: [Step; 25] = [
     align::RESPONSE_MASK,
     align::POLICY_STEP,
     align::EQUAL_REWARDS,
+    scaling::SIX_N_D,
+    scaling::ISOFLOP,
 ];
 
 /// The index of the step that a link's hash names (`#view=lesson&step=mask`).

@@ -72,7 +72,7 @@ pub fn involved(sheet: &Sheet, (matrix, row, col): Cell, (lit, i, j): Cell) -> b
         &Made::Moment { of, .. } => (matrix == of && row == i) || (matrix == lit && row + 1 == i),
         &Made::Adamw { m, v, .. } => ([m, v].contains(&matrix) && row == i) || (matrix == lit && row + 1 == i),
         &Made::Descent { of, .. } => (matrix == of && row == i) || (matrix == lit && row + 1 == i),
-        Made::Given { .. } | Made::Drawn | Made::Measured | Made::Rate { .. } => false,
+        Made::Given { .. } | Made::Drawn | Made::Measured | Made::Explained { .. } | Made::Rate { .. } => false,
         Made::Columns { .. } | Made::Beside { .. } => false,
     }
 }
@@ -95,6 +95,7 @@ fn steps(sheet: &Sheet, shown: &Matrix, i: usize, j: usize) -> Option<String> {
     Some(match &shown.made {
         Made::Given { .. } | Made::Drawn | Made::Columns { .. } | Made::Beside { .. } => return None,
         Made::Measured | Made::Row { .. } => return None,
+        Made::Explained { how } => return how.get(i * shown.cols + j).cloned(),
         &Made::Product { a, b, transposed } => {
             let (a, b) = (matrix(a), matrix(b));
             let factor = |k: usize| if transposed { b.at(j, k) } else { b.at(k, j) };

@@ -3,8 +3,9 @@
 use yew::prelude::*;
 
 /// The outlines of the icons, by name.
-const PATHS: [(&str, &str); 24] = [
+const PATHS: [(&str, &str); 25] = [
     ("close", "M5 5l10 10M15 5L5 15"),
+    ("lock", "M4.500 9.500h11v7h-11zM7 9.500V6.500a3 3 0 0 1 6 0v3"),
     ("search", "M13.2 13.2L17 17M14 9A5 5 0 1 1 4 9a5 5 0 0 1 10 0z"),
     ("right", "M8 5l5 5-5 5"),
     ("left", "M12 5l-5 5 5 5"),

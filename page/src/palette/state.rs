@@ -168,6 +168,7 @@ fn actions(state: &State) -> Vec<Entry> {
         ("Theme", state.theme.name(), "", Target::Theme, true),
         ("Back to live", "", "L", Target::Live, state.remember.earlier.is_some()),
         ("Measure a step", "", "", Target::Measure, state.has_run()),
+        ("Plan a sweep over model sizes", "Scale", "", Target::View(View::Scale), state.view != View::Scale),
     ];
     let possible = all.into_iter().filter(|(.., possible)| *possible);
     possible

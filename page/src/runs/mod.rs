@@ -4,3 +4,4 @@ pub mod autosave;
 pub mod checkpoints;
 pub mod import;
 mod open;
+pub mod queue;

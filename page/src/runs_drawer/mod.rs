@@ -3,5 +3,6 @@
 mod awake;
 pub mod export;
 mod saved;
+mod seeds;
 mod session;
 pub mod view;

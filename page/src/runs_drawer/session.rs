@@ -2,6 +2,7 @@
 
 use yew::prelude::*;
 
+use super::seeds::Seeds;
 use crate::core::context::Cx;
 use crate::core::download;
 use crate::draw::chart::short;
@@ -35,6 +36,7 @@ pub fn Session(cx: &Cx) -> Html {
                 </button>
             </div>
             <p class="count">{note(&runs, &comparison, wide)}</p>
+            <Seeds ..cx.clone() />
         </section>
     }
 }

@@ -7,6 +7,7 @@ use crate::core::context::Cx;
 use crate::core::{navigation, preferences};
 use crate::lesson::steps::STEPS;
 use crate::overlay::view::Frame;
+use crate::scale::{Transport, about as about_sweep};
 use crate::shared::grouped;
 use crate::shared::icon::{Icon, icon, logo};
 use crate::shared::opens::Opens;
@@ -20,6 +21,7 @@ fn icon_of(view: View) -> Icon {
     match view {
         View::Train => Icon::Train,
         View::Align => Icon::Align,
+        View::Scale => Icon::Scale,
         View::Tokenizer => Icon::Tokenizer,
         View::Lesson => Icon::Lesson,
         View::Systems => Icon::Systems,
@@ -29,7 +31,7 @@ fn icon_of(view: View) -> Icon {
 
 /// Whether a phone shows the view under “More”.
 fn minor(view: View) -> bool {
-    matches!(view, View::Tokenizer | View::Systems)
+    matches!(view, View::Tokenizer | View::Systems | View::Scale)
 }
 
 fn link(cx: &Cx, view: View, testid: String) -> Html {
@@ -61,7 +63,7 @@ pub fn Rail(cx: &Cx) -> Html {
             <h1 title="Glasshead">{"Glasshead"}{logo()}</h1>
             {group(&[View::Experiments])}
             <hr />
-            {group(&[View::Train, View::Align, View::Systems])}
+            {group(&[View::Train, View::Align, View::Scale, View::Systems])}
             <hr />
             {group(&[View::Tokenizer, View::Lesson])}
             <Opens cx={cx.clone()} overlay={Overlay::MoreViews} class="more">{icon(Icon::More)}{"More"}</Opens>
@@ -86,6 +88,7 @@ pub fn TopBar(cx: &Cx) -> Html {
             </Opens>
             {title(cx)}
             if cx.state.view == View::Align { <AlignTop ..cx.clone() /> }
+            if cx.state.view == View::Scale { <Transport ..cx.clone() /> }
             <div class="run-controls" hidden={subtitle(&cx.state).is_some()}>
                 <span class="rule" data-part="title"></span>
                 {transport(cx)}
@@ -119,6 +122,7 @@ fn subtitle(state: &State) -> Option<String> {
             let (step, n) = (state.lesson.step + 1, STEPS.len());
             Some(format!("Step {step} of {n} · every number is computed live and can be changed"))
         }
+        View::Scale => Some(about_sweep(&state.scale)),
         _ => None,
     }
 }

@@ -10,6 +10,7 @@ use super::lesson::LessonAction;
 use super::look::{Form, LookAction};
 use super::overlay::OverlayAction;
 use super::parts::*;
+use super::queue::QueueAction;
 use super::remember::RememberAction;
 use super::runs::RunsAction;
 use super::shell::ShellAction;
@@ -17,6 +18,7 @@ use super::tokenizer::TokenizerAction;
 use super::typed::TypedField;
 use super::workers::Wanted;
 use crate::draw::colors::ColorMap;
+use crate::scale::state::ScaleAction;
 use glasshead::config::{Preset, RunConfig};
 use glasshead::types::{BackendChoice, CorpusChoice};
 use glasshead::wire::Event;
@@ -125,6 +127,10 @@ pub enum Action {
     Remember(RememberAction),
     /// A profile of a step was requested.
     Profile,
+    /// An action on the queue of runs.
+    Queue(QueueAction),
+    /// An action on sweeps.
+    Scale(ScaleAction),
     /// Sets the number of workers that share batches.
     Workers(Wanted),
 }

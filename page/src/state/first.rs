@@ -52,6 +52,8 @@ impl Default for State {
             runs: Runs::default(),
             workers: WorkersState::default(),
             profile: ProfileState::default(),
+            queue: Rc::default(),
+            scale: Rc::default(),
             resizes: 0,
             version: 0,
             settled: 0,

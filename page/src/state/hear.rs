@@ -21,6 +21,13 @@ impl State {
             Event::Align(event) => self.align.hear(event, bytes.as_deref()),
             Event::Workers { event, .. } => self.workers.hear(&event),
             Event::Profile { event, .. } => self.profile.hear(event),
+            Event::Queue(event) => {
+                let (scale, queue) = (Rc::make_mut(&mut self.scale), Rc::make_mut(&mut self.queue));
+                scale.hear(&event, bytes.as_ref());
+                if queue.hear(&event).is_some() {
+                    scale.advance(queue);
+                }
+            }
             Event::Inspect { event, .. } => {
                 self.ask.hear(event, bytes.as_deref());
                 self.announce_heads();
@@ -69,6 +76,9 @@ impl State {
             // Further errors after a failure are consequences of it.
             Event::Failed { run: 0, .. } if matches!(self.run_state, RunState::Failed(_)) => (),
             Event::Failed { run, message } => {
+                if run == 0 {
+                    Rc::make_mut(&mut self.queue).worker_failed();
+                }
                 // A worker that runs out of memory stops silently; so does the page's connection to it.
                 let spare = self.started.as_ref().filter(|_| run == 0).map(|started| started.config.advice(|_| true));
                 let spare = spare.map_or_else(String::new, |advice| format!(" If memory is short, {advice}."));

@@ -94,6 +94,12 @@ pub struct Maps {
 }
 
 impl Maps {
+    /// The maps in an event's bytes, of a causal model with these numbers of layers and heads.
+    pub fn of_event(tokens: Vec<Token>, (n_layers, n_heads): (usize, usize), bytes: &Rc<[u8]>) -> Self {
+        let (bytes, entropies) = split_maps(bytes, n_layers * n_heads * tokens.len() * tokens.len());
+        Self { step: 0, tokens, n_layers, n_heads, causal: true, tokens_cut: 0, bytes, entropies }
+    }
+
     /// One head's weights (n, n).
     pub fn head(&self, (layer, head): (usize, usize)) -> &[u8] {
         let cells = self.tokens.len() * self.tokens.len();
@@ -143,6 +149,8 @@ pub enum View {
     Train,
     /// Stages of alignment.
     Align,
+    /// Sweeps over model sizes, and the laws that they follow.
+    Scale,
     /// The profile of a training step.
     Systems,
     /// Vocabularies and tokens.
@@ -153,8 +161,8 @@ pub enum View {
 
 impl View {
     /// All views, in the order of the rail.
-    pub const ALL: [Self; 6] =
-        [Self::Experiments, Self::Train, Self::Align, Self::Systems, Self::Tokenizer, Self::Lesson];
+    pub const ALL: [Self; 7] =
+        [Self::Experiments, Self::Train, Self::Align, Self::Scale, Self::Systems, Self::Tokenizer, Self::Lesson];
 
     /// Its name in the header.
     pub fn title(self) -> &'static str {
@@ -162,6 +170,7 @@ impl View {
             Self::Experiments => "Experiments",
             Self::Train => "Train",
             Self::Align => "Align",
+            Self::Scale => "Scale",
             Self::Systems => "Systems",
             Self::Tokenizer => "Tokenizer",
             Self::Lesson => "Lesson",
@@ -174,6 +183,7 @@ impl View {
             Self::Experiments => "experiments",
             Self::Train => "train",
             Self::Align => "align",
+            Self::Scale => "scale",
             Self::Systems => "systems",
             Self::Tokenizer => "tokenizer",
             Self::Lesson => "lesson",
@@ -248,7 +258,8 @@ pub(super) fn run_of(event: &Event) -> Option<RunId> {
         | Event::Tokenizer(_)
         | Event::Data(_)
         | Event::Lesson(_)
-        | Event::Align(_) => None,
+        | Event::Align(_)
+        | Event::Queue(_) => None,
         Event::Device { run, .. }
         | Event::Loading { run, .. }
         | Event::Ready { run, .. }

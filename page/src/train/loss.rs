@@ -1,5 +1,7 @@
 //! The loss chart: training and held-out loss, baselines, finished runs, and the values under the pointer.
 
+use std::rc::Rc;
+
 use web_sys::HtmlCanvasElement;
 use yew::prelude::*;
 
@@ -9,9 +11,19 @@ use crate::draw::chart_canvas::{Picture, last_place, paint, place_at};
 use crate::shared::grouped;
 use crate::shared::segmented::{Choice, Segmented};
 use crate::shared::size::use_size;
+use crate::state::queue::Queue;
 use crate::state::runs::{Axis, RunsAction, ShownRun};
 use crate::state::{Action, RunState};
 use glasshead::config::EVALUATION_TOKENS;
+
+/// The queue, compared by its address.
+struct Same(Rc<Queue>);
+
+impl PartialEq for Same {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
 
 #[component]
 pub fn Loss(cx: &Cx) -> Html {
@@ -20,8 +32,10 @@ pub fn Loss(cx: &Cx) -> Html {
     let size = use_size(&canvas);
     let pointed = use_state(|| None::<f64>);
     let runs: Vec<ShownRun> = state.all_runs().into_iter().filter(|run| run.shown).collect();
+    let bands = use_memo(Same(state.queue.clone()), |_| state.seed_series());
     let picture = Picture {
         runs,
+        bands,
         axis: state.runs.axis,
         baselines: state.summary.as_ref().map(|summary| summary.baselines),
         linear: state.runs.linear,

@@ -1,22 +1,18 @@
-//! Executes a run of a sweep. A run that is killed continues from its last checkpoint.
+//! Executes a run of a sweep with the driver of all runs. A run that is killed continues from its last checkpoint.
 
-use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
-
-use serde::{Deserialize, Serialize};
+use std::rc::Rc;
+use std::time::Duration;
 
 use super::super::{sentence, tune};
 use super::folder::{read_json, write_atomically};
 use crate::data::{TokenFile, Tokenizer};
 use crate::gpu::context::Context;
+use crate::run::{Driver, Observer, Policy, StagedRun, system_clock};
 use crate::scaling::spec::{Outcome, Point, RunResult, SweepRun};
-use crate::train::checkpoint;
-use crate::train::checkpoint::rotation;
-use crate::train::trainer::{TrainError, Trainer, TrainingState};
-
-/// Number of steps per submission.
-const CHUNK: u64 = 10;
+use crate::train::checkpoint::{self, rotation};
+use crate::train::trainer::{Trainer, TrainingState};
+use crate::types::queue::{Progress, QueueEnd};
 
 /// The default time between checkpoints; shorter runs have none and start again.
 pub(super) const SAVE_EVERY: Duration = Duration::from_secs(5);
@@ -27,7 +23,7 @@ const PROGRESS: &str = "progress.json";
 /// The text and the device of a sweep.
 pub(super) struct Runner {
     pub context: Option<Context>,
-    pub tokenizer: Tokenizer,
+    pub tokenizer: Rc<Tokenizer>,
     pub tokens: TokenFile,
     /// Number of training tokens.
     pub n_train: usize,
@@ -35,28 +31,24 @@ pub(super) struct Runner {
     pub save_every: Duration,
 }
 
-/// What a run has reached.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Progress {
-    /// Points of the horizons that were reached.
-    points: Vec<Point>,
-    /// Seconds so far.
-    seconds: f64,
+/// Stores the checkpoints of a run.
+struct Saver<'a> {
+    /// `None` for a run that is not resumed.
+    folder: Option<&'a Path>,
+    /// Whether a checkpoint was stored since the progress was.
+    saved: bool,
+    problem: Option<String>,
 }
 
-/// A run under way.
-struct Execution<'a> {
-    spec: &'a SweepRun,
-    runner: &'a Runner,
-    trainer: Trainer,
-    progress: Progress,
-    /// Where checkpoints are stored; `None` for a run that is not resumed.
-    state: Option<&'a Path>,
-    /// Seconds after which the run is stopped.
-    max_s: f64,
-    begin: Instant,
-    before_s: f64,
-    saved: Instant,
+impl Observer for Saver<'_> {
+    fn snapshot(&mut self, driver: &Driver, state: &TrainingState) {
+        let Some(folder) = self.folder else { return };
+        let bytes = checkpoint::to_bytes(&driver.config(), &driver.tokenizer, state, None);
+        match bytes.and_then(|bytes| rotation::save(folder, &bytes)) {
+            Ok(()) => self.saved = true,
+            Err(error) => self.problem = Some(error.to_string()),
+        }
+    }
 }
 
 impl Runner {
@@ -67,16 +59,77 @@ impl Runner {
     pub async fn trainer(&self, spec: &SweepRun) -> Result<Trainer, String> {
         tune(&spec.config, self.context.as_ref()).await?;
         let (config, context) = (spec.config.clone(), self.context.as_ref());
+        if let Some(unique) = spec.unique_tokens {
+            let train = self.tokens.read(0..self.n_train.min(unique as usize)).map_err(sentence)?;
+            let val = self.tokens.read(self.n_train..self.tokens.len()).map_err(sentence)?;
+            return Trainer::new(config, context, &train, &val).await.map_err(sentence);
+        }
         Trainer::on_file(config, context, self.tokens.clone(), self.n_train).await.map_err(sentence)
     }
 
-    /// Executes a run, from its last checkpoint in `state` if there is one, for at most `max_s` seconds.
+    /// Executes a run, from its last checkpoint in `state` if there is one. `max_s` returns the number of seconds after which it is
+    /// stopped; it is called again before that happens, because other runs may have ended early meanwhile.
     ///
     /// # Errors
-    /// If the device fails. Divergence is a result.
-    pub async fn execute(&self, spec: &SweepRun, state: Option<&Path>, max_s: f64) -> Result<RunResult, String> {
-        let begin = Instant::now();
-        let mut trainer = self.trainer(spec).await?;
+    /// If the device fails, or a checkpoint cannot be stored. Divergence is a result.
+    pub async fn execute(
+        &self,
+        spec: &SweepRun,
+        state: Option<&Path>,
+        max_s: &dyn Fn() -> Result<f64, String>,
+    ) -> Result<RunResult, String> {
+        let clock = system_clock();
+        let mut run = self.staged(spec, state, &clock).await?;
+        // The time of the preparation counts, too.
+        run.progress.seconds += clock.now();
+        let mut saver = Saver { folder: state, saved: false, problem: None };
+        let mut allowed = max_s()?;
+        let end = loop {
+            let end = run.work(&mut saver).await.map_err(sentence)?;
+            if let Some(problem) = saver.problem.take() {
+                return Err(problem);
+            }
+            if let Some(folder) = state.filter(|_| std::mem::take(&mut saver.saved)) {
+                // The points come second: with an older state, a horizon is at most computed again.
+                let progress = serde_json::to_vec(&run.progress).map_err(sentence)?;
+                write_atomically(&folder.join(PROGRESS), &progress)?;
+            }
+            if let Some(end) = end {
+                break end;
+            }
+            if run.progress.seconds > allowed {
+                allowed = max_s()?;
+                if run.progress.seconds > allowed {
+                    break QueueEnd::Overtime;
+                }
+            }
+        };
+        let Progress { reached, seconds, .. } = run.progress;
+        let points = spec.horizons.iter().zip(&reached).map(|(horizon, reached)| Point {
+            budget: horizon.budget,
+            tokens: spec.tokens(horizon.steps),
+            loss: reached.loss,
+        });
+        let outcome = match end {
+            QueueEnd::Done => Outcome::Done,
+            QueueEnd::Diverged => Outcome::Diverged,
+            QueueEnd::Overtime => Outcome::Overtime,
+            QueueEnd::Failed { message } => return Err(message),
+        };
+        Ok(RunResult { id: spec.id.clone(), outcome, points: points.collect(), seconds })
+    }
+
+    /// The run, at its last checkpoint.
+    async fn staged(
+        &self,
+        spec: &SweepRun,
+        state: Option<&Path>,
+        clock: &crate::run::SharedClock,
+    ) -> Result<StagedRun, String> {
+        let trainer = self.trainer(spec).await?;
+        let save = Policy::unattended(self.save_every.as_secs_f64());
+        let policy = Policy { report_snapshots: state.is_some(), ..save };
+        let mut driver = Driver::new(trainer, self.tokenizer.clone(), policy, clock.clone());
         let mut progress = Progress::default();
         if let Some(folder) = state {
             if let Ok(read) = read_json::<Progress>(&folder.join(PROGRESS)) {
@@ -85,96 +138,12 @@ impl Runner {
             // A checkpoint that another configuration wrote, or none at all: the run starts again.
             match rotation::load(folder) {
                 Ok(loaded) if loaded.checkpoint.config.model == spec.config.model => {
-                    trainer.restore(&loaded.checkpoint.state);
+                    driver.resume(loaded.checkpoint.state, crate::types::History::default(), 0.0);
                 }
-                _ => progress.points.clear(),
+                _ => progress.reached.clear(),
             }
         }
-        progress.points.truncate(spec.horizons.len());
-        let before_s = progress.seconds;
-        let mut execution =
-            Execution { spec, runner: self, trainer, progress, state, max_s, begin, before_s, saved: Instant::now() };
-        let outcome = execution.all_horizons().await?;
-        let Progress { points, seconds } = execution.progress;
-        Ok(RunResult { id: spec.id.clone(), outcome, points, seconds })
-    }
-}
-
-impl Execution<'_> {
-    async fn all_horizons(&mut self) -> Result<Outcome, String> {
-        while let Some(horizon) = self.spec.horizons.get(self.progress.points.len()).copied() {
-            let mut train = self.spec.config.train.clone();
-            train.schedule_steps = horizon.steps;
-            self.trainer.tune(&train).map_err(sentence)?;
-            let branch = self.spec.branch(horizon.steps);
-            if let Some(outcome) = self.train_until(branch, true).await? {
-                return Ok(outcome);
-            }
-            let trunk = if branch < horizon.steps { Some(self.trainer.state().await.map_err(sentence)?) } else { None };
-            if let Some(outcome) = self.train_until(horizon.steps, false).await? {
-                return Ok(outcome);
-            }
-            let loss = f64::from(self.trainer.evaluate().await.map_err(sentence)?);
-            self.count_time();
-            // A model that is worse than a uniform guess has learned nothing that fits a law.
-            if !loss.is_finite() || loss > (self.spec.config.model.vocab_size as f64).ln() {
-                return Ok(Outcome::Diverged);
-            }
-            let tokens = self.spec.tokens(horizon.steps);
-            self.progress.points.push(Point { budget: horizon.budget, tokens, loss });
-            if let Some(trunk) = trunk {
-                self.trainer.restore(&trunk);
-                self.save(Some(trunk)).await?;
-            }
-        }
-        Ok(Outcome::Done)
-    }
-
-    /// Trains up to step `end`; returns the outcome if the run ends before that. Only the constant phase can be resumed.
-    async fn train_until(&mut self, end: u64, resumable: bool) -> Result<Option<Outcome>, String> {
-        while self.trainer.step() < end || self.trainer.in_flight() > 0 {
-            let left = end - self.trainer.step().min(end);
-            let save_now = resumable && self.state.is_some() && self.saved.elapsed() >= self.runner.save_every;
-            if left > 0 && !save_now {
-                self.trainer.submit(left.min(CHUNK) as usize);
-            }
-            if self.trainer.in_flight() > 1 || left == 0 || save_now {
-                match self.trainer.collect().await {
-                    Err(TrainError::Diverged { .. }) => {
-                        self.count_time();
-                        return Ok(Some(Outcome::Diverged));
-                    }
-                    collected => collected.map_err(sentence)?,
-                };
-            }
-            self.count_time();
-            if save_now && self.trainer.in_flight() == 0 {
-                self.save(None).await?;
-            }
-            if self.progress.seconds > self.max_s {
-                return Ok(Some(Outcome::Overtime));
-            }
-        }
-        Ok(None)
-    }
-
-    fn count_time(&mut self) {
-        self.progress.seconds = self.before_s + self.begin.elapsed().as_secs_f64();
-    }
-
-    /// Stores the state and the points. The points come second: with an older state, a horizon is at most computed again.
-    async fn save(&mut self, state: Option<TrainingState>) -> Result<(), String> {
-        let Some(folder) = self.state else { return Ok(()) };
-        let state = match state {
-            Some(state) => state,
-            None => self.trainer.state().await.map_err(sentence)?,
-        };
-        let bytes = checkpoint::to_bytes(self.trainer.config(), &self.runner.tokenizer, &state, None);
-        rotation::save(folder, &bytes.map_err(sentence)?).map_err(sentence)?;
-        let progress = serde_json::to_vec(&self.progress).map_err(sentence)?;
-        fs::create_dir_all(folder).map_err(sentence)?;
-        write_atomically(&folder.join(PROGRESS), &progress)?;
-        self.saved = Instant::now();
-        Ok(())
+        let ends = spec.horizons.iter().map(|horizon| horizon.steps).collect();
+        Ok(StagedRun::new(driver, ends, None, progress))
     }
 }

@@ -11,10 +11,10 @@
 //! | `log.jsonl` | when runs were started and finished, and by which process |
 //! | `predictions/` | sealed predictions and what happened to them |
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -22,24 +22,18 @@ use serde_json::{Value, json};
 
 use super::super::{in_file, sentence};
 use crate::data::{TokenFile, Tokenizer};
+use crate::run::queue::lock;
+use crate::scaling::pilot::Pilot;
 use crate::scaling::plan::Plan;
 use crate::scaling::spec::{Outcome, Purpose, RunResult, SweepRun};
 use crate::scaling::sweep::Sweep;
+use crate::scaling::variable::Variable;
 
 /// The format of the folder.
 const VERSION: u32 = 1;
 
 /// Maximum size of a file that is read, in bytes.
 const MAX_FILE: u64 = 16 << 20;
-
-/// One learning rate of the pilot.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Trial {
-    /// The learning rate.
-    pub lr: f64,
-    /// Held-out loss at the end; `None` if it diverged.
-    pub loss: Option<f64>,
-}
 
 /// What `plan.json` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,7 +47,7 @@ pub(super) struct Stored {
     /// Number of training tokens; the others are held out.
     pub n_train: usize,
     /// The learning rates that were tried at the smallest size; empty if the user chose one.
-    pub pilot: Vec<Trial>,
+    pub pilot: Pilot,
     /// Device of the measurements.
     pub device: String,
 }
@@ -171,22 +165,9 @@ impl Folder {
     /// If the file system has no locks.
     pub fn claim(&self, id: &str) -> Result<Option<Claim>, String> {
         let path = self.path.join("locks").join(id);
-        let lock = OpenOptions::new().create(true).append(true).open(&path).map_err(in_file(&path))?;
-        let mut tried = lock.try_lock();
-        for _ in 0..3 {
-            // `is_running` locks for a moment.
-            if matches!(tried, Err(TryLockError::WouldBlock)) {
-                std::thread::sleep(Duration::from_millis(20));
-                tried = lock.try_lock();
-            }
-        }
-        match tried {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => {
-                return Err(format!("{} cannot be locked ({error}); use a file system with locks", path.display()));
-            }
-        }
+        let lock = lock::claim(&path)
+            .map_err(|error| format!("{} cannot be locked ({error}); use a file system with locks", path.display()))?;
+        let Some(lock) = lock else { return Ok(None) };
         // Another process may have finished it between listing and locking.
         Ok((!self.is_finished(id)).then_some(Claim { _lock: lock }))
     }
@@ -198,8 +179,7 @@ impl Folder {
 
     /// Whether another process executes this run now.
     pub fn is_running(&self, id: &str) -> bool {
-        let lock = File::open(self.path.join("locks").join(id));
-        lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+        lock::is_claimed(&self.path.join("locks").join(id))
     }
 
     /// Locks the decisions about further runs until the returned file is dropped.
@@ -246,7 +226,10 @@ impl Folder {
     /// # Errors
     /// If it cannot be written.
     pub fn write_table(&self, sweep: &Sweep) -> Result<(), String> {
-        let mut rows = vec!["n,d,loss,budget,seed,lr,outcome,purpose,id".to_string()];
+        // Without a column of parameters, `scale fit --columns n=value` finds the best value of each budget.
+        let first = if self.stored.plan.request.variable == Variable::Size { "n,d" } else { "value,tokens" };
+        let budget = if first == "n,d" { "budget" } else { "flops" };
+        let mut rows = vec![format!("{first},loss,{budget},seed,lr,outcome,purpose,id")];
         for (spec, result) in sweep.finished().filter(|(spec, _)| spec.purpose != Purpose::Check) {
             let end = format!(
                 "{},{},{},{},{}",
@@ -257,10 +240,10 @@ impl Folder {
                 spec.id
             );
             for point in result.points.iter().filter(|_| result.outcome != Outcome::Diverged) {
-                rows.push(format!("{},{},{},{:e},{end}", spec.n_params, point.tokens, point.loss, point.budget));
+                rows.push(format!("{},{},{},{:e},{end}", spec.value(), point.tokens, point.loss, point.budget));
             }
             if result.outcome == Outcome::Diverged {
-                rows.push(format!("{},,,,{end}", spec.n_params));
+                rows.push(format!("{},,,,{end}", spec.value()));
             }
         }
         self.write("runs.csv", (rows.join("\n") + "\n").as_bytes())

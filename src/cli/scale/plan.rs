@@ -9,34 +9,21 @@ use serde_json::json;
 
 use super::super::{BackendArg, in_file, open, sentence};
 use super::execute::{Runner, SAVE_EVERY};
-use super::folder::{Folder, Stored, Trial};
+use super::folder::{Folder, Stored};
 use crate::config::{Preset, Schedule};
 use crate::data::encoded_files::{FileData, prepare_files};
 use crate::data::stories;
 use crate::scaling::limits::short;
+use crate::scaling::pilot::{Pilot, Trial};
 use crate::scaling::plan::{Plan, Request};
+use crate::scaling::planner::{Planner, Target, pilot_run, trial, usual_lr};
 use crate::scaling::shape::{Shape, Task};
-use crate::scaling::spec::{LrRule, Outcome, RunSettings, Speed, SweepRun, TrainSettings};
-
-/// Widths that are measured before the first plan.
-const FIRST_WIDTHS: [usize; 3] = [8, 24, 64];
+use crate::scaling::spec::{Outcome, RunSettings, SweepRun};
+use crate::scaling::variable::Variable;
 
 /// Seconds of each measurement of a size, and their number; the fastest counts, because other programs only slow it down.
 const MEASURED_S: f64 = 0.1;
 const MEASUREMENTS: usize = 3;
-
-/// A learning rate that suits a size of [`USUAL_SIZE`] on stories: the middle of the pilot.
-const USUAL_LR: f64 = 0.02;
-const USUAL_SIZE: f64 = 41_632.0;
-
-/// The learning rates of the pilot, relative to the usual one.
-const PILOT: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
-
-/// How far the pilot goes on below and above these rates while the lowest loss is at an edge, in factors of 2.
-const MAX_BEYOND: usize = 2;
-
-/// Rates whose losses are this close to the lowest are equally good: seeds differ by more.
-const EQUAL_LOSS: f64 = 1.01;
 
 #[derive(Args)]
 pub(in super::super) struct PlanArgs {
@@ -46,6 +33,9 @@ pub(in super::super) struct PlanArgs {
     /// The largest budget in FLOPs, instead of a time.
     #[arg(long)]
     flops: Option<f64>,
+    /// What is varied at equal compute. All but sizes use one size per budget.
+    #[arg(long, value_enum, default_value = "size")]
+    law: LawArg,
     /// The number of budgets.
     #[arg(long, default_value_t = 3)]
     budgets: usize,
@@ -105,6 +95,28 @@ pub(in super::super) struct PlanArgs {
     json: bool,
 }
 
+/// What a sweep varies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LawArg {
+    Size,
+    Lr,
+    Batch,
+    Depth,
+    Epochs,
+}
+
+impl LawArg {
+    fn variable(self) -> Variable {
+        match self {
+            Self::Size => Variable::Size,
+            Self::Lr => Variable::LearningRate,
+            Self::Batch => Variable::BatchSize,
+            Self::Depth => Variable::Depth,
+            Self::Epochs => Variable::Epochs,
+        }
+    }
+}
+
 /// Schedules after warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ScheduleArg {
@@ -121,29 +133,20 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<(), String> {
     let context = open(args.backend).await?;
     let device = context.as_ref().map_or("CPU".to_string(), |context| context.adapter.name.clone());
     let FileData { tokenizer, tokens, n_train, .. } = data;
-    let runner = Runner { context, tokenizer, tokens, n_train, save_every: SAVE_EVERY };
-    let mut settings = RunSettings { train: train_settings(args, &request), speed: Speed::default() };
-    for width in FIRST_WIDTHS {
-        measure(&runner, &Shape::of_width(width, task), &mut settings, args).await?;
-    }
-    let mut plan = make(args, &request, &settings)?;
-    // Measured speeds change the plan, and with it the sizes; after a few rounds all of them are measured.
-    for _ in 0..4 {
-        let unmeasured = unmeasured(&plan);
-        if unmeasured.is_empty() {
+    let runner = Runner { context, tokenizer: tokenizer.into(), tokens, n_train, save_every: SAVE_EVERY };
+    let mut planner = planner(args, &request);
+    loop {
+        let shapes = planner.to_measure().map_err(sentence)?;
+        if shapes.is_empty() {
             break;
         }
-        for shape in &unmeasured {
-            measure(&runner, shape, &mut settings, args).await?;
+        for shape in &shapes {
+            measure(&runner, shape, &mut planner.settings, args.seed).await?;
         }
-        plan = make(args, &request, &settings)?;
     }
-    let pilot = if args.lr.is_some() { Vec::new() } else { pilot(&runner, &plan, args).await? };
-    if let Some(best) = best(&pilot) {
-        settings.train.lr.lr = best;
-    }
-    settings.train.lr.n_params = smallest(&plan);
-    let plan = make(args, &request, &settings)?;
+    let plan = planner.plan().map_err(sentence)?;
+    let pilot = if args.lr.is_some() { Pilot::default() } else { pilot(&runner, &plan, args.lr_exponent).await? };
+    let plan = planner.plan_with(&pilot).map_err(sentence)?;
     let tokens = token_file(&args.out)?;
     let stored = Stored { version: 0, plan, tokens, n_train, pilot, device };
     let folder = Folder::create(&args.out, stored, &runner.tokenizer)?;
@@ -171,6 +174,7 @@ fn request(args: &PlanArgs) -> Result<Request, String> {
     config.validate().map_err(sentence)?;
     config.check_trained_vocabulary().map_err(sentence)?;
     Ok(Request {
+        variable: args.law.variable(),
         task,
         n_budgets: args.budgets,
         budget_ratio: args.budget_ratio,
@@ -206,24 +210,17 @@ fn token_file(folder: &Path) -> Result<String, String> {
     }
 }
 
-fn train_settings(args: &PlanArgs, request: &Request) -> TrainSettings {
+fn planner(args: &PlanArgs, request: &Request) -> Planner {
     let schedule = match args.schedule {
         ScheduleArg::Cosine => Schedule::Cosine,
         ScheduleArg::Linear => Schedule::Linear,
         ScheduleArg::Wsd => Schedule::Wsd,
     };
-    let smallest = Shape::of_width(FIRST_WIDTHS[0], request.task).n_params as f64;
-    let usual = LrRule { n_params: USUAL_SIZE, lr: USUAL_LR, exponent: args.lr_exponent };
-    let lr = LrRule { n_params: smallest, lr: args.lr.unwrap_or(usual.at(smallest)), exponent: args.lr_exponent };
-    TrainSettings { batch_size: args.batch_size, schedule, lr }
-}
-
-fn make(args: &PlanArgs, request: &Request, settings: &RunSettings) -> Result<Plan, String> {
-    match (args.minutes, args.flops) {
-        (Some(minutes), _) => Plan::for_seconds(request, settings, 60.0 * minutes),
-        (None, flops) => Plan::for_flops(request, settings, flops.unwrap_or_default()),
-    }
-    .map_err(sentence)
+    let target = match (args.minutes, args.flops) {
+        (Some(minutes), _) => Target::Seconds(60.0 * minutes),
+        (None, flops) => Target::Flops(flops.unwrap_or_default()),
+    };
+    Planner::new(request.clone(), target, args.batch_size, schedule, (args.lr, args.lr_exponent))
 }
 
 /// The size of the smallest planned model.
@@ -231,20 +228,9 @@ fn smallest(plan: &Plan) -> f64 {
     plan.runs.iter().map(|run| run.n_params).min().unwrap_or(1) as f64
 }
 
-/// Planned shapes whose speed is interpolated so far.
-fn unmeasured(plan: &Plan) -> Vec<Shape> {
-    let measured = |n: u64| plan.settings.speed.measured().iter().any(|&(size, _)| size == n as f64);
-    let mut shapes: Vec<Shape> =
-        plan.runs.iter().map(|run| Shape { model: run.config.model.clone(), n_params: run.n_params }).collect();
-    shapes.retain(|shape| !measured(shape.n_params));
-    shapes.sort_by_key(|shape| shape.n_params);
-    shapes.dedup();
-    shapes
-}
-
 /// Measures the tokens per second of one size.
-async fn measure(runner: &Runner, shape: &Shape, settings: &mut RunSettings, args: &PlanArgs) -> Result<(), String> {
-    let mut spec = SweepRun::new(shape, &[1e9], settings, args.seed);
+async fn measure(runner: &Runner, shape: &Shape, settings: &mut RunSettings, seed: u64) -> Result<(), String> {
+    let mut spec = SweepRun::new(shape, &[1e9], settings, seed);
     // The time does not depend on it, and a rate that diverges would end the measurement.
     (spec.config.train.max_lr, spec.config.train.min_lr) = (1e-4, 1e-4);
     let mut trainer = runner.trainer(&spec).await?;
@@ -268,47 +254,15 @@ async fn measure(runner: &Runner, shape: &Shape, settings: &mut RunSettings, arg
 }
 
 /// Trains the smallest run at several learning rates.
-async fn pilot(runner: &Runner, plan: &Plan, args: &PlanArgs) -> Result<Vec<Trial>, String> {
-    let first = |a: &&SweepRun, b: &&SweepRun| a.n_params.cmp(&b.n_params).then(a.total_steps().cmp(&b.total_steps()));
-    let spec = plan.runs.iter().min_by(first).ok_or("the plan has no runs")?;
-    let usual = LrRule { n_params: USUAL_SIZE, lr: USUAL_LR, exponent: args.lr_exponent }.at(spec.n_params as f64);
-    let mut trials = Vec::new();
-    for factor in PILOT {
-        trials.push(trial(runner, spec, factor * usual).await?);
+async fn pilot(runner: &Runner, plan: &Plan, exponent: f64) -> Result<Pilot, String> {
+    let run = pilot_run(plan).ok_or("the plan has no runs")?;
+    let mut pilot = Pilot::default();
+    while let Some(lr) = pilot.next(usual_lr(run.n_params, exponent)) {
+        let result = runner.execute(&trial(run, lr), None, &|| Ok(f64::INFINITY)).await?;
+        let loss = result.points.first().map(|point| point.loss).filter(|_| result.outcome == Outcome::Done);
+        pilot.add(Trial { lr, loss });
     }
-    for _ in 0..MAX_BEYOND {
-        let lowest = lowest(&trials);
-        if lowest == trials.first().map(|trial| trial.lr) {
-            trials.insert(0, trial(runner, spec, 0.5 * trials[0].lr).await?);
-        } else if lowest == trials.last().map(|trial| trial.lr) {
-            trials.push(trial(runner, spec, 2.0 * trials[trials.len() - 1].lr).await?);
-        }
-    }
-    Ok(trials)
-}
-
-/// Trains a run at one learning rate.
-async fn trial(runner: &Runner, spec: &SweepRun, lr: f64) -> Result<Trial, String> {
-    let mut spec = spec.clone();
-    spec.horizons.truncate(1);
-    (spec.config.train.max_lr, spec.config.train.min_lr) = (lr, 0.1 * lr);
-    let result = runner.execute(&spec, None, f64::INFINITY).await?;
-    let loss = result.points.first().map(|point| point.loss);
-    Ok(Trial { lr, loss: loss.filter(|_| result.outcome == Outcome::Done) })
-}
-
-/// The learning rate with the lowest loss.
-fn lowest(trials: &[Trial]) -> Option<f64> {
-    let losses = trials.iter().filter_map(|trial| Some((trial.lr, trial.loss?)));
-    losses.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(lr, _)| lr)
-}
-
-/// The geometric mean of the learning rates that are as good as the lowest.
-fn best(trials: &[Trial]) -> Option<f64> {
-    let lowest = trials.iter().filter_map(|trial| trial.loss).min_by(f64::total_cmp)?;
-    let good = trials.iter().filter(|trial| trial.loss.is_some_and(|loss| loss <= EQUAL_LOSS * lowest));
-    let logs: Vec<f64> = good.map(|trial| trial.lr.ln()).collect();
-    Some((logs.iter().sum::<f64>() / logs.len() as f64).exp())
+    Ok(pilot)
 }
 
 fn report(stored: &Stored, args: &PlanArgs) {
@@ -320,10 +274,10 @@ fn report(stored: &Stored, args: &PlanArgs) {
     for (n, speed) in plan.settings.speed.measured() {
         say!("{:>10} parameters {:>10} tokens/s", short(*n), short(*speed));
     }
-    if !pilot.is_empty() {
+    if !pilot.trials().is_empty() {
         say!("Learning rates at {} parameters:", short(smallest(plan)));
     }
-    for Trial { lr, loss } in pilot {
+    for Trial { lr, loss } in pilot.trials() {
         say!("{:>10} {}", short(*lr), loss.map_or("diverged".into(), |loss| format!("loss {loss:.4}")));
     }
     say!("{:<28} {:>10} {:>10} {:>9} {:>10} {:>9}", "run", "N", "tokens", "steps", "lr", "time");

@@ -9,11 +9,11 @@ use super::super::{BackendArg, open, sentence};
 use super::execute::{Runner, SAVE_EVERY};
 use super::folder::{Folder, read_json, unix_s};
 use crate::scaling::bootstrap::RESAMPLES;
+use crate::scaling::check::{CHANGED, History, check_run, conclusion, seal};
 use crate::scaling::fit::Settings;
 use crate::scaling::limits::short;
-use crate::scaling::predict::predict as extrapolate;
-use crate::scaling::sealed::{Afterwards, Prediction, Sealed, first_broken};
-use crate::scaling::spec::{Outcome, RunResult, SweepRun};
+use crate::scaling::sealed::{Afterwards, Prediction, Sealed};
+use crate::scaling::spec::{RunResult, SweepRun};
 
 #[derive(Args)]
 pub(in super::super) struct PredictArgs {
@@ -42,33 +42,17 @@ pub(in super::super) struct CheckArgs {
     json: bool,
 }
 
-/// All predictions of a folder with what happened to them.
-struct History {
-    sealed: Vec<Sealed>,
-    afterwards: Vec<Afterwards>,
-}
-
-impl History {
-    fn read(folder: &Folder) -> Result<Self, String> {
-        let (mut sealed, mut afterwards) = (Vec::new(), Vec::new());
-        for path in folder.list("predictions")? {
-            if path.to_string_lossy().ends_with(".after.json") {
-                afterwards.push(read_json(&path)?);
-            } else {
-                sealed.push(read_json(&path)?);
-            }
+/// Reads the predictions of a folder.
+fn history(folder: &Folder) -> Result<History, String> {
+    let mut history = History::default();
+    for path in folder.list("predictions")? {
+        if path.to_string_lossy().ends_with(".after.json") {
+            history.afterwards.push(read_json(&path)?);
+        } else {
+            history.sealed.push(read_json(&path)?);
         }
-        Ok(Self { sealed, afterwards })
     }
-
-    fn after(&self, sealed: &Sealed) -> Option<&Afterwards> {
-        self.afterwards.iter().find(|after| after.hash() == sealed.hash)
-    }
-
-    /// The latest prediction, if it was neither checked nor broken.
-    fn open(&self) -> Option<&Sealed> {
-        self.sealed.last().filter(|sealed| self.after(sealed).is_none())
-    }
+    Ok(history)
 }
 
 fn file_of(sealed: &Sealed, after: bool) -> String {
@@ -76,13 +60,12 @@ fn file_of(sealed: &Sealed, after: bool) -> String {
 }
 
 fn break_seal(folder: &Folder, sealed: &Sealed, reason: &str) -> Result<(), String> {
-    let broken = Afterwards::Broken { hash: sealed.hash.clone(), reason: reason.into(), time_unix_s: unix_s() };
-    folder.write_json(&file_of(sealed, true), &broken)
+    folder.write_json(&file_of(sealed, true), &History::broken(sealed, reason, unix_s()))
 }
 
 pub(super) fn predict(args: &PredictArgs) -> Result<(), String> {
     let folder = Folder::open(&args.folder)?;
-    let history = History::read(&folder)?;
+    let history = history(&folder)?;
     if let Some(reason) = &args.break_seal {
         let open = history.open().ok_or("there is no open prediction whose seal could be broken")?;
         break_seal(&folder, open, reason)?;
@@ -95,35 +78,9 @@ pub(super) fn predict(args: &PredictArgs) -> Result<(), String> {
             args.folder.display()
         ));
     }
-    let plan = &folder.stored.plan;
-    let largest = plan.budgets.iter().copied().fold(0.0, f64::max);
-    let c = args.at.unwrap_or(plan.request.check_factor * largest);
-    if !(c > largest && c.is_finite()) {
-        return Err(format!("--at {c} is not above the largest budget, {}; choose a larger one", short(largest)));
-    }
-    let sweep = folder.sweep()?;
-    let runs = sweep.runs();
+    let (plan, sweep) = (&folder.stored.plan, folder.sweep()?);
     let settings = Settings { resamples: RESAMPLES, seed: 1 };
-    let found = extrapolate(&runs, c, sweep.seed_deviation(), settings).map_err(sentence)?;
-    let check = plan.check_run(c, found.n, plan.request.seeds[0]).map_err(sentence)?;
-    if let Some(problem) = check.problem() {
-        return Err(format!("there is no check run for {} parameters: {problem}", short(found.n)));
-    }
-    let prediction = Prediction {
-        number: history.sealed.len() as u32 + 1,
-        budget: c,
-        n_optimal: found.n,
-        n_interval: found.n_interval,
-        n_params: check.n_params,
-        tokens: check.tokens(check.total_steps()),
-        loss: found.loss,
-        interval: found.interval,
-        method: found.method,
-        n_runs: runs.len(),
-        time_unix_s: unix_s(),
-        previous: history.sealed.last().map_or(String::new(), |sealed| sealed.hash.clone()),
-    };
-    let sealed = Sealed::new(prediction).map_err(sentence)?;
+    let sealed = seal((plan, &sweep, &history), args.at, settings, unix_s()).map_err(sentence)?;
     folder.write_json(&file_of(&sealed, false), &sealed)?;
     report(&folder, args.json)
 }
@@ -131,19 +88,18 @@ pub(super) fn predict(args: &PredictArgs) -> Result<(), String> {
 /// Executes the check run of the open prediction and compares.
 pub(super) async fn check(args: &CheckArgs) -> Result<(), String> {
     let folder = Folder::open(&args.folder)?;
-    let history = History::read(&folder)?;
+    let history = history(&folder)?;
     let sealed = history.open().ok_or_else(|| {
         format!("there is no sealed prediction to check; run glasshead scale predict {} first", args.folder.display())
     })?;
-    if let Some(broken) = first_broken(&history.sealed) {
-        let reason = "the stored prediction is not the one that was sealed";
-        break_seal(&folder, sealed, reason)?;
+    if let Some(broken) = history.changed() {
+        break_seal(&folder, sealed, CHANGED)?;
         return Err(format!(
-            "prediction {}: {reason}; this is recorded, and prediction {} no longer counts",
+            "prediction {}: {CHANGED}; this is recorded, and prediction {} no longer counts",
             broken.prediction.number, sealed.prediction.number
         ));
     }
-    let spec = check_spec(&folder, sealed)?;
+    let spec = check_run(&folder.stored.plan, sealed).map_err(sentence)?;
     folder.add(&spec)?;
     let Some(_claim) = folder.claim(&spec.id)? else {
         if !folder.is_finished(&spec.id) {
@@ -153,41 +109,25 @@ pub(super) async fn check(args: &CheckArgs) -> Result<(), String> {
     };
     let (tokenizer, tokens) = folder.data()?;
     let (context, n_train) = (open(args.backend).await?, folder.stored.n_train);
-    let runner = Runner { context, tokenizer, tokens, n_train, save_every: SAVE_EVERY };
+    let runner = Runner { context, tokenizer: tokenizer.into(), tokens, n_train, save_every: SAVE_EVERY };
     folder.log("start", &spec.id)?;
-    let max_s = spec.reserved_s() + folder.sweep()?.ledger(&folder.stored.plan).free_s();
-    let result = runner.execute(&spec, Some(&folder.state_of(&spec.id)), max_s).await?;
+    let max_s = || Ok(spec.reserved_s() + folder.sweep()?.ledger(&folder.stored.plan).free_s());
+    let result = runner.execute(&spec, Some(&folder.state_of(&spec.id)), &max_s).await?;
     folder.finish(&result)?;
     folder.log("finish", &spec.id)?;
     conclude(&folder, sealed, &spec, args)
 }
 
-/// The check run that a prediction describes.
-fn check_spec(folder: &Folder, sealed: &Sealed) -> Result<SweepRun, String> {
-    let plan = &folder.stored.plan;
-    let Prediction { budget, n_optimal, number, .. } = sealed.prediction;
-    let mut spec = plan.check_run(budget, n_optimal, plan.request.seeds[0]).map_err(sentence)?;
-    spec.id = format!("{}-{number}", spec.id);
-    match spec.problem() {
-        Some(problem) => Err(problem),
-        None => Ok(spec),
-    }
-}
-
 /// Stores the outcome of the check run.
 fn conclude(folder: &Folder, sealed: &Sealed, spec: &SweepRun, args: &CheckArgs) -> Result<(), String> {
     let result: RunResult = folder.read(&format!("results/{}.json", spec.id))?.ok_or("the check run has no result")?;
-    let loss = result.points.first().map(|point| point.loss).filter(|_| result.outcome == Outcome::Done);
-    match loss {
-        Some(loss) => folder.write_json(&file_of(sealed, true), &sealed.checked(loss, unix_s()))?,
-        None => break_seal(folder, sealed, "the check run diverged, or was stopped because its time was over")?,
-    }
+    folder.write_json(&file_of(sealed, true), &conclusion(sealed, &result, unix_s()))?;
     report(folder, args.json)
 }
 
 /// Prints the history; with `json`, as one object.
 pub(super) fn report(folder: &Folder, json: bool) -> Result<(), String> {
-    let history = History::read(folder)?;
+    let history = history(folder)?;
     if json {
         let entries: Vec<_> = history
             .sealed

@@ -40,6 +40,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<(), String> {
     let context = open(args.backend).await?;
     let save_every = Duration::try_from_secs_f64(args.save_every)
         .map_err(|_| format!("--save-every is {}; it has to be a number of seconds, such as 5", args.save_every))?;
+    let tokenizer = tokenizer.into();
     let runner = Runner { context, tokenizer, tokens, n_train: folder.stored.n_train, save_every };
     let mut done = 0;
     while args.max_runs.is_none_or(|max| done < max) {
@@ -54,8 +55,8 @@ pub(super) async fn run(args: &RunArgs) -> Result<(), String> {
         folder.log("start", &spec.id)?;
         report_start(&spec, args);
         // A run may take longer than it reserved, but not the time of others.
-        let max_s = spec.reserved_s() + folder.sweep()?.ledger(&folder.stored.plan).free_s();
-        let result = runner.execute(&spec, Some(&folder.state_of(&spec.id)), max_s).await?;
+        let max_s = || Ok(spec.reserved_s() + folder.sweep()?.ledger(&folder.stored.plan).free_s());
+        let result = runner.execute(&spec, Some(&folder.state_of(&spec.id)), &max_s).await?;
         folder.finish(&result)?;
         folder.log("finish", &spec.id)?;
         drop(claim);

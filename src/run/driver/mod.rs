@@ -130,6 +130,11 @@ impl Driver {
         self.steps_done
     }
 
+    /// Seconds of training.
+    pub(in crate::run) fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
     /// The losses so far.
     pub fn history(&self) -> &History {
         &self.history

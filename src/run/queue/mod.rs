@@ -14,6 +14,7 @@
 //! several threads and several processes can work on one queue. A run whose process was killed is unlocked, and the next worker
 //! resumes it from its checkpoint.
 
+pub mod lock;
 mod work;
 
 use std::fs::{self, File};
@@ -197,9 +198,8 @@ impl Queue {
     /// # Errors
     /// If a file cannot be read or is invalid.
     pub fn entries(&self) -> Result<Vec<Entry>, QueueError> {
-        let is_locked = |folder: &Path| File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock_shared().is_err());
         let mut entries = self.entries_unlocked()?;
-        entries.iter_mut().for_each(|entry| entry.running = is_locked(&entry.folder));
+        entries.iter_mut().for_each(|entry| entry.running = lock::is_claimed(&entry.folder.join(LOCK)));
         Ok(entries)
     }
 

@@ -3,18 +3,12 @@
 use std::fs::File;
 use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
 
+use super::lock::claim;
 use super::{Entry, LOCK, Queue, QueueError, STATE, State, in_file, write_json};
 use crate::run::native::log::LogObserver;
 use crate::run::native::{self, Outcome, RunError, StoreError, load};
 use crate::run::{Evaluation, Observer};
-
-/// How often a worker tries to lock a run.
-const ATTEMPTS: usize = 3;
-
-/// The time between two attempts.
-const ATTEMPT_INTERVAL: Duration = Duration::from_millis(5);
 
 /// What a worker reports.
 #[derive(Clone, Copy, Debug)]
@@ -89,10 +83,7 @@ impl Queue {
                 continue;
             }
             let path = entry.folder.join(LOCK);
-            let lock = File::create(&path).map_err(in_file(&path))?;
-            if !locked(&lock) {
-                continue;
-            }
+            let Some(lock) = claim(&path).map_err(in_file(&path))? else { continue };
             // Another worker may have finished it since its state was read.
             let state = self.state(&entry.folder)?;
             if !state.is_final() {
@@ -130,16 +121,6 @@ impl Queue {
             Err(error) => State::Failed { message: error.to_string() },
         }
     }
-}
-
-/// Locks a file unless another worker holds it. Those that only look whether it is locked hold it for a moment.
-fn locked(file: &File) -> bool {
-    (0..ATTEMPTS).any(|attempt| {
-        if attempt > 0 {
-            thread::sleep(ATTEMPT_INTERVAL);
-        }
-        file.try_lock().is_ok()
-    })
 }
 
 /// Reports a run, and stops it when the queue is paused.

@@ -186,6 +186,16 @@ pub enum Exercise {
         /// Number of right responses.
         right: usize,
     },
+    /// Parameters and FLOPs of a model with two layers.
+    SixNd {
+        /// Its width, from 4 to 64 and divisible by 4.
+        width: usize,
+    },
+    /// A parabola through five runs of one budget.
+    IsoFlop {
+        /// Moves the sizes by factors of 2, from −4 to 4.
+        shift: i32,
+    },
     /// Logits divided by a temperature, softmax, and 100 samples.
     Sampling {
         /// The temperature.

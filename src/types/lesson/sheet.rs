@@ -96,6 +96,11 @@ pub enum Made {
     Drawn,
     /// Measured on this machine.
     Measured,
+    /// Computed on the host; the calculation of each cell, row-major.
+    Explained {
+        /// The calculations.
+        how: Vec<String>,
+    },
     /// A row of a table.
     Row {
         /// The table.
