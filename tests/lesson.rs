@@ -19,6 +19,7 @@ mod align;
 mod onward;
 mod pair;
 mod scaling;
+mod similar;
 
 fn x() -> Vec<f32> {
     EMBEDDINGS.into()

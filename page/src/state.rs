@@ -6,6 +6,7 @@ use glasshead::types::{BackendChoice, CorpusChoice, DeviceInfo, RunId, RunSummar
 use glasshead::wire::data::DataEvent;
 use glasshead::wire::{Command, Event};
 
+use super::data::state::DataView;
 use super::draw::colors::ColorMap;
 use super::maps::Plane;
 use super::scale::state::Scale;
@@ -76,6 +77,8 @@ pub struct State {
     pub tokenizer: TokenizerState,
     /// The training data.
     pub data: DataState,
+    /// The Data view.
+    pub filters: DataView,
     /// The lesson.
     pub lesson: LessonState,
     /// The Align view.
@@ -234,6 +237,7 @@ impl State {
             Action::Tokenizer(action) => self.tokenizer.apply(action),
             Action::Lesson(action) => self.lesson.apply(action),
             Action::Align(action) => self.align.apply(action),
+            Action::Filters(action) => self.filters.apply(action),
             Action::Data(action) => {
                 // Another field gives different text from the same files.
                 self.draft.file_count += u32::from(matches!(action, DataAction::Field(_)));

@@ -16,6 +16,7 @@ use crate::types::{
 
 pub mod align;
 pub mod data;
+pub mod effect;
 pub mod export;
 #[cfg(target_arch = "wasm32")]
 pub mod frame;
@@ -109,6 +110,8 @@ pub enum Command {
     Lesson(lesson::LessonCommand),
     /// Commands of the Align view.
     Align(align::AlignCommand),
+    /// Commands for comparisons of filters.
+    Effect(effect::EffectCommand),
     /// Commands for data-parallel workers.
     Workers(workers::WorkersCommand),
     /// Commands for profiling.
@@ -259,6 +262,8 @@ pub enum Event {
     Lesson(lesson::LessonEvent),
     /// Events of the Align view.
     Align(align::AlignEvent),
+    /// Events of comparisons of filters.
+    Effect(effect::EffectEvent),
     /// Events about profiling.
     Profile {
         /// The run.

@@ -8,6 +8,7 @@ const STEPS = [
   "tokens", "scores", "weights", "overflow", "context", "all", "race", "projections", "attention", "scale", "module",
   "mask", "leak", "heads", "rope", "rmsnorm", "swiglu", "residual", "loss", "weight", "schedule", "sampling",
   "response-mask", "policy-step", "equal-rewards", "six-n-d", "isoflop",
+  "jaccard", "minhash",
 ];
 
 async function fits(page) {

@@ -41,8 +41,8 @@ pub fn gpu(profile: &str, program: Option<String>, rest: &[String]) -> Result<()
     execute(&root(), &program, &args, &[])
 }
 
-/// Builds the page and runs its benchmarks in Chromium: training through its worker, with `rest` passed to the script, and the
-/// bounds that the page promises; `peers` runs the other programs and prints a table instead of the bounds.
+/// Builds the page, measures its start and runs its benchmarks in Chromium: training through its worker, with `rest` passed to
+/// the script, and the bounds that the page promises; `peers` runs the other programs and prints a table instead of the bounds.
 pub fn browser(purpose: bundle::Purpose, peers: bool, rest: &[String]) -> Result<(), String> {
     let chromium = install::browser()?.display().to_string();
     let dist = target().join("dist-bench");
@@ -63,6 +63,8 @@ pub fn browser(purpose: bundle::Purpose, peers: bool, rest: &[String]) -> Result
         ("GLASSHEAD_PEERS", &modules),
         ("GLASSHEAD_XTASK", &xtask),
     ];
+    let startup = root().join("tests/bench/startup.mjs").display().to_string();
+    execute(&root(), "node", &[&startup], &envs)?;
     execute(&root(), "node", &args, &envs)?;
     if peers || !rest.is_empty() {
         return Ok(());

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 mod align;
 mod attention;
+mod data;
 mod onward;
 mod plain;
 mod scaling;
@@ -48,13 +49,14 @@ impl Step {
 }
 
 /// The groups of steps: a title, and the indices of the steps.
-pub const GROUPS: [(&str, Range<usize>); 6] = [
+pub const GROUPS: [(&str, Range<usize>); 7] = [
     ("Attention by hand", 0..7),
     ("Attention that learns", 7..14),
     ("The whole model", 14..18),
     ("Training", 18..22),
     ("Alignment", 22..25),
     ("Scaling", 25..27),
+    ("Data", 27..29),
 ];
 
 /// What a step shows in addition to its matrices.
@@ -80,6 +82,8 @@ pub enum Picture {
     Rates,
     /// Probabilities and sampled draws.
     Draws,
+    /// The probability that a pair of texts is found, over its similarity.
+    SCurve,
 }
 
 /// The control of a step.
@@ -137,7 +141,7 @@ impl Control {
 }
 
 /// All steps in order.
-pub static STEPS: [Step; 27] = [
+pub static STEPS: [Step; 29] = [
     tokens::TOKENS,
     plain::SCORES,
     plain::WEIGHTS,
@@ -165,6 +169,8 @@ pub static STEPS: [Step; 27] = [
     align::EQUAL_REWARDS,
     scaling::SIX_N_D,
     scaling::ISOFLOP,
+    data::JACCARD,
+    data::MIN_HASH,
 ];
 
 /// The index of the step that a link's hash names (`#view=lesson&step=mask`).

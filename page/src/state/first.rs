@@ -15,6 +15,7 @@ impl Default for State {
             view: View::Train,
             tokenizer: TokenizerState::default(),
             data: DataState::default(),
+            filters: DataView::default(),
             lesson: LessonState::default(),
             align: AlignState::default(),
             run: 0,

@@ -19,6 +19,7 @@ impl State {
             Event::Data(event) => self.data.hear(self.run, event),
             Event::Lesson(event) => self.lesson.hear(event),
             Event::Align(event) => self.align.hear(event, bytes.as_deref()),
+            Event::Effect(_) => (), // received by the data view's own workers
             Event::Workers { event, .. } => self.workers.hear(&event),
             Event::Profile { event, .. } => self.profile.hear(event),
             Event::Queue(event) => {

@@ -35,9 +35,9 @@ impl Trainer {
     /// The cost of each dispatch that [`Trainer::profile_step`] times, in the same order.
     pub fn step_costs(&self) -> Vec<Cost> {
         let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
-        costs(&match self.config.train.accumulation_steps {
+        costs(&self.backend.fused(match self.config.train.accumulation_steps {
             1 => transformer.training_step(),
             _ => transformer.accumulated_batch(),
-        })
+        }))
     }
 }
