@@ -61,8 +61,7 @@ fn what_is_closed_ignores_the_progress_of_training() {
 
 #[test]
 fn escape_gives_the_large_tile_back_before_it_unpins() {
-    let mut state = State::default();
-    state.pinned = Some(2);
+    let mut state = State { pinned: Some(2), ..State::default() };
     state.apply(Action::Ask(AskAction::Open(Section::Lens)));
     state.apply(Action::Ask(AskAction::Wide(true)));
     state.apply(Action::Escape);

@@ -103,7 +103,10 @@ fn reloaded(page: &State) -> State {
     next
 }
 
-fn results(page: &State) -> Vec<(String, Option<QueueEnd>, Vec<(u64, f64)>)> {
+/// Name, end and losses of a run.
+type Outcome = (String, Option<QueueEnd>, Vec<(u64, f64)>);
+
+fn results(page: &State) -> Vec<Outcome> {
     let of = |item: &Item| {
         let reached = item.progress.reached.iter().map(|reached| (reached.step, reached.loss)).collect();
         (item.run.id.clone(), item.end().cloned(), reached)

@@ -101,7 +101,7 @@ pub async fn compute(exercise: &Exercise, context: Option<&Context>) -> Result<S
         }
         Exercise::SixNd { width } => {
             let expected = "a multiple of 4 up to 64";
-            let multiple = width.is_multiple_of(4).then_some(*width).unwrap_or_default();
+            let multiple = if width.is_multiple_of(4) { *width } else { 0 };
             scaling::six_n_d(&mut desk, within(multiple, 4..=64, "the width", expected)?);
         }
         Exercise::IsoFlop { shift } => {

@@ -180,9 +180,10 @@ impl Session {
     fn handle_tokenizer(&mut self, command: TokenizerCommand, bytes: Option<Vec<u8>>) {
         let mut messages = Vec::new();
         let result = match command {
-            TokenizerCommand::RunVocabulary => {
-                self.run.as_ref().map_or(Ok(()), |run| Ok(messages.push(run.vocabulary()?)))
-            }
+            TokenizerCommand::RunVocabulary => self
+                .run
+                .as_ref()
+                .map_or(Ok(()), |run| run.vocabulary().map(|message| messages.push(message)).map_err(Into::into)),
             TokenizerCommand::Train { vocab_size, corpus, config } => {
                 self.read_corpus(corpus, &config).and_then(|(name, text)| {
                     Ok(self.vocabularies.train(tokenizer_text(&text), name, vocab_size, &mut messages)?)

@@ -23,7 +23,7 @@ async function plan(page) {
 
 // The measured points, as the CSV export has them.
 async function table(page) {
-  const [file] = await Promise.all([page.waitForEvent("download"), byTestId(page, "export-csv").click()]);
+  const [file] = await Promise.all([page.waitForEvent("download"), byTestId(page, "sweep-csv").click()]);
   return (await readFile(await file.path(), "utf8")).trim().split("\n").sort();
 }
 

@@ -171,7 +171,7 @@ fn tools(cx: &Cx) -> Html {
             <label class="button small file" title="A table of runs: CSV or JSON with parameters, tokens or FLOPs, and loss">
                 {"Open…"}<input type="file" class="hidden" accept=".csv,.json,.jsonl,.tsv" data-testid="scale-open" onchange={picked} />
             </label>
-            <button class="small" data-testid="export-csv" title="Runs as CSV" onclick={cx.call(|cx, _: MouseEvent| export(cx, false))}>{"CSV"}</button>
+            <button class="small" data-testid="sweep-csv" title="Runs as CSV" onclick={cx.call(|cx, _: MouseEvent| export(cx, false))}>{"CSV"}</button>
             <button class="small" data-testid="export-json" title="Plan, runs and predictions as JSON" onclick={cx.call(|cx, _: MouseEvent| export(cx, true))}>{"JSON"}</button>
         </>
     }

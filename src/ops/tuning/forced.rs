@@ -32,7 +32,7 @@ pub fn force(context: &Context) -> Result<(), ForceError> {
         let variant = candidates.variants.iter().find(|variant| variant.kernel.name == name);
         match variant.filter(|variant| context.can_run(variant)) {
             Some(variant) => context.use_variant(variant, class.key, class.holds),
-            None => return Err(ForceError { variant: name.into(), kernel: of, class: class.key }),
+            None => return Err(ForceError { variant: name, kernel: of, class: class.key }),
         }
     }
     for of in &FUSIONS {

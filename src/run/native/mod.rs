@@ -61,7 +61,7 @@ pub enum RunError {
     #[error("{error}{origin}. {saved}")]
     Diverged {
         /// The step that was not applied.
-        error: TrainError,
+        error: Box<TrainError>,
         /// Where it began, after a semicolon; empty if that could not be found.
         origin: String,
         /// Where the state before it is saved.
@@ -204,7 +204,7 @@ impl Native {
         let origin = driver.trace().await.map_or_else(|_| String::new(), |origin| format!("; {origin}"));
         let state = driver.trainer.state().await;
         let saved = self.store.save_before_divergence(&driver, state.ok().as_ref());
-        RunError::Diverged { error, origin, saved }
+        RunError::Diverged { error: Box::new(error), origin, saved }
     }
 }
 

@@ -31,7 +31,7 @@ impl AlignDesk {
         let inspects = self.watch.due && (!self.training || now - self.times.watch >= WATCH_SECONDS);
         let has_stage =
             self.project.current.is_some_and(|id| self.project.node(id).is_ok_and(|node| node.info.spec.is_some()));
-        if !self.training && !(inspects && has_stage) {
+        if !(self.training || inspects && has_stage) {
             self.watch.due &= has_stage;
             return Ok(());
         }
