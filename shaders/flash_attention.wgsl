@@ -61,37 +61,6 @@ fn first(x: vec4<f32>, n: u32, d: u32) -> vec4<f32> {
     return select(vec4<f32>(), x, vec4<u32>(d, d + 1u, d + 2u, d + 3u) < vec4<u32>(n));
 }
 
-// The data of four positions that an invocation holds.
-struct Rows { x: Row, y: Row, z: Row, w: Row }
-
-// Parts of four heads in qkv, which begin at `at`.
-fn qkv_rows(at: vec4<u32>, part: u32) -> Rows {
-    let n = params.d_head - part;
-    return Rows(
-        inside(qkv_row(at.x + part), n),
-        inside(qkv_row(at.y + part), n),
-        inside(qkv_row(at.z + part), n),
-        inside(qkv_row(at.w + part), n),
-    );
-}
-
-fn dots(a: Rows, b: Row) -> vec4<f32> {
-    return vec4<f32>(dot_rows(a.x, b), dot_rows(a.y, b), dot_rows(a.z, b), dot_rows(a.w, b));
-}
-
-fn scale_rows(a: Rows, scale: vec4<f32>) -> Rows {
-    return Rows(scale_row(a.x, scale.x), scale_row(a.y, scale.y), scale_row(a.z, scale.z), scale_row(a.w, scale.w));
-}
-
-fn add_scaled_rows(sums: Rows, scale: vec4<f32>, a: Row) -> Rows {
-    return Rows(
-        add_scaled(sums.x, scale.x, a),
-        add_scaled(sums.y, scale.y, a),
-        add_scaled(sums.z, scale.z, a),
-        add_scaled(sums.w, scale.w, a),
-    );
-}
-
 // End of the range of keys (from 0) that an invocation loops over; invocations that share keys use the same range.
 fn keys_end(first_query: u32, query: vec4<u32>, local: u32) -> u32 {
     let n = params.context_length;
@@ -134,10 +103,7 @@ fn attend(workgroup: vec3<u32>, local: u32) {
     o = scale_rows(o, 1.0 / total);
     let lse = largest + log(total);
     let mine = first_query + 4u * local;
-    store_query(batch, head, mine, part, o.x, lse.x);
-    store_query(batch, head, mine + 1u, part, o.y, lse.y);
-    store_query(batch, head, mine + 2u, part, o.z, lse.z);
-    store_query(batch, head, mine + 3u, part, o.w, lse.w);
+    for (var i = 0u; i < 4u; i++) { store_query(batch, head, mine + i, part, one_of(o, i), lse[i]); }
 }
 
 fn store_query(batch: u32, head: u32, query: u32, part: u32, o: Row, lse: f32) {

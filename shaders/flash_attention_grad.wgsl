@@ -8,13 +8,11 @@
 
 // Parts of four heads in out_grad, which begin at `at`.
 fn out_grad_rows(at: vec4<u32>, part: u32) -> Rows {
-    let n = params.d_head - part;
-    return Rows(
-        inside(out_grad_row(at.x + part), n),
-        inside(out_grad_row(at.y + part), n),
-        inside(out_grad_row(at.z + part), n),
-        inside(out_grad_row(at.w + part), n),
-    );
+    var rows = Rows();
+    for (var i = 0u; i < 4u; i++) {
+        rows = with_row(rows, i, inside(out_grad_row(at[i] + part), params.d_head - part));
+    }
+    return rows;
 }
 
 fn out_starts(batch: u32, position: vec4<u32>, head: u32) -> vec4<u32> {
@@ -27,7 +25,9 @@ fn out_starts(batch: u32, position: vec4<u32>, head: u32) -> vec4<u32> {
 }
 
 fn delta_of(at: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(delta(at.x), delta(at.y), delta(at.z), delta(at.w));
+    var deltas = vec4<f32>();
+    for (var i = 0u; i < 4u; i++) { deltas[i] = delta(at[i]); }
+    return deltas;
 }
 
 // (x₀, x₁) ← (x₀·cos + x₁·sin, x₁·cos − x₀·sin), two pairs
@@ -88,8 +88,5 @@ fn grad_of_queries(workgroup: vec3<u32>, local: u32, part: u32) {
         }
     }
     let mine = first_query + 4u * local;
-    store_rotated(batch, mine, q_start(head), part, q_grad.x);
-    store_rotated(batch, mine + 1u, q_start(head), part, q_grad.y);
-    store_rotated(batch, mine + 2u, q_start(head), part, q_grad.z);
-    store_rotated(batch, mine + 3u, q_start(head), part, q_grad.w);
+    for (var i = 0u; i < 4u; i++) { store_rotated(batch, mine + i, q_start(head), part, one_of(q_grad, i)); }
 }

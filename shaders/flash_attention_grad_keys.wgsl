@@ -44,12 +44,8 @@ fn grad_of_keys(workgroup: vec3<u32>, local: u32, part: u32) {
         }
     }
     let mine = first_key + 4u * local;
-    store_rotated(batch, mine, k_start(shared_head), part, k_grad.x);
-    store_rotated(batch, mine + 1u, k_start(shared_head), part, k_grad.y);
-    store_rotated(batch, mine + 2u, k_start(shared_head), part, k_grad.z);
-    store_rotated(batch, mine + 3u, k_start(shared_head), part, k_grad.w);
-    store_value(batch, mine, v_start(shared_head), part, v_grad.x);
-    store_value(batch, mine + 1u, v_start(shared_head), part, v_grad.y);
-    store_value(batch, mine + 2u, v_start(shared_head), part, v_grad.z);
-    store_value(batch, mine + 3u, v_start(shared_head), part, v_grad.w);
+    for (var i = 0u; i < 4u; i++) {
+        store_rotated(batch, mine + i, k_start(shared_head), part, one_of(k_grad, i));
+        store_value(batch, mine + i, v_start(shared_head), part, one_of(v_grad, i));
+    }
 }

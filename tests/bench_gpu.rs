@@ -24,7 +24,8 @@ fn every_kernel_is_right_and_listed() {
     let rows = report["correctness"]["rows"].as_array().unwrap();
     let of = |key: &str| rows.iter().filter(|row| row[key].is_string()).count();
     let variants: usize = glasshead::ops::tuning::CANDIDATES.iter().map(|of| 1 + of.variants.len()).sum();
-    assert_eq!(of("kernel"), variants);
+    let fusions: usize = glasshead::ops::tuning::FUSIONS.iter().map(|of| of.fusions.len()).sum();
+    assert_eq!(of("kernel"), variants + fusions);
     assert!(of("model") >= 7, "{rows:?}");
     assert!(tables.contains("| matmul_nt_group_32 | right |"), "{tables}");
 }

@@ -5,11 +5,12 @@ mod rows;
 use std::collections::HashSet;
 
 use glasshead::gpu::compare::SideBySide;
+use glasshead::gpu::fusion::fuse;
 use glasshead::gpu::recording::{ALIGNMENT, Buffers, Recording, Slice};
 use glasshead::ops::KERNELS;
 use glasshead::ops::matmul::Layout;
 use glasshead::ops::step::Step;
-use glasshead::ops::tuning::CANDIDATES;
+use glasshead::ops::tuning::{CANDIDATES, FUSIONS};
 use pollster::block_on;
 
 use self::rows::*;
@@ -107,7 +108,7 @@ impl Case {
 /// One row per operation: a function from a size and its index in `SIZES` to a case.
 type Row = (&'static str, fn(usize, usize) -> Case);
 
-const ROWS: [Row; 31] = [
+const ROWS: [Row; 34] = [
     ("gather_batch", gather),
     ("embedding", embed),
     ("matmul_nt", |size, i| multiply(Layout::Nt, 1, size, i)),
@@ -139,6 +140,9 @@ const ROWS: [Row; 31] = [
     ("quantize", bytes),
     ("row_entropy", entropies),
     ("peak", chains),
+    ("rmsnorm, matmul and rope", norm_then_linear),
+    ("swiglu and matmul", gate_then_linear),
+    ("linear_grad and swiglu_grad", grads_through_gate),
 ];
 
 #[test]
@@ -148,12 +152,20 @@ fn every_kernel_agrees_with_its_reference() {
     for (label, make) in ROWS {
         for (i, size) in SIZES.into_iter().enumerate() {
             let case = make(size, i);
-            // The case itself, then once more with each variant that can compute it.
+            // The case itself, then once more with each variant and each fusion that can compute it.
             let mut cases = vec![(format!("{label} at size {size}"), case)];
             for variant in CANDIDATES.iter().flat_map(|candidates| candidates.variants) {
                 let mut case = make(size, i);
                 if context.can_run(variant) && variant.stand_in(&mut case.recording) > 0 {
                     cases.push((format!("{} for {label} at size {size}", variant.kernel.name), case));
+                }
+            }
+            for fusion in FUSIONS.iter().flat_map(|of| of.fusions) {
+                let mut case = make(size, i);
+                let separate = case.recording.dispatches.len();
+                case.recording = fuse(case.recording, &[fusion]);
+                if case.recording.dispatches.len() < separate {
+                    cases.push((format!("{} for {label} at size {size}", fusion.kernel.name), case));
                 }
             }
             for (label, case) in cases {

@@ -19,6 +19,7 @@ mod align;
 mod onward;
 mod pair;
 mod scaling;
+mod similar;
 mod systems;
 
 fn x() -> Vec<f32> {

@@ -5,8 +5,11 @@ mod chars;
 pub mod classify;
 mod contractions;
 pub mod corpus;
+mod decision;
 pub mod dedup;
+pub mod desk;
 pub mod document;
+pub mod fields;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod files;
 pub mod generate;
@@ -22,8 +25,7 @@ pub mod session;
 pub mod settings;
 pub mod source;
 mod text;
-#[cfg(target_arch = "wasm32")]
-mod web;
+pub mod wire;
 mod words;
 
 pub use rng::Rng;

@@ -47,6 +47,17 @@ pub struct Record {
     pub measures: Vec<(Stage, Measure)>,
 }
 
+/// The measurements of a text.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    /// The text after the stages that change it, if it changed.
+    pub changed: Option<String>,
+    /// The language, if it was identified.
+    pub language: Option<&'static str>,
+    /// All measurements, by stage.
+    pub measures: Vec<(Stage, Measure)>,
+}
+
 /// The stages with their settings.
 pub struct Pipeline {
     settings: Settings,
@@ -62,6 +73,11 @@ impl Pipeline {
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Takes the classifier that replaces the built-in one.
+    pub fn take_classifier(&mut self) -> Option<Classifier> {
+        self.classifier.take()
     }
 
     /// The classifier of the quality stage.
@@ -130,6 +146,29 @@ impl Pipeline {
         (changed, done)
     }
 
+    /// Measures a text by every rule of the stages that judge it, whatever an earlier one finds, each on what the stages
+    /// before it leave of the text.
+    pub fn measure(&self, text: &str) -> Measured {
+        let mut record = Record::default();
+        let mut changed: Option<String> = None;
+        let mut stages = Stage::ALL[2..10].iter().filter(|stage| self.settings.enabled(**stage));
+        loop {
+            let view = Text::new(changed.as_deref().unwrap_or(text));
+            let new = stages.find_map(|stage| self.text_stage(*stage, &view, &mut record, true).0);
+            match new {
+                Some(new) => changed = Some(new),
+                None => return Measured { changed, language: record.language, measures: record.measures },
+            }
+        }
+    }
+
+    /// Measures an address by every rule.
+    pub fn measure_url(&self, url: &str) -> Vec<(Stage, Measure)> {
+        let mut sheet = Sheet::new(true);
+        rules::url(url, &self.settings.url, &mut sheet);
+        sheet.measures.into_iter().map(|measure| (Stage::Url, measure)).collect()
+    }
+
     fn stage(&self, stage: Stage, record: &mut Record, all: bool, run: impl FnOnce(&mut Sheet)) -> bool {
         let mut sheet = Sheet::new(all);
         run(&mut sheet);
@@ -145,8 +184,11 @@ impl Pipeline {
         record.dropped.is_some() && !all
     }
 
-    /// The text of a document.
-    fn extract(&self, document: &Document) -> Result<String, ExtractError> {
+    /// The text of a document, or the reason why it has none.
+    ///
+    /// # Errors
+    /// The reason, for example that the page has no text.
+    pub fn extract(&self, document: &Document) -> Result<String, ExtractError> {
         let text: Cow<'_, str> = match &document.content {
             Content::Text(text) => text.trim().into(),
             Content::Html { bytes, charset } => {
@@ -167,9 +209,11 @@ impl Pipeline {
 
 /// Why a document has no text.
 #[derive(Debug, Error)]
-enum ExtractError {
+pub enum ExtractError {
+    /// Its HTML cannot be read.
     #[error(transparent)]
     Html(#[from] HtmlError),
+    /// It has none.
     #[error("empty")]
     Empty,
 }

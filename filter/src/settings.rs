@@ -157,14 +157,31 @@ impl Settings {
     /// # Errors
     /// When the file is no TOML, a field is unknown, or a value is out of range.
     pub fn from_toml(text: &str) -> Result<Self, SettingsError> {
-        let settings: Self = toml::from_str(text).map_err(|error| SettingsError::Format(error.to_string()))?;
+        let settings = Self::parse(text).map_err(SettingsError::Format)?;
         settings.validate()?;
         Ok(settings)
     }
 
     /// The settings as a TOML file.
     pub fn to_toml(&self) -> String {
+        // In wasm by way of JSON, see `parse`.
+        #[cfg(target_arch = "wasm32")]
+        return toml::to_string(&serde_json::to_value(self).unwrap_or_default()).unwrap_or_default();
+        #[cfg(not(target_arch = "wasm32"))]
         toml::to_string(self).unwrap_or_default()
+    }
+
+    /// Natively, messages name the line.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// In wasm by way of JSON, because a second set of readers of all fields would make the module a tenth larger.
+    #[cfg(target_arch = "wasm32")]
+    fn parse(text: &str) -> Result<Self, String> {
+        let json: serde_json::Value = toml::from_str(text).map_err(|error| error.to_string())?;
+        serde_json::from_value(json).map_err(|error| error.to_string())
     }
 
     /// Every stage off, except extraction: the starting point for measuring stages one by one.

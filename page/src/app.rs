@@ -15,6 +15,7 @@ use crate::core::files::Kept;
 use crate::core::link::{Batch, Link};
 use crate::core::questions::Questions;
 use crate::core::{embed, kernels, keys, navigation, preferences, shown, store, workers};
+use crate::data::view::DataPage;
 use crate::draw::colors::ColorMap;
 use crate::experiments::view::{ExperimentStrip, ExperimentsView};
 use crate::lesson::view::LessonView;
@@ -158,7 +159,7 @@ fn App() -> Html {
     let train = state.view == View::Train;
     html! {
         <div class="page" data-run-state={state.run_state.name()} data-hide={state.hidden.join(" ")} ondragover={over} ondrop={dropped}>
-            <Rail ..cx.calm() />
+            <Rail ..cx.quiet() />
             <TopBar ..cx.calm() />
             <main class={classes!("view", train.then_some("train"))} data-panel={state.shell.panel.name()}>
                 if train { <SetupBar ..cx.calm() /> }
@@ -169,6 +170,7 @@ fn App() -> Html {
                 if state.view == View::Experiments { <ExperimentsView ..cx.calm() /> }
                 if state.view == View::Align { <AlignView ..cx.clone() /> }
                 if state.view == View::Scale { <ScaleView ..cx.calm() /> }
+                if state.view == View::Data { <DataPage ..cx.clone() /> }
                 if state.view == View::Systems { <SystemsView ..cx.calm() /> }
                 if state.view == View::Tokenizer { <TokenizerView ..cx.calm() /> }
                 if state.view == View::Lesson { <LessonView ..cx.clone() /> }

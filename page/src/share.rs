@@ -3,12 +3,13 @@
 //! Entries are `key=value`, separated by `&`, percent-encoded: `view`, `step` (of the lesson), `preset`, `task`, every
 //! hyper-parameter that differs from the preset by its own name, `layer` (from 1), `head` (from 1, or `mean`, `max`),
 //! `pin` (positions), display options (`form`, `reads`, `shows`, `gamma`, `fade`, `colors`, `mask`), `hide` (parts of
-//! the page), `sweep` (settings of a sweep), and `text` if the sentence is included. Links are untrusted input: for any link, the restored state is
+//! the page), `sweep` (settings of a sweep), `filters` and `pages` (in the Data view), and `text` if the sentence is included. Links are untrusted input: for any link, the restored state is
 //! valid and can start.
 
 use std::rc::Rc;
 use thiserror::Error;
 
+use super::data::link;
 use super::draw::colors::ColorMap;
 use super::lesson::steps::STEPS;
 use super::maps::Direction;
@@ -72,6 +73,10 @@ pub fn hash(state: &State, with_text: bool) -> String {
         changes.retain(|(field, _)| field != "vocab_size");
     }
     entries.extend(changes);
+    if state.view == View::Data {
+        entries.push(("filters".into(), link::write(&state.filters.changes)));
+        entries.extend(link::write_source(&state.filters.source).map(|source| ("pages".to_string(), source)));
+    }
     entries.extend(look_entries(state));
     if !state.hidden.is_empty() {
         entries.push(("hide".into(), state.hidden.join(",")));
@@ -248,6 +253,8 @@ fn restore(state: &mut State, config: &mut RunConfig, (key, value): (&str, &str)
         "mask" => state.mask_shown = value != "0",
         "hide" => state.hidden = hidden(value).ok_or_else(refused)?,
         "text" => state.probe = value.chars().take(MAX_CHARACTERS).collect(),
+        "filters" => state.filters.changes = Rc::new(link::read(value)),
+        "pages" => state.filters.source = link::read_source(value).ok_or_else(refused)?,
         "task" => {
             let number = TASKS.iter().position(|&task| task == value).ok_or_else(refused)?;
             state.choose_corpus(CorpusChoice::Task(number));

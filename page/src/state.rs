@@ -6,6 +6,7 @@ use glasshead::types::{BackendChoice, CorpusChoice, DeviceInfo, RunId, RunSummar
 use glasshead::wire::data::DataEvent;
 use glasshead::wire::{Command, Event};
 
+use super::data::state::DataView;
 use super::draw::colors::ColorMap;
 use super::maps::Plane;
 use super::scale::state::Scale;
@@ -76,6 +77,8 @@ pub struct State {
     pub tokenizer: TokenizerState,
     /// The training data.
     pub data: DataState,
+    /// The Data view.
+    pub filters: DataView,
     /// The lesson.
     pub lesson: LessonState,
     /// The Align view.
@@ -123,7 +126,7 @@ pub struct State {
     /// Whether the weights are shown as a table.
     pub table_shown: bool,
     /// Samples generated during training with their steps, latest first.
-    pub samples: Vec<(u64, String)>,
+    pub samples: Vec<Sample>,
     /// Sampling settings for requested texts.
     pub sampling: Sampling,
     /// The prompt in the text box.
@@ -160,6 +163,8 @@ pub struct State {
     pub version: u64,
     /// Like [`State::version`], but not counting pointer movement.
     pub settled: u64,
+    /// Like [`State::settled`], but not counting the progress of training: for what shows none while it is closed.
+    pub quiet: u64,
 }
 
 impl State {
@@ -232,6 +237,7 @@ impl State {
             Action::Tokenizer(action) => self.tokenizer.apply(action),
             Action::Lesson(action) => self.lesson.apply(action),
             Action::Align(action) => self.align.apply(action),
+            Action::Filters(action) => self.filters.apply(action),
             Action::Data(action) => {
                 // Another field gives different text from the same files.
                 self.draft.file_count += u32::from(matches!(action, DataAction::Field(_)));
@@ -307,6 +313,7 @@ impl State {
             Action::Pin(query) => self.pin(query),
             Action::Escape if self.overlay.open.is_some() => self.overlay.open = None,
             Action::Escape if self.ask.explained_here => self.ask.explained_here = false,
+            Action::Escape if self.ask.wide => self.ask.wide = false,
             Action::Escape => self.let_go_of_all(),
             Action::Unpin => self.let_go_of_all(),
             Action::Shell(action) => self.shell.apply(action),

@@ -3,11 +3,32 @@
 // llvmpipe recompiles a kernel at every use if loop counts depend on parameters alone; it cannot know this length.
 fn head_size() -> u32 { return min(params.d_head, 4u * arrayLength(&qkv)); }
 
+// Four rows of a part, in inner loops.
+fn part_of_qkv(at: vec4<u32>, d: u32) -> Rows {
+    let n = params.d_head - d;
+    return Rows(
+        inside(qkv_row(at.x + d), n),
+        inside(qkv_row(at.y + d), n),
+        inside(qkv_row(at.z + d), n),
+        inside(qkv_row(at.w + d), n),
+    );
+}
+
+fn part_of_out_grad(at: vec4<u32>, d: u32) -> Rows {
+    let n = params.d_head - d;
+    return Rows(
+        inside(out_grad_row(at.x + d), n),
+        inside(out_grad_row(at.y + d), n),
+        inside(out_grad_row(at.z + d), n),
+        inside(out_grad_row(at.w + d), n),
+    );
+}
+
 // Four q·k without `part`, for heads that begin at `a` and `b` in qkv.
 fn dots_of_other_parts(part: u32, a: vec4<u32>, b: u32) -> vec4<f32> {
     var sums = vec4<f32>();
     for (var d = 0u; d < head_size(); d += ROW) {
-        if (d != part) { sums += dots(qkv_rows(a, d), qkv_row(b + d)); }
+        if (d != part) { sums += dots(part_of_qkv(a, d), qkv_row(b + d)); }
     }
     return sums;
 }
@@ -16,7 +37,7 @@ fn dots_of_other_parts(part: u32, a: vec4<u32>, b: u32) -> vec4<f32> {
 fn grads_of_other_parts(part: u32, o_at: vec4<u32>, v_at: u32) -> vec4<f32> {
     var sums = vec4<f32>();
     for (var d = 0u; d < head_size(); d += ROW) {
-        if (d != part) { sums += dots(out_grad_rows(o_at, d), qkv_row(v_at + d)); }
+        if (d != part) { sums += dots(part_of_out_grad(o_at, d), qkv_row(v_at + d)); }
     }
     return sums;
 }
@@ -25,7 +46,7 @@ fn grads_of_other_parts(part: u32, o_at: vec4<u32>, v_at: u32) -> vec4<f32> {
 fn values_of_other_parts(part: u32, v_at: vec4<u32>, o_at: u32) -> vec4<f32> {
     var sums = vec4<f32>();
     for (var d = 0u; d < head_size(); d += ROW) {
-        if (d != part) { sums += dots(qkv_rows(v_at, d), out_grad_row(o_at + d)); }
+        if (d != part) { sums += dots(part_of_qkv(v_at, d), out_grad_row(o_at + d)); }
     }
     return sums;
 }

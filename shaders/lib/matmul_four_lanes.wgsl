@@ -29,8 +29,13 @@ fn multiply(order: u32, tile: vec2<u32>, lane: u32, s: Shape) {
             add_terms(&y3, &z3, of_lanes_0_to_3(load_a(order, row.w + k)), b, c);
         }
     }
-    store_rows(order, first, s, y0, z0);
-    store_rows(order, first + vec2<u32>(4u, 0u), s, y1, z1);
-    store_rows(order, first + vec2<u32>(8u, 0u), s, y2, z2);
-    store_rows(order, first + vec2<u32>(12u, 0u), s, y3, z3);
+    // A loop, because SwiftShader takes long to compile many stores.
+    for (var i = 0u; i < 4u; i++) {
+        var y = y0;
+        var z = z0;
+        if (i == 1u) { y = y1; z = z1; }
+        if (i == 2u) { y = y2; z = z2; }
+        if (i == 3u) { y = y3; z = z3; }
+        store_rows(order, first + vec2<u32>(4u * i, 0u), s, y, z);
+    }
 }

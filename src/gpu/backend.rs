@@ -54,6 +54,14 @@ impl Backend {
         }
     }
 
+    /// A recording as the device runs it: on a GPU with its fusions. It has fewer dispatches then.
+    pub fn fused(&self, recording: Recording) -> Recording {
+        match self {
+            Self::Gpu(gpu) => gpu.fused(recording),
+            Self::Cpu(..) => recording,
+        }
+    }
+
     /// Prepares a recording for replay.
     pub fn prepare(&mut self, recording: Recording) -> Program {
         match self {

@@ -45,6 +45,11 @@ impl Choices {
         self.0.insert(kernel.into(), variant.into());
     }
 
+    /// Whether no kernel has a choice.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The kernels that have a choice.
     pub fn kernels(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

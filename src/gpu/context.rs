@@ -9,10 +9,11 @@ use thiserror::Error;
 use super::browser::get;
 use super::choices::Choices;
 use super::fault::Fault;
+use super::fusion::{Fusion, fuse};
 use super::kernel::{Halves, Kernel};
 use super::limits::{self, LimitError};
-use super::pipeline::Pipelines;
-use super::recording::{Buffers, Recording};
+use super::pipeline::{Distortion, Pipelines};
+use super::recording::Recording;
 use super::variant::{Used, Variant, Variants, choose};
 pub use crate::config::DeviceLimits;
 
@@ -36,6 +37,8 @@ pub struct Context {
     pub(super) pipelines: Pipelines,
     /// Kernel variants in use.
     pub(super) variants: Variants,
+    /// Fusions in use.
+    pub(super) fusions: RefCell<Vec<&'static Fusion>>,
     /// The kernels, or classes of their shapes, for which variants have been chosen.
     chosen: RefCell<HashSet<&'static str>>,
     /// Kernel variants compared with the CPU on this device, and why those that failed cannot be used.
@@ -149,8 +152,7 @@ pub enum ContextError {
 const NO_ADAPTER_HINT: &str = "install a Vulkan driver; on Debian, `apt-get install mesa-vulkan-drivers libvulkan1` \
                                brings one that needs no graphics card";
 #[cfg(target_arch = "wasm32")]
-const NO_ADAPTER_HINT: &str = "hardware acceleration may be switched off in the browser's settings, or the driver is \
-                               on the browser's block list";
+const NO_ADAPTER_HINT: &str = "hardware acceleration may be switched off, or the browser may block the driver";
 
 impl Context {
     /// Requests the fastest adapter, and a device with the adapter's memory limits.
@@ -207,7 +209,7 @@ impl Context {
         let int64 = device.features().contains(wgpu::Features::SHADER_INT64);
         let f16 = device.features().contains(wgpu::Features::SHADER_F16);
         let fault = Fault::watch(&device);
-        let (pipelines, variants, chosen, compared) = Default::default();
+        let (pipelines, variants, fusions, chosen, compared) = Default::default();
         let (told, known, losses) = Default::default();
         Self {
             device,
@@ -219,6 +221,7 @@ impl Context {
             fault,
             pipelines,
             variants,
+            fusions,
             chosen,
             compared,
             told,
@@ -268,11 +271,46 @@ impl Context {
         self.variants.borrow_mut().push(Used::new(variant, key, holds, self.loop_limit()));
     }
 
-    /// From now on, prepares recordings without variants of this kernel; returns the names of those that were in use.
+    /// From now on, fuses recordings with this fusion wherever it fits.
+    pub fn use_fusion(&self, fusion: &'static Fusion) {
+        self.fusions.borrow_mut().push(fusion);
+    }
+
+    /// Whether a variant is in use for any shapes.
+    pub fn uses_kernel(&self, variant: &Kernel) -> bool {
+        self.variants.borrow().iter().any(|used| used.variant.kernel.name == variant.name)
+    }
+
+    /// Whether recordings are fused with this fusion.
+    pub fn fuses(&self, fusion: &Fusion) -> bool {
+        self.fusions.borrow().iter().any(|used| used.kernel.name == fusion.kernel.name)
+    }
+
+    /// Whether recordings are fused at all.
+    pub fn has_fusions(&self) -> bool {
+        !self.fusions.borrow().is_empty()
+    }
+
+    /// A recording as this device runs it: with its fusions.
+    pub fn fused(&self, recording: Recording) -> Recording {
+        fuse(recording, &self.fusions.borrow())
+    }
+
+    /// From now on, prepares recordings without variants of this kernel, and without fusions that run it; returns the names
+    /// of those that were in use. Later visits do not use them either.
     pub fn forget_variants(&self, of: &str) -> Vec<&'static str> {
-        let mut variants = self.variants.borrow_mut();
-        let gone =
-            variants.iter().filter(|used| used.variant.of.name == of).map(|used| used.variant.kernel.name).collect();
+        let (mut variants, mut fusions) = (self.variants.borrow_mut(), self.fusions.borrow_mut());
+        let mut known = self.known.borrow_mut();
+        let mut gone = Vec::new();
+        for fusion in fusions.iter().filter(|fusion| fusion.kernel.name == of) {
+            known.set(fusion.key, fusion.key);
+            gone.push(fusion.kernel.name);
+        }
+        for used in variants.iter().filter(|used| used.variant.of.name == of) {
+            known.set(used.key, of);
+            gone.push(used.variant.kernel.name);
+        }
+        fusions.retain(|fusion| fusion.kernel.name != of);
         variants.retain(|used| used.variant.of.name != of);
         gone
     }
@@ -332,14 +370,14 @@ impl Context {
         choose(&self.variants, dispatch.kernel, recording.params(index), dispatch.workgroups, Halves::default()).0
     }
 
-    /// Starts compiling the kernels of a recording that are `wanted`, before any buffers exist. A browser compiles in
-    /// parallel with this program.
-    pub fn compile(&self, buffers: &Buffers, recording: &Recording, wanted: impl Fn(&Kernel) -> bool) {
-        for (index, dispatch) in recording.dispatches.iter().enumerate().filter(|(_, of)| wanted(of.kernel)) {
-            let (params, halves) = (recording.params(index), buffers.halves(dispatch));
-            let (kernel, _) = choose(&self.variants, dispatch.kernel, params, dispatch.workgroups, halves);
-            self.pipelines.get(&self.device, kernel, halves);
-        }
+    /// Starts compiling a kernel. A browser compiles in parallel with this program.
+    pub fn compile(&self, kernel: &'static Kernel, halves: Halves) {
+        self.pipelines.get(&self.device, kernel, halves);
+    }
+
+    /// From now on, compiles changed kernels, like a device or driver that computes wrongly; used by tests.
+    pub fn distort(&self, change: Distortion) {
+        self.pipelines.distort(change);
     }
 }
 

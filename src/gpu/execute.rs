@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::error::ExecuteError;
 use super::fault::Fault;
+use super::fusion::{Fusion, fuse};
 use super::kernel::Kernel;
 use super::pipeline::{Compiled, PipelineKey, Pipelines};
 use super::program::{Program, Writes};
@@ -21,6 +22,8 @@ pub struct GpuBackend {
     table: Buffers,
     pipelines: Pipelines,
     variants: Variants,
+    /// Those of the context when this backend was created.
+    fusions: Vec<&'static Fusion>,
     pub(super) programs: Vec<GpuProgram>,
     /// Staging buffers that no read is using.
     idle_staging: Vec<wgpu::Buffer>,
@@ -86,6 +89,7 @@ impl GpuBackend {
             table: table.clone(),
             pipelines,
             variants,
+            fusions: context.fusions.borrow().clone(),
             programs,
             idle_staging: Vec::new(),
             uploads: None,
@@ -108,6 +112,11 @@ impl GpuBackend {
         old.for_each(|buffer| buffer.destroy());
         self.table = table.clone();
         Ok(())
+    }
+
+    /// A recording with the fusions of this device.
+    pub fn fused(&self, recording: Recording) -> Recording {
+        fuse(recording, &self.fusions)
     }
 
     /// Creates the pipelines and bind groups of a recording and returns its index.

@@ -24,7 +24,12 @@ struct Cache {
     unconfirmed: Vec<Unconfirmed>,
     /// The error messages of rejected pipelines.
     refused: HashMap<PipelineKey, String>,
+    /// What is done to the source of every kernel; used by tests.
+    distortion: Option<Distortion>,
 }
+
+/// Changes the source of a kernel, given its name.
+pub type Distortion = fn(name: &str, source: String) -> String;
 
 /// A pipeline and its bind group layout, which an invalid pipeline does not have.
 #[derive(Clone)]
@@ -40,6 +45,11 @@ struct Unconfirmed {
 }
 
 impl Pipelines {
+    /// Changes the source of every kernel that is compiled from now on.
+    pub fn distort(&self, change: Distortion) {
+        self.0.borrow_mut().distortion = Some(change);
+    }
+
     /// The pipeline of a kernel, compiled on first use. Errors go into a separate scope: [`Pipelines::confirm`] reports
     /// them.
     pub fn get(&self, device: &wgpu::Device, kernel: &'static Kernel, halves: Halves) -> Compiled {
@@ -47,8 +57,12 @@ impl Pipelines {
         if let Some(compiled) = self.0.borrow().valid.get(&key) {
             return compiled.clone();
         }
+        let mut source = kernel.source(halves);
+        if let Some(change) = self.0.borrow().distortion {
+            source = change(kernel.name, source);
+        }
         let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let (module, compiled) = make(device, kernel, halves);
+        let (module, compiled) = make(device, kernel, source);
         let error = Box::pin(scope.pop());
         let mut cache = self.0.borrow_mut();
         cache.refused.remove(&key);
@@ -130,7 +144,7 @@ async fn asynchronous_refusals() -> Vec<(String, String)> {
     refused.dyn_into::<Array>().map(|list| list.iter().map(pair).collect()).unwrap_or_default()
 }
 
-fn make(device: &wgpu::Device, kernel: &Kernel, halves: Halves) -> (wgpu::ShaderModule, Compiled) {
+fn make(device: &wgpu::Device, kernel: &Kernel, source: String) -> (wgpu::ShaderModule, Compiled) {
     let label = Some(kernel.name);
     let uniform = wgpu::BufferBindingType::Uniform;
     let storage =
@@ -151,7 +165,7 @@ fn make(device: &wgpu::Device, kernel: &Kernel, halves: Halves) -> (wgpu::Shader
         bind_group_layouts: &[Some(&layout)],
         immediate_size: 0,
     });
-    let source = wgpu::ShaderSource::Wgsl(kernel.source(halves).into());
+    let source = wgpu::ShaderSource::Wgsl(source.into());
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label, source });
     let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label,

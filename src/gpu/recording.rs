@@ -177,10 +177,24 @@ impl Recording {
         bindings: &[Slice],
         workgroups: [u32; 3],
     ) -> &mut Self {
+        self.dispatch_bytes(kernel, bytemuck::bytes_of(&params), bindings, workgroups)
+    }
+
+    /// As [`Recording::dispatch`], with the bytes of the parameters.
+    ///
+    /// # Panics
+    /// As [`Recording::dispatch`].
+    pub fn dispatch_bytes(
+        &mut self,
+        kernel: &'static Kernel,
+        params: &[u8],
+        bindings: &[Slice],
+        workgroups: [u32; 3],
+    ) -> &mut Self {
         let name = kernel.name;
         assert_eq!(bindings.len(), kernel.access.len(), "{name}: number of bindings");
-        assert_eq!(size_of::<P>(), kernel.params_bytes, "{name}: size of Params");
-        assert!(size_of::<P>() <= ALIGNMENT_BYTES, "{name}: Params do not fit one slot");
+        assert_eq!(params.len(), kernel.params_bytes, "{name}: size of Params");
+        assert!(params.len() <= ALIGNMENT_BYTES, "{name}: Params do not fit one slot");
         for (i, slice) in bindings.iter().enumerate() {
             assert!(slice.start.is_multiple_of(ALIGNMENT), "{name}: binding {} starts off alignment", i + 1);
             assert!(slice.len > 0, "{name}: binding {} is empty", i + 1);
@@ -191,10 +205,16 @@ impl Recording {
             }
         }
         let params_start = self.uniforms.len();
-        self.uniforms.extend_from_slice(bytemuck::bytes_of(&params));
+        self.uniforms.extend_from_slice(params);
         self.uniforms.resize(params_start + ALIGNMENT_BYTES, 0);
         self.dispatches.push(Dispatch { kernel, params_start, bindings: bindings.to_vec(), workgroups });
         self
+    }
+
+    /// The parameters of dispatch `index`, if there is one and it runs `kernel`.
+    pub fn params_of<P: Pod>(&self, index: usize, kernel: &Kernel) -> Option<P> {
+        let runs = self.dispatches.get(index).is_some_and(|dispatch| dispatch.kernel.name == kernel.name);
+        runs.then(|| bytemuck::pod_read_unaligned(self.params(index)))
     }
 
     /// The parameter bytes of dispatch `index`.

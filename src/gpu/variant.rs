@@ -17,7 +17,7 @@ pub struct Variant {
     /// Its workgroup counts for these parameters, given those of the original; `None` where it does not support the
     /// parameters.
     pub workgroups: fn(params: &[u8], original: [u32; 3]) -> Option<[u32; 3]>,
-    /// Required number of invocations in a subgroup; 0 where it uses none.
+    /// Required number of invocations in a subgroup; 0 where it uses none, 1 where any number will do.
     pub subgroup_size: u32,
     /// Whether it needs 64-bit integers.
     pub int64: bool,
@@ -29,6 +29,11 @@ impl Variant {
     /// A kernel that assigns a row to `subgroup_size` invocations of a subgroup instead of a workgroup.
     pub const fn of_rows(of: &'static Kernel, kernel: &'static Kernel, subgroup_size: u32) -> Self {
         Self { of, kernel, workgroups: |_, original| Some(original), subgroup_size, int64: false, hardware: false }
+    }
+
+    /// A kernel for GPUs that reduces within subgroups of any size.
+    pub const fn of_subgroups(of: &'static Kernel, kernel: &'static Kernel) -> Self {
+        Self { hardware: true, ..Self::of_rows(of, kernel, 1) }
     }
 
     /// Substitutes the variant wherever it supports the sizes; returns the number of substitutions.

@@ -10,6 +10,7 @@ mod plain;
 mod race;
 mod scaling;
 mod sheet;
+mod similar;
 mod systems;
 mod training;
 mod weighted;
@@ -107,6 +108,10 @@ pub async fn compute(exercise: &Exercise, context: Option<&Context>) -> Result<S
             within(shift.unsigned_abs() as usize, 0..=4, "the shift", "between -4 and 4")?;
             scaling::isoflop(&mut desk, *shift);
         }
+        Exercise::Jaccard { other } => {
+            similar::jaccard(&mut desk, within(*other, 1..=4, "the sentence", "between 1 and 4")?)
+        }
+        Exercise::MinHash { bands } => similar::min_hash(&mut desk, one_of(*bands)?),
         Exercise::Roofline { tile } => {
             systems::roofline(&mut desk, within(*tile, 1..=512, "the tile", "between 1 and 512")?)
         }
@@ -152,6 +157,15 @@ fn finite(reward: f32) -> Result<f32, LessonError> {
 fn in_range(d_k: usize) -> Result<usize, LessonError> {
     let expected = "between 1 and 1024";
     if (1..=1024).contains(&d_k) { Ok(d_k) } else { Err(LessonError::Wrong { what: "d_k", expected }) }
+}
+
+fn one_of(bands: usize) -> Result<usize, LessonError> {
+    let expected = "1, 2, 4 or 8";
+    if [1, 2, 4, 8].contains(&bands) {
+        Ok(bands)
+    } else {
+        Err(LessonError::Wrong { what: "the number of bands", expected })
+    }
 }
 
 fn dividing(n_heads: usize) -> Result<usize, LessonError> {

@@ -71,7 +71,7 @@ fn column_sum(desk: &mut Desk, name: &str, of: At, n_rows: usize) -> At {
 /// The loss of a size at the lesson's budget: lowest at [`BEST`], and steeper towards small sizes.
 fn loss(thousands: f64) -> f64 {
     let x = (thousands / BEST).log2();
-    1.2 + 0.05 * x * x - 0.008 * x.powi(3)
+    1.2 + 0.05 * x * x - 0.003 * x.powi(3)
 }
 
 /// A parabola in ln N through five sizes, each twice the one before it; `shift` moves the sizes by factors of 2.

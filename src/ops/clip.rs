@@ -4,7 +4,10 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::step::read_step;
-use super::{CLIP_SCALE, EIGHT_LANES, FINITE, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, STEP, cpu, row_loops};
+use super::{
+    CLIP_SCALE, EIGHT_LANES, FINITE, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, REDUCE_SUBGROUPS, Real, STEP, cpu,
+    row_loops,
+};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{Kernel, NO_LOOPS};
 use crate::gpu::recording::{ALIGNMENT, Recording, Slice, flat_workgroups};
@@ -28,11 +31,11 @@ const CLIP_WGSL: &str = wgsl!("../../shaders/clip.wgsl");
 const WGSL: &[&str] = &[STEP, FLAT, FINITE, REDUCE, CLIP_SCALE, CLIP_WGSL];
 
 macro_rules! squared_sums {
-    ($kernel:ident $name:literal, $doc:literal, $invocations:literal, [$($reduce:ident),*]) => {
+    ($kernel:ident $name:literal, $doc:literal, $invocations:literal, $entry:ident, [$($reduce:ident),*]) => {
         #[doc = $doc]
         pub static $kernel: Kernel = Kernel {
             name: $name,
-            wgsl: &[STEP, FLAT, FINITE, $($reduce,)* CLIP_SCALE, CLIP_WGSL, row_entry!($name, "sum_squares")],
+            wgsl: &[STEP, FLAT, FINITE, $($reduce,)* CLIP_SCALE, CLIP_WGSL, $entry!($name, "sum_squares")],
             access: &[Read, ReadWrite],
             params_bytes: size_of::<Params>(),
             loops: |params| {
@@ -47,9 +50,16 @@ macro_rules! squared_sums {
     };
 }
 
-squared_sums!(SQUARED_SUMS "squared_sums", "grads (P) → sums of squares ([`PARTIAL_SUMS`])", 64, [REDUCE]);
-squared_sums!(SQUARED_SUMS_LANES "squared_sums_lanes", "The same with subgroups", 8, [EIGHT_LANES, REDUCE_LANES]);
-squared_sums!(SQUARED_SUMS_FOUR_LANES "squared_sums_four_lanes", "The same with subgroups of four", 4, [FOUR_LANES, REDUCE_LANES]);
+squared_sums!(SQUARED_SUMS "squared_sums", "grads (P) → sums of squares ([`PARTIAL_SUMS`])", 64, row_entry, [REDUCE]);
+squared_sums!(SQUARED_SUMS_LANES "squared_sums_lanes", "The same with subgroups", 8, row_entry, [EIGHT_LANES, REDUCE_LANES]);
+squared_sums!(SQUARED_SUMS_FOUR_LANES "squared_sums_four_lanes", "The same with subgroups of four", 4, row_entry, [FOUR_LANES, REDUCE_LANES]);
+
+squared_sums!(
+    SQUARED_SUMS_SUBGROUPS "squared_sums_subgroups", "The same with subgroups of any size", 64, subgroup_row_entry, [REDUCE_SUBGROUPS]
+);
+
+/// [`SQUARED_SUMS_SUBGROUPS`] in place of [`SQUARED_SUMS`].
+pub static SUMS_SUBGROUPS: Variant = Variant::of_subgroups(&SQUARED_SUMS, &SQUARED_SUMS_SUBGROUPS);
 
 /// Subgroup variants of [`SQUARED_SUMS`].
 pub static SUMS_LANES: [Variant; 2] = [

@@ -1,6 +1,7 @@
 //! The minimum cost of a dispatch: the operations of its matmuls, and the bytes that it reads and writes. Together with a
 //! device's peaks this shows how close a kernel is to the device's limit (the roofline of Williams et al. 2009).
 
+use super::fused::norm_linear;
 use super::{flash_attention, linear_grad, matmul};
 use crate::gpu::recording::Recording;
 
@@ -45,7 +46,8 @@ fn cost(recording: &Recording, index: usize) -> Cost {
     let (dispatch, params) = (&recording.dispatches[index], recording.params(index));
     let lens: Vec<usize> = dispatch.bindings.iter().map(|slice| slice.len).collect();
     let flops = match dispatch.kernel.name {
-        name if name.starts_with("matmul_") => matmul::flops(params),
+        name if name.starts_with("matmul_") || name.starts_with("swiglu_linear") => matmul::flops(params),
+        name if name.starts_with("norm_linear") || name.starts_with("norm_rope_linear") => norm_linear::flops(params),
         name if name.starts_with("linear_grad") => linear_grad::flops(params),
         // The second binding of both is the output.
         name if name.starts_with("flash_attention_grad_") => flash_attention::flops(params, lens[1], 5.0),

@@ -4,7 +4,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{EIGHT_LANES, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, Real, cpu, row_loops};
+use super::{EIGHT_LANES, FLAT, FOUR_LANES, REDUCE, REDUCE_LANES, REDUCE_SUBGROUPS, Real, cpu, row_loops};
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::recording::{Recording, Slice, row_workgroups};
@@ -131,6 +131,24 @@ pub static CROSS_ENTROPY_GRAD_ONLINE: Kernel = grad(
     grad_loops::<64>,
     &[FLAT, REDUCE, MEAN, NO_ENTROPIES, WGSL, ONLINE, row_entry!("cross_entropy_grad_online", "row_grad_online")],
 );
+
+/// [`CROSS_ENTROPY_GRAD_ONLINE`] with subgroups of any size.
+pub static CROSS_ENTROPY_GRAD_SUBGROUPS: Kernel = grad(
+    "cross_entropy_grad_subgroups",
+    grad_loops::<64>,
+    &[
+        FLAT,
+        REDUCE_SUBGROUPS,
+        MEAN,
+        NO_ENTROPIES,
+        WGSL,
+        ONLINE,
+        subgroup_row_entry!("cross_entropy_grad_subgroups", "row_grad_online"),
+    ],
+);
+
+/// [`CROSS_ENTROPY_GRAD_SUBGROUPS`] in place of [`CROSS_ENTROPY_GRAD`].
+pub static GRAD_SUBGROUPS: Variant = Variant::of_subgroups(&CROSS_ENTROPY_GRAD, &CROSS_ENTROPY_GRAD_SUBGROUPS);
 
 /// [`CROSS_ENTROPY_GRAD_ONLINE`] in place of [`CROSS_ENTROPY_GRAD`].
 pub static GRAD_ONLINE: Variant =

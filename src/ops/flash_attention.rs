@@ -111,21 +111,31 @@ struct Query {
 /// Upper bound of the iterations for one query and one key with `products` inner products: the loop over keys, the one
 /// over the keys of a subgroup, and those over the parts of a head that an invocation does not hold.
 fn pair_loops(params: &Params, products: u64) -> u64 {
-    let parts = match params.d_head {
+    2 + products * parts(params)
+}
+
+/// The parts of a head that an invocation loops over.
+fn parts(params: &Params) -> u64 {
+    u64::from(match params.d_head {
         d if !d.is_multiple_of(4) => d.div_ceil(32),
         ..=64 => 0,
         d => d.div_ceil(64),
-    };
-    2 + products * u64::from(parts)
+    })
+}
+
+/// Iterations of what is done once for each of four positions: loading, deltas, storing.
+fn position_loops(params: &Params) -> u64 {
+    32 + 4 * parts(params)
 }
 
 fn forward_loops(params: &Params) -> u64 {
-    u64::from(params.context_length) * pair_loops(params, 1)
+    u64::from(params.context_length) * pair_loops(params, 1) + position_loops(params)
 }
 
 /// A workgroup that owns keys visits the queries of all heads that share them.
 fn grad_loops(params: &Params) -> u64 {
-    u64::from(params.context_length) * u64::from(params.n_heads / params.n_kv_heads) * pair_loops(params, 2)
+    let pairs = u64::from(params.context_length) * u64::from(params.n_heads / params.n_kv_heads);
+    pairs * pair_loops(params, 2) + position_loops(params)
 }
 
 /// Defines the forward and backward kernels for rows of one length.
@@ -157,6 +167,7 @@ macro_rules! kernels {
             TILE,
             $row,
             $(wgsl!(concat!("../../shaders/lib/", $piece, ".wgsl")),)*
+            wgsl!("../../shaders/lib/rows_of_four.wgsl"),
             wgsl!("../../shaders/flash_attention.wgsl"),
             wgsl!("../../shaders/flash_attention_grad.wgsl"),
             wgsl!("../../shaders/flash_attention_grad_keys.wgsl"),

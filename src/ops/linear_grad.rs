@@ -6,8 +6,8 @@ use bytemuck::{Pod, Zeroable};
 use super::matmul::{Layout, Shape, reference_nn, reference_tn, terms_iterations};
 use super::{
     EIGHT_LANES, ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_LANES, FOUR_ROWS, GROUP_TERMS, LANES, LAYOUTS,
-    MATMUL_FOUR_LANES, MATMUL_GROUP, MATMUL_GROUP_32, MATMUL_LANES, MATMUL_SCALAR, MATMUL_SLICED, MATMUL_VEC4, Real,
-    TILE, cpu,
+    MATMUL_FOUR_LANES, MATMUL_GROUP, MATMUL_GROUP_32, MATMUL_LANES, MATMUL_SCALAR, MATMUL_SLICED, MATMUL_VEC4,
+    ROWS_OF_A, Real, TILE, cpu,
 };
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
@@ -61,16 +61,16 @@ kernel!(LINEAR_GRAD_FOUR_LANES "linear_grad_four_lanes", "The same with subgroup
 
 kernel!(
     LINEAR_GRAD_GROUP "linear_grad_group", "The same with workgroup memory, N a multiple of 4 too",
-    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, MATMUL_GROUP]
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, ROWS_OF_A, MATMUL_GROUP]
 );
 kernel!(
     LINEAR_GRAD_GROUP_32 "linear_grad_group_32", "The same with tiles of 32 × 32",
-    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, MATMUL_GROUP_32]
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, ROWS_OF_A, MATMUL_GROUP_32]
 );
 
 kernel!(
     LINEAR_GRAD_SLICED "linear_grad_sliced", "The same with tiles of 32 × 32 whose sums are shared by four slices of a workgroup",
-    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, MATMUL_SLICED]
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, ROWS_OF_A, MATMUL_SLICED]
 );
 
 /// [`LINEAR_GRAD_SLICED`] in place of [`LINEAR_GRAD_VEC4`].

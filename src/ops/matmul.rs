@@ -13,8 +13,8 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{
     EIGHT_LANES, ELEMENT_F32, ELEMENT_U64, ELEMENT_VEC4, FOUR_LANES, FOUR_ROWS, GROUP_TERMS, LANES, LAYOUTS,
-    MATMUL_FOUR_LANES, MATMUL_GROUP, MATMUL_GROUP_32, MATMUL_LANES, MATMUL_ROWS, MATMUL_SCALAR, MATMUL_VEC4, Real,
-    TILE, cpu, tile_workgroups,
+    MATMUL_FOUR_LANES, MATMUL_GROUP, MATMUL_GROUP_32, MATMUL_LANES, MATMUL_ROWS, MATMUL_SCALAR, MATMUL_VEC4, ROWS_OF_A,
+    Real, TILE, cpu, tile_workgroups,
 };
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::{CpuCall, Kernel};
@@ -62,11 +62,11 @@ kernel!(MATMUL_NT_FOUR_LANES "matmul_nt_four_lanes", "product_nt", Nt, "The same
 
 kernel!(
     MATMUL_NT_GROUP "matmul_nt_group", "product_nt", Nt, "As [`MATMUL_NT_VEC4`], with workgroup memory",
-    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, MATMUL_GROUP]
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, ROWS_OF_A, MATMUL_GROUP]
 );
 kernel!(
     MATMUL_NT_GROUP_32 "matmul_nt_group_32", "product_nt", Nt, "The same with tiles of 32 × 32",
-    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, MATMUL_GROUP_32]
+    [ELEMENT_VEC4, TILE, FOUR_ROWS, GROUP_TERMS, ROWS_OF_A, MATMUL_GROUP_32]
 );
 kernel!(
     MATMUL_NT_ROWS "matmul_nt_rows", "product_nt", Nt, "The same for few rows, each by whole workgroups",

@@ -53,6 +53,21 @@ macro_rules! row_entry {
     };
 }
 
+/// As `row_entry`, for lib/reduce_subgroups.wgsl, which has to know the invocation's place in its subgroup.
+macro_rules! subgroup_row_entry {
+    ($name:literal, $function:literal) => {
+        concat!(
+            "@compute @workgroup_size(ROW_WORKGROUP)\nfn ",
+            $name,
+            "(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) workgroups: vec3<u32>, ",
+            "@builtin(local_invocation_index) local: u32, @builtin(subgroup_invocation_id) index: u32, ",
+            "@builtin(subgroup_size) size: u32) { lane = index; lanes = size; ",
+            $function,
+            "(workgroup, workgroups, local); }"
+        )
+    };
+}
+
 pub mod accumulate;
 pub mod activation;
 pub mod adamw;
@@ -65,6 +80,7 @@ pub mod cpu;
 pub mod cross_entropy;
 pub mod embedding;
 pub mod flash_attention;
+pub mod fused;
 pub mod gather_batch;
 pub mod head_scale;
 pub mod layernorm;
@@ -131,7 +147,7 @@ impl Real for f64 {
 }
 
 /// All kernels, including variants.
-pub static KERNELS: [&Kernel; 93] = [
+pub static KERNELS: [&Kernel; 106] = [
     &gather_batch::GATHER_BATCH,
     &embedding::EMBEDDING,
     &embedding::EMBEDDING_GRAD,
@@ -162,6 +178,8 @@ pub static KERNELS: [&Kernel; 93] = [
     &rmsnorm::RMSNORM_FOUR_LANES,
     &rmsnorm::RMSNORM_GRAD_FOUR_LANES,
     &rmsnorm::RMSNORM_GRAD_COLUMNS,
+    &rmsnorm::RMSNORM_SUBGROUPS,
+    &rmsnorm::RMSNORM_GRAD_SUBGROUPS,
     &layernorm::LAYERNORM,
     &layernorm::LAYERNORM_GRAD,
     &layernorm::LAYERNORM_GRAD_COLUMNS,
@@ -210,6 +228,7 @@ pub static KERNELS: [&Kernel; 93] = [
     &cross_entropy::CROSS_ENTROPY_GRAD_LANES,
     &cross_entropy::CROSS_ENTROPY_GRAD_FOUR_LANES,
     &cross_entropy::CROSS_ENTROPY_GRAD_ONLINE,
+    &cross_entropy::CROSS_ENTROPY_GRAD_SUBGROUPS,
     &cross_entropy::TOKEN_ENTROPY,
     &cross_entropy::WEIGHTED_CROSS_ENTROPY_GRAD,
     &mean_loss::MEAN_LOSS,
@@ -218,6 +237,7 @@ pub static KERNELS: [&Kernel; 93] = [
     &clip::SQUARED_SUMS,
     &clip::SQUARED_SUMS_LANES,
     &clip::SQUARED_SUMS_FOUR_LANES,
+    &clip::SQUARED_SUMS_SUBGROUPS,
     &clip::GRAD_NORM,
     &clip::CLIP,
     &adamw::ADAMW,
@@ -225,12 +245,22 @@ pub static KERNELS: [&Kernel; 93] = [
     &quantize::QUANTIZE,
     &row_entropy::ROW_ENTROPY,
     &peak::PEAK,
+    &fused::norm_linear::NORM_LINEAR_GROUP,
+    &fused::norm_linear::NORM_LINEAR_GROUP_32,
+    &fused::norm_linear::NORM_ROPE_LINEAR_GROUP,
+    &fused::norm_linear::NORM_ROPE_LINEAR_GROUP_32,
+    &fused::swiglu_linear::SWIGLU_LINEAR_GROUP,
+    &fused::swiglu_linear::SWIGLU_LINEAR_GROUP_32,
+    &fused::linear_grad_swiglu::LINEAR_GRAD_SWIGLU_GROUP,
+    &fused::linear_grad_swiglu::LINEAR_GRAD_SWIGLU_GROUP_32,
+    &fused::linear_grad_swiglu::LINEAR_GRAD_SWIGLU_SLICED,
 ];
 
 pub(crate) const FLAT: &str = wgsl!("../../shaders/lib/flat.wgsl");
 pub(crate) const EIGHT_LANES: &str = wgsl!("../../shaders/lib/eight_lanes.wgsl");
 pub(crate) const FOUR_LANES: &str = wgsl!("../../shaders/lib/four_lanes.wgsl");
 pub(crate) const REDUCE_LANES: &str = wgsl!("../../shaders/lib/reduce_lanes.wgsl");
+pub(crate) const REDUCE_SUBGROUPS: &str = wgsl!("../../shaders/lib/reduce_subgroups.wgsl");
 pub(crate) const REDUCE: &str = wgsl!("../../shaders/lib/reduce.wgsl");
 pub(crate) const TILE: &str = wgsl!("../../shaders/lib/tile.wgsl");
 pub(crate) const ELEMENT_F32: &str = wgsl!("../../shaders/lib/element_f32.wgsl");
@@ -245,6 +275,7 @@ pub(crate) const MATMUL_GROUP_32: &str = wgsl!("../../shaders/lib/matmul_group_3
 pub(crate) const MATMUL_SLICED: &str = wgsl!("../../shaders/lib/matmul_sliced.wgsl");
 pub(crate) const MATMUL_ROWS: &str = wgsl!("../../shaders/lib/matmul_rows.wgsl");
 pub(crate) const GROUP_TERMS: &str = wgsl!("../../shaders/lib/group_terms.wgsl");
+pub(crate) const ROWS_OF_A: &str = wgsl!("../../shaders/lib/rows_of_a.wgsl");
 pub(crate) const MATMUL_VEC4: &str = wgsl!("../../shaders/lib/matmul_vec4.wgsl");
 pub(crate) const MATMUL_LANES: &str = wgsl!("../../shaders/lib/matmul_lanes.wgsl");
 pub(crate) const MATMUL_FOUR_LANES: &str = wgsl!("../../shaders/lib/matmul_four_lanes.wgsl");
@@ -257,9 +288,9 @@ pub(crate) const KV_HEAD: &str = wgsl!("../../shaders/lib/kv_head.wgsl");
 pub(crate) const CAUSAL_MASK: &str = wgsl!("../../shaders/lib/causal_mask.wgsl");
 
 /// [`Kernel::loops`] of `passes` passes over a row of `len` elements by the invocations of a workgroup; two sums over the
-/// workgroup take six iterations each.
+/// workgroup take at most eight iterations each.
 pub(crate) fn row_loops<const INVOCATIONS: u32>(len: u32, passes: u64) -> u64 {
-    passes * u64::from(len.div_ceil(INVOCATIONS)) + 12
+    passes * u64::from(len.div_ceil(INVOCATIONS)) + 16
 }
 
 /// Columns that a workgroup of `lib/columns.wgsl` sums.

@@ -3,8 +3,8 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::{
-    COLUMNS, EIGHT_LANES, FLAT, FOUR_LANES, NORM_COLUMNS, REDUCE, REDUCE_LANES, Real, cpu, norm_columns_workgroups,
-    row_loops,
+    COLUMNS, EIGHT_LANES, FLAT, FOUR_LANES, NORM_COLUMNS, REDUCE, REDUCE_LANES, REDUCE_SUBGROUPS, Real, cpu,
+    norm_columns_workgroups, row_loops,
 };
 use crate::gpu::kernel::Access::{Read, ReadWrite};
 use crate::gpu::kernel::Kernel;
@@ -45,11 +45,11 @@ const WGSL: &str = wgsl!("../../shaders/rmsnorm.wgsl");
 
 /// Defines the forward and backward kernels with one way to sum.
 macro_rules! kernels {
-    ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, $invocations:literal, [$($reduce:ident),*]) => {
+    ($forward:ident $forward_name:literal, $backward:ident $backward_name:literal, $invocations:literal, $entry:ident, [$($reduce:ident),*]) => {
         /// x (N, C), gain (C) → y (N, C), inv_rms (N)
         pub static $forward: Kernel = Kernel {
             name: $forward_name,
-            wgsl: &[FLAT, $($reduce,)* WGSL, row_entry!($forward_name, "normalize")],
+            wgsl: &[FLAT, $($reduce,)* WGSL, $entry!($forward_name, "normalize")],
             access: &[Read, Read, ReadWrite, ReadWrite],
             params_bytes: size_of::<Params>(),
             loops: |params| row_loops::<$invocations>(bytemuck::pod_read_unaligned::<Params>(params).d_model, 2),
@@ -62,7 +62,7 @@ macro_rules! kernels {
         /// x (N, C), gain (C), y_grad (N, C), inv_rms (N) → x_grad (N, C), gain_grad (C)
         pub static $backward: Kernel = Kernel {
             name: $backward_name,
-            wgsl: &[FLAT, $($reduce,)* WGSL, row_entry!($backward_name, "norm_grads")],
+            wgsl: &[FLAT, $($reduce,)* WGSL, $entry!($backward_name, "norm_grads")],
             access: &[Read, Read, Read, Read, ReadWrite, ReadWrite],
             params_bytes: size_of::<Params>(),
             loops: grad_loops::<$invocations>,
@@ -77,15 +77,25 @@ macro_rules! kernels {
     };
 }
 
-kernels!(RMSNORM "rmsnorm", RMSNORM_GRAD "rmsnorm_grad", 64, [REDUCE]);
+kernels!(RMSNORM "rmsnorm", RMSNORM_GRAD "rmsnorm_grad", 64, row_entry, [REDUCE]);
 kernels!(
     RMSNORM_LANES "rmsnorm_lanes", RMSNORM_GRAD_LANES "rmsnorm_grad_lanes", 8,
-    [EIGHT_LANES, REDUCE_LANES]
+    row_entry, [EIGHT_LANES, REDUCE_LANES]
 );
 kernels!(
     RMSNORM_FOUR_LANES "rmsnorm_four_lanes", RMSNORM_GRAD_FOUR_LANES "rmsnorm_grad_four_lanes", 4,
-    [FOUR_LANES, REDUCE_LANES]
+    row_entry, [FOUR_LANES, REDUCE_LANES]
 );
+
+kernels!(
+    RMSNORM_SUBGROUPS "rmsnorm_subgroups", RMSNORM_GRAD_SUBGROUPS "rmsnorm_grad_subgroups", 64,
+    subgroup_row_entry, [REDUCE_SUBGROUPS]
+);
+
+/// [`RMSNORM_SUBGROUPS`] in place of [`RMSNORM`].
+pub static SUBGROUPS: Variant = Variant::of_subgroups(&RMSNORM, &RMSNORM_SUBGROUPS);
+/// [`RMSNORM_GRAD_SUBGROUPS`] in place of [`RMSNORM_GRAD`].
+pub static GRAD_SUBGROUPS: Variant = Variant::of_subgroups(&RMSNORM_GRAD, &RMSNORM_GRAD_SUBGROUPS);
 
 /// [`RMSNORM_GRAD`] for GPUs: the gain's gradient by blocks of columns.
 pub static RMSNORM_GRAD_COLUMNS: Kernel = Kernel {

@@ -41,7 +41,7 @@ pub static ROPE: Kernel = Kernel {
 };
 
 impl Params {
-    fn on_cpu(&self) -> cpu::rope::Rows {
+    pub(super) fn on_cpu(&self) -> cpu::rope::Rows {
         let [n, context_length, width, stride, d_head] =
             [self.n_rows, self.context_length, self.d_model, self.stride, self.d_head].map(|size| size as usize);
         cpu::rope::Rows { n, context_length, width, stride, d_head }

@@ -16,11 +16,13 @@ use crate::rng::Rng;
 
 mod candidates;
 mod forced;
+mod fusing;
 mod timing;
 mod trials;
 
 pub use self::candidates::{CANDIDATES, Candidates, Class};
 pub use self::forced::force;
+pub use self::fusing::{FUSIONS, Fusions, fusion_difference};
 pub use self::trials::Trial;
 
 fn few_rows(params: &[u8]) -> bool {
@@ -28,13 +30,24 @@ fn few_rows(params: &[u8]) -> bool {
     params.m <= matmul::FEW_ROWS
 }
 
+/// Time spent on measurements.
+#[derive(Default)]
+struct Clock {
+    spent_ns: f64,
+}
+
+impl Clock {
+    fn is_spent(&self) -> bool {
+        self.spent_ns >= MEASURING_NS
+    }
+}
+
 /// Time limit for all measurements, without compilation. Kernels after it take their first correct variant: all are made
 /// for the kind of device on which they are tried.
 const MEASURING_NS: f64 = 1e9;
 
-/// Operations of one timed run: some milliseconds on either kind of device.
-const MAX_FLOPS_ON_SOFTWARE: f64 = 1e7;
-const MAX_FLOPS_ON_HARDWARE: f64 = 2e9;
+/// Maximum number of operations of one timed run: some milliseconds on a GPU.
+const MAX_FLOPS: f64 = 2e9;
 
 /// Chooses the variants of this device for the kernels of a recording that have no choice yet, and returns a message for
 /// each variant that the device runs but computes wrongly. Kernels that are not used are skipped, because compiling one
@@ -44,15 +57,16 @@ const MAX_FLOPS_ON_HARDWARE: f64 = 2e9;
 /// # Errors
 /// When the device was lost.
 pub async fn tune(context: &Context, recording: &Recording) -> Result<Vec<String>, ExecuteError> {
-    let (mut sentences, mut measuring_ns) = (Vec::new(), 0.0);
+    let (mut sentences, mut clock) = (Vec::new(), Clock::default());
     for (candidates, class) in classes() {
         if let Some(params) = largest(recording, candidates, class)
             && context.choose_for(class.key)
         {
-            let trial = (measuring_ns < MEASURING_NS).then_some((params, &mut measuring_ns));
+            let trial = (!clock.is_spent()).then_some((params, &mut clock));
             sentences.extend(recall_or_choose(context, candidates, class, trial).await?);
         }
     }
+    sentences.extend(fusing::choose(context, recording, &mut clock).await?);
     // A variant that is wrong is reported once, even if its kernel has several classes.
     sentences.dedup();
     Ok(sentences)
@@ -76,22 +90,48 @@ pub fn memory_key(context: &Context) -> String {
 }
 
 /// Parameters to time with, and the time spent on timing so far; `None` where nothing is timed.
-type Measuring<'m> = Option<(&'m [u8], &'m mut f64)>;
+type Measuring<'m> = Option<(&'m [u8], &'m mut Clock)>;
 
 fn classes() -> impl Iterator<Item = (&'static Candidates, &'static Class)> {
     CANDIDATES.iter().flat_map(|candidates| candidates.classes.iter().map(move |class| (candidates, class)))
 }
 
-/// Starts compiling the pipelines of a recording, except for kernels that variants may replace: these are compiled when
-/// the variant is chosen.
+/// Starts compiling the pipelines of a recording, before any buffers exist: of kernels with variants, all that may run. Those
+/// that take longest come first, as far as the length of their source tells.
 pub fn compile(context: &Context, buffers: &Buffers, recording: &Recording) {
-    let may_be_replaced = |kernel: &Kernel| {
-        let of = CANDIDATES.iter().find(|candidates| candidates.of.name == kernel.name);
-        let tried = of.is_some_and(|of| of.variants.iter().any(|variant| worth_trying(context, variant)));
-        let known = context.known.borrow();
-        tried && of.is_some_and(|of| of.classes.iter().any(|class| known.get(class.key) != Some(kernel.name)))
-    };
-    context.compile(buffers, recording, |kernel| !may_be_replaced(kernel));
+    let mut kernels: Vec<(&'static Kernel, Halves)> = Vec::new();
+    for (index, dispatch) in recording.dispatches.iter().enumerate() {
+        let halves = buffers.halves(dispatch);
+        for kernel in contestants(context, dispatch.kernel, recording.params(index), halves) {
+            if !kernels.iter().any(|(other, of)| other.name == kernel.name && *of == halves) {
+                kernels.push((kernel, halves));
+            }
+        }
+    }
+    kernels.sort_by_key(|(kernel, _)| std::cmp::Reverse(kernel.wgsl.iter().map(|part| part.len()).sum::<usize>()));
+    kernels.into_iter().for_each(|(kernel, halves)| context.compile(kernel, halves));
+}
+
+/// The kernels of which one will run in place of `kernel`.
+fn contestants(context: &Context, kernel: &'static Kernel, params: &[u8], halves: Halves) -> Vec<&'static Kernel> {
+    let class = classes().find(|(of, class)| of.of.name == kernel.name && (class.holds)(params));
+    let Some((candidates, class)) = class else { return vec![kernel] };
+    // 64-bit integers are read in place of two 32-bit values.
+    let fits = |variant: &&&'static Variant| context.can_run(variant) && (halves.is_none() || !variant.int64);
+    let variants = || candidates.variants.iter().filter(fits);
+    if let Some(name) = told(context, candidates, class).or_else(|| known(context, class)) {
+        return vec![variants().find(|variant| variant.kernel.name == name).map_or(kernel, |variant| variant.kernel)];
+    }
+    let tried = variants().filter(|variant| worth_trying(context, variant)).map(|variant| variant.kernel);
+    match context.adapter.software {
+        true => vec![tried.take(1).last().unwrap_or(kernel)],
+        false => std::iter::once(kernel).chain(tried).collect(),
+    }
+}
+
+/// The choice of an earlier visit for a class.
+fn known(context: &Context, class: &Class) -> Option<String> {
+    context.known.borrow().get(class.key).map(str::to_string)
 }
 
 /// The user's override for a class: its own, else that of the kernel.
@@ -108,7 +148,7 @@ async fn recall_or_choose(
 ) -> Result<Vec<String>, ExecuteError> {
     let of = candidates.of.name;
     let told = told(context, candidates, class);
-    let known = told.clone().or_else(|| context.known.borrow().get(class.key).map(str::to_string));
+    let known = told.clone().or_else(|| known(context, class));
     let sentences = match known {
         Some(name) if name == of => return Ok(Vec::new()),
         Some(name) => match candidates.variants.iter().find(|variant| variant.kernel.name == name) {
@@ -129,10 +169,14 @@ async fn recall_or_choose(
 
 /// Every name that can be overridden, with the kernels that may run for it; the first is the default.
 pub fn names() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
-    classes().map(|(of, class)| {
+    let variants = classes().map(|(of, class)| {
         let variants = of.variants.iter().map(|variant| variant.kernel.name);
         (class.key, std::iter::once(of.of.name).chain(variants).collect())
-    })
+    });
+    variants.chain(FUSIONS.iter().map(|of| {
+        let fusions = of.fusions.iter().map(|fusion| fusion.kernel.name);
+        (of.key, std::iter::once(of.key).chain(fusions).collect())
+    }))
 }
 
 /// Chooses among the variants of one kernel for all classes of shapes, without timing them.
@@ -163,8 +207,11 @@ async fn choose_by(
         }
     }
     let best = match measuring {
-        Some((params, spent_ns)) => fastest(context, class.measured, params, &right, spent_ns).await?,
-        None => right.first().copied(),
+        // A CPU that emulates a GPU is only offered variants made for it, each far faster there than its original.
+        Some((params, clock)) if !context.adapter.software => {
+            fastest(context, class.measured, params, &right, clock).await?
+        }
+        _ => right.first().copied(),
     };
     if let Some(variant) = best {
         context.use_variant(variant, class.key, class.holds);
@@ -195,7 +242,13 @@ pub async fn difference(
     candidates: &Candidates,
     variant: Option<&'static Variant>,
 ) -> Result<Option<String>, ExecuteError> {
-    disagreement(context, (candidates.gate)(), variant).await
+    let stand_in = |mut recording: Recording| {
+        variant.into_iter().for_each(|variant| {
+            variant.stand_in(&mut recording);
+        });
+        recording
+    };
+    disagreement(context, (candidates.gate)(), stand_in).await
 }
 
 /// Why a variant cannot be used on this device, if so. Variants are compared once per device, whatever the number of classes.
@@ -227,22 +280,21 @@ async fn problem(
 fn worth_trying(context: &Context, variant: &Variant) -> bool {
     let software = context.adapter.software;
     let made_for_it = match variant.subgroup_size {
-        0 => !(variant.hardware && software),
+        _ if variant.hardware => !software,
+        0 => true,
         size => software && size == context.subgroup_size,
     };
     context.can_run(variant) && made_for_it
 }
 
-/// The first difference between a variant on this device and its CPU counterpart, if there is one.
+/// The first difference between changed recordings of the trials on this device and their CPU counterparts, if there is one.
 async fn disagreement(
     context: &Context,
     gate: Vec<Trial>,
-    variant: Option<&'static Variant>,
+    change: impl Fn(Recording) -> Recording,
 ) -> Result<Option<String>, ExecuteError> {
-    for mut trial in gate {
-        variant.into_iter().for_each(|variant| {
-            variant.stand_in(&mut trial.recording);
-        });
+    for trial in gate {
+        let trial = trial.map(&change);
         let mut sides = SideBySide::new(context, &trial.buffers).await?;
         for (seed, &slice) in (1..).zip(&trial.inputs) {
             sides.write(slice, bytemuck::cast_slice(&numbers(seed, slice.len)));
@@ -254,24 +306,39 @@ async fn disagreement(
     Ok(None)
 }
 
-/// The fastest of the given variants, if it beats the kernel that they replace. Adds the time taken to `spent_ns`.
+/// The fastest of the given variants, if it beats the kernel that they replace.
 async fn fastest(
     context: &Context,
     measured: fn(&[u8], f64) -> Trial,
     params: &[u8],
     variants: &[&'static Variant],
-    spent_ns: &mut f64,
+    clock: &mut Clock,
 ) -> Result<Option<&'static Variant>, ExecuteError> {
     if variants.is_empty() {
         return Ok(None);
     }
-    let most_flops = if context.adapter.software { MAX_FLOPS_ON_SOFTWARE } else { MAX_FLOPS_ON_HARDWARE };
-    let mut contestants = Vec::new();
-    for stand_in in std::iter::once(None).chain(variants.iter().map(Some)) {
-        let mut trial = measured(params, most_flops);
+    let trial = |stand_in: Option<&&'static Variant>| {
+        let mut trial = measured(params, MAX_FLOPS);
         stand_in.into_iter().for_each(|variant| {
             variant.stand_in(&mut trial.recording);
         });
+        trial
+    };
+    let trials = std::iter::once(None).chain(variants.iter().map(Some)).map(trial).collect();
+    let hardware: Vec<bool> = variants.iter().map(|variant| variant.hardware).collect();
+    Ok(race(context, trials, &hardware, clock).await?.map(|index| variants[index]))
+}
+
+/// Times the trials, of which the first is the original; returns the index of the best of the others if it beats the original.
+/// `hardware` says which of the others are made for hardware.
+async fn race(
+    context: &Context,
+    trials: Vec<Trial>,
+    hardware: &[bool],
+    clock: &mut Clock,
+) -> Result<Option<usize>, ExecuteError> {
+    let mut contestants = Vec::new();
+    for trial in trials {
         let mut backend = Backend::gpu(context, &trial.buffers).await?;
         let program = backend.prepare(trial.recording);
         backend.ready().await?;
@@ -282,9 +349,9 @@ async fn fastest(
         let (backend, program) = &mut contestants[which];
         backend.time_repeated(*program, repeats).await
     });
-    let winner = timing::winner(&times.await?, variants);
-    *spent_ns += now_ns() - began;
-    Ok(winner.map(|index| variants[index]))
+    let winner = timing::winner(&times.await?, hardware);
+    clock.spent_ns += now_ns() - began;
+    Ok(winner)
 }
 
 /// Random values in −1 … 1.

@@ -3,12 +3,15 @@
 use super::Session;
 use super::error::{ServeError, VocabularyError};
 use crate::config::RunConfig;
-use crate::data::{ParquetText, Texts, Tokenizer, is_jsonl, jsonl_fields, read_files, read_parquet};
+use crate::data::{ParquetText, Texts, Tokenizer, is_jsonl, jsonl_fields, read_files, read_parquet, stories};
 use crate::run::text::generated;
 use crate::types::tasks::skipped_rows;
 use crate::types::{CorpusChoice, FileInfo, RunId};
 use crate::wire::Event;
 use crate::wire::data::{DataCommand, DataEvent};
+
+/// The maximum length of stories that are written at once.
+const MAX_STORIES_BYTES: usize = 64 << 20;
 
 /// A file provided by the user.
 pub(super) struct File {
@@ -43,6 +46,10 @@ impl Session {
     pub(super) fn handle_data(&mut self, command: DataCommand, bytes: Vec<u8>) {
         match command {
             DataCommand::ChooseField { field } => self.field = Some(field),
+            DataCommand::Stories { seed, bytes } => {
+                let text = stories(seed, bytes.min(MAX_STORIES_BYTES));
+                (self.sink)(Event::Data(DataEvent::Stories), Some(text.into_bytes()));
+            }
             DataCommand::ReadParquet { name, field } => {
                 let (event, text) = match read_parquet(bytes, field.as_deref()) {
                     Ok(ParquetText { fields, text, skipped }) => {

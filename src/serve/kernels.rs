@@ -5,6 +5,7 @@ use super::device::Device;
 use crate::config::RunConfig;
 use crate::gpu::choices::{Choices, ChoicesError, recall, remember};
 use crate::gpu::context::Context;
+use crate::gpu::pipeline::Distortion;
 use crate::ops::tuning::memory_key;
 use crate::train::trainer::{TrainError, Trainer};
 use crate::wire::Event;
@@ -19,11 +20,17 @@ pub(super) struct Kernels {
 }
 
 impl Session {
+    /// Compiles changed kernels on the devices of later runs, like a device that computes wrongly; used by tests.
+    pub fn distort_kernels(&mut self, change: Distortion) {
+        self.distortion = Some(change);
+    }
+
     /// Applies overrides and the variant cache to a device.
     ///
     /// # Errors
     /// If an override is invalid.
     pub(super) fn recall_kernels(&self, context: &Context) -> Result<(), ChoicesError> {
+        self.distortion.into_iter().for_each(|change| context.distort(change));
         *context.known.borrow_mut() = recall(&self.kernels.memory, &memory_key(context));
         *context.told.borrow_mut() = Choices::parse(&self.kernels.told)?;
         Ok(())

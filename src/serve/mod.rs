@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::config::rules::Rules;
 use crate::data::Task;
 use crate::data::prepare::tokenizer_text;
+use crate::gpu::pipeline::Distortion;
 use crate::run::SharedClock;
 use crate::run::recovery::LostDevices;
 use crate::train::trainer::TrainError;
@@ -22,6 +23,7 @@ use crate::wire::{Command, Event, Message};
 mod align;
 mod corpus;
 mod device;
+mod effect;
 pub mod error;
 mod import;
 mod kernels;
@@ -38,6 +40,7 @@ mod workers;
 use align::AlignDesk;
 use corpus::{File, split_files};
 use device::Device;
+use effect::EffectDesk;
 use import::Asked;
 use kernels::Kernels;
 use lesson::LessonDesk;
@@ -73,8 +76,11 @@ pub struct Session {
     lesson: LessonDesk,
     align: AlignDesk,
     queue: QueueDesk,
+    effect: EffectDesk,
     workers: Workers,
     kernels: Kernels,
+    /// What is done to the kernels of the next devices; used by tests.
+    distortion: Option<Distortion>,
     /// The step that was not applied and the error message, until they are reported to the page.
     diverged: Option<(u64, String)>,
     lost_devices: LostDevices,
@@ -103,8 +109,10 @@ impl Session {
             lesson: LessonDesk::default(),
             align: AlignDesk::default(),
             queue: QueueDesk::default(),
+            effect: EffectDesk::default(),
             workers: Workers::default(),
             kernels: Kernels::default(),
+            distortion: None,
             diverged: None,
             lost_devices: LostDevices::default(),
             copies: None,
@@ -146,6 +154,7 @@ impl Session {
             Command::Tokenizer(command) => self.handle_tokenizer(command, bytes),
             Command::Lesson(command) => self.answer_lesson(command).await,
             Command::Align(command) => self.handle_align(command, bytes.unwrap_or_default()).await,
+            Command::Effect(command) => self.handle_effect(command, bytes.unwrap_or_default()).await,
             Command::Start { run, config, corpus, vocabulary, backend, probe } => {
                 (self.run, self.run_id, self.waiting) = (None, run, None);
                 if let Err(error) = self.start(config, (corpus, vocabulary), backend, &probe).await {
@@ -270,7 +279,8 @@ impl Session {
         let lesson = self.work_on_lesson().await;
         let align = self.work_on_alignment().await;
         let queue = self.work_on_queue().await;
-        self.work_on_run().await || merging || lesson || align || queue
+        let effect = self.work_on_effect().await;
+        self.work_on_run().await || merging || lesson || align || queue || effect
     }
 
     async fn work_on_run(&mut self) -> bool {

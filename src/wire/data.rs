@@ -22,6 +22,13 @@ pub enum DataCommand {
         /// The column to extract; by default `text`, or else the first text column.
         field: Option<String>,
     },
+    /// Write built-in stories: [`DataEvent::Stories`].
+    Stories {
+        /// Equal seeds give equal stories.
+        seed: u64,
+        /// The minimum length in bytes.
+        bytes: usize,
+    },
 }
 
 /// Events about training data.
@@ -46,6 +53,8 @@ pub enum DataEvent {
         /// Number of skipped rows without text.
         skipped: u64,
     },
+    /// Built-in stories, separated by `<|endoftext|>`. They are attached.
+    Stories,
     /// A Parquet file cannot be read.
     ParquetProblem {
         /// The reason and how to correct it.

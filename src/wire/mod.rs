@@ -16,6 +16,7 @@ use crate::types::{
 
 pub mod align;
 pub mod data;
+pub mod effect;
 pub mod export;
 #[cfg(target_arch = "wasm32")]
 pub mod frame;
@@ -109,6 +110,8 @@ pub enum Command {
     Lesson(lesson::LessonCommand),
     /// Commands of the Align view.
     Align(align::AlignCommand),
+    /// Commands for comparisons of filters.
+    Effect(effect::EffectCommand),
     /// Commands for data-parallel workers.
     Workers(workers::WorkersCommand),
     /// Commands for profiling.
@@ -194,6 +197,15 @@ pub enum Event {
         /// Number of tokens of the probe that exceeded the context and were cut.
         tokens_cut: usize,
     },
+    /// Further tokens of a sample that the model generates during training; [`Event::Sample`] completes it.
+    SampleTokens {
+        /// The run.
+        run: RunId,
+        /// Steps done when the sample was begun.
+        step: u64,
+        /// The text that each token completes, and the token's probability at the sample's temperature.
+        tokens: Vec<(String, f32)>,
+    },
     /// A sample that the model generated during training.
     Sample {
         /// The run.
@@ -250,6 +262,8 @@ pub enum Event {
     Lesson(lesson::LessonEvent),
     /// Events of the Align view.
     Align(align::AlignEvent),
+    /// Events of comparisons of filters.
+    Effect(effect::EffectEvent),
     /// Events about profiling.
     Profile {
         /// The run.

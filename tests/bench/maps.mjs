@@ -35,7 +35,7 @@ function watch() {
     return painted.apply(this, rest);
   };
   const count = document.querySelector('[data-testid="step-count"]');
-  const told = () => ({ step: Number(count.textContent.replaceAll("\u2009", "")), at: performance.now() });
+  const told = () => ({ step: Number(count.textContent.replace(/\D/g, "")), at: performance.now() });
   globalThis.told = told();
   new MutationObserver(() => (globalThis.told = told())).observe(count, { characterData: true, childList: true, subtree: true });
 }
@@ -64,7 +64,7 @@ function pointing() {
     const clientY = box.top + ((query + 0.5) / n) * box.height;
     const began = performance.now();
     map.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX, clientY, pointerType: "mouse" }));
-    const there = () => document.querySelector('[data-testid="tooltip"]')?.textContent.includes(`(${query}) →`);
+    const there = () => document.querySelector('[data-testid="tooltip"]')?.textContent.includes(`(${query}) `);
     while (!there()) await new Promise((done) => setTimeout(done, 0));
     return performance.now() - began;
   };

@@ -25,7 +25,7 @@ test("the gallery lists every experiment, and its filters work", { timeout: 120_
     await waitForState(page, "ready");
     await byTestId(page, "view-experiments").click();
     const cards = page.locator(".card");
-    assert.equal(await cards.count(), 9);
+    assert.equal(await cards.count(), 12);
     await matches(() => byTestId(page, "experiment-no-mask").textContent(), /about \d+ (s|min)/, "timed for this device");
     await screenshot(page, "experiments-1440x900-light");
     await accessible(page, "the gallery");

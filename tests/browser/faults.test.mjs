@@ -42,7 +42,7 @@ test("a run that diverges says where, and goes on with half the learning rate", 
     await byTestId(page, "train").click();
     await waitForState(page, "diverged", 240_000);
     const banner = page.locator('[role="alert"][data-testid="banner"]');
-    await matches(() => banner.textContent(), /The training diverged.*that step was not applied.*it began in the .*/);
+    await matches(() => banner.textContent(), /Training diverged at step \d+.*that step was not applied.*it began in the .*/);
     await screenshot(page, "diverged");
     await field(page, "min_lr", "2e-4");
     await field(page, "max_lr", "2e-3");

@@ -29,7 +29,7 @@ export async function serve() {
   const args = ["serve", "--dist", required("GLASSHEAD_DIST"), "--port", "0"];
   const server = spawn(required("GLASSHEAD_XTASK"), args, { stdio: ["ignore", "pipe", "inherit"] });
   for await (const line of createInterface({ input: server.stdout })) {
-    if (line.startsWith("http")) return { address: line, stop: () => server.kill() };
+    if (line.startsWith("http")) return { address: line, pid: server.pid, stop: () => server.kill() };
   }
   throw new Error("the server did not start");
 }
@@ -39,6 +39,16 @@ export function launch({ gpu, flags = [] }) {
   return chromium.launch({
     executablePath: required("GLASSHEAD_CHROMIUM"),
     args: [...QUIET, ...(gpu ? SOFTWARE_GPU : NO_GPU), ...flags],
+  });
+}
+
+// The same with a profile folder, which remembers what pages store.
+export function launchProfile(folder) {
+  const viewport = { width: 1400, height: 1000 };
+  return chromium.launchPersistentContext(folder, {
+    executablePath: required("GLASSHEAD_CHROMIUM"),
+    args: [...QUIET, ...SOFTWARE_GPU],
+    viewport,
   });
 }
 

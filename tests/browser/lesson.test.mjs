@@ -7,7 +7,9 @@ import { accessible, addAxe, byTestId, matches, screenshot, shows, until, withPa
 const STEPS = [
   "tokens", "scores", "weights", "overflow", "context", "all", "race", "projections", "attention", "scale", "module",
   "mask", "leak", "heads", "rope", "rmsnorm", "swiglu", "residual", "loss", "weight", "schedule", "sampling",
-  "response-mask", "policy-step", "equal-rewards", "six-n-d", "isoflop", "roofline", "ring", "four-sums",
+  "response-mask", "policy-step", "equal-rewards", "six-n-d", "isoflop",
+  "jaccard", "minhash",
+  "roofline", "ring", "four-sums",
 ];
 
 async function fits(page) {

@@ -86,14 +86,14 @@ test("every state is legible in four looks, and what is typed while it trains st
     await section(page, "Head roles");
     await byTestId(page, "head-scores").waitFor();
     // The scores of an earlier snapshot are the ones measured closest to it.
-    const latest = /at step (\d+)/.exec(await text(page, "head-scores"))[1];
+    const latest = /, step ([\d,]+)/.exec(await text(page, "head-scores"))[1];
     await byTestId(page, "scrubber").focus();
     await page.keyboard.press("Home");
-    await until("the first scores are shown", async () => /at step 0, the nearest to the moment on show, 0/.test(await text(page, "head-scores")));
+    await until("the first scores are shown", async () => /step 0, the nearest to step 0 in view/.test(await text(page, "head-scores")));
     await byTestId(page, "hold").click();
     await looked(page, "scores-earlier");
     await byTestId(page, "live").click();
-    await until("the latest are back", async () => (await text(page, "head-scores")).includes(`at step ${latest}`));
+    await until("the latest are back", async () => (await text(page, "head-scores")).includes(`, step ${latest}`));
     await byTestId(page, "take-along").waitFor();
     await looked(page, "compare-take-along");
     await page.getByRole("button", { name: "what is: induction head" }).click();

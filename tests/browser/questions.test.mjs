@@ -31,12 +31,12 @@ test("questions are answered beside the unchanged model", { timeout: 300_000 }, 
     await accessible(page);
     await screenshot(page, "questions-arithmetic");
     await open(page, "Dimensions");
-    await page.getByRole("application", { name: /products q × k/ }).focus();
+    await page.getByRole("application", { name: /q × k per dimension/ }).focus();
     await page.keyboard.press("ArrowRight");
     await matches(() => byTestId(page, "neurons").textContent(), /dimension 1, key .*: q -?\d.* weight \d\.\d+ × v -?\d/);
-    await byTestId(page, "neurons-shown").selectOption("weight × value");
-    await byTestId(page, "neurons").getByRole("application", { name: /weight × value/ }).waitFor();
-    await matches(() => byTestId(page, "neurons").textContent(), /at the right, the weight/);
+    await byTestId(page, "neurons-shown").selectOption("w × v");
+    await byTestId(page, "neurons").getByRole("application", { name: /w × v per dimension/ }).waitFor();
+    await matches(() => byTestId(page, "neurons").textContent(), /At the right: the weight/);
     await screenshot(page, "questions-neurons");
 
     // A head is switched off and on again.

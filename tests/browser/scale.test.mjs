@@ -51,10 +51,9 @@ test("a sweep outlives reloads, and its prediction is sealed", { timeout: 240_00
       const moment = 200 + 600 * Math.random();
       await until(`${runs} runs have ended`, async () => (await done(page)) >= runs);
       await new Promise((resolve) => setTimeout(resolve, moment));
-      const before = await done(page);
       await page.reload();
       await waitForState(page, "ready");
-      await until("the matrix is back", async () => (await done(page)) >= before);
+      await byTestId(page, "scale-matrix").waitFor();
       if (await over(page)) break;
       await byTestId(page, "scale-start").click();
     }

@@ -55,6 +55,11 @@ test("the Train view is whole in every state, size and theme", { timeout: 600_00
       await new Promise((resolve) => setTimeout(resolve, 400));
       await shoot(page, section);
     }
+    await page.getByRole("tab", { name: "Logit lens", exact: true }).click();
+    await byTestId(page, "open-wide").click();
+    await shoot(page, "wide");
+    await page.keyboard.press("Escape");
+    await byTestId(page, "large-map").waitFor();
     await page.getByRole("tab", { name: "Row", exact: true }).click();
     await byTestId(page, "as-lines").click();
     await shoot(page, "lines");

@@ -52,7 +52,7 @@ fn a_run_learns_of_a_refusal_after_others_have_used_its_device() {
 fn a_kernel_that_does_not_compile_is_named_and_not_kept() {
     let (context, (buffers, recording)) = (context(), buffers());
     // Before a backend exists.
-    context.compile(&buffers, &recording, |_| true);
+    recording.dispatches.iter().for_each(|dispatch| context.compile(dispatch.kernel, Default::default()));
     for attempt in 1..3 {
         let (_, recording) = self::buffers();
         let error = block_on(async {

@@ -334,6 +334,26 @@ pub fn pages() -> Vec<Vec<u8>> {
     vec![PAGE.into(), PAGE.replace("barn", "b\u{e4}rn").chars().map(|c| c as u8).collect()]
 }
 
+/// Requests of the Data view.
+pub fn filter_requests() -> Vec<Vec<u8>> {
+    use glasshead_filter::settings::Stage;
+    use glasshead_filter::wire::{Examples, List, Request, TextOf};
+    let changes = [("gopher.min_words", "120"), ("minhash.bands", "10"), ("language.keep", "en, de")];
+    let changes = changes.map(|(path, text)| (path.to_string(), text.to_string())).into();
+    let list = List { stage: Some(Stage::Gopher), rule: Some("gopher_short_doc".into()), ..List::default() };
+    let requests = [
+        Request::Settings { changes },
+        Request::Generate { seed: 1, bytes: 10_000 },
+        Request::Read { names: vec!["b.jsonl".into()], field: "text".into() },
+        Request::Rows { list, start: 0, n: 9 },
+        Request::Document { at: 1 },
+        Request::Cluster { at: 0 },
+        Request::Text { of: TextOf::After { stage: Stage::C4 }, hold_out: true },
+        Request::Train { good: Examples::Kept, bad: Examples::File { name: "c.txt".into() } },
+    ];
+    requests.iter().map(|request| serde_json::to_vec(request).unwrap()).collect()
+}
+
 /// Settings of filters.
 pub fn filter_settings() -> Vec<Vec<u8>> {
     vec![glasshead_filter::settings::Settings::default().to_toml().into_bytes()]

@@ -26,11 +26,13 @@ use glasshead::types::BackendChoice;
 use glasshead::wire::align::{AlignCommand, AlignEvent};
 use glasshead::wire::{Command, Event};
 use glasshead_filter::classify::Classifier;
+use glasshead_filter::desk::{Attached, Desk};
 use glasshead_filter::html::{decode, plain_text};
 use glasshead_filter::mask::{Masking, mask};
 use glasshead_filter::pipeline::Pipeline;
 use glasshead_filter::settings::Settings as FilterSettings;
 use glasshead_filter::source;
+use glasshead_filter::wire::{Reply, Request};
 use glasshead_page::share::restored;
 use safetensors::SafeTensors;
 
@@ -98,6 +100,13 @@ pub const WAYS: &[Way] = &[
         enter: filter_settings,
         factor: 250,
         base: 4 * MIB,
+    },
+    Way {
+        name: "request of the Data view",
+        seeds: seeds::filter_requests,
+        enter: filter_request,
+        factor: 400,
+        base: 96 * MIB,
     },
     Way { name: "trace of a step", seeds: seeds::traces, enter: trace, factor: 400, base: 4 * MIB },
     Way { name: "classifier", seeds: seeds::classifiers, enter: classifier, factor: 250, base: 8 * MIB },
@@ -360,6 +369,25 @@ pub fn page(bytes: &[u8]) -> Outcome {
 /// The settings of filters.
 pub fn filter_settings(bytes: &[u8]) -> Outcome {
     said(FilterSettings::from_toml(&String::from_utf8_lossy(bytes)))
+}
+
+/// A request of the Data view to its worker.
+pub fn filter_request(bytes: &[u8]) -> Outcome {
+    let request = said_of(serde_json::from_slice(bytes))?;
+    let mut desk = Desk::new(Box::new(|| 0.0));
+    let read = Request::Read { names: vec!["a.txt".into()], field: "text".into() };
+    desk.handle(read, vec![Attached::from_bytes(b"One text.<|endoftext|>Another text.".to_vec())]);
+    while desk.work() {}
+    desk.handle(request, vec![Attached::from_bytes(b"A file of the request.".to_vec())]);
+    // Requests may ask for more pages than anyone waits for.
+    for _ in 0..8 {
+        desk.work();
+    }
+    let refusal = desk.take().into_iter().find_map(|(reply, _)| match reply {
+        Reply::Problem { message } | Reply::Refused { message } => Some(message),
+        _ => None,
+    });
+    refusal.map_or(Ok(()), Err)
 }
 
 /// The file of a classifier.

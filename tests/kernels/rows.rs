@@ -367,3 +367,49 @@ pub(super) fn chains(size: usize, i: usize) -> Case {
     peak::peak(&mut case.recording, out, 5);
     case
 }
+
+/// Rows that fill the tiles of fusions.
+fn whole_tiles(size: usize) -> usize {
+    size.next_multiple_of(64)
+}
+
+pub(super) fn norm_then_linear(size: usize, i: usize) -> Case {
+    let [m, n, k] =
+        [whole_tiles(other(i)), 3 * size.next_multiple_of(4), SIZES[(i + 5) % SIZES.len()].next_multiple_of(4)];
+    let mut case = Case::new(i, k);
+    let [x, gain, w, cos_sin] = [m * k, k, n * k, 32 * 4].map(|len| case.input(len));
+    let [values, stats, y] = [m * k, m, m * n].map(|len| case.output(len));
+    let params = rmsnorm::Params { n_rows: m as u32, d_model: k as u32, eps: rmsnorm::EPS, accumulate: 0 };
+    rmsnorm::rmsnorm(&mut case.recording, [x, gain, values, stats], params);
+    matmul(&mut case.recording, Layout::Nt, [values, w, y], Shape { m, n, k }, None);
+    if i.is_multiple_of(2) {
+        let [n_rows, d_model, stride] = [m, 2 * n / 3, n].map(|size| size as u32);
+        let params = rope::Params { n_rows, context_length: 32, d_model, stride, d_head: 4, direction: 1.0 };
+        rope::rope(&mut case.recording, [cos_sin, y], params);
+    }
+    case
+}
+
+pub(super) fn gate_then_linear(size: usize, i: usize) -> Case {
+    let [m, n, k] = [whole_tiles(other(i)), SIZES[(i + 5) % SIZES.len()].next_multiple_of(4), size.next_multiple_of(4)];
+    let mut case = Case::new(i, k);
+    let [gate_up, w, base] = [2 * m * k, n * k, m * n].map(|len| case.input(len));
+    let [hidden, y] = [m * k, m * n].map(|len| case.output(len));
+    swiglu::swiglu(&mut case.recording, [gate_up, hidden], m);
+    let base = i.is_multiple_of(2).then_some(base);
+    matmul(&mut case.recording, Layout::Nt, [hidden, w, y], Shape { m, n, k }, base);
+    case
+}
+
+pub(super) fn grads_through_gate(size: usize, i: usize) -> Case {
+    let [n_rows, d_in, d_out] = [other(i), size, SIZES[(i + 5) % SIZES.len()]].map(|size| size.next_multiple_of(4));
+    let mut case = Case::new(i, n_rows.max(d_out));
+    let [x, w, y_grad, gate_up] =
+        [n_rows * d_in, d_out * d_in, n_rows * d_out, 2 * n_rows * d_in].map(|len| case.input(len));
+    let [x_grad, w_grad, gate_up_grad] = [n_rows * d_in, d_out * d_in, 2 * n_rows * d_in].map(|len| case.output(len));
+    for onto in [[false, false], [false, true]] {
+        linear_grad::linear_grad_onto(&mut case.recording, [x, w, y_grad, x_grad, w_grad], n_rows, onto);
+        swiglu::swiglu_grad(&mut case.recording, [gate_up, x_grad, gate_up_grad], n_rows);
+    }
+    case
+}

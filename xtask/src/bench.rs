@@ -41,8 +41,8 @@ pub fn gpu(profile: &str, program: Option<String>, rest: &[String]) -> Result<()
     execute(&root(), &program, &args, &[])
 }
 
-/// Builds the page and runs its benchmarks in Chromium; `peers` adds the other programs and a table, and `rest` is
-/// passed to the script.
+/// Builds the page, measures its start and runs its benchmarks in Chromium: training through its worker, with `rest` passed to
+/// the script, and the bounds that the page promises; `peers` runs the other programs and prints a table instead of the bounds.
 pub fn browser(purpose: bundle::Purpose, peers: bool, rest: &[String]) -> Result<(), String> {
     let chromium = install::browser()?.display().to_string();
     let dist = target().join("dist-bench");
@@ -55,8 +55,22 @@ pub fn browser(purpose: bundle::Purpose, peers: bool, rest: &[String]) -> Result
         args.push("--peers");
     }
     args.extend(rest.iter().map(String::as_str));
-    let envs = [("GLASSHEAD_DIST", dist.as_str()), ("GLASSHEAD_CHROMIUM", &chromium), ("GLASSHEAD_PEERS", &modules)];
-    execute(&root(), "node", &args, &envs)
+    let xtask = std::env::current_exe().map_err(|error| format!("this program does not find itself: {error}"))?;
+    let xtask = xtask.display().to_string();
+    let envs = [
+        ("GLASSHEAD_DIST", dist.as_str()),
+        ("GLASSHEAD_CHROMIUM", &chromium),
+        ("GLASSHEAD_PEERS", &modules),
+        ("GLASSHEAD_XTASK", &xtask),
+    ];
+    let startup = root().join("tests/bench/startup.mjs").display().to_string();
+    execute(&root(), "node", &[&startup], &envs)?;
+    execute(&root(), "node", &args, &envs)?;
+    if peers || !rest.is_empty() {
+        return Ok(());
+    }
+    let bounds = root().join("tests/bench/bounds.mjs").display().to_string();
+    execute(&root(), "node", &[&bounds], &envs)
 }
 
 /// Installs the peers in the target folder, separate from the project. Returns their node_modules folder.

@@ -16,7 +16,7 @@ const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const BINDGEN_VERSION: &str = "0.2.130";
 
 /// The style sheets, which are concatenated for the page.
-const STYLES: [&str; 12] = [
+const STYLES: [&str; 13] = [
     "tokens.css",
     "base.css",
     "shell.css",
@@ -28,6 +28,7 @@ const STYLES: [&str; 12] = [
     "profile.css",
     "align.css",
     "scale.css",
+    "data.css",
     "embed.css",
 ];
 
@@ -50,18 +51,13 @@ pub enum Purpose {
 pub fn build(out: &Path, purpose: Purpose) -> Result<(), String> {
     check_bindgen_version()?;
     install::wasm_target()?;
-    let args = ["build", "--package", "glasshead-page", "--bin", "page", "--target", WASM_TARGET, "--profile", PROFILE];
-    execute(&root(), "cargo", &args, &[])?;
-    let wasm = target().join(WASM_TARGET).join(PROFILE).join("page.wasm");
+    let packages = ["--package", "glasshead-page", "--package", "glasshead-filter-module"];
+    let args = ["--bin", "page", "--lib", "--target", WASM_TARGET, "--profile", PROFILE];
+    execute(&root(), "cargo", &[&["build"][..], &packages, &args].concat(), &[])?;
     let staging = staging();
     clear(&staging)?;
-    Bindgen::new()
-        .input_path(&wasm)
-        .out_name("glasshead")
-        .remove_name_section(purpose == Purpose::Hosts)
-        .web(true)
-        .and_then(|bindgen| bindgen.typescript(false).generate(&staging))
-        .map_err(|error| format!("wasm-bindgen failed: {error:#}"))?;
+    bindgen("page.wasm", "glasshead", purpose)?;
+    bindgen("glasshead_filter_module.wasm", "filter", purpose)?;
     let wasm = self::wasm();
     clear(out)?;
     let wasm_name = copy_hashed(&wasm, out, "glasshead", "wasm")?;
@@ -77,6 +73,7 @@ pub fn build(out: &Path, purpose: Purpose) -> Result<(), String> {
     let boot_name = write_hashed(boot.as_bytes(), out, "boot", "js")?;
     // Fetched only when the user selects it.
     let vocabulary_name = copy_hashed(&vocabulary::gpt2_ranks()?, out, "gpt2", "tiktoken")?;
+    let data_name = data_worker(out)?;
     let kept = [&glue_name, &wasm_name, &boot_name, &style_name, &icon_name];
     offline::write(out, &version, &icon_name, &kept.map(String::as_str))?;
     let page = index
@@ -85,9 +82,29 @@ pub fn build(out: &Path, purpose: Purpose) -> Result<(), String> {
         .replace("boot.js", &boot_name)
         .replace("style.css", &style_name)
         .replace("icon.svg", &icon_name)
-        .replace("gpt2.tiktoken", &vocabulary_name);
+        .replace("gpt2.tiktoken", &vocabulary_name)
+        .replace("data.js", &data_name);
     write(&out.join("index.html"), page.as_bytes())?;
     if purpose == Purpose::Hosts { size::check(out) } else { Ok(()) }
+}
+
+/// Makes the JavaScript around a module.
+fn bindgen(wasm: &str, name: &str, purpose: Purpose) -> Result<(), String> {
+    Bindgen::new()
+        .input_path(target().join(WASM_TARGET).join(PROFILE).join(wasm))
+        .out_name(name)
+        .remove_name_section(purpose == Purpose::Hosts)
+        .web(true)
+        .and_then(|bindgen| bindgen.typescript(false).generate(staging()))
+        .map_err(|error| format!("wasm-bindgen failed: {error:#}"))
+}
+
+/// Writes the worker of the data view with its module, which are fetched when the view opens, and returns its name.
+fn data_worker(out: &Path) -> Result<String, String> {
+    let wasm = copy_hashed(&staging().join("filter_bg.wasm"), out, "filter", "wasm")?;
+    let glue = copy_hashed(&staging().join("filter.js"), out, "filter", "js")?;
+    let script = read(&root().join("www/data.js"))?.replace("FILTER_GLUE", &glue).replace("FILTER_WASM", &wasm);
+    write_hashed(script.as_bytes(), out, "data", "js")
 }
 
 /// The path of the wasm of the latest build.

@@ -18,16 +18,37 @@ const MAX_BYTES: usize = 1_380_000;
 const FIRST_VISIT: [(&str, &str); 5] =
     [("index", ".html"), ("boot-", ".js"), ("glasshead-", ".js"), ("glasshead-", ".wasm"), ("style-", ".css")];
 
+/// The files that the data view loads when it opens, and the maximum of their bytes, compressed with brotli.
+const DATA_VIEW: [(&str, &str); 3] = [("data-", ".js"), ("filter-", ".js"), ("filter-", ".wasm")];
+const MAX_DATA_BYTES: usize = 600_000;
+
 /// Reports the transfer size of a first visit to the built page in `dist`, without the wasm's function names.
 ///
 /// # Errors
-/// When it exceeds [`MAX_BYTES`] with brotli.
+/// When it exceeds [`MAX_BYTES`] with brotli, or the data view's files exceed [`MAX_DATA_BYTES`].
 pub fn check(dist: &Path) -> Result<(), String> {
+    let first = total(dist, &FIRST_VISIT)?;
+    println!("first visit: {first} bytes with brotli, at most {MAX_BYTES}");
+    let data = total(dist, &DATA_VIEW)?;
+    println!("data view: {data} bytes with brotli, at most {MAX_DATA_BYTES}");
+    for (name, total, max) in [("a first visit", first, MAX_BYTES), ("the data view", data, MAX_DATA_BYTES)] {
+        if total > max {
+            return Err(format!(
+                "{name} transfers {total} bytes with brotli, and more than {max} are a long wait; find out what has been added \
+                 to the wasm, and which crate brought it"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Reports the sizes of files, and returns the sum with brotli.
+fn total(dist: &Path, files: &[(&str, &str)]) -> Result<usize, String> {
     let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", dist.display());
     let names = fs::read_dir(dist).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
     let names: Vec<std::ffi::OsString> = names.map_err(unreadable)?;
     let mut total = 0;
-    for (start, end) in FIRST_VISIT {
+    for &(start, end) in files {
         let is_it = |name: &&str| name.starts_with(start) && name.ends_with(end);
         let name = names.iter().filter_map(|name| name.to_str()).find(is_it);
         let name = name.ok_or_else(|| format!("{} has no file {start}…{end}", dist.display()))?;
@@ -40,14 +61,7 @@ pub fn check(dist: &Path) -> Result<(), String> {
         println!("{name}: {} bytes, {gzip} with gzip, {brotli} with brotli", bytes.len());
         total += brotli;
     }
-    println!("first visit: {total} bytes with brotli, at most {MAX_BYTES}");
-    if total > MAX_BYTES {
-        return Err(format!(
-            "a first visit transfers {total} bytes with brotli, and more than {MAX_BYTES} are a long wait; find out what has \
-             been added to the wasm, and which crate brought it"
-        ));
-    }
-    Ok(())
+    Ok(total)
 }
 
 /// The wasm without its custom sections, one of which contains the function names; `None` if the bytes are not wasm.

@@ -21,6 +21,8 @@ const NATIVE: [Check; 6] = [
             "glasshead-page",
             "-p",
             "glasshead-filter",
+            "-p",
+            "glasshead-filter-module",
             "--target",
             "wasm32-unknown-unknown",
             "--",

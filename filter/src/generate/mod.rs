@@ -1,9 +1,9 @@
 //! Seeded generator of dirty web pages whose labels are known: good texts inside of menus, banners and footers, and pages
 //! that a filter should drop, each for its own reason.
 
-use encoding_rs::WINDOWS_1252;
 use serde::{Deserialize, Serialize};
 
+use crate::html::windows_1252;
 use crate::mask::Masked;
 use crate::rng::Rng;
 
@@ -230,7 +230,7 @@ fn mojibake(text: &str, rng: &mut Rng) -> String {
             c => typographic.push(c),
         }
     }
-    WINDOWS_1252.decode_without_bom_handling(typographic.as_bytes()).0.into_owned()
+    windows_1252(typographic.as_bytes())
 }
 
 fn toxic(text: &str, rng: &mut Rng) -> String {

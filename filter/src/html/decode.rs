@@ -2,28 +2,80 @@
 
 use std::borrow::Cow;
 
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+#[cfg(target_arch = "wasm32")]
+pub use browser::DECODER;
+#[cfg(target_arch = "wasm32")]
+use browser::decoded;
 
 /// The number of bytes in which a page declares its encoding.
 const PRESCAN_BYTES: usize = 1024;
 
+/// The name of the encoding of text without a declaration.
+const WINDOWS_1252: &str = "windows-1252";
+
 /// Decodes a page. `charset` is the encoding that the server declared, if any. A byte order mark wins, then the server,
 /// then the page; a declaration of UTF-8 that is wrong is ignored.
 pub fn decode<'b>(bytes: &'b [u8], charset: Option<&str>) -> Cow<'b, str> {
-    if Encoding::for_bom(bytes).is_none()
-        && let Ok(text) = std::str::from_utf8(bytes)
-    {
+    if let Some(encoding) = byte_order_mark(bytes) {
+        return decoded(encoding, bytes).unwrap_or_default().into();
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
         // Whatever is declared: text in another encoding is hardly ever valid UTF-8, unless it is ASCII.
         return text.into();
     }
-    let declared = charset.and_then(|label| Encoding::for_label(label.as_bytes())).or_else(|| declared(bytes));
-    let encoding = match declared {
-        Some(encoding) if encoding != UTF_8 => encoding,
-        // Mostly valid UTF-8 with damage, or not UTF-8 at all.
-        _ if is_mostly_utf8(bytes) => UTF_8,
-        _ => WINDOWS_1252,
-    };
-    encoding.decode(bytes).0
+    let known = |label: &str| if is_utf8(label) { None } else { decoded(label, bytes) };
+    let text = charset.map_or_else(
+        || known(&declared(bytes)?),
+        |label| match is_utf8(label) {
+            true => None,
+            false => known(label).or_else(|| known(&declared(bytes)?)),
+        },
+    );
+    text.map_or_else(
+        || match is_mostly_utf8(bytes) {
+            // Mostly valid UTF-8 with damage, or not UTF-8 at all.
+            true => String::from_utf8_lossy(bytes),
+            false => windows_1252(bytes).into(),
+        },
+        Cow::from,
+    )
+}
+
+/// Bytes read as Windows-1252.
+pub fn windows_1252(bytes: &[u8]) -> String {
+    decoded(WINDOWS_1252, bytes).unwrap_or_default()
+}
+
+/// Whether a label means UTF-8.
+fn is_utf8(label: &str) -> bool {
+    ["utf-8", "utf8", "unicode-1-1-utf-8", "x-unicode20utf8"].iter().any(|name| label.trim().eq_ignore_ascii_case(name))
+}
+
+/// The encoding that a byte order mark names.
+fn byte_order_mark(bytes: &[u8]) -> Option<&'static str> {
+    const MARKS: [(&[u8], &str); 3] =
+        [(b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le")];
+    MARKS.iter().find(|(mark, _)| bytes.starts_with(mark)).map(|(_, encoding)| *encoding)
+}
+
+/// Text in the encoding with this label; `None` if there is no such encoding.
+#[cfg(not(target_arch = "wasm32"))]
+fn decoded(label: &str, bytes: &[u8]) -> Option<String> {
+    let encoding = encoding_rs::Encoding::for_label(label.as_bytes())?;
+    Some(encoding.decode_with_bom_removal(bytes).0.into_owned())
+}
+
+/// Browsers have the tables of all encodings, which would make the module a third larger.
+#[cfg(target_arch = "wasm32")]
+mod browser {
+    use std::sync::OnceLock;
+
+    /// Decodes bytes in the encoding with a label; `None` if there is no such encoding. Set by the module.
+    pub static DECODER: OnceLock<fn(&str, &[u8]) -> Option<String>> = OnceLock::new();
+
+    pub(super) fn decoded(label: &str, bytes: &[u8]) -> Option<String> {
+        DECODER.get()?(label, bytes)
+    }
 }
 
 /// Whether most characters beyond ASCII are valid UTF-8.
@@ -37,7 +89,7 @@ fn is_mostly_utf8(bytes: &[u8]) -> bool {
 }
 
 /// The encoding that a page declares in a `meta` tag.
-fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
+fn declared(bytes: &[u8]) -> Option<String> {
     let start = bytes[..bytes.len().min(PRESCAN_BYTES)].to_ascii_lowercase();
     let at = start.windows(8).position(|window| window == b"charset=")? + 8;
     let label: Vec<u8> = start[at..]
@@ -46,7 +98,7 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
         .skip_while(|b| b"\"' ".contains(b))
         .take_while(|b| !b"\"' ;/>".contains(b))
         .collect();
-    Encoding::for_label(&label)
+    String::from_utf8(label).ok()
 }
 
 #[cfg(test)]

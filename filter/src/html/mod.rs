@@ -8,7 +8,9 @@ mod decode;
 mod render;
 mod tree;
 
-pub use decode::decode;
+#[cfg(target_arch = "wasm32")]
+pub use decode::DECODER;
+pub use decode::{decode, windows_1252};
 pub use tree::Tree;
 
 /// The maximum length of a page in bytes; pages of articles are shorter than a tenth of it.

@@ -30,8 +30,8 @@ mod parallel;
 mod progress;
 mod spool;
 
+pub use crate::decision::{Decision, Kept};
 pub use compare::{Comparison, compare};
-pub use output::{Decision, Kept};
 
 use progress::Progress;
 

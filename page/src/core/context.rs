@@ -70,6 +70,16 @@ impl Cx {
         Self { version: self.state.settled, ..self.clone() }
     }
 
+    /// A context for a drawer, popover or menu: while it is closed, the progress of training does not rerender it.
+    pub fn for_overlay(&self, open: bool) -> Self {
+        Self { version: if open { self.state.settled } else { self.state.quiet }, ..self.clone() }
+    }
+
+    /// A context that changes neither with pointer movement nor with the progress of training.
+    pub fn quiet(&self) -> Self {
+        Self { version: self.state.quiet, ..self.clone() }
+    }
+
     /// A context that does not change while `open` is false, so that hidden components are not rendered again.
     pub fn frozen_unless(&self, open: bool) -> Self {
         Self { version: if open { self.state.settled } else { 0 }, ..self.clone() }

@@ -26,7 +26,7 @@ pub const HELP: [(&str, &str); 17] = [
     ("T", "Weights as a table"),
     ("1–6", "Tabs of the inspector"),
     ("F6", "Next tile; with Shift, the one before"),
-    ("G then T, A, S, E, L", "Go to Train, Align, Systems, Experiments, Lesson"),
+    ("G then T, A, C, D, S, E, L", "Go to Train, Align, Scale, Data, Systems, Experiments, Lesson"),
     ("Arrows", "Move through the cells of the large map; Home and End too; Enter pins the row"),
     ("Shift Enter", "Pin one more row and show their mean"),
     ("+ − 0", "Zoom in, out, fit"),
@@ -59,6 +59,8 @@ fn view_of(key: &str) -> Option<View> {
     match key {
         "t" => Some(View::Train),
         "a" => Some(View::Align),
+        "c" => Some(View::Scale),
+        "d" => Some(View::Data),
         "s" => Some(View::Systems),
         "e" => Some(View::Experiments),
         "l" => Some(View::Lesson),

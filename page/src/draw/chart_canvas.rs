@@ -95,6 +95,7 @@ pub fn look_of(id: u32) -> (String, &'static [f64]) {
 struct Ink {
     text: String,
     strong: String,
+    bad: String,
     edge: String,
     pane: String,
     grid: String,
@@ -109,8 +110,8 @@ impl Ink {
         let color = |name: &str| style.get_property_value(name).unwrap_or_default();
         let runs = picture.runs.iter().map(|run| color(&look_of(run.id).0)).collect();
         let (text, grid) = (color("--ink-3"), color("--grid"));
-        let (strong, edge, pane) = (color("--ink"), color("--edge"), color("--pane"));
-        Some(Self { text, strong, edge, pane, grid, train: color("--train"), val: color("--val"), runs })
+        let (strong, bad, edge, pane) = (color("--ink"), color("--bad"), color("--edge"), color("--pane"));
+        Some(Self { text, strong, bad, edge, pane, grid, train: color("--train"), val: color("--val"), runs })
     }
 }
 
@@ -133,19 +134,30 @@ pub fn last_place(picture: &Picture) -> f64 {
     picture.runs.iter().map(last).chain(bands).fold(least, f64::max)
 }
 
-fn scales(picture: &Picture, width: f64, height: f64) -> (Scale, Scale) {
+/// The lowest and the highest loss of all runs, if there is any.
+fn range(picture: &Picture) -> Option<(f64, f64)> {
     let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
     for run in &picture.runs {
         let losses = run.history.points.iter().map(|point| point.loss);
-        for loss in losses.chain(run.history.validation.iter().map(|val| val.loss)) {
+        for loss in losses.chain(run.history.validation.iter().map(|val| val.loss)).filter(|loss| loss.is_finite()) {
             (low, high) = (low.min(loss), high.max(loss));
         }
     }
     for one in picture.bands.iter().flat_map(|series| series.series.validation.iter()) {
         (low, high) = (low.min(one.min), high.max(one.max));
     }
-    let mut low = f64::from(if low.is_finite() { low } else { 0.0 });
-    let mut high = f64::from(if high.is_finite() { high } else { 1.0 });
+    (low <= high).then_some((f64::from(low), f64::from(high)))
+}
+
+/// The highest loss that the axis reaches: above it, a curve leaves the chart at the top, so that a run that explodes does not
+/// flatten everything else.
+fn cap(picture: &Picture) -> f64 {
+    picture.baselines.map_or(f64::INFINITY, |baselines| 2.0 * baselines.uniform)
+}
+
+fn scales(picture: &Picture, width: f64, height: f64) -> (Scale, Scale) {
+    let (mut low, mut high) = range(picture).unwrap_or((0.0, 1.0));
+    high = high.min(cap(picture));
     if let Some(baselines) = picture.baselines {
         (low, high) = (low.min(baselines.bigram), high.max(baselines.uniform));
     }
@@ -157,6 +169,9 @@ fn scales(picture: &Picture, width: f64, height: f64) -> (Scale, Scale) {
     (x, y)
 }
 
+/// The font of charts.
+const FONT: &str = "11px Inter, \"Segoe UI\", system-ui, sans-serif";
+
 /// Sizes a canvas to the device pixel ratio and scales its context to CSS pixels; returns context, width, height.
 pub fn sharp(canvas: &HtmlCanvasElement) -> Option<(CanvasRenderingContext2d, f64, f64)> {
     let (width, height) = (f64::from(canvas.client_width()), f64::from(canvas.client_height()));
@@ -165,7 +180,7 @@ pub fn sharp(canvas: &HtmlCanvasElement) -> Option<(CanvasRenderingContext2d, f6
     canvas.set_height((height * ratio) as u32);
     let context = canvas.get_context("2d").ok().flatten()?.dyn_into::<CanvasRenderingContext2d>().ok()?;
     drop(context.scale(ratio, ratio)); // fails only for non-numeric arguments
-    context.set_font("11px Inter, \"Segoe UI\", system-ui, sans-serif");
+    context.set_font(FONT);
     Some((context, width, height))
 }
 
@@ -173,10 +188,17 @@ pub fn sharp(canvas: &HtmlCanvasElement) -> Option<(CanvasRenderingContext2d, f6
 pub fn paint(canvas: &HtmlCanvasElement, picture: &Picture) {
     let (Some((context, width, height)), Some(ink)) = (sharp(canvas), Ink::of(canvas, picture)) else { return };
     let (x, y) = scales(picture, width, height);
-    axes(&context, &ink, (&x, &y), picture);
+    let empty = picture.baselines.is_none() && range(picture).is_none();
+    if !empty {
+        axes(&context, &ink, (&x, &y), picture);
+    }
     if let Some(baselines) = picture.baselines {
         baseline_lines(&context, &ink, &x, &y, baselines);
     }
+    context.save();
+    context.begin_path();
+    context.rect(0.0, y.to - 6.0, width, y.from - y.to + 12.0);
+    context.clip();
     for (i, series) in picture.bands.iter().enumerate() {
         band(&context, &ink, (&x, &y), picture, (i, series));
     }
@@ -186,6 +208,7 @@ pub fn paint(canvas: &HtmlCanvasElement, picture: &Picture) {
     for run in picture.runs.iter().filter(|run| run.id == 0) {
         present(&context, &ink, (&x, &y), picture, run);
     }
+    context.restore();
     if picture.runs.iter().all(|run| run.history.points.is_empty()) {
         nothing_yet(&context, &ink, (&x, &y));
     }
@@ -243,7 +266,9 @@ fn axes(context: &CanvasRenderingContext2d, ink: &Ink, (x, y): (&Scale, &Scale),
         }
     }
     context.set_text_align("left");
-    text(context, "nats per token", 4.0, 11.0);
+    let peak =
+        range(picture).filter(|(_, high)| *high > cap(picture)).map(|(_, high)| format!(" · up to {}", short(high)));
+    text(context, &format!("nats per token{}", peak.unwrap_or_default()), 12.0, 11.0);
 }
 
 fn baseline_lines(context: &CanvasRenderingContext2d, ink: &Ink, x: &Scale, y: &Scale, baselines: Baselines) {
@@ -340,28 +365,37 @@ fn dot(context: &CanvasRenderingContext2d, x: f64, y: f64, radius: f64) {
     drop(context.arc(x, y, radius, 0.0, std::f64::consts::TAU));
 }
 
+/// The word at the point where a run diverged.
+const DIVERGED: &str = "Diverged";
+
 /// Marks where the held-out loss passed the counts, and where the run diverged.
 fn events(context: &CanvasRenderingContext2d, ink: &Ink, (x, y): (&Scale, &Scale), picture: &Picture, run: &ShownRun) {
     let (history, at) = (&run.history, picture.at(run));
     let passed = |baseline: f64| history.validation.iter().find(|val| val.step > 0 && f64::from(val.loss) < baseline);
     let mut marks: Vec<(&str, f64, f64)> = Vec::new();
+    let inside = |loss: f32| y.pixel(f64::from(loss)).max(y.to);
     if let Some(Baselines { unigram, bigram, .. }) = picture.baselines {
         for (word, baseline) in [("Beats unigram", unigram), ("Beats bigram", bigram)] {
             let place = |val: &ValidationPoint| x.pixel(place_of(&history.points, &at, val.step));
-            marks.extend(passed(baseline).map(|val| (word, place(val), y.pixel(f64::from(val.loss)))));
+            let Some(val) = passed(baseline) else { continue };
+            // One evaluation may pass both.
+            marks.retain(|&(_, at, _)| at != place(val));
+            marks.push((word, place(val), inside(val.loss)));
         }
     }
     if let Some(last) = history.points.iter().rev().find(|point| picture.diverged && point.loss.is_finite()) {
-        marks.push(("Diverged", x.pixel(at(last)), y.pixel(f64::from(last.loss))));
+        marks.push((DIVERGED, x.pixel(at(last)), inside(last.loss)));
     }
     for (word, at, height) in marks {
+        let diverged = word == DIVERGED;
+        let color = if diverged { &ink.bad } else { &ink.strong };
         dot(context, at, height, 4.0);
-        context.set_fill_style_str(&ink.pane);
+        context.set_fill_style_str(if diverged { color } else { &ink.pane });
         context.fill();
-        context.set_stroke_style_str(&ink.strong);
+        context.set_stroke_style_str(color);
         context.set_line_width(1.5);
         context.stroke();
-        context.set_fill_style_str(&ink.strong);
+        context.set_fill_style_str(color);
         let right = at < (x.from + x.to) / 2.0;
         context.set_text_align(if right { "left" } else { "right" });
         text(context, word, if right { at + 9.0 } else { at - 9.0 }, height + if right { -4.0 } else { 14.0 });
@@ -380,18 +414,26 @@ fn labels(context: &CanvasRenderingContext2d, ink: &Ink, at: f64, y: &Scale, pic
         let train = run.history.points.last().map(|point| f64::from(point.loss));
         let val = run.history.validation.last().map(|val| f64::from(val.loss));
         if run.id == 0 {
-            labels.extend(val.map(|val| ("Held-out", val, ink.val.as_str())));
-            labels.extend(train.map(|train| ("Training", train, ink.train.as_str())));
+            // Named in the legend by the same colors.
+            labels.extend(val.map(|val| ("", val, ink.val.as_str())));
+            labels.extend(train.map(|train| ("", train, ink.train.as_str())));
         } else {
             labels.extend(train.map(|train| (run.name.as_str(), train, color.as_str())));
         }
     }
     labels.sort_by(|(_, a, _), (_, b, _)| b.total_cmp(a));
-    let wanted: Vec<f64> = labels.iter().map(|&(_, value, _)| y.pixel(value)).collect();
+    let wanted: Vec<f64> = labels.iter().map(|&(_, value, _)| y.pixel(value).max(y.to)).collect();
     context.set_text_align("left");
     for ((name, value, color), place) in labels.into_iter().zip(apart(&wanted, LABEL_HEIGHT, y.from)) {
         context.set_fill_style_str(color);
-        let name: String = name.chars().take(11).collect();
-        text(context, &format!("{name} {value:.2}"), at + 4.0, place + 4.0);
+        if name.is_empty() {
+            context.set_font(&format!("600 {FONT}"));
+            let value = if value < 1e4 { format!("{value:.3}") } else { short(value) };
+            text(context, &value, at + 6.0, place + 4.0);
+            context.set_font(FONT);
+        } else {
+            let name: String = name.chars().take(11).collect();
+            text(context, &format!("{name} {value:.2}"), at + 6.0, place + 4.0);
+        }
     }
 }

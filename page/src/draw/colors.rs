@@ -55,19 +55,12 @@ const MAGMA: &[Rgb] = &[
 ];
 const GREY: &[Rgb] = &[[0, 0, 0], [255, 255, 255]];
 
-/// Blue for negative numbers, white for 0, orange for positive ones; distinguishable with every color-vision
-/// deficiency.
-const DIVERGING: &[Rgb] = &[
-    [5, 48, 97],
-    [33, 102, 172],
-    [67, 147, 195],
-    [146, 197, 222],
-    [247, 247, 247],
-    [253, 184, 99],
-    [224, 130, 20],
-    [179, 88, 6],
-    [127, 59, 8],
-];
+/// Red for negative numbers, neutral for 0, blue for positive ones; distinguishable with every color-vision deficiency.
+const DIVERGING: &[Rgb] =
+    &[[178, 24, 43], [214, 96, 77], [244, 165, 130], [247, 247, 247], [146, 197, 222], [67, 147, 195], [33, 102, 172]];
+
+/// The same on a dark page, where the neutral middle is dark.
+const DIVERGING_DARK: &[Rgb] = &[[255, 154, 138], [181, 79, 68], [38, 45, 54], [56, 110, 182], [163, 204, 255]];
 
 impl ColorMap {
     /// All color maps, the default first.
@@ -110,6 +103,8 @@ pub enum Colors {
     Sequential(ColorMap),
     /// Negative through 0 to positive.
     Diverging,
+    /// The same for a dark page.
+    DivergingDark,
 }
 
 impl Colors {
@@ -118,6 +113,7 @@ impl Colors {
         match self {
             Self::Sequential(map) => between(map.points(), place),
             Self::Diverging => between(DIVERGING, place),
+            Self::DivergingDark => between(DIVERGING_DARK, place),
         }
     }
 }

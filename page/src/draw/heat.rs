@@ -53,12 +53,18 @@ impl ColorScale {
         Self { colors: Colors::Diverging, domain, gamma: 1.0, threshold: 0.0, paper: [255; 3] }
     }
 
+    /// The same scale on a dark or a light page: the middle of a diverging scale is as neutral as the page.
+    pub fn on_page(self, dark: bool) -> Self {
+        let colors = if dark && self.colors == Colors::Diverging { Colors::DivergingDark } else { self.colors };
+        Self { colors, ..self }
+    }
+
     /// The color at a position in the domain, from 0 to 1.
     pub fn at(&self, place: f32) -> Rgb {
         let place = place.clamp(0.0, 1.0);
         let curved = match self.colors {
             Colors::Sequential(_) => place.powf(self.gamma),
-            Colors::Diverging => {
+            Colors::Diverging | Colors::DivergingDark => {
                 let side = 2.0 * place - 1.0;
                 0.5 + 0.5 * side.signum() * side.abs().powf(self.gamma)
             }

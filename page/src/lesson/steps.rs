@@ -6,6 +6,7 @@ use std::ops::Range;
 
 mod align;
 mod attention;
+mod data;
 mod onward;
 mod plain;
 mod scaling;
@@ -49,14 +50,15 @@ impl Step {
 }
 
 /// The groups of steps: a title, and the indices of the steps.
-pub const GROUPS: [(&str, Range<usize>); 7] = [
+pub const GROUPS: [(&str, Range<usize>); 8] = [
     ("Attention by hand", 0..7),
     ("Attention that learns", 7..14),
     ("The whole model", 14..18),
     ("Training", 18..22),
     ("Alignment", 22..25),
     ("Scaling", 25..27),
-    ("Systems", 27..30),
+    ("Data", 27..29),
+    ("Systems", 29..32),
 ];
 
 /// What a step shows in addition to its matrices.
@@ -82,6 +84,8 @@ pub enum Picture {
     Rates,
     /// Probabilities and sampled draws.
     Draws,
+    /// The probability that a pair of texts is found, over its similarity.
+    SCurve,
 }
 
 /// The control of a step.
@@ -139,7 +143,7 @@ impl Control {
 }
 
 /// All steps in order.
-pub static STEPS: [Step; 30] = [
+pub static STEPS: [Step; 32] = [
     tokens::TOKENS,
     plain::SCORES,
     plain::WEIGHTS,
@@ -167,6 +171,8 @@ pub static STEPS: [Step; 30] = [
     align::EQUAL_REWARDS,
     scaling::SIX_N_D,
     scaling::ISOFLOP,
+    data::JACCARD,
+    data::MIN_HASH,
     systems::ROOFLINE,
     systems::RING,
     systems::FOUR_SUMS,

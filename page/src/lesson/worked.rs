@@ -45,7 +45,15 @@ pub fn involved(sheet: &Sheet, (matrix, row, col): Cell, (lit, i, j): Cell) -> b
         &Made::Scaled { of, .. } | &Made::Masked { of, .. } | &Made::Ahead { of } => {
             matrix == of && (row, col) == (i, j)
         }
-        &Made::Sum { a, b } | &Made::Gated { gate: a, up: b } => [a, b].contains(&matrix) && (row, col) == (i, j),
+        &Made::Jaccard { both, a, b } => [both, a, b].contains(&matrix),
+        &Made::Least { of, set } => {
+            (matrix == of && row == i && sheet.matrices[set].at(0, col) == 1.0) || (matrix == set && row == 0)
+        }
+        &Made::Band { of, rows } => matrix == of && row / rows.max(1) == i,
+        &Made::Candidate { of, .. } => matrix == of && col == j,
+        &Made::Sum { a, b } | &Made::Equal { a, b } | &Made::Gated { gate: a, up: b } => {
+            [a, b].contains(&matrix) && (row, col) == (i, j)
+        }
         &Made::Columns { of, first } if sheet.matrices[of].rows == shown.rows => {
             matrix == of && row == i && col == first + j
         }
@@ -73,7 +81,7 @@ pub fn involved(sheet: &Sheet, (matrix, row, col): Cell, (lit, i, j): Cell) -> b
         &Made::Moment { of, .. } => (matrix == of && row == i) || (matrix == lit && row + 1 == i),
         &Made::Adamw { m, v, .. } => ([m, v].contains(&matrix) && row == i) || (matrix == lit && row + 1 == i),
         &Made::Descent { of, .. } => (matrix == of && row == i) || (matrix == lit && row + 1 == i),
-        &Made::Ratio { of } | &Made::Least { of } => matrix == of,
+        &Made::Ratio { of } | &Made::LowerRoof { of } => matrix == of,
         &Made::Roofs { intensity, peaks } => (matrix == intensity && j == 1) || (matrix == peaks && col == j),
         &Made::Ring { of, rounds } => matrix == of && col == j && ring_ranks(i, j, rounds).contains(&row),
         Made::Given { .. } | Made::Drawn | Made::Measured | Made::Explained { .. } | Made::Rate { .. } => false,
@@ -176,6 +184,27 @@ fn learned(sheet: &Sheet, made: &Made, shown: &Matrix, i: usize, j: usize) -> Op
             let column = (0..matrix(of).rows).map(|row| format!("({})", short(matrix(of).at(row, j))));
             column.collect::<Vec<_>>().join(" + ")
         }
+        &Made::Jaccard { both, a, b } => {
+            let [both, a, b] = [both, a, b].map(|at| short_whole(matrix(at).at(0, 0)));
+            format!("{both} ÷ ({a} + {b} − {both})")
+        }
+        &Made::Least { of, set } => {
+            let (row, set) = (matrix(of).row(i), matrix(set).row(0));
+            let chosen = row.iter().zip(set).filter(|(_, set)| **set == 1.0).map(|(rank, _)| short_whole(*rank));
+            format!("the least of {}", chosen.collect::<Vec<_>>().join(", "))
+        }
+        &Made::Equal { a, b } => {
+            let [a, b] = [a, b].map(|at| matrix(at).at(i, j));
+            format!("{} {} {}", short_whole(a), if a == b { "equals" } else { "differs from" }, short_whole(b))
+        }
+        &Made::Band { of, rows } => {
+            let band = matrix(of).values.get(i * rows..(i + 1) * rows).unwrap_or_default();
+            let words: Vec<String> = band.iter().map(|&equal| short_whole(equal)).collect();
+            format!("all of {}", words.join(", "))
+        }
+        &Made::Candidate { of, bands, rows } => {
+            format!("1 − (1 − {}^{rows})^{bands}", decimals(matrix(of).at(i, j), 1))
+        }
         &Made::Stepped { of, grad, lr } => {
             format!("{} − {lr} · ({})", short(matrix(of).at(i, j)), short(matrix(grad).at(i, j)))
         }
@@ -210,7 +239,7 @@ fn learned(sheet: &Sheet, made: &Made, shown: &Matrix, i: usize, j: usize) -> Op
             0 => "the cores' peak".into(),
             _ => format!("{} · {}", short(matrix(intensity).at(0, 0)), short(matrix(peaks).at(0, 1))),
         },
-        &Made::Least { of } => {
+        &Made::LowerRoof { of } => {
             let values = matrix(of).row(i).iter().map(|&value| short(value));
             format!("the smaller one of {}", values.collect::<Vec<_>>().join(" and "))
         }
@@ -223,6 +252,11 @@ fn learned(sheet: &Sheet, made: &Made, shown: &Matrix, i: usize, j: usize) -> Op
         &Made::Counted { of } => format!("drawn with a probability of {}", short(matrix(of).at(0, j))),
         _ => return None,
     })
+}
+
+/// A number without decimals.
+fn short_whole(value: f32) -> String {
+    decimals(value, 0)
 }
 
 /// The ranks whose parts are in a chunk of a rank after some rounds of the ring, in the order in which they were added.

@@ -14,23 +14,25 @@ use crate::menus::text::TextMenu;
 use crate::palette::view::Palette;
 use crate::runs_drawer::view::RunsDrawer;
 use crate::settings::view::SettingsDrawer;
+use crate::state::overlay::Overlay;
 
 /// The overlays; at most one is visible.
 #[component]
 pub fn Overlays(cx: &Cx) -> Html {
+    let within = |overlay: Overlay| cx.for_overlay(cx.state.overlay.is_open(overlay));
     html! {
         <>
             <Outside ..cx.clone() />
-            <SettingsDrawer ..cx.clone() />
-            <RunsDrawer ..cx.clone() />
-            <ModelMenu ..cx.clone() />
-            <TextMenu ..cx.clone() />
-            <DisplayMenu ..cx.clone() />
-            <SaveMenu ..cx.clone() />
-            <SamplingPopover ..cx.clone() />
-            <SharePopover ..cx.clone() />
-            <HelpPopover ..cx.clone() />
-            <Palette ..cx.clone() />
+            <SettingsDrawer ..within(Overlay::Settings) />
+            <RunsDrawer ..within(Overlay::Runs) />
+            <ModelMenu ..within(Overlay::Model) />
+            <TextMenu ..within(Overlay::Text) />
+            <DisplayMenu ..within(Overlay::Display) />
+            <SaveMenu ..within(Overlay::Save) />
+            <SamplingPopover ..within(Overlay::Sampling) />
+            <SharePopover ..within(Overlay::Share) />
+            <HelpPopover ..within(Overlay::Help) />
+            <Palette ..within(Overlay::Palette) />
         </>
     }
 }

@@ -144,11 +144,11 @@ pub fn open_dropped(cx: &Cx, dropped: &DataTransfer) {
     };
     let entries: Vec<JsValue> = (0..items.length()).filter_map(entry).collect();
     let folder = entries.into_iter().find(|entry| flag(entry, "isDirectory"));
-    let Some(folder) = folder else { return cx.open_files(plain) };
+    let Some(folder) = folder else { return cx.open_here(plain) };
     let cx = cx.clone();
     spawn_local(async move {
         match files_in(&folder).await {
-            Some(files) => cx.open_files(files),
+            Some(files) => cx.open_here(files),
             None => say(&cx.state.dispatcher(), "The folder could not be read; choose its files instead.".into()),
         }
     });

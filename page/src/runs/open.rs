@@ -6,12 +6,21 @@ use web_sys::File;
 use super::{checkpoints, import};
 use crate::core::context::Cx;
 use crate::core::files::read;
-use crate::state::Action;
+use crate::data::source;
 use crate::state::data::DataAction;
 use crate::state::models::is_model;
 use crate::state::runs::RunsAction;
+use crate::state::{Action, View};
 
 impl Cx {
+    /// Opens dropped files: as pages in the Data view, else by their kind.
+    pub fn open_here(&self, files: Vec<File>) {
+        if self.state.view == View::Data {
+            return source::choose(self, files);
+        }
+        self.open_files(files);
+    }
+
     /// Opens the user's files: imports a model, resumes the run if the first file is a checkpoint, or else uses the
     /// files as training text.
     pub fn open_files(&self, files: Vec<File>) {

@@ -65,7 +65,7 @@ pub fn Transport(cx: &Cx) -> Html {
                         }
                     </button>
                 } else {
-                    <button data-testid="scale-new" class="large-button" onclick={cancel} disabled={on}
+                    <button data-testid="scale-new" class="large-button" onclick={cancel} disabled={on && working}
                         title="Removes the runs of this sweep; its predictions stay in the history">
                         {icon(Icon::Restart)}<span class="only-wide">{"New sweep"}</span>
                     </button>

@@ -7,6 +7,7 @@ use yew::prelude::*;
 use crate::core::context::Cx;
 use crate::core::{files, preferences};
 use crate::runs::checkpoints;
+use crate::shared::grouped;
 use crate::shared::icon::{Icon, icon};
 use crate::state::runs::{KeptCheckpoint, NeededFile, RunsAction};
 use crate::state::shell::ShellAction;
@@ -23,22 +24,26 @@ pub fn Banner(cx: &Cx) -> Html {
     let state = &cx.state;
     let dismissed = use_state(|| preferences::load(DISMISSED).unwrap_or_default());
     match &state.run_state {
-        RunState::Diverged(message) => return problem(cx, "The training diverged", message, true),
-        RunState::Failed(message) => return problem(cx, "This run cannot continue", message, false),
+        RunState::Diverged(message) => return diverged(cx, message),
+        RunState::Failed(message) => {
+            return problem(cx, html! { <><strong>{"This run cannot continue: "}</strong>{message}</> }, html! {});
+        }
         _ => (),
     }
     if let Some(needed) = &state.runs.needs_file {
         return needs_file(cx, needed);
     }
     let stopped = state.runs.stopped.as_ref().map(|reason| {
-        let text = format!("Paused by a stop rule: {reason}. Change or clear the rule to train on.");
-        html! { <p data-testid="stopped">{text}</p> }
+        html! { <p data-testid="stopped"><strong>{"Paused by a stop rule: "}</strong>{format!("{reason}. Change or clear the rule to train on.")}</p> }
     });
     if let Some(offer) = offer(cx).filter(|_| stopped.is_none()) {
         return offer;
     }
-    let notices: Vec<&String> =
-        state.notices.iter().filter(|notice| !dismissed.split('\n').any(|text| text == notice.as_str())).collect();
+    // The device chip repeats what training on the CPU means, so that a reason to pause comes before it.
+    let seen = |notice: &str| {
+        dismissed.split('\n').any(|text| text == notice) || stopped.is_some() && notice.starts_with(ON_CPU)
+    };
+    let notices: Vec<&String> = state.notices.iter().filter(|notice| !seen(notice)).collect();
     if !notices.is_empty() {
         let (text, all) = (state.notices.join("\n"), dismissed.clone());
         let close = cx.call(move |cx, _: MouseEvent| {
@@ -47,7 +52,7 @@ pub fn Banner(cx: &Cx) -> Html {
             cx.act(Action::DismissNotices);
         });
         // A stop rule does not hide what was refused meanwhile.
-        let lines = notices.iter().map(|notice| html! { <p>{*notice}</p> }).chain(stopped);
+        let lines = notices.iter().map(|notice| html! { <p>{bold_first(notice)}</p> }).chain(stopped);
         return note("banner", html! { <div class="grow">{for lines}</div> }, dismiss(close));
     }
     if let Some(stopped) = stopped {
@@ -57,6 +62,18 @@ pub fn Banner(cx: &Cx) -> Html {
         RunState::Loading(phase) => phases(*phase),
         RunState::Ready if !state.shell.ready_dismissed => ready(cx),
         _ => html! {},
+    }
+}
+
+/// How the notice on a missing graphics adapter begins.
+const ON_CPU: &str = "Training on the CPU";
+
+/// A notice with its first clause in bold.
+fn bold_first(notice: &str) -> Html {
+    let end = [": ", "; ", ". "].into_iter().filter_map(|stop| notice.find(stop)).min();
+    match end {
+        Some(end) => html! { <><strong>{&notice[..=end]}</strong>{&notice[end + 1..]}</> },
+        None => html! { {notice} },
     }
 }
 
@@ -86,6 +103,7 @@ fn phases(now: Option<Phase>) -> Html {
         Some(now) if phase == now => {
             html! { <li class="now">{format!("{}, {} of {}", phase_name(phase), at + 1, Phase::ALL.len())}</li> }
         }
+        None if at == 0 => html! { <li class="now">{phase_name(phase)}</li> },
         _ => html! { <li>{phase_name(phase)}</li> },
     };
     html! {
@@ -158,32 +176,50 @@ fn saved_automatically(kept: &KeptCheckpoint) -> String {
     format!("{} was saved automatically at step {}, {}.", kept.about.name, kept.about.step, kept.saved)
 }
 
-fn problem(cx: &Cx, title: &'static str, message: &str, can_continue: bool) -> Html {
+/// The run diverged: the likely cause, the way on, and the whole report.
+fn diverged(cx: &Cx, message: &str) -> Html {
     let slower = cx.call(|cx, _: MouseEvent| cx.send(&Command::Runs { command: RunsCommand::GoOnSlower }));
-    let half = cx.state.run_config().map_or(String::new(), |config| {
-        let half = format!("{:.6}", config.train.max_lr / 2.0);
-        format!(" ({})", half.trim_end_matches('0').trim_end_matches('.'))
+    let short = |rate: f64| {
+        let text = format!("{rate:.6}");
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+    };
+    let rate = cx.state.run_config().map(|config| config.train.max_lr);
+    let cause = rate.map_or(String::new(), |rate| {
+        format!(" A learning rate of {} is probably too high for this model.", short(rate))
     });
+    let half = rate.map_or(String::new(), |rate| format!(" ({})", short(rate / 2.0)));
+    let text = html! {
+        <>
+            <strong>{format!("Training diverged at step {}.", grouped(cx.state.step + 1))}</strong>
+            {format!(" The loss or a gradient is not finite.{cause}")}
+            <details><summary>{"Details"}</summary>{message}</details>
+        </>
+    };
+    let actions = html! {
+        <button class="primary" onclick={slower} data-testid="go-on-slower" title="Goes back to the last snapshot whose loss was finite">
+            {format!("Continue at half the learning rate{half}")}
+        </button>
+    };
+    problem(cx, text, actions)
+}
+
+fn problem(cx: &Cx, text: Html, actions: Html) -> Html {
+    let failed = matches!(cx.state.run_state, RunState::Failed(_));
     html! {
         <div class="banner bad" data-testid="banner" role="alert">
             {icon(Icon::Warning)}
-            <p>
-                <strong>{title}{": "}</strong>{message}
+            <div class="grow">
+                {text}
                 if let Some(kept) = cx.state.offered_run() { {" "}<span data-testid="offer">{saved_automatically(kept)}</span> }
-            </p>
+            </div>
             if let Some(kept) = cx.state.offered_run().cloned() {
                 <button class="primary" data-testid="resume-offer" onclick={cx.call(move |cx, _: MouseEvent| checkpoints::resume(cx, &kept))}>
                     {"Continue from there"}
                 </button>
             }
-            if can_continue {
-                <button class="primary" onclick={slower} data-testid="go-on-slower"
-                    title="Goes back to the last snapshot whose loss was finite">
-                    {format!("Continue at half the learning rate{half}")}
-                </button>
-            }
+            {actions}
             <button onclick={cx.call(|cx, _: MouseEvent| cx.restart())} disabled={cx.state.problem().is_some()}>{"Restart"}</button>
-            if !can_continue {
+            if failed {
                 <button data-testid="reload" onclick={Callback::from(|_: MouseEvent| reload())}>{"Reload the page"}</button>
             }
         </div>

@@ -22,6 +22,7 @@ fn icon_of(view: View) -> Icon {
         View::Train => Icon::Train,
         View::Align => Icon::Align,
         View::Scale => Icon::Scale,
+        View::Data => Icon::Data,
         View::Tokenizer => Icon::Tokenizer,
         View::Lesson => Icon::Lesson,
         View::Systems => Icon::Systems,
@@ -31,7 +32,7 @@ fn icon_of(view: View) -> Icon {
 
 /// Whether a phone shows the view under “More”.
 fn minor(view: View) -> bool {
-    matches!(view, View::Tokenizer | View::Systems | View::Scale)
+    matches!(view, View::Tokenizer | View::Systems | View::Scale | View::Data)
 }
 
 fn link(cx: &Cx, view: View, testid: String) -> Html {
@@ -63,7 +64,7 @@ pub fn Rail(cx: &Cx) -> Html {
             <h1 title="Glasshead">{"Glasshead"}{logo()}</h1>
             {group(&[View::Experiments])}
             <hr />
-            {group(&[View::Train, View::Align, View::Scale, View::Systems])}
+            {group(&[View::Train, View::Align, View::Scale, View::Data, View::Systems])}
             <hr />
             {group(&[View::Tokenizer, View::Lesson])}
             <Opens cx={cx.clone()} overlay={Overlay::MoreViews} class="more">{icon(Icon::More)}{"More"}</Opens>
@@ -123,11 +124,15 @@ fn subtitle(state: &State) -> Option<String> {
             Some(format!("Step {step} of {n} · every number is computed live and can be changed"))
         }
         View::Scale => Some(about_sweep(&state.scale)),
+        View::Data => Some(String::new()),
         _ => None,
     }
 }
 
 fn title(cx: &Cx) -> Html {
+    if cx.state.view == View::Data {
+        return html! { <crate::data::top::DataTop ..cx.clone() /> };
+    }
     let Some(subtitle) = subtitle(&cx.state).filter(|subtitle| !subtitle.is_empty()) else { return html! {} };
     html! { <div class="view-title"><b>{cx.state.view.title()}</b><small>{subtitle}</small></div> }
 }
@@ -207,6 +212,9 @@ fn numbers(cx: &Cx) -> Html {
 fn adapter(cx: &Cx) -> Html {
     const SOFTWARE: &str =
         "This adapter is emulated on the processor: everything works, many times slower than on a graphics card.";
+    if cx.state.view == View::Data {
+        return html! {};
+    }
     let Some(device) = &cx.state.device else {
         return html! { <span data-testid="adapter" data-part="controls" class="tag adapter">{"Looking for a GPU…"}</span> };
     };

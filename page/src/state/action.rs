@@ -18,6 +18,7 @@ use super::shell::ShellAction;
 use super::tokenizer::TokenizerAction;
 use super::typed::TypedField;
 use super::workers::Wanted;
+use crate::data::state::DataViewAction;
 use crate::draw::colors::ColorMap;
 use crate::scale::state::ScaleAction;
 use glasshead::config::{Preset, RunConfig};
@@ -35,6 +36,8 @@ pub enum Action {
     Lesson(LessonAction),
     /// An action in the Align view.
     Align(AlignAction),
+    /// An action in the Data view.
+    Filters(DataViewAction),
     /// An action in the tokenizer view.
     Tokenizer(TokenizerAction),
     /// An action on the training data.

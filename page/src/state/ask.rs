@@ -52,6 +52,8 @@ impl Section {
 pub enum AskAction {
     /// Opens a section.
     Open(Section),
+    /// Lends the open section the large tile, or gives the tile back to the map.
+    Wide(bool),
     /// Explains a term in place: its glossary entry.
     Explain(&'static str),
     /// Explains a term in the inspector.
@@ -193,6 +195,8 @@ impl ScoreHistory {
 pub struct AskState {
     /// The open section.
     pub section: Section,
+    /// Whether it is in the large tile instead of the map.
+    pub wide: bool,
     /// The term that is explained, and a counter of such requests.
     pub explained: Option<(&'static str, u32)>,
     /// Whether the inspector explains it.
@@ -241,6 +245,7 @@ impl AskState {
     pub fn apply(&mut self, action: AskAction) {
         match action {
             AskAction::Open(section) => self.section = section,
+            AskAction::Wide(wide) => self.wide = wide,
             AskAction::Explain(name) => {
                 let count = self.explained.map_or(0, |(_, count)| count);
                 self.explained = Some((name, count + 1));
@@ -265,7 +270,7 @@ impl AskState {
 
     /// Resets what belongs to the previous run.
     pub fn begin(&mut self) {
-        *self = Self { section: self.section, explained: self.explained, ..Self::default() };
+        *self = Self { section: self.section, wide: self.wide, explained: self.explained, ..Self::default() };
     }
 
     /// Handles an event from the worker.

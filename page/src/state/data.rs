@@ -188,8 +188,8 @@ impl DataState {
     /// Handles an event from the worker; `run` is the current run.
     pub fn hear(&mut self, run: RunId, event: DataEvent) {
         match event {
-            // Handled by the Parquet worker's own listener.
-            DataEvent::ParquetText { .. } | DataEvent::ParquetProblem { .. } => (),
+            // Handled by the listeners of their own workers.
+            DataEvent::ParquetText { .. } | DataEvent::ParquetProblem { .. } | DataEvent::Stories => (),
             DataEvent::Tasks { .. } => (), // needs the complete state
             DataEvent::Score { run: of_run, .. } if of_run != run => (),
             DataEvent::Score { step, right, of, shown, .. } => {

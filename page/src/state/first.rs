@@ -15,6 +15,7 @@ impl Default for State {
             view: View::Train,
             tokenizer: TokenizerState::default(),
             data: DataState::default(),
+            filters: DataView::default(),
             lesson: LessonState::default(),
             align: AlignState::default(),
             run: 0,
@@ -57,6 +58,7 @@ impl Default for State {
             resizes: 0,
             version: 0,
             settled: 0,
+            quiet: 0,
         }
     }
 }

@@ -19,6 +19,7 @@ impl State {
             Event::Data(event) => self.data.hear(self.run, event),
             Event::Lesson(event) => self.lesson.hear(event),
             Event::Align(event) => self.align.hear(event, bytes.as_deref()),
+            Event::Effect(_) => (), // received by the data view's own workers
             Event::Workers { event, .. } => self.workers.hear(&event),
             Event::Profile { event, .. } => self.profile.hear(event),
             Event::Queue(event) => {
@@ -59,10 +60,8 @@ impl State {
                 self.look_at_wanted(&maps);
                 self.maps = Some(maps);
             }
-            Event::Sample { step, text, .. } => {
-                self.samples.insert(0, (step, text));
-                self.samples.truncate(SAMPLES);
-            }
+            Event::SampleTokens { step, tokens, .. } => Rc::make_mut(&mut self.sample_of(step).tokens).extend(tokens),
+            Event::Sample { step, text, .. } => self.sample_of(step).text = Some(text),
             Event::Generated { request, text, tokens, done, problem, .. } => {
                 if request == self.generated.request {
                     Rc::make_mut(&mut self.generated.tokens).extend(tokens);
@@ -89,5 +88,16 @@ impl State {
             Event::Runs { .. } => (),   // handled above
             Event::Export { .. } => (), // a file, written by `take_along`
         }
+    }
+
+    /// The sample that was begun after `step` steps, newly created unless it is being written.
+    fn sample_of(&mut self, step: u64) -> &mut Sample {
+        let present = self.samples.first().is_some_and(|sample| sample.step == step && sample.text.is_none());
+        if !present {
+            // A sample that was broken off, for example by a pause, stays as it is.
+            self.samples.insert(0, Sample { step, tokens: Rc::default(), text: None });
+            self.samples.truncate(SAMPLES);
+        }
+        &mut self.samples[0]
     }
 }

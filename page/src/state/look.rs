@@ -1,9 +1,10 @@
 //! How attention is displayed: which table, which rows, which colors, which part.
 
-use super::{Action, State};
+use super::{Action, RunState, State};
 use crate::draw::heat::{ColorScale, Domain};
 use crate::draw::window::Window;
 use crate::maps::{Direction, Plane};
+use glasshead::wire::Event;
 
 /// An aggregate of the heads of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +103,10 @@ pub struct Look {
     pub threshold: f32,
     /// Whether entropies are shown in nats instead of bits.
     pub nats: bool,
+    /// Whether the heads of a layer are ordered by entropy, the most focused first, instead of by number.
+    pub focused_first: bool,
+    /// Whether the grid of heads leaves out the mean and the maximum of each layer.
+    pub heads_only: bool,
     /// The form in which the table is shown.
     pub form: Form,
     /// Whether bars are sorted by weight instead of by position.
@@ -128,6 +133,8 @@ impl Default for Look {
             gamma: 1.0,
             threshold: 0.0,
             nats: false,
+            focused_first: false,
+            heads_only: false,
             form: Form::Map,
             sorted: true,
             window: Window::WHOLE,
@@ -158,6 +165,10 @@ pub enum LookAction {
     Threshold(f32),
     /// Toggles between bits and nats.
     ToggleNats,
+    /// Toggles between the order by entropy and by number of the heads of a layer.
+    ToggleOrder,
+    /// Shows or leaves out the mean and the maximum of each layer.
+    ToggleAggregates,
     /// Sets the form.
     Form(Form),
     /// Toggles sorting of the bars.
@@ -256,6 +267,8 @@ impl State {
             LookAction::Gamma(gamma) => self.look.gamma = gamma.clamp(0.2, 3.0),
             LookAction::Threshold(threshold) => self.look.threshold = threshold.clamp(0.0, 1.0),
             LookAction::ToggleNats => self.look.nats = !self.look.nats,
+            LookAction::ToggleOrder => self.look.focused_first = !self.look.focused_first,
+            LookAction::ToggleAggregates => self.look.heads_only = !self.look.heads_only,
             LookAction::Form(form) => self.look.form = form,
             LookAction::ToggleSorted => self.look.sorted = !self.look.sorted,
             LookAction::Window(window) => self.look.window = window,
@@ -268,6 +281,17 @@ impl State {
         self.version += 1;
         if !matches!(action, Action::Hover(_)) {
             self.settled = self.version;
+        }
+        let progress = match action {
+            Action::Hover(_) => true,
+            // A paused run reports what it had not yet shown.
+            Action::Events(events) if self.run_state == RunState::Training => {
+                events.iter().all(|(event, _)| is_progress(event))
+            }
+            _ => false,
+        };
+        if !progress {
+            self.quiet = self.version;
         }
     }
 
@@ -342,4 +366,16 @@ impl State {
         (self.look.passed, self.look.appeared, self.look.together) = (0, 0, None);
         self.look.announcement.clear();
     }
+}
+
+/// Whether an event reports only that training proceeds.
+fn is_progress(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Progress { .. }
+            | Event::Attention { .. }
+            | Event::SampleTokens { .. }
+            | Event::Sample { .. }
+            | Event::Inspect { .. }
+    )
 }

@@ -27,13 +27,19 @@ pub enum Overlay {
     Sampling,
     /// Options of the grid of heads.
     Heads,
+    /// The source of the Data view's pages.
+    Pages,
+    /// Files of the Data view.
+    DataFiles,
+    /// All settings of the filters, a drawer on the left.
+    Filters,
     /// Views that do not fit into the rail of a phone.
     MoreViews,
 }
 
 impl Overlay {
     /// All overlays.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Settings,
         Self::Runs,
         Self::Share,
@@ -45,6 +51,9 @@ impl Overlay {
         Self::Save,
         Self::Sampling,
         Self::Heads,
+        Self::Pages,
+        Self::DataFiles,
+        Self::Filters,
         Self::MoreViews,
     ];
 
@@ -62,13 +71,16 @@ impl Overlay {
             Self::Save => "save",
             Self::Sampling => "sampling",
             Self::Heads => "heads",
+            Self::Pages => "pages",
+            Self::DataFiles => "data-files",
+            Self::Filters => "filters",
             Self::MoreViews => "more-views",
         }
     }
 
     /// Whether it is a drawer, which stays open while the rest of the page is used.
     pub fn is_drawer(self) -> bool {
-        matches!(self, Self::Settings | Self::Runs)
+        matches!(self, Self::Settings | Self::Runs | Self::Filters)
     }
 }
 

@@ -151,6 +151,8 @@ pub enum View {
     Align,
     /// Sweeps over model sizes, and the laws that they follow.
     Scale,
+    /// From web pages to training text.
+    Data,
     /// The profile of a training step.
     Systems,
     /// Vocabularies and tokens.
@@ -161,8 +163,16 @@ pub enum View {
 
 impl View {
     /// All views, in the order of the rail.
-    pub const ALL: [Self; 7] =
-        [Self::Experiments, Self::Train, Self::Align, Self::Scale, Self::Systems, Self::Tokenizer, Self::Lesson];
+    pub const ALL: [Self; 8] = [
+        Self::Experiments,
+        Self::Train,
+        Self::Align,
+        Self::Scale,
+        Self::Data,
+        Self::Systems,
+        Self::Tokenizer,
+        Self::Lesson,
+    ];
 
     /// Its name in the header.
     pub fn title(self) -> &'static str {
@@ -171,6 +181,7 @@ impl View {
             Self::Train => "Train",
             Self::Align => "Align",
             Self::Scale => "Scale",
+            Self::Data => "Data",
             Self::Systems => "Systems",
             Self::Tokenizer => "Tokenizer",
             Self::Lesson => "Lesson",
@@ -184,6 +195,7 @@ impl View {
             Self::Train => "train",
             Self::Align => "align",
             Self::Scale => "scale",
+            Self::Data => "data",
             Self::Systems => "systems",
             Self::Tokenizer => "tokenizer",
             Self::Lesson => "lesson",
@@ -239,6 +251,17 @@ impl Theme {
     }
 }
 
+/// A text that the model wrote during training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// Steps done when it was begun.
+    pub step: u64,
+    /// Its tokens with the probability of each; empty if only the text is known.
+    pub tokens: Rc<Vec<(String, f32)>>,
+    /// The whole text, once it is complete.
+    pub text: Option<String>,
+}
+
 /// The run that an event belongs to, if any.
 pub(super) fn run_of(event: &Event) -> Option<RunId> {
     match event {
@@ -248,7 +271,8 @@ pub(super) fn run_of(event: &Event) -> Option<RunId> {
         | Event::Data(_)
         | Event::Lesson(_)
         | Event::Align(_)
-        | Event::Queue(_) => None,
+        | Event::Queue(_)
+        | Event::Effect(_) => None,
         Event::Device { run, .. }
         | Event::Loading { run, .. }
         | Event::Ready { run, .. }
@@ -256,6 +280,7 @@ pub(super) fn run_of(event: &Event) -> Option<RunId> {
         | Event::Progress { run, .. }
         | Event::Attention { run, .. }
         | Event::Sample { run, .. }
+        | Event::SampleTokens { run, .. }
         | Event::Generated { run, .. }
         | Event::Diverged { run, .. }
         | Event::Notice { run, .. }

@@ -9,12 +9,14 @@ use crate::core::context::Cx;
 use crate::draw::figure_canvas::put_cells;
 use crate::draw::heat::{ColorScale, pixels};
 use crate::maps::Plane;
-use crate::shared::visible;
+use crate::shared::{grouped, visible};
 use crate::state::Action;
 use crate::state::Maps;
 use crate::state::difference::mean_absolute;
 use crate::state::remember::{Held, RememberAction};
 use crate::state::shown::{Legend, Table, change};
+use crate::train::attention::canvas::page_is_dark;
+use crate::train::attention::capital;
 
 #[component]
 pub fn Compare(cx: &Cx) -> Html {
@@ -22,8 +24,9 @@ pub fn Compare(cx: &Cx) -> Html {
     let both = state.remember.held.as_ref().zip(state.shown_maps()).filter(|_| state.obstacle().is_none());
     let both = Both(both.map(|(held, shown)| [held.maps.clone(), shown]));
     // Hovering cells does not repaint these.
-    let pictures = use_memo((both, state.plane(), state.color_scale([255; 3])), |(both, plane, scale)| {
-        both.0.as_ref().map(|both| pictures(both, *plane, scale))
+    let look = (state.color_scale([255; 3]), page_is_dark());
+    let pictures = use_memo((both, state.plane(), look), |(both, plane, (scale, dark))| {
+        both.0.as_ref().map(|both| pictures(both, *plane, scale, *dark))
     });
     let (Some(held), Some(shown)) = (state.remember.held.clone(), state.shown_maps()) else { return html! {} };
     let release = {
@@ -55,9 +58,10 @@ struct Pictures {
     legend: Legend,
 }
 
-fn pictures([held, shown]: &[Rc<Maps>; 2], plane: Plane, scale: &ColorScale) -> Pictures {
+fn pictures([held, shown]: &[Rc<Maps>; 2], plane: Plane, scale: &ColorScale, dark: bool) -> Pictures {
     let n = shown.n();
-    let (difference, legend) = change(held, shown, plane, scale.gamma);
+    let (difference, mut legend) = change(held, shown, plane, scale.gamma);
+    legend.scale = legend.scale.on_page(dark);
     let changes =
         pixels(n, shown.causal, &legend.scale, |row, column| difference.get(row * n + column).copied().unwrap_or(0.0));
     let [a, b] = [held, shown].map(|maps| Table::Weights(maps.clone(), plane).pixels(scale));
@@ -102,8 +106,8 @@ fn maps(cx: &Cx, held: &Held, shown: &Maps, pictures: &Pictures) -> Html {
     };
     html! {
         <>
-            {one(html! { <><span class="tag accent">{"A"}</span><span class="hidden">{": "}</span>{format!("{}, step {}", held.run_name, held.maps.step)}</> }, a.clone(), "map-a")}
-            {one(html! { <><span class="tag accent">{"B"}</span><span class="hidden">{": "}</span>{format!("{}, step {}", state.runs.name, shown.step)}</> }, b.clone(), "map-b")}
+            {one(html! { <><span class="tag accent">{"A"}</span><span class="hidden">{": "}</span>{format!("{}, step {}", capital(&held.run_name), grouped(held.maps.step))}</> }, a.clone(), "map-a")}
+            {one(html! { <><span class="tag accent">{"B"}</span><span class="hidden">{": "}</span>{format!("{}, step {}", capital(&state.runs.name), grouped(shown.step))}</> }, b.clone(), "map-b")}
             {one(html! { <b>{"B − A"}</b> }, changes.clone(), "map-difference")}
         </>
     }
@@ -128,7 +132,7 @@ fn readout(cx: &Cx, held: &Held, shown: &Maps) -> String {
     };
     let [a, b] = [&*held.maps, shown].map(|maps| maps.value(cx.state.plane(), query, key));
     let token = |at: usize| format!("“{}” ({at})", visible(&shown.tokens[at].text));
-    format!("{} looks at {}: A {a:.2}, B {b:.2}, B − A {:+.2}", token(query), token(key), b - a)
+    format!("{} looks at {}: A {a:.3}, B {b:.3}, B − A {:+.3}", token(query), token(key), b - a)
 }
 
 /// How much every head has changed, as numbers.
@@ -142,7 +146,7 @@ fn heads(cx: &Cx, held: &Held, shown: &Maps) -> Html {
         let label = format!("{}: mean absolute difference", Plane::Head(at.0, at.1).name());
         html! {
             <td><button onclick={select} aria-pressed={pressed} aria-label={label} data-testid="head-change">
-                {format!("{:.2}", mean_absolute(&held.maps, shown, at))}
+                {format!("{:.3}", mean_absolute(&held.maps, shown, at))}
             </button></td>
         }
     };
@@ -155,9 +159,8 @@ fn heads(cx: &Cx, held: &Held, shown: &Maps) -> Html {
     html! {
         <div class="table" tabindex="0" role="region" aria-label="mean absolute difference per head">
             <table>
-                <caption>{"mean |B − A| over the cells that are not masked"}</caption>
                 <thead><tr>
-                    <td></td>
+                    <td title="Mean absolute difference over the cells that are not masked">{"|B − A|"}</td>
                     {for (0..shown.n_heads).map(|head| html! { <th scope="col">{format!("H{}", head + 1)}</th> })}
                 </tr></thead>
                 <tbody>{for (0..shown.n_layers).map(row)}</tbody>

@@ -154,11 +154,11 @@ fn latest(picture: &Picture, diverged: bool) -> Html {
         return html! { <p>{"Training has not started"}</p> };
     };
     let norm = format!("gradient norm {:.2}", point.grad_norm);
+    let rate = format!("Learning rate {}", rounded(f64::from(point.lr)));
     html! {
         <p>
             <span class="hidden">{format!("step {} · loss {:.3} · ", point.step, point.loss)}</span>
-            if !diverged { {format!("Learning rate {} · ", rounded(f64::from(point.lr)))} }
-            {norm}
+            if !diverged { {rate}<span class="norm">{" · "}{norm}</span> } else { {super::attention::capital(&norm)} }
         </p>
     }
 }

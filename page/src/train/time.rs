@@ -11,10 +11,10 @@ use crate::draw::chart::Scale;
 use crate::shared::icon::{Icon, icon};
 use crate::shared::size::use_size;
 use crate::shared::{grouped, value_of};
-use crate::state::Action;
 use crate::state::ask::ScoreHistory;
 use crate::state::remember::{RememberAction, SPEEDS};
 use crate::state::snapshots::Snapshots;
+use crate::state::{Action, RunState};
 use glasshead::types::inspect::ScoreKind;
 
 /// The kinds of heads in the order of the legend.
@@ -72,6 +72,7 @@ fn controls(cx: &Cx, moments: Option<&Snapshots>) -> Html {
     let (play, image, label) =
         if remember.playing { (false, Icon::Pause, "Stop the film") } else { (true, Icon::Play, "Play the training") };
     let shown = remember.earlier.as_ref().map(|maps| maps.step);
+    let training = cx.state.run_state == RunState::Training;
     html! {
         <div class="time-controls">
             <div class="row">
@@ -87,7 +88,9 @@ fn controls(cx: &Cx, moments: Option<&Snapshots>) -> Html {
                         {format!("Step {}", grouped(step))}
                     </button>
                 } else {
-                    <span class="tag good" data-testid="moment" title={moments.map(kept)}><i class="dot"></i>{"Live"}</span>
+                    <span class={classes!("tag", training.then_some("good"))} data-testid="moment" title={moments.map(kept)}>
+                        <i class="dot"></i>{if cx.state.has_run() { "Live" } else { "No run yet" }}
+                    </span>
                 }
             </div>
             <div class="row second">
@@ -142,7 +145,7 @@ fn Lanes(cx: &Cx) -> Html {
         let select = cx.on(Action::Select(layer, head));
         Some(html! {
             <li class={role_class(kind)} onclick={select}>
-                <i></i><span>{role_name(kind)}{": "}</span><b>{format!("L{} H{} {score:.2}", layer + 1, head + 1)}</b>
+                <i></i><span>{role_name(kind)}</span><span class="hidden">{": "}</span><b>{format!("L{} H{} {score:.2}", layer + 1, head + 1)}</b>
             </li>
         })
     };

@@ -18,7 +18,7 @@ use crate::state::experiments::find;
 use crate::state::overlay::Overlay;
 use crate::state::shell::ShellAction;
 use crate::state::typed::TypedField;
-use crate::state::{Action, RunState, View};
+use crate::state::{Action, RunState, Sample, View};
 use glasshead::types::CorpusChoice;
 use glasshead::wire::Command;
 
@@ -66,16 +66,9 @@ fn tabs(cx: &Cx) -> Html {
 fn texts(cx: &Cx) -> Html {
     let state = &cx.state;
     let generated = &state.generated;
-    let sample = |(at, (step, text)): (usize, &(u64, String))| {
-        let newest = at == 0;
-        let writing = newest && state.run_state == RunState::Training;
-        html! {
-            <li key={*step} class={classes!("sample", newest.then_some("newest"))} data-testid="sample">
-                <div class="sample-head"><span>{format!("Step {}", grouped(*step))}</span>
-                    if writing { <span class="tag good">{"Newest"}</span> }</div>
-                <p>{text}</p>
-            </li>
-        }
+    let sample = |(at, sample): (usize, &Sample)| {
+        let writing = sample.text.is_none() && state.run_state == RunState::Training;
+        html! { <SampleText key={sample.step} sample={sample.clone()} newest={at == 0} {writing} /> }
     };
     html! {
         <>
@@ -103,6 +96,38 @@ fn texts(cx: &Cx) -> Html {
     }
 }
 
+#[derive(Properties, PartialEq)]
+struct SampleProps {
+    sample: Sample,
+    /// Whether it is the latest one.
+    newest: bool,
+    /// Whether the model is still writing it.
+    writing: bool,
+}
+
+/// A sample during training; the underlines of the newest show how sure the model was of each token.
+#[component]
+fn SampleText(props: &SampleProps) -> Html {
+    let SampleProps { sample: Sample { step, tokens, text }, newest, writing } = props;
+    // A story begins with the line breaks after the end of the one before.
+    let blank = tokens.iter().take_while(|(text, _)| text.trim().is_empty()).count();
+    let token = |(text, p): &(String, f32)| html! { <span class="sure" style={format!("--p:{p:.2}")}>{text}</span> };
+    html! {
+        <li class={classes!("sample", newest.then_some("newest"))} data-testid="sample">
+            <div class="sample-head"><span>{format!("Step {}", grouped(*step))}</span>
+                if *writing { <span class="tag good">{"Writing"}</span> }
+                if *newest && !tokens.is_empty() { <span class="grow"></span><span>{"Underline: how sure it was"}</span> }
+            </div>
+            <p>
+                if *newest && !tokens.is_empty() { {for tokens[blank..].iter().map(token)} } else {
+                    {text.clone().unwrap_or_else(|| tokens.iter().map(|(text, _)| text.as_str()).collect()).trim_start()}
+                }
+                if *writing { <span class="caret">{"▍"}</span> }
+            </p>
+        </li>
+    }
+}
+
 /// What a first visitor sees: where the text will be, and four experiments.
 fn nothing_yet(cx: &Cx) -> Html {
     let state = &cx.state;
@@ -114,8 +139,9 @@ fn nothing_yet(cx: &Cx) -> Html {
         html! {
             <a href={link(experiment)} key={experiment.name}>
                 <i><Thumbnail picture={experiment.picture} {look} /></i>
-                <span><b>{experiment.title}</b><small>{experiment.text}</small></span>
-                <small>{state.experiments.time_text(experiment)}</small>
+                <b>{experiment.title}</b>
+                <small class="about">{experiment.text}</small>
+                <small>{state.experiments.time_text(experiment).trim_start_matches("about ").to_string()}</small>
             </a>
         }
     };

@@ -4,7 +4,7 @@ use super::few_rows;
 use super::trials::{
     GATE, Trial, attention, attention_grad, attention_grad_like, attention_like, column_sums, column_sums_like,
     gradients, gradients_like, layer_norm_grad, layer_norm_grad_like, loss, loss_like, norm, norm_grad, norm_grad_like,
-    product, product_like, squares, table_grad,
+    norm_like, product, product_like, squares, table_grad,
 };
 use crate::gpu::kernel::Kernel;
 use crate::gpu::variant::Variant;
@@ -115,13 +115,13 @@ pub static CANDIDATES: [Candidates; 15] = [
     },
     Candidates {
         of: &rmsnorm::RMSNORM,
-        variants: &[&rmsnorm::LANES[0], &rmsnorm::LANES[1]],
+        variants: &[&rmsnorm::LANES[0], &rmsnorm::LANES[1], &rmsnorm::SUBGROUPS],
         gate: || vec![norm(3, 7), norm(5, 130)],
-        classes: &Class::all("rmsnorm", |_, _| norm(64, 128)),
+        classes: &Class::all("rmsnorm", norm_like),
     },
     Candidates {
         of: &rmsnorm::RMSNORM_GRAD,
-        variants: &[&rmsnorm::GRAD_LANES[0], &rmsnorm::GRAD_LANES[1], &rmsnorm::GRAD_COLUMNS],
+        variants: &[&rmsnorm::GRAD_LANES[0], &rmsnorm::GRAD_LANES[1], &rmsnorm::GRAD_COLUMNS, &rmsnorm::GRAD_SUBGROUPS],
         gate: || vec![norm_grad(3, 7), norm_grad(70, 130)],
         classes: &Class::all("rmsnorm_grad", norm_grad_like),
     },
@@ -139,7 +139,12 @@ pub static CANDIDATES: [Candidates; 15] = [
     },
     Candidates {
         of: &cross_entropy::CROSS_ENTROPY_GRAD,
-        variants: &[&cross_entropy::GRAD_LANES[0], &cross_entropy::GRAD_LANES[1], &cross_entropy::GRAD_ONLINE],
+        variants: &[
+            &cross_entropy::GRAD_LANES[0],
+            &cross_entropy::GRAD_LANES[1],
+            &cross_entropy::GRAD_ONLINE,
+            &cross_entropy::GRAD_SUBGROUPS,
+        ],
         gate: || vec![loss(3, 7), loss(5, 130), loss(2, 1_030)],
         classes: &Class::all("cross_entropy_grad", loss_like),
     },
@@ -151,7 +156,7 @@ pub static CANDIDATES: [Candidates; 15] = [
     },
     Candidates {
         of: &clip::SQUARED_SUMS,
-        variants: &[&clip::SUMS_LANES[0], &clip::SUMS_LANES[1]],
+        variants: &[&clip::SUMS_LANES[0], &clip::SUMS_LANES[1], &clip::SUMS_SUBGROUPS],
         gate: || vec![squares(7), squares(40_000)],
         classes: &Class::all("squared_sums", |_, _| squares(100_000)),
     },

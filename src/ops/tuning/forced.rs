@@ -1,8 +1,8 @@
-//! Variant overrides that run unchecked.
+//! Overrides of variants and fusions that run unchecked.
 
 use thiserror::Error;
 
-use super::{classes, told};
+use super::{FUSIONS, classes, told};
 use crate::gpu::context::Context;
 
 /// The device cannot run a variant that the user has chosen.
@@ -33,6 +33,15 @@ pub fn force(context: &Context) -> Result<(), ForceError> {
         match variant.filter(|variant| context.can_run(variant)) {
             Some(variant) => context.use_variant(variant, class.key, class.holds),
             None => return Err(ForceError { variant: name.into(), kernel: of, class: class.key }),
+        }
+    }
+    for of in &FUSIONS {
+        let Some(name) = context.told.borrow().get(of.key).map(str::to_string) else { continue };
+        context.choose_for(of.key);
+        match of.fusions.iter().find(|fusion| fusion.kernel.name == name) {
+            Some(fusion) => context.use_fusion(fusion),
+            None if name == of.key => {}
+            None => return Err(ForceError { variant: name, kernel: of.key, class: of.key }),
         }
     }
     Ok(())

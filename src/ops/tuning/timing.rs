@@ -1,7 +1,6 @@
 //! Determines which of several kernels is the fastest on a device, with clocks that may be coarse, wrong, or missing.
 
 use crate::gpu::profile::Reading;
-use crate::gpu::variant::Variant;
 
 /// Minimum length of a reading by timestamps: browsers round them to 65,536 ns, so this is 76 ticks.
 const MIN_STAMPS_NS: f64 = 5e6;
@@ -82,12 +81,13 @@ fn longer(reading: Reading, repeats: u32) -> Option<u32> {
     (!enough).then(|| (repeats * factor).min(MAX_REPEATS))
 }
 
-/// The variant to use, by the times of the original and of each variant; `None` selects the original.
-pub(super) fn winner(times: &[Option<f64>], variants: &[&'static Variant]) -> Option<usize> {
-    let Some(original) = times[0] else { return (!variants.is_empty()).then_some(0) };
+/// The contestant to use, by the times of the original and of each contestant; `None` selects the original. `hardware` says
+/// which of the contestants are made for hardware.
+pub(super) fn winner(times: &[Option<f64>], hardware: &[bool]) -> Option<usize> {
+    let Some(original) = times[0] else { return (!hardware.is_empty()).then_some(0) };
     let timed = times[1..].iter().enumerate().filter_map(|(index, ns)| Some((index, (*ns)?)));
     let (index, ns) = timed.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
-    let limit = if variants[index].hardware { TIE * original } else { original };
+    let limit = if hardware[index] { TIE * original } else { original };
     (ns < limit).then_some(index)
 }
 
@@ -96,7 +96,6 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::ops::matmul::{NT_GROUP, NT_LANES};
 
     const TICK_NS: f64 = 65_536.0;
 
@@ -127,7 +126,7 @@ mod tests {
         {
             let times = times(ns, quantized, wall);
             assert!((times[0].unwrap() / ns[0] - 1.0).abs() < 0.03, "{ns:?}: {times:?}");
-            assert_eq!(winner(&times, &[&NT_GROUP]), expected, "{ns:?}: {times:?}");
+            assert_eq!(winner(&times, &[true]), expected, "{ns:?}: {times:?}");
         }
     }
 
@@ -137,9 +136,9 @@ mod tests {
             [|_, _| Some(0.0), |began, end| Some(began - end), |_, _| None];
         for stamps in readings {
             let by_wall = times([10e3, 7e3], stamps, wall);
-            assert_eq!(winner(&by_wall, &[&NT_GROUP]), Some(0), "{by_wall:?}");
+            assert_eq!(winner(&by_wall, &[true]), Some(0), "{by_wall:?}");
             let by_wall = times([10e3, 13e3], stamps, wall);
-            assert_eq!(winner(&by_wall, &[&NT_GROUP]), None, "{by_wall:?}");
+            assert_eq!(winner(&by_wall, &[true]), None, "{by_wall:?}");
         }
         // One kernel whose pairs are all zero is no winner by that.
         let now = Cell::new(0);
@@ -149,15 +148,15 @@ mod tests {
             Ok::<_, ()>(Reading { stamps_ns: Some(if which == 0 { ns } else { 0.0 }), wall_ns: ns })
         };
         let times = pollster::block_on(time(2, measure)).unwrap();
-        assert_eq!(winner(&times, &[&NT_LANES]), None, "{times:?}");
+        assert_eq!(winner(&times, &[false]), None, "{times:?}");
     }
 
     #[test]
     fn a_tie_goes_to_the_variant_for_hardware() {
-        assert_eq!(winner(&[Some(100.0), Some(101.0)], &[&NT_GROUP]), Some(0));
-        assert_eq!(winner(&[Some(100.0), Some(100.0)], &[&NT_LANES]), None);
-        assert_eq!(winner(&[Some(100.0), None, Some(90.0)], &[&NT_GROUP, &NT_LANES]), Some(1));
-        assert_eq!(winner(&[None, None], &[&NT_GROUP]), Some(0), "nothing could be timed");
+        assert_eq!(winner(&[Some(100.0), Some(101.0)], &[true]), Some(0));
+        assert_eq!(winner(&[Some(100.0), Some(100.0)], &[false]), None);
+        assert_eq!(winner(&[Some(100.0), None, Some(90.0)], &[true, false]), Some(1));
+        assert_eq!(winner(&[None, None], &[true]), Some(0), "nothing could be timed");
         assert_eq!(winner(&[Some(1.0)], &[]), None);
     }
 }

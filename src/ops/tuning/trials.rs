@@ -2,7 +2,9 @@
 
 use crate::gpu::recording::{Buffers, Recording, Slice};
 use crate::ops::matmul::{Layout, Shape};
-use crate::ops::{bias, clip, cross_entropy, embedding, flash_attention, layernorm, linear_grad, matmul, rmsnorm};
+use crate::ops::{
+    bias, clip, cross_entropy, embedding, flash_attention, layernorm, linear_grad, matmul, rmsnorm, rope, swiglu,
+};
 
 /// A recording of the kernel that variants replace, and its inputs.
 pub struct Trial {
@@ -17,6 +19,11 @@ impl Trial {
     fn new(name: &'static str, terms: usize) -> Self {
         let tolerance = 4e-6 * (1.0 + (terms as f32).sqrt());
         Self { buffers: Buffers::default(), recording: Recording::new(name), inputs: Vec::new(), tolerance }
+    }
+
+    /// The trial with another recording over its buffers.
+    pub(super) fn map(self, change: impl FnOnce(Recording) -> Recording) -> Self {
+        Self { recording: change(self.recording), ..self }
     }
 
     fn input(&mut self, len: usize) -> Slice {
@@ -137,6 +144,12 @@ pub(super) fn norm(n: usize, c: usize) -> Trial {
     trial
 }
 
+/// As [`norm`] with the sizes of a dispatch, reduced to at most `most_flops` operations.
+pub(super) fn norm_like(params: &[u8], most_flops: f64) -> Trial {
+    let [n, c] = norm_sizes(params, most_flops);
+    norm(n, c)
+}
+
 pub(super) fn norm_grad(n: usize, c: usize) -> Trial {
     let mut trial = Trial::new("gradient of the norm", n.max(c));
     let bindings = [n * c, c, n * c, n, n * c, c].map(|len| trial.input(len));
@@ -226,5 +239,48 @@ pub(super) fn squares(len: usize) -> Trial {
     let grads = trial.input(len);
     let sums = trial.input(clip::PARTIAL_SUMS);
     clip::squared_sums(&mut trial.recording, grads, sums);
+    trial
+}
+
+/// RMSNorm and a linear layer with `n` outputs of `k` inputs, over `m` rows.
+pub(super) fn norm_and_linear([m, n, k]: [usize; 3]) -> Trial {
+    let mut trial = Trial::new("norm and linear layer", k);
+    let [x, gain, w] = [m * k, k, n * k].map(|len| trial.input(len));
+    let [values, stats, y] = [m * k, m, m * n].map(|len| trial.input(len));
+    let params = rmsnorm::Params { accumulate: 0, ..norm_params(m, k) };
+    rmsnorm::rmsnorm(&mut trial.recording, [x, gain, values, stats], params);
+    matmul::matmul(&mut trial.recording, Layout::Nt, [values, w, y], Shape { m, n, k }, None);
+    trial
+}
+
+/// The same with rotated heads in the first two thirds of the outputs, in sequences of 32 positions.
+pub(super) fn norm_linear_and_rope([m, n, k]: [usize; 3], d_head: usize) -> Trial {
+    let mut trial = norm_and_linear([m, n, k]);
+    let cos_sin = trial.input(32 * d_head);
+    let y = trial.inputs[5];
+    let [n_rows, stride, d_head, d_model] = [m, n, d_head, 2 * n / 3 / d_head * d_head].map(|size| size as u32);
+    let params = rope::Params { n_rows, context_length: 32, d_model, stride, d_head, direction: 1.0 };
+    rope::rope(&mut trial.recording, [cos_sin, y], params);
+    trial
+}
+
+/// SwiGLU and a linear layer with `n` outputs of `k` inputs, added to a base.
+pub(super) fn gate_and_linear([m, n, k]: [usize; 3]) -> Trial {
+    let mut trial = Trial::new("gate and linear layer", k);
+    let [gate_up, w, base, y, hidden] = [2 * m * k, n * k, m * n, m * n, m * k].map(|len| trial.input(len));
+    swiglu::swiglu(&mut trial.recording, [gate_up, hidden], m);
+    matmul::matmul(&mut trial.recording, Layout::Nt, [hidden, w, y], Shape { m, n, k }, Some(base));
+    trial
+}
+
+/// The gradients of a linear layer from `d_in` to `d_out` and of the gate before it.
+pub(super) fn grads_through_gate([n_rows, d_in, d_out]: [usize; 3]) -> Trial {
+    let mut trial = Trial::new("gradients through the gate", n_rows.max(d_out));
+    let [x, w, y_grad] = [n_rows * d_in, d_out * d_in, n_rows * d_out].map(|len| trial.input(len));
+    let [hidden_grad, w_grad] = [n_rows * d_in, d_out * d_in].map(|len| trial.input(len));
+    let [gate_up, gate_up_grad] = [(); 2].map(|()| trial.input(2 * n_rows * d_in));
+    let bindings = [x, w, y_grad, hidden_grad, w_grad];
+    linear_grad::linear_grad(&mut trial.recording, bindings, n_rows, false);
+    swiglu::swiglu_grad(&mut trial.recording, [gate_up, hidden_grad, gate_up_grad], n_rows);
     trial
 }

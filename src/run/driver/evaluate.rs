@@ -166,6 +166,7 @@ impl Driver {
         while !writer.done() && self.now() - began < CHUNK_SECONDS {
             writer.write(&mut self.trainer).await?;
         }
+        observer.sample_tokens(step, &writer.written(&self.tokenizer));
         if writer.done() {
             observer.sample(step, &writer.text(&self.tokenizer));
             self.sample.done(began, self.now());

@@ -6,6 +6,7 @@ use crate::gpu::context::Context;
 use crate::train::exact_match::ExactMatch;
 use crate::train::trainer::{TrainError, TrainingState};
 use crate::types::runs::LrPoint;
+use crate::types::sampling::WrittenToken;
 use crate::types::tasks::TaskAnswer;
 use crate::types::{Baselines, StepPoint, ValidationPoint};
 
@@ -114,6 +115,9 @@ pub trait Observer {
     /// The task's examples were evaluated.
     fn task_evaluated(&mut self, _score: TaskScore<'_>) {}
 
+    /// Further tokens of the sample that was begun after `step` steps.
+    fn sample_tokens(&mut self, _step: u64, _tokens: &[WrittenToken]) {}
+
     /// A sample was generated after `step` steps.
     fn sample(&mut self, _step: u64, _text: &str) {}
 
@@ -191,6 +195,11 @@ impl<A: Observer, B: Observer> Observer for (&mut A, &mut B) {
     fn evaluated(&mut self, evaluation: Evaluation) {
         self.0.evaluated(evaluation);
         self.1.evaluated(evaluation);
+    }
+
+    fn sample_tokens(&mut self, step: u64, tokens: &[WrittenToken]) {
+        self.0.sample_tokens(step, tokens);
+        self.1.sample_tokens(step, tokens);
     }
 
     fn sample(&mut self, step: u64, text: &str) {

@@ -8,6 +8,7 @@ use crate::run::{CHUNK_SECONDS, Driver, Evaluation, Observer, Recurring, SharedC
 use crate::train::lr_finder::STEPS;
 use crate::train::trainer::{TrainError, TrainingState};
 use crate::types::runs::LrPoint;
+use crate::types::sampling::WrittenToken;
 use crate::types::{RunId, StepPoint, ValidationPoint};
 use crate::wire::data::DataEvent;
 use crate::wire::runs::RunsEvent;
@@ -143,6 +144,14 @@ impl Observer for View {
         let TaskScore { step, right, of, answers } = score;
         let shown = answers.iter().take(SHOWN_ANSWERS).cloned().collect();
         self.emit(Event::Data(DataEvent::Score { run: self.id, step, right, of, shown }));
+    }
+
+    fn sample_tokens(&mut self, step: u64, tokens: &[WrittenToken]) {
+        let certainty = |token: &WrittenToken| {
+            token.choices.iter().find(|choice| choice.id == token.id).map_or(0.0, |choice| choice.tempered)
+        };
+        let tokens = tokens.iter().map(|token| (token.text.clone(), certainty(token))).collect();
+        self.emit(Event::SampleTokens { run: self.id, step, tokens });
     }
 
     fn sample(&mut self, step: u64, text: &str) {

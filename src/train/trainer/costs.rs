@@ -99,10 +99,10 @@ impl Trainer {
     /// The cost of each dispatch of a batch.
     pub fn step_costs(&self) -> Vec<Cost> {
         let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
-        costs(&match self.config.train.accumulation_steps {
+        costs(&self.backend.fused(match self.config.train.accumulation_steps {
             1 => transformer.training_step(),
             _ => transformer.accumulated_batch(),
-        })
+        }))
     }
 }
 

@@ -166,9 +166,9 @@ impl Trainer {
         };
         let transformer = Transformer { config: &config, table: &table, plan: &plan };
         let step_programs = if config.train.accumulation_steps == 1 {
-            StepPrograms::Whole(backend.prepare(transformer.training_step()))
+            StepPrograms::Whole(backend.prepare(backend.fused(transformer.training_step())))
         } else {
-            let batch = backend.prepare(transformer.accumulated_batch());
+            let batch = backend.prepare(backend.fused(transformer.accumulated_batch()));
             StepPrograms::Accumulated { batch, update: backend.prepare(transformer.update()) }
         };
         let evaluation = backend.prepare(transformer.evaluation());
@@ -226,8 +226,11 @@ impl Trainer {
     pub fn dispatches_per_step(&self) -> usize {
         let transformer = Transformer { config: &self.config, table: &self.table, plan: &self.plan };
         match self.config.train.accumulation_steps {
-            1 => transformer.training_step().dispatches.len(),
-            n => n * transformer.accumulated_batch().dispatches.len() + transformer.update().dispatches.len(),
+            1 => self.backend.fused(transformer.training_step()).dispatches.len(),
+            n => {
+                let batch = self.backend.fused(transformer.accumulated_batch());
+                n * batch.dispatches.len() + transformer.update().dispatches.len()
+            }
         }
     }
 

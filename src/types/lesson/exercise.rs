@@ -196,6 +196,16 @@ pub enum Exercise {
         /// Moves the sizes by factors of 2, from −4 to 4.
         shift: i32,
     },
+    /// The similarity of two sentences, as sets of pairs of words.
+    Jaccard {
+        /// The second sentence: an index into [`super::SENTENCES`], from 1.
+        other: usize,
+    },
+    /// The same for the sentences 0 and 2, estimated from [`super::N_HASHES`] hashes in bands.
+    MinHash {
+        /// Number of bands: 1, 2, 4 or 8.
+        bands: usize,
+    },
     /// A matmul by tiles under the roofline of a device.
     Roofline {
         /// Rows and columns of a tile, from 1 to 512.

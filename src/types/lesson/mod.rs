@@ -39,6 +39,18 @@ pub const OTHER_REWARDS: [f32; 3] = [0.0, 1.0, 0.5];
 /// Number of responses of the group in the step about equal rewards.
 pub const GROUP_SIZE: usize = 8;
 
+/// Sentences that are compared with the first one.
+pub const SENTENCES: [&str; 5] = [
+    "the red ball rolled down the hill to the river",
+    "the red ball rolled down the hill to the lake",
+    "the blue ball rolled down the hill to the river",
+    "a red ball rolled slowly down the hill",
+    "the river is near the old mill",
+];
+
+/// Number of hash functions of a signature.
+pub const N_HASHES: usize = 8;
+
 /// Number of ranks in the step about the ring.
 pub const RANKS: usize = 4;
 

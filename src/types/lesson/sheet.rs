@@ -106,6 +106,45 @@ pub enum Made {
         /// The table.
         of: usize,
     },
+    /// both ÷ (a + b − both), of single numbers
+    Jaccard {
+        /// The size of the intersection.
+        both: usize,
+        /// The size of the first set.
+        a: usize,
+        /// The size of the second set.
+        b: usize,
+    },
+    /// The least a[i, k] of those k for which set[0, k] is 1
+    Least {
+        /// a
+        of: usize,
+        /// set
+        set: usize,
+    },
+    /// 1 if a[i, j] = b[i, j], else 0
+    Equal {
+        /// a
+        a: usize,
+        /// b
+        b: usize,
+    },
+    /// 1 if all rows of band i of a are 1, else 0
+    Band {
+        /// a
+        of: usize,
+        /// Rows of a band.
+        rows: usize,
+    },
+    /// 1 − (1 − a[i, j]^rows)^bands
+    Candidate {
+        /// a
+        of: usize,
+        /// Number of bands.
+        bands: usize,
+        /// Rows of a band.
+        rows: usize,
+    },
     /// a[i, j] + b[i, j]
     Sum {
         /// a
@@ -306,7 +345,7 @@ pub enum Made {
         peaks: usize,
     },
     /// The smallest number of a row.
-    Least {
+    LowerRoof {
         /// a
         of: usize,
     },

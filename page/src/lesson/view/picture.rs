@@ -13,7 +13,7 @@ use crate::shared::plot::bars;
 use crate::shared::plot::text;
 use crate::state::Action;
 use crate::state::View;
-use glasshead::types::lesson::{Sheet, WORDS};
+use glasshead::types::lesson::{N_HASHES, Sheet, WORDS};
 
 /// Renders the picture of a step.
 pub fn picture(cx: &Cx, picture: Picture) -> Html {
@@ -28,6 +28,7 @@ pub fn picture(cx: &Cx, picture: Picture) -> Html {
         (Picture::Valley, Some(sheet)) => valley(sheet),
         (Picture::Rates, Some(sheet)) => rates(sheet),
         (Picture::Draws, Some(sheet)) => draws(sheet),
+        (Picture::SCurve, Some(sheet)) => s_curve(sheet),
     }
 }
 
@@ -182,6 +183,30 @@ fn rates(sheet: &Sheet) -> Html {
         <figure class="drawn">
             {plot.frame(name, ["step", "learning rate"], html! { <>{line}{mark}</> })}
             <figcaption>{format!("The point is the highest learning rate, {}, at step {highest}.", decimals(top, 4))}</figcaption>
+        </figure>
+    }
+}
+
+/// The probability that a pair is found, over its similarity, for every shape of eight hashes.
+fn s_curve(sheet: &Sheet) -> Html {
+    let similarity = values(sheet, "J").first().copied().unwrap_or(0.0);
+    let bands = values(sheet, "f").len().max(1);
+    let at = |j: f32, bands: usize| 1.0 - (1.0 - j.powi((N_HASHES / bands) as i32)).powi(bands as i32);
+    let plot = Plot { x: [0.0, 1.0], y: [0.0, 1.0] };
+    let curve = |of: usize, class| plot.curve((0..=50).map(|i| (i as f32 / 50.0, at(i as f32 / 50.0, of))), class);
+    let others = [1, 2, 4, 8].into_iter().filter(|&of| of != bands).map(|of| curve(of, "before"));
+    let found = at(similarity, bands);
+    let mark = plot.point(similarity, found, "mark", &format!("these two: {}", decimals(found, 2)));
+    let shape = format!("{bands} × {}", N_HASHES / bands);
+    let name = format!(
+        "With {shape}, a pair with similarity {} is found with probability {}.",
+        decimals(similarity, 2),
+        decimals(found, 2)
+    );
+    html! {
+        <figure class="drawn">
+            {plot.frame(name, ["J", "P"], html! { <>{for others}{curve(bands, "main-curve")}{mark}</> })}
+            <figcaption>{format!("Thick: {shape}, bands × rows. Thin: the other shapes of eight hashes.")}</figcaption>
         </figure>
     }
 }

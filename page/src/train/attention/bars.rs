@@ -61,8 +61,10 @@ pub fn Bars(cx: &Cx) -> Html {
         }
     };
     let who = match rows[..] {
-        [row] => format!("“{}” at position {row}", visible(&maps.tokens[row].text)),
-        _ => format!("{} tokens, on average,", rows.len()),
+        [row] => {
+            html! { <><b class="mono">{visible(&maps.tokens[row].text)}</b><span class="muted">{format!(" at {row} ")}</span></> }
+        }
+        _ => html! { {format!("{} tokens, on average, ", rows.len())} },
     };
     let verb = match (direction, rows.len()) {
         (Direction::LooksAt, 1) => "looks at",
@@ -81,27 +83,29 @@ pub fn Bars(cx: &Cx) -> Html {
     };
     html! {
         <>
-            <p class="line spread">
-                <span data-testid="bars-title" title={plane.name()}>{format!("{who} {verb}")}</span>
+            <p class="line spread bars-head">
+                <span data-testid="bars-title" title={plane.name()}>{who}{verb}</span>
                 <span class="tiny muted">{source}</span>
+                {super::strip::pins(cx)}
             </p>
-            {super::strip::pins(cx)}
             <ol class={classes!("bars", (n_bars > MANY).then_some("many"))} data-testid="bars" tabindex="0" aria-label="weights">{for bars.into_iter().map(bar)}</ol>
-            <p class="line spread tiny muted">
+            <p class="line spread tiny muted bars-foot">
                 <span class="line">
                     if hidden > 0 || *all && n_bars > shown_at_first() {
                         <button class="link" data-testid="all-bars" onclick={toggle}>
                             {if hidden > 0 { format!("{hidden} more") } else { "Fewer".into() }}
                         </button>
                     }
-                    <button class="small ghost" data-testid="sort-bars" aria-pressed={state.look.sorted.to_string()}
-                        title="By weight instead of by position" onclick={act(cx, Action::Look(LookAction::ToggleSorted))}>{"Sorted"}</button>
+                    <button class="link" data-testid="sort-bars" aria-pressed={state.look.sorted.to_string()}
+                        title="Sorted by weight, or by position" onclick={act(cx, Action::Look(LookAction::ToggleSorted))}>
+                        {if state.look.sorted { "By weight" } else { "By position" }}
+                    </button>
                 </span>
                 if direction == Direction::LookedAtBy {
                     <span>{format!("{} in all; each query has 1 to give", if exact { format!("{total:.2}") } else { format!("{total:.1}") })}</span>
                 } else if exact {
                     <span title="0: one key gets everything; the logarithm of the number of keys: all get the same">
-                        {format!("entropy {:.2} of {:.2} {}", in_unit(cx, bits), in_unit(cx, (n_bars as f64).log2()), unit(cx))}
+                        {format!("entropy {:.2} / {:.2} {}", in_unit(cx, bits), in_unit(cx, (n_bars as f64).log2()), unit(cx))}
                     </span>
                 }
             </p>

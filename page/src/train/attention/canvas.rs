@@ -2,7 +2,7 @@
 //! have changed, in the next animation frame, without going through the virtual DOM.
 
 use wasm_bindgen::{Clamped, JsCast as _};
-use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
+use web_sys::{CanvasRenderingContext2d, Element, HtmlCanvasElement, ImageData};
 use yew::prelude::*;
 
 use crate::draw::colors::Rgb;
@@ -49,8 +49,8 @@ pub fn Map(props: &MapProps) -> Html {
 }
 
 fn paint(canvas: &HtmlCanvasElement, props: &MapProps) {
-    let paper = if props.scale.threshold > 0.0 { color_of(canvas, "--hatch-ground") } else { None };
-    let scale = ColorScale { paper: paper.unwrap_or(props.scale.paper), ..props.scale };
+    let paper = if props.scale.threshold > 0.0 { color_of(canvas, "--mask-a") } else { None };
+    let scale = ColorScale { paper: paper.unwrap_or(props.scale.paper), ..props.scale }.on_page(page_is_dark());
     match &props.table {
         Table::Weights(maps, plane) if props.small => {
             let (n, weights) = shrunk(&maps.plane(*plane), maps.n(), SMALL);
@@ -77,8 +77,14 @@ fn put(canvas: &HtmlCanvasElement, n: usize, pixels: &[u8]) {
     }
 }
 
+/// Whether the page is dark, by the theme or by the system.
+pub fn page_is_dark() -> bool {
+    let root = web_sys::window().and_then(|window| window.document()?.document_element());
+    root.and_then(|root| color_of(&root, "--pane")).is_some_and(|[red, _, _]| red < 128)
+}
+
 /// The computed value of a registered CSS color property on an element.
-fn color_of(element: &HtmlCanvasElement, name: &str) -> Option<Rgb> {
+fn color_of(element: &Element, name: &str) -> Option<Rgb> {
     let style = web_sys::window()?.get_computed_style(element).ok()??;
     let text = style.get_property_value(name).ok()?;
     let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok());

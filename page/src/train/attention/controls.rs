@@ -9,6 +9,7 @@ use crate::state::Action;
 use crate::state::look::{Form, LookAction, Values};
 use crate::state::shown::Table;
 use crate::train::attention::act;
+use crate::train::attention::canvas::page_is_dark;
 
 /// Map, lines or table.
 pub fn forms(cx: &Cx) -> Html {
@@ -52,7 +53,7 @@ pub fn zoom(cx: &Cx) -> Html {
                 {"−"}
             </button>
             <button class="ghost small" data-testid="zoom-reset" onclick={to(Window::WHOLE)} disabled={window.is_whole()} title="Fit (0)">
-                {format!("×{:.1}", 1.0 / window.size)}
+                {format!("×{:.1}", 1.0 / window.size).trim_end_matches(".0").to_string()}
             </button>
             <button class="ghost small square" data-testid="zoom-in" onclick={to(zoomed(1.5))} aria-label="Zoom in">{"+"}</button>
         </div>
@@ -68,8 +69,9 @@ pub fn legend(cx: &Cx) -> Html {
     html! {
         <div class="legend" data-testid="legend">
             <span>{&legend.low}</span>
-            <span class="ramp" style={format!("background:{}", legend.scale.gradient())}></span>
-            <span>{format!("{} · {}", legend.high, legend.what)}</span>
+            <span class="ramp" style={format!("background:{}", legend.scale.on_page(page_is_dark()).gradient())}></span>
+            <span>{&legend.high}</span>
+            <span>{legend.what}</span>
             if !legend.notes().is_empty() { <span>{format!("· {}", legend.notes())}</span> }
             if weights_instead && state.remember.earlier.is_some() {
                 <span>{"scores are of the model as it is; this earlier moment has its weights"}</span>

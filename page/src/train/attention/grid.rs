@@ -37,7 +37,8 @@ pub fn HeadsTile(cx: &Cx) -> Html {
     let size = use_size(&body);
     let maps =
         use_slowly(cx.state.shown_maps(), cx.state.remember.earlier.is_none()).filter(|maps| !maps.tokens.is_empty());
-    let layout = maps.as_ref().map(|maps| Layout::of(maps, size));
+    let aggregates = if cx.state.look.heads_only { 0 } else { 2 };
+    let layout = maps.as_ref().map(|maps| Layout::of(maps, aggregates, size));
     let sub = match (&maps, &layout) {
         (Some(maps), Some(layout)) if layout.many => format!("{} layers × {} heads", maps.n_layers, maps.n_heads),
         (_, Some(layout)) if !layout.headed => format!("entropy, {}", unit(cx)),
@@ -55,12 +56,30 @@ pub fn HeadsTile(cx: &Cx) -> Html {
                     <button class="small" data-testid="entropy-unit" onclick={act(cx, Action::Look(LookAction::ToggleNats))}>
                         {if cx.state.look.nats { "Show bits" } else { "Show nats" }}
                     </button>
+                    <button class="small" data-testid="head-order" aria-pressed={cx.state.look.focused_first.to_string()}
+                        onclick={act(cx, Action::Look(LookAction::ToggleOrder))}>{"Most focused first"}</button>
+                    <button class="small" data-testid="head-aggregates" aria-pressed={(!cx.state.look.heads_only).to_string()}
+                        onclick={act(cx, Action::Look(LookAction::ToggleAggregates))}>{"Mean and maximum"}</button>
                 </Frame>
             </header>
             <div class="body" ref={body}>
-                if let Some((layout, maps)) = layout.zip(maps) { <Grid cx={cx.clone()} {layout} maps={Held(Some(maps))} /> } else { {nothing(cx, "All heads")} }
+                if let Some((layout, maps)) = layout.zip(maps) { <Grid cx={cx.clone()} {layout} maps={Held(Some(maps))} /> } else { {placeholders(cx)} }
             </div>
         </section>
+    }
+}
+
+/// Outlines of the maps to come, while the model is built.
+fn placeholders(cx: &Cx) -> Html {
+    let model = &cx.state.draft.config.model;
+    if cx.state.has_run() || model.n_layers * model.n_heads > MANY_HEADS {
+        return nothing(cx, "All heads");
+    }
+    let rows = model.n_heads + 2;
+    html! {
+        <div class="heads coming" style={format!("--rows:{rows};--cols:{}", model.n_layers)} aria-label="The heads appear as soon as the model is built">
+            {for (0..rows * model.n_layers).map(|_| html! { <i></i> })}
+        </div>
     }
 }
 
@@ -82,12 +101,13 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(maps: &Maps, (width, height): (u32, u32)) -> Self {
+    /// `aggregates` is the number of maps per layer besides its heads.
+    fn of(maps: &Maps, aggregates: u32, (width, height): (u32, u32)) -> Self {
         const PHONE: f64 = 700.0;
         let phone = web_sys::window()
             .and_then(|window| window.inner_width().ok()?.as_f64())
             .is_some_and(|width| width <= PHONE);
-        let (layers, heads) = (maps.n_layers as u32, maps.n_heads as u32 + 2);
+        let (layers, heads) = (maps.n_layers as u32, maps.n_heads as u32 + aggregates);
         let many = maps.n_layers * maps.n_heads > MANY_HEADS;
         let (width, height) = (width.saturating_sub(24), height.saturating_sub(16));
         let each = |space: u32, n: u32, gap: u32| space.saturating_sub(gap * n.saturating_sub(1)) / n.max(1);
@@ -132,7 +152,8 @@ fn Grid(props: &GridProps) -> Html {
         let selected = state.plane() == plane;
         let off = matches!(plane, Plane::Head(layer, head) if state.ask.off.contains(&(layer, head)));
         let entropy = entropies.iter().find(|(other, _)| *other == plane).and_then(|(_, entropy)| *entropy);
-        let shown = entropy.map_or(String::new(), |bits| format!("{:.2}", in_unit(cx, bits)));
+        // A sum of tiny numbers can be −0.
+        let shown = entropy.map_or(String::new(), |bits| format!("{:.2}", in_unit(cx, bits.max(0.0))));
         let (test, head) = match plane {
             Plane::Head(_, head) => ("head-map", Some(head.to_string())),
             Plane::Mean(_) => ("mean-map", None),
@@ -147,16 +168,28 @@ fn Grid(props: &GridProps) -> Html {
         };
         html! {
             <button key={plane.short()} class={classes!("head", selected.then_some("selected"), off.then_some("off"))} data-testid={test}
-                data-layer={plane.layer().to_string()} data-head={head} aria-pressed={selected.to_string()} onpointerenter={over}
+                data-layer={plane.layer().to_string()} data-head={head.clone()} aria-pressed={selected.to_string()} onpointerenter={over}
                 aria-label={format!("{}{}", plane.name(), entropy.map_or(String::new(), |_| format!(", entropy {shown} {}", unit(cx))))}
                 {title} onclick={act(cx, Action::Look(LookAction::Show(plane)))}>
                 <Map table={Table::Weights(maps.clone(), plane)} scale={state.small_scale()} hatched={state.mask_shown && layout.cell > 34}
                     small=true theme={state.theme} />
                 <span class={classes!("head-name", layout.headed.then_some("hidden"))}>
-                    <span>{plane.short()}</span><span class="entropy">{shown.clone()}</span>
+                    <span>{plane.short()}</span>
+                    if head.is_some() && layout.cell >= 50 { <span class="entropy">{shown.clone()}</span> }
                 </span>
             </button>
         }
+    };
+    let aggregates: &[&str] = if state.look.heads_only { &[] } else { &["mean", "max"] };
+    let ordered = |layer: usize| {
+        let mut planes: Vec<Plane> = planes_of(layer, maps.n_heads).take(maps.n_heads + aggregates.len()).collect();
+        if state.look.focused_first {
+            let entropy = |plane: &Plane| {
+                entropies.iter().find(|(other, _)| other == plane).and_then(|(_, bits)| *bits).unwrap_or(f64::INFINITY)
+            };
+            planes[..maps.n_heads].sort_by(|a, b| entropy(a).total_cmp(&entropy(b)));
+        }
+        planes
     };
     let heading =
         |key: String, text: String| html! { <span key={key} class="heading" aria-hidden="true">{text}</span> };
@@ -165,17 +198,20 @@ fn Grid(props: &GridProps) -> Html {
     let small = layout.cell < 24;
     if layout.headed {
         cells.push(heading("corner".into(), if small { "Layer".into() } else { String::new() }));
-        cells.extend((0..maps.n_heads).map(|head| heading(format!("row {head}"), format!("H{}", head + 1))));
-        cells.extend(["mean", "max"].map(|name| heading(name.into(), name.into())));
+        // Ordered by entropy, a row is a place, not a head.
+        let name =
+            |head: usize| if state.look.focused_first { format!("{}.", head + 1) } else { format!("H{}", head + 1) };
+        cells.extend((0..maps.n_heads).map(|head| heading(format!("row {head}"), name(head))));
+        cells.extend(aggregates.iter().map(|name| heading((*name).into(), (*name).into())));
     }
     for layer in 0..maps.n_layers {
         if layout.headed {
             let name = if small { (layer + 1).to_string() } else { format!("L{}", layer + 1) };
             cells.push(heading(format!("layer {layer}"), name));
         }
-        cells.extend(planes_of(layer, maps.n_heads).map(cell));
+        cells.extend(ordered(layer).into_iter().map(cell));
     }
-    let rows = maps.n_heads + 2 + usize::from(layout.headed);
+    let rows = maps.n_heads + aggregates.len() + usize::from(layout.headed);
     let style = format!("--rows:{rows};--cell:{}px;--gap:{}px", layout.cell, layout.gap);
     let class = classes!("heads", layout.headed.then_some("headed"), layout.by_rows.then_some("by-rows"));
     let loupe = layout.loupe.map(|side| {

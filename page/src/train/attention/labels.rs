@@ -57,11 +57,13 @@ pub fn Axis(props: &AxisProps) -> Html {
         };
         html! { <span class={classes!(class)} style={format!("{side}:{:.3}%", 100.0 * place)}>{text}</span> }
     };
-    let tags: Vec<usize> = props.held.iter().copied().chain(props.pointed).filter(seen).collect();
+    // A pinned token keeps its tag under the pointer.
+    let pointed = props.pointed.filter(|at| seen(at) && !props.held.contains(at));
+    let tags: Vec<usize> = props.held.iter().copied().chain(pointed).filter(seen).collect();
     // A tag is wider than a label, and covers its neighbors.
     let free = |at: &usize| tags.iter().all(|tag| step == 1 && tag != at || tag.abs_diff(*at) >= step);
     let held = props.held.iter().copied().filter(seen).map(|at| label(at, Some("held-label")));
-    let pointed = props.pointed.filter(seen).map(|at| label(at, Some("pointed")));
+    let pointed = pointed.map(|at| label(at, Some("pointed")));
     let class = if props.keys { "keys" } else { "queries" };
     html! {
         <div {class} data-testid={class} aria-hidden="true">

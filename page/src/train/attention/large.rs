@@ -16,12 +16,16 @@ use crate::state::look::Form;
 use crate::state::overlay::Overlay;
 use crate::state::{Action, Maps};
 use crate::train::compare::Compare;
+use crate::train::inspector::detail::wide;
 use glasshead::types::inspect::ScoreKind;
 
 /// The tile of the large map: one table as a map, as lines or as numbers, or two snapshots beside each other.
 #[component]
 pub fn Big(cx: &Cx) -> Html {
     let state = &cx.state;
+    if state.ask.wide {
+        return wide(cx);
+    }
     let shown = state.shown_maps().filter(|maps| !maps.tokens.is_empty()).zip(state.table());
     let (lines, numbers) = (state.look.form == Form::Lines, state.table_shown);
     let comparing = state.remember.held.is_some();
@@ -34,7 +38,9 @@ pub fn Big(cx: &Cx) -> Html {
             <header>
                 <button class="ghost small square" title="Previous head ([)" aria-label="Previous head"
                     onclick={act(cx, Action::Walk { layers: 0, heads: -1 })}>{icon(Icon::Left)}</button>
-                <h2 title={step.map(|step| format!("Step {step}"))}>{capital(&name)}</h2>
+                <h2 title={step.map(|step| format!("Step {step}"))}>
+                    <span class="long-name">{capital(&name)}</span><span class="short-name" aria-hidden="true">{state.plane().short()}</span>
+                </h2>
                 <button class="ghost small square" title="Next head (])" aria-label="Next head"
                     onclick={act(cx, Action::Walk { layers: 0, heads: 1 })}>{icon(Icon::Right)}</button>
                 {role(cx)}

@@ -14,7 +14,7 @@ mod tooltip;
 
 pub use bars::Bars;
 pub use grid::HeadsTile;
-pub use large::Big;
+pub use large::{Big, capital};
 pub use strip::Sentence;
 
 use yew::prelude::*;

@@ -153,20 +153,22 @@ pub fn pins(cx: &Cx) -> Html {
     let state = &cx.state;
     let Some(maps) = state.shown_maps() else { return html! {} };
     let held: Vec<usize> = state.rows().into_iter().filter(|&row| state.holds(row)).collect();
+    let alone = held.len() == 1;
     let pin = |&row: &usize| {
-        let name = format!("“{}” ({row})", visible(&maps.tokens[row].text));
+        let token = visible(&maps.tokens[row].text);
         html! {
-            <button class="tag pinned" data-testid="pin" aria-label={format!("Unpin {name}")} title="Unpin"
-                onclick={act(cx, Action::Look(LookAction::Drop(row)))}>{format!("{name} ×")}</button>
+            <button class="tag pinned" data-testid="pin" aria-label={format!("Unpin “{token}” ({row})")} title="Unpin (Esc)"
+                onclick={act(cx, Action::Look(LookAction::Drop(row)))}>
+                if alone { {icon(Icon::Pin)}{"Pinned ×"} } else { {format!("{token} ({row}) ×")} }
+            </button>
         }
     };
     html! {
-        <div class="line pins" data-testid="pins">
-            if !held.is_empty() {
-                <span class="count">{if held.len() == 1 { "Pinned".to_string() } else { format!("Mean of {} pinned", held.len()) }}</span>
-                {for held.iter().map(pin)}
-                <button class="small ghost" data-testid="unpin" onclick={act(cx, Action::Unpin)} title="Unpin all (Esc)">{"Unpin"}</button>
+        <span class={classes!("line", "pins", (!alone).then_some("several"))} data-testid="pins">
+            {for held.iter().map(pin)}
+            if held.len() > 1 {
+                <button class="link" data-testid="unpin" onclick={act(cx, Action::Unpin)} title="Unpin all (Esc)">{"Unpin all"}</button>
             }
-        </div>
+        </span>
     }
 }

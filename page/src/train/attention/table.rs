@@ -26,7 +26,10 @@ pub fn table(cx: &Cx, maps: &Maps) -> Html {
             (false, Table::Weights(..)) => cx.state.weight_text(cx.state.weight(query, key)),
             (false, Table::Scores(_)) => format!("{:+.3}", shown.value(query, key)),
         };
-        html! { <td class={maps.hides(query, key).then_some("masked")}>{text}</td> }
+        if maps.hides(query, key) {
+            return html! { <td class="masked hatched"><span class="hidden">{text}</span></td> };
+        }
+        html! { <td>{text}</td> }
     };
     let row = |query: usize| {
         html! {

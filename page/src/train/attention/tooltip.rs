@@ -3,6 +3,7 @@
 use yew::prelude::*;
 
 use crate::core::context::Cx;
+use crate::maps::Plane;
 use crate::shared::visible;
 use crate::state::Maps;
 use crate::state::shown::Table;
@@ -27,6 +28,18 @@ pub fn pointed(cx: &Cx, maps: &Maps) -> Option<(usize, usize)> {
     cx.state.hovered.filter(|&(query, key)| query < maps.n() && key < maps.n())
 }
 
+/// The place of a weight among those of its row.
+fn rank(maps: &Maps, plane: Plane, (query, key): (usize, usize)) -> Html {
+    if maps.hides(query, key) {
+        return html! {};
+    }
+    let weight = maps.value(plane, query, key);
+    let keys = (0..maps.n()).filter(|&other| !maps.hides(query, other));
+    let (above, n) =
+        keys.fold((0, 0), |(above, n), other| (above + usize::from(maps.value(plane, query, other) > weight), n + 1));
+    html! { <small>{format!("rank {} of {n}", above + 1)}</small> }
+}
+
 /// Placed at the style properties `--x` and `--y` of its container if they are set, else at the cell, on the side that
 /// has room.
 #[component]
@@ -47,10 +60,9 @@ pub fn Tooltip(cx: &Cx) -> Html {
     html! {
         <div class={classes!("tip", left.then_some("left"), above.then_some("above"))} data-testid="tooltip"
             style={cell} aria-hidden="true">
-            <p>{token(query)}{" → "}{token(key)}</p>
-            <p class="tip-weight">{number}</p>
+            <p>{token(query)}{if maps.hides(query, key) { " may not look at " } else { " looks at " }}{token(key)}</p>
+            <p class="line"><span class="tip-weight">{number}</span>if more.is_empty() { {rank(&maps, plane, (query, key))} }</p>
             if !more.is_empty() { <p>{format!("{more}; weight {}", cx.state.weight_text(cx.state.weight(query, key)))}</p> }
-            <p>{format!("{} · step {}", plane.name(), table.step())}</p>
         </div>
     }
 }

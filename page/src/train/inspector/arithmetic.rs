@@ -3,8 +3,7 @@
 use yew::prelude::*;
 
 use crate::core::context::Cx;
-use crate::shared::value_of;
-use crate::shared::visible;
+use crate::shared::{grouped, value_of, visible};
 use crate::state::Action;
 use crate::state::Maps;
 use crate::state::arithmetic::{Row, products};
@@ -15,13 +14,12 @@ use crate::train::inspector::explain;
 pub fn Arithmetic(cx: &Cx) -> Html {
     let Some((maps, head, query, key)) = cell(cx) else { return hint() };
     let Some(row) = Row::of(&head.rows, query) else { return hint() };
-    let token = |at: usize| format!("“{}” ({at})", visible(&maps.tokens[at].text));
     let (layer, number) = head.at;
     html! {
         <div class="worked" data-testid="arithmetic">
-            <p>
-                {format!("{} looks at ", token(query))}{key_field(cx, &maps, key)}
-                <small>{format!(" · layer {}, head {}, step {}", layer + 1, number + 1, head.step)}</small>
+            <p class="line spread">
+                <span class="line"><b class="mono">{visible(&maps.tokens[query].text)}</b>{"→"}{key_field(cx, &maps, key)}</span>
+                <small class="tiny" title={format!("Layer {}, head {}", layer + 1, number + 1)}>{format!("step {}", grouped(head.step))}</small>
             </p>
             {steps(cx, &head, &row, query, key)}
             {dimensions(&head, query, key)}
@@ -99,28 +97,32 @@ fn steps(cx: &Cx, head: &Head, row: &Row, query: usize, key: usize) -> Html {
     let scaled = dot / row.root;
     let Some(score) = row.score(key) else {
         return html! {
-            <ol class="steps">
-                <li>{format!("q·k = {dot:.4}")}{explain(cx, "query")}</li>
-                <li>{format!("÷ √{d} = {scaled:.4}")}{explain(cx, "score")}</li>
-                <li>{"the key comes later: masked, −∞"}{explain(cx, "causal mask")}</li>
-                <li>{"weight "}<strong data-testid="worked-weight">{"0.000"}</strong></li>
+            <ol class="steps box">
+                {step("", "q·k", explain(cx, "query"), format!("{dot:.4}"))}
+                {step("", format!("÷ √{d}, the score"), explain(cx, "score"), format!("{scaled:.4}"))}
+                {step("", "Mask: the key is later", explain(cx, "causal mask"), "−∞".into())}
+                <li class="result"><span>{"Weight"}</span><b data-testid="worked-weight">{"0.000"}</b></li>
             </ol>
         };
     };
+    let mask = if head.rows.causal { "Mask: the key is not later" } else { "No mask in this model" };
     html! {
-        <ol class="steps">
-            <li>{format!("q·k = {dot:.4}, a sum of {d} products")}{explain(cx, "key")}</li>
-            <li>{format!("÷ √{d} = {:.4} gives {score:.4}", row.root)}{explain(cx, "score")}</li>
-            <li>{if head.rows.causal { "mask: the key is not later, the score stays" } else { "no mask in this model: the score stays" }}
-                {explain(cx, "causal mask")}</li>
-            <li>{format!("exp({score:.4} − {:.4}) = {:.4}", row.largest, row.exps[key])}{explain(cx, "softmax")}</li>
-            <li>{format!("÷ {:.4}, the sum over the row", row.sum)}</li>
-            <li>
-                {"weight "}<strong data-testid="worked-weight">{format!("{:.3}", row.weight(key))}</strong>
-                {explain(cx, "attention weight")}
+        <ol class="steps box">
+            {step("", format!("q·k of {d} products"), explain(cx, "key"), format!("{dot:.4}"))}
+            {step("score", format!("÷ √{d}, the score"), explain(cx, "score"), format!("{score:.4}"))}
+            {step("", mask, explain(cx, "causal mask"), "stays".into())}
+            {step("", format!("exp(score − {:.4})", row.largest), explain(cx, "softmax"), format!("{:.4}", row.exps[key]))}
+            {step("", "÷ the sum over the row", html! {}, format!("{:.4}", row.sum))}
+            <li class="result">
+                <span>{"Weight"}{explain(cx, "attention weight")}</span><b data-testid="worked-weight">{format!("{:.3}", row.weight(key))}</b>
             </li>
         </ol>
     }
+}
+
+/// A line of the calculation: what is done, its explanation, and the result.
+fn step(id: &'static str, what: impl Into<AttrValue>, explanation: Html, result: String) -> Html {
+    html! { <li data-step={id}><span>{what.into()}{explanation}</span><b>{result}</b></li> }
 }
 
 fn dimensions(head: &Head, query: usize, key: usize) -> Html {
@@ -134,7 +136,7 @@ fn dimensions(head: &Head, query: usize, key: usize) -> Html {
     html! {
         <div class="table" tabindex="0" role="region" aria-label="the products behind q·k">
             <table>
-                <thead><tr>{for ["d", "q", "k", "q·k", "sum"].map(|name| html! { <th scope="col">{name}</th> })}</tr></thead>
+                <thead><tr>{for ["Dim", "q", "k", "q × k", "Sum"].map(|name| html! { <th scope="col">{name}</th> })}</tr></thead>
                 <tbody>{for lines}</tbody>
             </table>
         </div>
@@ -156,7 +158,7 @@ fn keys(maps: &Maps, row: &Row) -> Html {
         <div class="table" tabindex="0" role="region" aria-label="the whole row, key by key">
             <table>
                 <thead><tr>
-                    {for ["key", "q·k", "score", "exp", "weight"].map(|name| html! { <th scope="col">{name}</th> })}
+                    {for ["Key", "q·k", "Score", "exp", "Weight"].map(|name| html! { <th scope="col">{name}</th> })}
                 </tr></thead>
                 <tbody>{for (0..row.dots.len()).map(line)}</tbody>
             </table>

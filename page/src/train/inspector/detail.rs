@@ -20,14 +20,46 @@ pub fn Inspector(cx: &Cx) -> Html {
             <h2 class="hidden">{"Inspector"}</h2>
             <Tabs ..cx.clone() />
             <div class="body" id="detail-section" role="tabpanel" aria-labelledby={tab_id(section)} tabindex="0">
-                if section == Section::Row {
-                    <Bars ..cx.clone() />
-                    {arithmetic_card(cx)}
-                    {without_head(cx)}
+                if cx.state.ask.wide {
+                    <div class="empty"><b>{section.title()}</b><span>{"is in the large tile"}</span>
+                        <button class="link" onclick={ask(cx, AskAction::Wide(false))}>{"← Back to the inspector"}</button></div>
+                } else {
+                    {section_of(cx)}
+                    if section != Section::Row {
+                        <button class="link wide-button" data-testid="open-wide" title="In place of the map"
+                            onclick={ask(cx, AskAction::Wide(true))}>{"Open wide →"}</button>
+                    }
                 }
-                <Asked ..cx.clone() />
             </div>
             {explained(cx)}
+        </section>
+    }
+}
+
+/// The open section.
+fn section_of(cx: &Cx) -> Html {
+    html! {
+        <>
+            if cx.state.ask.section == Section::Row {
+                <Bars ..cx.clone() />
+                {arithmetic_card(cx)}
+                {without_head(cx)}
+            }
+            <Asked ..cx.clone() />
+        </>
+    }
+}
+
+/// The open section in the large tile, until Escape or its button gives the tile back to the map.
+pub fn wide(cx: &Cx) -> Html {
+    html! {
+        <section class="tile big wide" aria-label={cx.state.ask.section.title()} data-part="attention" data-testid="wide">
+            <header>
+                <h2>{cx.state.ask.section.title()}</h2>
+                <span class="grow"></span>
+                <button class="small" title="Back to the map (Esc)" onclick={ask(cx, AskAction::Wide(false))}>{icon(Icon::Close)}{"Back to the map"}</button>
+            </header>
+            <div class="body" tabindex="0">{section_of(cx)}</div>
         </section>
     }
 }

@@ -2,9 +2,11 @@
 
 use yew::prelude::*;
 
-use super::explain;
+use super::{ask, explain};
 use crate::core::context::Cx;
+use crate::shared::grouped;
 use crate::state::Action;
+use crate::state::ask::AskAction;
 use crate::train::time::nearest;
 use glasshead::types::inspect::ScoreKind;
 
@@ -36,25 +38,32 @@ pub fn HeadScores(cx: &Cx) -> Html {
             </tr>
         }
     };
-    let name = |kind: ScoreKind| html! { <th scope="col">{kind.short()}</th> };
+    let name = |kind: ScoreKind| {
+        let (short, term) = match kind {
+            ScoreKind::PreviousToken => ("Previous", "previous-token head"),
+            ScoreKind::Sink => ("Sink", "attention sink"),
+            ScoreKind::SameToken => ("Same", "same-token head"),
+            ScoreKind::Induction => ("Induct.", "induction head"),
+        };
+        let label = format!("What is: {term}");
+        html! {
+            <th scope="col"><button class="link tiny" title={label.clone()} aria-label={label} onclick={ask(cx, AskAction::ExplainHere(term))}>{short}</button></th>
+        }
+    };
     html! {
         <div data-testid="head-scores">
-            <p>
-                {format!("Measured on random tokens that come twice, at step {step}")}
-                if let Some(moment) = moment { {format!(", the nearest to the moment on show, {moment}")} }
-                {explain(cx, "measuring sequence")}
+            <p class="tiny muted">
+                {format!("Measured on random tokens that come twice, step {}", grouped(*step))}
+                if let Some(moment) = moment { {format!(", the nearest to step {} in view", grouped(moment))} }
+                {"."}{explain(cx, "measuring sequence")}
             </p>
-            <div class="line">
-                {"previous"}{explain(cx, "previous-token head")}{"sink"}{explain(cx, "attention sink")}
-                {"same"}{explain(cx, "same-token head")}{"induction"}{explain(cx, "induction head")}
-            </div>
-            <div class="table" tabindex="0" role="region" aria-label="scores of all heads">
+            <div class="table head-roles" tabindex="0" role="region" aria-label="Scores of all heads">
                 <table>
-                    <thead><tr><td></td>{for ScoreKind::ALL.map(name)}</tr></thead>
+                    <thead><tr><th scope="col">{"Head"}</th>{for ScoreKind::ALL.map(name)}</tr></thead>
                     <tbody>{for (0..scores.len()).map(row)}</tbody>
                 </table>
             </div>
-            <ul class="appeared">
+            <ul class="appeared tiny muted">
                 {for history.milestones.iter().map(|milestone| html! { <li>{milestone.sentence()}</li> })}
             </ul>
         </div>

@@ -17,7 +17,7 @@ pub fn LensView(cx: &Cx) -> Html {
     let cell = use_state(|| (0usize, 0usize));
     let first = use_state(|| 0usize);
     let Some(shown) = cx.state.ask.lens.clone() else {
-        return html! { <p class="count" role="status">{"Asking every layer…"}</p> };
+        return html! { <p class="count" role="status">{"Computing the predictions of every layer…"}</p> };
     };
     let n = shown.tokens.len();
     let turn = |by: isize| {
@@ -32,18 +32,17 @@ pub fn LensView(cx: &Cx) -> Html {
     };
     html! {
         <div data-testid="lens">
-            <p>
-                {"What the model would predict after each token if it ended after a layer"}
+            <p class="tiny muted" title={format!("Step {}", shown.step)}>
+                {"What the model would predict after each token if it ended after a layer. Underlined: what really comes next."}
                 {explain(cx, "logit lens")}{explain(cx, "residual stream")}
-                <small>{format!(" · step {}", shown.step)}</small>
             </p>
-            <p class="readout" aria-live="polite" data-testid="lens-readout">{in_words(&shown, *cell)}</p>
+            <p class="readout tiny" aria-live="polite" data-testid="lens-readout">{in_words(&shown, *cell)}</p>
             <Cells shown={shown.clone()} range={(start, end)} {over} />
             if n > SHOWN {
                 <div class="pager">
-                    <button disabled={start == 0} onclick={turn(-(SHOWN as isize))}>{"earlier"}</button>
+                    <button class="small" disabled={start == 0} onclick={turn(-(SHOWN as isize))}>{"Earlier"}</button>
                     <span>{format!("tokens {start} to {} of {n}", end - 1)}</span>
-                    <button disabled={end == n} onclick={turn(SHOWN as isize)}>{"later"}</button>
+                    <button class="small" disabled={end == n} onclick={turn(SHOWN as isize)}>{"Later"}</button>
                 </div>
             }
         </div>
@@ -105,11 +104,11 @@ fn Cells(props: &CellsProps) -> Html {
             </tr>
         }
     };
-    let columns = (1..=shown.n_layers).map(|layer| html! { <th scope="col">{format!("layer {layer}")}</th> });
+    let columns = (1..=shown.n_layers).map(|layer| html! { <th scope="col">{format!("Layer {layer}")}</th> });
     html! {
-        <div class="table lens" tabindex="0" role="region" aria-label="predictions by token and layer">
+        <div class="table lens" tabindex="0" role="region" aria-label="Predictions by token and layer">
             <table>
-                <thead><tr><th scope="col">{"after"}</th>{for columns}</tr></thead>
+                <thead><tr><th scope="col">{"After"}</th>{for columns}</tr></thead>
                 <tbody>{for (props.range.0..props.range.1).map(line)}</tbody>
             </table>
         </div>

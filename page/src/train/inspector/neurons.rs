@@ -33,10 +33,10 @@ impl Shown {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Products => "products q × k",
-            Self::Keys => "keys k",
-            Self::Values => "values v",
-            Self::Weighted => "weight × value",
+            Self::Products => "q × k",
+            Self::Keys => "k",
+            Self::Values => "v",
+            Self::Weighted => "w × v",
         }
     }
 
@@ -100,15 +100,12 @@ pub fn Neurons(cx: &Cx) -> Html {
     };
     html! {
         <div data-testid="neurons">
-            <p>
-                {format!("“{}” at position {query} against each key: every column is one of {d} dimensions",
-                    visible(&maps.tokens[query].text))}{explain(cx, "query")}{explain(cx, "key")}{explain(cx, "value")}
+            <p class="line spread">
+                <span><b class="mono">{visible(&maps.tokens[query].text)}</b>{" against each key"}</span>
+                <select class="short" aria-label="What the rows show" data-testid="neurons-shown" onchange={change}>{for Shown::ALL.map(option)}</select>
             </p>
-            <label class="beside short">{"rows show"}
-                <select data-testid="neurons-shown" onchange={change}>{for Shown::ALL.map(option)}</select>
-            </label>
-            <p class="readout" aria-live="polite">{readout.unwrap_or_else(|| "Point at a cell for its numbers.".into())}</p>
-            <div class="neurons one">{line("query q", head.rows.row(&head.rows.q, query).to_vec())}</div>
+            <p class="readout tiny muted" aria-live="polite">{readout.unwrap_or_else(|| "Point at a cell for its numbers.".into())}</p>
+            <div class="neurons one">{line("query", head.rows.row(&head.rows.q, query).to_vec())}</div>
             <div class="neurons" style={format!("--rows:{n}")}>
                 <div class="names" aria-hidden="true">
                     {for maps.tokens[..n].iter().map(|token| html! { <span>{visible(&token.text)}</span> })}
@@ -120,10 +117,11 @@ pub fn Neurons(cx: &Cx) -> Html {
                 </div>
                 <div class="dots" aria-hidden="true">{for (0..n).map(|key| html! { <span>{at_right(key)}</span> })}</div>
             </div>
-            <div class="neurons one">{line("Σ w × v", output(&head.rows, query))}</div>
-            <p class="count">
-                {format!("blue: below 0, orange: above; at the right, {}; the last row is what this head passes on to W_o",
-                    if shown.before_softmax() { "q·k" } else { "the weight" })}
+            <div class="neurons one">{line("out", output(&head.rows, query))}</div>
+            <p class="tiny muted">
+                {format!("Columns are the {d} dimensions of this head. Blue: above 0, red: below. At the right: {}. The last row is what \
+                          the head passes on to W_o.", if shown.before_softmax() { "q·k" } else { "the weight" })}
+                {explain(cx, "query")}{explain(cx, "key")}{explain(cx, "value")}
             </p>
         </div>
     }

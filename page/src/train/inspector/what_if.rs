@@ -5,9 +5,7 @@ use yew::prelude::*;
 use crate::train::inspector::ask;
 
 use crate::core::context::Cx;
-use crate::shared::counted;
-use crate::shared::value_of;
-use crate::shared::visible;
+use crate::shared::{counted, grouped, value_of, visible};
 use crate::state::Action;
 use crate::state::ask::AskAction;
 use crate::state::typed::TypedField;
@@ -43,8 +41,8 @@ fn heads(cx: &Cx) -> Html {
     };
     let off = |&(layer, head): &(usize, usize)| {
         html! {
-            <button onclick={ask(cx, AskAction::ToggleHead(layer, head))}
-                aria-label={format!("switch layer {} head {} on again", layer + 1, head + 1)}>
+            <button class="small" onclick={ask(cx, AskAction::ToggleHead(layer, head))}
+                aria-label={format!("Switch layer {} head {} on again", layer + 1, head + 1)}>
                 {format!("L{} H{} ✕", layer + 1, head + 1)}
             </button>
         }
@@ -54,17 +52,17 @@ fn heads(cx: &Cx) -> Html {
         <>
             <h3>{"Heads"}{explain(cx, "knock-out")}</h3>
             <div class="line">
-                <button data-testid="toggle-head" aria-pressed={is_off.to_string()}
+                <button class="small" data-testid="toggle-head" aria-pressed={is_off.to_string()}
                     onclick={ask(cx, AskAction::ToggleHead(layer, head))}>
                     {format!("L{} H{} off", layer + 1, head + 1)}
                 </button>
-                <button onclick={others(false)}>{"only it in its layer"}</button>
-                <button onclick={others(true)}>{"only it in the model"}</button>
-                <button data-testid="all-on" disabled={state.ask.off.is_empty()} onclick={ask(cx, AskAction::Off(Vec::new()))}>
-                    {"all on"}
+                <button class="small" onclick={others(false)}>{"Only this in its layer"}</button>
+                <button class="small" onclick={others(true)}>{"Only this in the model"}</button>
+                <button class="small ghost" data-testid="all-on" disabled={state.ask.off.is_empty()} onclick={ask(cx, AskAction::Off(Vec::new()))}>
+                    {"All on"}
                 </button>
             </div>
-            <div class="line" role="group" aria-label="heads that are off">{for state.ask.off.iter().map(off)}</div>
+            <div class="line" role="group" aria-label="Heads that are off">{for state.ask.off.iter().map(off)}</div>
         </>
     }
 }
@@ -85,10 +83,10 @@ fn weight(cx: &Cx) -> Html {
             <h3>{"One weight"}</h3>
             {fields(cx, &at)}
             <div class="line">
-                <button disabled={state.ask.value.is_none()} onclick={ask(cx, AskAction::Value(None))}>{"undo"}</button>
-                <button data-testid="keep-weight" disabled={state.ask.value.is_none()} onclick={keep}
-                    title="puts the new value into the run itself; training goes on from it">
-                    {"keep it in the run"}
+                <button class="small" disabled={state.ask.value.is_none()} onclick={ask(cx, AskAction::Value(None))}>{"Undo"}</button>
+                <button class="small" data-testid="keep-weight" disabled={state.ask.value.is_none()} onclick={keep}
+                    title="Puts the new value into the run itself; training goes on from it">
+                    {"Keep it in the run"}
                 </button>
             </div>
         </>
@@ -103,9 +101,8 @@ fn first_weight(cx: &Cx) -> Html {
     html! {
         <>
             <h3>{"One weight"}</h3>
-            <button data-testid="edit-weight" onclick={ask(cx, AskAction::Weight(first))}>
-                {"change a weight, beginning with W_q of this head"}
-            </button>
+            <button class="small" data-testid="edit-weight" title="Begins with W_q of this head"
+                onclick={ask(cx, AskAction::Weight(first))}>{"Change one weight…"}</button>
         </>
     }
 }
@@ -125,7 +122,7 @@ fn fields(cx: &Cx, at: &WeightAt) -> Html {
     let old = old.and_then(|shown| shown.old).map_or("…".into(), |old| format!("{old}"));
     html! {
         <>
-            <label>{"tensor"}
+            <label>{"Tensor"}
                 <select onchange={choose}>
                     {for state.ask.tensors.iter().map(|tensor| html! {
                         <option value={tensor.name.clone()} selected={tensor.name == at.tensor}>
@@ -137,7 +134,7 @@ fn fields(cx: &Cx, at: &WeightAt) -> Html {
             <div class="fields">
                 {typed(cx, TypedField::WeightRow, Some("weight-row"))}
                 {typed(cx, TypedField::WeightColumn, Some("weight-column"))}
-                <label>{"it is"}<output data-testid="old-weight">{old}</output></label>
+                <label>{"Now"}<output data-testid="old-weight">{old}</output></label>
                 {typed(cx, TypedField::WeightValue, Some("new-weight"))}
             </div>
             <div role="alert">{for problems.iter().map(|problem| html! { <p class="problem">{problem}</p> })}</div>
@@ -153,7 +150,7 @@ fn compared(cx: &Cx, comparison: &Comparison) -> Html {
             <tr>
                 <th scope="row">{visible(&choice.token.text)}</th>
                 <td>{format!("{plain:.3}")}</td><td>{format!("{changed:.3}")}</td>
-                <td>{format!("{:+.3}", changed - plain)}</td>
+                <td>{signed(changed - plain, 3)}</td>
             </tr>
         }
     };
@@ -161,30 +158,36 @@ fn compared(cx: &Cx, comparison: &Comparison) -> Html {
         .position
         .as_ref()
         .map(|(position, token)| format!("What comes after “{}” (position {position})", visible(&token.text)));
-    let columns = ["as it is", "changed", "difference"].map(|name| html! { <th scope="col">{name}</th> });
+    let columns = ["Now", "Changed", "Change"].map(|name| html! { <th scope="col">{name}</th> });
     html! {
         <>
-            <h3>{"Then"}<small>{format!(" · step {}", comparison.step)}</small></h3>
-            <div class="table what-if" tabindex="0" role="region" aria-label="the model as it is and with the change">
+            <h3>{"Then"}<small>{format!(" step {}", grouped(comparison.step))}</small></h3>
+            <div class="table what-if" tabindex="0" role="region" aria-label="The model as it is and with the change">
                 <table>
                     <thead><tr><td></td>{for columns}</tr></thead>
                     <tbody>
                         <tr class="whole" data-testid="what-if-loss">
-                            <th scope="row">{"held-out loss"}{explain(cx, "held-out loss")}</th>
+                            <th scope="row">{"Held-out loss"}</th>
                             <td>{format!("{plain:.4}")}</td><td>{format!("{changed:.4}")}</td>
-                            <td>{format!("{:+.4}", changed - plain)}</td>
+                            <td class={(changed > plain + 5e-5).then_some("worse")}>{signed(changed - plain, 4)}</td>
                         </tr>
                         {for comparison.choices.iter().map(line)}
                     </tbody>
                 </table>
             </div>
-            <p class="count">
-                {last}{explain(cx, "probability")}
-                {format!(". The loss is over the same {} each time.", counted(comparison.n_tokens, "held-out token"))}
+            <p class="tiny muted">
+                {last}{format!(". The loss is over the same {} each time.", counted(comparison.n_tokens, "held-out token"))}
+                {explain(cx, "held-out loss")}{explain(cx, "probability")}
             </p>
             {position(cx)}
         </>
     }
+}
+
+/// A difference rounded to `decimals`, with its sign unless it rounds to 0.
+fn signed(difference: f32, decimals: usize) -> String {
+    let text = format!("{difference:+.decimals$}");
+    if text.contains(|digit: char| ('1'..='9').contains(&digit)) { text.replace('-', "−") } else { text[1..].into() }
 }
 
 fn position(cx: &Cx) -> Html {
@@ -198,9 +201,9 @@ fn position(cx: &Cx) -> Html {
         html! { <option value={at.to_string()} selected={cx.state.ask.position == Some(at)}>{text}</option> }
     };
     html! {
-        <label>{"predict the token after"}
+        <label>{"Predict the token after"}
             <select onchange={change}>
-                <option value="" selected={cx.state.ask.position.is_none()}>{"the last token"}</option>
+                <option value="" selected={cx.state.ask.position.is_none()}>{"The last token"}</option>
                 {for maps.tokens.iter().enumerate().map(option)}
             </select>
         </label>

@@ -7,7 +7,7 @@ use crate::cli::bench::reference_workload;
 use crate::cli::sentence;
 use crate::config::RunConfig;
 use crate::gpu::context::Context;
-use crate::ops::tuning::{self, CANDIDATES};
+use crate::ops::tuning::{self, CANDIDATES, FUSIONS};
 use crate::train::trainer::Trainer;
 
 pub(super) async fn correctness() -> Result<Value, String> {
@@ -26,6 +26,15 @@ pub(super) async fn correctness() -> Result<Value, String> {
             };
             rows.push(json!({ "kernel": name, "result": result }));
         }
+    }
+    for (of, fusion) in FUSIONS.iter().flat_map(|of| of.fusions.iter().map(move |fusion| (of, fusion))) {
+        let name = fusion.kernel.name;
+        let result = match tuning::fusion_difference(&context, of, fusion).await {
+            Ok(None) => "right".into(),
+            Ok(Some(difference)) => failure(&mut failed, name, &difference),
+            Err(error) => failure(&mut failed, name, &sentence(error)),
+        };
+        rows.push(json!({ "kernel": name, "result": result }));
     }
     for (name, config) in models(&context) {
         let result = match Trainer::first_wrong_dispatch(&config, &context).await {
