@@ -40,7 +40,7 @@ pub fn Answers(cx: &Cx) -> Html {
                 <Segmented label="Color of tokens" choices={TokenColor::ALL.map(color).to_vec()} />
             </header>
             <div class="split">
-                <aside class="prompts">{prompts(cx)}</aside>
+                <div class="prompts">{prompts(cx)}</div>
                 <div class="group">{group(cx)}</div>
             </div>
         </section>

@@ -345,7 +345,11 @@ pub enum Made {
         peaks: usize,
     },
     /// The smallest number of a row.
+<<<<<<< HEAD
     RowMinimum {
+=======
+    LowerRoof {
+>>>>>>> systems
         /// a
         of: usize,
     },
