@@ -1,6 +1,7 @@
 //! Every kernel's WGSL against its descriptor, without a GPU.
 
 use glasshead::gpu::kernel::{Access, Halves, Kernel};
+use glasshead::ops::rows::expand;
 use glasshead::ops::{KERNELS, strip};
 use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 
@@ -107,7 +108,10 @@ fn every_shader_file_is_used_and_no_longer_than_150_lines() {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let mut stripped = vec![0; strip(text.as_bytes(), &mut [])];
                 strip(text.as_bytes(), &mut stripped);
-                let used = sources.iter().any(|source| source.as_bytes() == stripped);
+                // A template of rows is expanded for several lengths; other files have no placeholders.
+                let mut expanded = vec![0; expand(&stripped, 4, &mut [])];
+                expand(&stripped, 4, &mut expanded);
+                let used = sources.iter().any(|source| [&stripped, &expanded].contains(&&source.as_bytes().to_vec()));
                 assert!(used, "{} is used by no kernel", path.display());
                 assert!(text.lines().count() <= 150, "{} is too long", path.display());
                 n_files += 1;

@@ -157,7 +157,7 @@ impl Settings {
     /// # Errors
     /// When the file is no TOML, a field is unknown, or a value is out of range.
     pub fn from_toml(text: &str) -> Result<Self, SettingsError> {
-        let settings = Self::parse(text).map_err(SettingsError::Format)?;
+        let settings = Self::parse(text)?;
         settings.validate()?;
         Ok(settings)
     }
@@ -173,15 +173,16 @@ impl Settings {
 
     /// Natively, messages name the line.
     #[cfg(not(target_arch = "wasm32"))]
-    fn parse(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
+    fn parse(text: &str) -> Result<Self, SettingsError> {
+        toml::from_str(text).map_err(|error| SettingsError::Format(error.to_string()))
     }
 
     /// In wasm by way of JSON, because a second set of readers of all fields would make the module a tenth larger.
     #[cfg(target_arch = "wasm32")]
-    fn parse(text: &str) -> Result<Self, String> {
-        let json: serde_json::Value = toml::from_str(text).map_err(|error| error.to_string())?;
-        serde_json::from_value(json).map_err(|error| error.to_string())
+    fn parse(text: &str) -> Result<Self, SettingsError> {
+        let json: Result<serde_json::Value, _> = toml::from_str(text);
+        let json = json.map_err(|error| SettingsError::Format(error.to_string()))?;
+        serde_json::from_value(json).map_err(|error| SettingsError::Format(error.to_string()))
     }
 
     /// Every stage off, except extraction: the starting point for measuring stages one by one.

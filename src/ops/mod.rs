@@ -95,7 +95,7 @@ pub mod residual;
 pub mod rmsnorm;
 pub mod rope;
 pub mod row_entropy;
-mod rows;
+pub mod rows;
 pub mod sgd;
 pub mod softmax;
 pub mod step;

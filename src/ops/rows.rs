@@ -25,7 +25,7 @@ pub(super) const ROW_64: &str = row!(16);
 
 /// Writes the template for `vectors` vectors into `out`, as far as it fits; returns the full length. A line with `{i}` or `{4i}`
 /// is repeated for every vector, one with `{j}` or `{4j}` for every vector but the first; `{n}` is the number of elements.
-const fn expand(template: &[u8], vectors: usize, out: &mut [u8]) -> usize {
+pub const fn expand(template: &[u8], vectors: usize, out: &mut [u8]) -> usize {
     let (mut start, mut len) = (0, 0);
     while start < template.len() {
         let mut end = start;
