@@ -39,11 +39,7 @@ pub(super) fn roofline(desk: &mut Desk, tile: usize) {
         vec![done[peaks].values[0], done[intensity].values[0] * done[peaks].values[1]]
     });
     let reached =
-<<<<<<< HEAD
-        desk.computed("at most", [1, 1], [of("GFLOP/s"), of("min")], Made::RowMinimum { of: limits }, move |done| {
-=======
         desk.computed("at most", [1, 1], [of("GFLOP/s"), of("min")], Made::LowerRoof { of: limits }, move |done| {
->>>>>>> systems
             vec![done[limits].values[0].min(done[limits].values[1])]
         });
     desk.line([s("peaks:"), m(peaks), s("work:"), m(work)]);

@@ -81,11 +81,7 @@ pub fn involved(sheet: &Sheet, (matrix, row, col): Cell, (lit, i, j): Cell) -> b
         &Made::Moment { of, .. } => (matrix == of && row == i) || (matrix == lit && row + 1 == i),
         &Made::Adamw { m, v, .. } => ([m, v].contains(&matrix) && row == i) || (matrix == lit && row + 1 == i),
         &Made::Descent { of, .. } => (matrix == of && row == i) || (matrix == lit && row + 1 == i),
-<<<<<<< HEAD
-        &Made::Ratio { of } | &Made::RowMinimum { of } => matrix == of,
-=======
         &Made::Ratio { of } | &Made::LowerRoof { of } => matrix == of,
->>>>>>> systems
         &Made::Roofs { intensity, peaks } => (matrix == intensity && j == 1) || (matrix == peaks && col == j),
         &Made::Ring { of, rounds } => matrix == of && col == j && ring_ranks(i, j, rounds).contains(&row),
         Made::Given { .. } | Made::Drawn | Made::Measured | Made::Explained { .. } | Made::Rate { .. } => false,
@@ -243,11 +239,7 @@ fn learned(sheet: &Sheet, made: &Made, shown: &Matrix, i: usize, j: usize) -> Op
             0 => "the cores' peak".into(),
             _ => format!("{} · {}", short(matrix(intensity).at(0, 0)), short(matrix(peaks).at(0, 1))),
         },
-<<<<<<< HEAD
-        &Made::RowMinimum { of } => {
-=======
         &Made::LowerRoof { of } => {
->>>>>>> systems
             let values = matrix(of).row(i).iter().map(|&value| short(value));
             format!("the smaller one of {}", values.collect::<Vec<_>>().join(" and "))
         }

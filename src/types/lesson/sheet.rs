@@ -345,11 +345,7 @@ pub enum Made {
         peaks: usize,
     },
     /// The smallest number of a row.
-<<<<<<< HEAD
-    RowMinimum {
-=======
     LowerRoof {
->>>>>>> systems
         /// a
         of: usize,
     },
