@@ -167,7 +167,7 @@ test("goes back through the training, compares, takes along", { timeout: 300_000
     const changes = await byTestId(page, "head-change").allTextContents();
     assert.ok(changes.length === 8 && changes.some((change) => Number(change) > 0.001), `${changes}`);
     await byTestId(page, "map-difference").locator("canvas").hover({ position: { x: 3, y: 60 } });
-    await matches(() => byTestId(page, "compare-readout").textContent(), /A \d\.\d{2}, B \d\.\d{2}, B − A [+-]\d\.\d{2}/);
+    await matches(() => byTestId(page, "compare-readout").textContent(), /A \d\.\d{3}, B \d\.\d{3}, B − A [+-]\d\.\d{3}/);
     await byTestId(page, "let-go").click();
     await byTestId(page, "take-along").waitFor();
     await checkWeights(page);
