@@ -180,8 +180,13 @@ fn hold(way: &Way, bytes: &[u8]) -> Result<(), TestCaseError> {
 fn good_inputs_are_taken() {
     for way in WAYS {
         for (at, seed) in (way.seeds)().iter().enumerate() {
-            // The second shape does not match the weights next to it.
-            let fits = way.name != "config.json" || at == 0;
+            let fits = match way.name {
+                // The second shape does not match the weights next to it.
+                "config.json" => at == 0,
+                // Two short texts are too few for the classifier that the last request asks for.
+                "request of the Data view" => at < 7,
+                _ => true,
+            };
             let outcome = (way.enter)(seed);
             assert_eq!(outcome.is_ok(), fits, "{} {at}: {outcome:?}", way.name);
         }

@@ -8,7 +8,7 @@
 //! | `shared` | components that several views use |
 //! | `shell` | rail, top bar, setup bar, banner |
 //! | `overlay`, `menus`, [`settings`], `runs_drawer`, [`palette`], `help` | drawers, popovers and menus |
-//! | `train`, [`align`], `experiments`, [`scale`], [`data`], [`systems`], `tokenizer`, [`lesson`] | a module per view |
+//! | `train`, `align`, `experiments`, [`scale`], [`data`], [`systems`], `tokenizer`, [`lesson`] | a module per view |
 //! | `runs` | saved runs, and models of other programs |
 //! | `app` | the root component |
 

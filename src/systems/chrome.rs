@@ -78,7 +78,7 @@ pub fn write(trace: &Trace, memory: Option<&MemoryTimeline>) -> Value {
     json!({ "traceEvents": events, "displayTimeUnit": "ms", "otherData": { "glasshead": trace } })
 }
 
-/// The trace in a file that [`write`] made.
+/// The trace in a file that [`write()`] made.
 ///
 /// # Errors
 /// If the file is not such a file.

@@ -262,7 +262,7 @@ impl Helper {
         line.deadline_ms = now_ms + if line.answered { patience } else { patience.max(FIRST_MS) };
         let (sender, answer) = oneshot::channel();
         line.receiver = Some(sender);
-        Box::pin(async { answer.await.unwrap_or_else(|_| Err(PoolError::Dismissed)) })
+        Box::pin(async { answer.await.unwrap_or(Err(PoolError::Dismissed)) })
     }
 }
 

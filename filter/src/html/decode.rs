@@ -70,8 +70,11 @@ fn decoded(label: &str, bytes: &[u8]) -> Option<String> {
 mod browser {
     use std::sync::OnceLock;
 
-    /// Decodes bytes in the encoding with a label; `None` if there is no such encoding. Set by the module.
-    pub static DECODER: OnceLock<fn(&str, &[u8]) -> Option<String>> = OnceLock::new();
+    /// Decodes bytes in the encoding with a label; `None` if there is no such encoding.
+    pub type Decoder = fn(&str, &[u8]) -> Option<String>;
+
+    /// Set by the module.
+    pub static DECODER: OnceLock<Decoder> = OnceLock::new();
 
     pub(super) fn decoded(label: &str, bytes: &[u8]) -> Option<String> {
         DECODER.get()?(label, bytes)

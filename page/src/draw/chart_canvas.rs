@@ -309,7 +309,7 @@ fn band(
     line(context, side(|one| one.mean));
     dashed(context, &[]);
     context.set_line_width(1.0);
-    if let (Some(last), Some((at, height))) = (bands.last(), side(|one| one.mean).last()) {
+    if let (Some(last), Some((at, height))) = (bands.last(), side(|one| one.mean).next_back()) {
         context.set_fill_style_str(&ink.text);
         context.set_text_align("right");
         text(context, &format!("{}: {:.3}", series.name, last.mean), at, height - 6.0);

@@ -35,7 +35,10 @@ fn text(x: f64, y: f64, anchor: &'static str, content: String) -> Html {
     html! { <text x={format!("{x:.1}")} y={format!("{y:.1}")} text-anchor={anchor}>{content}</text> }
 }
 
-fn grid(x: &Axis, y: &Axis, ticks: (Vec<(f64, String)>, Vec<(f64, String)>)) -> Html {
+/// Values on an axis, with their labels.
+type Ticks = Vec<(f64, String)>;
+
+fn grid(x: &Axis, y: &Axis, ticks: (Ticks, Ticks)) -> Html {
     let row = |(value, label): (f64, String)| {
         let at = y.pixel(value);
         html! {
