@@ -363,13 +363,13 @@ fn settings_of_a_sweep_survive_a_link() {
     for card in &CARDS {
         let form = Form::from_link(card.settings).unwrap();
         assert_eq!(Form::from_link(&form.to_link()).unwrap(), form);
-        // The plan of each card is possible on a device with 2e9 FLOP/s.
+        // The plan of each card is possible on a device with 6e9 FLOP/s.
         let mut planner = form.planner();
         while let Ok(shapes) = planner.to_measure() {
             if shapes.is_empty() {
                 break;
             }
-            shapes.iter().for_each(|shape| planner.settings.speed.add(shape.n_params, 3e8 / shape.n_params as f64));
+            shapes.iter().for_each(|shape| planner.settings.speed.add(shape.n_params, 1e9 / shape.n_params as f64));
         }
         let plan = planner.plan().unwrap();
         assert!(plan.runs.iter().all(|run| run.problem().is_none()) && plan.runs.len() >= 6, "{}", card.name);

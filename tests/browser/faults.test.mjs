@@ -224,7 +224,7 @@ test("a device that is lost or has no memory left is replaced, and training goes
     await until("a copy is kept", async () => (await byTestId(page, "kept-by-itself").count()) === 1, 240_000);
     const faults = {
       lost: /The GPU was lost.*goes on by itself on a new device .*from step [1-9]/,
-      memory: /no memory left.*lower batch_size from 8 to 4.*goes on by itself on a new device \(loss 2.*from step [1-9]/,
+      memory: /no memory left.*(?:lower batch_size from 8 to 4|set checkpoint_every to 1).*goes on by itself on a new device \(loss 2.*from step [1-9]/,
     };
     for (const [fault, said] of Object.entries(faults)) {
       await toDevice(page, fault);
@@ -254,7 +254,7 @@ test("a worker that dies leaves the run in the browser", { timeout: 400_000 }, a
     }));
     await waitForState(page, "failed");
     const banner = page.locator('[role="alert"][data-testid="banner"]');
-    await matches(() => banner.textContent(), /worker stopped unexpectedly.*If memory is short, lower batch_size from 8 to 4/);
+    await matches(() => banner.textContent(), /worker stopped unexpectedly.*If memory is short, (?:lower batch_size from 8 to 4|set checkpoint_every to 1)/);
     await matches(() => byTestId(page, "offer").textContent(), /run 1 was saved automatically at step 20/);
     await screenshot(page, "worker-died");
     await byTestId(page, "resume-offer").click();
@@ -287,9 +287,10 @@ test("where wasm has no memory left, a sentence says what to lower, and followin
       await field(page, "batch_size", "64");
       await byTestId(page, "reset").click();
       await waitForState(page, "failed");
-      const said = /training needs \d+ MiB here, and less memory is left; lower batch_size from 64 to (\d+)/;
+      const said = /training needs \d+ MiB here, and less memory is left; (?:lower (batch_size) from 64|set (checkpoint_every)) to (\d+)/;
       await matches(() => banner.textContent(), said);
-      return said.exec(await banner.textContent())[1];
+      const [, lowered, set, value] = said.exec(await banner.textContent());
+      return [lowered ?? set, value];
     };
     const advised = await tooMuch();
     await screenshot(page, "no-memory");
@@ -299,7 +300,7 @@ test("where wasm has no memory left, a sentence says what to lower, and followin
     await shows(() => number(page, "step-count"), 20);
     await shows(() => byTestId(page, "loss").textContent(), loss);
     await tooMuch();
-    await field(page, "batch_size", advised);
+    await field(page, ...advised);
     await byTestId(page, "reset").click();
     await waitForState(page, "ready");
     await trainTo(page, 10);
@@ -327,7 +328,7 @@ test("a worker that really runs out of memory leaves the run in the browser", { 
     await byTestId(page, "reset").click();
     await waitForState(page, "failed");
     const banner = page.locator('[role="alert"][data-testid="banner"]');
-    await matches(() => banner.textContent(), /worker stopped unexpectedly.*If memory is short, lower batch_size from 8 to 4/);
+    await matches(() => banner.textContent(), /worker stopped unexpectedly.*If memory is short, (?:lower batch_size from 8 to 4|set checkpoint_every to 1)/);
     assert.ok(deaths.some((death) => /unreachable/.test(death)), "wasm itself has ended it");
     await matches(() => byTestId(page, "offer").textContent(), /run 1 was saved automatically at step 20/);
     await screenshot(page, "worker-out-of-memory");

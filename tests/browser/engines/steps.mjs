@@ -97,7 +97,8 @@ export class Page {
     let found;
     await until(`${name} has saved a file`, async () => {
       const files = (await readdir(this.home.downloads)).filter((file) => !before.has(file));
-      const partial = files.some((file) => /\.(part|crdownload|wkdownload)$/.test(file));
+      // Chromium begins with a hidden file, and renames it later.
+      const partial = files.some((file) => /^\.|\.(part|crdownload|wkdownload)$/.test(file));
       found = files.length > 0 && !partial ? join(this.home.downloads, files[0]) : undefined;
       return found !== undefined && (await readFile(found)).length > 0;
     }, 30_000);
