@@ -54,7 +54,7 @@ pub static CARDS: [Card; 3] = [
                what loss to expect from three times as much compute.",
         check: "A sealed prediction, then its check run",
         time: "about 2 min",
-        settings: "minutes:2,budgets:3,sizes:5",
+        settings: "minutes:2,budgets:3,sizes:5,size_ratio:1.4",
         curves: &[&SMALL, &MIDDLE, &LARGE],
     },
     Card {
