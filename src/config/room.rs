@@ -103,6 +103,11 @@ impl RunConfig {
                 "set checkpoint_every to {every}, which computes activations again instead of storing them"
             );
         }
+        self.lowering(fits)
+    }
+
+    /// The same without checkpointing.
+    pub fn lowering(&self, fits: impl Fn(&Self) -> bool) -> String {
         let batches = successors(self.halved_batch(), Self::halved_batch);
         // Where `batch_size` alone is not enough, it may not matter at all.
         let contexts = successors(self.halved_context(), Self::halved_context);

@@ -44,13 +44,16 @@ pub fn check_room(config: &RunConfig) -> Result<(), RoomError> {
     if plan.check(config, DeviceLimits::CPU).is_err() || holds(config) {
         return Ok(());
     }
-    Err(RoomError { need_mib: (bytes(config) + beside(config) as u64).div_ceil(1 << 20), advice: config.advice(holds) })
+    Err(RoomError {
+        need_mib: (bytes(config) + beside(config) as u64).div_ceil(1 << 20),
+        advice: config.lowering(holds),
+    })
 }
 
 /// The setting to lower where a run lacks `lacking` bytes.
 pub fn spare(config: &RunConfig, lacking: u64) -> String {
     let have = bytes(config).saturating_sub(lacking);
-    config.advice(|smaller| bytes(smaller) <= have)
+    config.lowering(|smaller| bytes(smaller) <= have)
 }
 
 /// The bytes of every buffer in main memory, where all elements have 32 bits.
