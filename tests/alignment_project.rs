@@ -9,6 +9,7 @@ use glasshead::types::BackendChoice;
 use glasshead::types::align::{NodeInfo, StageSpec, Watched};
 use glasshead::wire::align::{AlignCommand, AlignEvent, StageStart};
 use glasshead::wire::{Command, Event};
+use glasshead_page::state::align::TokenColor;
 use pollster::block_on;
 
 type Heard = Rc<RefCell<Vec<(AlignEvent, Option<Vec<u8>>)>>>;
@@ -153,6 +154,30 @@ fn stages_follow_each_other_and_report_everything() {
     let groups = groups.unwrap();
     assert_eq!(groups.len(), 4);
     assert!(groups.iter().all(|group| group.texts.len() == 4 && group.rewards.len() == 4 && group.answer.is_some()));
+}
+
+#[test]
+fn tokens_of_the_better_answers_are_colored_as_pushed_up() {
+    let mut desk = Desk::new();
+    desk.begin(StageStart::Preset { name: "nano".into() }, sft(30));
+    desk.work();
+    let settings = [("prompts", "4"), ("group_size", "16"), ("kl", "0")];
+    let stage = StageSpec { judges: vec!["partial".into()], ..spec("grpo", 1, &settings) };
+    desk.begin(StageStart::Node { node: 1, step: u64::MAX }, stage);
+    desk.work();
+    desk.send(AlignCommand::Watch { prompt: Some(("k:t5u8y6w2 t".into(), Some("5".into()))), before: None });
+    desk.work();
+    let (watched, _) = desk.watched().unwrap();
+    let judged: Vec<_> = watched.now.iter().filter(|answer| answer.advantage.abs() > 0.01).collect();
+    assert!(judged.len() > 1, "the answers differ");
+    for answer in judged {
+        let strengths: Vec<f32> = answer.tokens.iter().map(|token| TokenColor::Coefficient.strength(token)).collect();
+        assert!(
+            strengths.iter().all(|strength| strength * answer.advantage > 0.0),
+            "{}: {strengths:?}",
+            answer.advantage
+        );
+    }
 }
 
 #[test]

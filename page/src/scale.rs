@@ -4,6 +4,7 @@ pub mod fits;
 pub mod geometry;
 pub mod heads;
 pub mod link;
+mod queued;
 pub mod state;
 pub mod steps;
 

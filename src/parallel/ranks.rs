@@ -4,12 +4,12 @@
 //! ranks equals, to the bit, one rank that computes the N parts one after the other and adds them in that order ([`alone`]). The
 //! batch as a whole in one pass adds in another order, and differs by rounding.
 
+mod error;
 mod gathers;
 
 use std::time::Instant;
 
-use thiserror::Error;
-
+pub use self::error::RankError;
 use self::gathers::Gathers;
 
 use super::layout::{self, Ranges, Vector};
@@ -21,38 +21,6 @@ use crate::config::RunConfig;
 use crate::systems::link::Link;
 use crate::systems::ring::{Collective, chunk, owned_chunk, sum_in_ring_order};
 use crate::systems::simulate::{RankMemory, Strategy};
-
-/// Why training on ranks failed.
-#[derive(Debug, Error)]
-pub enum RankError {
-    /// The batch cannot be divided.
-    #[error(
-        "a batch of {batch_size} sequences cannot be shared by {ranks} ranks; choose a batch_size that {ranks} divides"
-    )]
-    Uneven {
-        /// B
-        batch_size: usize,
-        /// N
-        ranks: usize,
-    },
-    /// The run has a setting that ranks do not support.
-    #[error("training on ranks supports {what}; change {field}")]
-    Unsupported {
-        /// The supported values.
-        what: &'static str,
-        /// The field.
-        field: &'static str,
-    },
-    /// The model does not fit.
-    #[error(transparent)]
-    Replica(#[from] ReplicaError),
-    /// A link failed.
-    #[error(transparent)]
-    Transport(#[from] TransportError),
-    /// A rank's thread panicked.
-    #[error("a rank has ended unexpectedly")]
-    Ended,
-}
 
 /// How the ranks are connected and share the work.
 #[derive(Clone, Copy, Debug, PartialEq)]

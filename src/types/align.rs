@@ -129,7 +129,7 @@ pub struct NodeInfo {
 pub struct AnswerToken {
     /// Its text.
     pub text: String,
-    /// Coefficient of the token in the latest update, or what it would be: positive values lower its probability.
+    /// Coefficient of the token in the latest update, or what it would be: positive values raise its probability.
     pub coefficient: f32,
     /// Probability now over probability at the start of the stage.
     pub ratio: f32,

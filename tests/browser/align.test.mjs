@@ -25,7 +25,6 @@ async function ended(page, steps) {
   await until(`update ${steps}`, async () => (await running(page)) === "false" && (await update(page)) === steps);
 }
 
-// Open: it was written for the present page, and has not been seen to pass from beginning to end.
 test("teaches by examples, then by a judge, and loses nothing", { timeout: 240_000 }, async () => {
   await withPage({ gpu: false, viewport: { width: 1440, height: 900 } }, async (page) => {
     await waitForState(page, "ready");

@@ -2,19 +2,37 @@
 //! what the worker runs.
 
 use std::collections::VecDeque;
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read};
 
+use thiserror::Error;
+
+use crate::classify::ClassifierError;
 use crate::fields::{changes, settings, values};
 use crate::generate::{DirtyPages, Mix, notes};
 use crate::rng::Rng;
 use crate::session::examples::{Trained, texts, train};
 use crate::session::{Session, plant};
-use crate::settings::Settings;
-use crate::source::END_OF_TEXT;
+use crate::settings::{Settings, SettingsError};
+use crate::source::{END_OF_TEXT, SourceError};
 use crate::wire::{Examples, FileOf, Reply, Request};
 
 #[cfg(test)]
 mod tests;
+
+/// Why a request failed. Its message is shown on the page.
+#[derive(Debug, Error)]
+enum DeskError {
+    #[error("The file is missing; choose it again.")]
+    NoFile,
+    #[error("The file cannot be read: {0}.")]
+    Unreadable(#[source] io::Error),
+    #[error("{name} cannot be read: {error}.")]
+    UnreadableExamples { name: String, error: io::Error },
+    #[error("{name} {error}.")]
+    Examples { name: String, error: SourceError },
+    #[error("{0}.")]
+    Classifier(#[from] ClassifierError),
+}
 
 /// A reply and its attached bytes.
 pub type Message = (Reply, Option<Vec<u8>>);
@@ -33,7 +51,7 @@ impl Attached {
         Self { bytes: bytes.len() as u64, reader: Box::new(Cursor::new(bytes)) }
     }
 
-    fn read(mut self) -> std::io::Result<Vec<u8>> {
+    fn read(mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.reader.read_to_end(&mut bytes).map(|_| bytes)
     }
@@ -88,22 +106,22 @@ impl Desk {
 
     /// Carries out a request with its attached files.
     pub fn handle(&mut self, request: Request, attached: Vec<Attached>) {
-        if let Err(message) = self.try_handle(request, attached) {
-            self.reply(Reply::Problem { message });
+        if let Err(error) = self.try_handle(request, attached) {
+            self.reply(Reply::Problem { message: error.to_string() });
         }
     }
 
-    fn try_handle(&mut self, request: Request, attached: Vec<Attached>) -> Result<(), String> {
+    fn try_handle(&mut self, request: Request, attached: Vec<Attached>) -> Result<(), DeskError> {
         match request {
-            Request::Settings { changes } => self.adopt(settings(&changes).map_err(|error| error.to_string())),
+            Request::Settings { changes } => self.adopt(settings(&changes)),
             Request::SettingsFile => {
-                let text = first(attached)?.read().map_err(|error| format!("The file cannot be read: {error}."))?;
+                let text = first(attached)?.read().map_err(DeskError::Unreadable)?;
                 let text = String::from_utf8_lossy(&text).into_owned();
-                self.adopt(Settings::from_toml(&text).map_err(|error| error.to_string()));
+                self.adopt(Settings::from_toml(&text));
             }
             Request::WriteSettings => self.attach(FileOf::Settings, (self.session.settings().to_toml(), 0)),
             Request::Generate { seed, bytes } => {
-                let stories = first(attached)?.read().map_err(|error| error.to_string())?;
+                let stories = first(attached)?.read().map_err(DeskError::Unreadable)?;
                 self.begin("text");
                 self.session.add_pages(pages(seed, &String::from_utf8_lossy(&stories)), bytes);
             }
@@ -156,7 +174,7 @@ impl Desk {
     }
 
     /// Uses settings, or reports why they are refused.
-    fn adopt(&mut self, settings: Result<Settings, String>) {
+    fn adopt(&mut self, settings: Result<Settings, SettingsError>) {
         match settings {
             Ok(settings) => {
                 let planted = self.session.settings().minhash != settings.minhash;
@@ -169,23 +187,25 @@ impl Desk {
                 }
                 self.report();
             }
-            Err(message) => self.reply(Reply::Refused { message }),
+            Err(error) => self.reply(Reply::Refused { message: error.to_string() }),
         }
     }
 
-    fn train(&mut self, good: Examples, bad: Examples, attached: Vec<Attached>) -> Result<(), String> {
+    fn train(&mut self, good: Examples, bad: Examples, attached: Vec<Attached>) -> Result<(), DeskError> {
         let mut attached = attached.into_iter();
         let mut chosen = |examples: Examples| match examples {
             Examples::Kept => Ok(self.session.examples(true)),
             Examples::Dropped => Ok(self.session.examples(false)),
             Examples::File { name } => {
-                let file = attached.next().ok_or("The file is missing; choose it again.")?;
-                let bytes = file.read().map_err(|error| format!("{name} cannot be read: {error}."))?;
-                texts(&name, bytes, &self.field).map_err(|error| format!("{name} {error}."))
+                let file = attached.next().ok_or(DeskError::NoFile)?;
+                match file.read() {
+                    Ok(bytes) => texts(&name, bytes, &self.field).map_err(|error| DeskError::Examples { name, error }),
+                    Err(error) => Err(DeskError::UnreadableExamples { name, error }),
+                }
             }
         };
         let (good, bad) = (chosen(good)?, chosen(bad)?);
-        let trained = train(&good, &bad).map_err(|error| format!("{error}."))?;
+        let trained = train(&good, &bad)?;
         let ([good, bad], Trained { classifier, right }) = (trained.telling(), trained);
         self.reply(Reply::Trained { right, good, bad });
         self.session.set_classifier(classifier);
@@ -225,8 +245,8 @@ impl Desk {
     }
 }
 
-fn first(attached: Vec<Attached>) -> Result<Attached, String> {
-    attached.into_iter().next().ok_or_else(|| "The file is missing; choose it again.".to_string())
+fn first(attached: Vec<Attached>) -> Result<Attached, DeskError> {
+    attached.into_iter().next().ok_or(DeskError::NoFile)
 }
 
 /// Dirty pages around good texts, which are separated by `<|endoftext|>`; without texts, around notes.

@@ -6,30 +6,28 @@ use std::io::Read;
 
 use crate::classify::Classifier;
 use crate::dedup::Cluster;
-use crate::document::Document;
 use crate::fields::measured_by;
 use crate::generate::{Label, Page};
 use crate::pipeline::Pipeline;
 use crate::settings::{Settings, Stage};
-use crate::source::{DocumentReader, Skipped, open};
+use crate::source::Skipped;
 use crate::wire::{Phase, Progress};
 
 pub mod examples;
 mod export;
 mod finish;
 mod lists;
+mod reading;
 mod similar;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use finish::{Finish, Outcome};
+use reading::{Open, Source};
 pub use similar::plant;
 pub use table::Fate;
 use table::Table;
-
-/// Documents of one unit of work.
-const DOCUMENTS_AT_ONCE: usize = 8;
 
 /// Documents that are measured again in one unit of work.
 const MEASURED_AT_ONCE: usize = 64;
@@ -47,26 +45,6 @@ struct Doc {
     unreadable: Option<String>,
     /// The label of a generated page.
     label: Option<Label>,
-}
-
-/// Where documents come from.
-enum Source {
-    File { name: String, reader: Box<dyn Read + Send>, bytes: u64 },
-    Pages { pages: Box<dyn Iterator<Item = Page> + Send>, bytes: u64 },
-}
-
-impl Source {
-    fn bytes(&self) -> u64 {
-        match self {
-            Self::File { bytes, .. } | Self::Pages { bytes, .. } => *bytes,
-        }
-    }
-}
-
-/// A source that is being read.
-enum Open {
-    File { name: String, reader: Box<dyn DocumentReader>, bytes: u64 },
-    Pages { pages: Box<dyn Iterator<Item = Page> + Send>, left: i64, bytes: u64 },
 }
 
 /// What is done at the moment.
@@ -257,32 +235,6 @@ impl Session {
         true
     }
 
-    fn read(&mut self) {
-        for _ in 0..DOCUMENTS_AT_ONCE {
-            let Some((document, label)) = self.next() else { return self.finish_reading() };
-            let (text, unreadable) = match self.pipeline.extract(&document) {
-                Ok(text) => (text, None),
-                Err(reason) => (String::new(), Some(reason.to_string())),
-            };
-            let n_bytes = document.n_bytes();
-            self.docs.push(Doc {
-                url: document.url,
-                n_bytes,
-                text,
-                changed: None,
-                language: None,
-                unreadable: unreadable.map(|error| error.to_string()),
-                label,
-            });
-            self.measure(self.docs.len() - 1);
-        }
-    }
-
-    fn finish_reading(&mut self) {
-        self.work = Work::Idle;
-        self.decide();
-    }
-
     fn measure(&mut self, at: usize) {
         let doc = &mut self.docs[at];
         let mut measures = self.pipeline.measure_url(&doc.url);
@@ -292,48 +244,6 @@ impl Session {
             (doc.changed, doc.language) = (measured.changed, measured.language);
         }
         self.table.add(&measures);
-    }
-
-    fn next(&mut self) -> Option<(Document, Option<Label>)> {
-        loop {
-            match self.open.as_mut() {
-                None => self.open_next()?,
-                Some(Open::Pages { pages, left, bytes }) => {
-                    let bytes = *bytes;
-                    if let Some(page) = pages.next().filter(|_| *left > 0) {
-                        *left -= page.html.len() as i64;
-                        return Some((Document::html(page.url, page.html), Some(page.label)));
-                    }
-                    (self.open, self.read_bytes) = (None, self.read_bytes + bytes);
-                }
-                Some(Open::File { name, reader, bytes }) => {
-                    let bytes = *bytes;
-                    match reader.next_document() {
-                        Ok(Some(document)) => return Some((document, None)),
-                        Ok(None) => {}
-                        Err(error) => self.problems.push(format!("{name} {error}.")),
-                    }
-                    self.skipped.add(reader.skipped());
-                    (self.open, self.read_bytes) = (None, self.read_bytes + bytes);
-                }
-            }
-        }
-    }
-
-    /// Opens the next source; `None` if there is none.
-    fn open_next(&mut self) -> Option<()> {
-        self.open = match self.waiting.pop_front()? {
-            Source::Pages { pages, bytes } => Some(Open::Pages { pages, left: bytes as i64, bytes }),
-            Source::File { name, reader, bytes } => match open(&name, reader, &self.field) {
-                Ok(reader) => Some(Open::File { name, reader, bytes }),
-                Err(error) => {
-                    self.problems.push(format!("{name} {error}."));
-                    self.read_bytes += bytes;
-                    None
-                }
-            },
-        };
-        Some(())
     }
 
     /// How far the work is; `seconds` is the time that it took.

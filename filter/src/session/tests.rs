@@ -1,7 +1,9 @@
 use std::io::Cursor;
 
+use super::reading::DOCUMENTS_AT_ONCE;
 use super::*;
 use crate::corpus::Corpus;
+use crate::document::Document;
 use crate::generate::{DirtyPages, Mix, notes};
 use crate::rng::Rng;
 

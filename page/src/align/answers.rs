@@ -161,19 +161,10 @@ fn group(cx: &Cx) -> Html {
     }
 }
 
-/// The number behind a token's color; positive values push its probability up.
-fn strength(color: TokenColor, token: &AnswerToken) -> f32 {
-    match color {
-        TokenColor::Coefficient => -token.coefficient,
-        TokenColor::Ratio => token.ratio.max(1e-6).log2(),
-        TokenColor::Probability => token.probability,
-    }
-}
-
 /// The number with full color.
 fn largest<'a>(align: &AlignState, answers: impl Iterator<Item = &'a Answer>) -> f32 {
     let tokens = answers.flat_map(|answer| &answer.tokens);
-    let most = tokens.map(|token| strength(align.color, token).abs()).filter(|s| s.is_finite()).fold(0.0, f32::max);
+    let most = tokens.map(|token| align.color.strength(token).abs()).filter(|s| s.is_finite()).fold(0.0, f32::max);
     match align.color {
         TokenColor::Probability => 1.0,
         TokenColor::Ratio => most.clamp(0.1, 4.0),
@@ -192,7 +183,7 @@ fn scale_ends(color: TokenColor, largest: f32) -> [String; 2] {
 fn answer(align: &AlignState, answer: Option<&Answer>, largest: f32) -> Html {
     let Some(answer) = answer else { return html! { <div class="answer"></div> } };
     let token = |token: &AnswerToken| {
-        let part = (strength(align.color, token) / largest).clamp(-1.0, 1.0);
+        let part = (align.color.strength(token) / largest).clamp(-1.0, 1.0);
         let side = if part < 0.0 { "--bad" } else { "--s1" };
         let style = format!("background:color-mix(in srgb,var({side}) {:.0}%,var(--sunken))", 50.0 * part.abs());
         let title = format!(

@@ -1,4 +1,4 @@
-//! What the view does by itself: it requests the project, tells the worker which prompt is inspected, and carries out experiments.
+//! What the view does on its own: it requests the project, tells the worker which prompt is inspected, and carries out experiments.
 
 use yew::prelude::*;
 

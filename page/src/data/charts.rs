@@ -78,7 +78,7 @@ fn without_idle(funnel: &Funnel) -> Funnel {
 fn drawing(cx: &Cx, counts: &Funnel, size: FunnelSize) -> Html {
     let view = &cx.state.filters;
     // On a phone the funnel is wider than its tile, which scrolls.
-    let size = FunnelSize { width: size.width.max(80.0 * counts.stages.len() as f64), ..size };
+    let size = FunnelSize { width: size.width.max(100.0 * counts.stages.len() as f64), ..size };
     let bars = funnel(counts, view.unit, size);
     let total = bars[0].value.max(1) as f64;
     let narrow = size.width / (bars.len() as f64) < 92.0;

@@ -4,6 +4,7 @@ pub mod draw;
 pub mod effect;
 pub mod link;
 pub mod names;
+mod origin;
 pub mod state;
 
 #[cfg(target_arch = "wasm32")]

@@ -13,5 +13,7 @@ pub mod frame;
 pub mod gif;
 pub mod heat;
 pub mod lines;
+#[cfg(target_arch = "wasm32")]
+mod picture;
 pub mod signed;
 pub mod window;

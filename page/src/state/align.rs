@@ -12,7 +12,7 @@ use draft::{Draft, Start};
 use recipes::Running;
 
 use glasshead::types::DeviceInfo;
-use glasshead::types::align::{FieldInfo, NodeId, NodeInfo, PromptGroup, Watched};
+use glasshead::types::align::{AnswerToken, FieldInfo, NodeId, NodeInfo, PromptGroup, Watched};
 
 /// What colors the tokens of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +36,15 @@ impl TokenColor {
             Self::Coefficient => "Coefficient",
             Self::Ratio => "Ratio",
             Self::Probability => "Probability",
+        }
+    }
+
+    /// The number behind a token's color: above 0 where the token is made more probable, or has become so.
+    pub fn strength(self, token: &AnswerToken) -> f32 {
+        match self {
+            Self::Coefficient => token.coefficient,
+            Self::Ratio => token.ratio.max(1e-6).log2(),
+            Self::Probability => token.probability,
         }
     }
 
@@ -297,8 +306,8 @@ impl AlignState {
     fn enter(&mut self, name: String, text: String) {
         let text = text.trim().to_string();
         self.refused = None;
-        if let Err(problem) = self.draft.set(&name, &text, &self.fields) {
-            self.refused = Some((name, text, problem));
+        if let Err(error) = self.draft.set(&name, &text, &self.fields) {
+            self.refused = Some((name, text, error.to_string()));
         }
     }
 }

@@ -87,7 +87,7 @@ pub struct ParallelLab {
     pub bucket_power: f64,
     /// The round of the ring that is shown: the number of rounds that are done.
     pub round: usize,
-    /// Whether the ring moves by itself.
+    /// Whether the ring is animated.
     pub playing: bool,
 }
 

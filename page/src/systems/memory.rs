@@ -72,7 +72,7 @@ pub fn chart(
                 <line class="peak" x1={format!("{at:.1}")} x2={format!("{at:.1}")} y1="0" y2={format!("{:.0}", height - 10.0)} />
                 <text class="ink strong" x={format!("{beside:.0}")} y="12" text-anchor={anchor}>{peak_name(trace, memory)}</text>
             }
-            <text class="lane" x="12" y={format!("{:.0}", height - 12.0)}>{"Memory"}</text>
+            <text class="lane" x="12" y={format!("{:.0}", height / 2.0 + 4.0)}>{"Memory"}</text>
             {cursor}
         </svg>
     }

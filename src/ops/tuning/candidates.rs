@@ -19,7 +19,7 @@ pub struct Class {
     pub holds: fn(params: &[u8]) -> bool,
     /// The trial to time, from the parameters of the model's largest dispatch in this class and the maximum number of
     /// operations of a run.
-    pub measured: fn(params: &[u8], most_flops: f64) -> Trial,
+    pub measured: fn(params: &[u8], max_flops: f64) -> Trial,
 }
 
 impl Class {

@@ -22,7 +22,7 @@ pub struct Fusions {
     /// Small and awkward sizes that each fusion has to compute correctly before it may be used.
     pub gate: fn() -> Vec<Trial>,
     /// The trial to time, from the parameters of the model's largest fused dispatch and the maximum number of operations.
-    pub measured: fn(params: &[u8], most_flops: f64) -> Trial,
+    pub measured: fn(params: &[u8], max_flops: f64) -> Trial,
 }
 
 /// All fusions.
@@ -31,43 +31,43 @@ pub static FUSIONS: [Fusions; 4] = [
         key: "norm_rope_linear",
         fusions: &NORM_ROPE_LINEAR,
         gate: || vec![norm_linear_and_rope([64, 36, 12], 4), norm_linear_and_rope([128, 96, 260], 16)],
-        measured: |params, most_flops| {
+        measured: |params, max_flops| {
             let norm_linear::Params { m, n, k, d_head, .. } = bytemuck::pod_read_unaligned(params);
-            norm_linear_and_rope(fewer_rows([m, n, k], most_flops), d_head as usize)
+            norm_linear_and_rope(fewer_rows([m, n, k], max_flops), d_head as usize)
         },
     },
     Fusions {
         key: "norm_linear",
         fusions: &NORM_LINEAR,
         gate: || vec![norm_and_linear([64, 68, 12]), norm_and_linear([128, 132, 260])],
-        measured: |params, most_flops| {
+        measured: |params, max_flops| {
             let norm_linear::Params { m, n, k, .. } = bytemuck::pod_read_unaligned(params);
-            norm_and_linear(fewer_rows([m, n, k], most_flops))
+            norm_and_linear(fewer_rows([m, n, k], max_flops))
         },
     },
     Fusions {
         key: "swiglu_linear",
         fusions: &SWIGLU_LINEAR,
         gate: || vec![gate_and_linear([64, 68, 12]), gate_and_linear([128, 132, 260])],
-        measured: |params, most_flops| {
+        measured: |params, max_flops| {
             let matmul::Params { m, n, k, .. } = bytemuck::pod_read_unaligned(params);
-            gate_and_linear(fewer_rows([m, n, k], most_flops))
+            gate_and_linear(fewer_rows([m, n, k], max_flops))
         },
     },
     Fusions {
         key: "linear_grad_swiglu",
         fusions: &LINEAR_GRAD_SWIGLU,
         gate: || vec![grads_through_gate([4, 4, 4]), grads_through_gate([100, 132, 260])],
-        measured: |params, most_flops| {
+        measured: |params, max_flops| {
             let linear_grad::Params { n_rows, d_in, d_out, .. } = bytemuck::pod_read_unaligned(params);
-            grads_through_gate(fewer_rows([n_rows, d_in, d_out], most_flops / 2.0))
+            grads_through_gate(fewer_rows([n_rows, d_in, d_out], max_flops / 2.0))
         },
     },
 ];
 
-/// Reduces the number of rows, which stays a multiple of 64, until a matmul of these sizes takes at most `most_flops`.
-fn fewer_rows([m, n, k]: [u32; 3], most_flops: f64) -> [usize; 3] {
-    let most = (most_flops / (2.0 * f64::from(n) * f64::from(k))) as usize;
+/// Reduces the number of rows, which stays a multiple of 64, until a matmul of these sizes takes at most `max_flops`.
+fn fewer_rows([m, n, k]: [u32; 3], max_flops: f64) -> [usize; 3] {
+    let most = (max_flops / (2.0 * f64::from(n) * f64::from(k))) as usize;
     [(m as usize).min(most).max(64) / 64 * 64, n as usize, k as usize]
 }
 

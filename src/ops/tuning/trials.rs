@@ -42,24 +42,24 @@ pub(super) const GATE: [Shape; 5] = [
     Shape { m: 100, n: 132, k: 260 },
 ];
 
-/// A matmul with the shape of a dispatch, reduced so that one run takes at most `most_flops` operations.
-pub(super) fn product_like(params: &[u8], most_flops: f64) -> Trial {
+/// A matmul with the shape of a dispatch, reduced so that one run takes at most `max_flops` operations.
+pub(super) fn product_like(params: &[u8], max_flops: f64) -> Trial {
     let matmul::Params { m, n, k, .. } = bytemuck::pod_read_unaligned(params);
-    let [m, n, k] = shrink([m, n, k], most_flops);
+    let [m, n, k] = shrink([m, n, k], max_flops);
     product(Shape { m, n, k }, false)
 }
 
 /// As [`product_like`], for the gradients of a linear layer.
-pub(super) fn gradients_like(params: &[u8], most_flops: f64) -> Trial {
+pub(super) fn gradients_like(params: &[u8], max_flops: f64) -> Trial {
     let linear_grad::Params { n_rows, d_in, d_out, .. } = bytemuck::pod_read_unaligned(params);
-    let [m, n, k] = shrink([n_rows, d_in, d_out], most_flops / 2.0);
+    let [m, n, k] = shrink([n_rows, d_in, d_out], max_flops / 2.0);
     gradients(Shape { m, n, k }, false)
 }
 
-/// Halves the largest size, which stays a multiple of four, until a matmul of these sizes takes at most `most_flops`.
-fn shrink(sizes: [u32; 3], most_flops: f64) -> [usize; 3] {
+/// Halves the largest size, which stays a multiple of four, until a matmul of these sizes takes at most `max_flops`.
+fn shrink(sizes: [u32; 3], max_flops: f64) -> [usize; 3] {
     let mut sizes = sizes.map(|size| size as usize);
-    while sizes.iter().map(|&size| size as f64).product::<f64>() * 2.0 > most_flops {
+    while sizes.iter().map(|&size| size as f64).product::<f64>() * 2.0 > max_flops {
         let Some(largest) = sizes.iter_mut().max().filter(|size| **size >= 128) else { break };
         *largest = (*largest / 2).next_multiple_of(4);
     }
@@ -97,25 +97,25 @@ pub(super) fn attention(positions: usize, d_head: usize, causal: u32) -> Trial {
     trial
 }
 
-/// Attention with the heads and positions of a dispatch, reduced to at most `most_flops` operations.
-pub(super) fn attention_like(params: &[u8], most_flops: f64) -> Trial {
-    let [positions, d_head] = attention_sizes(params, most_flops / 2.0);
+/// Attention with the heads and positions of a dispatch, reduced to at most `max_flops` operations.
+pub(super) fn attention_like(params: &[u8], max_flops: f64) -> Trial {
+    let [positions, d_head] = attention_sizes(params, max_flops / 2.0);
     attention(positions, d_head, 1)
 }
 
 /// As [`attention_like`], for the gradient.
-pub(super) fn attention_grad_like(params: &[u8], most_flops: f64) -> Trial {
-    let [positions, d_head] = attention_sizes(params, most_flops / 5.0);
+pub(super) fn attention_grad_like(params: &[u8], max_flops: f64) -> Trial {
+    let [positions, d_head] = attention_sizes(params, max_flops / 5.0);
     attention_grad(positions, d_head, 1)
 }
 
 /// Number of positions and head size for trials of two sequences with four heads, where each matmul takes at most
-/// `most_flops` operations.
-fn attention_sizes(params: &[u8], most_flops: f64) -> [usize; 2] {
+/// `max_flops` operations.
+fn attention_sizes(params: &[u8], max_flops: f64) -> [usize; 2] {
     let flash_attention::Params { context_length, d_head, .. } = bytemuck::pod_read_unaligned(params);
     let (mut positions, d_head) = (context_length as usize, d_head as usize);
     // Half of the pairs are visible.
-    while positions > 64 && 8.0 * (positions * positions) as f64 * d_head as f64 > most_flops {
+    while positions > 64 && 8.0 * (positions * positions) as f64 * d_head as f64 > max_flops {
         positions /= 2;
     }
     [positions, d_head]
@@ -144,9 +144,9 @@ pub(super) fn norm(n: usize, c: usize) -> Trial {
     trial
 }
 
-/// As [`norm`] with the sizes of a dispatch, reduced to at most `most_flops` operations.
-pub(super) fn norm_like(params: &[u8], most_flops: f64) -> Trial {
-    let [n, c] = norm_sizes(params, most_flops);
+/// As [`norm`] with the sizes of a dispatch, reduced to at most `max_flops` operations.
+pub(super) fn norm_like(params: &[u8], max_flops: f64) -> Trial {
+    let [n, c] = norm_sizes(params, max_flops);
     norm(n, c)
 }
 
@@ -171,34 +171,34 @@ pub(super) fn column_sums(n: usize, c: usize) -> Trial {
     trial
 }
 
-/// As [`norm_grad`] with the sizes of a dispatch, reduced to at most `most_flops` operations.
-pub(super) fn norm_grad_like(params: &[u8], most_flops: f64) -> Trial {
-    let [n, c] = norm_sizes(params, most_flops);
+/// As [`norm_grad`] with the sizes of a dispatch, reduced to at most `max_flops` operations.
+pub(super) fn norm_grad_like(params: &[u8], max_flops: f64) -> Trial {
+    let [n, c] = norm_sizes(params, max_flops);
     norm_grad(n, c)
 }
 
 /// As [`norm_grad_like`], for LayerNorm.
-pub(super) fn layer_norm_grad_like(params: &[u8], most_flops: f64) -> Trial {
-    let [n, c] = norm_sizes(params, most_flops);
+pub(super) fn layer_norm_grad_like(params: &[u8], max_flops: f64) -> Trial {
+    let [n, c] = norm_sizes(params, max_flops);
     layer_norm_grad(n, c)
 }
 
 /// As [`norm_grad_like`], for the gradient of a bias.
-pub(super) fn column_sums_like(params: &[u8], most_flops: f64) -> Trial {
+pub(super) fn column_sums_like(params: &[u8], max_flops: f64) -> Trial {
     let bias::Params { n_rows, n_cols } = bytemuck::pod_read_unaligned(params);
-    let [n, c] = fewer_rows(n_rows, n_cols, most_flops);
+    let [n, c] = fewer_rows(n_rows, n_cols, max_flops);
     column_sums(n, c)
 }
 
-fn norm_sizes(params: &[u8], most_flops: f64) -> [usize; 2] {
+fn norm_sizes(params: &[u8], max_flops: f64) -> [usize; 2] {
     let rmsnorm::Params { n_rows, d_model, .. } = bytemuck::pod_read_unaligned(params);
-    fewer_rows(n_rows, d_model, most_flops)
+    fewer_rows(n_rows, d_model, max_flops)
 }
 
-/// Halves the number of rows until about ten operations per element are at most `most_flops`.
-fn fewer_rows(n_rows: u32, n_cols: u32, most_flops: f64) -> [usize; 2] {
+/// Halves the number of rows until about ten operations per element are at most `max_flops`.
+fn fewer_rows(n_rows: u32, n_cols: u32, max_flops: f64) -> [usize; 2] {
     let mut n_rows = n_rows;
-    while n_rows > 64 && 10.0 * f64::from(n_rows) * f64::from(n_cols) > most_flops {
+    while n_rows > 64 && 10.0 * f64::from(n_rows) * f64::from(n_cols) > max_flops {
         n_rows /= 2;
     }
     [n_rows, n_cols].map(|size| size as usize)
@@ -215,10 +215,10 @@ pub(super) fn loss(n: usize, v: usize) -> Trial {
     trial
 }
 
-/// As [`loss`] with the sizes of a dispatch, reduced to at most `most_flops` operations.
-pub(super) fn loss_like(params: &[u8], most_flops: f64) -> Trial {
+/// As [`loss`] with the sizes of a dispatch, reduced to at most `max_flops` operations.
+pub(super) fn loss_like(params: &[u8], max_flops: f64) -> Trial {
     let cross_entropy::Params { n_rows, vocab_size, .. } = bytemuck::pod_read_unaligned(params);
-    let [n, v] = fewer_rows(n_rows, vocab_size, most_flops);
+    let [n, v] = fewer_rows(n_rows, vocab_size, max_flops);
     loss(n, v)
 }
 

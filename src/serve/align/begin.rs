@@ -2,7 +2,7 @@
 
 use super::live::{named, plan};
 use super::{BackendChoice, Examples, MAX_NODES, Node, NodeId, NodeInfo, ProjectError, Root, Session, StageSpec};
-use super::{StageStart, TrainingState, byte_model, words};
+use super::{DeskError, StageStart, TrainingState, byte_model};
 use crate::align::Rewards;
 use crate::config::Preset;
 use crate::run::stage::read_rows;
@@ -27,13 +27,13 @@ impl Session {
         start: StageStart,
         mut spec: StageSpec,
         backend: BackendChoice,
-    ) -> Result<(), String> {
+    ) -> Result<(), DeskError> {
         spec.steps = spec.steps.clamp(1, MAX_STEPS);
         spec.evaluation_prompts = spec.evaluation_prompts.clamp(1, MAX_PROMPTS);
         let now = self.clock.now();
         self.align.pause(now).await?;
         if self.align.project.nodes.len() + 2 > MAX_NODES {
-            return Err(words(ProjectError::Full));
+            return Err(ProjectError::Full.into());
         }
         let root = match &start {
             StageStart::Run { name } => Some(self.run_model(name).await?),
@@ -53,11 +53,11 @@ impl Session {
         let parent = match (root, start) {
             (Some(root), _) => desk.add_root(root)?,
             (None, StageStart::Node { node, step }) => {
-                let model = desk.project.model(node, step).map_err(words)?;
+                let model = desk.project.model(node, step)?;
                 plan(&spec, model, rows)?;
                 (node, step)
             }
-            (None, _) => return Err("There is no model to begin with; choose one.".into()),
+            (None, _) => return Err(DeskError::NoModel),
         };
         desk.add_stage(parent, spec)?;
         (desk.backend, desk.training, desk.changed, desk.losses) = (backend, true, true, 0);
@@ -67,11 +67,10 @@ impl Session {
     }
 
     /// The present model of the run as a node.
-    async fn run_model(&mut self, name: &str) -> Result<Node, String> {
-        let run =
-            self.run.as_mut().ok_or("There is no run to begin with; train one, or begin with an untrained model.")?;
+    async fn run_model(&mut self, name: &str) -> Result<Node, DeskError> {
+        let run = self.run.as_mut().ok_or(DeskError::NoRun)?;
         run.driver.pause();
-        let state = run.driver.whole_state(false, &mut run.view).await.map_err(words)?;
+        let state = run.driver.whole_state(false, &mut run.view).await?;
         run.view.flush();
         let mut config = run.driver.config();
         config.train.accumulation_steps = 1;
@@ -95,9 +94,9 @@ fn ending(text: &str) -> &str {
 }
 
 /// An untrained model as a node.
-fn untrained(name: &str, spec: &StageSpec) -> Result<Node, String> {
-    let preset = Preset::from_name(name).ok_or_else(|| format!("There is no model {name}; choose another."))?;
-    let model = byte_model(preset, Some(spec.seed), &[]).map_err(words)?;
+fn untrained(name: &str, spec: &StageSpec) -> Result<Node, DeskError> {
+    let preset = Preset::from_name(name).ok_or_else(|| DeskError::UnknownModel(name.into()))?;
+    let model = byte_model(preset, Some(spec.seed), &[])?;
     let text = crate::data::stories(spec.seed, OLD_BYTES);
     let old_text = model.tokenizer.encode(ending(&text));
     let root = Root { old_text, config: model.config, tokenizer: model.tokenizer, fresh: true };
@@ -127,31 +126,31 @@ fn node(
 
 impl super::AlignDesk {
     /// Adds a pretrained model, unless the project has it already.
-    fn add_root(&mut self, root: Node) -> Result<(NodeId, u64), String> {
+    fn add_root(&mut self, root: Node) -> Result<(NodeId, u64), DeskError> {
         let params = |node: &Node| node.states.first().map(|state| state.params.clone());
         let known = self.project.nodes.iter().find(|known| known.root.is_some() && params(known) == params(&root));
         let step = root.info.step;
         let id = match known {
             Some(known) => known.info.id,
-            None => self.project.add(root).map_err(words)?,
+            None => self.project.add(root)?,
         };
         Ok((id, step))
     }
 
     /// Adds a stage to a node and makes it the present one.
-    fn add_stage(&mut self, (parent, step): (NodeId, u64), spec: StageSpec) -> Result<(), String> {
-        let from = self.project.node(parent).map_err(words)?;
-        let state = from.state_at(step).ok_or("The stage to begin with has no kept state.")?;
+    fn add_stage(&mut self, (parent, step): (NodeId, u64), spec: StageSpec) -> Result<(), DeskError> {
+        let from = self.project.node(parent)?;
+        let state = from.state_at(step).ok_or(DeskError::NoStateToBeginWith)?;
         let from_step = if from.root.is_some() { from.info.step } else { state.step };
         let states = vec![TrainingState::of(state.params.clone(), spec.seed)];
-        let name = match named(&spec.stage).map_err(words)? {
+        let name = match named(&spec.stage)? {
             Stage::Sft => "SFT",
             Stage::Rft => "Expert iteration",
             Stage::Grpo => "GRPO",
             Stage::Dpo => "DPO",
         };
         self.unload();
-        self.project.add(node(name, Some((parent, from_step)), Some(spec), 0, None, states)).map_err(words)?;
+        self.project.add(node(name, Some((parent, from_step)), Some(spec), 0, None, states))?;
         self.watch.begin();
         Ok(())
     }
@@ -161,8 +160,8 @@ impl super::AlignDesk {
 ///
 /// # Errors
 /// If no stage can use it.
-pub(super) fn count_rows(text: &str) -> Result<[usize; 3], String> {
-    let any = Rewards::parse(&["format"]).map_err(words)?;
+pub(super) fn count_rows(text: &str) -> Result<[usize; 3], DeskError> {
+    let any = Rewards::parse(&["format"])?;
     let read = |stage| read_rows(stage, &any, text.as_bytes());
     let tries = [read(Stage::Sft), read(Stage::Grpo), read(Stage::Dpo)];
     let count = |examples: &Examples| match examples {
@@ -172,7 +171,7 @@ pub(super) fn count_rows(text: &str) -> Result<[usize; 3], String> {
     };
     let counts = [0, 1, 2].map(|at: usize| tries[at].as_ref().map_or(0, count));
     match (counts, tries) {
-        ([0, 0, 0], [Err(error), ..]) => Err(format!("This file has no rows for alignment: {error}.")),
+        ([0, 0, 0], [Err(error), ..]) => Err(DeskError::UselessRows(error)),
         _ => Ok(counts),
     }
 }

@@ -1,7 +1,7 @@
 //! The stage that is loaded: its driver on a device, and what it has done since the last report.
 
+use super::DeskError;
 use super::project::{Project, ProjectError};
-use super::words;
 use crate::align::PromptTemplate;
 use crate::run::SharedClock;
 use crate::run::stage::{self, Pace, Schedule, StageDriver, StageError, StageModel, StageObserver, Task};
@@ -113,43 +113,42 @@ pub(super) struct Plan {
 }
 
 /// Prepares a stage from `model`. `rows` are the user's JSON Lines.
-pub(super) fn plan(spec: &StageSpec, mut model: StageModel, rows: Option<&str>) -> Result<Plan, String> {
-    let (kind, task) = (named(&spec.stage).map_err(words)?, task_of(spec).map_err(words)?);
+pub(super) fn plan(spec: &StageSpec, mut model: StageModel, rows: Option<&str>) -> Result<Plan, DeskError> {
+    let (kind, task) = (named(&spec.stage)?, task_of(spec)?);
     model.config.train.seed = spec.seed;
-    let settings =
-        stage::configure(kind, model.fresh, spec.steps.max(1), &spec.changes, &mut model.config).map_err(words)?;
+    let settings = stage::configure(kind, model.fresh, spec.steps.max(1), &spec.changes, &mut model.config)?;
     let template = match spec.template.as_str() {
         "" => PromptTemplate::line(),
-        text => text.parse().map_err(words::<crate::align::AlignError>)?,
+        text => text.parse()?,
     };
-    let rewards = stage::rewards(&spec.judges, &spec.answer_after, task).map_err(words)?;
+    let rewards = stage::rewards(&spec.judges, &spec.answer_after, task)?;
     let examples = match (task, rows) {
         (Some(task), _) => Examples::Task(task),
-        (None, Some(rows)) => stage::read_rows(kind, &rewards, rows.as_bytes()).map_err(words)?,
-        (None, None) => return Err("The stage has no task and no file; choose one, or drop a .jsonl file.".into()),
+        (None, Some(rows)) => stage::read_rows(kind, &rewards, rows.as_bytes())?,
+        (None, None) => return Err(DeskError::NoRows),
     };
-    let prepared = stage::prepare(kind, settings, examples, (template, rewards), &model).map_err(words)?;
+    let prepared = stage::prepare(kind, settings, examples, (template, rewards), &model)?;
     Ok(Plan { prepared, schedule: schedule(spec) })
 }
 
 impl Live {
     /// Loads a stage of the project in its latest state.
-    pub async fn load(project: &Project, node: NodeId, device: Device, clock: SharedClock) -> Result<Self, String> {
-        let found = project.node(node).map_err(words)?;
-        let damaged = || words(ProjectError::Damaged("a stage has no state"));
-        let spec = found.info.spec.as_ref().ok_or_else(|| "Add a stage to this model first.".to_string())?;
+    pub async fn load(project: &Project, node: NodeId, device: Device, clock: SharedClock) -> Result<Self, DeskError> {
+        let found = project.node(node)?;
+        let damaged = || ProjectError::Damaged("a stage has no state");
+        let spec = found.info.spec.as_ref().ok_or(DeskError::NotAStage)?;
         let (first, last) = (found.states.first().ok_or_else(damaged)?, found.states.last().ok_or_else(damaged)?);
-        let mut model = project.model(node, first.step).map_err(words)?;
+        let mut model = project.model(node, first.step)?;
         let parent_is_root = match found.info.parent {
-            Some((parent, _)) => project.node(parent).map_err(words)?.root.is_some(),
+            Some((parent, _)) => project.node(parent)?.root.is_some(),
             None => false,
         };
-        let root = project.root(node).map_err(words)?;
+        let root = project.root(node)?;
         model.fresh = root.fresh && parent_is_root;
         let Plan { prepared, schedule } = plan(spec, model, project.rows.as_ref().map(|(_, rows)| rows.as_str()))?;
         let objective = prepared.run.objective();
         let made = Trainer::for_objective(prepared.config, device.context.as_ref(), &*objective).await;
-        let mut trainer = made.map_err(words)?;
+        let mut trainer = made?;
         trainer.restore(last);
         let seconds = found.info.points.last().map_or(0.0, |point| point.seconds);
         let driver = StageDriver::new(prepared.run, trainer, schedule, clock, last.step > 0);

@@ -1,8 +1,7 @@
 //! The Align view's side of the worker: a project of stages, of which one is loaded and trained. It has a device and a trainer
 //! of its own, so that the run stays as it is.
 
-use std::fmt::Display;
-
+use self::error::DeskError;
 use self::live::{Done, Live};
 use self::project::{MAX_NODES, Node, Project, ProjectError, Root};
 use self::watch::{Watch, entered};
@@ -20,6 +19,7 @@ use crate::wire::align::{AlignCommand, AlignEvent, StageStart};
 use crate::wire::{Event, Message};
 
 mod begin;
+mod error;
 mod fields;
 mod live;
 mod project;
@@ -52,11 +52,6 @@ struct Times {
     snapshot: f64,
 }
 
-/// The message of an error.
-fn words<E: Display>(error: E) -> String {
-    error.to_string()
-}
-
 impl Session {
     /// Handles one command of the Align view.
     pub(super) async fn handle_align(&mut self, command: AlignCommand, bytes: Vec<u8>) {
@@ -64,9 +59,9 @@ impl Session {
             AlignCommand::Begin { start, spec, backend } => self.begin_stage(start, *spec, backend).await,
             command => self.align.handle(command, bytes, self.clock.clone()).await,
         };
-        if let Err(message) = result {
+        if let Err(error) = result {
             self.align.training = false;
-            self.align.emit(AlignEvent::Problem { message });
+            self.align.emit(AlignEvent::Problem { message: error.to_string() });
             self.align.report_running();
         }
         let messages = std::mem::take(&mut self.align.messages);
@@ -76,9 +71,9 @@ impl Session {
     /// Trains the loaded stage for a short time; returns whether there is more to do.
     pub(super) async fn work_on_alignment(&mut self) -> bool {
         let clock = self.clock.clone();
-        if let Err(message) = self.align.work(clock.clone()).await {
+        if let Err(error) = self.align.work(clock.clone()).await {
             self.align.training = false;
-            self.align.emit(AlignEvent::Problem { message });
+            self.align.emit(AlignEvent::Problem { message: error.to_string() });
             self.align.report_running();
         }
         let messages = std::mem::take(&mut self.align.messages);
@@ -108,7 +103,7 @@ impl AlignDesk {
         self.emit(AlignEvent::Running { on: self.training, device });
     }
 
-    async fn handle(&mut self, command: AlignCommand, bytes: Vec<u8>, clock: SharedClock) -> Result<(), String> {
+    async fn handle(&mut self, command: AlignCommand, bytes: Vec<u8>, clock: SharedClock) -> Result<(), DeskError> {
         let now = clock.now();
         match command {
             AlignCommand::Open => {
@@ -129,7 +124,7 @@ impl AlignDesk {
             AlignCommand::Extend { steps } => self.extend(steps)?,
             AlignCommand::Select { node } => {
                 self.pause(now).await?;
-                self.project.node(node).map_err(words)?;
+                self.project.node(node)?;
                 self.unload();
                 self.project.current = Some(node);
                 self.watch.begin();
@@ -140,7 +135,7 @@ impl AlignDesk {
             AlignCommand::Remove { node } => {
                 self.pause(now).await?;
                 self.unload();
-                self.project.remove(node).map_err(words)?;
+                self.project.remove(node)?;
                 self.changed = true;
                 self.report_project();
                 self.snapshot(now)?;
@@ -157,9 +152,9 @@ impl AlignDesk {
         Ok(())
     }
 
-    fn restore(&mut self, bytes: &[u8], backend: BackendChoice) -> Result<(), String> {
+    fn restore(&mut self, bytes: &[u8], backend: BackendChoice) -> Result<(), DeskError> {
         if self.project.nodes.is_empty() {
-            (self.project, self.backend) = (Project::from_bytes(bytes).map_err(words)?, backend);
+            (self.project, self.backend) = (Project::from_bytes(bytes)?, backend);
             self.watch.begin();
             self.report_rows();
         }
@@ -167,9 +162,9 @@ impl AlignDesk {
         Ok(())
     }
 
-    fn extend(&mut self, steps: u64) -> Result<(), String> {
-        let current = self.project.current.ok_or("There is no stage to extend; start one.")?;
-        let node = self.project.node_mut(current).map_err(words)?;
+    fn extend(&mut self, steps: u64) -> Result<(), DeskError> {
+        let current = self.project.current.ok_or(DeskError::NothingToExtend)?;
+        let node = self.project.node_mut(current)?;
         let Some(spec) = &mut node.info.spec else { return Ok(()) };
         spec.steps = steps.max(1);
         let schedule = live::schedule(spec);
@@ -180,24 +175,24 @@ impl AlignDesk {
     }
 
     /// Stops training, keeps the present state and reports it.
-    async fn pause(&mut self, now: f64) -> Result<(), String> {
+    async fn pause(&mut self, now: f64) -> Result<(), DeskError> {
         if !std::mem::take(&mut self.training) {
             return Ok(());
         }
-        self.keep().await.map_err(words)?;
+        self.keep().await?;
         self.report_progress(now, true);
         self.report_running();
         self.snapshot(now)
     }
 
     /// Makes one update, after the evaluation that is due before it.
-    async fn one_step(&mut self, clock: SharedClock) -> Result<(), String> {
+    async fn one_step(&mut self, clock: SharedClock) -> Result<(), DeskError> {
         self.load_current(clock.clone()).await?;
         let Some(live) = &mut self.live else { return Ok(()) };
         let step = live.driver.step();
-        while live.driver.step() == step && live.work().await.map_err(words)? {}
+        while live.driver.step() == step && live.work().await? {}
         (self.training, self.changed) = (true, true);
-        self.report_batch(clock.now(), true, false).await.map_err(words)?;
+        self.report_batch(clock.now(), true, false).await?;
         self.pause(clock.now()).await
     }
 
@@ -207,14 +202,14 @@ impl AlignDesk {
     }
 
     /// Loads the present stage unless it is loaded.
-    async fn load_current(&mut self, clock: SharedClock) -> Result<(), String> {
-        let current = self.project.current.ok_or("There is no stage yet; start one.")?;
+    async fn load_current(&mut self, clock: SharedClock) -> Result<(), DeskError> {
+        let current = self.project.current.ok_or(DeskError::NoStage)?;
         if self.live.as_ref().is_some_and(|live| live.node == current) {
             return Ok(());
         }
         self.unload();
         self.emit(AlignEvent::Preparing { what: "Preparing the model".into() });
-        let device = keep_or_open(self.device.take(), self.backend).await.map_err(words)?;
+        let device = keep_or_open(self.device.take(), self.backend).await?;
         let live = Live::load(&self.project, current, device, clock).await?;
         self.watch.begin();
         self.live = Some(live);
@@ -222,10 +217,10 @@ impl AlignDesk {
         Ok(())
     }
 
-    async fn rewind(&mut self, step: u64) -> Result<(), String> {
-        let current = self.project.current.ok_or("There is no stage to rewind; start one.")?;
-        let node = self.project.node_mut(current).map_err(words)?;
-        let state = node.state_at(step).cloned().ok_or("The stage has no kept state.")?;
+    async fn rewind(&mut self, step: u64) -> Result<(), DeskError> {
+        let current = self.project.current.ok_or(DeskError::NothingToRewind)?;
+        let node = self.project.node_mut(current)?;
+        let state = node.state_at(step).cloned().ok_or(DeskError::NoState)?;
         node.cut(state.step);
         self.training = false;
         if let Some(live) = self.live.as_mut().filter(|live| live.node == current) {
@@ -239,9 +234,8 @@ impl AlignDesk {
         Ok(())
     }
 
-    fn load_rows(&mut self, name: String, bytes: Vec<u8>) -> Result<(), String> {
-        let text =
-            String::from_utf8(bytes).map_err(|_| format!("{name} is not text in UTF-8; choose a .jsonl file."))?;
+    fn load_rows(&mut self, name: String, bytes: Vec<u8>) -> Result<(), DeskError> {
+        let text = String::from_utf8(bytes).map_err(|_| DeskError::NotText(name.clone()))?;
         begin::count_rows(&text)?;
         self.project.rows = Some((name, text));
         self.changed = true;
@@ -257,33 +251,33 @@ impl AlignDesk {
         }
     }
 
-    async fn export(&mut self, loose: bool) -> Result<(), String> {
-        let current = self.project.current.ok_or("There is no model to export; start a stage.")?;
-        self.keep().await.map_err(words)?;
+    async fn export(&mut self, loose: bool) -> Result<(), DeskError> {
+        let current = self.project.current.ok_or(DeskError::NothingToExport)?;
+        self.keep().await?;
         let params = match self.live.as_mut().filter(|live| live.node == current) {
-            Some(live) => live.driver.trainer.params().await.map_err(words)?,
-            None => self.project.model(current, u64::MAX).map_err(words)?.state.params,
+            Some(live) => live.driver.trainer.params().await?,
+            None => self.project.model(current, u64::MAX)?.state.params,
         };
-        let (root, node) = (self.project.root(current).map_err(words)?, self.project.node(current).map_err(words)?);
-        let files = export(&root.config.model, &root.tokenizer, &params).map_err(words)?;
+        let (root, node) = (self.project.root(current)?, self.project.node(current)?);
+        let files = export(&root.config.model, &root.tokenizer, &params)?;
         let (name, step) = (node.info.name.clone(), node.info.step);
         let info =
             |(name, bytes): &(&str, Vec<u8>)| FileInfo { name: (*name).into(), size: bytes.len(), fields: Vec::new() };
         let (infos, bytes) = match loose {
             true => (files.iter().map(info).collect(), files.into_iter().flat_map(|(_, bytes)| bytes).collect()),
-            false => (Vec::new(), pack(&files).map_err(words)?),
+            false => (Vec::new(), pack(&files)?),
         };
         self.messages.push((Event::Align(AlignEvent::Exported { name, step, files: infos }), Some(bytes)));
         Ok(())
     }
 
     /// Emits the project as a file, if it has changed.
-    fn snapshot(&mut self, now: f64) -> Result<(), String> {
+    fn snapshot(&mut self, now: f64) -> Result<(), DeskError> {
         if !std::mem::take(&mut self.changed) {
             return Ok(());
         }
         self.times.snapshot = now;
-        let bytes = self.project.to_bytes().map_err(words)?;
+        let bytes = self.project.to_bytes()?;
         let current = self.project.current.and_then(|id| self.project.node(id).ok());
         let step = current.map_or(0, |node| node.info.step);
         self.messages.push((Event::Align(AlignEvent::Snapshot { step }), Some(bytes)));

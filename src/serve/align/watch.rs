@@ -2,7 +2,6 @@
 
 use super::live::Live;
 use super::project::Project;
-use super::words;
 use crate::inspect::maps::tokens;
 use crate::train::align::inspect::Judged;
 use crate::train::align::rollouts::Rollout;
@@ -198,9 +197,4 @@ fn answers(live: &Live, judged: &Judged, present: &[Vec<f32>], earlier: &[Vec<f3
 /// A prompt that the user entered, with its answer if that is known.
 pub(super) fn entered(prompt: Option<(String, Option<String>)>) -> Option<Example> {
     prompt.map(|(prompt, answer)| Example { prompt, answer })
-}
-
-/// The message of an error.
-pub(super) fn message(error: &RunError) -> String {
-    words(error)
 }

@@ -1,8 +1,8 @@
 //! Trains the loaded stage and reports what it does.
 
 use super::live::Done;
-use super::watch::{self, groups};
-use super::{AlignDesk, words};
+use super::watch::groups;
+use super::{AlignDesk, DeskError};
 use crate::run::SharedClock;
 use crate::run::stage::WhyEnded;
 use crate::serve::device::open_device;
@@ -26,7 +26,7 @@ const KEEP_EVERY: u64 = 25;
 const MAX_LOSSES: u32 = 2;
 
 impl AlignDesk {
-    pub(super) async fn work(&mut self, clock: SharedClock) -> Result<(), String> {
+    pub(super) async fn work(&mut self, clock: SharedClock) -> Result<(), DeskError> {
         let now = clock.now();
         let inspects = self.watch.due && (!self.training || now - self.times.watch >= WATCH_SECONDS);
         let has_stage =
@@ -35,9 +35,9 @@ impl AlignDesk {
             self.watch.due &= has_stage;
             return Ok(());
         }
-        if let Err(message) = self.load_current(clock.clone()).await {
+        if let Err(error) = self.load_current(clock.clone()).await {
             self.watch.due = false;
-            return Err(message);
+            return Err(error);
         }
         if self.training {
             self.train(&clock).await?;
@@ -46,22 +46,22 @@ impl AlignDesk {
     }
 
     /// Does one unit of training.
-    async fn train(&mut self, clock: &SharedClock) -> Result<(), String> {
+    async fn train(&mut self, clock: &SharedClock) -> Result<(), DeskError> {
         let Some(live) = &mut self.live else { return Ok(()) };
         let result = live.work().await;
         let (evaluated, ended) = (!live.done.scores.is_empty(), live.driver.ended());
         self.changed = true;
         match result {
             Ok(_) => (),
-            Err(RunError::Train(error)) if error.needs_another_device() => return self.recover(&error, clock).await,
+            Err(RunError::Train(error)) if error.needs_another_device() => return self.recover(error, clock).await,
             Err(error) => return self.stop_after(error),
         }
         let now = clock.now();
-        self.keep_now_and_then().await.map_err(words)?;
+        self.keep_now_and_then().await?;
         if let Some(why) = ended {
             self.training = false;
-            self.keep().await.map_err(words)?;
-            self.report_batch(now, true, true).await.map_err(words)?;
+            self.keep().await?;
+            self.report_batch(now, true, true).await?;
             self.report_progress(now, true);
             let message = match why {
                 WhyEnded::Steps(steps) => format!("{steps} updates are done."),
@@ -72,17 +72,17 @@ impl AlignDesk {
             self.watch.due = true;
             return self.snapshot(now);
         }
-        self.report_batch(now, false, evaluated).await.map_err(words)?;
+        self.report_batch(now, false, evaluated).await?;
         self.report_progress(now, false);
         if now - self.times.snapshot >= SNAPSHOT_SECONDS {
-            self.keep().await.map_err(words)?;
+            self.keep().await?;
             self.snapshot(now)?;
         }
         Ok(())
     }
 
     /// Reports an error after which the stage is paused; it goes back to its latest kept state.
-    fn stop_after(&mut self, error: RunError) -> Result<(), String> {
+    fn stop_after(&mut self, error: RunError) -> Result<(), DeskError> {
         self.training = false;
         let node = self.live.as_ref().map(|live| live.node);
         self.unload();
@@ -92,28 +92,25 @@ impl AlignDesk {
         }
         self.report_project();
         self.report_running();
-        let advice = match error {
-            RunError::Train(TrainError::Diverged { .. }) => {
-                " Lower the learning rate, or branch from an earlier update."
-            }
-            _ => "",
-        };
-        Err(format!("{error}{advice}"))
+        Err(match error {
+            RunError::Train(TrainError::Diverged { .. }) => DeskError::Diverged(error),
+            _ => error.into(),
+        })
     }
 
     /// Continues a stage on another device from its latest kept state.
-    async fn recover(&mut self, error: &TrainError, clock: &SharedClock) -> Result<(), String> {
+    async fn recover(&mut self, error: TrainError, clock: &SharedClock) -> Result<(), DeskError> {
         self.losses += 1;
         let Some(live) = self.live.take() else { return Ok(()) };
         let id = live.node;
         drop(live);
         self.device = None;
-        let node = self.project.node_mut(id).map_err(words)?;
+        let node = self.project.node_mut(id)?;
         let step = node.states.last().map_or(0, |state| state.step);
         node.cut(step);
         let choices: &[BackendChoice] =
             if self.losses > MAX_LOSSES { &[BackendChoice::Cpu] } else { &[BackendChoice::Gpu, BackendChoice::Cpu] };
-        let mut problem = String::new();
+        let mut problem = None;
         for &backend in choices {
             match open_device(backend).await {
                 Ok(device) => {
@@ -124,10 +121,13 @@ impl AlignDesk {
                     self.emit(AlignEvent::Notice { message });
                     return Ok(());
                 }
-                Err(error) => problem = error.to_string(),
+                Err(error) => problem = Some(error),
             }
         }
-        Err(format!("{error}. No other device could go on ({problem}); update {step} is kept."))
+        Err(match problem {
+            Some(problem) => DeskError::NoOtherDevice { error, problem, step },
+            None => error.into(),
+        })
     }
 
     /// Keeps the state every few updates.
@@ -202,7 +202,7 @@ impl AlignDesk {
     }
 
     /// Replies to the inspected prompt, at intervals while a stage trains.
-    async fn inspect(&mut self, clock: &SharedClock) -> Result<(), String> {
+    async fn inspect(&mut self, clock: &SharedClock) -> Result<(), DeskError> {
         let now = clock.now();
         let waits = self.training && now - self.times.watch < WATCH_SECONDS;
         let Some(live) = self.live.as_mut().filter(|_| self.watch.due && !waits) else { return Ok(()) };
@@ -211,11 +211,11 @@ impl AlignDesk {
                 self.messages.push((Event::Align(AlignEvent::Watched(Box::new(watched))), Some(maps)));
             }
             Ok(None) => (),
-            Err(RunError::Train(error)) if error.needs_another_device() => return self.recover(&error, clock).await,
+            Err(RunError::Train(error)) if error.needs_another_device() => return self.recover(error, clock).await,
             // A prompt of the user's that does not fit stops nothing.
             Err(error) => {
                 self.watch.prompt = None;
-                self.emit(AlignEvent::Notice { message: watch::message(&error) });
+                self.emit(AlignEvent::Notice { message: error.to_string() });
             }
         }
         self.times.watch = clock.now();

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use thiserror::Error;
+
 use glasshead::types::align::{FieldInfo, NodeId, StageSpec};
 use glasshead::wire::align::StageStart;
 
@@ -106,6 +108,22 @@ pub const OWN_FIELDS: [(&str, &str, &str); 7] = [
     ("answer_after", "Answer after", "Only the text after this marker is the answer; empty: the task's"),
 ];
 
+/// Why a field's text was refused.
+#[derive(Debug, Error, PartialEq)]
+#[allow(missing_docs)] // each message says what its variant means
+pub enum DraftError {
+    #[error("Expected a whole number from {min} to {max}.")]
+    Whole { min: u64, max: u64 },
+    #[error("Expected a percentage from 0 to 100, or nothing.")]
+    Percentage,
+    #[error("Expected a judge, such as exact.")]
+    NoJudge,
+    #[error("Expected {expected}.")]
+    Field { expected: String },
+    #[error("There is no such field.")]
+    Unknown,
+}
+
 impl Draft {
     /// Selects a kind of stage, with the numbers that suit it.
     pub fn choose_stage(&mut self, stage: usize) {
@@ -174,10 +192,10 @@ impl Draft {
     ///
     /// # Errors
     /// What to enter instead.
-    pub fn set(&mut self, name: &str, text: &str, fields: &[FieldInfo]) -> Result<(), String> {
-        let whole = |least: u64, most: u64| {
-            let wrong = || format!("Expected a whole number from {least} to {most}.");
-            text.replace(',', "").parse::<u64>().ok().filter(|n| (least..=most).contains(n)).ok_or_else(wrong)
+    pub fn set(&mut self, name: &str, text: &str, fields: &[FieldInfo]) -> Result<(), DraftError> {
+        let whole = |min: u64, max: u64| {
+            let number = text.replace(',', "").parse::<u64>().ok().filter(|n| (min..=max).contains(n));
+            number.ok_or(DraftError::Whole { min, max })
         };
         match name {
             "steps" => self.steps = whole(1, 1_000_000)?,
@@ -187,17 +205,17 @@ impl Draft {
             "stop_exact" if text.is_empty() => self.stop_exact = None,
             "stop_exact" => {
                 let share = text.parse::<f64>().ok().filter(|share| (0.0..=100.0).contains(share));
-                self.stop_exact = Some(share.ok_or("Expected a percentage from 0 to 100, or nothing.")?);
+                self.stop_exact = Some(share.ok_or(DraftError::Percentage)?);
             }
             "template" => self.template = text.into(),
             "answer_after" => self.answer_after = text.into(),
-            "judges" if text.is_empty() => return Err("Expected a judge, such as exact.".into()),
+            "judges" if text.is_empty() => return Err(DraftError::NoJudge),
             "judges" => self.judges = text.into(),
             name => {
-                let field = fields.iter().find(|field| field.name == name).ok_or("There is no such field.")?;
+                let field = fields.iter().find(|field| field.name == name).ok_or(DraftError::Unknown)?;
                 let numeric = field.defaults[self.stage].parse::<f64>().is_ok();
                 if numeric && !text.parse::<f64>().is_ok_and(f64::is_finite) {
-                    return Err(format!("Expected {}.", field.expected));
+                    return Err(DraftError::Field { expected: field.expected.clone() });
                 }
                 if self.default_of(field) == text {
                     self.changes.remove(name);
