@@ -189,8 +189,8 @@ test("goes back through the training, compares, takes along", { timeout: 300_000
     await matches(() => byTestId(page, "moment").textContent(), /step 0, not live/);
     await byTestId(page, "hold").click();
     await byTestId(page, "reset").click();
-    await until("the other run is there", async () => /A: run 1, step 0/.test(await byTestId(page, "map-a").textContent()) &&
-      /B: run 2, step 0/.test(await byTestId(page, "map-b").textContent()));
+    await until("the other run is there", async () => /A: Run 1, step 0/.test(await byTestId(page, "map-a").textContent()) &&
+      /B: Run 2, step 0/.test(await byTestId(page, "map-b").textContent()));
     await byTestId(page, "take-along").waitFor();
     await byTestId(page, "figure").selectOption("difference");
     await rendered(page);
