@@ -82,7 +82,7 @@ test("teaches by examples, then by a judge, and loses nothing", { timeout: 240_0
     await prompt.click();
     await shows(() => byTestId(page, "align-shown-prompt").textContent(), words);
     await byTestId(page, "align-color-probability").click();
-    await matches(() => page.locator(".align .scale").textContent(), /probable/);
+    await matches(() => page.locator(".align .color-scale").textContent(), /probable/);
     await byTestId(page, "align-color-coefficient").click();
     const bin = page.locator('[data-testid="align-bin"]:not(:disabled)').first();
     await bin.click();

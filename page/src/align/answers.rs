@@ -153,7 +153,7 @@ fn group(cx: &Cx) -> Html {
                 <h3>{"Now "}<small>{name(about.to)}</small> if align.running { <span class="tag good">{"Live"}</span> }</h3>
                 {for rows}
             </div>
-            <div class="scale">
+            <div class="color-scale">
                 <span>{scale_ends(align.color, largest)[0].clone()}</span><i class={align.color.title()}></i><span>{scale_ends(align.color, largest)[1].clone()}</span>
                 <small>{align.color.meaning()}</small>
             </div>
