@@ -57,5 +57,5 @@ pub(super) enum DeskError {
     #[error("{0} Lower the learning rate, or branch from an earlier update.")]
     Diverged(#[source] RunError),
     #[error("{error}. No other device could go on ({problem}); update {step} is kept.")]
-    NoOtherDevice { error: TrainError, problem: ContextError, step: u64 },
+    NoOtherDevice { error: Box<TrainError>, problem: Box<ContextError>, step: u64 },
 }

@@ -125,7 +125,7 @@ impl AlignDesk {
             }
         }
         Err(match problem {
-            Some(problem) => DeskError::NoOtherDevice { error, problem, step },
+            Some(problem) => DeskError::NoOtherDevice { error: Box::new(error), problem: Box::new(problem), step },
             None => error.into(),
         })
     }
